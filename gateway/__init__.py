@@ -1,0 +1,1 @@
+"""Fieldgate: the stateful middle and the only wiring."""

@@ -1,0 +1,1 @@
+"""Frozen values shared by everyone; no I/O, no clock."""

@@ -1,0 +1,150 @@
+"""Alarms as the engine speaks of them: transitions with their evidence."""
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+from msgspec import Struct
+
+
+class Level(IntEnum):
+    """Ordered severities, everywhere: notice < minor < major < critical."""
+
+    NOTICE = 1
+    MINOR = 2
+    MAJOR = 3
+    CRITICAL = 4
+
+    @property
+    def word(self) -> str:
+        """As written in rules: `major`."""
+        return self.name.lower()
+
+
+class Change(StrEnum):
+    """What a transition does to an alarm (RULES section 5)."""
+
+    RAISED = "raised"
+    LEVEL_UP = "level_up"
+    LEVEL_DOWN = "level_down"
+    CLEARED = "cleared"
+    WITHDRAWN = "withdrawn"
+
+
+class Thing(Struct, frozen=True, order=True):
+    """What one alarm is about: a device's component (0 = the device itself), or a group (device 0)."""
+
+    device: int
+    component: int = 0
+    group: str = ""
+
+
+class ReadingSeen(Struct, frozen=True):
+    """A reading in evidence. `value` is a number in `unit`, or the text of a state; times are µs."""
+
+    point: str
+    value: float | str | None
+    unit: str
+    at: int
+    received: int
+    quality: int
+
+
+class SignalSeen(Struct, frozen=True):
+    """A `let` signal in evidence: its value over [start, end) µs; None = unknown."""
+
+    name: str
+    value: float | None
+    unit: str
+    start: int = 0
+    end: int = 0
+    coverage: float = 1.0
+
+
+class ThresholdSeen(Struct, frozen=True):
+    """A number the condition compared with, canonical unit; its origin: `rule`, `attr device temp_trip`, `default`."""
+
+    value: float
+    unit: str
+    origin: str
+
+
+class Evidence(Struct, frozen=True):
+    """Why: what the engine saw when it decided. `condition` is the rule text that held."""
+
+    condition: str = ""
+    readings: tuple[ReadingSeen, ...] = ()
+    signals: tuple[SignalSeen, ...] = ()
+    thresholds: tuple[ThresholdSeen, ...] = ()
+
+
+class OrderPlan(Struct, frozen=True):
+    """`then.order` with its expressions evaluated. Durations are µs; `fault` defaults to the rule id."""
+
+    type: str
+    fault: str
+    skill: str = ""
+    sla: str = ""
+    assign: str = ""
+    after: int = 0
+    reopen_within: int = 0
+
+
+class NoticePlan(Struct, frozen=True):
+    """`then.notice`. `audience` and `template` name things of the configuration; `remind` µs (0 = once)."""
+
+    audience: str
+    template: str
+    klass: str = "service"
+    remind: int = 0
+    max: int = 1
+
+
+class Plan(Struct, frozen=True):
+    """What a raised alarm asks for."""
+
+    title_en: str
+    title_zh: str
+    why: str = ""
+    order: OrderPlan | None = None
+    notice: NoticePlan | None = None
+
+
+class Transition(Struct, frozen=True):
+    """One change of one alarm. (partition, seq, ordinal) is its identity: unique for ever, the same on replay.
+
+    `at` event time, `decided` engine time, µs. `level` is the level after the change (of a clear: the last one).
+    `live` is False for a rule in shadow mode: recorded, never delivered.
+    """
+
+    partition: int
+    seq: int
+    ordinal: int
+    change: Change
+    rule: str
+    revision: str
+    tenant: str
+    thing: Thing
+    level: Level
+    at: int
+    decided: int
+    plan: Plan
+    evidence: Evidence = Evidence()
+    identity: tuple[str, ...] = ()
+    reason: str = ""
+    late: bool = False
+    imported: bool = False
+    suspect: bool = False
+    live: bool = True
+
+    @property
+    def id(self) -> str:
+        """`0-1042-1`: partition, sequence, ordinal."""
+        return f"{self.partition}-{self.seq}-{self.ordinal}"
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def canonical(transition: Transition) -> bytes:
+    """The bytes that replay must reproduce exactly."""
+    return _encoder.encode(transition)

@@ -1,0 +1,142 @@
+"""Sites, customers, devices, points, profiles: what the gateway knows of the field."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Attr = str | float | bool
+
+
+class PointKind(StrEnum):
+    """gauge: a momentary value · counter: total-increasing · state: a small code with a text table."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    STATE = "state"
+
+
+class Life(StrEnum):
+    """Only devices in service are expected to speak."""
+
+    PLANNED = "planned"
+    IN_SERVICE = "in_service"
+    RETIRED = "retired"
+
+
+class Plausible(Struct, frozen=True):
+    """Bounds in the canonical unit; outside is uncertain, never deleted. `max_rate` per second, `stuck_after` µs."""
+
+    min: float | None = None
+    max: float | None = None
+    max_rate: float | None = None
+    stuck_after: int = 0
+
+
+class CounterModel(Struct, frozen=True):
+    """How a counter falls. `rollover` modulus (0 = none); `reset`: restart adds the new value, swap a new baseline."""
+
+    rollover: float = 0.0
+    reset: str = "swap"
+    resolution: float = 0.0
+
+
+class PointSpec(Struct, frozen=True):
+    """One measurable of a profile, as the profile file declares it.
+
+    `unit` is the canonical unit in which values are stored ("" = dimensionless); `every` is the expected interval in µs
+    (0 = none promised); `each` = repeated per component; `values` are the texts of a state point, code = index;
+    `missing` are raw numbers and texts that mean "no data" (DESIGN section 5).
+    """
+
+    name: str
+    kind: PointKind = PointKind.GAUGE
+    unit: str = ""
+    every: int = 0
+    each: bool = False
+    values: tuple[str, ...] = ()
+    missing: tuple[float | str, ...] = ()
+    plausible: Plausible = Plausible()
+    counter: CounterModel = CounterModel()
+
+
+class Profile(Struct, frozen=True):
+    """Points of a device model, with its source document. `components` is the usual number of connectors (0 = none)."""
+
+    id: str
+    kind: str
+    points: tuple[PointSpec, ...]
+    revision: int = 1
+    vendor: str = ""
+    model: str = ""
+    source: str = ""
+    components: int = 0
+
+    def point(self, name: str) -> PointSpec | None:
+        """The point called `name`, or None."""
+        return next((p for p in self.points if p.name == name), None)
+
+
+Code = Annotated[str, Meta(min_length=1, max_length=120)]
+
+
+class Site(Struct, frozen=True):
+    """A place. `timezone` is an IANA name; "" = the installation's."""
+
+    code: Code
+    name: str = ""
+    timezone: str = ""
+    area: str = ""
+    region: str = ""
+    attrs: dict[str, Attr] = {}
+    tags: tuple[str, ...] = ()
+
+
+class Customer(Struct, frozen=True):
+    """Who gets a notice. `phone` is personal data: never logged."""
+
+    code: Code
+    name: str = ""
+    phone: str = ""
+    language: str = ""
+    sites: tuple[str, ...] = ()
+    attrs: dict[str, Attr] = {}
+
+
+class Device(Struct, frozen=True):
+    """A thing with an address. `id` is the registry's integer, never renumbered; `components` are connectors 1..n.
+
+    `registered` µs: a device never heard is silent since then.
+    """
+
+    id: int
+    code: Code
+    profile: str
+    kind: str
+    name: str = ""
+    site: str = ""
+    customer: str = ""
+    components: int = 0
+    life: Life = Life.IN_SERVICE
+    registered: int = 0
+    attrs: dict[str, Attr] = {}
+    tags: tuple[str, ...] = ()
+
+
+class Point(Struct, frozen=True):
+    """A registered point: the integer of the columns. Shared by all devices of a profile; `component` 0 = the device.
+
+    A changed unit, scale or kind is a new id (a new point revision), so stored history keeps its meaning.
+    """
+
+    id: int
+    profile: str
+    name: str
+    component: int = 0
+    kind: PointKind = PointKind.GAUGE
+    unit: str = ""
+    every: int = 0
+    revision: int = 1
+    values: tuple[str, ...] = ()
+    plausible: Plausible = Plausible()
+    counter: CounterModel = CounterModel()

@@ -1,0 +1,125 @@
+"""What can go wrong, and who catches it.
+
+GatewayError
++-- ConfigError         start-up and reload: every problem at once; exit 2            <- cli
++-- SourceError
+|   +-- SourceUnavailable  no answer, timeout: restart with backoff                   <- supervisor
+|   +-- SourceRejected     wrong credentials, unit or register: long backoff          <- supervisor
+|   +-- DecodeError        one message or point: dead letter, count, go on            <- the source itself
++-- StoreError
+|   +-- StoreUnavailable   hold the batch, stop taking more                           <- supervisor
+|   +-- StoreFull          the disk or the configured bound is reached                <- intake
++-- DeliveryError
+|   +-- DeliveryDeferred   try again, not before `retry_after`                        <- delivery
+|   +-- DeliveryRefused    never again for this one: dead letter                      <- delivery
++-- CommandError           an API caller asked for something illegal: problem+json    <- api
+InvariantBroken is not a GatewayError: nobody catches it, the process stops.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.domain.text import Lang, say
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a file a person wrote: where, what, and what to write instead.
+
+    `key` is a text of the catalogue, `fields` fill it. `path` is the place inside the file (`rules[2].hold.for`,
+    `row 17, column sn`), `line` counts from 1 (0 = unknown).
+    """
+
+    file: str
+    path: str
+    key: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+    line: int = 0
+
+    def render(self, lang: Lang = "en") -> str:
+        """`config/gateway.yaml:12 sources.meters.pol: unknown key; write poll` in `lang`."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}{' ' if self.path else ''}{self.path}: {say(self.key, lang, **self.fields)}"
+
+
+class GatewayError(Exception):
+    """Anything this program expects to go wrong."""
+
+
+class ConfigError(GatewayError):
+    """Files that do not load. `problems` holds all of them, never only the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(problem.render() for problem in self.problems))
+
+
+class SourceError(GatewayError):
+    """A source needs a restart."""
+
+
+class SourceUnavailable(SourceError):
+    """No answer: restart with backoff."""
+
+
+class SourceRejected(SourceError):
+    """The other side refused us (credentials, protocol, authorisation): restart with a long backoff."""
+
+
+class DecodeError(SourceError):
+    """One message or point cannot be understood. `reason` is a short counted label."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+
+
+class StoreError(GatewayError):
+    """A store did not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """Locked, unreachable, restarting: hold what you have and try again."""
+
+
+class StoreFull(StoreError):
+    """No room by disk or by the configured bound."""
+
+
+class DeliveryError(GatewayError):
+    """A delivery attempt failed."""
+
+
+class DeliveryDeferred(DeliveryError):
+    """Try again; `retry_after` µs is the least wait the receiver asked for (0 = by our schedule).
+
+    `charge` is False when the attempt must not count (breaker open, endpoint paused).
+    """
+
+    def __init__(self, reason: str, *, retry_after: int = 0, status: int = 0, charge: bool = True) -> None:
+        self.reason, self.retry_after, self.status, self.charge = reason, retry_after, status, charge
+        super().__init__(reason)
+
+
+class DeliveryRefused(DeliveryError):
+    """This delivery will never succeed: dead letter. `disable` = the endpoint itself is gone (HTTP 410)."""
+
+    def __init__(self, reason: str, *, status: int = 0, disable: bool = False) -> None:
+        self.reason, self.status, self.disable = reason, status, disable
+        super().__init__(reason)
+
+
+class CommandError(GatewayError):
+    """A caller asked for something that is not allowed. Rendered as RFC 9457 problem+json.
+
+    `status` 404 unknown, 409 illegal move or stale version, 422 invalid content.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, **extra: object) -> None:
+        self.status, self.code, self.detail, self.extra = status, code, detail, extra
+        super().__init__(f"{code}: {detail}")
+
+
+class InvariantBroken(Exception):
+    """A promise of DESIGN section 1 does not hold. Stops the process."""

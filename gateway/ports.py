@@ -1,0 +1,193 @@
+"""The seams of the house: structural Protocols without bodies. Adapters do not inherit from them.
+
+All times are µs since 1970 UTC, all sequence numbers rise by one within a partition.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.domain.delivery import Delivery, Receipt
+from gateway.domain.device import Device, Point
+from gateway.domain.reading import F64, I64, U8, Batch, Reading
+from gateway.domain.record import Body, Define, Parcel, Receipts, Record
+
+
+class Clock(Protocol):
+    """Wall clock, never used by rules."""
+
+    def now(self) -> int:
+        """µs since 1970 UTC."""
+
+
+Emit = Callable[[Parcel], Awaitable[None]]
+"""Returns when the parcel is on disk: only then may a source acknowledge. Waiting here is the back-pressure.
+Several calls may be under way at once. Raises StoreError when the parcel could not be kept (acknowledge nothing)."""
+
+
+class Source(Protocol):
+    """One configured input."""
+
+    @property
+    def name(self) -> str:
+        """Its key in the configuration."""
+
+    async def run(self, emit: Emit) -> None:
+        """Read and emit until cancelled. Raises SourceError only when it needs a restart."""
+
+
+class Directory(Protocol):
+    """What sources and intake need of the registry: the names of the field -> integers of the columns."""
+
+    @property
+    def version(self) -> int:
+        """Rises with every change; whoever caches look-ups drops them then."""
+
+    def device(self, code: str) -> Device | None:
+        """The device in service called `code`; None = unknown (quarantine it) or retired."""
+
+    def points(self, profile: str) -> Mapping[tuple[str, int], Point]:
+        """(name, component) -> point of a profile; component 0 = the device itself. Empty for an unknown profile."""
+
+    def state_code(self, point: int, text: str) -> int | None:
+        """The code of a state text; unknown texts get the next code until the bound, then None (counted)."""
+
+    def pending(self, batch: Batch) -> Sequence[Define]:
+        """Definitions that must stand in the journal before `batch`: ids never written, state tables that grew."""
+
+    def journaled(self, defines: Sequence[Define]) -> None:
+        """These are on disk now."""
+
+
+class ReceiptLedger(Protocol):
+    """Remembers the QoS 1 messages of the last receive-maximum, so that a redelivery is told from a repeat."""
+
+    def claim(self, session: str, packet: int, digest: int) -> bool:
+        """True, once, when the journal holds this very message: acknowledge it, do not journal it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One commit: the bodies get consecutive sequence numbers; the receipts are kept with them."""
+
+    bodies: tuple[Body, ...]
+    receipts: tuple[Receipts, ...] = ()
+
+
+class PartitionedLog(Protocol):
+    """The journal. Embedded: one partition in a SQLite file; at scale: JetStream, PostgreSQL (DESIGN section 9)."""
+
+    async def append(self, partition: int, entry: Append, at: int) -> tuple[Record, ...]:
+        """Durable (fsync) when it returns. Calls made while a commit runs share the next one.
+
+        Raises StoreFull (the class's policy refuses it) or StoreUnavailable; then nothing was kept.
+        """
+
+    def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
+        """Records with seq > after, in order, gap-checked, at most `limit`; [] when there are none. Blocking.
+
+        Raises StoreError when `after` is older than what retention kept, and InvariantBroken on a gap or bad checksum.
+        """
+
+    async def wait(self, partition: int, after: int) -> Sequence[Record]:
+        """Live consumers: the records after `after`, from memory when they are still there; waits for the first."""
+
+    def head(self, partition: int) -> int:
+        """The newest sequence number on disk; 0 when empty."""
+
+    def lease(self, partition: int, owner: str) -> int:
+        """Take the partition: a strictly rising epoch. Raises StoreUnavailable while another process holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Readings of one point of one device, sorted by `at`, each identity once."""
+
+    at: I64
+    value: F64
+    quality: U8
+    flags: U8
+    received: I64
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Aggregates of good and uncertain readings over [start, start + every). Gaps are absent buckets, never zeros."""
+
+    start: I64
+    count: I64
+    mean: F64
+    min: F64
+    max: F64
+    first: F64
+    last: F64
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one write did: rows = stored + duplicate + expired; `conflict` of the stored replaced another value."""
+
+    stored: int
+    duplicate: int
+    expired: int
+    conflict: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesStats:
+    """`first`, `last` are µs (0 when empty)."""
+
+    rows: int
+    bytes: int
+    segments: int
+    first: int
+    last: int
+
+
+class SeriesStore(Protocol):
+    """Time-series store. Blocking; called from its own thread. Identity of a row is (device, point, at)."""
+
+    def cursor(self, partition: int) -> int:
+        """The last sequence number written; it moves in the same transaction as the rows."""
+
+    def write(self, partition: int, records: Sequence[Record]) -> Written:
+        """Store all batches of `records` and move the cursor to the last seq. Idempotent: at or below the cursor
+        nothing happens. Raises StoreUnavailable, StoreFull."""
+
+    def range(self, device: int, point: int, start: int, end: int, limit: int = 100_000) -> Series:
+        """Readings with start <= at < end, the first `limit`."""
+
+    def aggregate(self, device: int, point: int, start: int, end: int, every: int) -> Buckets:
+        """Buckets aligned to `start`, `every` µs wide."""
+
+    def latest(self, device: int) -> Sequence[Reading]:
+        """The newest reading of each point of a device."""
+
+    def scan(self, start: int, end: int, devices: Sequence[int] | None = None) -> Iterator[Batch]:
+        """All readings of [start, end) in order of `at`, each identity once, in batches. For backtest and rerun."""
+
+    def retain(self, before: int) -> int:
+        """Delete readings older than `before`, give the space back; returns the rows deleted."""
+
+    def stats(self) -> SeriesStats:
+        """Size now."""
+
+    def close(self) -> None:
+        """Flush and close."""
+
+
+class Sink(Protocol):
+    """One configured endpoint: an OA system or a notice channel."""
+
+    @property
+    def name(self) -> str:
+        """Its key in the configuration."""
+
+    async def check(self) -> None:
+        """At start and in `fieldgate check`: is the configuration usable? Sends nothing. Raises DeliveryRefused."""
+
+    async def deliver(self, delivery: Delivery) -> Receipt:
+        """Send once. At least once overall: the receiver tells repeats by `delivery.id`.
+
+        Raises DeliveryDeferred (try again) or DeliveryRefused (dead letter).
+        """

@@ -1,0 +1,1 @@
+"""Rules: pure evaluation of telemetry against what operations wrote in YAML."""

@@ -1,0 +1,1 @@
+"""Simulated devices and office systems; they know wire formats only."""

@@ -1,0 +1,1 @@
+"""Sinks: series stores, operator OA systems, customer notices."""

@@ -1,0 +1,1 @@
+"""Time-series stores behind one port."""

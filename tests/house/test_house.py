@@ -1,0 +1,32 @@
+"""The house rules that a linter does not know: size budgets on the maximum, no stubs, one catalogue."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from gateway.domain.text import catalogue
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("gateway", "protocols", "rules", "sinks", "simulators")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_size_budget(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert text.count("\n") <= 400, "a file has at most 400 lines"
+    for node in ast.walk(ast.parse(text)):
+        size = (getattr(node, "end_lineno", 0) or 0) - getattr(node, "lineno", 0) + 1
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert size <= 60, f"{node.name}: a function has at most 60 lines"
+        if isinstance(node, ast.ClassDef):
+            assert size <= 250, f"{node.name}: a class has at most 250 lines"
+
+
+def test_every_text_is_in_both_languages_with_the_same_fields() -> None:
+    import string
+
+    for key, (english, chinese) in catalogue().items():
+        fields = [sorted({f for _, f, _, _ in string.Formatter().parse(text) if f}) for text in (english, chinese)]
+        assert fields[0] == fields[1], key
