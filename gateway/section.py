@@ -1,0 +1,50 @@
+"""Building blocks of configuration models: every folder owns its `config.py`, settings joins them."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+
+from gateway.domain.duration import parse_duration
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+def _duration(value: Any) -> int:
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError(f"{value!r} is not a duration; write 500ms, 30s, 15m, 4h or 7d")
+
+
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)")
+_FACTOR = {
+    "B": 1, "kB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30, "TB": 10**12, "TiB": 2**40,
+}  # fmt: skip
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
+        return int(float(match[1]) * _FACTOR[match[2]])
+    raise ValueError(f"{value!r} is not a size; write 64KiB, 200MiB or 2GiB")
+
+
+Duration = Annotated[int, BeforeValidator(_duration)]
+"""Written `30s`, `2m10s`, `7d`; held as µs. Defaults in code are plain µs integers."""
+
+Bytes = Annotated[int, BeforeValidator(_size)]
+"""Written `64KiB`, `2GiB`; held as bytes. Defaults in code are plain integers."""
+
+
+def read_secret(inline: SecretStr | None, file: Path | None) -> str:
+    """The secret given inline (settings already replaced `${ENV}`) or in a file (one trailing newline is dropped).
+
+    Raises ValueError when both or neither are given, OSError when the file cannot be read.
+    """
+    if (inline is None) == (file is None):
+        raise ValueError("give the secret inline as ${ENV_NAME} or as *_file, exactly one of them")
+    return inline.get_secret_value() if inline is not None else Path(file or "").read_text("utf-8").removesuffix("\n")
