@@ -5,12 +5,12 @@ All times are µs since 1970 UTC, all sequence numbers rise by one within a part
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gateway.domain.delivery import Delivery, Receipt
-from gateway.domain.device import Device, Point
+from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.reading import F64, I64, U8, Batch, Reading
-from gateway.domain.record import Body, Define, Parcel, Receipts, Record
+from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
 
 
 class Clock(Protocol):
@@ -191,3 +191,68 @@ class Sink(Protocol):
 
         Raises DeliveryDeferred (try again) or DeliveryRefused (dead letter).
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everything the registry keeps: ids are never renumbered, retired devices stay."""
+
+    sites: Sequence[Site]
+    customers: Sequence[Customer]
+    devices: Sequence[Device]
+    points: Sequence[Point]
+
+
+class RegistryStore(Protocol):
+    """Where the registry's rows live (relational store). Blocking; called in the desk's thread."""
+
+    def load(self) -> Known:
+        """All rows of this tenant."""
+
+    def save(self, changed: Known, facts: Sequence[Fact]) -> None:
+        """Insert or update the rows and queue the facts in the control outbox: one transaction."""
+
+
+class ControlOutbox(Protocol):
+    """Facts that were decided in SQL and must enter the journal, in order. Blocking; called in the desk's thread."""
+
+    def pending(self, limit: int) -> Sequence[tuple[int, Fact]]:
+        """(row id, fact), oldest first, not yet journaled."""
+
+    def journaled(self, rows: Mapping[int, int]) -> None:
+        """Row id -> sequence number of its record. Facts are idempotent: a repeat after a crash changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one attempt. `state`: delivered, retry (not before `next_at`) or dead.
+
+    `charge` False: the attempt does not count (breaker open, endpoint paused). `status` is the HTTP status, 0 = none.
+    `excerpt` is a redacted piece of the answer, `latency` µs.
+    """
+
+    state: Literal["delivered", "retry", "dead"]
+    reason: str = ""
+    status: int = 0
+    next_at: int = 0
+    charge: bool = True
+    reference: str = ""
+    excerpt: str = ""
+    latency: int = 0
+
+
+class DeliveryQueue(Protocol):
+    """The outbox as the relay sees it. Blocking; called in the desk's thread."""
+
+    def lease(self, owner: str, now: int, until: int, limit: int, endpoints: Sequence[str]) -> Sequence[Delivery]:
+        """Due deliveries of these endpoints, leased until `until`: at most one per (endpoint, subject), the oldest
+        unsettled, so that events of one work order arrive in order. An expired lease is due again."""
+
+    def settle(self, delivery: Delivery, result: Settled, now: int) -> None:
+        """Record the attempt and the new state. A delivery settled before stays as it is."""
+
+    def disable(self, endpoint: str, reason: str, now: int) -> None:
+        """The endpoint said 410 Gone: its deliveries wait until a person enables it."""
+
+    def next_due(self, now: int) -> int | None:
+        """When the next unsettled delivery becomes due, µs; None = nothing waits."""
