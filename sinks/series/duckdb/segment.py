@@ -1,0 +1,113 @@
+"""One DuckDB file: rows, and what a reader must know without opening the rows.
+
+The file's table `meta` holds its kind and its bounds of event time, `progress` the journal cursor of the rows in it;
+cursor and rows move in one transaction. `newest` is what was newest when the file was begun, so that a start reads the
+unsealed files only. One process may write a file and nobody else may read it meanwhile: sealed files are attached
+read-only, the live ones answer through this process (DESIGN section 5).
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from gateway.domain.errors import StoreError
+
+Kind = Literal["live", "late"]
+FORMAT = 1
+COLUMNS = "device, point, ts, value, quality, flags, received, seq"
+
+_CREATE = """
+CREATE TABLE {name}.reading (device INTEGER, point INTEGER, ts BIGINT, value DOUBLE, quality UTINYINT, flags UTINYINT,
+                             received BIGINT, seq BIGINT);
+CREATE TABLE {name}.meta (format INTEGER, kind VARCHAR, first BIGINT, last BIGINT, rows BIGINT, conflicts BIGINT);
+CREATE TABLE {name}.newest (device INTEGER, point INTEGER, ts BIGINT, value DOUBLE, quality UTINYINT, flags UTINYINT,
+                            received BIGINT);
+CREATE TABLE {name}.progress (part INTEGER PRIMARY KEY, seq BIGINT);
+INSERT INTO {name}.meta VALUES ({format}, '{kind}', NULL, NULL, 0, 0);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What the store keeps of an attached file. `first`, `last` µs (None while empty); `name` is its schema in SQL."""
+
+    path: Path
+    name: str
+    kind: Kind
+    sealed: bool
+    first: int | None
+    last: int | None
+    rows: int
+    conflicts: int
+
+    def touches(self, start: int, end: int) -> bool:
+        """Could it hold a row with start <= at < end?"""
+        return self.first is not None and self.last is not None and self.first < end and self.last >= start
+
+
+def attach(connection: duckdb.DuckDBPyConnection, path: Path, kind: Kind, *, sealed: bool) -> Segment:
+    """Open (or create) the file. Raises StoreError for a file of another format or a damaged one."""
+    name = f"s_{path.stem.replace('-', '_')}"
+    fresh = not path.exists()
+    quoted = str(path).replace("'", "''")
+    try:
+        connection.execute(f"ATTACH '{quoted}' AS {name}" + (" (READ_ONLY)" if sealed else ""))
+        if fresh:
+            connection.execute("BEGIN")
+            connection.execute(_CREATE.format(name=name, format=FORMAT, kind=kind))
+            connection.execute("COMMIT")
+        row = connection.execute(f"SELECT format, kind, first, last, rows, conflicts FROM {name}.meta").fetchone()
+    except duckdb.Error as error:
+        raise StoreError(f"{path}: {error}") from error
+    if row is None or row[0] != FORMAT:
+        raise StoreError(f"{path}: not a segment of format {FORMAT}")
+    return Segment(path, name, row[1], sealed, row[2], row[3], row[4], row[5])
+
+
+def progress(connection: duckdb.DuckDBPyConnection, segment: Segment, partition: int) -> int:
+    """The journal cursor of a segment: 0 when it has none of this partition."""
+    row = connection.execute(f"SELECT seq FROM {segment.name}.progress WHERE part = ?", [partition]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    segment: Segment,
+    partition: int,
+    seq: int,
+    rows: dict[str, object],
+    conflicts: int,
+) -> Segment:
+    """Rows and cursor in one transaction; returns the segment with its new bounds.
+
+    `rows` are the columns of COLUMNS as arrays of one length; may be empty, then only the cursor moves.
+    """
+    at = rows["ts"]
+    count = len(at)  # type: ignore[arg-type]
+    connection.execute("BEGIN")
+    try:
+        if count:
+            connection.execute(f"INSERT INTO {segment.name}.reading SELECT {COLUMNS} FROM rows")
+            low, high = int(at.min()), int(at.max())  # type: ignore[attr-defined]
+            segment = replace(
+                segment,
+                first=low if segment.first is None else min(low, segment.first),
+                last=high if segment.last is None else max(high, segment.last),
+                rows=segment.rows + count,
+                conflicts=segment.conflicts + conflicts,
+            )
+            connection.execute(
+                f"UPDATE {segment.name}.meta SET first = ?, last = ?, rows = ?, conflicts = ?",
+                [segment.first, segment.last, segment.rows, segment.conflicts],
+            )
+        connection.execute(
+            f"INSERT INTO {segment.name}.progress VALUES (?, ?) ON CONFLICT (part) DO UPDATE SET seq = excluded.seq",
+            [partition, seq],
+        )
+        connection.execute("COMMIT")
+    except duckdb.Error:
+        connection.execute("ROLLBACK")
+        raise
+    return segment

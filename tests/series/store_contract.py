@@ -1,0 +1,133 @@
+"""What every SeriesStore must do; an adapter's tests subclass `StoreContract` and give the fixture `store`."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
+from gateway.domain.reading import Flag, Quality, Reading, batch_of, concat
+from gateway.domain.record import Record, Tick
+from gateway.ports import SeriesStore
+
+NOW = 1_780_000_000 * SECOND
+Open = Callable[[], SeriesStore]
+
+
+def record(seq: int, *readings: Reading) -> Record:
+    return Record(seq, NOW, batch_of([readings]))
+
+
+def at(second: float, value: float, device: int = 1, point: int = 1, quality: Quality = Quality.GOOD) -> Reading:
+    return Reading(device, point, NOW + int(second * SECOND), value, quality, received=NOW + int(second * SECOND) + 5)
+
+
+class StoreContract:
+    """Run against a store whose clock stands at NOW and whose retention is 10 days."""
+
+    def test_rows_and_cursor_move_together(self, store: SeriesStore) -> None:
+        written = store.write(0, [record(1, at(0, 1.0)), record(2, at(1, 2.0)), Record(3, NOW, Tick(NOW))])
+        assert (written.stored, written.duplicate, written.expired) == (2, 0, 0)
+        assert store.cursor(0) == 3
+        assert store.range(1, 1, NOW, NOW + DAY).value.tolist() == [1.0, 2.0]
+
+    def test_at_or_below_the_cursor_nothing_happens(self, store: SeriesStore) -> None:
+        store.write(0, [record(5, at(0, 1.0))])
+        assert store.write(0, [record(4, at(9, 9.0)), record(5, at(8, 8.0))]).stored == 0
+        assert len(store.range(1, 1, NOW, NOW + DAY).at) == 1
+
+    def test_the_same_value_again_changes_nothing(self, store: SeriesStore) -> None:
+        store.write(0, [record(1, at(0, 1.0), at(1, 2.0))])
+        again = store.write(0, [record(2, at(0, 1.0), at(1, 2.0), at(2, 3.0))])
+        assert (again.stored, again.duplicate) == (1, 2)
+        assert store.range(1, 1, NOW, NOW + DAY).value.tolist() == [1.0, 2.0, 3.0]
+
+    def test_twins_in_one_write(self, store: SeriesStore) -> None:
+        written = store.write(0, [record(1, at(0, 1.0), at(0, 1.0)), record(2, at(1, 5.0)), record(3, at(1, 6.0))])
+        assert (written.stored, written.duplicate, written.conflict) == (3, 1, 1)
+        assert store.range(1, 1, NOW, NOW + DAY).value.tolist() == [1.0, 6.0]
+
+    def test_another_value_replaces_and_is_flagged(self, store: SeriesStore) -> None:
+        store.write(0, [record(1, at(0, 1.0))])
+        written = store.write(0, [record(2, at(0, 7.0))])
+        assert (written.stored, written.conflict) == (1, 1)
+        series = store.range(1, 1, NOW, NOW + DAY)
+        assert series.value.tolist() == [7.0]
+        assert Flag(int(series.flags[0])) & Flag.CONFLICT
+        assert sum(len(batch) for batch in store.scan(NOW, NOW + DAY)) == 1
+        assert store.latest(1)[0].value == 7.0
+
+    def test_bad_readings_have_no_value_and_count_in_no_bucket(self, store: SeriesStore) -> None:
+        store.write(
+            0, [record(1, at(0, 1.0), at(1, math.nan, quality=Quality.BAD), at(2, 3.0, quality=Quality.UNCERTAIN))]
+        )
+        series = store.range(1, 1, NOW, NOW + DAY)
+        assert np.isnan(series.value[1])
+        assert store.aggregate(1, 1, NOW, NOW + MINUTE, MINUTE).count.tolist() == [2]
+        assert store.write(0, [record(2, at(1, math.nan, quality=Quality.BAD))]).duplicate == 1
+
+    def test_gaps_are_absent_buckets(self, store: SeriesStore) -> None:
+        store.write(0, [record(1, at(0, 1.0), at(30, 3.0), at(150, 5.0))])
+        buckets = store.aggregate(1, 1, NOW, NOW + HOUR, MINUTE)
+        assert [(s - NOW) // MINUTE for s in buckets.start.tolist()] == [0, 2]
+        assert buckets.mean.tolist() == [2.0, 5.0]
+        assert (buckets.first.tolist(), buckets.last.tolist()) == ([1.0, 5.0], [3.0, 5.0])
+        assert (buckets.min.tolist(), buckets.max.tolist()) == ([1.0, 5.0], [3.0, 5.0])
+
+    def test_latest_is_by_event_time(self, store: SeriesStore) -> None:
+        store.write(0, [record(1, at(10, 1.0), at(5, 2.0), at(3, 9.0, point=2))])
+        assert [(r.point, r.value) for r in store.latest(1)] == [(1, 1.0), (2, 9.0)]
+        assert store.latest(2) == []
+
+    def test_old_rows_are_merged_on_read(self, store: SeriesStore) -> None:
+        old = at(-5 * DAY / SECOND, 0.5)
+        store.write(0, [record(1, at(0, 1.0), old)])
+        assert store.range(1, 1, NOW - 9 * DAY, NOW + DAY).value.tolist() == [0.5, 1.0]
+        merged = concat(list(store.scan(NOW - 9 * DAY, NOW + DAY)))
+        assert merged.value.tolist() == [0.5, 1.0]
+        assert store.write(0, [record(2, old)]).duplicate == 1
+
+    def test_scan_is_in_order_and_filters_devices(self, store: SeriesStore) -> None:
+        store.write(0, [record(1, *(at(9 - i, float(i), device=i % 3) for i in range(9)))])
+        both = concat(list(store.scan(NOW, NOW + DAY, [0, 2])))
+        assert both.at.tolist() == sorted(both.at.tolist())
+        assert set(both.device.tolist()) == {0, 2}
+        assert list(store.scan(NOW, NOW + DAY, [])) == []
+
+    def test_what_is_too_old_is_expired(self, store: SeriesStore) -> None:
+        written = store.write(0, [record(1, at(-11 * DAY / SECOND, 1.0), at(0, 2.0))])
+        assert (written.stored, written.expired) == (1, 1)
+
+    def test_retention_takes_effect_at_once(self, store: SeriesStore) -> None:
+        store.write(0, [record(1, at(-5 * DAY / SECOND, 1.0), at(0, 2.0))])
+        assert store.retain(NOW - DAY) >= 0
+        assert store.range(1, 1, NOW - 9 * DAY, NOW + DAY).value.tolist() == [2.0]
+        assert store.cursor(0) == 1
+
+    def test_partitions_have_their_own_cursor(self, store: SeriesStore) -> None:
+        store.write(0, [record(7, at(0, 1.0))])
+        store.write(1, [record(3, at(0, 1.0, device=2))])
+        assert (store.cursor(0), store.cursor(1), store.cursor(2)) == (7, 3, 0)
+
+    def test_all_is_there_after_reopening(self, store: SeriesStore, reopen: Open) -> None:
+        store.write(0, [record(1, at(0, 1.0), at(-5 * DAY / SECOND, 2.0)), record(2, at(0, 3.0))])
+        store.close()
+        again = reopen()
+        assert again.cursor(0) == 2
+        assert again.range(1, 1, NOW - 9 * DAY, NOW + DAY).value.tolist() == [2.0, 3.0]
+        assert again.latest(1)[0].value == 3.0
+        assert again.write(0, [record(3, at(0, 3.0))]).duplicate == 1
+
+    def test_stats(self, store: SeriesStore) -> None:
+        assert store.stats().rows == 0
+        store.write(0, [record(1, at(0, 1.0), at(5, 1.0))])
+        stats = store.stats()
+        assert (stats.rows, stats.first, stats.last) == (2, NOW, NOW + 5 * SECOND)
+        assert stats.bytes > 0
+
+    def test_an_empty_question(self, store: SeriesStore) -> None:
+        assert len(store.range(1, 1, 0, NOW).at) == 0
+        assert len(store.aggregate(1, 1, 0, NOW, HOUR).start) == 0
+        with pytest.raises(ValueError, match="positive"):
+            store.aggregate(1, 1, 0, NOW, 0)

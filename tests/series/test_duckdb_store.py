@@ -1,0 +1,208 @@
+"""The DuckDB adapter: the contract, and what is its own: segments, sealing, files."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from store_contract import NOW, Open, StoreContract, at, record
+
+from gateway.domain.duration import DAY, SECOND
+from gateway.domain.errors import StoreError
+from gateway.domain.reading import Reading, concat
+from gateway.ports import SeriesStore
+from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+
+
+class HandClock:
+    def __init__(self, now: int = NOW) -> None:
+        self.time = now
+
+    def now(self) -> int:
+        return self.time
+
+
+CONFIG = DuckDbConfig.model_validate({"retention": "10d"})
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def reopen(tmp_path: Path, clock: HandClock) -> Iterator[Open]:
+    opened: list[DuckDbStore] = []
+
+    def again() -> SeriesStore:
+        opened.append(DuckDbStore(tmp_path / "series", CONFIG, clock))
+        return opened[-1]
+
+    yield again
+    if opened:
+        opened[-1].close()
+
+
+@pytest.fixture
+def store(reopen: Open) -> SeriesStore:
+    return reopen()
+
+
+class TestContract(StoreContract):
+    """The contract of the port."""
+
+
+def test_a_new_day_seals_the_one_before_and_reads_go_over_both(
+    store: SeriesStore, clock: HandClock, reopen: Open
+) -> None:
+    store.write(0, [record(1, at(0, 1.0), at(0, 4.0, device=2))])
+    clock.time += DAY
+    store.write(0, [record(2, at(DAY / SECOND, 2.0))])
+    clock.time += DAY
+    store.write(0, [record(3, at(2 * DAY / SECOND, 3.0))])
+    assert store.stats().segments == 3
+    assert store.range(1, 1, NOW, NOW + 9 * DAY).value.tolist() == [1.0, 2.0, 3.0]
+    store.close()
+    again = reopen()
+    assert again.cursor(0) == 3
+    assert [r.value for r in again.latest(2)] == [4.0], "a silent device keeps its newest reading over sealed days"
+    assert again.write(0, [record(4, at(0, 4.0, device=2))]).duplicate == 1
+
+
+def test_retention_deletes_files(store: SeriesStore, clock: HandClock, tmp_path: Path) -> None:
+    for day in range(4):
+        store.write(0, [record(day + 1, at(day * DAY / SECOND, 1.0))])
+        clock.time += DAY
+    store.write(0, [record(9, at(4 * DAY / SECOND, 1.0))])
+    assert len(list((tmp_path / "series").glob("live-*.duckdb"))) == 5
+    assert store.retain(NOW + 2 * DAY + SECOND) == 3
+    assert len(list((tmp_path / "series").glob("live-*.duckdb"))) == 2
+    assert store.cursor(0) == 9
+
+
+def test_a_crash_between_the_late_and_the_live_commit_loses_and_doubles_nothing(
+    store: SeriesStore, reopen: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sinks.series.duckdb.store as module
+
+    whole = module.insert
+    calls: list[str] = []
+
+    def once(*args: object, **kwargs: object) -> object:
+        calls.append("insert")
+        if len(calls) == 2:
+            raise SystemExit
+        return whole(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "insert", once)
+    rows = [at(-5 * DAY / SECOND, 1.0), at(0, 2.0)]
+    with pytest.raises(SystemExit):
+        store.write(0, [record(1, *rows)])
+    store.close()
+    again = reopen()
+    assert again.cursor(0) == 0
+    again.write(0, [record(1, *rows)])
+    assert again.range(1, 1, NOW - 9 * DAY, NOW + DAY).value.tolist() == [1.0, 2.0]
+
+
+def test_two_processes_cannot_write_one_folder(store: SeriesStore, tmp_path: Path) -> None:
+    store.write(0, [record(1, at(0, 1.0))])
+    code = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from gateway.domain.errors import StoreError
+        from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+        class C:
+            def now(self): return int(sys.argv[2])
+        try:
+            DuckDbStore(Path(sys.argv[1]), DuckDbConfig(), C())
+        except StoreError as error:
+            print("refused", "lock" in str(error))
+    """)
+    out = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "series"), str(NOW)], capture_output=True, text=True
+    )
+    assert out.stdout.strip() == "refused True", out.stderr
+
+
+def test_a_foreign_file_is_refused(tmp_path: Path, clock: HandClock) -> None:
+    (tmp_path / "live-20260101.duckdb").write_bytes(b"not a database")
+    with pytest.raises(StoreError, match="live-20260101"):
+        DuckDbStore(tmp_path, CONFIG, clock)
+
+
+@pytest.mark.fault
+def test_kill_at_any_moment_keeps_rows_and_cursor_together(tmp_path: Path, clock: HandClock) -> None:
+    code = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        sys.path.insert(0, sys.argv[3])
+        from store_contract import NOW, at, record
+        from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+        class C:
+            def now(self): return NOW
+        store = DuckDbStore(Path(sys.argv[1]), DuckDbConfig(), C())
+        for seq in range(store.cursor(0) + 1, 10**6):
+            store.write(0, [record(seq, at(seq, float(seq)), at(-3e5 + seq, float(seq), device=2))])
+            print(seq, flush=True)
+    """)
+    acked = 0
+    for stop in (1, 7, 30):
+        child = subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), "x", str(Path(__file__).parent)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stdout is not None
+        for _ in range(stop):
+            acked = int(child.stdout.readline())
+        os.kill(child.pid, signal.SIGKILL)
+        acked = max([acked, *(int(line) for line in child.stdout if line.endswith("\n"))])
+        child.wait()
+        child.stdout.close()
+    store = DuckDbStore(tmp_path, DuckDbConfig(), clock)
+    cursor = store.cursor(0)
+    assert cursor >= acked
+    for device, start in ((1, NOW), (2, NOW - 3 * 10**5 * SECOND)):
+        assert store.range(device, 1, start, start + DAY).value.tolist() == [float(i) for i in range(1, cursor + 1)]
+    store.close()
+
+
+ROWS = st.lists(
+    st.builds(
+        lambda d, p, s, v: at(s, v, d, p),
+        st.integers(0, 2),
+        st.integers(0, 1),
+        st.integers(-400_000, 50),
+        st.sampled_from([1.0, 2.0]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(ROWS, max_size=5))
+def test_reads_equal_a_dict(tmp_path_factory: pytest.TempPathFactory, writes: list[list[Reading]]) -> None:
+    store = DuckDbStore(tmp_path_factory.mktemp("series"), CONFIG, HandClock())
+    model: dict[tuple[int, int, int], float] = {}
+    stored = duplicate = 0
+    for seq, rows in enumerate(writes, 1):
+        written = store.write(0, [record(seq, *rows)])
+        stored, duplicate = stored + written.stored, duplicate + written.duplicate
+        model.update({(r.device, r.point, r.at): r.value for r in rows})
+    batches = list(store.scan(NOW - 9 * DAY, NOW + DAY))
+    got = {(r.device, r.point, r.at): r.value for r in (concat(batches).readings() if batches else [])}
+    assert got == model
+    assert stored + duplicate == sum(map(len, writes))
+    for device in range(3):
+        newest = {
+            p: max(a for d, q, a in model if (d, q) == (device, p)) for p in {q for d, q, _ in model if d == device}
+        }
+        assert {r.point: r.at for r in store.latest(device)} == newest
+    store.close()
