@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from gateway.domain.alarm import Transition
 from gateway.domain.delivery import Delivery, Receipt
 from gateway.domain.device import Customer, Device, Point, Site
+from gateway.domain.notice import Recipient
 from gateway.domain.reading import F64, I64, U8, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
 
@@ -256,3 +258,38 @@ class DeliveryQueue(Protocol):
 
     def next_due(self, now: int) -> int | None:
         """When the next unsettled delivery becomes due, µs; None = nothing waits."""
+
+
+class Judge(Protocol):
+    """The rule engine as the pipeline sees it: deterministic, no clock."""
+
+    def step(self, record: Record) -> Sequence[Transition]:
+        """What this record changes. Records come in order, none twice."""
+
+    def snapshot(self) -> bytes:
+        """Everything it knows, after the last record stepped."""
+
+    def next_due(self) -> int | None:
+        """When the earliest timer is due, µs; None = no timer runs."""
+
+
+class Desk(Protocol):
+    """Alarms and work orders. Blocking; called in the desk's thread."""
+
+    def cursor(self) -> int:
+        """The last sequence number whose transitions are committed."""
+
+    def apply(
+        self, transitions: Sequence[Transition], cursor: int, facts: Sequence[tuple[int, Fact]], now: int
+    ) -> object:
+        """One transaction: alarms, orders, audit, outbox, cursor. What is at or below the cursor is dropped."""
+
+    def tick(self, now: int) -> object:
+        """Fire the deadlines that are due."""
+
+
+class Audience(Protocol):
+    """Who is told. Blocking and quick; called inside the desk's transaction."""
+
+    def resolve(self, audience: str, device: int) -> Sequence[Recipient]:
+        """The customers behind the name `audience` for a device; empty when there is none."""

@@ -1,0 +1,7 @@
+"""The journal's consumers: each keeps its own cursor in its own transaction (DESIGN section 2)."""
+
+from gateway.consumers.rules import DeskWork, RulesConsumer
+from gateway.consumers.series import SeriesConsumer
+from gateway.consumers.snapshots import Snapshots
+
+__all__ = ["DeskWork", "RulesConsumer", "SeriesConsumer", "Snapshots"]

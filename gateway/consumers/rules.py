@@ -1,0 +1,145 @@
+"""Journal -> engine -> desk. The engine runs ahead of the desk by a bounded queue only."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, get_args
+
+from gateway.consumers.snapshots import Snapshots
+from gateway.domain.alarm import Transition
+from gateway.domain.duration import SECOND
+from gateway.domain.record import Fact, Record
+from gateway.ports import Clock, Desk, Judge, PartitionedLog
+
+Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
+FACTS = get_args(Fact)
+MOST_TRANSITIONS = 500
+SNAPSHOT_EVERY = 10 * SECOND
+CURSOR_EVERY = SECOND
+
+
+@dataclass(slots=True)
+class DeskWork:
+    """What the desk has to commit: everything up to `cursor`. `snapshot` is the engine's state at exactly `cursor`."""
+
+    cursor: int
+    transitions: list[Transition] = field(default_factory=list)
+    facts: list[tuple[int, Fact]] = field(default_factory=list)
+    snapshot: bytes = b""
+
+
+class RulesConsumer:
+    """Two tasks: `judge` steps the engine in its thread, `commit` lets the desk commit in its own.
+
+    `on_commit` is called after each transaction (wakes the relay), `on_due` with the engine's next timer (finer ticks).
+    """
+
+    def __init__(
+        self,
+        journal: PartitionedLog,
+        engine: Judge,
+        desk: Desk,
+        snapshots: Snapshots,
+        clock: Clock,
+        *,
+        rules_thread: Blocking,
+        desk_thread: Blocking,
+        start: int,
+        on_commit: Callable[[object], None],
+        on_due: Callable[[int], None],
+        partition: int = 0,
+    ) -> None:
+        self._journal, self._engine, self._desk = journal, engine, desk
+        self._snapshots, self._clock, self._partition = snapshots, clock, partition
+        self._rules_thread, self._desk_thread = rules_thread, desk_thread
+        self._on_commit, self._on_due = on_commit, on_due
+        self._queue: asyncio.Queue[DeskWork] = asyncio.Queue(maxsize=8)
+        self._open: DeskWork | None = None
+        self._last_snapshot = clock.now()
+        self._last_cursor = 0
+        self.judged = start
+        self.committed = 0
+        self.transitions = 0
+
+    async def judge(self) -> None:
+        """Step records as they are journaled, until cancelled. An error is fatal: half a step cannot be taken back."""
+        while True:
+            records = await self._journal.wait(self._partition, self.judged)
+            await self._judge_some(records)
+
+    async def _judge_some(self, records: Sequence[Record]) -> None:
+        due = self._clock.now() - self._last_snapshot >= SNAPSHOT_EVERY
+        work = await self._rules_thread(partial(self._step, records, snapshot=due))
+        if due:
+            self._last_snapshot = self._clock.now()
+        self.judged = work.cursor
+        self.transitions += len(work.transitions)
+        await self._queue.put(work)
+        if (next_due := self._engine.next_due()) is not None:
+            self._on_due(next_due)
+
+    def _step(self, records: Sequence[Record], *, snapshot: bool) -> DeskWork:
+        work = DeskWork(records[-1].seq)
+        for record in records:
+            work.transitions += self._engine.step(record)
+            if isinstance(record.body, FACTS):
+                work.facts.append((record.seq, record.body))
+        if snapshot:
+            work.snapshot = self._engine.snapshot()
+        return work
+
+    async def commit(self) -> None:
+        """Commit what the engine decided, until cancelled."""
+        while True:
+            if self._open is None:
+                self._open = await self._queue.get()
+            while (
+                not self._queue.empty() and len(self._open.transitions) < MOST_TRANSITIONS and not self._open.snapshot
+            ):
+                _join(self._open, self._queue.get_nowait())
+            await self._commit_one(self._open)
+            self._open = None  # only now: after a failed transaction the same work is tried again
+
+    async def _commit_one(self, work: DeskWork) -> None:
+        now = self._clock.now()
+        idle = not work.transitions and not work.facts and not work.snapshot
+        if idle and now - self._last_cursor < CURSOR_EVERY:
+            return  # replaying records without transitions costs nothing: the cursor may trail a second
+        await self._desk_thread(lambda: self._apply(work, now))
+        self._last_cursor = now
+        self.committed = work.cursor
+
+    def _apply(self, work: DeskWork, now: int) -> None:
+        """In the desk's thread. A transaction holds about MOST_TRANSITIONS; the last moves the cursor to the end."""
+        rest = work.transitions
+        while len(rest) > MOST_TRANSITIONS:
+            cut = MOST_TRANSITIONS
+            while cut < len(rest) and rest[cut].seq == rest[cut - 1].seq:
+                cut += 1  # one record's transitions are committed together, so the cursor can name it
+            self._on_commit(self._desk.apply(rest[:cut], rest[cut - 1].seq, (), now))
+            rest = rest[cut:]
+        self._on_commit(self._desk.apply(rest, work.cursor, work.facts, now))
+        if work.snapshot:
+            self._snapshots.save(work.cursor, work.snapshot)
+
+    async def drain(self, upto: int) -> None:
+        """Judge and commit all there is up to `upto`, then save a snapshot (shutdown; both tasks are over)."""
+        if self._open is not None:
+            await self._commit_one(self._open)
+        while not self._queue.empty():
+            await self._commit_one(self._queue.get_nowait())
+        while self.judged < upto:
+            records = await self._journal.wait(self._partition, self.judged)
+            work = await self._rules_thread(partial(self._step, records, snapshot=False))
+            self.judged = work.cursor
+            await self._commit_one(work)
+        blob = await self._rules_thread(self._engine.snapshot)
+        await self._desk_thread(lambda: self._apply(DeskWork(self.judged, snapshot=blob), self._clock.now()))
+
+
+def _join(work: DeskWork, more: DeskWork) -> None:
+    work.cursor = more.cursor
+    work.transitions += more.transitions
+    work.facts += more.facts
+    work.snapshot = more.snapshot

@@ -1,0 +1,78 @@
+"""Keeps long tasks running: restart with backoff, log once down and once up, stop the process on a broken invariant."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from gateway.domain.duration import MINUTE, SECOND
+from gateway.domain.errors import InvariantBroken, SourceRejected
+
+log = structlog.get_logger()
+Run = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Health:
+    """Of one supervised task: `up`, restarts so far, the last error's text."""
+
+    up: bool = True
+    restarts: int = 0
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs named tasks until `stop`. `pause(attempt, rejected)` gives the wait in seconds, replaceable in tests."""
+
+    pause: Callable[[int, bool], float] = lambda attempt, rejected: full_jitter(attempt, rejected=rejected)
+    health: dict[str, Health] = field(default_factory=dict)
+    fatal: asyncio.Event = field(default_factory=asyncio.Event)
+    broken: BaseException | None = None
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def start(self, name: str, run: Run, *, fatal: bool = False) -> None:
+        """Keep `run` going under `name` until `stop`. `fatal`: any error of it stops the process."""
+        self.health[name] = Health()
+        self._tasks[name] = asyncio.create_task(self._keep(name, run, fatal), name=name)
+
+    async def _keep(self, name: str, run: Run, fatal: bool) -> None:
+        health, attempt = self.health[name], 0
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await run()
+                return
+            except Exception as error:  # a supervisor restarts whatever fell over
+                if fatal or isinstance(error, InvariantBroken):
+                    log.critical("stopping: this error cannot be undone", task=name, error=str(error), exc_info=True)
+                    self.broken = error
+                    self.fatal.set()
+                    return
+                if asyncio.get_running_loop().time() - started > MINUTE / SECOND:
+                    attempt = 0
+                rejected = isinstance(error, SourceRejected)
+                if health.up:
+                    log.error("task down", task=name, error=f"{type(error).__name__}: {error}", exc_info=not rejected)
+                health.up, health.error = False, str(error)
+                health.restarts += 1
+                attempt += 1
+            await asyncio.sleep(self.pause(attempt, rejected))
+            log.info("task starts again", task=name, attempt=attempt)
+            health.up = True
+
+    async def stop(self, *names: str) -> None:
+        """Cancel these tasks (all when none is named) and wait for them."""
+        chosen = [self._tasks.pop(name) for name in (names or list(self._tasks)) if name in self._tasks]
+        for task in chosen:
+            task.cancel()
+        await asyncio.gather(*chosen, return_exceptions=True)
+
+
+def full_jitter(attempt: int, *, rejected: bool = False) -> float:
+    """Seconds: uniform in (0, min(60, 2^attempt)); a refused login waits one to two minutes."""
+    if rejected:
+        return random.uniform(60, 120)  # noqa: S311 - not a secret
+    return random.uniform(0.05, min(60.0, 2.0**attempt))  # noqa: S311 - not a secret

@@ -1,0 +1,54 @@
+"""A scenario file: which devices there are, and what goes wrong when. YAML 1.2, read by the simulators alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ACTS = ("overheat", "cool", "fault_code", "silence", "speak", "burst")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One event: at second `at` do `act` to `device` (connector 0 = all). The rest depends on the act.
+
+    overheat: hold the gun at `to` degC · cool: let it go · fault_code: publish `code` (none clears) · burst: publish
+    `times` messages with the current state at once · silence / speak: stop / resume publishing.
+    """
+
+    at: float
+    act: str
+    device: str
+    connector: int = 0
+    to: float = 0.0
+    code: str = "none"
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`every` is seconds between two messages of one device."""
+
+    chargers: tuple[str, ...]
+    connectors: int
+    vehicles: tuple[str, ...]
+    every: float
+    acts: tuple[Act, ...]
+
+
+def load(path: Path) -> Scenario:
+    """Raises ValueError for an unknown act or key."""
+    raw: dict[str, Any] = YAML(typ="safe").load(path.read_text("utf-8"))
+    acts = []
+    for number, item in enumerate(raw.get("acts", [])):
+        if item.get("act") not in ACTS:
+            raise ValueError(f"{path}: acts[{number}].act: {item.get('act')!r}; write one of {', '.join(ACTS)}")
+        unknown = set(item) - set(Act.__slots__)
+        if unknown:
+            raise ValueError(f"{path}: acts[{number}]: unknown {', '.join(sorted(unknown))}")
+        acts.append(Act(**item))
+    return Scenario(
+        tuple(raw.get("chargers", ())), int(raw.get("connectors", 2)), tuple(raw.get("vehicles", ())),
+        float(raw.get("every", 1.0)), tuple(sorted(acts, key=lambda a: a.at)),
+    )  # fmt: skip

@@ -1,0 +1,56 @@
+"""The simulated fleet: same seed, same values; acts happen when they should."""
+
+from pathlib import Path
+
+import pytest
+
+from simulators.fleet import Fleet
+from simulators.scenario import Act, Scenario, load
+
+DEMO = Path(__file__).parents[2] / "simulators" / "scenarios" / "demo.yaml"
+
+
+def strip(messages: list[tuple[str, dict[str, object]]]) -> list[tuple[str, dict[str, object]]]:
+    return [(topic, {k: v for k, v in payload.items() if k != "ts"}) for topic, payload in messages]
+
+
+def test_the_same_seed_gives_the_same_values() -> None:
+    scenario = load(DEMO)
+    runs = []
+    for _ in range(2):
+        fleet = Fleet(scenario, 7)
+        runs.append([strip(fleet.charger("CD-HZ-0001", s)) for s in range(5)])
+    assert runs[0] == runs[1]
+    assert runs[0] != [strip(Fleet(scenario, 8).charger("CD-HZ-0001", s)) for s in range(5)]
+
+
+def test_acts() -> None:
+    acts = (
+        Act(1, "overheat", "C1", 1, to=91.0), Act(2, "fault_code", "C1", 1, code="E07"),
+        Act(3, "burst", "C1", 1, times=20), Act(4, "silence", "C1"), Act(5, "cool", "C1"), Act(6, "speak", "C1"),
+    )  # fmt: skip
+    fleet = Fleet(Scenario(("C1",), 2, ("V1",), 1.0, acts), 1)
+    list(fleet.acts(1.0))
+    first, second = (payload for _, payload in fleet.charger("C1", 1.0))
+    assert float(str(first["temp"])) > 90
+    assert float(str(second["temp"])) < 40
+    burst = list(fleet.acts(3.0))
+    assert len(burst) == 20
+    assert {payload["fault"] for _, payload in burst} == {"E07"}
+    assert {payload["connector"] for _, payload in burst} == {1}
+    assert len({payload["ts"] for _, payload in burst}) == 20, "a device's clock never says one time twice"
+    list(fleet.acts(4.0))
+    assert fleet.silent == {"C1"}
+    list(fleet.acts(9.0))
+    assert fleet.silent == set()
+    assert float(str(fleet.charger("C1", 9.5)[0][1]["temp"])) < 40
+    assert fleet.vehicle("V1", 9.0)[0] == "vehicle/V1/status"
+
+
+@pytest.mark.parametrize(
+    "text", ["acts: [{at: 1, act: explode, device: x}]", "acts: [{at: 1, act: cool, device: x, hot: 1}]"]
+)
+def test_a_wrong_scenario_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"acts\[0\]"):
+        load(tmp_path / "s.yaml")
