@@ -1,0 +1,112 @@
+"""A load: QoS 1 publishes as fast as a broker takes them, paced by a shared counter.
+
+`python -m simulators.load --broker HOST:PORT --topic 'bench/{}/telemetry' --devices 10000 --gate FILE`. The gate is a
+file of three little-endian u64: [0] how many messages may be sent in all (written by whoever measures), [1] how many
+the broker acknowledged, [2] non-zero = stop. Payload: 100 bytes of JSON with 4 points, every (device, time) once.
+"""
+
+import argparse
+import asyncio
+import mmap
+import struct
+import time
+from pathlib import Path
+
+import mqtt5
+
+WINDOW = 8_000
+GATE_BYTES = 24
+
+
+class Publisher(asyncio.Protocol):
+    """One connection: keeps up to WINDOW publishes un-acknowledged."""
+
+    def __init__(self, topic: str, devices: int, gate: mmap.mmap, hot: int) -> None:
+        self._topics = [topic.format(f"D{n:05d}") for n in range(devices)]
+        self._gate, self._hot = gate, hot
+        self._buffer = b""
+        self.sent = self.acked = 0
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._start = int(time.time() * 1000)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(mqtt5.ConnectPacket("sim-load", clean_start=True, keep_alive=0).write())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc or ConnectionError("the broker closed the connection"))
+
+    def data_received(self, data: bytes) -> None:
+        view = memoryview(self._buffer + data)
+        at = 0
+        while at < len(view):
+            try:
+                packet, size = mqtt5.read(view[at:])
+            except IndexError:
+                break
+            at += size
+            if isinstance(packet, mqtt5.PubAckPacket):
+                self.acked += 1
+            elif isinstance(packet, mqtt5.ConnAckPacket):
+                self.ready.set_result(None)
+        self._buffer = bytes(view[at:])
+        struct.pack_into("<Q", self._gate, 8, self.acked)
+
+    def pump(self) -> bool:
+        """Send what gate and window allow; False when told to stop."""
+        allowed, _, stop = struct.unpack_from("<3Q", self._gate)
+        room = min(allowed - self.sent, WINDOW - (self.sent - self.acked), 2_000)
+        if room > 0:
+            assert isinstance(self._transport, asyncio.Transport)
+            self._transport.write(b"".join(self._packet(n) for n in range(self.sent, self.sent + room)))
+            self.sent += room
+        return not stop
+
+    def close(self) -> None:
+        """Before the gate goes away."""
+        self.done.cancel()
+        assert isinstance(self._transport, asyncio.Transport)
+        self._transport.abort()
+
+    def _packet(self, n: int) -> bytes:
+        devices = len(self._topics)
+        turn, device = divmod(n, devices)
+        # one device in `hot` is over the threshold of the rules: the share of hits
+        temp = 95.5 if device % self._hot == 0 and turn % 2 else 35.5 + n % 10
+        payload = b'{"ts":%d,"temp":%.1f,"u":%d.2,"i":%d.5,"p":48.1,"connector":1,"status":"charging"}' % (
+            self._start + turn, temp, 400 + n % 7, 100 + n % 90,
+        )  # fmt: skip
+        return mqtt5.PublishPacket(
+            self._topics[device], payload, qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=n % 65_000 + 1
+        ).write()
+
+
+async def run(host: str, port: int, topic: str, devices: int, gate: Path, hot: int) -> None:
+    """Until the gate says stop."""
+    with gate.open("r+b") as file, mmap.mmap(file.fileno(), GATE_BYTES) as shared:
+        loop = asyncio.get_running_loop()
+        _, publisher = await loop.create_connection(lambda: Publisher(topic, devices, shared, hot), host, port)
+        await publisher.ready
+        while publisher.pump() and not publisher.done.done():  # noqa: ASYNC110 - the gate is shared memory
+            await asyncio.sleep(0.001)
+        publisher.close()
+
+
+def main() -> None:
+    """The process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--broker", required=True)
+    parser.add_argument("--topic", required=True)
+    parser.add_argument("--devices", type=int, default=10_000)
+    parser.add_argument("--hot", type=int, default=100, help="one device in this many goes over the threshold")
+    parser.add_argument("--gate", type=Path, required=True)
+    options = parser.parse_args()
+    host, port = options.broker.rsplit(":", 1)
+    asyncio.run(run(host, int(port), options.topic, options.devices, options.gate, options.hot))
+
+
+if __name__ == "__main__":
+    main()

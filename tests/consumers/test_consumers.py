@@ -1,0 +1,208 @@
+"""Consumers: cursors, bounded lead of the engine, snapshots, failed transactions tried again."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.consumers import RulesConsumer, SeriesConsumer, Snapshots
+from gateway.domain.alarm import Change, Level, Plan, Thing, Transition
+from gateway.domain.errors import StoreUnavailable
+from gateway.domain.reading import Batch, Reading, batch_of
+from gateway.domain.record import Fact, ImportMark, Record, Tick
+from gateway.ports import Written
+
+
+class HandClock:
+    def __init__(self) -> None:
+        self.time = 1_000_000_000_000_000
+
+    def now(self) -> int:
+        return self.time
+
+
+class MemoryLog:
+    """Ten lines of journal."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.more = asyncio.Event()
+
+    def add(self, *bodies: Any) -> None:
+        for body in bodies:
+            self.records.append(Record(len(self.records) + 1, 0, body))
+        self.more.set()
+
+    async def wait(self, partition: int, after: int) -> Sequence[Record]:
+        while len(self.records) <= after:
+            self.more.clear()
+            await self.more.wait()
+        return self.records[after:]
+
+
+class CountingJudge:
+    """Every batch row raises once."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.explode_at = 0
+
+    def step(self, record: Record) -> Sequence[Transition]:
+        assert record.seq == self.seq + 1, "in order, none twice"
+        if record.seq == self.explode_at:
+            raise ZeroDivisionError
+        self.seq = record.seq
+        rows = len(record.body) if isinstance(record.body, Batch) else 0
+        return [
+            Transition(0, record.seq, n, Change.RAISED, "r", "1", "t", Thing(1), Level.MAJOR, 0, 0, Plan("a", "b"))
+            for n in range(rows)
+        ]
+
+    def snapshot(self) -> bytes:
+        return str(self.seq).encode()
+
+    def next_due(self) -> int | None:
+        return 77
+
+
+class MemoryDesk:
+    def __init__(self) -> None:
+        self.transitions: list[Transition] = []
+        self.facts: list[tuple[int, Fact]] = []
+        self.at = 0
+        self.sizes: list[int] = []
+        self.fail = 0
+
+    def cursor(self) -> int:
+        return self.at
+
+    def apply(
+        self, transitions: Sequence[Transition], cursor: int, facts: Sequence[tuple[int, Fact]], now: int
+    ) -> object:
+        if self.fail:
+            self.fail -= 1
+            raise StoreUnavailable("locked")
+        fresh = [t for t in transitions if t.seq > self.at]
+        self.transitions += fresh
+        self.facts += facts
+        self.sizes.append(len(fresh))
+        self.at = cursor
+        return len(fresh)
+
+    def tick(self, now: int) -> object:
+        return None
+
+
+async def inline(call: Callable[[], Any]) -> Any:
+    await asyncio.sleep(0)
+    return call()
+
+
+def rows(count: int) -> Batch:
+    return batch_of([[Reading(1, 1, n, 1.0) for n in range(count)]])
+
+
+def consumer(
+    log: MemoryLog, judge: CountingJudge, desk: MemoryDesk, folder: Path, clock: HandClock, start: int = 0
+) -> RulesConsumer:
+    return RulesConsumer(
+        log, judge, desk, Snapshots(folder, 0), clock,  # type: ignore[arg-type]
+        rules_thread=inline, desk_thread=inline, start=start, on_commit=lambda _: None, on_due=lambda _: None,
+    )  # fmt: skip
+
+
+async def settle(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not done():
+            await asyncio.sleep(0)
+
+
+async def test_transitions_and_facts_reach_the_desk_with_the_cursor(tmp_path: Path) -> None:
+    log, judge, desk, clock = MemoryLog(), CountingJudge(), MemoryDesk(), HandClock()
+    both = consumer(log, judge, desk, tmp_path, clock)
+    mark = ImportMark("i", "f", done=True)
+    log.add(Tick(1), rows(3), mark)
+    tasks = [asyncio.create_task(both.judge()), asyncio.create_task(both.commit())]
+    await settle(lambda: desk.at == 3)
+    assert [t.id for t in desk.transitions] == ["0-2-0", "0-2-1", "0-2-2"]
+    assert desk.facts == [(3, mark)]
+    for task in tasks:
+        task.cancel()
+    await both.drain(3)
+    assert next(Snapshots(tmp_path, 0).valid(3)) == (3, b"3")
+
+
+async def test_a_transaction_is_bounded_and_ends_at_a_record(tmp_path: Path) -> None:
+    log, desk = MemoryLog(), MemoryDesk()
+    both = consumer(log, CountingJudge(), desk, tmp_path, HandClock())
+    log.add(*(rows(90) for _ in range(20)))
+    tasks = [asyncio.create_task(both.judge()), asyncio.create_task(both.commit())]
+    await settle(lambda: desk.at == 20)
+    assert sum(desk.sizes) == 1800
+    assert max(desk.sizes) <= 590
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_failed_transaction_is_tried_again_and_loses_nothing(tmp_path: Path) -> None:
+    log, desk = MemoryLog(), MemoryDesk()
+    both = consumer(log, CountingJudge(), desk, tmp_path, HandClock())
+    log.add(rows(2))
+    desk.fail = 2
+    judging = asyncio.create_task(both.judge())
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await both.commit()
+    committing = asyncio.create_task(both.commit())
+    await settle(lambda: len(desk.transitions) == 2)
+    judging.cancel()
+    committing.cancel()
+
+
+async def test_the_engine_does_not_run_far_ahead_of_the_desk(tmp_path: Path) -> None:
+    log, judge, desk = MemoryLog(), CountingJudge(), MemoryDesk()
+    both = consumer(log, judge, desk, tmp_path, HandClock())
+    judging = asyncio.create_task(both.judge())
+    for _ in range(50):
+        log.add(rows(1))
+        for _ in range(10):
+            await asyncio.sleep(0)
+    assert judge.seq < 15
+    judging.cancel()
+
+
+def test_snapshots_the_desk_has_not_reached_are_not_valid(tmp_path: Path) -> None:
+    snapshots = Snapshots(tmp_path, 0)
+    for seq in (5, 9, 12, 20):
+        snapshots.save(seq, b"state %d" % seq)
+    assert snapshots.oldest() == 9, "the newest three are kept"
+    assert [seq for seq, _ in snapshots.valid(13)] == [12, 9]
+    newest = next(iter(sorted(tmp_path.glob("*000012.snapshot"))))
+    newest.write_bytes(newest.read_bytes()[:-1] + b"x")
+    assert [seq for seq, _ in snapshots.valid(13)] == [9], "a damaged one is passed over"
+    assert list(Snapshots(tmp_path, 1).valid(99)) == []
+
+
+async def test_series_writes_once_and_counts() -> None:
+    log = MemoryLog()
+    written: list[int] = []
+
+    class Store:
+        def cursor(self, partition: int) -> int:
+            return 1
+
+        def write(self, partition: int, records: Sequence[Record]) -> Written:
+            written.extend(record.seq for record in records)
+            return Written(len(records), 0, 0)
+
+    log.add(Tick(1), rows(2), Tick(2), rows(1))
+    series = SeriesConsumer(log, Store(), inline, flush=0)  # type: ignore[arg-type]
+    task = asyncio.create_task(series.run())
+    await settle(lambda: series.cursor == 4)
+    log.add(rows(3))
+    await settle(lambda: series.cursor == 5)
+    assert written == [2, 3, 4, 5]
+    assert series.written.stored == 4
+    task.cancel()
