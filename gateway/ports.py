@@ -291,5 +291,5 @@ class Desk(Protocol):
 class Audience(Protocol):
     """Who is told. Blocking and quick; called inside the desk's transaction."""
 
-    def resolve(self, audience: str, device: int) -> Sequence[Recipient]:
-        """The customers behind the name `audience` for a device; empty when there is none."""
+    def resolve(self, audience: str, device: int, group: str = "") -> Sequence[Recipient]:
+        """The customers behind the name `audience` for a device, or a group (device 0); empty when there is none."""

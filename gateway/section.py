@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+from pydantic_core import PydanticCustomError
 
 from gateway.domain.duration import parse_duration
+from gateway.domain.text import say
 
 
 class Section(BaseModel):
@@ -16,9 +18,11 @@ class Section(BaseModel):
 
 
 def _duration(value: Any) -> int:
-    if isinstance(value, str):
-        return parse_duration(value)
-    raise ValueError(f"{value!r} is not a duration; write 500ms, 30s, 15m, 4h or 7d")
+    try:
+        return parse_duration(value if isinstance(value, str) else "")
+    except ValueError:
+        text = "{written} is not a duration; write 500ms, 30s, 15m, 4h or 7d"
+        raise PydanticCustomError("duration", text, {"written": repr(value)}) from None
 
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)")
@@ -30,7 +34,8 @@ _FACTOR = {
 def _size(value: Any) -> int:
     if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
         return int(float(match[1]) * _FACTOR[match[2]])
-    raise ValueError(f"{value!r} is not a size; write 64KiB, 200MiB or 2GiB")
+    text = "{written} is not a size; write 64KiB, 200MiB or 2GiB"
+    raise PydanticCustomError("bytes", text, {"written": repr(value)})
 
 
 Duration = Annotated[int, BeforeValidator(_duration)]
@@ -48,3 +53,11 @@ def read_secret(inline: SecretStr | None, file: Path | None) -> str:
     if (inline is None) == (file is None):
         raise ValueError("give the secret inline as ${ENV_NAME} or as *_file, exactly one of them")
     return inline.get_secret_value() if inline is not None else Path(file or "").read_text("utf-8").removesuffix("\n")
+
+
+def wrong(key: str, **fields: object) -> PydanticCustomError:
+    """The text `key` of the catalogue as a validation error, so that whoever prints it can say it in another language.
+
+    `type` is the key and `ctx` its fields; braces of the finished text do not meet a field's name.
+    """
+    return PydanticCustomError(key.replace(".", "_"), "{text}", {"text": say(key, **fields), "key": key, **fields})

@@ -1,6 +1,6 @@
 """What leaves the house: signed events to OA systems, notices to customers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Delivery:
     endpoint: str
     type: str
     subject: str
-    body: bytes
+    body: bytes = field(repr=False)  # may hold personal data: never in a log or traceback
     content_type: str
     attempt: int
 

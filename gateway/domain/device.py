@@ -46,7 +46,8 @@ class PointSpec(Struct, frozen=True):
 
     `unit` is the canonical unit in which values are stored ("" = dimensionless); `every` is the expected interval in µs
     (0 = none promised); `each` = repeated per component; `values` are the texts of a state point, code = index;
-    `missing` are raw numbers and texts that mean "no data" (DESIGN section 5).
+    `missing` are raw numbers and texts that mean "no data" (DESIGN section 5). A raised `revision` says that the
+    numbers mean something else from now on (a corrected scale): the point gets a new id.
     """
 
     name: str
@@ -58,6 +59,7 @@ class PointSpec(Struct, frozen=True):
     missing: tuple[float | str, ...] = ()
     plausible: Plausible = Plausible()
     counter: CounterModel = CounterModel()
+    revision: int = 1
 
 
 class Profile(Struct, frozen=True):

@@ -1,0 +1,80 @@
+"""Texts of the API and its configuration."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "api.host": (
+        "{got!r} is not an IP address; write 127.0.0.1, or 0.0.0.0 behind a TLS proxy",
+        "{got!r} 不是 IP 地址;请写 127.0.0.1,或在 TLS 代理之后写 0.0.0.0",
+    ),
+    "api.listen": (
+        "cannot listen on {host}:{port}: {error}; write another port, or 0 for any free one",
+        "无法监听 {host}:{port}:{error};请换一个端口,或写 0 使用任意空闲端口",
+    ),
+    "api.admin_key": (
+        "the admin key cannot be written to {path}: {error}",
+        "无法写入管理员密钥 {path}:{error}",
+    ),
+    "api.unauthorized": (
+        "a valid key is needed: Authorization: Bearer fg_…",
+        "需要有效密钥:Authorization: Bearer fg_…",
+    ),
+    "api.forbidden": ("this is not allowed", "无权执行此操作"),
+    "api.role": ("role {role} lacks the permission {permission}", "角色 {role} 没有 {permission} 权限"),
+    "api.scope": (
+        "a key that is bound to sites cannot be used for this",
+        "限定站点的密钥不能用于此操作",
+    ),
+    "api.not_found": ("there is nothing at this address", "该地址下没有内容"),
+    "api.method_not_allowed": ("this address does not take that method", "该地址不支持此方法"),
+    "api.bad_request": ("the request cannot be understood", "无法理解该请求"),
+    "api.json": ("the body is not JSON", "请求体不是 JSON"),
+    "api.invalid": ("{count} thing(s) wrong with the request, see errors", "请求有 {count} 处错误,见 errors"),
+    "api.too_large": ("the body is larger than {most} bytes", "请求体超过 {most} 字节"),
+    "api.too_slow": ("the body did not arrive in time", "请求体未及时到达"),
+    "api.internal": ("something went wrong inside; it has been logged", "内部错误,已记录日志"),
+    "api.store": ("a store does not work just now; try again", "存储暂时不可用,请重试"),
+    "api.busy": ("busy: send it again, it is carried out once only", "系统繁忙:请重发,只会执行一次"),
+    "api.time": (
+        "write an RFC 3339 time with its offset: 2026-11-22T06:00:00.123Z",
+        "请写带时区的 RFC 3339 时间:2026-11-22T06:00:00.123Z",
+    ),
+    "api.duration": ("write a duration from 1ms to 10000d: 15m, 1h, 1d", "请写 1ms 到 10000d 的时长:15m、1h、1d"),
+    "api.control_characters": ("the text holds control characters", "文本含有控制字符"),
+    "api.cursor": ("this page cursor is not one of ours", "该分页游标无效"),
+    "api.range": ("`start` must lie before `end`", "start 必须早于 end"),
+    "api.buckets": (
+        "that makes more than {most} buckets: choose a longer `every` or a shorter range",
+        "超过 {most} 个区间:请加大 every 或缩短时间范围",
+    ),
+    "api.unknown_device": ("there is no device {code}", "没有设备 {code}"),
+    "api.unknown_point": ("device {code} has no such point", "设备 {code} 没有该测点"),
+    "api.unknown_component": (
+        "device {code} has components 0 to {most} (0 = the device itself)",
+        "设备 {code} 的部件为 0 到 {most}(0 表示设备本身)",
+    ),
+    "api.unknown_order": ("there is no such order", "没有该工单"),
+    "api.unknown_alarm": ("there is no such alarm", "没有该告警"),
+    "api.unknown_endpoint": ("there is no such endpoint", "没有该端点"),
+    "api.unknown_key": ("there is no such live key", "没有该有效密钥"),
+    "api.unknown_type": ("write one of these types: {types}", "请填写以下类型之一:{types}"),
+    "api.command_id": (
+        "give `command_id` or the header Idempotency-Key, so that a repeat changes nothing",
+        "请给出 command_id 或 Idempotency-Key 请求头,重复提交才不会重复生效",
+    ),
+    "api.if_match": ("If-Match takes the ETag of the order", "If-Match 应为工单的 ETag"),
+    "api.future": ("`occurred_at` lies in the future", "occurred_at 在未来"),
+    "api.not_settled": (
+        "delivery {id} is unknown, or still under way",
+        "投递 {id} 不存在,或仍在进行",
+    ),
+    "api.key_name": ("there is, or was, a key of this name: choose another", "该名称的密钥已存在或曾存在:请换一个"),
+    "api.key_expired": ("`expires_at` lies in the past", "expires_at 已过去"),
+    "api.last_admin": (
+        "this is the last key of an admin: create another first",
+        "这是最后一个管理员密钥:请先创建另一个",
+    ),
+    "api.signature": (
+        "the callback is not signed by this endpoint's secret, or its time is off",
+        "回调签名与该端点密钥不符,或时间戳偏差过大",
+    ),
+    "api.callback": ("the callback's body is not what it should be, see errors", "回调内容有误,见 errors"),
+}

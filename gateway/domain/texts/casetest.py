@@ -1,0 +1,87 @@
+"""Tests inside rule files: what is wrong with a case, and how a failure reads."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "casetest.key": ("unknown key {key}; write one of {known}", "未知的键 {key}；应写 {known} 之一"),
+    "casetest.rule": (
+        "no rule {rule} in this file or its use; known are {known}",
+        "本文件及其 use 中没有规则 {rule}；已有 {known}",
+    ),
+    "casetest.use": (
+        "cannot read {path}: {reason}; write a path relative to this file",
+        "无法读取 {path}：{reason}；应写相对本文件的路径",
+    ),
+    "casetest.file": (
+        "no such file; write a .yaml file or a folder of them",
+        "文件不存在；应写 .yaml 文件或其所在文件夹",
+    ),
+    "casetest.unreadable": ("cannot be read: {reason}; write it as UTF-8 text", "无法读取：{reason}；应为 UTF-8 文本"),
+    "casetest.series": (
+        "{value} is no series; write 84 86*14 80+0.5*10 _*3 bad or 'text'",
+        "{value} 不是序列；应写 84 86*14 80+0.5*10 _*3 bad 或 'text'",
+    ),
+    "casetest.number": (
+        "{value} is no value of {point}; write a number in {unit}, bad, or _ for none",
+        "{value} 不是 {point} 的值；应写以 {unit} 为单位的数、bad，或 _ 表示没有",
+    ),
+    "casetest.state": (
+        "{value} is no value of {point}; write a text such as '{example}', bad, or _ for none",
+        "{value} 不是 {point} 的值；应写文字如 '{example}'、bad，或 _ 表示没有",
+    ),
+    "casetest.point": ("{kind} has no point {name}; known are {known}", "{kind} 没有测点 {name}；已有 {known}"),
+    "casetest.device": ("no device {name} in this case; known are {known}", "本用例没有设备 {name}；已有 {known}"),
+    "casetest.component": (
+        "{name} has components 1 to {count}; write {point} or {point}[1]",
+        "{name} 的部件为 1 至 {count}；应写 {point} 或 {point}[1]",
+    ),
+    "casetest.site": (
+        "no site {name}; add it under sites: {{{name}: {{timezone: Asia/Shanghai}}}}",
+        "没有场站 {name}；应在 sites 下加上：{{{name}: {{timezone: Asia/Shanghai}}}}",
+    ),
+    "casetest.time": (
+        "{value} is no offset from start; write 90s, 2m10s or 2026-05-01T00:00:00+08:00",
+        "{value} 不是相对开始的时间；应写 90s、2m10s 或 2026-05-01T00:00:00+08:00",
+    ),
+    "casetest.start": (
+        "{value} is no moment; write 2026-05-01T00:00:00+08:00",
+        "{value} 不是时刻；应写 2026-05-01T00:00:00+08:00",
+    ),
+    "casetest.every": (
+        "the series of {point} needs every: 10s, its profile promises no interval",
+        "{point} 的序列需要 every: 10s，其档案没有给出间隔",
+    ),
+    "casetest.shape": ("{value} does not fit here; write {write}", "{value} 不适合写在这里；应写 {write}"),
+    "casetest.missing": ("{key} is missing; write {write}", "缺少 {key}；应写 {write}"),
+    "casetest.is": (
+        "{value} is no transition; write raised, level_up, level_down, cleared or withdrawn",
+        "{value} 不是变化；应写 raised、level_up、level_down、cleared 或 withdrawn",
+    ),
+    "casetest.level": (
+        "{value} is no level; write notice, minor, major or critical",
+        "{value} 不是级别；应写 notice、minor、major 或 critical",
+    ),
+    "casetest.life": (
+        "{value} is no state of life; write planned, in_service or retired",
+        "{value} 不是设备状态；应写 planned、in_service 或 retired",
+    ),
+    "casetest.received": ("received {received} lies before at {at}", "接收时间 {received} 早于读数时间 {at}"),
+    "casetest.many": ("more than {limit} readings; write a shorter series", "读数超过 {limit} 条；应缩短序列"),
+    "casetest.ok": ("ok    {rule}: {say}", "通过  {rule}：{say}"),
+    "casetest.failed": ("FAIL  {rule}: {say}  ({file}:{line})", "失败  {rule}：{say}  （{file}:{line}）"),
+    "casetest.same": ("    = {item}", "    = {item}"),
+    "casetest.expected": ("    - expected  {item}", "    - 应有  {item}"),
+    "casetest.got": ("    + got       {item}", "    + 实有  {item}"),
+    "casetest.differs": (
+        "    - expected  {item}\n    + got       {got}   <- {keys}",
+        "    - 应有  {item}\n    + 实有  {got}   <- {keys}",
+    ),
+    "casetest.none": ("    = no transition", "    = 没有变化"),
+    "casetest.replay": (
+        "    live and the replay from a snapshot differ: live {live}, replay {replay}",
+        "    实时与快照回放不一致：实时 {live}，回放 {replay}",
+    ),
+    "casetest.sum": ("{passed} passed, {failed} failed", "通过 {passed}，失败 {failed}"),
+    "casetest.empty": (
+        "no test in {paths}; write test: [{{say: …, series: {{…}}, expect: []}}] in a rule",
+        "{paths} 中没有测试；应在规则中写 test: [{{say: …, series: {{…}}, expect: []}}]",
+    ),
+}

@@ -1,0 +1,106 @@
+"""Texts of deliveries: why an attempt failed, and what is wrong with an endpoint's configuration."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # Why an attempt did not succeed: the label in front of the colon of a reason.
+    "delivery.reason.timeout": ("No complete answer within the time limit", "在时限内没有收到完整应答"),
+    "delivery.reason.resolve": ("The name of the receiver does not resolve", "接收方域名无法解析"),
+    "delivery.reason.connect": ("The receiver does not accept connections", "无法连接接收方"),
+    "delivery.reason.tls": (
+        "The receiver's certificate or TLS version is not acceptable",
+        "接收方的证书或 TLS 版本不可接受",
+    ),
+    "delivery.reason.address": (
+        "The receiver's address is not public and not on the endpoint's allow list; nothing was sent",
+        "接收方地址既非公网地址，也不在该端点的 allow 列表中；未发送任何内容",
+    ),
+    "delivery.reason.broken": ("The connection broke before an answer came", "连接在应答之前中断"),
+    "delivery.reason.gone": (
+        "The receiver says the endpoint is gone; it is disabled until a person enables it",
+        "接收方声明该端点已不存在；端点已停用，需人工启用",
+    ),
+    "delivery.reason.busy": ("The receiver asks to wait", "接收方要求稍后再试"),
+    "delivery.reason.failing": ("The receiver has an error of its own", "接收方内部出错"),
+    "delivery.reason.redirect": (
+        "The receiver redirects; write the final URL into the endpoint",
+        "接收方返回重定向；请把最终地址写入端点配置",
+    ),
+    "delivery.reason.rejected": ("The receiver rejected it", "接收方拒绝"),
+    "delivery.reason.bad_id": ("The id cannot be signed", "标识无法签名"),
+    "delivery.reason.bad_body": ("The content does not fit this channel", "内容不符合该通道的要求"),
+    "delivery.reason.template": (
+        "This template has no code in the channel's `templates`",
+        "该模板在通道的 templates 中没有对应编码",
+    ),
+    "delivery.reason.limit": ("The channel's limit for this recipient is reached", "已达到该通道对此接收人的限额"),
+    "delivery.reason.account": ("The channel's account is out of credit or suspended", "通道账户欠费或被停用"),
+    "delivery.reason.not_ok": ("The channel did not accept it", "通道未受理"),
+    "delivery.reason.not_understood": ("The answer could not be understood", "应答无法识别"),
+    "delivery.reason.secret": ("The secret cannot be read", "密钥无法读取"),
+    "delivery.reason.secret_short": (
+        "The secret is shorter than 24 bytes; generate 32 random bytes",
+        "密钥短于 24 字节；请生成 32 个随机字节",
+    ),
+    "delivery.reason.secret_long": (
+        "The secret is longer than 64 bytes; generate 32 random bytes",
+        "密钥长于 64 字节；请生成 32 个随机字节",
+    ),
+    "delivery.reason.secret_plain": (
+        "The secret repeats a few characters; generate 32 random bytes",
+        "密钥只由少数字符重复构成；请生成 32 个随机字节",
+    ),
+    "delivery.reason.authority": ("The file of the certificate authority cannot be used", "CA 证书文件无法使用"),
+    "delivery.reason.fault": ("An error in this program; it is in the log", "本程序内部错误，详见日志"),
+    "delivery.reason.paused": ("Not tried: the endpoint is paused after failures", "未尝试：端点因连续失败而暂停"),
+    "delivery.reason.stopped": ("The program stopped before the answer came", "程序在应答之前停止"),
+    "delivery.reason.exhausted": ("All attempts failed; the last time: {last}", "所有尝试均失败；最后一次：{last}"),
+    # Configuration.
+    "delivery.url": ("this URL cannot be used: {why}", "该 URL 不可用：{why}"),
+    "delivery.url.characters": (
+        "write it in ASCII without blanks (a Chinese host name as xn--…)",
+        "只能用 ASCII 字符且不含空格（中文域名请写成 xn--…）",
+    ),
+    "delivery.url.shape": ("write https://host/path", "请写成 https://主机/路径"),
+    "delivery.url.scheme": (
+        "write https://, or http:// for an address on the allow list",
+        "请写 https://；仅 allow 列表中的地址可用 http://",
+    ),
+    "delivery.url.userinfo": (
+        "leave out user:password@; the signature proves who sends",
+        "去掉 user:password@；签名已证明发送方身份",
+    ),
+    "delivery.url.fragment": ("leave out the part from # on", "去掉 # 及其后的部分"),
+    "delivery.url.host": ("the host is not a name or address", "主机部分不是合法的域名或地址"),
+    "delivery.url.address": (
+        "write the address as 192.168.1.20 or [fd00::20]",
+        "地址请写成 192.168.1.20 或 [fd00::20]",
+    ),
+    "delivery.allow": (
+        "{value!r} is not a network; write 192.168.10.0/24 or fd00:1::/64",
+        "{value!r} 不是网段；请写 192.168.10.0/24 或 fd00:1::/64",
+    ),
+    "delivery.allow_wide": (
+        "{value!r} would allow nearly everything; write the network of the receiver",
+        "{value!r} 几乎放行一切；请写接收方所在网段",
+    ),
+    "delivery.timeout": ("{value} is out of range; write 1s to 30s", "{value} 超出范围；请写 1s 到 30s"),
+    "delivery.secret_once": (
+        "give secret (as ${{ENV_NAME}}) or secret_file, exactly one of them",
+        "请给出 secret（写成 ${{ENV_NAME}}）或 secret_file，二者恰取其一",
+    ),
+    "delivery.old_secret_once": (
+        "give old_secret or old_secret_file, not both",
+        "old_secret 与 old_secret_file 只能给出一个",
+    ),
+    "delivery.http_needs_allow": (
+        "http:// needs `allow` with the receiver's network; write https:// otherwise",
+        "http:// 需要在 allow 中写明接收方网段；否则请写 https://",
+    ),
+    "delivery.events": (
+        "{value!r} is not an event pattern; write workorder.* or workorder.created",
+        "{value!r} 不是事件模式；请写 workorder.* 或 workorder.created",
+    ),
+    "delivery.lease": (
+        "lease must exceed deadline by at least 5s, or an event may be sent twice at once",
+        "lease 至少要比 deadline 长 5s，否则同一事件可能同时发送两次",
+    ),
+}

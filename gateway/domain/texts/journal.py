@@ -1,0 +1,61 @@
+"""Texts of the journal: what the operator reads when it does not start, or does not accept."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "journal.sqlite_old": (
+        "SQLite {found} can corrupt a write-ahead log; the journal needs {needed} or newer (install pysqlite3 0.6.1 or newer)",
+        "SQLite {found} 可能损坏预写日志；日志库需要 {needed} 或更新版本（请安装 pysqlite3 0.6.1 或更新版本）",
+    ),
+    "journal.held": (
+        "another process writes the journal {path}; stop it before starting this one",
+        "另一个进程正在写日志库 {path}；请先停止它",
+    ),
+    "journal.foreign": (
+        "{path} is not a journal of this program; configure another path, the file stays as it is",
+        "{path} 不是本程序的日志库；请配置另一个路径，该文件不会被改动",
+    ),
+    "journal.newer": (
+        "the journal {path} has format {found}, this version reads up to {known}; start the newer version again",
+        "日志库 {path} 的格式为 {found}，本版本最多支持 {known}；请改用较新的版本启动",
+    ),
+    "journal.other_partition": (
+        "the journal {path} holds partition {found}, not {wanted}; configure the path of partition {wanted}",
+        "日志库 {path} 保存的是分区 {found}，不是 {wanted}；请配置分区 {wanted} 的路径",
+    ),
+    "journal.damaged": (
+        ("the journal {path} is damaged: {what}. Nothing was changed. Check the disk and restore the file from a backup, or start once "
+        "with recovery: the damaged file is moved aside, every intact record is kept, the lost numbers are listed"),
+        ("日志库 {path} 已损坏：{what}。未做任何改动。请检查磁盘并从备份恢复该文件，或以恢复方式启动一次：损坏的文件会被移到一旁，"
+        "完好的记录全部保留，丢失的编号会列出"),
+    ),
+    "journal.behind": (
+        ("the journal {path} ends at record {head}, but its consumers have already taken record {consumed}: the file was replaced or "
+        "truncated. Put the right file back, or start once with recovery: numbering continues above {consumed}"),
+        ("日志库 {path} 止于第 {head} 条记录，而消费者已处理到第 {consumed} 条：文件被替换或截断。请放回正确的文件，"
+        "或以恢复方式启动一次：编号将从 {consumed} 之后继续"),
+    ),
+    "journal.wrong_partition": (
+        "this journal holds partition {found}, not {wanted}",
+        "该日志库保存的是分区 {found}，不是 {wanted}",
+    ),
+    "journal.gone": (
+        "records up to {floor} were deleted by retention, {after} is older; the consumer needs a newer snapshot",
+        "第 {floor} 条及之前的记录已按保留策略删除，{after} 更旧；消费者需要更新的快照",
+    ),
+    "journal.newer_record": (
+        "record {seq} was written by a newer version and cannot be read by this one",
+        "第 {seq} 条记录由较新的版本写入，本版本无法读取",
+    ),
+    "journal.full": (
+        "the journal {path} is full ({used} of {limit} bytes); records are deleted only after every consumer has passed them",
+        "日志库 {path} 已满（已用 {used} 字节，上限 {limit} 字节）；记录要等所有消费者处理后才会删除",
+    ),
+    "journal.disk_full": (
+        "the disk of {path} is full; free some space, intake goes on by itself",
+        "{path} 所在磁盘已满；请释放空间，接收会自动恢复",
+    ),
+    "journal.failing": (
+        "the journal {path} cannot be written: {what}; it is tried again",
+        "无法写入日志库 {path}：{what}；将会重试",
+    ),
+    "journal.closed": ("the journal {path} is closed", "日志库 {path} 已关闭"),
+}  # fmt: skip

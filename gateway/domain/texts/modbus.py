@@ -1,0 +1,98 @@
+"""Texts of the Modbus source: its configuration, register maps, and what it says while running."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "modbus.endpoint": (
+        "{value!r} is not an address; write host:port, such as 10.0.3.7:502 or [fe80::1]:502",
+        "{value!r} 不是地址；请写 主机:端口，例如 10.0.3.7:502 或 [fe80::1]:502",
+    ),
+    "modbus.range": ("{value} is out of range; write {low} to {high}", "{value} 超出范围；请写 {low} 到 {high}"),
+    "modbus.no_devices": (
+        "no devices; list them under devices, or write devices_from: registry",
+        "没有设备；请在 devices 下列出，或写 devices_from: registry",
+    ),
+    "modbus.no_links": (
+        "no links; write links: {{hall: {{tcp: 10.0.3.7:502}}}}",
+        "没有链路；请写 links: {{hall: {{tcp: 10.0.3.7:502}}}}",
+    ),
+    "modbus.unknown_link": (
+        "device {device}: there is no link {link!r}; write one of {known}",
+        "设备 {device}：没有链路 {link!r}；请写 {known} 之一",
+    ),
+    "modbus.twice_device": ("device {device} is listed twice; keep one entry", "设备 {device} 列出了两次；请保留一条"),
+    "modbus.twice_endpoint": (
+        "links {first} and {second} both lead to {endpoint}; one request at a time needs one link, keep one of them",
+        "链路 {first} 与 {second} 都通向 {endpoint}；同一时刻只能有一个请求，请只保留一个",
+    ),
+    "modbus.backoff": (
+        "min {min} is longer than max {max}; write min <= max",
+        "min {min} 大于 max {max}；请写 min <= max",
+    ),
+    "modbus.forbid": (
+        "{value} is not a range of addresses; write [first, last] with 0 <= first <= last",
+        "{value} 不是地址范围；请写 [起, 止]，0 <= 起 <= 止",
+    ),
+    "modbus.missing": (
+        "{value!r} is not a raw value; write a number, or a pattern such as '0xFFFF'",
+        "{value!r} 不是原始值；请写数字，或 '0xFFFF' 这样的位模式",
+    ),
+    "modbus.map_key": (
+        "{value!r} is not a number; the keys of map are raw numbers, such as {{0: idle, 1: charging}}",
+        "{value!r} 不是数字；map 的键是原始数字，例如 {{0: idle, 1: charging}}",
+    ),
+    "modbus.place": (
+        "write either at: or parts: (a register has one place, or several that are added)",
+        "请写 at: 或 parts: 之一（一个寄存器有一个位置，或由几部分相加）",
+    ),
+    "modbus.parts": (
+        "parts are added: {what} does not go with them; write it inside each part",
+        "parts 相加：不能与 {what} 同用；请写在每个部分里",
+    ),
+    "modbus.bit_bits": ("write either bit: or bits:, not both", "bit: 与 bits: 只能写一个"),
+    "modbus.scale": (
+        "a scale of 0 makes every value the same; write the real one, or leave it out",
+        "比例 0 会使所有值相同；请写实际比例或省略",
+    ),
+    "modbus.format": ("{reason}", "寄存器格式无效：{reason}"),
+    "modbus.unknown_point": (
+        "the profile has no point {name!r}; write one of {known}",
+        "档案中没有测点 {name!r}；请写 {known} 之一",
+    ),
+    "modbus.unit_unknown": (
+        "{unit!r} is not a unit; write one such as m3, kPa, mV",
+        "{unit!r} 不是单位；请写 m3、kPa、mV 之类",
+    ),
+    "modbus.unit_other": (
+        "{unit} cannot become {point}, the unit of the point; correct one of them",
+        "{unit} 不能换算成测点的单位 {point}；请改正其中之一",
+    ),
+    "modbus.state_map": (
+        "{name} is a state point: say what its numbers mean, map: {{0: idle, 1: charging}}",
+        "{name} 是状态点：请说明数字的含义，map: {{0: idle, 1: charging}}",
+    ),
+    "modbus.state_scale": (
+        "{name} is a state point: unit, scale and offset mean nothing; remove them",
+        "{name} 是状态点：unit、scale、offset 没有意义；请删除",
+    ),
+    "modbus.not_state": (
+        "{name} is a number, not a state: {what} does not go with it; make it kind: state in points",
+        "{name} 是数值而不是状态：不能用 {what}；请在 points 中写 kind: state",
+    ),
+    "modbus.stride": (
+        "{name} is repeated per component: write stride (registers from one component to the next)",
+        "{name} 按组件重复：请写 stride（相邻组件之间的寄存器数）",
+    ),
+    "modbus.address": (
+        "{name} comes to lie at register {address}; registers are 0 to 65535: correct at, base or stride",
+        "{name} 落在寄存器 {address}；寄存器范围是 0 到 65535：请改正 at、base 或 stride",
+    ),
+    "modbus.forbidden": (
+        "{name} at registers {first}-{last} lies in the forbidden range {low}-{high}",
+        "{name} 位于寄存器 {first}-{last}，处于禁止区 {low}-{high}",
+    ),
+    "modbus.span": (
+        "{name} spans {count} registers, more than max_registers {max}: it could not be read in one request, so a torn value would be possible",
+        "{name} 跨 {count} 个寄存器，超过 max_registers {max}：无法一次读出，值可能前后不一致",
+    ),
+    "modbus.unknown_key": ("unknown key {key!r}; write one of {known}", "未知的键 {key!r}；请写 {known} 之一"),
+    "modbus.section": ("{message}", "无效：{message}"),
+}

@@ -1,0 +1,119 @@
+"""Texts of the MQTT source: what is wrong in its part of the configuration, and what to write instead."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "mqtt.url": (
+        "{got!r} is not a broker address; write mqtt://host, mqtt://host:1883 or mqtts://host:8883 (user name and password have their own keys)",
+        "{got!r} 不是代理地址；请写 mqtt://主机、mqtt://主机:1883 或 mqtts://主机:8883（用户名和密码另有配置项）",
+    ),
+    "mqtt.tls_only": (
+        "{got} needs an encrypted connection; write url: mqtts://… or remove it",
+        "{got} 只用于加密连接；请写 url: mqtts://…，或删去它",
+    ),
+    "mqtt.cert_pair": (
+        "a client certificate needs both cert_file and key_file; write both or none",
+        "客户端证书需要同时给出 cert_file 和 key_file；请两者都写或都不写",
+    ),
+    "mqtt.password_twice": (
+        "password and password_file are both given; write one of them",
+        "password 与 password_file 同时给出；请只写其中之一",
+    ),
+    "mqtt.password_alone": (
+        "a password without username is not sent by most brokers' rules; write username too",
+        "只有密码没有用户名；请同时写 username",
+    ),
+    "mqtt.range": ("{got} is out of range; write {low} to {high}", "{got} 超出范围；请写 {low} 到 {high}"),
+    "mqtt.backoff": ("min {low} is longer than max {high}; swap them", "min {low} 大于 max {high}；请对调"),
+    "mqtt.no_routes": (
+        "no route: nothing would be read; write at least one entry under routes",
+        "没有路由，什么都读不到；请在 routes 下至少写一条",
+    ),
+    "mqtt.filter_share": (
+        "{got!r}: shared subscriptions ($share/…) come with the multi-gateway stage; write the filter without $share/group/",
+        "{got!r}：共享订阅（$share/…）属于多网关阶段；请去掉 $share/组名/",
+    ),
+    "mqtt.filter_wildcard": (
+        "{got!r}: write {{name}} for one level and {{name*}} for the rest instead of + and #",
+        "{got!r}：一层请写 {{name}}，其余各层请写 {{name*}}，不要写 + 和 #",
+    ),
+    "mqtt.filter_level": (
+        "{got!r}: {level!r} is not a level; a level is a text or {{name}} alone, and {{name*}} only at the end",
+        "{got!r}：{level!r} 不是合法的一层；一层是文字或单独的 {{name}}，{{name*}} 只能在最后",
+    ),
+    "mqtt.filter_twice": (
+        "{got!r}: the name {{{level}}} stands twice; give each level its own name",
+        "{got!r}：名称 {{{level}}} 出现两次；请为每层取不同的名称",
+    ),
+    "mqtt.capture": (
+        "{got!r} uses {{{level}}}, which the filter does not capture; it captures: {known}",
+        "{got!r} 用到 {{{level}}}，但过滤器没有捕获它；已捕获：{known}",
+    ),
+    "mqtt.template": (
+        "{got!r} has an open or empty brace; write {{name}}",
+        "{got!r} 中的花括号不成对或为空；请写 {{name}}",
+    ),
+    "mqtt.path": (
+        '{got!r} is not a path at position {at}; write a.b, a[0].b, ["odd:key"], list[Type=Vehicle].x, $.x (from the top of the message) or . (the whole payload)',
+        '{got!r} 在第 {at} 个字符处不是合法路径；请写 a.b、a[0].b、["odd:key"]、list[Type=Vehicle].x、$.x（从消息顶层）或 .（整个负载）',
+    ),
+    "mqtt.path_star": (
+        '{got!r}: [*] belongs into each only; write each: "data[*]" and paths relative to one element',
+        '{got!r}：[*] 只能用于 each；请写 each: "data[*]"，路径则相对于单个元素',
+    ),
+    "mqtt.each": (
+        '{got!r} does not end with [*]; write each: "data[*]" or each: "[*]"',
+        '{got!r} 没有以 [*] 结尾；请写 each: "data[*]" 或 each: "[*]"',
+    ),
+    "mqtt.text_mix": (
+        'path: "." means the payload is one bare value; then every point of the route needs path: "." and {got} cannot be used',
+        'path: "." 表示负载就是一个值；此时该路由的每个测点都要写 path: "."，且不能使用 {got}',
+    ),
+    "mqtt.device": (
+        '{got!r} is not a device; write "{{name}}", a fixed code, or {{path: dev.id}}',
+        '{got!r} 不是设备；请写 "{{name}}"、固定编号，或 {{path: dev.id}}',
+    ),
+    "mqtt.component": (
+        '{got!r} is not a component; write 1, "{{name}}", {{path: gun, add: 1}} or {{capture: gun, add: 1}}',
+        '{got!r} 不是枪号/部件；请写 1、"{{name}}"、{{path: gun, add: 1}} 或 {{capture: gun, add: 1}}',
+    ),
+    "mqtt.component_of": (
+        "give path (in the message) or capture (in the topic), exactly one of them",
+        "path（消息内）与 capture（主题内）必须且只能写一个",
+    ),
+    "mqtt.unit": ("unknown unit {got!r}; write for example {known}", "未知单位 {got!r}；例如可写 {known}"),
+    "mqtt.time_unit": (
+        "{got!r} is not a time unit; write s, ms, us, ns, iso, parts or a pattern such as %Y%m%d%H%M%S",
+        "{got!r} 不是时间单位；请写 s、ms、us、ns、iso、parts，或 %Y%m%d%H%M%S 这样的格式",
+    ),
+    "mqtt.zone": (
+        "unknown time zone {got!r}; write an IANA name such as Asia/Shanghai",
+        "未知时区 {got!r}；请写 IANA 名称，例如 Asia/Shanghai",
+    ),
+    "mqtt.zone_unused": (
+        "zone does nothing for epoch times ({got}); remove it",
+        "纪元时间（{got}）与时区无关；请删去 zone",
+    ),
+    "mqtt.scale": ("scale {got} would make every value the same; write a finite number other than 0",
+                   "scale {got} 会使所有值相同；请写非 0 的有限数"),
+    "mqtt.when": (
+        "write equals: value, equals: [a, b], or exists: true/false, exactly one of them",
+        "请写 equals: 值、equals: [a, b] 或 exists: true/false，且只写一个",
+    ),
+    "mqtt.points": ("a route without points reads nothing; write at least one point",
+                    "没有测点的路由读不到任何东西；请至少写一个测点"),
+    "mqtt.unreachable": (
+        "route {got} has the same filter as route {first} and that one has no when: it would never be used; write when on the earlier one, or move it to the end",
+        "第 {got} 条路由与第 {first} 条过滤器相同而后者没有 when，永远不会用到；请给前一条写 when，或把它移到最后",
+    ),
+    "mqtt.bind_point": (
+        "no profile has a point {got}; points there are: {known}",
+        "没有任何型号有测点 {got}；已有测点：{known}",
+    ),
+    "mqtt.bind_unit": (
+        "{got} does not fit point {point} of profile {profile}, which is stored in {unit}; write a unit of the same kind",
+        "{got} 与型号 {profile} 的测点 {point}（以 {unit} 存储）量纲不符；请写同类单位",
+    ),
+    "mqtt.bind_map": (
+        "point {point} of profile {profile} is a number, but map gives the text {got!r}; write numbers in map",
+        "型号 {profile} 的测点 {point} 是数值，而 map 给出文字 {got!r}；请在 map 中写数字",
+    ),
+}  # fmt: skip

@@ -1,0 +1,362 @@
+"""Alarm episodes and work orders as the desk keeps them: frozen values, one per row. Times are µs since 1970 UTC."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from msgspec import Struct
+
+from gateway.domain.alarm import Evidence, Level, Plan
+from gateway.domain.notice import Notice, OutboxEvent
+from gateway.domain.record import Fact
+
+
+class AlarmState(StrEnum):
+    """`withdrawn`: a late reading took back what had been raised."""
+
+    RAISED = "raised"
+    CLEARED = "cleared"
+    WITHDRAWN = "withdrawn"
+
+
+class OrderState(StrEnum):
+    """The life of an order; `closed` and `cancelled` are its ends."""
+
+    NEW = "new"
+    ASSIGNED = "assigned"
+    ACCEPTED = "accepted"
+    IN_PROGRESS = "in_progress"
+    ON_HOLD = "on_hold"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Closed or cancelled: a new fault of the same key makes, or reopens, an order."""
+        return self in {OrderState.CLOSED, OrderState.CANCELLED}
+
+
+class Role(StrEnum):
+    """Who acts. `integrator` is an OA system, `system` the desk itself."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ENGINEER = "engineer"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+    INTEGRATOR = "integrator"
+    SYSTEM = "system"
+
+
+class Actor(Struct, frozen=True):
+    """A person or a system, as the caller authenticated it."""
+
+    id: str
+    role: Role
+    name: str = ""
+
+
+SYSTEM = Actor("system", Role.SYSTEM)
+
+
+class Act(StrEnum):
+    """What somebody does to an order."""
+
+    ASSIGN = "assign"
+    ACCEPT = "accept"
+    REJECT = "reject"
+    START = "start"
+    HOLD = "hold"
+    RESUME = "resume"
+    RESOLVE = "resolve"
+    CLOSE = "close"
+    CANCEL = "cancel"
+    REOPEN = "reopen"
+    COMMENT = "comment"
+
+
+class Command(Struct, frozen=True):
+    """One act on the order `order` (its number). The same `command_id` again changes nothing.
+
+    `expected_version` None = whatever it is now; `occurred_at` µs = when it happened in the field (0 = now).
+    """
+
+    order: str
+    act: Act
+    actor: Actor
+    command_id: str
+    expected_version: int | None = None
+    occurred_at: int = 0
+    assignee: str = ""
+    reason: str = ""
+    fault: str = ""
+    cause: str = ""
+    remedy: str = ""
+    note: str = ""
+
+
+class Report(Struct, frozen=True):
+    """A fault told by a person (`source` customer, api, oa): joins the open order of its key, or makes one."""
+
+    device: int
+    fault: str
+    title_en: str
+    title_zh: str
+    actor: Actor
+    command_id: str
+    component: int = 0
+    group: str = ""
+    type: str = "repair"
+    level: Level = Level.MINOR
+    source: str = "api"
+    note: str = ""
+    skill: str = ""
+    sla: str = ""
+    reopen_within: int = 0
+
+
+class Alarm(Struct, frozen=True):
+    """One episode: raise to clear. `id` is the id of the transition that raised it; `key` digests tenant, rule, thing
+    and identity. At most one episode per key has `cleared_at` None. `level` now, `peak` the highest.
+
+    `order` is the work order it is listed in (""), `received_at` the newest receive time in its evidence (0 = none).
+    """
+
+    id: str
+    tenant: str
+    partition: int
+    key: str
+    rule: str
+    revision: str
+    device: int
+    component: int
+    group: str
+    identity: tuple[str, ...]
+    state: AlarmState
+    level: Level
+    peak: Level
+    plan: Plan
+    evidence: Evidence
+    raised_at: int
+    decided_at: int
+    received_at: int
+    recorded_at: int
+    last_seen: int
+    updated_at: int
+    cleared_at: int | None = None
+    count: int = 1
+    version: int = 1
+    reason: str = ""
+    late: bool = False
+    imported: bool = False
+    suspect: bool = False
+    live: bool = True
+    order: str = ""
+
+
+class WorkOrder(Struct, frozen=True):
+    """One order. `key` digests tenant, device or group, component, fault class: at most one per key has `closed_at`
+    None.
+
+    `version` rises by one with every audited change and is the sequence of its events. `condition_cleared_at` is set
+    while no listed alarm is raised; `told_cleared` is what the last event said of it. `count` counts raises; `causes`
+    are the rules (with their identity) that asked for it, bounded.
+    """
+
+    id: str
+    tenant: str
+    no: str
+    key: str
+    type: str
+    fault: str
+    source: str
+    title_en: str
+    title_zh: str
+    why: str
+    device: int
+    component: int
+    group: str
+    state: OrderState
+    level: Level
+    priority: str
+    priority_reason: str
+    rule: str
+    alarm: str
+    created_at: int
+    updated_at: int
+    first_seen: int
+    last_seen: int
+    causes: tuple[str, ...] = ()
+    version: int = 1
+    count: int = 1
+    skill: str = ""
+    sla: str = ""
+    assign: str = ""
+    assignee: str = ""
+    reopen_within: int = 0
+    reopen_count: int = 0
+    rejections: int = 0
+    related_to: str = ""
+    hold_reason: str = ""
+    close_reason: str = ""
+    fault_found: str = ""
+    cause: str = ""
+    remedy: str = ""
+    condition_cleared_at: int | None = None
+    told_cleared: bool = False
+    accepted_at: int | None = None
+    started_at: int | None = None
+    resolved_at: int | None = None
+    closed_at: int | None = None
+
+
+class Audit(Struct, frozen=True):
+    """One move of an order, never changed again. `seq` is the order's version after it; `data` is JSON text."""
+
+    order: str
+    tenant: str
+    seq: int
+    type: str
+    actor: str
+    role: str
+    before: str
+    after: str
+    data: str
+    at: int
+    occurred_at: int
+
+
+class Link(Struct, frozen=True):
+    """Order `order` lists alarm `alarm` since `at`."""
+
+    order: str
+    tenant: str
+    alarm: str
+    at: int
+
+
+class Due(StrEnum):
+    """Why something waits in a deadline row."""
+
+    AFTER = "after"  # the order, until the alarm has been raised for `order.after`
+    IMPORT = "import"  # the order of an imported alarm, until the import is done
+    IMPORTING = "importing"  # an import that runs
+    RECHECK = "recheck"  # an order closed under a raised alarm
+    REMIND = "remind"  # the next reminder of a notice
+    TELL = "tell"  # the next event about a condition that comes and goes
+
+
+class Deadline(Struct, frozen=True):
+    """(tenant, subject, reason) is unique. `due_at` None = it waits for a fact. `n` is the number of the reminder."""
+
+    subject: str
+    tenant: str
+    reason: Due
+    due_at: int | None
+    created_at: int
+    n: int = 0
+
+
+class Done(Struct, frozen=True):
+    """A command that was carried out: (tenant, id) is unique. `digest` tells a repeat from a reuse."""
+
+    id: str
+    tenant: str
+    digest: str
+    order: str
+    at: int
+
+
+class Shipment(Struct, frozen=True):
+    """Event `event` has to reach `endpoint`."""
+
+    tenant: str
+    endpoint: str
+    event: str
+    subject: str
+    created_at: int
+
+
+class Place(Struct, frozen=True):
+    """What an event says of a device: names only."""
+
+    device: int
+    code: str
+    name: str = ""
+    kind: str = ""
+    site: str = ""
+    site_name: str = ""
+    customer: str = ""
+
+
+@dataclass(slots=True)
+class Changes:
+    """Everything one transaction writes. Changed rows come before new ones, ended ones first (unique open rows)."""
+
+    alarms_changed: list[Alarm] = field(default_factory=list)
+    alarms_new: list[Alarm] = field(default_factory=list)
+    orders_changed: list[WorkOrder] = field(default_factory=list)
+    orders_new: list[WorkOrder] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    audits: list[Audit] = field(default_factory=list)
+    events: list[OutboxEvent] = field(default_factory=list)
+    shipments: list[Shipment] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    deadlines: list[Deadline] = field(default_factory=list)
+    deadlines_gone: list[tuple[str, str, Due]] = field(default_factory=list)  # tenant, subject, reason
+    commands: list[Done] = field(default_factory=list)
+    facts: list[tuple[str, Fact]] = field(default_factory=list)  # tenant, fact
+    counters: dict[tuple[str, str], int] = field(default_factory=dict)  # (tenant, day) -> last number given
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a partition is applied: everything up to (seq, ordinal), by the holder of `epoch`."""
+
+    seq: int
+    ordinal: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """An order that was made, and the transition that decided it (latency = committed - received)."""
+
+    no: str
+    transition: str
+    at: int
+    received: int
+    decided: int
+
+
+@dataclass(slots=True)
+class Applied:
+    """What one call did. `fresh` transitions were applied, `dropped` were at or below the committed cursor.
+
+    `orphaned`: clears of episodes that were not open. `held` orders wait for a deadline row.
+    """
+
+    fresh: int = 0
+    dropped: int = 0
+    raised: int = 0
+    recounted: int = 0
+    levelled: int = 0
+    cleared: int = 0
+    withdrawn: int = 0
+    orphaned: int = 0
+    joined: int = 0
+    reopened: int = 0
+    held: int = 0
+    ended: int = 0
+    events: int = 0
+    notices: int = 0
+    created: list[Created] = field(default_factory=list)
+
+    def add(self, other: "Applied") -> None:
+        """Sum up."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.created.extend(other.created)
+
+
+_COUNTS = tuple(name for name in Applied.__slots__ if name != "created")
