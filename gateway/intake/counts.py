@@ -1,0 +1,66 @@
+"""The running counts behind `Balance`, one set per source."""
+
+from collections import Counter
+
+from gateway.domain.errors import InvariantBroken
+from gateway.domain.record import Parcel
+from gateway.intake.balance import Balance
+
+
+class Counts:
+    """Of one source. Arrivals and outcomes are counted apart: only so can the balance tell that something got lost."""
+
+    def __init__(self) -> None:
+        self._n: Counter[str] = Counter()
+
+    def arrive(self, parcel: Parcel) -> None:
+        """A source handed it over."""
+        self._n["received"] += parcel.messages
+        self._n["decoded"] += len(parcel.batch)
+        self._under_way(parcel, 1)
+
+    def keep(self, parcel: Parcel, *, rows: int, clamped: int, suspect: bool) -> None:
+        """It is on disk with `rows` readings."""
+        self._under_way(parcel, -1)
+        self._n["duplicate"] += parcel.duplicates
+        self._n["rejected"] += len(parcel.rejected)
+        self._n["journaled"] += parcel.messages - parcel.duplicates - len(parcel.rejected)
+        self._n["readings_journaled"] += rows
+        self._n["clamped"] += clamped
+        self._n["suspect"] += rows if suspect else 0
+
+    def refuse(self, parcel: Parcel) -> None:
+        """It could not be kept."""
+        self._under_way(parcel, -1)
+        self._n["refused"] += parcel.messages
+        self._n["readings_refused"] += len(parcel.batch)
+
+    def _under_way(self, parcel: Parcel, sign: int) -> None:
+        self._n["in_flight"] += sign * parcel.messages
+        self._n["readings_in_flight"] += sign * len(parcel.batch)
+
+    def snapshot(self) -> Balance:
+        """As it is now."""
+        return Balance(**self._n)
+
+
+def check_parcel(parcel: Parcel) -> None:
+    """What a source hands over must be whole: a batch whose columns disagree could never be read back.
+
+    Raises InvariantBroken: a source that does this is broken.
+    """
+    batch, n = parcel.batch, len(parcel.batch)
+    columns = (batch.point, batch.at, batch.value, batch.quality, batch.flags, batch.frame)
+    if any(len(column) != n for column in columns):
+        raise InvariantBroken(f"source {parcel.source}: columns of different length")
+    frame = batch.frame
+    if n and (frame[0] < 0 or frame[-1] >= batch.frames or bool((frame[1:] < frame[:-1]).any())):
+        raise InvariantBroken(f"source {parcel.source}: frames out of order or without a receive time")
+    if parcel.duplicates < 0 or parcel.messages < parcel.duplicates + len(parcel.rejected):
+        raise InvariantBroken(
+            f"source {parcel.source}: {parcel.messages} messages, but {parcel.duplicates} duplicates"
+            f" and {len(parcel.rejected)} rejected"
+        )
+    receipts = parcel.receipts
+    if receipts is not None and len(receipts.packets) != len(receipts.digests):
+        raise InvariantBroken(f"source {parcel.source}: receipts without their digests")

@@ -1,0 +1,209 @@
+"""`emit`: returns when the parcel is on disk. Parcels that arrive while a commit runs become one batch record."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final, Protocol
+
+from msgspec import structs
+
+from gateway.domain.duration import SECOND
+from gateway.domain.errors import InvariantBroken, StoreFull
+from gateway.domain.reading import Batch, concat
+from gateway.domain.record import Body, Define, Fact, Parcel, Raw, Record, RecordKind, Tick
+from gateway.intake.balance import Balance
+from gateway.intake.clocks import Watermark, clamp, mark_suspect
+from gateway.intake.config import IntakeConfig
+from gateway.intake.counts import Counts, check_parcel
+from gateway.ports import Append, Clock, Directory, PartitionedLog
+
+GROUP_ROWS: Final = 65_536
+"""A batch record gets no more readings than this, unless one parcel alone has more."""
+FULL_RETRY: Final = 0.25
+"""Seconds between two tries while the journal is full."""
+
+
+class Log(PartitionedLog, Protocol):
+    """The journal, as intake needs it."""
+
+    def last(self, partition: int, kind: RecordKind | None = None) -> Record | None:
+        """The newest record of a kind (of any kind when None); None when there is none."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    parcel: Parcel
+    done: asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Several parcels as one append."""
+
+    append: Append
+    defines: Sequence[Define]
+    rows: int
+    clamped: Sequence[int]  # per parcel
+    suspect: bool
+
+
+class Intake:
+    """One per partition. All calls on one event loop, except where said."""
+
+    def __init__(
+        self, journal: Log, directory: Directory, clock: Clock, config: IntakeConfig | None = None, partition: int = 0
+    ) -> None:
+        self.config = config or IntakeConfig()
+        self.journal, self.clock, self.partition = journal, clock, partition
+        self._directory = directory
+        self.watermark = Watermark(_newest(journal, partition))
+        self._waiting: list[_Waiting] = []
+        self._task: asyncio.Task[None] | None = None
+        self._last_start = float("-inf")
+        self._counts: dict[str, Counts] = {}
+
+    async def emit(self, parcel: Parcel) -> None:
+        """As the port Emit. Raises StoreFull when there was no room for `full_wait`, StoreUnavailable when the journal
+        cannot be written: acknowledge nothing then. A call that is cancelled may be kept all the same."""
+        check_parcel(parcel)
+        loop = asyncio.get_running_loop()
+        item = _Waiting(parcel, loop.create_future())
+        self._counts.setdefault(parcel.source, Counts()).arrive(parcel)
+        self._waiting.append(item)
+        if self._task is None:
+            self._task = loop.create_task(self._flush(), name="intake")
+        await item.done
+
+    async def _flush(self) -> None:
+        """Append what waits, group after group; ends when nothing waits."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                left = self._last_start + self.config.linger / SECOND - loop.time()
+                if left > 0:
+                    await asyncio.sleep(left)
+                self._last_start = loop.time()
+                await self._flush_group(self._take())
+        finally:
+            self._task = None
+
+    def _take(self) -> list[_Waiting]:
+        rows, count = 0, 0
+        for item in self._waiting:
+            rows += len(item.parcel.batch)
+            if count and rows > GROUP_ROWS:
+                break
+            count += 1
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        if self._waiting:
+            self._last_start = float("-inf")  # the rest need not linger
+        return taken
+
+    async def _flush_group(self, items: Sequence[_Waiting]) -> None:
+        parcels = [item.parcel for item in items]
+        try:
+            group = self._merge(parcels)
+            records = await self._append_patiently(group.append)
+            self._directory.journaled(group.defines)
+            self._keep(parcels, group, records)
+        except BaseException as error:
+            # Every emit of the group hears of it; a cancelled flush (shutdown) leaves them unacknowledged.
+            for item in items:
+                self._counts[item.parcel.source].refuse(item.parcel)
+                if not item.done.done():
+                    item.done.set_exception(error) if isinstance(error, Exception) else item.done.cancel()
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for item in items:
+                if not item.done.done():
+                    item.done.set_result(None)
+
+    def _merge(self, parcels: Sequence[Parcel]) -> _Group:
+        suspect = self.watermark.observe(self.clock.now())
+        batch, wrong = clamp(concat([parcel.batch for parcel in parcels]), self.config.ahead_limit)
+        if suspect and len(batch):
+            batch = mark_suspect(batch)
+        ends = list(accumulate(len(parcel.batch) for parcel in parcels))
+        starts = [0, *ends[:-1]]
+        clamped = [0 if wrong is None else int(wrong[a:b].sum()) for a, b in zip(starts, ends, strict=True)]
+        defines = tuple(self._directory.pending(batch)) if len(batch) else ()
+        bodies: list[Body] = [*defines]
+        if len(batch):
+            bodies.append(batch)
+        bodies += [self._bounded(raw) for parcel in parcels for raw in parcel.rejected]
+        receipts = tuple(parcel.receipts for parcel in parcels if parcel.receipts is not None)
+        return _Group(Append(tuple(bodies), receipts), defines, len(batch), clamped, suspect)
+
+    def _bounded(self, raw: Raw) -> Raw:
+        size, most = len(raw.payload), self.config.raw_payload
+        if size <= most:
+            return raw
+        detail = f"{raw.detail}; " if raw.detail else ""
+        return structs.replace(raw, payload=raw.payload[:most], detail=f"{detail}{most} of {size} bytes kept")
+
+    async def _append_patiently(self, append: Append) -> tuple[Record, ...]:
+        """Waiting for room is the back-pressure: nothing of it is acknowledged meanwhile."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.config.full_wait / SECOND
+        while True:
+            try:
+                return await self.journal.append(self.partition, append, self.clock.now())
+            except StoreFull:
+                if loop.time() + FULL_RETRY > until:
+                    raise
+            await asyncio.sleep(FULL_RETRY)
+
+    def _keep(self, parcels: Sequence[Parcel], group: _Group, records: Sequence[Record]) -> None:
+        kept = sum(len(record.body) for record in records if isinstance(record.body, Batch))
+        if kept != group.rows or len(records) != len(group.append.bodies):
+            raise InvariantBroken(f"intake appended {group.rows} readings, the journal kept {kept}")
+        for parcel, clamped in zip(parcels, group.clamped, strict=True):
+            self._counts[parcel.source].keep(parcel, rows=len(parcel.batch), clamped=clamped, suspect=group.suspect)
+        for source in {parcel.source for parcel in parcels}:
+            self._counts[source].snapshot().check()
+
+    async def drain(self) -> None:
+        """Returns when nothing waits any more. For shutdown, after the sources have stopped."""
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def fact(self, fact: Fact, actor: str = "") -> int:
+        """Journal a fact; returns its sequence number. `actor` is put into facts that name one and have none yet.
+
+        Raises StoreFull, StoreUnavailable.
+        """
+        return (await self.facts([fact], actor))[0]
+
+    async def facts(self, facts: Sequence[Fact], actor: str = "") -> list[int]:
+        """Journal facts together, in order; returns their sequence numbers."""
+        signed = tuple(
+            structs.replace(fact, actor=actor) if actor and getattr(fact, "actor", None) == "" else fact
+            for fact in facts
+        )
+        return [record.seq for record in await self.append(Append(signed))]
+
+    async def append(self, append: Append) -> tuple[Record, ...]:
+        """Journal small records at once, past the parcels that wait: facts and ticks never queue behind readings."""
+        now = self.clock.now()
+        self.watermark.observe(now)
+        return await self.journal.append(self.partition, append, now)
+
+    def sources(self) -> list[str]:
+        """Sources that handed something over."""
+        return sorted(self._counts)
+
+    def balance(self, source: str = "") -> Balance:
+        """Of one source, or of all; checked."""
+        chosen = [self._counts[source]] if source in self._counts else [] if source else self._counts.values()
+        total = sum((counts.snapshot() for counts in chosen), Balance())
+        total.check()
+        return total
+
+
+def _newest(journal: Log, partition: int) -> int:
+    """The newest time in the journal: ticks never go back, records after the last tick may be newer. 0 = empty."""
+    head, tick = journal.last(partition), journal.last(partition, RecordKind.TICK)
+    at = head.at if head else 0
+    return max(at, tick.body.at) if tick and isinstance(tick.body, Tick) else at

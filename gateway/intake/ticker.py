@@ -1,0 +1,121 @@
+"""Ticks: the only time the engine knows. One a second, finer while a timer is due; never behind one another."""
+
+import asyncio
+import heapq
+from typing import Final
+
+import structlog
+
+from gateway.domain.duration import MINUTE, SECOND
+from gateway.domain.errors import StoreError
+from gateway.domain.record import Down, RecordKind, Tick
+from gateway.intake.gate import Intake
+from gateway.ports import Append
+
+log = structlog.get_logger()
+
+HORIZON: Final = 10 * MINUTE
+"""A timer further away is served well enough by the ordinary ticks."""
+
+
+class Cadence:
+    """When the next tick is due, by the gateway's clock (µs). Pure.
+
+    Ordinary ticks come every `every`; asked ones not before they are due, rounded up to a multiple of `spacing`, so
+    that timers close together share a tick and any number of requests stays bounded.
+    """
+
+    def __init__(self, every: int, spacing: int) -> None:
+        self._every, self._spacing = every, spacing
+        self._asked: list[int] = []
+        self._known: set[int] = set()
+        self._last = 0
+
+    def ask(self, due: int, now: int) -> bool:
+        """A tick is wanted at `due`; True when it is now the next one asked for."""
+        slot = -(-due // self._spacing) * self._spacing
+        if due <= self._last or due - now > HORIZON or slot in self._known:
+            return False
+        self._known.add(slot)
+        heapq.heappush(self._asked, slot)
+        return self._asked[0] == slot
+
+    def wait(self, now: int) -> int:
+        """µs until the next tick; never longer than `every`, also when the clock was set back."""
+        due = self._last + self._every
+        if self._asked:
+            due = min(due, max(self._asked[0], self._last + self._spacing))
+        return min(max(due - now, 0), self._every)
+
+    def ticked(self, at: int, now: int) -> None:
+        """A tick moved engine time to `at`; `now` is what the clock said (the two differ while it is suspect)."""
+        self._last = now
+        while self._asked and self._asked[0] <= at:
+            self._known.discard(heapq.heappop(self._asked))
+
+
+class Ticker:
+    """Appends ticks until cancelled. `missed` counts ticks the journal did not take."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._cadence = Cadence(intake.config.tick, intake.config.tick_spacing)
+        self._sooner = asyncio.Event()
+        self._failing = False
+        self.missed = 0
+        self.last = Tick(0)
+
+    async def start(self) -> None:
+        """Say how long the gateway was not there (unless the journal is empty), then tick once. Before any source."""
+        intake = self._intake
+        head = intake.journal.last(intake.partition)
+        tick = intake.journal.last(intake.partition, RecordKind.TICK)
+        downs: tuple[Down, ...] = ()
+        if head is not None:
+            last = tick.body.at if tick is not None and isinstance(tick.body, Tick) else head.at
+            downs = (Down(last, max(last, intake.clock.now())),)
+        await self._tick(downs)
+
+    async def run(self) -> None:
+        """Tick on, until cancelled. A journal that takes no tick is asked again at the next."""
+        while True:
+            self._sooner.clear()
+            wait = self._cadence.wait(self._intake.clock.now())
+            if wait > 0:
+                try:
+                    await asyncio.wait_for(self._sooner.wait(), wait / SECOND)
+                    continue  # somebody wants one sooner: look again
+                except TimeoutError:
+                    pass
+            try:
+                await self._tick()
+                self._recovered()
+            except StoreError as error:
+                self._missed(error)
+
+    def _recovered(self) -> None:
+        if self._failing:
+            log.info("ticks go on", missed=self.missed)
+        self._failing = False
+
+    def _missed(self, error: StoreError) -> None:
+        self.missed += 1
+        now = self._intake.clock.now()
+        self._cadence.ticked(now, now)
+        if not self._failing:
+            log.error("the journal takes no tick: timers stand still", error=str(error))
+        self._failing = True
+
+    async def _tick(self, before: tuple[Down, ...] = ()) -> None:
+        intake = self._intake
+        now = intake.clock.now()
+        suspect = intake.watermark.observe(now)
+        tick = Tick(intake.watermark.newest, suspect)
+        await intake.append(Append((*before, tick)))
+        self._cadence.ticked(tick.at, now)
+        self.last = tick
+
+    def nudge(self, due_at: int) -> None:
+        """A timer is due at `due_at` (µs): tick then, not up to a second later. On the event loop."""
+        if self._cadence.ask(due_at, self._intake.clock.now()):
+            self._sooner.set()

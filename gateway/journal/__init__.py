@@ -1,0 +1,8 @@
+"""The durable journal: what is acknowledged upstream lies here first (DESIGN section 5)."""
+
+from gateway.journal.config import JournalConfig
+from gateway.journal.reader import JournalReader
+from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.stats import JournalStats
+
+__all__ = ["JournalConfig", "JournalReader", "JournalStats", "SqliteJournal"]
