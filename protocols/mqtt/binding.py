@@ -1,0 +1,194 @@
+"""What a topic means, worked out once and remembered until the registry changes."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.domain.device import Device
+from gateway.domain.errors import DecodeError
+from gateway.ports import Directory
+from protocols.mqtt.column import Column, Misfit, misfit
+from protocols.mqtt.lane import Lane, Shape
+from protocols.mqtt.path import Missed, scalar_text
+from protocols.mqtt.route import Route
+from protocols.mqtt.topic import Template
+
+_TOPICS = 200_000  # topics remembered; more than that are forgotten together and learned again
+_TARGETS = 200_000
+
+
+@dataclass(slots=True)
+class Target:
+    device: int
+    lane: Lane
+
+
+class Candidate:
+    """A route that a topic matches, with what the topic says. `fixed`: device and lane, when the topic tells both."""
+
+    __slots__ = ("captures", "code", "fixed", "route", "targets")
+
+    def __init__(self, route: Route, captures: Mapping[str, str]) -> None:
+        self.route = route
+        self.captures = captures
+        self.code = route.device.fill(captures) if isinstance(route.device, Template) else None
+        self.targets: dict[tuple[str | None, tuple[int | None, ...]], Target | DecodeError] = {}
+        self.fixed: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where rows go: `shape` is that of `lane` with all places present."""
+
+    lane: Lane
+    shape: Shape
+    device: int
+
+
+class Hot:
+    """Messages that the hot path may take: all to one `spot`, or to `parts` by what stands at the key `split`."""
+
+    __slots__ = ("candidate", "parts", "skip_retained", "split", "spot")
+
+    def __init__(self, candidate: Candidate) -> None:
+        self.candidate = candidate
+        self.skip_retained = candidate.route.skip_retained
+        self.spot = None if candidate.fixed is None else _spot(candidate.fixed)
+        self.split = candidate.route.split
+        self.parts: dict[int | str, Spot] = {}
+
+
+def _spot(target: Target) -> Spot | None:
+    full = target.lane.full
+    return None if full is None else Spot(target.lane, full, target.device)
+
+
+class Entry:
+    """What a topic means, until the registry changes. `hot`: for all its messages; `cases`: by the text at `key`."""
+
+    __slots__ = ("candidates", "cases", "hot", "key")
+
+    def __init__(self, candidates: list[Candidate]) -> None:
+        self.candidates = candidates
+        self.hot: Hot | None = None
+        self.key = ""
+        self.cases: dict[str, Hot | None] = {}
+
+    def learn(self) -> None:
+        """Which messages the hot path may take: those whose first holding route is plain and settled."""
+        for candidate in self.candidates:
+            route = candidate.route
+            hot: Hot | None = None
+            if route.plain:
+                hot = Hot(candidate)
+                hot = hot if hot.spot or hot.split else None
+            if route.when is None:
+                if candidate is self.candidates[0]:
+                    self.hot = hot
+                return
+            if route.switch is None or (self.key and route.switch[0] != self.key):
+                return
+            self.key = route.switch[0]
+            for text in route.switch[1]:
+                self.cases.setdefault(text, hot)
+
+
+class Bindings:
+    """The routes over the registry's directory: topic -> Entry, message -> Target. Everything remembered is bounded."""
+
+    def __init__(self, routes: Sequence[Route], directory: Directory) -> None:
+        self.known: dict[str, Entry] = {}
+        self.misfits: dict[int, Misfit] = {}
+        """Points that a route cannot fill (their readings are bad), by point id."""
+        self._routes = tuple(routes)
+        self._directory = directory
+        self._version = directory.version
+        self._lanes: dict[tuple[Any, ...], Lane | None] = {}
+        self._targets = 0
+
+    def refresh(self) -> None:
+        """Forget everything when the registry has changed."""
+        if self._directory.version != self._version:
+            self._version = self._directory.version
+            self._forget()
+
+    def _forget(self) -> None:
+        self.known.clear()
+        self._lanes.clear()
+        self._targets = 0
+
+    def entry(self, topic: str) -> Entry:
+        matches = ((route, route.pattern.match(topic)) for route in self._routes)
+        entry = Entry([Candidate(route, captures) for route, captures in matches if captures is not None])
+        for candidate in entry.candidates:
+            if candidate.route.settled_by_topic:
+                with suppress(DecodeError):  # said again, and counted, with each message
+                    candidate.fixed = self.target(candidate, None, None)
+        entry.learn()
+        if len(self.known) >= _TOPICS:
+            self.known.clear()
+        self.known[topic] = entry
+        return entry
+
+    def target(self, candidate: Candidate, body: Any, root: Any) -> Target:
+        route, code = candidate.route, candidate.code
+        if code is None and not isinstance(route.device, Template):
+            try:
+                code = scalar_text(route.device.reach(body, root))
+            except Missed:
+                raise DecodeError("unknown_device", f"nothing at {route.device.text}") from None
+        components = tuple(point.component.number(candidate.captures, body, root) for point in route.points)
+        target = candidate.targets.get((code, components))
+        if target is None:
+            target = self._resolve(candidate, code, components)
+            self._targets += 1
+            if self._targets > _TARGETS:
+                self._forget()  # a flood of made-up ids must not fill the memory
+            candidate.targets[code, components] = target
+        if isinstance(target, DecodeError):
+            raise DecodeError(target.reason, target.detail)
+        return target
+
+    def _resolve(
+        self, candidate: Candidate, code: str | None, components: tuple[int | None, ...]
+    ) -> Target | DecodeError:
+        device = self._directory.device(code) if code else None
+        if device is None:
+            return DecodeError("unknown_device", (code or "")[:120])
+        lane = self._lane(candidate, device, components)
+        if lane is None:
+            return DecodeError("no_points", f"profile {device.profile} has none of the route's points")
+        return Target(device.id, lane)
+
+    def _lane(self, candidate: Candidate, device: Device, components: tuple[int | None, ...]) -> Lane | None:
+        route = candidate.route
+        names = tuple(point.name.fill(candidate.captures) for point in route.points)
+        key = (route.index, device.profile, names, components)
+        if key in self._lanes:
+            return self._lanes[key]
+        known = self._directory.points(device.profile)
+        columns = []
+        for rule, name, component in zip(route.points, names, components, strict=True):
+            point = None if component is None else known.get((name, component))
+            if point is not None:
+                wrong = misfit(rule.config, point)
+                if wrong is not None:
+                    self.misfits[point.id] = wrong
+                columns.append((rule.path, Column(rule.config, point, self._directory.state_code)))
+        lane = Lane(route.time_path, route.time_optional, route.moments, columns) if columns else None
+        self._lanes[key] = lane
+        return lane
+
+    def part(self, hot: Hot, document: Any) -> Spot | None:
+        """The spot of a message that tells its device or component itself; None: the long way has to look at it."""
+        told = document[hot.split]
+        if type(told) is not str and type(told) is not int:  # true and 1.0 would be found under 1
+            return None
+        spot = hot.parts.get(told)
+        if spot is None:
+            with suppress(DecodeError):
+                spot = _spot(self.target(hot.candidate, document, document))
+            if spot is not None:
+                hot.parts[told] = spot
+        return spot

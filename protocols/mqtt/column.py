@@ -1,0 +1,206 @@
+"""One point of a route, bound to a registered point: raw JSON values -> canonical values with a quality.
+
+`Column.one` defines what a value means; `Column.many` is the same over arrays (a property test compares them).
+"""
+
+import math
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gateway.domain.device import Point, PointKind
+from gateway.domain.reading import F64, U8, Quality
+from gateway.domain.units import DIMENSIONLESS, parse_unit
+from protocols.mqtt.config import PointMap
+from protocols.mqtt.number import parse_number
+from protocols.mqtt.path import scalar_text
+
+BAD, UNCERTAIN, GOOD = int(Quality.BAD), int(Quality.UNCERTAIN), int(Quality.GOOD)
+DROPPED = 255  # instead of a quality: no row, the point's table of state texts is full
+LONGEST_STATE = 120
+_REMEMBERED = 4096
+_NOTHING = (math.nan, BAD)
+
+StateCode = Callable[[int, str], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why a route's point cannot fill a profile's point. `key` is a text of the catalogue."""
+
+    key: str
+    fields: dict[str, object]
+
+
+def misfit(config: PointMap, point: Point) -> Misfit | None:
+    """Does the message's unit and map suit the point?"""
+    fields: dict[str, object] = {"point": point.name, "profile": point.profile}
+    if point.kind is PointKind.STATE:
+        return None
+    for value in config.map.values():
+        if isinstance(value, str):
+            return Misfit("mqtt.bind_map", fields | {"got": value})
+    if config.unit is not None and parse_unit(config.unit).dimension != parse_unit(point.unit).dimension:
+        return Misfit("mqtt.bind_unit", fields | {"got": config.unit, "unit": point.unit or "1"})
+    return None
+
+
+class Column:
+    """Converter of one point. Without `unit` the message is taken to be in the point's canonical unit."""
+
+    def __init__(self, config: PointMap, point: Point, state_code: StateCode) -> None:
+        self.point = point.id
+        self._state = point.kind is PointKind.STATE
+        self._declared = len(point.values) if self._state else 0
+        self._state_code = state_code
+        self._misfit = misfit(config, point) is not None
+        numbers = (m for m in config.missing if not isinstance(m, str))
+        self._missing_numbers = tuple(sorted({float(m) for m in numbers}))
+        self._missing_texts = frozenset(m.strip() for m in config.missing if isinstance(m, str))
+        self._map = {scalar_text(key): value for key, value in config.map.items()}
+        self._bit = config.bit
+        unit = DIMENSIONLESS if config.unit is None else parse_unit(config.unit)
+        self._scale, self._offset = float(config.scale), float(config.offset)
+        self._factor, self._shift = float(unit.factor), float(unit.offset)
+        low, high = point.plausible.min, point.plausible.max
+        self._low = -math.inf if low is None else low
+        self._high = math.inf if high is None else high
+        self._bounded = low is not None or high is not None
+        # JSON has no type for both 1 and true, Python's dict has: one memory per type keeps them apart
+        self._memory: dict[type, dict[Any, float]] = {str: {}, int: {}}
+
+    # ---- one value --------------------------------------------------------------------------------------------
+    def one(self, raw: Any) -> tuple[float, int]:
+        """(value, quality); NaN iff bad; quality DROPPED = no reading at all."""
+        if self._misfit or raw is None:
+            return _NOTHING
+        if type(raw) is str:
+            raw = raw.strip()
+            if raw in self._missing_texts:
+                return _NOTHING
+        if self._state or self._map:
+            return self._looked_up(raw)
+        number = _number(raw)
+        if number is None or float(number) in self._missing_numbers:
+            return _NOTHING
+        if self._bit is not None:
+            number = _bit_of(number, self._bit)
+            if number is None:
+                return _NOTHING
+        return self._scaled(float(number))
+
+    def _looked_up(self, raw: Any) -> tuple[float, int]:
+        if self._missing_numbers or self._bit is not None:
+            number = _number(raw)
+            if number is not None and float(number) in self._missing_numbers:
+                return _NOTHING
+            if self._bit is not None:
+                raw = None if number is None else _bit_of(number, self._bit)
+        if type(raw) is float and raw.is_integer():
+            raw = int(raw)
+        text = scalar_text(raw)
+        if not text:
+            return _NOTHING
+        mapped = self._map.get(text)
+        if not self._state:
+            number = _number(raw if mapped is None else mapped)
+            return _NOTHING if number is None else self._scaled(float(number))
+        if mapped is None and type(raw) is int and 0 <= raw < self._declared:
+            return float(raw), GOOD  # the profile's `values` are numbered like the device's codes
+        name = text if mapped is None else scalar_text(mapped)
+        if not name or len(name) > LONGEST_STATE:
+            return _NOTHING
+        code = self._state_code(self.point, name)
+        return (math.nan, DROPPED) if code is None else (float(code), GOOD)
+
+    def _scaled(self, value: float) -> tuple[float, int]:
+        if self._scale != 1.0 or self._offset:
+            value = value * self._scale + self._offset
+        if self._factor != 1.0 or self._shift:
+            value = value * self._factor + self._shift
+        if not math.isfinite(value):
+            return _NOTHING
+        return value, GOOD if self._low <= value <= self._high else UNCERTAIN
+
+    # ---- many values ------------------------------------------------------------------------------------------
+    def many(self, raws: Sequence[Any]) -> tuple[F64, U8]:
+        """Values and qualities of a column, the same as `one` of each."""
+        if self._misfit:
+            return _pack([_NOTHING] * len(raws))
+        if self._state or self._map:
+            return self._remembered(raws)
+        try:
+            values = np.frombuffer(array("d", raws), np.float64)
+            bad = np.zeros(0, np.bool_)
+            for missing in self._missing_numbers:
+                hit = values == missing
+                bad = hit if not bad.size else bad | hit
+            if self._bit is not None:
+                whole = np.frombuffer(array("q", raws), np.int64)
+                values = ((whole >> self._bit) & 1).astype(np.float64)
+        except (TypeError, OverflowError):  # texts, nulls, objects, fractions or huge integers among them
+            return _pack([self.one(raw) for raw in raws])
+        return self._arrays(values, bad)
+
+    def _arrays(self, values: F64, bad: Any) -> tuple[F64, U8]:
+        if self._scale != 1.0 or self._offset:
+            values = values * self._scale + self._offset
+        if self._factor != 1.0 or self._shift:
+            values = values * self._factor + self._shift
+        quality = np.full(len(values), GOOD, np.uint8)
+        if self._bounded:
+            quality[(values < self._low) | (values > self._high)] = UNCERTAIN
+        worst = ~np.isfinite(values)
+        if bad.size:
+            worst |= bad
+        if worst.any():
+            values = np.where(worst, np.nan, values)
+            quality[worst] = BAD
+        return values, quality
+
+    def _remembered(self, raws: Sequence[Any]) -> tuple[F64, U8]:
+        kinds = set(map(type, raws))
+        memory = self._memory.get(next(iter(kinds))) if len(kinds) == 1 else None
+        if memory is None:
+            return _pack([self.one(raw) for raw in raws])
+        for raw in [raw for raw in dict.fromkeys(raws) if raw not in memory]:  # new texts in the order they came
+            result = self.one(raw)
+            if result[1] == DROPPED or len(memory) >= _REMEMBERED:
+                return _pack([self.one(raw) for raw in raws])
+            memory[raw] = result[0]
+        values = np.frombuffer(array("d", map(memory.__getitem__, raws)), np.float64)
+        quality = np.where(np.isnan(values), np.uint8(BAD), np.uint8(GOOD))
+        if self._bounded and not self._state:
+            quality[(values < self._low) | (values > self._high)] = UNCERTAIN
+        return values, quality
+
+
+def _pack(results: list[tuple[float, int]]) -> tuple[F64, U8]:
+    values, qualities = zip(*results, strict=True)
+    return np.array(values, np.float64), np.array(qualities, np.uint8)
+
+
+def _number(raw: Any) -> int | float | None:
+    """A finite number, or None."""
+    kind = type(raw)
+    if kind is int or kind is bool:
+        return int(raw)
+    if kind is float:
+        return float(raw) if math.isfinite(raw) else None
+    if kind is str:
+        try:
+            return parse_number(raw)
+        except ValueError:
+            return None
+    return None
+
+
+def _bit_of(number: int | float, bit: int) -> int | None:
+    if isinstance(number, float):
+        if not number.is_integer():
+            return None
+        number = int(number)
+    return (number >> bit) & 1

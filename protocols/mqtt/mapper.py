@@ -1,0 +1,248 @@
+"""Messages -> one batch and the dead letters of what could not be understood. Pure: no clock, no socket.
+
+The hot path of `Mapper.map` is one dictionary look-up by topic, one JSON parse, one count of quotation marks and one
+`itemgetter` call per message; everything else is done per column. A message that is odd in any way goes through
+`_odd`, which knows every feature of a route and gives the same readings (a property test compares both).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from gateway.domain.errors import DecodeError
+from gateway.domain.reading import I64, Batch, empty_batch
+from gateway.domain.record import Raw
+from gateway.ports import Directory
+from protocols.mqtt.binding import Bindings, Candidate, Entry
+from protocols.mqtt.column import BAD, UNCERTAIN
+from protocols.mqtt.config import MqttConfig
+from protocols.mqtt.document import check_keys, parse_bare, parse_document
+from protocols.mqtt.lane import Block, Shape
+from protocols.mqtt.path import Missed
+from protocols.mqtt.route import compile_route
+
+_KEPT_OF_TOO_LARGE = 1024
+
+
+_UNREAD = object()
+
+
+class Message(Protocol):
+    """What the mapper needs of a PUBLISH. An attribute `damaged` says why its packet could not be read."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What became of n messages: n = batch.frames + len(rejected) + ignored."""
+
+    batch: Batch
+    rejected: tuple[Raw, ...] = ()
+    ignored: int = 0
+    bad: int = 0
+    uncertain: int = 0
+    bad_elements: int = 0
+    state_overflow: int = 0
+
+
+@dataclass(slots=True)
+class _Work:
+    """One call of `map`."""
+
+    touched: list[Shape] = field(default_factory=list)
+    reasons: dict[int, DecodeError] = field(default_factory=dict)
+    ignored: set[int] = field(default_factory=set)
+    failures: Counter[str] = field(default_factory=Counter)
+
+    def failed(self, ordinal: int, error: DecodeError) -> None:
+        self.reasons.setdefault(ordinal, error)
+        self.failures[error.reason] += 1
+
+    def add(self, shape: Shape, ordinal: int, device: int, row: tuple[Any, ...]) -> None:
+        if not shape.values:
+            self.touched.append(shape)
+        shape.values += row
+        shape.ordinals.append(ordinal)
+        shape.devices.append(device)
+
+
+class Mapper:
+    """The routes of one source over the registry's directory."""
+
+    def __init__(self, source: str, config: MqttConfig, directory: Directory) -> None:
+        self._source = source
+        self._limit = config.max_payload
+        self._ignore_unmatched = config.unmatched == "ignore"
+        self.bindings = Bindings([compile_route(index, route) for index, route in enumerate(config.routes)], directory)
+
+    # ---- many messages ----------------------------------------------------------------------------------------
+    def map(self, messages: Sequence[Message], received: I64) -> Mapped:
+        """`received` i64[n] µs, one per message. Rows of the batch are in the order of the messages."""
+        self.bindings.refresh()
+        work = _Work()
+        try:
+            self._sort(messages, work)
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows becomes bad
+                blocks = [shape.build(received, work.failed) for shape in work.touched]
+        finally:
+            for shape in work.touched:
+                shape.clear()
+        return self._assemble(messages, received, blocks, work)
+
+    def _sort(self, messages: Sequence[Message], work: _Work) -> None:
+        known, touched, limit, loads = self.bindings.known, work.touched, self._limit, orjson.loads
+        for ordinal, message in enumerate(messages):
+            topic, payload = message.topic, message.payload
+            entry = known.get(topic)
+            if entry is None:
+                entry = self.bindings.entry(topic)
+            try:
+                hot = entry.hot
+                if (hot is None and not entry.cases) or len(payload) > limit:
+                    self._odd(ordinal, message, entry, work)
+                    continue
+                document = loads(payload)
+                if hot is None:
+                    hot = entry.cases.get(document[entry.key])
+                if hot is None or (message.retain and hot.skip_retained):
+                    self._odd(ordinal, message, entry, work)
+                    continue
+                spot = hot.spot or self.bindings.part(hot, document)
+                if spot is None:
+                    self._odd(ordinal, message, entry, work)
+                    continue
+                # two quotation marks per key and none besides: no text, no nesting, no key twice
+                if payload.count(b'"') != 2 * len(document):
+                    check_keys(payload, document)
+                shape = spot.shape
+                try:
+                    row = shape.pick(document)
+                except Missed:
+                    shape, row = spot.lane.find(document, document)
+            except DecodeError as error:
+                work.failed(ordinal, error)
+                continue
+            except (orjson.JSONDecodeError, *Missed):
+                self._try_odd(ordinal, message, entry, work)  # it knows why
+                continue
+            if not shape.values:
+                touched.append(shape)
+            shape.values += row
+            shape.ordinals.append(ordinal)
+            shape.devices.append(spot.device)
+
+    def _assemble(self, messages: Sequence[Message], received: I64, blocks: list[Block], work: _Work) -> Mapped:
+        accepted = np.zeros(len(messages), np.bool_)
+        for block in blocks:
+            accepted[block.ordinal] = True
+        rejected = []
+        lost = Counter[str]()
+        for ordinal in np.flatnonzero(~accepted).tolist():
+            if ordinal in work.ignored:
+                continue
+            error = work.reasons.get(ordinal) or DecodeError("no_points")
+            lost[error.reason] += 1
+            message = messages[ordinal]
+            payload = message.payload[:_KEPT_OF_TOO_LARGE] if error.reason == "too_large" else message.payload
+            at = int(received[ordinal])
+            rejected.append(Raw(self._source, message.topic, error.reason, bytes(payload), at, error.detail))
+        batch = _joined(blocks, accepted, received)
+        return Mapped(
+            batch, tuple(rejected), len(work.ignored),
+            bad=int(np.count_nonzero(batch.quality == BAD)),
+            uncertain=int(np.count_nonzero(batch.quality == UNCERTAIN)),
+            bad_elements=sum((work.failures - lost).values()),
+            state_overflow=sum(block.dropped for block in blocks),
+        )  # fmt: skip
+
+    # ---- one odd message --------------------------------------------------------------------------------------
+    def _try_odd(self, ordinal: int, message: Message, entry: Entry, work: _Work) -> None:
+        try:
+            self._odd(ordinal, message, entry, work)
+        except DecodeError as error:
+            work.failed(ordinal, error)
+
+    def _odd(self, ordinal: int, message: Message, entry: Entry, work: _Work) -> None:
+        damaged = getattr(message, "damaged", "")
+        if damaged:
+            raise DecodeError("bad_packet", damaged)
+        if not entry.candidates:
+            return self._unmatched(ordinal, work)
+        if len(message.payload) > self._limit:
+            raise DecodeError("too_large", f"{len(message.payload)} bytes, at most {self._limit}")
+        document: Any = _UNREAD
+        for candidate in entry.candidates:
+            route = candidate.route
+            if route.text:
+                root = parse_bare(message.payload)
+            else:
+                root = document = parse_document(message.payload) if document is _UNREAD else document
+            if route.when is not None and not route.when(root):
+                continue
+            if message.retain and route.skip_retained:
+                work.ignored.add(ordinal)
+                return None
+            return self._take(ordinal, candidate, root, work)
+        return self._unmatched(ordinal, work)
+
+    def _unmatched(self, ordinal: int, work: _Work) -> None:
+        if not self._ignore_unmatched:
+            raise DecodeError("unmatched")
+        work.ignored.add(ordinal)
+
+    def _take(self, ordinal: int, candidate: Candidate, root: Any, work: _Work) -> None:
+        route, body = candidate.route, root
+        if route.inner is not None:
+            try:
+                text = route.inner.reach(root, root)
+            except Missed:
+                raise DecodeError("no_points", f"nothing at {route.inner.text}") from None
+            if type(text) is not str:
+                raise DecodeError("bad_json", f"{route.inner.text} is not a text")
+            body = parse_document(text.encode())
+        if route.each is None:
+            return self._place(ordinal, candidate, body, root, work)
+        try:
+            elements = route.each.reach(body, root)
+        except Missed:
+            raise DecodeError("no_points", f"nothing at {route.each.text}") from None
+        if type(elements) is not list:
+            raise DecodeError("no_points", f"{route.each.text} is not a list")
+        for element in elements:
+            try:
+                self._place(ordinal, candidate, element, root, work)
+            except DecodeError as error:
+                work.failed(ordinal, error)
+        return None
+
+    def _place(self, ordinal: int, candidate: Candidate, body: Any, root: Any, work: _Work) -> None:
+        target = candidate.fixed or self.bindings.target(candidate, body, root)
+        shape, row = target.lane.find(body, root)
+        work.add(shape, ordinal, target.device, row)
+
+
+def _joined(blocks: Sequence[Block], accepted: NDArray[np.bool_], received: I64) -> Batch:
+    """All rows in the order of their messages; messages without rows leave no frame."""
+    if not blocks:
+        return empty_batch()
+    rows = blocks[0] if len(blocks) == 1 else _merged(blocks)
+    frame = (np.cumsum(accepted, dtype=np.int32) - np.int32(1))[rows.ordinal]
+    flags = np.zeros(len(frame), np.uint8)
+    return Batch(rows.device, rows.point, rows.at, rows.value, rows.quality, flags, frame, received[accepted])
+
+
+def _merged(blocks: Sequence[Block]) -> Block:
+    whole = Block(
+        np.concatenate([block.ordinal for block in blocks]), np.concatenate([block.device for block in blocks]),
+        np.concatenate([block.point for block in blocks]), np.concatenate([block.at for block in blocks]),
+        np.concatenate([block.value for block in blocks]), np.concatenate([block.quality for block in blocks]),
+    )  # fmt: skip
+    return whole.select(np.argsort(whole.ordinal, kind="stable"))

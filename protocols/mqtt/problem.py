@@ -1,0 +1,29 @@
+"""What is wrong in a route, as pydantic understands it and as the catalogue says it."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
+
+from gateway.domain.text import say
+
+
+def wrong(key: str, **fields: object) -> PydanticCustomError:
+    """The text `key` of the catalogue as a validation error; its `type` is the key and its `ctx` the fields,
+
+    so that whoever prints it can say it in another language.
+    """
+    # pydantic fills {…} of its template from the context: braces of the finished text must not meet a field's name.
+    return PydanticCustomError(key.replace(".", "_"), "{text}", {"text": say(key, **fields), "key": key, **fields})
+
+
+def submodel(model: type[BaseModel], value: Mapping[object, object]) -> BaseModel:
+    """`value` as `model`, for a key that takes a text or an object: one error, not one per alternative."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        context = dict(first.get("ctx") or {})
+        place = ".".join(map(str, first["loc"]))
+        context.setdefault("text", f"{place}: {first['msg']}" if place else first["msg"])
+        raise PydanticCustomError(first["type"], "{text}", context) from None

@@ -1,0 +1,146 @@
+"""Routes compiled from configuration: everything that does not depend on the registry."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from protocols.mqtt.config import DeviceAt, PointMap, RouteConfig, When
+from protocols.mqtt.moment import Moments
+from protocols.mqtt.path import Missed, Path, parse_each, parse_path, scalar_text
+from protocols.mqtt.topic import Template, TopicPattern, parse_pattern, parse_template
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentRule:
+    """A fixed number, or `capture`/`path` plus `add`."""
+
+    fixed: int = 0
+    capture: str | None = None
+    path: Path | None = None
+    add: int = 0
+
+    def number(self, captures: Mapping[str, str], body: Any, root: Any) -> int | None:
+        """The component, None when the message names none."""
+        if self.capture is not None:
+            text: str | None = captures[self.capture]
+        elif self.path is not None:
+            try:
+                text = scalar_text(self.path.reach(body, root))
+            except Missed:
+                return None
+        else:
+            return self.fixed
+        if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
+            return None
+        return int(text) + self.add
+
+
+@dataclass(frozen=True, slots=True)
+class PointRule:
+    """One entry of `points`."""
+
+    name: Template
+    component: ComponentRule
+    path: Path
+    config: PointMap
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A compiled route. `device`: a template over the topic, or a path in the message.
+
+    `switch`: (key, texts) when `when` asks for a top-level key to be one of these texts.
+    """
+
+    index: int
+    pattern: TopicPattern
+    device: Template | Path
+    points: tuple[PointRule, ...]
+    text: bool
+    skip_retained: bool
+    when: Callable[[Any], bool] | None
+    switch: tuple[str, frozenset[str]] | None
+    inner: Path | None
+    each: Path | None
+    time_path: Path | None
+    moments: Moments | None
+    time_optional: bool
+
+    @property
+    def plain(self) -> bool:
+        """The payload's object holds the points itself."""
+        return not self.text and self.inner is None and self.each is None
+
+    @property
+    def settled_by_topic(self) -> bool:
+        """Topic alone tells device and components."""
+        return not self._told_by_message
+
+    @property
+    def split(self) -> str | None:
+        """The one top-level key that tells device or components beyond the topic, if it is only one."""
+        keys = {path.keys if not path.root else None for path in self._told_by_message}
+        only = keys.pop() if len(keys) == 1 else None
+        return only[0] if only is not None and len(only) == 1 else None
+
+    @property
+    def _told_by_message(self) -> list[Path]:
+        paths = [self.device] if isinstance(self.device, Path) else []
+        return paths + [p.component.path for p in self.points if p.component.path is not None]
+
+
+def _component(config: PointMap) -> ComponentRule:
+    of = config.component
+    if isinstance(of, int):
+        return ComponentRule(of)
+    return ComponentRule(0, of.capture, None if of.path is None else parse_path(of.path), of.add)
+
+
+def _condition(when: When) -> Callable[[Any], bool]:
+    path = parse_path(when.path)
+    values = when.equals if isinstance(when.equals, tuple) else (when.equals,)
+    texts = frozenset(scalar_text(value) for value in values)
+    exists = when.exists
+
+    def holds(root: Any) -> bool:
+        try:
+            found = path.reach(root, root)
+        except Missed:
+            return exists is False
+        if exists is not None:
+            return exists
+        text = scalar_text(found)
+        return text is not None and text in texts
+
+    return holds
+
+
+def _switch(when: When) -> tuple[str, frozenset[str]] | None:
+    keys = parse_path(when.path).keys
+    values = when.equals if isinstance(when.equals, tuple) else (when.equals,)
+    if when.exists is not None or keys is None or len(keys) != 1:
+        return None
+    return keys[0], frozenset(text for text in map(scalar_text, values) if text is not None)
+
+
+def compile_route(index: int, config: RouteConfig) -> Route:
+    """A validated RouteConfig -> Route."""
+    points = tuple(
+        PointRule(parse_template(point.point or key), _component(point), parse_path(point.path), point)
+        for key, point in config.points.items()
+    )
+    return Route(
+        index=index,
+        pattern=parse_pattern(config.filter),
+        device=parse_path(config.device.path) if isinstance(config.device, DeviceAt) else parse_template(config.device),
+        points=points,
+        text=config.is_text,
+        skip_retained=config.retained == "skip",
+        when=None if config.when is None else _condition(config.when),
+        switch=None if config.when is None else _switch(config.when),
+        inner=None if config.inner is None else parse_path(config.inner),
+        each=None if config.each is None else parse_each(config.each),
+        time_path=None if config.time is None else parse_path(config.time.path),
+        moments=None if config.time is None else Moments(config.time),
+        time_optional=config.time is not None and config.time.absent == "receive",
+    )

@@ -1,0 +1,275 @@
+"""An MQTT 5 client session without I/O (OASIS MQTT 5.0): bytes in, messages and bytes out.
+
+The caller owns the socket and the clock. Nothing is acknowledged here: `acks` builds the bytes when the caller says so.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import mqtt5
+import numpy as np
+
+from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
+
+# Reason codes that another try will not change. The codec's codes are not hashable: their numbers are kept.
+_REFUSED = frozenset(int(code) for code in (
+    mqtt5.ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
+    mqtt5.ConnAckReasonCode.CLIENT_ID_NOT_VALID,
+    mqtt5.ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
+    mqtt5.ConnAckReasonCode.NOT_AUTHORIZED,
+    mqtt5.ConnAckReasonCode.BANNED,
+    mqtt5.ConnAckReasonCode.BAD_AUTHENTICATION_METHOD,
+))  # fmt: skip
+_NOT_GRANTED = frozenset(int(code) for code in (
+    mqtt5.SubAckReasonCode.NOT_AUTHORIZED,
+    mqtt5.SubAckReasonCode.TOPIC_FILTER_INVALID,
+    mqtt5.SubAckReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
+    mqtt5.SubAckReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
+))  # fmt: skip
+_SENT_AWAY = frozenset(int(code) for code in (
+    mqtt5.DisconnectReasonCode.NOT_AUTHORIZED,
+    mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER,
+    mqtt5.DisconnectReasonCode.ADMINISTRATIVE_ACTION,
+    mqtt5.DisconnectReasonCode.TOPIC_FILTER_INVALID,
+))  # fmt: skip
+_SUBSCRIBE_ID = 1
+_MQTT3_REFUSAL = b"\x20\x02\x00"  # a CONNACK of MQTT 3.1.1: two bytes, no properties
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What CONNECT says. `keepalive` and `session_expiry` in seconds, `max_packet` in bytes."""
+
+    client_id: str
+    username: str | None
+    password: str | None
+    keepalive: int
+    session_expiry: int
+    receive_maximum: int
+    max_packet: int
+
+
+@dataclass(slots=True)
+class Damaged:
+    """A PUBLISH that the codec refuses although its frame is whole. Kept, so that it can be put aside and acknowledged:
+
+    a connection closed over it would get it again, for ever.
+    """
+
+    topic: str
+    payload: bytes
+    packet_id: int | None
+    duplicate: bool
+    retain: bool
+    damaged: str
+
+
+Message = mqtt5.PublishPacket | Damaged
+
+
+class Phase(Enum):
+    """Life of one connection."""
+
+    CONNECTING = "connecting"
+    SUBSCRIBING = "subscribing"
+    READY = "ready"
+    CLOSED = "closed"
+
+
+class Session:
+    """One connection's worth of protocol. After `failure` is set nothing more is read."""
+
+    def __init__(self, hello: Hello, filters: Sequence[mqtt5.TopicFilter]) -> None:
+        self.phase = Phase.CONNECTING
+        self.failure: SourceError | None = None
+        self.resumed = False
+        """The broker kept our session: what it could not deliver before comes again."""
+        self.keepalive = hello.keepalive
+        self.degraded: tuple[str, ...] = ()
+        """Filters that were granted QoS 0 only: their messages are not acknowledged."""
+        self._hello = hello
+        self._filters = tuple(filters)
+        self._rest = bytearray()
+        self._need = 0
+        self._out: list[bytes] = []
+
+    # ---- out --------------------------------------------------------------------------------------------------
+    def connect(self) -> bytes:
+        """The first packet."""
+        hello = self._hello
+        return mqtt5.ConnectPacket(
+            hello.client_id,
+            username=hello.username,
+            password=None if hello.password is None else hello.password.encode(),
+            clean_start=False,
+            keep_alive=hello.keepalive,
+            session_expiry_interval=hello.session_expiry,
+            receive_max=hello.receive_maximum,
+            max_packet_size=hello.max_packet,
+        ).write()
+
+    def outgoing(self) -> bytes:
+        """What the session itself wants to send now; empty when nothing."""
+        if not self._out:
+            return b""
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    @staticmethod
+    def acks(packets: Sequence[int], exactly_once: Collection[int] = ()) -> bytes:
+        """PUBACK (success) for each packet id, in order; PUBREC for those in `exactly_once`.
+
+        We never ask for QoS 2, but a session that other software began may still hold such messages.
+        """
+        words = np.array(packets, np.uint32) | np.uint32(0x40020000)
+        if exactly_once:
+            words[np.isin(packets, list(exactly_once))] += np.uint32(0x10000000)
+        return words.astype(">u4").tobytes()
+
+    @staticmethod
+    def ping() -> bytes:
+        """PINGREQ."""
+        return b"\xc0\x00"
+
+    @staticmethod
+    def goodbye() -> bytes:
+        """A normal DISCONNECT; the broker keeps the session until it expires."""
+        return mqtt5.DisconnectPacket().write()
+
+    # ---- in ---------------------------------------------------------------------------------------------------
+    def receive(self, data: bytes) -> list[Message]:
+        """Bytes as they came -> the PUBLISHes that are complete now, in order. Look at `failure` afterwards."""
+        messages: list[Message] = []
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._need:
+                return messages
+            data = bytes(self._rest)
+            self._rest.clear()
+        read, publish, add = mqtt5.read, mqtt5.PublishPacket, messages.append
+        view = memoryview(data)
+        position, end = 0, len(data)
+        while position < end and self.failure is None:
+            packet: mqtt5.Packet | Damaged
+            try:
+                packet, size = read(view[position:])
+            except BaseException as error:
+                # the codec panics (a BaseException of its own) on text that is not UTF-8
+                if not isinstance(error, IndexError | ValueError) and type(error).__name__ != "PanicException":
+                    raise
+                left = bytes(view[position : position + 5])
+                whole = _frame_size(left)
+                if whole is None or position + whole > end:
+                    self._keep(view[position:], whole)
+                    break
+                if left.startswith(_MQTT3_REFUSAL) and self.phase is Phase.CONNECTING:
+                    self._fail(SourceRejected("the broker does not speak MQTT 5"))
+                    break
+                found = _salvage(bytes(view[position : position + whole]), str(error)) if whole else None
+                if found is None:
+                    self._fail(SourceUnavailable(f"malformed packet: {error}"))
+                    break
+                packet, size = found, whole
+            position += size
+            if type(packet) is publish or type(packet) is Damaged:
+                add(packet)
+            else:
+                self._control(packet)
+        return messages
+
+    def _keep(self, view: memoryview, whole: int | None) -> None:
+        if whole is not None and whole > self._hello.max_packet:
+            self._fail(SourceUnavailable(f"a packet of {whole} bytes, at most {self._hello.max_packet} were agreed"))
+            return
+        self._rest += view
+        self._need = whole or len(view) + 1
+
+    def _fail(self, failure: SourceError) -> None:
+        self.failure = self.failure or failure
+        self.phase = Phase.CLOSED
+
+    def _control(self, packet: object) -> None:
+        if isinstance(packet, mqtt5.ConnAckPacket) and self.phase is Phase.CONNECTING:
+            self._connected(packet)
+        elif isinstance(packet, mqtt5.SubAckPacket) and self.phase is Phase.SUBSCRIBING:
+            self._subscribed(packet)
+        elif isinstance(packet, mqtt5.PingRespPacket) and self.phase is not Phase.CONNECTING:
+            return  # that bytes came is all the keep-alive needs to know
+        elif isinstance(packet, mqtt5.PubRelPacket) and self.phase is not Phase.CONNECTING:
+            self._out.append(mqtt5.PubCompPacket(packet.packet_id).write())
+        elif isinstance(packet, mqtt5.DisconnectPacket):
+            text = f"the broker closed the connection: {_reason(packet.reason_code, packet.reason_str)}"
+            self._fail(SourceRejected(text) if int(packet.reason_code) in _SENT_AWAY else SourceUnavailable(text))
+        else:
+            self._fail(SourceUnavailable(f"unexpected {type(packet).__name__} while {self.phase.value}"))
+
+    def _connected(self, packet: mqtt5.ConnAckPacket) -> None:
+        if int(packet.reason_code) != 0:
+            text = f"the broker refused the connection: {_reason(packet.reason_code, packet.reason_str)}"
+            self._fail(SourceRejected(text) if int(packet.reason_code) in _REFUSED else SourceUnavailable(text))
+            return
+        wild = any({"+", "#"} & set(filter_.pattern) for filter_ in self._filters)
+        if wild and not packet.wildcard_subscription_available:
+            self._fail(SourceRejected("the broker allows no wildcard subscriptions, the routes need them"))
+            return
+        self.resumed = packet.session_present
+        if packet.server_keep_alive is not None:
+            self.keepalive = packet.server_keep_alive
+        self.phase = Phase.SUBSCRIBING
+        self._out.append(mqtt5.SubscribePacket(_SUBSCRIBE_ID, list(self._filters)).write())
+
+    def _subscribed(self, packet: mqtt5.SubAckPacket) -> None:
+        codes = list(packet.reason_codes)
+        if packet.packet_id != _SUBSCRIBE_ID or len(codes) != len(self._filters):
+            self._fail(SourceUnavailable("a SUBACK that answers another SUBSCRIBE"))
+            return
+        failed = [(f.pattern, code) for f, code in zip(self._filters, codes, strict=True) if int(code) >= 0x80]
+        if failed:
+            text = "; ".join(f"{pattern}: {_reason(code, packet.reason_str)}" for pattern, code in failed)
+            hard = any(int(code) in _NOT_GRANTED for _, code in failed)
+            text = f"the broker refused the subscription: {text}"
+            self._fail(SourceRejected(text) if hard else SourceUnavailable(text))
+            return
+        self.degraded = tuple(f.pattern for f, code in zip(self._filters, codes, strict=True) if int(code) == 0)
+        self.phase = Phase.READY
+
+
+def _reason(code: Enum, text: str | None) -> str:
+    name = code.name.lower().replace("_", " ")
+    return f"{name} ({text[:200]})" if text else name
+
+
+def _frame_size(head: bytes) -> int | None:
+    """Bytes of the packet that starts with `head` (5 bytes are enough); None = cannot say yet, 0 = malformed length."""
+    size, shift = 0, 0
+    for index in range(1, 5):
+        if index >= len(head):
+            return None
+        size |= (head[index] & 0x7F) << shift
+        shift += 7
+        if head[index] < 0x80:
+            return 1 + index + size
+    return 0
+
+
+def _salvage(frame: bytes, why: str) -> Damaged | None:
+    """A whole PUBLISH frame that the codec refused, taken apart by hand; None when it is beyond that."""
+    head = frame[0]
+    qos = head >> 1 & 3
+    if head & 0xF0 != 0x30 or qos > 1:
+        return None
+    start = 2
+    while frame[start - 1] >= 0x80:
+        start += 1
+    body = frame[start:]
+    length = int.from_bytes(body[:2], "big")
+    after = 2 + length + 2 * qos
+    if len(body) < after:
+        return None
+    packet_id = int.from_bytes(body[after - 2 : after], "big") if qos else None
+    if packet_id == 0:
+        return None
+    topic = body[2 : 2 + length].decode("utf-8", "replace")
+    return Damaged(topic, body[after:], packet_id, bool(head & 8), bool(head & 1), why[:200])

@@ -1,0 +1,270 @@
+"""From received messages to acknowledged ones: linger, parcel, emit, PUBACK in the order of receipt.
+
+One `Shipping` belongs to one connection, so an acknowledgement can never reach another one.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import mqtt5
+import numpy as np
+import structlog
+from xxhash import xxh3_64_intdigest
+
+from gateway.domain.errors import SourceUnavailable, StoreError
+from gateway.domain.reading import I64
+from gateway.domain.record import Parcel, Receipts
+from gateway.domain.text import say
+from gateway.ports import Clock, Emit, ReceiptLedger
+from protocols.mqtt.config import MqttConfig
+from protocols.mqtt.mapper import Mapped, Mapper
+from protocols.mqtt.session import Message
+from protocols.mqtt.stats import Stats
+from protocols.mqtt.transport import Connection
+
+_PARCELS = 64  # on the way to the journal at once
+_SEEDS = 200_000
+
+log = structlog.get_logger()
+
+
+class Digests(dict[str, int]):
+    """Topic -> seed, remembered; `of` = xxh3-64 of a payload seeded with xxh3-64 of its topic: stable over restarts."""
+
+    def __missing__(self, topic: str) -> int:
+        if len(self) >= _SEEDS:
+            self.clear()
+        seed = self[topic] = xxh3_64_intdigest(topic.encode("utf-8", "surrogatepass"))
+        return seed
+
+    def of(self, message: Message) -> int:
+        """u64."""
+        return xxh3_64_intdigest(message.payload, self[message.topic])
+
+
+@dataclass(frozen=True, slots=True)
+class Depot:
+    """What all connections of a source share."""
+
+    name: str
+    config: MqttConfig
+    mapper: Mapper
+    ledger: ReceiptLedger
+    clock: Clock
+    emit: Emit
+    stats: Stats
+    digests: Digests
+
+    @property
+    def session(self) -> str:
+        """The stable name under which receipts are kept."""
+        return f"{self.name}/{self.config.client_id}"
+
+
+@dataclass(slots=True, eq=False)
+class _Shipment:
+    parcel: Parcel
+    mapped: Mapped
+    acks: bytes
+    acknowledged: int
+    count: int
+    size: int
+    done: bool = False
+
+
+class Shipping:
+    """`take` is called with what each read brought; the rest happens by itself until `drain`."""
+
+    def __init__(self, depot: Depot) -> None:
+        self._depot = depot
+        self.connection: Connection | None = None
+        self.broken: BaseException | None = None
+        """What an emit raised besides a store's trouble: the source must fail with it."""
+        self._loop = asyncio.get_running_loop()
+        self._messages: list[Message] = []
+        self._received: list[int] = []
+        self._underway: deque[_Shipment] = deque()
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._linger = depot.config.linger / 1_000_000
+        self._most = depot.config.linger_messages
+        self._full = depot.config.max_unjournaled
+        self._crowded = max(2 * depot.config.receive_maximum, 2 * self._most)
+
+    # ---- in ---------------------------------------------------------------------------------------------------
+    def take(self, messages: list[Message]) -> None:
+        """Messages of one read, in order."""
+        stats = self._depot.stats
+        stats.received += len(messages)
+        stats.waiting += len(messages)
+        stats.bytes_waiting += _size(messages)
+        self._messages += messages
+        self._received += [self._depot.clock.now()] * len(messages)
+        while len(self._messages) >= self._most and self._flush():
+            pass
+        self._later()
+
+    def _later(self) -> None:
+        if self._messages and self._timer is None:
+            self._timer = self._loop.call_later(self._linger, self._lingered)
+        self._press()
+
+    def _lingered(self) -> None:
+        self._timer = None
+        self._flush()
+
+    def _press(self) -> None:
+        """Back-pressure by messages, bytes and parcels that are not on disk."""
+        if self.connection is None:
+            return
+        stats = self._depot.stats
+        waiting = max(stats.waiting / self._crowded, stats.bytes_waiting / self._full, len(self._underway) / _PARCELS)
+        if waiting >= 1 and not self.connection.paused:
+            stats.pauses += 1
+            self.connection.pause(True)
+        elif waiting <= 0.5 and self.connection.paused:
+            self.connection.pause(False)
+
+    # ---- out --------------------------------------------------------------------------------------------------
+    def _flush(self) -> bool:
+        """Send what waits as parcels; False when there is no room for another one now."""
+        if len(self._underway) >= _PARCELS:
+            return False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._messages:
+            self._send(*self._next())
+        return True
+
+    def _next(self) -> tuple[list[Message], I64]:
+        most = self._most
+        messages, received = self._messages[:most], np.array(self._received[:most], np.int64)
+        del self._messages[:most]
+        del self._received[:most]
+        return messages, received
+
+    def _send(self, messages: list[Message], received: I64) -> None:
+        depot = self._depot
+        resumed = self.connection is not None and self.connection.session.resumed
+        repeats = self._repeats(messages) if resumed else ()
+        fresh: Sequence[Message] = messages
+        if repeats:
+            keep = np.ones(len(messages), np.bool_)
+            keep[list(repeats)] = False
+            fresh, received = [messages[i] for i in np.flatnonzero(keep).tolist()], received[keep]
+        mapped = depot.mapper.map(fresh, received)
+        if len(depot.mapper.bindings.misfits) > depot.stats.misfits:
+            self._report()
+        acknowledged = [(m, packet) for m in messages if (packet := m.packet_id) is not None]
+        packets = [packet for _, packet in acknowledged]
+        digests = depot.digests
+        second = (
+            {p for m, p in acknowledged if isinstance(m, mqtt5.PublishPacket) and int(m.qos) == 2} if resumed else ()
+        )
+        acks = self.connection.session.acks(packets, second) if packets and self.connection is not None else b""
+        parcel = Parcel(
+            depot.name, mapped.batch, mapped.rejected,
+            messages=len(messages) - mapped.ignored, duplicates=len(repeats),
+            receipts=Receipts(depot.session, packets, [digests.of(m) for m, _ in acknowledged]) if packets else None,
+        )  # fmt: skip
+        shipment = _Shipment(parcel, mapped, acks, len(packets), len(messages), _size(messages))
+        self._underway.append(shipment)
+        if parcel.messages:
+            task = asyncio.ensure_future(depot.emit(parcel))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._shipped, shipment))
+        else:  # all ignored: nothing to keep, yet their acknowledgement waits for its turn
+            shipment.done = True
+            self._settle()
+
+    def _report(self) -> None:
+        found = list(self._depot.mapper.bindings.misfits.values())
+        for wrong in found[self._depot.stats.misfits :]:
+            log.error("route does not fit", source=self._depot.name, problem=say(wrong.key, **wrong.fields))
+        self._depot.stats.misfits = len(found)
+
+    def _repeats(self, messages: list[Message]) -> list[int]:
+        """Indices of redelivered messages that the journal has: their acknowledgement got lost, nothing else."""
+        depot = self._depot
+        return [
+            index for index, message in enumerate(messages)
+            if message.duplicate and (packet := message.packet_id) is not None
+            and depot.ledger.claim(depot.session, packet, depot.digests.of(message))
+        ]  # fmt: skip
+
+    def _shipped(self, shipment: _Shipment, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        error = StoreError("cancelled") if task.cancelled() else task.exception()
+        if error is None:
+            shipment.done = True
+            self._settle()
+        else:
+            if not isinstance(error, StoreError):
+                self.broken = self.broken or error
+            self._abandon(shipment, error)
+            self._settle()  # those behind it may be on disk: accounted for, not acknowledged
+        self._later()
+
+    def _abandon(self, shipment: _Shipment, error: BaseException) -> None:
+        """Acknowledge nothing more on this connection: the broker delivers again what it has no acknowledgement for."""
+        self._underway.remove(shipment)
+        stats = self._depot.stats
+        stats.waiting -= shipment.count
+        stats.bytes_waiting -= shipment.size
+        stats.returned += shipment.acknowledged
+        stats.lost += shipment.count - shipment.acknowledged
+        if self.connection is not None:
+            self.connection.abort(SourceUnavailable(f"the journal did not take a parcel: {error}"))
+
+    def _settle(self) -> None:
+        """PUBACK finished parcels, oldest first; a later one waits for an earlier one."""
+        stats, acks = self._depot.stats, []
+        while self._underway and self._underway[0].done:
+            shipment = self._underway.popleft()
+            acks.append(shipment.acks)
+            stats.waiting -= shipment.count
+            stats.bytes_waiting -= shipment.size
+            mapped = shipment.mapped
+            stats.ignored += mapped.ignored
+            stats.journaled += mapped.batch.frames
+            stats.readings += len(mapped.batch)
+            stats.bad_values += mapped.bad
+            stats.uncertain += mapped.uncertain
+            stats.bad_elements += mapped.bad_elements
+            stats.state_overflow += mapped.state_overflow
+            stats.rejected.update(raw.reason for raw in mapped.rejected)
+            stats.duplicates += shipment.parcel.duplicates
+        if self.connection is not None:
+            self.connection.write(b"".join(acks))
+
+    async def drain(self) -> None:
+        """After the connection: journal all that was received and wait for it, so that redeliveries are recognised."""
+        while self.broken is None and self._messages:
+            if not self._flush():
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await asyncio.sleep(0)  # their callbacks settle the accounts
+        self.cancel()
+
+    def cancel(self) -> None:
+        """Stop waiting for the journal; what it did not take stays with the broker."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        stats, left = self._depot.stats, self._messages
+        kept = sum(message.packet_id is not None for message in left)
+        stats.returned += kept
+        stats.lost += len(left) - kept
+        stats.waiting -= len(left)
+        stats.bytes_waiting -= _size(left)
+        self._messages, self._received = [], []
+
+
+def _size(messages: list[Message]) -> int:
+    return sum([len(message.payload) for message in messages])

@@ -1,0 +1,162 @@
+"""The MQTT 5 source: one persistent session, kept up; everything acknowledged is on disk."""
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable
+
+import mqtt5
+import structlog
+
+from gateway.domain.duration import SECOND
+from gateway.domain.errors import SourceError, SourceRejected
+from gateway.ports import Clock, Directory, Emit, ReceiptLedger
+from protocols.mqtt.config import MqttConfig
+from protocols.mqtt.mapper import Mapper
+from protocols.mqtt.session import Hello, Session
+from protocols.mqtt.shipping import Depot, Digests, Shipping
+from protocols.mqtt.stats import Stats
+from protocols.mqtt.topic import parse_pattern
+from protocols.mqtt.transport import Connection, establish, tls_context
+
+_STABLE = 60.0  # seconds of connection after which the backoff starts over
+_FAREWELL = 2.0  # seconds for the last parcels at shut-down
+
+log = structlog.get_logger()
+
+
+class MqttSource:
+    """A gateway.ports.Source. `password` is the secret itself, read by the caller."""
+
+    def __init__(
+        self,
+        name: str,
+        config: MqttConfig,
+        directory: Directory,
+        ledger: ReceiptLedger,
+        clock: Clock,
+        password: str | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.stats = Stats()
+        self._name = name
+        self._config = config
+        self._ledger = ledger
+        self._clock = clock
+        self._jitter = jitter
+        self._mapper = Mapper(name, config, directory)
+        self._digests = Digests()
+        self._filters = subscriptions(config)
+        self._hello = Hello(
+            client_id=config.client_id,
+            username=config.username,
+            password=password,
+            keepalive=config.keepalive // SECOND,
+            session_expiry=config.session_expiry // SECOND,
+            receive_maximum=config.receive_maximum,
+            max_packet=config.max_packet,
+        )
+        self._up = True
+
+    @property
+    def name(self) -> str:
+        """Its key in the configuration."""
+        return self._name
+
+    async def run(self, emit: Emit) -> None:
+        """Read and emit until cancelled; reconnects by itself.
+
+        Raises SourceRejected when the broker or our TLS files say no: trying again soon would not help.
+        """
+        config = self._config
+        context = await asyncio.to_thread(tls_context, config)
+        depot = Depot(
+            self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests
+        )  # fmt: skip
+        attempt = 0
+        while True:
+            stable, why = await self._once(depot, context)
+            if isinstance(why, SourceRejected):
+                raise why
+            attempt = 0 if stable else attempt
+            longest = min(config.reconnect.max, config.reconnect.min * 2 ** min(attempt, 30))
+            attempt += 1
+            await asyncio.sleep(self._jitter() * longest / SECOND)
+
+    async def _once(self, depot: Depot, context: ssl.SSLContext | None) -> tuple[bool, SourceError]:
+        """One connection from CONNECT to its end -> (it was stable, why it ended)."""
+        loop = asyncio.get_running_loop()
+        shipping = Shipping(depot)
+        connection = shipping.connection = Connection(Session(self._hello, self._filters), shipping.take)
+        since = None
+        try:
+            try:
+                await establish(self._config, context, connection)
+                since = loop.time()
+                self._connected(connection)
+                await asyncio.wait([connection.closed])
+                why = connection.closed.result()
+            except SourceError as error:
+                why = error
+            except asyncio.CancelledError:
+                await self._farewell(shipping, connection)
+                raise
+            stable = since is not None and loop.time() - since > _STABLE
+            self._down(why)
+            await shipping.drain()
+        finally:
+            self.stats.connected = False
+            shipping.cancel()
+        if shipping.broken is not None:
+            raise shipping.broken
+        return stable, why
+
+    async def _farewell(self, shipping: Shipping, connection: Connection) -> None:
+        connection.pause(True)
+        try:
+            async with asyncio.timeout(_FAREWELL):
+                await shipping.drain()
+        except TimeoutError:
+            shipping.cancel()
+        await connection.leave()
+
+    # ---- what is said about it --------------------------------------------------------------------------------
+    def _connected(self, connection: Connection) -> None:
+        stats, session = self.stats, connection.session
+        stats.connected, stats.resumed = True, session.resumed
+        stats.connects += 1
+        log.info(
+            "source up", source=self._name, url=self._config.url, resumed=session.resumed, keepalive=session.keepalive
+        )  # fmt: skip
+        self._up = True
+        if session.degraded:
+            log.warning("granted QoS 0 only: these messages can be lost", source=self._name, filters=session.degraded)
+
+    def _down(self, error: SourceError) -> None:
+        stats = self.stats
+        stats.connected = False
+        stats.disconnects += 1
+        stats.last_error = str(error)
+        if self._up:
+            log.warning("source down", source=self._name, url=self._config.url, error=str(error))
+        self._up = False
+
+
+def subscriptions(config: MqttConfig) -> list[mqtt5.TopicFilter]:
+    """One subscription per distinct filter, QoS 1. Retained messages come once per new subscription, if any route uses
+    them; the retain flag then marks such replays only."""
+    wanted: dict[str, bool] = {}
+    for route in config.routes:
+        subscription = parse_pattern(route.filter).subscription
+        wanted[subscription] = wanted.get(subscription, False) or route.retained == "use"
+    return [
+        mqtt5.TopicFilter(
+            pattern,
+            max_qos=mqtt5.QoS.AT_LEAST_ONCE,
+            retain_as_published=False,
+            retain_handling=(
+                mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS if use else mqtt5.RetainHandling.SEND_NEVER
+            ),
+        )
+        for pattern, use in wanted.items()
+    ]

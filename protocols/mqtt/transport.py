@@ -1,0 +1,146 @@
+"""One TCP or TLS connection that feeds a Session: asyncio, timers, back-pressure."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
+from protocols.mqtt.config import MqttConfig
+from protocols.mqtt.keepalive import Beat, Keepalive
+from protocols.mqtt.session import Message, Phase, Session
+
+_PATIENCE = 10.0  # seconds for TCP, TLS, CONNACK and SUBACK together
+
+
+class Connection(asyncio.Protocol):
+    """`messages(list)` is called with what each read brought. `closed` ends with the reason."""
+
+    def __init__(self, session: Session, messages: Callable[[list[Message]], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.session = session
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[SourceError] = loop.create_future()
+        self.open = False
+        self.paused = False
+        self._loop = loop
+        self._messages = messages
+        self._transport: asyncio.Transport | None = None
+        self._keepalive = Keepalive(session.keepalive, loop.time())
+        self._timer: asyncio.TimerHandle | None = None
+        self._why: SourceError | None = None
+
+    # ---- asyncio ----------------------------------------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say CONNECT."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport, self.open = transport, True
+        self.write(self.session.connect())
+
+    def data_received(self, data: bytes) -> None:
+        """Everything that came, at once."""
+        session = self.session
+        self._keepalive.heard(self._loop.time())
+        messages = session.receive(data)
+        self.write(session.outgoing())
+        if messages:
+            self._messages(messages)
+        if session.failure is not None:
+            self.abort(session.failure)
+        elif session.phase is Phase.READY and not self.ready.done():
+            self._keepalive = Keepalive(session.keepalive, self._loop.time())
+            if session.keepalive:
+                self._beat()
+            self.ready.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end, whoever wanted it."""
+        self.open = False
+        if self._timer is not None:
+            self._timer.cancel()
+        why = self._why or (SourceUnavailable(f"connection lost: {exc}" if exc else "the broker closed the connection"))
+        if not self.ready.done():
+            self.ready.set_exception(why)
+            self.ready.exception()  # whoever waits sees it; nobody waiting is no leak
+        if not self.closed.done():
+            self.closed.set_result(why)
+
+    # ---- for the source ----------------------------------------------------------------------------------------
+    def write(self, data: bytes) -> None:
+        """Send, when the connection is still there; otherwise nothing: the next one knows nothing of these bytes."""
+        if data and self.open and self._transport is not None:
+            self._keepalive.sent(self._loop.time())
+            self._transport.write(data)
+
+    def pause(self, paused: bool) -> None:
+        """Back-pressure: stop or go on reading. Pings go on."""
+        if paused == self.paused or not self.open or self._transport is None:
+            return
+        self.paused = paused
+        self._keepalive.paused(paused, self._loop.time())
+        if paused:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def abort(self, why: SourceError) -> None:
+        """Give the connection up at once."""
+        self._why = self._why or why
+        self.open = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def leave(self) -> None:
+        """DISCONNECT and close, in order."""
+        self.write(self.session.goodbye())
+        self._why = SourceUnavailable("closed by us")
+        if self._transport is not None:
+            self.open = False
+            self._transport.close()
+            await asyncio.wait([self.closed], timeout=1)
+            self._transport.abort()
+
+    def _beat(self) -> None:
+        beat = self._keepalive.due(self._loop.time())
+        if beat is Beat.DEAD:
+            self.abort(SourceUnavailable(f"no sign of life for {self.session.keepalive / 2:g} s"))
+            return
+        if beat is Beat.PING:
+            self.write(self.session.ping())
+        self._timer = self._loop.call_later(self.session.keepalive / 8, self._beat)
+
+
+def tls_context(config: MqttConfig) -> ssl.SSLContext | None:
+    """For mqtts://: the system's authorities, or `ca_file` alone; certificate and host name are always verified.
+
+    Raises SourceRejected when a file cannot be used.
+    """
+    if not config.encrypted:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=config.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if config.cert_file is not None:
+            context.load_cert_chain(config.cert_file, config.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SourceRejected(f"TLS files: {error}") from None
+    return context
+
+
+async def establish(config: MqttConfig, context: ssl.SSLContext | None, connection: Connection) -> None:
+    """Connect and wait until the subscriptions are granted. Raises SourceUnavailable or SourceRejected."""
+    host, port = config.address
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await asyncio.get_running_loop().create_connection(lambda: connection, host, port, ssl=context)
+            await connection.ready
+        return
+    except TimeoutError:
+        failure: SourceError = SourceUnavailable(f"{host}:{port} did not answer within {_PATIENCE:g} s")
+    except ssl.SSLCertVerificationError as error:
+        failure = SourceRejected(f"{host}:{port}: {error.verify_message}")
+    except OSError as error:
+        failure = SourceUnavailable(f"{host}:{port}: {error}")
+    except SourceError as error:
+        failure = error
+    connection.abort(failure)
+    raise failure

@@ -1,0 +1,135 @@
+"""Configuration: what is refused, and what it says to write instead."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mqtt_kit import CHARGER, SIMPLE, config
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+
+from gateway.domain.duration import DAY, MS, SECOND
+from gateway.domain.text import say
+from protocols.mqtt.check import check
+from protocols.mqtt.config import MqttConfig
+from protocols.mqtt.source import subscriptions
+
+SAMPLE = Path(__file__).parents[2] / "protocols" / "mqtt" / "sample.yaml"
+
+
+def test_defaults() -> None:
+    made = config([SIMPLE])
+    assert (made.session_expiry, made.keepalive, made.linger) == (7 * DAY, 30 * SECOND, 20 * MS)
+    assert (made.receive_maximum, made.max_payload, made.unmatched) == (10_000, 65_536, "dead_letter")
+    assert made.address == ("127.0.0.1", 1883)
+    assert config([SIMPLE], url="mqtts://broker").address == ("broker", 8883)
+    assert made.secret() is None
+
+
+def test_the_sample_file_is_valid() -> None:
+    document = YAML(typ="safe").load(SAMPLE.read_text("utf-8"))
+    for section in document["sources"].values():
+        MqttConfig.model_validate(section)
+
+
+def problems(routes: list[dict[str, Any]], **more: Any) -> list[tuple[str, str, str]]:
+    with pytest.raises(ValidationError) as error:
+        config(routes, **more)
+    return [
+        (".".join(map(str, e["loc"])), str(e.get("ctx", {}).get("key", e["type"])), e["msg"])
+        for e in error.value.errors()
+    ]
+
+
+POINT = {"path": "x"}
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"filter": "$share/g/a/{device}"}, "mqtt.filter_share"), ({"filter": "a/+"}, "mqtt.filter_wildcard"),
+        ({"device": "{other}"}, "mqtt.capture"), ({"device": "{"}, "mqtt.template"), ({"device": 5}, "mqtt.device"),
+        ({"device": {"path": "x."}}, "mqtt.path"), ({"device": {"at": "x"}}, "missing"),
+        ({"points": {}}, "mqtt.points"), ({"points": {"a": {"path": "x[*]"}}}, "mqtt.path_star"),
+        ({"points": {"a": {"path": "x."}}}, "mqtt.path"), ({"points": {"a": POINT | {"unit": "degX"}}}, "mqtt.unit"),
+        ({"points": {"a": POINT | {"scale": 0}}}, "mqtt.scale"),
+        ({"points": {"a": POINT | {"component": "x"}}}, "mqtt.component"),
+        ({"points": {"a": POINT | {"component": True}}}, "mqtt.component"),
+        ({"points": {"a": POINT | {"component": {"add": 1}}}}, "mqtt.component_of"),
+        ({"points": {"a": POINT | {"component": "{gun}"}}}, "mqtt.capture"),
+        ({"points": {"a": {"path": "."}, "b": POINT}}, "mqtt.text_mix"),
+        ({"time": {"path": "ts", "unit": "minutes"}}, "mqtt.time_unit"),
+        ({"time": {"path": "ts", "unit": "ms", "zone": "UTC"}}, "mqtt.zone_unused"),
+        ({"time": {"path": "ts", "unit": "iso", "zone": "Mars/Olympus"}}, "mqtt.zone"),
+        ({"time": {"path": "ts", "unit": "iso", "zone": "../../etc/passwd"}}, "mqtt.zone"),
+        ({"when": {"path": "a"}}, "mqtt.when"), ({"when": {"path": "a", "equals": 1, "exists": True}}, "mqtt.when"),
+        ({"each": "data"}, "mqtt.each"), ({"unknown": 1}, "extra_forbidden"), ({"retained": "maybe"}, "literal_error"),
+    ],
+)  # fmt: skip
+def test_routes_that_are_refused(change: dict[str, Any], key: str) -> None:
+    found = problems([SIMPLE | change])
+    assert key in [problem[1] for problem in found]
+    assert all(place.startswith("routes.0") for place, _, _ in found)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"url": "http://x"}, "mqtt.url"), ({"url": "mqtt://user:pw@x"}, "mqtt.url"),
+        ({"url": "mqtt://x:99999"}, "mqtt.url"),
+        ({"url": "mqtt://x/path"}, "mqtt.url"), ({"ca_file": "/x"}, "mqtt.tls_only"),
+        ({"url": "mqtts://x", "cert_file": "/x"}, "mqtt.cert_pair"), ({"password": "x"}, "mqtt.password_alone"),
+        ({"username": "u", "password": "x", "password_file": "/x"}, "mqtt.password_twice"),
+        ({"keepalive": "0s"}, "mqtt.range"), ({"session_expiry": "1s"}, "mqtt.range"), ({"linger": "5s"}, "mqtt.range"),
+        ({"max_payload": "2MiB"}, "mqtt.range"), ({"reconnect": {"min": "5m"}}, "mqtt.backoff"),
+        ({"routes": []}, "mqtt.no_routes"),
+        ({"routes": [SIMPLE, SIMPLE]}, "mqtt.unreachable"), ({"receive_maximum": 0}, "greater_than_equal"),
+        ({"client_id": ""}, "string_too_short"),
+    ],
+)  # fmt: skip
+def test_sections_that_are_refused(change: dict[str, Any], key: str) -> None:
+    routes = change.pop("routes", [SIMPLE])
+    found = problems(routes, **change)
+    assert key in [problem[1] for problem in found]
+    assert "pw" not in repr(found)
+
+
+def test_all_problems_of_a_file_come_at_once() -> None:
+    bad = SIMPLE | {"points": {"a": {"path": "x."}, "b": {"path": "y", "unit": "degX"}}, "each": "data"}
+    assert len(problems([bad, SIMPLE | {"device": "{"}], keepalive="soon")) == 5
+
+
+def test_the_message_survives_braces() -> None:
+    ((_, _, message),) = problems([SIMPLE | {"filter": "a/+", "device": "x"}])
+    assert message == say("mqtt.filter_wildcard", got="a/+")
+    assert "{name*}" in message
+
+
+def test_password_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("s3cret\n", "utf-8")
+    made = config([SIMPLE], username="u", password_file=str(tmp_path / "pw"))
+    assert made.secret() == "s3cret"
+    assert "s3cret" not in repr(config([SIMPLE], username="u", password="s3cret"))
+
+
+def test_routes_are_checked_against_the_profiles() -> None:
+    points = {
+        "gun_temp": {"path": "t", "unit": "degF"}, "voltage": {"path": "u", "unit": "A"}, "speed": {"path": "v"},
+        "power": {"path": "p", "map": {"on": "high"}}, "status": {"path": "s", "unit": "A", "map": {1: "idle"}},
+    }  # fmt: skip
+    found = check(config([SIMPLE | {"points": points}]), CHARGER, "gateway.yaml", "sources.b")
+    assert [(p.path, p.key) for p in found] == [
+        ("sources.b.routes[0].points.voltage", "mqtt.bind_unit"),
+        ("sources.b.routes[0].points.speed", "mqtt.bind_point"),
+        ("sources.b.routes[0].points.power", "mqtt.bind_map"),
+    ]
+    assert all(problem.render(lang) for problem in found for lang in ("en", "zh"))
+
+
+def test_subscriptions_ask_for_retained_messages_only_when_a_route_uses_them() -> None:
+    keep = {"filter": "keep/{device}", "device": "{device}", "retained": "use", "points": {"a": POINT}}
+    asked = {
+        f.pattern: (int(f.max_qos), f.retain_as_published, int(f.retain_handling))
+        for f in subscriptions(config([SIMPLE, keep]))
+    }
+    assert asked == {"charger/+/telemetry": (1, False, 2), "keep/+": (1, False, 1)}

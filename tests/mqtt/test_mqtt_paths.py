@@ -1,0 +1,166 @@
+"""Paths, topic filters, templates."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic_core import PydanticCustomError
+
+from protocols.mqtt.path import Missed, Pick, parse_each, parse_path, picker, scalar_text
+from protocols.mqtt.topic import parse_pattern, parse_template
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "root"),
+    [
+        ("a", ("a",), False), ("a.b", ("a", "b"), False), ("a[0].b", ("a", 0, "b"), False),
+        ('["odd:key"]', ("odd:key",), False), ("switch:0.total", ("switch:0", "total"), False),
+        ('a["b.c"][2]', ("a", "b.c", 2), False), ("$.x", ("x",), True),
+        ("Infos[Type=Vehicle].SOC", ("Infos", Pick("Type", "Vehicle"), "SOC"), False), (".", (), False),
+        ("电压.值", ("电压", "值"), False),
+    ],
+)  # fmt: skip
+def test_paths_that_exist(text: str, steps: tuple[Any, ...], root: bool) -> None:
+    path = parse_path(text)
+    assert (path.steps, path.root) == (steps, root)
+
+
+@pytest.mark.parametrize("text", ["", "a.", ".a", "a..b", "a[", "a[x]", "a]b", "$", 'a["b]', "a[-1]", "a[*].b"])
+def test_paths_that_do_not(text: str) -> None:
+    with pytest.raises(PydanticCustomError) as error:
+        parse_path(text)
+    assert "write" in str(error.value)
+
+
+def test_a_path_never_reaches_into_a_text() -> None:
+    for path, document in (
+        ("a[0]", {"a": "xyz"}),
+        ("a.b", {"a": "xyz"}),
+        ("a[k=v]", {"a": {"k": "v"}}),
+        ("a[5]", {"a": []}),
+    ):
+        with pytest.raises(Missed):
+            parse_path(path).reach(document, document)
+
+
+def test_each() -> None:
+    assert parse_each("data.list[*]").steps == ("data", "list")
+    assert parse_each("[*]").steps == ()
+    with pytest.raises(PydanticCustomError, match="each"):
+        parse_each("data")
+
+
+KEYS = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3).map(tuple)
+
+
+@given(st.lists(KEYS, min_size=1, max_size=6, unique=True), st.integers(0, 5))
+@settings(deadline=None)
+def test_a_picker_takes_what_the_paths_reach(paths: list[tuple[str, ...]], seed: int) -> None:
+    document: Any = {"a": {"a": {"a": 1, "b": [2]}, "b": 3, "c": None}, "b": {"c": {"c": seed}}, "c": "text"}
+    order, pick = picker(paths)
+    reached = []
+    for index in order:
+        try:
+            reached.append(parse_path(".".join(paths[index])).reach(document, document))
+        except Missed:
+            with pytest.raises(Missed):
+                pick(document)
+            return
+    assert sorted(order) == list(range(len(paths)))
+    assert pick(document) == tuple(reached)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (1, "1"),
+        (1.0, "1"),
+        (1.5, "1.5"),
+        (True, "true"),
+        ("x", "x"),
+        (None, None),
+        ([], None),
+        (2**64 - 1, str(2**64 - 1)),
+        (1e300, "1e+300"),
+    ],
+)
+def test_one_text_per_scalar(raw: Any, text: str | None) -> None:
+    assert scalar_text(raw) == text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "topic", "captured"),
+    [
+        ("charger/{device}/telemetry", "charger/c1/telemetry", {"device": "c1"}),
+        ("charger/{device}/telemetry", "charger/c1/state", None),
+        ("charger/{device}/telemetry", "charger/c1/x/telemetry", None),
+        ("ovms/{device}/metric/{field*}", "ovms/CAR1/metric/v/b/12v", {"device": "CAR1", "field": "v/b/12v"}),
+        ("ovms/{device}/metric/{field*}", "ovms/CAR1/metric", None),
+        ("{all*}", "$SYS/uptime", None),
+        ("{a}/x", "/x", {"a": ""}),
+        ("$SYS/{all*}", "$SYS/uptime", {"all": "uptime"}),
+        ("plain", "plain", {}),
+    ],
+)  # fmt: skip
+def test_patterns(pattern: str, topic: str, captured: dict[str, str] | None) -> None:
+    assert parse_pattern(pattern).match(topic) == captured
+
+
+def test_what_the_broker_is_asked_for() -> None:
+    assert parse_pattern("ovms/{u}/{d}/metric/{f*}").subscription == "ovms/+/+/metric/#"
+
+
+def matches(subscription: str, topic: str) -> bool:
+    """MQTT 5.0 section 4.7, written down once more."""
+    wanted, parts = subscription.split("/"), topic.split("/")
+    if topic.startswith("$") and wanted[0] in {"+", "#"}:
+        return False
+    for index, level in enumerate(wanted):
+        if level == "#":
+            return len(parts) > index  # the parent level itself holds no field
+        if index >= len(parts) or level not in {"+", parts[index]}:
+            return False
+    return len(parts) == len(wanted)
+
+
+LEVEL = st.sampled_from(["a", "b", "$x", ""])
+
+
+@given(
+    st.lists(st.one_of(LEVEL, st.just("{}")), min_size=1, max_size=4),
+    st.booleans(),
+    st.lists(LEVEL, min_size=1, max_size=5),
+)
+@settings(deadline=None)
+def test_a_pattern_matches_what_its_subscription_brings(levels: list[str], rest: bool, topic: list[str]) -> None:
+    parts = [f"{{n{i}}}" if level == "{}" else level for i, level in enumerate(levels)]
+    text = "/".join([*parts, "{rest*}"] if rest else parts)
+    if not text:
+        return
+    pattern = parse_pattern(text)
+    found = pattern.match("/".join(topic))
+    assert (found is not None) == matches(pattern.subscription, "/".join(topic))
+    if found is not None:
+        filled = parse_template("/".join(parts)).fill(found) if "/".join(parts) else ""
+        assert "/".join(topic).startswith(filled)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("$share/g/a", "multi-gateway"), ("a/+", "{name}"), ("a/#", "{name*}"),
+        ("a/x{n}", "not a level"), ("a/{n*}/b", "not a level"),
+        ("{n}/{n}", "twice"), ("a/{N}", "not a level"), ("", "not a level"),
+    ],
+)  # fmt: skip
+def test_filters_that_are_refused(text: str, says: str) -> None:
+    with pytest.raises(PydanticCustomError) as error:
+        parse_pattern(text)
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["{", "}", "{}", "{a b}", "x{a*}", ""])
+def test_templates_that_are_refused(text: str) -> None:
+    with pytest.raises(PydanticCustomError):
+        parse_template(text)
