@@ -1,0 +1,121 @@
+"""Configuration of a Modbus source: links (what is wired), devices (who is behind which link). See sample.yaml."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
+from gateway.section import Duration, Section
+from protocols.modbus.faults import fault
+from protocols.modbus.slave import Backoff
+
+_ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})")
+
+
+def _between(low: int, high: int) -> AfterValidator:
+    def check(value: int) -> int:
+        if not low <= value <= high:
+            raise fault(
+                "modbus.range", value=format_duration(value), low=format_duration(low), high=format_duration(high)
+            )
+        return value
+
+    return AfterValidator(check)
+
+
+def _endpoint(value: object) -> object:
+    match = _ENDPOINT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or not 1 <= int(match[3]) <= 65535:
+        raise fault("modbus.endpoint", value=value)
+    return (match[1] or match[2], int(match[3]))
+
+
+Endpoint = Annotated[tuple[str, int], BeforeValidator(_endpoint)]
+"""Written `10.0.3.7:502` or `[fe80::1]:502`; held as (host, port)."""
+
+Every = Annotated[Duration, _between(20 * MS, 1440 * MINUTE)]
+"""How often a device is asked."""
+
+
+class TcpLinkConfig(Section):
+    """Modbus TCP. One request at a time; `timeout` for an answer, `connect` for the connection, `pause` between two
+    requests (some gateways need it)."""
+
+    tcp: Endpoint
+    timeout: Annotated[Duration, _between(10 * MS, MINUTE)] = SECOND
+    connect: Annotated[Duration, _between(10 * MS, MINUTE)] = 3 * SECOND
+    pause: Annotated[Duration, _between(0, 10 * SECOND)] = 0
+
+    @property
+    def where(self) -> str:
+        """For people: `10.0.3.7:502`."""
+        host, port = self.tcp
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+LinkConfig = TcpLinkConfig
+"""The kinds of link, told apart by their first key. A serial line (`rtu: /dev/ttyUSB0`) joins this union."""
+
+
+class BackoffConfig(Section):
+    """How long a unit that does not answer is left alone: `min` more after every silent probe, up to `max`."""
+
+    min: Annotated[Duration, _between(100 * MS, 1440 * MINUTE)] = 10 * SECOND
+    max: Annotated[Duration, _between(100 * MS, 1440 * MINUTE)] = 5 * MINUTE
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min > self.max:
+            raise fault("modbus.backoff", min=format_duration(self.min), max=format_duration(self.max))
+        return self
+
+    def build(self) -> Backoff:
+        """As the rest of the source uses it."""
+        return Backoff(self.min, self.max)
+
+
+class DeviceConfig(Section):
+    """A device of the registry and where it answers. `every` overrides that of the source."""
+
+    device: Annotated[str, Field(min_length=1, max_length=120)]
+    link: str
+    unit: Annotated[int, Field(ge=0, le=255)]
+    every: Every | None = None
+
+
+class ModbusConfig(Section):
+    """One Modbus source. `devices_from: registry` adds every device with the attributes modbus_link and modbus_unit
+    (and modbus_every, a duration); an entry under `devices` wins."""
+
+    type: Literal["modbus"]
+    links: Mapping[str, LinkConfig]
+    devices: tuple[DeviceConfig, ...] = ()
+    devices_from: Literal["registry"] | None = None
+    every: Every = 10 * SECOND
+    backoff: BackoffConfig = BackoffConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.links:
+            raise fault("modbus.no_links")
+        if not self.devices and self.devices_from is None:
+            raise fault("modbus.no_devices")
+        self._check_endpoints()
+        seen: set[str] = set()
+        for entry in self.devices:
+            if entry.link not in self.links:
+                known = ", ".join(sorted(self.links))
+                raise fault("modbus.unknown_link", device=entry.device, link=entry.link, known=known)
+            if entry.device in seen:
+                raise fault("modbus.twice_device", device=entry.device)
+            seen.add(entry.device)
+        return self
+
+    def _check_endpoints(self) -> None:
+        first: dict[tuple[str, int], str] = {}
+        for name, link in self.links.items():
+            if link.tcp in first:
+                raise fault("modbus.twice_endpoint", first=first[link.tcp], second=name, endpoint=link.where)
+            first[link.tcp] = name

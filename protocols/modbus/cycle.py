@@ -1,0 +1,182 @@
+"""One poll cycle of one device: its blocks in, the columns of one frame out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gateway.domain.device import Device
+from gateway.domain.duration import MINUTE
+from gateway.domain.errors import DecodeError
+from gateway.domain.reading import F64, I32, U8, Quality
+from protocols.modbus.link import Link, LinkDown, Refused, Silent
+from protocols.modbus.plan import ILLEGAL_ADDRESS, ILLEGAL_VALUE, NOTHING, Block, Learned, Limits, Span, learn, plan
+from protocols.modbus.registers import BAD, BoundRegister
+from protocols.modbus.slave import Backoff, Slave
+from protocols.modbus.stats import ModbusStats
+
+REST = 10 * MINUTE
+"""How long registers that a device refused are left alone before they are asked for again."""
+LESSONS = 16
+"""Blocks split in one cycle at most, so that learning does not starve the other devices of the link."""
+
+Code = Callable[[int, str], int | None]
+Rows = list[tuple[float, Quality]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """What one poll cycle read: rows of one device. `at` is its start, `received` its end, µs since 1970."""
+
+    device: int
+    at: int
+    received: int
+    points: I32
+    values: F64
+    quality: U8
+
+
+@dataclass(slots=True)
+class Pause:
+    """A block left alone while the device answers others."""
+
+    failures: int = 0
+    until: int = 0
+
+
+class Layout:
+    """What devices of one profile and as many components have in common: registers, their points, the first plan."""
+
+    def __init__(self, registers: Sequence[BoundRegister], limits: Limits) -> None:
+        self.registers = tuple(registers)
+        self.limits = limits
+        self.points = np.array([register.point for register in self.registers], np.int32)
+        self.spans = tuple(Span(register.table, register.address, register.count) for register in self.registers)
+        self.blocks = plan(self.spans, limits)
+
+
+class Target:
+    """A device that is polled: its layout, and what refusals taught about it."""
+
+    def __init__(self, device: Device, layout: Layout, patience: Backoff) -> None:
+        self.device, self.layout, self.patience = device, layout, patience
+        self.learned: Learned = NOTHING
+        self.blocks = layout.blocks
+        self.pauses: dict[Span, Pause] = {}
+
+    def paused(self, block: Block, now: int) -> bool:
+        """Is this block left alone at `now`?"""
+        pause = self.pauses.get(block.key)
+        return pause is not None and now < pause.until
+
+    def refused(self, block: Block, code: int) -> None:
+        """Plan anew after exception 2 or 3 on `block`."""
+        self._replan(learn(self.learned, block, self.layout.spans, code))
+
+    def read(self, block: Block) -> None:
+        """`block` was answered: nothing keeps it from being asked for again, nor from being read with others."""
+        self.pauses.pop(block.key, None)
+        if block.key in self.learned.holes:
+            self._replan(replace(self.learned, holes=self.learned.holes - {block.key}))
+
+    def unanswered(self, block: Block, now: int) -> None:
+        """`block` alone got no answer: leave it alone, longer every time."""
+        pause = self.pauses.setdefault(block.key, Pause())
+        pause.failures += 1
+        pause.until = now + self.patience.wait(pause.failures, f"{self.device.code} {block.key}")
+
+    def rest(self, block: Block, now: int) -> None:
+        """`block` cannot be split and was refused."""
+        self.pauses[block.key] = Pause(until=now + REST)
+
+    def _replan(self, learned: Learned) -> None:
+        self.learned = learned
+        self.blocks = plan(self.layout.spans, self.layout.limits, learned)
+
+
+@dataclass(slots=True)
+class Cycle:
+    """One cycle under way. `now` is the µs clock of the schedule, `wall` µs since 1970."""
+
+    link: Link
+    slave: Slave
+    target: Target
+    code: Code
+    stats: ModbusStats
+    now: Callable[[], int]
+    wall: Callable[[], int]
+    answered: bool = False
+    _lessons: int = 0
+    _done: set[int] = field(default_factory=set)
+
+    async def run(self) -> Frame:
+        """Read every block. Rows of blocks that failed are bad.
+
+        Raises Silent or LinkDown when nothing at all was answered: after one unanswered request.
+        """
+        at, rows = self.wall(), [BAD] * len(self.target.layout.registers)
+        queue = self._queue()
+        while queue and await self._block(queue[0], rows):
+            queue = self._queue()
+        values = np.array([value for value, _ in rows], np.float64)
+        quality = np.array([quality for _, quality in rows], np.uint8)
+        return Frame(self.target.device.id, at, self.wall(), self.target.layout.points, values, quality)
+
+    def _queue(self) -> Sequence[Block]:
+        """Blocks with registers not settled in this cycle, without those left alone.
+
+        After silence another block begins each time, so that one bad block cannot make the device look dead. When all
+        are left alone, one is asked for all the same: somebody must find out whether the device lives.
+        """
+        blocks, now = self.target.blocks, self.now()
+        left = [b for b in blocks if not self._done.issuperset(b.members) and not self.target.paused(b, now)]
+        if not left and not self._done:
+            return (blocks[self.slave.polls % len(blocks)],)
+        turn = 0 if self.answered or not left else self.slave.failures % len(left)
+        return left[turn:] + left[:turn]
+
+    async def _block(self, block: Block, rows: Rows) -> bool:
+        """Ask for one block; False ends the cycle."""
+        try:
+            words = await self.link.read(self.slave.unit, block.table, block.address, block.count)
+        except Refused as refusal:
+            self.answered = True
+            self.stats.exceptions[refusal.code] = self.stats.exceptions.get(refusal.code, 0) + 1
+            self._refused(block, refusal.code)
+            return True
+        except LinkDown:
+            if not self.answered:
+                raise
+            return False
+        except Silent as silence:
+            self.stats.silence(silence.reason)
+            if not self.answered:
+                raise
+            self.target.unanswered(block, self.now())
+            return False
+        self.answered = True
+        self._done.update(block.members)
+        self.target.read(block)
+        self._decode(block, words, rows)
+        return True
+
+    def _refused(self, block: Block, code: int) -> None:
+        """2 and 3 teach, as long as this cycle may learn; the rest is settled as bad."""
+        teaches = code in (ILLEGAL_ADDRESS, ILLEGAL_VALUE) and block.key not in self.target.learned.holes
+        if teaches and self._lessons < LESSONS:
+            self._lessons += 1
+            self.target.refused(block, code)
+        if block.key in self.target.learned.holes:
+            self.target.rest(block, self.now())
+        if block.key in self.target.learned.holes or block in self.target.blocks:
+            self._done.update(block.members)
+
+    def _decode(self, block: Block, words: Sequence[int], rows: Rows) -> None:
+        for index in block.members:
+            register = self.target.layout.registers[index]
+            start = register.address - block.address
+            try:
+                rows[index] = register.judge(words[start : start + register.count], self.code)
+            except DecodeError:
+                self.stats.undecodable += 1
+                rows[index] = BAD

@@ -1,0 +1,66 @@
+"""What may pass for the answer to a request: pure, and stricter than the library that decodes it afterwards.
+
+Modbus TCP frame: transaction u16, protocol u16 = 0, length u16 (of the rest), unit u8, function u8, data. The library
+takes transaction 0 for any, and does not compare the number of registers; a wrong value is worse than none.
+"""
+
+from dataclasses import dataclass
+
+_HEADER = 6
+_SHORTEST, _LONGEST = 3, 254
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The request under way. `transaction` is what went over the wire."""
+
+    transaction: int
+    unit: int
+    function: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What a receive buffer holds.
+
+    `answer` the frame asked for (None = not yet) · `strays` whole frames of other transactions or units before it ·
+    `rest` bytes after it · `garbled` why nothing more can be believed ("" = fine).
+    """
+
+    answer: bytes | None = None
+    strays: int = 0
+    rest: int = 0
+    garbled: str = ""
+
+
+def sift(buffer: bytes, asked: Asked) -> Sifted:
+    """Find the answer in all bytes received since the request was sent."""
+    start, strays = 0, 0
+    while len(buffer) - start >= _HEADER:
+        frame = buffer[start:]
+        length = int.from_bytes(frame[4:6], "big")
+        if frame[2:4] != b"\0\0":
+            return Sifted(strays=strays, garbled="protocol id")
+        if not _SHORTEST <= length <= _LONGEST:
+            return Sifted(strays=strays, garbled="length")
+        if len(frame) < _HEADER + length:
+            break
+        frame = frame[: _HEADER + length]
+        start += len(frame)
+        if int.from_bytes(frame[0:2], "big") != asked.transaction or frame[6] != asked.unit:
+            strays += 1
+            continue
+        wrong = _wrong(frame, length, asked)
+        return Sifted(None if wrong else frame, strays, len(buffer) - start, wrong)
+    if start < len(buffer) and buffer[start + 2 : start + 4].strip(b"\0"):
+        return Sifted(strays=strays, garbled="protocol id")
+    return Sifted(strays=strays)
+
+
+def _wrong(frame: bytes, length: int, asked: Asked) -> str:
+    if frame[7] == asked.function | 0x80:
+        return "" if length == _SHORTEST else "exception length"
+    if frame[7] != asked.function:
+        return "function"
+    return "" if length == 3 + 2 * asked.count and frame[8] == 2 * asked.count else "register count"

@@ -1,0 +1,150 @@
+"""Which requests read a set of registers: pure and deterministic.
+
+Registers close to each other share a block, up to a number of unused ones read along, never across a forbidden range
+and never more than a device takes. Devices differ from their manuals, so a refused block teaches (`Learned`): it is
+split until what is refused stands alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from protocols.modbus.profile import ModbusMap, Table
+
+ILLEGAL_ADDRESS = 2
+ILLEGAL_VALUE = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Registers [address, address + count) that belong together: the words of one point."""
+
+    table: Table
+    address: int
+    count: int
+
+    @property
+    def end(self) -> int:
+        """The address after the last."""
+        return self.address + self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One request. `members` are the indices of the spans it answers."""
+
+    table: Table
+    address: int
+    count: int
+    members: tuple[int, ...]
+
+    @property
+    def end(self) -> int:
+        """The address after the last."""
+        return self.address + self.count
+
+    @property
+    def key(self) -> Span:
+        """What it reads: the same for two plans that contain the same request."""
+        return Span(self.table, self.address, self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a device takes in one request, by its profile."""
+
+    max_registers: int = 60
+    max_gap: int = 8
+    forbid: tuple[tuple[int, int], ...] = ()
+    style: Literal["block", "single"] = "block"
+
+    @classmethod
+    def of(cls, register_map: ModbusMap) -> "Limits":
+        """The limits of a profile's section."""
+        return cls(register_map.max_registers, register_map.max_gap, register_map.forbid, register_map.style)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What refusals taught about one device: `cap` registers at most (0 = as the profile says), `cuts` no block may
+    contain both sides of these addresses, `holes` spans it does not have."""
+
+    cap: int = 0
+    cuts: frozenset[tuple[Table, int]] = frozenset()
+    holes: frozenset[Span] = frozenset()
+
+
+NOTHING = Learned()
+"""A device that was never refused anything."""
+
+
+def plan(spans: Sequence[Span], limits: Limits, learned: Learned = NOTHING) -> tuple[Block, ...]:
+    """The requests, ordered by table and address: every span lies in exactly one block.
+
+    A span longer than the limit gets a block of its own: it cannot be read in two without tearing.
+    """
+    most = min(limits.max_registers, learned.cap) if learned.cap else limits.max_registers
+    blocks: list[Block] = []
+    for index in sorted(range(len(spans)), key=lambda i: (spans[i].table, spans[i].address, -spans[i].count)):
+        span = spans[index]
+        if blocks and _joins(blocks[-1], span, most, limits, learned):
+            last = blocks[-1]
+            end = max(last.end, span.end)
+            blocks[-1] = Block(last.table, last.address, end - last.address, (*last.members, index))
+        else:
+            blocks.append(Block(span.table, span.address, span.count, (index,)))
+    return tuple(blocks)
+
+
+def _joins(block: Block, span: Span, most: int, limits: Limits, learned: Learned) -> bool:
+    """May `span`, which starts at or after the block, be read with it?"""
+    if span.table != block.table or span in learned.holes or block.key in learned.holes:
+        return span == block.key
+    if limits.style == "single":
+        return span == block.key
+    end = max(block.end, span.end)
+    if end - block.address > max(most, block.count) or span.address - block.end > limits.max_gap:
+        return False
+    avoid = [*limits.forbid, *((hole.address, hole.end - 1) for hole in learned.holes if hole.table == block.table)]
+    if any(low < end and block.address <= high for low, high in avoid):
+        return False
+    return not any(table == block.table and block.address < cut < end for table, cut in learned.cuts)
+
+
+def learn(learned: Learned, block: Block, spans: Sequence[Span], code: int) -> Learned:
+    """What exception `code` (2 or 3) on `block` teaches. The result differs from `learned`, so that asking ends.
+
+    3 on a block of several spans halves the cap. 2 cuts it at the widest gap, else in the middle. A span refused alone
+    is a hole, and the cuts that led to it are forgotten: without the hole they may not be needed.
+    """
+    members = sorted((spans[index] for index in block.members), key=lambda s: (s.address, s.count))
+    borders = _borders(members)
+    if code == ILLEGAL_VALUE and borders:
+        cap = max(*(span.count for span in members), (block.count + 1) // 2)
+        if cap < block.count:
+            return replace(learned, cap=cap)
+    if borders:
+        middle = block.address + block.count / 2
+        _, _, cut = min((-gap, abs(cut - middle), cut) for gap, cut in borders)
+        return replace(learned, cuts=learned.cuts | {(block.table, cut)})
+    holes = learned.holes | {block.key, *members}
+    return Learned(learned.cap, frozenset(), holes)
+
+
+def lessons(before: Learned, after: Learned) -> list[str]:
+    """What was learned in between, one line each."""
+    caps = [f"takes at most {after.cap} registers in one request"] if after.cap != before.cap else []
+    holes = [f"refuses {hole.table} registers {hole.address}-{hole.end - 1}" for hole in after.holes - before.holes]
+    cuts = [f"refuses one request for {t} registers on both sides of {cut}" for t, cut in after.cuts - before.cuts]
+    return [*caps, *sorted(holes), *sorted(cuts)]
+
+
+def _borders(members: Sequence[Span]) -> list[tuple[int, int]]:
+    """(unused registers before it, address) of every place where a block can be cut without cutting a span."""
+    out: list[tuple[int, int]] = []
+    end = members[0].end
+    for span in members[1:]:
+        if span.address >= end:
+            out.append((span.address - end, span.address))
+        end = max(end, span.end)
+    return out

@@ -1,0 +1,204 @@
+"""The `modbus:` section of a profile file: where each point lies in the registers of a device model.
+
+modbus:
+  table: holding          # or input
+  order: ABCD             # of every point that does not say otherwise
+  base: 0                 # address = base + (component - 1) * stride + at; -40001 for manuals that count from 40001
+  max_registers: 60       # per request
+  max_gap: 8              # unused registers read along to save a request
+  forbid: [[40, 44]]      # never read, not even along
+  style: block            # or single: one request per point
+  points:
+    volume_total: {at: 10, type: u32, order: CDAB, scale: 0.001, unit: m3, missing: ["0xFFFFFFFF"]}
+    total_split: {unit: m3, parts: [{at: 8, type: f32, scale: 100}, {at: 10, type: f32}]}
+    valve: {at: 18, bits: [0, 1], map: {0: open, 1: closed, 2: moving, 3: fault}}
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from gateway.section import Section
+from protocols.modbus.faults import fault
+from protocols.modbus.words import Format, Linear, Order, Type
+
+
+class Table(StrEnum):
+    """Which of the two register tables: function code 3 (holding) or 4 (input)."""
+
+    HOLDING = "holding"
+    INPUT = "input"
+
+
+def is_pattern(text: str) -> bool:
+    """`0xFFFF` means the bytes, not the number."""
+    return text.lower().startswith("0x")
+
+
+def _missing(value: Any) -> Any:
+    """Numbers and texts stay; the digits of a pattern are checked."""
+    if isinstance(value, str) and is_pattern(value):
+        try:
+            int(value, 16)
+        except ValueError:
+            raise fault("modbus.missing", value=value) from None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise fault("modbus.missing", value=value)
+    return value
+
+
+Missing = Annotated[int | float | str, Field(union_mode="smart"), BeforeValidator(_missing)]
+"""A raw value that means "no data": a number (compared as read and as bytes), a pattern `0xFFFF`, or a text (ascii)."""
+
+Scale = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _scale(value: float) -> float:
+    if value == 0:
+        raise fault("modbus.scale")
+    return value
+
+
+def _format(kind: Type, order: Order, length: int, bits: tuple[int, int] | None) -> Format:
+    try:
+        return Format(kind, order, length, bits)
+    except ValueError as error:
+        raise fault("modbus.format", reason=str(error)) from None
+
+
+def _numeric(missing: tuple[Missing, ...]) -> None:
+    """A text can only be missing where a text is read."""
+    for one in missing:
+        if isinstance(one, str) and not is_pattern(one):
+            raise fault("modbus.missing", value=one)
+
+
+class Part(Section):
+    """One summand of a value that a device spreads over several places: 1234 * 100 + 87.89."""
+
+    at: int
+    type: Type = Type.U16
+    order: Order | None = None
+    length: int = 0
+    scale: Scale = 1.0
+    missing: tuple[Missing, ...] = ()
+
+    _check_scale = field_validator("scale")(_scale)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _format(self.type, self.order or Order.ABCD, self.length, None)
+        if self.type is Type.ASCII:
+            raise fault("modbus.parts", what="type: ascii")
+        _numeric(self.missing)
+        return self
+
+
+class Register(Section):
+    """One point: `at` (or `parts`), how to read it, what it means. `unit` is the register's; none = the point's."""
+
+    at: int | None = None
+    parts: tuple[Part, ...] = ()
+    type: Type = Type.U16
+    order: Order | None = None
+    length: int = 0
+    bit: int | None = None
+    bits: tuple[int, int] | None = None
+    scale: Scale = 1.0
+    offset: Scale = 0.0
+    unit: str | None = None
+    missing: tuple[Missing, ...] = ()
+    table: Table | None = None
+    map: Mapping[int | str, str] | None = None
+
+    _check_scale = field_validator("scale")(_scale)
+
+    @field_validator("map", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any) -> Any:
+        """Keys that a reader of YAML left as text become numbers again, texts of ascii stay."""
+        if not isinstance(value, Mapping):
+            return value
+        return {_number(key): text for key, text in value.items()}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.at is None) == (not self.parts):
+            raise fault("modbus.place")
+        if self.bit is not None and self.bits is not None:
+            raise fault("modbus.bit_bits")
+        if self.parts:
+            for what in ("type", "order", "length", "bit", "bits", "missing"):
+                if what in self.model_fields_set:
+                    raise fault("modbus.parts", what=what)
+        else:
+            self.form(Order.ABCD)
+        if self.type is not Type.ASCII:
+            _numeric(self.missing)
+        if self.map is not None and self.type is not Type.ASCII:
+            for key in self.map:
+                if isinstance(key, str):
+                    raise fault("modbus.map_key", value=key)
+        return self
+
+    def form(self, order: Order) -> Format:
+        """The format, with the map's `order` where it names none."""
+        bits = (self.bit, self.bit) if self.bit is not None else self.bits
+        return _format(self.type, self.order or order, self.length, bits)
+
+
+def _number(key: Any) -> Any:
+    if not isinstance(key, str):
+        return key
+    try:
+        return int(key, 0)
+    except ValueError:
+        return key
+
+
+class ModbusMap(Section):
+    """The section. See the head of this file."""
+
+    table: Table = Table.HOLDING
+    order: Order = Order.ABCD
+    base: int = 0
+    stride: Annotated[int, Field(ge=0, le=65535)] = 0
+    max_registers: Annotated[int, Field(ge=1, le=125)] = 60
+    max_gap: Annotated[int, Field(ge=0, le=124)] = 8
+    forbid: tuple[tuple[int, int], ...] = ()
+    style: Literal["block", "single"] = "block"
+    points: Annotated[Mapping[str, Register], Field(min_length=1)]
+
+    @field_validator("forbid")
+    @classmethod
+    def _ranges(cls, value: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        for first, last in value:
+            if not 0 <= first <= last:
+                raise fault("modbus.forbid", value=[first, last])
+        return value
+
+    def address(self, at: int, component: int) -> int:
+        """Where `at` lies for a component (0 = the device itself), 0-based as on the wire."""
+        return self.base + max(component - 1, 0) * self.stride + at
+
+    def places(self, register: Register, component: int) -> list[tuple[int, Format, float, tuple[Missing, ...]]]:
+        """(address, format, weight, missing) of each part; one of weight 1 when there are no parts."""
+        if register.at is not None:
+            form = register.form(self.order)
+            return [(self.address(register.at, component), form, 1.0, register.missing)]
+        return [
+            (
+                self.address(part.at, component),
+                Format(part.type, part.order or self.order, part.length),
+                part.scale,
+                part.missing,
+            )
+            for part in register.parts
+        ]
+
+
+def scaling(register: Register, unit_factor: float, unit_offset: float) -> Linear:
+    """Register scale, then the unit: value = (raw * scale + offset) * unit_factor + unit_offset."""
+    return Linear.of(register.scale * unit_factor, register.offset * unit_factor + unit_offset)

@@ -1,0 +1,259 @@
+"""Registers bound to the points of one device: words in, (value, quality) out. Pure."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from gateway.domain.device import Point, PointKind, PointSpec, Profile
+from gateway.domain.errors import ConfigError, DecodeError, Problem
+from gateway.domain.reading import Quality
+from gateway.domain.units import parse_unit
+from protocols.modbus.faults import problems
+from protocols.modbus.profile import Missing, ModbusMap, Register, Table, is_pattern, scaling
+from protocols.modbus.words import Format, Linear, Type, decode, pattern
+
+BAD = (math.nan, Quality.BAD)
+_LARGEST = 65535
+_INTEGERS = (Type.U16, Type.I16, Type.U32, Type.I32, Type.U64, Type.I64)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One part of a value: `offset` registers from the start of the span; `missing` raw numbers and texts, `patterns`
+    unsigned numbers compared with the bytes."""
+
+    offset: int
+    form: Format
+    weight: float
+    missing: frozenset[float | str]
+    patterns: frozenset[int]
+
+    def raw(self, words: Sequence[int]) -> float | str | None:
+        """The weighted raw value of this part of a span; None = no data. Raises DecodeError."""
+        own = words[self.offset : self.offset + self.form.registers]
+        raw = decode(self.form, own)
+        if raw in self.missing or (self.patterns and pattern(self.form, own) in self.patterns):
+            return None
+        if isinstance(raw, str):
+            return raw
+        return raw * self.weight if math.isfinite(raw) else None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRegister:
+    """A point of a device and the registers that hold it: [address, address + count) of `table`, read in one request.
+
+    `linear` leads to the unit of the point; `states` raw -> text for state points; `low`, `high` are the plausible
+    bounds (infinite = none).
+    """
+
+    point: int
+    name: str
+    component: int
+    kind: PointKind
+    table: Table
+    address: int
+    count: int
+    fields: tuple[Field, ...]
+    linear: Linear
+    states: Mapping[int | str, str]
+    low: float = -math.inf
+    high: float = math.inf
+
+    def value(self, words: Sequence[int]) -> float | str | None:
+        """The words of the span -> a number in the point's unit, the text of a state, or None = missing.
+
+        A number without a text in `states` is the text `raw:<n>`. Raises DecodeError.
+        """
+        if len(words) != self.count:
+            raise DecodeError("words", f"{self.name}: {len(words)} registers, expected {self.count}")
+        total: float = 0
+        for field in self.fields:
+            raw = field.raw(words)
+            if raw is None:
+                return None
+            if isinstance(raw, str):
+                return self.states.get(raw, raw) if raw else None
+            total += raw
+        if self.kind is PointKind.STATE:
+            return self.states.get(int(total), f"raw:{int(total)}")
+        return self.linear.value(total)
+
+    def judge(self, words: Sequence[int], code: Callable[[int, str], int | None]) -> tuple[float, Quality]:
+        """`value` as a row of a batch. `code` is Directory.state_code. Missing is bad, implausible is uncertain."""
+        value = self.value(words)
+        if value is None:
+            return BAD
+        if isinstance(value, str):
+            known = code(self.point, value)
+            return BAD if known is None else (float(known), Quality.GOOD)
+        if not math.isfinite(value):
+            return BAD
+        return value, Quality.GOOD if self.low <= value <= self.high else Quality.UNCERTAIN
+
+
+def bind(
+    register_map: ModbusMap, points: Mapping[tuple[str, int], Point], components: int
+) -> tuple[BoundRegister, ...]:
+    """The registers of a device with `components` components, in the order of the map, component by component.
+
+    `points` is Directory.points(profile). Raises ConfigError with every register that fits no point or no unit.
+    """
+    bound: list[BoundRegister] = []
+    wrong: list[Problem] = []
+    file = next((point.profile for point in points.values()), "")
+    names = {name for name, _ in points}
+    for name, register in register_map.points.items():
+        if name not in names:
+            wrong.append(_unknown(file, name, names))
+        for number in range(components + 1):
+            point = points.get((name, number))
+            if point is None:
+                continue
+            found = _misfits(file, register_map, register, point, number)
+            wrong += found
+            if not found:
+                bound.append(_bind(register_map, register, point, number))
+    if wrong:
+        raise ConfigError(wrong)
+    return tuple(bound)
+
+
+def _bind(register_map: ModbusMap, register: Register, point: Point, component: int) -> BoundRegister:
+    places = register_map.places(register, component)
+    first = min(address for address, *_ in places)
+    last = max(address + form.registers for address, form, *_ in places)
+    return BoundRegister(
+        point=point.id,
+        name=point.name,
+        component=component,
+        kind=point.kind,
+        table=register.table or register_map.table,
+        address=first,
+        count=last - first,
+        fields=tuple(
+            Field(address - first, form, weight, *_sentinels(form, missing))
+            for address, form, weight, missing in places
+        ),
+        linear=scaling(register, *_conversion(register.unit, point.unit)),
+        states=dict(register.map or {}),
+        low=-math.inf if point.plausible.min is None else point.plausible.min,
+        high=math.inf if point.plausible.max is None else point.plausible.max,
+    )
+
+
+def _sentinels(form: Format, missing: Sequence[Missing]) -> tuple[frozenset[float | str], frozenset[int]]:
+    """Numbers are compared with the value and, in integer registers, with the bytes (a signed register that holds
+    0xFFFFFFFF reads -1); `0x..` text only with the bytes; other text only with text."""
+    values: set[float | str] = set()
+    patterns: set[int] = set()
+    for one in missing:
+        if isinstance(one, str) and is_pattern(one):
+            patterns.add(int(one, 16))
+            continue
+        values.add(one)
+        if isinstance(one, int) and form.type in _INTEGERS:
+            patterns.add(one)
+    return frozenset(values), frozenset(patterns)
+
+
+def _conversion(register: str | None, point: str) -> tuple[float, float]:
+    """(factor, offset): value in the point's unit = value in the register's unit * factor + offset."""
+    if not register:
+        return 1.0, 0.0
+    source, target = parse_unit(register), parse_unit(point)
+    return source.factor / target.factor, (source.offset - target.offset) / target.factor
+
+
+def load(
+    section: Mapping[str, object], profile: Profile, file: str, declared: Mapping[str, str] | None = None
+) -> ModbusMap:
+    """The parsed `modbus:` section of a profile file, checked against the profile.
+
+    A register without `missing` or `unit` takes that of its point; `declared` are the units of the points as the file
+    writes them, where that is not the canonical one. Raises ConfigError with everything wrong at once.
+    """
+    try:
+        register_map = ModbusMap.model_validate(section)
+    except ValidationError as error:
+        raise ConfigError(problems(error, ModbusMap, file, "modbus")) from error
+    wrong: list[Problem] = []
+    points: dict[str, Register] = {}
+    for name, register in register_map.points.items():
+        spec = profile.point(name)
+        if spec is None:
+            wrong.append(_unknown(file, name, {p.name for p in profile.points}))
+            continue
+        if spec.each and profile.components > 1 and not register_map.stride:
+            wrong.append(Problem(file, f"modbus.points.{name}", "modbus.stride", {"name": name}))
+        numbers = range(1, max(profile.components, 1) + 1) if spec.each else (0,)
+        misfits = (_misfits(file, register_map, register, spec, number) for number in numbers)
+        wrong += next((found for found in misfits if found), [])
+        inherited: dict[str, object] = {}
+        if not register.missing and not register.parts:
+            inherited["missing"] = spec.missing
+        if register.unit is None and spec.kind is not PointKind.STATE and declared and name in declared:
+            inherited["unit"] = declared[name]
+        points[name] = register.model_copy(update=inherited)
+    if wrong:
+        raise ConfigError(wrong)
+    return register_map.model_copy(update={"points": points})
+
+
+def _unknown(file: str, name: str, known: Iterable[str]) -> Problem:
+    fields = {"name": name, "known": ", ".join(sorted(known))}
+    return Problem(file, f"modbus.points.{name}", "modbus.unknown_point", fields)
+
+
+def _misfits(
+    file: str, register_map: ModbusMap, register: Register, point: Point | PointSpec, component: int
+) -> list[Problem]:
+    """What keeps a register from being this point of this component."""
+    found: list[tuple[str, dict[str, object]]] = []
+    name = point.name
+    if point.kind is PointKind.STATE:
+        if register.map is None and register.type is not Type.ASCII:
+            found.append(("modbus.state_map", {"name": name}))
+        if {"unit", "scale", "offset"} & register.model_fields_set:
+            found.append(("modbus.state_scale", {"name": name}))
+    else:
+        if register.map is not None:
+            found.append(("modbus.not_state", {"name": name, "what": "map"}))
+        if register.type is Type.ASCII:
+            found.append(("modbus.not_state", {"name": name, "what": "type: ascii"}))
+        found += _unit_misfits(register.unit, point.unit)
+    found += _place_misfits(register_map, name, register, component)
+    return [Problem(file, f"modbus.points.{name}", key, fields) for key, fields in found]
+
+
+def _unit_misfits(register: str | None, point: str) -> list[tuple[str, dict[str, object]]]:
+    if not register:
+        return []
+    try:
+        source = parse_unit(register)
+    except ValueError:
+        return [("modbus.unit_unknown", {"unit": register})]
+    if source.dimension != parse_unit(point).dimension:
+        return [("modbus.unit_other", {"unit": register, "point": point or "1"})]
+    return []
+
+
+def _place_misfits(
+    register_map: ModbusMap, name: str, register: Register, component: int
+) -> list[tuple[str, dict[str, object]]]:
+    found: list[tuple[str, dict[str, object]]] = []
+    places = register_map.places(register, component)
+    first = min(address for address, *_ in places)
+    last = max(address + form.registers for address, form, *_ in places) - 1
+    if first < 0 or last > _LARGEST:
+        found.append(("modbus.address", {"name": name, "address": first if first < 0 else last}))
+    if last - first + 1 > register_map.max_registers:
+        fields = {"name": name, "count": last - first + 1, "max": register_map.max_registers}
+        found.append(("modbus.span", fields))
+    for low, high in register_map.forbid:
+        if first <= high and low <= last:
+            span = {"name": name, "first": first, "last": last, "low": low, "high": high}
+            found.append(("modbus.forbidden", span))
+    return found

@@ -1,0 +1,155 @@
+"""The Modbus source: links side by side, the units of a link one after the other.
+
+One worker per link; frames go through a bounded outbox to one sender, so that devices that finish together share a
+parcel, and a slow journal holds the polling back instead of piling it up.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import structlog
+
+from gateway.domain.duration import SECOND
+from gateway.domain.errors import SourceRejected, StoreError
+from gateway.domain.reading import Batch, Quality
+from gateway.domain.record import Parcel
+from gateway.ports import Clock, Directory, Emit
+from protocols.modbus.config import LinkConfig, ModbusConfig
+from protocols.modbus.cycle import Frame
+from protocols.modbus.link import Link, TcpLink
+from protocols.modbus.plan import Block
+from protocols.modbus.profile import ModbusMap
+from protocols.modbus.roster import Fleet, Roster
+from protocols.modbus.slave import Backoff
+from protocols.modbus.stats import ModbusStats
+from protocols.modbus.worker import Worker
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("modbus")
+
+OUTBOX = 512
+"""Frames that may wait for the journal; a full outbox holds the polling back."""
+PARCEL = 256
+"""Frames in one parcel at most."""
+LINK_RETRY = Backoff(SECOND, 30 * SECOND)
+STORE_RETRY = Backoff(SECOND, 10 * SECOND)
+
+Open = Callable[[LinkConfig], Link]
+
+
+def open_link(config: LinkConfig) -> Link:
+    """The link a configuration describes, not connected yet."""
+    host, port = config.tcp
+    return TcpLink(
+        host,
+        port,
+        timeout=config.timeout / SECOND,
+        connect=config.connect / SECOND,
+        pause=config.pause / SECOND,
+        retry=LINK_RETRY,
+    )
+
+
+def to_batch(frames: Sequence[Frame]) -> Batch:
+    """Frames as the columns of a batch, one frame each, in order."""
+    sizes = [len(frame.points) for frame in frames]
+    total = sum(sizes)
+    return Batch(
+        np.repeat(np.array([frame.device for frame in frames], np.int32), sizes),
+        np.concatenate([frame.points for frame in frames]),
+        np.repeat(np.array([frame.at for frame in frames], np.int64), sizes),
+        np.concatenate([frame.values for frame in frames]),
+        np.concatenate([frame.quality for frame in frames]),
+        np.zeros(total, np.uint8),
+        np.repeat(np.arange(len(frames), dtype=np.int32), sizes),
+        np.array([frame.received for frame in frames], np.int64),
+    )
+
+
+class ModbusSource:
+    """gateway.ports.Source over Modbus.
+
+    `maps` are the register maps by profile id. `fleet` lists the devices of the registry: needed, and only used, with
+    `devices_from: registry` (SourceRejected without it). `connect` opens the links.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: ModbusConfig,
+        directory: Directory,
+        maps: Mapping[str, ModbusMap],
+        clock: Clock,
+        *,
+        fleet: Fleet | None = None,
+        connect: Open = open_link,
+    ) -> None:
+        if config.devices_from and fleet is None:
+            raise SourceRejected(f"{name}: devices_from: registry needs the list of devices")
+        self._name, self._config, self._directory, self._maps = name, config, directory, maps
+        self._clock, self._fleet, self._connect = clock, fleet, connect
+        self._backoff = config.backoff.build()
+        self.stats = ModbusStats()
+
+    @property
+    def name(self) -> str:
+        """Its key in the configuration."""
+        return self._name
+
+    def plans(self) -> Mapping[str, tuple[Block, ...]]:
+        """Device code -> the requests of one poll cycle, before anything was learned. For `fieldgate check`."""
+        roster = self._roster()
+        roster.refresh(0)
+        return {code: target.blocks for code, target in roster.targets.items()}
+
+    async def run(self, emit: Emit) -> None:
+        """Poll until cancelled. What was read is kept until the store takes it; no device answering is no error."""
+        outbox: asyncio.Queue[Frame] = asyncio.Queue(OUTBOX)
+        roster = self._roster()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._send(outbox, emit), name=f"{self._name} sender")
+            for name, config in self._config.links.items():
+                worker = Worker(
+                    self._name,
+                    name,
+                    self._connect(config),
+                    roster=roster,
+                    directory=self._directory,
+                    clock=self._clock,
+                    backoff=self._backoff,
+                    stats=self.stats,
+                    put=outbox.put,
+                )
+                group.create_task(worker.run(), name=f"{self._name} {name}")
+
+    def _roster(self) -> Roster:
+        return Roster(self._name, self._config, self._directory, self._maps, self._backoff, self._fleet)
+
+    async def _send(self, outbox: asyncio.Queue[Frame], emit: Emit) -> None:
+        """Everything that is ready goes out together; the next parcel grows while this one is being written."""
+        while True:
+            frames = [await outbox.get()]
+            while len(frames) < PARCEL and not outbox.empty():
+                frames.append(outbox.get_nowait())
+            batch = to_batch(frames)
+            await self._keep(Parcel(self._name, batch, messages=len(frames)), emit)
+            self.stats.readings += len(batch)
+            self.stats.bad += int(np.count_nonzero(batch.quality == Quality.BAD))
+            self.stats.uncertain += int(np.count_nonzero(batch.quality == Quality.UNCERTAIN))
+
+    async def _keep(self, parcel: Parcel, emit: Emit) -> None:
+        """Offer a parcel until the store takes it: a register cannot be read again for a time that is past."""
+        failures = 0
+        while True:
+            try:
+                await emit(parcel)
+            except StoreError as error:
+                failures += 1
+                self.stats.held += 1
+                if failures == 1:
+                    log.warning("readings wait for the store", source=self._name, reason=str(error))
+                await asyncio.sleep(STORE_RETRY.wait(failures, self._name) / SECOND)
+            else:
+                if failures:
+                    log.info("the store takes readings again", source=self._name, attempts=failures + 1)
+                return

@@ -1,0 +1,188 @@
+"""Registers <-> raw values: pure, `encode` is the inverse of `decode`.
+
+A word is a 16-bit register, big endian on the wire (MODBUS Application Protocol V1.1b3, 4.2); how several words make a
+value is the vendor's choice. ABCD are the bytes of a value, most significant first:
+ABCD as they are · CDAB words reversed · BADC bytes swapped inside each word · DCBA both. For 64 bits the same four.
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.domain.errors import DecodeError
+
+Raw = int | float | str
+"""A value before scaling: int for integers, BCD and bit fields, float for IEEE 754, str for ascii."""
+
+
+class Type(StrEnum):
+    """How the bytes of a value are read."""
+
+    U16 = "u16"
+    I16 = "i16"
+    U32 = "u32"
+    I32 = "i32"
+    U64 = "u64"
+    I64 = "i64"
+    F32 = "f32"
+    F64 = "f64"
+    BCD = "bcd"
+    ASCII = "ascii"
+
+
+class Order(StrEnum):
+    """Byte order of a value in its registers."""
+
+    ABCD = "ABCD"
+    CDAB = "CDAB"
+    BADC = "BADC"
+    DCBA = "DCBA"
+
+
+_STRUCT = {
+    Type.U16: struct.Struct(">H"), Type.I16: struct.Struct(">h"), Type.U32: struct.Struct(">I"),
+    Type.I32: struct.Struct(">i"), Type.U64: struct.Struct(">Q"), Type.I64: struct.Struct(">q"),
+    Type.F32: struct.Struct(">f"), Type.F64: struct.Struct(">d"),
+}  # fmt: skip
+_UNSIGNED = (Type.U16, Type.U32, Type.U64)
+_WORDS_REVERSED = (Order.CDAB, Order.DCBA)
+_BYTES_SWAPPED = (Order.BADC, Order.DCBA)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How one value lies in consecutive registers.
+
+    `length` counts registers of ascii and bcd (the other types know theirs). `bits` = (lowest, highest) picks a field
+    of an unsigned integer, bit 0 is the least significant. Raises ValueError for a combination that means nothing.
+    """
+
+    type: Type
+    order: Order = Order.ABCD
+    length: int = 0
+    bits: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        packed = _STRUCT.get(self.type)
+        if packed is None and not 1 <= self.length <= 125:
+            raise ValueError(f"{self.type} needs length: 1 to 125 registers")
+        if packed is not None and self.length not in (0, packed.size // 2):
+            raise ValueError(f"{self.type} is {packed.size // 2} registers long, not {self.length}")
+        if self.bits is not None:
+            low, high = self.bits
+            if self.type not in _UNSIGNED:
+                raise ValueError(f"bits of {self.type}: only u16, u32 and u64 have bits")
+            if not 0 <= low <= high < 16 * self.registers:
+                raise ValueError(f"bits {low} to {high} are not inside {self.type}")
+
+    @property
+    def registers(self) -> int:
+        """How many registers it takes."""
+        packed = _STRUCT.get(self.type)
+        return self.length if packed is None else packed.size // 2
+
+
+def decode(form: Format, words: Sequence[int]) -> Raw:
+    """Words of exactly one value -> its raw value; NaN stays NaN. Raises DecodeError: words, bcd, ascii."""
+    if len(words) != form.registers:
+        raise DecodeError("words", f"{len(words)} registers for {form.type}, expected {form.registers}")
+    octets = to_bytes(form, words)
+    if form.type is Type.ASCII:
+        return _text(octets)
+    if form.type is Type.BCD:
+        digits = octets.hex()
+        if not digits.isdecimal():
+            raise DecodeError("bcd", f"{digits} is not decimal")
+        return int(digits)
+    value: int | float = _STRUCT[form.type].unpack(octets)[0]
+    if form.bits is not None:
+        low, high = form.bits
+        return (int(value) >> low) & ((1 << (high - low + 1)) - 1)
+    return value
+
+
+def encode(form: Format, value: Raw) -> tuple[int, ...]:
+    """The words of a raw value; the bits around a bit field are zero. Raises ValueError when it does not fit."""
+    if form.type is Type.ASCII:
+        octets = str(value).encode("ascii")
+        if len(octets) > 2 * form.length:
+            raise ValueError(f"{value!r} is longer than {form.length} registers")
+        return _to_words(form, octets.ljust(2 * form.length, b"\0"))
+    if isinstance(value, str):
+        raise ValueError(f"{value!r} is not a number")  # noqa: TRY004 - the documented error of this function
+    if form.type is Type.BCD:
+        digits = f"{int(value):0{4 * form.length}d}"
+        if len(digits) > 4 * form.length or value < 0:
+            raise ValueError(f"{value} does not fit {form.length} registers of BCD")
+        return _to_words(form, bytes.fromhex(digits))
+    if form.bits is not None:
+        low, high = form.bits
+        if not 0 <= int(value) < 1 << (high - low + 1):
+            raise ValueError(f"{value} does not fit bits {low} to {high}")
+        value = int(value) << low
+    try:
+        octets = _STRUCT[form.type].pack(value)
+    except (struct.error, OverflowError) as error:
+        raise ValueError(f"{value} does not fit {form.type}") from error
+    return _to_words(form, octets)
+
+
+def pattern(form: Format, words: Sequence[int]) -> int:
+    """The bytes of a value as one unsigned number, most significant first: what `0xFFFFFFFF` is compared with."""
+    return int.from_bytes(to_bytes(form, words), "big")
+
+
+def to_bytes(form: Format, words: Sequence[int]) -> bytes:
+    """The bytes of a value in the order ABCD. Words of text are never reversed: only numbers have a low word."""
+    reverse = form.order in _WORDS_REVERSED and form.type is not Type.ASCII
+    end = "<" if form.order in _BYTES_SWAPPED else ">"
+    try:
+        return struct.pack(f"{end}{len(words)}H", *(reversed(words) if reverse else words))
+    except struct.error as error:
+        raise DecodeError("words", f"{list(words)} are not 16-bit words") from error
+
+
+def _to_words(form: Format, octets: bytes) -> tuple[int, ...]:
+    end = "<" if form.order in _BYTES_SWAPPED else ">"
+    words: tuple[int, ...] = struct.unpack(f"{end}{len(octets) // 2}H", octets)
+    return words[::-1] if form.order in _WORDS_REVERSED and form.type is not Type.ASCII else words
+
+
+def _text(octets: bytes) -> str:
+    """Up to the first NUL, without the blanks that fill a field."""
+    try:
+        return octets.split(b"\0", 1)[0].decode("ascii").strip(" ")
+    except UnicodeDecodeError as error:
+        raise DecodeError("ascii", octets.hex()) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """value = raw * factor / divisor + offset, in the point's unit.
+
+    A scale of 1/n is carried out as a division by n: 15210 mA are 15.21 A, not 15.210000000000001 A.
+    """
+
+    factor: float = 1.0
+    divisor: float = 1.0
+    offset: float = 0.0
+
+    @classmethod
+    def of(cls, scale: float, offset: float = 0.0) -> "Linear":
+        """raw * scale + offset. Raises ValueError for a scale of zero, which has no inverse."""
+        if scale == 0:
+            raise ValueError("a scale of 0 makes every value the same")
+        inverse = round(1 / scale) if abs(scale) < 1 else 0
+        if inverse and math.isclose(inverse * scale, 1.0, rel_tol=1e-12):
+            return cls(1.0, float(inverse), offset)
+        return cls(scale, 1.0, offset)
+
+    def value(self, raw: float) -> float:
+        """Raw -> scaled."""
+        return raw * self.factor / self.divisor + self.offset
+
+    def raw(self, value: float) -> float:
+        """Scaled -> raw, not rounded."""
+        return (value - self.offset) * self.divisor / self.factor

@@ -1,0 +1,120 @@
+"""One link at work: asks its units one after the other, each when it is due."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from gateway.domain.duration import SECOND
+from gateway.ports import Clock, Directory
+from protocols.modbus.cycle import Cycle, Frame
+from protocols.modbus.link import Link, LinkDown, Silent
+from protocols.modbus.plan import lessons
+from protocols.modbus.roster import Roster
+from protocols.modbus.slave import Backoff, Slave
+from protocols.modbus.stats import ModbusStats
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("modbus")
+_LOOK = SECOND
+"""How often an idle worker looks whether the registry changed."""
+
+
+def ticks() -> int:
+    """The clock of schedules and waits: µs of the event loop, never set back."""
+    return round(asyncio.get_running_loop().time() * SECOND)
+
+
+class Worker:
+    """Runs one link. `put` takes a frame and waits while there is no room."""
+
+    def __init__(
+        self,
+        source: str,
+        name: str,
+        link: Link,
+        *,
+        roster: Roster,
+        directory: Directory,
+        clock: Clock,
+        backoff: Backoff,
+        stats: ModbusStats,
+        put: Callable[[Frame], Awaitable[None]],
+    ) -> None:
+        self._name, self._link, self._roster = name, link, roster
+        self._directory, self._clock, self._backoff = directory, clock, backoff
+        self._stats, self._put = stats, put
+        self._log = log.bind(source=source, link=name)
+        self._down = False
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        schedule = self._roster.schedules[self._name]
+        try:
+            while True:
+                now = ticks()
+                self._roster.refresh(now)
+                self._stats.unplaced = self._roster.unplaced
+                due, code = schedule.next() or (now + _LOOK, "")
+                if due > now:
+                    await asyncio.sleep(min(due - now, _LOOK) / SECOND)
+                    continue
+                polled = await self._turn(code, now)
+                if code in schedule:
+                    finish = schedule.finish(code, due, now, ticks())
+                    self._stats.overruns += finish.skipped
+                    self._stats.on_time += finish.on_time and polled
+        finally:
+            await self._link.close()
+
+    async def _turn(self, code: str, now: int) -> bool:
+        """One due time of one device; True when it was asked."""
+        unit = self._roster.places[code].unit
+        slave = self._stats.slaves.get((self._name, unit))
+        if slave is None:
+            slave = self._stats.slaves[self._name, unit] = Slave(self._name, unit, self._backoff)
+        if slave.resting(now):
+            slave.rests += 1
+            self._stats.rests += 1
+            return False
+        strays = self._link.strays
+        frame = await self._poll(code, slave)
+        self._stats.strays += self._link.strays - strays
+        if frame is not None:
+            await self._put(frame)
+        return not self._down
+
+    async def _poll(self, code: str, slave: Slave) -> Frame | None:
+        """One cycle, and what it says about the link and the unit."""
+        target = self._roster.targets[code]
+        before = target.learned
+        cycle = Cycle(self._link, slave, target, self._directory.state_code, self._stats, ticks, self._clock.now)
+        try:
+            frame = await cycle.run()
+        except LinkDown as error:
+            self._stats.unlinked += 1
+            if not self._down:
+                self._log.warning("link down", reason=str(error))
+            self._down = True
+            return None
+        except Silent as silence:
+            self._linked()
+            self._stats.polls += 1
+            self._stats.silent += 1
+            slave.polls += 1
+            if slave.silent(ticks(), silence.reason):
+                self._log.warning("unit down", unit=slave.unit, device=code, reason=str(silence))
+            return None
+        self._linked()
+        self._stats.polls += 1
+        self._stats.answered += 1
+        slave.polls += 1
+        if slave.answered(ticks()):
+            self._log.info("unit up", unit=slave.unit, device=code)
+        for lesson in lessons(before, target.learned):
+            self._log.warning("device differs from its profile", device=code, lesson=lesson)
+        return frame
+
+    def _linked(self) -> None:
+        if self._down:
+            self._down = False
+            self._log.info("link up")

@@ -1,0 +1,174 @@
+"""A Modbus TCP server with many units behind it, and the faults of real buses. It knows the wire format alone.
+
+The server is pymodbus, and this the only file here that knows it. A unit is anything with `image`: its registers now.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from pymodbus.constants import ExcCodes
+from pymodbus.pdu import ExceptionResponse, ModbusPDU
+from pymodbus.server import ModbusTcpServer
+from pymodbus.server.requesthandler import ServerRequestHandler
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+HOST = "127.0.0.1"
+
+
+class Unit(Protocol):
+    """What answers under one unit id. Holding and input registers are the same image."""
+
+    @property
+    def size(self) -> int:
+        """Registers 0 .. size - 1 exist; beyond them the answer is exception 2."""
+
+    @property
+    def reserved(self) -> tuple[tuple[int, int], ...]:
+        """[first, last] ranges that answer exception 2 although they lie inside the map."""
+
+    def image(self) -> list[int]:
+        """All `size` words, now."""
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong, by unit id. Change it while the server runs.
+
+    `dead` never answer · `slow` answer after so many seconds · `late_every` every n-th answer of the unit comes
+    `late_by` s late · `cap` answer exception 3 to requests of more registers · `garbled_every` every n-th answer has
+    its header destroyed · `hang_up_every` every n-th request ends the connection instead of being answered.
+    """
+
+    dead: set[int] = field(default_factory=set)
+    slow: dict[int, float] = field(default_factory=dict)
+    late_every: dict[int, int] = field(default_factory=dict)
+    late_by: float = 0.5
+    cap: dict[int, int] = field(default_factory=dict)
+    garbled_every: dict[int, int] = field(default_factory=dict)
+    hang_up_every: dict[int, int] = field(default_factory=dict)
+
+
+class ModbusServer:
+    """`async with ModbusServer(units, port=0) as server:` listens on server.port until the block ends.
+
+    `requests` counts what was asked, by unit id; `connections` how often somebody connected.
+    """
+
+    def __init__(self, units: Mapping[int, Unit], *, port: int = 0, host: str = HOST) -> None:
+        self.units, self.faults = dict(units), Faults()
+        self.requests: dict[int, int] = {}
+        self.connections = 0
+        self.host, self.port = host, port
+        self._server: _Server | None = None
+        self._answers: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        devices = [SimDevice(number, [_memory(unit)], action=_action(unit)) for number, unit in self.units.items()]
+        self._server = _Server(devices, self, (self.host, self.port))
+        await self._server.serve_forever(background=True)
+        listener = self._server.transport
+        assert isinstance(listener, asyncio.Server)
+        self.port = listener.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for answer in self._answers:
+            answer.cancel()
+        await asyncio.gather(*self._answers, return_exceptions=True)
+        if self._server is not None:
+            await self._server.shutdown()  # type: ignore[no-untyped-call]
+        await asyncio.sleep(0)  # lets the transports finish closing
+
+    def begin(self, answer: Coroutine[Any, Any, None]) -> None:
+        """Run one answer beside the others, as a gateway does with its buses."""
+        task = asyncio.get_running_loop().create_task(answer)
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+
+def _memory(unit: Unit) -> SimData:
+    return SimData(0, values=[0] * unit.size, datatype=DataType.REGISTERS)
+
+
+def _action(
+    unit: Unit,
+) -> Callable[[int, int, int, int, list[int], list[int] | list[bool] | None], Coroutine[None, None, ExcCodes | None]]:
+    """Called by the server before it reads its memory: bring it up to date, refuse what the device refuses."""
+
+    async def action(
+        _function: int, _start: int, address: int, count: int, registers: list[int], values: object
+    ) -> ExcCodes | None:
+        if values is not None:
+            return ExcCodes.ILLEGAL_FUNCTION
+        if any(first < address + count and address <= last for first, last in unit.reserved):
+            return ExcCodes.ILLEGAL_ADDRESS
+        registers[: unit.size] = unit.image()
+        return None
+
+    return action
+
+
+class _Server(ModbusTcpServer):
+    def __init__(self, devices: list[SimDevice], owner: ModbusServer, address: tuple[str, int]) -> None:
+        super().__init__(devices, address=address)
+        self.owner = owner
+
+    def callback_new_connection(self) -> ServerRequestHandler:
+        self.owner.connections += 1
+        return _Handler(self, self.owner)
+
+
+class _Handler(ServerRequestHandler):
+    """One connection. Each request is answered by a task of its own, with the transaction it was asked with."""
+
+    def __init__(self, server: _Server, owner: ModbusServer) -> None:
+        super().__init__(server, None, None, None)  # type: ignore[no-untyped-call]
+        self.owner = owner
+        self._garble = False
+
+    def handle_later(self) -> None:
+        if self.last_pdu is not None:
+            self.owner.begin(self._answer(self.last_pdu))
+
+    async def _answer(self, request: ModbusPDU) -> None:
+        owner, faults, unit = self.owner, self.owner.faults, request.dev_id
+        turn = owner.requests[unit] = owner.requests.get(unit, 0) + 1
+        if unit not in owner.units or unit in faults.dead:
+            return
+        if _every(faults.hang_up_every, unit, turn):
+            self.close()
+            return
+        delay = faults.slow.get(unit, 0.0) + (faults.late_by if _every(faults.late_every, unit, turn) else 0.0)
+        if delay:
+            await asyncio.sleep(delay)
+        response = await self._respond(request)
+        response.transaction_id, response.dev_id = request.transaction_id, unit
+        if self.transport:
+            self._garble = _every(faults.garbled_every, unit, turn)
+            self.server_send(response, None)  # type: ignore[no-untyped-call]
+
+    async def _respond(self, request: ModbusPDU) -> ModbusPDU:
+        cap = self.owner.faults.cap.get(request.dev_id)
+        if cap is not None and request.count > cap:
+            return _refusal(request, ExcCodes.ILLEGAL_VALUE)
+        return await request.datastore_update(self.server.context, request.dev_id)
+
+    def send(self, data: bytes, addr: tuple[str, int] | None = None) -> None:
+        if self._garble:
+            data, self._garble = data[:2] + b"\xa5\x5a" + data[4:], False
+        super().send(data, addr=addr)
+
+
+def _every(table: Mapping[int, int], unit: int, turn: int) -> bool:
+    return unit in table and turn % table[unit] == 0
+
+
+def _refusal(request: ModbusPDU, code: ExcCodes) -> ModbusPDU:
+    return ExceptionResponse(request.function_code, code)
