@@ -1,0 +1,317 @@
+"""Syntax tree -> typed form: names resolved, units compared, numbers canonical. Finds all flaws, not only the first."""
+
+from functools import partial
+from math import isfinite
+from typing import NoReturn
+
+from gateway.domain.device import PointKind, PointSpec
+from gateway.domain.units import parse_unit
+from rules.compiled import Limit, Slot, SlotKind
+from rules.expr import functions, ir, syntax
+from rules.expr.flaw import ExpressionError, Flaw, fail, gather
+from rules.expr.measure import (
+    TEMPERATURE,
+    TIME,
+    TRUTH,
+    VOLUME,
+    Measure,
+    number,
+    offset_literal,
+    product,
+    without_offset,
+)
+from rules.expr.scalar import scalar
+from rules.expr.scope import Dimension, Scope, dimension_of, nearest
+from rules.expr.syntax import Syntax, number_text, render
+
+Typed = tuple[ir.Node, Measure]
+_ON = frozenset({"on", "true", "yes"})
+
+
+class Checker:
+    """One expression. Methods raise ExpressionError; where an operator forks, both sides are looked at first."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.slots: list[Slot] = []
+        self.limits: list[Limit] = []
+
+    def slot(self, slot: Slot) -> ir.Input:
+        """The input that reads `slot`; equal slots are one."""
+        if slot not in self.slots:
+            self.slots.append(slot)
+        return ir.Input(self.slots.index(slot))
+
+    def fold(self, node: ir.Node, measure: Measure, at: int) -> Typed:
+        """`node`, or the literal it always is."""
+        found = ir.parts(node)
+        if not found or not all(isinstance(part, ir.Literal) for part in found):
+            return node, measure
+        value = scalar(node)(())
+        if not isfinite(value):
+            raise fail("rules.expr.division", at)
+        return ir.Literal(value), measure
+
+    # -- kinds of values
+
+    def value(self, node: Syntax, expect: Dimension | None = None) -> Typed:
+        """The type of any node. `expect` is the dimension an `attr` without a default takes."""
+        match node:
+            case syntax.Number(value, unit):
+                parsed = parse_unit(unit)
+                if not isfinite(canonical := parsed.canonical(value)):
+                    raise fail("rules.expr.number", node.at, number=render(node))
+                return ir.Literal(canonical), number(parsed.dimension)
+            case syntax.Truth(true):
+                return ir.Literal(float(true)), TRUTH
+            case syntax.Text(text, at):
+                raise fail("rules.expr.text_alone", at, text=text)
+            case syntax.Name(name, at):
+                return self._name(name, at)
+            case syntax.Call():
+                return functions.call(self, node, expect)
+            case syntax.Negative(item, at):
+                inner = self.number(item, expect)
+                return self.fold(ir.Numeric("neg", (inner[0],)), inner[1], at)
+            case syntax.Arithmetic():
+                return self._arithmetic(node, expect)
+            case syntax.Choice():
+                return self._choice(node, expect)
+            case syntax.Compare():
+                return self._compare(node)
+            case syntax.Not(item, at):
+                return self.fold(ir.Not(self.truth(item)), TRUTH, at)
+            case syntax.Logic(operator, items, at):
+                return self._logic(operator, items, at)
+            case syntax.Member(item, options, at):
+                each = tuple(syntax.Compare("==", item, option, at) for option in options)
+                return self.value(each[0] if len(each) == 1 else syntax.Logic("or", each, at))
+
+    def truth(self, node: Syntax) -> ir.Node:
+        """A node that must be true or false."""
+        found, measure = self.value(node)
+        if measure.kind == "truth":
+            return found
+        text = render(node)
+        if measure.state is not None:
+            on = next((value for value in measure.state.values if value.lower() in _ON), "")
+            if on and len(measure.state.values) == 2:
+                return ir.Relation("==", found, self.slot(Slot(SlotKind.CODE, measure.state.name, on)))
+            example = on or next(reversed(measure.state.values), "…")
+            raise fail("rules.expr.not_truth", node.at, text=text, write=f"{text} == '{example}'")
+        raise fail("rules.expr.not_truth", node.at, text=text, write=f"{text} > {_sample(measure)}")
+
+    def number(self, node: Syntax, expect: Dimension | None = None) -> Typed:
+        """A node that must be a number."""
+        typed = self.value(node, expect)
+        if typed[1].kind == "number":
+            return typed
+        raise fail("rules.expr.not_number", node.at, text=render(node))
+
+    def point(self, name: str, at: int) -> PointSpec:
+        """The point called `name`."""
+        found = self.scope.point(name, at)
+        if isinstance(found, Flaw):
+            raise ExpressionError([found])
+        return found
+
+    def _name(self, name: str, at: int) -> Typed:
+        if name in self.scope.signals:
+            unit = self.scope.signals[name]
+            return self.slot(Slot(SlotKind.SIGNAL, name, unit=unit)), number(dimension_of(unit))
+        spec = self.point(name, at)
+        found = self.slot(Slot(SlotKind.POINT, name, unit=spec.unit))
+        if spec.kind is PointKind.STATE:
+            return found, Measure("state", state=spec)
+        return found, number(dimension_of(spec.unit))
+
+    # -- two numbers side by side
+
+    def align(self, left: Syntax, right: Syntax, at: int, expect: Dimension | None = None) -> tuple[Typed, Typed]:
+        """Both as numbers (or both as truth) of one dimension; a lone `attr` takes the unit of the other side."""
+        swap = _waits(left) and not _waits(right)
+        early, late = (right, left) if swap else (left, right)
+        try:
+            first = self.value(early, expect)
+        except ExpressionError as error:  # what hangs on the unit of this side cannot be judged
+            gather([partial(_raise, error), *([] if _waits(late) else [partial(self.value, late, expect)])])
+            raise
+        second = self.value(late, first[1].dimension if first[1].kind == "number" else expect)
+        if swap:
+            first, second = second, first
+        if first[1].kind == second[1].kind == "truth":
+            return first, second
+        for node, (_, measure) in ((left, first), (right, second)):
+            if measure.kind != "number":
+                raise fail("rules.expr.not_number", node.at, text=render(node))
+        if first[1].dimension != second[1].dimension:
+            _mismatch(left, first[1], right, second[1], at)
+        return self._difference(left, first, second[1]), self._difference(right, second, first[1])
+
+    def _difference(self, node: Syntax, typed: Typed, other: Measure) -> Typed:
+        """A literal beside a temperature difference is one too."""
+        if not other.delta or typed[1].delta:
+            return typed
+        if isinstance(node, syntax.Number):
+            return ir.Literal(without_offset(node)), typed[1]
+        if literal := offset_literal(node):
+            raise fail("rules.expr.offset", literal.at, unit=literal.unit)
+        return typed
+
+    # -- operators
+
+    def _arithmetic(self, node: syntax.Arithmetic, expect: Dimension | None) -> Typed:
+        if node.operator in {"+", "-"}:
+            return self._sum(node, expect)
+        plain = [isinstance(part, syntax.Number) and not part.unit for part in (node.left, node.right)]
+        left, right = gather(
+            [
+                partial(self.number, node.left, expect if plain[1] else None),
+                partial(self.number, node.right, expect if plain[0] and node.operator == "*" else None),
+            ]
+        )
+        for part in (node.left, node.right):
+            if isinstance(part, syntax.Number) and offset_literal(part):
+                raise fail("rules.expr.offset", part.at, unit=part.unit)
+        if node.operator == "/" and right[0] == ir.Literal(0.0):
+            raise fail("rules.expr.division", node.at)
+        dimension = product(left[1].dimension, right[1].dimension, node.operator == "/")
+        delta = (left[1].delta or right[1].delta) and dimension == TEMPERATURE
+        return self.fold(ir.Numeric(node.operator, (left[0], right[0])), number(dimension, delta), node.at)
+
+    def _sum(self, node: syntax.Arithmetic, expect: Dimension | None) -> Typed:
+        (left, first), (right, second) = self.align(node.left, node.right, node.at, expect)
+        if first.kind != "number":
+            raise fail("rules.expr.not_number", node.left.at, text=render(node.left))
+        for part, other in ((node.right, node.left), (node.left, node.right)):
+            if isinstance(part, syntax.Number) and parse_unit(part.unit).offset:
+                if part is node.left and (node.operator == "-" or isinstance(other, syntax.Number)):
+                    raise fail("rules.expr.offset", part.at, unit=part.unit)
+                moved = ir.Literal(without_offset(part))
+                left, right = (left, moved) if part is node.right else (moved, right)
+        fixed = isinstance(node.right, syntax.Number)
+        delta = first.delta and second.delta
+        if node.operator == "-" and first.dimension == TEMPERATURE:
+            delta = first.delta or (not second.delta and not fixed)
+        return self.fold(ir.Numeric(node.operator, (left, right)), number(first.dimension, delta), node.at)
+
+    def _choice(self, node: syntax.Choice, expect: Dimension | None) -> Typed:
+        conditions: list[ir.Node] = []
+        pairs: list[tuple[Typed, Typed]] = []
+        gather(
+            [
+                lambda: conditions.append(self.truth(node.condition)),
+                lambda: pairs.append(self.align(node.then, node.otherwise, node.at, expect)),
+            ]
+        )
+        (then, first), (otherwise, second) = pairs[0]
+        measure = Measure(first.kind, first.dimension, first.delta or second.delta)
+        return self.fold(ir.Choice(conditions[0], then, otherwise, first.kind == "truth"), measure, node.at)
+
+    def _logic(self, operator: str, items: tuple[Syntax, ...], at: int) -> Typed:
+        found = gather([partial(self.truth, item) for item in items])
+        return self.fold(ir.Logic(operator, tuple(found)), TRUTH, at)
+
+    def _compare(self, node: syntax.Compare) -> Typed:
+        for text, other in ((node.right, node.left), (node.left, node.right)):
+            if isinstance(text, syntax.Text):
+                return self._state(node, text, other)
+        (left, first), (right, second) = self.align(node.left, node.right, node.at)
+        if first.kind == "truth" and node.operator not in {"==", "!="}:
+            raise fail("rules.expr.truth_order", node.at, operator=node.operator)
+        if first.kind == "number":
+            self._limit(right, second)
+            self._limit(left, first)
+        operator = node.operator
+        if isinstance(left, ir.Literal) and not isinstance(right, ir.Literal):  # one shape for `85 <= x` and `x >= 85`
+            left, right = right, left
+            operator = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(operator, operator)
+        return self.fold(ir.Relation(operator, left, right), TRUTH, node.at)
+
+    def _limit(self, node: ir.Node, measure: Measure) -> None:
+        """Remember what is compared with: a literal, or attributes and nothing else."""
+        if isinstance(node, ir.Literal):
+            found = [Limit(node.value, measure.unit)]
+        else:
+            slots = sorted(ir.inputs(node))
+            if not all(self.slots[slot].kind is SlotKind.ATTR for slot in slots):
+                return
+            found = [Limit(self.slots[slot].default, self.slots[slot].unit, slot) for slot in slots]
+        self.limits += [limit for limit in found if limit not in self.limits]
+
+    def _state(self, node: syntax.Compare, text: syntax.Text, other: Syntax) -> Typed:
+        if isinstance(other, syntax.Text):
+            raise fail("rules.expr.text_alone", text.at, text=text.value)
+        typed = self.value(other)
+        spec = typed[1].state
+        if spec is None:
+            write = number_text(1.0, typed[1].example) if typed[1].kind == "number" else "true"
+            raise fail("rules.expr.not_state", text.at, text=text.value, name=render(other), write=write)
+        if node.operator not in {"==", "!="}:
+            raise fail("rules.expr.state_order", node.at, operator=node.operator, name=render(other))
+        _known_text(text, spec)
+        code = self.slot(Slot(SlotKind.CODE, spec.name, text.value))
+        return ir.Relation(node.operator, typed[0], code), TRUTH
+
+
+def _mismatch(left: Syntax, first: Measure, right: Syntax, second: Measure, at: int) -> NoReturn:
+    for node, mine, other, whole in ((right, second, first, left), (left, first, second, right)):
+        if not isinstance(node, syntax.Number):
+            continue
+        value = number_text(node.value)
+        fields = {"value": render(node), "text": render(whole)}
+        if not mine.dimension:
+            fields |= {"unit": other.unit, "write": number_text(node.value, other.example)}
+            raise fail("rules.expr.unitless", node.at, **fields)
+        if not other.dimension:
+            raise fail("rules.expr.unit_for_nothing", node.at, **fields, write=value)
+        if node.unit == "m" and other.dimension == TIME:
+            raise fail("rules.expr.metre", node.at, **fields, write=number_text(node.value, "min"))
+        raise fail(
+            "rules.expr.wrong_unit",
+            node.at,
+            **fields,
+            unit=other.unit,
+            write=number_text(node.value, other.example),
+        )
+    raise fail(
+        "rules.expr.mismatch", at,
+        left=render(left), first=first.unit or "1", right=render(right), second=second.unit or "1",
+    )  # fmt: skip
+
+
+def _known_text(text: syntax.Text, spec: PointSpec) -> None:
+    """A table of two texts or more is taken as whole, so that a slip of the pen is no rule that waits for ever.
+
+    A shorter one (`fault_code: [none]`) is the beginning of a table that grows with what devices send.
+    """
+    if text.value in spec.values:
+        return
+    same = next((value for value in spec.values if value.casefold() == text.value.casefold()), "")
+    if same or len(spec.values) > 1:
+        near = same or nearest(text.value, spec.values) or spec.values[0]
+        known = ", ".join(spec.values[:12])
+        raise fail("rules.expr.state_text", text.at, text=text.value, name=spec.name, write=near, known=known)
+
+
+def _raise(error: ExpressionError) -> Typed:
+    raise error
+
+
+def _sample(measure: Measure) -> str:
+    return number_text(1.0 if measure.dimension in {TIME, VOLUME} else 0.0, measure.example)
+
+
+def _waits(node: Syntax) -> bool:
+    """Does the unit of `node` hang on an `attr` without a default?"""
+    match node:
+        case syntax.Call("attr", (_,)):
+            return True
+        case syntax.Negative(item):
+            return _waits(item)
+        case syntax.Arithmetic("*" | "/", left, syntax.Number(_, "")):
+            return _waits(left)
+        case syntax.Arithmetic("*", syntax.Number(_, ""), right):
+            return _waits(right)
+        case _:
+            return False

@@ -1,0 +1,125 @@
+"""The typed form of an expression: names are slots, numbers canonical, state texts codes. Both back ends read this."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rules.compiled import Slot, SlotKind
+from rules.expr.syntax import number_text
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A number in the canonical unit, or 1.0 / 0.0 for true / false."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """The value of slot `slot`."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Numeric:
+    """`function` of numbers: neg abs round (one part), + - * / (two), min max (two or more)."""
+
+    function: str
+    parts: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """1.0 when the part has a value, else 0.0; never unknown."""
+
+    part: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Two numbers (or truth values, or codes) compared: == != < <= > >=; unknown when a part is."""
+
+    operator: str
+    left: "Node"
+    right: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Kleene negation."""
+
+    part: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """Kleene `and` / `or` of two or more parts."""
+
+    operator: str
+    parts: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`then` where `condition` is true, `otherwise` where false, unknown where unknown. `boolean` tells of what."""
+
+    condition: "Node"
+    then: "Node"
+    otherwise: "Node"
+    boolean: bool
+
+
+Node = Literal | Input | Numeric | Known | Relation | Not | Logic | Choice
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """The direct parts of a node."""
+    match node:
+        case Numeric(_, found) | Logic(_, found):
+            return found
+        case Known(part) | Not(part):
+            return (part,)
+        case Relation(_, left, right):
+            return (left, right)
+        case Choice(condition, then, otherwise):
+            return (condition, then, otherwise)
+        case _:
+            return ()
+
+
+def inputs(node: Node) -> set[int]:
+    """The slots a node reads."""
+    if isinstance(node, Input):
+        return {node.slot}
+    return {slot for part in parts(node) for slot in inputs(part)}
+
+
+def signature(node: Node, slots: Sequence[Slot]) -> str:
+    """What the expression means, whatever way it was written: the part of a rule's revision."""
+    match node:
+        case Literal(value):
+            return number_text(value)
+        case Input(slot):
+            return slot_signature(slots[slot])
+        case Numeric(function, found) | Logic(function, found):
+            return f"({function} {' '.join(signature(part, slots) for part in found)})"
+        case Known(part):
+            return f"(known {signature(part, slots)})"
+        case Not(part):
+            return f"(not {signature(part, slots)})"
+        case Relation(operator, left, right):
+            return f"({operator} {signature(left, slots)} {signature(right, slots)})"
+        case Choice(condition, then, otherwise):
+            return f"(? {' '.join(signature(part, slots) for part in (condition, then, otherwise))})"
+
+
+def slot_signature(slot: Slot) -> str:
+    """`point:gun_temp:degC`, `before:used:2:m3`, `attr:temp_trip:95:degC`, `code:status:charging`."""
+    more = {
+        SlotKind.CODE: slot.text,
+        SlotKind.BEFORE: str(slot.n),
+        SlotKind.ATTR: "none" if math.isnan(slot.default) else number_text(slot.default),
+    }.get(slot.kind, "")
+    return ":".join(part for part in (slot.kind.value, slot.name, more, slot.unit) if part)

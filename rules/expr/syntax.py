@@ -1,0 +1,186 @@
+"""The syntax tree of an expression, before names and units are known, and its printer."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """`85 degC`: the value as written and its unit ("" = none)."""
+
+    value: float
+    unit: str
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """`'charging'`."""
+
+    value: str
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """`true`, `false`."""
+
+    value: bool
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A point, signal or attribute."""
+
+    name: str
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`before(rate, 12)`."""
+
+    name: str
+    arguments: "tuple[Syntax, ...]"
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """`-x`."""
+
+    item: "Syntax"
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """`not x`."""
+
+    item: "Syntax"
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """`x + y`; operator is one of + - * /."""
+
+    operator: str
+    left: "Syntax"
+    right: "Syntax"
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`x >= y`; operator is one of == != < <= > >=."""
+
+    operator: str
+    left: "Syntax"
+    right: "Syntax"
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """`x and y and z`: at least two items."""
+
+    operator: str
+    items: "tuple[Syntax, ...]"
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`x in [a, b]`: at least one option."""
+
+    item: "Syntax"
+    options: "tuple[Syntax, ...]"
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`condition ? then : otherwise`."""
+
+    condition: "Syntax"
+    then: "Syntax"
+    otherwise: "Syntax"
+    at: int = field(default=0, compare=False)
+
+
+Syntax = Number | Text | Truth | Name | Call | Negative | Not | Arithmetic | Compare | Logic | Member | Choice
+
+# Binding strength: the parser climbs by it, the printer sets parentheses by it.
+CHOICE, OR, AND, NOT, COMPARE, SUM, PRODUCT, NEGATIVE, PRIMARY = range(1, 10)
+STRENGTH = {
+    "?": CHOICE, "or": OR, "and": AND, "==": COMPARE, "!=": COMPARE, "<": COMPARE, "<=": COMPARE, ">": COMPARE,
+    ">=": COMPARE, "in": COMPARE, "not": COMPARE, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT,
+}  # fmt: skip
+
+
+def children(node: Syntax) -> tuple[Syntax, ...]:
+    """The direct parts of a node."""
+    match node:
+        case Call(arguments=parts) | Logic(items=parts):
+            return parts
+        case Negative(item=item) | Not(item=item):
+            return (item,)
+        case Arithmetic(left=left, right=right) | Compare(left=left, right=right):
+            return (left, right)
+        case Member(item=item, options=options):
+            return (item, *options)
+        case Choice(condition=condition, then=then, otherwise=otherwise):
+            return (condition, then, otherwise)
+        case _:
+            return ()
+
+
+def number_text(value: float, unit: str = "") -> str:
+    """85.0, degC -> `85 degC`; the shortest text that reads back as the same number."""
+    text = repr(value).removesuffix(".0")
+    return f"{text}{unit[1:]}" if unit.startswith("1/") else f"{text} {unit}".rstrip()
+
+
+def render(node: Syntax) -> str:
+    """The node as text: parsing it again gives an equal node."""
+    return _render(node)[0]
+
+
+def _inside(node: Syntax, least: int) -> str:
+    text, strength = _render(node)
+    return text if strength >= least else f"({text})"
+
+
+def _quote(text: str) -> str:
+    return f'"{text}"' if "'" in text else f"'{text}'"
+
+
+def _render(node: Syntax) -> tuple[str, int]:
+    match node:
+        case Number(value, unit):
+            return number_text(value, unit), NEGATIVE if value < 0 or repr(value).startswith("-") else PRIMARY
+        case Text(value):
+            return _quote(value), PRIMARY
+        case Truth(value):
+            return ("true" if value else "false"), PRIMARY
+        case Name(name):
+            return name, PRIMARY
+        case Call(name, arguments):
+            return f"{name}({', '.join(_inside(item, CHOICE) for item in arguments)})", PRIMARY
+        case Negative(item):
+            return f"-{_inside(item, PRIMARY)}", NEGATIVE
+        case Not(item):
+            return f"not {_inside(item, NOT)}", NOT
+        case Arithmetic(operator, left, right):
+            strength = STRENGTH[operator]
+            return f"{_inside(left, strength)} {operator} {_inside(right, strength + 1)}", strength
+        case Compare(operator, left, right):
+            return f"{_inside(left, SUM)} {operator} {_inside(right, SUM)}", COMPARE
+        case Logic(operator, items):
+            strength = STRENGTH[operator]
+            return f" {operator} ".join(_inside(item, strength + 1) for item in items), strength
+        case Member(item, options):
+            return f"{_inside(item, SUM)} in [{', '.join(_inside(option, CHOICE) for option in options)}]", COMPARE
+        case Choice(condition, then, otherwise):
+            return f"{_inside(condition, OR)} ? {_inside(then, CHOICE)} : {_inside(otherwise, CHOICE)}", CHOICE

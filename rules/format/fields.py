@@ -1,0 +1,196 @@
+"""One mapping of a rule file, read key by key: each reader notes its own problem and returns a usable default."""
+
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
+from typing import TypeVar
+
+from gateway.domain.duration import format_duration, parse_duration
+from rules.expr.token import full_width
+from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, show
+
+T = TypeVar("T")
+_LONG = {
+    "minutes": "m", "minute": "m", "hours": "h", "hour": "h", "days": "d", "day": "d", "seconds": "s", "second": "s",
+    "sec": "s", "weeks": "w", "week": "w",
+}  # fmt: skip
+LONGEST = 20 * 366 * 86_400_000_000  # µs: twenty years; longer durations are slips of the pen
+
+
+class Fields:
+    """`known` are all keys that may stand here, `later` those this build cannot carry out yet."""
+
+    def __init__(
+        self, table: Table, path: str, notes: Notes, known: Collection[str], later: Collection[str] = ()
+    ) -> None:
+        self.table, self.path, self.notes = table, path, notes
+        for key in table.entries:
+            if key not in known:
+                self._stranger(key, known, later)
+
+    def _stranger(self, key: str, known: Collection[str], later: Collection[str]) -> None:
+        line, path = self.line(key), join(self.path, key)
+        if key in later:
+            return self.notes.add(line, path, "rules.later.key", name=key)
+        if found := full_width(key):
+            return self.notes.add(line, path, "rules.yaml.full_width", character=found[0], write=found[1])
+        if near := get_close_matches(key, [*known, *later], 1, 0.6):
+            return self.notes.add(line, path, "rules.key.near", name=key, near=near[0])
+        return self.notes.add(line, path, "rules.key.unknown", name=key, known=", ".join(known))
+
+    def line(self, key: str = "") -> int:
+        """The line of `key`, or of the mapping."""
+        return self.table.lines.get(key, self.table.line)
+
+    def at(self, key: str) -> str:
+        """The path of `key`."""
+        return join(self.path, key)
+
+    def has(self, key: str) -> bool:
+        """Is it written?"""
+        return key in self.table.entries
+
+    def get(self, key: str) -> Tree | None:
+        """The value of `key`, None when it is not written."""
+        return self.table.entries.get(key)
+
+    def wrong(self, key: str, text: str, /, **fields: object) -> None:
+        """Note a problem with `key`."""
+        self.notes.add(self.line(key), self.at(key), text, **fields)
+
+    def require(self, key: str, write: str) -> None:
+        """Note that `key` is missing."""
+        if not self.has(key):
+            self.notes.add(self.line(), self.path, "rules.key.missing", name=key, write=write)
+
+    def text(self, key: str, default: str = "", most: int = 200) -> str:
+        """A text; a number or truth value is taken as it is written only where it is quoted."""
+        value = self.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, Scalar) or not isinstance(value.value, str) or not value.value.strip():
+            self.wrong(key, "rules.value.text", value=show(value))
+            return default
+        if len(value.value) > most:
+            self.wrong(key, "rules.value.long", length=len(value.value), most=most)
+            return default
+        return value.value.strip()
+
+    def word(self, key: str, default: str = "") -> str:
+        """A name from the configuration: text without spaces, or a bare number."""
+        value = self.get(key)
+        if isinstance(value, Scalar) and isinstance(value.value, int) and not isinstance(value.value, bool):
+            return str(value.value)
+        text = self.text(key, default)
+        if any(character.isspace() for character in text):
+            self.wrong(key, "rules.value.name", value=text)
+            return default
+        return text
+
+    def choice(self, key: str, options: Sequence[str], default: str) -> str:
+        """One of `options`."""
+        value = self.get(key)
+        if value is None:
+            return default
+        if isinstance(value, Scalar) and value.value in options:
+            return str(value.value)
+        near = next(iter(get_close_matches(show(value), options, 1, 0.5)), options[0])
+        self.wrong(key, "rules.value.choice", value=show(value), options=" | ".join(options), write=f"{key}: {near}")
+        return default
+
+    def flag(self, key: str, default: bool) -> bool:
+        """true or false."""
+        value = self.get(key)
+        if value is None:
+            return default
+        if isinstance(value, Scalar) and isinstance(value.value, bool):
+            return value.value
+        self.wrong(key, "rules.value.flag", value=show(value), write=f"{key}: true")
+        return default
+
+    def whole(self, key: str, least: int, most: int, default: int) -> int:
+        """An integer in [least, most]."""
+        value = self.get(key)
+        if value is None:
+            return default
+        found = value.value if isinstance(value, Scalar) else None
+        if isinstance(found, int) and not isinstance(found, bool) and least <= found <= most:
+            return found
+        self.wrong(key, "rules.value.whole", value=show(value), least=least, most=most)
+        return default
+
+    def share(self, key: str, default: float) -> float:
+        """A number in (0, 1]."""
+        value = self.get(key)
+        if value is None:
+            return default
+        found = value.value if isinstance(value, Scalar) else None
+        if isinstance(found, int | float) and not isinstance(found, bool) and 0 < found <= 1:
+            return float(found)
+        self.wrong(key, "rules.value.share", value=show(value), write=f"{key}: 0.9")
+        return default
+
+    def duration(self, key: str, default: T, least: int = 0) -> int | T:
+        """µs, at least `least`."""
+        value = self.get(key)
+        if value is None:
+            return default
+        found = duration_of(value)
+        if found is None:
+            self.wrong(key, "rules.value.duration", value=show(value), write=f"{key}: {guess(value)}")
+            return default
+        if not least <= found <= LONGEST:
+            span = f"{format_duration(least)} … {format_duration(LONGEST)}"
+            self.wrong(key, "rules.value.range", value=show(value), span=span)
+            return default
+        return found
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """A text or a list of texts, each once."""
+        value = self.get(key)
+        if value is None:
+            return ()
+        items = value.items if isinstance(value, Items) else (value,)
+        out: list[str] = []
+        for item in items:
+            if not isinstance(item, Scalar) or not isinstance(item.value, str) or not item.value.strip():
+                self.notes.add(item.line or self.line(key), self.at(key), "rules.value.names", value=show(item))
+            elif item.value in out:
+                self.notes.add(item.line or self.line(key), self.at(key), "rules.value.twice", value=item.value)
+            else:
+                out.append(item.value)
+        if not items:
+            self.wrong(key, "rules.value.names", value="[]")
+        return tuple(out)
+
+    def table_of(self, key: str, example: str) -> Table | None:
+        """A mapping below `key`."""
+        value = self.get(key)
+        if value is None or isinstance(value, Table):
+            return value
+        self.wrong(key, "rules.value.mapping", value=show(value), write=example)
+        return None
+
+
+def duration_of(value: Tree) -> int | None:
+    """`2m10s` -> µs; None for anything else."""
+    if not isinstance(value, Scalar) or not isinstance(value.value, str):
+        return 0 if isinstance(value, Scalar) and value.value == 0 and not isinstance(value.value, bool) else None
+    try:
+        return parse_duration(value.value)
+    except ValueError:
+        return None
+
+
+def guess(value: Tree) -> str:
+    """What a person probably meant: a bare number is seconds, `5 min` is 5m."""
+    if isinstance(value, Scalar) and isinstance(value.value, int | float) and not isinstance(value.value, bool):
+        return f"{value.value}s"
+    if isinstance(value, Scalar) and isinstance(value.value, str):
+        packed = value.value.replace(" ", "").lower()
+        for long, short in _LONG.items():
+            packed = packed.replace(long, short)
+        try:
+            return format_duration(parse_duration(packed))
+        except ValueError:
+            pass
+    return "2m"

@@ -1,0 +1,261 @@
+"""YAML 1.2 text -> a plain tree that knows the line of every key; `off`, `22:00` and dates are text.
+
+Nothing of YAML that can grow or construct is obeyed: anchors, aliases, tags, several documents and deep nesting are
+problems, duplicate keys too.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+)
+
+from gateway.domain.errors import Problem
+from rules.expr.token import full_width
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 32
+
+Leaf = bool | int | float | str | None
+Plain = Leaf | list["Plain"] | dict[str, "Plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A leaf: None, bool, int, float or str."""
+
+    value: Leaf
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list."""
+
+    items: "tuple[Tree, ...]"
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A mapping; `lines` holds the line of each key."""
+
+    entries: "Mapping[str, Tree]"
+    lines: Mapping[str, int] = field(default_factory=dict)
+    line: int = 0
+
+
+Tree = Scalar | Items | Table
+
+
+class Notes:
+    """Collects the problems of one file."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def add(self, line: int, path: str, key: str, /, **fields: object) -> None:
+        """One more."""
+        self.problems.append(Problem(self.file, path, key, fields, line))
+
+
+def plain(tree: Tree) -> Plain:
+    """Without lines."""
+    match tree:
+        case Scalar(value):
+            return value
+        case Items(items):
+            return [plain(item) for item in items]
+        case Table(entries):
+            return {key: plain(value) for key, value in entries.items()}
+
+
+def from_plain(value: object) -> Tree:
+    """A tree without lines. Raises ValueError for what YAML cannot hold."""
+    if isinstance(value, Mapping):
+        return Table({str(key): from_plain(item) for key, item in value.items()})
+    if isinstance(value, list | tuple):
+        return Items(tuple(from_plain(item) for item in value))
+    if value is None or isinstance(value, bool | int | float | str):
+        return Scalar(value)
+    raise ValueError(f"{type(value).__name__} has no place in a rule")
+
+
+def show(tree: Tree) -> str:
+    """A value as a person recognises it in a message, short."""
+    match tree:
+        case Scalar(None):
+            return "null"
+        case Scalar(bool() as value):
+            return "true" if value else "false"
+        case Scalar(value):
+            text = str(value)
+            return text if len(text) <= 60 else text[:57] + "…"
+        case Items():
+            return "[…]"
+        case Table():
+            return "{…}"
+
+
+def read(text: str, notes: Notes) -> Tree | None:
+    """The tree of a file; None when it cannot be read at all. Problems go to `notes`."""
+    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
+        notes.add(0, "", "rules.yaml.large", most=MAX_BYTES)
+        return None
+    try:
+        return _Builder(YAML(typ="safe", pure=True).parse(text), notes).document()
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 0
+        _syntax(text, line, error.context_mark.line + 1 if error.context_mark else line, str(error.problem), notes)
+    except YAMLError as error:
+        notes.add(0, "", "rules.yaml.syntax", detail=" ".join(str(error).split())[:200])
+    return None
+
+
+_STRUCTURE = "：，“”‘’｛｝［］【】＃－\u3000"
+
+
+def _syntax(text: str, line: int, first: int, detail: str, notes: Notes) -> None:
+    """Say it; when a full-width character near the place explains it, say that instead."""
+    lines = text.splitlines()
+    for number in range(max(min(first, line) - 1, 1), min(line, len(lines)) + 1):
+        bare = re.sub(r"#.*|\"[^\"]*\"|'[^']*'", "", lines[number - 1])
+        if found := full_width("".join(character for character in bare if character in _STRUCTURE)):
+            notes.add(number, "", "rules.yaml.full_width", character=found[0], write=found[1])
+            return
+    key = "rules.yaml.colon" if detail.startswith("mapping values are not allowed") else "rules.yaml.syntax"
+    notes.add(line, "", key, detail=detail)
+
+
+class _Unreadable(Exception):
+    """The rest of the file means nothing; the reason is noted already."""
+
+
+class _Builder:
+    """Events -> tree."""
+
+    def __init__(self, events: Iterator[Event], notes: Notes) -> None:
+        self._events = events
+        self._notes = notes
+        self._depth = 0
+
+    def document(self) -> Tree | None:
+        """The only document; an empty file is an empty mapping."""
+        found: Tree | None = None
+        try:
+            for event in self._events:
+                if isinstance(event, StreamStartEvent | StreamEndEvent | DocumentEndEvent):
+                    continue
+                if isinstance(event, DocumentStartEvent):
+                    if found is not None:
+                        self._notes.add(_line(event), "", "rules.yaml.documents")
+                        return None
+                    continue
+                found = self._node(event, "")
+        except _Unreadable:
+            return None
+        return Table({}) if found is None else found
+
+    def _node(self, event: Event, path: str) -> Tree:
+        line = _line(event)
+        if isinstance(event, NodeEvent) and event.anchor is not None:
+            kind = "*" if isinstance(event, AliasEvent) else "&"
+            self._notes.add(line, path, "rules.yaml.anchor", name=f"{kind}{event.anchor}")
+        if isinstance(event, AliasEvent):
+            return Scalar(None, line)
+        if isinstance(event, MappingStartEvent | SequenceStartEvent | ScalarEvent) and event.tag is not None:
+            self._notes.add(line, path, "rules.yaml.tag", name=str(event.tag))
+        if isinstance(event, ScalarEvent):
+            return Scalar(_resolve(event.value) if event.style is None else event.value, line)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            self._notes.add(line, path, "rules.yaml.deep", most=MAX_DEPTH)
+            raise _Unreadable
+        tree = self._table(path, line) if isinstance(event, MappingStartEvent) else self._items(path, line)
+        self._depth -= 1
+        return tree
+
+    def _items(self, path: str, line: int) -> Items:
+        out: list[Tree] = []
+        while not isinstance(event := next(self._events), SequenceEndEvent):
+            out.append(self._node(event, f"{path}[{len(out)}]"))
+        return Items(tuple(out), line)
+
+    def _table(self, path: str, line: int) -> Table:
+        entries: dict[str, Tree] = {}
+        lines: dict[str, int] = {}
+        while not isinstance(event := next(self._events), MappingEndEvent):
+            if not isinstance(event, ScalarEvent):
+                self._notes.add(_line(event), path, "rules.yaml.key")
+                raise _Unreadable
+            key = str(event.value)
+            here = join(path, key)
+            value = self._node(next(self._events), here)
+            if key in entries:
+                self._notes.add(_line(event), here, "rules.yaml.duplicate", name=key, line=lines[key])
+                continue
+            entries[key], lines[key] = value, _line(event)
+        return Table(entries, lines, line)
+
+
+def join(path: str, key: str | int) -> str:
+    """`rules[2]` + `hold` -> `rules[2].hold`; a number is an index."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else key
+
+
+def lines_of(tree: Tree, path: str = "") -> dict[str, int]:
+    """The line of every value, by its path inside `tree`."""
+    out = {path: tree.line}
+    children: Sequence[tuple[str | int, Tree]] = ()
+    if isinstance(tree, Items):
+        children = list(enumerate(tree.items))
+    elif isinstance(tree, Table):
+        children = list(tree.entries.items())
+    for key, child in children:
+        out |= lines_of(child, join(path, key))
+        if isinstance(tree, Table):
+            out[join(path, key)] = tree.lines.get(str(key), child.line)
+    return out
+
+
+def _line(event: Event) -> int:
+    mark = event.start_mark
+    return int(mark.line) + 1 if mark is not None else 0
+
+
+_INT = re.compile(r"[-+]?[0-9]+", re.ASCII)
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_WORDS: dict[str, bool | None] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+
+
+def _resolve(text: str) -> Leaf:
+    """A plain scalar by the YAML 1.2 core schema; a number no computer holds stays text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text) and len(text) <= 18:
+        return int(text)
+    if _FLOAT.fullmatch(text) and abs(float(text)) != float("inf"):
+        return float(text)
+    return text

@@ -1,0 +1,138 @@
+"""Kinds, random expressions and columns for the tests of the rule language."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import strategies as st
+
+from gateway.domain.device import CounterModel, PointKind, PointSpec
+from gateway.domain.duration import SECOND
+from gateway.domain.reading import F64
+from rules.compiled import Expression, SlotKind
+from rules.expr.scope import Scope
+
+GAUGE, COUNTER, STATE = PointKind.GAUGE, PointKind.COUNTER, PointKind.STATE
+
+
+def _each(name: str, kind: PointKind = GAUGE, unit: str = "", values: tuple[str, ...] = ()) -> PointSpec:
+    return PointSpec(name, kind, unit, 10 * SECOND, True, values)
+
+
+def _kind(*points: PointSpec) -> dict[str, PointSpec]:
+    return {point.name: point for point in points}
+
+
+VOCABULARY = {
+    "charger": _kind(
+        _each("gun_temp", unit="degC"),
+        _each("voltage", unit="V"),
+        _each("current", unit="A"),
+        _each("status", STATE, values=("available", "charging", "fault")),
+        _each("fault_code", STATE, values=("none",)),
+        _each("energy", COUNTER, "kWh"),
+        PointSpec("cabinet_temp", unit="degC"),
+        PointSpec("starts", COUNTER),
+    ),
+    "gas_meter": _kind(
+        PointSpec("volume_total", COUNTER, "m3", counter=CounterModel(rollover=1000.0, resolution=0.01)),
+        PointSpec("flow", unit="m3/h"),
+        PointSpec("pressure", unit="kPa"),
+        PointSpec("temperature", unit="degC"),
+        PointSpec("battery", unit="V"),
+        PointSpec("valve", STATE, values=("open", "closed")),
+    ),
+    "water_meter": _kind(PointSpec("volume_total", COUNTER, "m3"), PointSpec("battery", unit="V")),
+    "vehicle": _kind(
+        PointSpec("soc", unit="pct"),
+        PointSpec("speed", unit="km/h"),
+        PointSpec("odometer", COUNTER, "km"),
+        PointSpec("ignition", STATE, values=("off", "on")),
+        PointSpec("lat", unit="deg"),
+        PointSpec("lon", unit="deg"),
+        PointSpec("battery_temp", unit="degC"),
+        PointSpec("doors"),
+    ),
+}
+CHARGER = Scope({"charger": VOCABULARY["charger"]}, {"used": "kWh", "daily": "kW"})
+VEHICLE = Scope({"vehicle": VOCABULARY["vehicle"]})
+
+_LITERALS = st.one_of(
+    st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.5, 3.5, 85.0, 1e-9, 1e300]),
+    st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 3)),
+)
+
+
+def _written(value: float) -> str:
+    return repr(value).removesuffix(".0")
+
+
+def _temperatures(numbers: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    two = st.tuples(numbers, numbers)
+    return st.one_of(
+        two.map(lambda p: f"({p[0]} + {p[1]})"),
+        two.map(lambda p: f"({p[0]} - {p[1]})"),
+        two.map(lambda p: f"min({p[0]}, {p[1]})"),
+        two.map(lambda p: f"max({p[0]}, {p[1]}, gun_temp)"),
+        two.map(lambda p: f"({p[0]} / {p[1]} * gun_temp)"),
+        numbers.map(lambda x: f"abs({x})"),
+        numbers.map(lambda x: f"round({x})"),
+        numbers.map(lambda x: f"-({x})"),
+        st.tuples(_LITERALS, numbers).map(lambda p: f"({_written(p[0])} * {p[1]})"),
+    )
+
+
+NUMBERS = st.recursive(
+    st.one_of(
+        st.sampled_from(["gun_temp", "cabinet_temp", "attr('trip', 95 degC)"]),
+        _LITERALS.map(lambda x: f"{_written(x)} degC"),
+    ),
+    _temperatures,
+    max_leaves=4,
+)
+_COMPARISONS = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
+_LEAVES = st.one_of(
+    st.tuples(NUMBERS, _COMPARISONS, NUMBERS).map(" ".join),
+    st.sampled_from([
+        "has(gun_temp)", "changed(status)", "status == 'charging'", "status != 'fault'", "age(voltage) > 5 min",
+        "status in ['fault', 'available']", "used <= 0.001 kWh", "used > 1.5 * before(used, 2)", "has(used)", "true",
+        "voltage * current > 3000 V*A", "cabinet_temp not in [10 degC, 20 degC]", "has(before(used))",
+    ]),
+)  # fmt: skip
+
+
+def _compound(truths: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    two = st.tuples(truths, truths)
+    return st.one_of(
+        two.map(lambda p: f"({p[0]} and {p[1]})"),
+        two.map(lambda p: f"({p[0]} or {p[1]})"),
+        two.map(lambda p: f"(({p[0]}) == ({p[1]}))"),
+        truths.map(lambda x: f"not ({x})"),
+        st.tuples(truths, truths, truths).map(lambda p: f"(({p[0]}) ? {p[1]} : {p[2]})"),
+        st.tuples(truths, NUMBERS, NUMBERS).map(lambda p: f"((({p[0]}) ? {p[1]} : {p[2]}) > gun_temp)"),
+    )
+
+
+TRUTHS = st.recursive(_LEAVES, _compound, max_leaves=6)
+
+_VALUES = st.one_of(
+    st.just(math.nan),
+    st.sampled_from([0.0, -0.0, 1.0, 85.0, 2.5, -2.5, 1e-300, 1e300, 10.0, 20.0]),
+    st.floats(-1e6, 1e6, allow_nan=False),
+)
+_TRUE_FALSE = st.sampled_from([0.0, 1.0])
+_CODES = st.sampled_from([math.nan, -1.0, 0.0, 1.0, 2.0])
+
+
+@st.composite
+def columns(draw: st.DrawFn, expression: Expression, rows: int = 8) -> Sequence[F64]:
+    """A column per slot, as the engine would fill them."""
+    out: list[F64] = []
+    for slot in expression.slots:
+        values = {
+            SlotKind.HAS: _TRUE_FALSE,
+            SlotKind.CHANGED: st.one_of(_TRUE_FALSE, st.just(math.nan)),
+            SlotKind.CODE: _CODES,
+        }.get(slot.kind, _CODES if slot.name == "status" else _VALUES)
+        out.append(np.array(draw(st.lists(values, min_size=rows, max_size=rows)), np.float64))
+    return out
