@@ -1,0 +1,76 @@
+"""What the desk needs of a database (implemented by gateway.store.unit) and of the directory of people."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from gateway.domain.workorder import Alarm, Changes, Deadline, Done, Due, Place, Position, WorkOrder
+
+T = TypeVar("T")
+
+
+class Unit(Protocol):
+    """One open transaction: it sees a consistent state, and nobody else changes what it read. Times µs."""
+
+    def position(self, partition: int) -> Position | None:
+        """The committed cursor of a partition; None = nothing was ever applied."""
+
+    def advance(self, partition: int, position: Position) -> None:
+        """Move the cursor of a partition."""
+
+    def open_alarms(self, tenant: str, keys: Sequence[str]) -> list[Alarm]:
+        """The raised episodes of these alarm keys."""
+
+    def alarms(self, ids: Sequence[str]) -> list[Alarm]:
+        """Alarms by id."""
+
+    def orders(self, ids: Sequence[str]) -> list[WorkOrder]:
+        """Orders by id."""
+
+    def open_orders(self, tenant: str, keys: Sequence[str]) -> list[WorkOrder]:
+        """The orders of these order keys that have not ended."""
+
+    def last_orders(self, tenant: str, keys: Sequence[str]) -> list[WorkOrder]:
+        """Of each of these order keys, the order that ended last."""
+
+    def order_numbered(self, tenant: str, no: str) -> WorkOrder | None:
+        """The order with this number."""
+
+    def orders_of_rule(self, tenant: str, rule: str) -> list[WorkOrder]:
+        """Open orders that list an alarm of `rule`."""
+
+    def raised_of(self, orders: Sequence[str]) -> Mapping[str, list[str]]:
+        """Order id -> ids of its alarms that are still raised."""
+
+    def listed_in(self, order: str) -> list[Alarm]:
+        """Every alarm an order lists, oldest first."""
+
+    def places(self, devices: Sequence[int]) -> Mapping[int, Place]:
+        """Device id -> its names; unknown devices are missing."""
+
+    def counter(self, tenant: str, day: str) -> int:
+        """The last order number of a day (`20261122`), 0 when there is none."""
+
+    def told(self, tenant: str, subjects: Sequence[str]) -> set[tuple[str, str, str, int]]:
+        """(subject, recipient, template, n) of the notices these orders or alarms have."""
+
+    def due(self, now: int, limit: int, reasons: Sequence[Due]) -> list[Deadline]:
+        """Deadlines of all tenants that have passed, earliest first."""
+
+    def waiting(self, tenant: str, reason: Due) -> list[Deadline]:
+        """Deadlines of one reason, oldest first."""
+
+    def release(self, tenant: str, reason: Due, now: int) -> None:
+        """Deadlines of this reason that have no time become due now."""
+
+    def command(self, tenant: str, command: str) -> Done | None:
+        """The command of this id, when it was carried out before."""
+
+    def write(self, changes: Changes, now: int) -> None:
+        """Everything of the transaction at once."""
+
+
+class Books(Protocol):
+    """A database of desk rows. Raises StoreError; then nothing of `work` was kept."""
+
+    def transact(self, work: Callable[[Unit], T]) -> T:
+        """`work` in one transaction; it may run again after a lost race."""

@@ -1,0 +1,166 @@
+"""What people and OA systems ask of the desk. Idempotent by command id; refusals are CommandErrors."""
+
+import msgspec
+
+from gateway.desk import lifecycle
+from gateway.desk.book import Book
+from gateway.desk.clerk import Clerk
+from gateway.desk.keys import Origin, digest, order_key
+from gateway.domain.alarm import Thing
+from gateway.domain.errors import CommandError, InvariantBroken
+from gateway.domain.record import Closed, Unlatch
+from gateway.domain.text import say
+from gateway.domain.workorder import (
+    Act,
+    Actor,
+    Alarm,
+    AlarmState,
+    Command,
+    Deadline,
+    Done,
+    Due,
+    OrderState,
+    Report,
+    Role,
+    WorkOrder,
+)  # fmt: skip
+
+_UNLATCH = frozenset({Role.OPERATOR, Role.ENGINEER, Role.SUPERVISOR, Role.ADMIN, Role.INTEGRATOR})
+
+
+def refused(status: int, code: str, **fields: object) -> CommandError:
+    """A refusal in the words of the catalogue."""
+    key = f"desk.{code}"
+    return CommandError(status, code, say(key, "en", **fields), key=key, fields=fields)
+
+
+class Commands:
+    """Each method works in one open book and returns the row after it."""
+
+    def __init__(self, clerk: Clerk, tenant: str) -> None:
+        self._clerk = clerk
+        self._tenant = tenant
+
+    def order(self, book: Book, command: Command) -> WorkOrder:
+        """One act on one order."""
+        found = book.unit.order_numbered(self._tenant, command.order)
+        if found is None:
+            raise refused(404, "unknown_order", no=command.order)
+        if self._repeated(book, command.command_id, _content(command)):
+            return found
+        book.load_orders([found])
+        if command.expected_version is not None and command.expected_version != found.version:
+            error = refused(409, "stale", no=found.no, version=found.version, expected=command.expected_version)
+            error.extra.update(state=found.state.value, version=found.version)
+            raise error
+        raised = book.raised(found.id)
+        after = lifecycle.decide(lifecycle.Situation(found, command, len(raised)))
+        if isinstance(after, lifecycle.Refusal):
+            raise lifecycle.refuse(after, found)
+        if after.state.ended and not found.state.ended:
+            self._consequences_of_end(book, after, command, bool(raised))
+        elif command.act is Act.REOPEN and found.closed_at is not None:
+            after = self._reopenable(book, found, after, raised)
+        data = {k: v for k, v in msgspec.structs.asdict(command).items() if k in _SAID and v}
+        after = self._clerk.move(
+            book, after, lifecycle.EVENT[command.act], command.actor, data, Origin(f"command-{command.command_id}",
+            book.now), before=found,
+            changed=_changed(found, after), note=command.note or command.reason, occurred_at=command.occurred_at,
+        )  # fmt: skip
+        self._done(book, command.command_id, _content(command), after.id)
+        return after
+
+    def _consequences_of_end(self, book: Book, after: WorkOrder, command: Command, raised: bool) -> None:
+        """The rules hear of it; a closed order under a raised alarm is looked at again."""
+        book.forget(after.tenant, after.id, Due.TELL)
+        book.applied.ended += 1
+        if after.state is not OrderState.CLOSED:
+            return
+        things = {
+            (alarm.rule, alarm.device, alarm.component): None
+            for alarm in book.unit.listed_in(after.id)
+            if alarm.live and not alarm.group
+        }
+        for rule, device, component in things:
+            fact = Closed(rule, device, component, after.no, command.actor.id)
+            book.changes.facts.append((self._tenant, fact))
+        if raised:
+            due = book.now + self._clerk.policy.recheck_after
+            book.wait(Deadline(after.id, after.tenant, Due.RECHECK, due, book.now))
+
+    def _reopenable(self, book: Book, found: WorkOrder, after: WorkOrder, raised: set[str]) -> WorkOrder:
+        book.load((), [(found.tenant, found.key)], ())
+        other = book.open_order(found.tenant, found.key)
+        if other is not None:
+            raise refused(409, "other_open", no=found.no, other=other.no)
+        book.forget(found.tenant, found.id, Due.RECHECK)
+        book.applied.reopened += 1
+        return msgspec.structs.replace(after, condition_cleared_at=None) if raised else after
+
+    def report(self, book: Book, report: Report) -> WorkOrder:
+        """A fault told by a person."""
+        content = digest("report", report.device, report.component, report.group, report.fault, report.note)
+        done = self._repeated(book, report.command_id, content)
+        if done:
+            return self._known(book, done)
+        if not report.group and book.place(report.device) is None:
+            raise refused(404, "unknown_device", device=report.device)
+        key = order_key(self._tenant, Thing(report.device, report.component, report.group), report.fault)
+        book.load((), [(self._tenant, key)], ())
+        order = self._clerk.report(book, report, self._tenant, key, Origin(f"command-{report.command_id}", book.now))
+        self._done(book, report.command_id, content, order.id)
+        return order
+
+    def unlatch(self, book: Book, alarm: str, actor: Actor, command_id: str) -> Alarm:
+        """Let a latched alarm (`auto_clear: false`) clear: a fact for the rules, a line in the order's audit."""
+        book.load_alarms([alarm])
+        found = book.alarm(alarm)
+        if found is None or found.tenant != self._tenant:
+            raise refused(404, "unknown_alarm", alarm=alarm)
+        content = digest("unlatch", alarm)
+        if self._repeated(book, command_id, content):
+            return found
+        if actor.role not in _UNLATCH:
+            raise refused(403, "not_allowed", role=actor.role.value, act="unlatch", no=alarm)
+        if found.group:
+            raise refused(409, "unlatch_group", alarm=alarm, group=found.group)
+        if found.state is not AlarmState.RAISED:
+            raise refused(409, "not_raised", alarm=alarm)
+        book.changes.facts.append((self._tenant, Unlatch(found.rule, found.device, found.component, actor.id)))
+        order = book.order(found.order) if found.order else None
+        if order is not None:
+            data = {"alarm": found.id, "rule": found.rule}
+            self._clerk.move(
+                book, order, "alarm_unlatched", actor, data, Origin(f"command-{command_id}", book.now), alarm=found
+            )
+        self._done(book, command_id, content, found.order)
+        return found
+
+    def _known(self, book: Book, done: Done) -> WorkOrder:
+        rows = book.unit.orders([done.order])
+        if not rows:
+            raise InvariantBroken(f"command {done.id} made order {done.order}, which is gone")
+        return rows[0]
+
+    def _repeated(self, book: Book, command_id: str, content: str) -> Done | None:
+        if not command_id.strip():
+            raise refused(422, "command_id")
+        done = book.unit.command(self._tenant, command_id)
+        if done is not None and done.digest != content:
+            raise refused(409, "command_reused", command=command_id)
+        return done
+
+    def _done(self, book: Book, command_id: str, content: str, order: str) -> None:
+        book.changes.commands.append(Done(command_id, self._tenant, content, order, book.now))
+
+
+_SAID = ("assignee", "reason", "fault", "cause", "remedy", "note")
+
+
+def _content(command: Command) -> str:
+    return digest("command", command.order, command.act.value, *(getattr(command, name) for name in _SAID))
+
+
+def _changed(before: WorkOrder, after: WorkOrder) -> tuple[str, ...]:
+    names = (("state", "state"), ("assignee", "assignee"), ("hold_reason", "holdReason"), ("fault_found", "resolution"))
+    return tuple(word for name, word in names if getattr(before, name) != getattr(after, name))

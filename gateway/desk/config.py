@@ -1,0 +1,27 @@
+"""`desk:` of the settings."""
+
+from pydantic import Field
+
+from gateway.domain.duration import HOUR, MINUTE
+from gateway.section import Duration, Section
+
+
+class OrderTypeConfig(Section):
+    """What the operator decided about one type of work order (`then.order.type` of the rules)."""
+
+    auto_close: bool = False
+    """An order nobody accepted is closed when its condition clears."""
+    safety: bool = False
+    """Never closed by the desk, whatever the rest says."""
+
+
+class DeskConfig(Section):
+    """How alarms become orders and who hears of them."""
+
+    order_types: dict[str, OrderTypeConfig] = Field(default={})
+    audiences: dict[str, str | tuple[str, ...]] = Field(default={"customer": "customer", "site": "site"})
+    """`then.notice.audience` -> `customer` (of the device), `site` (all customers of its site), or customer codes."""
+    recheck_after: Duration = Field(default=HOUR, ge=MINUTE)
+    """When an order closed under a raised alarm is looked at again."""
+    tell_after: Duration = Field(default=10 * MINUTE, ge=MINUTE)
+    """A condition that keeps coming and going is told to the OA systems at most so often."""

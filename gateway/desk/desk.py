@@ -1,0 +1,180 @@
+"""The desk: alarms to orders, exactly once (DESIGN sections 6 and 7).
+
+Blocking; used from the desk's thread. One SQL transaction per 500 transitions carries alarms, orders, audit, outbox,
+deliveries, notices and the cursor, so a crash anywhere leaves either all of it or none, and a replay drops what is
+there.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import groupby
+from typing import TypeVar
+
+from gateway.desk.book import Book
+from gateway.desk.books import Books, Unit
+from gateway.desk.clerk import Clerk
+from gateway.desk.commands import Commands
+from gateway.desk.intake import Intake, preload
+from gateway.desk.keys import Origin
+from gateway.desk.policy import Policy
+from gateway.desk.publish import Publisher
+from gateway.desk.templates import Templates
+from gateway.desk.tick import Ticker
+from gateway.domain.alarm import Transition
+from gateway.domain.errors import InvariantBroken
+from gateway.domain.notice import Route
+from gateway.domain.record import Fact, ImportMark
+from gateway.domain.workorder import Actor, Alarm, Applied, Command, Due, Position, Report, WorkOrder
+from gateway.ports import Audience
+
+CHUNK = 500
+_DONE = 2**31 - 1  # ordinal of a record that is applied whole
+_FACT = _DONE - 1  # a fact comes after the transitions of its record
+_Step = tuple[int, int, Transition | Fact]
+T = TypeVar("T")
+
+
+class Desk:
+    """One partition's desk. `tenant` owns facts, reports and commands; transitions name their own."""
+
+    def __init__(
+        self, books: Books, policy: Policy | None = None, *, routes: Sequence[Route] = (),
+        templates: Templates | None = None,
+        audience: Audience | None = None, tenant: str = "default", partition: int = 0, epoch: int = 0,
+    ) -> None:  # fmt: skip
+        """`epoch` is the lease under which this process holds the partition: an older holder is fenced off."""
+        publisher = Publisher(policy or Policy(), routes, templates or Templates({}), audience)
+        clerk = Clerk(publisher)
+        self._books = books
+        self._intake = Intake(clerk, tenant)
+        self._commands = Commands(clerk, tenant)
+        self._ticker = Ticker(clerk, self._intake)
+        self._partition = partition
+        self._epoch = epoch
+        self._releasing = True
+
+    def cursor(self) -> int:
+        """The last sequence number that is applied whole: where the engine's replay of this desk begins."""
+        position = self._books.transact(lambda unit: unit.position(self._partition))
+        if position is None:
+            return 0
+        return position.seq if position.ordinal == _DONE else position.seq - 1
+
+    def apply(
+        self, transitions: Sequence[Transition], cursor: int, facts: Sequence[tuple[int, Fact]] = (), now: int = 0
+    ) -> Applied:
+        """Apply everything up to journal sequence `cursor`; `facts` are (sequence, fact); `now` µs is the wall clock.
+
+        What lies at or below the committed position is dropped, so any repeat is harmless. Raises StoreError (nothing
+        of the unfinished transaction is kept, call again), InvariantBroken for a transition above `cursor` or of
+        another partition, or when a newer epoch holds the partition.
+        """
+        steps = self._ordered(transitions, facts, cursor)
+        total = Applied()
+        for chunk in _chunks(steps) or [[]]:
+            last = not steps or chunk[-1] is steps[-1]
+            goal = Position(cursor, _DONE, self._epoch) if last else Position(chunk[-1][0], chunk[-1][1], self._epoch)
+            self._release(total, now)
+            self._releasing = _ends_import(chunk)
+            total.add(self._transact(now, partial(self._fold, steps=chunk, goal=goal)))
+        self._release(total, now)
+        total.dropped = len(transitions) - total.fresh
+        return total
+
+    def _ordered(
+        self, transitions: Sequence[Transition], facts: Sequence[tuple[int, Fact]], cursor: int
+    ) -> list[_Step]:
+        unique = {(t.seq, t.ordinal): t for t in transitions}
+        for t in transitions:
+            if t.seq > cursor or t.partition != self._partition:
+                raise InvariantBroken(
+                    f"transition {t.id} does not belong to partition {self._partition} up to {cursor}"
+                )
+        steps: list[_Step] = [(seq, ordinal, t) for (seq, ordinal), t in unique.items()]
+        steps += [(seq, _FACT, fact) for seq, fact in facts if seq <= cursor]
+        return sorted(steps, key=lambda step: step[:2])
+
+    def _fold(self, book: Book, steps: Sequence[_Step], goal: Position) -> Applied:
+        done = book.unit.position(self._partition) or Position(0, _DONE, 0)
+        if done.epoch > self._epoch:
+            raise InvariantBroken(f"partition {self._partition} belongs to epoch {done.epoch}, not {self._epoch}")
+        at = (done.seq, done.ordinal)
+        fresh = [step for step in steps if step[:2] > at]
+        preload(book, [body for _, _, body in fresh if isinstance(body, Transition)])
+        for seq, _, body in fresh:
+            if isinstance(body, Transition):
+                self._intake.transition(book, body)
+            else:
+                self._intake.fact(book, body, Origin(f"{self._partition}-{seq}-fact", book.now))
+        if (goal.seq, goal.ordinal) > at or goal.epoch > done.epoch:
+            forward = max((goal.seq, goal.ordinal), at)
+            book.unit.advance(self._partition, Position(*forward, self._epoch))
+        return book.close()
+
+    def tick(self, now: int) -> Applied:
+        """Fire the deadlines that are due, each once. Call it every few seconds, after the replay at start."""
+        return self._fire(now, tuple(Due))
+
+    def _release(self, total: Applied, now: int) -> None:
+        """After a done mark, and first of all after a start: a crash may have come between the mark and its orders."""
+        if self._releasing:
+            total.add(self._fire(now, (Due.IMPORT,)))
+            self._releasing = False
+
+    def _fire(self, now: int, reasons: Sequence[Due]) -> Applied:
+        def work(book: Book) -> tuple[int, Applied]:
+            return self._ticker.fire(book, CHUNK, reasons), book.close()
+
+        total = Applied()
+        while True:
+            fired, applied = self._transact(now, work)
+            total.add(applied)
+            if fired < CHUNK:
+                return total
+
+    def command(self, command: Command, now: int) -> WorkOrder:
+        """One act on one order; the same command id again returns the order as it is. Raises CommandError."""
+        return self._do(now, lambda book: self._commands.order(book, command))
+
+    def report(self, report: Report, now: int) -> WorkOrder:
+        """A fault told by a person: joins the open order of its key or makes one. Raises CommandError."""
+        return self._do(now, lambda book: self._commands.report(book, report))
+
+    def unlatch(self, alarm: str, actor: Actor, command_id: str, now: int) -> Alarm:
+        """Let a latched alarm clear. Raises CommandError."""
+        return self._do(now, lambda book: self._commands.unlatch(book, alarm, actor, command_id))
+
+    def _transact(self, now: int, work: Callable[[Book], T]) -> T:
+        def inside(unit: Unit) -> T:
+            return work(Book(unit, now))
+
+        return self._books.transact(inside)
+
+    def _do(self, now: int, work: Callable[[Book], T]) -> T:
+        def inside(book: Book) -> T:
+            result = work(book)
+            book.close()
+            return result
+
+        return self._transact(now, inside)
+
+
+def _chunks(steps: Sequence[_Step]) -> list[list[_Step]]:
+    """At most CHUNK steps each; the end of an import ends a chunk, so that its orders come before what follows."""
+    chunks: list[list[_Step]] = []
+    for step in steps:
+        if not chunks or len(chunks[-1]) >= CHUNK or _ends_import(chunks[-1]):
+            chunks.append([])
+        chunks[-1].append(step)
+    return chunks
+
+
+def _ends_import(chunk: Sequence[_Step]) -> bool:
+    body = chunk[-1][2] if chunk else None
+    return isinstance(body, ImportMark) and body.done
+
+
+def by_partition(transitions: Iterable[Transition]) -> dict[int, list[Transition]]:
+    """Transitions of several partitions, each for its own desk."""
+    ordered = sorted(transitions, key=lambda t: (t.partition, t.seq, t.ordinal))
+    return {partition: list(group) for partition, group in groupby(ordered, key=lambda t: t.partition)}

@@ -1,0 +1,58 @@
+"""One transition on one alarm episode. Pure."""
+
+import msgspec
+
+from gateway.desk.keys import alarm_key
+from gateway.domain.alarm import Change, Evidence, Transition
+from gateway.domain.workorder import Alarm, AlarmState
+
+MAX_SEEN = 25  # readings, signals, thresholds that an episode keeps
+MAX_TEXT = 2_000
+
+
+def bounded(evidence: Evidence) -> Evidence:
+    """Evidence with a bound: the first readings decided, the rest is noise."""
+    most = max(len(evidence.readings), len(evidence.signals), len(evidence.thresholds))
+    if most <= MAX_SEEN and len(evidence.condition) <= MAX_TEXT:
+        return evidence
+    return Evidence(
+        evidence.condition[:MAX_TEXT],
+        evidence.readings[:MAX_SEEN],
+        evidence.signals[:MAX_SEEN],
+        evidence.thresholds[:MAX_SEEN],
+    )
+
+
+def opened(transition: Transition, now: int) -> Alarm:
+    """The episode that this transition begins; its id is the transition's."""
+    t, thing = transition, transition.thing
+    evidence = bounded(t.evidence)
+    received = max((reading.received for reading in evidence.readings), default=0)
+    return Alarm(
+        id=t.id, tenant=t.tenant, partition=t.partition, key=alarm_key(t), rule=t.rule, revision=t.revision,
+        device=thing.device, component=thing.component, group=thing.group, identity=t.identity, state=AlarmState.RAISED,
+        level=t.level, peak=t.level, plan=t.plan, evidence=evidence, raised_at=t.at, decided_at=t.decided,
+        received_at=received, recorded_at=now, last_seen=t.at, updated_at=now, reason=t.reason, late=t.late,
+        imported=t.imported, suspect=t.suspect, live=t.live,
+    )  # fmt: skip
+
+
+def continued(alarm: Alarm, transition: Transition, now: int) -> Alarm:
+    """The episode goes on: raised again, or at another level. A level keeps no count."""
+    t = transition
+    evidence = alarm.evidence if t.change is Change.LEVEL_DOWN else bounded(t.evidence)
+    return msgspec.structs.replace(
+        alarm, level=t.level, peak=max(alarm.peak, t.level), plan=t.plan, revision=t.revision, evidence=evidence,
+        count=alarm.count + (t.change is Change.RAISED), last_seen=max(alarm.last_seen, t.at), updated_at=now,
+        suspect=alarm.suspect or t.suspect, live=t.live, version=alarm.version + 1,
+    )  # fmt: skip
+
+
+def ended(alarm: Alarm, transition: Transition, now: int) -> Alarm:
+    """The episode is over: cleared, or withdrawn by a late reading."""
+    withdrawn = transition.change is Change.WITHDRAWN
+    return msgspec.structs.replace(
+        alarm, state=AlarmState.WITHDRAWN if withdrawn else AlarmState.CLEARED, cleared_at=transition.at,
+        reason=transition.reason, updated_at=now, suspect=alarm.suspect or transition.suspect,
+        version=alarm.version + 1,
+    )  # fmt: skip

@@ -1,0 +1,54 @@
+"""Stable names: what makes two alarms one episode, two faults one order, two events one message.
+
+Digests are 128 bits of BLAKE2b over the JSON text of their parts, so no separator can be forged. Neither key holds a
+measured value, a severity or a route (DESIGN section 7).
+"""
+
+from hashlib import blake2b
+from typing import NamedTuple
+
+import orjson
+
+from gateway.domain.alarm import Thing, Transition
+
+
+def digest(*parts: object) -> str:
+    """32 hex digits of the parts, which are strings, integers and lists of them."""
+    return blake2b(orjson.dumps(parts), digest_size=16).hexdigest()
+
+
+def alarm_key(transition: Transition) -> str:
+    """One condition on one thing: tenant, rule, thing, identity."""
+    thing = transition.thing
+    return digest(
+        "alarm",
+        transition.tenant,
+        transition.rule,
+        thing.device,
+        thing.component,
+        thing.group,
+        list(transition.identity),
+    )
+
+
+def order_key(tenant: str, thing: Thing, fault: str) -> str:
+    """One fault of one thing, whoever noticed it: tenant, device or group, component, fault class."""
+    return digest("order", tenant, thing.device, thing.component, thing.group, fault)
+
+
+class Origin(NamedTuple):
+    """What caused a change: a transition, a command, a deadline; `at` µs is the same when it is replayed."""
+
+    id: str
+    at: int
+
+
+def stamped_id(origin: Origin, *parts: object) -> str:
+    """32 hex digits: milliseconds of the origin, then a digest of it and the parts. A replay gives the same id, and
+    ids made one after the other lie side by side in an index."""
+    return f"{max(origin.at, 0) // 1000:012x}{digest(origin.id, *parts)[:20]}"
+
+
+def event_id(origin: Origin, *parts: object) -> str:
+    """`evt_` and 32 hex digits, without a dot."""
+    return f"evt_{stamped_id(origin, 'event', *parts)}"

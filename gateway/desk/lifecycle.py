@@ -1,0 +1,192 @@
+"""The life of an order as a table: from, act, to, who, on what condition. Pure; every refusal has a reason.
+
+reference: workorders 5.2, `new -> assigned -> accepted -> in_progress <-> on_hold -> resolved -> closed`. What the
+table does not list is illegal.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from gateway.domain.errors import CommandError
+from gateway.domain.text import say
+from gateway.domain.workorder import Act, Actor, Command, OrderState, Role, WorkOrder
+
+S = OrderState
+R = Role
+DESK = frozenset({R.OPERATOR, R.SUPERVISOR, R.ADMIN, R.INTEGRATOR, R.SYSTEM})
+FIELD = frozenset({R.ENGINEER, R.SUPERVISOR, R.ADMIN, R.INTEGRATOR})
+ANYBODY = DESK | FIELD
+CANCEL_REASONS = frozenset({"duplicate", "false_alarm", "merged", "customer", "withdrawn"})
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a guard may look at: the order, the command, and how many listed alarms are still raised."""
+
+    order: WorkOrder
+    command: Command
+    raised: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not: `status` 403 wrong person, 409 wrong time, 422 something missing; `key` of the catalogue."""
+
+    status: int
+    key: str
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+Guard = Callable[[Situation], Refusal | None]
+
+
+def _its_engineer(s: Situation) -> Refusal | None:
+    """An engineer works on the orders assigned to them; the others act on behalf of somebody."""
+    if s.command.actor.role is R.ENGINEER and s.order.assignee != s.command.actor.id:
+        return Refusal(403, "desk.not_assignee", {"no": s.order.no, "actor": s.command.actor.id})
+    return None
+
+
+def _needs(*names: str) -> Guard:
+    def guard(s: Situation) -> Refusal | None:
+        missing = [name for name in names if not getattr(s.command, name).strip()]
+        fields: dict[str, object] = {"act": s.command.act.value, "missing": ", ".join(missing)}
+        return Refusal(422, "desk.missing", fields) if missing else None
+
+    return guard
+
+
+def _reason_under_alarm(s: Situation) -> Refusal | None:
+    if s.raised and not s.command.reason.strip():
+        return Refusal(422, "desk.close_needs_reason", {"no": s.order.no, "raised": s.raised})
+    return None
+
+
+def _cancel_reason(s: Situation) -> Refusal | None:
+    if s.command.reason not in CANCEL_REASONS - {"withdrawn"} and s.command.actor.role is not R.SYSTEM:
+        allowed = ", ".join(sorted(CANCEL_REASONS - {"withdrawn"}))
+        return Refusal(422, "desk.cancel_reason", {"reason": s.command.reason, "allowed": allowed})
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One legal line. `to` is where it leads; None = stays. Guards are asked in order."""
+
+    act: Act
+    sources: frozenset[OrderState]
+    to: Callable[[WorkOrder], OrderState]
+    roles: frozenset[Role]
+    guards: tuple[Guard, ...] = ()
+
+
+def _to(state: OrderState) -> Callable[[WorkOrder], OrderState]:
+    return lambda _order: state
+
+
+def _reopened(order: WorkOrder) -> OrderState:
+    if order.state is S.RESOLVED:  # verification failed: the same person goes on
+        return S.IN_PROGRESS
+    return S.ASSIGNED if order.assignee else S.NEW
+
+
+OPEN = frozenset({S.NEW, S.ASSIGNED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD})
+MOVES: tuple[Move, ...] = (
+    Move(Act.ASSIGN, OPEN, _to(S.ASSIGNED), DESK, (_needs("assignee"),)),
+    Move(Act.ACCEPT, frozenset({S.ASSIGNED}), _to(S.ACCEPTED), FIELD, (_its_engineer,)),
+    Move(Act.REJECT, frozenset({S.ASSIGNED}), _to(S.NEW), FIELD, (_its_engineer, _needs("reason"))),
+    Move(Act.START, frozenset({S.ACCEPTED}), _to(S.IN_PROGRESS), FIELD, (_its_engineer,)),
+    Move(Act.HOLD, frozenset({S.IN_PROGRESS}), _to(S.ON_HOLD), FIELD, (_its_engineer, _needs("reason"))),
+    Move(Act.RESUME, frozenset({S.ON_HOLD}), _to(S.IN_PROGRESS), FIELD, (_its_engineer,)),
+    Move(Act.RESOLVE, frozenset({S.IN_PROGRESS}), _to(S.RESOLVED), FIELD, (_its_engineer, _needs("fault", "cause",
+    "remedy"))),
+    Move(Act.CLOSE, frozenset({S.RESOLVED}), _to(S.CLOSED), DESK, (_reason_under_alarm,)),
+    # the desk itself ends what nobody has accepted: the fault went away, or was taken back
+    Move(Act.CLOSE, frozenset({S.NEW, S.ASSIGNED}), _to(S.CLOSED), frozenset({R.SYSTEM})),
+    Move(Act.CANCEL, OPEN, _to(S.CANCELLED), DESK, (_cancel_reason,)),
+    Move(Act.REOPEN, frozenset({S.RESOLVED, S.CLOSED}), _reopened, DESK, (_needs("reason"),)),
+    Move(Act.COMMENT, frozenset(S), lambda order: order.state, ANYBODY, (_needs("note"),)),
+)  # fmt: skip
+EVENT = {
+    Act.ASSIGN: "assigned", Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.START: "started", Act.HOLD: "held",
+    Act.RESUME: "resumed", Act.RESOLVE: "resolved", Act.CLOSE: "closed", Act.CANCEL: "cancelled", Act.REOPEN:
+    "reopened", Act.COMMENT: "comment_added",
+}  # fmt: skip
+
+
+def decide(situation: Situation) -> WorkOrder | Refusal:
+    """The order after the command (version and times are the caller's), or why not."""
+    order, command = situation.order, situation.command
+    lines = [move for move in MOVES if move.act is command.act and order.state in move.sources]
+    if not lines:
+        return Refusal(409, "desk.illegal_move", {"no": order.no, "state": order.state.value, "act": command.act.value})
+    mine = [move for move in lines if command.actor.role in move.roles]
+    if not mine:
+        return Refusal(
+            403, "desk.not_allowed", {"role": command.actor.role.value, "act": command.act.value, "no": order.no}
+        )
+    move = mine[0]
+    for guard in move.guards:
+        if refusal := guard(situation):
+            return refusal
+    return _after(order, command, move.to(order))
+
+
+def legal(order: WorkOrder, actor: Actor) -> tuple[Act, ...]:
+    """What `actor` may do now, contents aside: for the console's buttons."""
+    return tuple(
+        move.act
+        for move in MOVES
+        if order.state in move.sources
+        and actor.role in move.roles
+        and not (_its_engineer in move.guards and actor.role is R.ENGINEER and order.assignee != actor.id)
+    )
+
+
+def refuse(refusal: Refusal, order: WorkOrder) -> CommandError:
+    """A refusal as the API's error; `key` and `fields` let it be said in another language."""
+    return CommandError(
+        refusal.status, refusal.key.removeprefix("desk."), say(refusal.key, "en", **refusal.fields),
+        key=refusal.key, fields=refusal.fields, state=order.state.value, version=order.version,
+    )  # fmt: skip
+
+
+def _after(order: WorkOrder, command: Command, to: OrderState) -> WorkOrder:
+    changes: dict[str, object] = {"state": to}
+    match command.act:
+        case Act.ASSIGN:
+            changes |= {"assignee": command.assignee, "hold_reason": "", "accepted_at": None}
+        case Act.REJECT:
+            changes |= {"assignee": "", "rejections": order.rejections + 1}
+        case Act.HOLD:
+            changes |= {"hold_reason": command.reason}
+        case Act.RESUME:
+            changes |= {"hold_reason": ""}
+        case Act.RESOLVE:
+            changes |= {"fault_found": command.fault, "cause": command.cause, "remedy": command.remedy}
+        case Act.CLOSE | Act.CANCEL:
+            changes |= {"close_reason": command.reason}
+        case Act.REOPEN:
+            changes |= {
+                "reopen_count": order.reopen_count + 1, "close_reason": "", "closed_at": None, "resolved_at": None,
+                "hold_reason": "", "fault_found": "", "cause": "", "remedy": "",
+            }  # fmt: skip
+        case _:
+            pass
+    return msgspec.structs.replace(order, **changes)
+
+
+_STAMP = {
+    S.ACCEPTED: "accepted_at", S.IN_PROGRESS: "started_at", S.RESOLVED: "resolved_at", S.CLOSED: "closed_at",
+    S.CANCELLED: "closed_at",
+}  # fmt: skip
+
+
+def stamped(before: WorkOrder, after: WorkOrder, now: int) -> WorkOrder:
+    """`after` with the time it entered its state; work that resumes keeps its first start."""
+    name = _STAMP.get(after.state)
+    if name is None or before.state is after.state or (name == "started_at" and after.started_at is not None):
+        return after
+    return msgspec.structs.replace(after, **{name: now})

@@ -1,0 +1,68 @@
+"""What the installation decided about orders: plain values, made from the configuration (`config.py`) by the app."""
+
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from gateway.domain.alarm import Level
+from gateway.domain.duration import HOUR, MINUTE, from_us
+from gateway.domain.workorder import Alarm, OrderState, WorkOrder
+
+_PRIORITY = {Level.CRITICAL: "P1", Level.MAJOR: "P2", Level.MINOR: "P3", Level.NOTICE: "P4"}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderType:
+    """`auto_close`: an order nobody accepted is closed when its condition clears. `safety`: never."""
+
+    auto_close: bool = False
+    safety: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`installation` names this gateway in events; `zone` dates the order numbers. Durations µs.
+
+    `recheck_after`: when an order closed under a raised alarm is looked at again. `tell_after`: at most so often an
+    event tells that a condition came or went, once it has done so a few times. `page` and `callback` are URLs with
+    `{no}`, where people see an order and where an OA system answers; "" leaves the link out.
+    """
+
+    installation: str = "fieldgate"
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    types: dict[str, OrderType] = field(default_factory=dict)
+    recheck_after: int = HOUR
+    tell_after: int = 10 * MINUTE
+    page: str = ""
+    callback: str = ""
+
+    def day(self, now: int) -> str:
+        """`20261122`: the local date of an order number."""
+        return from_us(now).astimezone(self.zone).strftime("%Y%m%d")
+
+    def auto_closes(self, order: WorkOrder) -> bool:
+        """The condition is gone: may the desk itself close this order? Never critical, safety, or a person's report."""
+        kind = self.types.get(order.type, OrderType())
+        return (
+            kind.auto_close
+            and not kind.safety
+            and order.level < Level.CRITICAL
+            and order.source == "alarm"
+            and order.state in {OrderState.NEW, OrderState.ASSIGNED}
+        )
+
+
+def priority(level: Level) -> tuple[str, str]:
+    """P1 to P4, and why."""
+    return _PRIORITY[level], f"level {level.word}"
+
+
+def milestone(count: int) -> bool:
+    """1, 2, 5, 10, 20, 50, 100, …: the recurrences that are worth an event."""
+    while count >= 10 and count % 10 == 0:
+        count //= 10
+    return count in {1, 2, 5}
+
+
+def cause(alarm: Alarm) -> str:
+    """What of an order is new when this alarm joins it: the rule, and the vendor code if that is in its key."""
+    return "/".join((alarm.rule, *alarm.identity))

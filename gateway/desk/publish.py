@@ -1,0 +1,156 @@
+"""Puts events and notices into the outbox, with one delivery row per endpoint that wants them."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+import orjson
+
+from gateway.desk.book import Book
+from gateway.desk.events import PREFIX, alarm_event, order_event
+from gateway.desk.keys import Origin, digest, event_id
+from gateway.desk.policy import Policy
+from gateway.desk.templates import Rendered, Templates
+from gateway.domain.alarm import NoticePlan
+from gateway.domain.duration import from_us
+from gateway.domain.notice import Notice, NoticeState, OutboxEvent, Recipient, Route
+from gateway.domain.text import Lang
+from gateway.domain.workorder import Actor, Alarm, Deadline, Due, Shipment, WorkOrder
+from gateway.ports import Audience
+
+
+class Publisher:
+    """Knows the routes; writes nothing itself, adds to the book."""
+
+    def __init__(
+        self, policy: Policy, routes: Sequence[Route], templates: Templates, audience: Audience | None
+    ) -> None:
+        """Raises ValueError when two routes name one endpoint: it would hear everything twice."""
+        if len({route.endpoint for route in routes}) != len(routes):
+            raise ValueError("an endpoint has one route: put all its events into it")
+        self.policy = policy
+        self._routes = tuple(routes)
+        self._templates = templates
+        self._audience = audience
+        self._ways = lru_cache(maxsize=256)(self._match)
+
+    def _match(self, kind: str, topic: str) -> tuple[Route, ...]:
+        return tuple(r for r in self._routes if r.kind == kind and any(fnmatchcase(topic, glob) for glob in r.events))
+
+    def order(
+        self, book: Book, order: WorkOrder, kind: str, origin: Origin, *, alarm: Alarm | None = None,
+        changed: tuple[str, ...] = (), actor: Actor, note: str = "",
+    ) -> None:  # fmt: skip
+        """One event about an order."""
+        shown = alarm or book.alarm(order.alarm)
+        place = book.place(order.device)
+        self._send(
+            book,
+            order_event(
+                self.policy,
+                order,
+                kind,
+                origin,
+                alarm=shown,
+                place=place,
+                changed=changed,
+                actor=actor,
+                note=note,
+                now=book.now,
+            ),
+        )
+
+    def alarm(self, book: Book, alarm: Alarm, kind: str, origin: Origin) -> None:
+        """One event about an alarm."""
+        self._send(book, alarm_event(self.policy, alarm, kind, origin, book.place(alarm.device), book.now))
+
+    def _send(self, book: Book, event: OutboxEvent) -> None:
+        book.changes.events.append(event)
+        book.applied.events += 1
+        for route in self._ways("webhook", event.type.removeprefix(PREFIX)):
+            book.changes.shipments.append(
+                Shipment(event.tenant, route.endpoint, event.id, event.subject, event.created_at)
+            )
+
+    # notices
+    def notify(self, book: Book, alarm: Alarm, order: WorkOrder | None, n: int = 1) -> None:
+        """The notice the rule asks for, to everybody of its audience, once per order (or episode) and number."""
+        plan = alarm.plan.notice
+        if plan is None:
+            return
+        subject = order.id if order else alarm.id
+        told = book.told(alarm.tenant, subject)
+        route = next(iter(self._ways("sms", f"notice.{plan.klass}")), None)
+        recipients = self._audience.resolve(plan.audience, alarm.device, alarm.group) if self._audience else ()
+        for recipient in recipients or (Recipient("", ""),):
+            if (recipient.customer, plan.template, n) in told:
+                continue
+            told.add((recipient.customer, plan.template, n))
+            self._notice(book, alarm, order, plan, recipient, route, subject, n)
+        if plan.remind and n < plan.max:
+            book.wait(Deadline(alarm.id, alarm.tenant, Due.REMIND, book.now + plan.remind, book.now, n + 1))
+
+    def _notice(
+        self, book: Book, alarm: Alarm, order: WorkOrder | None, plan: NoticePlan, to: Recipient, route: Route | None,
+        subject: str, n: int,
+    ) -> None:  # fmt: skip
+        fallback: Lang = route.language if route else "en"
+        language: Lang = "zh" if to.language.startswith("zh") else "en" if to.language.startswith("en") else fallback
+        identity = digest("notice", alarm.tenant, subject, to.customer, plan.template, n)
+        rendered, reason = self._render(book, alarm, order, plan, to, language, n)
+        reason = reason or ("no_phone" if not to.phone else "no_endpoint" if route is None else "")
+        event = "" if reason else event_id(Origin(identity, book.now), self.policy.installation)
+        notice = Notice(
+            identity, alarm.tenant, subject, alarm.id, plan.audience, to.customer, plan.template, n, plan.klass,
+            language, orjson.dumps(rendered.params).decode() if rendered else "{}",
+            NoticeState.SUPPRESSED if reason else NoticeState.QUEUED, reason, event, book.now, book.now,
+        )  # fmt: skip
+        book.changes.notices.append(notice)
+        if reason or rendered is None or route is None:
+            return
+        body = {
+            "template": rendered.code, "params": rendered.params, "phone": to.phone, "text": rendered.text,
+            "language": language,
+        }  # fmt: skip
+        kind = f"{PREFIX}notice.{plan.klass}"
+        book.changes.events.append(
+            OutboxEvent(
+                event,
+                alarm.tenant,
+                "notice",
+                kind,
+                f"notice-{identity}",
+                1,
+                orjson.dumps(body),
+                "application/json",
+                book.now,
+            )
+        )
+        book.changes.shipments.append(Shipment(alarm.tenant, route.endpoint, event, f"notice-{identity}", book.now))
+        book.applied.notices += 1
+
+    def _render(
+        self, book: Book, alarm: Alarm, order: WorkOrder | None, plan: NoticePlan, to: Recipient, language: Lang, n: int
+    ) -> tuple[Rendered | None, str]:
+        if not to.customer:
+            return None, "no_recipient"
+        if plan.template not in self._templates:
+            return None, "no_template"
+        rendered = self._templates.render(plan.template, language, self._values(book, alarm, order, to, language, n))
+        return rendered, "" if rendered else "template_error"
+
+    def _values(
+        self, book: Book, alarm: Alarm, order: WorkOrder | None, to: Recipient, language: Lang, n: int
+    ) -> dict[str, object]:
+        place = book.place(alarm.device)
+        first = alarm.evidence.readings[0] if alarm.evidence.readings else None
+        return {
+            "no": order.no if order else "", "title": alarm.plan.title_zh if language == "zh" else alarm.plan.title_en,
+            "why": alarm.plan.why, "level": alarm.level.word, "fault": order.fault if order else alarm.rule,
+            "device": place.code if place else "", "device_name": place.name if place else "",
+            "component": alarm.component,
+            "group": alarm.group, "site": place.site if place else "", "site_name": place.site_name if place else "",
+            "customer": to.customer, "point": first.point if first else "", "value": first.value if first else "",
+            "unit": first.unit if first else "", "n": n,
+            "at": from_us(alarm.raised_at).astimezone(self.policy.zone).strftime("%Y-%m-%d %H:%M"),
+        }  # fmt: skip

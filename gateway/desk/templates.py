@@ -1,0 +1,83 @@
+"""Texts of notices: a provider's template code with parameters, and the same as text, per language.
+
+A short-message provider sends approved templates only, so a notice is code + params; the text is for channels that take
+text and for the record. Rendered in a sandbox, checked once at start with sample values, so a misspelt name is a
+start-up error, not a silent night.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+
+from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.text import Lang
+
+MAX_TEXT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeTemplate:
+    """`en` and `zh` are Jinja texts, `code` the provider's template, `params` its parameters (Jinja texts too)."""
+
+    en: str
+    zh: str
+    code: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Ready to send."""
+
+    code: str
+    text: str
+    params: dict[str, str]
+
+
+SAMPLE: dict[str, object] = {
+    "no": "WO-20260101-00001", "title": "Connector over temperature", "why": "", "level": "major", "fault": "E07",
+    "device": "DC120-0007", "device_name": "", "component": 2, "group": "", "site": "HZ-003", "site_name": "",
+    "customer": "C1", "point": "gun_temp", "value": 91.5, "unit": "degC", "at": "2026-01-01 08:00", "n": 1,
+}  # fmt: skip
+"""Everything a template may name."""
+
+
+class Templates:
+    """All templates of the configuration, compiled. Raises ConfigError with every mistake at once."""
+
+    def __init__(self, templates: Mapping[str, NoticeTemplate], file: str = "config") -> None:
+        environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+        self._codes = {name: template.code for name, template in templates.items()}
+        self._texts: dict[tuple[str, str], Template] = {}
+        self._params: dict[str, dict[str, Template]] = {name: {} for name in templates}
+        problems = []
+        for name, template in templates.items():
+            sources = {"en": template.en, "zh": template.zh, **{f"params.{k}": v for k, v in template.params.items()}}
+            for place, source in sources.items():
+                try:
+                    compiled = environment.from_string(source)
+                    compiled.render(SAMPLE)
+                except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+                    fields = {"template": name, "language": place, "error": str(error)}
+                    problems.append(Problem(file, f"templates.{name}.{place}", "desk.template_error", fields))
+                    continue
+                if place.startswith("params."):
+                    self._params[name][place.removeprefix("params.")] = compiled
+                else:
+                    self._texts[name, place] = compiled
+        if problems:
+            raise ConfigError(problems)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._codes
+
+    def render(self, name: str, language: Lang, values: Mapping[str, object]) -> Rendered | None:
+        """None when a value does not fit the template (a text where it divides): the caller records that."""
+        try:
+            text = self._texts[name, language].render(values)
+            params = {key: template.render(values) for key, template in self._params[name].items()}
+        except (TemplateError, TypeError, ValueError, ArithmeticError):
+            return None
+        return Rendered(self._codes[name], text[:MAX_TEXT], params)

@@ -1,0 +1,35 @@
+"""The relational store: tables, migrations, repositories. SQLite when embedded, PostgreSQL at scale.
+
+Nothing outside this folder knows SQL. Blocking; writes are serialised (one writer connection), reads have their own.
+"""
+
+from gateway.store.access import ApiKey, ApiKeys, Inbound, Inbox
+from gateway.store.audience import CustomerAudience
+from gateway.store.control import SqlControlOutbox
+from gateway.store.database import Database
+from gateway.store.deliveries import SqlDeliveryQueue
+from gateway.store.queries import AlarmFilter, DeliveryFilter, DeliveryRow, OrderFilter, Page, Queries
+from gateway.store.registry import SqlRegistryStore
+from gateway.store.retention import forget
+from gateway.store.unit import DeskBooks, SqlUnit
+
+__all__ = [
+    "AlarmFilter",
+    "ApiKey",
+    "ApiKeys",
+    "CustomerAudience",
+    "Database",
+    "DeliveryFilter",
+    "DeliveryRow",
+    "DeskBooks",
+    "Inbound",
+    "Inbox",
+    "OrderFilter",
+    "Page",
+    "Queries",
+    "SqlControlOutbox",
+    "SqlDeliveryQueue",
+    "SqlRegistryStore",
+    "SqlUnit",
+    "forget",
+]

@@ -1,0 +1,214 @@
+"""All tables, in the SQL both SQLite and PostgreSQL speak. Times are µs since 1970 UTC (BIGINT).
+
+A unique key never lacks the tenant, but for surrogate ids and the cursor (a partition serves several tenants).
+Columns named in Python by another word (`tenant` for tenant_id) have the name of their field in the domain values.
+JSON is kept as text: the values are encoded once, by msgspec, and never searched.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)  # fmt: skip
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Serial = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _key(name: str = "id") -> Column[int]:
+    return Column(name, Serial, primary_key=True, autoincrement=True)
+
+
+def _id(name: str = "id") -> Column[str]:
+    return Column(name, Text, primary_key=True)
+
+
+def _tenant(**options: Any) -> Column[str]:
+    return Column("tenant_id", Text, key="tenant", nullable=False, **options)
+
+
+def _text(name: str, **options: Any) -> Column[str]:
+    return Column(name, Text, nullable=False, **options)
+
+
+def _whole(name: str, **options: Any) -> Column[int]:
+    return Column(name, Integer, nullable=False, **options)
+
+
+def _when(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _maybe(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=True)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+# Registry: ids are given by the registry, never renumbered.
+site = Table(
+    "site", metadata, _tenant(primary_key=True), Column("code", Text, primary_key=True), _text("name"),
+    _text("timezone"), _text("area"), _text("region"), _text("attrs"), _text("tags"),
+)  # fmt: skip
+customer = Table(
+    "customer", metadata, _tenant(primary_key=True), Column("code", Text, primary_key=True), _text("name"),
+    _text("phone"), _text("language"), _text("sites"), _text("attrs"),
+)  # fmt: skip
+device = Table(
+    "device", metadata, Column("id", Integer, primary_key=True, autoincrement=False), _tenant(), _text("code"),
+    _text("profile"), _text("kind"), _text("name"), _text("site"), _text("customer"), _whole("components"),
+    _text("life"), _when("registered"), _text("attrs"), _text("tags"),
+    UniqueConstraint("tenant", "code"),
+)  # fmt: skip
+Index("ix_device_site", device.c.tenant, device.c.site)
+Index("ix_device_customer", device.c.tenant, device.c.customer)
+point = Table(
+    "point", metadata, Column("id", Integer, primary_key=True, autoincrement=False), _tenant(), _text("profile"),
+    _text("name"), _whole("component"), _text("kind"), _text("unit"), _when("every"), _whole("revision"),
+    _text("values"), _text("plausible"), _text("counter"),
+    UniqueConstraint("tenant", "profile", "name", "component", "revision"),
+)  # fmt: skip
+
+# The desk. The two partial unique indexes are the promise "one fault, one order".
+alarm = Table(
+    "alarm", metadata, _id(), _tenant(), _whole("partition"), _text("key"), _text("rule"), _text("revision"),
+    _whole("device"), _whole("component"), _text("group"), _text("identity"), _text("state"),
+    Column("level", SmallInteger, nullable=False), Column("peak", SmallInteger, nullable=False), _text("plan"),
+    _text("evidence"), _when("raised_at"), _when("decided_at"), _when("received_at"), _when("recorded_at"),
+    _when("last_seen"), _when("updated_at"), _maybe("cleared_at"), _whole("count"), _whole("version"), _text("reason"),
+    _flag("late"), _flag("imported"), _flag("suspect"), _flag("live"),
+    Column("order_id", Text, key="order", nullable=False),
+)  # fmt: skip
+Index("uq_alarm_open", alarm.c.tenant, alarm.c.key, unique=True, **_where("cleared_at IS NULL"))
+Index("ix_alarm_order_raised", alarm.c.order, **_where("cleared_at IS NULL"))
+Index("ix_alarm_recent", alarm.c.tenant, alarm.c.raised_at, alarm.c.id)
+Index("ix_alarm_device", alarm.c.tenant, alarm.c.device, alarm.c.raised_at)
+
+work_order = Table(
+    "work_order", metadata, _id(), _tenant(), _text("no"), _text("key"), _text("type"), _text("fault"),
+    _text("source"), _text("title_en"), _text("title_zh"), _text("why"), _whole("device"), _whole("component"),
+    _text("group"), _text("state"), Column("level", SmallInteger, nullable=False), _text("priority"),
+    _text("priority_reason"), _text("rule"), _text("alarm"), _when("created_at"), _when("updated_at"),
+    _when("first_seen"), _when("last_seen"), _text("causes"), _whole("version"), _whole("count"), _text("skill"),
+    _text("sla"), _text("assign"), _text("assignee"), _when("reopen_within"), _whole("reopen_count"),
+    _whole("rejections"),
+    _text("related_to"), _text("hold_reason"), _text("close_reason"), _text("fault_found"), _text("cause"),
+    _text("remedy"), _maybe("condition_cleared_at"), _flag("told_cleared"), _maybe("accepted_at"),
+    _maybe("started_at"), _maybe("resolved_at"), _maybe("closed_at"),
+    UniqueConstraint("tenant", "no"),
+)  # fmt: skip
+Index("uq_work_order_open", work_order.c.tenant, work_order.c.key, unique=True, **_where("closed_at IS NULL"))
+Index("ix_work_order_key", work_order.c.tenant, work_order.c.key, work_order.c.closed_at)
+Index("ix_work_order_recent", work_order.c.tenant, work_order.c.created_at, work_order.c.no)
+Index("ix_work_order_updated", work_order.c.tenant, work_order.c.updated_at, work_order.c.id)
+Index("ix_work_order_device", work_order.c.tenant, work_order.c.device, work_order.c.created_at)
+
+_ORDER = "work_order.id"
+wo_alarm = Table(
+    "wo_alarm", metadata, Column("order_id", Text, ForeignKey(_ORDER), primary_key=True, key="order"), _tenant(),
+    Column("alarm_id", Text, ForeignKey("alarm.id"), primary_key=True, key="alarm"), _when("at"),
+)  # fmt: skip
+Index("ix_wo_alarm_alarm", wo_alarm.c.alarm)
+audit = Table(
+    "audit", metadata, Column("order_id", Text, ForeignKey(_ORDER), primary_key=True, key="order"), _tenant(),
+    Column("seq", Integer, primary_key=True, autoincrement=False), _text("type"), _text("actor"), _text("role"),
+    _text("before"), _text("after"), _text("data"), _when("at"), _when("occurred_at"),
+)  # fmt: skip
+command = Table(
+    "command", metadata, _tenant(primary_key=True), Column("id", Text, primary_key=True), _text("digest"),
+    Column("order_id", Text, key="order", nullable=False), _when("at"),
+)  # fmt: skip
+deadline = Table(
+    "deadline", metadata, _tenant(primary_key=True), Column("subject", Text, primary_key=True),
+    Column("reason", Text, primary_key=True), _maybe("due_at"), _when("created_at"), _whole("n"),
+)  # fmt: skip
+Index("ix_deadline_due", deadline.c.due_at, **_where("due_at IS NOT NULL"))
+order_counter = Table(
+    "order_counter", metadata, _tenant(primary_key=True), Column("day", Text, primary_key=True), _whole("last"),
+)  # fmt: skip
+cursor = Table(
+    "cursor", metadata, Column("partition", Integer, primary_key=True, autoincrement=False), _when("seq"),
+    _whole("ordinal"), _when("epoch"),
+)  # fmt: skip
+notice = Table(
+    "notice", metadata, _id(), _tenant(), _text("subject"), _text("alarm"), _text("audience"), _text("recipient"),
+    _text("template"), _whole("n"), _text("klass"), _text("language"), _text("params"), _text("state"), _text("reason"),
+    _text("event"), _when("created_at"), _when("updated_at"),
+    UniqueConstraint("tenant", "subject", "recipient", "template", "n"),
+)  # fmt: skip
+Index("ix_notice_event", notice.c.event, **_where("event <> ''"))
+
+# Out and in.
+outbox = Table(
+    "outbox", metadata, _key("row"), _text("id", unique=True), _tenant(), _text("kind"), _text("type"),
+    _text("subject"), _whole("subject_seq"), Column("body", LargeBinary, nullable=False), _text("content_type"),
+    _when("created_at"), UniqueConstraint("tenant", "subject", "subject_seq"),
+    sqlite_autoincrement=True,  # a row number never comes back
+)  # fmt: skip
+Index("ix_outbox_created", outbox.c.created_at)
+_OPEN = "settled_at IS NULL"
+delivery = Table(
+    "delivery", metadata, _key(), _tenant(), _text("endpoint"),
+    Column("event_id", Text, ForeignKey("outbox.id"), key="event", nullable=False), _text("subject"), _text("state"),
+    _whole("attempt"), _when("next_at"), _text("owner"), _text("reason"), _text("reference"), _when("created_at"),
+    _when("updated_at"), _maybe("settled_at"), UniqueConstraint("tenant", "endpoint", "event"),
+    sqlite_autoincrement=True,  # a row number never comes back
+)  # fmt: skip
+Index("ix_delivery_due", delivery.c.endpoint, delivery.c.next_at, delivery.c.id, **_where(_OPEN))
+Index("ix_delivery_subject", delivery.c.endpoint, delivery.c.subject, delivery.c.id, **_where(_OPEN))
+Index("ix_delivery_state", delivery.c.tenant, delivery.c.state, delivery.c.id)
+Index("ix_delivery_event", delivery.c.event)
+delivery_attempt = Table(
+    "delivery_attempt", metadata, _key(),
+    Column("delivery_id", Serial, ForeignKey("delivery.id"), key="delivery", nullable=False), _tenant(),
+    _whole("attempt"), _when("at"), _text("state"), _whole("status"), _text("reason"), _text("excerpt"),
+    _when("latency"), _flag("charged"),
+)  # fmt: skip
+Index("ix_delivery_attempt_delivery", delivery_attempt.c.delivery)
+endpoint_state = Table(
+    "endpoint_state", metadata, _tenant(primary_key=True), Column("endpoint", Text, primary_key=True),
+    _maybe("disabled_at"), _text("reason"),
+)  # fmt: skip
+inbox = Table(
+    "inbox", metadata, _key(), _tenant(), _text("endpoint"), _text("external_id"),
+    Column("body", LargeBinary, nullable=False), _when("received_at"), _maybe("processed_at"), _text("result"),
+    UniqueConstraint("tenant", "endpoint", "external_id"),
+)  # fmt: skip
+Index("ix_inbox_waiting", inbox.c.id, **_where("processed_at IS NULL"))
+api_key = Table(
+    "api_key", metadata, _id(), _tenant(), _text("name"), _text("digest"), _text("role"), _text("sites"),
+    _when("created_at"), _maybe("expires_at"), _maybe("revoked_at"), _maybe("used_at"),
+    UniqueConstraint("tenant", "name"), UniqueConstraint("tenant", "digest"),
+)  # fmt: skip
+control_outbox = Table(
+    "control_outbox", metadata, _key(), _tenant(), Column("fact", LargeBinary, nullable=False), _when("created_at"),
+    _maybe("journaled_seq"),
+    sqlite_autoincrement=True,  # a row number never comes back
+)  # fmt: skip
+Index("ix_control_outbox_waiting", control_outbox.c.id, **_where("journaled_seq IS NULL"))

@@ -1,0 +1,143 @@
+"""However the journal is cut, repeated or interrupted, the desk ends in the same state, byte for byte."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_kit import NOW, World, transition
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import OperationalError
+
+from gateway.domain.alarm import Change, Level, NoticePlan, Transition
+from gateway.domain.duration import HOUR
+from gateway.domain.errors import StoreUnavailable
+from gateway.domain.record import Fact, ImportMark
+
+TABLES = (
+    "alarm",
+    "work_order",
+    "wo_alarm",
+    "audit",
+    "outbox",
+    "delivery",
+    "notice",
+    "deadline",
+    "cursor",
+    "order_counter",
+)
+
+
+class Crash(Exception):
+    """The process dies here."""
+
+
+def contents(world: World) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table of the desk."""
+
+    def work(c: Connection) -> dict[str, list[tuple[object, ...]]]:
+        return {name: sorted(map(tuple, c.execute(text(f"SELECT * FROM {name}"))), key=repr) for name in TABLES}
+
+    return world.database.query(work)
+
+
+step = st.tuples(
+    st.sampled_from([Change.RAISED, Change.RAISED, Change.CLEARED, Change.LEVEL_UP, Change.WITHDRAWN]),
+    st.integers(1, 2),
+    st.sampled_from("ab"),
+    st.sampled_from(Level),
+    st.sampled_from([0, HOUR]),
+    st.booleans(),
+)
+stories = st.lists(st.one_of(step, st.booleans()), min_size=1, max_size=14)
+
+
+def build(story: list[Any]) -> tuple[list[Transition], list[tuple[int, Fact]]]:
+    transitions: list[Transition] = []
+    facts: list[tuple[int, Fact]] = []
+    for seq, item in enumerate(story, 1):
+        if isinstance(item, bool):
+            facts.append((seq, ImportMark("i", "x.csv", item)))
+            continue
+        change, device, name, level, within, imported = item
+        transitions.append(
+            transition(
+                seq,
+                change,
+                device=device,
+                rule=name,
+                level=level,
+                reopen_within=within,
+                imported=imported,
+                notice=NoticePlan("list", "overtemp", remind=HOUR, max=2),
+                after=HOUR if name == "b" and device == 2 else 0,
+            )
+        )
+    return transitions, facts
+
+
+def feed(world: World, transitions: list[Transition], facts: list[tuple[int, Fact]], start: int, cursor: int) -> None:
+    """What lies in (start, cursor], as a consumer hands it over."""
+    part = [t for t in transitions if start < t.seq <= cursor]
+    world.desk.apply(part, cursor, [f for f in facts if start < f[0] <= cursor], NOW + 2 * HOUR)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(stories, st.data())
+def test_any_cut_any_repeat_any_crash_gives_the_same_rows(story: list[object], data: st.DataObject) -> None:
+    transitions, facts = build(story)
+    end = len(story)
+    root = Path(tempfile.mkdtemp())
+    once, broken = World(root / "once.db"), World(root / "broken.db")
+    try:
+        feed(once, transitions, facts, 0, end)
+        done = 0
+        while done < end:
+            cursor = data.draw(st.integers(done + 1, end), label="cursor")
+            back = data.draw(st.integers(0, done), label="replayed from")
+            crash_at = data.draw(st.integers(0, 12), label="crash at statement")
+            countdown = [crash_at]
+
+            def crash(*_: object, countdown: list[int] = countdown) -> None:
+                countdown[0] -= 1
+                if countdown[0] == 0:
+                    raise Crash
+
+            event.listen(broken.database._writer, "before_cursor_execute", crash)
+            try:
+                feed(broken, transitions, facts, back, cursor)
+            except Crash:
+                assert broken.desk is not None
+            finally:
+                event.remove(broken.database._writer, "before_cursor_execute", crash)
+            broken.desk = broken.another()  # a new process knows only what is on disk
+            feed(broken, transitions, facts, 0, cursor)
+            done = cursor
+        broken.desk.tick(NOW + 2 * HOUR)
+        once.desk.tick(NOW + 2 * HOUR)
+        left, right = contents(once), contents(broken)
+        for name in TABLES:
+            assert left[name] == right[name], name
+    finally:
+        once.database.close()
+        broken.database.close()
+        shutil.rmtree(root)
+
+
+def test_a_locked_database_keeps_nothing_and_says_so(world: World) -> None:
+    before = contents(world)
+
+    def locked(*_: object) -> None:
+        raise OperationalError("", {}, Exception("database is locked"))
+
+    event.listen(world.database._writer, "commit", locked)
+    try:
+        with pytest.raises(StoreUnavailable, match="locked"):
+            world.apply(transition(1))
+    finally:
+        event.remove(world.database._writer, "commit", locked)
+    assert contents(world) == before
+    assert len(world.apply(transition(1)).created) == 1

@@ -1,0 +1,172 @@
+"""Tables, migrations, transactions."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pysqlite3 import dbapi2 as sqlite
+from sqlalchemy import Connection, UniqueConstraint, insert, select, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
+from gateway.store import Database, tables
+from gateway.store.migrate import SCRIPTS
+
+COUNTER = {"tenant": "default", "day": "20261122", "last": 1}
+
+
+def count(database: Database) -> int:
+    return database.query(lambda c: len(c.execute(select(tables.order_counter)).all()))
+
+
+def test_migrations_make_exactly_the_tables(database: Database, tmp_path: Path) -> None:
+    def differences(connection: Connection) -> Any:
+        options = {"compare_type": True, "compare_server_default": True}
+        return compare_metadata(MigrationContext.configure(connection, opts=options), tables.metadata)
+
+    assert database.query(differences) == []
+    direct = Database(f"sqlite:///{tmp_path / 'direct.db'}")
+    direct.transact(tables.metadata.create_all)
+
+    def schema(c: Connection) -> dict[str, str]:
+        rows = c.execute(text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND sql IS NOT NULL"))
+        return {name: " ".join(sql.split()).replace('"', "") for name, sql in rows}
+
+    migrated, created = database.query(schema), direct.query(schema)
+    direct.close()
+    indexes = {name: sql for name, sql in created.items() if sql.startswith(("CREATE INDEX", "CREATE UNIQUE"))}
+    assert {name: migrated[name] for name in indexes} == indexes, (
+        "partial conditions too, which alembic does not compare"
+    )
+    assert migrated.keys() == created.keys()
+    for name in ("outbox", "delivery", "control_outbox"):
+        assert "AUTOINCREMENT" in migrated[name]
+        assert "AUTOINCREMENT" in created[name]
+
+
+def test_upgrade_twice_changes_nothing_and_an_unknown_revision_is_refused(database: Database) -> None:
+    database.upgrade()
+    heads = database.query(lambda c: MigrationContext.configure(c).get_current_heads())
+    assert heads == (SCRIPTS.get_current_head(),)
+    database.transact(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    with pytest.raises(StoreError, match="newer release"):
+        database.upgrade()
+
+
+def test_no_unique_key_lacks_the_tenant() -> None:
+    for table in tables.metadata.tables.values():
+        unique = [c.columns for c in table.constraints if isinstance(c, UniqueConstraint)]
+        unique += [index.columns for index in table.indexes if index.unique]
+        if len(table.primary_key.columns) > 1 or "code" in table.primary_key.columns:
+            unique.append(table.primary_key.columns)
+        for columns in unique:
+            names = {column.name for column in columns}
+            per_order = {"order_id"} <= names  # an order belongs to one tenant
+            assert "tenant_id" in names or per_order or (table.name, names) == ("outbox", {"id"}), (table.name, names)
+        if table.name != "cursor":
+            assert not table.c.tenant.nullable
+
+
+def test_the_same_tables_compile_for_postgresql() -> None:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    for table in tables.metadata.sorted_tables:
+        assert str(CreateTable(table).compile(dialect=dialect))
+        for index in table.indexes:
+            assert len(index.name or "") <= 63
+            assert str(CreateIndex(index).compile(dialect=dialect))
+    open_orders = next(i for i in tables.work_order.indexes if i.name == "uq_work_order_open")
+    assert "WHERE closed_at IS NULL" in str(CreateIndex(open_orders).compile(dialect=dialect))
+
+
+def test_the_file_is_safe(database: Database) -> None:
+    def pragmas(c: Connection) -> list[object]:
+        names = ("journal_mode", "synchronous", "foreign_keys")
+        return [c.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
+
+    assert database.transact(pragmas) == ["wal", 2, 1]
+    with pytest.raises(StoreError, match="memory"):
+        Database("sqlite://")
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    def work(c: Connection) -> None:
+        c.execute(insert(tables.order_counter), [COUNTER])
+        raise KeyError("later")
+
+    with pytest.raises(KeyError):
+        database.transact(work)
+    assert count(database) == 0
+
+
+def test_readers_cannot_write_and_do_not_see_what_is_not_committed(database: Database) -> None:
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        database.query(lambda c: c.execute(insert(tables.order_counter), [COUNTER]))
+    seen: list[int] = []
+
+    def work(c: Connection) -> None:
+        c.execute(insert(tables.order_counter), [COUNTER])
+        seen.append(count(database))
+
+    database.transact(work)
+    assert (seen, count(database)) == ([0], 1)
+
+
+def test_broken_keys_are_an_error_of_the_store(database: Database) -> None:
+    with pytest.raises(StoreError, match="key does not hold"):
+        database.transact(lambda c: c.execute(insert(tables.order_counter), [COUNTER, COUNTER]))
+    link = {"order": "none", "tenant": "default", "alarm": "none", "at": 1}
+    with pytest.raises(StoreError, match="key does not hold"):
+        database.transact(lambda c: c.execute(insert(tables.wo_alarm), [link]))
+
+
+def test_another_process_with_the_lock_is_waited_for_then_reported(tmp_path: Path) -> None:
+    path = tmp_path / "busy.db"
+    database = Database(f"sqlite:///{path}", busy=50_000)
+    database.upgrade()
+    other = sqlite.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="locked"):
+        database.transact(lambda c: c.execute(insert(tables.order_counter), [COUNTER]))
+    other.execute("ROLLBACK")
+    other.close()
+    database.transact(lambda c: c.execute(insert(tables.order_counter), [COUNTER]))
+    assert count(database) == 1
+    database.close()
+
+
+def test_a_full_disk_is_told_apart(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'full.db'}")
+    database.upgrade()
+
+    def work(c: Connection) -> None:
+        pages = c.exec_driver_sql("PRAGMA page_count").scalar_one()
+        c.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        rows = [{"tenant": "t", "day": f"{n}" * 50, "last": n} for n in range(5_000)]
+        c.execute(insert(tables.order_counter), rows)
+
+    with pytest.raises(StoreFull):
+        database.transact(work)
+    assert count(database) == 0
+    database.close()
+
+
+def test_writers_take_turns(database: Database) -> None:
+    """Each reads, then writes what follows from it: without the lock before the read, numbers would be lost."""
+
+    def work(c: Connection) -> None:
+        last = c.execute(select(tables.order_counter.c.last)).scalar_one_or_none()
+        if last is None:
+            c.execute(insert(tables.order_counter), [COUNTER])
+        else:
+            c.execute(tables.order_counter.update().values(last=last + 1))
+
+    threads = [threading.Thread(target=database.transact, args=(work,)) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert database.query(lambda c: c.execute(select(tables.order_counter.c.last)).scalar_one()) == 30
