@@ -1,0 +1,8 @@
+"""The way out: leases from the outbox, sends through sinks, settles; retry plan and breaker."""
+
+from gateway.delivery.config import DeliveryConfig
+from gateway.delivery.lane import EndpointStats
+from gateway.delivery.reasons import explain
+from gateway.delivery.relay import Relay
+
+__all__ = ["DeliveryConfig", "EndpointStats", "Relay", "explain"]

@@ -1,0 +1,151 @@
+"""Leaving an endpoint alone that does not work, without spending the attempts of what waits for it.
+
+closed --failures--> open --time--> half-open --success--> closed
+                      ^                 |failure (longer pause)
+                      +-----------------+
+
+Pure: times are µs of any clock that does not jump; nothing here waits. Every admission gives a permit of the present
+generation; the results of older generations (attempts that began before the state changed) change nothing.
+"""
+
+from collections import deque
+from enum import StrEnum
+from typing import Protocol
+
+
+class Policy(Protocol):
+    """The numbers of a breaker (`BreakerConfig`)."""
+
+    @property
+    def failures(self) -> int:
+        """Failures in a row that open it."""
+
+    @property
+    def sample(self) -> int:
+        """Fewest attempts in the window by which a share is judged."""
+
+    @property
+    def share(self) -> float:
+        """Share of failures in the window that opens it."""
+
+    @property
+    def window(self) -> int:
+        """µs."""
+
+    @property
+    def pause(self) -> int:
+        """First pause, µs."""
+
+    @property
+    def longest(self) -> int:
+        """Longest pause, µs."""
+
+    @property
+    def successes(self) -> int:
+        """Probes in a row that close it."""
+
+
+class State(StrEnum):
+    """Open: nothing is sent. Half-open: one attempt at a time, as a probe."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+_MEMORY = 200  # attempts remembered for the share
+
+
+class Breaker:
+    """State of one endpoint."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._state = State.CLOSED
+        self._generation = 0
+        self._recent: deque[tuple[int, bool]] = deque(maxlen=_MEMORY)
+        self._row = 0  # failures in a row when closed, successes in a row when half-open
+        self._probing = False
+        self._opened = 0  # times opened since it was last closed
+        self._until = 0
+
+    def state(self, now: int) -> State:
+        """Open becomes half-open by time alone."""
+        if self._state is State.OPEN and now >= self._until:
+            self._enter(State.HALF_OPEN)
+        return self._state
+
+    def until(self, now: int) -> int | None:
+        """When an open breaker lets a probe through; None when it is not open."""
+        return self._until if self.state(now) is State.OPEN else None
+
+    def room(self, now: int, most: int) -> int:
+        """How many attempts may begin now, at most `most`."""
+        match self.state(now):
+            case State.CLOSED:
+                return most
+            case State.OPEN:
+                return 0
+            case State.HALF_OPEN:
+                return 0 if self._probing else min(1, most)
+
+    def admit(self, now: int) -> int | None:
+        """A permit for one attempt that begins now, or None."""
+        if not self.room(now, 1):
+            return None
+        self._probing = self._state is State.HALF_OPEN
+        return self._generation
+
+    def succeeded(self, permit: int, now: int) -> None:
+        """The endpoint took it."""
+        if permit != self._generation:
+            return
+        if self._state is State.HALF_OPEN:
+            self._probing = False
+            self._row += 1
+            if self._row >= self._policy.successes:
+                self._enter(State.CLOSED)
+                self._opened = 0
+            return
+        self._row = 0
+        self._recent.append((now, True))
+
+    def failed(self, permit: int, now: int) -> None:
+        """The endpoint did not work (not: it refused one message)."""
+        if permit != self._generation:
+            return
+        if self._state is State.HALF_OPEN:
+            self._open(now)
+            return
+        self._row += 1
+        self._recent.append((now, False))
+        while self._recent[0][0] <= now - self._policy.window:
+            self._recent.popleft()
+        failures = sum(not ok for _, ok in self._recent)
+        by_share = len(self._recent) >= self._policy.sample and failures >= self._policy.share * len(self._recent)
+        if self._row >= self._policy.failures or by_share:
+            self._open(now)
+
+    def neutral(self, permit: int) -> None:
+        """The attempt says nothing about the endpoint: a fault of our own, or it was called off."""
+        if permit == self._generation:
+            self._probing = False
+
+    def rest(self, now: int, pause: int) -> None:
+        """The endpoint asked to be left alone for `pause` µs (Retry-After). A longer pause under way stays."""
+        until = max(now + pause, self._until if self.state(now) is State.OPEN else 0)
+        self._enter(State.OPEN)
+        self._until = until
+
+    def _open(self, now: int) -> None:
+        pause = min(self._policy.pause << min(self._opened, 32), self._policy.longest)
+        self._opened += 1
+        self._enter(State.OPEN)
+        self._until = now + pause
+
+    def _enter(self, state: State) -> None:
+        self._state = state
+        self._generation += 1
+        self._row = 0
+        self._probing = False
+        self._recent.clear()

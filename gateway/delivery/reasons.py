@@ -1,0 +1,16 @@
+"""The reason of an attempt in words. A reason is `label` or `label: detail`; labels are texts of the catalogue."""
+
+from gateway.domain.text import Lang, catalogue, say
+
+
+def explain(reason: str, lang: Lang = "en") -> str:
+    """`busy: 503 later` -> `The receiver asks to wait (503 later)`. A text without a known label stays as it is."""
+    label, _, detail = reason.partition(": ")
+    if label == "exhausted":
+        return say("delivery.reason.exhausted", lang, last=explain(detail, lang))
+    if f"delivery.reason.{label}" not in catalogue():
+        return reason
+    words = say(f"delivery.reason.{label}", lang)
+    if not detail:
+        return words
+    return f"{words}（{detail}）" if lang == "zh" else f"{words} ({detail})"

@@ -1,0 +1,1 @@
+"""Notices by short message, through an HTTP gateway."""

@@ -1,0 +1,1 @@
+"""Work-order events to an OA system: CloudEvents over a signed webhook."""

@@ -1,0 +1,23 @@
+"""Configuration of a webhook endpoint."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from sinks.http.config import HttpEndpoint, wrong
+
+_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.*")
+
+
+def _patterns(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values or ("",):
+        if not value or not set(value) <= _CHARACTERS:
+            raise wrong("delivery.events", value=value)
+    return values
+
+
+class WebhookConfig(HttpEndpoint):
+    """`events` are globs over event types without their prefix: what the desk queues for this endpoint."""
+
+    type: Literal["webhook"]
+    events: Annotated[tuple[str, ...], AfterValidator(_patterns)] = ("workorder.*",)
