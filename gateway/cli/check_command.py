@@ -1,0 +1,59 @@
+"""`fieldgate check`"""
+
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from gateway.domain.errors import Problem
+from gateway.domain.text import Lang, say
+
+
+@click.command("check")
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("config/gateway.yaml"),
+    show_default=True,
+    help="The main file; every other file is named in it.",
+)
+@click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of the report. [default: that of the file]")
+def command(config: Path, lang: Lang | None) -> None:
+    """Check the whole configuration and name everything that is wrong, at once.
+
+    Reads the main file, profiles, the lists of sites, customers and devices, templates and rules. Starts nothing and
+    talks to nobody. Exit status 0 in order (there may be warnings), 2 not in order.
+
+    \b
+    Example: fieldgate check -c config/gateway.yaml --lang en
+      config/gateway.yaml
+        line 12  sources.broker.keepalve: unknown key 'keepalve'; did you mean 'keepalive'?
+      config/registry/devices.csv
+        line 17  row 17, column 站点: there is no site HZ-CY (rows 17); did you mean HZ-CX?
+    """
+    from gateway.settings import inspect_project
+
+    report = inspect_project(config)
+    language = lang or report.language
+    if report.warnings:
+        click.echo(say("config.check.warnings", language, count=len(report.warnings)), err=True)
+        _print(report.warnings, language)
+    if report.project is None:
+        _print(report.problems, language)
+        files = len({problem.file for problem in report.problems})
+        click.echo(say("config.check.failed", language, count=len(report.problems), files=files), err=True)
+        sys.exit(2)
+    click.echo(say("config.check.ok", language, file=config, **report.project.counts()))
+
+
+def _print(problems: Sequence[Problem], language: Lang) -> None:
+    """Grouped by file, in the order of the lines."""
+    for file, group in groupby(problems, key=lambda problem: problem.file):
+        click.echo(file, err=True)
+        for problem in group:
+            line = say("config.check.line", language, line=problem.line) + "  " if problem.line else ""
+            place = f"{problem.path}: " if problem.path else ""
+            click.echo(f"  {line}{place}{say(problem.key, language, **problem.fields)}", err=True)

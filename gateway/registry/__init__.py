@@ -1,0 +1,6 @@
+"""Devices, points and attributes -> stable integer ids (rows in SQL, never renumbered)."""
+
+from gateway.registry.plan import Change, Wanted, plan
+from gateway.registry.registry import Registry
+
+__all__ = ["Change", "Registry", "Wanted", "plan"]

@@ -1,0 +1,143 @@
+"""What has to change so that the registry knows what the files say: a pure difference."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from gateway.domain.device import Customer, Device, Life, Point, PointSpec, Profile, Site
+from gateway.domain.record import CustomerSet, DeviceSet, Fact, SiteSet
+from gateway.ports import Known
+
+T = TypeVar("T")
+PointKey = tuple[str, int, str]
+"""Profile, component, name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the files say. Ids of devices are 0: the registry allots them."""
+
+    sites: Sequence[Site] = ()
+    customers: Sequence[Customer] = ()
+    devices: Sequence[Device] = ()
+    profiles: Sequence[Profile] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Rows to insert or update (complete, by their final ids) and the facts that tell the rules."""
+
+    rows: Known
+    facts: Sequence[Fact]
+
+    def __bool__(self) -> bool:
+        return bool(self.facts or self.rows.points)
+
+
+def newest(points: Sequence[Point]) -> dict[PointKey, Point]:
+    """The point of each key that is in use: the highest id, whatever came before it stays for stored history."""
+    out: dict[PointKey, Point] = {}
+    for point in sorted(points, key=lambda p: p.id):
+        out[point.profile, point.component, point.name] = point
+    return out
+
+
+def plan(known: Known, wanted: Wanted, now: int) -> Change:
+    """The difference between `known` and `wanted`; `now` µs is when a device without a date was first seen.
+
+    Nothing is deleted: a device that is wanted no more is retired; sites and customers stay. Ids go on from the
+    highest that was ever given. The facts come in an order in which each refers to what is known before it.
+    """
+    sites = _changed({s.code: s for s in known.sites}, {s.code: s for s in wanted.sites})
+    customers = _changed({c.code: c for c in known.customers}, {c.code: c for c in wanted.customers})
+    devices = _devices(known.devices, wanted.devices, now)
+    points = _points(known, wanted)
+    facts: list[Fact] = [
+        *(SiteSet(site) for site in sites),
+        *(CustomerSet(customer) for customer in customers),
+        *(DeviceSet(device) for device in devices),
+    ]
+    return Change(Known(sites, customers, devices, points), tuple(facts))
+
+
+def _changed(known: Mapping[str, T], wanted: Mapping[str, T]) -> list[T]:
+    return [value for code, value in wanted.items() if known.get(code) != value]
+
+
+def _devices(known: Sequence[Device], wanted: Sequence[Device], now: int) -> list[Device]:
+    before = {device.code: device for device in known}
+    last = max((device.id for device in known), default=0)
+    changed: list[Device] = []
+    seen: set[str] = set()
+    for device in wanted:
+        seen.add(device.code)
+        old = before.get(device.code)
+        if old is None:
+            last += 1
+            changed.append(replace(device, id=last, registered=max(device.registered, now)))
+        else:
+            new = replace(device, id=old.id, registered=max(device.registered, old.registered))
+            if new != old:
+                changed.append(new)
+    gone = (d for d in known if d.code not in seen and d.life is not Life.RETIRED)
+    return changed + [replace(device, life=Life.RETIRED) for device in gone]
+
+
+def _points(known: Known, wanted: Wanted) -> list[Point]:
+    """Points to insert or update. Components only grow: those of a removed connector keep their history."""
+    have = newest(known.points)
+    last = max((point.id for point in known.points), default=0)
+    texts: dict[tuple[str, str], tuple[str, ...]] = {}
+    most: dict[str, int] = {}
+    for point in have.values():
+        most[point.profile] = max(most.get(point.profile, 0), point.component)
+        if len(point.values) > len(texts.get((point.profile, point.name), ())):
+            texts[point.profile, point.name] = point.values
+    for device in wanted.devices:
+        most[device.profile] = max(most.get(device.profile, 0), device.components)
+    changed: list[Point] = []
+    for profile in wanted.profiles:
+        count = max(most.get(profile.id, 0), profile.components)
+        for spec in profile.points:
+            fresh = _fresh_meaning(have, profile.id, spec)
+            values = spec.values if fresh else _joined(texts.get((profile.id, spec.name), ()), spec.values)
+            for component in range(1, count + 1) if spec.each else (0,):
+                old = have.get((profile.id, component, spec.name))
+                new = _point(old, profile.id, spec, component, values)
+                if new.id == 0:
+                    last += 1
+                    new = replace(new, id=last)
+                if new != old:
+                    changed.append(new)
+    return changed
+
+
+def _means_else(old: Point, spec: PointSpec) -> bool:
+    return (old.kind, old.unit) != (spec.kind, spec.unit) or spec.revision > old.revision
+
+
+def _fresh_meaning(have: Mapping[PointKey, Point], profile: str, spec: PointSpec) -> bool:
+    """Whether the point starts anew, so that its old text table must not be carried over."""
+    old = have.get((profile, 1 if spec.each else 0, spec.name))
+    return old is not None and _means_else(old, spec)
+
+
+def _joined(stored: tuple[str, ...], declared: tuple[str, ...]) -> tuple[str, ...]:
+    """Codes already given never move: declared texts that are new come after the stored ones."""
+    return stored + tuple(text for text in declared if text not in stored)
+
+
+def _point(old: Point | None, profile: str, spec: PointSpec, component: int, values: tuple[str, ...]) -> Point:
+    """The row of one point; id 0 when it needs a new one."""
+    number, revision = (0, spec.revision) if old is None else (old.id, old.revision)
+    if old is not None and _means_else(old, spec):
+        number, revision = 0, max(old.revision + 1, spec.revision)
+    elif old is not None and values[: len(old.values)] != old.values:  # its codes went their own way: they stay
+        values = _joined(old.values, spec.values)
+    return Point(
+        id=number, profile=profile, name=spec.name, component=component, kind=spec.kind, unit=spec.unit,
+        every=spec.every, revision=revision, values=values if spec.kind == "state" else (), plausible=spec.plausible,
+        counter=spec.counter,
+    )  # fmt: skip

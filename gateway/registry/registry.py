@@ -1,0 +1,286 @@
+"""The registry: what sources and intake look up, and what must stand in the journal before a reading may.
+
+Look-ups are plain dict reads of a snapshot that is replaced whole, so `apply` may run in the desk's thread while the
+event loop reads.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from types import MappingProxyType
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from gateway.domain.device import Customer, Device, Life, Point, PointKind, Site
+from gateway.domain.errors import StoreError
+from gateway.domain.reading import I32, Batch
+from gateway.domain.record import Define, DeviceDefined, Fact, PointDefined
+from gateway.ports import Clock, Known, RegistryStore
+from gateway.registry.plan import Wanted, newest, plan
+
+MAX_TEXTS = 256
+MAX_TEXT_LENGTH = 64
+_NO_POINTS: Mapping[tuple[str, int], Point] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """Everything known, by the keys it is looked up with."""
+
+    sites: Mapping[str, Site]
+    customers: Mapping[str, Customer]
+    devices: Mapping[int, Device]
+    points: Mapping[int, Point]
+    by_code: Mapping[str, Device]
+    by_profile: Mapping[str, Mapping[tuple[str, int], Point]]
+
+
+class Registry:
+    """Implements `gateway.ports.Directory` for one tenant. Constructing it reads the store (blocking).
+
+    State texts grow while messages come in (`state_code`), in memory and, before first use, in the journal (`pending`).
+    `save_texts` brings them to SQL; after a crash in between, `recover` takes them from the journal.
+    """
+
+    def __init__(
+        self,
+        store: RegistryStore,
+        tenant: str,
+        clock: Clock,
+        *,
+        texts: int = MAX_TEXTS,
+        text_length: int = MAX_TEXT_LENGTH,
+    ) -> None:
+        self._store = store
+        self._tenant = tenant
+        self._clock = clock
+        self._most_texts = texts
+        self._longest_text = text_length
+        self._saving = Lock()  # one writer of the store at a time
+        self._lock = Lock()  # memory only, never held while the store writes: the event loop may wait for it
+        self._version = 0
+        self._refused = 0
+        self._unsaved: set[int] = set()
+        self._codes: dict[int, dict[str, int]] = {}
+        self._device_written: NDArray[np.bool_] = np.zeros(1, np.bool_)
+        self._point_written: NDArray[np.bool_] = np.zeros(1, np.bool_)
+        self._take(store.load())
+
+    @property
+    def version(self) -> int:
+        """Rises with every change; whoever caches look-ups drops them then."""
+        return self._version
+
+    @property
+    def refused_texts(self) -> int:
+        """How many state texts were refused since the start: too long, or the table of the point is full."""
+        return self._refused
+
+    def device(self, code: str) -> Device | None:
+        """The device in service called `code`, else None."""
+        return self._now.by_code.get(code)
+
+    def points(self, profile: str) -> Mapping[tuple[str, int], Point]:
+        """(name, component) -> the point in use; empty for an unknown profile."""
+        return self._now.by_profile.get(profile, _NO_POINTS)
+
+    def device_by_id(self, device: int) -> Device | None:
+        """Any device ever known, retired ones too."""
+        return self._now.devices.get(device)
+
+    def point_by_id(self, point: int) -> Point | None:
+        """Any point ever known, former revisions too."""
+        return self._now.points.get(point)
+
+    def known(self) -> Known:
+        """Everything, as it would be saved."""
+        now = self._now
+        return Known(
+            tuple(now.sites.values()), tuple(now.customers.values()), tuple(now.devices.values()),
+            tuple(now.points.values()),
+        )  # fmt: skip
+
+    def apply(self, wanted: Wanted) -> list[Fact]:
+        """Bring store and memory to what the files say; returns the facts that were queued for the journal.
+
+        Blocking (the desk's thread). Raises StoreError; then nothing changed.
+        """
+        with self._saving:
+            change = plan(self.known(), wanted, self._clock.now())
+            if not change:
+                return []
+            self._store.save(change.rows, change.facts)
+            with self._lock:
+                self._merge(change.rows)
+            return list(change.facts)
+
+    def state_code(self, point: int, text: str) -> int | None:
+        """The code of a state text. Unknown texts get the next code, in one table for all components of a point."""
+        codes = self._codes.get(point)
+        if codes is not None and (code := codes.get(text)) is not None:
+            return code
+        with self._lock:
+            return self._grow(point, text)
+
+    def pending(self, batch: Batch) -> Sequence[Define]:
+        """Definitions that must stand in the journal before `batch`. Normally none: two look-ups in boolean arrays.
+
+        Raises KeyError for an id this registry never gave.
+        """
+        devices = _unwritten(self._device_written, batch.device)
+        points = _unwritten(self._point_written, batch.point)
+        if not devices and not points:
+            return ()
+        now = self._now
+        defined = [now.devices[i] for i in devices]
+        return (
+            *(DeviceDefined(d.id, self._tenant, d.code, d.profile) for d in defined),
+            *(PointDefined(self._tenant, now.points[i]) for i in points),
+        )
+
+    def journaled(self, defines: Sequence[Define]) -> None:
+        """These are on disk now. One that was overtaken meanwhile (its table grew) stays pending."""
+        with self._lock:
+            now = self._now
+            for define in defines:
+                if isinstance(define, DeviceDefined):
+                    device = now.devices[define.id]
+                    self._device_written[define.id] = (device.code, device.profile) == (define.code, define.profile)
+                else:
+                    self._point_written[define.point.id] = now.points[define.point.id] == define.point
+
+    def redefine(self) -> None:
+        """Forget what the journal holds: a new segment has to explain itself again."""
+        with self._lock:
+            self._device_written[:] = False
+            self._point_written[:] = False
+
+    def recover(self, defines: Iterable[Define]) -> int:
+        """Take over state texts that the journal knows and SQL does not (a crash came before `save_texts`).
+
+        `defines` are the journal's definitions in order, at least those since the last save. Returns the number of
+        points whose table grew.
+        """
+        grown: dict[int, Point] = {}
+        with self._lock:
+            for define in defines:
+                if not isinstance(define, PointDefined) or define.tenant != self._tenant:
+                    continue
+                old = grown.get(define.point.id) or self._now.points.get(define.point.id)
+                if old is not None and _extends(define.point.values, old.values):
+                    for point in (old, *self._siblings(old)):
+                        if _extends(define.point.values, (grown.get(point.id) or point).values):
+                            grown[point.id] = replace(point, values=define.point.values)
+            self._set_points(grown.values())
+            self._unsaved |= grown.keys()
+        return len(grown)
+
+    def save_texts(self) -> int:
+        """Bring grown text tables to SQL; returns how many points were written. Blocking (the desk's thread)."""
+        with self._saving:
+            with self._lock:
+                rows = [self._now.points[i] for i in sorted(self._unsaved)]
+                self._unsaved.clear()
+            if rows:
+                try:
+                    self._store.save(Known((), (), (), rows), ())
+                except StoreError:
+                    with self._lock:
+                        self._unsaved |= {point.id for point in rows}
+                    raise
+            return len(rows)
+
+    def _take(self, known: Known) -> None:
+        self._now = _Snapshot({}, {}, {}, {}, {}, {})
+        self._merge(known)
+
+    def _merge(self, rows: Known) -> None:
+        now = self._now
+        rows = Known(rows.sites, rows.customers, rows.devices, [self._kept(point) for point in rows.points])
+        devices = {**now.devices, **{d.id: d for d in rows.devices}}
+        points = {**now.points, **{p.id: p for p in rows.points}}
+        by_profile: dict[str, dict[tuple[str, int], Point]] = {}
+        for (profile, component, name), point in newest(list(points.values())).items():
+            by_profile.setdefault(profile, {})[name, component] = point
+        self._device_written = _resized(self._device_written, devices, (d.id for d in rows.devices))
+        self._point_written = _resized(self._point_written, points, (p.id for p in rows.points))
+        for point in rows.points:
+            if point.kind is PointKind.STATE:
+                self._codes[point.id] = {text: code for code, text in enumerate(point.values)}
+        self._now = _Snapshot(
+            sites={**now.sites, **{s.code: s for s in rows.sites}},
+            customers={**now.customers, **{c.code: c for c in rows.customers}},
+            devices=devices,
+            points=points,
+            by_code={d.code: d for d in devices.values() if d.life is Life.IN_SERVICE},
+            by_profile=by_profile,
+        )
+        self._version += 1
+
+    def _kept(self, row: Point) -> Point:
+        """`row`, but never with fewer texts than memory (unsaved as yet) gave codes to while the store was writing."""
+        old = self._now.points.get(row.id)
+        if old is None or row.values[: len(old.values)] == old.values:
+            return row
+        return replace(row, values=old.values + tuple(text for text in row.values if text not in old.values))
+
+    def _siblings(self, point: Point) -> list[Point]:
+        """The same point of the other components."""
+        in_use = self._now.by_profile.get(point.profile, {}).values()
+        return [p for p in in_use if p.name == point.name and p.id != point.id]
+
+    def _grow(self, number: int, text: str) -> int | None:
+        """Append `text` to the table shared by the components of a point, unless it is full or the text too long."""
+        point = self._now.points.get(number)
+        if point is None or point.kind is not PointKind.STATE:
+            return None
+        if text in point.values:  # another thread was faster
+            return point.values.index(text)
+        if len(text) > self._longest_text or len(point.values) >= self._most_texts:
+            self._refused += 1
+            return None
+        table = (*point.values, text)
+        alike = (p for p in self._siblings(point) if p.values == point.values)
+        members = {p.id: replace(p, values=table) for p in (point, *alike)}
+        self._set_points(members.values())
+        self._unsaved |= members.keys()
+        return len(table) - 1
+
+    def _set_points(self, points: Iterable[Point]) -> None:
+        """Replace rows whose text table grew."""
+        now = self._now
+        every: dict[int, Point] = dict(now.points)
+        profiles = dict(now.by_profile)
+        for point in points:
+            every[point.id] = point
+            in_use = profiles.get(point.profile, {})
+            if (old := in_use.get((point.name, point.component))) is not None and old.id == point.id:
+                profiles[point.profile] = {**in_use, (point.name, point.component): point}
+            self._point_written[point.id] = False
+            self._codes[point.id] = {text: code for code, text in enumerate(point.values)}
+        self._now = _Snapshot(now.sites, now.customers, now.devices, every, now.by_code, profiles)
+
+
+def _extends(longer: tuple[str, ...], shorter: tuple[str, ...]) -> bool:
+    return len(longer) > len(shorter) and longer[: len(shorter)] == shorter
+
+
+def _unwritten(written: NDArray[np.bool_], ids: I32) -> list[int]:
+    """The ids of a column that are not in the journal, each once, ascending."""
+    if not len(ids):
+        return []
+    if int(ids.max()) >= len(written) or int(ids.min()) < 1:
+        raise KeyError(f"a batch names an id that was never given ({int(ids.min())}..{int(ids.max())})")
+    mask = written[ids]
+    return [] if mask.all() else [int(i) for i in np.unique(ids[~mask])]
+
+
+def _resized(written: NDArray[np.bool_], rows: Mapping[int, object], changed: Iterable[int]) -> NDArray[np.bool_]:
+    """Room for every id; those that changed must be written again."""
+    out = np.zeros(max(rows, default=0) + 1, np.bool_)
+    out[: len(written)] = written
+    for number in changed:
+        out[number] = False
+    return out

@@ -1,0 +1,21 @@
+"""The configuration: `gateway.yaml`, profiles, lists, templates and rules, read and checked as one."""
+
+from gateway.settings.model import EndpointConfig, Settings, SourceConfig
+from gateway.settings.profiles import LoadedProfile, vocabulary
+from gateway.settings.project import Project, Report, inspect_project, load_project, load_settings
+from gateway.settings.rulebook import Rulebook, RuleFile
+
+__all__ = [
+    "EndpointConfig",
+    "LoadedProfile",
+    "Project",
+    "Report",
+    "RuleFile",
+    "Rulebook",
+    "Settings",
+    "SourceConfig",
+    "inspect_project",
+    "load_project",
+    "load_settings",
+    "vocabulary",
+]

@@ -1,0 +1,258 @@
+"""What only several files together can get wrong: names that must exist elsewhere, secrets that must be readable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from gateway.desk.templates import NoticeTemplate
+from gateway.domain.device import Point
+from gateway.domain.duration import parse_duration
+from gateway.domain.errors import Problem
+from gateway.settings.document import Document, Place
+from gateway.settings.explain import located, nearest
+from gateway.settings.inventory import Inventory
+from gateway.settings.model import Settings, sections
+from gateway.settings.profiles import LoadedProfile
+from gateway.settings.rulebook import Rulebook
+from protocols.modbus.config import ModbusConfig
+from protocols.mqtt.check import check as check_routes
+from protocols.mqtt.config import MqttConfig
+from sinks.http.config import HttpEndpoint
+from sinks.http.signing import weakness
+from sinks.notice.sms.config import SmsConfig
+from sinks.oa.webhook.config import WebhookConfig
+
+EVENTS = ("workorder", "alarm")
+"""The families of events a webhook can hear."""
+_LARGEST_UNIT = 255
+AUDIENCES = ("customer", "site")
+"""What an audience can be besides a list of customers."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """Problems and warnings of one look."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def is_duration(text: str) -> bool:
+    """`10s`, more than nothing."""
+    try:
+        return parse_duration(text) > 0
+    except ValueError:
+        return False
+
+
+def check_settings(document: Document, settings: Settings) -> Findings:
+    """Secrets, brokers, events: what `gateway.yaml` says about the world outside its own shape."""
+    found = Findings()
+    for place, section in sections(settings):
+        _secrets(document, place, section, found)
+        if isinstance(section, HttpEndpoint):
+            _keys(document, place, section, found)
+        if isinstance(section, WebhookConfig):
+            for index, pattern in enumerate(section.events):
+                if not any(fnmatchcase(family, pattern.split(".", 1)[0]) for family in EVENTS):
+                    fields = {"value": pattern, "known": ", ".join(f"{family}.*" for family in EVENTS)}
+                    found.problems.append(document.problem((*place, "events", index), "config.events", **fields))
+    if ("intake", "ahead_limit") in document.lines:
+        found.problems.append(document.problem(("intake", "ahead_limit"), "config.intake_ahead"))
+    _brokers(document, settings, found)
+    for key, owner in (("config.warn.no_source", settings.sources), ("config.warn.no_endpoint", settings.endpoints)):
+        if not owner:
+            found.warnings.append(document.problem((), key))
+    return found
+
+
+def _secrets(document: Document, place: Place, section: BaseModel, found: Findings) -> None:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        here = (*place, name)
+        if isinstance(value, SecretStr) and _stands_in_file(document, here, value):
+            found.warnings.append(document.problem(here, "config.inline_secret", name=name))
+        if isinstance(value, Path) and name.endswith("_file") and here in document.lines:
+            try:
+                value.read_bytes()
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
+                found.problems.append(document.problem(here, "config.file.unreadable", value=str(value), reason=reason))
+
+
+def _stands_in_file(document: Document, place: Place, secret: SecretStr) -> bool:
+    """Written out, or as the default of a variable that is not set."""
+    return place not in document.written or secret.get_secret_value() in document.written[place]
+
+
+def _keys(document: Document, place: Place, endpoint: HttpEndpoint, found: Findings) -> None:
+    """Whether the endpoint could sign: a broken secret is found now, not with the first work order."""
+    try:
+        keys = endpoint.keys()
+        weak = next((word for key in keys if (word := weakness(key))), None)
+        if weak is not None:
+            found.problems.append(document.problem((*place, "secret"), f"delivery.reason.secret_{weak}"))
+    except OSError:
+        return  # the unreadable file is reported by its own key
+    except ValueError as error:
+        found.problems.append(document.problem((*place, "secret"), "config.secret", reason=str(error)))
+
+
+def _brokers(document: Document, settings: Settings, found: Findings) -> None:
+    sessions: dict[tuple[tuple[str, int], str], str] = {}
+    for name, source in settings.sources.items():
+        if not isinstance(source, MqttConfig):
+            continue
+        place = ("sources", name)
+        found.warnings.append(document.problem((*place, "url"), "config.warn.mosquitto", url=source.url))
+        if not source.encrypted and not _local(source.address[0]):
+            found.warnings.append(document.problem((*place, "url"), "config.warn.plain", url=source.url))
+        first = sessions.setdefault((source.address, source.client_id), name)
+        if first != name:  # the broker would throw out one of the two, for ever in turn
+            fields = {"value": source.client_id, "first": first}
+            found.problems.append(document.problem((*place, "client_id"), "config.source.client_twice", **fields))
+
+
+def _local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or urlsplit(f"//{host}").hostname == "localhost"
+
+
+def check_together(
+    found: Findings, document: Document, settings: Settings, profiles: Mapping[str, LoadedProfile],
+    inventory: Inventory, rulebook: Rulebook, templates: Mapping[str, NoticeTemplate], template_file: Path | None,
+) -> None:  # fmt: skip
+    """Sources against profiles and devices, rules against templates and kinds."""
+    points = [
+        Point(0, one.profile.id, spec.name, kind=spec.kind, unit=spec.unit, values=spec.values)
+        for one in profiles.values() for spec in one.profile.points
+    ]  # fmt: skip
+    for name, source in settings.sources.items():
+        place: Place = ("sources", name)
+        if isinstance(source, MqttConfig):
+            wrong = check_routes(source, points, document.file, f"sources.{name}")
+            found.problems += [located(problem, document) for problem in wrong]
+        if isinstance(source, ModbusConfig):
+            _modbus(found, document, place, source, profiles, inventory)
+    _addresses(found, settings, profiles, inventory)
+    _audiences(found, document, settings, inventory)
+    _rules(found, document, settings, rulebook, templates, template_file)
+    _usage(found, document, profiles, inventory, rulebook)
+
+
+def _audiences(found: Findings, document: Document, settings: Settings, inventory: Inventory) -> None:
+    for name, who in settings.desk.audiences.items():
+        here = ("desk", "audiences", name)
+        if isinstance(who, str):
+            if who not in AUDIENCES:
+                found.problems.append(document.problem(here, "config.audience.word", value=who))
+            continue
+        for index, code in enumerate(who):
+            if code not in inventory.customers:
+                found.problems.append(document.problem((*here, index), "config.audience.customer", value=code))
+
+
+def _modbus(
+    found: Findings, document: Document, place: Place, source: ModbusConfig, profiles: Mapping[str, LoadedProfile],
+    inventory: Inventory,
+) -> None:  # fmt: skip
+    for index, entry in enumerate(source.devices):
+        here = (*place, "devices", index, "device")
+        device = inventory.devices.get(entry.device)
+        if device is None:
+            near = nearest(entry.device, list(inventory.devices))
+            key = "config.source.device_near" if near else "config.source.device"
+            found.problems.append(document.problem(here, key, value=entry.device, near=near))
+        elif (profile := profiles.get(device.profile)) is not None and profile.modbus is None:
+            fields = {"value": entry.device, "profile": device.profile, "file": profile.file}
+            found.problems.append(document.problem(here, "config.source.no_map", **fields))
+
+
+def _addresses(
+    found: Findings, settings: Settings, profiles: Mapping[str, LoadedProfile], inventory: Inventory
+) -> None:
+    """Devices whose Modbus address stands in the list: the columns modbus_link, modbus_unit and modbus_every."""
+    sources = [one for one in settings.sources.values() if isinstance(one, ModbusConfig) and one.devices_from]
+    links = [link for source in sources for link in source.links]
+    for code, device in inventory.devices.items():
+        link, unit = device.attrs.get("modbus_link"), device.attrs.get("modbus_unit")
+        if not sources or (link is None and unit is None):
+            continue
+        table, row = inventory.rows[code]
+        wrong: list[tuple[str, str, dict[str, object]]] = []
+        if link not in links:
+            fields: dict[str, object] = {"value": str(link or ""), "known": ", ".join(links)}
+            wrong.append(("modbus_link", "config.source.link", fields))
+        if not (isinstance(unit, str) and unit.isascii() and unit.isdigit() and int(unit) <= _LARGEST_UNIT):
+            wrong.append(("modbus_unit", "config.source.modbus_unit", {"value": str(unit or "")}))
+        every = device.attrs.get("modbus_every")
+        if every is not None and not is_duration(str(every)):
+            wrong.append(("modbus_every", "config.type.duration", {"written": str(every)}))
+        if (profile := profiles.get(device.profile)) is not None and profile.modbus is None:
+            fields = {"value": code, "profile": device.profile, "file": profile.file}
+            wrong.append(("profile", "config.source.no_map", fields))
+        found.problems += [table.problem(row, column, key, **fields) for column, key, fields in wrong]
+
+
+def _rules(
+    found: Findings, document: Document, settings: Settings, rulebook: Rulebook,
+    templates: Mapping[str, NoticeTemplate], template_file: Path | None,
+) -> None:  # fmt: skip
+    asks = False
+    for name, rule in rulebook.rules.items():
+        if rule.order is not None and rule.order.type not in settings.desk.order_types:
+            file, known = rulebook.files[name], list(settings.desk.order_types)
+            near = nearest(rule.order.type, known)
+            key = "config.rule.order_type_near" if near else "config.rule.order_type"
+            place = file.place(name, "then", "order", "type")
+            found.problems.append(file.document.problem(place, key, value=rule.order.type, near=near))
+        if rule.notice is None:
+            continue
+        asks = True
+        if (audience := rule.notice.audience) not in settings.desk.audiences:
+            file = rulebook.files[name]
+            fields: dict[str, object] = {"value": audience, "known": ", ".join(settings.desk.audiences) or "-"}
+            place = file.place(name, "then", "notice", "audience")
+            found.problems.append(file.document.problem(place, "config.rule.audience", **fields))
+        if (wanted := rule.notice.template) not in templates:
+            file = rulebook.files[name]
+            near = nearest(wanted, list(templates))
+            key = "config.rule.template_near" if near else "config.rule.template"
+            fields = {"value": wanted, "near": near, "file": str(template_file or "templates.yaml")}
+            place = file.place(name, "then", "notice", "template")
+            found.problems.append(file.document.problem(place, key, **fields))
+        for endpoint, config in settings.endpoints.items():
+            if isinstance(config, SmsConfig) and config.templates and (one := templates.get(wanted)) is not None:
+                codes = {key.split(".", 1)[0] for key in config.templates} | set(config.templates)
+                if one.code not in codes:
+                    here = ("endpoints", endpoint, "templates")
+                    fields = {"endpoint": endpoint, "value": one.code}
+                    found.problems.append(document.problem(here, "config.rule.sms_code", **fields))
+    if asks and not any(isinstance(endpoint, SmsConfig) for endpoint in settings.endpoints.values()):
+        found.warnings.append(document.problem(("endpoints",), "config.warn.no_sms"))
+
+
+def _usage(
+    found: Findings, document: Document, profiles: Mapping[str, LoadedProfile], inventory: Inventory, rulebook: Rulebook
+) -> None:
+    """What is there and has no use: worth a word, never an obstacle."""
+    if not inventory.devices:
+        found.warnings.append(document.problem(("registry",), "config.warn.no_device"))
+        return
+    kinds = {device.kind for device in inventory.devices.values()}
+    for name, rule in rulebook.rules.items():
+        if rule.mode != "off" and not kinds & set(rule.watch.kinds):
+            file = rulebook.files[name]
+            fields = {"value": ", ".join(rule.watch.kinds), "rule": name}
+            found.warnings.append(file.document.problem(file.place(name, "watch"), "config.warn.uncovered", **fields))
+    used = {device.profile for device in inventory.devices.values()}
+    for one in profiles.values():
+        if one.profile.id not in used:
+            found.warnings.append(Problem(one.file, "", "config.warn.unused_profile", {"value": one.profile.id}))

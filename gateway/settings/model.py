@@ -1,0 +1,141 @@
+"""The settings tree: every folder owns its `config.py`, this file joins them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from gateway.api.config import ApiConfig
+from gateway.delivery.config import DeliveryConfig
+from gateway.desk.config import DeskConfig
+from gateway.domain.duration import HOUR, MINUTE, SECOND
+from gateway.domain.text import Lang
+from gateway.intake.config import IntakeConfig
+from gateway.journal.config import JournalConfig
+from gateway.section import Duration, Section, wrong
+from gateway.settings.explain import nearest
+from gateway.settings.inventory import zones
+from protocols.modbus.config import ModbusConfig
+from protocols.mqtt.config import MqttConfig
+from sinks.notice.sms.config import SmsConfig
+from sinks.oa.webhook.config import WebhookConfig
+from sinks.series.duckdb.config import DuckDbConfig
+
+T = TypeVar("T")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise wrong("config.name", name=value)
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+"""Of a source or an endpoint: it appears in logs, metrics and file names."""
+
+SourceConfig = Annotated[MqttConfig | ModbusConfig, Field(discriminator="type")]
+EndpointConfig = Annotated[WebhookConfig | SmsConfig, Field(discriminator="type")]
+SeriesConfig = DuckDbConfig
+
+
+def _zone(value: str) -> str:
+    if value not in zones():
+        near = nearest(value, sorted(zones())) or "Asia/Shanghai"
+        raise wrong("config.timezone", written=value, near=near)
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+"""An IANA name: Asia/Shanghai."""
+
+
+class RegistryFiles(Section):
+    """The lists of what stands in the field."""
+
+    sites: Path | None = None
+    customers: Path | None = None
+    devices: Path | None = None
+
+
+class ClockConfig(Section):
+    """What device clocks may do (RULES section 5)."""
+
+    ahead_limit: Annotated[Duration, Field(ge=SECOND, le=24 * HOUR)] = 5 * MINUTE
+    """An event time further than this in the future is replaced by the receive time, and flagged."""
+    accept_late: Annotated[Duration, Field(ge=MINUTE)] = 72 * HOUR
+    """Readings older than this, behind newer ones of their device, are stored but never judged."""
+
+
+class LogConfig(Section):
+    """Where to look when something is odd: standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "json"
+
+
+class Settings(Section):
+    """`gateway.yaml`. Relative paths count from the folder of that file."""
+
+    name: Name = Field(examples=["fieldgate-1"])
+    """This installation, in logs, events and session names."""
+    tenant: Name = "default"
+    """Whose devices these are; part of every unique key."""
+    timezone: Zone = Field(examples=["Asia/Shanghai"])
+    """For order numbers, calendar windows and sites without a zone of their own. No default: a wrong one is silent."""
+    language: Lang = "zh"
+    """Of problems, notices and the console."""
+    data_dir: Path = Path("../var")
+    """Journal, series, database. Everything that must survive."""
+    registry: RegistryFiles = RegistryFiles()
+    profiles: Path = Path("profiles")
+    rules: Path = Path("rules")
+    templates: Path | None = None
+    sources: dict[Name, SourceConfig] = Field(default={})
+    series: SeriesConfig = DuckDbConfig()
+    endpoints: dict[Name, EndpointConfig] = Field(default={})
+    desk: DeskConfig = DeskConfig()
+    journal: JournalConfig = JournalConfig()
+    intake: IntakeConfig = IntakeConfig()
+    delivery: DeliveryConfig = DeliveryConfig()
+    api: ApiConfig = ApiConfig()
+    clock: ClockConfig = ClockConfig()
+    log: LogConfig = LogConfig()
+
+
+def sections(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], BaseModel]]:
+    """Every model inside `value`, itself first, with its place."""
+    if isinstance(value, BaseModel):
+        yield place, value
+        for name in type(value).model_fields:
+            yield from sections(getattr(value, name), (*place, name))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from sections(item, (*place, key))
+    elif isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            yield from sections(item, (*place, index))
+
+
+def anchored(value: T, base: Path) -> T:
+    """`value` with every relative path inside it joined to `base`; what holds no path stays the very same object."""
+    result: Any = value
+    if isinstance(value, Path):
+        result = base / value
+    elif isinstance(value, BaseModel):
+        fields = {name: getattr(value, name) for name in type(value).model_fields}
+        if changed := _moved(fields, base):
+            result = value.model_copy(update=changed)
+    elif isinstance(value, dict):
+        result = value | _moved(value, base)
+    elif isinstance(value, tuple) and type(value) is tuple:
+        result = tuple(anchored(item, base) for item in value)
+    typed: T = result
+    return typed
+
+
+def _moved(items: Mapping[Any, Any], base: Path) -> dict[Any, Any]:
+    moved = {key: anchored(item, base) for key, item in items.items()}
+    return {key: item for key, item in moved.items() if item is not items[key] and item != items[key]}

@@ -1,0 +1,225 @@
+"""`profiles/*.yaml` -> `Profile`: the points of a device model in canonical units, its register map kept raw.
+
+A point may be declared in any unit (`Wh`); it is stored in the canonical one (`kWh`), and the numbers beside the
+unit (`plausible`, `counter`) are converted with it. `missing` holds raw values and stays as written.
+"""
+
+import keyword
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec.structs import replace
+from pydantic import Field, ValidationError
+
+from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec, Profile
+from gateway.domain.errors import Problem
+from gateway.domain.units import DIMENSIONLESS, Unit, canonical_symbol, parse_unit
+from gateway.section import Duration, Section
+from gateway.settings.document import Document, Place, read_document
+from gateway.settings.explain import explain
+from gateway.settings.quantity import parse_quantity
+
+_WORD = r"^[A-Za-z][A-Za-z0-9_]*$"
+_RESERVED = frozenset({"and", "or", "not", "in", "true", "false", "unknown"}) | frozenset(keyword.kwlist)
+Number = float | str
+"""A number in the unit of the point, or a text with its own unit: `-40 degF`."""
+
+
+class PlausibleModel(Section):
+    """Outside of these a reading is marked uncertain, never deleted."""
+
+    min: Number | None = None
+    max: Number | None = None
+    max_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Largest change per second, in the unit of the point."""
+    stuck_after: Duration = 0
+
+
+class CounterSection(Section):
+    """How a counter falls (RULES section 4)."""
+
+    rollover: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    reset: Literal["swap", "restart"] = "swap"
+    resolution: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
+class PointModel(Section):
+    """One point as the file declares it."""
+
+    kind: PointKind = PointKind.GAUGE
+    unit: str = ""
+    every: Duration = Field(default=0, ge=0)
+    each: bool = False
+    values: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = Field(default=(), max_length=256)
+    missing: tuple[float | str, ...] = ()
+    plausible: PlausibleModel = PlausibleModel()
+    counter: CounterSection | None = None
+    revision: int = Field(default=1, ge=1)
+
+
+class ProfileModel(Section):
+    """A whole profile file. `modbus` belongs to the Modbus adapter, which checks it itself."""
+
+    id: str = Field(default="", max_length=120, pattern=r"^[A-Za-z0-9_.@-]*$")
+    kind: str = Field(pattern=_WORD, max_length=60, examples=["charger"])
+    revision: int = Field(default=1, ge=1)
+    vendor: str = ""
+    model: str = ""
+    source: str = ""
+    components: int = Field(default=0, ge=0, le=64)
+    points: dict[Annotated[str, Field(pattern=_WORD, max_length=60)], PointModel] = Field(
+        min_length=1, examples=["{gun_temp: {unit: degC, every: 10s}}"]
+    )
+    modbus: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProfile:
+    """A profile with what the adapters need besides: `declared` are the units as written, `modbus` the raw map."""
+
+    profile: Profile
+    file: str
+    declared: Mapping[str, str] = field(default_factory=dict)
+    modbus: Mapping[str, Any] | None = None
+    document: Document | None = field(default=None, compare=False, repr=False)
+
+
+def load_profiles(folder: Path) -> tuple[dict[str, LoadedProfile], list[Problem]]:
+    """Every profile of a folder by its id, and every problem of every file."""
+    loaded: dict[str, LoadedProfile] = {}
+    problems: list[Problem] = []
+    if not folder.is_dir():
+        return {}, [Problem(str(folder), "", "config.folder.missing", {"value": str(folder)})]
+    for path in sorted(p for p in folder.iterdir() if p.suffix in {".yaml", ".yml"}):
+        one, wrong = load_profile(path)
+        problems += wrong
+        if one is None:
+            continue
+        if (first := loaded.get(one.profile.id)) is not None:
+            fields = {"value": one.profile.id, "first": first.file}
+            problems.append(Problem(str(path), "id", "config.profile.twice", fields))
+            continue
+        loaded[one.profile.id] = one
+    return loaded, problems
+
+
+def load_profile(path: Path) -> tuple[LoadedProfile | None, list[Problem]]:
+    """One profile file; None when it has problems."""
+    document = read_document(path)
+    if document.problems:
+        return None, document.problems
+    try:
+        model = ProfileModel.model_validate(document.value)
+    except ValidationError as error:
+        return None, explain(error, document, ProfileModel)
+    specs = [_spec(document, name, point) for name, point in model.points.items()]
+    if document.problems:
+        return None, document.problems
+    profile = Profile(
+        id=model.id or path.stem, kind=model.kind, points=tuple(specs), revision=model.revision, vendor=model.vendor,
+        model=model.model, source=model.source, components=model.components,
+    )  # fmt: skip
+    declared = {name: point.unit for name, point in model.points.items()}
+    return LoadedProfile(profile, str(path), declared, model.modbus, document), []
+
+
+def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
+    place: Place = ("points", name)
+    if name in _RESERVED:
+        document.add(place, "config.profile.reserved", name=name)
+    try:
+        unit = parse_unit(point.unit)
+    except ValueError:
+        document.add((*place, "unit"), "config.profile.unit", value=point.unit)
+        unit = DIMENSIONLESS
+    _kinds(document, place, point)
+    return PointSpec(
+        name=name, kind=point.kind, unit=canonical_symbol(unit), every=point.every, each=point.each,
+        values=point.values, missing=point.missing, plausible=_plausible(document, place, point.plausible, unit),
+        counter=_counter(document, place, point.counter, unit), revision=point.revision,
+    )  # fmt: skip
+
+
+def _kinds(document: Document, place: Place, point: PointModel) -> None:
+    """What only one kind of point has."""
+    if point.kind == PointKind.STATE:
+        for key in ("unit", "plausible"):
+            if key in point.model_fields_set:
+                document.add((*place, key), "config.profile.not_for_state", name=key)
+        twice = sorted({v for v in point.values if point.values.count(v) > 1})
+        for value in twice:
+            document.add((*place, "values"), "config.profile.value_twice", value=value)
+    elif point.values:
+        document.add((*place, "values"), "config.profile.only_state", name="values")
+    if point.kind != PointKind.COUNTER and point.counter is not None:
+        document.add((*place, "counter"), "config.profile.only_counter", name="counter")
+    if point.kind == PointKind.COUNTER and point.plausible.stuck_after:
+        document.add((*place, "plausible", "stuck_after"), "config.profile.counter_stands")
+
+
+def _plausible(document: Document, place: Place, written: PlausibleModel, unit: Unit) -> Plausible:
+    low, high = (_number(document, (*place, "plausible", key), getattr(written, key), unit) for key in ("min", "max"))
+    if low is not None and high is not None and low >= high:
+        document.add(
+            (*place, "plausible", "min"), "config.profile.min_max", value=str(written.min), max=str(written.max)
+        )
+    rate = None if written.max_rate is None else written.max_rate * unit.factor
+    return Plausible(low, high, rate, written.stuck_after)
+
+
+def _counter(document: Document, place: Place, written: CounterSection | None, unit: Unit) -> CounterModel:
+    if written is None:
+        return CounterModel()
+    if 0 < written.rollover <= written.resolution:
+        fields = {"value": str(written.resolution), "rollover": str(written.rollover)}
+        document.add((*place, "counter", "resolution"), "config.profile.resolution", **fields)
+    return CounterModel(written.rollover * unit.factor, written.reset, written.resolution * unit.factor)
+
+
+def _number(document: Document, place: Place, value: Number | None, unit: Unit) -> float | None:
+    """A bound in the canonical unit."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        quantity = parse_quantity(value)
+        if quantity is None or quantity.unit.dimension not in ((), unit.dimension):
+            document.add(place, "config.profile.number", value=value, unit=unit.symbol or "1")
+            return None
+        value, unit = quantity.number, (unit if quantity.unit == DIMENSIONLESS else quantity.unit)
+    if not math.isfinite(value):
+        document.add(place, "config.profile.number", value=str(value), unit=unit.symbol or "1")
+        return None
+    return unit.canonical(value)
+
+
+def vocabulary(
+    profiles: Sequence[Profile], files: Mapping[str, str] | None = None
+) -> tuple[dict[str, dict[str, PointSpec]], list[Problem]]:
+    """kind -> point name -> declaration, merged over the profiles of a kind: what rules are checked against.
+
+    Two profiles of one kind that disagree on kind, unit or `each` of a point are a problem: a rule for that kind could
+    mean only one of them. State texts are joined. `files` names the file of a profile in problems.
+    """
+    merged: dict[str, dict[str, PointSpec]] = {}
+    owner: dict[tuple[str, str], str] = {}
+    problems: list[Problem] = []
+    for profile in profiles:
+        points = merged.setdefault(profile.kind, {})
+        for spec in profile.points:
+            first = points.get(spec.name)
+            if first is None:
+                points[spec.name], owner[profile.kind, spec.name] = spec, profile.id
+                continue
+            for what in ("kind", "unit", "each"):
+                mine, theirs = getattr(spec, what), getattr(first, what)
+                if mine != theirs:
+                    fields = {"value": str(mine) or "1", "what": what, "other": str(theirs) or "1"}
+                    fields |= {"profile": owner[profile.kind, spec.name], "kind": profile.kind}
+                    file = (files or {}).get(profile.id, profile.id)
+                    problems.append(Problem(file, f"points.{spec.name}.{what}", "config.profile.disagree", fields))
+            texts = first.values + tuple(v for v in spec.values if v not in first.values)
+            points[spec.name] = replace(first, values=texts)
+    return merged, problems

@@ -1,0 +1,207 @@
+"""Everything a configuration says, read and checked as a whole: `fieldgate check` and `fieldgate run` see the same."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway.desk.templates import NoticeTemplate
+from gateway.domain.device import PointSpec, Profile
+from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.text import Lang
+from gateway.ports import Known
+from gateway.registry import Wanted, plan
+from gateway.settings.crosscheck import check_settings, check_together
+from gateway.settings.document import Document, read_document
+from gateway.settings.explain import explain, located
+from gateway.settings.inherit import declared_in_map, with_profile_words
+from gateway.settings.inventory import Inventory, load_inventory, zones
+from gateway.settings.model import Settings, anchored
+from gateway.settings.profiles import LoadedProfile, load_profiles, vocabulary
+from gateway.settings.rulebook import Rulebook, load_rulebook
+from gateway.settings.templates import load_templates
+from protocols.modbus.profile import ModbusMap
+from protocols.modbus.registers import load as load_map
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A configuration without problems. `maps` are register maps by profile id, paths in `settings` are anchored."""
+
+    file: Path
+    settings: Settings
+    profiles: Mapping[str, LoadedProfile]
+    maps: Mapping[str, ModbusMap]
+    vocabulary: Mapping[str, Mapping[str, PointSpec]]
+    wanted: Wanted
+    rulebook: Rulebook
+    templates: Mapping[str, NoticeTemplate]
+    warnings: tuple[Problem, ...] = ()
+
+    def counts(self) -> dict[str, int]:
+        """How many of everything, for a summary. Points are those the registry will know."""
+        points = plan(Known((), (), (), ()), self.wanted, 0).rows.points
+        return {
+            "sites": len(self.wanted.sites), "customers": len(self.wanted.customers),
+            "devices": len(self.wanted.devices), "points": len(points), "profiles": len(self.profiles),
+            "rules": len(self.rulebook.rules), "sources": len(self.settings.sources),
+            "endpoints": len(self.settings.endpoints),
+        }  # fmt: skip
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found: a project, or the problems that stand in its way. `language` is the one to report in."""
+
+    language: Lang
+    project: Project | None = None
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def load_project(path: Path, env: Mapping[str, str] | None = None) -> Project:
+    """Read `gateway.yaml` and every file it names. Raises ConfigError with all problems of all files."""
+    report = inspect_project(path, env)
+    if report.project is None:
+        raise ConfigError(report.problems)
+    return report.project
+
+
+def load_settings(path: Path, env: Mapping[str, str] | None = None) -> Settings:
+    """Only `gateway.yaml` itself, with anchored paths. Raises ConfigError."""
+    document = read_document(path, os.environ if env is None else env)
+    settings = _settings(document)
+    if settings is None or document.problems:
+        raise ConfigError(_sorted(document.problems))
+    return _completed(anchored(settings, path.parent))
+
+
+def inspect_project(path: Path, env: Mapping[str, str] | None = None) -> Report:
+    """Like `load_project`, with the warnings, and without raising. `env` None = the environment of this process."""
+    document = read_document(path, os.environ if env is None else env)
+    bare = _settings(document)
+    settings = None if bare is None else _completed(anchored(bare, path.parent))
+    files = _Files.of(document.value, path.parent)
+    report = Report(files.language)
+    if document.value is None:  # nothing to go on with
+        report.problems = document.problems
+        return report
+    profiles, wrong = load_profiles(files.profiles)
+    whole = not wrong
+    plain = [one.profile for one in profiles.values()]
+    words, disagreements = vocabulary(plain, {one.profile.id: one.file for one in profiles.values()})
+    maps, wrong_maps = _maps(profiles)
+    inventory = load_inventory(
+        files.sites, files.customers, files.devices, {p.id: p for p in plain}, files.zone, profiles_whole=whole
+    )
+    templates, wrong_templates = load_templates(files.templates)
+    rulebook = load_rulebook(files.rules, words) if whole else Rulebook()
+    report.problems = [
+        *document.problems, *wrong, *disagreements, *wrong_maps, *inventory.problems, *wrong_templates,
+        *rulebook.problems,
+    ]  # fmt: skip
+    report.warnings = list(inventory.warnings)
+    if settings is not None:
+        findings = check_settings(document, settings)
+        if whole:  # else what is missing in a profile that did not load would be reported everywhere it is used
+            settings, unclear = with_profile_words(settings, profiles, document)
+            findings.problems += unclear
+            check_together(findings, document, settings, profiles, inventory, rulebook, templates, files.templates)
+        named = {problem.path for problem in document.problems}
+        report.problems += [p for p in findings.problems if p.file != document.file or p.path not in named]
+        report.warnings += findings.warnings
+    report.problems, report.warnings = _sorted(report.problems), _sorted(report.warnings)
+    if settings is not None and not report.problems:
+        report.project = Project(
+            path, settings, profiles, maps, words, _wanted(inventory, plain), rulebook, templates,
+            tuple(report.warnings),
+        )  # fmt: skip
+    return report
+
+
+def _settings(document: Document) -> Settings | None:
+    """The validated tree, or None and problems in the document."""
+    if not isinstance(document.value, dict):
+        if not document.problems:
+            kind = "nothing" if document.value is None else type(document.value).__name__
+            document.add((), "config.yaml.not_mapping", value=kind)
+        document.value = None
+        return None
+    try:
+        return Settings.model_validate(document.value)
+    except ValidationError as error:
+        named = {problem.path for problem in document.problems}  # ${NAME} left in place makes a second, worse problem
+        document.problems += [p for p in explain(error, document, Settings) if p.path not in named]
+        return None
+
+
+def _completed(settings: Settings) -> Settings:
+    """What is written once and used by several folders."""
+    intake = settings.intake.model_copy(update={"ahead_limit": settings.clock.ahead_limit})
+    return settings.model_copy(update={"intake": intake})
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Where the other files lie, as far as a file with mistakes tells: their problems are reported with its own."""
+
+    sites: Path | None
+    customers: Path | None
+    devices: Path | None
+    profiles: Path
+    rules: Path
+    templates: Path | None
+    zone: str
+    language: Lang
+
+    @classmethod
+    def of(cls, value: Any, base: Path) -> "_Files":
+        """From the raw tree."""
+        tree: dict[Any, Any] = value if isinstance(value, dict) else {}
+        lists = tree.get("registry")
+        lists = lists if isinstance(lists, dict) else {}
+
+        def path(owner: Mapping[Any, Any], key: str) -> Path | None:
+            text = owner.get(key)
+            return base / text if isinstance(text, str) and text else None
+
+        zone = tree.get("timezone")
+        return cls(
+            path(lists, "sites"), path(lists, "customers"), path(lists, "devices"),
+            path(tree, "profiles") or base / "profiles", path(tree, "rules") or base / "rules", path(tree, "templates"),
+            zone if isinstance(zone, str) and zone in zones() else "UTC",
+            "en" if tree.get("language") == "en" else "zh",
+        )  # fmt: skip
+
+
+def _maps(profiles: Mapping[str, LoadedProfile]) -> tuple[dict[str, ModbusMap], list[Problem]]:
+    maps: dict[str, ModbusMap] = {}
+    problems: list[Problem] = []
+    for name, one in profiles.items():
+        if one.modbus is None:
+            continue
+        try:
+            section = declared_in_map(one.modbus, one.profile, one.declared)
+            maps[name] = load_map(section, one.profile, one.file)
+        except ConfigError as error:
+            document = one.document or Document(one.file)
+            problems += [located(problem, document) for problem in error.problems]
+    return maps, problems
+
+
+def _wanted(inventory: Inventory, profiles: list[Profile]) -> Wanted:
+    return Wanted(
+        tuple(inventory.sites.values()), tuple(inventory.customers.values()), tuple(inventory.devices.values()),
+        tuple(profiles),
+    )  # fmt: skip
+
+
+def _sorted(problems: list[Problem]) -> list[Problem]:
+    """By file in the order they were read, then by line."""
+    order: dict[str, int] = {}
+    for problem in problems:
+        order.setdefault(problem.file, len(order))
+    return sorted(problems, key=lambda p: (order[p.file], p.line))

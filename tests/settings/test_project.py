@@ -1,0 +1,491 @@
+"""`gateway.yaml` and everything it names, as one; `fieldgate check`."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli import main
+from gateway.domain.device import Life
+from gateway.domain.errors import ConfigError
+from gateway.domain.text import catalogue
+from gateway.settings import Report, Settings, inspect_project, load_project, load_settings
+from gateway.settings.document import parse_document
+from protocols.mqtt.config import MqttConfig
+
+CONFIG = Path(__file__).parents[2] / "config"
+SHIPPED = CONFIG / "gateway.yaml"
+
+MAIN = """\
+name: gw
+timezone: Asia/Shanghai
+language: en
+registry: {devices: devices.csv}
+templates: templates.yaml
+sources:
+  b:
+    type: mqtt
+    url: mqtt://127.0.0.1
+    client_id: c
+    routes:
+      - {filter: "x/{device}", device: "{device}", points: {energy: {path: e}, temp: {path: t, component: 1}}}
+"""
+PROFILE = """\
+kind: charger
+components: 1
+points:
+  temp: {unit: degC, each: true, missing: [-40]}
+  energy: {unit: Wh, kind: counter, every: 10s}
+"""
+RULES = """\
+format: 1
+rules:
+- id: hot
+  title: {en: Hot, zh: 热}
+  why: it burns
+  watch: {kind: charger, each: connector}
+  when: "temp > 85 degC"
+  then:
+    notice: {audience: customer, template: hot}
+"""
+FILES = {
+    "gateway.yaml": MAIN,
+    "devices.csv": "code,profile\nD1,dc\nD2,dc\n",
+    "profiles/dc.yaml": PROFILE,
+    "rules/a.yaml": RULES,
+    "templates.yaml": 'hot: {zh: "{{ device }} 热", en: "{{ device }} hot", code: S1, params: [device]}\n',
+}
+
+
+def house(folder: Path, changes: Mapping[str, str] | None = None) -> Path:
+    for name, text in {**FILES, **(changes or {})}.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text, "utf-8")
+    return folder / "gateway.yaml"
+
+
+def inspect(folder: Path, changes: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None) -> Report:
+    report = inspect_project(house(folder, changes), env or {})
+    for problem in report.problems + report.warnings:
+        assert problem.render("en")
+        assert problem.render("zh")
+    return report
+
+
+def problems(
+    folder: Path, changes: Mapping[str, str], env: Mapping[str, str] | None = None
+) -> list[tuple[str, int, str, str]]:
+    report = inspect(folder, changes, env)
+    assert (report.project is None) == bool(report.problems)
+    return [(Path(p.file).name, p.line, p.path, p.key.removeprefix("config.")) for p in report.problems]
+
+
+def test_the_shipped_configuration_is_in_order() -> None:
+    report = inspect_project(SHIPPED, {})
+    assert [problem.render() for problem in report.problems] == []
+    assert report.project is not None
+    counts = report.project.counts()
+    assert counts["devices"] == len((CONFIG / "registry/devices.csv").read_text("utf-8").splitlines()) - 1
+    assert {one.profile.kind for one in report.project.profiles.values()} == {"charger", "vehicle", "gas_meter"}
+    assert report.project.maps.keys() == {"gas_meter_demo"}
+    assert counts["rules"] > 0
+    assert {p.key for p in report.warnings} <= {"config.warn.mosquitto", "config.warn.no_sms", "config.inline_secret"}
+
+
+def test_every_default_in_the_comments_of_the_shipped_file_is_the_default() -> None:
+    """The commented keys are real keys, and their values those that hold without them."""
+    shipped = load_settings(SHIPPED, {})
+    lines = SHIPPED.read_text("utf-8").splitlines()
+    wanted = ("series", "journal", "intake", "delivery", "api", "clock", "log")
+    block: list[str] = []
+    for line in lines:
+        bare = line.removeprefix("# ")
+        if line.startswith("# ") and (bare.split(":")[0] in wanted or (block and bare.startswith("  "))):
+            block.append(bare)
+    text = "name: x\ntimezone: Asia/Shanghai\n" + "\n".join(block) + "\n"
+    document = parse_document(text, "comments")
+    assert document.problems == []
+    assert set(document.value) == {"name", "timezone", *wanted}
+    written = Settings.model_validate(document.value)
+    for name in wanted:
+        assert getattr(written, name) == getattr(Settings(name="x", timezone="Asia/Shanghai"), name), name
+        stated, model = set(document.value[name]), type(getattr(written, name)).model_fields
+        assert stated <= set(model)
+        # `intake.ahead_limit` is written once, as clock.ahead_limit; `type` names the one store there is
+        assert set(model) - stated <= {"ahead_limit"}, name
+    assert shipped.tenant == "default"
+
+
+def uncommented(first: str, last: str) -> str:
+    """The commented lines of the shipped file from the one that begins with `first` to the one with `last`."""
+    lines = [line.replace("# ", "", 1) for line in SHIPPED.read_text("utf-8").splitlines()]
+    start = next(i for i, line in enumerate(lines) if line.strip().startswith(first))
+    end = next(i for i, line in enumerate(lines) if i >= start and line.strip().startswith(last))
+    return "\n".join(lines[start : end + 1]) + "\n"
+
+
+def test_every_default_of_the_shipped_broker_is_the_default() -> None:
+    block = parse_document(uncommented("session_expiry", "unmatched"), "comments").value
+    base = {"type": "mqtt", "url": "mqtt://x", "client_id": "c"}
+    routes = [{"filter": "a", "device": "d", "points": {"p": {"path": "p"}}}]
+    stated = MqttConfig.model_validate({**base, "routes": routes, **block})
+    assert stated == MqttConfig.model_validate({**base, "routes": routes})
+    unstated = set(MqttConfig.model_fields) - set(block) - set(base) - {"routes"}
+    assert unstated == {"username", "password", "password_file", "ca_file", "cert_file", "key_file"}
+
+
+def test_the_commented_examples_of_the_shipped_file_work(tmp_path: Path) -> None:
+    shutil.copytree(CONFIG, tmp_path / "config")
+    text = SHIPPED.read_text("utf-8")
+    modbus, sms = uncommented("meters:", "devices_from"), uncommented("sms:", "templates: {}")
+    sms = sms.replace("/run/secrets/sms", "sms.key")
+    text = text.replace("\nendpoints:\n", f"\n{modbus}\nendpoints:\n{sms}")
+    (tmp_path / "config/sms.key").write_text(GOOD, "utf-8")
+    (tmp_path / "config/gateway.yaml").write_text(text, "utf-8")
+    project = load_project(tmp_path / "config/gateway.yaml", {})
+    assert {one.type for one in project.settings.sources.values()} == {"mqtt", "modbus"}
+    assert {one.type for one in project.settings.endpoints.values()} == {"webhook", "sms"}
+
+
+def test_a_small_house_loads(tmp_path: Path) -> None:
+    project = load_project(house(tmp_path), {})
+    assert [d.code for d in project.wanted.devices] == ["D1", "D2"]
+    assert project.wanted.devices[0].life is Life.IN_SERVICE
+    assert project.counts() == {
+        "sites": 0, "customers": 0, "devices": 2, "points": 2, "profiles": 1, "rules": 1, "sources": 1, "endpoints": 0,
+    }  # fmt: skip
+    assert project.templates["hot"].params == {"device": "{{ device }}"}
+    assert project.rulebook.rules.keys() == {"hot"}
+    assert project.settings.data_dir == tmp_path / "../var"
+
+
+def test_paths_count_from_the_file_and_absolute_ones_stay(tmp_path: Path) -> None:
+    extra = "data_dir: /srv/data\n"
+    settings = load_settings(house(tmp_path, {"gateway.yaml": MAIN + extra}), {})
+    assert settings.registry.devices == tmp_path / "devices.csv"
+    assert settings.data_dir == Path("/srv/data")
+
+
+def test_a_route_takes_unit_and_missing_values_from_the_profile(tmp_path: Path) -> None:
+    source = load_project(house(tmp_path), {}).settings.sources["b"]
+    assert isinstance(source, MqttConfig)
+    points = source.routes[0].points
+    assert (points["energy"].unit, points["energy"].missing) == ("Wh", ())
+    assert (points["temp"].unit, points["temp"].missing) == (None, (-40.0,))
+    changed = MAIN.replace("{path: e}", "{path: e, unit: kWh, missing: [0]}")
+    source = load_project(house(tmp_path, {"gateway.yaml": changed}), {}).settings.sources["b"]
+    assert isinstance(source, MqttConfig)
+    assert (source.routes[0].points["energy"].unit, source.routes[0].points["energy"].missing) == ("kWh", (0,))
+
+
+def test_a_route_has_to_say_what_profiles_disagree_on(tmp_path: Path) -> None:
+    other = "kind: meter\npoints:\n  energy: {unit: kWh, kind: counter}\n  temp: {unit: degC, missing: [255]}\n"
+    assert problems(tmp_path, {"profiles/other.yaml": other}) == [
+        ("gateway.yaml", 12, "sources.b.routes[0].points.energy", "source.unit"),
+        ("gateway.yaml", 12, "sources.b.routes[0].points.temp", "source.missing"),
+    ]
+
+
+def test_the_clock_is_set_in_one_place(tmp_path: Path) -> None:
+    project = load_project(house(tmp_path, {"gateway.yaml": MAIN + "clock: {ahead_limit: 1m}\n"}), {})
+    assert project.settings.intake.ahead_limit == 60_000_000
+    found = problems(tmp_path, {"gateway.yaml": MAIN + "intake: {ahead_limit: 1m}\n"})
+    assert found == [("gateway.yaml", 13, "intake.ahead_limit", "intake_ahead")]
+
+
+def test_all_problems_of_all_files_at_once(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        {
+            "gateway.yaml": MAIN.replace("language: en", "langage: en").replace("client_id: c", "client_id: ${NO}"),
+            "devices.csv": "code,profile\nD1,dc\nD1,xx\n",
+            "rules/a.yaml": RULES.replace("temp > 85 degC", "tmp > 85 degC"),
+            "templates.yaml": "hot: {zh: 热, en: '{{ devise }}', paramz: []}\n",
+        },
+    )
+    assert [(file, key) for file, _, _, key in found if not key.startswith("rules.")] == [
+        ("gateway.yaml", "key.near"),
+        ("gateway.yaml", "env.unset"),
+        ("devices.csv", "csv.twice"),
+        ("devices.csv", "csv.unknown_profile"),
+        ("templates.yaml", "key.near"),
+    ]
+    assert [file for file, _, _, key in found if key.startswith("rules.")] == ["a.yaml"]
+
+
+def test_rules_wait_for_profiles_and_unknown_profiles_are_no_echo(tmp_path: Path) -> None:
+    found = problems(tmp_path, {"profiles/dc.yaml": PROFILE.replace("Wh", "wh")})
+    assert found == [("dc.yaml", 5, "points.energy.unit", "profile.unit")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"gateway.yaml": "- a\n"}, ("gateway.yaml", 1, "", "yaml.not_mapping")),
+        ({"gateway.yaml": ""}, ("gateway.yaml", 0, "", "yaml.not_mapping")),
+        ({"gateway.yaml": MAIN + "rules: none\n"}, ("none", 0, "", "folder.missing")),
+        (
+            {"templates.yaml": 'hot: {zh: "{{ oops }}", en: x}\n'},
+            ("templates.yaml", 1, "hot.zh", "desk.template_error"),
+        ),
+        (
+            {"templates.yaml": "hat: {zh: 热, en: hot}\n"},
+            ("a.yaml", 9, "rules[0].then.notice.template", "rule.template_near"),
+        ),
+        (
+            {"rules/a.yaml": RULES.replace("customer", "nobody")},
+            ("a.yaml", 9, "rules[0].then.notice.audience", "rule.audience"),
+        ),
+        (
+            {"gateway.yaml": MAIN + "desk: {audiences: {customer: customer, boss: [C9]}}\n"},
+            ("gateway.yaml", 13, "desk.audiences.boss[0]", "audience.customer"),
+        ),
+        (
+            {"gateway.yaml": MAIN + "desk: {audiences: {customer: everybody}}\n"},
+            ("gateway.yaml", 13, "desk.audiences.customer", "audience.word"),
+        ),
+        (
+            {"rules/a.yaml": RULES + "    order: {type: repair}\n"},
+            ("a.yaml", 10, "rules[0].then.order.type", "rule.order_type"),
+        ),
+        (
+            {
+                "rules/a.yaml": RULES + "    order: {type: repiar}\n",
+                "gateway.yaml": MAIN + "desk: {order_types: {repair: {}}}\n",
+            },
+            ("a.yaml", 10, "rules[0].then.order.type", "rule.order_type_near"),
+        ),
+        (
+            {"gateway.yaml": MAIN.replace("energy: {path: e}", "enrgy: {path: e}")},
+            ("gateway.yaml", 12, "sources.b.routes[0].points.enrgy", "mqtt.bind_point"),
+        ),
+        (
+            {"gateway.yaml": MAIN.replace("energy: {path: e}", "energy: {path: e, unit: V}")},
+            ("gateway.yaml", 12, "sources.b.routes[0].points.energy", "mqtt.bind_unit"),
+        ),
+        (
+            {"gateway.yaml": MAIN + MAIN[MAIN.index("  b:") :].replace("  b:", "  b2:")},
+            ("gateway.yaml", 16, "sources.b2.client_id", "source.client_twice"),
+        ),
+        (
+            {"profiles/dc.yaml": PROFILE + "modbus: {points: {energy: {at: 1, scale: 0}}}\n"},
+            ("dc.yaml", 6, "modbus.points.energy.scale", "modbus.scale"),
+        ),
+        (
+            {"profiles/dc.yaml": PROFILE + "modbus: {points: {engy: {at: 1}}}\n"},
+            ("dc.yaml", 6, "modbus.points.engy", "modbus.unknown_point"),
+        ),
+    ],
+)  # fmt: skip
+def test_what_only_several_files_can_get_wrong(
+    tmp_path: Path, changes: Mapping[str, str], found: tuple[str, int, str, str]
+) -> None:
+    assert problems(tmp_path, changes) == [found]
+
+
+MODBUS = """\
+  m:
+    type: modbus
+    links: {l: {tcp: "10.0.0.1:502"}}
+    devices: [{device: D1, link: l, unit: 1}, {device: D22, link: l, unit: 2}, {device: zzz, link: l, unit: 3}]
+"""
+
+
+def test_modbus_devices_exist_and_have_a_map(tmp_path: Path) -> None:
+    assert problems(tmp_path, {"gateway.yaml": MAIN + MODBUS}) == [
+        ("gateway.yaml", 16, "sources.m.devices[0].device", "source.no_map"),
+        ("gateway.yaml", 16, "sources.m.devices[1].device", "source.device_near"),
+        ("gateway.yaml", 16, "sources.m.devices[2].device", "source.device"),
+    ]
+    mapped = {"profiles/dc.yaml": PROFILE + "modbus: {points: {energy: {at: 1, type: u32}}}\n"}
+    good = MODBUS.replace("D22", "D2").replace(", {device: zzz, link: l, unit: 3}", "")
+    project = load_project(house(tmp_path, {"gateway.yaml": MAIN + good, **mapped}), {})
+    assert project.maps["dc"].points["energy"].unit == "Wh"  # the profile's: nobody wrote it beside the register
+
+
+WEBHOOK = """\
+endpoints:
+  oa:
+    type: webhook
+    url: https://oa.example.com/hook
+    secret: {secret}
+    events: ["{events}"]
+"""
+GOOD = "whsec_ZmllbGRnYXRlLWRlbW8tc2VjcmV0LWNoYW5nZS1tZSE="
+
+
+def test_addresses_in_the_list_are_checked(tmp_path: Path) -> None:
+    source = MODBUS[: MODBUS.index("    devices:")] + "    devices_from: registry\n"
+    found = problems(
+        tmp_path,
+        {
+            "gateway.yaml": MAIN + source,
+            "profiles/dc.yaml": PROFILE + "modbus: {points: {energy: {at: 1, type: u32}}}\n",
+            "profiles/bare.yaml": PROFILE,
+            "devices.csv": "code,profile,modbus_link,modbus_unit,modbus_every\n"
+            "D1,dc,l,1,5s\nD2,dc,,,\nD3,dc,q,256,soon\nD4,bare,l,2,\nD5,dc,,7,\n",
+        },
+    )
+    assert found == [
+        ("devices.csv", 4, "row 4, column modbus_link", "source.link"),
+        ("devices.csv", 4, "row 4, column modbus_unit", "source.modbus_unit"),
+        ("devices.csv", 4, "row 4, column modbus_every", "type.duration"),
+        ("devices.csv", 5, "row 5, column profile", "source.no_map"),
+        ("devices.csv", 6, "row 6, column modbus_link", "source.link"),
+    ]
+
+
+SMS = """\
+endpoints:
+  sms: {type: sms, url: "https://sms.example.com/send", secret_file: sms.key, sign: x, templates: {%s: CODE}}
+"""
+
+
+@pytest.mark.parametrize(("known", "count"), [("S1", 0), ("S1.zh", 0), ("S2", 1)])
+def test_a_provider_has_a_code_for_every_template_in_use(tmp_path: Path, known: str, count: int) -> None:
+    found = problems(tmp_path, {"gateway.yaml": MAIN + SMS % known, "sms.key": GOOD})
+    assert found == [("gateway.yaml", 14, "endpoints.sms.templates", "rule.sms_code")] * count
+
+
+def test_a_template_without_a_code_goes_out_under_its_name(tmp_path: Path) -> None:
+    project = load_project(
+        house(tmp_path, {"templates.yaml": "hot: {zh: 热, en: hot, params: {a: '{{ device }}'}}\n"}), {}
+    )
+    assert project.templates["hot"].code == "hot"
+    assert project.templates["hot"].params == {"a": "{{ device }}"}
+
+
+def test_secrets_are_tried_and_never_shown(tmp_path: Path) -> None:
+    text = MAIN + WEBHOOK.replace("{secret}", "${OA}").replace("{events}", "workorder.*")
+    report = inspect(tmp_path, {"gateway.yaml": text}, {"OA": GOOD})
+    assert report.problems == []
+    assert "config.inline_secret" not in {p.key for p in report.warnings}
+    assert problems(tmp_path, {"gateway.yaml": text}) == [("gateway.yaml", 17, "endpoints.oa.secret", "env.unset")]
+    assert problems(tmp_path, {"gateway.yaml": text}, {"OA": "whsec_c2hvcnQ="}) == [
+        ("gateway.yaml", 17, "endpoints.oa.secret", "delivery.reason.secret_short")
+    ]
+    assert problems(tmp_path, {"gateway.yaml": text}, {"OA": "whsec_!!"}) == [
+        ("gateway.yaml", 17, "endpoints.oa.secret", "secret")
+    ]
+    for env in ({"OA": "whsec_c2hvcnQ="}, {"OA": "hunter2"}):
+        shown = "".join(
+            p.render("en") + p.render("zh") for p in inspect(tmp_path, {"gateway.yaml": text}, env).problems
+        )
+        assert env["OA"] not in shown
+    inline = inspect(tmp_path, {"gateway.yaml": text.replace("${OA}", GOOD)})
+    assert "config.inline_secret" in {p.key for p in inline.warnings}
+    default = inspect(tmp_path, {"gateway.yaml": text.replace("${OA}", "${OA:-" + GOOD + "}")})
+    assert "config.inline_secret" in {p.key for p in default.warnings}
+
+
+def test_what_a_variable_held_is_never_shown(tmp_path: Path) -> None:
+    text = MAIN.replace(
+        "client_id: c", "client_id: c\n    linger: ${A}\n    linger_messages: ${B}\n    unmatched: x${C}"
+    )
+    text = text.replace("mqtt://127.0.0.1", "${D}")
+    env = {name: f"hunter{name}" for name in "ABCD"}
+    report = inspect(tmp_path, {"gateway.yaml": text}, env)
+    shown = [p.render("en") for p in report.problems]
+    assert len(shown) == 4
+    assert not any("hunter" in line for line in shown)
+    assert all(any(f"${{{name}}}" in line for line in shown) for name in "ABCD")
+
+
+def test_a_secret_file_must_be_there(tmp_path: Path) -> None:
+    text = MAIN + WEBHOOK.replace("secret: {secret}", "secret_file: oa.key").replace("{events}", "alarm.*")
+    assert problems(tmp_path, {"gateway.yaml": text}) == [
+        ("gateway.yaml", 17, "endpoints.oa.secret_file", "file.unreadable")
+    ]
+    assert problems(tmp_path, {"gateway.yaml": text, "oa.key": GOOD + "\n"}) == []
+
+
+def test_events_that_nobody_sends(tmp_path: Path) -> None:
+    text = MAIN + WEBHOOK.replace("{secret}", GOOD).replace("{events}", "orders.*")
+    assert problems(tmp_path, {"gateway.yaml": text}) == [("gateway.yaml", 18, "endpoints.oa.events[0]", "events")]
+
+
+def test_a_test_file_among_the_rules_is_checked_but_not_live(tmp_path: Path) -> None:
+    test = "rules:\n" + RULES.split("rules:\n")[1].replace("id: hot", "id: example") + "test: []\n"
+    report = inspect(tmp_path, {"rules/t.yaml": test})
+    assert report.project is not None, report.problems
+    assert report.project.rulebook.rules.keys() == {"hot"}
+
+
+def test_load_project_raises_everything(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_project(house(tmp_path, {"gateway.yaml": "nam: x\n"}), {})
+    assert [p.path for p in caught.value.problems] == ["name", "timezone", "nam"] or len(caught.value.problems) == 3
+
+
+def test_warnings_are_worth_a_word(tmp_path: Path) -> None:
+    text = MAIN.replace("127.0.0.1", "10.0.0.9")
+    keys = [p.key.removeprefix("config.") for p in inspect(tmp_path, {"gateway.yaml": text}).warnings]
+    assert sorted(keys) == ["warn.mosquitto", "warn.no_endpoint", "warn.no_sms", "warn.plain"]
+    empty = inspect(tmp_path, {"devices.csv": "code,profile\n"})
+    assert "config.warn.no_device" in {p.key for p in empty.warnings}
+    spare = PROFILE.replace("kind: charger", "kind: spare")
+    unused = inspect(tmp_path, {"profiles/spare.yaml": spare, "devices.csv": FILES["devices.csv"]})
+    assert "config.warn.unused_profile" in {p.key for p in unused.warnings}
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, ["check", *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_check_prints_a_summary(tmp_path: Path) -> None:
+    code, out, _ = run("-c", str(house(tmp_path)))
+    assert code == 0
+    assert "2 devices, 2 points, 1 profiles, 1 rules, 1 sources" in out
+    code, out, _ = run("-c", str(house(tmp_path)), "--lang", "zh")
+    assert "设备 2，点 2" in out
+
+
+def test_check_names_everything_by_file_and_line(tmp_path: Path) -> None:
+    path = house(tmp_path, {"gateway.yaml": MAIN.replace("mqtt://", "http://"), "devices.csv": "code,profile\nD1,xx\n"})
+    code, out, err = run("-c", str(path))
+    assert (code, out) == (2, "")
+    lines = err.splitlines()
+    at = lines.index(str(path))
+    assert lines[at + 1].startswith("  line 9  sources.b.url: 'http://127.0.0.1' is not a broker address")
+    assert lines[at + 2] == str(tmp_path / "devices.csv")
+    assert lines[at + 3].startswith("  line 2  row 2, column profile: there is no profile xx")
+    assert lines[-1] == "2 problems in 2 files; nothing was started"
+
+
+def test_check_speaks_the_language_of_the_file(tmp_path: Path) -> None:
+    text = MAIN.replace("language: en", "language: zh").replace("client_id: c", "client: c")
+    code, _, err = run("-c", str(house(tmp_path, {"gateway.yaml": text})))
+    assert code == 2
+    assert "第 7 行" in err
+    assert "未启动" in err
+
+
+def test_check_without_a_file(tmp_path: Path) -> None:
+    code, _, err = run("-c", str(tmp_path / "none.yaml"), "--lang", "en")
+    assert code == 2
+    assert "there is no file" in err
+
+
+def test_help_shows_an_example() -> None:
+    code, out, _ = run("--help")
+    assert code == 0
+    assert "Example: fieldgate check -c config/gateway.yaml" in out
+
+
+def test_no_text_of_this_area_is_unused() -> None:
+    """A text nobody says is a promise nobody keeps."""
+    root = Path(__file__).parents[2]
+    code = "".join(
+        path.read_text("utf-8")
+        for folder in ("gateway/settings", "gateway/registry", "gateway/cli")
+        for path in (root / folder).rglob("*.py")
+    )
+    computed = ("config.type.", "config.csv.unknown_")
+    for key in catalogue():
+        if key.startswith("config.") and not key.startswith(computed):
+            assert f'"{key}"' in code or f'"{key.removesuffix("_near")}' in code, key
