@@ -1,7 +1,8 @@
 """A DC charger with connectors: a pure model, one step a second or so, deterministic from its seed.
 
 Payload as a pile controller publishes it on `charger/<code>/telemetry`, one message per connector:
-{"ts": ms, "connector": n, "temp": degC, "u": V, "i": A, "p": kW, "energy": kWh, "status": text, "fault": text}
+{"ts": ms, "connector": n, "temp": degC, "u": V, "i": A, "p": kW, "energy": kWh, "status": text, "fault": text,
+ "cab": degC} (the last is the cabinet's temperature, of the whole charger)
 """
 
 import random
@@ -32,6 +33,7 @@ class Charger:
     guns: int
     rng: random.Random
     last: float = 0.0
+    cabinet: float = AMBIENT
     connectors: list[Connector] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -44,6 +46,7 @@ class Charger:
         """Payloads of all connectors, `ts` not yet set."""
         seconds = min(10.0, now - self.last) if self.last else 1.0
         self.last = now
+        self.cabinet = round(AMBIENT + 6 + self.rng.uniform(-0.3, 0.3), 1)
         return [self._connector(c, now, seconds) for c in self.connectors]
 
     def _connector(self, c: Connector, now: float, seconds: float) -> dict[str, object]:
@@ -68,5 +71,5 @@ class Charger:
         return {
             "ts": 0, "connector": c.number, "temp": round(c.temp, 1), "u": round(400 + self.rng.uniform(-2, 2), 1),
             "i": round(c.current, 1), "p": round(power, 2), "energy": round(c.energy, 3),
-            "status": status, "fault": c.fault,
+            "status": status, "fault": c.fault, "cab": self.cabinet,
         }  # fmt: skip

@@ -21,7 +21,8 @@ GATE_BYTES = 24
 class Publisher(asyncio.Protocol):
     """One connection: keeps up to WINDOW publishes un-acknowledged."""
 
-    def __init__(self, topic: str, devices: int, gate: mmap.mmap, hot: int) -> None:
+    def __init__(self, name: str, topic: str, devices: int, gate: mmap.mmap, hot: int, qos: int) -> None:
+        self._name, self._qos = name, mqtt5.QoS(qos)
         self._topics = [topic.format(f"D{n:05d}") for n in range(devices)]
         self._gate, self._hot = gate, hot
         self._buffer = b""
@@ -33,7 +34,7 @@ class Publisher(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
         assert isinstance(transport, asyncio.Transport)
-        transport.write(mqtt5.ConnectPacket("sim-load", clean_start=True, keep_alive=0).write())
+        transport.write(mqtt5.ConnectPacket(f"sim-load-{self._name}", clean_start=True, keep_alive=0).write())
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():
@@ -53,16 +54,20 @@ class Publisher(asyncio.Protocol):
             elif isinstance(packet, mqtt5.ConnAckPacket):
                 self.ready.set_result(None)
         self._buffer = bytes(view[at:])
-        struct.pack_into("<Q", self._gate, 8, self.acked)
+        if self._qos:
+            struct.pack_into("<Q", self._gate, 8, self.acked)
 
     def pump(self) -> bool:
         """Send what gate and window allow; False when told to stop."""
         allowed, _, stop = struct.unpack_from("<3Q", self._gate)
-        room = min(allowed - self.sent, WINDOW - (self.sent - self.acked), 2_000)
+        free = WINDOW - (self.sent - self.acked) if self._qos else WINDOW
+        room = min(allowed - self.sent, free, 2_000)
         if room > 0:
             assert isinstance(self._transport, asyncio.Transport)
             self._transport.write(b"".join(self._packet(n) for n in range(self.sent, self.sent + room)))
             self.sent += room
+            if not self._qos:
+                struct.pack_into("<Q", self._gate, 8, self.sent)
         return not stop
 
     def close(self) -> None:
@@ -84,11 +89,13 @@ class Publisher(asyncio.Protocol):
         ).write()
 
 
-async def run(host: str, port: int, topic: str, devices: int, gate: Path, hot: int) -> None:
+async def run(host: str, port: int, gate: Path, *, name: str, topic: str, devices: int, hot: int, qos: int) -> None:
     """Until the gate says stop."""
     with gate.open("r+b") as file, mmap.mmap(file.fileno(), GATE_BYTES) as shared:
         loop = asyncio.get_running_loop()
-        _, publisher = await loop.create_connection(lambda: Publisher(topic, devices, shared, hot), host, port)
+        _, publisher = await loop.create_connection(
+            lambda: Publisher(name, topic, devices, shared, hot, qos), host, port
+        )
         await publisher.ready
         while publisher.pump() and not publisher.done.done():  # noqa: ASYNC110 - the gate is shared memory
             await asyncio.sleep(0.001)
@@ -103,9 +110,18 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=10_000)
     parser.add_argument("--hot", type=int, default=100, help="one device in this many goes over the threshold")
     parser.add_argument("--gate", type=Path, required=True)
+    parser.add_argument("--name", default="1", help="part of the client id")
+    parser.add_argument("--qos", type=int, choices=(0, 1), default=1)
     options = parser.parse_args()
     host, port = options.broker.rsplit(":", 1)
-    asyncio.run(run(host, int(port), options.topic, options.devices, options.gate, options.hot))
+    how = {
+        "name": options.name,
+        "topic": options.topic,
+        "devices": options.devices,
+        "hot": options.hot,
+        "qos": options.qos,
+    }
+    asyncio.run(run(host, int(port), options.gate, **how))
 
 
 if __name__ == "__main__":

@@ -111,15 +111,8 @@ class RulesConsumer:
         self.committed = work.cursor
 
     def _apply(self, work: DeskWork, now: int) -> None:
-        """In the desk's thread. A transaction holds about MOST_TRANSITIONS; the last moves the cursor to the end."""
-        rest = work.transitions
-        while len(rest) > MOST_TRANSITIONS:
-            cut = MOST_TRANSITIONS
-            while cut < len(rest) and rest[cut].seq == rest[cut - 1].seq:
-                cut += 1  # one record's transitions are committed together, so the cursor can name it
-            self._on_commit(self._desk.apply(rest[:cut], rest[cut - 1].seq, (), now))
-            rest = rest[cut:]
-        self._on_commit(self._desk.apply(rest, work.cursor, work.facts, now))
+        """In the desk's thread; the desk cuts its transactions itself."""
+        self._on_commit(self._desk.apply(work.transitions, work.cursor, work.facts, now))
         if work.snapshot:
             self._snapshots.save(work.cursor, work.snapshot)
 

@@ -134,14 +134,17 @@ async def test_transitions_and_facts_reach_the_desk_with_the_cursor(tmp_path: Pa
     assert next(Snapshots(tmp_path, 0).valid(3)) == (3, b"3")
 
 
-async def test_a_transaction_is_bounded_and_ends_at_a_record(tmp_path: Path) -> None:
+async def test_a_fact_reaches_the_desk_with_more_transitions_before_it_than_one_transaction_holds(
+    tmp_path: Path,
+) -> None:
     log, desk = MemoryLog(), MemoryDesk()
     both = consumer(log, CountingJudge(), desk, tmp_path, HandClock())
-    log.add(*(rows(90) for _ in range(20)))
+    mark = ImportMark("i", "f", done=True)
+    log.add(*(rows(90) for _ in range(10)), mark, *(rows(90) for _ in range(10)))
     tasks = [asyncio.create_task(both.judge()), asyncio.create_task(both.commit())]
-    await settle(lambda: desk.at == 20)
+    await settle(lambda: desk.at == 21)
     assert sum(desk.sizes) == 1800
-    assert max(desk.sizes) <= 590
+    assert desk.facts == [(11, mark)]
     for task in tasks:
         task.cancel()
 

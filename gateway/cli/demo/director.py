@@ -1,0 +1,196 @@
+"""Plays the demo and judges it. The acts of the devices are in simulators/scenarios/demo.yaml; this file announces
+them, kills the gateway, imports a history, and counts at the end."""
+
+import asyncio
+import csv
+import json
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gateway.cli.demo.accounts import Account, take
+from gateway.cli.demo.cast import Cast
+from gateway.cli.demo.view import View
+from gateway.domain.text import Lang, say
+
+KILL, IMPORT = 30.0, 40.0
+TAIL = 4.0  # seconds for what was published last
+EXPECTED = 13  # see the head of the scenario, and the import
+METER = "GM-000100"
+
+
+@dataclass(slots=True)
+class Director:
+    """One performance of `seconds`."""
+
+    cast: Cast
+    view: View
+    lang: Lang
+    seconds: float
+    start: float = 0.0
+    down: tuple[int, int] = (0, 0)
+    restart_ms: float = 0.0
+    kills: int = 0
+    before: dict[str, int] = field(default_factory=dict)
+    imported: int = -1
+
+    def now(self) -> float:
+        """Seconds since the fleet started."""
+        return time.monotonic() - self.start
+
+    async def play(self) -> dict[str, Any]:
+        """The whole demo; returns the report."""
+        self.cast.open()
+        self.cast.start_gateway()
+        await self.cast.ready()
+        self.cast.start_fleet(self.seconds)
+        self.start = time.monotonic()
+        self.view.act(0, "demo.start", "")
+        counting = asyncio.create_task(self._count())
+        try:
+            for second, act in self._plan():
+                if second <= self.seconds:
+                    await asyncio.sleep(max(0.0, second - self.now()))
+                    await act()
+            await asyncio.sleep(max(0.0, self.seconds - self.now()))
+        finally:
+            counting.cancel()
+        return await self._end()
+
+    def _plan(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
+        say_ = self._say
+        return [
+            (5.0, say_("demo.overheat")), (15.0, say_("demo.repeat")), (18.0, say_("demo.silent")), (KILL, self._kill),
+            (IMPORT, self._import), (47.0, say_("demo.clear")),
+        ]  # fmt: skip
+
+    def _say(self, key: str) -> Callable[[], Awaitable[None]]:
+        async def act() -> None:
+            self.view.act(self.now(), key)
+
+        return act
+
+    async def _counts(self) -> dict[str, int]:
+        metric, states = self.cast.metric, ("received", "journaled", "duplicate", "rejected")
+        return {state: await metric("fieldgate_messages_total", state=state) for state in states}
+
+    async def _kill(self) -> None:
+        self.before = await self._counts()
+        self.view.act(self.now(), "demo.kill", "bold red")
+        killed = time.time_ns() // 1000
+        self.cast.kill_gateway()
+        self.kills += 1
+        self.cast.start_gateway()
+        self.restart_ms = await self.cast.ready()
+        self.down = (killed, time.time_ns() // 1000)
+        self.view.act(self.now(), "demo.restarted", "green", ms=round(self.restart_ms))
+
+    async def _import(self) -> None:
+        self.view.act(self.now(), "demo.import")
+        file, mapping = write_history(self.cast.folder, self.cast.seed)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "import", str(file), "--map", str(mapping), "--data", str(self.cast.data),
+            "--api", f"http://127.0.0.1:{self.cast.api}", "--quiet",
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, errors = await process.communicate()
+        self.imported = process.returncode or 0
+        if self.imported:
+            self.view.act(self.now(), "demo.bad", "red", what=errors.decode("utf-8", "replace")[-300:])
+
+    async def _count(self) -> None:
+        while True:
+            oa, sms, counts = (
+                await self.cast.ask("oa", "/stats"),
+                await self.cast.ask("sms", "/stats"),
+                await self._counts(),
+            )
+            journaled = self.before.get("journaled", 0) + counts["journaled"]
+            text = say(
+                "demo.counts", self.lang, published=self._ledger_lines(), journaled=journaled,
+                stored=await self.cast.metric("fieldgate_readings_total", state="stored"), orders=oa.get("orders", 0),
+                webhooks=oa.get("events", 0), notices=sms.get("taken", 0),
+            )  # fmt: skip
+            self.view.counts(self.now(), self.seconds, text)
+            await asyncio.sleep(0.5)
+
+    def _ledger_lines(self) -> int:
+        return sum(path.read_bytes().count(b"\n") for path in (self.cast.folder / "ledger").glob("*.ledger"))
+
+    async def _end(self) -> dict[str, Any]:
+        self.view.act(self.now(), "demo.counting", "")
+        self.cast.end("fleet", 30)
+        await asyncio.sleep(TAIL)
+        after = await self._counts()
+        oa, sms = await self.cast.ask("oa", "/stats"), await self.cast.ask("sms", "/stats")
+        orders, last = await self.cast.ask("oa", "/orders"), await self.cast.ask("oa", "/last")
+        status = self.cast.end("gateway")
+        account = take(self.cast.data, self.cast.folder / "ledger", "default", self.down)
+        self._show(account, orders, last)
+        return self._report(account, after, oa, sms, status)
+
+    def _show(self, account: Account, orders: list[dict[str, Any]], last: dict[str, Any]) -> None:
+        if account.orders:
+            hot = next((o for o in orders if "CD-HZ-0003" in json.dumps(o, ensure_ascii=False)), (orders or [{}])[0])
+            self.view.facts(say("demo.order", self.lang), hot)
+        self.view.console.print(say("demo.webhook", self.lang))
+        self.view.console.print_json(json.dumps(last, ensure_ascii=False))
+
+    def _report(
+        self, account: Account, after: dict[str, int], oa: dict[str, Any], sms: dict[str, Any], status: int
+    ) -> dict[str, Any]:
+        totals = {state: self.before.get(state, 0) + count for state, count in after.items()}
+        doubled = account.orders_created - len({order.no for order in account.orders})
+        return {
+            "published": account.published + account.polled, "received": totals["received"],
+            "journaled": account.journaled, "stored": account.stored, "duplicate": totals["duplicate"],
+            "rejected": account.rejected,
+            "alarms_raised": account.alarms_raised, "orders_created": account.orders_created,
+            "orders_expected": EXPECTED,
+            "webhooks_delivered": oa.get("events", 0), "webhooks_duplicate": oa.get("duplicates", 0),
+            "notices_delivered": sms.get("taken", 0), "lost": account.lost, "doubled": doubled,
+            "orders_at_oa": oa.get("orders", 0), "kills": self.kills, "restart_ms": round(self.restart_ms),
+            "p50_ms": account.p(account.reading_ms, 0.5), "p99_ms": account.p(account.reading_ms, 0.99),
+            "timer_p99_ms": account.p(account.timer_ms, 0.99), "gateway_exit": status, "import_exit": self.imported,
+        }  # fmt: skip
+
+
+def broken_promises(report: dict[str, Any]) -> list[str]:
+    """What is not as promised; [] = all is well."""
+    wanted = {
+        "lost": 0, "doubled": 0, "orders_created": report["orders_expected"], "orders_at_oa": report["orders_expected"],
+        "notices_delivered": 1, "gateway_exit": 0, "import_exit": 0, "kills": 1,
+    }  # fmt: skip
+    return [f"{name} {report[name]} (should be {value})" for name, value in wanted.items() if report[name] != value]
+
+
+def write_history(folder: Path, seed: int) -> tuple[Path, Path]:
+    """Hourly totals of four months up to now: consumption in the first, none since. And the map of the file."""
+    rng, zone = random.Random(seed), ZoneInfo("Asia/Shanghai")  # noqa: S311
+    today = datetime.now(UTC).astimezone(zone).replace(minute=0, second=0, microsecond=0)
+    month = today.replace(day=1, hour=0)
+    for _ in range(4):
+        month = (month - timedelta(days=1)).replace(day=1)
+    total, at = 812.0, month
+    stop = (month + timedelta(days=32)).replace(day=1)
+    file, mapping = folder / "history.csv", folder / "history.yaml"
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(["表号", "抄表时间", "累计用量"])
+        while at < today - timedelta(hours=1):
+            total += rng.uniform(0, 0.1) if at < stop - timedelta(hours=6) else 0.0
+            writer.writerow([METER, at.strftime("%Y-%m-%d %H:%M:%S"), f"{total:.3f}"])
+            at += timedelta(hours=1)
+    mapping.write_text(
+        "device: {column: 表号}\n"
+        'time: {column: 抄表时间, format: "%Y-%m-%d %H:%M:%S", zone: Asia/Shanghai}\n'
+        "points: {volume_total: {column: 累计用量, unit: m3}}\n",
+        "utf-8",
+    )
+    return file, mapping

@@ -1,0 +1,289 @@
+"""`fieldgate import`"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from getpass import getuser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.problems import UNUSABLE, refuse
+from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem, StoreError
+from gateway.domain.text import Lang, say
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from gateway.imports.rejects import Rejects
+    from gateway.imports.target import Target
+
+DEFAULT = Path("config/gateway.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked for on the command line."""
+
+    file: Path
+    mapping: Path
+    config: Path
+    configured: bool  # -c was given
+    data: Path | None
+    api: str
+    quiet: bool
+    lang: Lang
+    actor: str
+    strict: bool
+    dry_run: bool
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--map", "mapping", required=True, type=click.Path(path_type=Path, dir_okay=False), help="What the columns are."
+)
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), help=f"The main file. [default: {DEFAULT}]"
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder, when not that of the main file."
+)
+@click.option("--api", default="", help="URL of the running gateway, when not that of the main file.")
+@click.option("--strict", is_flag=True, help="Import nothing if any row is wrong.")
+@click.option("--dry-run", is_flag=True, help="Check every row, send nothing.")
+@click.option("--quiet", is_flag=True, help="No progress bar, no summary; rejected rows are still reported.")
+@click.option(
+    "--lang", type=click.Choice(["zh", "en"]), help="Language of the report. [default: that of the main file]"
+)
+@click.option("--actor", default="", help="Who imports, for the record. [default: the user of this machine]")
+def command(
+    file: Path, mapping: Path, config: Path | None, data: Path | None, api: str, strict: bool, dry_run: bool,
+    quiet: bool, lang: Lang | None, actor: str,
+) -> None:  # fmt: skip
+    """Bring history from a CSV file into the gateway, running or not, through the same journal and the same rules.
+
+    A row goes in whole or into FILE.rejected.csv with its reason. The same file twice changes nothing. Orders are made
+    at the end, of what is still raised then. Exit status 0 every row is in, 1 some rows were rejected, 2 nothing was
+    done.
+
+    Example: fieldgate import history.csv --map config/import/gas_hourly.yaml
+    """
+    path = config or DEFAULT
+    order = Order(
+        file, mapping, path, config is not None, data, api.rstrip("/"), quiet, lang or _language(path), actor or _user(),
+        strict, dry_run,
+    )  # fmt: skip
+    try:
+        status = asyncio.run(_import(order))
+    except ConfigError as error:
+        refuse(error, order.lang)
+    except (GatewayError, InvariantBroken) as error:
+        click.echo(str(error), err=True)
+        sys.exit(UNUSABLE)
+    sys.exit(status)
+
+
+def _language(config: Path) -> Lang:
+    from gateway.settings import load_settings
+
+    try:
+        return load_settings(config).language
+    except ConfigError:
+        return "zh"
+
+
+def _user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # no such user in this container
+        return "import"
+
+
+async def _import(order: Order) -> int:
+    from gateway.imports.mapping import load_map
+    from gateway.imports.target import Remote
+
+    flaws: list[Problem] = []
+    try:
+        load_map(order.mapping)
+    except ConfigError as error:
+        flaws += error.problems
+    if not order.file.is_file():
+        flaws.append(Problem(str(order.file), "", "config.file.missing", {"value": str(order.file)}))
+    if flaws:
+        raise ConfigError(flaws)
+    url, data = _addresses(order)
+    if url:
+        key = data / "admin.key" if data is not None else None
+        async with Remote(url, _key(key)) as remote:
+            if await remote.alive():
+                return await _run(order, remote)
+    if order.api and not order.configured:
+        raise StoreError(say("import.no_gateway", order.lang, url=order.api))
+    return await _alone(order, url)
+
+
+def _addresses(order: Order) -> tuple[str, Path | None]:
+    """Where a gateway would answer ("" = nowhere), and where its data is."""
+    from gateway.settings import load_settings
+
+    if order.api and order.data is not None:
+        return order.api, order.data
+    try:
+        settings = load_settings(order.config)
+    except ConfigError:
+        if order.api:
+            return order.api, order.data
+        raise
+    api = settings.api
+    host = f"[{api.host}]" if ":" in api.host else api.host
+    own = f"http://{host}:{api.port}" if api.port else ""
+    return order.api or own, order.data or settings.data_dir
+
+
+def _key(path: Path | None) -> str:
+    try:
+        return path.read_text("utf-8").strip() if path is not None else ""
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+
+
+async def _alone(order: Order, url: str) -> int:
+    """No gateway runs: this process is it, without sources and doors."""
+    from gateway import logs
+    from gateway.app import build
+    from gateway.imports.job import Paper
+    from gateway.imports.target import Local
+    from gateway.settings.project import load_project
+
+    project = load_project(order.config)
+    if order.data is not None:
+        project = replace(project, settings=project.settings.model_copy(update={"data_dir": order.data}))
+    if order.dry_run:
+        return await _run(order, Paper(project.wanted))
+    logs.configure("warning", project.settings.log.format)
+    try:
+        app = build(project)
+    except StoreError as error:
+        held = say("import.held", order.lang, path=project.settings.data_dir, url=url or "-")
+        raise StoreError(f"{error}\n{held}") from error
+    await app.start(doors=False)
+    try:
+        return await _run(order, Local(app.imports))
+    finally:
+        await app.imports.reap(before=1 << 62)
+        await app.stop()
+
+
+async def _run(order: Order, target: "Target") -> int:
+    """Read, check, send, report."""
+    from gateway.imports.job import prepare, send
+
+    with _counting(order) as counter:
+        prepared = await prepare(order.file, order.mapping, target, order.lang, time.time_ns() // 1000)
+        rejects, columns = prepared.rejects, prepared.columns
+        _report_rejects(order, rejects, prepared.rejected_file)
+        if order.dry_run:
+            click.echo(
+                say(
+                    "import.checked",
+                    order.lang,
+                    rows=columns.rows,
+                    readings=len(columns),
+                    devices=len(columns.devices),
+                    rejected=rejects.count,
+                )  # fmt: skip
+            )
+            return 1 if rejects.count else 0
+        if order.strict and rejects.count:
+            click.echo(say("import.strict", order.lang, count=rejects.count), err=True)
+            return UNUSABLE
+        if not columns.rows:
+            click.echo(say("import.nothing" if rejects.count else "import.file.no_rows", order.lang), err=True)
+            return UNUSABLE
+        counter.begin(len(columns), len(columns.devices))
+        result = await send(target, columns, order.file.name, order.actor, counter.step)
+    if not order.quiet:
+        click.echo(
+            say(
+                "import.done",
+                order.lang,
+                file=order.file,
+                rows=columns.rows,
+                devices=len(columns.devices),
+                rejected=rejects.count,
+                imported=result.imported,
+                replaced=result.replaced,
+                duplicates=result.duplicates,
+                late=result.late,
+                expired=result.expired,
+                refused=result.refused,
+                alarms=result.alarms,
+                orders=result.orders,
+            )  # fmt: skip
+        )
+    return 1 if rejects.count or result.refused else 0
+
+
+def _report_rejects(order: Order, rejects: "Rejects", path: Path) -> None:
+    if not rejects.count:
+        return
+    for reject in rejects.first:
+        click.echo(reject.render(order.lang), err=True)
+    if (more := rejects.count - len(rejects.first)) > 0:
+        click.echo(say("import.more", order.lang, count=more), err=True)
+    click.echo(say("import.rejected_in", order.lang, count=rejects.count, path=path), err=True)
+
+
+class _Counter:
+    """Progress that is not shown."""
+
+    def begin(self, readings: int, devices: int) -> None:
+        """So many will be sent."""
+
+    def step(self, readings: int) -> None:
+        """So many more were."""
+
+
+@contextmanager
+def _counting(order: Order) -> Iterator[_Counter]:
+    """A bar on a terminal, else nothing."""
+    if order.quiet or not sys.stderr.isatty():
+        yield _Counter()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield _Bar(order, progress)
+
+
+class _Bar(_Counter):
+    """Readings, readings per second, devices."""
+
+    def __init__(self, order: Order, progress: "Progress") -> None:
+        self._progress, self._started = progress, time.monotonic()
+        self._task = progress.add_task(order.file.name, total=None, rate="")
+        self._word, self._sent = say("import.progress", order.lang), 0
+
+    def begin(self, readings: int, devices: int) -> None:
+        """So many will be sent."""
+        self._started = time.monotonic()
+        self._progress.update(self._task, total=readings, rate=f"{devices}")
+
+    def step(self, readings: int) -> None:
+        """So many more were."""
+        self._sent += readings
+        rate = self._sent / max(0.001, time.monotonic() - self._started)
+        self._progress.update(self._task, advance=readings, rate=f"{rate:,.0f} {self._word}/s")

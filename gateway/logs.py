@@ -1,0 +1,62 @@
+"""Logging: one JSON object a line on standard error; secrets and personal data never.
+
+Libraries that log through the standard library end in the same place.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import structlog
+
+HIDDEN = "***"
+_SECRET_KEY = re.compile(r"(secret|password|token|authorization|api_key|phone|signature)", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"(whsec_[A-Za-z0-9+/=_-]+|fg_[A-Za-z0-9_-]{16,}|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)|\b1[3-9]\d{9}\b)"
+)
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blank values under telling keys, and what looks like a secret or a phone number in any text."""
+    for key, value in event.items():
+        if _SECRET_KEY.search(key):
+            event[key] = HIDDEN
+        elif isinstance(value, str):
+            event[key] = _SECRET_TEXT.sub(HIDDEN, value)
+    return event
+
+
+def configure(level: str = "info", form: Literal["json", "text"] = "json") -> None:
+    """Set up structlog and the standard library, once per process."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    last: Any = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("apscheduler", "httpx", "httpcore", "pymodbus", "uvicorn.access", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,248 @@
+"""SIGKILL under 2,000 msg/s QoS 1: every acknowledged message stored once, orders as without the kill.
+
+Real processes: mosquitto, the gateway, the load, an OA system. Twenty seeds, each one kill at a moment drawn from it,
+four in a row on one installation, so that some hit the start and the replay. Messages keep coming all the time.
+"""
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.clock import SystemClock
+from gateway.domain.reading import Batch
+from gateway.journal import SqliteJournal
+from gateway.registry import Registry
+from gateway.store import Database, OrderFilter, Queries, SqlRegistryStore
+from simulators.gate import Shared
+from simulators.load import GATE_BYTES
+from simulators.servers import free_port, mosquitto, mosquitto_binary
+from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+
+RATE, DEVICES, HOT = 2_000, 400, 10
+TAIL = 1.0  # seconds of load after the last kill
+SECRET = "whsec_" + "a2lsbC10ZXN0LXNlY3JldC1vZi0zMi1ieXRlcyEhISE="
+pytestmark = [
+    pytest.mark.fault,
+    pytest.mark.server,
+    pytest.mark.skipif(mosquitto_binary() is None, reason="mosquitto is not installed (apt-get install mosquitto)"),
+]
+
+CONFIG = """\
+name: kill
+timezone: Asia/Shanghai
+language: en
+data_dir: var
+registry: {{devices: devices.csv}}
+profiles: profiles
+rules: rules
+log: {{level: warning}}
+api: {{port: {api}}}
+desk: {{order_types: {{repair: {{}}}}}}
+sources:
+  broker:
+    type: mqtt
+    url: mqtt://127.0.0.1:{broker}
+    client_id: kill-gateway
+    reconnect: {{min: 50ms, max: 200ms}}
+    routes:
+    - filter: "kill/{{device}}/telemetry"
+      device: "{{device}}"
+      time: {{path: ts, unit: ms}}
+      points: {{gun_temp: {{path: temp}}, voltage: {{path: u}}, current: {{path: i}}, power: {{path: p}}}}
+endpoints:
+  oa: {{type: webhook, url: "http://127.0.0.1:{oa}/hooks/oa", secret: {secret}, allow: [127.0.0.0/8]}}
+"""
+PROFILE = """\
+id: kill
+kind: charger
+source: this test
+points:
+  gun_temp: {unit: degC, every: 1s}
+  voltage: {unit: V, every: 1s}
+  current: {unit: A, every: 1s}
+  power: {unit: kW, every: 1s}
+"""
+RULES = """\
+format: 1
+rules:
+- id: kill.hot
+  title: {en: Hot, zh: 过热}
+  watch: {kind: charger}
+  when: "gun_temp >= 90 degC"
+  clear: "gun_temp < 0 degC"
+  then: {order: {type: repair, fault: E07, level: major}}
+- id: kill.hot-too
+  title: {en: Hot as well, zh: 同样过热}
+  watch: {kind: charger}
+  when: "gun_temp >= 92 degC and current > 0 A"
+  clear: "gun_temp < 0 degC"
+  then: {order: {type: repair, fault: E07, level: minor}}
+"""
+
+
+def project(folder: Path, broker: int, api: int, oa: int) -> Path:
+    for name in ("profiles", "rules"):
+        (folder / name).mkdir(parents=True)
+    (folder / "gateway.yaml").write_text(CONFIG.format(broker=broker, api=api, oa=oa, secret=SECRET))
+    (folder / "profiles" / "kill.yaml").write_text(PROFILE)
+    (folder / "rules" / "kill.yaml").write_text(RULES)
+    with (folder / "devices.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["code", "profile"], *([f"D{n:05d}", "kill"] for n in range(DEVICES))])
+    return folder / "gateway.yaml"
+
+
+def spawn(*command: str, **options: object) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, *command], **options)  # type: ignore[call-overload, no-any-return]
+
+
+def start_gateway(config: Path, log: Path) -> "subprocess.Popen[bytes]":
+    with log.open("ab") as out:
+        return spawn("-m", "gateway", "run", "-c", str(config), "--lang", "en", stdout=out, stderr=out)
+
+
+def wait_until(true: Callable[[], bool], seconds: float, what: str, log: Path | None = None) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        tail = log.read_text("utf-8", "replace")[-2000:] if log and time.monotonic() >= until else ""
+        assert time.monotonic() < until, f"not within {seconds} s: {what}\n{tail}"
+        time.sleep(0.02)
+
+
+def ready(api: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{api}/readyz", timeout=1).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def oa_system(folder: Path) -> Iterator[int]:
+    (folder / "oa.secret").write_text(SECRET)
+    process = spawn(
+        "-m", "simulators.oa", "--secret-file", str(folder / "oa.secret"), "--actions", "", stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield int(json.loads(process.stdout.readline())["port"])
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+def pace(gate: Shared, start: float, seconds: float) -> None:
+    """Let the load send RATE messages a second until `seconds` after `start`."""
+    while (passed := time.monotonic() - start) < seconds:
+        gate.set(0, int(passed * RATE))
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(first, first + 4) for first in range(0, 20, 4)], ids=lambda s: f"seeds{s[0]}-{s[-1]}"
+)
+def test_kill_under_load(tmp_path: Path, seeds: range) -> None:
+    pauses = [random.Random(seed).uniform(0.2, 4.5) for seed in seeds]
+    log = tmp_path / "gateway.log"
+    with (
+        Shared(tmp_path / "gate", GATE_BYTES) as gate,
+        mosquitto(tmp_path / "broker") as broker,
+        oa_system(tmp_path) as oa,
+    ):
+        api = free_port()
+        config = project(tmp_path / "project", broker.port, api, oa)
+        gateway = start_gateway(config, log)
+        load = None
+        try:
+            wait_until(lambda: ready(api), 60, "ready", log)
+            load = spawn(
+                "-m", "simulators.load", "--broker", f"127.0.0.1:{broker.port}", "--topic", "kill/{}/telemetry",
+                "--devices", str(DEVICES), "--hot", str(HOT), "--gate", str(gate.path), "--name", "kill",
+            )  # fmt: skip
+            start = time.monotonic()
+            for pause in pauses:
+                pace(gate, start, time.monotonic() - start + pause)
+                os.kill(gateway.pid, signal.SIGKILL)
+                gateway.wait()
+                gateway = start_gateway(config, log)
+            pace(gate, start, time.monotonic() - start + TAIL)
+            sent = gate.get(0)
+            wait_until(lambda: gate.get(1) == sent, 30, "the broker's acknowledgements")
+            wait_until(lambda: ready(api), 60, "ready", log)
+            orders = DEVICES // HOT
+            url = f"http://127.0.0.1:{oa}/stats"
+            wait_until(lambda: httpx.get(url).json().get("orders") == orders, 30, f"{orders} orders at the OA")
+            data = tmp_path / "project" / "var"
+            metrics = f"http://127.0.0.1:{api}/metrics"
+            wait_until(lambda: stored_lag(metrics) == 0, 30, "the series store")
+            stats = httpx.get(url).json()
+        finally:
+            gate.set(2, 1)
+            gateway.terminate()
+            gateway.wait(20)
+            if load is not None:
+                load.wait(10)
+    assert stats["orders"] == orders
+    assert stats.get("out_of_order", 0) == 0
+    check(data, sent, orders)
+    created = [row for row in outbox(data) if row[0].endswith("workorder.created")]
+    assert len(created) == len({subject for _, subject in created}) == orders
+
+
+def stored_lag(metrics: str) -> int:
+    """Records that rules or series have not taken, ticks aside."""
+    text = httpx.get(metrics).text
+    lags = [line for line in text.splitlines() if line.startswith("fieldgate_lag_records") and "desk" not in line]
+    return int(sum(float(line.rsplit(" ", 1)[1]) > 1 for line in lags))
+
+
+def outbox(data: Path) -> list[tuple[str, str]]:
+    database = Database(f"sqlite:///{data / 'fieldgate.sqlite'}")
+    try:
+        return [(event.type, event.subject) for _, event in Queries(database).feed(0, 100_000)]
+    finally:
+        database.close()
+
+
+def check(data: Path, sent: int, orders: int) -> None:
+    """Every message once in the store with its four points, and the journal says the same; one order per hot device."""
+    clock = SystemClock()
+    database = Database(f"sqlite:///{data / 'fieldgate.sqlite'}")
+    store = DuckDbStore(data / "series", DuckDbConfig(), clock)
+    journal = SqliteJournal(data / "journal.sqlite")
+    try:
+        rows = [identity for batch in store.scan(0, 2**62) for identity in identities(batch)]
+        assert len(rows) == len(set(rows)) == sent * 4
+        assert store.stats().rows == sent * 4, "nothing stored twice underneath"
+        journaled: list[tuple[int, int, int]] = []
+        after = 0
+        while records := journal.read(0, after, 512):
+            after = records[-1].seq
+            for record in records:
+                if isinstance(record.body, Batch):
+                    journaled += identities(record.body)
+        assert set(journaled) == set(rows)
+        known = Registry(SqlRegistryStore(database, clock), "default", clock)
+        listed = Queries(database).orders(OrderFilter(), limit=200).items
+        assert len(listed) == orders
+        hot = {f"D{n:05d}" for n in range(0, DEVICES, HOT)}
+        codes = [device.code for order in listed if (device := known.device_by_id(order.device)) is not None]
+        assert sorted(codes) == sorted(hot)
+    finally:
+        journal.close()
+        store.close()
+        database.close()
+
+
+def identities(batch: Batch) -> list[tuple[int, int, int]]:
+    return list(zip(batch.device.tolist(), batch.point.tolist(), batch.at.tolist(), strict=True))
