@@ -56,8 +56,7 @@ def read_secret(inline: SecretStr | None, file: Path | None) -> str:
 
 
 def wrong(key: str, **fields: object) -> PydanticCustomError:
-    """The text `key` of the catalogue as a validation error, so that whoever prints it can say it in another language.
-
-    `type` is the key and `ctx` its fields; braces of the finished text do not meet a field's name.
+    """The text `key` of the catalogue as a validation error: `type` is the key and `ctx` its fields, so that whoever
+    prints it can say it in another language. Braces of the finished text do not meet a field's name.
     """
-    return PydanticCustomError(key.replace(".", "_"), "{text}", {"text": say(key, **fields), "key": key, **fields})
+    return PydanticCustomError(key, "{text}", {**fields, "text": say(key, **fields)})

@@ -3,12 +3,10 @@
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from gateway.delivery.schedule import RETRIES
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
-from gateway.domain.text import say
-from gateway.section import Duration, Section
+from gateway.section import Duration, Section, wrong
 
 _Positive = Annotated[Duration, Field(gt=0)]
 
@@ -50,5 +48,5 @@ class DeliveryConfig(Section):
     @model_validator(mode="after")
     def _lease_outlives_deadline(self) -> Self:
         if self.lease < self.deadline + 5 * SECOND:
-            raise PydanticCustomError("delivery.lease", "{text}", {"text": say("delivery.lease")})
+            raise wrong("delivery.lease")
         return self

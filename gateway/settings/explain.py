@@ -155,7 +155,7 @@ def _words(
 ) -> tuple[str, dict[str, object]]:
     """The catalogue's key and its fields for one error."""
     context = dict(entry.get("ctx") or {})
-    kind = str(context.get("key") if context.get("key") in catalogue() else entry["type"])
+    kind = str(entry["type"])
     around, info = spot
     fields: dict[str, object] = {
         k: v if isinstance(v, str | int | float) else str(v) for k, v in context.items() if k != "text"

@@ -7,8 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
-from gateway.section import Duration, Section
-from protocols.modbus.faults import fault
+from gateway.section import Duration, Section, wrong
 from protocols.modbus.slave import Backoff
 
 _ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})")
@@ -17,7 +16,7 @@ _ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^\s:/\[\]]+)):([0-9]{1,5}
 def _between(low: int, high: int) -> AfterValidator:
     def check(value: int) -> int:
         if not low <= value <= high:
-            raise fault(
+            raise wrong(
                 "modbus.range", value=format_duration(value), low=format_duration(low), high=format_duration(high)
             )
         return value
@@ -28,7 +27,7 @@ def _between(low: int, high: int) -> AfterValidator:
 def _endpoint(value: object) -> object:
     match = _ENDPOINT.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None or not 1 <= int(match[3]) <= 65535:
-        raise fault("modbus.endpoint", value=value)
+        raise wrong("modbus.endpoint", value=value)
     return (match[1] or match[2], int(match[3]))
 
 
@@ -68,7 +67,7 @@ class BackoffConfig(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.min > self.max:
-            raise fault("modbus.backoff", min=format_duration(self.min), max=format_duration(self.max))
+            raise wrong("modbus.backoff", min=format_duration(self.min), max=format_duration(self.max))
         return self
 
     def build(self) -> Backoff:
@@ -99,17 +98,17 @@ class ModbusConfig(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.links:
-            raise fault("modbus.no_links")
+            raise wrong("modbus.no_links")
         if not self.devices and self.devices_from is None:
-            raise fault("modbus.no_devices")
+            raise wrong("modbus.no_devices")
         self._check_endpoints()
         seen: set[str] = set()
         for entry in self.devices:
             if entry.link not in self.links:
                 known = ", ".join(sorted(self.links))
-                raise fault("modbus.unknown_link", device=entry.device, link=entry.link, known=known)
+                raise wrong("modbus.unknown_link", device=entry.device, link=entry.link, known=known)
             if entry.device in seen:
-                raise fault("modbus.twice_device", device=entry.device)
+                raise wrong("modbus.twice_device", device=entry.device)
             seen.add(entry.device)
         return self
 
@@ -117,5 +116,5 @@ class ModbusConfig(Section):
         first: dict[tuple[str, int], str] = {}
         for name, link in self.links.items():
             if link.tcp in first:
-                raise fault("modbus.twice_endpoint", first=first[link.tcp], second=name, endpoint=link.where)
+                raise wrong("modbus.twice_endpoint", first=first[link.tcp], second=name, endpoint=link.where)
             first[link.tcp] = name

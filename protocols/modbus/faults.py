@@ -1,18 +1,12 @@
-"""Errors of configuration models that carry their key of the catalogue, so that they can be shown in any language."""
+"""Validation errors of a register map as problems of its file."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticCustomError
 
 from gateway.domain.errors import Problem
 from gateway.domain.text import catalogue
-
-
-def fault(key: str, **fields: object) -> PydanticCustomError:
-    """To raise inside a validator: `type` is the catalogue key, `ctx` its fields, the message is English."""
-    return PydanticCustomError(key, catalogue()[key][0].format(**fields), dict(fields))
 
 
 def problems(error: ValidationError, model: type[BaseModel], file: str, root: str) -> list[Problem]:

@@ -20,8 +20,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from gateway.section import Section
-from protocols.modbus.faults import fault
+from gateway.section import Section, wrong
 from protocols.modbus.words import Format, Linear, Order, Type
 
 
@@ -43,9 +42,9 @@ def _missing(value: Any) -> Any:
         try:
             int(value, 16)
         except ValueError:
-            raise fault("modbus.missing", value=value) from None
+            raise wrong("modbus.missing", value=value) from None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise fault("modbus.missing", value=value)
+        raise wrong("modbus.missing", value=value)
     return value
 
 
@@ -57,7 +56,7 @@ Scale = Annotated[float, Field(allow_inf_nan=False)]
 
 def _scale(value: float) -> float:
     if value == 0:
-        raise fault("modbus.scale")
+        raise wrong("modbus.scale")
     return value
 
 
@@ -65,14 +64,14 @@ def _format(kind: Type, order: Order, length: int, bits: tuple[int, int] | None)
     try:
         return Format(kind, order, length, bits)
     except ValueError as error:
-        raise fault("modbus.format", reason=str(error)) from None
+        raise wrong("modbus.format", reason=str(error)) from None
 
 
 def _numeric(missing: tuple[Missing, ...]) -> None:
     """A text can only be missing where a text is read."""
     for one in missing:
         if isinstance(one, str) and not is_pattern(one):
-            raise fault("modbus.missing", value=one)
+            raise wrong("modbus.missing", value=one)
 
 
 class Part(Section):
@@ -91,7 +90,7 @@ class Part(Section):
     def _check(self) -> Self:
         _format(self.type, self.order or Order.ABCD, self.length, None)
         if self.type is Type.ASCII:
-            raise fault("modbus.parts", what="type: ascii")
+            raise wrong("modbus.parts", what="type: ascii")
         _numeric(self.missing)
         return self
 
@@ -126,13 +125,13 @@ class Register(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.at is None) == (not self.parts):
-            raise fault("modbus.place")
+            raise wrong("modbus.place")
         if self.bit is not None and self.bits is not None:
-            raise fault("modbus.bit_bits")
+            raise wrong("modbus.bit_bits")
         if self.parts:
             for what in ("type", "order", "length", "bit", "bits", "missing"):
                 if what in self.model_fields_set:
-                    raise fault("modbus.parts", what=what)
+                    raise wrong("modbus.parts", what=what)
         else:
             self.form(Order.ABCD)
         if self.type is not Type.ASCII:
@@ -140,7 +139,7 @@ class Register(Section):
         if self.map is not None and self.type is not Type.ASCII:
             for key in self.map:
                 if isinstance(key, str):
-                    raise fault("modbus.map_key", value=key)
+                    raise wrong("modbus.map_key", value=key)
         return self
 
     def form(self, order: Order) -> Format:
@@ -176,7 +175,7 @@ class ModbusMap(Section):
     def _ranges(cls, value: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
         for first, last in value:
             if not 0 <= first <= last:
-                raise fault("modbus.forbid", value=[first, last])
+                raise wrong("modbus.forbid", value=[first, last])
         return value
 
     def address(self, at: int, component: int) -> int:

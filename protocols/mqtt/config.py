@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND, format_duration
 from gateway.domain.units import parse_unit
-from gateway.section import Bytes, Duration, Section, read_secret
+from gateway.section import Bytes, Duration, Section, read_secret, wrong
 from protocols.mqtt.path import parse_each, parse_path
-from protocols.mqtt.problem import submodel, wrong
+from protocols.mqtt.problem import submodel
 from protocols.mqtt.topic import parse_pattern, parse_template
 
 Scalar = bool | int | float | str

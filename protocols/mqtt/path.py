@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from protocols.mqtt.problem import wrong
+from gateway.section import wrong
 
 Missed = (KeyError, IndexError, TypeError)
 """What reaching for an absent place raises."""

@@ -5,17 +5,6 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
-from gateway.domain.text import say
-
-
-def wrong(key: str, **fields: object) -> PydanticCustomError:
-    """The text `key` of the catalogue as a validation error; its `type` is the key and its `ctx` the fields,
-
-    so that whoever prints it can say it in another language.
-    """
-    # pydantic fills {…} of its template from the context: braces of the finished text must not meet a field's name.
-    return PydanticCustomError(key.replace(".", "_"), "{text}", {"text": say(key, **fields), "key": key, **fields})
-
 
 def submodel(model: type[BaseModel], value: Mapping[object, object]) -> BaseModel:
     """`value` as `model`, for a key that takes a text or an object: one error, not one per alternative."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from protocols.mqtt.problem import wrong
+from gateway.section import wrong
 
 _CAPTURE = re.compile(r"\{([a-z_][a-z0-9_]*)(\*?)\}")
 _HOLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")

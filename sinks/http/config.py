@@ -2,28 +2,21 @@
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, LiteralString, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, model_validator
-from pydantic_core import PydanticCustomError
 
 from gateway.domain.duration import SECOND, format_duration
-from gateway.domain.text import say
-from gateway.section import Duration, Section, read_secret
+from gateway.section import Duration, Section, read_secret, wrong
 from sinks.http.address import BadTarget, Network, parse_target
 from sinks.http.signing import parse_secret
-
-
-def wrong(key: LiteralString, **fields: object) -> PydanticCustomError:
-    """A validation error whose type is a key of the catalogue and whose context fills that text."""
-    return PydanticCustomError(key, "{text}", {**fields, "text": say(key, "en", **fields)})
 
 
 def _url(value: str) -> str:
     try:
         target = parse_target(value)
     except BadTarget as error:
-        raise wrong("delivery.url", why=say(f"delivery.url.{error.reason}")) from None
+        raise wrong(f"delivery.url.{error.reason}") from None
     return target.url
 
 

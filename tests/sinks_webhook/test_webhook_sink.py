@@ -217,7 +217,7 @@ async def test_a_secret_file_that_comes_later(tmp_path: Path, clock: StoppedCloc
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"url": "http://user@oa.example/"}, "delivery.url"),
+        ({"url": "http://user@oa.example/"}, "delivery.url.userinfo"),
         ({"url": "http://oa.example/", "allow": []}, "delivery.http_needs_allow"),
         ({"allow": ["192.168.1.5/24"]}, "delivery.allow"),
         ({"allow": [7]}, "delivery.allow"),

@@ -54,25 +54,33 @@ TEXTS: dict[str, tuple[str, str]] = {
     "delivery.reason.stopped": ("The program stopped before the answer came", "程序在应答之前停止"),
     "delivery.reason.exhausted": ("All attempts failed; the last time: {last}", "所有尝试均失败；最后一次：{last}"),
     # Configuration.
-    "delivery.url": ("this URL cannot be used: {why}", "该 URL 不可用：{why}"),
     "delivery.url.characters": (
-        "write it in ASCII without blanks (a Chinese host name as xn--…)",
-        "只能用 ASCII 字符且不含空格（中文域名请写成 xn--…）",
+        "this URL cannot be used: write it in ASCII without blanks (a Chinese host name as xn--…)",
+        "该 URL 不可用：只能用 ASCII 字符且不含空格（中文域名请写成 xn--…）",
     ),
-    "delivery.url.shape": ("write https://host/path", "请写成 https://主机/路径"),
+    "delivery.url.shape": (
+        "this URL cannot be used: write https://host/path",
+        "该 URL 不可用：请写成 https://主机/路径",
+    ),
     "delivery.url.scheme": (
-        "write https://, or http:// for an address on the allow list",
-        "请写 https://；仅 allow 列表中的地址可用 http://",
+        "this URL cannot be used: write https://, or http:// for an address on the allow list",
+        "该 URL 不可用：请写 https://；仅 allow 列表中的地址可用 http://",
     ),
     "delivery.url.userinfo": (
-        "leave out user:password@; the signature proves who sends",
-        "去掉 user:password@；签名已证明发送方身份",
+        "this URL cannot be used: leave out user:password@; the signature proves who sends",
+        "该 URL 不可用：去掉 user:password@；签名已证明发送方身份",
     ),
-    "delivery.url.fragment": ("leave out the part from # on", "去掉 # 及其后的部分"),
-    "delivery.url.host": ("the host is not a name or address", "主机部分不是合法的域名或地址"),
+    "delivery.url.fragment": (
+        "this URL cannot be used: leave out the part from # on",
+        "该 URL 不可用：去掉 # 及其后的部分",
+    ),
+    "delivery.url.host": (
+        "this URL cannot be used: the host is not a name or address",
+        "该 URL 不可用：主机部分不是合法的域名或地址",
+    ),
     "delivery.url.address": (
-        "write the address as 192.168.1.20 or [fd00::20]",
-        "地址请写成 192.168.1.20 或 [fd00::20]",
+        "this URL cannot be used: write the address as 192.168.1.20 or [fd00::20]",
+        "该 URL 不可用：地址请写成 192.168.1.20 或 [fd00::20]",
     ),
     "delivery.allow": (
         "{value!r} is not a network; write 192.168.10.0/24 or fd00:1::/64",

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from sinks.http.config import HttpEndpoint, wrong
+from gateway.section import wrong
+from sinks.http.config import HttpEndpoint
 
 _CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.*")
 
