@@ -6,8 +6,8 @@ POST /hooks/oa   CloudEvents under Standard Webhooks headers. Repeats are told b
 GET  /orders     what this OA knows of each order;  GET /orders/{number} with its history
 GET  /last       the newest event as it came;  GET /stats  counts;  POST|DELETE /faults   see simulators.hooks.Fault
 
-For each state of an order its engineer has one thing to do, `--delay` after hearing of it: accept, start, resolve,
-close (`--actions`). It is sent to the gateway as a signed callback {"command_id", "order", "action",
+For each state of an order its people have one thing to do, `--delay` after hearing of it: assign, accept, start,
+resolve, close (`--actions`). It is sent to the gateway as a signed callback {"command_id", "order", "action",
 "expected_version", "actor", "occurred_at"}, repeated with the same command_id until it is answered.
 """
 
@@ -30,12 +30,17 @@ from fastapi.responses import JSONResponse
 
 from simulators.hooks import Faults, add_fault_routes, problem_of, read_secrets, reset, run, signature
 
-NEXT = {"new": "accept", "assigned": "accept", "accepted": "start", "in_progress": "resolve", "resolved": "close"}
+NEXT = {"new": "assign", "assigned": "accept", "accepted": "start", "in_progress": "resolve", "resolved": "close"}
 """State of an order -> what the engineer does then."""
+WORDS = {
+    "resolve": {"fault": "E07", "cause": "worn contact", "remedy": "contact replaced"},
+    "close": {"reason": "done, checked with the site"},
+}
+"""What an engineer writes with an action."""
 _WORKING = {"new", "assigned", "accepted", "in_progress"}
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # s between tries of a callback
 _HISTORY = 200
-_FACTS = ("state", "title", "priority", "level", "device", "site", "assignee", "sla")
+_FACTS = ("state", "title", "priority", "level", "faultCode", "device", "site", "assignee", "sla", "alarm")
 
 
 @dataclass
@@ -62,7 +67,7 @@ class Oa:
         *,
         callback: str = "",
         callback_key: bytes = b"",
-        actions: Iterable[str] = ("accept", "start", "resolve", "close"),
+        actions: Iterable[str] = ("assign", "accept", "start", "resolve", "close"),
         delay: float = 1.0,
         actor: str = "engineer-1",
     ) -> None:
@@ -143,10 +148,11 @@ class Oa:
         await asyncio.sleep(self.delay)
         command = str(uuid.uuid4())
         for pause in (*_PAUSES, None):
-            body = json.dumps(
-                {"command_id": command, "order": order.number, "action": action, "expected_version": order.version,
-                 "actor": self.actor, "occurred_at": _now()}, ensure_ascii=False
-            ).encode()  # fmt: skip
+            said = {"command_id": command, "order": order.number, "action": action, "expected_version": order.version,
+                    "actor": self.actor, "occurred_at": _now(), **WORDS.get(action, {})}  # fmt: skip
+            if action == "assign":
+                said["assignee"] = self.actor
+            body = json.dumps(said, ensure_ascii=False).encode()
             stamp = str(int(time.time()))
             headers = {"content-type": "application/json; charset=utf-8", "webhook-id": command,
                        "webhook-timestamp": stamp,
@@ -231,7 +237,9 @@ def build(oa: Oa) -> FastAPI:
 @click.option("--secret-file", "secrets", type=click.Path(path_type=Path, exists=True), multiple=True, required=True)
 @click.option("--callback", default="", help="URL of the gateway; default: the one in the event's links.")
 @click.option("--callback-secret-file", type=click.Path(path_type=Path, exists=True), help="Default: the first secret.")
-@click.option("--actions", default="accept,start,resolve,close", show_default=True, help="What the engineers do.")
+@click.option(
+    "--actions", default="assign,accept,start,resolve,close", show_default=True, help="What the engineers do."
+)
 @click.option("--delay", default=1.0, show_default=True, help="Seconds from an event to its action.")
 @click.option("--actor", default="engineer-1", show_default=True)
 def main(

@@ -75,8 +75,8 @@ def command(
     """
     path = config or DEFAULT
     order = Order(
-        file, mapping, path, config is not None, data, api.rstrip("/"), quiet, lang or _language(path), actor or _user(),
-        strict, dry_run,
+        file, mapping, path, config is not None, data, api.rstrip("/"), quiet, lang or _language(path),
+        actor or _user(), strict, dry_run,
     )  # fmt: skip
     try:
         status = asyncio.run(_import(order))
@@ -199,7 +199,7 @@ async def _run(order: Order, target: "Target") -> int:
                     readings=len(columns),
                     devices=len(columns.devices),
                     rejected=rejects.count,
-                )  # fmt: skip
+                )
             )
             return 1 if rejects.count else 0
         if order.strict and rejects.count:
@@ -227,7 +227,7 @@ async def _run(order: Order, target: "Target") -> int:
                 refused=result.refused,
                 alarms=result.alarms,
                 orders=result.orders,
-            )  # fmt: skip
+            )
         )
     return 1 if rejects.count or result.refused else 0
 

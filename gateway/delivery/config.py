@@ -29,7 +29,7 @@ class DeliveryConfig(Section):
     """`concurrency` attempts run at once per endpoint, each of another subject. An attempt is given up after
     `deadline` (a sink has its own shorter limit); `lease` is how long a delivery belongs to this process. `retries`
     are the waits after failed attempts, spread by ±`jitter`; Retry-After is obeyed up to `retry_after_max`. On stop,
-    attempts under way may end within `drain`. `poll` bounds how long a change by another process goes unseen.
+    attempts under way may end within `drain` (the whole gateway has 10 s). `poll` bounds how long a change by another process goes unseen.
 
     `backoff: false` is for tests and drills: every retry is due at once and no breaker opens.
     """
@@ -37,7 +37,7 @@ class DeliveryConfig(Section):
     concurrency: Annotated[int, Field(ge=1, le=16)] = 4
     deadline: _Positive = 40 * SECOND
     lease: _Positive = 60 * SECOND
-    drain: Annotated[Duration, Field(ge=0)] = 10 * SECOND
+    drain: Annotated[Duration, Field(ge=0, le=8 * SECOND)] = 5 * SECOND
     poll: _Positive = 30 * SECOND
     retries: tuple[_Positive, ...] = RETRIES
     jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.2

@@ -43,7 +43,14 @@ class Cast:
         """Start the OA system, the SMS gateway and the meters; each prints its port."""
         for name in ("oa", "sms"):
             (self.folder / f"{name}.secret").write_text("whsec_" + secrets.token_hex(16) + "\n", "ascii")
-        oa = ["-m", "simulators.oa", "--secret-file", str(self.folder / "oa.secret"), "--actions", "accept,start"]
+        oa = [
+            "-m",
+            "simulators.oa",
+            "--secret-file",
+            str(self.folder / "oa.secret"),
+            "--actions",
+            "assign,accept,start",
+        ]
         sms = ["-m", "simulators.sms", "--secret-file", str(self.folder / "sms.secret")]
         self._spawn("oa", oa)
         self._spawn("sms", sms)

@@ -23,6 +23,7 @@ KILL, IMPORT = 30.0, 40.0
 TAIL = 4.0  # seconds for what was published last
 EXPECTED = 13  # see the head of the scenario, and the import
 METER = "GM-000100"
+HOT = "CD-HZ-0003"
 
 
 @dataclass(slots=True)
@@ -66,8 +67,8 @@ class Director:
     def _plan(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
         say_ = self._say
         return [
-            (5.0, say_("demo.overheat")), (15.0, say_("demo.repeat")), (18.0, say_("demo.silent")), (KILL, self._kill),
-            (IMPORT, self._import), (47.0, say_("demo.clear")),
+            (5.0, say_("demo.overheat")), (9.5, self._first_order), (15.0, say_("demo.repeat")),
+            (18.0, say_("demo.silent")), (KILL, self._kill), (IMPORT, self._import), (47.0, say_("demo.clear")),
         ]  # fmt: skip
 
     def _say(self, key: str) -> Callable[[], Awaitable[None]]:
@@ -75,6 +76,15 @@ class Director:
             self.view.act(self.now(), key)
 
         return act
+
+    async def _first_order(self) -> None:
+        """How fast it was: from the moment the condition was met to the OA system having the signed event."""
+        for order in await self.cast.ask("oa", "/orders"):
+            if order.get("device", {}).get("code") == HOT:
+                first = (await self.cast.ask("oa", f"/orders/{order['number']}"))["history"][0]
+                met, taken = (datetime.fromisoformat(text) for text in (order["alarm"]["raisedAt"], first["taken"]))
+                ms = round((taken - met) / timedelta(milliseconds=1))
+                self.view.act(self.now(), "demo.overheat.done", "green", no=order["number"], ms=ms)
 
     async def _counts(self) -> dict[str, int]:
         metric, states = self.cast.metric, ("received", "journaled", "duplicate", "rejected")
@@ -137,8 +147,9 @@ class Director:
 
     def _show(self, account: Account, orders: list[dict[str, Any]], last: dict[str, Any]) -> None:
         if account.orders:
-            hot = next((o for o in orders if "CD-HZ-0003" in json.dumps(o, ensure_ascii=False)), (orders or [{}])[0])
-            self.view.facts(say("demo.order", self.lang), hot)
+            hot = next((o for o in orders if o.get("device", {}).get("code") == HOT), None)
+            if hot is not None:
+                self.view.facts(say("demo.order", self.lang), summary(hot, self.lang))
         self.view.console.print(say("demo.webhook", self.lang))
         self.view.console.print_json(json.dumps(last, ensure_ascii=False))
 
@@ -159,6 +170,20 @@ class Director:
             "p50_ms": account.p(account.reading_ms, 0.5), "p99_ms": account.p(account.reading_ms, 0.99),
             "timer_p99_ms": account.p(account.timer_ms, 0.99), "gateway_exit": status, "import_exit": self.imported,
         }  # fmt: skip
+
+
+def summary(order: dict[str, Any], lang: Lang) -> dict[str, object]:
+    """One order of the OA system for people: what, where, how bad, and the evidence."""
+    alarm, device = order["alarm"], order["device"]
+    seen = alarm["evidence"]["readings"]
+    return {
+        "number": order["number"], "state": order["state"], "priority": order["priority"], "fault": order["faultCode"],
+        "title": order["title"][lang], "device": f"{device['code']} {device['name']} #{device['component']}",
+        "site": f"{order['site']['code']} {order['site']['name']}", "alarms": alarm["count"],
+        "condition": alarm["evidence"]["condition"],
+        "evidence": ", ".join(f"{r['point']} {r['value']} {r['unit']} @ {r['at']}" for r in seen),
+        "raised": alarm["raisedAt"], "cleared": alarm["clearedAt"] or "-",
+    }  # fmt: skip
 
 
 def broken_promises(report: dict[str, Any]) -> list[str]:

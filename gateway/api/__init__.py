@@ -1,0 +1,1 @@
+"""HTTP: REST, callbacks of OA systems, health, metrics."""

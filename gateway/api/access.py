@@ -1,0 +1,82 @@
+"""Who may do what: keys, roles, permissions, sites."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from gateway.api.values import refused
+from gateway.domain.device import Device
+from gateway.domain.workorder import Actor, Role
+from gateway.store.access import ApiKey
+
+
+class Permission(StrEnum):
+    """What a route asks for. The desk asks again, by its lifecycle table, for each act on an order."""
+
+    READ = "read"  # devices, series, alarms, orders, events
+    REPORT = "report"  # tell a fault
+    ACT = "act"  # acts on orders
+    UNLATCH = "unlatch"  # let a latched alarm clear
+    OPERATE = "operate"  # deliveries, endpoints, dead letters: look
+    REPAIR = "repair"  # deliver again, enable an endpoint
+    KEYS = "keys"  # API keys
+
+
+P = Permission
+_WORK = frozenset({P.READ, P.REPORT, P.ACT, P.UNLATCH})
+PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({P.READ}),
+    Role.ENGINEER: _WORK,
+    Role.OPERATOR: _WORK | {P.OPERATE},
+    Role.INTEGRATOR: _WORK | {P.OPERATE},
+    Role.SUPERVISOR: _WORK | {P.OPERATE, P.REPAIR},
+    Role.ADMIN: frozenset(P),
+    Role.SYSTEM: frozenset(),  # the desk itself: no key has this role
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The holder of a key. The key's name is the person's or system's id: orders are assigned to it."""
+
+    key: ApiKey
+
+    @property
+    def actor(self) -> Actor:
+        """As the desk knows them."""
+        return Actor(self.key.name, self.key.role)
+
+    def may(self, permission: Permission) -> bool:
+        """By the role."""
+        return permission in PERMISSIONS[self.key.role]
+
+    def sees(self, device: Device | None) -> bool:
+        """A key that is bound to sites knows nothing of devices elsewhere, nor of groups over several sites."""
+        return not self.key.sites or (device is not None and device.site in self.key.sites)
+
+
+def allowed(permission: Permission, *, everywhere: bool = False) -> Callable[[Request], Awaitable[Principal]]:
+    """A dependency: the caller, when their role has `permission`. `everywhere`: not for a key bound to sites."""
+
+    async def check(request: Request) -> Principal:
+        principal = cast(Principal, request.state.principal)
+        if not principal.may(permission):
+            raise refused(403, "role", role=principal.key.role.value, permission=permission.value)
+        if everywhere and principal.key.sites:
+            raise refused(403, "scope")
+        return principal
+
+    return check
+
+
+Reader = Annotated[Principal, Depends(allowed(P.READ))]
+FeedReader = Annotated[Principal, Depends(allowed(P.READ, everywhere=True))]
+Reporter = Annotated[Principal, Depends(allowed(P.REPORT))]
+Worker = Annotated[Principal, Depends(allowed(P.ACT))]
+Unlatcher = Annotated[Principal, Depends(allowed(P.UNLATCH))]
+Operator = Annotated[Principal, Depends(allowed(P.OPERATE, everywhere=True))]
+Repairer = Annotated[Principal, Depends(allowed(P.REPAIR, everywhere=True))]
+KeyKeeper = Annotated[Principal, Depends(allowed(P.KEYS, everywhere=True))]

@@ -1,0 +1,181 @@
+"""What the API needs of the running gateway, exactly; the App has it all."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Protocol, TypeVar, cast
+
+from fastapi import Depends, Request
+
+from gateway.api.config import ApiConfig
+from gateway.desk import Desk
+from gateway.domain.text import Lang
+from gateway.imports.service import Imports
+from gateway.intake import ControlPump, Intake
+from gateway.journal import SqliteJournal
+from gateway.ports import Clock, SeriesStore, Written
+from gateway.registry import Registry
+from gateway.store import ApiKeys, Inbox, Queries, SqlControlOutbox, SqlDeliveryQueue
+
+T = TypeVar("T")
+
+
+class Runners(Protocol):
+    """The threads of the stores."""
+
+    def runner(self, name: str) -> Callable[[Callable[[], Any]], Awaitable[Any]]:
+        """Runs calls one after another in the thread `rules`, `desk` or `series`."""
+
+
+class DeskSettings(Protocol):
+    """`desk:`."""
+
+    @property
+    def order_types(self) -> Mapping[str, object]:
+        """Every type an order may have."""
+
+
+class Settings(Protocol):
+    """The parts of the configuration that show here."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def language(self) -> Lang: ...
+    @property
+    def data_dir(self) -> Path: ...
+    @property
+    def api(self) -> ApiConfig: ...
+    @property
+    def desk(self) -> DeskSettings: ...
+    @property
+    def endpoints(self) -> Mapping[str, Any]: ...
+
+
+class RulesProgress(Protocol):
+    """How far the rules are."""
+
+    judged: int
+    committed: int
+    transitions: int
+
+
+class SeriesProgress(Protocol):
+    """How far the series store is."""
+
+    cursor: int
+    written: Written
+
+
+class Latencies(Protocol):
+    """µs from the cause to the committed order."""
+
+    reading: deque[int]
+    timer: deque[int]
+
+
+class Health(Protocol):
+    """Of one supervised task."""
+
+    up: bool
+    restarts: int
+    error: str
+
+
+class Tasks(Protocol):
+    """The supervisor."""
+
+    fatal: asyncio.Event
+    broken: BaseException | None
+
+    @property
+    def health(self) -> Mapping[str, Health]:
+        """Task -> how it is."""
+
+
+class Deliverer(Protocol):
+    """The relay."""
+
+    def notify(self) -> None:
+        """Something was queued or enabled."""
+
+    def stats(self) -> Mapping[str, Any]:
+        """Endpoint -> `gateway.delivery.lane.EndpointStats`."""
+
+
+class Context(Protocol):
+    """The gateway, seen from its API. `ready`: it is live; `started` µs."""
+
+    ready: bool
+    started: int
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def threads(self) -> Runners: ...
+    @property
+    def desk(self) -> Desk: ...
+    @property
+    def queries(self) -> Queries: ...
+    @property
+    def deliveries(self) -> SqlDeliveryQueue: ...
+    @property
+    def keys(self) -> ApiKeys: ...
+    @property
+    def inbox(self) -> Inbox: ...
+    @property
+    def outbox(self) -> SqlControlOutbox: ...
+    @property
+    def journal(self) -> SqliteJournal: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def intake(self) -> Intake: ...
+    @property
+    def pump(self) -> ControlPump: ...
+    @property
+    def rules(self) -> RulesProgress: ...
+    @property
+    def series(self) -> SeriesProgress: ...
+    @property
+    def series_store(self) -> SeriesStore: ...
+    @property
+    def sources(self) -> Mapping[str, Any]: ...
+    @property
+    def relay(self) -> Deliverer: ...
+    @property
+    def latency(self) -> Latencies: ...
+    @property
+    def supervisor(self) -> Tasks: ...
+    @property
+    def imports(self) -> Imports: ...
+
+    def verify_callback(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> str:
+        """The webhook-id of a callback that one of the endpoint's live secrets signed, within `api.callback_skew`.
+
+        Blocking. Raises KeyError for an endpoint that has no callbacks, ValueError (a short reason) for a message that
+        must not be trusted, OSError when the secret cannot be read.
+        """
+
+
+def _context(request: Request) -> Context:
+    return cast(Context, request.app.state.context)
+
+
+Gateway = Annotated[Context, Depends(_context)]
+"""The parameter `context` of a handler."""
+
+
+async def in_desk(context: Context, call: Callable[[], T]) -> T:
+    """Runs where the one SQL writer lives."""
+    result: T = await context.threads.runner("desk")(call)
+    return result
+
+
+async def in_series(context: Context, call: Callable[[], T]) -> T:
+    """Runs where the series store lives."""
+    result: T = await context.threads.runner("series")(call)
+    return result

@@ -1,0 +1,51 @@
+"""The first start makes a key for the admin: no default password anywhere."""
+
+import os
+import re
+from pathlib import Path
+
+import structlog
+
+from gateway.api.context import Context
+from gateway.api.routes.keys import live
+from gateway.domain.errors import StoreError
+from gateway.domain.text import say
+from gateway.domain.workorder import Role
+
+FILE = "admin.key"
+_OURS = re.compile(r"admin(-\d+)?")
+log = structlog.get_logger()
+
+
+def ensure_admin(context: Context) -> Path | None:
+    """Where a new key was written, or None when there is a live admin already. Blocking; the desk's thread.
+
+    The file is made, empty, before the key: one that is empty at the next start tells of a crash in between, whose key
+    nobody has read; it is revoked. Raises StoreError when the file cannot be written.
+    """
+    path, now = context.settings.data_dir / FILE, context.clock.now()
+    keys = context.keys.all()
+    admins = [key for key in keys if key.role is Role.ADMIN and not key.sites and live(key, now)]
+    unread = path.exists() and path.stat().st_size == 0
+    if admins and not unread:
+        return None
+    try:
+        path.unlink(missing_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise StoreError(say("api.admin_key", path=path, error=error.strerror or "")) from error
+    try:
+        names = {key.name for key in keys}
+        for key in admins:
+            if unread and _OURS.fullmatch(key.name) and key.used_at is None:
+                context.keys.revoke(key.name, now)
+        name = next(n for n in ("admin", *(f"admin-{i}" for i in range(2, len(names) + 3))) if n not in names)
+        secret, _ = context.keys.create(name, Role.ADMIN, now)
+        os.write(file, f"{secret}\n".encode())
+        os.fsync(file)
+    except OSError as error:
+        raise StoreError(say("api.admin_key", path=path, error=error.strerror or "")) from error
+    finally:
+        os.close(file)
+    log.info("admin key written", path=str(path))
+    return path

@@ -1,0 +1,117 @@
+"""`/v1/imports`: history comes in (`fieldgate import`). Bodies are MessagePack or JSON: `gateway.imports.wire`."""
+
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from gateway.api.access import Permission, Principal
+from gateway.api.context import Context, in_desk
+from gateway.api.problems import language, respond
+from gateway.api.values import refused
+from gateway.domain.errors import CommandError, StoreError
+from gateway.imports.service import Imports
+from gateway.imports.wire import Begin, Chunk, End, Lookup
+
+T = TypeVar("T")
+Act = Callable[[T], Awaitable[Any]]
+PACK = "application/msgpack"
+
+
+def router(context: Context) -> APIRouter:
+    """The routes, for keys of administrators."""
+    routes = APIRouter(prefix="/v1/imports", tags=["imports"])
+    door = _Door(context)
+    imports: Imports = context.imports
+
+    @routes.post("/lookup")
+    async def lookup(request: Request) -> Response:
+        """Which devices are known, and their points. Changes nothing."""
+        return await door.open(request, Lookup, lambda wanted: _at_once(imports.lookup(wanted)))
+
+    @routes.post("")
+    async def begin(request: Request) -> Response:
+        """An import begins: its id."""
+        return await door.open(request, Begin, imports.begin)
+
+    @routes.post("/{number}/rows")
+    async def rows(request: Request, number: str) -> Response:
+        """One chunk; the same number again changes nothing."""
+        return await door.open(request, Chunk, lambda chunk: imports.rows(number, chunk))
+
+    @routes.post("/{number}/end")
+    async def end(request: Request, number: str) -> Response:
+        """The import is complete; `done` false = ask again."""
+        return await door.open(request, End, lambda wanted: imports.end(number, wanted))
+
+    return routes
+
+
+async def _at_once(answer: T) -> T:
+    return answer
+
+
+class _Door:
+    """Who may come in, what is read of a body, how an answer is written."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def open(self, request: Request, kind: type[T], act: Act[T]) -> Response:
+        """Check, decode, act, encode; what goes wrong is a problem document."""
+        try:
+            _permit(await self._principal(request))
+            answer = await act(self._decoded(request, await self._body(request), kind))
+        except (CommandError, StoreError) as error:
+            return respond(error, language(request.headers))
+        if PACK in request.headers.get("accept", ""):
+            return Response(msgspec.msgpack.encode(answer), media_type=PACK)
+        return Response(msgspec.json.encode(answer), media_type="application/json")
+
+    async def _principal(self, request: Request) -> Principal | None:
+        """The caller: found by the guard, or by the key. None until the first key is made, for this machine only."""
+        principal = getattr(request.state, "principal", None)
+        if isinstance(principal, Principal):
+            return principal
+        context = self._context
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        if secret and scheme.lower() == "bearer":
+            key = await in_desk(context, lambda: context.keys.verify(secret.strip(), context.clock.now()))
+            if key is not None:
+                return Principal(key)
+        elif not (context.settings.data_dir / "admin.key").exists() and _here(request):
+            return None
+        raise refused(401, "unauthorized")
+
+    async def _body(self, request: Request) -> bytes:
+        most, body = self._context.settings.api.max_body, bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                raise refused(413, "too_large", most=most)
+        return bytes(body)
+
+    @staticmethod
+    def _decoded(request: Request, body: bytes, kind: type[T]) -> T:
+        try:
+            if request.headers.get("content-type", "").startswith(PACK):
+                return msgspec.msgpack.decode(body, type=kind)
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.DecodeError as error:
+            raise CommandError(422, "invalid", str(error)) from None
+
+
+def _permit(principal: Principal | None) -> None:
+    """Imports are for administrators of all sites."""
+    if principal is None:
+        return
+    if not principal.may(Permission.KEYS):
+        raise refused(403, "role", role=principal.key.role.value, permission=Permission.KEYS.value)
+    if principal.key.sites:
+        raise refused(403, "scope")
+
+
+def _here(request: Request) -> bool:
+    return request.client is not None and ip_address(request.client.host).is_loopback

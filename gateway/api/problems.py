@@ -1,0 +1,125 @@
+"""Every error is a problem (RFC 9457): `type`, `title`, `status`, `detail`, `code`, and what the case adds.
+
+No answer repeats what was sent, and none tells of the inside.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from gateway.domain.errors import CommandError, InvariantBroken, StoreError, StoreFull
+from gateway.domain.text import Lang, say
+
+MEDIA = "application/problem+json"
+MOST_ERRORS = 50
+RETRY_AFTER = "2"  # seconds
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem (RFC 9457)",
+        "content": {MEDIA: {"schema": {"type": "object", "required": ["type", "title", "status", "detail", "code"],
+            "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+                "detail": {"type": "string"}, "code": {"type": "string"}, "errors": {"type": "array", "items": {
+                    "type": "object", "properties": {"path": {"type": "string"}, "message": {"type": "string"}}}}}}}},
+    }
+}  # fmt: skip
+log = structlog.get_logger()
+_HTTP = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+
+
+def language(headers: Mapping[str, str]) -> Lang:
+    """zh when the caller asks for Chinese first."""
+    return "zh" if headers.get("accept-language", "").strip().lower().startswith("zh") else "en"
+
+
+def body_of(status: int, code: str, detail: str, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The members of one problem."""
+    return {
+        "type": f"urn:fieldgate:problem:{code}", "title": HTTPStatus(status).phrase, "status": status,
+        "detail": detail, "code": code, **(extra or {}),
+    }  # fmt: skip
+
+
+def of_command(error: CommandError, lang: Lang = "en") -> dict[str, Any]:
+    """A refusal, in the caller's language where the catalogue has it."""
+    extra = dict(error.extra)
+    key, fields = extra.pop("key", ""), extra.pop("fields", {})
+    detail = say(key, lang, **fields) if isinstance(key, str) and key and isinstance(fields, Mapping) else error.detail
+    return body_of(error.status, error.code, detail, extra)
+
+
+def of_store(error: StoreError, lang: Lang = "en") -> dict[str, Any]:
+    """A store that does not work now; its own words stay in the log."""
+    full = isinstance(error, StoreFull)
+    return body_of(507 if full else 503, "store_full" if full else "store", say("api.store", lang))
+
+
+def answer(problem: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A problem as a response."""
+    return JSONResponse(dict(problem), int(problem["status"]), headers=dict(headers or {}), media_type=MEDIA)
+
+
+def respond(error: CommandError | StoreError, lang: Lang) -> JSONResponse:
+    """What a caller gets for an error of ours."""
+    if isinstance(error, CommandError):
+        headers = {"www-authenticate": 'Bearer realm="fieldgate"'} if error.status == HTTPStatus.UNAUTHORIZED else {}
+        return answer(of_command(error, lang), headers)
+    log.warning("store failed in a request", error=str(error))
+    return answer(of_store(error, lang), {"retry-after": RETRY_AFTER})
+
+
+def install(api: FastAPI) -> None:
+    """Handlers for everything a request may run into."""
+    api.add_exception_handler(CommandError, _expected)
+    api.add_exception_handler(StoreError, _expected)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(InvariantBroken, _broken)
+    api.add_exception_handler(Exception, _unexpected)
+
+
+async def _expected(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, CommandError | StoreError)
+    return respond(error, language(request.headers))
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    lang, found = language(request.headers), error.errors()
+    if any(item["type"] == "json_invalid" for item in found):
+        return answer(body_of(400, "json", say("api.json", lang)))
+    return answer(invalid(found, lang))
+
+
+def invalid(found: Sequence[Any], lang: Lang) -> dict[str, Any]:
+    """All that is wrong with the content, with its place; never the value itself."""
+    errors = [
+        {"path": ".".join(str(part)[:100] for part in item["loc"]), "message": item["msg"]}
+        for item in found[:MOST_ERRORS]
+    ]
+    return body_of(422, "invalid", say("api.invalid", lang, count=len(found)), {"errors": errors})
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = _HTTP.get(error.status_code, "http")
+    detail = say(f"api.{code}", language(request.headers)) if code != "http" else HTTPStatus(error.status_code).phrase
+    return answer(body_of(error.status_code, code, detail), error.headers)
+
+
+async def _broken(request: Request, error: Exception) -> JSONResponse:
+    """A promise does not hold: the process stops, as it would anywhere else."""
+    tasks = request.app.state.context.supervisor
+    log.critical("stopping: this error cannot be undone", task="api", error=str(error), exc_info=error)
+    tasks.broken = error
+    tasks.fatal.set()
+    return await _unexpected(request, error)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - logged by the server
+    return answer(body_of(500, "internal", say("api.internal", language(request.headers))))

@@ -1,0 +1,1 @@
+"""One file per router, with the shapes of its requests and answers."""

@@ -1,0 +1,274 @@
+"""Alarms: list, read, unlatch."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Path, Query
+from msgspec import structs
+
+from gateway.api.access import Principal, Reader, Unlatcher
+from gateway.api.context import Context, Gateway, in_desk
+from gateway.api.values import (
+    CommandId,
+    Cursor,
+    Input,
+    Instant,
+    LevelWord,
+    Limit,
+    Line,
+    PageView,
+    View,
+    When,
+    finite,
+    level_of,
+    refused,
+    word_of,
+)
+from gateway.domain.alarm import Evidence
+from gateway.domain.errors import StoreError
+from gateway.domain.record import Unlatch
+from gateway.domain.workorder import Actor, Alarm, AlarmState, Due
+from gateway.registry import Registry
+from gateway.store.queries import AlarmFilter
+
+router = APIRouter(prefix="/v1/alarms", tags=["alarms"])
+MOST_FACTS = 10_000
+NOWHERE = -1  # no device has this id
+log = structlog.get_logger()
+AlarmId = Annotated[str, Path(max_length=60)]
+
+
+class PlaceView(View):
+    """What it is about: a device's component (0 = the device itself), or a group."""
+
+    device: str
+    name: str
+    component: int
+    group: str
+    site: str
+
+
+class TitleView(View):
+    """In both languages."""
+
+    en: str
+    zh: str
+
+
+class ReadingSeenView(View):
+    """A reading the engine saw."""
+
+    point: str
+    value: float | str | None
+    unit: str
+    at: Instant
+    received_at: Instant
+    quality: int
+
+
+class SignalSeenView(View):
+    """A computed signal over [start, end)."""
+
+    name: str
+    value: float | None
+    unit: str
+    start: Instant
+    end: Instant
+    coverage: float
+
+
+class ThresholdSeenView(View):
+    """A number that was compared with, and where it came from."""
+
+    value: float | None
+    unit: str
+    origin: str
+
+
+class EvidenceView(View):
+    """Why."""
+
+    condition: str
+    readings: list[ReadingSeenView]
+    signals: list[SignalSeenView]
+    thresholds: list[ThresholdSeenView]
+
+
+class AlarmView(View):
+    """One episode. `work_order` is the number of the order that lists it, "" = none (yet)."""
+
+    id: str
+    rule: str
+    revision: str
+    place: PlaceView
+    identity: tuple[str, ...]
+    state: AlarmState
+    level: LevelWord
+    peak: LevelWord
+    title: TitleView
+    why: str
+    evidence: EvidenceView
+    raised_at: Instant
+    decided_at: Instant
+    recorded_at: Instant
+    last_seen_at: Instant
+    updated_at: Instant
+    cleared_at: Instant | None
+    count: int
+    version: int
+    reason: str
+    late: bool
+    imported: bool
+    suspect: bool
+    live: bool
+    work_order: str
+
+
+class WaitView(View):
+    """Something that waits for a time (null = for a fact)."""
+
+    reason: Due
+    due_at: Instant | None
+
+
+class AlarmDetail(AlarmView):
+    """With what it waits for: why there is no order yet."""
+
+    waits: list[WaitView]
+
+
+class UnlatchIn(Input):
+    """`command_id` makes a repeat harmless."""
+
+    command_id: CommandId
+
+
+class UnlatchView(View):
+    """`sequence`: the journal record by which the rules hear of it; null when this command had been carried out before,
+    or when the journal takes it only later."""
+
+    alarm: AlarmView
+    sequence: int | None
+
+
+def place_view(registry: Registry, device: int, component: int, group: str) -> PlaceView:
+    """Names for an id."""
+    known = registry.device_by_id(device) if device else None
+    return PlaceView(
+        device=known.code if known else "", name=known.name if known else "", component=component, group=group,
+        site=known.site if known else "",
+    )  # fmt: skip
+
+
+def alarm_view(context: Context, alarm: Alarm, numbers: Mapping[str, str]) -> AlarmView:
+    """`numbers` maps ids of orders to their numbers."""
+    return AlarmView(
+        id=alarm.id, rule=alarm.rule, revision=alarm.revision, identity=alarm.identity, state=alarm.state,
+        place=place_view(context.registry, alarm.device, alarm.component, alarm.group), level=word_of(alarm.level),
+        peak=word_of(alarm.peak), title=TitleView(en=alarm.plan.title_en, zh=alarm.plan.title_zh), why=alarm.plan.why,
+        evidence=_evidence(alarm.evidence), raised_at=alarm.raised_at, decided_at=alarm.decided_at,
+        recorded_at=alarm.recorded_at, last_seen_at=alarm.last_seen, updated_at=alarm.updated_at,
+        cleared_at=alarm.cleared_at, count=alarm.count, version=alarm.version, reason=alarm.reason, late=alarm.late,
+        imported=alarm.imported, suspect=alarm.suspect, live=alarm.live, work_order=numbers.get(alarm.order, ""),
+    )  # fmt: skip
+
+
+def _evidence(evidence: Evidence) -> EvidenceView:
+    return EvidenceView(
+        condition=evidence.condition,
+        readings=[
+            ReadingSeenView(
+                point=r.point, value=r.value if isinstance(r.value, str) else finite(r.value), unit=r.unit, at=r.at,
+                received_at=r.received, quality=r.quality,
+            )
+            for r in evidence.readings
+        ],
+        signals=[SignalSeenView(**structs.asdict(s) | {"value": finite(s.value)}) for s in evidence.signals],
+        thresholds=[
+            ThresholdSeenView(value=finite(t.value), unit=t.unit, origin=t.origin) for t in evidence.thresholds
+        ],
+    )  # fmt: skip
+
+
+def device_id(context: Context, code: str | None) -> int | None:
+    """For a filter: an unknown code finds nothing."""
+    if code is None:
+        return None
+    device = context.registry.device(code) or next(
+        (d for d in context.registry.known().devices if d.code == code), None
+    )
+    return device.id if device else NOWHERE
+
+
+@router.get("")
+async def list_alarms(
+    context: Gateway, principal: Reader, raised: bool | None = None, device: Annotated[Line | None, Query()] = None,
+    rule: Annotated[Line, Query()] = "", level: LevelWord | None = None, live: bool | None = None,
+    since: Annotated[When | None, Query()] = None, until: Annotated[When | None, Query()] = None,
+    limit: Limit = 50, cursor: Cursor = "",
+) -> PageView[AlarmView]:  # fmt: skip
+    """Newest first; `level` and higher. A key bound to sites may get pages with fewer items: go on with `next`."""
+    want = AlarmFilter(raised, device_id(context, device), rule, level_of(level), live, "", since, until)
+    page = await asyncio.to_thread(context.queries.alarms, want, limit, cursor)
+    seen = [alarm for alarm in page.items if _visible(context, principal, alarm)]
+    numbers = await asyncio.to_thread(context.queries.order_numbers, [alarm.order for alarm in seen])
+    return PageView(items=[alarm_view(context, alarm, numbers) for alarm in seen], next=page.next)
+
+
+@router.get("/{alarm_id}")
+async def read_alarm(context: Gateway, principal: Reader, alarm_id: AlarmId) -> AlarmDetail:
+    """One episode."""
+    alarm = await _find(context, principal, alarm_id)
+    numbers = await asyncio.to_thread(context.queries.order_numbers, [alarm.order])
+    waits = await asyncio.to_thread(context.queries.deadlines, alarm.id)
+    return AlarmDetail(
+        **dict(alarm_view(context, alarm, numbers)), waits=[WaitView(reason=w.reason, due_at=w.due_at) for w in waits]
+    )
+
+
+@router.post("/{alarm_id}/unlatch")
+async def unlatch(context: Gateway, principal: Unlatcher, alarm_id: AlarmId, body: UnlatchIn) -> UnlatchView:
+    """Let a latched alarm clear, once its condition allows it."""
+    await _find(context, principal, alarm_id)
+    alarm, row = await in_desk(
+        context, partial(_unlatch, context, alarm_id, principal.actor, body.command_id, context.clock.now())
+    )
+    context.relay.notify()
+    sequence = None
+    await pump(context)
+    if row is not None:
+        sequence = await asyncio.to_thread(context.outbox.sequence, row)
+    numbers = await asyncio.to_thread(context.queries.order_numbers, [alarm.order])
+    return UnlatchView(alarm=alarm_view(context, alarm, numbers), sequence=sequence)
+
+
+async def pump(context: Context) -> None:
+    """What the rules must know enters the journal. A journal that does not take it now gets it with the next pump."""
+    try:
+        await context.pump.pump()
+    except StoreError as error:
+        log.warning("fact waits for the journal", error=str(error))
+
+
+def _unlatch(context: Context, alarm: str, actor: Actor, command_id: str, now: int) -> tuple[Alarm, int | None]:
+    """In the desk's thread, which also marks what was journaled: a fact queued here is pending here."""
+    before = {row for row, _ in context.outbox.pending(MOST_FACTS)}
+    found = context.desk.unlatch(alarm, actor, command_id, now)
+    queued = [
+        row for row, fact in context.outbox.pending(MOST_FACTS) if row not in before and isinstance(fact, Unlatch)
+    ]
+    return found, queued[0] if queued else None
+
+
+async def _find(context: Context, principal: Principal, alarm_id: str) -> Alarm:
+    alarm = await asyncio.to_thread(context.queries.alarm, alarm_id)
+    if alarm is None or not _visible(context, principal, alarm):
+        raise refused(404, "unknown_alarm")
+    return alarm
+
+
+def _visible(context: Context, principal: Principal, alarm: Alarm) -> bool:
+    return principal.sees(context.registry.device_by_id(alarm.device))

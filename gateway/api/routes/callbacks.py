@@ -1,0 +1,173 @@
+"""OA systems answer: signed callbacks, each carried out once (reference: workorders 5.5).
+
+The inbox row is on disk before anything happens. A callback that comes twice gets the first answer and changes nothing.
+One about an order nobody knows stays in the inbox, parked: it is tried again when it comes again, and at each start.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import orjson
+import structlog
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import JSONResponse
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.api import problems
+from gateway.api.context import Context, Gateway, in_desk
+from gateway.api.guard import Traffic
+from gateway.api.routes.alarms import pump
+from gateway.api.values import MAX_INT, CommandId, Line, Text, When, refused
+from gateway.domain.errors import CommandError, StoreError
+from gateway.domain.workorder import Act, Actor, Command, Role
+from gateway.store.access import Inbound
+
+router = APIRouter(prefix="/v1/callbacks", tags=["callbacks"])
+ANSWER_WITHIN = 0.9  # seconds
+MOST_WAITING = 10_000
+log = structlog.get_logger()
+
+
+class CallbackIn(BaseModel):
+    """What an OA system sends; keys it adds of its own are passed over. `actor` is the person there."""
+
+    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
+
+    command_id: CommandId | None = Field(None, validation_alias=AliasChoices("command_id", "commandId"))
+    order: Annotated[Line, Field(min_length=1)]
+    action: Literal["accept", "reject", "start", "hold", "resume", "resolve", "close", "cancel", "comment", "assign"]
+    expected_version: Annotated[int, Field(ge=0, le=MAX_INT)] | None = Field(
+        None, validation_alias=AliasChoices("expected_version", "expectedVersion")
+    )
+    actor: Line = ""
+    occurred_at: When | None = Field(None, validation_alias=AliasChoices("occurred_at", "occurredAt"))
+    assignee: Line = ""
+    reason: Text = ""
+    fault: Text = ""
+    cause: Text = ""
+    remedy: Text = ""
+    note: Text = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`fresh`: carried out just now; `act` what was done, None = nothing."""
+
+    status: int
+    body: dict[str, Any]
+    fresh: bool = False
+    act: Act | None = None
+
+
+@router.post("/{endpoint}", openapi_extra={"requestBody": {"content": {"application/json": {
+    "schema": CallbackIn.model_json_schema()}}, "required": True}})  # fmt: skip
+async def callback(request: Request, context: Gateway, endpoint: Annotated[str, Path(max_length=60)]) -> JSONResponse:
+    """Signed over the raw bytes (Standard Webhooks) with the endpoint's secret; `webhook-id` tells repeats."""
+    body, traffic = await request.body(), request.app.state.traffic
+    external_id = await _verified(context, traffic, endpoint, request, body)
+    work = asyncio.create_task(_settle(context, endpoint, external_id, body))
+    pending: set[asyncio.Task[Any]] = request.app.state.pending
+    pending.add(work)
+    work.add_done_callback(pending.discard)
+    done, _ = await asyncio.wait({work}, timeout=ANSWER_WITHIN)
+    if not done:
+        work.add_done_callback(_logged)
+        return problems.answer(
+            problems.of_command(refused(503, "busy"), problems.language(request.headers)),
+            {"retry-after": problems.RETRY_AFTER},
+        )
+    return _response(work.result())
+
+
+async def resume(context: Context) -> None:
+    """At start: carry out what a crash left between the inbox and the desk."""
+
+    def work() -> list[Answer]:
+        return [_carry_out(context, row, context.clock.now()) for row in context.inbox.waiting(MOST_WAITING)]
+
+    answers = await in_desk(context, work)
+    if any(answer.act is Act.CLOSE for answer in answers):
+        await pump(context)
+    if any(answer.fresh for answer in answers):
+        log.info("callbacks resumed", count=sum(answer.fresh for answer in answers))
+        context.relay.notify()
+
+
+async def _verified(context: Context, traffic: Traffic, endpoint: str, request: Request, body: bytes) -> str:
+    """The webhook-id. An endpoint that is not there answers like a wrong signature: names are not for guessing."""
+    headers = {name: request.headers.get(name, "") for name in ("webhook-id", "webhook-timestamp", "webhook-signature")}
+    try:
+        return await asyncio.to_thread(context.verify_callback, endpoint, headers, body)
+    except KeyError:
+        traffic.refuse("callback_endpoint")
+    except ValueError as error:
+        traffic.refuse(f"callback_{error}")
+    except OSError as error:
+        log.error("secret cannot be read", endpoint=endpoint, error=error.strerror)
+        raise refused(503, "store") from None
+    raise refused(401, "signature")
+
+
+async def _settle(context: Context, endpoint: str, external_id: str, body: bytes) -> Answer:
+    now = context.clock.now()
+
+    def work() -> Answer:
+        row, _ = context.inbox.receive(endpoint, external_id, body, now)
+        if row.processed_at is not None:
+            first = orjson.loads(row.result)
+            return Answer(first["status"], first["body"])
+        return _carry_out(context, row, now)
+
+    answer = await in_desk(context, work)
+    if answer.fresh:
+        context.relay.notify()
+        if answer.act is Act.CLOSE:
+            await pump(context)
+    return answer
+
+
+def _carry_out(context: Context, row: Inbound, now: int) -> Answer:
+    """In the desk's thread. After a crash between the command and `done` it runs again: the command id makes that
+    harmless."""
+    try:
+        command = _command(row)
+        order = context.desk.command(command, now)
+        body = {"order": order.no, "state": order.state.value, "version": order.version}
+        answer = Answer(200, body, fresh=True, act=command.act)
+    except ValidationError as error:
+        answer = Answer(422, problems.invalid(error.errors(include_input=False, include_url=False), "en"))
+    except CommandError as error:
+        answer = Answer(error.status, problems.of_command(error))
+        if error.status == 404:
+            log.warning("callback about an unknown order is parked", endpoint=row.endpoint, inbox=row.id)
+            return answer
+    result = orjson.dumps({"status": answer.status, "body": answer.body}).decode()
+    context.inbox.done(row.id, result, now)
+    return answer
+
+
+def _command(row: Inbound) -> Command:
+    """Raises ValidationError."""
+    told = CallbackIn.model_validate_json(row.body)
+    person = f"{row.endpoint}/{told.actor}" if told.actor else row.endpoint
+    command_id = f"{row.endpoint}:{told.command_id or row.external_id}"
+    return Command(
+        told.order, Act(told.action), Actor(person, Role.INTEGRATOR, told.actor), command_id, told.expected_version,
+        told.occurred_at or 0, told.assignee, told.reason, told.fault, told.cause, told.remedy, told.note,
+    )  # fmt: skip
+
+
+def _response(answer: Answer) -> JSONResponse:
+    if answer.status >= 400:
+        return problems.answer(answer.body)
+    return JSONResponse(answer.body, answer.status)
+
+
+def _logged(task: asyncio.Task[Answer]) -> None:
+    """Nobody waits for this one any more."""
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, StoreError):
+        log.warning("callback waits for the desk", error=str(error))
+    elif error is not None:
+        log.error("callback failed", error=f"{type(error).__name__}: {error}")

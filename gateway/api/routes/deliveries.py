@@ -1,0 +1,151 @@
+"""Deliveries and endpoints."""
+
+import asyncio
+from functools import partial
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import APIRouter, Path, Query, status
+
+from gateway.api.access import Operator, Repairer
+from gateway.api.context import Context, Gateway, in_desk
+from gateway.api.values import MAX_INT, Cursor, Instant, Limit, Line, PageView, View, refused
+from gateway.store.queries import AttemptRow, DeliveryFilter, DeliveryRow
+
+router = APIRouter(prefix="/v1", tags=["deliveries"])
+DeliveryId = Annotated[int, Path(ge=1, le=MAX_INT)]
+log = structlog.get_logger()
+
+
+class DeliveryView(View):
+    """An event on its way to an endpoint. `next_at`: when it is tried (again), while it is not settled."""
+
+    id: int
+    endpoint: str
+    event: str
+    type: str
+    subject: str
+    state: str
+    attempt: int
+    next_at: Instant | None
+    reason: str
+    reference: str
+    created_at: Instant
+    updated_at: Instant
+
+
+class AttemptView(View):
+    """One attempt. `status` is the HTTP status, 0 = no answer; `latency` in s; `charged`: it counts."""
+
+    attempt: int
+    at: Instant
+    state: str
+    status: int
+    reason: str
+    excerpt: str
+    latency: float
+    charged: bool
+
+
+class AttemptsView(View):
+    """Oldest first."""
+
+    items: list[AttemptView]
+
+
+class EndpointView(View):
+    """One configured OA or notice target; counts since the start. `disabled`: why, "" = it is enabled."""
+
+    name: str
+    type: str
+    host: str
+    disabled: str
+    breaker: str
+    delivered: int
+    retried: int
+    dead: int
+    in_flight: int
+    last_error: str
+    last_delivered_at: Instant | None
+    latency: float
+
+
+class EndpointsView(View):
+    """By name."""
+
+    items: list[EndpointView]
+
+
+@router.get("/deliveries")
+async def list_deliveries(
+    context: Gateway, _: Operator,
+    state: Annotated[Literal["pending", "leased", "delivered", "dead"] | None, Query()] = None,
+    endpoint: Annotated[Line, Query()] = "", subject: Annotated[Line, Query()] = "", limit: Limit = 50,
+    cursor: Cursor = "",
+) -> PageView[DeliveryView]:  # fmt: skip
+    """Newest first; `state=dead` are those that were given up."""
+    want = DeliveryFilter(state or "", endpoint, subject)
+    page = await asyncio.to_thread(context.queries.deliveries, want, limit, cursor)
+    return PageView(items=[_view(row) for row in page.items], next=page.next)
+
+
+@router.get("/deliveries/{delivery}/attempts")
+async def list_attempts(context: Gateway, _: Operator, delivery: DeliveryId) -> AttemptsView:
+    """Every attempt, oldest first; none for a delivery that was not tried yet."""
+    rows = await asyncio.to_thread(context.queries.attempts, delivery)
+    return AttemptsView(items=[_attempt(row) for row in rows])
+
+
+@router.post("/deliveries/{delivery}/redeliver", status_code=status.HTTP_202_ACCEPTED)
+async def redeliver(context: Gateway, principal: Repairer, delivery: DeliveryId) -> None:
+    """Send it again, the same bytes under the same id: a receiver that has it does nothing."""
+    count = await in_desk(context, partial(context.deliveries.redeliver, [delivery], context.clock.now()))
+    if not count:
+        raise refused(409, "not_settled", id=delivery)
+    log.info("redelivery", delivery=delivery, actor=principal.key.name)
+    context.relay.notify()
+
+
+@router.get("/endpoints")
+async def list_endpoints(context: Gateway, _: Operator) -> EndpointsView:
+    """How each endpoint is doing."""
+    disabled = await asyncio.to_thread(context.deliveries.disabled)
+    return EndpointsView(items=[_endpoint(context, name, disabled) for name in sorted(context.settings.endpoints)])
+
+
+@router.post("/endpoints/{name}/enable")
+async def enable(context: Gateway, principal: Repairer, name: Annotated[str, Path(max_length=60)]) -> EndpointView:
+    """An endpoint that said 410 Gone gets its deliveries again."""
+    if name not in context.settings.endpoints:
+        raise refused(404, "unknown_endpoint")
+    await in_desk(context, partial(context.deliveries.enable, name))
+    log.info("endpoint enabled", endpoint=name, actor=principal.key.name)
+    context.relay.notify()
+    return _endpoint(context, name, await asyncio.to_thread(context.deliveries.disabled))
+
+
+def _view(row: DeliveryRow) -> DeliveryView:
+    return DeliveryView(
+        id=row.id, endpoint=row.endpoint, event=row.event, type=row.type, subject=row.subject, state=row.state,
+        attempt=row.attempt, next_at=row.next_at if row.state in ("pending", "leased") else None, reason=row.reason,
+        reference=row.reference, created_at=row.created_at, updated_at=row.updated_at,
+    )  # fmt: skip
+
+
+def _attempt(row: AttemptRow) -> AttemptView:
+    return AttemptView(
+        attempt=row.attempt, at=row.at, state=row.state, status=row.status, reason=row.reason, excerpt=row.excerpt,
+        latency=row.latency / 1e6, charged=row.charged,
+    )  # fmt: skip
+
+
+def _endpoint(context: Context, name: str, disabled: dict[str, str]) -> EndpointView:
+    """Of the URL only its host: vendors put tokens into the rest."""
+    config, stats = context.settings.endpoints[name], context.relay.stats()[name]
+    return EndpointView(
+        name=name, type=config.type, host=urlsplit(config.url).hostname or "", disabled=disabled.get(name, ""),
+        breaker=stats.breaker, delivered=stats.delivered, retried=stats.retried, dead=stats.dead,
+        in_flight=stats.in_flight, last_error=stats.last_error, last_delivered_at=stats.last_delivered_at or None,
+        latency=stats.latency / 1e6,
+    )  # fmt: skip

@@ -1,0 +1,235 @@
+"""Devices, their latest readings, their series."""
+
+import asyncio
+import heapq
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from gateway.api.access import Principal, Reader
+from gateway.api.context import Context, Gateway, in_series
+from gateway.api.values import (
+    Cursor,
+    Every,
+    Instant,
+    Limit,
+    Line,
+    PageView,
+    View,
+    When,
+    finite,
+    pack,
+    refused,
+    unpack,
+    unpack_number,
+)
+from gateway.domain.device import Attr, Device, Life, Point, PointKind
+from gateway.domain.duration import DAY, SECOND
+from gateway.domain.reading import Flag, Quality, Reading
+from gateway.ports import Buckets, Series
+
+router = APIRouter(prefix="/v1/devices", tags=["devices"])
+MAX_ROWS = 10_000
+Component = Annotated[int, Query(ge=0, le=1000, description="0 = the device itself")]
+
+
+class DeviceView(View):
+    """A thing with an address."""
+
+    code: str
+    name: str
+    kind: str
+    profile: str
+    site: str
+    customer: str
+    components: int
+    life: Life
+    registered_at: Instant
+    attrs: dict[str, Attr]
+    tags: tuple[str, ...]
+
+
+class LatestView(View):
+    """The newest reading of a point. `value` is a number in `unit`, a state's text, or null (no data). `age` in s."""
+
+    point: str
+    component: int
+    kind: PointKind
+    unit: str
+    value: float | str | None
+    quality: str
+    flags: list[str]
+    at: Instant
+    received_at: Instant
+    age: float
+
+
+class DeviceDetail(DeviceView):
+    """With its newest readings."""
+
+    latest: list[LatestView]
+
+
+class ReadingView(View):
+    """One reading of a series."""
+
+    at: Instant
+    value: float | str | None
+    quality: str
+    flags: list[str]
+    received_at: Instant
+
+
+class BucketView(View):
+    """An aggregate over [start, start + every); a bucket without readings is absent, never zero."""
+
+    start: Instant
+    count: int
+    mean: float | None
+    min: float | None
+    max: float | None
+    first: float | None
+    last: float | None
+
+
+class SeriesView(View):
+    """Either `readings` (and `next`) or, with `every`, `buckets`."""
+
+    device: str
+    point: str
+    component: int
+    kind: PointKind
+    unit: str
+    start: Instant
+    end: Instant
+    readings: list[ReadingView] | None = None
+    buckets: list[BucketView] | None = None
+    next: str = ""
+
+
+def find(context: Context, principal: Principal, code: str) -> Device:
+    """Any device ever known that the caller may see. Raises CommandError 404."""
+    device = context.registry.device(code)
+    if device is None:
+        device = next((d for d in context.registry.known().devices if d.code == code), None)
+    if device is None or not principal.sees(device):
+        raise refused(404, "unknown_device", code=code)
+    return device
+
+
+@router.get("")
+async def list_devices(
+    context: Gateway, principal: Reader, kind: Annotated[Line | None, Query()] = None,
+    site: Annotated[Line | None, Query()] = None, life: Annotated[Life | None, Query()] = None, limit: Limit = 50,
+    cursor: Cursor = "",
+) -> PageView[DeviceView]:  # fmt: skip
+    """By code."""
+    after = unpack(cursor)
+
+    def work() -> list[Device]:
+        wanted = (
+            d
+            for d in context.registry.known().devices
+            if d.code > after
+            and kind in (None, d.kind)
+            and site in (None, d.site)
+            and life in (None, d.life)
+            and principal.sees(d)
+        )
+        return heapq.nsmallest(limit + 1, wanted, key=lambda d: d.code)
+
+    found = await asyncio.to_thread(work)
+    more = pack(found[limit - 1].code) if len(found) > limit else ""
+    return PageView(items=[_view(device) for device in found[:limit]], next=more)
+
+
+@router.get("/{code:path}/series")
+async def read_series(
+    context: Gateway, principal: Reader, code: str, point: Annotated[Line, Query()], component: Component = 0,
+    start: Annotated[When | None, Query()] = None, end: Annotated[When | None, Query()] = None,
+    every: Annotated[Every | None, Query()] = None, limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 1000,
+    cursor: Cursor = "",
+) -> SeriesView:  # fmt: skip
+    """Readings of [start, end), the last day unless told otherwise; with `every`, aggregates of them."""
+    device = find(context, principal, code)
+    known = context.registry.points(device.profile).get((point, component))
+    if known is None:
+        raise refused(404, "unknown_point", code=code)
+    until = context.clock.now() if end is None else end
+    since = max(until - DAY, 0) if start is None else start
+    first = unpack_number(cursor) if cursor else since
+    if since >= until:
+        raise refused(422, "range")
+    view = SeriesView(
+        device=code, point=point, component=component, kind=known.kind, unit=known.unit, start=since, end=until
+    )
+    if every is not None:
+        if (until - since + every - 1) // every > MAX_ROWS:
+            raise refused(422, "buckets", most=MAX_ROWS)
+        buckets = await in_series(
+            context, lambda: context.series_store.aggregate(device.id, known.id, since, until, every)
+        )
+        return view.model_copy(update={"buckets": _buckets(buckets)})
+    series = await in_series(context, lambda: context.series_store.range(device.id, known.id, first, until, limit + 1))
+    more = pack(str(int(series.at[limit]))) if len(series.at) > limit else ""
+    return view.model_copy(update={"readings": _readings(series, known, limit), "next": more})
+
+
+@router.get("/{code:path}")
+async def read_device(context: Gateway, principal: Reader, code: str) -> DeviceDetail:
+    """With the newest reading of each of its points."""
+    device, now = find(context, principal, code), context.clock.now()
+    readings = await in_series(context, lambda: context.series_store.latest(device.id))
+    named = [(context.registry.point_by_id(reading.point), reading) for reading in readings]
+    latest = [_latest(point, reading, now) for point, reading in named if point is not None]
+    latest.sort(key=lambda view: (view.component, view.point))
+    return DeviceDetail(**dict(_view(device)), latest=latest)
+
+
+def _view(device: Device) -> DeviceView:
+    return DeviceView(
+        code=device.code, name=device.name, kind=device.kind, profile=device.profile, site=device.site,
+        customer=device.customer, components=device.components, life=device.life, registered_at=device.registered,
+        attrs=device.attrs, tags=device.tags,
+    )  # fmt: skip
+
+
+def _latest(point: Point, reading: Reading, now: int) -> LatestView:
+    return LatestView(
+        point=point.name, component=point.component, kind=point.kind, unit=point.unit,
+        value=_value(point, reading.value), quality=Quality(reading.quality).name.lower(), flags=_flags(reading.flags),
+        at=reading.at, received_at=reading.received, age=(now - reading.at) / SECOND,
+    )  # fmt: skip
+
+
+def _value(point: Point, value: float) -> float | str | None:
+    known = finite(value)
+    if known is not None and point.kind is PointKind.STATE and 0 <= known < len(point.values):
+        return point.values[int(known)]
+    return known
+
+
+def _flags(flags: int) -> list[str]:
+    return [flag.name.lower() for flag in Flag(flags) if flag.name]
+
+
+def _readings(series: Series, point: Point, limit: int) -> list[ReadingView]:
+    columns = (series.at, series.value, series.quality, series.flags, series.received)
+    return [
+        ReadingView(
+            at=at, value=_value(point, value), quality=Quality(quality).name.lower(), flags=_flags(flags),
+            received_at=received,
+        )
+        for at, value, quality, flags, received in zip(*(c[:limit].tolist() for c in columns), strict=True)
+    ]  # fmt: skip
+
+
+def _buckets(found: Buckets) -> list[BucketView]:
+    columns = (found.start, found.count, found.mean, found.min, found.max, found.first, found.last)
+    return [
+        BucketView(
+            start=start, count=count, mean=finite(mean), min=finite(least), max=finite(most), first=finite(first),
+            last=finite(last),
+        )
+        for start, count, mean, least, most, first, last in zip(*(c.tolist() for c in columns), strict=True)
+    ]  # fmt: skip

@@ -1,0 +1,68 @@
+"""Is it alive, is it ready, what does it count?"""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from gateway.api.context import Context, Gateway
+from gateway.domain.errors import StoreError
+
+router = APIRouter(tags=["health"])
+PROBE_SECONDS = 2.0
+VITAL = ("rules.judge", "rules.commit", "series", "ticker")
+"""Tasks without which nothing is judged or stored. A source or an endpoint that is down makes no gateway unready."""
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process answers: restart it when it does not."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz")
+async def readyz(context: Gateway) -> JSONResponse:
+    """200 when it is live and its stores work, else 503; what is wrong in `parts`."""
+    parts = {
+        "live": "ok" if context.ready else "starting or stopping",
+        "database": await _probe(partial(context.queries.order, "")),
+        "journal": await _probe(partial(context.journal.last, 0)),
+        **{name: _task(context, name) for name in VITAL if name in context.supervisor.health},
+    }
+    ready = context.ready and not context.supervisor.fatal.is_set() and all(part == "ok" for part in parts.values())
+    sources = {name: _task(context, f"source.{name}") for name in context.sources}
+    return JSONResponse({"ready": ready, "parts": parts, "sources": sources}, 200 if ready else 503)
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Prometheus text format."""
+    content = await request.app.state.metrics.render()
+    return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request) -> dict[str, Any]:
+    """What this API takes and gives."""
+    schema: dict[str, Any] = request.app.openapi()
+    schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "fg_…"}}
+    schema["security"] = [{"key": []}]
+    return schema
+
+
+async def _probe(call: Any) -> str:
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            await asyncio.to_thread(call)
+    except TimeoutError:
+        return "slow"
+    except StoreError:
+        return "down"
+    return "ok"
+
+
+def _task(context: Context, name: str) -> str:
+    health = context.supervisor.health.get(name)
+    return "ok" if health is None or health.up else "down"

@@ -1,0 +1,85 @@
+"""What the journal and the outbox tell: dead letters, the event feed."""
+
+import asyncio
+import base64
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query
+
+from gateway.api.access import FeedReader, Operator
+from gateway.api.context import Gateway
+from gateway.api.values import Cursor, Instant, Limit, PageView, View, Whole, pack, unpack_number
+from gateway.domain.record import Raw, Record
+
+router = APIRouter(prefix="/v1", tags=["journal"])
+MAX_PAYLOAD = 4096
+
+
+class DeadLetterView(View):
+    """A message that could not become readings. Its payload as `text`, or as `base64` when it is not text; at most 4096
+    bytes of the `size` that were kept."""
+
+    sequence: int
+    source: str
+    address: str
+    reason: str
+    detail: str
+    received_at: Instant
+    recorded_at: Instant
+    size: int
+    text: str | None
+    base64: str | None
+
+
+class EventView(View):
+    """One CloudEvent of the feed. `sequence` goes into `after`."""
+
+    sequence: int
+    event: dict[str, Any]
+
+
+class EventsView(View):
+    """In the order they were committed; `next` is the `after` of the next request, the same when nothing came."""
+
+    items: list[EventView]
+    next: int
+
+
+@router.get("/dead-letters")
+async def list_dead_letters(
+    context: Gateway, _: Operator, limit: Annotated[int, Query(ge=1, le=100)] = 20, cursor: Cursor = ""
+) -> PageView[DeadLetterView]:
+    """Newest first."""
+    before = unpack_number(cursor) if cursor else None
+    records = await asyncio.to_thread(context.journal.dead_letters, limit + 1, before)
+    found = [_view(record, record.body) for record in records[:limit] if isinstance(record.body, Raw)]
+    return PageView(items=found, next=pack(str(records[limit - 1].seq)) if len(records) > limit else "")
+
+
+@router.get("/events")
+async def read_events(
+    context: Gateway, _: FeedReader, after: Annotated[Whole, Query()] = 0, limit: Limit = 100
+) -> EventsView:
+    """Every event about alarms and orders, for an OA system that asks instead of being told."""
+    rows = await asyncio.to_thread(context.queries.feed, after, limit)
+    items = [EventView(sequence=row, event=orjson.loads(event.body)) for row, event in rows]
+    return EventsView(items=items, next=rows[-1][0] if rows else after)
+
+
+def _view(record: Record, raw: Raw) -> DeadLetterView:
+    text, encoded = _payload(raw.payload[:MAX_PAYLOAD])
+    return DeadLetterView(
+        sequence=record.seq, source=raw.source, address=raw.address, reason=raw.reason, detail=raw.detail,
+        received_at=raw.received, recorded_at=record.at, size=len(raw.payload), text=text, base64=encoded,
+    )  # fmt: skip
+
+
+def _payload(payload: bytes) -> tuple[str | None, str | None]:
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        return None, base64.b64encode(payload).decode()
+    if all(c.isprintable() or c in "\n\r\t" for c in text):
+        return text, None
+    return None, base64.b64encode(payload).decode()

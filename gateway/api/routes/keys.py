@@ -1,0 +1,124 @@
+"""API keys, and who one is."""
+
+import asyncio
+from typing import Annotated, Literal
+
+import structlog
+from fastapi import APIRouter, Path, status
+from pydantic import Field
+
+from gateway.api.access import PERMISSIONS, KeyKeeper, Permission, Reader
+from gateway.api.context import Context, Gateway, in_desk
+from gateway.api.values import Input, Instant, View, When, refused
+from gateway.domain.workorder import Role
+from gateway.store.access import ApiKey
+
+router = APIRouter(prefix="/v1", tags=["access"])
+log = structlog.get_logger()
+KeyName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]*$")]
+KeyRole = Literal["viewer", "operator", "engineer", "supervisor", "admin", "integrator"]
+
+
+class KeyView(View):
+    """A key as it is listed. `sites` empty = all."""
+
+    name: str
+    role: Role
+    sites: tuple[str, ...]
+    created_at: Instant
+    expires_at: Instant | None
+    revoked_at: Instant | None
+    used_at: Instant | None
+
+
+class KeysView(View):
+    """Newest first."""
+
+    items: list[KeyView]
+
+
+class NewKeyView(KeyView):
+    """`key` is shown this once."""
+
+    key: str
+
+
+class KeyIn(Input):
+    """`name` is the person's or system's id: orders are assigned to it. `sites` empty = all."""
+
+    name: KeyName
+    role: KeyRole
+    sites: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=120)], ...], Field(max_length=200)] = ()
+    expires_at: When | None = None
+
+
+class MeView(View):
+    """The caller."""
+
+    name: str
+    role: Role
+    sites: tuple[str, ...]
+    permissions: list[Permission]
+    expires_at: Instant | None
+
+
+def live(key: ApiKey, now: int) -> bool:
+    """Neither revoked nor expired."""
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+
+
+@router.get("/me")
+async def me(principal: Reader) -> MeView:
+    """Who am I, and what may I do?"""
+    key = principal.key
+    return MeView(
+        name=key.name, role=key.role, sites=key.sites, permissions=sorted(PERMISSIONS[key.role]),
+        expires_at=key.expires_at,
+    )  # fmt: skip
+
+
+@router.get("/keys")
+async def list_keys(context: Gateway, _: KeyKeeper) -> KeysView:
+    """All keys, revoked ones too; never a secret."""
+    return KeysView(items=[_view(key) for key in await asyncio.to_thread(context.keys.all)])
+
+
+@router.post("/keys", status_code=status.HTTP_201_CREATED)
+async def create_key(context: Gateway, principal: KeyKeeper, body: KeyIn) -> NewKeyView:
+    """The answer holds the key, this once."""
+    now = context.clock.now()
+    if body.expires_at is not None and body.expires_at <= now:
+        raise refused(422, "key_expired")
+
+    def work() -> tuple[str, ApiKey]:
+        if any(key.name == body.name for key in context.keys.all()):
+            raise refused(409, "key_name")
+        return context.keys.create(body.name, Role(body.role), now, body.sites, body.expires_at)
+
+    secret, key = await in_desk(context, work)
+    log.info("key created", name=key.name, role=key.role.value, actor=principal.key.name)
+    return NewKeyView(**dict(_view(key)), key=secret)
+
+
+@router.delete("/keys/{name}", status_code=status.HTTP_204_NO_CONTENT)
+async def revoke_key(context: Gateway, principal: KeyKeeper, name: Annotated[str, Path(max_length=60)]) -> None:
+    """From now on nobody gets in with it."""
+    await in_desk(context, lambda: _revoke(context, name))
+    log.info("key revoked", name=name, actor=principal.key.name)
+
+
+def _revoke(context: Context, name: str) -> None:
+    now = context.clock.now()
+    keys = [key for key in context.keys.all() if live(key, now)]
+    lasting = [key.name for key in keys if key.role is Role.ADMIN and not key.sites and key.expires_at is None]
+    if lasting == [name]:
+        raise refused(409, "last_admin")
+    if not context.keys.revoke(name, now):
+        raise refused(404, "unknown_key")
+
+
+def _view(key: ApiKey) -> KeyView:
+    return KeyView(
+        name=key.name, role=key.role, sites=key.sites, created_at=key.created_at, expires_at=key.expires_at,
+        revoked_at=key.revoked_at, used_at=key.used_at,
+    )  # fmt: skip

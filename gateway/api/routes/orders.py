@@ -1,0 +1,301 @@
+"""Work orders: list, read, report a fault, act."""
+
+import asyncio
+import re
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Header, Path, Query, Response, status
+from pydantic import Field
+
+from gateway.api.access import Permission, Principal, Reader, Reporter, Worker
+from gateway.api.context import Context, Gateway, in_desk
+from gateway.api.routes.alarms import AlarmView, PlaceView, TitleView, alarm_view, device_id, place_view, pump
+from gateway.api.values import (
+    MAX_INT,
+    CommandId,
+    Cursor,
+    Input,
+    Instant,
+    LevelWord,
+    Limit,
+    Line,
+    PageView,
+    Text,
+    View,
+    When,
+    level_of,
+    refused,
+    word_of,
+)
+from gateway.desk import lifecycle
+from gateway.domain.alarm import Level
+from gateway.domain.duration import MINUTE
+from gateway.domain.notice import NoticeState
+from gateway.domain.workorder import Act, Command, OrderState, Report, Role, WorkOrder
+from gateway.store.queries import OrderFilter
+
+router = APIRouter(prefix="/v1/work-orders", tags=["work orders"])
+AHEAD = 5 * MINUTE  # how far a person's clock may be ahead
+OrderNo = Annotated[str, Path(max_length=60)]
+Key = Annotated[CommandId | None, Header(alias="Idempotency-Key")]
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
+
+
+class ResolutionView(View):
+    """What was found and done."""
+
+    fault: str
+    cause: str
+    remedy: str
+
+
+class OrderView(View):
+    """One order. `version` rises with every change and is its ETag."""
+
+    no: str
+    version: int
+    state: OrderState
+    type: str
+    fault: str
+    source: str
+    level: LevelWord
+    priority: str
+    priority_reason: str
+    title: TitleView
+    why: str
+    place: PlaceView
+    assignee: str
+    skill: str
+    sla: str
+    count: int
+    causes: tuple[str, ...]
+    reopen_count: int
+    related_to: str
+    hold_reason: str
+    close_reason: str
+    resolution: ResolutionView
+    created_at: Instant
+    updated_at: Instant
+    first_seen_at: Instant
+    last_seen_at: Instant
+    condition_cleared_at: Instant | None
+    accepted_at: Instant | None
+    started_at: Instant | None
+    resolved_at: Instant | None
+    closed_at: Instant | None
+
+
+class AuditView(View):
+    """One move. `sequence` is the order's version after it; `occurred_at` when it happened in the field."""
+
+    sequence: int
+    type: str
+    actor: str
+    role: str
+    before: str
+    after: str
+    data: dict[str, Any]
+    at: Instant
+    occurred_at: Instant
+
+
+class NoticeView(View):
+    """One message to one customer: never the phone number."""
+
+    customer: str
+    template: str
+    n: int
+    language: str
+    state: NoticeState
+    reason: str
+    created_at: Instant
+    updated_at: Instant
+
+
+class OrderDetail(OrderView):
+    """With everything about it. `acts`: what the caller may do now."""
+
+    alarms: list[AlarmView]
+    audit: list[AuditView]
+    notices: list[NoticeView]
+    acts: list[Act]
+
+
+class ReportIn(Input):
+    """A fault told by a person: joins the open order of the same device, component and fault, or makes one."""
+
+    command_id: CommandId | None = None
+    device: Line
+    component: Annotated[int, Field(ge=0, le=1000)] = 0
+    fault: Annotated[Line, Field(min_length=1)]
+    title: Annotated[Line, Field(min_length=1)]
+    title_zh: Line = ""
+    type: Line = "repair"
+    level: LevelWord = "minor"
+    source: Literal["customer", "api", "oa"] = "api"
+    note: Text = ""
+    skill: Line = ""
+
+
+class CommandIn(Input):
+    """One act. `occurred_at`: when it happened in the field, for what is told later."""
+
+    command_id: CommandId | None = None
+    act: Act
+    expected_version: Annotated[int, Field(ge=0, le=MAX_INT)] | None = None
+    occurred_at: When | None = None
+    assignee: Line = ""
+    reason: Text = ""
+    fault: Text = ""
+    cause: Text = ""
+    remedy: Text = ""
+    note: Text = ""
+
+
+def order_view(context: Context, order: WorkOrder) -> OrderView:
+    """Names for ids, words for levels."""
+    return OrderView(
+        no=order.no, version=order.version, state=order.state, type=order.type, fault=order.fault, source=order.source,
+        level=word_of(order.level), priority=order.priority, priority_reason=order.priority_reason,
+        title=TitleView(en=order.title_en, zh=order.title_zh), why=order.why,
+        place=place_view(context.registry, order.device, order.component, order.group), assignee=order.assignee,
+        skill=order.skill, sla=order.sla, count=order.count, causes=order.causes, reopen_count=order.reopen_count,
+        related_to=order.related_to, hold_reason=order.hold_reason, close_reason=order.close_reason,
+        resolution=ResolutionView(fault=order.fault_found, cause=order.cause, remedy=order.remedy),
+        created_at=order.created_at, updated_at=order.updated_at, first_seen_at=order.first_seen,
+        last_seen_at=order.last_seen, condition_cleared_at=order.condition_cleared_at, accepted_at=order.accepted_at,
+        started_at=order.started_at, resolved_at=order.resolved_at, closed_at=order.closed_at,
+    )  # fmt: skip
+
+
+@router.get("")
+async def list_orders(
+    context: Gateway, principal: Reader, open: Annotated[bool | None, Query()] = None,  # noqa: A002 - its name outside
+    state: Annotated[list[OrderState], Query(max_length=8)] = [], device: Annotated[Line | None, Query()] = None,  # noqa: B006
+    site: Annotated[Line, Query()] = "", fault: Annotated[Line, Query()] = "", type: Annotated[Line, Query()] = "",  # noqa: A002
+    assignee: Annotated[Line | None, Query()] = None, level: LevelWord | None = None,
+    since: Annotated[When | None, Query()] = None, until: Annotated[When | None, Query()] = None,
+    updated_after: Annotated[When | None, Query()] = None, limit: Limit = 50, cursor: Cursor = "",
+) -> PageView[OrderView]:  # fmt: skip
+    """Newest first; `level` and higher. A key bound to sites may get pages with fewer items: go on with `next`."""
+    want = OrderFilter(
+        open, tuple(state), device_id(context, device), site, fault, type, assignee, level_of(level), since, until,
+        updated_after,
+    )  # fmt: skip
+    page = await asyncio.to_thread(context.queries.orders, want, limit, cursor)
+    seen = [order for order in page.items if _visible(context, principal, order)]
+    return PageView(items=[order_view(context, order) for order in seen], next=page.next)
+
+
+@router.get("/{no}")
+async def read_order(context: Gateway, principal: Reader, no: OrderNo, response: Response) -> OrderDetail:
+    """With its alarms, audit and notices."""
+    order = await _find(context, principal, no)
+    queries = context.queries
+
+    def work() -> tuple[Any, Any, Any]:
+        return queries.alarms_of(no), queries.audit(no), queries.notices(no)
+
+    alarms, audit, notices = await asyncio.to_thread(work)
+    response.headers["etag"] = f'"{order.version}"'
+    return OrderDetail(
+        **dict(order_view(context, order)),
+        alarms=[alarm_view(context, alarm, {order.id: order.no}) for alarm in alarms],
+        audit=[
+            AuditView(
+                sequence=a.seq, type=a.type, actor=a.actor, role=a.role, before=a.before, after=a.after,
+                data=orjson.loads(a.data or "{}"), at=a.at, occurred_at=a.occurred_at or a.at,
+            )
+            for a in audit
+        ],
+        notices=[
+            NoticeView(
+                customer=n.recipient, template=n.template, n=n.n, language=n.language, state=n.state, reason=n.reason,
+                created_at=n.created_at, updated_at=n.updated_at,
+            )
+            for n in notices
+        ],
+        acts=list(lifecycle.legal(order, principal.actor)) if principal.may(Permission.ACT) else [],
+    )  # fmt: skip
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def report(
+    context: Gateway, principal: Reporter, body: ReportIn, response: Response, idempotency_key: Key = None
+) -> OrderView:
+    """201 with a new order, 200 with the one it joined."""
+    device = context.registry.device(body.device)
+    if device is None or not principal.sees(device):
+        raise refused(404, "unknown_device", code=body.device)
+    if body.component > device.components:
+        raise refused(422, "unknown_component", code=body.device, most=device.components)
+    types = sorted({"repair", *context.settings.desk.order_types})
+    if body.type not in types:
+        raise refused(422, "unknown_type", types=", ".join(types))
+    told = Report(
+        device.id, body.fault, body.title, body.title_zh or body.title, principal.actor,
+        _command_id(body.command_id, idempotency_key), body.component, "", body.type, Level[body.level.upper()],
+        "oa" if principal.key.role is Role.INTEGRATOR else body.source, body.note, body.skill,
+    )  # fmt: skip
+    order = await in_desk(context, partial(context.desk.report, told, context.clock.now()))
+    context.relay.notify()
+    response.headers["etag"] = f'"{order.version}"'
+    response.headers["location"] = f"/v1/work-orders/{order.no}"
+    if order.version > 1:
+        response.status_code = status.HTTP_200_OK
+    return order_view(context, order)
+
+
+@router.post("/{no}/commands")
+async def act(
+    context: Gateway, principal: Worker, no: OrderNo, body: CommandIn, response: Response,
+    idempotency_key: Key = None, if_match: Annotated[str | None, Header(max_length=40)] = None,
+) -> OrderView:  # fmt: skip
+    """The order after it; 409 when the move is illegal now or the version is stale, 422 when something is missing."""
+    now = context.clock.now()
+    if body.occurred_at is not None and body.occurred_at > now + AHEAD:
+        raise refused(422, "future")
+    await _find(context, principal, no)
+    command = Command(
+        no, body.act, principal.actor, _command_id(body.command_id, idempotency_key),
+        body.expected_version if if_match is None else _version(if_match), body.occurred_at or 0, body.assignee,
+        body.reason, body.fault, body.cause, body.remedy, body.note,
+    )  # fmt: skip
+    order = await carry_out(context, command, now)
+    response.headers["etag"] = f'"{order.version}"'
+    return order_view(context, order)
+
+
+async def carry_out(context: Context, command: Command, now: int) -> WorkOrder:
+    """A command, and what follows from it: deliveries wake up, the rules hear of a closed order."""
+    order = await in_desk(context, partial(context.desk.command, command, now))
+    context.relay.notify()
+    if command.act is Act.CLOSE:
+        await pump(context)
+    return order
+
+
+def _command_id(given: str | None, header: str | None) -> str:
+    if not (found := given or header):
+        raise refused(422, "command_id")
+    return found
+
+
+def _version(etag: str) -> int:
+    match = _ETAG.fullmatch(etag.strip())
+    if match is None:
+        raise refused(422, "if_match")
+    return int(match[1])
+
+
+async def _find(context: Context, principal: Principal, no: str) -> WorkOrder:
+    order = await asyncio.to_thread(context.queries.order, no)
+    if order is None or not _visible(context, principal, order):
+        raise refused(404, "unknown_order")
+    return order
+
+
+def _visible(context: Context, principal: Principal, order: WorkOrder) -> bool:
+    return principal.sees(context.registry.device_by_id(order.device))

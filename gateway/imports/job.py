@@ -1,0 +1,72 @@
+"""One import from the file to the result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.domain.text import Lang
+from gateway.imports.catalogue import found_in
+from gateway.imports.mapping import load_map
+from gateway.imports.reading import FileReader, device_codes
+from gateway.imports.rejects import Rejects
+from gateway.imports.send import send
+from gateway.imports.series import Columns
+from gateway.imports.table import open_table, rejected_file
+from gateway.imports.target import Refused, Target
+from gateway.imports.wire import Begin, Begun, Chunk, Found, Result, Taken
+from gateway.ports import Known
+from gateway.registry import Wanted, plan
+
+__all__ = ["Paper", "Prepared", "prepare", "send"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A file that was read whole. Rows that are wrong are in `rejects`, and in the file beside it."""
+
+    columns: Columns
+    rejects: Rejects
+    rejected_file: Path
+
+
+async def prepare(file: Path, map_file: Path, target: Target, lang: Lang, now: int) -> Prepared:
+    """Read and check everything; nothing is sent but the look-up. `now` µs.
+
+    Raises ConfigError for a map or a file that cannot be used at all, GatewayError of the target.
+    """
+    mapping = load_map(map_file)
+    table = open_table(file, mapping)
+    codes = device_codes(table, mapping, Rejects(None))
+    found = await target.lookup(codes)
+    reader = FileReader(table, mapping, found, str(map_file), now)
+    beside = rejected_file(file)
+    rejects = Rejects(beside, table.encoding, table.delimiter, lang, header=table.header)
+    try:
+        columns = reader.read(rejects)
+    finally:
+        rejects.close()
+    return Prepared(columns, rejects, beside)
+
+
+class Paper:
+    """The target of a dry run without a gateway: what the configuration lists answers look-ups."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+
+    async def lookup(self, codes: Sequence[str]) -> Found:
+        """As Target."""
+        rows = plan(Known((), (), (), ()), self._wanted, 0).rows
+        return found_in(rows.devices, rows.points, self._wanted.profiles, codes)
+
+    async def begin(self, wanted: Begin) -> Begun:
+        """Raises Refused."""
+        raise Refused(f"{wanted.file}: a dry run sends nothing")
+
+    async def rows(self, number: str, chunk: Chunk) -> Taken:
+        """Raises Refused."""
+        raise Refused(f"{number}, chunk {chunk.number}: a dry run sends nothing")
+
+    async def end(self, number: str, chunks: int) -> Result | None:
+        """Raises Refused."""
+        raise Refused(f"{number}, {chunks} chunks: a dry run sends nothing")

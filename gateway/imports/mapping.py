@@ -1,0 +1,171 @@
+"""The map of a file: which column is the device, the time, the points (YAML 1.2, every problem at once)."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+
+from gateway.domain.errors import ConfigError
+from gateway.domain.units import parse_unit
+from gateway.section import Section, wrong
+from gateway.settings.document import read_document
+from gateway.settings.explain import explain, nearest
+from gateway.settings.inventory import zones
+
+_DIRECTIVE = re.compile(r"%(.?)")
+_DIRECTIVES = frozenset("aAwdbBmyYHIpMSfzZjUWcxXGuV%")
+
+
+def _unit(text: str) -> str:
+    try:
+        parse_unit(text)
+    except ValueError:
+        raise wrong("import.map.unit", written=text) from None
+    return text
+
+
+Unit = Annotated[str, AfterValidator(_unit)]
+Column = Annotated[str, Field(min_length=1, examples=["reading_date"])]
+
+
+class Where(Section):
+    """A column, or one value for the whole file: exactly one of them."""
+
+    column: Column | None = None
+    value: str | int | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Where":
+        if (self.column is None) == (self.value is None):
+            raise wrong("import.map.column_or_value")
+        return self
+
+
+class Time(Section):
+    """`format` is `iso`, `s` or `ms` (since 1970 UTC), or as strptime takes it. `zone` is an IANA name."""
+
+    column: Column = Field(examples=["抄表时间"])
+    format: str = Field("iso", min_length=1)
+    zone: str | None = None
+
+    @field_validator("zone")
+    @classmethod
+    def _zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in zones():
+            raise wrong("config.timezone", written=value, near=nearest(value, sorted(zones())) or "Asia/Shanghai")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Time":
+        if self.format in {"s", "ms"}:
+            if self.zone is not None:
+                raise wrong("import.map.zone_useless", written=self.format)
+            return self
+        if self.format == "iso":
+            return self
+        found = _DIRECTIVE.findall(self.format)
+        if not found or any(letter not in _DIRECTIVES for letter in found):
+            raise wrong("import.map.time_format", written=self.format)
+        if self.zone is None and "z" not in found:
+            raise wrong("import.map.zone_missing", written=self.format)
+        return self
+
+    @property
+    def place(self) -> ZoneInfo | None:
+        """The zone of times that do not name one."""
+        return None if self.zone is None else ZoneInfo(self.zone)
+
+
+class Numbers(Section):
+    """How written numbers become values: (number x scale + offset) in `unit`; `missing` means "no data"."""
+
+    unit: Unit | None = None
+    """Without it the file is taken to hold the unit in which the gateway stores the point."""
+    scale: float = Field(default=1.0, allow_inf_nan=False)
+    offset: float = Field(default=0.0, allow_inf_nan=False)
+    missing: tuple[str | int | float, ...] = ()
+    map: dict[str | int, str | int] = Field(default={})
+    """Texts of a state point in the file -> texts of the gateway."""
+
+
+class PointColumn(Numbers):
+    """One point of a wide file. `component` is needed where the device has several (connector 2)."""
+
+    column: Column
+    component: int | None = Field(default=None, ge=1)
+
+
+class PointNames(Section):
+    """Long files: the column that names the point. `names` translates; other names are points of the gateway."""
+
+    column: Column
+    names: dict[str | int, str] = Field(default={})
+    numbers: dict[str, Numbers] = Field(default={})
+    """By point of the gateway: unit, scale, offset, missing, map."""
+
+
+class Just(Section):
+    """A column."""
+
+    column: Column
+
+
+class ImportMap(Section):
+    """Wide: `points`. Long: `point` and `value` (and `component`, `quality`)."""
+
+    device: Where = Field(examples=["{column: 表号}"])
+    time: Time = Field(examples=["{column: 抄表时间, format: iso, zone: Asia/Shanghai}"])
+    points: dict[str, PointColumn] = Field(default={})
+    point: PointNames | None = None
+    value: Just | None = None
+    component: Where | None = None
+    quality: Just | None = None
+    """Texts good, uncertain, bad."""
+    delimiter: Literal["auto", ",", ";", "\t", "|", "tab"] = "auto"
+    encoding: Literal["auto", "utf-8", "utf-8-sig", "gb18030"] = "auto"
+    decimal: Literal[".", ","] = "."
+
+    @model_validator(mode="after")
+    def _shape(self) -> "ImportMap":
+        if bool(self.points) == (self.point is not None):
+            raise wrong("import.map.wide_or_long")
+        if (self.point is None) != (self.value is None):
+            raise wrong("import.map.long_needs_value")
+        if self.points and (self.component is not None or self.quality is not None):
+            raise wrong("import.map.only_long")
+        if self.decimal == "," and self.delimiter == ",":
+            raise wrong("import.map.decimal_delimiter")
+        return self
+
+    def columns(self) -> dict[str, str]:
+        """Path in the map -> the column it names."""
+        named: dict[str, str | None] = {
+            "device.column": self.device.column, "time.column": self.time.column,
+            "point.column": _named(self.point), "value.column": _named(self.value),
+            "component.column": _named(self.component),
+            "quality.column": _named(self.quality),
+        }  # fmt: skip
+        named |= {f"points.{name}.column": point.column for name, point in self.points.items()}
+        return {path: column for path, column in named.items() if column}
+
+
+def _named(part: Where | PointNames | Just | None) -> str | None:
+    return None if part is None else part.column
+
+
+def load_map(path: Path) -> ImportMap:
+    """Read and check a map. Raises ConfigError with every problem."""
+    document = read_document(path)
+    if document.value is None or document.problems:
+        if not document.problems:
+            document.add((), "config.yaml.not_mapping", value="nothing")
+        raise ConfigError(document.problems)
+    if not isinstance(document.value, dict):
+        document.add((), "config.yaml.not_mapping", value=type(document.value).__name__)
+        raise ConfigError(document.problems)
+    try:
+        return ImportMap.model_validate(document.value)
+    except ValidationError as error:
+        raise ConfigError(explain(error, document, ImportMap)) from None

@@ -1,0 +1,79 @@
+"""Rows that cannot be imported: counted by reason, the first shown, all written beside the file."""
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TextIO
+
+from gateway.domain.text import Lang, say
+
+SHOWN: Final = 20
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One row. `row` is its line in the file (the header is 1), `column` "" when it is the row as a whole."""
+
+    row: int
+    column: str
+    key: str
+    fields: Mapping[str, object]
+
+    def render(self, lang: Lang) -> str:
+        """`row 17, column 表号: unknown device 'X'`."""
+        place = say("import.row.cell" if self.column else "import.row.row", lang, row=self.row, column=self.column)
+        return f"{place} {say(self.key, lang, **self.fields)}"
+
+
+@dataclass(slots=True)
+class Rejects:
+    """Collects rejected rows; writes them to `path` when it is given, to be corrected and imported again."""
+
+    path: Path | None
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    lang: Lang = "en"
+    count: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    first: list[Reject] = field(default_factory=list)
+    header: Sequence[str] = ()
+    _file: TextIO | None = None
+
+    def add(self, row: int, column: str, key: str, cells: Sequence[str], /, **fields: object) -> None:
+        """The row at line `row` is left out because of `key`."""
+        reject = Reject(row, column, key, {name: _short(value) for name, value in fields.items()})
+        self.count += 1
+        self.reasons[key] += 1
+        if len(self.first) < SHOWN:
+            self.first.append(reject)
+        if self.path is not None:
+            self._write(reject, cells)
+
+    def _write(self, reject: Reject, cells: Sequence[str]) -> None:
+        if self._file is None:
+            assert self.path is not None, "asked before"
+            plain = self.encoding == "utf-8"
+            self._file = self.path.open(
+                "w", encoding="utf-8-sig" if plain else self.encoding, errors="replace", newline=""
+            )
+            csv.writer(self._file, delimiter=self.delimiter).writerow([*self.header, "_row", "_reason"])
+        width = len(self.header)
+        padded = [*cells[:width], *[""] * (width - len(cells))]
+        text = say(reject.key, self.lang, **reject.fields)
+        csv.writer(self._file, delimiter=self.delimiter).writerow([*padded, reject.row, text])
+
+    def close(self) -> None:
+        """Finish the file; without rejected rows an older one is removed, so that it cannot be taken for this run's."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        elif self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def _short(value: object) -> object:
+    text = value if isinstance(value, str) else None
+    return value if text is None or len(text) <= _LONGEST else text[:_LONGEST] + "…"

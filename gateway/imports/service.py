@@ -1,0 +1,214 @@
+"""Imports inside the gateway: chunks become parcels with whole devices in them, between two marks in the journal."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
+
+import structlog
+
+from gateway.domain.device import Profile
+from gateway.domain.duration import MINUTE, SECOND
+from gateway.domain.errors import CommandError, InvariantBroken
+from gateway.domain.record import ImportMark, Parcel, Record, RecordKind
+from gateway.imports.catalogue import points_of
+from gateway.imports.outcome import Outcome, outcome
+from gateway.imports.session import HARD, TARGET, Session
+from gateway.imports.wire import Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
+
+log = structlog.get_logger()
+IDLE: Final = 10 * MINUTE
+"""An import nobody goes on with is ended after this: its held orders must not wait for ever."""
+KEPT: Final = 100  # finished imports that can still be asked for
+PATIENCE: Final = 30.0  # seconds an `end` waits for the rules before it says "ask again"
+LAG: Final = 256  # journal records the consumers may be behind before an import waits
+READ: Final = 5_000
+
+
+class Host(Protocol):
+    """What an import needs of the gateway."""
+
+    clock: Any
+    intake: Any
+    journal: Any
+    registry: Any
+    series: Any
+    series_store: Any
+    rules: Any
+    queries: Any
+    threads: Any
+    supervisor: Any
+
+    @property
+    def settings(self) -> Any:
+        """The configuration."""
+
+
+class Imports:
+    """All imports of this gateway. On the event loop."""
+
+    def __init__(self, host: Host, profiles: Mapping[str, Profile]) -> None:
+        self._host, self._profiles = host, profiles
+        self._sessions: dict[str, Session] = {}
+
+    # --- what the importer asks
+    def lookup(self, wanted: Lookup) -> Found:
+        """Devices in service among the asked ones, and the points of their profiles."""
+        registry = self._host.registry
+        devices = {code: device.profile for code in wanted.devices if (device := registry.device(code)) is not None}
+        profiles = {
+            name: points_of(registry.points(name).values(), self._profiles.get(name))
+            for name in dict.fromkeys(devices.values())
+        }
+        return Found(devices, profiles)
+
+    async def begin(self, wanted: Begin) -> Begun:
+        """The first mark is in the journal when this returns. Raises StoreError."""
+        session = Session(secrets.token_hex(8), wanted.file, wanted.actor, self._host.clock.now())
+        await self._host.intake.fact(ImportMark(session.id, session.file, done=False, actor=session.actor))
+        self._sessions[session.id] = session
+        self._forget_old()
+        log.info("import begins", id=session.id, file=session.file, actor=session.actor)
+        return Begun(session.id, self._host.settings.api.max_body)
+
+    async def rows(self, number: str, chunk: Chunk) -> Taken:
+        """Take a chunk. Raises CommandError: 404 unknown import, 409 another chunk is expected (or it is over), 422
+        columns that do not fit together. Raises StoreError: send the same chunk again."""
+        session = self._session(number)
+        async with session.lock:
+            session.touched = self._host.clock.now()
+            if session.ended:
+                raise CommandError(409, "import-over", f"import {session.id} is over")
+            if chunk.number > session.next:
+                detail = f"chunk {session.next} is expected, not {chunk.number}"
+                raise CommandError(409, "chunk-out-of-order", detail, expected=session.next)
+            if chunk.number == session.next:
+                session.add(chunk, self._host.registry)
+                session.next += 1
+            while session.buffered >= TARGET and (await self._flush(session, whole=False)):
+                pass
+            return Taken(session.next)
+
+    async def end(self, number: str, wanted: End) -> Result:
+        """Journal the rest and the last mark, wait until rules, desk and store have passed it. Repeats are harmless.
+
+        Raises CommandError: 404 unknown import, 409 chunks are missing (send them). Raises StoreError.
+        """
+        session = self._session(number)
+        async with session.lock:
+            session.touched = self._host.clock.now()
+            if wanted.chunks != session.next:
+                if session.ended:
+                    raise CommandError(409, "import-over", f"import {session.id} ended after {session.next} chunks")
+                detail = f"chunk {session.next} is expected, not the end after {wanted.chunks}"
+                raise CommandError(409, "chunk-out-of-order", detail, expected=session.next)
+            if not session.ended:
+                await self._close(session)
+            if session.result is None:
+                if not await self._passed(session.ended, PATIENCE):
+                    return Result(done=False)
+                session.result = await self._result(session)
+                log.info("import ends", id=session.id, file=session.file, imported=session.counts["imported"])
+            return session.result
+
+    # --- inside
+    def _session(self, number: str) -> Session:
+        session = self._sessions.get(number)
+        if session is None:
+            raise CommandError(404, "unknown-import", f"there is no import {number}")
+        return session
+
+    async def _flush(self, session: Session, *, whole: bool) -> bool:
+        """Journal what is complete. False when nothing was."""
+        part = session.cut(whole=whole)
+        if part is None:
+            return False
+        await self._keep_up()
+        now = self._host.clock.now()
+        floor = now - self._host.settings.series.retention
+        series: Callable[[Callable[[], Any]], Awaitable[Any]] = self._host.threads.runner("series")
+        made: Outcome = await series(lambda: outcome(part, self._host.series_store, session.newest, now, floor))
+        if len(made.batch):
+            await self._host.intake.emit(Parcel("import", made.batch, messages=made.batch.frames))
+        session.done(part, made)
+        return True
+
+    async def _close(self, session: Session) -> None:
+        while await self._flush(session, whole=True):
+            pass
+        session.ended = await self._host.intake.fact(
+            ImportMark(session.id, session.file, done=True, actor=session.actor)
+        )
+
+    async def _keep_up(self) -> None:
+        """The back-pressure: rules and store may lag by so many records."""
+        host = self._host
+        while host.journal.head(0) - min(host.rules.judged, host.series.cursor) > LAG:
+            self._alive()
+            await asyncio.sleep(0.02)
+
+    async def _passed(self, seq: int, patience: float) -> bool:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience
+        host = self._host
+        while host.rules.committed < seq or host.series.cursor < seq:
+            self._alive()
+            if loop.time() > until:
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+    def _alive(self) -> None:
+        if self._host.supervisor.fatal.is_set():
+            raise self._host.supervisor.broken or InvariantBroken("the engine stopped")
+
+    async def _result(self, session: Session) -> Result:
+        from gateway.imports.raised import raised_by
+
+        desk = self._host.threads.runner("desk")
+        alarms, orders = await desk(
+            lambda: raised_by(self._host.queries, session.devices, session.first, session.opened)
+        )
+        return Result(done=True, devices=len(session.devices), alarms=alarms, orders=orders, **session.counts)
+
+    # --- imports that were left alone
+    def recover(self) -> None:
+        """Find imports that were under way when the process ended: they can be continued from chunk 0. Blocking."""
+        after = 0
+        open_marks: dict[str, Record] = {}
+        while records := self._host.journal.kept(RecordKind.FACT, after, READ):
+            for record in records:
+                if isinstance(record.body, ImportMark):
+                    open_marks.pop(record.body.id, None)
+                    if not record.body.done:
+                        open_marks[record.body.id] = record
+            after = records[-1].seq
+        for record in open_marks.values():
+            mark = record.body
+            assert isinstance(mark, ImportMark), "only marks were collected"
+            session = Session(mark.id, mark.file, mark.actor, record.at)
+            session.touched = self._host.clock.now()
+            self._sessions[mark.id] = session
+
+    async def run(self) -> None:
+        """End what nobody goes on with, until cancelled."""
+        while True:
+            await asyncio.sleep(IDLE / SECOND / 20)
+            await self.reap(self._host.clock.now() - IDLE)
+
+    async def reap(self, before: int) -> int:
+        """End imports that were last touched before `before` µs; returns how many."""
+        idle = [s for s in self._sessions.values() if not s.ended and s.touched < before and not s.lock.locked()]
+        for session in idle:
+            async with session.lock:
+                log.warning("import abandoned: ended", id=session.id, file=session.file, chunks=session.next)
+                await self._close(session)
+        return len(idle)
+
+    def _forget_old(self) -> None:
+        over = [s.id for s in self._sessions.values() if s.ended]
+        for number in over[:-KEPT]:
+            del self._sessions[number]
+
+
+__all__ = ["HARD", "TARGET", "Host", "Imports"]

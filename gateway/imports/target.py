@@ -1,0 +1,163 @@
+"""Where an import goes: the running gateway over HTTP, or this process."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, Final, Protocol, TypeVar
+
+import httpx
+import msgspec
+
+from gateway.domain.errors import GatewayError, StoreUnavailable
+from gateway.imports.service import Imports
+from gateway.imports.wire import MAX_LOOKUP, Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
+
+T = TypeVar("T")
+PACK: Final = "application/msgpack"
+PATIENCE: Final = 60.0  # seconds a gateway may be away in the middle of an import
+_AGAIN: Final = frozenset({408, 429, 502, 503, 504, 507})
+
+
+class Refused(GatewayError):
+    """The gateway does not take it; the text says why."""
+
+
+class Lost(GatewayError):
+    """The gateway restarted and expects chunk `expected` again."""
+
+    def __init__(self, expected: int) -> None:
+        self.expected = expected
+        super().__init__(f"chunk {expected} is expected")
+
+
+class Target(Protocol):
+    """What takes an import."""
+
+    async def lookup(self, codes: Sequence[str]) -> Found:
+        """The devices in service and their points."""
+
+    async def begin(self, wanted: Begin) -> Begun:
+        """A new import."""
+
+    async def rows(self, number: str, chunk: Chunk) -> Taken:
+        """One chunk; `next` may fall back to 0 when the gateway lost what it had buffered."""
+
+    async def end(self, number: str, chunks: int) -> Result | None:
+        """All chunks were sent; None when the gateway lost some of them."""
+
+
+def merged(answers: Iterable[Found]) -> Found:
+    """Several answers as one."""
+    devices: dict[str, str] = {}
+    profiles: dict[str, Any] = {}
+    for answer in answers:
+        devices |= answer.devices
+        profiles |= answer.profiles
+    return Found(devices, profiles)
+
+
+class Local:
+    """The import service of this process."""
+
+    def __init__(self, imports: Imports) -> None:
+        self._imports = imports
+
+    async def lookup(self, codes: Sequence[str]) -> Found:
+        """As Target."""
+        return self._imports.lookup(Lookup(list(codes)))
+
+    async def begin(self, wanted: Begin) -> Begun:
+        """As Target."""
+        return await self._imports.begin(wanted)
+
+    async def rows(self, number: str, chunk: Chunk) -> Taken:
+        """As Target."""
+        return await self._imports.rows(number, chunk)
+
+    async def end(self, number: str, chunks: int) -> Result | None:
+        """As Target."""
+        while not (result := await self._imports.end(number, End(chunks))).done:
+            pass
+        return result
+
+
+class Remote:
+    """The API of a running gateway. Waits out a restart of it, `patience` seconds each time."""
+
+    def __init__(self, url: str, key: str = "", patience: float = PATIENCE) -> None:
+        headers = {"Content-Type": PACK, "Accept": PACK} | ({"Authorization": f"Bearer {key}"} if key else {})
+        self._client = httpx.AsyncClient(base_url=url, headers=headers, timeout=90, trust_env=False)
+        self._patience = patience
+
+    async def __aenter__(self) -> "Remote":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def alive(self) -> bool:
+        """Whether a gateway answers."""
+        try:
+            return (await self._client.get("/readyz", timeout=5)).status_code in {200, 503}
+        except httpx.TransportError:
+            return False
+
+    async def lookup(self, codes: Sequence[str]) -> Found:
+        """As Target."""
+        parts = [list(codes[start : start + MAX_LOOKUP]) for start in range(0, len(codes), MAX_LOOKUP)]
+        return merged([await self._ask("/v1/imports/lookup", Lookup(part), Found) for part in parts])
+
+    async def begin(self, wanted: Begin) -> Begun:
+        """As Target."""
+        return await self._ask("/v1/imports", wanted, Begun)
+
+    async def rows(self, number: str, chunk: Chunk) -> Taken:
+        """As Target."""
+        try:
+            return await self._ask(f"/v1/imports/{number}/rows", chunk, Taken)
+        except Lost as lost:
+            return Taken(lost.expected)
+
+    async def end(self, number: str, chunks: int) -> Result | None:
+        """As Target."""
+        try:
+            while not (result := await self._ask(f"/v1/imports/{number}/end", End(chunks), Result)).done:
+                pass
+        except Lost:
+            return None
+        return result
+
+    async def _ask(self, path: str, body: object, answer: type[T]) -> T:
+        content = msgspec.msgpack.encode(body)
+        loop = asyncio.get_running_loop()
+        until, wait = loop.time() + self._patience, 0.1
+        while True:
+            try:
+                response = await self._client.post(path, content=content)
+                if response.status_code not in _AGAIN or loop.time() > until:
+                    return _decoded(response, answer)
+            except httpx.TransportError as error:
+                if loop.time() > until:
+                    raise StoreUnavailable(f"{self._client.base_url}: {error or type(error).__name__}") from None
+            await asyncio.sleep(wait)
+            wait = min(2.0, wait * 2)
+
+
+def _decoded(response: httpx.Response, answer: type[T]) -> T:
+    if not response.is_success:
+        said = _problem(response)
+        if response.status_code == httpx.codes.CONFLICT and isinstance(expected := said.get("expected"), int):
+            raise Lost(expected)
+        detail = said.get("detail") or said.get("title") or response.reason_phrase
+        raise Refused(f"{response.request.url}: {response.status_code} {detail}")
+    return msgspec.msgpack.decode(response.content, type=answer)
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    try:
+        said = response.json()
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}

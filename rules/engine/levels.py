@@ -1,0 +1,173 @@
+"""Level rules on the stream: which frames need the state machine, and the machine on those."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import F64
+from rules.engine.level_state import G_BUSY, G_IDLE, G_OUTSIDE, G_STEADY, IDLE, ON, RELEASED
+from rules.engine.machine import LevelMachine
+from rules.engine.runner import Runner
+from rules.engine.signalled import later_too
+from rules.engine.space import NEVER
+from rules.engine.view import Bools, Held, Picked, Reader, View
+
+
+class LevelsRunner(LevelMachine):
+    """`when`, `levels`."""
+
+    def clears(self, j: int, reader: Reader, when: F64) -> F64:
+        """Truth of clearing: its own condition, else that `when` is false."""
+        own = self.clear[j]
+        return 1.0 - when if own is None else self.truth(own, reader)
+
+    # --- readings
+    def frames(self, view: View) -> None:
+        if self.windows is not None:
+            self.signal_frames(view)
+            return
+        carry = view.carry(self.judged)
+        if self.common.scalar:
+            units = np.flatnonzero(carry & self.watched[view.thing])
+            if not len(units):
+                return
+            picked = Picked(view, units)
+            self.walk(view, units, [self.truth(bound, picked) for bound in self.when])
+            return
+        gate = self.gate[view.thing]
+        when = [bound.vector(view) for bound in self.when]
+        true: Bools = when[0] == 1.0
+        for other in when[1:]:
+            true |= other == 1.0
+        need = (true & (gate == G_IDLE)) | (gate == G_BUSY)
+        steady = np.flatnonzero((gate == G_STEADY) & carry)
+        if len(steady):
+            need[steady] = self.clears(0, Picked(view, steady), when[0][steady]) == 1.0
+        need &= carry
+        if not view.unique:
+            need = later_too(view, need, carry & (gate != G_OUTSIDE))
+        units = np.flatnonzero(need)
+        if len(units):
+            self.walk(view, units, [column[units] for column in when])
+
+    def walk(self, view: View, units: NDArray[np.intp], when: Sequence[F64]) -> None:
+        """The state machine on these units, in order."""
+        picked = Picked(view, units)
+        clear = [self.clears(j, picked, when[j]).tolist() for j in range(len(self.levels))]
+        truths = [column.tolist() for column in when]
+        limit = self.rule.clear_after
+        for k, (unit, thing, t) in enumerate(
+            zip(units.tolist(), picked.thing.tolist(), picked.t.tolist(), strict=True)
+        ):
+            if limit and self.m_alarm[thing]:
+                heard = max(int(view.good_at_before(column)[unit]) for column in self.columns)
+                self._gone_quiet(thing, heard + limit, t - 1, view, unit)
+            self.judge(thing, t, [column[k] for column in truths], [column[k] for column in clear], view, unit)
+
+    # --- rules with signals
+    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+        self._judge_one(thing, end, reader, view, unit, before=True)
+
+    def judge_unit(self, view: View, unit: int) -> None:
+        reader = Picked(view, np.array([unit]))
+        self._judge_one(int(view.thing[unit]), int(view.t[unit]), reader, view, unit)
+
+    def _judge_one(
+        self, thing: int, t: int, reader: Reader, view: View | None, unit: int, *, before: bool = False
+    ) -> None:  # fmt: skip
+        when = [self.truth(bound, reader) for bound in self.when]
+        clear = [float(self.clears(j, reader, column)[0]) for j, column in enumerate(when)]
+        self.judge(thing, t, [float(column[0]) for column in when], clear, view, unit, before=before)
+
+    # --- engine time
+    def tick(self, now: int) -> None:
+        self.close_windows(now)
+        if self.rule.clear_after:
+            for thing in np.flatnonzero(self.alarm).tolist():
+                heard = max(int(self.space.good_at[column, thing]) for column in self.columns)
+                self._gone_quiet(thing, heard + self.rule.clear_after, now, None, -1)
+        if self.soonest > now:
+            return
+        due = self.pending_due()
+        for thing in np.flatnonzero((due <= now).any(axis=0)).tolist():
+            self.fire_at_tick(thing, now)
+        self.soonest = int(self.pending_due().min()) if self.phase.size else NEVER
+
+    def _gone_quiet(self, thing: int, due: int, now: int, view: View | None, unit: int) -> None:
+        """`missing: clear_after`: silence clears, but never what only a person may unlatch."""
+        latched = any(
+            self.m_phase[j][thing] == ON and not rule.auto_clear for j, rule in enumerate(self.levels)
+        )  # fmt: skip
+        if due > now or latched:
+            return
+        for j in range(len(self.levels)):
+            self.m_phase[j][thing] = IDLE
+        self.settle(thing, due, view, unit, before=True, reason="missing")
+
+    def next_due(self) -> int:
+        due = super().next_due()
+        if self.rule.clear_after and (things := np.flatnonzero(self.alarm)).size:
+            heard = np.max([self.space.good_at[column][things] for column in self.columns], axis=0)
+            due = min(due, int(heard.min()) + self.rule.clear_after)
+        return due
+
+    # --- facts
+    def revalue(self, things: Sequence[int], at: int) -> None:
+        asked = np.fromiter(things, np.intp, len(things))
+        inside = asked[self.watched[asked]]
+        if not len(inside):
+            return
+        reader = Held(self.space, inside, at)
+        when = [self.truth(bound, reader) for bound in self.when]
+        clear = [self.clears(j, reader, column) for j, column in enumerate(when)]
+        moved = self.gate[inside] != G_IDLE
+        for column in when:
+            moved |= column == 1.0
+        for k in np.flatnonzero(moved).tolist():
+            thing = int(inside[k])
+            self.judge(thing, at, [float(c[k]) for c in when], [float(c[k]) for c in clear], None, -1, reading=False)
+
+    def refresh(self, things: Sequence[int], at: int, reason: str) -> None:
+        super().refresh(things, at, reason)
+        for thing in things:
+            if self.watched[thing]:
+                self.regate(thing)
+            else:
+                self.m_gate[thing] = G_OUTSIDE
+
+    def unlatch(self, thing: int, at: int) -> None:
+        for j, rule in enumerate(self.levels):
+            if self.m_phase[j][thing] == ON and not rule.auto_clear:
+                self.m_phase[j][thing] = RELEASED
+        self.revalue([thing], at)
+
+    def adopt(self, old: Runner) -> None:
+        assert isinstance(old, LevelsRunner), "edits keep state only between rules of one shape"
+        super().adopt(old)
+        self.paused = old.paused
+        self.adopt_gate(self.gate.copy())
+
+    def adopt_levels(self, old: "LevelsRunner", at: int) -> None:
+        """Thresholds, holds or levels were edited at `at` µs: levels of the same name go on where they are."""
+        self.grow()
+        self.watched, self.alarm, self.paused = old.watched, old.alarm, old.paused
+        for j, rule in enumerate(self.levels):
+            match = next((k for k, other in enumerate(old.levels) if other.level == rule.level), None)
+            if match is None and len(self.levels) == len(old.levels):
+                match = j  # the same step under another severity
+            if match is not None:
+                self.phase[j], self.since[j], self.last[j] = old.phase[match], old.since[match], old.last[match]
+        if self.windows is not None and old.windows is not None:
+            self.windows.adopt(old.windows)
+        self.adopt_gate(self.gate)
+        everything = range(len(self.space))
+        self.refresh(everything, at, "rule_changed")
+        for thing in np.flatnonzero(self.alarm).tolist():
+            self.settle(thing, at, None, -1, reason="rule_changed")
+        self.soonest = -NEVER
+        self.revalue(everything, at)
+
+    def load(self, state: dict[str, NDArray[np.generic]]) -> None:
+        super().load(state)
+        self.adopt_gate(self.gate)

@@ -1,0 +1,290 @@
+"""One batch as the rules see it: units (a thing at a moment) with the value of every point as of that moment."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import F64, I32, I64, U8
+from rules.engine.downs import Downs
+from rules.engine.space import LONG_AGO, Space
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Applied readings of one space: `unit` is non-decreasing; `column`, `unit` i32[n], the rest as in Batch."""
+
+    column: I32
+    unit: I32
+    at: I64
+    value: F64
+    quality: U8
+    received: I64
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The newest reading of a point at some moment."""
+
+    value: float
+    at: int
+    received: int
+    quality: int
+
+
+class Reader(Protocol):
+    """Values for expressions: every method gives one entry per item."""
+
+    @property
+    def thing(self) -> NDArray[np.integer]:
+        """Row of each item in its space."""
+
+    @property
+    def t(self) -> I64:
+        """Moment of each item, µs."""
+
+    def value(self, column: int) -> F64:
+        """Newest value, NaN unknown."""
+
+    def good_at(self, column: int) -> I64:
+        """Time of the newest known value."""
+
+    def changed(self, column: int) -> F64:
+        """1.0 where this frame gave another value than the known one before."""
+
+
+class View:
+    """Units of one batch and space, ordered by thing, then time; nothing is written to the space yet."""
+
+    def __init__(self, space: Space, thing: I32, t: I64, flags: U8, rows: Rows, head: I32, head_t: I64) -> None:
+        self.space, self.thing, self.t, self.flags, self.rows = space, thing, t, flags, rows
+        self.head, self.head_t = head, head_t  # the devices themselves, for what counts as late
+        self.spans: dict[int, tuple[int, int]] = {}
+        count = len(thing)
+        self.first: I32 = np.arange(count, dtype=np.int32)
+        new = np.ones(count, np.bool_)
+        np.not_equal(thing[1:], thing[:-1], out=new[1:])
+        self.unique = bool(new.all())
+        if not self.unique:
+            self.first = np.maximum.accumulate(np.where(new, self.first, 0)).astype(np.int32)
+        self._of: dict[int, I32] = {}
+        self._present: dict[int, Bools] = {}
+        self._carry: dict[tuple[int, ...], Bools] = {}
+        self._last: dict[tuple[int, bool], I32] = {}
+        self._value: dict[int, F64] = {}
+
+    def __len__(self) -> int:
+        return len(self.thing)
+
+    def _rows_of(self, column: int) -> I32:
+        found = self._of.get(column)
+        if found is None:
+            found = self._of[column] = np.flatnonzero(self.rows.column == column).astype(np.int32)
+        return found
+
+    def present(self, column: int) -> Bools:
+        """Which units carry a reading of the column."""
+        mask = self._present.get(column)
+        if mask is None:
+            mask = self._present[column] = np.zeros(len(self), np.bool_)
+            mask[self.rows.unit[self._rows_of(column)]] = True
+        return mask
+
+    def carry(self, columns: tuple[int, ...]) -> Bools:
+        """Which units carry a reading of any of the columns. Shared: not to be written to."""
+        mask = self._carry.get(columns)
+        if mask is None:
+            mask = np.zeros(len(self), np.bool_)
+            for column in columns:
+                mask |= self.present(column)
+            self._carry[columns] = mask
+        return mask
+
+    def last(self, column: int, *, known: bool = False) -> I32:
+        """Row of the newest (known) reading of each unit within the batch, -1 = the space has it."""
+        key = (column, known)
+        if key in self._last:
+            return self._last[key]
+        rows = self._rows_of(column)
+        if known:
+            rows = rows[~np.isnan(self.rows.value[rows])]
+        found = np.full(len(self), -1, np.int32)
+        found[self.rows.unit[rows]] = rows
+        if not self.unique:
+            index = np.where(found >= 0, np.arange(len(self), dtype=np.int32), -1)
+            np.maximum.accumulate(index, out=index)
+            found = np.where(index >= self.first, found[index], -1)
+        self._last[key] = found
+        return found
+
+    def before(self, last: I32) -> I32:
+        """`last` one unit earlier, -1 where that is another thing's."""
+        shifted = np.full(len(last), -1, np.int32)
+        shifted[1:] = np.where(self.first[1:] <= np.arange(len(last) - 1), last[:-1], -1)
+        return shifted
+
+    def value(self, column: int) -> F64:
+        """Newest value as of each unit."""
+        found = self._value.get(column)
+        if found is None:
+            row = self.last(column)
+            if len(row) and row.min() >= 0:
+                found = self.rows.value[row]
+            else:
+                held = self.space.value[column][self.thing]
+                found = np.where(row >= 0, self.rows.value[row], held) if len(self.rows.value) else held
+            self._value[column] = found
+        return found
+
+    def value_before(self, column: int) -> F64:
+        """Newest value just before each unit."""
+        row = self.before(self.last(column))
+        return np.where(row >= 0, self.rows.value[row], self.space.value[column][self.thing])
+
+    def good_at(self, column: int) -> I64:
+        """Time of the newest known value as of each unit."""
+        row = self.last(column, known=True)
+        return np.where(row >= 0, self.rows.at[row], self.space.good_at[column][self.thing])
+
+    def good_at_before(self, column: int) -> I64:
+        """Time of the newest known value just before each unit."""
+        row = self.before(self.last(column, known=True))
+        found: I64 = np.where(row >= 0, self.rows.at[row], self.space.good_at[column][self.thing])
+        return found
+
+    def changed(self, column: int) -> F64:
+        """1.0 where the unit gave another value than the known one before."""
+        row = self.before(self.last(column, known=True))
+        before = np.where(row >= 0, self.rows.value[row], self.space.good[column][self.thing])
+        value = self.value(column)
+        other: Bools = self.present(column) & (value != before) & ~np.isnan(value) & ~np.isnan(before)
+        return other.astype(np.float64)
+
+    def newest_before(self) -> I64:
+        """Newest applied time of each unit's thing before it."""
+        held = self.space.newest[self.thing]
+        if self.unique:
+            return held
+        shifted = np.empty_like(self.t)
+        shifted[0], shifted[1:] = LONG_AGO, self.t[:-1]
+        return np.where(self.first == np.arange(len(self)), held, shifted)
+
+    def find_spans(self, downs: Downs) -> None:
+        """Note the silences of the devices that met a down-time of the gateway."""
+        if not downs.spans:
+            return
+        before = self.newest_before()
+        begin, end = before.tolist(), self.t.tolist()
+        for unit in np.flatnonzero((before < downs.latest) & (before > LONG_AGO)).tolist():
+            if downs.overlap(begin[unit], end[unit]):
+                self.spans[unit] = (begin[unit], end[unit])
+
+    def span(self, unit: int) -> tuple[int, int]:
+        """The newest silence of the unit's thing that met a down-time, up to and with this unit."""
+        for other in range(unit, int(self.first[unit]) - 1, -1) if self.spans else ():
+            if other in self.spans:
+                return self.spans[other]
+        thing = self.thing[unit]
+        return int(self.space.span_from[thing]), int(self.space.span_to[thing])
+
+    def seen(self, column: int, unit: int, *, before: bool) -> Seen | None:
+        """The newest reading of a column as of `unit`, or just before it; None when there never was one."""
+        row = -1
+        if not before:
+            row = int(self.last(column)[unit])
+        elif unit > self.first[unit]:
+            row = int(self.last(column)[unit - 1])
+        if row < 0:
+            return held(self.space, column, int(self.thing[unit]))
+        rows = self.rows
+        return Seen(float(rows.value[row]), int(rows.at[row]), int(rows.received[row]), int(rows.quality[row]))
+
+    def commit(self) -> None:
+        """Write the newest readings of the batch to the space (repeated indices: the last one stays)."""
+        space, rows = self.space, self.rows
+        for column in np.flatnonzero(np.bincount(rows.column)).tolist():
+            mine = self._rows_of(column)
+            thing, value, at = self.thing[rows.unit[mine]], rows.value[mine], rows.at[mine]
+            space.value[column][thing] = value
+            space.at[column][thing] = at
+            space.received[column][thing] = rows.received[mine]
+            space.quality[column][thing] = rows.quality[mine]
+            known = ~np.isnan(value)
+            if not known.all():
+                thing, value, at = thing[known], value[known], at[known]
+            space.good[column][thing] = value
+            space.good_at[column][thing] = at
+        space.newest[self.thing] = self.t
+        space.newest[self.head] = self.head_t
+        for unit, (begin, end) in sorted(self.spans.items()):
+            space.span_from[self.thing[unit]], space.span_to[self.thing[unit]] = begin, end
+        space.flags[self.thing] = self.flags
+
+
+def held(space: Space, column: int, thing: int) -> Seen | None:
+    """The newest reading that the space holds; None when there never was one."""
+    at = int(space.at[column, thing])
+    if at == LONG_AGO:
+        return None
+    return Seen(
+        float(space.value[column, thing]),
+        at,
+        int(space.received[column, thing]),
+        int(space.quality[column, thing]),
+    )
+
+
+class Picked:
+    """Some units of a view."""
+
+    def __init__(self, view: View, units: NDArray[np.intp]) -> None:
+        self.view, self.units = view, units
+        self.thing, self.t = view.thing[units], view.t[units]
+
+    def value(self, column: int) -> F64:
+        return self.view.value(column)[self.units]
+
+    def good_at(self, column: int) -> I64:
+        return self.view.good_at(column)[self.units]
+
+    def changed(self, column: int) -> F64:
+        return self.view.changed(column)[self.units]
+
+
+class Prior:
+    """Units just before their frames are applied: what a closing window (at `at` µs) or a lapsed silence sees."""
+
+    def __init__(self, view: View, units: NDArray[np.intp], at: int) -> None:
+        self.view, self.units = view, units
+        self.thing, self.t = view.thing[units], np.full(len(units), at, np.int64)
+
+    def value(self, column: int) -> F64:
+        return self.view.value_before(column)[self.units]
+
+    def good_at(self, column: int) -> I64:
+        return self.view.good_at_before(column)[self.units]
+
+    def changed(self, column: int) -> F64:  # noqa: ARG002 - nothing has changed yet
+        return np.zeros(len(self.units))
+
+
+class Held:
+    """Things as the space holds them, judged at `at`: after a fact, at a tick."""
+
+    def __init__(self, space: Space, thing: NDArray[np.integer], at: int) -> None:
+        self.space, self.thing = space, thing
+        self.t = np.full(len(thing), at, np.int64)
+
+    def value(self, column: int) -> F64:
+        found: F64 = self.space.value[column][self.thing]
+        return found
+
+    def good_at(self, column: int) -> I64:
+        found: I64 = self.space.good_at[column][self.thing]
+        return found
+
+    def changed(self, column: int) -> F64:  # noqa: ARG002 - no frame, no change
+        return np.zeros(len(self.thing))
