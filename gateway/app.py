@@ -1,36 +1,30 @@
 """`build(project) -> App`: the one file that names concrete classes and ties them together."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway import house
-from gateway.api.server import ApiServer
 from gateway.clock import SystemClock
 from gateway.consumers import RulesConsumer, SeriesConsumer, Snapshots
 from gateway.delivery import Relay
 from gateway.desk import Desk
 from gateway.desk.policy import OrderType, Policy
 from gateway.desk.templates import Templates
-from gateway.domain.duration import DAY, SECOND
-from gateway.domain.errors import ConfigError, InvariantBroken, Problem
+from gateway.domain.duration import SECOND
+from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.notice import Route
-from gateway.domain.record import Fact, RecordKind, RuleGone, RuleSet
-from gateway.domain.workorder import Applied
-from gateway.imports.service import Imports
+from gateway.domain.record import RecordKind
 from gateway.intake import ControlPump, Intake, Ticker
 from gateway.journal import SqliteJournal
 from gateway.latency import Latency
-from gateway.ports import Clock, Sink, Source
+from gateway.ports import Clock, Source
 from gateway.registry import Registry
+from gateway.running import PARTITION, App, ClosingSink, Committed, Threads
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
 from gateway.store import (
@@ -43,9 +37,7 @@ from gateway.store import (
     SqlControlOutbox,
     SqlDeliveryQueue,
     SqlRegistryStore,
-    forget,
 )
-from gateway.supervisor import Supervisor
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.source import ModbusSource
 from protocols.mqtt.source import MqttSource
@@ -59,211 +51,7 @@ from sinks.oa.webhook.sink import WebhookSink
 from sinks.series.duckdb import DuckDbStore
 
 log = structlog.get_logger()
-PARTITION = 0
 KEPT = 5_000  # records per read while the world is rebuilt
-HISTORY = 30 * DAY  # settled deliveries, attempts and journaled facts are kept this long in SQL
-
-
-class Threads:
-    """One thread each for the engine, the desk (the one SQL writer) and the series store."""
-
-    def __init__(self) -> None:
-        self._pools = {name: ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("rules", "desk", "series")}
-
-    def runner(self, name: str) -> Callable[[Callable[[], Any]], Awaitable[Any]]:
-        """Runs calls one after another in the thread `name`."""
-        pool = self._pools[name]
-
-        def run(call: Callable[[], Any]) -> Awaitable[Any]:
-            return asyncio.get_running_loop().run_in_executor(pool, call)
-
-        return run
-
-    def close(self) -> None:
-        """Wait for what runs."""
-        for pool in self._pools.values():
-            pool.shutdown()
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """Hears of each transaction of the desk, from its thread."""
-
-    latency: Latency
-    relay: Relay
-    clock: Clock
-
-    def __call__(self, applied: object) -> None:
-        """Measure the orders made; wake the relay when something waits to be sent."""
-        assert isinstance(applied, Applied)
-        self.latency.created(applied.created, self.clock.now())
-        if applied.events or applied.notices:
-            self.relay.notify()
-
-
-@dataclass(slots=True)
-class App:
-    """A built gateway. `start` returns when it is live, `stop` when everything is on disk."""
-
-    project: Project
-    clock: Clock
-    threads: Threads
-    database: Database
-    desk: Desk
-    queries: Queries
-    deliveries: SqlDeliveryQueue
-    keys: ApiKeys
-    inbox: Inbox
-    outbox: SqlControlOutbox
-    series_store: DuckDbStore
-    journal: SqliteJournal
-    registry: Registry
-    engine: Engine
-    intake: Intake
-    ticker: Ticker
-    pump: ControlPump
-    rules: RulesConsumer
-    series: SeriesConsumer
-    sources: Mapping[str, Source]
-    sinks: Mapping[str, Sink]
-    relay: Relay
-    committed: Committed
-    snapshots: Snapshots
-    supervisor: Supervisor = field(default_factory=Supervisor)
-    scheduler: AsyncIOScheduler = field(default_factory=AsyncIOScheduler)
-    ready: bool = False
-    started: int = 0
-    api: ApiServer | None = None
-    imports: Imports = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.imports = Imports(self, {profile.id: profile for profile in self.project.wanted.profiles})
-
-    @property
-    def settings(self) -> Settings:
-        """The configuration."""
-        return self.project.settings
-
-    @property
-    def latency(self) -> Latency:
-        """How long orders took."""
-        return self.committed.latency
-
-    def verify_callback(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> str:
-        """The webhook-id of a callback that one of the endpoint's live secrets signed. Blocking.
-
-        Raises KeyError, ValueError (its reason), OSError: see `gateway.api.context`.
-        """
-        config = self.settings.endpoints[endpoint]
-        if not isinstance(config, WebhookConfig):
-            raise KeyError(endpoint)
-        skew = self.settings.api.callback_skew // SECOND
-        return verify(config.keys(), headers, body, self.clock.now() // SECOND, skew)
-
-    async def start(self, *, doors: bool = True) -> None:
-        """Replay to the head of the journal, bring registry and rules up to the files, then open the doors.
-
-        Without `doors` (an import while no gateway runs): no source, no relay, no API, no deadlines, and engine time
-        stands still, so that nothing falls silent meanwhile.
-        """
-        self.started = self.clock.now()
-        desk = self.threads.runner("desk")
-        await self.ticker.start()
-        self.supervisor.start("rules.judge", self.rules.judge, fatal=True)
-        self.supervisor.start("rules.commit", self.rules.commit)
-        self.supervisor.start("series", self.series.run)
-        await self._judged(self.journal.head(PARTITION))
-        await desk(lambda: self.registry.apply(self.project.wanted))
-        await self.pump.pump()
-        if changed := self._rule_changes():
-            await self.intake.facts(changed)
-        await self._judged(self.journal.head(PARTITION))
-        self.imports.recover()
-        if not doors:
-            return
-        self.supervisor.start("imports", self.imports.run)
-        self.supervisor.start("ticker", self.ticker.run)
-        self.supervisor.start("relay", self.relay.run)
-        for name, source in self.sources.items():
-            self.supervisor.start(f"source.{name}", lambda source=source: source.run(self.intake.emit))  # type: ignore[misc]
-        self._schedule()
-        self.api = ApiServer(self)
-        await self.api.start()
-        self.ready = True
-        log.info(
-            "gateway live", name=self.settings.name, api=self.api.url, devices=len(self.project.wanted.devices),
-            rules=len(self.project.rulebook.rules), ms=(self.clock.now() - self.started) // 1000,
-        )  # fmt: skip
-
-    async def _judged(self, upto: int) -> None:
-        """Wait until the engine has stepped everything up to `upto`."""
-        while self.rules.judged < upto:
-            if self.supervisor.fatal.is_set():
-                raise self.supervisor.broken or InvariantBroken("the engine stopped")
-            await asyncio.sleep(0.005)
-
-    def _rule_changes(self) -> list[Fact]:
-        zone, wanted = self.settings.timezone, self.project.rulebook.rules
-        known = {name: (fact.source, fact.zone) for name, (fact, _) in self.engine.rules.items()}
-        changed: list[Fact] = [
-            RuleSet(rule.id, rule.revision, rule.source, zone, "configuration")
-            for rule in wanted.values()
-            if known.get(rule.id) != (rule.source, zone)
-        ]
-        return changed + [RuleGone(name, "configuration") for name in sorted(known) if name not in wanted]
-
-    def _schedule(self) -> None:
-        """Deadlines and house-keeping. All truth is in tables: a tick that is missed is caught up by the next."""
-        options = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
-        self.scheduler.add_job(self._deadlines, "interval", seconds=5, **options)
-        self.scheduler.add_job(self._release, "interval", seconds=10, **options)
-        self.scheduler.add_job(self._keep_house, "interval", minutes=10, **options)
-        self.scheduler.start()
-
-    async def _deadlines(self) -> None:
-        applied = await self.threads.runner("desk")(lambda: self.desk.tick(self.clock.now()))
-        self.committed(applied)
-        await self.pump.pump()  # facts that a full journal refused when they were decided
-
-    async def _release(self) -> None:
-        """Tell the journal what every consumer has passed; save state texts that grew."""
-        floor = min(self.rules.committed, self.series.cursor, self.snapshots.oldest())
-        if floor:
-            self.journal.release(PARTITION, floor)
-        await self.threads.runner("desk")(self.registry.save_texts)
-
-    async def _keep_house(self) -> None:
-        now = self.clock.now()
-        retention, old = self.settings.series.retention, now - HISTORY
-        await self.threads.runner("series")(lambda: self.series_store.retain(now - retention))
-        desk = self.threads.runner("desk")
-        for clean in (self.deliveries.purge, self.outbox.purge, partial(forget, self.database)):
-            await desk(partial(clean, old))
-
-    async def stop(self) -> None:
-        """Doors first, then what is under way, then snapshots and files. Nothing acknowledged is lost."""
-        self.ready = False
-        if self.scheduler.running:
-            self.scheduler.shutdown(wait=False)
-        relay = asyncio.create_task(self.supervisor.stop("relay"))  # attempts under way take their time meanwhile
-        if self.api is not None:
-            await self.api.stop()
-        await self.supervisor.stop("imports", *(f"source.{name}" for name in self.sources))
-        await self.intake.drain()
-        await self.supervisor.stop("ticker")
-        await self.supervisor.stop("rules.judge")
-        await self.supervisor.stop("rules.commit", "series")
-        head = self.journal.head(PARTITION)
-        await self.rules.drain(head)
-        await self.series.drain(head)
-        await relay
-        await self.threads.runner("desk")(self.registry.save_texts)
-        for sink in self.sinks.values():
-            await sink.close()  # type: ignore[attr-defined]
-        await self.threads.runner("series")(self.series_store.close)
-        self.threads.close()
-        self.journal.close()
-        self.database.close()
 
 
 def build(project: Project, clock: Clock | None = None) -> App:
@@ -303,7 +91,7 @@ def build(project: Project, clock: Clock | None = None) -> App:
         registry=registry, engine=engine, intake=intake, ticker=ticker, sinks=sinks, relay=relay, snapshots=snapshots,
         pump=ControlPump(outbox, intake, threads.runner("desk")), rules=rules, committed=committed,
         series=SeriesConsumer(journal, series_store, threads.runner("series"), PARTITION),
-        sources=_sources(project, registry, journal, clock),
+        sources=_sources(project, registry, journal, clock), verify_callback=partial(_verified, settings, clock),
     )  # fmt: skip
 
 
@@ -368,7 +156,15 @@ def _answering(settings: Settings) -> str:
     return names[0] if len(names) == 1 else "{endpoint}"
 
 
-def _sinks(settings: Settings, clock: Clock) -> dict[str, Any]:
+def _verified(settings: Settings, clock: Clock, endpoint: str, headers: Mapping[str, str], body: bytes) -> str:
+    """See `gateway.running.Verify`."""
+    config = settings.endpoints[endpoint]
+    if not isinstance(config, WebhookConfig):
+        raise KeyError(endpoint)
+    return verify(config.keys(), headers, body, clock.now() // SECOND, settings.api.callback_skew // SECOND)
+
+
+def _sinks(settings: Settings, clock: Clock) -> dict[str, ClosingSink]:
     return {
         name: SmsSink(name, config, clock) if isinstance(config, SmsConfig) else WebhookSink(name, config, clock)
         for name, config in settings.endpoints.items()

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from gateway.api.config import ApiConfig
 from gateway.desk import Desk
 from gateway.domain.text import Lang
-from gateway.imports.service import Imports
+from gateway.history.service import Imports
 from gateway.intake import ControlPump, Intake
 from gateway.journal import SqliteJournal
 from gateway.ports import Clock, SeriesStore, Written

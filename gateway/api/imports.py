@@ -1,4 +1,4 @@
-"""`/v1/imports`: history comes in (`fieldgate import`). Bodies are MessagePack or JSON: `gateway.imports.wire`."""
+"""`/v1/imports`: history comes in (`fieldgate import`). Bodies are MessagePack or JSON: `gateway.history.wire`."""
 
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
@@ -12,8 +12,8 @@ from gateway.api.context import Context, in_desk
 from gateway.api.problems import language, respond
 from gateway.api.values import refused
 from gateway.domain.errors import CommandError, StoreError
-from gateway.imports.service import Imports
-from gateway.imports.wire import Begin, Chunk, End, Lookup
+from gateway.history.service import Imports
+from gateway.history.wire import Begin, Chunk, End, Lookup
 
 T = TypeVar("T")
 Act = Callable[[T], Awaitable[Any]]

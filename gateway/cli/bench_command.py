@@ -51,6 +51,6 @@ def rules(seconds: float, report: Path | None) -> None:
 
     Example: fieldgate bench rules --report rules.json
     """
-    from gateway.cli.bench_rules import run_rules_bench
+    from gateway.cli.bench.rules import run_rules_bench
 
-    _tell(run_rules_bench(seconds), report)
+    _tell({k: v if k == "hit_share" else round(v) for k, v in run_rules_bench(seconds).items()}, report)

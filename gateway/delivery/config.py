@@ -29,7 +29,8 @@ class DeliveryConfig(Section):
     """`concurrency` attempts run at once per endpoint, each of another subject. An attempt is given up after
     `deadline` (a sink has its own shorter limit); `lease` is how long a delivery belongs to this process. `retries`
     are the waits after failed attempts, spread by ±`jitter`; Retry-After is obeyed up to `retry_after_max`. On stop,
-    attempts under way may end within `drain` (the whole gateway has 10 s). `poll` bounds how long a change by another process goes unseen.
+    attempts under way may end within `drain` (the whole gateway has 10 s). `poll` bounds how long a change by another
+    process goes unseen.
 
     `backoff: false` is for tests and drills: every retry is due at once and no breaker opens.
     """

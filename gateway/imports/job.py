@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.domain.text import Lang
-from gateway.imports.catalogue import found_in
+from gateway.history.catalogue import found_in
+from gateway.history.wire import Begin, Begun, Chunk, Found, Result, Taken
 from gateway.imports.mapping import load_map
 from gateway.imports.reading import FileReader, device_codes
 from gateway.imports.rejects import Rejects
@@ -13,7 +14,6 @@ from gateway.imports.send import send
 from gateway.imports.series import Columns
 from gateway.imports.table import open_table, rejected_file
 from gateway.imports.target import Refused, Target
-from gateway.imports.wire import Begin, Begun, Chunk, Found, Result, Taken
 from gateway.ports import Known
 from gateway.registry import Wanted, plan
 

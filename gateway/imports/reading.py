@@ -7,13 +7,13 @@ from typing import Final
 from gateway.domain.duration import MINUTE
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.reading import Quality
+from gateway.history.wire import Found, PointInfo
 from gateway.imports.cell import BadCell, Target, Value, converter, misfit, target_of
 from gateway.imports.mapping import ImportMap, Numbers
 from gateway.imports.moments import BadTime, reader_of
 from gateway.imports.rejects import Rejects
 from gateway.imports.series import Columns
 from gateway.imports.table import Table
-from gateway.imports.wire import Found, PointInfo
 from gateway.settings.explain import nearest
 
 # What a spreadsheet makes of a long number

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from gateway.domain.errors import StoreUnavailable
+from gateway.history.wire import Begin, Result
 from gateway.imports.series import Columns
 from gateway.imports.target import Target
-from gateway.imports.wire import Begin, Result
 
 Step = Callable[[int], None]
 """Readings sent since the last call."""

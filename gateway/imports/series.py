@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gateway.domain.reading import Quality
-from gateway.imports.wire import Chunk
+from gateway.history.wire import Chunk
 
 BYTES_PER_READING = 26
 """At most, in a chunk, without texts."""

@@ -9,8 +9,8 @@ import httpx
 import msgspec
 
 from gateway.domain.errors import GatewayError, StoreUnavailable
-from gateway.imports.service import Imports
-from gateway.imports.wire import MAX_LOOKUP, Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
+from gateway.history.service import Imports
+from gateway.history.wire import MAX_LOOKUP, Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
 
 T = TypeVar("T")
 PACK: Final = "application/msgpack"

@@ -65,8 +65,6 @@ class ClockConfig(Section):
 
     ahead_limit: Annotated[Duration, Field(ge=SECOND, le=24 * HOUR)] = 5 * MINUTE
     """An event time further than this in the future is replaced by the receive time, and flagged."""
-    accept_late: Annotated[Duration, Field(ge=MINUTE)] = 72 * HOUR
-    """Readings older than this, behind newer ones of their device, are stored but never judged."""
 
 
 class LogConfig(Section):

@@ -119,12 +119,12 @@ class Fields:
         return default
 
     def share(self, key: str, default: float) -> float:
-        """A number in (0, 1]."""
+        """A number from 0 to 1."""
         value = self.get(key)
         if value is None:
             return default
         found = value.value if isinstance(value, Scalar) else None
-        if isinstance(found, int | float) and not isinstance(found, bool) and 0 < found <= 1:
+        if isinstance(found, int | float) and not isinstance(found, bool) and 0 <= found <= 1:
             return float(found)
         self.wrong(key, "rules.value.share", value=show(value), write=f"{key}: 0.9")
         return default

@@ -26,7 +26,7 @@ rules:
   title: {en: month, zh: 月}
   why: w
   watch: {kind: gas_meter}
-  let: {used: {increase: volume_total, per: month, coverage: 0.000001}}
+  let: {used: {increase: volume_total, per: month, coverage: 0}}
   when: "used < 0 m3"
   then: {order: {type: verify_meter, level: minor}}
 """

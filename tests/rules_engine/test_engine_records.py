@@ -6,7 +6,7 @@ import pytest
 from engine_lab import POINTS, STATES, T0, Lab, S, brief, bytes_of, charger, meter, rule, run, told
 from msgspec.structs import replace
 
-from gateway.cli.bench_rules import run_rules_bench
+from gateway.cli.bench.rules import run_rules_bench
 from gateway.domain.alarm import ReadingSeen, Thing, ThresholdSeen
 from gateway.domain.device import Customer, Site
 from gateway.domain.reading import Flag, batch_of

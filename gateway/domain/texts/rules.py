@@ -91,7 +91,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rules.value.names": ("{value} is no name; write a text or a list of texts", "{value} 不是名称；应写文字或文字列表"),
     "rules.value.number": ("{value} is not a number; write {write}", "{value} 不是数；应写 {write}"),
     "rules.value.range": ("{value} is outside of {span}; write a duration between them", "{value} 超出 {span}；应写其间的时长"),
-    "rules.value.share": ("{value} is no share above 0 and up to 1; write {write}", "{value} 不是大于 0 且不超过 1 的比例；应写 {write}"),
+    "rules.value.share": ("{value} is no share from 0 to 1; write {write}", "{value} 不是 0 到 1 之间的比例；应写 {write}"),
     "rules.value.text": ("{value} is not a text; write one, in quotes when it is a number or a truth value", "{value} 不是文字；应写文字，若是数或真假值请加引号"),
     "rules.value.title": ("the title is empty; write {write}", "标题为空；应写 {write}"),
     "rules.value.twice": ("{value} stands there twice; write it once", "{value} 重复；只写一次"),

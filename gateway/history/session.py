@@ -12,8 +12,8 @@ import numpy as np
 from gateway.domain.device import Point, PointKind
 from gateway.domain.errors import CommandError
 from gateway.domain.reading import F64, I32, I64, U8, Quality
-from gateway.imports.outcome import Outcome
-from gateway.imports.wire import Chunk, Result
+from gateway.history.outcome import Outcome
+from gateway.history.wire import Chunk, Result
 from gateway.ports import Directory
 
 TARGET: Final = 20_000

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.domain.device import Device, Life, Point, Profile
-from gateway.imports.wire import Found, PointInfo
+from gateway.history.wire import Found, PointInfo
 
 
 def points_of(points: Iterable[Point], declared: Profile | None) -> list[PointInfo]:

@@ -11,10 +11,10 @@ from gateway.domain.device import Profile
 from gateway.domain.duration import MINUTE, SECOND
 from gateway.domain.errors import CommandError, InvariantBroken
 from gateway.domain.record import ImportMark, Parcel, Record, RecordKind
-from gateway.imports.catalogue import points_of
-from gateway.imports.outcome import Outcome, outcome
-from gateway.imports.session import HARD, TARGET, Session
-from gateway.imports.wire import Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
+from gateway.history.catalogue import points_of
+from gateway.history.outcome import Outcome, outcome
+from gateway.history.session import HARD, TARGET, Session
+from gateway.history.wire import Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
 
 log = structlog.get_logger()
 IDLE: Final = 10 * MINUTE
@@ -163,7 +163,7 @@ class Imports:
             raise self._host.supervisor.broken or InvariantBroken("the engine stopped")
 
     async def _result(self, session: Session) -> Result:
-        from gateway.imports.raised import raised_by
+        from gateway.history.raised import raised_by
 
         desk = self._host.threads.runner("desk")
         alarms, orders = await desk(

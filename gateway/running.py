@@ -1,0 +1,239 @@
+"""The running gateway: what starts after what, what stops before what. Built by `gateway.app`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from gateway.api.server import ApiServer
+from gateway.consumers import RulesConsumer, SeriesConsumer, Snapshots
+from gateway.delivery import Relay
+from gateway.desk import Desk
+from gateway.domain.duration import DAY
+from gateway.domain.errors import InvariantBroken
+from gateway.domain.record import Fact, RuleGone, RuleSet
+from gateway.domain.workorder import Applied
+from gateway.history.service import Imports
+from gateway.intake import ControlPump, Intake, Ticker
+from gateway.journal import SqliteJournal
+from gateway.latency import Latency
+from gateway.ports import Clock, SeriesStore, Sink, Source
+from gateway.registry import Registry
+from gateway.settings.model import Settings
+from gateway.settings.project import Project
+from gateway.store import ApiKeys, Database, Inbox, Queries, SqlControlOutbox, SqlDeliveryQueue, forget
+from gateway.supervisor import Supervisor
+from rules.engine import Engine
+
+log = structlog.get_logger()
+PARTITION = 0
+HISTORY = 30 * DAY  # settled deliveries, attempts and journaled facts are kept this long in SQL
+
+
+class Threads:
+    """One thread each for the engine, the desk (the one SQL writer) and the series store."""
+
+    def __init__(self) -> None:
+        self._pools = {name: ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("rules", "desk", "series")}
+
+    def runner(self, name: str) -> Callable[[Callable[[], Any]], Awaitable[Any]]:
+        """Runs calls one after another in the thread `name`."""
+        pool = self._pools[name]
+
+        def run(call: Callable[[], Any]) -> Awaitable[Any]:
+            return asyncio.get_running_loop().run_in_executor(pool, call)
+
+        return run
+
+    def close(self) -> None:
+        """Wait for what runs."""
+        for pool in self._pools.values():
+            pool.shutdown()
+
+
+class ClosingSink(Sink, Protocol):
+    """A sink that holds connections."""
+
+    async def close(self) -> None:
+        """Close them."""
+
+
+Verify = Callable[[str, Mapping[str, str], bytes], str]
+"""(endpoint, headers, body) -> the webhook-id of a callback that one of the endpoint's live secrets signed. Blocking.
+Raises KeyError, ValueError (its reason), OSError: see `gateway.api.context`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Hears of each transaction of the desk, from its thread."""
+
+    latency: Latency
+    relay: Relay
+    clock: Clock
+
+    def __call__(self, applied: object) -> None:
+        """Measure the orders made; wake the relay when something waits to be sent."""
+        assert isinstance(applied, Applied)
+        self.latency.created(applied.created, self.clock.now())
+        if applied.events or applied.notices:
+            self.relay.notify()
+
+
+@dataclass(slots=True)
+class App:
+    """A built gateway. `start` returns when it is live, `stop` when everything is on disk."""
+
+    project: Project
+    clock: Clock
+    threads: Threads
+    database: Database
+    desk: Desk
+    queries: Queries
+    deliveries: SqlDeliveryQueue
+    keys: ApiKeys
+    inbox: Inbox
+    outbox: SqlControlOutbox
+    series_store: SeriesStore
+    journal: SqliteJournal
+    registry: Registry
+    engine: Engine
+    intake: Intake
+    ticker: Ticker
+    pump: ControlPump
+    rules: RulesConsumer
+    series: SeriesConsumer
+    sources: Mapping[str, Source]
+    sinks: Mapping[str, ClosingSink]
+    verify_callback: Verify
+    relay: Relay
+    committed: Committed
+    snapshots: Snapshots
+    supervisor: Supervisor = field(default_factory=Supervisor)
+    scheduler: AsyncIOScheduler = field(default_factory=AsyncIOScheduler)
+    ready: bool = False
+    started: int = 0
+    api: ApiServer | None = None
+    imports: Imports = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.imports = Imports(self, {profile.id: profile for profile in self.project.wanted.profiles})
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration."""
+        return self.project.settings
+
+    @property
+    def latency(self) -> Latency:
+        """How long orders took."""
+        return self.committed.latency
+
+    async def start(self, *, doors: bool = True) -> None:
+        """Replay to the head of the journal, bring registry and rules up to the files, then open the doors.
+
+        Without `doors` (an import while no gateway runs): no source, no relay, no API, no deadlines, and engine time
+        stands still, so that nothing falls silent meanwhile.
+        """
+        self.started = self.clock.now()
+        desk = self.threads.runner("desk")
+        await self.ticker.start()
+        self.supervisor.start("rules.judge", self.rules.judge, fatal=True)
+        self.supervisor.start("rules.commit", self.rules.commit)
+        self.supervisor.start("series", self.series.run)
+        await self._judged(self.journal.head(PARTITION))
+        await desk(lambda: self.registry.apply(self.project.wanted))
+        await self.pump.pump()
+        if changed := self._rule_changes():
+            await self.intake.facts(changed)
+        await self._judged(self.journal.head(PARTITION))
+        self.imports.recover()
+        if not doors:
+            return
+        self.supervisor.start("imports", self.imports.run)
+        self.supervisor.start("ticker", self.ticker.run)
+        self.supervisor.start("relay", self.relay.run)
+        for name, source in self.sources.items():
+            self.supervisor.start(f"source.{name}", lambda source=source: source.run(self.intake.emit))  # type: ignore[misc]
+        self._schedule()
+        self.api = ApiServer(self)
+        await self.api.start()
+        self.ready = True
+        log.info(
+            "gateway live", name=self.settings.name, api=self.api.url, devices=len(self.project.wanted.devices),
+            rules=len(self.project.rulebook.rules), ms=(self.clock.now() - self.started) // 1000,
+        )  # fmt: skip
+
+    async def _judged(self, upto: int) -> None:
+        """Wait until the engine has stepped everything up to `upto`."""
+        while self.rules.judged < upto:
+            if self.supervisor.fatal.is_set():
+                raise self.supervisor.broken or InvariantBroken("the engine stopped")
+            await asyncio.sleep(0.005)
+
+    def _rule_changes(self) -> list[Fact]:
+        zone, wanted = self.settings.timezone, self.project.rulebook.rules
+        known = {name: (fact.source, fact.zone) for name, (fact, _) in self.engine.rules.items()}
+        changed: list[Fact] = [
+            RuleSet(rule.id, rule.revision, rule.source, zone, "configuration")
+            for rule in wanted.values()
+            if known.get(rule.id) != (rule.source, zone)
+        ]
+        return changed + [RuleGone(name, "configuration") for name in sorted(known) if name not in wanted]
+
+    def _schedule(self) -> None:
+        """Deadlines and house-keeping. All truth is in tables: a tick that is missed is caught up by the next."""
+        options = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
+        self.scheduler.add_job(self._deadlines, "interval", seconds=5, **options)
+        self.scheduler.add_job(self._release, "interval", seconds=10, **options)
+        self.scheduler.add_job(self._keep_house, "interval", minutes=10, **options)
+        self.scheduler.start()
+
+    async def _deadlines(self) -> None:
+        applied = await self.threads.runner("desk")(lambda: self.desk.tick(self.clock.now()))
+        self.committed(applied)
+        await self.pump.pump()  # facts that a full journal refused when they were decided
+
+    async def _release(self) -> None:
+        """Tell the journal what every consumer has passed; save state texts that grew."""
+        floor = min(self.rules.committed, self.series.cursor, self.snapshots.oldest())
+        if floor:
+            self.journal.release(PARTITION, floor)
+        await self.threads.runner("desk")(self.registry.save_texts)
+
+    async def _keep_house(self) -> None:
+        now = self.clock.now()
+        retention, old = self.settings.series.retention, now - HISTORY
+        await self.threads.runner("series")(lambda: self.series_store.retain(now - retention))
+        desk = self.threads.runner("desk")
+        for clean in (self.deliveries.purge, self.outbox.purge, partial(forget, self.database)):
+            await desk(partial(clean, old))
+
+    async def stop(self) -> None:
+        """Doors first, then what is under way, then snapshots and files. Nothing acknowledged is lost."""
+        self.ready = False
+        if self.scheduler.running:
+            self.scheduler.shutdown(wait=False)
+        relay = asyncio.create_task(self.supervisor.stop("relay"))  # attempts under way take their time meanwhile
+        if self.api is not None:
+            await self.api.stop()
+        await self.supervisor.stop("imports", *(f"source.{name}" for name in self.sources))
+        await self.intake.drain()
+        await self.supervisor.stop("ticker")
+        await self.supervisor.stop("rules.judge")
+        await self.supervisor.stop("rules.commit", "series")
+        head = self.journal.head(PARTITION)
+        await self.rules.drain(head)
+        await self.series.drain(head)
+        await relay
+        await self.threads.runner("desk")(self.registry.save_texts)
+        for sink in self.sinks.values():
+            await sink.close()
+        await self.threads.runner("series")(self.series_store.close)
+        self.threads.close()
+        self.journal.close()
+        self.database.close()

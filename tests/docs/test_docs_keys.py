@@ -1,0 +1,111 @@
+"""Every key of the configuration has its line in the tables, with its default; no line names a key that is gone."""
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from gateway.domain.duration import format_duration
+from gateway.settings.profiles import CounterSection, PlausibleModel, PointModel, ProfileModel
+from protocols.modbus.config import BackoffConfig, DeviceConfig, ModbusConfig, TcpLinkConfig
+from protocols.modbus.profile import ModbusMap, Part, Register
+from protocols.mqtt.config import ComponentOf, MqttConfig, PointMap, Reconnect, RouteConfig, TimeMap, When
+from rules.casetest import scene
+from rules.expr.functions import LATER as FUNCTIONS_LATER
+from rules.expr.functions import SHAPES
+from rules.format import actions, load, rule
+
+DOCS = Path(__file__).parents[2] / "docs"
+MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
+    "Keys of a profile": [("", ProfileModel)],
+    "Keys of a point": [("", PointModel), ("plausible.", PlausibleModel), ("counter.", CounterSection)],
+    "Keys of an MQTT source": [("", MqttConfig), ("reconnect.", Reconnect)],
+    "Keys of a route": [("", RouteConfig), ("time.", TimeMap), ("when.", When)],
+    "Keys of a route's point": [("", PointMap), ("component.", ComponentOf)],
+    "Keys of a Modbus source": [
+        ("", ModbusConfig), ("links.", TcpLinkConfig), ("devices.", DeviceConfig), ("backoff.", BackoffConfig),
+    ],
+    "Keys of a register map": [("", ModbusMap)],
+    "Keys of a register": [("", Register), ("parts.", Part)],
+}  # fmt: skip
+
+
+def _section(page: str, heading: str) -> str:
+    text = (DOCS / page).read_text("utf-8")
+    match = re.search(rf"^##+ {re.escape(heading)}\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert match is not None, f"{page} has no section {heading}"
+    return match[1]
+
+
+def _table(page: str, heading: str) -> dict[str, list[str]]:
+    """First cell (one name in backticks) -> the other cells."""
+    rows = re.findall(r"^\| `([^`]+)` \|(.*)\|$", _section(page, heading), re.MULTILINE)
+    assert len({name for name, _ in rows}) == len(rows), "a key stands there twice"
+    return {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
+
+
+def _fields(models: list[tuple[str, type[BaseModel]]]) -> Iterator[tuple[str, Any]]:
+    for prefix, model in models:
+        for name, info in model.model_fields.items():
+            yield prefix + name, info
+
+
+def _said(info: Any) -> set[str]:
+    """How a default may be written."""
+    if info.is_required():
+        return {"required"}
+    value = info.get_default(call_default_factory=True)
+    if value is None or value in ((), {}, "") or isinstance(value, BaseModel):
+        return {""}
+    if isinstance(value, Enum):
+        return {str(value.value)}
+    if isinstance(value, bool):
+        return {str(value).lower()}
+    if isinstance(value, int):
+        return {str(value), format_duration(value), f"{value / 2**10:g}KiB", f"{value / 2**20:g}MiB"}
+    return {str(value)}
+
+
+@pytest.mark.parametrize("heading", MODELS)
+def test_the_table_holds_exactly_the_keys(heading: str) -> None:
+    assert set(_table("profiles-and-routes.md", heading)) == {name for name, _ in _fields(MODELS[heading])}
+
+
+@pytest.mark.parametrize("heading", MODELS)
+def test_the_defaults_are_true(heading: str) -> None:
+    table = _table("profiles-and-routes.md", heading)
+    wrong = {
+        name: (table[name][0], sorted(_said(info)))
+        for name, info in _fields(MODELS[heading])
+        if name in table and table[name][0] not in _said(info)
+    }
+    assert wrong == {}
+
+
+def test_the_reasons_of_dead_letters_are_those_of_the_code() -> None:
+    sources = (DOCS.parent / "protocols" / "mqtt").glob("*.py")
+    raised = {reason for path in sources for reason in re.findall(r'DecodeError\("(\w+)"', path.read_text("utf-8"))}
+    assert set(_table("profiles-and-routes.md", "Dead letters: what to do")) == raised
+
+
+def test_the_keys_of_a_rule() -> None:
+    table = _table("rules.md", "Keys of a rule")
+    assert set(table) == set(rule.KEYS)
+    wanted = {*actions._ORDER, *actions._NOTICE}
+    assert wanted <= set(re.findall(r"\w+", table["then"][0]))
+
+
+def test_the_keys_of_a_case() -> None:
+    assert set(_table("rules.md", "Tests")) == set(scene._KEYS)
+    assert set(scene._DEVICE) <= set(re.findall(r"\w+", _table("rules.md", "Tests")["device"][0]))
+
+
+def test_what_this_build_refuses_is_said() -> None:
+    words = set(re.findall(r"\w+", _section("rules.md", "Not in this build")))
+    assert {*rule.LATER, *load._LATER, *FUNCTIONS_LATER} <= words
+    text = (DOCS / "rules.md").read_text("utf-8")
+    assert [shape for shape in SHAPES.values() if shape not in text] == []
