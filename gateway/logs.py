@@ -6,7 +6,7 @@ Libraries that log through the standard library end in the same place.
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
@@ -14,18 +14,28 @@ import structlog
 HIDDEN = "***"
 _SECRET_KEY = re.compile(r"(secret|password|token|authorization|api_key|phone|signature)", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
-    r"(whsec_[A-Za-z0-9+/=_-]+|fg_[A-Za-z0-9_-]{16,}|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)|\b1[3-9]\d{9}\b)"
+    r"(whsec_[A-Za-z0-9+/=_-]+|fg_[A-Za-z0-9_-]{16,}|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)|(?<!\d)(?:\+?86)?1[3-9]\d{9}(?!\d))"
 )
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank values under telling keys, and what looks like a secret or a phone number in any text."""
+    """Blank values under telling keys, and what looks like a secret or a phone number in any text, however deep."""
     for key, value in event.items():
-        if _SECRET_KEY.search(key):
-            event[key] = HIDDEN
-        elif isinstance(value, str):
-            event[key] = _SECRET_TEXT.sub(HIDDEN, value)
+        event[key] = HIDDEN if _SECRET_KEY.search(key) else _blanked(value)
     return event
+
+
+def _blanked(value: Any) -> Any:
+    """Values that are no JSON (errors, tuples) are written as texts or lists, as the renderer would."""
+    if isinstance(value, str):
+        return _SECRET_TEXT.sub(HIDDEN, value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): HIDDEN if _SECRET_KEY.search(str(k)) else _blanked(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_blanked(item) for item in value]
+    return _SECRET_TEXT.sub(HIDDEN, repr(value))
 
 
 def configure(level: str = "info", form: Literal["json", "text"] = "json") -> None:
@@ -47,7 +57,6 @@ def configure(level: str = "info", form: Literal["json", "text"] = "json") -> No
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

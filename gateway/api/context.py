@@ -61,11 +61,52 @@ class RulesProgress(Protocol):
     transitions: int
 
 
+class Stored(Protocol):
+    """What the series store did, all of one moment: `gateway.consumers.series.Progress`."""
+
+    @property
+    def cursor(self) -> int: ...
+    @property
+    def written(self) -> Written: ...
+    @property
+    def replayed(self) -> Written: ...
+
+
 class SeriesProgress(Protocol):
     """How far the series store is."""
 
-    cursor: int
-    written: Written
+    @property
+    def progress(self) -> Stored: ...
+
+
+class Judged(Protocol):
+    """Readings by what the rules made of them: `rules.engine.frames.Counts`."""
+
+    judged: int
+    late: int
+    duplicate: int
+    conflict: int
+    unknown: int
+
+
+class RuleEngine(Protocol):
+    """The rules."""
+
+    @property
+    def counts(self) -> Judged: ...
+    @property
+    def rules(self) -> Mapping[str, object]:
+        """Rules in force."""
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """Rules whose newest source does not compile -> the reason."""
+
+
+class Ticks(Protocol):
+    """The ticker."""
+
+    missed: int
 
 
 class Latencies(Protocol):
@@ -136,6 +177,10 @@ class Context(Protocol):
     def intake(self) -> Intake: ...
     @property
     def pump(self) -> ControlPump: ...
+    @property
+    def ticker(self) -> Ticks: ...
+    @property
+    def engine(self) -> RuleEngine: ...
     @property
     def rules(self) -> RulesProgress: ...
     @property

@@ -8,10 +8,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from gateway.api.context import Context
+from gateway.api.families import counter, counters, fill, gauge, gauges
 from gateway.api.guard import Traffic
+from gateway.api.source_metrics import source_metrics
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import StoreError
+from gateway.domain.record import RecordKind
 from gateway.latency import quantile
+from gateway.ports import Written
 
 MESSAGE_STATES = ("received", "journaled", "duplicate", "rejected", "refused", "in_flight")
 QUANTILES = (("0.5", 0.5), ("0.95", 0.95), ("0.99", 0.99))
@@ -66,22 +70,24 @@ class Collector:
 
     def collect(self) -> Iterator[Metric]:
         """All families."""
-        yield _gauge("ready", "1 while the gateway is live", float(self._context.ready))
-        yield _gauge("start_time_seconds", "Start, seconds since 1970", self._context.started / SECOND)
+        yield gauge("ready", "1 while the gateway is live", float(self._context.ready))
+        yield gauge("start_time_seconds", "Start, seconds since 1970", self._context.started / SECOND)
         yield from self._intake()
         yield from self._consumers()
+        yield from self._engine()
         yield from self._journal()
-        yield from self._sources()
+        yield from source_metrics(self._context.sources)
         yield from self._desk()
         yield from self._deliveries()
         yield from self._tasks()
 
     def _intake(self) -> Iterator[Metric]:
-        messages = _counters("messages", "Messages and poll cycles by what became of them", "source", "state")
-        readings = _counters("readings", "Readings by what became of them; stored and later ones of all sources",
+        messages = counters("messages", "Messages and poll cycles by what became of them", "source", "state")
+        readings = counters("readings", "Readings by what became of them; stored and later ones of all sources",
                              "source", "state")  # fmt: skip
-        lost = _gauges("balance_messages", "Received less what is accounted for: 0, always", "source")
-        lost_readings = _gauges("balance_readings", "Decoded less what is accounted for: 0, always", "source")
+        lost = gauges("balance_messages", "Received less what is accounted for: 0, always", "source")
+        lost_readings = gauges("balance_readings", "Decoded less what is accounted for: 0, always; without a source: "
+                               "from decoding to the series store", "source")  # fmt: skip
         intake = self._context.intake
         for source in intake.sources():
             b = intake.balance(source)
@@ -90,28 +96,51 @@ class Collector:
             for state, count in (
                 ("decoded", b.decoded), ("journaled", b.readings_journaled), ("refused", b.readings_refused),
                 ("in_flight", b.readings_in_flight), ("clamped", b.clamped), ("clock_suspect", b.suspect),
+                ("implausible", b.implausible),
             ):  # fmt: skip
                 readings.add_metric([source, state], count)
             lost.add_metric([source], b.received - b.journaled - b.duplicate - b.rejected - b.refused - b.in_flight)
             gone = b.readings_journaled + b.readings_refused + b.readings_in_flight
             lost_readings.add_metric([source], b.decoded - gone)
-        written = self._context.series.written
-        for state in ("stored", "duplicate", "expired", "conflict"):
-            readings.add_metric(["", state], getattr(written, state))
+        self._stored(readings, lost_readings)
         yield from (messages, readings, lost, lost_readings)
-        yield _counter("state_texts_refused", "Texts of state points that found their table full",
+        yield counter("state_texts_refused", "Texts of state points that found their table full",
                        self._context.registry.refused_texts)  # fmt: skip
+
+    def _stored(self, readings: CounterMetricFamily, balance: GaugeMetricFamily) -> None:
+        """From decoding to the series store: what was journaled since the start against what became of it there. What
+        is on its way there is counted from the journal's side, so that it cannot hide a loss."""
+        intake, progress = self._context.intake, self._context.series.progress
+        written, replayed, total = progress.written, progress.replayed, intake.balance()
+        settled = _rows(written) - _rows(replayed)
+        upto = intake.trail.upto(progress.cursor)
+        under_way = total.readings_journaled - (settled if upto is None else upto)
+        fill(readings, "", (
+            ("stored", written.stored), ("duplicate", written.duplicate), ("expired", written.expired),
+            ("conflict", written.conflict), ("replayed", _rows(replayed)), ("in_flight", under_way),
+        ))  # fmt: skip
+        accounted = settled + under_way + total.readings_refused + total.readings_in_flight
+        balance.add_metric([""], total.decoded - accounted)
+
+    def _engine(self) -> Iterator[Metric]:
+        engine = self._context.engine
+        yield gauge("engine_rules", "Rules in force", len(engine.rules))
+        yield gauge("engine_rules_broken", "Rules whose newest source does not compile", len(engine.broken))
+        judged = counters("engine_readings", "Readings by what the rules made of them", "state")
+        for state in ("judged", "late", "duplicate", "conflict", "unknown"):
+            judged.add_metric([state], getattr(engine.counts, state))
+        yield judged
 
     def _consumers(self) -> Iterator[Metric]:
         context = self._context
         head = context.journal.head(PARTITION)
-        lag = _gauges("lag_records", "Journal records a consumer has not taken yet", "consumer")
+        lag = gauges("lag_records", "Journal records a consumer has not taken yet", "consumer")
         lag.add_metric(["rules"], head - context.rules.judged)
         lag.add_metric(["desk"], head - context.rules.committed)
-        lag.add_metric(["series"], head - context.series.cursor)
+        lag.add_metric(["series"], head - context.series.progress.cursor)
         yield lag
-        yield _counter("transitions", "Transitions the engine made", context.rules.transitions)
-        latency = _gauges("order_latency_ms", "From the deciding reading (or due time) to the committed order",
+        yield counter("transitions", "Transitions the engine made", context.rules.transitions)
+        latency = gauges("order_latency_ms", "From the deciding reading (or due time) to the committed order",
                           "decided_by", "quantile")  # fmt: skip
         for kind, values in (("reading", context.latency.reading), ("timer", context.latency.timer)):
             for name, share in QUANTILES:
@@ -121,50 +150,48 @@ class Collector:
 
     def _journal(self) -> Iterator[Metric]:
         stats = self._context.journal.stats()
-        yield _gauge("journal_head", "Newest sequence number", stats.head)
-        yield _counter("journal_commits", "Group commits", stats.commits)
-        yield _counter("journal_fsyncs", "Flushes to disk", stats.fsyncs)
-        yield _counter("journal_refused", "Appends refused because the journal was full", stats.refused)
-        yield _counter("journal_failed", "Commits that failed", stats.failed)
-        yield _counter("journal_deleted", "Records deleted by retention", stats.deleted)
-        size = _gauges("journal_bytes", "Size of the journal", "what")
+        yield gauge("journal_head", "Newest sequence number", stats.head)
+        yield counter("journal_commits", "Group commits", stats.commits)
+        yield counter("journal_fsyncs", "Flushes to disk", stats.fsyncs)
+        yield counter("journal_refused", "Appends refused because the journal was full", stats.refused)
+        yield counter("journal_failed", "Commits that failed", stats.failed)
+        yield counter("journal_deleted", "Records deleted by retention", stats.deleted)
+        records = counters("journal_records", "Records written", "kind")
+        for kind in RecordKind:
+            records.add_metric([kind.name.lower()], stats.records.get(kind, 0))
+        yield records
+        yield counter("dead_letters_expired", "Dead letters that lost their content to the bound", stats.expired)
+        yield gauge("journal_floor", "Newest sequence number below which records may be gone", stats.floor)
+        yield gauge("journal_released", "What every consumer has passed", stats.released)
+        yield gauge("journal_waiting", "Appends that wait for their commit", stats.waiting)
+        size = gauges("journal_bytes", "Size of the journal", "what")
         size.add_metric(["file"], stats.file_bytes)
         size.add_metric(["used"], stats.used_bytes)
         size.add_metric(["memory"], stats.memory_bytes)
         yield size
-        yield _gauge("journal_commit_seconds", "Longest commit", stats.latency_max / SECOND)
-        yield _gauge("journal_last_commit_seconds", "Last commit", stats.latency_last / SECOND)
-
-    def _sources(self) -> Iterator[Metric]:
-        rejected = _counters("dead_letters", "Rejected messages", "source", "reason")
-        up = _gauges("source_up", "1 while the source is connected", "source")
-        for name, source in self._context.sources.items():
-            for reason, count in dict(getattr(source.stats, "rejected", {})).items():
-                rejected.add_metric([name, str(reason)], count)
-            if hasattr(source.stats, "connected"):
-                up.add_metric([name], source.stats.connected)
-        yield from (rejected, up)
+        yield gauge("journal_commit_seconds", "Longest commit", stats.latency_max / SECOND)
+        yield gauge("journal_last_commit_seconds", "Last commit", stats.latency_last / SECOND)
 
     def _desk(self) -> Iterator[Metric]:
         if not self._rows.known:
             return
         counts = self._rows.counts
-        orders = _gauges("orders_open", "Open work orders", "state")
-        waiting = _gauges("deliveries_by_state", "Deliveries in the outbox", "state")
+        orders = gauges("orders_open", "Open work orders", "state")
+        waiting = gauges("deliveries_by_state", "Deliveries in the outbox", "state")
         for name, count in counts.items():
             area, _, state = name.partition(".")
             if area in ("orders", "deliveries"):
                 (orders if area == "orders" else waiting).add_metric([state], count)
         yield from (orders, waiting)
-        yield _gauge("alarms_raised", "Alarms raised now", counts.get("alarms.raised", 0))
-        yield _gauge("facts_waiting", "Facts not in the journal yet", counts.get("facts.waiting", 0))
-        yield _gauge("callbacks_parked", "Callbacks received and not carried out", self._rows.callbacks)
+        yield gauge("alarms_raised", "Alarms raised now", counts.get("alarms.raised", 0))
+        yield gauge("facts_waiting", "Facts not in the journal yet", counts.get("facts.waiting", 0))
+        yield gauge("callbacks_parked", "Callbacks received and not carried out", self._rows.callbacks)
 
     def _deliveries(self) -> Iterator[Metric]:
-        attempts = _counters("deliveries", "Deliveries by outcome", "endpoint", "state")
-        breaker = _gauges("endpoint_breaker", "1 for the state the breaker is in", "endpoint", "state")
-        flying = _gauges("endpoint_in_flight", "Deliveries under way", "endpoint")
-        disabled = _gauges("endpoint_disabled", "1 while the endpoint waits for a person to enable it", "endpoint")
+        attempts = counters("deliveries", "Deliveries by outcome", "endpoint", "state")
+        breaker = gauges("endpoint_breaker", "1 for the state the breaker is in", "endpoint", "state")
+        flying = gauges("endpoint_in_flight", "Deliveries under way", "endpoint")
+        disabled = gauges("endpoint_disabled", "1 while the endpoint waits for a person to enable it", "endpoint")
         for name, stats in self._context.relay.stats().items():
             for state in ("delivered", "retried", "dead"):
                 attempts.add_metric([name, state], getattr(stats, state))
@@ -176,32 +203,21 @@ class Collector:
         yield from (attempts, breaker, flying, disabled)
 
     def _tasks(self) -> Iterator[Metric]:
-        restarts = _counters("task_restarts", "Restarts of supervised tasks", "task")
-        up = _gauges("task_up", "1 while the task runs", "task")
+        restarts = counters("task_restarts", "Restarts of supervised tasks", "task")
+        up = gauges("task_up", "1 while the task runs", "task")
         for name, health in self._context.supervisor.health.items():
             restarts.add_metric([name], health.restarts)
             up.add_metric([name], float(health.up))
         yield from (restarts, up)
-        answers = _counters("api_answers", "HTTP answers", "status")
+        yield counter("ticks_missed", "Ticks the journal did not take", self._context.ticker.missed)
+        answers = counters("api_answers", "HTTP answers", "status")
         for status, count in sorted(self._traffic.answers.items()):
             answers.add_metric([str(status)], count)
-        refused = _counters("api_refused", "Logins and callbacks that were not believed", "reason")
+        refused = counters("api_refused", "Logins and callbacks that were not believed", "reason")
         for reason, count in sorted(self._traffic.refused.items()):
             refused.add_metric([reason], count)
         yield from (answers, refused)
 
 
-def _counter(name: str, text: str, value: float) -> CounterMetricFamily:
-    return CounterMetricFamily(f"fieldgate_{name}", text, value=value)
-
-
-def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"fieldgate_{name}", text, value=value)
-
-
-def _counters(name: str, text: str, *labels: str) -> CounterMetricFamily:
-    return CounterMetricFamily(f"fieldgate_{name}", text, labels=labels)
-
-
-def _gauges(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"fieldgate_{name}", text, labels=labels)
+def _rows(written: Written) -> int:
+    return written.stored + written.duplicate + written.expired

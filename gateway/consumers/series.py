@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.domain.duration import SECOND
@@ -12,21 +13,44 @@ from gateway.ports import PartitionedLog, SeriesStore, Written
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 MOST_ROWS = 200_000  # one transaction; bounds memory while catching up
 
+NOTHING = Written(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is stored up to `cursor`, all of one moment. `written` counts readings since the start of the process, of
+    these `replayed` those that were journaled before it."""
+
+    cursor: int = 0
+    written: Written = NOTHING
+    replayed: Written = NOTHING
+
 
 class SeriesConsumer:
-    """Writes every batch record once; `written` counts readings since the start."""
+    """Writes every batch record once. Made before anything is journaled: what the journal holds then is replay."""
 
     def __init__(
         self, journal: PartitionedLog, store: SeriesStore, blocking: Blocking, partition: int = 0, flush: int = SECOND
     ) -> None:
         self._journal, self._store, self._blocking = journal, store, blocking
         self._partition, self._flush = partition, flush
-        self.cursor = 0
-        self.written = Written(0, 0, 0)
+        self._began = journal.head(partition)
+        self.progress = Progress()
+
+    @property
+    def cursor(self) -> int:
+        """The last sequence number stored."""
+        return self.progress.cursor
+
+    @property
+    def written(self) -> Written:
+        """Readings since the start, replayed ones too."""
+        return self.progress.written
 
     async def run(self) -> None:
         """Until cancelled. Raises StoreError when the store does (the supervisor starts it again)."""
-        self.cursor = await self._blocking(lambda: self._store.cursor(self._partition))
+        cursor = await self._blocking(lambda: self._store.cursor(self._partition))
+        self.progress = replace(self.progress, cursor=cursor)
         while True:
             records = await self._journal.wait(self._partition, self.cursor)
             if sum(_rows(record) for record in records) < MOST_ROWS:
@@ -35,21 +59,34 @@ class SeriesConsumer:
             await self.write(_first_rows(records))
 
     async def write(self, records: Sequence[Record]) -> None:
-        """One transaction: rows and cursor."""
-        result: Written = await self._blocking(lambda: self._store.write(self._partition, records))
-        before = self.written
-        self.written = Written(
-            before.stored + result.stored,
-            before.duplicate + result.duplicate,
-            before.expired + result.expired,
-            before.conflict + result.conflict,
+        """One transaction: rows and cursor; two when replay ends among `records`, so that they are counted apart."""
+        old = sum(record.seq <= self._began for record in records)
+        for part in (records[:old], records[old:]):
+            if part:
+                await self._blocking(lambda part=part: self._write(part))  # type: ignore[misc]
+
+    def _write(self, records: Sequence[Record]) -> None:
+        """In the store's thread, and counted there: a caller that was cancelled meanwhile must not lose the count."""
+        result, last, before = self._store.write(self._partition, records), records[-1].seq, self.progress
+        self.progress = Progress(
+            max(before.cursor, last),
+            _sum(before.written, result),
+            _sum(before.replayed, result) if last <= self._began else before.replayed,
         )
-        self.cursor = records[-1].seq
 
     async def drain(self, upto: int) -> None:
         """Write all there is up to `upto` (shutdown)."""
         while self.cursor < upto:
             await self.write(_first_rows(await self._journal.wait(self._partition, self.cursor)))
+
+
+def _sum(one: Written, other: Written) -> Written:
+    return Written(
+        one.stored + other.stored,
+        one.duplicate + other.duplicate,
+        one.expired + other.expired,
+        one.conflict + other.conflict,
+    )
 
 
 def _rows(record: Record) -> int:

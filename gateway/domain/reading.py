@@ -31,6 +31,7 @@ class Flag(IntFlag):
     CONFLICT = 4  # replaced another value of the same identity
     IMPORTED = 8  # history brought in by `fieldgate import`
     CLOCK_SUSPECT = 16  # received while the gateway's own clock ran behind its journal
+    IMPLAUSIBLE = 32  # outside of its profile's `plausible`; uncertain, and unknown to rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.reading import F64, I32, I64, U8, Batch, Flag, empty_batch
+from gateway.domain.reading import F64, I32, I64, U8, Batch, Flag, Quality, empty_batch
 from gateway.ports import SeriesStore
 
 _NEVER = -(2**62)
@@ -74,7 +74,8 @@ def _last_of_twins(part: Readings, rows: NDArray[np.intp]) -> tuple[NDArray[np.i
     return rows[np.append(~twin, True)], int(twin.sum()), int(other.sum())
 
 
-Stored = dict[tuple[int, int, int], tuple[float, int]]
+Stored = dict[tuple[int, int, int], tuple[float, int, int]]
+"""Identity -> value, the quality that it came with at worst and at best."""
 
 
 def _stored(part: Readings, rows: NDArray[np.intp], store: SeriesStore, newest: dict[int, int]) -> Stored:
@@ -91,10 +92,12 @@ def _stored(part: Readings, rows: NDArray[np.intp], store: SeriesStore, newest: 
     for batch in store.scan(int(moments[0]), int(moments[-1]) + 1, touched):
         wanted = np.isin(batch.at, moments) & np.isin(batch.point, points)
         columns: list[list[Any]] = [
-            column[wanted].tolist() for column in (batch.device, batch.point, batch.at, batch.value, batch.quality)
+            column[wanted].tolist()
+            for column in (batch.device, batch.point, batch.at, batch.value, batch.quality, batch.flags)
         ]
-        for d, p, t, v, q in zip(*columns, strict=True):
-            found[d, p, t] = (v, q)
+        for d, p, t, v, q, f in zip(*columns, strict=True):
+            # intake marks what its neighbours make implausible: the row itself may have come as good
+            found[d, p, t] = (v, q, int(Quality.GOOD) if f & Flag.IMPLAUSIBLE else q)
     return found
 
 
@@ -108,7 +111,7 @@ def _compared(part: Readings, rows: NDArray[np.intp], stored: Stored) -> tuple[N
     for index, (d, p, t, v, q) in enumerate(zip(*columns, strict=True)):
         before = stored.get((d, p, t))
         if before is not None:
-            same[index] = before[1] == q and (before[0] == v or (before[0] != before[0] and v != v))
+            same[index] = before[1] <= q <= before[2] and (before[0] == v or (before[0] != before[0] and v != v))
             other[index] = not same[index]
     return same, other
 

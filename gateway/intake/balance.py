@@ -1,8 +1,13 @@
 """Nothing gets lost in between: what came in equals what went somewhere, always asserted (DESIGN section 5)."""
 
+from collections import deque
 from dataclasses import dataclass, fields
+from typing import Final
 
 from gateway.domain.errors import InvariantBroken
+
+REMEMBERED: Final = 4096
+"""Batch records a trail remembers: more than a minute at the highest rate of commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +16,8 @@ class Balance:
 
     Messages (or poll cycles): received = journaled + duplicate + rejected + refused + in_flight. A refused one was not
     acknowledged: it comes again, or its source says so. Readings: decoded = readings_journaled + readings_refused +
-    readings_in_flight; `clamped` and `suspect` of the journaled ones carry those flags.
+    readings_in_flight; `clamped`, `suspect` and `implausible` of the journaled ones carry
+    those flags.
     """
 
     received: int = 0
@@ -26,6 +32,7 @@ class Balance:
     readings_in_flight: int = 0
     clamped: int = 0
     suspect: int = 0
+    implausible: int = 0
 
     def check(self) -> None:
         """Raises InvariantBroken when something got lost, or came from nowhere."""
@@ -38,3 +45,24 @@ class Balance:
 
     def __add__(self, other: "Balance") -> "Balance":
         return Balance(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
+
+
+class Trail:
+    """How many readings were journaled since the start up to which sequence number, so that a consumer's own count can
+    be held against it wherever the consumer stands. Bounded: the oldest marks are forgotten."""
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._marks: deque[tuple[int, int]] = deque([(0, 0)], most)
+
+    def add(self, seq: int, rows: int) -> None:
+        """The record `seq`, newer than all before, has `rows` readings."""
+        self._marks.append((seq, self.total + rows))
+
+    @property
+    def total(self) -> int:
+        """Readings journaled since the start."""
+        return self._marks[-1][1]
+
+    def upto(self, seq: int) -> int | None:
+        """Those of records up to `seq`; None when that lies further back than remembered."""
+        return next((total for mark, total in reversed(self._marks) if mark <= seq), None)

@@ -19,7 +19,7 @@ class Counts:
         self._n["decoded"] += len(parcel.batch)
         self._under_way(parcel, 1)
 
-    def keep(self, parcel: Parcel, *, rows: int, clamped: int, suspect: bool) -> None:
+    def keep(self, parcel: Parcel, *, rows: int, clamped: int, suspect: bool, implausible: int) -> None:
         """It is on disk with `rows` readings."""
         self._under_way(parcel, -1)
         self._n["duplicate"] += parcel.duplicates
@@ -28,6 +28,7 @@ class Counts:
         self._n["readings_journaled"] += rows
         self._n["clamped"] += clamped
         self._n["suspect"] += rows if suspect else 0
+        self._n["implausible"] += implausible
 
     def refuse(self, parcel: Parcel) -> None:
         """It could not be kept."""

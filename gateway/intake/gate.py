@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, Protocol
 
+import numpy as np
 from msgspec import structs
+from numpy.typing import NDArray
 
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import InvariantBroken, StoreFull
 from gateway.domain.reading import Batch, concat
 from gateway.domain.record import Body, Define, Fact, Parcel, Raw, Record, RecordKind, Tick
-from gateway.intake.balance import Balance
+from gateway.intake.balance import Balance, Trail
 from gateway.intake.clocks import Watermark, clamp, mark_suspect
 from gateway.intake.config import IntakeConfig
 from gateway.intake.counts import Counts, check_parcel
-from gateway.ports import Append, Clock, Directory, PartitionedLog
+from gateway.intake.limits import Points
+from gateway.intake.plausible import Judged, Plausibility
+from gateway.ports import Append, Clock, PartitionedLog
 
 GROUP_ROWS: Final = 65_536
 """A batch record gets no more readings than this, unless one parcel alone has more."""
@@ -46,22 +50,26 @@ class _Group:
     rows: int
     clamped: Sequence[int]  # per parcel
     suspect: bool
+    implausible: Sequence[int]  # per parcel
+    judged: Judged
 
 
 class Intake:
     """One per partition. All calls on one event loop, except where said."""
 
     def __init__(
-        self, journal: Log, directory: Directory, clock: Clock, config: IntakeConfig | None = None, partition: int = 0
+        self, journal: Log, directory: Points, clock: Clock, config: IntakeConfig | None = None, partition: int = 0
     ) -> None:
         self.config = config or IntakeConfig()
         self.journal, self.clock, self.partition = journal, clock, partition
         self._directory = directory
+        self._plausibility = Plausibility(directory)
         self.watermark = Watermark(_newest(journal, partition))
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._last_start = float("-inf")
         self._counts: dict[str, Counts] = {}
+        self.trail = Trail()
 
     async def emit(self, parcel: Parcel) -> None:
         """As the port Emit. Raises StoreFull when there was no room for `full_wait`, StoreUnavailable when the journal
@@ -123,18 +131,19 @@ class Intake:
     def _merge(self, parcels: Sequence[Parcel]) -> _Group:
         suspect = self.watermark.observe(self.clock.now())
         batch, wrong = clamp(concat([parcel.batch for parcel in parcels]), self.config.ahead_limit)
+        judged = self._plausibility.judge(batch)
+        batch = judged.batch
         if suspect and len(batch):
             batch = mark_suspect(batch)
         ends = list(accumulate(len(parcel.batch) for parcel in parcels))
-        starts = [0, *ends[:-1]]
-        clamped = [0 if wrong is None else int(wrong[a:b].sum()) for a, b in zip(starts, ends, strict=True)]
+        clamped, implausible = _per_parcel(wrong, ends), _per_parcel(judged.hits, ends)
         defines = tuple(self._directory.pending(batch)) if len(batch) else ()
         bodies: list[Body] = [*defines]
         if len(batch):
             bodies.append(batch)
         bodies += [self._bounded(raw) for parcel in parcels for raw in parcel.rejected]
         receipts = tuple(parcel.receipts for parcel in parcels if parcel.receipts is not None)
-        return _Group(Append(tuple(bodies), receipts), defines, len(batch), clamped, suspect)
+        return _Group(Append(tuple(bodies), receipts), defines, len(batch), clamped, suspect, implausible, judged)
 
     def _bounded(self, raw: Raw) -> Raw:
         size, most = len(raw.payload), self.config.raw_payload
@@ -159,8 +168,14 @@ class Intake:
         kept = sum(len(record.body) for record in records if isinstance(record.body, Batch))
         if kept != group.rows or len(records) != len(group.append.bodies):
             raise InvariantBroken(f"intake appended {group.rows} readings, the journal kept {kept}")
-        for parcel, clamped in zip(parcels, group.clamped, strict=True):
-            self._counts[parcel.source].keep(parcel, rows=len(parcel.batch), clamped=clamped, suspect=group.suspect)
+        for record in records:
+            if isinstance(record.body, Batch):
+                self.trail.add(record.seq, len(record.body))
+        self._plausibility.keep(group.judged)
+        for parcel, clamped, implausible in zip(parcels, group.clamped, group.implausible, strict=True):
+            self._counts[parcel.source].keep(
+                parcel, rows=len(parcel.batch), clamped=clamped, suspect=group.suspect, implausible=implausible
+            )
         for source in {parcel.source for parcel in parcels}:
             self._counts[source].snapshot().check()
 
@@ -200,6 +215,13 @@ class Intake:
         total = sum((counts.snapshot() for counts in chosen), Balance())
         total.check()
         return total
+
+
+def _per_parcel(rows: NDArray[np.bool_] | None, ends: Sequence[int]) -> list[int]:
+    """How many of the marked rows each parcel brought; `ends` are the rows at which the parcels end."""
+    if rows is None:
+        return [0] * len(ends)
+    return [int(rows[a:b].sum()) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def _newest(journal: Log, partition: int) -> int:

@@ -34,14 +34,16 @@ class Database:
             if not parsed.database or parsed.database == ":memory:":
                 raise StoreError("the desk needs a file: a database in memory does not survive a restart")
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            lite_options: dict[str, Any] = {"module": sqlite, "connect_args": {"timeout": busy / 1e6}}
+            lite_options: dict[str, Any] = {
+                "module": sqlite, "connect_args": {"timeout": busy / 1e6}, "hide_parameters": True,
+            }  # fmt: skip
             self._writer = create_engine(parsed, pool_size=1, max_overflow=0, pool_timeout=120, **lite_options)
             self._reader = create_engine(parsed, pool_size=readers, max_overflow=readers, **lite_options)
             _tune(self._writer, begin="BEGIN IMMEDIATE", query_only=False)
             _tune(self._reader, begin="BEGIN", query_only=True)
         else:
-            self._writer = create_engine(parsed, pool_size=2, pool_pre_ping=True)
-            self._reader = create_engine(parsed, pool_size=readers, pool_pre_ping=True)
+            self._writer = create_engine(parsed, pool_size=2, pool_pre_ping=True, hide_parameters=True)
+            self._reader = create_engine(parsed, pool_size=readers, pool_pre_ping=True, hide_parameters=True)
 
     def upgrade(self) -> None:
         """Bring the tables to this release, at start. Raises StoreError for a database of a newer release."""

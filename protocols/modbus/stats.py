@@ -15,6 +15,7 @@ class ModbusStats:
     `timeouts`, `garbled`, `gateway` requests without a believable answer · `exceptions` answers by exception code ·
     `strays` frames nobody asked for · `readings` on disk, of them `bad` and `uncertain` · `undecodable` words that are
     no value of their type · `held` times a parcel had to wait for the store · `unplaced` devices that cannot be polled.
+    `linked`: links that had a connection when they were last used.
     """
 
     polls: int = 0
@@ -36,6 +37,7 @@ class ModbusStats:
     held: int = 0
     unplaced: int = 0
     slaves: dict[tuple[str, int], Slave] = field(default_factory=dict)
+    linked: set[str] = field(default_factory=set)
 
     def silence(self, reason: str) -> None:
         """One request without a believable answer."""
@@ -47,11 +49,16 @@ class ModbusStats:
             self.timeouts += 1
 
     @property
+    def connected(self) -> bool:
+        """At least one link has a connection."""
+        return bool(self.linked)
+
+    @property
     def due(self) -> int:
         """All due times so far."""
         return self.polls + self.overruns + self.rests + self.unlinked
 
     def counters(self) -> Mapping[str, int]:
         """The plain counters by name, for an exporter."""
-        names = (name for name in self.__slots__ if name not in ("exceptions", "slaves"))
+        names = (name for name in self.__slots__ if name not in ("exceptions", "slaves", "linked"))
         return {name: getattr(self, name) for name in names}

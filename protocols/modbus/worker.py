@@ -64,6 +64,7 @@ class Worker:
                     self._stats.overruns += finish.skipped
                     self._stats.on_time += finish.on_time and polled
         finally:
+            self._stats.linked.discard(self._name)
             await self._link.close()
 
     async def _turn(self, code: str, now: int) -> bool:
@@ -92,6 +93,7 @@ class Worker:
             frame = await cycle.run()
         except LinkDown as error:
             self._stats.unlinked += 1
+            self._stats.linked.discard(self._name)
             if not self._down:
                 self._log.warning("link down", reason=str(error))
             self._down = True
@@ -115,6 +117,7 @@ class Worker:
         return frame
 
     def _linked(self) -> None:
+        self._stats.linked.add(self._name)
         if self._down:
             self._down = False
             self._log.info("link up")

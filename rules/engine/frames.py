@@ -4,6 +4,7 @@ Readings of one message or poll cycle form one frame per device. A frame that br
 and is judged moment by moment.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -53,6 +54,7 @@ def views(world: World, batch: Batch, counts: Counts) -> Iterator[View]:
         batch = batch.select(known)
     if not len(batch):
         return
+    batch = _believed(batch)
     moments = _moments(world, batch, counts)
     if not len(moments.at):
         return
@@ -64,6 +66,12 @@ def views(world: World, batch: Batch, counts: Counts) -> Iterator[View]:
             yield _view(world, space, moments)
         else:
             yield _view(world, space, _select(moments, spaces == number))
+
+
+def _believed(batch: Batch) -> Batch:
+    """Values that their profile calls implausible are unknown (RULES section 3), whatever they are."""
+    hit = (batch.flags & np.uint8(Flag.IMPLAUSIBLE)) != 0
+    return dataclasses.replace(batch, value=np.where(hit, np.nan, batch.value)) if hit.any() else batch
 
 
 def _known(world: World, batch: Batch) -> NDArray[np.bool_]:

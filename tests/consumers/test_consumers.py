@@ -35,6 +35,9 @@ class MemoryLog:
             self.records.append(Record(len(self.records) + 1, 0, body))
         self.more.set()
 
+    def head(self, partition: int) -> int:
+        return len(self.records)
+
     async def wait(self, partition: int, after: int) -> Sequence[Record]:
         while len(self.records) <= after:
             self.more.clear()

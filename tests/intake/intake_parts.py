@@ -32,12 +32,16 @@ class Names:
     def __init__(self) -> None:
         self.written: set[int] = set()
         self.asked = 0
+        self.known: dict[int, Point] = {}
 
     def device(self, code: str) -> Device | None:
         return None
 
     def points(self, profile: str) -> Mapping[tuple[str, int], Point]:
         return {}
+
+    def point_by_id(self, point: int) -> Point | None:
+        return self.known.get(point)
 
     def state_code(self, point: int, text: str) -> int | None:
         return None

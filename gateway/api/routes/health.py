@@ -12,6 +12,8 @@ from gateway.domain.errors import StoreError
 
 router = APIRouter(tags=["health"])
 PROBE_SECONDS = 2.0
+MOST_NAMED = 10
+"""Broken rules that are named."""
 VITAL = ("rules.judge", "rules.commit", "series", "ticker")
 """Tasks without which nothing is judged or stored. A source or an endpoint that is down makes no gateway unready."""
 
@@ -24,14 +26,19 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(context: Gateway) -> JSONResponse:
-    """200 when it is live and its stores work, else 503; what is wrong in `parts`."""
+    """200 when it is live and its stores work, else 503; what is wrong in `parts`.
+
+    A broken rule is said there and makes nothing unready: the revision before and all other rules are judged.
+    """
     parts = {
         "live": "ok" if context.ready else "starting or stopping",
         "database": await _probe(partial(context.queries.order, "")),
         "journal": await _probe(partial(context.journal.last, 0)),
         **{name: _task(context, name) for name in VITAL if name in context.supervisor.health},
     }
-    ready = context.ready and not context.supervisor.fatal.is_set() and all(part == "ok" for part in parts.values())
+    vital = all(part == "ok" for part in parts.values())
+    parts["rules"] = _rules(context)
+    ready = context.ready and not context.supervisor.fatal.is_set() and vital
     sources = {name: _task(context, f"source.{name}") for name in context.sources}
     return JSONResponse({"ready": ready, "parts": parts, "sources": sources}, 200 if ready else 503)
 
@@ -66,3 +73,9 @@ async def _probe(call: Any) -> str:
 def _task(context: Context, name: str) -> str:
     health = context.supervisor.health.get(name)
     return "ok" if health is None or health.up else "down"
+
+
+def _rules(context: Context) -> str:
+    broken = sorted(context.engine.broken)
+    more = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
+    return f"broken: {', '.join(broken[:MOST_NAMED])}{more}" if broken else "ok"

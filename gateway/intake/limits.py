@@ -1,0 +1,80 @@
+"""`plausible` of every point (DESIGN section 5) as columns that a batch looks up by point id."""
+
+from typing import Final, Protocol
+
+import numpy as np
+
+from gateway.domain.device import Point, PointKind
+from gateway.domain.reading import F64, I32, I64, U8
+from gateway.ports import Directory
+
+NONE, TIMED, UNKNOWN = 0, 1, 2
+"""Of a point: no limit that needs the reading before · max_rate or stuck_after · not asked for yet."""
+FOR_EVER: Final = 2**62
+"""µs; no limit."""
+
+
+class Points(Directory, Protocol):
+    """The directory, as intake needs it."""
+
+    def point_by_id(self, point: int) -> Point | None:
+        """Any point ever known, former revisions too; None = an id the registry never gave."""
+
+
+class Limits:
+    """Columns indexed by point id, filled when a point is first seen, dropped when the directory changes.
+
+    kind u8 · low, high f64 canonical unit · rate f64 per second · stuck, silence i64 µs · rising bool: a fall is judged
+    by the counter model of the rules, never by rate. The last row stays UNKNOWN: ids beyond the end look it up.
+    """
+
+    def __init__(self, directory: Points) -> None:
+        self._directory = directory
+        self._version = directory.version
+        self._clear(0)
+
+    def _clear(self, size: int) -> None:
+        self.kind: U8 = np.full(size + 1, UNKNOWN, np.uint8)
+        self.low: F64 = np.full(size + 1, -np.inf)
+        self.high: F64 = np.full(size + 1, np.inf)
+        self.rate: F64 = np.full(size + 1, np.inf)
+        self.stuck: I64 = np.full(size + 1, FOR_EVER, np.int64)
+        self.silence: I64 = np.full(size + 1, FOR_EVER, np.int64)
+        self.rising = np.zeros(size + 1, np.bool_)
+
+    def timed(self, point: I32) -> U8 | None:
+        """NONE or TIMED per row; None = all are NONE. One look-up, once the points are known."""
+        if self._directory.version != self._version:
+            self._version = self._directory.version
+            self._clear(0)
+        found: U8 = self.kind.take(point, mode="clip")
+        if not found.any():
+            return None
+        if found.max() == UNKNOWN:
+            self._learn(np.unique(point[found == UNKNOWN]))
+            found = self.kind[point]
+        return found if found.any() else None
+
+    def _learn(self, points: I32) -> None:
+        top = int(points[-1])
+        if top + 1 >= len(self.kind):
+            old = self.__dict__.copy()
+            self._clear(max(top + 1, 2 * len(self.kind)))
+            for name in ("kind", "low", "high", "rate", "stuck", "silence", "rising"):
+                getattr(self, name)[: len(old[name]) - 1] = old[name][:-1]
+        for number in points[points >= 0].tolist():
+            self._take(number, self._directory.point_by_id(number))
+
+    def _take(self, number: int, point: Point | None) -> None:
+        self.kind[number] = NONE
+        if point is None or point.kind is PointKind.STATE:
+            return  # the codes of a state have no order
+        limits = point.plausible
+        self.low[number] = -np.inf if limits.min is None else limits.min
+        self.high[number] = np.inf if limits.max is None else limits.max
+        if limits.max_rate is not None:
+            self.kind[number], self.rate[number] = TIMED, limits.max_rate
+            self.rising[number] = point.kind is PointKind.COUNTER
+        if limits.stuck_after > 0:
+            self.kind[number], self.stuck[number] = TIMED, limits.stuck_after
+            self.silence[number] = max(limits.stuck_after, 3 * point.every)

@@ -1,0 +1,191 @@
+"""Abnormal readings become uncertain and are flagged implausible; nothing is deleted (DESIGN section 5).
+
+`min`, `max` are judged where a value is converted (sources, imports); here such a row gets its flag, which tells it
+from other uncertain ones. `max_rate`, `stuck_after` need the readings before: they are judged here, for every source.
+
+- too fast: |value - believed| > max_rate * seconds between them, where *believed* is the newest reading that was not
+  implausible itself. A wrong value is not believed by being repeated, only by the time in which the point could have
+  got there. The fall of a counter is no matter of rate (rollover, exchange: the rules' counter model).
+- stuck: the same value for longer than stuck_after while readings came. A silence longer than stuck_after (and than
+  three promised intervals) starts anew.
+
+Order is that of `at`. Late rows are held against the last two believed readings; those older than both pass. A clamped
+row has no time of its own: it is judged for standing still, not for rate. Bad rows are not looked at.
+What is remembered lives in memory: after a restart the first reading of a point passes, and a standing value counts
+from there. Quality and flag are journaled, so replay is not affected. Imported history is judged batch by batch, apart
+from what is live.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.duration import SECOND
+from gateway.domain.reading import F64, I32, I64, Batch, Flag, Quality
+from gateway.intake.limits import TIMED, Limits, Points
+from gateway.intake.memory import COLUMNS, Columns, Memories, Memory, Rule
+
+Bools = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`hits` bool[n], the implausible rows (None = none); `keys`, `memory`: what to remember once the batch is kept."""
+
+    batch: Batch
+    hits: Bools | None
+    keys: I64 | None = None
+    memory: Columns | None = None
+
+
+class Plausibility:
+    """One per partition. `judge`, then `keep` when the batch is on disk: a refused batch leaves no trace."""
+
+    def __init__(self, directory: Points) -> None:
+        self._limits = Limits(directory)
+        self._memories = Memories()
+
+    def judge(self, batch: Batch) -> Judged:
+        """After the clocks were checked. The same batch when nothing is implausible."""
+        if not len(batch):
+            return Judged(batch, None)
+        timed = self._limits.timed(batch.point)
+        hits = self._out_of_bounds(batch)
+        keys = memory = None
+        if timed is not None:
+            watched = (timed == TIMED) & (batch.quality != Quality.BAD)
+            imported = (batch.flags & np.uint8(Flag.IMPORTED)) != 0
+            live, history = np.flatnonzero(watched & ~imported), np.flatnonzero(watched & imported)
+            hits = np.zeros(len(batch), np.bool_) if hits is None else hits
+            if len(live):
+                keys, memory = self._sequence(batch, live, hits, self._memories)
+            if len(history):
+                self._sequence(batch, history, hits, Memories())
+        if hits is None or not hits.any():
+            return Judged(batch, None, keys, memory)
+        return Judged(_marked(batch, hits), hits, keys, memory)
+
+    def keep(self, judged: Judged) -> None:
+        """The batch is on disk."""
+        if judged.keys is not None and judged.memory is not None:
+            self._memories.put(judged.keys, judged.memory)
+
+    def _out_of_bounds(self, batch: Batch) -> Bools | None:
+        doubtful = np.flatnonzero(batch.quality == Quality.UNCERTAIN)
+        if not len(doubtful):
+            return None
+        hits = np.zeros(len(batch), np.bool_)
+        hits[doubtful] = self._outside(batch.point[doubtful], batch.value[doubtful])
+        return hits
+
+    def _outside(self, point: I32, value: F64) -> Bools:
+        found: Bools = (value < self._limits.low[point]) | (value > self._limits.high[point])
+        return found
+
+    def _sequence(self, batch: Batch, rows: Rows, hits: Bools, memories: Memories) -> tuple[I64, Columns]:
+        """Mark the rows that are too fast, stuck or outside; returns what to remember."""
+        key = (batch.device[rows].astype(np.int64) << 32) | batch.point[rows]
+        rows = rows[np.lexsort((batch.at[rows], key))]  # stable: of equal times the last received comes last
+        run = _Run(batch, rows, self._limits, memories)
+        outside = self._outside(batch.point[rows], batch.value[rows])
+        clamped = (batch.flags[rows] & np.uint8(Flag.CLAMPED)) != 0
+        found = run.judge(~outside & ~clamped)
+        hits[rows] |= found | outside
+        return run.keys, run.memory
+
+
+class _Run:
+    """Rows sorted by (key, at), cut into one group per key."""
+
+    def __init__(self, batch: Batch, rows: Rows, limits: Limits, memories: Memories) -> None:
+        point = batch.point[rows]
+        key = (batch.device[rows].astype(np.int64) << 32) | point
+        self.at, self.value = batch.at[rows], batch.value[rows]
+        self.first = np.ones(len(rows), np.bool_)
+        self.first[1:] = key[1:] != key[:-1]
+        self.starts = np.flatnonzero(self.first)
+        self.group = np.cumsum(self.first) - 1
+        self.keys: I64 = key[self.starts]
+        self.memory = memories.get(self.keys)
+        self.rate, self.rising = limits.rate[point], limits.rising[point]
+        self.stuck, self.silence = limits.stuck[point], limits.silence[point]
+
+    def judge(self, usable: Bools) -> Bools:
+        """bool per row; `memory` moves on. Groups with a repeated or late row, or one too fast, go row by row."""
+        held = {name: self.memory[name][self.group] for name in COLUMNS}
+        before_at = np.where(self.first, held["newest"], np.roll(self.at, 1))
+        odd = np.zeros(len(self.starts), np.bool_)
+        odd[self.group[self.at <= before_at]] = True
+        standing, since = self._standing(held, before_at)
+        believable = np.flatnonzero(usable & ~standing)
+        odd[self.group[believable[self._too_fast(believable, held)]]] = True
+        slow = {int(number): self._row_by_row(int(number), usable) for number in np.flatnonzero(odd)}
+        self._move_on(believable, since)
+        for number, (start, marks, memory) in slow.items():
+            standing[start : start + len(marks)] = marks
+            for name in COLUMNS:
+                self.memory[name][number] = getattr(memory, name)
+        return standing
+
+    def _standing(self, held: Columns, before_at: I64) -> tuple[Bools, I64]:
+        """(stuck, since when the value stands) per row."""
+        before = np.where(self.first, held["stand"], np.roll(self.value, 1))
+        anew = (self.value != before) | (self.at - before_at > self.silence)
+        origin = np.where(anew, self.at, held["since"])
+        since: I64 = origin[np.maximum.accumulate(np.where(anew | self.first, np.arange(len(anew)), 0))]
+        return self.at - since > self.stuck, since
+
+    def _too_fast(self, rows: Rows, held: Columns) -> Bools:
+        """Per row of `rows`, each against the one before."""
+        if not len(rows):
+            return np.zeros(0, np.bool_)
+        lead = np.ones(len(rows), np.bool_)
+        lead[1:] = self.group[rows[1:]] != self.group[rows[:-1]]
+        value, at = self.value[rows], self.at[rows]
+        then = np.where(lead, held["at"][rows], np.roll(at, 1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            change = value - np.where(lead, held["value"][rows], np.roll(value, 1))
+            change = np.where(self.rising[rows], change, np.abs(change))
+            found: Bools = change > self.rate[rows] * ((at - then) / SECOND)
+        return found
+
+    def _row_by_row(self, number: int, usable: Bools) -> tuple[int, list[bool], Memory]:
+        start = int(self.starts[number])
+        stop = int(self.starts[number + 1]) if number + 1 < len(self.starts) else len(self.at)
+        rule = Rule(float(self.rate[start]), int(self.stuck[start]), int(self.silence[start]), bool(self.rising[start]))
+        memory = Memory(*(self.memory[name][number].item() for name in COLUMNS))
+        values, times = self.value[start:stop].tolist(), self.at[start:stop].tolist()
+        marks = [
+            memory.judge(value, at, good, rule)
+            for value, at, good in zip(values, times, usable[start:stop].tolist(), strict=True)
+        ]
+        return start, marks, memory
+
+    def _move_on(self, believable: Rows, since: I64) -> None:
+        """What regular groups leave behind: their last row, and the last two believed ones."""
+        last = np.append(self.starts[1:], len(self.at)) - 1
+        memory = self.memory
+        memory["newest"], memory["stand"], memory["since"] = self.at[last], self.value[last], since[last]
+        count = np.bincount(self.group[believable], minlength=len(self.starts))
+        end = np.cumsum(count)
+        one, many = np.flatnonzero(count >= 1), np.flatnonzero(count >= 2)
+        memory["prior"][one], memory["prior_at"][one] = memory["value"][one], memory["at"][one]
+        newest, second = believable[end[one] - 1], believable[end[many] - 2]
+        memory["value"][one], memory["at"][one] = self.value[newest], self.at[newest]
+        memory["prior"][many], memory["prior_at"][many] = self.value[second], self.at[second]
+
+
+def _marked(batch: Batch, hits: Bools) -> Batch:
+    doubtful = hits & (batch.quality == Quality.GOOD)
+    return Batch(
+        batch.device,
+        batch.point,
+        batch.at,
+        batch.value,
+        np.where(doubtful, np.uint8(Quality.UNCERTAIN), batch.quality),
+        np.where(hits, batch.flags | np.uint8(Flag.IMPLAUSIBLE), batch.flags),
+        batch.frame,
+        batch.received,
+    )
