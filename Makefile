@@ -10,7 +10,7 @@ demo: $(VENV)/.run
 	$(BIN)/fieldgate demo --for 60s --seed 7 $(DEMO)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n auto $(PYTEST)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
