@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,14 +13,16 @@ import httpx
 import pytest
 from api_kit import MAIN, NOW, HandClock, World, house
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
 
 from gateway.api.source_metrics import source_metrics
-from gateway.app import App, build
+from gateway.app import build
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Reading, batch_of, empty_batch
 from gateway.domain.record import Parcel, Raw, Record, RuleSet
 from gateway.ports import Written
+from gateway.running import App
 from gateway.settings import load_project
 from protocols.modbus.slave import Backoff, Presence, Slave
 from protocols.modbus.stats import ModbusStats
@@ -28,22 +30,18 @@ from simulators.servers import mosquitto, mosquitto_binary
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 SHORT = {"gateway.yaml": MAIN + "series: {retention: 1d}\n"}
-NEEDS_MOSQUITTO = [
-    pytest.mark.server,
-    pytest.mark.skipif(mosquitto_binary() is None, reason="mosquitto is not installed (apt-get install mosquitto)"),
-]
 SOURCES = """\
 sources:
   broker:
     type: mqtt
-    url: mqtt://127.0.0.1:{port}
+    url: mqtt://127.0.0.1:@port@
     client_id: metrics-gateway
     routes:
-    - filter: "d/+device/now"
-      device: "{{device}}"
-      time: {{path: ts, unit: ms}}
-      points: {{energy: {{path: e}}}}
-""".replace("+device", "{{device}}")
+    - filter: "d/{device}/now"
+      device: "{device}"
+      time: {path: ts, unit: ms}
+      points: {energy: {path: e}}
+"""
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
@@ -171,7 +169,7 @@ async def test_a_broken_rule_is_told_and_makes_nothing_unready(tmp_path: Path) -
     async with live(house(tmp_path)) as app:
         found = await scrape(app)
         assert (found["engine_rules"], found["engine_rules_broken"], found["ticks_missed_total"]) == (1, 0, 0)
-        await app.intake.facts([RuleSet("bad", "r1", "when: [", "Asia/Shanghai", "test")])
+        await app.intake.facts([RuleSet("bad", "r1", b"when: [", "Asia/Shanghai", "test")])
         head = app.journal.head(0)
         await until(lambda: app.rules.judged >= head, "the rules")
         assert (await scrape(app))["engine_rules_broken"] == 1
@@ -186,7 +184,7 @@ async def test_a_broken_rule_is_told_and_makes_nothing_unready(tmp_path: Path) -
 @pytest.mark.skipif(mosquitto_binary() is None, reason="mosquitto is not installed (apt-get install mosquitto)")
 async def test_mqtt_messages_balance_at_every_stage(tmp_path: Path) -> None:
     with mosquitto(tmp_path / "broker") as broker:
-        config = house(tmp_path, {"gateway.yaml": MAIN + SOURCES.format(port=broker.port)})
+        config = house(tmp_path, {"gateway.yaml": MAIN + SOURCES.replace("@port@", str(broker.port))})
         async with live(config) as app:
             stats = app.sources["broker"].stats  # type: ignore[attr-defined]
             await until(lambda: stats.connected, "connected")
@@ -205,8 +203,8 @@ async def test_mqtt_messages_balance_at_every_stage(tmp_path: Path) -> None:
                     for name in ("received", "journaled", "duplicate", "rejected", "ignored", "returned", "lost")} == {
                 "received": 5, "journaled": 3, "duplicate": 0, "rejected": 2, "ignored": 0, "returned": 0, "lost": 0,
             }  # fmt: skip
-            assert found['dead_letters_total{source="broker",reason="unknown_device"}'] == 1
-            assert found['dead_letters_total{source="broker",reason="bad_json"}'] == 1
+            assert found['dead_letters_total{reason="unknown_device",source="broker"}'] == 1
+            assert found['dead_letters_total{reason="bad_json",source="broker"}'] == 1
             assert found['source_readings_total{source="broker",state="bad"}'] == 1
             assert found['source_connects_total{source="broker"}'] == found['source_up{source="broker"}'] == 1
             assert (readings(found)["stored"], readings(found)["duplicate"]) == (2, 1)
@@ -220,12 +218,14 @@ async def test_mqtt_messages_balance_at_every_stage(tmp_path: Path) -> None:
 def test_a_modbus_source_tells_what_it_counts() -> None:
     stats = ModbusStats(polls=7, answered=5, silent=2, on_time=4, overruns=3, rests=2, unlinked=1, timeouts=2,
                         exceptions={2: 6}, readings=30, bad=4, undecodable=1, held=9, unplaced=8, strays=5)  # fmt: skip
-    registry = CollectorRegistry()
+
+    class Told:
+        def collect(self) -> Iterator[Metric]:
+            return source_metrics({"m": SimpleNamespace(stats=stats)})
 
     def found() -> dict[str, float]:
-        made = SimpleNamespace(collect=lambda: source_metrics({"m": SimpleNamespace(stats=stats)}))
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(made)  # type: ignore[arg-type]
+        registry.register(Told())
         return parsed(generate_latest(registry).decode())
 
     assert found()['source_up{source="m"}'] == 0
@@ -233,13 +233,13 @@ def test_a_modbus_source_tells_what_it_counts() -> None:
     stats.slaves["bus", 1] = Slave("bus", 1, Backoff(), Presence.DOWN)
     told = found()
     assert told['source_up{source="m"}'] == told['modbus_links_up{source="m"}'] == 1
-    assert told['modbus_units{source="m",presence="down"}'] == 1
+    assert told['modbus_units{presence="down",source="m"}'] == 1
     due = sum(value for name, value in told.items() if name.startswith("modbus_due_total"))
     assert due == stats.due == 13
     assert told['modbus_polls_total{source="m"}'] == 7
     assert told['modbus_polls_on_time_total{source="m"}'] == 4
-    assert told['modbus_exceptions_total{source="m",code="2"}'] == 6
-    assert told['modbus_unanswered_total{source="m",reason="timeout"}'] == 2
+    assert told['modbus_exceptions_total{code="2",source="m"}'] == 6
+    assert told['modbus_unanswered_total{reason="timeout",source="m"}'] == 2
     assert told['source_readings_total{source="m",state="undecodable"}'] == 1
     assert told['modbus_held_total{source="m"}'] == 9
 

@@ -1,7 +1,9 @@
 """Consumers: cursors, bounded lead of the engine, snapshots, failed transactions tried again."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -211,4 +213,59 @@ async def test_series_writes_once_and_counts() -> None:
     await settle(lambda: series.cursor == 5)
     assert written == [2, 3, 4, 5]
     assert series.written.stored == 4
+    task.cancel()
+
+
+async def test_a_write_whose_caller_was_cancelled_is_counted_once() -> None:
+    log, pool, begun, go_on = MemoryLog(), ThreadPoolExecutor(1), asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    class Store:
+        at = 0
+
+        def cursor(self, partition: int) -> int:
+            return self.at
+
+        def write(self, partition: int, records: Sequence[Record]) -> Written:
+            loop.call_soon_threadsafe(begun.set)
+            assert go_on.wait(10)
+            fresh = [record for record in records if record.seq > self.at]
+            self.at = max(self.at, records[-1].seq)
+            return Written(sum(len(record.body) for record in fresh if isinstance(record.body, Batch)), 0, 0)
+
+    def threaded(call: Callable[[], Any]) -> Any:
+        return loop.run_in_executor(pool, call)
+
+    series = SeriesConsumer(log, Store(), threaded, flush=0)  # type: ignore[arg-type]
+    log.add(rows(2), rows(1))
+    task = asyncio.create_task(series.run())
+    await begun.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    log.add(rows(4))
+    go_on.set()
+    await series.drain(3)
+    assert (series.written.stored, series.cursor) == (7, 3)
+    pool.shutdown()
+
+
+async def test_what_was_journaled_before_the_start_is_counted_apart() -> None:
+    log, sizes = MemoryLog(), list[int]()
+
+    class Store:
+        def cursor(self, partition: int) -> int:
+            return 1
+
+        def write(self, partition: int, records: Sequence[Record]) -> Written:
+            sizes.append(len(records))
+            count = sum(len(record.body) for record in records if isinstance(record.body, Batch))
+            return Written(count - 1, 1, 0)
+
+    log.add(rows(9), rows(2), rows(3))
+    series = SeriesConsumer(log, Store(), inline, flush=0)  # type: ignore[arg-type]
+    log.add(Tick(1), rows(5))
+    task = asyncio.create_task(series.run())
+    await settle(lambda: series.cursor == 5)
+    assert sizes == [2, 2], "replay ends where the process began, and so does its transaction"
+    assert (series.progress.replayed, series.written) == (Written(4, 1, 0), Written(8, 2, 0))
     task.cancel()

@@ -302,10 +302,23 @@ async def test_no_connection_says_nothing_of_the_units(monkeypatch: pytest.Monke
     async with running(source.run(basket.emit)):
         await until(lambda: source.stats.unlinked >= 4)
         assert source.stats.polls == 0
+        assert not source.stats.connected
         assert all(slave.presence is Presence.UNKNOWN for slave in source.stats.slaves.values())
         async with GasMeterServer(meters=2, port=port):
             await until(lambda: basket.frames(1) >= 1 and basket.frames(2) >= 1)
+            assert source.stats.linked == {"hall"}
+            assert source.stats.connected
+        await until(lambda: not source.stats.connected)
     _balanced(source)
+
+
+async def test_a_source_that_stopped_is_not_connected() -> None:
+    directory, basket = FakeDirectory([GAS], _meters(1)), Basket()
+    async with GasMeterServer(meters=1) as server:
+        source = _source(_config(server.port, 1), directory)
+        async with running(source.run(basket.emit)):
+            await until(lambda: source.stats.connected)
+        assert not source.stats.connected
 
 
 async def test_links_do_not_wait_for_each_other() -> None:

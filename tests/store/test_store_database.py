@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, UniqueConstraint, insert, select, text
 from sqlalchemy.dialects import postgresql
@@ -14,7 +15,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
 from gateway.store import Database, tables
-from gateway.store.migrate import SCRIPTS
+from gateway.store.migrate import FOLDER, head
 
 COUNTER = {"tenant": "default", "day": "20261122", "last": 1}
 
@@ -51,7 +52,7 @@ def test_migrations_make_exactly_the_tables(database: Database, tmp_path: Path) 
 def test_upgrade_twice_changes_nothing_and_an_unknown_revision_is_refused(database: Database) -> None:
     database.upgrade()
     heads = database.query(lambda c: MigrationContext.configure(c).get_current_heads())
-    assert heads == (SCRIPTS.get_current_head(),)
+    assert heads == (head(),) == (ScriptDirectory(str(FOLDER)).get_current_head(),)
     database.transact(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
     with pytest.raises(StoreError, match="newer release"):
         database.upgrade()
