@@ -213,6 +213,20 @@ class App:
         for clean in (self.deliveries.purge, self.outbox.purge, partial(forget, self.database)):
             await desk(partial(clean, old))
 
+    async def abandon(self) -> None:
+        """Leave at once: what is on disk is enough, the next start replays the rest."""
+        self.ready = False
+        if self.scheduler.running:
+            self.scheduler.shutdown(wait=False)
+        if self.api is not None:
+            await self.api.stop()
+        await self.supervisor.stop("rules.judge")
+        await self.supervisor.stop()
+        await self.threads.runner("series")(self.series_store.close)
+        self.threads.close()
+        self.journal.close()
+        self.database.close()
+
     async def stop(self) -> None:
         """Doors first, then what is under way, then snapshots and files. Nothing acknowledged is lost."""
         self.ready = False

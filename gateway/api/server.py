@@ -4,6 +4,7 @@ import asyncio
 import socket
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -57,12 +58,13 @@ class ApiServer:
         self._socket: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
         self.url = ""
+        self.first_key: Path | None = None  # where the first start wrote the admin's key
 
     async def start(self) -> None:
         """Returns when it listens. Raises ConfigError when the address is taken, StoreError for the admin's key."""
         self._socket = self._listen()
         try:
-            await in_desk(self._context, partial(ensure_admin, self._context))
+            self.first_key = await in_desk(self._context, partial(ensure_admin, self._context))
             await callbacks.resume(self._context)
         except BaseException:
             self._socket.close()

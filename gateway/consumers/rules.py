@@ -66,7 +66,12 @@ class RulesConsumer:
         """Step records as they are journaled, until cancelled. An error is fatal: half a step cannot be taken back."""
         while True:
             records = await self._journal.wait(self._partition, self.judged)
-            await self._judge_some(records)
+            step = asyncio.ensure_future(self._judge_some(records))
+            try:
+                await asyncio.shield(step)
+            except asyncio.CancelledError:
+                await step  # its thread goes on all the same: what it decides must reach the queue
+                raise
 
     async def _judge_some(self, records: Sequence[Record]) -> None:
         due = self._clock.now() - self._last_snapshot >= SNAPSHOT_EVERY

@@ -154,6 +154,38 @@ async def test_a_fact_reaches_the_desk_with_more_transitions_before_it_than_one_
         task.cancel()
 
 
+async def test_a_stop_in_the_middle_of_a_step_loses_no_transition(tmp_path: Path) -> None:
+    log, judge, desk = MemoryLog(), CountingJudge(), MemoryDesk()
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(call: Callable[[], Any]) -> Any:
+        """As a thread does: once begun, it ends, whoever waits for it or not."""
+
+        async def run() -> Any:
+            result = call()
+            entered.set()
+            await go_on.wait()
+            return result
+
+        return await asyncio.shield(asyncio.ensure_future(run()))
+
+    both = consumer(log, judge, desk, tmp_path, HandClock())
+    both._rules_thread = slow
+    log.add(rows(3))
+    judging, committing = asyncio.create_task(both.judge()), asyncio.create_task(both.commit())
+    await entered.wait()
+    judging.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(judging, return_exceptions=True)
+    committing.cancel()
+    await asyncio.gather(committing, return_exceptions=True)
+    log.add(rows(1))
+    await both.drain(2)
+    assert [t.id for t in desk.transitions] == ["0-1-0", "0-1-1", "0-1-2", "0-2-0"]
+    assert both.judged == 2
+
+
 async def test_a_failed_transaction_is_tried_again_and_loses_nothing(tmp_path: Path) -> None:
     log, desk = MemoryLog(), MemoryDesk()
     both = consumer(log, CountingJudge(), desk, tmp_path, HandClock())

@@ -302,7 +302,7 @@ async def test_no_connection_says_nothing_of_the_units(monkeypatch: pytest.Monke
     async with running(source.run(basket.emit)):
         await until(lambda: source.stats.unlinked >= 4)
         assert source.stats.polls == 0
-        assert not source.stats.connected
+        assert source.stats.linked == set()
         assert all(slave.presence is Presence.UNKNOWN for slave in source.stats.slaves.values())
         async with GasMeterServer(meters=2, port=port):
             await until(lambda: basket.frames(1) >= 1 and basket.frames(2) >= 1)

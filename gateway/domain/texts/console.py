@@ -3,7 +3,6 @@
 TEXTS: dict[str, tuple[str, str]] = {
     "console.problems": ("{count} problem(s): nothing was started", "共 {count} 处问题:没有启动任何东西"),
     "console.ready": ("{name} is live: {url}", "{name} 已就绪:{url}"),
-    "console.stopping": ("stopping; everything acknowledged is on disk", "正在停止;已确认的数据都已落盘"),
     "console.first_key": (
         "first start: the admin key is in {path} (readable by this user only)",
         "首次启动:管理员密钥在 {path}(仅当前用户可读)",
