@@ -127,7 +127,7 @@ class Oa:
         order.version = max(order.version, version)
         if order.facts.get("state") in {"resolved", "closed"} and order_data.get("state") in _WORKING:
             order.done.clear()  # opened again: the work begins anew
-        order.facts.update({name: order_data[name] for name in _FACTS if name in order_data})
+        order.facts.update({name: order_data[name] for name in _FACTS if order_data.get(name) is not None})
         order.events.append({"id": event["id"], "type": event["type"], "version": version, "taken": _now()})
         del order.events[:-_HISTORY]
         self._react(order, event, order_data)

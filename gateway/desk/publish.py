@@ -42,6 +42,8 @@ class Publisher:
         changed: tuple[str, ...] = (), actor: Actor, note: str = "",
     ) -> None:  # fmt: skip
         """One event about an order."""
+        if alarm is None and order.alarm:
+            book.load_alarms([order.alarm])  # every event shows the evidence, also those of a person's command
         shown = alarm or book.alarm(order.alarm)
         place = book.place(order.device)
         self._send(

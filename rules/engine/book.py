@@ -9,6 +9,7 @@ from rules.engine.edits import Edit, classify
 from rules.engine.levels import LevelsRunner
 from rules.engine.runner import Field, Runner
 from rules.engine.silent import SilentRunner
+from rules.engine.space import Space
 from rules.engine.streak import StreakRunner
 
 Compile = Callable[[bytes], Rule]
@@ -94,7 +95,7 @@ class RuleBook:
     def _built(self, fact: RuleSet, rule: Rule) -> Iterator[Runner]:
         if rule.mode == "off":
             return
-        makers: type[Runner] = LevelsRunner
+        makers: Callable[[Rule, str, Space, Field], Runner] = LevelsRunner
         if isinstance(rule.condition, Silence):
             makers = SilentRunner
         elif isinstance(rule.condition, Streak):

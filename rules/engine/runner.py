@@ -1,5 +1,6 @@
 """One rule on one space: what levels, silence and streaks have in common."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +35,7 @@ class Field:
     observe: Observe | None = None
 
 
-class Runner:
+class Runner(ABC):
     """Base of the three kinds. A subclass keeps its state in arrays whose last axis is the row of the thing."""
 
     arrays: tuple[tuple[str, float], ...] = ()
@@ -81,28 +82,28 @@ class Runner:
                 self.end(thing, at, reason)
             self.watched[thing] = inside
 
+    @abstractmethod
     def bounds(self) -> Sequence[Bound]:
         """Its expressions."""
-        raise NotImplementedError
 
     # --- what a subclass does
+    @abstractmethod
     def frames(self, view: View) -> None:
         """Judge the units of a view."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tick(self, now: int) -> None:
         """Engine time is `now`: fire what is due."""
-        raise NotImplementedError
 
+    @abstractmethod
     def revalue(self, things: Sequence[int], at: int) -> None:
         """Judge the newest values again: a threshold changed at `at` µs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end(self, thing: int, at: int, reason: str) -> None:
         """Forget the thing; an open alarm is cleared with `reason`."""
-        raise NotImplementedError
 
-    def unlatch(self, thing: int, at: int) -> None:
+    def unlatch(self, thing: int, at: int) -> None:  # noqa: B027 - most kinds have nothing to do
         """The desk lets a latched alarm clear. Only levels latch."""
 
     def adopt(self, old: "Runner") -> None:

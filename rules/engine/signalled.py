@@ -1,5 +1,7 @@
 """Rules with `let` signals: windows close, then the rule is judged at each end."""
 
+from abc import abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,13 +29,12 @@ class Signalled(Runner):
         """One truth value per item, by the back end in use."""
         return bound.scalar(reader) if self.common.scalar else bound.vector(reader)
 
+    @abstractmethod
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
         """Signals of `thing` have new values since `end`; `reader` holds the points as of then."""
-        raise NotImplementedError
 
     def judge_unit(self, view: View, unit: int) -> None:
         """A frame carries points that the condition reads itself."""
-        raise NotImplementedError
 
     def signal_frames(self, view: View) -> None:
         """Feed the counters of a view to the windows, in order."""

@@ -50,6 +50,14 @@ def test_a_raise_makes_one_alarm_one_order_one_event_with_the_evidence(world: Wo
     assert world.desk.cursor() == 7
 
 
+def test_the_event_of_a_persons_command_shows_the_evidence_too(world: World) -> None:
+    world.apply(transition(7))
+    world.act(world.order().no, Act.ASSIGN, assignee="zhang")
+    event = world.events()[-1]
+    assert event["type"] == "com.fieldgate.workorder.assigned"
+    assert event["data"]["workOrder"]["alarm"]["evidence"]["readings"][0]["value"] == 91.5
+
+
 def test_a_replay_is_dropped_and_changes_no_byte(world: World) -> None:
     transitions = [transition(1), transition(2, Change.LEVEL_UP, level=Level.CRITICAL), transition(3, Change.CLEARED)]
     world.apply(*transitions)

@@ -15,9 +15,9 @@ import pytest
 
 from gateway.app import App, build
 from gateway.domain.record import ImportMark, RecordKind
+from gateway.history.wire import Begin, Chunk, End, Lookup
 from gateway.imports.job import prepare, send
 from gateway.imports.target import Local, Refused, Remote
-from gateway.history.wire import Begin, Chunk, End, Lookup
 from gateway.settings.project import load_project
 from gateway.store import AlarmFilter, Database, OrderFilter, Queries
 
