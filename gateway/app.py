@@ -63,7 +63,7 @@ def build(project: Project, clock: Clock | None = None) -> App:
         raise ConfigError([Problem(place, "", "app.misplaced", {"name": name}) for name, place in wrong.items()])
     settings, clock, threads = project.settings, clock or SystemClock(), Threads()
     data = settings.data_dir
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)  # names, phone numbers, what is going to be signed
     database = Database(f"sqlite:///{data / 'fieldgate.sqlite'}")
     database.upgrade()
     series_store = DuckDbStore(data / "series", settings.series, clock)

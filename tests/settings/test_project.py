@@ -17,6 +17,7 @@ from protocols.mqtt.config import MqttConfig
 
 CONFIG = Path(__file__).parents[2] / "config"
 SHIPPED = CONFIG / "gateway.yaml"
+ENV = {"FIELDGATE_OA_SECRET": "whsec_" + "c2hpcHBlZC1jb25maWd1cmF0aW9uLXRlc3QhIQ=="}
 
 MAIN = """\
 name: gw
@@ -84,7 +85,7 @@ def problems(
 
 
 def test_the_shipped_configuration_is_in_order() -> None:
-    report = inspect_project(SHIPPED, {})
+    report = inspect_project(SHIPPED, ENV)
     assert [problem.render() for problem in report.problems] == []
     assert report.project is not None
     counts = report.project.counts()
@@ -95,9 +96,14 @@ def test_the_shipped_configuration_is_in_order() -> None:
     assert {p.key for p in report.warnings} <= {"config.warn.mosquitto", "config.warn.no_sms", "config.inline_secret"}
 
 
+def test_there_is_no_default_secret() -> None:
+    report = inspect_project(SHIPPED, {})
+    assert [(p.key, p.path) for p in report.problems] == [("config.env.unset", "endpoints.oa.secret")]
+
+
 def test_every_default_in_the_comments_of_the_shipped_file_is_the_default() -> None:
     """The commented keys are real keys, and their values those that hold without them."""
-    shipped = load_settings(SHIPPED, {})
+    shipped = load_settings(SHIPPED, ENV)
     lines = SHIPPED.read_text("utf-8").splitlines()
     wanted = ("series", "journal", "intake", "delivery", "api", "clock", "log")
     block: list[str] = []
@@ -145,7 +151,7 @@ def test_the_commented_examples_of_the_shipped_file_work(tmp_path: Path) -> None
     text = text.replace("\nendpoints:\n", f"\n{modbus}\nendpoints:\n{sms}")
     (tmp_path / "config/sms.key").write_text(GOOD, "utf-8")
     (tmp_path / "config/gateway.yaml").write_text(text, "utf-8")
-    project = load_project(tmp_path / "config/gateway.yaml", {})
+    project = load_project(tmp_path / "config/gateway.yaml", ENV)
     assert {one.type for one in project.settings.sources.values()} == {"mqtt", "modbus"}
     assert {one.type for one in project.settings.endpoints.values()} == {"webhook", "sms"}
 
