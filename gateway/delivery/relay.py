@@ -165,7 +165,8 @@ class Relay:
         waits += [left for lane in self._lanes.values() if (left := lane.opens_in(now)) is not None]
         try:
             # 1 ms at least: rounding must not make this a busy loop.
-            await asyncio.wait_for(self._wake.wait(), max(min(waits), MS) / SECOND)
+            async with asyncio.timeout(max(min(waits), MS) / SECOND):
+                await self._wake.wait()
         except TimeoutError:
             self._look()
 

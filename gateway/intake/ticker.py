@@ -83,7 +83,8 @@ class Ticker:
             wait = self._cadence.wait(self._intake.clock.now())
             if wait > 0:
                 try:
-                    await asyncio.wait_for(self._sooner.wait(), wait / SECOND)
+                    async with asyncio.timeout(wait / SECOND):
+                        await self._sooner.wait()
                     continue  # somebody wants one sooner: look again
                 except TimeoutError:
                     pass
