@@ -39,7 +39,7 @@ def _judge(register: BoundRegister, *words: int) -> tuple[float, Quality]:
     return register.judge(words, DIRECTORY.state_code)
 
 
-def test_the_section_of_the_brief() -> None:
+def test_a_section_with_every_kind_of_key() -> None:
     volume = {"at": 10, "type": "u32", "order": "CDAB", "scale": 0.001, "unit": "m3", "missing": ["0xFFFFFFFF"]}
     register = _one(volume, "volume")
     assert (register.table, register.address, register.count) == (Table.HOLDING, 10, 2)
