@@ -154,6 +154,8 @@ class App:
         self.imports.recover()
         if not doors:
             return
+        if left := await desk(lambda: self.deliveries.reclaim(self.clock.now())):
+            log.info("deliveries that were under way at the last stop are tried again", count=left)
         self.supervisor.start("imports", self.imports.run)
         self.supervisor.start("ticker", self.ticker.run)
         self.supervisor.start("relay", self.relay.run)

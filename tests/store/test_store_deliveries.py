@@ -59,6 +59,16 @@ def test_events_of_one_subject_go_one_after_the_other(database: Database, queue:
     assert ids(queue.lease("r1", 500, 600, 10, ["oa"])) == ["evt_b1"]
 
 
+def test_after_a_kill_nothing_waits_for_a_lease_to_run_out(database: Database, queue: SqlDeliveryQueue) -> None:
+    put(database, "a", 1)
+    put(database, "b", 1)
+    lost = queue.lease("killed", 10, 60_000_000, 1, ["oa"])[0]
+    assert queue.reclaim(20) == 1
+    again = {d.id: d for d in queue.lease("next", 20, 99, 10, ["oa"])}
+    assert again.keys() == {"evt_a1", "evt_b1"}
+    assert again[lost.id].attempt == 2, "what became of the first attempt is unknown: it counts"
+
+
 def test_a_dead_relay_gives_its_leases_back_and_cannot_undo_what_its_successor_did(
     database: Database, queue: SqlDeliveryQueue
 ) -> None:
