@@ -222,7 +222,12 @@ def test_the_demo_profile_binds_and_is_one_request() -> None:
 
 
 @pytest.mark.skipif(not VECTORS.is_dir(), reason="the vectors are not beside this checkout")
-@pytest.mark.parametrize("path", sorted((VECTORS / "maps").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    # the registers of an EK280 are chosen by its user: no fixed addresses
+    [path for path in sorted((VECTORS / "maps").glob("*.yaml")) if path.stem != "gas_honeywell_ek280"],
+    ids=lambda path: path.stem,
+)
 def test_maps_of_real_devices_can_be_written(path: Any) -> None:
     """Every register of every map we know fits the section, and is planned."""
     raw = yaml(path)
@@ -245,8 +250,6 @@ def test_maps_of_real_devices_can_be_written(path: Any) -> None:
         kind = PointKind.STATE if row["type"] == "ascii" else PointKind.GAUGE
         specs.append(PointSpec(row["name"], kind, unit))
         points[row["name"]] = register
-    if not points:
-        pytest.skip("this device has no fixed addresses")
     profile = Profile(raw["id"], "x", tuple(specs))
     registers = bind(load({"points": points}, profile, path.name), FakeDirectory([profile]).points(raw["id"]), 0)
     assert len(registers) == len(raw["points"])
