@@ -33,7 +33,6 @@ class Account:
     lost: int = 0
     alarms_raised: int = 0
     orders_created: int = 0
-    notices_delivered: int = 0
     orders: list[Any] = field(default_factory=list)
     reading_ms: list[float] = field(default_factory=list)
     timer_ms: list[float] = field(default_factory=list)
@@ -105,7 +104,6 @@ def _orders(queries: Queries, account: Account, down: tuple[int, int]) -> None:
     account.orders_created = len(account.orders)
     account.alarms_raised = len(queries.alarms(AlarmFilter(), limit=500).items)
     for order in account.orders:
-        account.notices_delivered += sum(1 for notice in queries.notices(order.no) if notice.state == "sent")
         first = min(queries.alarms_of(order.no), key=lambda alarm: alarm.raised_at)
         readings = [reading.at for reading in first.evidence.readings]
         if first.imported or any(down[0] <= at <= down[1] for at in (*readings, first.raised_at)):

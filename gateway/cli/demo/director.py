@@ -157,7 +157,8 @@ class Director:
         self, account: Account, after: dict[str, int], oa: dict[str, Any], sms: dict[str, Any], status: int
     ) -> dict[str, Any]:
         totals = {state: self.before.get(state, 0) + count for state, count in after.items()}
-        doubled = account.orders_created - len({order.no for order in account.orders})
+        faults = {(order.device, order.component, order.fault) for order in account.orders}
+        doubled = account.orders_created - len(faults)
         return {
             "published": account.published + account.polled, "received": totals["received"],
             "journaled": account.journaled, "stored": account.stored, "duplicate": totals["duplicate"],

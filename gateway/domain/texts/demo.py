@@ -13,7 +13,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "demo.clear": ("the connector cools down, the charger speaks again: the conditions clear, the orders stay with the people", "枪头降温、充电桩恢复上报:告警消除,工单由人处理"),
     "demo.counting": ("stopping; every message that was acknowledged is looked up in the store", "正在停止;逐条核对已确认的报文是否都在库中"),
     "demo.counts": ("published {published} · journaled {journaled} · stored {stored} · orders {orders} · webhooks {webhooks} · SMS {notices}", "已发布 {published} · 已记账 {journaled} · 已入库 {stored} · 工单 {orders} · 回调 {webhooks} · 短信 {notices}"),
-    "demo.down": ("gateway down", "网关已停"),
     "demo.verdict": ("lost {lost}, doubled {doubled}, orders expected {expected} = arrived {arrived}", "丢失 {lost},重复 {doubled},应有工单 {expected} = 实到 {arrived}"),
     "demo.order": ("one order as the OA sees it", "OA 看到的一张工单"),
     "demo.webhook": ("the last webhook", "最后一条 webhook"),
