@@ -28,6 +28,7 @@ class Change(StrEnum):
     LEVEL_DOWN = "level_down"
     CLEARED = "cleared"
     WITHDRAWN = "withdrawn"
+    MERGED = "merged"  # a note, no change of state: this alarm is part of its parent's episode (`parent`)
 
 
 class Thing(Struct, frozen=True, order=True):
@@ -87,6 +88,9 @@ class OrderPlan(Struct, frozen=True):
     assign: str = ""
     after: int = 0
     reopen_within: int = 0
+    cooldown: int = 0
+    batch_by: str = ""
+    batch_every: int = 0
 
 
 class NoticePlan(Struct, frozen=True):
@@ -109,11 +113,24 @@ class Plan(Struct, frozen=True):
     notice: NoticePlan | None = None
 
 
+class Parent(Struct, frozen=True):
+    """The alarm whose episode a merged one belongs to."""
+
+    rule: str
+    thing: Thing
+    identity: tuple[str, ...] = ()
+
+
 class Transition(Struct, frozen=True):
     """One change of one alarm. (partition, seq, ordinal) is its identity: unique for ever, the same on replay.
 
     `at` event time, `decided` engine time, µs. `level` is the level after the change (of a clear: the last one).
     `live` is False for a rule in shadow mode: recorded, never delivered.
+
+    `count`: raises, multiples or matches it stands for · `unstable`: a flapping alarm · `stale`: the event
+    is older than the rule's `stale_after`, a record only · `muted`: outside the rule's `active`, no notice ·
+    `held_until` µs: orders and notices wait (`quiet`), 0 = not · `limited`: the limit it exceeds (`alarms_per_rule`,
+    `orders_per_site`), "" = none: joins the storm parent · `parent` of a MERGED: rule and thing.
     """
 
     partition: int
@@ -135,6 +152,13 @@ class Transition(Struct, frozen=True):
     imported: bool = False
     suspect: bool = False
     live: bool = True
+    count: int = 1
+    unstable: bool = False
+    stale: bool = False
+    muted: bool = False
+    held_until: int = 0
+    limited: str = ""
+    parent: Parent | None = None
 
     @property
     def id(self) -> str:

@@ -82,6 +82,14 @@ class Profile(Struct, frozen=True):
 Code = Annotated[str, Meta(min_length=1, max_length=120)]
 
 
+class QuietTime(Struct, frozen=True):
+    """Orders and notices of a site are held from `start` to `end` µs (RULES section 1, `quiet`)."""
+
+    start: int
+    end: int
+    why: str = ""
+
+
 class Site(Struct, frozen=True):
     """A place. `timezone` is an IANA name; "" = the installation's."""
 
@@ -92,6 +100,7 @@ class Site(Struct, frozen=True):
     region: str = ""
     attrs: dict[str, Attr] = {}
     tags: tuple[str, ...] = ()
+    quiet: tuple[QuietTime, ...] = ()
 
 
 class Customer(Struct, frozen=True):

@@ -84,6 +84,14 @@ class RuleGone(Struct, frozen=True, tag="rule_gone"):
     actor: str = ""
 
 
+class PolicySet(Struct, frozen=True, tag="policy"):
+    """`quiet` and `limits` of all rule files take effect. `source` is normalised JSON."""
+
+    source: bytes
+    zone: str
+    actor: str = ""
+
+
 class Unlatch(Struct, frozen=True, tag="unlatch"):
     """The desk lets a latched alarm (`auto_clear: false`) clear."""
 
@@ -91,6 +99,8 @@ class Unlatch(Struct, frozen=True, tag="unlatch"):
     device: int
     component: int
     actor: str = ""
+    group: str = ""
+    identity: tuple[str, ...] = ()
 
 
 class Closed(Struct, frozen=True, tag="closed"):
@@ -101,6 +111,8 @@ class Closed(Struct, frozen=True, tag="closed"):
     component: int
     order: str
     actor: str = ""
+    group: str = ""
+    identity: tuple[str, ...] = ()
 
 
 class CycleDone(Struct, frozen=True, tag="cycle"):
@@ -121,6 +133,21 @@ class MeterExchanged(Struct, frozen=True, tag="exchanged"):
     at: int
     start: float
     actor: str = ""
+
+
+class Rerun(Struct, frozen=True, tag="rerun"):
+    """Stored history for what the engine asked for: late readings of `device`, or the warm-up of `rule` (device 0).
+
+    `wanted` is the sequence number of the record that made the engine ask. `history` is an encoded batch sorted by time
+    (a device), `image` a snapshot of a scratch engine that judged the history (a rule); both empty = none is to be had.
+    """
+
+    wanted: int
+    device: int = 0
+    rule: str = ""
+    since: int = 0
+    history: bytes = b""
+    image: bytes = b""
 
 
 class ImportMark(Struct, frozen=True, tag="import"):
@@ -149,8 +176,9 @@ class PointDefined(Struct, frozen=True, tag="define_point"):
 
 
 Fact = (
-    SiteSet | CustomerSet | DeviceSet | RuleSet | RuleGone | Unlatch | Closed | CycleDone | MeterExchanged | ImportMark
-)
+    SiteSet | CustomerSet | DeviceSet | RuleSet | RuleGone | PolicySet | Unlatch | Closed | CycleDone | MeterExchanged
+    | Rerun | ImportMark
+)  # fmt: skip
 Define = DeviceDefined | PointDefined
 Body = Batch | Tick | Fact | Define | Down | Raw
 _Plain = Tick | Fact | Define | Down | Raw

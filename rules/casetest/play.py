@@ -26,7 +26,7 @@ from gateway.domain.record import (
     Unlatch,
 )  # fmt: skip
 from rules.casetest.scene import Happening, Scene, Told
-from rules.compiled import Expression, Period, Rule, Silence
+from rules.compiled import Calendar, Expression, Increase, Period, Rule, Share, Silence, Stat
 from rules.engine import Engine
 from rules.engine.calendar import window, zone_of
 from rules.format import compile_source, edit
@@ -171,9 +171,10 @@ class Stage:
         longest = max([0, *timers(self.rule)])
         every = max((p.every for p in scene.points.values() if p.name in self.rule.points), default=0)
         ends = [
-            window(zone, signal.per, last)[1] + 3 * every + SECOND
+            window(zone, signal.window, last)[1] + 3 * every + SECOND
             for device in self.devices.values()
             for signal in self.rule.signals
+            if isinstance(signal, Increase | Stat | Share) and isinstance(signal.window, Calendar)
             if (zone := zone_of(self._zone(device))) is not None
         ]
         return max([last + longest, *ends])

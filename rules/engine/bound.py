@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gateway.domain.alarm import ReadingSeen, ThresholdSeen
 from gateway.domain.device import PointKind
@@ -16,8 +15,8 @@ from rules.engine.world import World
 
 NAN = float("nan")
 READS = frozenset({SlotKind.POINT, SlotKind.AGE, SlotKind.CHANGED, SlotKind.HAS})
-SignalValue = Callable[[str, int, NDArray[np.integer]], F64]
-"""(signal name, periods back, things) -> values."""
+SignalValue = Callable[[Slot, Reader], F64]
+"""A SIGNAL or BEFORE slot -> one value per item of the reader."""
 
 
 class Bound:
@@ -83,7 +82,7 @@ class Bound:
                 good = reader.good_at(column)
                 found.append(np.where(good == LONG_AGO, np.nan, (reader.t - good) / HOUR))
             else:
-                found.append(self.signal(slot.name, slot.n, reader.thing))
+                found.append(self.signal(slot, reader))
         return found
 
     def vector(self, reader: Reader) -> F64:

@@ -3,7 +3,7 @@
 from enum import Enum, auto
 
 from rules.compiled import Rule, Silence, SlotKind, Streak
-from rules.engine.windows import expressions
+from rules.compiled.reads import expressions
 
 
 class Edit(Enum):

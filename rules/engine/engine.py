@@ -7,11 +7,14 @@ from gateway.domain.device import Life
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch
 from gateway.domain.record import (
+    Closed,
     CustomerSet,
+    CycleDone,
     DeviceSet,
     Down,
     MeterExchanged,
     PointDefined,
+    PolicySet,
     Record,
     RuleGone,
     RuleSet,
@@ -26,7 +29,6 @@ from rules.engine.emit import Emitter
 from rules.engine.frames import Counts, single, views
 from rules.engine.fused import Fused
 from rules.engine.image import image_of, load_world
-from rules.engine.levels import LevelsRunner
 from rules.engine.runner import Field, Observe
 from rules.engine.signalled import Signalled
 from rules.engine.snapshot import SnapshotError
@@ -78,11 +80,13 @@ class Engine:
             self._field.downs.add(body.last, body.start)
         else:
             self._fact(record)
+        self._field.after.settle(self.now)
         return self._field.emitter.finish(record.seq, max(self.now, record.at))
 
     def next_due(self) -> int | None:
         """When the next timer may be due, µs: a tick then or later fires it. None when nothing waits."""
         due = min((runner.next_due() for runner in self._book.all()), default=NEVER)
+        due = min(due, self._field.after.next_due())
         return None if due >= NEVER // 4 else max(due, self.now + SECOND // 10)
 
     # --- readings and time
@@ -140,8 +144,12 @@ class Engine:
             case RuleGone(id=rule):
                 self._admit()
                 self._book.drop(rule)
+            case PolicySet():
+                self._field.after.policy(record.body)
             case Unlatch():
                 self._unlatch(record.body, record.at)
+            case Closed() | CycleDone():
+                self._ended(record.body, record.at)
             case MeterExchanged():
                 self._exchange(record.body)
             case _:
@@ -192,6 +200,18 @@ class Engine:
             if runner.space is row.space and runner.watched[thing]:
                 runner.unlatch(thing, at)
 
+    def _ended(self, fact: Closed | CycleDone, at: int) -> None:
+        row = self._world.rows.get(fact.device)
+        if row is None or fact.component >= len(row.things):
+            return
+        thing = row.things[fact.component]
+        for runner in self._book.runners.get(fact.rule, ()):
+            if runner.space is row.space and runner.watched[thing]:
+                if isinstance(fact, CycleDone):
+                    runner.cycle(thing, fact.reading, at)
+                else:
+                    runner.closed(thing, at)
+
     def _exchange(self, fact: MeterExchanged) -> None:
         row, point = self._world.rows.get(fact.device), self._world.points.get(fact.point)
         if row is None or point is None:
@@ -225,6 +245,6 @@ class Engine:
                 if runner.space.kind == held.kind:
                     runner.refresh(range(len(runner.space)), image.now, "")
                     runner.load({name: snapshot.array(table) for name, table in held.tables.items()})
-                    if isinstance(runner, LevelsRunner):
-                        runner.paused = dict(held.paused)
+                    runner.load_extra(held.extra)
+        engine._field.after.load(image.after)
         return engine

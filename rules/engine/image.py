@@ -6,7 +6,6 @@ from typing import Protocol
 
 from gateway.domain.record import RuleSet
 from rules.engine.frames import Counts
-from rules.engine.levels import LevelsRunner
 from rules.engine.runner import Field, Runner
 from rules.engine.snapshot import Image, RunnerImage, SpaceImage, array, table
 from rules.engine.world import Row
@@ -47,13 +46,14 @@ def image_of(
                 rule,
                 runner.space.kind,
                 {name: table(a) for name, a in runner.state().items()},
-                dict(runner.paused) if isinstance(runner, LevelsRunner) else {},
+                runner.extra(),
             )
             for rule, several in runners.items()
             for runner in several
         ],
         downs=list(common.downs.spans),
         counts=asdict(engine.counts),
+        after=common.after.state(),
     )
 
 

@@ -7,6 +7,7 @@ which denies it withdraws it.
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -96,6 +97,12 @@ class LevelState(Signalled):
             self.m_phase[j][i], self.m_since[j][i], self.m_last[j][i] = IDLE, LONG_AGO, LONG_AGO
         self.m_alarm[i] = 0
         self.paused.pop(i, None)
+
+    def extra(self) -> bytes:
+        return msgspec.msgpack.encode(self.paused) if self.paused else b""
+
+    def load_extra(self, blob: bytes) -> None:
+        self.paused = msgspec.msgpack.decode(blob, type=dict[int, int]) if blob else {}
 
     def pending_due(self) -> NDArray[np.int64]:
         """Due time of every running hold, NEVER elsewhere: i64[level, thing]."""

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from gateway.domain.alarm import Change, Evidence, Level, ReadingSeen, SignalSeen
 from gateway.domain.device import Life
-from gateway.domain.reading import Flag
-from rules.compiled import Rule
+from gateway.domain.reading import F64, Flag
+from rules.compiled import Rule, Slot
+from rules.engine.after import After
 from rules.engine.bound import Bound, reading_seen
 from rules.engine.downs import Downs
 from rules.engine.emit import Emitter, Made, plan_of
 from rules.engine.space import NEVER, Space, widened
-from rules.engine.view import View, held
+from rules.engine.view import Reader, View, held
 from rules.engine.windows import Windows
 from rules.engine.world import World
 
@@ -33,6 +34,10 @@ class Field:
     downs: Downs = field(default_factory=Downs)
     scalar: bool = False
     observe: Observe | None = None
+    after: After = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.after = After(self.emitter, self.world)
 
 
 class Runner(ABC):
@@ -106,6 +111,12 @@ class Runner(ABC):
     def unlatch(self, thing: int, at: int) -> None:  # noqa: B027 - most kinds have nothing to do
         """The desk lets a latched alarm clear. Only levels latch."""
 
+    def closed(self, thing: int, at: int) -> None:  # noqa: B027 - only some forms end by a fact
+        """A person closed the work order of this thing's episode."""
+
+    def cycle(self, thing: int, reading: float, at: int) -> None:  # noqa: B027 - only `every` counts cycles
+        """A maintenance cycle of this thing was completed at counter `reading` (canonical unit)."""
+
     def adopt(self, old: "Runner") -> None:
         """Take over the whole state of `old`, a runner of the same shape."""
         self.grow()
@@ -178,12 +189,19 @@ class Runner(ABC):
     def _signals(self, thing: int) -> tuple[SignalSeen, ...]:
         return self.windows.seen(thing) if self.windows is not None else ()
 
-    def signal(self, name: str, back: int, things: NDArray[np.integer]) -> Any:
-        """Value of a signal, `back` closed periods ago."""
+    def signal(self, slot: Slot, reader: Reader) -> F64:
+        """Value of a SIGNAL or BEFORE slot for every item."""
         assert self.windows is not None, "an expression with a signal belongs to a rule with `let`"
-        return self.windows.value(name, back, things)
+        return self.windows.value(slot, reader)
 
     # --- snapshot
+    def extra(self) -> bytes:
+        """State that is no array, encoded; empty = none."""
+        return b""
+
+    def load_extra(self, blob: bytes) -> None:  # noqa: B027 - most kinds have none
+        """The inverse of `extra`."""
+
     def state(self) -> dict[str, NDArray[Any]]:
         """All arrays, cut to the rows in use."""
         used = len(self.space)

@@ -14,7 +14,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.record import RuleSet
 
 MAGIC = b"FGRULES\x00"
-VERSION = 1
+VERSION = 2
 _HEAD = struct.Struct("<8sHQ")
 
 
@@ -45,7 +45,7 @@ class RunnerImage(Struct, frozen=True):
     rule: str
     kind: str
     tables: dict[str, Table]
-    paused: dict[int, int]
+    extra: bytes = b""
 
 
 class Image(Struct, frozen=True):
@@ -65,6 +65,7 @@ class Image(Struct, frozen=True):
     runners: list[RunnerImage]
     downs: list[tuple[int, int]]
     counts: dict[str, int]
+    after: bytes = b""
 
 
 _encoder = msgspec.msgpack.Encoder()

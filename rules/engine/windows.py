@@ -13,24 +13,15 @@ from numpy.typing import NDArray
 from gateway.domain.alarm import SignalSeen
 from gateway.domain.device import CounterModel
 from gateway.domain.reading import F64, I32, I64
-from rules.compiled import Expression, Increase, Rule, SlotKind, Streak
+from rules.compiled import Calendar, Increase, Rule, Slot, SlotKind
+from rules.compiled.reads import expressions
 from rules.engine.calendar import window, zone_of
 from rules.engine.space import LONG_AGO, NEVER, Space, widened
-from rules.engine.view import Bools, View
+from rules.engine.view import Bools, Reader, View
 from rules.engine.world import World
 
 EPSILON = 1e-9
 Observer = Callable[[str, tuple[int, int], str, float, int, int, float], None]
-
-
-def expressions(rule: Rule) -> list[Expression]:
-    """All expressions of a rule."""
-    condition = rule.condition
-    if isinstance(condition, Streak):
-        return [e for e in (condition.of, condition.clear) if e is not None]
-    if isinstance(condition, tuple):
-        return [e for level in condition for e in (level.when, level.clear) if e is not None]
-    return [condition.longer_than] if isinstance(condition.longer_than, Expression) else []
 
 
 def _depth(rule: Rule, name: str) -> int:
@@ -48,7 +39,7 @@ class Windows:
 
     def __init__(self, rule: Rule, zone: str, space: Space, world: World, observe: Observer | None) -> None:
         self.rule, self.zone, self.space, self.world, self.observe = rule, zone, space, world, observe
-        self.signals: tuple[Increase, ...] = rule.signals
+        self.signals = tuple(one for one in rule.signals if isinstance(one, Increase))
         self.index = {signal.name: k for k, signal in enumerate(self.signals)}
         self.columns = tuple(space.column(signal.point) for signal in self.signals)
         count = len(self.signals)
@@ -91,9 +82,9 @@ class Windows:
         self.soonest = -NEVER
 
     # --- reading it
-    def value(self, name: str, back: int, things: NDArray[np.integer]) -> F64:
-        """Value `back` closed periods ago; NaN unknown."""
-        found: F64 = self.ring[self.index[name], back][things]
+    def value(self, slot: Slot, reader: Reader) -> F64:
+        """Value `slot.n` closed periods ago; NaN unknown."""
+        found: F64 = self.ring[self.index[slot.name], slot.n][reader.thing]
         return found
 
     def seen(self, thing: int) -> tuple[SignalSeen, ...]:
@@ -114,7 +105,9 @@ class Windows:
         device = self.world.devices[self.space.things[thing].device]
         zone = zone_of(self.world.zone(device, self.zone))
         assert zone is not None, "World.zone answers with a zone that exists"
-        return window(zone, self.signals[k].per, at)
+        calendar = self.signals[k].window
+        assert isinstance(calendar, Calendar), "sliding windows are not here"
+        return window(zone, calendar, at)
 
     def begin(self, thing: int, end: int) -> int:
         """Start of the earliest window that ends at `end`."""

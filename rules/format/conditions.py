@@ -195,7 +195,7 @@ def _streak(rule: Fields, holder: Fields, build: Build, level: Level, signals: S
         SlotKind.SIGNAL, SlotKind.BEFORE, SlotKind.ATTR, SlotKind.CODE}]  # fmt: skip
     if read and rows:
         fields.wrong("of", "rules.streak.mixed", point=rows[0], signal=min(read))
-    calendars = {signal.per: signal.name for signal in signals if signal.name in read}
+    calendars = {signal.window: signal.name for signal in signals if signal.name in read}
     if len(calendars) > 1:
         first, second, *_ = calendars.values()
         fields.wrong("of", "rules.streak.calendars", first=first, second=second)

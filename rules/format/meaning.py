@@ -4,14 +4,13 @@ Parts: `scope` (what is watched, signals, points: a change starts a new generati
 a change re-evaluates), `action` (levels, order, notice, mode: a change keeps the state). RULES section 5, "Edits".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
 
-from rules.compiled import Condition, Expression, LevelRule, Rule, Silence, SlotKind, Streak
-
-_OF_POINTS = frozenset({SlotKind.POINT, SlotKind.CODE, SlotKind.AGE, SlotKind.CHANGED, SlotKind.HAS})
+from rules.compiled import Condition, Due, Expression, LevelRule, Rule, Silence, Streak
+from rules.compiled.reads import points
 
 
 class Edit(StrEnum):
@@ -23,26 +22,9 @@ class Edit(StrEnum):
     SCOPE = "scope"  # a new generation
 
 
-def expressions_of(condition: Condition) -> Iterator[Expression]:
-    """All expressions of a condition."""
-    match condition:
-        case Silence(longer_than=limit):
-            if isinstance(limit, Expression):
-                yield limit
-        case Streak(of=of, clear=clear):
-            yield from (one for one in (of, clear) if one)
-        case levels:
-            for level in levels:
-                yield from (one for one in (level.when, level.clear) if one)
-
-
 def points_read(rule: Rule) -> tuple[str, ...]:
     """The points a rule reads, by its signals too; sorted."""
-    names = {signal.point for signal in rule.signals}
-    if isinstance(rule.condition, Silence):
-        names |= set(rule.condition.points)
-    names |= {slot.name for one in expressions_of(rule.condition) for slot in one.slots if slot.kind in _OF_POINTS}
-    return tuple(sorted(names))
+    return tuple(sorted(points(rule)))
 
 
 def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
@@ -75,9 +57,9 @@ def compare(old: Mapping[str, object], new: Mapping[str, object]) -> Edit:
 
 
 def _levels(condition: Condition) -> list[int]:
-    if isinstance(condition, Silence | Streak):
-        return [int(condition.level)]
-    return [int(level.level) for level in condition]
+    if isinstance(condition, tuple):
+        return [int(level.level) for level in condition]
+    return [] if isinstance(condition, Due) else [int(condition.level)]
 
 
 def _condition(condition: Condition, meanings: Mapping[str, str]) -> object:
@@ -88,8 +70,10 @@ def _condition(condition: Condition, meanings: Mapping[str, str]) -> object:
             return [sorted(points), all_of, longer]
         case Streak(of, length, _, skips, span, clear):
             return [meanings[of.text], length, skips, span, clear and meanings[clear.text]]
-        case levels:
+        case tuple() as levels:
             return [_level(level, meanings) for level in levels]
+        case _:
+            raise NotImplementedError(type(condition).__name__)
 
 
 def _level(level: LevelRule, meanings: Mapping[str, str]) -> list[object]:

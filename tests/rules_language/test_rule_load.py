@@ -145,7 +145,7 @@ def test_streak_of_months() -> None:
     assert isinstance(found.condition, Streak)
     assert (found.condition.length, found.condition.unknown_skips, found.condition.max_span) == (3, True, 200 * DAY)
     (signal,) = found.signals
-    assert (signal.point, signal.per, signal.coverage, signal.unit) == (
+    assert (signal.point, signal.window, signal.coverage, signal.unit) == (
         "volume_total",
         Calendar(Period.MONTH),
         0.9,
@@ -165,7 +165,7 @@ def test_streak_of_months() -> None:
 )
 def test_calendars(written: str, calendar: Calendar) -> None:
     found = rule(GAS + f"let: {{u: {{increase: volume_total, per: {written}, coverage: 1}}}}\nwhen: 'u > 3 m3'")
-    assert (found.signals[0].per, found.signals[0].coverage, found.signals[0].counter) == (calendar, 1.0, None)
+    assert (found.signals[0].window, found.signals[0].coverage, found.signals[0].counter) == (calendar, 1.0, None)
 
 
 def test_per_day_is_a_rate() -> None:

@@ -1,0 +1,22 @@
+"""Tables of vendor fault codes: code as the device sends it -> canonical name, level, skill, advice."""
+
+from msgspec import Struct
+
+from gateway.domain.alarm import Level
+
+
+class CodeEntry(Struct, frozen=True):
+    """One code. `level` None: this code is no fault (such as `ok`). `advice` by language: en, zh."""
+
+    name: str
+    level: Level | None = None
+    skill: str = ""
+    advice: dict[str, str] = {}
+
+
+class CodeTable(Struct, frozen=True):
+    """`entries` by vendor code; "*" stands for every other code. `source` names the document it was taken from."""
+
+    name: str
+    entries: dict[str, CodeEntry]
+    source: str = ""

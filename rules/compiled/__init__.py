@@ -1,0 +1,61 @@
+"""A rule after loading: names resolved, units checked, numbers canonical. The loader makes these, the engine runs them.
+
+Durations are µs, state points their codes. Nothing here knows where a rule came from or how it is run.
+"""
+
+from rules.compiled.condition import (
+    Active,
+    Condition,
+    Due,
+    Every,
+    Flap,
+    Hold,
+    Inhibit,
+    LevelRule,
+    Quorum,
+    Sequence,
+    Silence,
+    Streak,
+    Votes,
+)
+from rules.compiled.expression import (
+    AttrTest,
+    Expression,
+    Limit,
+    Names,
+    Slot,
+    SlotKind,
+    TextOf,
+    Vocabulary,
+)
+from rules.compiled.rule import (
+    Budget,
+    NoticeTemplate,
+    OrderTemplate,
+    Policy,
+    Quiet,
+    Rule,
+    Watch,
+)
+from rules.compiled.signals import (
+    Aggregate,
+    Baseline,
+    Calendar,
+    Increase,
+    MemberStat,
+    Over,
+    Period,
+    Rate,
+    Share,
+    Signal,
+    Stat,
+    Swing,
+    Window,
+)
+
+__all__ = [
+    "Active", "Aggregate", "AttrTest", "Baseline", "Budget", "Calendar", "Condition", "Due", "Every", "Expression",
+    "Flap", "Hold", "Increase", "Inhibit", "LevelRule", "Limit", "MemberStat", "Names", "NoticeTemplate",
+    "OrderTemplate", "Over", "Period", "Policy", "Quiet", "Quorum", "Rate", "Rule", "Sequence", "Share", "Signal",
+    "Silence", "Slot", "SlotKind", "Stat", "Streak", "Swing", "TextOf", "Vocabulary", "Votes", "Watch", "Window",
+]  # fmt: skip

@@ -1,0 +1,99 @@
+"""A checked expression and its inputs. Numbers and truth are float64: NaN unknown, 1.0 true, 0.0 false (Kleene)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.domain.codes import CodeTable
+from gateway.domain.device import PointSpec
+from gateway.domain.fence import Fence
+from gateway.domain.reading import F64
+
+
+class SlotKind(StrEnum):
+    """Where the engine finds the value of a slot."""
+
+    POINT = "point"  # newest applied value of a point of the thing
+    CODE = "code"  # code of the state text `text` of point `name`: constant per profile, -1 when the table lacks it
+    FIELD = "field"  # state text (or whole number) of point `name` through `mapping`; NaN when it is not in there
+    SIGNAL = "signal"  # a `let` signal: a closed calendar window's value, or a momentary one as of the moment
+    BEFORE = "before"  # a `let` signal `n` closed periods earlier
+    ATTR = "attr"  # number: attribute of device, site, customer, else `default` (canonical unit)
+    ATTR_TEXT = "attr_text"  # is that attribute the text `text`? NaN when there is none
+    TAG = "tag"  # 1.0 when device or site carry the tag `name`, else 0.0
+    AGE = "age"  # hours since the last good reading of a point
+    CHANGED = "changed"  # 1.0 when this frame gave the point another value than before, else 0.0
+    HAS = "has"  # 1.0 when the point has a known value, else 0.0
+    QUORUM = "quorum"  # truth of quorum `n` of a group rule (`Rule.quorums`)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One input of an expression. `unit` is canonical; `default` of an ATTR is NaN when none was written.
+
+    `mapping` belongs to FIELD: state text -> number, "*" = any other text.
+    """
+
+    kind: SlotKind
+    name: str
+    text: str = ""
+    n: int = 0
+    default: float = float("nan")
+    unit: str = ""
+    mapping: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A number the expression compares with: `value` when literal, else the index of its slot. For evidence."""
+
+    value: float
+    unit: str
+    slot: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A checked expression in two back ends that agree (a property test asserts it).
+
+    scalar: floats, one per slot -> float · vector: float64[n] arrays, one per slot -> float64[n].
+    `boolean` tells truth values from numbers; `unit` is the canonical unit of a number.
+    """
+
+    text: str
+    slots: tuple[Slot, ...]
+    boolean: bool
+    unit: str
+    scalar: Callable[[Sequence[float]], float] = field(compare=False)
+    vector: Callable[[Sequence[F64]], F64] = field(compare=False)
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextOf:
+    """A text that hangs on readings: `code.name`, `code.skill`, or a state point.
+
+    Either `point` (its state text) or `expression`, a number that is the index in `texts`. `name` is as written.
+    """
+
+    name: str
+    point: str = ""
+    expression: Expression | None = None
+    texts: tuple[str, ...] = ()
+
+
+AttrTest = Callable[[Mapping[str, object]], bool | None]
+"""A `where` over attributes and tags: the flat mapping of a device (code, name, site, area, region, life, kind, profile
+and each attribute by name, "tags": tuple) -> true, false, or None = unknown (counts as false)."""
+
+Vocabulary = Mapping[str, Mapping[str, PointSpec]]
+"""kind of profile -> point name -> its declaration: what expressions are checked against."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """All that a rule may name besides attributes: points of every kind, code tables, fences."""
+
+    points: Vocabulary
+    codes: Mapping[str, CodeTable] = field(default_factory=dict)
+    fences: Mapping[str, Fence] = field(default_factory=dict)

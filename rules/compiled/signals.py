@@ -1,0 +1,156 @@
+"""`let`: named signals (RULES section 4)."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.domain.device import CounterModel
+from rules.compiled.expression import AttrTest, Expression
+
+
+class Period(StrEnum):
+    """Calendar windows, half-open, by local dates of the thing's zone."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    NIGHT = "night"
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """`per: month(from: 26)`: `start` is the first day of a month (1-31), 1 by default.
+
+    `per: night(01:00-05:00)`: one window per local date, `begin` to `end` in minutes of the day; a night that passes
+    midnight (`end` <= `begin`) belongs to the date it starts on.
+    """
+
+    period: Period
+    start: int = 1
+    begin: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """`over: 10m`: the sliding window (t - length, t], µs."""
+
+    length: int
+
+
+Window = Calendar | Over
+
+
+class Aggregate(StrEnum):
+    """What is made of the readings of a window."""
+
+    MEAN = "mean"
+    MIN = "min"
+    MAX = "max"
+    SUM = "sum"
+    COUNT = "count"
+    FIRST = "first"
+    LAST = "last"
+    SPREAD = "spread"
+    STDDEV = "stddev"
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """An aggregate of a point over a window."""
+
+    name: str
+    what: Aggregate
+    point: str
+    window: Window
+    coverage: float = 0.9
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Increase:
+    """Increase of a counter per window (RULES section 4). `per_day` normalises 28/31 days."""
+
+    name: str
+    point: str
+    window: Window
+    coverage: float = 0.9
+    counter: CounterModel | None = None  # None = the profile's
+    per_day: bool = False
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Counter-aware change per hour (the canonical time): between the last two readings, or over `over` µs.
+
+    A gauge has a rate too: its plain slope. Readings further apart than `max_gap` µs (0 = 3 x every) give unknown.
+    """
+
+    name: str
+    point: str
+    over: int = 0
+    max_gap: int = 0
+    counter: CounterModel | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """`rise`: last minus lowest, `fall`: highest minus last, over the last `over` µs; unknown over a longer gap."""
+
+    name: str
+    rise: bool
+    point: str
+    over: int
+    max_gap: int = 0  # 0 = 3 x every
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Fraction of the observed time of a window in which `of` was true."""
+
+    name: str
+    of: Expression
+    window: Window
+    coverage: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """`ewma` (mean) or `zscore` (deviation of the newest reading from it, in standard deviations).
+
+    `half_life`, `warmup` µs: unknown until `warmup` after the first reading; `season`: one baseline per hour of the
+    local week.
+    """
+
+    name: str
+    zscore: bool
+    point: str
+    half_life: int
+    season: bool = False
+    warmup: int = 0
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberStat:
+    """An aggregate (mean, min, max, sum, count) over the members of a group.
+
+    `of` is evaluated per member: a point, a signal of `Rule.signals` (calendar: as each member's window closes), or for
+    COUNT a predicate. `kinds` and `where` choose the members, by default those of the watch. Below `coverage`, the
+    share of in-service members with a known value, it is unknown.
+    """
+
+    name: str
+    what: Aggregate
+    of: Expression
+    kinds: tuple[str, ...] = ()
+    where: AttrTest | None = field(default=None, compare=False)
+    where_text: str = ""
+    coverage: float = 0.9
+    unit: str = ""
+
+
+Signal = Stat | Increase | Rate | Swing | Share | Baseline | MemberStat
