@@ -21,6 +21,7 @@ class RecordKind(IntEnum):
     DEFINE = 4
     DOWN = 5
     RAW = 6
+    RERUN = 7
 
 
 class Tick(Struct, frozen=True, tag="tick"):
@@ -184,7 +185,7 @@ Body = Batch | Tick | Fact | Define | Down | Raw
 _Plain = Tick | Fact | Define | Down | Raw
 
 _KINDS: dict[type[Any], RecordKind] = {
-    Batch: RecordKind.BATCH, Tick: RecordKind.TICK, Down: RecordKind.DOWN, Raw: RecordKind.RAW,
+    Batch: RecordKind.BATCH, Tick: RecordKind.TICK, Down: RecordKind.DOWN, Raw: RecordKind.RAW, Rerun: RecordKind.RERUN,
     DeviceDefined: RecordKind.DEFINE, PointDefined: RecordKind.DEFINE,
 }  # fmt: skip
 _encoder = msgspec.msgpack.Encoder()

@@ -11,11 +11,12 @@ from gateway.domain.record import Fact
 
 
 class AlarmState(StrEnum):
-    """`withdrawn`: a late reading took back what had been raised."""
+    """`withdrawn`: a late reading took back what had been raised. `merged`: part of its parent's episode."""
 
     RAISED = "raised"
     CLEARED = "cleared"
     WITHDRAWN = "withdrawn"
+    MERGED = "merged"
 
 
 class OrderState(StrEnum):
@@ -79,6 +80,7 @@ class Command(Struct, frozen=True):
     """One act on the order `order` (its number). The same `command_id` again changes nothing.
 
     `expected_version` None = whatever it is now; `occurred_at` µs = when it happened in the field (0 = now).
+    `reading`: the counter (canonical unit) at which maintenance was done; of a resolve or a close.
     """
 
     order: str
@@ -93,6 +95,7 @@ class Command(Struct, frozen=True):
     cause: str = ""
     remedy: str = ""
     note: str = ""
+    reading: float | None = None
 
 
 class Report(Struct, frozen=True):
@@ -120,6 +123,8 @@ class Alarm(Struct, frozen=True):
     and identity. At most one episode per key has `cleared_at` None. `level` now, `peak` the highest.
 
     `order` is the work order it is listed in (""), `received_at` the newest receive time in its evidence (0 = none).
+    `unstable`, `stale`, `muted`, `limited`, `held_until` are those of its newest raise or level (see Transition);
+    `parent` is the id of the alarm into whose episode it was merged ("" = none, or one that is not known here).
     """
 
     id: str
@@ -152,15 +157,36 @@ class Alarm(Struct, frozen=True):
     suspect: bool = False
     live: bool = True
     order: str = ""
+    unstable: bool = False
+    stale: bool = False
+    muted: bool = False
+    limited: str = ""
+    held_until: int = 0
+    parent: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """May it change an order? Shadow mode and stale events are records only."""
+        return self.live and not self.stale
+
+    @property
+    def told(self) -> bool:
+        """Is it news? History is not."""
+        return self.counts and not self.imported
+
+    @property
+    def safety(self) -> bool:
+        """Its notice is one of safety: never held, never limited."""
+        return self.plan.notice is not None and self.plan.notice.klass == "safety"
 
 
 class WorkOrder(Struct, frozen=True):
     """One order. `key` digests tenant, device or group, component, fault class: at most one per key has `closed_at`
-    None.
+    None. The parent of a storm (`source` storm) or of a batch (`source` batch) has a key of its own and no device.
 
     `version` rises by one with every audited change and is the sequence of its events. `condition_cleared_at` is set
     while no listed alarm is raised; `told_cleared` is what the last event said of it. `count` counts raises; `causes`
-    are the rules (with their identity) that asked for it, bounded.
+    are the rules (with their identity) that asked for it, or of a parent whose items are devices, those; bounded.
     """
 
     id: str
@@ -243,6 +269,10 @@ class Due(StrEnum):
     IMPORTING = "importing"  # an import that runs
     RECHECK = "recheck"  # an order closed under a raised alarm
     REMIND = "remind"  # the next reminder of a notice
+    QUIET = "quiet"  # order and notice of an alarm, until the quiet time is over
+    COOLDOWN = "cooldown"  # the order, until the rule's cooldown since the last order is over
+    BATCH = "batch"  # the order, until the batch of its area or route is put together
+    DIGEST = "digest"  # the notice of an alarm in a storm, until the next digest
     TELL = "tell"  # the next event about a condition that comes and goes
 
 
@@ -278,7 +308,10 @@ class Shipment(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """What an event says of a device: names only."""
+    """What an event says of a device, or of the site that a group is (device 0): names only.
+
+    `route` is the attribute `route` of the device, else of its site.
+    """
 
     device: int
     code: str
@@ -287,6 +320,8 @@ class Place(Struct, frozen=True):
     site: str = ""
     site_name: str = ""
     customer: str = ""
+    area: str = ""
+    route: str = ""
 
 
 @dataclass(slots=True)
@@ -333,7 +368,8 @@ class Created:
 class Applied:
     """What one call did. `fresh` transitions were applied, `dropped` were at or below the committed cursor.
 
-    `orphaned`: clears of episodes that were not open. `held` orders wait for a deadline row.
+    `orphaned`: clears of episodes that were not open. `held` orders wait for a deadline row. `merged` alarms became
+    part of another's episode, `gathered` joined the parent order of a storm or a batch.
     """
 
     fresh: int = 0
@@ -347,6 +383,8 @@ class Applied:
     joined: int = 0
     reopened: int = 0
     held: int = 0
+    merged: int = 0
+    gathered: int = 0
     ended: int = 0
     events: int = 0
     notices: int = 0

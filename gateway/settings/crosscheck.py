@@ -1,6 +1,6 @@
 """What only several files together can get wrong: names that must exist elsewhere, secrets that must be readable."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
@@ -18,10 +18,12 @@ from gateway.settings.explain import located, nearest
 from gateway.settings.inventory import Inventory
 from gateway.settings.model import Settings, sections
 from gateway.settings.profiles import LoadedProfile
-from gateway.settings.rulebook import Rulebook
+from gateway.settings.rulebook import Rulebook, RuleFile
 from protocols.modbus.config import ModbusConfig
 from protocols.mqtt.check import check as check_routes
 from protocols.mqtt.config import MqttConfig
+from rules.compiled import Rule
+from rules.format import references
 from sinks.http.config import HttpEndpoint
 from sinks.http.signing import weakness
 from sinks.notice.sms.config import SmsConfig
@@ -30,7 +32,7 @@ from sinks.oa.webhook.config import WebhookConfig
 EVENTS = ("workorder", "alarm")
 """The families of events a webhook can hear."""
 _LARGEST_UNIT = 255
-AUDIENCES = ("customer", "site")
+AUDIENCES = ("customer", "site", "area")
 """What an audience can be besides a list of customers."""
 
 
@@ -143,7 +145,7 @@ def check_together(
             _modbus(found, document, place, source, profiles, inventory)
     _addresses(found, settings, profiles, inventory)
     _audiences(found, document, settings, inventory)
-    _rules(found, document, settings, rulebook, templates, template_file)
+    check_rules(found, document, settings, rulebook, templates, template_file)
     _usage(found, document, profiles, inventory, rulebook)
 
 
@@ -201,42 +203,71 @@ def _addresses(
         found.problems += [table.problem(row, column, key, **fields) for column, key, fields in wrong]
 
 
-def _rules(
+def check_rules(
     found: Findings, document: Document, settings: Settings, rulebook: Rulebook,
     templates: Mapping[str, NoticeTemplate], template_file: Path | None,
 ) -> None:  # fmt: skip
-    asks = False
+    """Every name a rule uses exists, with the name that was probably meant."""
+    desk, asks = settings.desk, False
     for name, rule in rulebook.rules.items():
-        if rule.order is not None and rule.order.type not in settings.desk.order_types:
-            file, known = rulebook.files[name], list(settings.desk.order_types)
-            near = nearest(rule.order.type, known)
-            key = "config.rule.order_type_near" if near else "config.rule.order_type"
-            place = file.place(name, "then", "order", "type")
-            found.problems.append(file.document.problem(place, key, value=rule.order.type, near=near))
+        file, used = rulebook.files[name], references(rule)
+        order: Place = ("then", "order")
+        _named(found, file, (name, *order, "type"), "config.rule.order_type", [used.order_type], desk.order_types)
+        _named(found, file, (name, *order, "skill"), "config.rule.skill", used.skills, desk.skills)
+        _named(found, file, (name, *order, "sla"), "config.rule.sla", [used.sla], desk.sla)
+        if rule.inhibit is not None:
+            _named(found, file, (name, "inhibit", "by"), "config.rule.inhibit", [rule.inhibit.by], rulebook.rules)
+            _circle(found, file, rule, rulebook)
         if rule.notice is None:
             continue
         asks = True
-        if (audience := rule.notice.audience) not in settings.desk.audiences:
-            file = rulebook.files[name]
-            fields: dict[str, object] = {"value": audience, "known": ", ".join(settings.desk.audiences) or "-"}
-            place = file.place(name, "then", "notice", "audience")
-            found.problems.append(file.document.problem(place, "config.rule.audience", **fields))
-        if (wanted := rule.notice.template) not in templates:
-            file = rulebook.files[name]
-            near = nearest(wanted, list(templates))
-            key = "config.rule.template_near" if near else "config.rule.template"
-            fields = {"value": wanted, "near": near, "file": str(template_file or "templates.yaml")}
-            place = file.place(name, "then", "notice", "template")
-            found.problems.append(file.document.problem(place, key, **fields))
-        for endpoint, config in settings.endpoints.items():
-            if isinstance(config, SmsConfig) and config.templates and (one := templates.get(wanted)) is not None:
-                codes = {key.split(".", 1)[0] for key in config.templates} | set(config.templates)
-                if one.code not in codes:
-                    here = ("endpoints", endpoint, "templates")
-                    fields = {"endpoint": endpoint, "value": one.code}
-                    found.problems.append(document.problem(here, "config.rule.sms_code", **fields))
+        notice: Place = ("then", "notice")
+        _named(found, file, (name, *notice, "audience"), "config.rule.audience", [used.audience], desk.audiences)
+        where = str(template_file or "templates.yaml")
+        _named(found, file, (name, *notice, "template"), "config.rule.template", [used.template], templates, where)
+        _providers(found, document, settings, templates.get(used.template))
     if asks and not any(isinstance(endpoint, SmsConfig) for endpoint in settings.endpoints.values()):
         found.warnings.append(document.problem(("endpoints",), "config.warn.no_sms"))
+
+
+def _named(
+    found: Findings, file: RuleFile, place: Place, text: str, words: Iterable[str], known: Iterable[str],
+    where: str = "",
+) -> None:  # fmt: skip
+    """`place`: the rule, and the keys below it. `words` that are "" name nothing."""
+    rule, *below = (str(part) for part in place)
+    options = list(known)
+    for word in words:
+        if word and word not in options:
+            near = nearest(word, options)
+            key = f"{text}_near" if near else text
+            fields = {"value": word, "near": near, "known": ", ".join(options) or "-", "file": where}
+            found.problems.append(file.document.problem(file.place(rule, *below), key, **fields))
+
+
+def _circle(found: Findings, file: RuleFile, rule: Rule, rulebook: Rulebook) -> None:
+    """A rule inhibited by itself over others would wait for ever."""
+    path, here = [rule.id], rule
+    while here.inhibit is not None and (parent := rulebook.rules.get(here.inhibit.by)) is not None:
+        path.append(parent.id)
+        if parent.id == rule.id and rule.id == min(path):
+            fields = {"value": path[1], "path": " > ".join(path)}
+            place = file.place(rule.id, "inhibit", "by")
+            found.problems.append(file.document.problem(place, "rules.inhibit.cycle", **fields))
+        if parent.id in path[:-1]:
+            return
+        here = parent
+
+
+def _providers(found: Findings, document: Document, settings: Settings, template: NoticeTemplate | None) -> None:
+    """An endpoint that lists provider codes needs the one of this template."""
+    for endpoint, config in settings.endpoints.items():
+        if template is None or not isinstance(config, SmsConfig) or not config.templates:
+            continue
+        if template.code not in {key.split(".", 1)[0] for key in config.templates} | set(config.templates):
+            here = ("endpoints", endpoint, "templates")
+            fields = {"endpoint": endpoint, "value": template.code}
+            found.problems.append(document.problem(here, "config.rule.sms_code", **fields))
 
 
 def _usage(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from gateway.domain.device import Attr, Customer, Device, Life, Profile, Site
+from gateway.domain.device import Attr, Customer, Device, Life, Profile, QuietTime, Site
 from gateway.domain.duration import to_us
 from gateway.domain.errors import Problem
 from gateway.domain.units import DIMENSIONLESS
@@ -28,6 +28,7 @@ SITE_COLUMNS: Mapping[str, Sequence[str]] = {
     "area": ("片区",),
     "region": ("区域", "大区", "地区"),
     "tags": _TAGS,
+    "quiet": ("静默", "静默时段", "免打扰"),
 }
 CUSTOMER_COLUMNS: Mapping[str, Sequence[str]] = {
     "code": ("编号", "客户编号", "户号", "客户", "customer"),
@@ -55,6 +56,7 @@ _LIVES = {
 }  # fmt: skip
 _LANGUAGES = {"zh": "zh", "中文": "zh", "en": "en", "英文": "en", "english": "en", "chinese": "zh"}
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?")
+_SPAN = re.compile(r"(\d[^/\s]*)\s*/\s*(\d\S*)(?:\s+(.+))?", re.ASCII)
 _PHONE = re.compile(r"\+?[0-9][0-9\- ]{3,19}")
 _SERIAL = re.compile(r"\d{5}(\.\d+)?")
 _LIST = re.compile(r"[;；|、,，]")
@@ -89,7 +91,7 @@ def load_inventory(
     tables: list[Table] = []
     if sites is not None:
         tables.append(read_table(sites, SITE_COLUMNS, ("code",)))
-        _collect(tables[-1], found.sites, _site)
+        _collect(tables[-1], found.sites, lambda t, r, c: _site(t, r, c, zone))
     if customers is not None:
         tables.append(read_table(customers, CUSTOMER_COLUMNS, ("code",)))
         place_refs = _References(tables[-1], "sites", found.sites, complete=_clean(tables))
@@ -169,15 +171,36 @@ def _tags(row: Row, column: str = "tags") -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in _LIST.split(_text(row, column)) if part.strip()))
 
 
-def _site(table: Table, row: Row, code: str) -> Site:
+def _site(table: Table, row: Row, code: str, installation: str) -> Site:
     zone = _text(row, "timezone")
     if zone and zone not in zones():
         near = nearest(zone, sorted(zones())) or "Asia/Shanghai"
         table.add(row, "timezone", "config.timezone", written=zone, near=near)
     return Site(
         code=code, name=_text(row, "name"), timezone=zone, area=_text(row, "area"), region=_text(row, "region"),
-        attrs=_attrs(table, row), tags=_tags(row),
+        attrs=_attrs(table, row), tags=_tags(row), quiet=_quiet(table, row, zone if zone in zones() else installation),
     )  # fmt: skip
+
+
+def _quiet(table: Table, row: Row, zone: str) -> tuple[QuietTime, ...]:
+    """`2026-11-23T22:00/2026-11-24T06:00 site works; ..`: local times of the site, or with an offset."""
+    out: list[QuietTime] = []
+    for part in filter(None, (part.strip() for part in re.split("[;；]", _text(row, "quiet")))):
+        match = _SPAN.fullmatch(part)
+        try:
+            start, end = (to_us(_local(match[k], zone)) for k in (1, 2)) if match else (0, 0)
+        except ValueError:
+            start, end = 0, 0
+        if match is None or start >= end:
+            table.add(row, "quiet", "config.csv.quiet", value=part)
+        else:
+            out.append(QuietTime(start, end, match[3] or ""))
+    return tuple(out)
+
+
+def _local(text: str, zone: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))
 
 
 def _customer(table: Table, row: Row, code: str, sites: "_References") -> Customer:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from gateway.api.config import ApiConfig
 from gateway.delivery.config import DeliveryConfig
 from gateway.desk.config import DeskConfig
-from gateway.domain.duration import HOUR, MINUTE, SECOND
+from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from gateway.domain.text import Lang
 from gateway.intake.config import IntakeConfig
 from gateway.journal.config import JournalConfig
@@ -65,6 +65,8 @@ class ClockConfig(Section):
 
     ahead_limit: Annotated[Duration, Field(ge=SECOND, le=24 * HOUR)] = 5 * MINUTE
     """An event time further than this in the future is replaced by the receive time, and flagged."""
+    accept_late: Annotated[Duration, Field(ge=0, le=31 * DAY)] = 72 * HOUR
+    """A late reading that was on its way for longer is stored, never judged; 0 = no late reading is judged."""
 
 
 class LogConfig(Section):
@@ -90,6 +92,10 @@ class Settings(Section):
     registry: RegistryFiles = RegistryFiles()
     profiles: Path = Path("profiles")
     rules: Path = Path("rules")
+    codes: Path = Path("codes")
+    """Tables of vendor codes, one file each: `let: {code: {code_of: fault_code, table: NAME}}`."""
+    fences: Path = Path("fences.yaml")
+    """Areas on the map: `within(lat, lon, 'NAME')`."""
     templates: Path | None = None
     sources: dict[Name, SourceConfig] = Field(default={})
     series: SeriesConfig = DuckDbConfig()

@@ -19,12 +19,14 @@ from gateway.settings.document import Document, read_document
 from gateway.settings.explain import explain, located
 from gateway.settings.inherit import declared_in_map, with_profile_words
 from gateway.settings.inventory import Inventory, load_inventory, zones
+from gateway.settings.lookups import load_lookups
 from gateway.settings.model import Settings, anchored
 from gateway.settings.profiles import LoadedProfile, load_profiles, vocabulary
 from gateway.settings.rulebook import Rulebook, load_rulebook
 from gateway.settings.templates import load_templates
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.registers import load as load_map
+from rules.compiled import Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,16 @@ class Project:
     settings: Settings
     profiles: Mapping[str, LoadedProfile]
     maps: Mapping[str, ModbusMap]
-    vocabulary: Mapping[str, Mapping[str, PointSpec]]
+    names: Names
     wanted: Wanted
     rulebook: Rulebook
     templates: Mapping[str, NoticeTemplate]
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def vocabulary(self) -> Mapping[str, Mapping[str, PointSpec]]:
+        """Kind of device -> its points, in canonical units."""
+        return self.names.points
 
     def counts(self) -> dict[str, int]:
         """How many of everything, for a summary. Points are those the registry will know."""
@@ -98,10 +105,12 @@ def inspect_project(path: Path, env: Mapping[str, str] | None = None) -> Report:
         files.sites, files.customers, files.devices, {p.id: p for p in plain}, files.zone, profiles_whole=whole
     )
     templates, wrong_templates = load_templates(files.templates)
-    rulebook = load_rulebook(files.rules, words) if whole else Rulebook()
+    lookups = load_lookups(files.codes, files.fences)
+    names = Names(words, lookups.codes, lookups.fences)
+    rulebook = load_rulebook(files.rules, names) if whole and not lookups.problems else Rulebook()
     report.problems = [
         *document.problems, *wrong, *disagreements, *wrong_maps, *inventory.problems, *wrong_templates,
-        *rulebook.problems,
+        *lookups.problems, *rulebook.problems,
     ]  # fmt: skip
     report.warnings = list(inventory.warnings)
     if settings is not None:
@@ -116,7 +125,7 @@ def inspect_project(path: Path, env: Mapping[str, str] | None = None) -> Report:
     report.problems, report.warnings = _sorted(report.problems), _sorted(report.warnings)
     if settings is not None and not report.problems:
         report.project = Project(
-            path, settings, profiles, maps, words, _wanted(inventory, plain), rulebook, templates,
+            path, settings, profiles, maps, names, _wanted(inventory, plain), rulebook, templates,
             tuple(report.warnings),
         )  # fmt: skip
     return report
@@ -154,6 +163,8 @@ class _Files:
     profiles: Path
     rules: Path
     templates: Path | None
+    codes: Path
+    fences: Path
     zone: str
     language: Lang
 
@@ -172,6 +183,7 @@ class _Files:
         return cls(
             path(lists, "sites"), path(lists, "customers"), path(lists, "devices"),
             path(tree, "profiles") or base / "profiles", path(tree, "rules") or base / "rules", path(tree, "templates"),
+            path(tree, "codes") or base / "codes", path(tree, "fences") or base / "fences.yaml",
             zone if isinstance(zone, str) and zone in zones() else "UTC",
             "en" if tree.get("language") == "en" else "zh",
         )  # fmt: skip

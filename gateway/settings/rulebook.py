@@ -1,16 +1,15 @@
 """The rule files of a folder, read together: a rule id is unique over all of them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.domain.device import PointSpec
 from gateway.domain.errors import Problem
 from gateway.settings.document import Document, Place, parse_document
-from rules.compiled import Rule
-from rules.format import Loaded, TestFile, load_text, merge
+from gateway.settings.lookups import read_text
+from rules.compiled import Names, Rule
+from rules.format import Loaded, TestFile, load_text, merge, policy_source
 
-_TEST_KEYS = frozenset({"use", "profiles", "sites", "test"})
+_TEST_KEYS = frozenset({"use", "profiles", "sites", "customers", "test"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +37,38 @@ class RuleFile:
 
 @dataclass(slots=True)
 class Rulebook:
-    """Rules by id with the file each stands in; `tests` are the cases of every file."""
+    """Rules by id with the file each stands in; `tests` are the cases of every file; `policy` is what the files say for
+    all rules, as a PolicySet fact holds it."""
 
     rules: dict[str, Rule] = field(default_factory=dict)
     files: dict[str, RuleFile] = field(default_factory=dict)
     tests: list[TestFile] = field(default_factory=list)
+    policy: bytes = b""
     problems: list[Problem] = field(default_factory=list)
 
 
-def load_rulebook(folder: Path, words: Mapping[str, Mapping[str, PointSpec]]) -> Rulebook:
-    """Every `*.yaml` of the folder, not of folders below it. `words`: kind of device -> its points."""
+RuleFiles = dict[Path, tuple[str, Loaded, RuleFile]]
+"""Text of a file -> what was read from it: files that are as they were need not be read again."""
+
+
+def load_rulebook(folder: Path, names: Names, known: RuleFiles | None = None) -> Rulebook:
+    """Every `*.yaml` of the folder, not of folders below it. `known`, of the same `names`, is used and brought up."""
     book = Rulebook()
     if not folder.is_dir():
         book.problems.append(Problem(str(folder), "", "config.folder.missing", {"value": str(folder)}))
         return book
     live: list[Loaded] = []
     for path in sorted(p for p in folder.iterdir() if p.suffix in {".yaml", ".yml"}):
-        text = _text(path, book)
+        text = read_text(path, book.problems)
         if text is None:
             continue
-        loaded = load_text(text, str(path), words)
+        if known is None or path not in known or known[path][0] != text:
+            fresh = (text, load_text(text, str(path), names), RuleFile(path, parse_document(text, str(path))))
+            (known if known is not None else {})[path] = fresh
+        else:
+            fresh = known[path]
+        _, loaded, file = fresh
         book.tests.append(loaded.tests)
-        file = RuleFile(path, parse_document(text, str(path)))
         if file.is_test:  # its rules are examples, not to be run
             book.problems += loaded.problems
             continue
@@ -68,17 +77,5 @@ def load_rulebook(folder: Path, words: Mapping[str, Mapping[str, PointSpec]]) ->
             book.rules.setdefault(rule.id, rule)
             book.files.setdefault(rule.id, file)
     book.problems += merge(live)[1]
+    book.policy = policy_source(live)
     return book
-
-
-def _text(path: Path, book: Rulebook) -> str | None:
-    try:
-        blob = path.read_bytes()
-        return blob.decode("utf-8-sig")
-    except OSError as error:
-        fields = {"value": str(path), "reason": error.strerror or type(error).__name__}
-        book.problems.append(Problem(str(path), "", "config.file.unreadable", fields))
-    except UnicodeDecodeError as error:
-        line = blob.count(b"\n", 0, error.start) + 1
-        book.problems.append(Problem(str(path), "", "config.file.not_utf8", {}, line))
-    return None

@@ -1,6 +1,6 @@
 """A scene through the engine: a virtual journal with ticks, once live with its restarts, once replayed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -8,32 +8,37 @@ import numpy as np
 from msgspec.structs import asdict, replace
 
 from gateway.domain.alarm import Transition, canonical
-from gateway.domain.device import Device, Life
-from gateway.domain.duration import DAY, HOUR, SECOND
+from gateway.domain.device import Life
+from gateway.domain.duration import SECOND
 from gateway.domain.errors import ConfigError
 from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import (
     Body,
+    Closed,
+    CustomerSet,
+    CycleDone,
     DeviceDefined,
     DeviceSet,
     Down,
     MeterExchanged,
     PointDefined,
+    PolicySet,
     Record,
     RuleSet,
     SiteSet,
     Tick,
     Unlatch,
-)  # fmt: skip
+)
 from rules.casetest.scene import Happening, Scene, Told
-from rules.compiled import Calendar, Expression, Increase, Period, Rule, Share, Silence, Stat
+from rules.casetest.things import customer_with, site_with
+from rules.casetest.until import ZONE, until
 from rules.engine import Engine
-from rules.engine.calendar import window, zone_of
-from rules.format import compile_source, edit
+from rules.engine.past import answer, told_so_far
+from rules.format import compile_policy, compile_source, edit
 
-ZONE = "UTC"
 TENANT = "test"
-_LONGEST = {Period.HOUR: HOUR, Period.DAY: 25 * HOUR, Period.WEEK: 7 * DAY + HOUR, Period.MONTH: 31 * DAY + HOUR}
+_ANSWERS = 8
+"""Rounds of questions about the past after one record; the next record asks again."""
 
 
 @dataclass(slots=True)
@@ -53,13 +58,25 @@ class Stage:
         self.rule = scene.rule
         self.records: list[Record] = []
         self.got: list[Transition] = []
-        self.engine = Engine(0, compile_source, TENANT)
+        self.engine = Engine(0, compile_source, TENANT, compile_policy=compile_policy)
         self.clock = scene.start
         self.devices = {device.id: device for device in scene.devices.values()}
         self.sites = dict(scene.sites)
+        self.customers = dict(scene.customers)
+        self.batches: list[Batch] = []
 
     def write(self, at: int, body: Body) -> None:
-        """Append a record and let the engine read it."""
+        """Append a record, let the engine read it, and answer what it asks about the past."""
+        if isinstance(body, Batch):
+            self.batches.append(body)
+        self._append(at, body)
+        for _ in range(_ANSWERS):
+            if not self.engine.wanted:
+                return
+            for fact in answer(self.engine, told_so_far(self.batches)):
+                self._append(at, fact)
+
+    def _append(self, at: int, body: Body) -> None:
         record = Record(len(self.records) + 1, at, body)
         self.records.append(record)
         self.got += self.engine.step(record)
@@ -85,11 +102,11 @@ class Stage:
         self._prepare()
         deliveries = [(at, list(group)) for at, group in groupby(scene.told, key=lambda told: told.received)]
         happenings = sorted(scene.happenings, key=lambda one: one.at)
-        until = scene.until if scene.until is not None else self._until()
+        end = scene.until if scene.until is not None else until(scene)
         away = 0
         while deliveries or happenings:
             at = max(away, min([when for when, _ in deliveries[:1]] + [one.at for one in happenings[:1]]))
-            if at > until and scene.until is not None:
+            if at > end and scene.until is not None:
                 break
             self.ticks(at, inclusive=False)
             while deliveries and max(deliveries[0][0], away) <= at:
@@ -99,18 +116,23 @@ class Stage:
                 away = max(away, self._happen(happenings.pop(0), at))
             if away <= at:
                 self.ticks(at, inclusive=True)
-        self.ticks(until, inclusive=True)
+        self.ticks(end, inclusive=True)
 
     def _prepare(self) -> None:
         start = self.scene.start
         for site in self.sites.values():
             self.write(start, SiteSet(site))
+        for customer in self.customers.values():
+            self.write(start, CustomerSet(customer))
         for point in self.scene.points.values():
             self.write(start, PointDefined(TENANT, point))
         for device in self.devices.values():
             self.write(start, DeviceDefined(device.id, TENANT, device.code, device.profile))
             self.write(start, DeviceSet(device))
-        self.write(start, RuleSet(self.rule.id, self.rule.revision, self.rule.source, ZONE))
+        if self.scene.policy:
+            self.write(start, PolicySet(self.scene.policy, ZONE))
+        for rule in (*self.scene.others, self.rule):
+            self.write(start, RuleSet(rule.id, rule.revision, rule.source, ZONE))
 
     def _happen(self, event: Happening, at: int) -> int:
         """Carry an event out; the time until which the gateway is away, 0 = it is there."""
@@ -118,33 +140,63 @@ class Stage:
         match event.what:
             case "restart":
                 back = at + (event.value if isinstance(event.value, int) else 0)
-                self.engine = Engine.restore(self.engine.snapshot(), compile_source)
+                self.engine = Engine.restore(self.engine.snapshot(), compile_source, compile_policy=compile_policy)
                 last = self.scene.start + max(0, (at - self.scene.start - 1) // SECOND) * SECOND
                 self.clock = back
                 self.write(back, Down(last, back))
                 return back
             case "set":
                 self._set(event, value, at)
+            case "site" | "customer":
+                self._place(event, value, at)
             case "edit":
-                scene = self.scene
-                line = scene.case.lines.get(event.where, scene.case.line)
-                path = f"{scene.case.path}.{event.where}"
-                self.rule = edit(self.rule, value, scene.tests.vocabulary, scene.case.file, path, line)
-                self.write(at, RuleSet(self.rule.id, self.rule.revision, self.rule.source, ZONE))
-            case "unlatch":
-                self.write(at, Unlatch(self.rule.id, event.device, event.component))
+                self._edit(event, value, at)
             case "exchange":
-                for name, first in value.items():
-                    point = next((p for (_, n, _), p in self.scene.points.items() if n == name), None)
-                    if point is None or not isinstance(first, int | float):
-                        raise ConfigError([self.scene.case.problem(
-                            event.where, "casetest.shape", value=dict(value), write="exchange: {volume_total: 0}"
-                        )])  # fmt: skip
-                    self.write(at, MeterExchanged(event.device, point.id, at, float(first)))
+                self._exchange(event, value, at)
+            case _:
+                self.write(at, self._act(event))
         return 0
 
+    def _act(self, event: Happening) -> Body:
+        """What a person did at the desk."""
+        device, component = (0, 0) if event.group else (event.device, event.component)
+        if event.what == "unlatch":
+            return Unlatch(self.rule.id, device, component, group=event.group, identity=event.identity)
+        if event.what == "closed":
+            return Closed(self.rule.id, device, component, "test", group=event.group, identity=event.identity)
+        reading = event.value if isinstance(event.value, float) else 0.0
+        return CycleDone(self.rule.id, device, component, reading)
+
+    def _edit(self, event: Happening, value: Mapping[str, object], at: int) -> None:
+        scene = self.scene
+        line = scene.case.lines.get(event.where, scene.case.line)
+        path = f"{scene.case.path}.{event.where}"
+        self.rule = edit(self.rule, value, scene.tests.names, scene.case.file, path, line)
+        self.write(at, RuleSet(self.rule.id, self.rule.revision, self.rule.source, ZONE))
+
+    def _exchange(self, event: Happening, value: Mapping[str, object], at: int) -> None:
+        kind = self.devices[event.device].kind
+        for name, first in value.items():
+            point = next((p for (of, n, _), p in self.scene.points.items() if (of, n) == (kind, name)), None)
+            if point is None or not isinstance(first, int | float):
+                raise ConfigError([self.scene.case.problem(
+                    event.where, "casetest.shape", value=dict(value), write="exchange: {volume_total: 0}"
+                )])  # fmt: skip
+            self.write(at, MeterExchanged(event.device, point.id, at, float(first)))
+
+    def _place(self, event: Happening, value: Mapping[str, object], at: int) -> None:
+        """Merge into sites or customers."""
+        for code, table in value.items():
+            changes, where = (table if isinstance(table, Mapping) else {}), f"{event.where}.{code}"
+            if event.what == "site":
+                self.sites[code] = site_with(self.scene, self.sites[code], changes, where)
+                self.write(at, SiteSet(self.sites[code]))
+            else:
+                self.customers[code] = customer_with(self.scene, self.customers[code], changes, where)
+                self.write(at, CustomerSet(self.customers[code]))
+
     def _set(self, event: Happening, value: Mapping[str, object], at: int) -> None:
-        """Merge into the device, or into its site: `set: {attrs: {..}, life: retired}`, `set: {site: s2}`."""
+        """Merge into the device: `set: {attrs: {..}, life: retired}`, `set: {site: s2}`."""
         device = self.devices[event.device]
         changed = asdict(device)
         for key, new in value.items():
@@ -164,54 +216,20 @@ class Stage:
         self.devices[event.device] = replace(device, **{k: v for k, v in changed.items() if k != "id"})
         self.write(at, DeviceSet(self.devices[event.device]))
 
-    def _until(self) -> int:
-        """The last reading or event plus the longest timer; for calendar rules also the end of its window."""
-        scene = self.scene
-        last = max([scene.start, *(t.received for t in scene.told), *(h.at for h in scene.happenings)])
-        longest = max([0, *timers(self.rule)])
-        every = max((p.every for p in scene.points.values() if p.name in self.rule.points), default=0)
-        ends = [
-            window(zone, signal.window, last)[1] + 3 * every + SECOND
-            for device in self.devices.values()
-            for signal in self.rule.signals
-            if isinstance(signal, Increase | Stat | Share) and isinstance(signal.window, Calendar)
-            if (zone := zone_of(self._zone(device))) is not None
-        ]
-        return max([last + longest, *ends])
 
-    def _zone(self, device: Device) -> str:
-        site = self.sites.get(device.site)
-        return site.timezone if site is not None and site.timezone else ZONE
-
-
-def timers(rule: Rule) -> Iterator[int]:
-    """How long each timer of a rule may run, µs."""
-    yield rule.clear_after
-    condition = rule.condition
-    if isinstance(condition, Silence):
-        longer = condition.longer_than
-        if isinstance(longer, Expression):
-            hours = [limit.value for limit in longer.limits if limit.value == limit.value]
-            yield round(max([48.0, *hours]) * HOUR)
-        else:
-            yield longer
-    elif isinstance(condition, tuple):
-        for level in condition:
-            yield level.hold.for_
-            yield level.clear_hold
-
-
-def batch_of_told(told: list[Told], received: int) -> Batch:
+def batch_of_told(told: Sequence[Told], received: int) -> Batch:
     """What is delivered at one instant; frames in order."""
     frames = {frame: k for k, frame in enumerate(dict.fromkeys(one.frame for one in told))}
     value = np.array([one.value for one in told], np.float64)
+    flags = np.array([one.flags for one in told], np.uint8)
+    good = np.where(flags > 0, int(Quality.UNCERTAIN), int(Quality.GOOD))
     return Batch(
         np.array([one.device for one in told], np.int32),
         np.array([one.point for one in told], np.int32),
         np.array([one.at for one in told], np.int64),
         value,
-        np.where(np.isnan(value), int(Quality.BAD), int(Quality.GOOD)).astype(np.uint8),
-        np.zeros(len(told), np.uint8),
+        np.where(np.isnan(value), int(Quality.BAD), good).astype(np.uint8),
+        flags,
         np.array([frames[one.frame] for one in told], np.int32),
         np.full(len(frames), received, np.int64),
     )
@@ -221,14 +239,14 @@ def play(scene: Scene) -> Play:
     """Run the case live, then replay its journal from a snapshot in the middle. Raises ConfigError for a bad edit."""
     stage = Stage(scene)
     stage.run()
-    replayed = replay(stage.records, len(stage.records) // 2, compile_source)
+    replayed = replay(stage.records, len(stage.records) // 2)
     agree = [canonical(one) for one in stage.got] == [canonical(one) for one in replayed]
     return Play(stage.got, replayed, agree)
 
 
-def replay(records: list[Record], middle: int, compile_rule: Callable[[bytes], Rule]) -> list[Transition]:
+def replay(records: Sequence[Record], middle: int) -> list[Transition]:
     """The same records through an engine that is lost after `middle` of them and restored from its snapshot."""
-    engine = Engine(0, compile_rule, TENANT)
+    engine = Engine(0, compile_source, TENANT, compile_policy=compile_policy)
     got = [one for record in records[:middle] for one in engine.step(record)]
-    engine = Engine.restore(engine.snapshot(), compile_rule)
+    engine = Engine.restore(engine.snapshot(), compile_source, compile_policy=compile_policy)
     return got + [one for record in records[middle:] for one in engine.step(record)]

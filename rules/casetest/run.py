@@ -1,17 +1,18 @@
 """Cases -> outcomes: what was expected against what the engine did."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.alarm import Transition
+from gateway.domain.alarm import Change, Transition
 from gateway.domain.errors import ConfigError, Problem
 from rules.casetest.play import play
-from rules.casetest.scene import Scene, read_case
+from rules.casetest.read import read_case
+from rules.casetest.scene import Scene
 from rules.compiled import Rule
 from rules.format import Case, TestFile
 
 Shown = Mapping[str, object]
-"""A transition as a case writes it: at (µs), is, level, device, component, reason, imported, late, live."""
+"""A transition as a case writes it, with the keys of `rules.casetest.expect`; at and held_until are µs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,11 @@ def different(expected: Shown, got: Shown) -> tuple[str, ...]:
     return tuple(key for key, value in expected.items() if got.get(key) != value)
 
 
-def run_cases(tests: TestFile, rules: Sequence[Rule]) -> tuple[list[Outcome], list[Problem]]:
-    """Run every case of a file against `rules`. Problems: what in the cases cannot be understood, all at once."""
+def run_cases(tests: TestFile, rules: Sequence[Rule], policy: bytes = b"") -> tuple[list[Outcome], list[Problem]]:
+    """Run every case of a file against `rules`, with `quiet` and `limits` of their files (`policy_source`).
+
+    Problems: what in the cases cannot be understood, all at once.
+    """
     by_id = {rule.id: rule for rule in rules}
     outcomes: list[Outcome] = []
     problems: list[Problem] = []
@@ -49,7 +53,7 @@ def run_cases(tests: TestFile, rules: Sequence[Rule]) -> tuple[list[Outcome], li
         if rule is None:
             problems.append(case.problem("", "casetest.rule", rule=case.rule, known=", ".join(by_id) or "-"))
             continue
-        scene = read_case(case, rule, tests)
+        scene = read_case(case, rule, tests, rules, policy)
         if scene.problems:
             problems += scene.problems
             continue
@@ -60,19 +64,43 @@ def run_cases(tests: TestFile, rules: Sequence[Rule]) -> tuple[list[Outcome], li
     return outcomes, problems
 
 
+def check_cases(
+    tests: TestFile, rules: Sequence[Rule], policy: bytes = b"", broken: Collection[str] = ()
+) -> list[Problem]:
+    """What in the cases cannot be understood, without running them; rules that did not load are `broken`."""
+    by_id = {rule.id: rule for rule in rules}
+    problems: list[Problem] = []
+    for case in tests.cases:
+        rule = by_id.get(case.rule)
+        if rule is not None:
+            problems += read_case(case, rule, tests, rules, policy).problems
+        elif case.rule not in broken:
+            problems.append(case.problem("", "casetest.rule", rule=case.rule, known=", ".join(by_id) or "-"))
+    return problems
+
+
 def _outcome(scene: Scene) -> Outcome:
     result = play(scene)
     names = {device.id: code for code, device in scene.devices.items()}
     return Outcome(
         scene.case, str(scene.case.data.get("say") or ""), scene.start,
-        tuple(_shown(one, names) for one in result.got), tuple(_shown(one, names) for one in result.replayed),
+        tuple(_shown(one, names) for one in _compared(scene, result.got)),
+        tuple(_shown(one, names) for one in _compared(scene, result.replayed)),
         tuple(scene.expected), result.agree, len(names) > 1 or scene.rule.watch.each,
     )  # fmt: skip
+
+
+def _compared(scene: Scene, made: Sequence[Transition]) -> Sequence[Transition]:
+    """Those of the rules under test; notes of merged alarms only where the case speaks of them."""
+    merged = scene.merged
+    return [one for one in made if one.rule in scene.shown and (merged or one.change is not Change.MERGED)]
 
 
 def _shown(one: Transition, names: Mapping[int, str]) -> Shown:
     return {
         "at": one.at, "is": one.change.value, "level": one.level.word, "device": names.get(one.thing.device, ""),
-        "component": one.thing.component, "reason": one.reason, "imported": one.imported, "late": one.late,
-        "live": one.live,
+        "component": one.thing.component, "group": one.thing.group, "identity": list(one.identity),
+        "reason": one.reason, "imported": one.imported, "late": one.late, "live": one.live, "count": one.count,
+        "unstable": one.unstable, "stale": one.stale, "muted": one.muted, "held_until": one.held_until,
+        "limited": one.limited, "rule": one.rule, "parent": one.parent.rule if one.parent else "",
     }  # fmt: skip

@@ -7,15 +7,22 @@ from gateway.domain.duration import format_duration
 from gateway.domain.text import Lang, say
 from rules.casetest.run import Outcome, Shown, different
 
-_QUIET: dict[str, object] = {"reason": "", "imported": False, "late": False, "live": True}
+_QUIET: dict[str, object] = {
+    "reason": "", "imported": False, "late": False, "live": True, "group": "", "identity": [], "count": 1,
+    "unstable": False, "stale": False, "muted": False, "held_until": 0, "limited": "", "parent": "",
+}  # fmt: skip
+_MOMENTS = ("at", "held_until")
 
 
 def readable(one: Shown, outcome: Outcome) -> dict[str, object]:
     """As written in a case: `at` as an offset, what goes without saying left out."""
     found = {key: value for key, value in one.items() if value != _QUIET.get(key, ...)}
-    if isinstance(at := found.get("at"), int):
-        found["at"] = format_duration(at - outcome.start)
-    if not outcome.several:
+    for key in _MOMENTS:
+        if isinstance(at := found.get(key), int):
+            found[key] = format_duration(at - outcome.start)
+    if found.get("rule") == outcome.case.rule:
+        del found["rule"]
+    if not outcome.several or one.get("group"):
         found.pop("device", None)
         found.pop("component", None)
     return found

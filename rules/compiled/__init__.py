@@ -20,6 +20,7 @@ from rules.compiled.condition import (
 )
 from rules.compiled.expression import (
     AttrTest,
+    Bar,
     Expression,
     Limit,
     Names,
@@ -54,8 +55,8 @@ from rules.compiled.signals import (
 )
 
 __all__ = [
-    "Active", "Aggregate", "AttrTest", "Baseline", "Budget", "Calendar", "Condition", "Due", "Every", "Expression",
-    "Flap", "Hold", "Increase", "Inhibit", "LevelRule", "Limit", "MemberStat", "Names", "NoticeTemplate",
+    "Active", "Aggregate", "AttrTest", "Bar", "Baseline", "Budget", "Calendar", "Condition", "Due", "Every",
+    "Expression", "Flap", "Hold", "Increase", "Inhibit", "LevelRule", "Limit", "MemberStat", "Names", "NoticeTemplate",
     "OrderTemplate", "Over", "Period", "Policy", "Quiet", "Quorum", "Rate", "Rule", "Sequence", "Share", "Signal",
     "Silence", "Slot", "SlotKind", "Stat", "Streak", "Swing", "TextOf", "Vocabulary", "Votes", "Watch", "Window",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf, nextafter
 
 from gateway.domain.codes import CodeTable
 from gateway.domain.device import PointSpec
@@ -53,11 +54,25 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """`sign * value >= bound` for the newest value of a point; never for an unknown one. `sign` is 1 or -1."""
+
+    point: str
+    sign: int
+    bound: float
+
+    def opposite(self) -> "Bar":
+        """Holds where this does not, unknown values left out."""
+        return Bar(self.point, -self.sign, nextafter(-self.bound, inf))
+
+
+@dataclass(frozen=True, slots=True)
 class Expression:
     """A checked expression in two back ends that agree (a property test asserts it).
 
     scalar: floats, one per slot -> float · vector: float64[n] arrays, one per slot -> float64[n].
-    `boolean` tells truth values from numbers; `unit` is the canonical unit of a number.
+    `boolean` tells truth values from numbers; `unit` is the canonical unit of a number. Unless one of `bars` holds, it
+    is not surely true (none = may be true at any time); `exact`: it is its only bar, and unknown where its point is.
     """
 
     text: str
@@ -67,6 +82,8 @@ class Expression:
     scalar: Callable[[Sequence[float]], float] = field(compare=False)
     vector: Callable[[Sequence[F64]], F64] = field(compare=False)
     limits: tuple[Limit, ...] = ()
+    bars: tuple[Bar, ...] = field(default=(), compare=False)
+    exact: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

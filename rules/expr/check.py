@@ -7,9 +7,10 @@ from typing import NoReturn
 from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.units import parse_unit
 from rules.compiled import Limit, Slot, SlotKind
-from rules.expr import functions, ir, syntax
+from rules.expr import choices, functions, ir, syntax
 from rules.expr.flaw import ExpressionError, Flaw, fail, gather
 from rules.expr.measure import (
+    RATIO,
     TEMPERATURE,
     TIME,
     TRUTH,
@@ -21,7 +22,7 @@ from rules.expr.measure import (
     without_offset,
 )
 from rules.expr.scalar import scalar
-from rules.expr.scope import Dimension, Scope, dimension_of, nearest
+from rules.expr.scope import Dimension, Scope, SignalType, dimension_of, nearest
 from rules.expr.syntax import Syntax, number_text, render
 
 Typed = tuple[ir.Node, Measure]
@@ -79,10 +80,20 @@ class Checker:
                 return self._choice(node, expect)
             case syntax.Compare():
                 return self._compare(node)
+            case syntax.Not() | syntax.Sure() | syntax.Quorum() | syntax.Logic() | syntax.Member():
+                return self._logical(node)
+
+    def _logical(self, node: syntax.Not | syntax.Sure | syntax.Quorum | syntax.Logic | syntax.Member) -> Typed:
+        match node:
             case syntax.Not(item, at):
                 return self.fold(ir.Not(self.truth(item)), TRUTH, at)
+            case syntax.Sure(item, at):
+                return self.fold(ir.Sure(self.truth(item)), TRUTH, at)
+            case syntax.Quorum(n):
+                return self.slot(Slot(SlotKind.QUORUM, "members", n=n)), TRUTH
             case syntax.Logic(operator, items, at):
-                return self._logic(operator, items, at)
+                found = gather([partial(self.truth, item) for item in items])
+                return self.fold(ir.Logic(operator, tuple(found)), TRUTH, at)
             case syntax.Member(item, options, at):
                 each = tuple(syntax.Compare("==", item, option, at) for option in options)
                 return self.value(each[0] if len(each) == 1 else syntax.Logic("or", each, at))
@@ -93,6 +104,8 @@ class Checker:
         if measure.kind == "truth":
             return found
         text = render(node)
+        if measure.choices is not None:
+            raise choices.refuse(node, measure.choices)
         if measure.state is not None:
             on = next((value for value in measure.state.values if value.lower() in _ON), "")
             if on and len(measure.state.values) == 2:
@@ -106,7 +119,7 @@ class Checker:
         typed = self.value(node, expect)
         if typed[1].kind == "number":
             return typed
-        raise fail("rules.expr.not_number", node.at, text=render(node))
+        raise _no_number(node, typed[1])
 
     def point(self, name: str, at: int) -> PointSpec:
         """The point called `name`."""
@@ -115,10 +128,20 @@ class Checker:
             raise ExpressionError([found])
         return found
 
+    def signal(self, name: str, at: int) -> SignalType:
+        """The `let` signal called `name`."""
+        found = self.scope.signal(name, at)
+        if isinstance(found, Flaw):
+            raise ExpressionError([found])
+        return found
+
     def _name(self, name: str, at: int) -> Typed:
         if name in self.scope.signals:
-            unit = self.scope.signals[name]
-            return self.slot(Slot(SlotKind.SIGNAL, name, unit=unit)), number(dimension_of(unit))
+            signal = self.signal(name, at)
+            measure = number(dimension_of(signal.unit), signal.delta)
+            return self.slot(Slot(SlotKind.SIGNAL, name, unit=signal.unit)), measure
+        if name.partition(".")[0] in self.scope.codes:
+            return choices.field(self, name, at)
         spec = self.point(name, at)
         found = self.slot(Slot(SlotKind.POINT, name, unit=spec.unit))
         if spec.kind is PointKind.STATE:
@@ -143,7 +166,7 @@ class Checker:
             return first, second
         for node, (_, measure) in ((left, first), (right, second)):
             if measure.kind != "number":
-                raise fail("rules.expr.not_number", node.at, text=render(node))
+                raise _no_number(node, measure)
         if first[1].dimension != second[1].dimension:
             _mismatch(left, first[1], right, second[1], at)
         return self._difference(left, first, second[1]), self._difference(right, second, first[1])
@@ -208,10 +231,6 @@ class Checker:
         measure = Measure(first.kind, first.dimension, first.delta or second.delta)
         return self.fold(ir.Choice(conditions[0], then, otherwise, first.kind == "truth"), measure, node.at)
 
-    def _logic(self, operator: str, items: tuple[Syntax, ...], at: int) -> Typed:
-        found = gather([partial(self.truth, item) for item in items])
-        return self.fold(ir.Logic(operator, tuple(found)), TRUTH, at)
-
     def _compare(self, node: syntax.Compare) -> Typed:
         for text, other in ((node.right, node.left), (node.left, node.right)):
             if isinstance(text, syntax.Text):
@@ -242,7 +261,11 @@ class Checker:
     def _state(self, node: syntax.Compare, text: syntax.Text, other: Syntax) -> Typed:
         if isinstance(other, syntax.Text):
             raise fail("rules.expr.text_alone", text.at, text=text.value)
+        if isinstance(other, syntax.Call) and choices.is_text_attribute(other):
+            return choices.attribute(self, node, text, other)
         typed = self.value(other)
+        if typed[1].choices is not None:
+            return choices.compare(node, text, typed)
         spec = typed[1].state
         if spec is None:
             write = number_text(1.0, typed[1].example) if typed[1].kind == "number" else "true"
@@ -252,6 +275,12 @@ class Checker:
         _known_text(text, spec)
         code = self.slot(Slot(SlotKind.CODE, spec.name, text.value))
         return ir.Relation(node.operator, typed[0], code), TRUTH
+
+
+def _no_number(node: Syntax, measure: Measure) -> ExpressionError:
+    if measure.choices is not None:
+        return choices.refuse(node, measure.choices)
+    return fail("rules.expr.not_number", node.at, text=render(node))
 
 
 def _mismatch(left: Syntax, first: Measure, right: Syntax, second: Measure, at: int) -> NoReturn:
@@ -264,6 +293,8 @@ def _mismatch(left: Syntax, first: Measure, right: Syntax, second: Measure, at: 
             fields |= {"unit": other.unit, "write": number_text(node.value, other.example)}
             raise fail("rules.expr.unitless", node.at, **fields)
         if not other.dimension:
+            if mine.dimension == RATIO:  # a share is 0 … 1
+                value = number_text(round(node.value / 100, 12))
             raise fail("rules.expr.unit_for_nothing", node.at, **fields, write=value)
         if node.unit == "m" and other.dimension == TIME:
             raise fail("rules.expr.metre", node.at, **fields, write=number_text(node.value, "min"))

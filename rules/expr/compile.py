@@ -2,35 +2,51 @@
 
 from gateway.domain.duration import SECOND, format_duration
 from rules.compiled import Expression, SlotKind
+from rules.expr import syntax
+from rules.expr.bars import bars, exact
 from rules.expr.check import Checker
 from rules.expr.flaw import fail
 from rules.expr.ir import Literal, Node, signature
-from rules.expr.measure import TIME
+from rules.expr.measure import TIME, Measure
 from rules.expr.parse import deep, parse
 from rules.expr.scalar import scalar
 from rules.expr.scope import Scope
 from rules.expr.syntax import Syntax, render
 from rules.expr.vector import vector
 
-_CHANGING = {SlotKind.POINT, SlotKind.SIGNAL, SlotKind.BEFORE, SlotKind.AGE, SlotKind.CHANGED, SlotKind.HAS}
+Checked = tuple[Expression, Node]
+Written = tuple[Syntax, str]
+"""A tree, and the text it came from."""
+
+_FIXED = {SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.TAG, SlotKind.CODE}  # change with the device list only
 
 
-def condition(text: str, scope: Scope) -> tuple[Expression, Node]:
+def condition(text: str, scope: Scope) -> Checked:
     """A condition over the names of `scope`, and its typed form. Raises ExpressionError with all flaws."""
     return condition_of(parse(text), text, scope)
 
 
-def condition_of(tree: Syntax, text: str, scope: Scope) -> tuple[Expression, Node]:
+def condition_of(tree: Syntax, text: str, scope: Scope) -> Checked:
     """The same for a tree that was put together from several texts."""
     deep(tree)
-    checker = Checker(scope)
-    node = checker.truth(tree)
-    if not any(slot.kind in _CHANGING for slot in checker.slots):
-        raise fail("rules.expr.constant", 0, text=text)
-    return _expression(text, checker, node, boolean=True, unit=""), node
+    return _condition(tree, text, scope)
 
 
-def duration(text: str, scope: Scope) -> tuple[Expression, Node]:
+def guarded(when: Written, unless: Written, scope: Scope) -> tuple[Checked, Checked]:
+    """(`when`, but never while `unless` is surely true; the clear that goes with it: `when` is false).
+
+    An `unless` that becomes true vetoes a raise and ends no alarm. Raises ExpressionError with all flaws.
+    """
+    deep(when[0])
+    deep(unless[0])
+    vetoed = syntax.Logic("and", (when[0], syntax.Not(syntax.Sure(unless[0]))))
+    return (
+        _condition(vetoed, f"({when[1]}) unless ({unless[1]})", scope),
+        _condition(syntax.Not(when[0]), f"not ({when[1]})", scope),
+    )
+
+
+def duration(text: str, scope: Scope) -> Checked:
     """A length of time in hours, such as `ignition == 'on' ? 15m : 26h`. Raises ExpressionError with all flaws."""
     tree = parse(text, durations=True)
     checker = Checker(scope)
@@ -40,7 +56,17 @@ def duration(text: str, scope: Scope) -> tuple[Expression, Node]:
     if isinstance(node, Literal):
         write = format_duration(round(node.value * 3600) * SECOND)
         raise fail("rules.expr.constant_time", 0, text=text, write=write)
-    return _expression(text, checker, node, boolean=False, unit="h"), node
+    return finish(text, checker, node, unit="h"), node
+
+
+def number(text: str, scope: Scope) -> tuple[Expression, Node, Measure]:
+    """A number that changes, and its type. Raises ExpressionError with all flaws."""
+    checker = Checker(scope)
+    tree = parse(text)
+    node, measure = checker.number(tree)
+    if all(slot.kind in _FIXED for slot in checker.slots):
+        raise fail("rules.expr.constant_number", 0, text=text)
+    return finish(text, checker, node, unit=measure.unit), node, measure
 
 
 def meaning(expression: Expression, node: Node) -> str:
@@ -48,7 +74,18 @@ def meaning(expression: Expression, node: Node) -> str:
     return signature(node, expression.slots)
 
 
-def _expression(text: str, checker: Checker, node: Node, *, boolean: bool, unit: str) -> Expression:
+def finish(text: str, checker: Checker, node: Node, *, boolean: bool = False, unit: str = "") -> Expression:
+    """The expression of a checked tree. `node` reads at least one slot."""
+    slots = tuple(checker.slots)
     return Expression(
-        text, tuple(checker.slots), boolean, unit, scalar(node), vector(node, boolean), tuple(checker.limits)
-    )
+        text, slots, boolean, unit, scalar(node), vector(node, boolean), tuple(checker.limits),
+        bars(node, slots) if boolean else (), boolean and exact(node, slots),
+    )  # fmt: skip
+
+
+def _condition(tree: Syntax, text: str, scope: Scope) -> Checked:
+    checker = Checker(scope)
+    node = checker.truth(tree)
+    if all(slot.kind in _FIXED for slot in checker.slots):
+        raise fail("rules.expr.constant", 0, text=text)
+    return finish(text, checker, node, boolean=True), node

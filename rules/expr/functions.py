@@ -1,13 +1,15 @@
 """The functions of RULES section 3: what each takes, what it gives. The set is closed."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gateway.domain.fence import Fence
 from gateway.domain.units import parse_unit
 from rules.compiled import Slot, SlotKind
 from rules.expr import ir, syntax
 from rules.expr.flaw import fail, gather
-from rules.expr.measure import TIME, TRUTH, Measure, number
+from rules.expr.measure import ANGLE, TIME, TRUTH, Measure, number
 from rules.expr.scope import Dimension, dimension_of, nearest, symbol_of
 from rules.expr.syntax import Syntax, render
 
@@ -17,25 +19,24 @@ if TYPE_CHECKING:
 Typed = tuple[ir.Node, Measure]
 SHAPES = {
     "abs": "abs(x)", "min": "min(x, y)", "max": "max(x, y)", "round": "round(x)", "has": "has(x)", "age": "age(x)",
-    "changed": "changed(x)", "before": "before(signal, 1)", "attr": "attr('name', 85 degC)",
+    "changed": "changed(x)", "before": "before(signal, 1)", "attr": "attr('name', 85 degC)", "tag": "tag('name')",
+    "within": "within(lat, lon, 'fence')",
 }  # fmt: skip
-LATER = frozenset({"tag", "within"})
+_COUNTS = {
+    "min": range(2, 33), "max": range(2, 33), "before": range(1, 3), "attr": range(1, 3), "within": range(3, 4),
+}  # fmt: skip
+_PLACE = ((), ANGLE)
 MAX_BEFORE = 100
 
 
 def call(checker: "Checker", node: syntax.Call, expect: Dimension | None) -> Typed:
     """The type of a call. Raises ExpressionError."""
     name, arguments, at = node.name, node.arguments, node.at
-    if name in LATER:
-        raise fail("rules.later.function", at, name=name)
     if name not in SHAPES:
-        near = nearest(name, [*SHAPES, *LATER])
+        near = nearest(name, list(SHAPES))
         key = "rules.expr.function_near" if near else "rules.expr.function"
         raise fail(key, at, name=name, near=near, known=", ".join(SHAPES))
-    counts = {"min": range(2, 33), "max": range(2, 33), "before": range(1, 3), "attr": range(1, 3)}.get(
-        name, range(1, 2)
-    )
-    if len(arguments) not in counts:
+    if len(arguments) not in _COUNTS.get(name, range(1, 2)):
         raise fail("rules.expr.arguments", at, name=name, count=len(arguments), write=SHAPES[name])
     match name:
         case "abs" | "round":
@@ -49,6 +50,10 @@ def call(checker: "Checker", node: syntax.Call, expect: Dimension | None) -> Typ
             return _before(checker, node)
         case "has":
             return _has(checker, arguments[0])
+        case "tag":
+            return _tag(checker, arguments[0])
+        case "within":
+            return _within(checker, node)
     point = _plain_point(checker, node)
     if name == "changed":
         return checker.slot(Slot(SlotKind.CHANGED, point)), TRUTH
@@ -73,6 +78,8 @@ def _attr(checker: "Checker", node: syntax.Call, expect: Dimension | None) -> Ty
             raise fail("rules.expr.attr_unit", node.at, name=name.value)
         return checker.slot(Slot(SlotKind.ATTR, name.value, unit=symbol_of(expect))), number(expect)
     literal = default[0]
+    if isinstance(literal, syntax.Text):  # a text: only a comparison with another can follow
+        raise fail("rules.expr.attr_alone", node.at, name=name.value, write=f"{render(node)} == {render(literal)}")
     if not isinstance(literal, syntax.Number):
         raise fail("rules.expr.attr_default", literal.at, text=render(literal), name=name.value)
     unit = parse_unit(literal.unit)
@@ -81,35 +88,80 @@ def _attr(checker: "Checker", node: syntax.Call, expect: Dimension | None) -> Ty
 
 
 def _before(checker: "Checker", node: syntax.Call) -> Typed:
-    signal, *periods = node.arguments
-    if not isinstance(signal, syntax.Name) or signal.name not in checker.scope.signals:
-        known = ", ".join(checker.scope.signals) or "let: {used: {increase: …, per: month}}"
-        raise fail("rules.expr.not_signal", signal.at, text=render(signal), known=known)
+    item, *periods = node.arguments
+    calendars = [name for name, signal in checker.scope.signals.items() if signal.calendar and not signal.group]
+    if not isinstance(item, syntax.Name) or item.name not in checker.scope.signals:
+        known = ", ".join(calendars) or "let: {used: {increase: …, per: month}}"
+        raise fail("rules.expr.not_signal", item.at, text=render(item), known=known)
+    signal = checker.signal(item.name, item.at)
+    if signal.group:
+        raise fail("rules.expr.before_group", item.at, name=item.name)
+    if signal.calendar is None:
+        raise fail("rules.expr.before_sliding", item.at, name=item.name)
     n = 1.0
     if periods:
         count = periods[0]
         good = isinstance(count, syntax.Number) and not count.unit and count.value in range(1, MAX_BEFORE + 1)
         if not good or not isinstance(count, syntax.Number):
-            write = f"before({signal.name}, 1) … before({signal.name}, {MAX_BEFORE})"
+            write = f"before({item.name}, 1) … before({item.name}, {MAX_BEFORE})"
             raise fail("rules.expr.periods", count.at, text=render(count), write=write)
         n = count.value
-    unit = checker.scope.signals[signal.name]
-    return checker.slot(Slot(SlotKind.BEFORE, signal.name, n=int(n), unit=unit)), number(dimension_of(unit))
+    measure = number(dimension_of(signal.unit), signal.delta)
+    return checker.slot(Slot(SlotKind.BEFORE, item.name, n=int(n), unit=signal.unit)), measure
 
 
 def _has(checker: "Checker", item: Syntax) -> Typed:
-    """Of a point: a slot of its own. Of a signal: is its value known?"""
-    if isinstance(item, syntax.Name) and item.name not in checker.scope.signals:
+    """Of a point or an attribute: a slot of its own. Of a signal or a field of a code: is its value known?"""
+    if isinstance(item, syntax.Name):
+        if item.name in checker.scope.signals or item.name.partition(".")[0] in checker.scope.codes:
+            return ir.Known(checker.value(item)[0]), TRUTH
         spec = checker.point(item.name, item.at)
         return checker.slot(Slot(SlotKind.HAS, spec.name)), TRUTH
-    if isinstance(item, syntax.Name) or (isinstance(item, syntax.Call) and item.name in {"before", "attr"}):
-        inner = checker.number(item, ())
-        return ir.Known(inner[0]), TRUTH
+    match item:
+        case syntax.Call("attr", (syntax.Text(name),)) if name:
+            return ir.Known(checker.slot(Slot(SlotKind.ATTR_TEXT, name))), TRUTH
+        case syntax.Call("before" | "attr"):
+            return ir.Known(checker.number(item)[0]), TRUTH
     raise fail("rules.expr.point_wanted", item.at, text=render(item), write="has(x)")
+
+
+def _tag(checker: "Checker", item: Syntax) -> Typed:
+    if not isinstance(item, syntax.Text) or not item.value:
+        raise fail("rules.expr.quoted", item.at, text=render(item), write=SHAPES["tag"])
+    return checker.slot(Slot(SlotKind.TAG, item.value)), TRUTH
+
+
+def _within(checker: "Checker", node: syntax.Call) -> Typed:
+    """Coordinates in degrees; a point that was declared without unit counts as such."""
+    lat, lon, name = node.arguments
+    places: list[ir.Node] = []
+    fences: list[Fence] = []
+
+    def coordinate(item: Syntax) -> None:
+        found, measure = checker.number(item, ANGLE)
+        if measure.dimension not in _PLACE:
+            raise fail("rules.expr.not_degrees", item.at, text=render(item), unit=measure.unit)
+        places.append(found)
+
+    jobs: list[Callable[[], None]] = [partial(coordinate, lat), partial(coordinate, lon)]
+    gather([*jobs, lambda: fences.append(fence_of(name, checker.scope.fences))])
+    return checker.fold(ir.Within(places[0], places[1], fences[0]), TRUTH, node.at)
+
+
+def fence_of(name: Syntax, fences: Mapping[str, Fence]) -> Fence:
+    """The fence a text names. Raises ExpressionError."""
+    if not isinstance(name, syntax.Text) or not name.value:
+        raise fail("rules.expr.quoted", name.at, text=render(name), write=SHAPES["within"])
+    if name.value in fences:
+        return fences[name.value]
+    near = nearest(name.value, list(fences))
+    key = "rules.expr.fence_near" if near else "rules.expr.fence"
+    raise fail(key, name.at, name=name.value, near=near, known=", ".join(sorted(fences)[:12]) or "-")
 
 
 def _plain_point(checker: "Checker", node: syntax.Call) -> str:
     item = node.arguments[0]
-    if not isinstance(item, syntax.Name) or item.name in checker.scope.signals:
+    named = {*checker.scope.signals, *checker.scope.codes}
+    if not isinstance(item, syntax.Name) or item.name.partition(".")[0] in named:
         raise fail("rules.expr.point_wanted", item.at, text=render(item), write=SHAPES[node.name])
     return checker.point(item.name, item.at).name

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.domain.fence import Fence
 from rules.compiled import Slot, SlotKind
 from rules.expr.syntax import number_text
 
@@ -35,6 +36,22 @@ class Known:
     """1.0 when the part has a value, else 0.0; never unknown."""
 
     part: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Sure:
+    """1.0 when the part is surely true, else 0.0; never unknown."""
+
+    part: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Does the position (degrees) lie in `fence`? Unknown when it is no position."""
+
+    lat: "Node"
+    lon: "Node"
+    fence: Fence
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +88,7 @@ class Choice:
     boolean: bool
 
 
-Node = Literal | Input | Numeric | Known | Relation | Not | Logic | Choice
+Node = Literal | Input | Numeric | Known | Sure | Within | Relation | Not | Logic | Choice
 
 
 def parts(node: Node) -> tuple[Node, ...]:
@@ -79,9 +96,9 @@ def parts(node: Node) -> tuple[Node, ...]:
     match node:
         case Numeric(_, found) | Logic(_, found):
             return found
-        case Known(part) | Not(part):
+        case Known(part) | Sure(part) | Not(part):
             return (part,)
-        case Relation(_, left, right):
+        case Relation(_, left, right) | Within(left, right, _):
             return (left, right)
         case Choice(condition, then, otherwise):
             return (condition, then, otherwise)
@@ -107,6 +124,10 @@ def signature(node: Node, slots: Sequence[Slot]) -> str:
             return f"({function} {' '.join(signature(part, slots) for part in found)})"
         case Known(part):
             return f"(known {signature(part, slots)})"
+        case Sure(part):
+            return f"(sure {signature(part, slots)})"
+        case Within(lat, lon, fence):
+            return f"(within {signature(lat, slots)} {signature(lon, slots)} {_shape(fence)})"
         case Not(part):
             return f"(not {signature(part, slots)})"
         case Relation(operator, left, right):
@@ -119,7 +140,16 @@ def slot_signature(slot: Slot) -> str:
     """`point:gun_temp:degC`, `before:used:2:m3`, `attr:temp_trip:95:degC`, `code:status:charging`."""
     more = {
         SlotKind.CODE: slot.text,
+        SlotKind.ATTR_TEXT: slot.text,
+        SlotKind.FIELD: ",".join(f"{text}={number_text(number)}" for text, number in slot.mapping),
         SlotKind.BEFORE: str(slot.n),
+        SlotKind.QUORUM: str(slot.n),
         SlotKind.ATTR: "none" if math.isnan(slot.default) else number_text(slot.default),
     }.get(slot.kind, "")
     return ":".join(part for part in (slot.kind.value, slot.name, more, slot.unit) if part)
+
+
+def _shape(fence: Fence) -> str:
+    if fence.polygon:
+        return "[" + " ".join(f"{number_text(lat)},{number_text(lon)}" for lat, lon in fence.polygon) + "]"
+    return f"[{number_text(fence.centre[0])},{number_text(fence.centre[1])} {number_text(fence.radius)}]"

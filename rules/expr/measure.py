@@ -1,5 +1,6 @@
-"""The type of an expression: truth, a number with its dimension, or a state point."""
+"""The type of an expression: truth, a number with its dimension, a state point, or a field of a code."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,20 +11,33 @@ from rules.expr.syntax import Number, Syntax, children
 
 TEMPERATURE: Dimension = (("temperature", 1),)
 TIME: Dimension = (("time", 1),)
+ANGLE: Dimension = (("angle", 1),)
+RATIO: Dimension = (("ratio", 1),)
 VOLUME: Dimension = (("volume", 1),)
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """`dimension` belongs to a number, `state` to a state point. `delta` marks a difference of two temperatures:
+class Choices:
+    """The texts a field of a code can have, as numbers; `ordered`: < and > mean something."""
 
-    what it is compared with is converted without the offset (9 degF are 5 degC there, not -12.8).
+    name: str
+    numbers: Mapping[str, float]
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """`dimension` belongs to a number, `state` to a state point, `choices` to a field of a code.
+
+    `delta` marks a difference of two temperatures: what it is compared with is converted without the offset (9 degF
+    are 5 degC there, not -12.8).
     """
 
-    kind: Literal["truth", "number", "state"]
+    kind: Literal["truth", "number", "state", "choice"]
     dimension: Dimension = ()
     delta: bool = False
     state: PointSpec | None = None
+    choices: Choices | None = None
 
     @property
     def unit(self) -> str:

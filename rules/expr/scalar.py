@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from math import nan
 from operator import eq, ge, gt, le, lt, ne
 
-from rules.expr.ir import Choice, Input, Known, Literal, Logic, Node, Not, Numeric, Relation
+from rules.expr.ir import Choice, Input, Known, Literal, Logic, Node, Not, Numeric, Relation, Sure, Within
+from rules.expr.place import Inside, inside, known
 
 Scalar = Callable[[Sequence[float]], float]
 TESTS: dict[str, Callable[[float, float], bool]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
@@ -21,6 +22,10 @@ def scalar(node: Node) -> Scalar:
             return _numeric(function, [scalar(part) for part in parts])
         case Known(part):
             return _known(scalar(part))
+        case Sure(part):
+            return _sure(scalar(part))
+        case Within(lat, lon, fence):
+            return _within(scalar(lat), scalar(lon), inside(fence, _whole))
         case Relation(operator, Input(slot), Literal(value)):
             return _bound(TESTS[operator], slot, value)
         case Relation(operator, left, right):
@@ -58,6 +63,24 @@ def _known(inner: Scalar) -> Scalar:
     def run(row: Sequence[float]) -> float:
         value = inner(row)
         return 1.0 if value == value else 0.0
+
+    return run
+
+
+def _sure(inner: Scalar) -> Scalar:
+    return lambda row: 1.0 if inner(row) == 1.0 else 0.0
+
+
+def _whole(value: float) -> float:
+    return round(value, 0)
+
+
+def _within(lat: Scalar, lon: Scalar, test: Inside) -> Scalar:
+    def run(row: Sequence[float]) -> float:
+        y, x = lat(row), lon(row)
+        if not known(y, x):
+            return nan
+        return 1.0 if test(y, x) else 0.0
 
     return run
 

@@ -1,12 +1,14 @@
-"""What the names of an expression mean: points of the watched kinds, `let` signals."""
+"""What the names of an expression mean: points of the watched kinds, `let` signals, codes, fences."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
+from gateway.domain.codes import CodeTable
 from gateway.domain.device import PointKind, PointSpec
+from gateway.domain.fence import Fence
 from gateway.domain.units import Unit, canonical_symbol, parse_unit
-from rules.compiled import Vocabulary
+from rules.compiled import Calendar, Vocabulary
 from rules.expr.flaw import Flaw
 
 Dimension = tuple[tuple[str, int], ...]
@@ -28,17 +30,53 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalType:
+    """What an expression must know of a `let` signal.
+
+    `unit` canonical; `calendar` None = a momentary value; `delta`: a difference of temperatures; `points` are what it
+    is made of; `group`: it belongs to the group, not to each member.
+    """
+
+    unit: str = ""
+    calendar: Calendar | None = None
+    delta: bool = False
+    points: tuple[str, ...] = ()
+    group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """`code: {code_of: fault_code, table: charger_faults}`."""
+
+    point: str
+    table: CodeTable
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
-    """`vocabulary` holds the watched kinds only, at least one; `signals` maps a `let` name to its canonical unit."""
+    """`vocabulary` holds the watched kinds only, at least one; `signals` and `codes` are the names of `let`.
+
+    `group` is the attribute of a rule for groups: a group has signals of its members and attributes, but no points.
+    """
 
     vocabulary: Vocabulary
-    signals: Mapping[str, str] = field(default_factory=dict)
+    signals: Mapping[str, SignalType] = field(default_factory=dict)
+    codes: Mapping[str, Coded] = field(default_factory=dict)
+    fences: Mapping[str, Fence] = field(default_factory=dict)
+    group: str = ""
+
+    def members(self) -> "Scope":
+        """What an expression about one member of the group may name; the scope itself when there is no group."""
+        own = {name: signal for name, signal in self.signals.items() if not signal.group}
+        return replace(self, signals=own, group="") if self.group else self
 
     def point(self, name: str, at: int = 0) -> PointSpec | Flaw:
         """The point `name` as all watched kinds declare it; state texts are joined. A flaw says what is wrong."""
         holders = {kind: points[name] for kind, points in self.vocabulary.items() if name in points}
         if not holders:
             return self._unknown(name, at)
+        if self.group:
+            return Flaw("rules.expr.group_point", {"name": name, "group": self.group}, at)
         if missing := [kind for kind in self.vocabulary if kind not in holders]:
             return Flaw("rules.expr.not_everywhere", {"name": name, "kind": missing[0]}, at)
         first, *others = holders.values()
@@ -51,9 +89,19 @@ class Scope:
         texts = dict.fromkeys(text for spec in holders.values() for text in spec.values)
         return PointSpec(first.name, first.kind, first.unit, first.every, first.each, tuple(texts))
 
+    def signal(self, name: str, at: int = 0) -> SignalType | Flaw:
+        """The signal `name`, which must be in `signals`: of the group where there is one, else of all watched kinds."""
+        found = self.signals[name]
+        if self.group:
+            flaw = Flaw("rules.expr.group_signal", {"name": name, "group": self.group}, at)
+            return found if found.group else flaw
+        wrong = (self.point(point, at) for point in found.points)
+        return next((flaw for flaw in wrong if isinstance(flaw, Flaw)), found)
+
     def names(self) -> list[str]:
-        """All names of signals and points, sorted."""
-        return sorted({name for points in self.vocabulary.values() for name in points} | set(self.signals))
+        """All names of signals, codes and points, sorted."""
+        points = {name for points in self.vocabulary.values() for name in points}
+        return sorted(points | set(self.signals) | set(self.codes))
 
     def _unknown(self, name: str, at: int) -> Flaw:
         kinds = ", ".join(self.vocabulary)
@@ -61,7 +109,7 @@ class Scope:
         if near:
             return Flaw("rules.expr.unknown_near", {"name": name, "kind": kinds, "near": near}, at)
         if "." in name:
-            return Flaw("rules.expr.dotted", {"name": name}, at)
+            return Flaw("rules.expr.dotted", {"name": name, "prefix": name.partition(".")[0]}, at)
         known = ", ".join(self.names()[:12]) or "-"
         return Flaw("rules.expr.unknown", {"name": name, "kind": kinds, "known": known}, at)
 

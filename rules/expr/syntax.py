@@ -109,7 +109,38 @@ class Choice:
     at: int = field(default=0, compare=False)
 
 
-Syntax = Number | Text | Truth | Name | Call | Negative | Not | Arithmetic | Compare | Logic | Member | Choice
+@dataclass(frozen=True, slots=True)
+class Sure:
+    """`item` is surely true. Not written by people: what `unless` becomes."""
+
+    item: "Syntax"
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """Quorum `n` of a rule for groups. Written as `members: {..}` in the file, never inside a text."""
+
+    n: int
+    at: int = field(default=0, compare=False)
+
+
+Syntax = (
+    Number
+    | Text
+    | Truth
+    | Name
+    | Call
+    | Negative
+    | Not
+    | Arithmetic
+    | Compare
+    | Logic
+    | Member
+    | Choice
+    | Sure
+    | Quorum
+)
 
 # Binding strength: the parser climbs by it, the printer sets parentheses by it.
 CHOICE, OR, AND, NOT, COMPARE, SUM, PRODUCT, NEGATIVE, PRIMARY = range(1, 10)
@@ -124,7 +155,7 @@ def children(node: Syntax) -> tuple[Syntax, ...]:
     match node:
         case Call(arguments=parts) | Logic(items=parts):
             return parts
-        case Negative(item=item) | Not(item=item):
+        case Negative(item=item) | Not(item=item) | Sure(item=item):
             return (item,)
         case Arithmetic(left=left, right=right) | Compare(left=left, right=right):
             return (left, right)
@@ -156,22 +187,32 @@ def _quote(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
+def _leaf(node: Text | Truth | Name | Quorum) -> str:
+    match node:
+        case Text(value):
+            return _quote(value)
+        case Truth(value):
+            return "true" if value else "false"
+        case Name(name):
+            return name
+        case Quorum(n):
+            return f"members #{n + 1}"
+
+
 def _render(node: Syntax) -> tuple[str, int]:
     match node:
         case Number(value, unit):
             return number_text(value, unit), NEGATIVE if value < 0 or repr(value).startswith("-") else PRIMARY
-        case Text(value):
-            return _quote(value), PRIMARY
-        case Truth(value):
-            return ("true" if value else "false"), PRIMARY
-        case Name(name):
-            return name, PRIMARY
+        case Text() | Truth() | Name() | Quorum():
+            return _leaf(node), PRIMARY
         case Call(name, arguments):
             return f"{name}({', '.join(_inside(item, CHOICE) for item in arguments)})", PRIMARY
         case Negative(item):
             return f"-{_inside(item, PRIMARY)}", NEGATIVE
         case Not(item):
             return f"not {_inside(item, NOT)}", NOT
+        case Sure(item):
+            return f"sure({_inside(item, CHOICE)})", PRIMARY
         case Arithmetic(operator, left, right):
             strength = STRENGTH[operator]
             return f"{_inside(left, strength)} {operator} {_inside(right, strength + 1)}", strength

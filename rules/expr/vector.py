@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64
-from rules.expr.ir import Choice, Input, Known, Literal, Logic, Node, Not, Numeric, Relation, parts
+from rules.expr.ir import Choice, Input, Known, Literal, Logic, Node, Not, Numeric, Relation, Sure, Within, parts
+from rules.expr.place import Inside, inside, known
 
 Mask = NDArray[np.bool_]
 Vector = Callable[[Sequence[F64]], F64]
@@ -52,7 +53,7 @@ def _quiet(node: Node, run: _Number) -> Vector:
 
 
 def _calculates(node: Node) -> bool:
-    return isinstance(node, Numeric) or any(_calculates(part) for part in parts(node))
+    return isinstance(node, Numeric | Within) or any(_calculates(part) for part in parts(node))
 
 
 def _bound(compare: Any, slot: int, value: float) -> Vector:
@@ -140,6 +141,10 @@ def _masks(node: Node) -> _Masks:
             return lambda columns: (columns[slot] == 1.0, columns[slot] == 0.0)
         case Known(part):
             return _known(_number(part))
+        case Sure(part):
+            return _sure(_masks(part))
+        case Within(lat, lon, fence):
+            return _within(_number(lat), _number(lon), inside(fence, np.rint))
         case Relation(operator, left, right):
             return _relation(operator, _number(left), _number(right))
         case Not(part):
@@ -157,6 +162,23 @@ def _known(inner: _Number) -> _Masks:
     def run(columns: Sequence[F64]) -> tuple[Mask, Mask]:
         unknown: Mask = np.isnan(inner(columns))
         return ~unknown, unknown
+
+    return run
+
+
+def _sure(inner: _Masks) -> _Masks:
+    def run(columns: Sequence[F64]) -> tuple[Any, Any]:
+        true, _ = inner(columns)
+        return true, np.logical_not(true)
+
+    return run
+
+
+def _within(lat: _Number, lon: _Number, test: Inside) -> _Masks:
+    def run(columns: Sequence[F64]) -> tuple[Any, Any]:
+        y, x = lat(columns), lon(columns)
+        good, true = known(y, x), test(y, x)
+        return true & good, np.logical_not(true) & good
 
     return run
 

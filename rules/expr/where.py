@@ -11,11 +11,14 @@ from functools import partial
 from math import isfinite
 from operator import add, mul, sub
 
+from gateway.domain.fence import Fence
 from gateway.domain.units import Unit, parse_unit
 from rules.compiled import AttrTest
 from rules.expr import syntax
 from rules.expr.flaw import fail, gather
+from rules.expr.functions import SHAPES, fence_of
 from rules.expr.parse import parse
+from rules.expr.place import Inside, inside, known
 from rules.expr.scalar import TESTS
 from rules.expr.scope import nearest
 from rules.expr.syntax import Syntax, render
@@ -23,15 +26,17 @@ from rules.expr.syntax import Syntax, render
 Value = float | str | bool | None
 Attributes = Mapping[str, object]
 Reader = Callable[[Attributes], Value]
-_FUNCTIONS = ("tag", "attr", "has", "abs", "min", "max", "round")
+Fences = Mapping[str, Fence]
+_FUNCTIONS = ("tag", "attr", "has", "abs", "min", "max", "round", "within")
+_SHAPES = {"tag": "tag('x')", "attr": "attr('x', 0)", "has": "has(x)", "within": SHAPES["within"]}
 _ROWS = frozenset({"age", "changed", "before"})
 _QUANTITY = re.compile(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(.*?)\s*", re.ASCII)
 
 
-def where(text: str) -> tuple[AttrTest, str]:
+def where(text: str, fences: Fences | None = None) -> tuple[AttrTest, str]:
     """The test, and the text as the printer writes it. Raises ExpressionError with all flaws."""
     tree = parse(text)
-    read = _reader(tree)
+    read = _reader(tree, fences or {})
     if isinstance(tree, syntax.Number | syntax.Text | syntax.Arithmetic | syntax.Negative):
         raise fail("rules.expr.not_truth", tree.at, text=render(tree), write="life == 'in_service'")
 
@@ -73,7 +78,7 @@ def _plain(value: object) -> Value:
     return quantity(value)
 
 
-def _reader(node: Syntax) -> Reader:
+def _reader(node: Syntax, fences: Fences) -> Reader:
     match node:
         case syntax.Number(value, unit):
             canonical = parse_unit(unit).canonical(value)
@@ -85,41 +90,41 @@ def _reader(node: Syntax) -> Reader:
         case syntax.Name(name):
             return lambda attributes: _plain(attributes.get(name))
         case syntax.Call():
-            return _call(node)
+            return _call(node, fences)
         case syntax.Negative(item):
-            inner = _reader(item)
+            inner = _reader(item, fences)
             return lambda attributes: _calculate(sub, 0.0, inner(attributes))
         case syntax.Arithmetic(operator, left, right):
-            return _arithmetic(operator, *_readers((left, right)))
+            return _arithmetic(operator, *_readers((left, right), fences))
         case syntax.Compare(operator, left, right):
-            return _compare(operator, *_readers((left, right)))
+            return _compare(operator, *_readers((left, right), fences))
         case syntax.Not(item):
-            return _negated(_reader(item))
+            return _negated(_reader(item, fences))
         case syntax.Logic(operator, items):
-            return _logic(operator == "and", _readers(items))
+            return _logic(operator == "and", _readers(items, fences))
         case syntax.Member(item, options):
-            return _member(_reader(item), _readers(options))
+            return _member(_reader(item, fences), _readers(options, fences))
         case syntax.Choice(condition, then, otherwise):
-            return _choice(_readers((condition, then, otherwise)))
+            return _choice(_readers((condition, then, otherwise), fences))
+        case syntax.Sure() | syntax.Quorum():
+            raise ValueError("not of a text")
 
 
-def _readers(nodes: Sequence[Syntax]) -> list[Reader]:
-    return gather([partial(_reader, node) for node in nodes])
+def _readers(nodes: Sequence[Syntax], fences: Fences) -> list[Reader]:
+    return gather([partial(_reader, node, fences) for node in nodes])
 
 
-def _call(node: syntax.Call) -> Reader:
+def _call(node: syntax.Call, fences: Fences) -> Reader:
     name, arguments = node.name, node.arguments
-    if name == "within":
-        raise fail("rules.later.function", node.at, name=name)
     if name in _ROWS:
         raise fail("rules.expr.not_in_where", node.at, name=name)
     if name not in _FUNCTIONS:
         near = nearest(name, _FUNCTIONS)
         key = "rules.expr.function_near" if near else "rules.expr.function"
         raise fail(key, node.at, name=name, near=near, known=", ".join(_FUNCTIONS))
-    shape = {"tag": "tag('x')", "attr": "attr('x', 0)", "has": "has(x)"}.get(name, f"{name}(x)")
-    most = {"attr": 2, "min": 32, "max": 32}.get(name, 1)
-    if not 1 <= len(arguments) <= most:
+    shape = _SHAPES.get(name, f"{name}(x)")
+    least, most = {"attr": (1, 2), "min": (1, 32), "max": (1, 32), "within": (3, 3)}.get(name, (1, 1))
+    if not least <= len(arguments) <= most:
         raise fail("rules.expr.arguments", node.at, name=name, count=len(arguments), write=shape)
     first = arguments[0]
     if name == "has":
@@ -127,11 +132,22 @@ def _call(node: syntax.Call) -> Reader:
             raise fail("rules.expr.point_wanted", first.at, text=render(first), write="has(x)")
         word = first.name
         return lambda attributes: attributes.get(word) is not None
+    if name == "within":
+        fence = fence_of(arguments[2], fences)
+        return _within(_readers(arguments[:2], fences), inside(fence, lambda value: round(value, 0)))
     if name in {"tag", "attr"}:
         if not isinstance(first, syntax.Text):
             raise fail("rules.expr.quoted", first.at, text=render(first), write=shape)
-        return _tag(first.value) if name == "tag" else _attr(first.value, _readers(arguments[1:]))
-    return _numeric(name, _readers(arguments))
+        return _tag(first.value) if name == "tag" else _attr(first.value, _readers(arguments[1:], fences))
+    return _numeric(name, _readers(arguments, fences))
+
+
+def _within(readers: Sequence[Reader], test: Inside) -> Reader:
+    def read(attributes: Attributes) -> Value:
+        lat, lon = (quantity(reader(attributes)) for reader in readers)
+        return bool(test(lat, lon)) if lat is not None and lon is not None and known(lat, lon) else None
+
+    return read
 
 
 def _tag(tag: str) -> Reader:

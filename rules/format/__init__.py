@@ -1,11 +1,13 @@
 """Rule files (RULES): YAML text -> checked rules and test cases, all problems at once. Pure: no file is opened."""
 
+from rules.compiled.edits import Edit
 from rules.format.actions import References, references
 from rules.format.cases import Case, TestFile
-from rules.format.load import Loaded, duplicates, load_text, merge
-from rules.format.meaning import Edit
+from rules.format.load import Loaded, duplicates, load_text, merge, policy_source
+from rules.format.policy import compile_policy
 from rules.format.rule import normalise
 from rules.format.source import compile_source, edit, edit_between
+from rules.format.tables import code_table, fence_file
 
 __all__ = [
     "Case",
@@ -13,12 +15,16 @@ __all__ = [
     "Loaded",
     "References",
     "TestFile",
+    "code_table",
+    "compile_policy",
     "compile_source",
     "duplicates",
     "edit",
     "edit_between",
+    "fence_file",
     "load_text",
     "merge",
     "normalise",
+    "policy_source",
     "references",
 ]

@@ -4,24 +4,28 @@ import re
 from dataclasses import dataclass
 
 from gateway.domain.alarm import Level
-from gateway.domain.duration import MINUTE
-from rules.compiled import NoticeTemplate, OrderTemplate, Rule
-from rules.format.build import LEVELS
+from gateway.domain.duration import MINUTE, SECOND
+from rules.compiled import Expression, NoticeTemplate, OrderTemplate, Rule
+from rules.format.build import LEVELS, Build
 from rules.format.fields import Fields
-from rules.format.tree import Scalar, Table
+from rules.format.tree import Scalar
 
-_ORDER = ("type", "fault", "level", "skill", "sla", "assign", "after", "reopen_within")
+_ORDER = ("type", "fault", "level", "skill", "sla", "assign", "batch", "after", "reopen_within")
+_STAGED = {"levels": "levels", "due": "stages"}
+"""Forms in which every level has its own condition, and where it stands."""
+_PLAIN = ("when", "members")
 _NOTICE = ("audience", "template", "class", "remind", "max")
-_COMPUTED = re.compile(r"\$?[A-Za-z_]\w*\.[A-Za-z_]\w*|.*[()?<>=].*")
+_COMPUTED = re.compile(r"[A-Za-z_]\w*\.(?:level|skill|name|advice)|.*[()?<>='].*")
 
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """`level` is for rules that have one level only."""
+    """`level` is for rules that have one level only; `level_of` when it hangs on readings."""
 
     order: OrderTemplate | None = None
     notice: NoticeTemplate | None = None
     level: Level = Level.MINOR
+    level_of: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class References:
     """The names of the configuration a rule uses; "" = none of that sort."""
 
     order_type: str = ""
-    skill: str = ""
+    skills: tuple[str, ...] = ()
     sla: str = ""
     audience: str = ""
     template: str = ""
@@ -38,14 +42,15 @@ class References:
 def references(rule: Rule) -> References:
     """What must exist in `config/` for `rule` to work."""
     order, notice = rule.order, rule.notice
+    words = (order.skill, *(order.skill_of.texts if order.skill_of else ())) if order else ()
     return References(
-        order.type if order else "", order.skill if order else "", order.sla if order else "",
+        order.type if order else "", tuple(word for word in dict.fromkeys(words) if word), order.sla if order else "",
         notice.audience if notice else "", notice.template if notice else "",
     )  # fmt: skip
 
 
-def actions(rule: Fields, rule_id: str) -> Actions:
-    """`then`, with what is wrong noted and left out."""
+def actions(rule: Fields, rule_id: str, build: Build, form: str) -> Actions:
+    """`then`, with what is wrong noted and left out. `form` is that of the rule's condition."""
     table = rule.table_of("then", "then: {order: {type: repair}}")
     if table is None:
         return Actions()
@@ -54,42 +59,70 @@ def actions(rule: Fields, rule_id: str) -> Actions:
         rule.wrong("then", "rules.then.empty", write="then: {order: {type: repair}}")
     order_table = then.table_of("order", "order: {type: repair}")
     notice_table = then.table_of("notice", "notice: {audience: site_ops, template: charger_overtemp}")
-    level, order, notice = Level.MINOR, None, None
+    level, level_of, order = Level.MINOR, None, None
     if order_table is not None:
-        level, order = _order(Fields(order_table, then.at("order"), rule.notes, _ORDER, ("batch",)), rule, rule_id)
+        fields = Fields(order_table, then.at("order"), rule.notes, _ORDER)
+        level, level_of = _level(fields, build, form)
+        order = _order(fields, rule.duration("cooldown", 0, least=SECOND), rule_id, build)
+    notice = None
     if notice_table is not None:
         notice = _notice(Fields(notice_table, then.at("notice"), rule.notes, _NOTICE))
-    return Actions(order, notice, level)
+    return Actions(order, notice, level, level_of)
 
 
-def _order(fields: Fields, rule: Fields, rule_id: str) -> tuple[Level, OrderTemplate]:
+def _level(fields: Fields, build: Build, form: str) -> tuple[Level, Expression | None]:
+    """A word, or an expression; then the word it falls back to is `minor`."""
+    if not fields.has("level"):
+        return Level.MINOR, None
+    if form in _STAGED:
+        fields.wrong("level", "rules.then.level", form=_STAGED[form])
+        return Level.MINOR, None
+    written = _computed(fields, "level")
+    if written is None:
+        return Level[fields.choice("level", LEVELS, "minor").upper()], None
+    if form not in _PLAIN:
+        fields.wrong("level", "rules.then.level_of", form=form)
+        return Level.MINOR, None
+    return Level.MINOR, build.level(written, fields.at("level"), fields.line("level"))
+
+
+def _order(fields: Fields, cooldown: int, rule_id: str, build: Build) -> OrderTemplate:
     fields.require("type", "type: repair")
-    level = "minor"
-    if rule.has("levels") and fields.has("level"):
-        fields.wrong("level", "rules.then.level")
-    elif not _computed(fields, "level"):
-        level = fields.choice("level", LEVELS, "minor")
-    template = OrderTemplate(
+    written = _computed(fields, "skill")
+    skill_of = None if written is None else build.text(written, fields.at("skill"), fields.line("skill"))
+    by, every = _batch(fields)
+    return OrderTemplate(
         type=fields.word("type"),
         fault=fields.word("fault", rule_id),
-        skill="" if _computed(fields, "skill") else fields.word("skill"),
+        skill="" if written is not None else fields.word("skill"),
         sla=fields.word("sla"),
         assign=fields.choice("assign", ("site", "area", "nearest"), ""),
         after=fields.duration("after", 0),
         reopen_within=fields.duration("reopen_within", 0),
+        cooldown=cooldown,
+        batch_by=by,
+        batch_every=every,
+        skill_of=skill_of,
     )
-    return Level[level.upper()], template
 
 
-def _computed(fields: Fields, key: str) -> bool:
-    """`code.level` and other expressions are known, but not carried out yet."""
+def _batch(fields: Fields) -> tuple[str, int]:
+    """`batch: {by: area, every: 7d}`."""
+    table = fields.table_of("batch", "batch: {by: area, every: 7d}")
+    if table is None:
+        return "", 0
+    inside = Fields(table, fields.at("batch"), fields.notes, ("by", "every"))
+    inside.require("by", "by: area")
+    inside.require("every", "every: 7d")
+    return inside.choice("by", ("area", "route"), ""), inside.duration("every", 0, least=MINUTE)
+
+
+def _computed(fields: Fields, key: str) -> str | None:
+    """The text of an expression such as `code.level`; None for a plain word."""
     tree = fields.get(key)
-    if isinstance(tree, Table):
-        return False
-    if isinstance(tree, Scalar) and isinstance(tree.value, str) and _COMPUTED.fullmatch(tree.value):
-        fields.wrong(key, "rules.later.value", value=tree.value)
-        return True
-    return False
+    if isinstance(tree, Scalar) and isinstance(tree.value, str) and _COMPUTED.fullmatch(tree.value.strip()):
+        return tree.value.strip()
+    return None
 
 
 def _notice(fields: Fields) -> NoticeTemplate:

@@ -3,19 +3,35 @@
 from dataclasses import dataclass, field
 
 from gateway.domain.alarm import Level
-from rules.compiled import AttrTest, Expression, Vocabulary
+from gateway.domain.duration import SECOND, format_duration
+from rules.compiled import AttrTest, Expression, Names, Quorum, TextOf, Vocabulary
+from rules.expr.answers import level, text_of
 from rules.expr.check import Checker
-from rules.expr.compile import condition_of, duration, meaning
+from rules.expr.compile import condition_of, duration, finish, guarded, meaning
 from rules.expr.flaw import ExpressionError
 from rules.expr.ir import Node
 from rules.expr.parse import parse
 from rules.expr.scope import Scope
 from rules.expr.syntax import Logic, Syntax
+from rules.expr.syntax import Quorum as Vote
 from rules.expr.where import where
+from rules.format.fields import Fields
 from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, show
 
 LEVELS = tuple(level.word for level in Level)
-Condition = tuple[Expression, Node]
+_WORDS = frozenset({"all", "any", "members"})
+_BOUNDS = ("at_least", "at_most", "fraction")
+_MOST = 1_000_000
+_MEMBERS = 'members: {of: "pressure < 1.6 kPa", at_least: 2}'
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A compiled condition, its typed form, and the tree it was written as."""
+
+    expression: Expression
+    node: Node
+    tree: Syntax
 
 
 @dataclass(slots=True)
@@ -23,63 +39,130 @@ class Build:
     """`scope` is None when the watched kinds are unknown: then expressions are only parsed, their names not judged."""
 
     notes: Notes
-    vocabulary: Vocabulary
+    names: Names
     scope: Scope | None = None
+    quorums: list[Quorum] = field(default_factory=list)
     meanings: dict[str, str] = field(default_factory=dict)
 
-    def condition(self, tree: Tree, path: str, line: int) -> Condition | None:
-        """A condition: a text, `{all: [..]}` or `{any: [..]}`; None after its problems were noted."""
-        joined = self._joined(tree, path, line)
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Points of every kind."""
+        return self.names.points
+
+    def condition_at(self, fields: Fields, key: str) -> Judged | None:
+        """The condition below `key`; None when there is none, or after its problems were noted."""
+        tree = fields.get(key)
+        if tree is None:
+            return None
+        if key == "members":  # at the top of a rule it stands for `when`
+            tree, path = fields.table, fields.path
+            return self.condition(Table({key: tree.entries[key]}, tree.lines, fields.line(key)), path, fields.line(key))
+        return self.condition(tree, fields.at(key), fields.line(key))
+
+    def condition(self, tree: Tree, path: str, line: int) -> Judged | None:
+        """A text, `{all: [..]}`, `{any: [..]}` or `{members: {..}}`; None after its problems were noted."""
+        return self._judged(tree, path, line, self.scope)
+
+    def of_member(self, fields: Fields, key: str) -> Judged | None:
+        """A condition over one member of a group."""
+        tree = fields.get(key)
+        scope = None if self.scope is None else self.scope.members()
+        return None if tree is None else self._judged(tree, fields.at(key), fields.line(key), scope)
+
+    def _judged(self, tree: Tree, path: str, line: int, scope: Scope | None) -> Judged | None:
+        joined = self._joined(tree, path, line, scope)
+        if joined is None or scope is None:
+            return None
+        try:
+            return self._compiled(*joined, scope)
+        except ExpressionError as error:
+            self.note(error, path, line)
+            return None
+
+    def _compiled(self, tree: Syntax, text: str, scope: Scope) -> Judged:
+        expression, node = condition_of(tree, text, scope)
+        self.meanings[text] = meaning(expression, node)
+        return Judged(expression, node, tree)
+
+    def veto(self, fields: Fields) -> Judged | None:
+        """`unless`: a condition that may also hang on attributes and tags alone."""
+        tree, path, line = fields.get("unless"), fields.at("unless"), fields.line("unless")
+        joined = None if tree is None else self._joined(tree, path, line, self.scope)
         if joined is None or self.scope is None:
             return None
         try:
-            expression, node = condition_of(joined[0], joined[1], self.scope)
+            checker = Checker(self.scope)
+            node = checker.truth(joined[0])
+            if not checker.slots:
+                return self._compiled(*joined, self.scope)  # says that it never changes
         except ExpressionError as error:
-            self._note(error, path, line)
+            self.note(error, path, line)
             return None
-        self.meanings[expression.text] = meaning(expression, node)
-        return expression, node
+        expression = finish(joined[1], checker, node, boolean=True)
+        self.meanings[joined[1]] = meaning(expression, node)
+        return Judged(expression, node, joined[0])
 
-    def time(self, text: str, path: str, line: int) -> Expression | None:
-        """A length of time that hangs on readings or attributes."""
+    def guarded(self, when: Judged, unless: Judged, fields: Fields) -> tuple[Expression, Expression] | None:
+        """`when`, but not while `unless` is surely true; and the clear that goes with it: `when` is false."""
+        if self.scope is None:
+            return None
+        written = [(one.tree, one.expression.text) for one in (when, unless)]
+        try:
+            (first, node), (clear, other) = guarded(written[0], written[1], self.scope)
+        except ExpressionError as error:
+            self.note(error, fields.at("unless"), fields.line("unless"))
+            return None
+        self.meanings |= {first.text: meaning(first, node), clear.text: meaning(clear, other)}
+        return first, clear
+
+    def level(self, text: str, path: str, line: int) -> Expression | None:
+        """A level that hangs on readings: 1 to 4."""
         if self.scope is None:
             return None
         try:
-            expression, node = duration(text, self.scope)
+            expression, node = level(text, self.scope)
         except ExpressionError as error:
-            self._note(error, path, line)
+            self.note(error, path, line)
             return None
         self.meanings[text] = meaning(expression, node)
         return expression
 
-    def where(self, text: str, path: str, line: int) -> tuple[AttrTest, str] | None:
-        """A test of attributes and its printed text."""
-        try:
-            return where(text)
-        except ExpressionError as error:
-            self._note(error, path, line)
+    def text(self, text: str, path: str, line: int) -> TextOf | None:
+        """A text that hangs on readings."""
+        if self.scope is None:
             return None
+        try:
+            found, meant = text_of(text, self.scope)
+        except ExpressionError as error:
+            self.note(error, path, line)
+            return None
+        self.meanings[found.name] = meant
+        return found
 
-    def _joined(self, tree: Tree, path: str, line: int) -> tuple[Syntax, str] | None:
+    def _joined(self, tree: Tree, path: str, line: int, scope: Scope | None) -> tuple[Syntax, str] | None:
         """The syntax tree of a condition, and its text."""
         if isinstance(tree, Scalar) and isinstance(tree.value, str) and tree.value.strip():
             try:
                 node = parse(tree.value)
-                if self.scope is not None:
-                    Checker(self.scope).truth(node)  # here, so that an item of a list is named by its own path
+                if scope is not None:
+                    Checker(scope).truth(node)  # here, so that an item of a list is named by its own path
                 return node, tree.value.strip()
             except ExpressionError as error:
-                self._note(error, path, line)
+                self.note(error, path, line)
                 return None
-        if not isinstance(tree, Table) or len(tree.entries) != 1 or not {"all", "any"} & set(tree.entries):
+        if not isinstance(tree, Table) or len(tree.entries) != 1 or not _WORDS & set(tree.entries):
             self.notes.add(line, path, "rules.value.condition", value=show(tree))
             return None
         word, items = next(iter(tree.entries.items()))
         place, line = join(path, word), tree.lines.get(word, line)
+        if word == "members":
+            return self._quorum(items, place, line, scope)
         if not isinstance(items, Items) or not items.items:
             self.notes.add(line, place, "rules.value.conditions", value=show(items), name=word)
             return None
-        found = [self._joined(item, join(place, index), item.line or line) for index, item in enumerate(items.items)]
+        found = [
+            self._joined(item, join(place, index), item.line or line, scope) for index, item in enumerate(items.items)
+        ]
         good = [pair for pair in found if pair is not None]
         if len(good) < len(found):
             return None
@@ -88,6 +171,56 @@ class Build:
         operator = "and" if word == "all" else "or"
         return Logic(operator, tuple(node for node, _ in good)), f" {operator} ".join(f"({text})" for _, text in good)
 
-    def _note(self, error: ExpressionError, path: str, line: int) -> None:
+    def _quorum(self, tree: Tree, path: str, line: int, scope: Scope | None) -> tuple[Syntax, str] | None:
+        """`members: {of, at_least, at_most, fraction, within}`."""
+        if scope is not None and not scope.group:
+            self.notes.add(line, path, "rules.members.group")
+            return None
+        if not isinstance(tree, Table):
+            self.notes.add(line, path, "rules.value.mapping", value=show(tree), write=_MEMBERS)
+            return None
+        before = len(self.notes.problems)
+        fields = Fields(tree, path, self.notes, ("of", *_BOUNDS, "within"))
+        fields.require("of", 'of: "pressure < 1.6 kPa"')
+        if not any(fields.has(key) for key in _BOUNDS):
+            self.notes.add(line, path, "rules.key.missing", name="at_least", write="at_least: 2")
+        least, most = (fields.whole(key, low, _MOST, low) for key, low in (("at_least", 1), ("at_most", 0)))
+        share, within = fields.share("fraction", 0.0), fields.duration("within", 0, least=SECOND)
+        if fields.has("at_least") and fields.has("at_most") and least > most:
+            fields.wrong("at_most", "rules.members.bounds", least=least, most=most)
+        of = self.of_member(fields, "of")
+        if of is None or len(self.notes.problems) > before:
+            return None
+        given = [key for key in _BOUNDS if fields.has(key)]
+        self.quorums.append(Quorum(
+            of.expression, least if "at_least" in given else None, most if "at_most" in given else None,
+            share if "fraction" in given else None, within,
+        ))  # fmt: skip
+        bounds = [f"{key} {show(fields.table.entries[key])}" for key in given]
+        recent = [f"within {format_duration(within)}"] if within else []
+        return Vote(len(self.quorums) - 1), f"members({', '.join([of.expression.text, *bounds, *recent])})"
+
+    def time(self, text: str, path: str, line: int) -> Expression | None:
+        """A length of time that hangs on readings or attributes."""
+        if self.scope is None:
+            return None
+        try:
+            expression, node = duration(text, self.scope)
+        except ExpressionError as error:
+            self.note(error, path, line)
+            return None
+        self.meanings[text] = meaning(expression, node)
+        return expression
+
+    def where(self, text: str, path: str, line: int) -> tuple[AttrTest, str] | None:
+        """A test of attributes and its printed text."""
+        try:
+            return where(text, self.names.fences)
+        except ExpressionError as error:
+            self.note(error, path, line)
+            return None
+
+    def note(self, error: ExpressionError, path: str, line: int) -> None:
+        """The flaws of an expression, each with its place in the text."""
         for flaw in error.flaws:
             self.notes.add(line, path, flaw.key, **{**flaw.fields, "at": flaw.at + 1})

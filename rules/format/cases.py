@@ -1,18 +1,20 @@
 """Test cases as they stand in a file: their structure and lines for the runner, which judges what is in them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.domain.device import Attr, CounterModel, Plausible, PointKind, PointSpec, Site
+from gateway.domain.device import Attr, CounterModel, Customer, Plausible, PointKind, PointSpec, QuietTime, Site
 from gateway.domain.errors import Problem
 from gateway.domain.units import DIMENSIONLESS, Unit, canonical_symbol, parse_unit
-from rules.compiled import Vocabulary
+from rules.compiled import Names, Vocabulary
 from rules.expr.token import near_unit
 from rules.format.fields import Fields
+from rules.format.policy import instant, span_of
 from rules.format.tree import Items, Notes, Plain, Scalar, Table, Tree, join, lines_of, plain, show
 
 _POINT = ("unit", "kind", "every", "each", "values", "counter", "plausible")
-_SITE = ("timezone", "name", "area", "region", "attrs", "tags")
+_SITE = ("timezone", "name", "area", "region", "attrs", "tags", "quiet")
+_CUSTOMER = ("name", "sites", "attrs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +36,28 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class TestFile:
-    """The tests of one file. `vocabulary` is what its rules and cases speak of: its own profiles, or the project's.
+    """The tests of one file. `names` are what its rules and cases speak of: its own profiles, or the project's.
 
     `units` are the units its own profiles were written in, by kind and point: numbers of series are in these, while the
-    vocabulary is canonical as everywhere.
-    `use` are paths of rule files, relative to this file, to be loaded with `vocabulary`.
+    names are canonical as everywhere.
+    `use` are paths of rule files, relative to this file, to be loaded with `names`.
     """
 
     __test__ = False
 
     file: str
-    vocabulary: Vocabulary
+    names: Names
     own: bool = False
     units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     sites: tuple[Site, ...] = ()
+    customers: tuple[Customer, ...] = ()
     use: tuple[str, ...] = ()
     cases: tuple[Case, ...] = ()
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Points of every kind."""
+        return self.names.points
 
 
 def cases_of(tree: Tree | None, rule: str, path: str, notes: Notes) -> tuple[Case, ...]:
@@ -158,21 +166,58 @@ def _counter(point: Fields, table: Table, unit: Unit) -> CounterModel:
 def sites_of(table: Table, path: str, notes: Notes) -> tuple[Site, ...]:
     """`sites: {s1: {timezone: Asia/Shanghai}}`."""
     out: list[Site] = []
-    for code, tree in table.entries.items():
-        place, line = join(path, code), table.lines.get(code, 0)
-        if not isinstance(tree, Table):
-            notes.add(line, place, "rules.value.mapping", value=show(tree), write="{timezone: Asia/Shanghai}")
-            continue
-        fields = Fields(tree, place, notes, _SITE)
-        attrs = fields.table_of("attrs", "attrs: {class: A}")
-        values: dict[str, Attr] = {}
-        for name, value in attrs.entries.items() if attrs else ():
-            if isinstance(value, Scalar) and value.value is not None:
-                values[name] = float(value.value) if type(value.value) is int else value.value
-            else:
-                notes.add(value.line or line, join(join(place, "attrs"), name), "rules.value.text", value=show(value))
+    for code, fields in _named(table, path, notes, _SITE, "{timezone: Asia/Shanghai}"):
+        zone = fields.text("timezone")
         out.append(
-            Site(code, fields.text("name"), fields.text("timezone"), fields.word("area"), fields.word("region"), values,
-                 fields.names("tags"))
+            Site(code, fields.text("name"), zone, fields.word("area"), fields.word("region"), _attrs(fields),
+                 fields.names("tags"), _quiet(fields, zone))
         )  # fmt: skip
+    return tuple(out)
+
+
+def customers_of(table: Table, path: str, notes: Notes) -> tuple[Customer, ...]:
+    """`customers: {c1: {attrs: {class: household}}}`."""
+    return tuple(
+        Customer(code, fields.text("name"), sites=fields.names("sites"), attrs=_attrs(fields))
+        for code, fields in _named(table, path, notes, _CUSTOMER, "{attrs: {class: household}}")
+    )
+
+
+def _named(table: Table, path: str, notes: Notes, known: Sequence[str], write: str) -> Iterator[tuple[str, Fields]]:
+    """The mappings of a mapping, each by its name; what is none is a problem."""
+    for code, tree in table.entries.items():
+        place = join(path, code)
+        if isinstance(tree, Table):
+            yield code, Fields(tree, place, notes, known)
+        else:
+            notes.add(table.lines.get(code, 0), place, "rules.value.mapping", value=show(tree), write=write)
+
+
+def _attrs(fields: Fields) -> dict[str, Attr]:
+    table = fields.table_of("attrs", "attrs: {class: A}")
+    values: dict[str, Attr] = {}
+    for name, value in table.entries.items() if table else ():
+        if isinstance(value, Scalar) and value.value is not None:
+            values[name] = float(value.value) if type(value.value) is int else value.value
+        else:
+            place = join(fields.at("attrs"), name)
+            fields.notes.add(value.line or fields.line("attrs"), place, "rules.value.text", value=show(value))
+    return values
+
+
+def _quiet(fields: Fields, zone: str) -> tuple[QuietTime, ...]:
+    """`quiet: [{from, until, why}]` of a site, in its own zone when the times have no offset."""
+    tree, out = fields.get("quiet"), []
+    if tree is None:
+        return ()
+    for index, item in enumerate(tree.items if isinstance(tree, Items) else ()):
+        place = join(fields.at("quiet"), index)
+        if isinstance(item, Table) and (span := span_of(Fields(item, place, fields.notes, ("from", "until", "why")))):
+            start, end = (instant(moment, zone) for moment in span)
+            out.append(QuietTime(start, end, show(item.entries.get("why", Scalar("")))))
+        elif not isinstance(item, Table):
+            write = "{from: 2026-11-23T22:00, until: 2026-11-24T06:00}"
+            fields.notes.add(item.line, place, "rules.value.mapping", value=show(item), write=write)
+    if not isinstance(tree, Items):
+        fields.wrong("quiet", "rules.value.list", value=show(tree), write="quiet: [{from: .., until: ..}]")
     return tuple(out)

@@ -17,23 +17,19 @@ LONGEST = 20 * 366 * 86_400_000_000  # µs: twenty years; longer durations are s
 
 
 class Fields:
-    """`known` are all keys that may stand here, `later` those this build cannot carry out yet."""
+    """`known` are all keys that may stand here."""
 
-    def __init__(
-        self, table: Table, path: str, notes: Notes, known: Collection[str], later: Collection[str] = ()
-    ) -> None:
+    def __init__(self, table: Table, path: str, notes: Notes, known: Collection[str]) -> None:
         self.table, self.path, self.notes = table, path, notes
         for key in table.entries:
             if key not in known:
-                self._stranger(key, known, later)
+                self._stranger(key, known)
 
-    def _stranger(self, key: str, known: Collection[str], later: Collection[str]) -> None:
+    def _stranger(self, key: str, known: Collection[str]) -> None:
         line, path = self.line(key), join(self.path, key)
-        if key in later:
-            return self.notes.add(line, path, "rules.later.key", name=key)
         if found := full_width(key):
             return self.notes.add(line, path, "rules.yaml.full_width", character=found[0], write=found[1])
-        if near := get_close_matches(key, [*known, *later], 1, 0.6):
+        if near := get_close_matches(key, list(known), 1, 0.6):
             return self.notes.add(line, path, "rules.key.near", name=key, near=near[0])
         return self.notes.add(line, path, "rules.key.unknown", name=key, known=", ".join(known))
 

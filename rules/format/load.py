@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from gateway.domain.duration import format_duration
 from gateway.domain.errors import Problem
-from rules.compiled import Rule, Vocabulary
-from rules.format.cases import Case, TestFile, cases_of, profiles_of, sites_of
+from rules.compiled import Names, Rule
+from rules.format.cases import Case, TestFile, cases_of, customers_of, profiles_of, sites_of
 from rules.format.fields import Fields
-from rules.format.rule import Built, Defaults, build_rule, lateness_of, missing_of
+from rules.format.policy import PolicyPart, join_policies, policy_of
+from rules.format.rule import Defaults, build_rule
+from rules.format.timing import lateness_of, missing_of
 from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, read, show
 
-_TOP = ("format", "defaults", "rules")
-_TOP_TEST = ("format", "defaults", "rules", "use", "profiles", "sites", "test")
-_LATER = ("quiet", "limits")
-_ALONE = frozenset({"use", "profiles", "sites", "test"})
+_TOP = ("format", "defaults", "rules", "quiet", "limits")
+_TOP_TEST = (*_TOP, "use", "profiles", "sites", "customers", "test")
+_ALONE = frozenset({"use", "profiles", "sites", "customers", "test"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Place:
 class Loaded:
     """What one file holds. `rules` are only those without a problem; use them when `problems` is empty.
 
-    `places` are where all rules with an id stand, sound or not.
+    `places` are where all rules with an id stand, sound or not; `policy` is what the file says for all rules.
     """
 
     file: str
@@ -37,31 +39,32 @@ class Loaded:
     problems: tuple[Problem, ...]
     tests: TestFile
     places: tuple[Place, ...] = ()
+    policy: PolicyPart = field(default_factory=PolicyPart)
 
 
-def load_text(text: str, file: str, vocabulary: Vocabulary) -> Loaded:
+def load_text(text: str, file: str, names: Names) -> Loaded:
     """Rules and tests of one file. A stand-alone test file is told by its keys test, use, profiles or sites.
 
-    Its own `profiles` replace `vocabulary`.
+    Its own `profiles` replace the points of `names`.
     """
     notes = Notes(file)
     tree = read(text, notes)
-    tests = TestFile(file, vocabulary)
+    tests = TestFile(file, names)
     if tree is None:
         return Loaded(file, (), tuple(notes.problems), tests)
     if not isinstance(tree, Table):
         notes.add(tree.line, "", "rules.value.mapping", value=show(tree), write="format: 1")
         return Loaded(file, (), tuple(notes.problems), tests)
     alone = bool(_ALONE & set(tree.entries))
-    top = Fields(tree, "", notes, _TOP_TEST if alone else _TOP, _LATER)
+    top = Fields(tree, "", notes, _TOP_TEST if alone else _TOP)
     _format(top, required=not alone)
     if alone:
         tests = _surroundings(top, tests)
-    body = _rules(top, tests.vocabulary, _defaults(top))
+    body = _rules(top, tests.names, _defaults(top))
     cases = (*body.cases, *cases_of(tree.entries.get("test"), "", "test", notes))
     if alone and not (top.has("rules") or top.has("use")):
         top.require("rules", "rules: [..] or use: path.yaml")
-    loaded = Loaded(file, tuple(body.rules), (), replace(tests, cases=cases), tuple(body.places))
+    loaded = Loaded(file, tuple(body.rules), (), replace(tests, cases=cases), tuple(body.places), policy_of(top))
     problems = (*notes.problems, *duplicates([loaded]))
     return replace(loaded, problems=tuple(sorted(problems, key=lambda problem: problem.line)))
 
@@ -81,11 +84,17 @@ def duplicates(files: Sequence[Loaded]) -> tuple[Problem, ...]:
 
 
 def merge(files: Sequence[Loaded]) -> tuple[tuple[Rule, ...], tuple[Problem, ...]]:
-    """All rules and all problems of several files, repeated ids over files included."""
+    """All rules and all problems of several files, repeated ids and limits over files included."""
     within = {problem for loaded in files for problem in map(_identity, loaded.problems)}
     across = [problem for problem in duplicates(files) if _identity(problem) not in within]
     rules = tuple(rule for loaded in files for rule in loaded.rules)
-    return rules, (*(problem for loaded in files for problem in loaded.problems), *across)
+    limits = join_policies([(loaded.file, loaded.policy) for loaded in files])[1]
+    return rules, (*(problem for loaded in files for problem in loaded.problems), *across, *limits)
+
+
+def policy_source(files: Sequence[Loaded]) -> bytes:
+    """What several files say for all rules, for a PolicySet fact; b"" = nothing."""
+    return join_policies([(loaded.file, loaded.policy) for loaded in files])[0]
 
 
 def _identity(problem: Problem) -> tuple[str, str, str, int]:
@@ -104,10 +113,10 @@ def _defaults(top: Fields) -> Defaults:
     table = top.table_of("defaults", "defaults: {missing: keep, downtime: pause}")
     if table is None:
         return Defaults()
-    fields = Fields(table, "defaults", top.notes, ("lateness", "missing", "downtime"), ("zone",))
-    lateness_of(fields)
+    fields = Fields(table, "defaults", top.notes, ("lateness", "missing", "downtime"))
+    late = format_duration(lateness_of(fields))
     missing = show(fields.get("missing") or Scalar("keep")) if not _fails(fields) else "keep"
-    return Defaults(missing, fields.choice("downtime", ("pause", "reset", "count"), "pause"))
+    return Defaults(missing, fields.choice("downtime", ("pause", "reset", "count"), "pause"), late)
 
 
 def _fails(fields: Fields) -> bool:
@@ -122,9 +131,12 @@ def _surroundings(top: Fields, tests: TestFile) -> TestFile:
     sites = top.table_of("sites", "sites: {s1: {timezone: Asia/Shanghai}}")
     if profiles is not None:
         vocabulary, units = profiles_of(profiles, "profiles", top.notes)
-        tests = replace(tests, vocabulary=vocabulary, units=units, own=True)
+        tests = replace(tests, names=replace(tests.names, points=vocabulary), units=units, own=True)
     if sites is not None:
         tests = replace(tests, sites=sites_of(sites, "sites", top.notes))
+    customers = top.table_of("customers", "customers: {c1: {attrs: {class: household}}}")
+    if customers is not None:
+        tests = replace(tests, customers=customers_of(customers, "customers", top.notes))
     return replace(tests, use=top.names("use"))
 
 
@@ -135,7 +147,7 @@ class _Body:
     cases: list[Case] = field(default_factory=list)
 
 
-def _rules(top: Fields, vocabulary: Vocabulary, defaults: Defaults) -> _Body:
+def _rules(top: Fields, names: Names, defaults: Defaults) -> _Body:
     tree, body = top.get("rules"), _Body()
     if tree is None:
         return body
@@ -144,17 +156,17 @@ def _rules(top: Fields, vocabulary: Vocabulary, defaults: Defaults) -> _Body:
         return body
     for index, item in enumerate(tree.items):
         path = join("rules", index)
-        built = _rule(item, path, top.notes, vocabulary, defaults)
+        built = _rule(item, path, top.notes, names, defaults)
         if built is not None:
-            body.rules.append(built.rule)
+            body.rules.append(built)
         if isinstance(item, Table) and isinstance(name := item.entries.get("id"), Scalar):
             body.places.append(Place(str(name.value), path, item.line))
             body.cases += cases_of(item.entries.get("test"), str(name.value), join(path, "test"), top.notes)
     return body
 
 
-def _rule(item: Tree, path: str, notes: Notes, vocabulary: Vocabulary, defaults: Defaults) -> Built | None:
+def _rule(item: Tree, path: str, notes: Notes, names: Names, defaults: Defaults) -> Rule | None:
     if isinstance(item, Table):
-        return build_rule(item, path, notes, vocabulary, defaults)
+        return build_rule(item, path, notes, names, defaults)
     notes.add(item.line, path, "rules.value.mapping", value=show(item), write="{id: charger.overtemp, watch: …}")
     return None

@@ -1,25 +1,27 @@
-"""What a rule means, apart from how it is written: the ground of its revision and of what an edit does to open alarms.
+"""What a rule means, apart from how it is written: the ground of its revision.
 
-Parts: `scope` (what is watched, signals, points: a change starts a new generation), `condition` (thresholds and times:
-a change re-evaluates), `action` (levels, order, notice, mode: a change keeps the state). RULES section 5, "Edits".
+Two texts of one meaning (`85 degC`, `185 degF`) are one revision; titles, whys and owners are no part of it.
 """
 
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from functools import partial
 
 import msgspec
 
-from rules.compiled import Condition, Due, Expression, LevelRule, Rule, Silence, Streak
+from rules.compiled import (
+    Condition,
+    Due,
+    Every,
+    Expression,
+    Rule,
+    Sequence,
+    Signal,
+    Silence,
+    Streak,
+    Votes,
+)
 from rules.compiled.reads import points
-
-
-class Edit(StrEnum):
-    """What an edit does to the state of a rule."""
-
-    NOTHING = "nothing"  # the meaning is the same; titles and whys may differ
-    ACTION = "action"  # state is kept
-    CONDITION = "condition"  # re-evaluated with the last values; what fires goes on until clear
-    SCOPE = "scope"  # a new generation
 
 
 def points_read(rule: Rule) -> tuple[str, ...]:
@@ -29,53 +31,82 @@ def points_read(rule: Rule) -> tuple[str, ...]:
 
 def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
     """`meanings` holds what each expression text means. Plain values only."""
-    action: dict[str, object] = {
-        "mode": rule.mode,
-        "order": msgspec.to_builtins(rule.order),
-        "notice": msgspec.to_builtins(rule.notice),
-    }
+    said = partial(_said, meanings=meanings)
+    skill = rule.order.skill_of if rule.order else None
     return {
         "id": rule.id,
         "scope": {
             "kinds": sorted(rule.watch.kinds), "each": rule.watch.each, "where": rule.watch.where_text,
-            "signals": msgspec.to_builtins(sorted(rule.signals, key=lambda signal: signal.name)),
-            "form": type(rule.condition).__name__, "reads": list(points_read(rule)),
+            "group": rule.watch.group, "signals": [_signal(one, meanings) for one in sorted(rule.signals, key=_name)],
+            "form": type(rule.condition).__name__, "reads": list(points_read(rule)), "lateness": rule.lateness,
+            "identity": [meanings[one.name] for one in rule.identity],
         },
         "condition": {
-            "of": _condition(rule.condition, meanings), "clear_after": rule.clear_after, "downtime": rule.downtime,
+            "of": _condition(rule.condition, said), "clear_after": rule.clear_after, "downtime": rule.downtime,
+            "unless": said(rule.unless), "active": _plain(rule.active),
+            "quorums": [[said(one.of), one.at_least, one.at_most, one.fraction, one.within] for one in rule.quorums],
         },
-        "action": {**action, "levels": _levels(rule.condition)},
+        "action": {
+            "mode": rule.mode, "order": _plain(rule.order and replace(rule.order, skill_of=None)),
+            "notice": _plain(rule.notice), "levels": _levels(rule.condition, said),
+            "skill": skill and meanings[skill.name], "flap": _plain(rule.flap), "inhibit": _plain(rule.inhibit),
+            "stale_after": rule.stale_after,
+        },
     }  # fmt: skip
 
 
-def compare(old: Mapping[str, object], new: Mapping[str, object]) -> Edit:
-    """The strongest difference between two meanings of one rule."""
-    for part, edit in (("scope", Edit.SCOPE), ("condition", Edit.CONDITION), ("action", Edit.ACTION)):
-        if old[part] != new[part]:
-            return edit
-    return Edit.NOTHING
+def _name(signal: Signal) -> str:
+    return signal.name
 
 
-def _levels(condition: Condition) -> list[int]:
+Said = Callable[[Expression | None], str | None]
+
+
+def _said(expression: Expression | None, meanings: Mapping[str, str]) -> str | None:
+    return None if expression is None else meanings[expression.text]
+
+
+def _plain(value: object) -> object:
+    return msgspec.to_builtins(value)
+
+
+def _signal(signal: Signal, meanings: Mapping[str, str]) -> object:
+    """A signal, with what an expression inside it means."""
+    out: dict[str, object] = {"type": type(signal).__name__}
+    for field in fields(signal):
+        value = getattr(signal, field.name)
+        if isinstance(value, Expression):
+            out[field.name] = meanings.get(value.text, value.text)
+        elif field.name != "where":
+            out[field.name] = _plain(value)
+    return out
+
+
+def _levels(condition: Condition, said: Said) -> list[object]:
     if isinstance(condition, tuple):
-        return [int(level.level) for level in condition]
-    return [] if isinstance(condition, Due) else [int(condition.level)]
+        return [[int(level.level), said(level.level_of)] for level in condition]
+    if isinstance(condition, Due):
+        return [int(level) for level, _ in condition.stages]
+    return [int(condition.level)]
 
 
-def _condition(condition: Condition, meanings: Mapping[str, str]) -> object:
+def _condition(condition: Condition, said: Said) -> object:
     """Without the levels, which are an action."""
     match condition:
         case Silence(points, all_of, limit):
-            longer = meanings[limit.text] if isinstance(limit, Expression) else limit
-            return [sorted(points), all_of, longer]
+            return [sorted(points), all_of, said(limit) if isinstance(limit, Expression) else limit]
         case Streak(of, length, _, skips, span, clear):
-            return [meanings[of.text], length, skips, span, clear and meanings[clear.text]]
-        case tuple() as levels:
-            return [_level(level, meanings) for level in levels]
-        case _:
-            raise NotImplementedError(type(condition).__name__)
-
-
-def _level(level: LevelRule, meanings: Mapping[str, str]) -> list[object]:
-    clear = level.clear and meanings[level.clear.text]
-    return [meanings[level.when.text], level.hold.for_, level.hold.gap, clear, level.clear_hold, level.auto_clear]
+            return [said(of), length, skips, span, said(clear)]
+        case Votes(of, need, last, _, clear):
+            return [said(of), need, last, said(clear)]
+        case Due(date, stages, at, clear):
+            return [date, [offset for _, offset in stages], at, said(clear)]
+        case Every(point, step, _, first, ahead, clear):
+            return [point, step, first, ahead, said(clear)]
+        case Sequence(first, second, absent, within, _, unless, restart, _, clear):
+            return [said(first), said(second), absent, within, said(unless), restart, said(clear)]
+        case levels:
+            return [
+                [said(one.when), one.hold.for_, one.hold.gap, said(one.clear), one.clear_hold, one.auto_clear]
+                for one in levels
+            ]

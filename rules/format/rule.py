@@ -9,25 +9,25 @@ from typing import Any
 import msgspec
 
 from gateway.domain.device import PointSpec
-from gateway.domain.duration import format_duration
-from rules.compiled import Rule, Vocabulary, Watch
+from rules.compiled import Condition, Expression, MemberStat, Names, Rule, Signal, Watch
 from rules.expr.scope import Scope, nearest
 from rules.format.actions import actions
 from rules.format.build import Build
-from rules.format.conditions import FORMS, TIMING, condition
-from rules.format.fields import LONGEST, Fields, duration_of, guess
+from rules.format.conditions import FORMS, condition, form_of
+from rules.format.fields import Fields, duration_of
+from rules.format.levels import IN_WHEN, TIMING
+from rules.format.lookups import used, watched
 from rules.format.meaning import meaning_of, points_read
-from rules.format.signals import signals
-from rules.format.tree import Notes, Plain, Scalar, Table, plain, show
+from rules.format.signals import scope_with, signals
+from rules.format.timing import NO_MISSING, active, flap, inhibit, lateness_of, missing_of, stale_after
+from rules.format.together import identity, together
+from rules.format.tree import Notes, Plain, Scalar, Table, plain
 
 KEYS = (
-    "id", "title", "why", "watch", "let", *FORMS, *TIMING, "missing", "downtime", "lateness", "mode", "owner", "then",
-    "test",
+    "id", "title", "why", "watch", "let", *FORMS, "unless", *TIMING, "again", "active", "cooldown", "inhibit",
+    "identity", "stale_after", "flap", "missing", "downtime", "lateness", "mode", "owner", "then", "test",
 )  # fmt: skip
-LATER = (
-    "unless", "active", "cooldown", "inhibit", "identity", "stale_after", "flap", "votes", "due", "every", "sequence",
-    "again", "members", "accept_late", "zone",
-)  # fmt: skip
+_ATTRIBUTE = re.compile(r"[^\W\d]\w*")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -37,31 +37,24 @@ class Defaults:
 
     missing: str = "keep"
     downtime: str = "pause"
+    lateness: str = "0s"
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A rule and what it means, part by part (see `rules.format.meaning`)."""
-
-    rule: Rule
-    meaning: Mapping[str, object]
-
-
-def build_rule(table: Table, path: str, notes: Notes, vocabulary: Vocabulary, defaults: Defaults) -> Built | None:
+def build_rule(table: Table, path: str, notes: Notes, names: Names, defaults: Defaults) -> Rule | None:
     """The rule; None when anything is wrong with it."""
     before = len(notes.problems)
-    fields = Fields(table, path, notes, KEYS, LATER)
-    build = Build(notes, vocabulary)
+    fields = Fields(table, path, notes, KEYS)
+    names = watched(names)
+    build = Build(notes, names)
     rule_id = _id(fields)
     watch = _watch(fields, build)
     found = signals(fields, build)
     if build.scope is not None:
-        build.scope = None if found is None else Scope(build.scope.vocabulary, {s.name: s.unit for s in found})
-    then = actions(fields, rule_id)
-    judged = condition(fields, build, then.level, found or ())
-    missing = missing_of(fields, defaults.missing)
-    downtime = fields.choice("downtime", ("pause", "reset", "count"), defaults.downtime)
-    lateness_of(fields)
+        build.scope = None if found is None else scope_with(build.scope, found)
+    form = form_of(fields)
+    then = actions(fields, rule_id, build, form[0] if form else "when")
+    judged = form and condition(fields, form[0], form[1], build, then.level)
+    together(fields, form[0] if form else "", watch)
     rule = Rule(
         id=rule_id,
         revision="",
@@ -69,59 +62,90 @@ def build_rule(table: Table, path: str, notes: Notes, vocabulary: Vocabulary, de
         why=fields.text("why", most=2_000),
         mode=fields.choice("mode", ("live", "shadow", "off"), "live"),
         watch=watch or Watch(()),
-        signals=found or (),
-        condition=judged or (),
+        signals=tuple(sorted(found or (), key=_name)),  # as they come back from the journal
+        condition=_with_level(judged, then.level_of) if judged else (),
         points=(),
         order=then.order,
         notice=then.notice,
-        clear_after=missing,
-        downtime=downtime,
+        clear_after=_clear_after(fields, form[0] if form else "", defaults),
+        downtime=fields.choice("downtime", ("pause", "reset", "count"), defaults.downtime),
         owner=fields.text("owner"),
+        lateness=lateness_of(fields, duration_of(Scalar(defaults.lateness)) or 0),
+        unless=_unless(fields, form[0] if form else "", build),
+        active=active(fields),
+        identity=identity(fields, build),
+        inhibit=inhibit(fields, rule_id),
+        flap=flap(fields),
+        stale_after=stale_after(fields),
+        quorums=tuple(build.quorums),
     )
     if len(notes.problems) > before or watch is None or judged is None or build.scope is None:
         return None
-    points = points_read(rule)
-    _components(fields, watch, points, build.scope)
+    rule = replace(rule, points=points_read(rule))
+    _components(fields, rule, build)
     if len(notes.problems) > before:
         return None
-    used = {kind: {name: specs[name] for name in points} for kind, specs in build.scope.vocabulary.items()}
+    source = normalise(_body(table, defaults, form[0] if form else ""), used(names, _points(rule, build)))
+    return replace(rule, source=source, revision=revision_of(meaning_of(rule, build.meanings)))
+
+
+def _name(signal: Signal) -> str:
+    return signal.name
+
+
+def _with_level(condition: Condition, level: Expression | None) -> Condition:
+    """`then.order.level` as an expression belongs to the only level of a plain rule."""
+    if level is None or not isinstance(condition, tuple):
+        return condition
+    return tuple(replace(one, level_of=level) for one in condition)
+
+
+def _clear_after(fields: Fields, form: str, defaults: Defaults) -> int:
+    """A rule about silence or a date has no missing data: what the file's defaults say of it is not for such a rule."""
+    if form not in NO_MISSING:
+        return missing_of(fields, defaults.missing)
+    if fields.has("missing"):
+        fields.wrong("missing", "rules.condition.misplaced", name="missing", form=form)
+    return 0
+
+
+def _unless(fields: Fields, form: str, build: Build) -> Expression | None:
+    """Of the forms that are no levels: those have it in their conditions."""
+    found = build.veto(fields) if form not in IN_WHEN else None
+    return found.expression if found else None
+
+
+def _body(table: Table, defaults: Defaults, form: str) -> dict[str, Plain]:
+    """The rule as written, with what the defaults of its file add."""
     body = plain(table)
-    body = {k: v for k, v in body.items() if k != "test"} if isinstance(body, dict) else {}
-    body = {"missing": defaults.missing, "downtime": defaults.downtime, **body}
-    meaning = meaning_of(rule, build.meanings)
-    rule = replace(rule, points=points, source=normalise(body, used), revision=revision_of(meaning))
-    return Built(rule, meaning)
+    own = {key: value for key, value in body.items() if key != "test"} if isinstance(body, dict) else {}
+    more: dict[str, Plain] = {"downtime": defaults.downtime}
+    if form not in NO_MISSING:
+        more["missing"] = defaults.missing
+    if defaults.lateness != "0s":
+        more["lateness"] = defaults.lateness
+    return {**more, **own}
 
 
-def normalise(rule: Mapping[str, Plain], points: Mapping[str, Mapping[str, PointSpec]]) -> bytes:
-    """Canonical JSON of a rule and of the points it reads, by kind: everything that compiling it again needs."""
-    whole: dict[str, Any] = {"format": 1, "rule": rule, "points": points}
+def _points(rule: Rule, build: Build) -> Mapping[str, Mapping[str, PointSpec]]:
+    """The points a rule reads, by each kind it may meet."""
+    members = {kind for signal in rule.signals if isinstance(signal, MemberStat) for kind in signal.kinds}
+    kinds = {kind: build.vocabulary[kind] for kind in (*rule.watch.kinds, *sorted(members - set(rule.watch.kinds)))}
+    return {kind: {name: specs[name] for name in rule.points if name in specs} for kind, specs in kinds.items()}
+
+
+def normalise(rule: Mapping[str, Plain], names: Mapping[str, object]) -> bytes:
+    """Canonical JSON of a rule and of the names it reads: everything that compiling it again needs.
+
+    `names`: "points" by kind, and "codes" and "fences" when it uses some.
+    """
+    whole: dict[str, Any] = {"format": 1, "rule": rule, **names}
     return msgspec.json.encode(whole, order="deterministic")
 
 
 def revision_of(meaning: Mapping[str, object]) -> str:
     """Twelve hex digits of the SHA-256 over the meaning."""
     return hashlib.sha256(msgspec.json.encode(meaning, order="deterministic")).hexdigest()[:12]
-
-
-def lateness_of(fields: Fields) -> None:
-    """This build decides at once: only `0s`."""
-    if fields.has("lateness") and fields.duration("lateness", 0) != 0:
-        fields.wrong("lateness", "rules.later.lateness", write="lateness: 0s")
-
-
-def missing_of(fields: Fields, default: str = "keep") -> int:
-    """`keep` -> 0, `clear_after 7d` -> µs."""
-    text = show(fields.get("missing") or Scalar(default))
-    if text == "keep":
-        return 0
-    word, _, rest = text.partition(" ")
-    span = duration_of(Scalar(rest.strip())) if word == "clear_after" and rest else None
-    if span is None or not 0 < span <= LONGEST:
-        after = guess(Scalar(rest.strip())) if rest else format_duration(7 * 86_400_000_000)
-        fields.wrong("missing", "rules.value.missing", value=text, write=f"missing: clear_after {after}")
-        return 0
-    return span
 
 
 def _id(fields: Fields) -> str:
@@ -152,7 +176,7 @@ def _watch(fields: Fields, build: Build) -> Watch | None:
     table = fields.table_of("watch", "watch: {kind: charger}")
     if table is None:
         return None
-    watch = Fields(table, fields.at("watch"), fields.notes, ("kind", "where", "each"), ("group",))
+    watch = Fields(table, fields.at("watch"), fields.notes, ("kind", "where", "each", "group"))
     watch.require("kind", "kind: charger")
     kinds = watch.names("kind")
     unknown = [kind for kind in kinds if kind not in build.vocabulary]
@@ -162,23 +186,29 @@ def _watch(fields: Fields, build: Build) -> Watch | None:
         known = ", ".join(sorted(build.vocabulary)) or "-"
         watch.wrong("kind", key, kind=kind, near=near, known=known)
     each = watch.choice("each", ("connector", "component"), "")
+    group = watch.word("group")
+    if group and not _ATTRIBUTE.fullmatch(group):
+        watch.wrong("group", "rules.watch.group", value=group)
+        return None
     text = watch.text("where", most=2_000)
     test = build.where(text, watch.at("where"), watch.line("where")) if text else None
     if not kinds or unknown:
         return None
-    build.scope = Scope({kind: build.vocabulary[kind] for kind in kinds})
-    return Watch(kinds, bool(each), test[0] if test else None, test[1] if test else "")
+    build.scope = Scope({kind: build.vocabulary[kind] for kind in kinds}, fences=build.names.fences, group=group)
+    return Watch(kinds, bool(each), test[0] if test else None, test[1] if test else "", group)
 
 
-def _components(fields: Fields, watch: Watch, points: tuple[str, ...], scope: Scope) -> None:
+def _components(fields: Fields, rule: Rule, build: Build) -> None:
     """`each` is for points that every component has; without it such a point has no single value.
 
     A kind that repeats no point at all (as in a short test profile) is not asked: its readings count for all.
     """
-    kind, specs = next(iter(scope.vocabulary.items()))
-    per_component = [name for name in points if specs[name].each]
-    place = fields.at("watch")
-    if watch.each and not per_component and any(spec.each for spec in specs.values()):
-        fields.notes.add(fields.line("watch"), place, "rules.watch.no_component", points=", ".join(points), kind=kind)
-    if not watch.each and per_component:
-        fields.notes.add(fields.line("watch"), place, "rules.watch.each", point=per_component[0], kind=kind)
+    kind = rule.watch.kinds[0]
+    specs = build.vocabulary[kind]
+    mine = [name for name in rule.points if name in specs]
+    repeated = [name for name in mine if specs[name].each]
+    place, line = fields.at("watch"), fields.line("watch")
+    if rule.watch.each and mine and not repeated and any(spec.each for spec in specs.values()):
+        fields.notes.add(line, place, "rules.watch.no_component", points=", ".join(mine), kind=kind)
+    if not rule.watch.each and repeated:
+        fields.notes.add(line, place, "rules.watch.each", point=repeated[0], kind=kind)

@@ -1,16 +1,18 @@
 """The rule as the journal keeps it: compile it again, edit it, tell what an edit means."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
+from gateway.domain.codes import CodeTable
 from gateway.domain.device import PointSpec
 from gateway.domain.errors import ConfigError
-from rules.compiled import Rule, Vocabulary
-from rules.format.meaning import Edit, compare
-from rules.format.rule import Built, Defaults, build_rule
+from gateway.domain.fence import Fence
+from rules.compiled import Names, Rule
+from rules.compiled.edits import Edit, classify
+from rules.format.rule import Defaults, build_rule
 from rules.format.tree import Notes, Table, from_plain
 
 
@@ -18,6 +20,8 @@ from rules.format.tree import Notes, Table, from_plain
 class _Source:
     rule: dict[str, Any]
     points: dict[str, dict[str, PointSpec]]
+    codes: dict[str, CodeTable] = field(default_factory=dict)
+    fences: dict[str, Fence] = field(default_factory=dict)
     format: int = 1
 
 
@@ -29,26 +33,26 @@ def compile_source(source: bytes) -> Rule:
 
     Raises ValueError when the bytes are damaged or of a format this build does not know.
     """
-    return replace(_built(source).rule, source=source)
+    return replace(_built(source), source=source)
 
 
 def edit_between(old: Rule, new: Rule) -> Edit:
-    """What replacing `old` by `new` does to the state of the rule. Raises ValueError as `compile_source`."""
-    return compare(_built(old.source).meaning, _built(new.source).meaning)
+    """What replacing `old` by `new` does to the state of the rule."""
+    return classify(old, new)
 
 
-def edit(rule: Rule, patch: Mapping[str, object], vocabulary: Vocabulary, file: str, path: str, line: int = 0) -> Rule:
-    """`rule` with `patch` merged in by key (a null removes a key), compiled again against `vocabulary`.
+def edit(rule: Rule, patch: Mapping[str, object], names: Names, file: str, path: str, line: int = 0) -> Rule:
+    """`rule` with `patch` merged in by key (a null removes a key), compiled again against `names`.
 
     Raises ConfigError; `file`, `path` and `line` are where the patch was written.
     """
     body = _merge(_decode(rule.source).rule, patch)
     notes = Notes(file)
-    built = _build(body, notes, vocabulary)
+    built = _build(body, notes, names)
     if built is None or notes.problems:
         moved = [replace(p, path=f"{path}{p.path.removeprefix('rule')}", line=line) for p in notes.problems]
         raise ConfigError(moved)
-    return built.rule
+    return built
 
 
 def _merge(old: Mapping[str, object], patch: Mapping[str, object]) -> dict[str, object]:
@@ -74,15 +78,15 @@ def _decode(source: bytes) -> _Source:
     return found
 
 
-def _build(body: Mapping[str, object], notes: Notes, vocabulary: Vocabulary) -> Built | None:
+def _build(body: Mapping[str, object], notes: Notes, names: Names) -> Rule | None:
     tree = from_plain(body)
-    return build_rule(tree, "rule", notes, vocabulary, Defaults()) if isinstance(tree, Table) else None
+    return build_rule(tree, "rule", notes, names, Defaults()) if isinstance(tree, Table) else None
 
 
-def _built(source: bytes) -> Built:
+def _built(source: bytes) -> Rule:
     found = _decode(source)
     notes = Notes("journal")
-    built = _build(found.rule, notes, found.points)
+    built = _build(found.rule, notes, Names(found.points, found.codes, found.fences))
     if built is None or notes.problems:
         raise ValueError("rule source does not compile: " + "; ".join(p.render() for p in notes.problems))
     return built

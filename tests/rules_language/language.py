@@ -6,11 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
+from gateway.domain.alarm import Level
+from gateway.domain.codes import CodeEntry, CodeTable
 from gateway.domain.device import CounterModel, PointKind, PointSpec
 from gateway.domain.duration import SECOND
+from gateway.domain.fence import Fence
 from gateway.domain.reading import F64
-from rules.compiled import Expression, SlotKind
-from rules.expr.scope import Scope
+from rules.compiled import Calendar, Expression, Names, Period, SlotKind
+from rules.expr.scope import Coded, Scope, SignalType
 
 GAUGE, COUNTER, STATE = PointKind.GAUGE, PointKind.COUNTER, PointKind.STATE
 
@@ -32,6 +35,8 @@ VOCABULARY = {
         _each("fault_code", STATE, values=("none",)),
         _each("energy", COUNTER, "kWh"),
         PointSpec("cabinet_temp", unit="degC"),
+        PointSpec("latitude", unit="deg"),
+        PointSpec("longitude", unit="deg"),
         PointSpec("starts", COUNTER),
     ),
     "gas_meter": _kind(
@@ -54,8 +59,32 @@ VOCABULARY = {
         PointSpec("doors"),
     ),
 }
-CHARGER = Scope({"charger": VOCABULARY["charger"]}, {"used": "kWh", "daily": "kW"})
-VEHICLE = Scope({"vehicle": VOCABULARY["vehicle"]})
+CODES = {
+    "charger_faults": CodeTable(
+        "charger_faults",
+        {
+            "none": CodeEntry("ok"),
+            "E07": CodeEntry("overtemp", Level.MAJOR, "power_electronics"),
+            "E08": CodeEntry("insulation", Level.CRITICAL, "power_electronics"),
+            "E12": CodeEntry("card_reader", Level.NOTICE, "network"),
+            "*": CodeEntry("unknown", Level.MINOR),
+        },
+    )
+}
+FENCES = {
+    "yard": Fence("yard", ((30.0, 120.0), (30.0, 121.0), (31.0, 121.0), (30.5, 120.5), (31.0, 120.0))),
+    "depot": Fence("depot", centre=(30.0, 120.0), radius=1_000.0),
+    "date_line": Fence("date_line", ((10.0, 179.0), (10.0, -179.0), (12.0, -179.0), (12.0, 179.0))),
+}
+NAMES = Names(VOCABULARY, CODES, FENCES)
+MONTH = Calendar(Period.MONTH)
+CHARGER = Scope(
+    {"charger": VOCABULARY["charger"]},
+    {"used": SignalType("kWh", MONTH), "daily": SignalType("kW"), "swing": SignalType("degC", delta=True)},
+    {"code": Coded("fault_code", CODES["charger_faults"])},
+    FENCES,
+)
+VEHICLE = Scope({"vehicle": VOCABULARY["vehicle"]}, fences=FENCES)
 
 _LITERALS = st.one_of(
     st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.5, 3.5, 85.0, 1e-9, 1e300]),
@@ -96,6 +125,10 @@ _LEAVES = st.one_of(
     st.sampled_from([
         "has(gun_temp)", "changed(status)", "status == 'charging'", "status != 'fault'", "age(voltage) > 5 min",
         "status in ['fault', 'available']", "used <= 0.001 kWh", "used > 1.5 * before(used, 2)", "has(used)", "true",
+        "code.level >= 'minor'", "code.name in ['ok', 'overtemp']", "'major' > code.level", "code.skill != 'network'",
+        "attr('class') == 'household'", "attr('class', 'shop') != 'household'", "has(attr('class'))", "tag('public')",
+        "has(code.level)", "within(latitude, longitude, 'yard')", "within(latitude * 2, longitude, 'depot')",
+        "not within(latitude, longitude, 'date_line')", "swing > 3 K",
         "voltage * current > 3000 V*A", "cabinet_temp not in [10 degC, 20 degC]", "has(before(used))",
     ]),
 )  # fmt: skip
@@ -121,6 +154,13 @@ _VALUES = st.one_of(
     st.floats(-1e6, 1e6, allow_nan=False),
 )
 _TRUE_FALSE = st.sampled_from([0.0, 1.0])
+_UNKNOWN_OR_TRUTH = st.one_of(_TRUE_FALSE, st.just(math.nan))
+_DEGREES = {
+    "latitude": st.one_of(_VALUES, st.sampled_from([10.0, 11.0, 12.0, 30.0, 30.25, 30.5, 31.0]), st.floats(29.9, 31.1)),
+    "longitude": st.one_of(
+        _VALUES, st.sampled_from([120.0, 120.5, 121.0, 179.0, -179.0, 180.0, -180.0, 181.0]), st.floats(119.9, 121.1)
+    ),
+}
 _CODES = st.sampled_from([math.nan, -1.0, 0.0, 1.0, 2.0])
 
 
@@ -131,8 +171,12 @@ def columns(draw: st.DrawFn, expression: Expression, rows: int = 8) -> Sequence[
     for slot in expression.slots:
         values = {
             SlotKind.HAS: _TRUE_FALSE,
-            SlotKind.CHANGED: st.one_of(_TRUE_FALSE, st.just(math.nan)),
+            SlotKind.TAG: _TRUE_FALSE,
+            SlotKind.CHANGED: _UNKNOWN_OR_TRUTH,
+            SlotKind.ATTR_TEXT: _UNKNOWN_OR_TRUTH,
+            SlotKind.QUORUM: _UNKNOWN_OR_TRUTH,
             SlotKind.CODE: _CODES,
-        }.get(slot.kind, _CODES if slot.name == "status" else _VALUES)
+            SlotKind.FIELD: st.sampled_from([math.nan, 0.0, 1.0, 2.0, 3.0, 4.0]),
+        }.get(slot.kind, _CODES if slot.name == "status" else _DEGREES.get(slot.name, _VALUES))
         out.append(np.array(draw(st.lists(values, min_size=rows, max_size=rows)), np.float64))
     return out

@@ -1,7 +1,7 @@
 """A rule file becomes rules, or all its problems with line, path and what to write."""
 
 import pytest
-from language import VOCABULARY
+from language import NAMES
 
 from gateway.domain.alarm import Level
 from gateway.domain.device import CounterModel, PointKind
@@ -47,7 +47,7 @@ rules:
 def rule(body: str) -> Rule:
     """The only rule of a file whose rule has the keys of `body`."""
     lines = "".join(f"  {line}\n" for line in body.strip().splitlines())
-    loaded = load_text(f"format: 1\nrules:\n- id: r\n{lines}", "r.yaml", VOCABULARY)
+    loaded = load_text(f"format: 1\nrules:\n- id: r\n{lines}", "r.yaml", NAMES)
     assert [problem.render() for problem in loaded.problems] == []
     return loaded.rules[0]
 
@@ -58,7 +58,7 @@ VAN = "watch: {kind: vehicle}\n"
 
 
 def test_the_first_example_of_the_manual() -> None:
-    loaded = load_text(OVERTEMP, "charger.yaml", VOCABULARY)
+    loaded = load_text(OVERTEMP, "charger.yaml", NAMES)
     assert loaded.problems == ()
     (found,) = loaded.rules
     assert found.title == {"en": "Connector over temperature", "zh": "枪头过温"}
@@ -79,7 +79,8 @@ def test_the_first_example_of_the_manual() -> None:
     assert critical.clear.text == "gun_temp < 80 degC"
     assert found.order == OrderTemplate("repair", "E07", "power_electronics", "repair_4h")
     assert found.notice == NoticeTemplate("site_ops", "charger_overtemp")
-    assert references(found) == References("repair", "power_electronics", "repair_4h", "site_ops", "charger_overtemp")
+    names = References("repair", ("power_electronics",), "repair_4h", "site_ops", "charger_overtemp")
+    assert references(found) == names
     (case,) = loaded.tests.cases
     assert (case.rule, case.path, case.line) == ("charger.overtemp", "rules[0].test[0]", 17)
     assert case.data["expect"] == [{"at": "2m10s", "is": "raised", "level": "major"}]
@@ -101,7 +102,7 @@ def test_defaults_of_the_file_count_where_the_rule_is_silent() -> None:
         "- {id: a, watch: {kind: vehicle}, when: 'soc < 5 pct'}\n"
         "- {id: b, watch: {kind: vehicle}, when: 'soc < 5 pct', missing: keep, downtime: pause}\n"
     )
-    a, b = load_text(text, "r.yaml", VOCABULARY).rules
+    a, b = load_text(text, "r.yaml", NAMES).rules
     assert (a.clear_after, a.downtime, b.clear_after, b.downtime) == (DAY, "reset", 0, "pause")
 
 
@@ -180,7 +181,7 @@ def test_per_day_is_a_rate() -> None:
 
 
 def test_ids_are_unique_over_files() -> None:
-    files = [load_text(OVERTEMP, name, VOCABULARY) for name in ("a.yaml", "b.yaml")]
+    files = [load_text(OVERTEMP, name, NAMES) for name in ("a.yaml", "b.yaml")]
     rules, found = merge(files)
     assert len(rules) == 2
     (problem,) = found
@@ -189,7 +190,7 @@ def test_ids_are_unique_over_files() -> None:
 
 def test_merge_says_nothing_twice() -> None:
     text = "format: 1\nrules:\n- {id: a, watch: {kind: vehicle}, when: 'soc < 5'}\n- {id: a, when: 'soc < 5 pct'}\n"
-    one = load_text(text, "a.yaml", VOCABULARY)
+    one = load_text(text, "a.yaml", NAMES)
     assert merge([one])[1] == one.problems
 
 
@@ -216,7 +217,7 @@ test:
 
 
 def test_a_file_of_tests_stands_alone() -> None:
-    loaded = load_text(TESTS, "t.yaml", VOCABULARY)
+    loaded = load_text(TESTS, "t.yaml", NAMES)
     assert [problem.render() for problem in loaded.problems] == []
     tests = loaded.tests
     assert (tests.own, tests.use, list(tests.vocabulary)) == (True, ("../charger.yaml",), ["charger"])

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from language import VOCABULARY
+from language import NAMES
 
 from gateway.domain.device import PointSpec
 from gateway.domain.errors import ConfigError
-from rules.compiled import Rule
+from rules.compiled import Names, Rule
 from rules.format import Edit, compile_source, edit, edit_between, load_text
 
 HOT = """
@@ -40,7 +40,7 @@ FAULT = """
 
 
 def load(body: str, head: str = "format: 1\n") -> Rule:
-    loaded = load_text(f"{head}rules:{body}", "r.yaml", VOCABULARY)
+    loaded = load_text(f"{head}rules:{body}", "r.yaml", NAMES)
     assert [problem.render() for problem in loaded.problems] == []
     return loaded.rules[0]
 
@@ -52,7 +52,7 @@ def test_compiled_again_it_is_the_same_rule(body: str) -> None:
     assert again == rule
     assert again.revision == rule.revision
     assert len(rule.revision) == 12
-    assert edit_between(rule, again) is Edit.NOTHING
+    assert edit_between(rule, again) is Edit.SAME
 
 
 def test_the_source_explains_itself() -> None:
@@ -67,7 +67,7 @@ def test_the_source_explains_itself() -> None:
 def test_the_profile_may_change_meanwhile() -> None:
     rule = load(HOT)
     other = {"charger": {"gun_temp": PointSpec("gun_temp", unit="V")}}
-    assert load_text(f"format: 1\nrules:{HOT}", "r.yaml", other).rules == ()
+    assert load_text(f"format: 1\nrules:{HOT}", "r.yaml", Names(other)).rules == ()
     assert compile_source(rule.source) == rule
 
 
@@ -100,28 +100,31 @@ def test_damaged_sources(damaged: bytes) -> None:
         compile_source(damaged)
 
 
+SAME_MEANING = {"Very hot", "it hurts", "gun_temp>=185 degF", "hold: {for: 10000ms}"}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("{en: Hot, zh: 热}", "Very hot", Edit.NOTHING),
-        ("it burns", "it hurts", Edit.NOTHING),
-        ("gun_temp >= 85 degC", "gun_temp>=185 degF", Edit.NOTHING),
-        ("hold: 10s", "hold: {for: 10000ms}", Edit.NOTHING),
-        ("fault: E07", "fault: E08", Edit.ACTION),
-        ("type: repair", "type: repair, sla: repair_4h", Edit.ACTION),
-        ("why:", "mode: shadow\n  why:", Edit.ACTION),
-        ("85 degC", "84 degC", Edit.CONDITION),
-        ("for: 2m", "for: 3m", Edit.CONDITION),
-        ("gap: 30s", "gap: 40s", Edit.CONDITION),
-        ("clear_hold: 3m", "clear_hold: 4m", Edit.CONDITION),
-        ("75 degC", "74 degC", Edit.CONDITION),
-        ("auto_clear: false", "auto_clear: true", Edit.CONDITION),
-        ("'temp_trip', 95", "'temp_trip', 96", Edit.CONDITION),
-        ("why:", "missing: clear_after 1d\n  why:", Edit.CONDITION),
-        ("why:", "downtime: count\n  why:", Edit.CONDITION),
-        ("in_service", "planned", Edit.SCOPE),
-        (", where: \"life == 'in_service'\"", "", Edit.SCOPE),
-        ("gun_temp >= attr('temp_trip', 95 degC)", "voltage >= 950 V", Edit.SCOPE),
+        ("{en: Hot, zh: 热}", "Very hot", Edit.TEXT),
+        ("it burns", "it hurts", Edit.TEXT),
+        ("gun_temp >= 85 degC", "gun_temp>=185 degF", Edit.TEXT),
+        ("hold: 10s", "hold: {for: 10000ms}", Edit.SAME),
+        ("fault: E07", "fault: E08", Edit.TEXT),
+        ("type: repair", "type: repair, sla: repair_4h", Edit.TEXT),
+        ("why:", "mode: shadow\n  why:", Edit.SILENTLY),
+        ("85 degC", "84 degC", Edit.THRESHOLD),
+        ("for: 2m", "for: 3m", Edit.THRESHOLD),
+        ("gap: 30s", "gap: 40s", Edit.THRESHOLD),
+        ("clear_hold: 3m", "clear_hold: 4m", Edit.THRESHOLD),
+        ("75 degC", "74 degC", Edit.THRESHOLD),
+        ("auto_clear: false", "auto_clear: true", Edit.THRESHOLD),
+        ("'temp_trip', 95", "'temp_trip', 96", Edit.THRESHOLD),
+        ("why:", "missing: clear_after 1d\n  why:", Edit.THRESHOLD),
+        ("why:", "downtime: count\n  why:", Edit.THRESHOLD),
+        ("in_service", "planned", Edit.GENERATION),
+        (", where: \"life == 'in_service'\"", "", Edit.GENERATION),
+        ("gun_temp >= attr('temp_trip', 95 degC)", "voltage >= 950 V", Edit.GENERATION),
     ],
 )
 def test_what_an_edit_does(old: str, new: str, expected: Edit) -> None:
@@ -129,12 +132,12 @@ def test_what_an_edit_does(old: str, new: str, expected: Edit) -> None:
     text = HOT.replace(old, new)
     before, after = load(HOT), load(text)
     assert edit_between(before, after) is expected
-    assert (before.revision == after.revision) is (expected is Edit.NOTHING)
+    assert (before.revision == after.revision) is (new in SAME_MEANING)
 
 
 def test_a_changed_window_is_a_new_generation() -> None:
     other = load(MONTHS.replace("from: 26", "from: 1"))
-    assert edit_between(load(MONTHS), other) is Edit.SCOPE
+    assert edit_between(load(MONTHS), other) is Edit.GENERATION
 
 
 def test_the_order_of_keys_and_kinds_means_nothing() -> None:
@@ -146,17 +149,17 @@ def test_the_order_of_keys_and_kinds_means_nothing() -> None:
 def test_edit_merges_by_key() -> None:
     rule = load(HOT)
     patch = {"levels": {"major": {"when": "gun_temp >= 80 degC"}}, "why": None}
-    new = edit(rule, patch, VOCABULARY, "t.yaml", "test[0].events[0].edit")
+    new = edit(rule, patch, NAMES, "t.yaml", "test[0].events[0].edit")
     assert isinstance(new.condition, tuple)
     assert new.condition[0].when.text == "gun_temp >= 80 degC"
     assert len(new.condition) == 2
     assert new.condition[0].clear_hold == 180_000_000
     assert (new.why, rule.why) == ("", "it burns")
-    assert edit_between(rule, new) is Edit.CONDITION
+    assert edit_between(rule, new) is Edit.THRESHOLD
 
 
 def test_an_edit_that_does_not_load_says_where() -> None:
     with pytest.raises(ConfigError) as caught:
-        edit(load(HOT), {"levels": {"major": {"when": "gun_temp >= 80"}}}, VOCABULARY, "t.yaml", "test[0].edit", 7)
+        edit(load(HOT), {"levels": {"major": {"when": "gun_temp >= 80"}}}, NAMES, "t.yaml", "test[0].edit", 7)
     (problem,) = caught.value.problems
     assert (problem.file, problem.line, problem.path) == ("t.yaml", 7, "test[0].edit.levels.major.when")

@@ -41,6 +41,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "api.control_characters": ("the text holds control characters", "文本含有控制字符"),
     "api.cursor": ("this page cursor is not one of ours", "该分页游标无效"),
     "api.range": ("`start` must lie before `end`", "start 必须早于 end"),
+    "api.history": ("more than {most} readings; ask for a shorter time", "读数超过 {most} 条；请缩短时间范围"),
     "api.buckets": (
         "that makes more than {most} buckets: choose a longer `every` or a shorter range",
         "超过 {most} 个区间:请加大 every 或缩短时间范围",

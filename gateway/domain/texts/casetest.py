@@ -37,6 +37,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "no site {name}; add it under sites: {{{name}: {{timezone: Asia/Shanghai}}}}",
         "没有场站 {name}；应在 sites 下加上：{{{name}: {{timezone: Asia/Shanghai}}}}",
     ),
+    "casetest.customer": (
+        "no customer {name}; add it under customers: {{{name}: {{attrs: {{class: household}}}}}}",
+        "没有客户 {name}；应在 customers 下加上：{{{name}: {{attrs: {{class: household}}}}}}",
+    ),
+    "casetest.kind": ("no profile of kind {name}; write one of {known}", "没有种类 {name} 的设备档案；应写 {known} 之一"),
+    "casetest.cycle": (
+        "{value}: only a rule with every has cycles; write the event beside such a rule",
+        "{value}：只有 every 规则才有周期；应用于这样的规则",
+    ),
     "casetest.time": (
         "{value} is no offset from start; write 90s, 2m10s or 2026-05-01T00:00:00+08:00",
         "{value} 不是相对开始的时间；应写 90s、2m10s 或 2026-05-01T00:00:00+08:00",
@@ -52,8 +61,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "casetest.shape": ("{value} does not fit here; write {write}", "{value} 不适合写在这里；应写 {write}"),
     "casetest.missing": ("{key} is missing; write {write}", "缺少 {key}；应写 {write}"),
     "casetest.is": (
-        "{value} is no transition; write raised, level_up, level_down, cleared or withdrawn",
-        "{value} 不是变化；应写 raised、level_up、level_down、cleared 或 withdrawn",
+        "{value} is no transition; write raised, level_up, level_down, cleared, withdrawn or merged",
+        "{value} 不是变化；应写 raised、level_up、level_down、cleared、withdrawn 或 merged",
     ),
     "casetest.level": (
         "{value} is no level; write notice, minor, major or critical",
@@ -63,7 +72,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{value} is no state of life; write planned, in_service or retired",
         "{value} 不是设备状态；应写 planned、in_service 或 retired",
     ),
-    "casetest.received": ("received {received} lies before at {at}", "接收时间 {received} 早于读数时间 {at}"),
     "casetest.many": ("more than {limit} readings; write a shorter series", "读数超过 {limit} 条；应缩短序列"),
     "casetest.ok": ("ok    {rule}: {say}", "通过  {rule}：{say}"),
     "casetest.failed": ("FAIL  {rule}: {say}  ({file}:{line})", "失败  {rule}：{say}  （{file}:{line}）"),

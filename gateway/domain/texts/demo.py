@@ -2,11 +2,13 @@
 
 TEXTS: dict[str, tuple[str, str]] = {
     "demo.title": ("Fieldgate demo", "Fieldgate 演示"),
-    "demo.start": ("a real MQTT broker, 12 chargers, 8 vans, 6 gas meters, an OA system, an SMS gateway, and the gateway", "真实的 MQTT 代理、12 台充电桩、8 辆物流车、6 块燃气表、OA 系统、短信网关,以及网关本身"),
+    "demo.start": ("a real MQTT broker, 12 chargers, 8 vans, 6 gas meters, 5 pressure sensors, an OA system, an SMS gateway, and the gateway", "真实的 MQTT 代理、12 台充电桩、8 辆物流车、6 块燃气表、5 个压力变送器、OA 系统、短信网关,以及网关本身"),
     "demo.overheat": ("connector 1 of charger CD-HZ-0003 (城西) overheats: expect one work order and an SMS to the customer", "城西站 CD-HZ-0003 的 1 号枪过温:应产生一张工单,并给客户发一条短信"),
     "demo.overheat.done": ("the OA system has order {no}, signed, {ms} ms after the condition was met", "条件满足后 {ms} 毫秒,OA 系统已收到带签名的工单 {no}"),
     "demo.repeat": ("the same connector repeats itself 200 times and adds the vendor's own code E07: still the same order", "同一把枪重复上报 200 次,并附带厂家故障码 E07:仍是同一张工单"),
     "demo.silent": ("charger CD-HZ-0007 (城西) goes silent: offline after 8 s, without a single message", "城西站 CD-HZ-0007 停止上报:8 秒后判定离线,无需任何报文"),
+    "demo.pressure": ("two of the five pressure sensors of 文三片区 fall below 1.6 kPa: expect one emergency order, and one SMS to each of the area's four customers", "文三片区五个压力变送器中有两个低于 1.6 kPa:应产生一张抢险工单,并给片区四位客户各发一条短信"),
+    "demo.pressure.done": ("emergency order {no} for the area, decided across the kill; told once: {told} of {customers} customers of the area", "片区抢险工单 {no},判断过程跨越了 kill;每户恰好一条短信:片区 {customers} 户中 {told} 户"),
     "demo.kill": ("kill -9 on the gateway, then start it again; the devices go on talking meanwhile", "对网关执行 kill -9 再重启;期间设备照常上报"),
     "demo.restarted": ("back after {ms} ms; what was published meanwhile comes now", "{ms} 毫秒后恢复;期间发布的数据正在补收"),
     "demo.import": ("four months of history of gas meter GM-000100 come in: three months without consumption", "导入燃气表 GM-000100 四个月的历史数据:其中连续三个月零用气"),

@@ -36,9 +36,27 @@ TEXTS: dict[str, tuple[str, str]] = {
         "工单 {no} 不能重开：同一故障已有未结工单 {other}",
     ),
     "desk.not_raised": ("alarm {alarm} is not raised any more", "告警 {alarm} 已不在触发状态"),
-    "desk.unlatch_group": (
-        "alarm {alarm} is about group {group}: it ends when its condition does, it cannot be unlatched",
-        "告警 {alarm} 针对分组 {group}，随条件恢复而结束，不能手动解除",
+    "desk.reading": (
+        "a counter reading belongs to resolve or close, not to {act}",
+        "计数器读数只能随 resolve 或 close 提交，不能随 {act} 提交",
+    ),
+    "desk.storm_rule": ("storm: {count} alarms of rule {rule}", "告警风暴：规则 {rule} 共 {count} 个告警"),
+    "desk.storm_site": ("storm: {count} alarms at site {site}", "告警风暴：站点 {site} 共 {count} 个告警"),
+    "desk.storm_alarms_per_rule": (
+        "more alarms of one rule than its limit allows orders for",
+        "同一规则的告警超过上限，合并为一张工单",
+    ),
+    "desk.storm_orders_per_site": (
+        "more orders at one site than its limit allows",
+        "同一站点的工单超过上限，合并为一张工单",
+    ),
+    "desk.batch": ("batch of {count} in {of}: {title}", "批量 {count} 项（{of}）：{title}"),
+    "desk.unstable": ("{title} (unstable, {count} raises)", "{title}（不稳定，已触发 {count} 次）"),
+    "desk.late": ("raised late: a reading came after its time", "迟到的读数触发，事后补报"),
+    "desk.rule_off": ("rule {rule} was switched off; the order stays", "规则 {rule} 已停用，工单保留"),
+    "desk.rule_shadow": (
+        "rule {rule} runs in shadow mode now; the order stays",
+        "规则 {rule} 已转为影子模式，工单保留",
     ),
     "desk.rule_gone": ("rule {rule} was deleted; the order stays", "规则 {rule} 已删除，工单保留"),
     "desk.template_error": ("template {template} ({language}): {error}", "模板 {template}（{language}）：{error}"),

@@ -1,0 +1,171 @@
+"""`fieldgate rules check`: what is odd about a rule, and the report."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # the report
+    "lint.word.warning": ("warning", "警告"),
+    "lint.word.info": ("info", "提示"),
+    "lint.word.write": ("write", "可写"),
+    "lint.sum": (
+        "{rules} rules: {warnings} warnings, {infos} infos, {accepted} accepted",
+        "{rules} 条规则：警告 {warnings}，提示 {infos}，已认可 {accepted}",
+    ),
+    "lint.head.rule": ("rule", "规则"),
+    "lint.head.devices": ("things", "对象"),
+    "lint.head.bytes": ("B/thing", "字节/对象"),
+    "lint.head.state": ("state", "状态"),
+    "lint.head.rate": ("evals/s", "次/秒"),
+    "lint.total": ("{state} of state, {rate} evaluations/s", "状态共 {state}，每秒判断 {rate} 次"),
+    "lint.limit": ("; limits.state is {limit}", "；limits.state 为 {limit}"),
+    "lint.over": (
+        "the state of all rules is about {state}, limits.state is {limit}: write limits: {{state: {write}}}, or shorten the windows of {rule} ({largest})",
+        "全部规则的状态约 {state}，而 limits.state 为 {limit}：应写 limits: {{state: {write}}}，或缩短 {rule} 的窗口（{largest}）",
+    ),
+    "lint.unchecked.fleet": (
+        "not checked: devices and attributes; there is no list of devices: give --config gateway.yaml",
+        "未检查：设备与属性；没有设备清单，请给出 --config gateway.yaml",
+    ),
+    "lint.unchecked.retention": (
+        "not checked: windows against the retention of stored readings: give --config gateway.yaml",
+        "未检查：窗口是否超出数据保存期；请给出 --config gateway.yaml",
+    ),
+    "lint.unchecked.seen": (
+        "not checked: points never seen; there is no snapshot of a running installation: give --config gateway.yaml of one",
+        "未检查：从未出现的测点；没有运行中系统的快照，请给出其 --config gateway.yaml",
+    ),
+    "lint.check": (
+        "rules: {warnings} warnings, {infos} infos, {accepted} accepted, {state} of state; see fieldgate rules check {paths} -c {file}",
+        "规则：警告 {warnings}，提示 {infos}，已认可 {accepted}，状态 {state}；详见 fieldgate rules check {paths} -c {file}",
+    ),
+    # conditions
+    "lint.no-hysteresis": (
+        "{when} ends at the limit it begins at: a value of {name} that wavers there raises and clears again and again",
+        "{when} 的恢复值与触发值相同：{name} 在该值附近波动时会反复告警",
+    ),
+    "lint.hold-below-interval": (
+        "hold {hold} is shorter than the interval of {points} ({every}): a single reading decides",
+        "hold {hold} 短于 {points} 的上报间隔（{every}）：一个读数即可触发",
+    ),
+    "lint.gap-below-interval": (
+        "gap {gap} is shorter than the interval of {points} ({every}): every reading comes too late, the hold never completes",
+        "gap {gap} 短于 {points} 的上报间隔（{every}）：每个读数都来得太迟，hold 永远无法完成",
+    ),
+    "lint.gap-unknown": (
+        "{points}: no profile promises an interval, so there is no usual gap; silence would count as going on",
+        "{points}：设备档案未给出间隔，无法得出默认 gap；无数据会被当作持续",
+    ),
+    "lint.level-weaker": (
+        "{high} ({when}) is reached before {low} ({other}) with the defaults of the attributes",
+        "按属性默认值，{high}（{when}）比 {low}（{other}）先触发",
+    ),
+    "lint.never-true": (
+        "{when} can never be true: nothing that {why} can be fits",
+        "{when} 永远不会成立：{why} 没有可满足的取值",
+    ),
+    "lint.unless-never": (
+        "unless {unless} can never be true when the rule would raise: it vetoes nothing; leave it out or correct it",
+        "规则要触发时 unless {unless} 永远不成立：不起任何作用，应删去或改正",
+    ),
+    "lint.unless-always": (
+        "unless {unless} is true whenever the rule would raise: it never raises",
+        "规则要触发时 unless {unless} 总是成立：规则永远不会触发",
+    ),
+    "lint.missing-below-interval": (
+        "missing clears after {after}, and a point comes every {every}: a reading or two lost ends the alarm",
+        "缺数据 {after} 即恢复，而测点每 {every} 上报一次：丢一两个读数告警就会结束",
+    ),
+    "lint.silent-below-interval": (
+        "longer_than {longer} is less than three intervals of {points} ({every}): one or two lost readings raise",
+        "longer_than {longer} 不足 {points} 间隔（{every}）的三倍：丢一两个读数就会触发",
+    ),
+    "lint.identity-unbounded": (
+        "identity {name}: any text the vendor sends makes an alarm of its own; use a table: code_of, then code.name",
+        "identity {name}：厂家发来的任何文字都会生成独立告警；应使用码表：code_of，再写 code.name",
+    ),
+    "lint.quorum-unreachable": (
+        "at_least {need}, but the largest {group} has {most} members: it never raises",
+        "at_least {need}，而最大的 {group} 只有 {most} 个成员：永远不会触发",
+    ),
+    # signals
+    "lint.window-few-readings": (
+        "{name}: {window} holds fewer than three readings, one comes every {every}",
+        "{name}：{window} 内不足三个读数，每 {every} 才有一个",
+    ),
+    "lint.window-beyond-retention": (
+        "{name} looks back {span}, readings are kept for {kept}: after an edit it stays unknown for the rest",
+        "{name} 需回看 {span}，而数据只保存 {kept}：修改规则后不足部分只能为未知",
+    ),
+    "lint.streak-beyond-retention": (
+        "a streak of {length} takes {span}, readings are kept for {kept}: after an edit it begins from the start",
+        "连续 {length} 次需要 {span}，而数据只保存 {kept}：修改规则后须从头计数",
+    ),
+    "lint.baseline-cold": (
+        "{name} has no warmup: it judges by its first few readings",
+        "{name} 没有 warmup：刚开始的几个读数就会用来判断",
+    ),
+    # what it watches
+    "lint.no-device": (
+        "no device in service of kind {kinds} passes where {where}; {count} of this kind are listed, kinds in service: {known}",
+        "没有在用的 {kinds} 设备满足 where {where}；清单中此种类共 {count} 台，在用的种类有 {known}",
+    ),
+    "lint.point-never-seen": (
+        "{name} was never heard of any of {count} devices ({devices} ..): misspelt in a route, or the devices do not send it",
+        "{count} 台设备（{devices} 等）从未上报 {name}：可能接入映射写错，或设备不发送",
+    ),
+    "lint.point-not-everywhere": (
+        "some devices lack a point of the rule ({points}): it says little or nothing about them",
+        "部分设备缺少规则所用测点（{points}）：规则对它们作用有限或不起作用",
+    ),
+    "lint.attribute-nowhere": (
+        "attribute {name} has no default and none of {count} devices, nor their sites or customers, has it: always unknown",
+        "属性 {name} 没有默认值，{count} 台设备及其场站、客户都没有此属性：始终为未知",
+    ),
+    "lint.overlap": (
+        "raises on {name} as {other} ({place}) does, of the same devices: two alarms for one event, fault {fault}",
+        "与 {other}（{place}）都因同一设备的 {name} 触发：一个事件两条告警，故障 {fault}",
+    ),
+    # what it does
+    "lint.no-why": ("no why: who gets the order does not learn what to look at", "缺少 why：接单人不知道该看什么"),
+    "lint.one-language": ("the title stands in one language only", "标题只有一种语言"),
+    "lint.no-action": ("no then: the alarm is recorded and nobody is told", "没有 then：只记录告警，不通知任何人"),
+    "lint.latched-alone": (
+        "auto_clear: false without an order: nobody is sent who could unlatch it, it stays for ever",
+        "auto_clear: false 却没有工单：没有人会去解除，告警将一直保持",
+    ),
+    "lint.critical-once": (
+        "a critical alarm is told once: a message that is overlooked is never repeated",
+        "严重告警只通知一次：看漏后不会再提醒",
+    ),
+    "lint.critical-no-sla": ("a critical order without sla", "严重级工单没有 sla"),
+    "lint.batch-critical": (
+        "a critical order waits for its batch for up to {every}",
+        "严重级工单要等批次，最长 {every}",
+    ),
+    "lint.safety-hours": (
+        "class safety, yet outside the hours of active nothing is raised and nobody told",
+        "通知类别为 safety，但 active 时段之外不触发也不通知",
+    ),
+    "lint.safety-delayed": (
+        "class safety, yet its order is made {after} later",
+        "通知类别为 safety，工单却要延后 {after}",
+    ),
+    "lint.safety-quiet": (
+        "quiet never holds back a rule of class safety",
+        "quiet 对 safety 类规则不起作用",
+    ),
+    "lint.parent-not-live": (
+        "inhibited by {parent}, which is {mode}: nothing is ever merged into it",
+        "由 {parent} 抑制，但其状态为 {mode}：不会有任何合并",
+    ),
+    # tests and remarks
+    "lint.no-test": ("the rule has no test", "规则没有测试"),
+    "lint.silent-tests": (
+        "none of {count} tests expects a transition: a rule that never raises would pass",
+        "{count} 个测试都不期望任何变化：从不触发的规则也能通过",
+    ),
+    "lint.accept-unknown": ("{name} is no code of a finding", "{name} 不是检查结果的代码"),
+    "lint.accept-reason": ("{name} is accepted without a reason", "认可 {name} 却没有写原因"),
+    "lint.accept-unused": (
+        "{name} is accepted and is not found: leave the remark out",
+        "已认可的 {name} 并不存在：应删去此注释",
+    ),
+}

@@ -1,0 +1,44 @@
+"""`expect` of a case: the complete list of transitions; keys that are not written are not compared."""
+
+from gateway.domain.alarm import Change, Level
+from rules.casetest.scene import Scene
+
+KEYS = (
+    "at", "is", "level", "device", "component", "group", "identity", "reason", "late", "imported", "live", "count",
+    "unstable", "stale", "muted", "held_until", "limited", "rule", "parent",
+)  # fmt: skip
+_FLAGS = ("late", "imported", "live", "unstable", "stale", "muted")
+_LIMITS = ("alarms_per_rule", "orders_per_site", "")
+_MOMENTS = ("at", "held_until")
+
+
+def expect(scene: Scene) -> None:
+    """All of them, with times in µs."""
+    for where, table in scene.items(scene.case.data.get("expect"), "expect", "expect: [{at: 2m10s, is: raised}]"):
+        scene.known(table, KEYS, where)
+        wanted = dict(table)
+        for key in _MOMENTS:
+            if key == "held_until" and wanted.get(key) in {0, "0s"}:
+                wanted[key] = 0  # not held
+            elif key in wanted:
+                wanted[key] = scene.moment(wanted[key], f"{where}.{key}")
+        if "is" in wanted and wanted["is"] not in {change.value for change in Change}:
+            scene.wrong(f"{where}.is", "is", value=wanted["is"])
+        if "level" in wanted and wanted["level"] not in {level.word for level in Level}:
+            scene.wrong(f"{where}.level", "level", value=wanted["level"])
+        if "device" in wanted and wanted["device"] not in scene.devices:
+            scene.wrong(f"{where}.device", "device", name=wanted["device"], known=", ".join(scene.devices))
+        for key in _FLAGS:
+            if not isinstance(wanted.get(key, True), bool):
+                scene.wrong(f"{where}.{key}", "shape", value=wanted[key], write=f"{key}: true")
+        if "limited" in wanted and wanted["limited"] not in _LIMITS:
+            scene.wrong(f"{where}.limited", "shape", value=wanted["limited"], write=f"limited: {_LIMITS[0]}")
+        if "identity" in wanted:
+            texts = wanted["identity"]
+            wanted["identity"] = [str(text) for text in texts] if isinstance(texts, list) else [str(texts)]
+        if "group" in wanted:
+            wanted["group"] = str(wanted["group"])
+        scene.expected.append(wanted)
+    named = {str(one["rule"]) for one in scene.expected if "rule" in one}
+    scene.shown = frozenset({scene.rule.id, *named})
+    scene.merged = any(one.get("is") == Change.MERGED.value for one in scene.expected)

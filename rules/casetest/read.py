@@ -1,0 +1,76 @@
+"""A case -> a scene, with all its problems at once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gateway.domain.duration import to_us
+from rules.casetest.events import events
+from rules.casetest.expect import expect
+from rules.casetest.readings import readings, series
+from rules.casetest.scene import Scene
+from rules.casetest.series import LIMIT
+from rules.casetest.things import devices, surroundings
+from rules.compiled import Rule
+from rules.format import Case, TestFile
+
+DEFAULT_START = "2026-01-01T00:00:00Z"
+KEYS = (
+    "say", "start", "device", "devices", "sites", "customers", "every", "series", "readings", "events", "until",
+    "expect",
+)  # fmt: skip
+
+
+def read_case(case: Case, rule: Rule, tests: TestFile, rules: Sequence[Rule] = (), policy: bytes = b"") -> Scene:
+    """The case as a scene. `rules` are all of its file, `policy` what the file says for all rules."""
+    scene = Scene(case, rule, tests, policy=policy)
+    data = case.data
+    scene.known(data, KEYS, "")
+    start = data.get("start", DEFAULT_START)
+    try:
+        scene.start = to_us(datetime.fromisoformat(start if isinstance(start, str) else ""))
+    except (ValueError, TypeError):
+        scene.wrong("start", "start", value=start)
+    surroundings(scene)
+    devices(scene)
+    series(scene)
+    readings(scene)
+    events(scene)
+    if "expect" not in data:
+        scene.wrong("", "missing", key="expect", write="expect: []")
+    expect(scene)
+    if data.get("until") is not None:
+        scene.until = scene.moment(data["until"], "until")
+    scene.told.sort(key=lambda told: (told.received, told.frame))
+    if len(scene.told) > LIMIT:
+        scene.wrong("series", "many", limit=LIMIT)
+    scene.others = _beside(scene, rules)
+    return scene
+
+
+def _beside(scene: Scene, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The rules that can make a difference: those whose transitions are compared, and the parents of all of them.
+
+    When orders share a limit, every rule counts.
+    """
+    by_id = {rule.id: rule for rule in rules}
+    for name in sorted(scene.shown - {scene.rule.id}):
+        if name not in by_id:
+            scene.wrong("expect", "rule", rule=name, known=", ".join(by_id) or "-")
+    if b"orders_per_site" in scene.policy:
+        return tuple(rule for rule in rules if rule.id != scene.rule.id)
+    edited = [one.value for one in scene.happenings if one.what == "edit"]
+    wanted = [*scene.shown, *(str(name) for value in edited for name in _parents(value))]
+    found: dict[str, Rule] = {}
+    while wanted:
+        rule = by_id.get(wanted.pop())
+        if rule is None or rule.id in found:
+            continue
+        found[rule.id] = rule
+        if rule.inhibit is not None:
+            wanted.append(rule.inhibit.by)
+    return tuple(rule for rule in rules if rule.id in found and rule.id != scene.rule.id)
+
+
+def _parents(edit: object) -> list[object]:
+    inhibit = edit.get("inhibit") if isinstance(edit, dict) else None
+    return [inhibit.get("by")] if isinstance(inhibit, dict) else []

@@ -1,0 +1,98 @@
+"""`series` and `readings` of a case: values on their way, as intake would hand them to the journal."""
+
+from datetime import UTC, datetime
+
+from gateway.domain.device import Plausible, PointKind
+from gateway.domain.duration import MINUTE, to_us
+from gateway.domain.reading import Flag
+from gateway.domain.units import parse_unit
+from rules.casetest.scene import Scene, Told
+from rules.casetest.series import LIMIT, Item, Text, parse_item, parse_series
+from rules.casetest.things import find
+from rules.engine.world import quantity
+
+_AHEAD = 5 * MINUTE
+_OLDEST = to_us(datetime(2000, 1, 1, tzinfo=UTC))
+
+
+def add(scene: Scene, name: str, item: Item, at: int, received: int, frame: int, where: str, default: str = "") -> None:
+    """One value of a named point."""
+    found = find(scene, name, where, default)
+    if item is None or found is None:
+        return
+    device, spec, component = found
+    point = scene.points[device.kind, spec.name, component]
+    if isinstance(item, Text):
+        value = scene.text_code(point, item.text) if spec.kind is PointKind.STATE else quantity(item.text, spec.unit)
+        if value != value:
+            scene.wrong(where, "number", value=item.text, point=name, unit=spec.unit or "1")
+            return
+    elif spec.kind is PointKind.STATE and item == item:
+        scene.wrong(where, "state", value=item, point=name, example=spec.values[0] if spec.values else "idle")
+        return
+    else:
+        written = scene.tests.units.get(device.kind, {}).get(spec.name, spec.unit)
+        value = parse_unit(written).canonical(item)
+    flags = int(Flag.IMPLAUSIBLE) if spec.kind is not PointKind.STATE and _odd(spec.plausible, value) else 0
+    if at > received + _AHEAD or at < _OLDEST:  # a wrong clock: what intake does with it
+        at, flags = received, flags | int(Flag.CLAMPED)
+    scene.told.append(Told(received, frame, at, device.id, point.id, value, flags))
+
+
+def _odd(bounds: Plausible, value: float) -> bool:
+    """Outside of the bounds of the profile: unknown to rules, as live."""
+    return (bounds.min is not None and value < bounds.min) or (bounds.max is not None and value > bounds.max)
+
+
+def series(scene: Scene) -> None:
+    """One value for each step of time."""
+    data = scene.case.data
+    every: int | None = None
+    if data.get("every") is not None:
+        every = scene.moment(data["every"], "every") - scene.start
+    frames: dict[tuple[int, str], int] = {}
+    for name, text in scene.table(data.get("series"), "series", "series: {gun_temp: 84 86*14}").items():
+        where = f"series.{name}"
+        found = find(scene, str(name), where)
+        if found is None:
+            continue
+        step = every if every is not None else found[1].every
+        if step <= 0:
+            scene.wrong(where, "every", point=name)
+            continue
+        try:
+            items = parse_series(text if isinstance(text, str) else f"{text}")
+        except ValueError as flaw:
+            scene.wrong(where, "series", value=flaw)
+            continue
+        except OverflowError:
+            scene.wrong(where, "many", limit=LIMIT)
+            continue
+        for k, item in enumerate(items):
+            at = scene.start + k * step
+            frame = frames.setdefault((at, found[0].code), len(frames))
+            add(scene, str(name), item, at, at, frame, where)
+
+
+def readings(scene: Scene) -> None:
+    """Values with times of their own."""
+    frame = LIMIT  # after the series at the same instant
+    for where, table in scene.items(scene.case.data.get("readings"), "readings", "readings: [{at: 0s, gun_temp: 86}]"):
+        frame += 1
+        if "at" not in table:
+            scene.wrong(where, "missing", key="at", write="at: 60s")
+            continue
+        at = scene.moment(table["at"], f"{where}.at")
+        received = scene.moment(table["received"], f"{where}.received") if "received" in table else at
+        device = str(table.get("device") or "")
+        for name, value in table.items():
+            if name in {"at", "received", "device"}:
+                continue
+            item: Item
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                item = float(value)
+            elif value in {"bad", "_"}:
+                item = parse_item(str(value))
+            else:
+                item = Text(str(value).strip("'"))
+            add(scene, name, item, at, received, frame, f"{where}.{name}", device)

@@ -1,0 +1,145 @@
+"""Devices, sites and customers of a case, and the points its devices have."""
+
+import re
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from gateway.domain.device import Attr, Customer, Device, Life, Point, PointSpec, Site
+from rules.casetest.scene import Scene
+
+DEVICE = ("attrs", "site", "component", "components", "life", "tags", "name", "customer", "registered", "kind")
+SITE = ("timezone", "name", "area", "region", "attrs", "tags")
+CUSTOMER = ("name", "attrs")
+HOME = "site"
+"""The site, area and region of devices that name none."""
+_NAME = re.compile(r"(?:(?P<device>.+)\.)?(?P<point>[^.\[\]]+)(?:\[(?P<component>[0-9]+)\])?")
+
+
+def surroundings(scene: Scene) -> None:
+    """Sites and customers: those of the file, and those the case brings itself."""
+    data = scene.case.data
+    scene.sites = {site.code: site for site in scene.tests.sites}
+    scene.customers = {customer.code: customer for customer in scene.tests.customers}
+    for code, table in scene.table(data.get("sites"), "sites", "sites: {s1: {timezone: Asia/Shanghai}}").items():
+        here = f"sites.{code}"
+        changes = scene.table(table, here, "{timezone: Asia/Shanghai}")
+        scene.sites[str(code)] = site_with(scene, scene.sites.get(str(code), Site(str(code))), changes, here)
+    for code, table in scene.table(data.get("customers"), "customers", "customers: {c1: {attrs: {..}}}").items():
+        here = f"customers.{code}"
+        changes = scene.table(table, here, "{attrs: {class: household}}")
+        before = scene.customers.get(str(code), Customer(str(code)))
+        scene.customers[str(code)] = customer_with(scene, before, changes, here)
+
+
+def site_with(scene: Scene, site: Site, table: Mapping[str, object], where: str) -> Site:
+    """The site with some of its fields changed; attributes are merged."""
+    scene.known(table, SITE, where)
+    found = {key: str(table[key]) for key in ("timezone", "name", "area", "region") if key in table}
+    tags = tuple(map(str, tags)) if isinstance(tags := table.get("tags"), list) else site.tags
+    merged = {**site.attrs, **attrs_of(scene, table, where)}
+    return Site(
+        site.code, found.get("name", site.name), found.get("timezone", site.timezone), found.get("area", site.area),
+        found.get("region", site.region), merged, tags, site.quiet,
+    )  # fmt: skip
+
+
+def customer_with(scene: Scene, customer: Customer, table: Mapping[str, object], where: str) -> Customer:
+    """The customer with some of its fields changed; attributes are merged."""
+    scene.known(table, CUSTOMER, where)
+    merged = {**customer.attrs, **attrs_of(scene, table, where)}
+    return Customer(customer.code, str(table.get("name", customer.name)), sites=customer.sites, attrs=merged)
+
+
+def attrs_of(scene: Scene, table: Mapping[str, object], where: str) -> dict[str, Attr]:
+    """`attrs` of anything."""
+    found = scene.table(table.get("attrs"), f"{where}.attrs", "attrs: {temp_trip: 95 degC}")
+    return {str(key): _attr(value) for key, value in found.items()}
+
+
+def devices(scene: Scene) -> None:
+    """`devices`, or the one `device`, with the points of their kinds."""
+    data = scene.case.data
+    written: dict[str, tuple[str, object]] = {}
+    if data.get("devices") is not None:
+        named = scene.table(data["devices"], "devices", "devices: {p1: {}, p2: {}}")
+        written = {str(code): (f"devices.{code}", value) for code, value in named.items()}
+    if not written:
+        written = {"device": ("device", data.get("device"))}
+    for number, (code, (where, value)) in enumerate(written.items(), 1):
+        table = scene.table(value, where, "device: {attrs: {temp_trip: 95 degC}}")
+        scene.known(table, DEVICE, where)
+        scene.devices[code] = _device(scene, number, code, table, where)
+        scene.home[number] = scene.whole(table, "component", 1, where)
+    _together(scene)
+    for kind in dict.fromkeys(device.kind for device in scene.devices.values()):
+        _points(scene, kind, max(d.components for d in scene.devices.values() if d.kind == kind))
+
+
+def _together(scene: Scene) -> None:
+    """Where the place matters and no device of the case names one, all stand at one site, in UTC."""
+    rule = scene.rule
+    shared = {rule.watch.group, *(rule.inhibit.same if rule.inhibit is not None else ())}
+    if any(device.site for device in scene.devices.values()) or not shared & {"site", "area", "region"}:
+        return
+    scene.sites[HOME] = Site(HOME, timezone="UTC", area=HOME, region=HOME)
+    scene.devices = {code: replace(device, site=HOME) for code, device in scene.devices.items()}
+
+
+def _device(scene: Scene, number: int, code: str, table: Mapping[str, object], where: str) -> Device:
+    site = str(table.get("site") or "")
+    if site and site not in scene.sites:
+        scene.wrong(f"{where}.site", "site", name=site)
+    customer = str(table.get("customer") or "")
+    if customer and scene.customers and customer not in scene.customers:
+        scene.wrong(f"{where}.customer", "customer", name=customer, known=", ".join(scene.customers))
+    kind = str(table.get("kind") or scene.rule.watch.kinds[0])
+    if kind not in scene.tests.vocabulary:
+        scene.wrong(f"{where}.kind", "kind", name=kind, known=", ".join(scene.tests.vocabulary) or "-")
+    life = str(table.get("life") or "in_service")
+    if life not in {item.value for item in Life}:
+        scene.wrong(f"{where}.life", "life", value=life)
+        life = "in_service"
+    tags = table.get("tags") or []
+    count = max(scene.whole(table, "components", 1, where), scene.whole(table, "component", 1, where))
+    registered = table.get("registered")
+    return Device(
+        number, code, profile=kind, kind=kind, name=str(table.get("name") or ""), site=site,
+        customer=customer, components=count, life=Life(life),
+        registered=scene.start if registered is None else scene.moment(registered, f"{where}.registered"),
+        attrs=attrs_of(scene, table, where),
+        tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
+    )  # fmt: skip
+
+
+def _attr(value: object) -> str | float | bool:
+    return value if isinstance(value, bool | str) else float(value) if isinstance(value, int | float) else str(value)
+
+
+def _points(scene: Scene, kind: str, components: int) -> None:
+    for spec in scene.tests.vocabulary.get(kind, {}).values():
+        for component in range(1, components + 1) if spec.each else (0,):
+            scene.points[kind, spec.name, component] = Point(
+                len(scene.points) + 1, kind, spec.name, component, spec.kind, spec.unit, spec.every, 1, spec.values,
+                spec.plausible, spec.counter,
+            )  # fmt: skip
+
+
+def find(scene: Scene, name: str, where: str, default: str = "") -> tuple[Device, PointSpec, int] | None:
+    """`p1.pressure`, `gun_temp[2]` -> device, declaration, component (0 = the device); None and a problem."""
+    match = _NAME.fullmatch(name)
+    device_name = (match["device"] if match else None) or default
+    device = scene.devices.get(device_name) if device_name else next(iter(scene.devices.values()))
+    if match is None or device is None:
+        scene.wrong(where, "device", name=device_name or name, known=", ".join(scene.devices))
+        return None
+    spec = scene.tests.vocabulary.get(device.kind, {}).get(match["point"])
+    if spec is None:
+        known = ", ".join(scene.tests.vocabulary.get(device.kind, {}))
+        scene.wrong(where, "point", kind=device.kind, name=match["point"], known=known)
+        return None
+    component = int(match["component"]) if match["component"] else (scene.home[device.id] if spec.each else 0)
+    if component > device.components or (component > 0 and not spec.each) or (component == 0 and spec.each):
+        scene.wrong(where, "component", name=device.code, count=device.components, point=match["point"])
+        return None
+    return device, spec, component

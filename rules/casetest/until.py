@@ -1,0 +1,94 @@
+"""How long a case goes on when it does not say: the last reading or event, and the longest timer after it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+
+from gateway.domain.device import Attr, Device
+from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
+from rules.casetest.scene import Scene
+from rules.compiled import Active, Calendar, Due, Expression, Over, Quorum, Rule, Sequence, Silence, Streak
+from rules.engine.calendar import wall_time, window, zone_of
+
+ZONE = "UTC"
+"""Of what has no site."""
+_LONGEST_SILENCE = 48.0  # hours, where a limit hangs on readings and names none itself
+
+
+def until(scene: Scene) -> int:
+    """µs."""
+    last = max([scene.start, *(told.received for told in scene.told), *(one.at for one in scene.happenings)])
+    rules = (scene.rule, *scene.others)
+    late = max(rule.lateness for rule in rules)
+    ends = [last + late + max(length(rule) for rule in rules)]
+    for device in scene.devices.values():
+        site = scene.sites.get(device.site)
+        zone = zone_of(site.timezone if site is not None and site.timezone else ZONE)
+        if zone is None:
+            continue
+        for rule in rules:
+            ends += [window(zone, one, last)[1] + 3 * _every(scene, rule) + SECOND + late for one in _calendars(rule)]
+        for found in (rule.condition for rule in rules):
+            if isinstance(found, Due):
+                for day in _dates(scene, device, found.date):
+                    days = (day + timedelta(days=offset // DAY) for _, offset in found.stages)
+                    ends += [wall_time(one, found.at, zone) for one in days]
+    return max(ends)
+
+
+def length(rule: Rule) -> int:
+    """The longest time that a rule may wait after the last reading, µs."""
+    settle = rule.inhibit.settle if rule.inhibit else 0
+    quiet = rule.flap.quiet if rule.flap else 0
+    return max([0, *_timers(rule)]) + settle + quiet + (_opening(rule.active) if rule.active else 0)
+
+
+def _opening(active: Active) -> int:
+    """At most so long until it is in force again."""
+    return (7 if active.days else 1) * DAY + (HOUR if active.begin != active.end else MINUTE)
+
+
+def _timers(rule: Rule) -> Iterator[int]:
+    yield rule.clear_after
+    yield from (quorum.within for quorum in rule.quorums if isinstance(quorum, Quorum))
+    yield from (window.length for one in rule.signals if isinstance(window := getattr(one, "window", None), Over))
+    match rule.condition:
+        case Silence(longer_than=Expression(limits=limits)):
+            hours = [limit.value for limit in limits if limit.value == limit.value]
+            yield round(max([_LONGEST_SILENCE, *hours]) * HOUR)
+        case Silence(longer_than=int() as longer):
+            yield longer
+        case Streak(max_span=span):
+            yield span
+        case Sequence(within=within):
+            yield within
+        case tuple() as levels:
+            for level in levels:
+                yield level.hold.for_
+                yield level.clear_hold
+
+
+def _calendars(rule: Rule) -> list[Calendar]:
+    windows = [getattr(signal, "window", None) for signal in rule.signals]
+    return [window for window in dict.fromkeys(windows) if isinstance(window, Calendar)]
+
+
+def _every(scene: Scene, rule: Rule) -> int:
+    return max((point.every for point in scene.points.values() if point.name in rule.points), default=0)
+
+
+def _dates(scene: Scene, device: Device, name: str) -> Iterator[date]:
+    """The dates an attribute has over the case: of the device, its site, its customer, and as events change it."""
+    site, customer = scene.sites.get(device.site), scene.customers.get(device.customer)
+    holders: list[Mapping[str, Attr]] = [one.attrs for one in (device, site, customer) if one is not None]
+    found: list[object] = [attrs[name] for attrs in holders if name in attrs]
+    for event in scene.happenings:
+        tables = [event.value] if event.what == "set" else []
+        if event.what in {"site", "customer"} and isinstance(event.value, Mapping):
+            tables = list(event.value.values())
+        attrs = [table["attrs"] for table in tables if isinstance(table, Mapping) and "attrs" in table]
+        found += [one[name] for one in attrs if isinstance(one, Mapping) and name in one]
+    for value in found:
+        try:
+            yield date.fromisoformat(str(value)[:10])
+        except ValueError:
+            continue

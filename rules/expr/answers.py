@@ -1,0 +1,110 @@
+"""Expressions that answer with a level or a text: `then.order.level`, `then.order.skill`, `identity`."""
+
+from functools import partial
+
+from gateway.domain.alarm import Level
+from gateway.domain.device import PointKind
+from rules.compiled import TextOf
+from rules.expr import choices, ir, syntax
+from rules.expr.check import Checker
+from rules.expr.compile import Checked, finish
+from rules.expr.flaw import ExpressionError, fail, gather
+from rules.expr.ir import Literal, Node, signature
+from rules.expr.measure import TRUTH
+from rules.expr.parse import parse
+from rules.expr.scope import Scope, nearest
+from rules.expr.syntax import Syntax, render
+
+
+def level(text: str, scope: Scope) -> Checked:
+    """A level as a number 1-4 (0 = the code is no fault): `code.level`, `x > 3 kW ? 'critical' : 'major'`.
+
+    Raises ExpressionError with all flaws.
+    """
+    checker = Checker(scope)
+    node = _level(checker, parse(text))
+    if isinstance(node, Literal):
+        raise fail("rules.expr.constant_level", 0, text=text)
+    return finish(text, checker, node), node
+
+
+def text_of(text: str, scope: Scope) -> tuple[TextOf, str]:
+    """A text that hangs on readings, and what it means: a state point, `code.name`, `a > 1 V ? 'x' : 'y'`.
+
+    Raises ExpressionError with all flaws.
+    """
+    tree, checker = parse(text), Checker(scope)
+    if isinstance(tree, syntax.Name) and not _is_code(checker, tree) and tree.name not in scope.signals:
+        spec = checker.point(tree.name, tree.at)
+        if spec.kind is not PointKind.STATE:
+            raise _no_text(tree)
+        return TextOf(render(tree), point=spec.name), f"text:{spec.name}"
+    texts = tuple(sorted(set(_known(checker, tree))))
+    node = _text(checker, tree, texts)
+    if isinstance(node, Literal):
+        raise fail("rules.expr.constant_text", 0, text=text)
+    expression = finish(text, checker, node)
+    return TextOf(render(tree), expression=expression, texts=texts), f"{signature(node, expression.slots)} of {texts}"
+
+
+def _is_code(checker: Checker, node: syntax.Name) -> bool:
+    return node.name.partition(".")[0] in checker.scope.codes
+
+
+def _level(checker: Checker, node: Syntax) -> Node:
+    match node:
+        case syntax.Text(text, at):
+            words = [one.word for one in Level]
+            if text not in words:
+                write = nearest(text, words) or words[1]
+                raise fail("rules.expr.level_text", at, text=text, name="level", known=", ".join(words), write=write)
+            return Literal(choices.LEVELS[text])
+        case syntax.Name(name, at) if _is_code(checker, node):
+            if choices.field_of(checker, name, at)[1] == "level":
+                return choices.field(checker, name, at)[0]
+        case syntax.Choice(condition, then, otherwise, at):
+            jobs = [
+                partial(checker.truth, condition), partial(_level, checker, then), partial(_level, checker, otherwise),
+            ]  # fmt: skip
+            first, second, third = gather(jobs)
+            return checker.fold(ir.Choice(first, second, third, False), TRUTH, at)[0]
+        case syntax.Call("min" | "max" as function, parts, at) if len(parts) > 1:
+            return checker.fold(
+                ir.Numeric(function, tuple(gather([partial(_level, checker, part) for part in parts]))), TRUTH, at
+            )[0]
+    raise fail("rules.expr.not_level", node.at, text=render(node))
+
+
+def _known(checker: Checker, node: Syntax) -> list[str]:
+    """All texts that can come out."""
+    match node:
+        case syntax.Text(text):
+            return [text]
+        case syntax.Name(name, at) if _is_code(checker, node):
+            return list(choices.texts_of(*choices.field_of(checker, name, at)))
+        case syntax.Choice(_, then, otherwise):
+            first, second = gather([partial(_known, checker, then), partial(_known, checker, otherwise)])
+            return [*first, *second]
+    raise _no_text(node)
+
+
+def _text(checker: Checker, node: Syntax, texts: tuple[str, ...]) -> Node:
+    """The number of the text in `texts`."""
+    match node:
+        case syntax.Text(text):
+            return Literal(float(texts.index(text)))
+        case syntax.Name(name, at):
+            return choices.field(checker, name, at, texts)[0]
+        case syntax.Choice(condition, then, otherwise, at):
+            jobs = [
+                partial(checker.truth, condition),
+                partial(_text, checker, then, texts),
+                partial(_text, checker, otherwise, texts),
+            ]
+            first, second, third = gather(jobs)
+            return checker.fold(ir.Choice(first, second, third, False), TRUTH, at)[0]
+    raise _no_text(node)
+
+
+def _no_text(node: Syntax) -> ExpressionError:
+    return fail("rules.expr.no_text_answer", node.at, text=render(node))

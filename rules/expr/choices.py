@@ -1,0 +1,105 @@
+"""Texts that are compared: the fields of a `code_of` signal, and attributes that are texts."""
+
+from typing import TYPE_CHECKING
+
+from gateway.domain.alarm import Level
+from rules.compiled import Slot, SlotKind
+from rules.expr import ir, syntax
+from rules.expr.flaw import ExpressionError, Flaw, fail
+from rules.expr.measure import TRUTH, Choices, Measure
+from rules.expr.scope import Coded, nearest
+from rules.expr.syntax import Syntax, render
+
+if TYPE_CHECKING:
+    from rules.expr.check import Checker
+
+Typed = tuple[ir.Node, Measure]
+FIELDS = ("level", "name", "skill")
+NO_LEVEL = "none"  # a code that is no fault
+LEVELS = {NO_LEVEL: 0.0, **{level.word: float(level) for level in Level}}
+_SWAPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+def texts_of(coded: Coded, wanted: str) -> tuple[str, ...]:
+    """The texts of a field of a code, sorted; of `level` in their order."""
+    if wanted == "level":
+        return tuple(LEVELS)
+    return tuple(sorted({getattr(entry, wanted) for entry in coded.table.entries.values()}))
+
+
+def field_of(checker: "Checker", name: str, at: int) -> tuple[Coded, str]:
+    """`code.level` -> the code and the field. Raises ExpressionError for a field there is not, or for a lone `code`."""
+    prefix, _, wanted = name.partition(".")
+    coded = checker.scope.codes[prefix]
+    if wanted not in FIELDS:
+        known = ", ".join(f"{prefix}.{one}" for one in FIELDS)
+        raise fail("rules.expr.code_field", at, name=name, known=known)
+    if isinstance(found := checker.scope.point(coded.point, at), Flaw):
+        raise ExpressionError([found])
+    return coded, wanted
+
+
+def field(checker: "Checker", name: str, at: int, texts: tuple[str, ...] = ()) -> Typed:
+    """The input that reads a field of a code; `texts` when the numbers are to be places in a list of them."""
+    coded, wanted = field_of(checker, name, at)
+    numbers = LEVELS if wanted == "level" else {}
+    if texts or not numbers:
+        numbers = {text: float(index) for index, text in enumerate(texts or texts_of(coded, wanted))}
+    mapping = tuple(
+        (text, numbers[entry.level.word if entry.level else NO_LEVEL] if wanted == "level" else
+         numbers[getattr(entry, wanted)])
+        for text, entry in sorted(coded.table.entries.items())
+    )  # fmt: skip
+    slot = Slot(SlotKind.FIELD, coded.point, f"{coded.table.name}.{wanted}", mapping=mapping)
+    return checker.slot(slot), Measure("choice", choices=Choices(name, numbers, wanted == "level"))
+
+
+def compare(node: syntax.Compare, text: syntax.Text, typed: Typed) -> Typed:
+    """A field of a code and a text."""
+    choices = typed[1].choices
+    if choices is None:
+        raise ValueError("no field of a code")
+    operator = node.operator if text is node.right else _SWAPPED.get(node.operator, node.operator)
+    if operator not in {"==", "!="} and not choices.ordered:
+        raise fail("rules.expr.state_order", node.at, operator=node.operator, name=choices.name)
+    number = choices.numbers.get(text.value)
+    if number is None:
+        known = [one for one in choices.numbers if one]
+        near = nearest(text.value, known) or ("minor" if choices.ordered else next(iter(known), ""))
+        fields = {"text": text.value, "name": choices.name, "known": ", ".join(known[:12]), "write": near}
+        key = "rules.expr.level_text" if choices.ordered else "rules.expr.code_text"
+        raise fail(key, text.at, **fields)
+    return ir.Relation(operator, typed[0], ir.Literal(number)), TRUTH
+
+
+def refuse(node: Syntax, choices: Choices) -> ExpressionError:
+    """A field of a code where a number or a truth value belongs."""
+    write = "minor" if choices.ordered else next((text for text in choices.numbers if text), "ok")
+    operator = ">=" if choices.ordered else "=="
+    text = render(node)
+    return fail("rules.expr.code_alone", node.at, text=text, write=f"{text} {operator} '{write}'")
+
+
+def attribute(checker: "Checker", node: syntax.Compare, text: syntax.Text, call: syntax.Call) -> Typed:
+    """`attr('class') == 'household'`; a default is a text too."""
+    if node.operator not in {"==", "!="}:
+        raise fail("rules.expr.state_order", node.at, operator=node.operator, name=render(call))
+    name, *default = call.arguments or (syntax.Text("", call.at),)
+    if not isinstance(name, syntax.Text) or not name.value or len(default) > 1:
+        raise fail("rules.expr.quoted", name.at, text=render(name), write="attr('class', 'household')")
+    found: ir.Node = checker.slot(Slot(SlotKind.ATTR_TEXT, name.value, text.value))
+    if default:
+        other = default[0]
+        if not isinstance(other, syntax.Text):
+            raise fail("rules.expr.attr_text", other.at, text=render(other), name=name.value)
+        found = ir.Choice(ir.Known(found), found, ir.Literal(float(other.value == text.value)), True)
+    return (ir.Not(found) if node.operator == "!=" else found), TRUTH
+
+
+def is_text_attribute(node: Syntax) -> bool:
+    """`attr('x')`, which may be a text, or `attr('x', 'text')`, which is one."""
+    match node:
+        case syntax.Call("attr", (syntax.Text(),)) | syntax.Call("attr", (_, syntax.Text())):
+            return True
+        case _:
+            return False

@@ -1,0 +1,111 @@
+"""`when` and `levels`: conditions with a hold, a clear and a severity."""
+
+from itertools import pairwise
+
+from gateway.domain.alarm import Level
+from rules.compiled import Expression, Hold, LevelRule
+from rules.expr.ir import Input, Literal, Node, Relation
+from rules.format.build import LEVELS, Build, Judged
+from rules.format.fields import Fields
+from rules.format.tree import Table
+
+TIMING = ("clear", "hold", "clear_hold", "auto_clear")
+IN_WHEN = ("when", "levels", "members")
+"""Forms whose `unless` is part of their conditions."""
+_WHEN = '"gun_temp >= 85 degC"'
+
+
+def plain(rule: Fields, form: str, build: Build, level: Level) -> tuple[LevelRule, ...] | None:
+    """A rule of one level: `when`, or `members` standing for it."""
+    built = _level(rule, form, build, level, (rule, build.veto(rule)))
+    return (built[0],) if built else None
+
+
+Veto = tuple[Fields, Judged | None]
+"""The rule, and its `unless`."""
+
+
+def _level(fields: Fields, key: str, build: Build, level: Level, veto: Veto) -> tuple[LevelRule, Node] | None:
+    if not fields.has(key):
+        fields.require(key, f"{key}: {_WHEN}")
+        return None
+    when, clear = build.condition_at(fields, key), build.condition_at(fields, "clear")
+    held = _hold(fields)
+    clear_hold = fields.duration("clear_hold", 0)
+    auto = fields.flag("auto_clear", default=True)
+    if when is None or (fields.has("clear") and clear is None):
+        return None
+    if clear is not None and _overlap(when, clear):
+        fields.wrong("clear", "rules.condition.overlap", clear=clear.expression.text, when=when.expression.text)
+    expression, ends = when.expression, clear.expression if clear else None
+    rule, unless = veto
+    if unless is not None and (guarded := build.guarded(when, unless, rule)):
+        expression, ends = guarded[0], ends or guarded[1]
+    return LevelRule(level, expression, held, ends, clear_hold, auto), when.node
+
+
+def _hold(fields: Fields) -> Hold:
+    """`2m`, or `{for: 2m, gap: 30s}`."""
+    tree = fields.get("hold")
+    if not isinstance(tree, Table):
+        return Hold(fields.duration("hold", 0))
+    inside = Fields(tree, fields.at("hold"), fields.notes, ("for", "gap"))
+    inside.require("for", "for: 2m")
+    return Hold(inside.duration("for", 0), inside.duration("gap", None))
+
+
+def levels(rule: Fields, build: Build) -> tuple[LevelRule, ...] | None:
+    """One alarm with ordered severities."""
+    table = rule.table_of("levels", f"levels: {{major: {{when: {_WHEN}}}}}")
+    if table is None:
+        return None
+    fields = Fields(table, rule.at("levels"), rule.notes, LEVELS)
+    found: list[tuple[LevelRule, Node]] = []
+    veto, complete = (rule, build.veto(rule)), True
+    for level in Level:
+        if not fields.has(level.word):
+            continue
+        one = fields.table_of(level.word, f"{level.word}: {{when: {_WHEN}}}")
+        inside = one and Fields(one, fields.at(level.word), rule.notes, ("when", *TIMING))
+        built = _level(inside, "when", build, level, veto) if inside else None
+        complete = complete and built is not None
+        if built:
+            found.append(built)
+    if not table.entries:
+        rule.wrong("levels", "rules.levels.none", levels=", ".join(LEVELS))
+    for (lower, node), (higher, other) in pairwise(found):
+        if _weaker(other, node):
+            names = {"low": lower.level.word, "high": higher.level.word, "when": higher.when.text}
+            fields.wrong(higher.level.word, "rules.levels.order", **names, other=lower.when.text)
+    return tuple(level for level, _ in found) if complete and found else None
+
+
+def _bound(node: Node) -> tuple[int, str, float] | None:
+    match node:
+        case Relation(("<" | "<=" | ">" | ">=") as operator, Input(slot), Literal(value)):
+            return slot, operator, value
+        case _:
+            return None
+
+
+def _weaker(node: Node, than: Node) -> bool:
+    """Is a higher level reached before the lower one? Known for two limits of one value only."""
+    mine, other = _bound(node), _bound(than)
+    if mine is None or other is None or mine[0] != other[0] or mine[1][0] != other[1][0] or mine[0] != 0:
+        return False
+    return mine[2] < other[2] if mine[1][0] == ">" else mine[2] > other[2]
+
+
+def _overlap(when: Judged, clear: Judged) -> bool:
+    """Can both be true for one value? Known for two limits of one value only."""
+    mine, other = _bound(when.node), _bound(clear.node)
+    if mine is None or other is None or _input(when.expression, mine) != _input(clear.expression, other):
+        return False
+    if mine[1][0] == other[1][0]:
+        return True
+    low, high = (mine, other) if mine[1][0] == ">" else (other, mine)
+    return low[2] < high[2] or (low[2] == high[2] and low[1] == ">=" and high[1] == "<=")
+
+
+def _input(expression: Expression, bound: tuple[int, str, float]) -> object:
+    return expression.slots[bound[0]]

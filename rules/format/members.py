@@ -1,0 +1,140 @@
+"""`members` of `let`: an aggregate over the members of a group, such as `{members: {sum: used, kind: gas_meter}}`."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from rules.compiled import Aggregate, Calendar, Expression, MemberStat, SlotKind
+from rules.compiled.reads import points_of
+from rules.expr import syntax
+from rules.expr.compile import condition, meaning, number
+from rules.expr.flaw import ExpressionError, fail
+from rules.expr.parse import parse
+from rules.expr.scope import Scope, SignalType, nearest
+from rules.expr.syntax import Syntax, children
+from rules.format.build import Build
+from rules.format.fields import Fields
+from rules.format.tree import Scalar, Table, Tree, show
+
+OPERATORS = ("mean", "min", "max", "sum", "count")
+_KEYS = (*OPERATORS, "kind", "where", "coverage")
+_WINDOW = ("over", "per")
+_EXAMPLE = "members: {sum: used, kind: gas_meter}"
+
+
+def names_of(tree: Syntax) -> set[str]:
+    """The names in an expression; of a dotted one the part before the dot."""
+    own = {tree.name.partition(".")[0]} if isinstance(tree, syntax.Name) else set()
+    return own.union(*(names_of(part) for part in children(tree)))
+
+
+def named(fields: Fields, build: Build) -> tuple[set[str], tuple[str, ...]]:
+    """(the names an aggregate asks its members for, the kinds of these members), before anything is judged."""
+    inside = fields.get("members")
+    if not isinstance(inside, Table) or build.scope is None:
+        return set(), ()
+    kind = inside.entries.get("kind")
+    kinds = (kind,) if isinstance(kind, Scalar) else getattr(kind, "items", ())
+    found = [str(one.value) for one in kinds if isinstance(one, Scalar) and one.value in build.vocabulary]
+    names: set[str] = set()
+    for operator in OPERATORS:
+        tree = inside.entries.get(operator)
+        if isinstance(tree, Scalar) and isinstance(tree.value, str):
+            try:
+                names |= names_of(parse(tree.value))
+            except ExpressionError:
+                continue  # said when it is compiled
+    return names, tuple(found) or tuple(build.scope.vocabulary)
+
+
+def member_stat(name: str, fields: Fields, build: Build) -> tuple[MemberStat, SignalType] | None:
+    """The signal and its type; None after its problems were noted."""
+    if build.scope is None:
+        return None
+    if not build.scope.group:
+        fields.wrong("members", "rules.let.members_group")
+        return None
+    table = fields.table_of("members", _EXAMPLE)
+    if table is None:
+        return None
+    inside = Fields(table, fields.at("members"), fields.notes, (*_KEYS, *_WINDOW))
+    for key in _WINDOW:
+        if inside.has(key):
+            inside.wrong(key, "rules.let.members_over", name=key)
+    written = [key for key in OPERATORS if inside.has(key)]
+    if len(written) != 1:
+        fields.wrong("members", "rules.let.members_one", known=", ".join(OPERATORS), write=_EXAMPLE)
+        return None
+    kinds = _kinds(inside, build)
+    text = inside.text("where", most=2_000)
+    test = build.where(text, inside.at("where"), inside.line("where")) if text else None
+    coverage = inside.share("coverage", 0.9)
+    if kinds is None or (text and test is None):
+        return None
+    what = Aggregate(written[0])
+    found = _of(inside, what, _members(build, kinds), build)
+    if found is None:
+        return None
+    of, kind = found
+    where, where_text = test or (None, "")
+    return MemberStat(name, what, of, kinds, where, where_text, coverage, kind.unit), kind
+
+
+def _kinds(inside: Fields, build: Build) -> tuple[str, ...] | None:
+    """Empty = those of the watch."""
+    kinds = inside.names("kind")
+    unknown = [kind for kind in kinds if kind not in build.vocabulary]
+    for kind in unknown:
+        near = nearest(kind, list(build.vocabulary))
+        key = "rules.watch.kind_near" if near else "rules.watch.kind"
+        inside.wrong("kind", key, kind=kind, near=near, known=", ".join(sorted(build.vocabulary)) or "-")
+    return None if unknown or (inside.has("kind") and not kinds) else kinds
+
+
+def _members(build: Build, kinds: tuple[str, ...]) -> Scope:
+    """What may be said of one member."""
+    if build.scope is None:
+        raise ValueError("the watched kinds are unknown")
+    scope = build.scope.members()
+    return replace(scope, vocabulary={kind: build.vocabulary[kind] for kind in kinds}) if kinds else scope
+
+
+def _of(inside: Fields, what: Aggregate, scope: Scope, build: Build) -> tuple[Expression, SignalType] | None:
+    key = what.value
+    text = _text(inside.get(key))
+    if not text:
+        inside.wrong(key, "rules.let.members_of", value=show(inside.table.entries[key]), write=_sample(what))
+        return None
+    try:
+        if what is Aggregate.COUNT:
+            of, node = condition(text, scope)
+            unit, delta = "", False
+        else:
+            of, node, measure = number(text, scope)
+            unit, delta = measure.unit, measure.delta
+        calendar = _calendar(of, scope.signals, text)
+    except ExpressionError as error:
+        build.note(error, inside.at(key), inside.line(key))
+        return None
+    build.meanings[text] = meaning(of, node)
+    return of, SignalType(unit, calendar, delta, group=True)
+
+
+def _calendar(of: Expression, signals: Mapping[str, SignalType], text: str) -> Calendar | None:
+    """The calendar of what is asked for: the group's value is one of the same windows."""
+    named = {slot.name for slot in of.slots if slot.kind in {SlotKind.SIGNAL, SlotKind.BEFORE}}
+    windows = {signals[name].calendar for name in named}
+    points = sorted(points_of(of)) + sorted(name for name in named if signals[name].calendar is None)
+    calendars = sorted(name for name in named if signals[name].calendar is not None)
+    if calendars and points:
+        raise fail("rules.expr.members_mixed", 0, text=text, point=points[0], signal=calendars[0])
+    if len(windows) > 1:
+        raise fail("rules.expr.members_windows", 0, text=text, first=calendars[0], second=calendars[1])
+    return next(iter(windows), None)
+
+
+def _text(tree: Tree | None) -> str:
+    return tree.value.strip() if isinstance(tree, Scalar) and isinstance(tree.value, str) else ""
+
+
+def _sample(what: Aggregate) -> str:
+    return 'count: "pressure < 1.6 kPa"' if what is Aggregate.COUNT else f"{what.value}: pressure"
