@@ -13,6 +13,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.notice import Recipient
 from gateway.domain.reading import F64, I64, U8, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
+from gateway.domain.wanted import Wanted, Warming
 
 
 class Clock(Protocol):
@@ -168,6 +169,17 @@ class SeriesStore(Protocol):
     def scan(self, start: int, end: int, devices: Sequence[int] | None = None) -> Iterator[Batch]:
         """All readings of [start, end) in order of `at`, each identity once, in batches. For backtest and rerun."""
 
+    def before(self, moment: int, devices: Sequence[int]) -> Batch:
+        """Of each point of these devices the newest reading with at < moment, and the newest that has a value."""
+
+    def open_rows(
+        self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None
+    ) -> Batch:  # fmt: skip
+        """Readings of [start, end) that no other process can read from disk, in any order, each identity once."""
+
+    def open_counts(self, start: int, end: int, width: int) -> I64:
+        """How many of them lie in each bucket of `width` µs of [start, end)."""
+
     def retain(self, before: int) -> int:
         """Delete readings older than `before`, give the space back; returns the rows deleted."""
 
@@ -271,6 +283,13 @@ class Judge(Protocol):
 
     def next_due(self) -> int | None:
         """When the earliest timer is due, µs; None = no timer runs."""
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """What stored history it asks for, until a Rerun fact answers."""
+
+    def warmer(self, wanted: Wanted) -> Warming:
+        """What to feed with the history of a rule that is wanted. Raises KeyError when the rule is gone meanwhile."""
 
 
 class Desk(Protocol):

@@ -10,6 +10,7 @@ from gateway.consumers.snapshots import Snapshots
 from gateway.domain.alarm import Transition
 from gateway.domain.duration import SECOND
 from gateway.domain.record import Fact, Record
+from gateway.domain.wanted import Wanted
 from gateway.ports import Clock, Desk, Judge, PartitionedLog
 
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -32,7 +33,8 @@ class DeskWork:
 class RulesConsumer:
     """Two tasks: `judge` steps the engine in its thread, `commit` lets the desk commit in its own.
 
-    `on_commit` is called after each transaction (wakes the relay), `on_due` with the engine's next timer (finer ticks).
+    `on_commit` is called after each transaction (wakes the relay), `on_due` with the engine's next timer (finer ticks),
+    `on_wanted` when the engine asks for stored history (`wanted`, as of `judged`).
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class RulesConsumer:
         self._snapshots, self._clock, self._partition = snapshots, clock, partition
         self._rules_thread, self._desk_thread = rules_thread, desk_thread
         self._on_commit, self._on_due = on_commit, on_due
+        self.on_wanted: Callable[[], None] = lambda: None
+        self.wanted: tuple[Wanted, ...] = engine.wanted
         self._queue: asyncio.Queue[DeskWork] = asyncio.Queue(maxsize=8)
         self._open: DeskWork | None = None
         self._last_snapshot = clock.now()
@@ -79,6 +83,8 @@ class RulesConsumer:
         if due:
             self._last_snapshot = self._clock.now()
         self.judged = work.cursor
+        if self.wanted:
+            self.on_wanted()
         self.transitions += len(work.transitions)
         await self._queue.put(work)
         if (next_due := self._engine.next_due()) is not None:
@@ -92,6 +98,7 @@ class RulesConsumer:
                 work.facts.append((record.seq, record.body))
         if snapshot:
             work.snapshot = self._engine.snapshot()
+        self.wanted = self._engine.wanted
         return work
 
     async def commit(self) -> None:

@@ -1,32 +1,33 @@
 """The rules in force and their runners: installing, editing, removing (RULES section 5, Edits)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from gateway.domain.errors import ConfigError
+import numpy as np
+
 from gateway.domain.record import RuleSet
-from rules.compiled import Rule, Silence, Streak
+from rules.compiled import Rule
 from rules.engine.edits import Edit, classify
-from rules.engine.levels import LevelsRunner
+from rules.engine.groups import Groups, Members, group_runners
+from rules.engine.kinds import runner_of
+from rules.engine.past.horizon import needs_history
 from rules.engine.runner import Field, Runner
-from rules.engine.silent import SilentRunner
-from rules.engine.space import Space
-from rules.engine.streak import StreakRunner
-
-Compile = Callable[[bytes], Rule]
+from rules.engine.space import LONG_AGO
 
 
 class RuleBook:
-    """`rules`: id -> (fact, rule); `broken`: rules whose newest source did not compile, with the reason.
+    """`rules`: id -> (fact, rule), `runners`: id -> one per kind of device.
 
-    `version` rises with every change.
+    `waiting`: rules that want history before they judge, id -> record that installed them; they have no runners yet.
     """
 
-    def __init__(self, compile_rule: Compile, common: Field) -> None:
+    def __init__(self, common: Field) -> None:
         self.rules: dict[str, tuple[RuleSet, Rule]] = {}
-        self.broken: dict[str, str] = {}
         self.runners: dict[str, list[Runner]] = {}
-        self.version = 0
-        self._compile, self._field = compile_rule, common
+        self.waiting: dict[str, int] = {}
+        self._groups: dict[str, Groups] = {}
+        self._versions: dict[str, int] = {}
+        self._of: dict[str, list[Runner]] = {}
+        self._field = common
 
     def all(self) -> Iterable[Runner]:
         """Every runner."""
@@ -34,59 +35,97 @@ class RuleBook:
 
     def of(self, kind: str) -> list[Runner]:
         """Those of one kind of device."""
-        return [runner for runner in self.all() if runner.space.kind == kind]
+        found = self._of.get(kind)
+        if found is None:
+            found = self._of[kind] = [runner for runner in self.all() if runner.space.kind == kind]
+        return found
 
-    def restore(self, facts: Iterable[RuleSet]) -> None:
-        """The rules of a snapshot, with runners that have no state yet."""
-        for fact in facts:
-            rule = self._compile(fact.source)
-            self.rules[fact.id] = (fact, rule)
-            self.runners[fact.id] = list(self._built(fact, rule))
+    def flush(self) -> None:
+        """A record is complete: rules on groups judge what their members said in it."""
+        for groups in self._groups.values():
+            groups.flush()
 
-    def install(self, fact: RuleSet, at: int) -> None:
-        """A revision takes effect at `at` µs. The same source again changes nothing."""
+    def version(self, kind: str) -> int:
+        """Rises whenever the runners of a kind change."""
+        return self._versions.get(kind, 0)
+
+    def place(self, fact: RuleSet, rule: Rule, *, waiting: int | None = None) -> None:
+        """A rule with runners that have no state yet: of a snapshot, or of a scratch engine."""
+        self.rules[fact.id] = (fact, rule)
+        if waiting is not None:
+            self.waiting[fact.id] = waiting
+        self._put(fact.id, [] if waiting is not None else list(self._built(fact, rule)))
+
+    def _put(self, rule: str, runners: list[Runner] | None) -> list[Runner]:
+        """These are the rule's runners (None = it is gone); the ones before."""
+        before = self.runners.pop(rule, [])
+        self._groups.pop(rule, None)
+        if runners is not None:
+            self.runners[rule] = runners
+        if runners and isinstance(runners[0], Members):
+            self._groups[rule] = runners[0].groups
+        for kind in {runner.space.kind for runner in (*before, *(runners or ()))}:
+            self._versions[kind] = self._versions.get(kind, 0) + 1
+            self._of.pop(kind, None)
+        return before
+
+    def install(self, fact: RuleSet, rule: Rule, at: int, seq: int) -> Edit | None:
+        """A revision takes effect at `at` µs by record `seq`: what kind of edit; None: it is in force."""
         old = self.rules.get(fact.id)
         if old is not None and (old[0].source, old[0].zone) == (fact.source, fact.zone):
-            return
-        try:
-            rule = self._compile(fact.source)
-        except (ConfigError, ValueError) as flaw:
-            self.broken[fact.id] = str(flaw)  # the revision in force stays in force
-            return
-        self.broken.pop(fact.id, None)
-        before = self.runners.get(fact.id, [])
+            return None
+        awaited = self.waiting.pop(fact.id, None) is not None
         self.rules[fact.id] = (fact, rule)
-        self.runners[fact.id] = list(self._built(fact, rule))
-        self.version += 1
         if rule.mode == "off":
-            return
-        was_off = old is None or old[1].mode == "off"
-        moved = not was_off and old is not None and old[0].zone != fact.zone
-        edit = Edit.SILENTLY if was_off or old is None else Edit.GENERATION if moved else classify(old[1], rule)
+            self._put(fact.id, [])
+            return Edit.SILENTLY
+        edit = Edit.SILENTLY
+        if old is not None and old[1].mode != "off" and not awaited:
+            edit = Edit.GENERATION if old[0].zone != fact.zone else classify(old[1], rule)
+        asks = edit in (Edit.SILENTLY, Edit.GENERATION) and needs_history(rule) and self._heard(rule)
+        if asks:
+            self.waiting[fact.id] = seq
+        runners = [] if asks else list(self._built(fact, rule))
+        before = self._put(fact.id, runners)
         pairs = {runner.space.kind: runner for runner in before}
-        for runner in self.runners[fact.id]:
+        for runner in runners:
             self._succeed(pairs.pop(runner.space.kind, None), runner, edit, at)
         if edit is Edit.GENERATION:
             for runner in pairs.values():
-                _end_all(runner, at)
+                end_all(runner, at)
+        return edit
+
+    def _heard(self, rule: Rule) -> bool:
+        """Has any device of its kinds said anything? Else there can be no history."""
+        spaces = (self._field.world.space(kind) for kind in rule.watch.kinds)
+        return any(bool((space.newest[: len(space)] > LONG_AGO).any()) for space in spaces)
+
+    def cold(self, rule: str, at: int) -> None:
+        """A waiting rule begins with what is there."""
+        for runner in self.begin(rule):
+            runner.refresh(range(len(runner.space)), at, "")
+            runner.revalue(range(len(runner.space)), at)
+
+    def begin(self, rule: str) -> list[Runner]:
+        """A rule waits no longer: its runners, without state."""
+        del self.waiting[rule]
+        fact, compiled = self.rules[rule]
+        self._put(rule, list(self._built(fact, compiled)))
+        return self.runners[rule]
 
     def _succeed(self, old: Runner | None, new: Runner, edit: Edit, at: int) -> None:
         things = range(len(new.space))
-        if old is not None and edit is Edit.TEXT:
+        if old is not None and edit in (Edit.SAME, Edit.TEXT):
             new.adopt(old)
             for bound in new.bounds():
                 bound.refresh(things)
             return
         if old is not None and edit is Edit.THRESHOLD:
-            if isinstance(new, LevelsRunner) and isinstance(old, LevelsRunner):
-                new.adopt_levels(old, at)
-            else:
-                new.adopt(old)
-                new.refresh(things, at, "rule_changed")
+            new.edited(old, at)
             return
         inherited = old.kept_windows(new) if old is not None else None
         if old is not None and edit is Edit.GENERATION:
-            _end_all(old, at)
+            end_all(old, at)
         if inherited is not None:
             new.load_windows(inherited)  # counters go on: only what is made of them is new
         new.refresh(things, at, "rule_changed")
@@ -95,23 +134,20 @@ class RuleBook:
     def _built(self, fact: RuleSet, rule: Rule) -> Iterator[Runner]:
         if rule.mode == "off":
             return
-        makers: Callable[[Rule, str, Space, Field], Runner] = LevelsRunner
-        if isinstance(rule.condition, Silence):
-            makers = SilentRunner
-        elif isinstance(rule.condition, Streak):
-            makers = StreakRunner
+        if rule.watch.group:
+            yield from group_runners(rule, fact.zone, self._field)
+            return
         for kind in dict.fromkeys(rule.watch.kinds):
-            yield makers(rule, fact.zone, self._field.world.space(kind), self._field)
+            yield runner_of(rule, fact.zone, self._field.world.space(kind), self._field)
 
-    def drop(self, rule: str) -> None:
-        """The rule was deleted: its open alarms stay as they are, only the state goes."""
-        self.broken.pop(rule, None)
-        if self.rules.pop(rule, None) is not None:
-            self.runners.pop(rule, None)
-            self.version += 1
+    def drop(self, rule: str) -> list[Runner]:
+        """The rule was deleted: its open alarms stay as they are, only the state goes. Its last runners."""
+        self.waiting.pop(rule, None)
+        self.rules.pop(rule, None)
+        return self._put(rule, None)
 
 
-def _end_all(runner: Runner, at: int) -> None:
-    for thing in range(len(runner.space)):
-        if runner.watched[thing]:
-            runner.end(thing, at, "rule_changed")
+def end_all(runner: Runner, at: int) -> None:
+    """Every alarm of this rule is over, because the rule is another one now."""
+    for thing in np.flatnonzero(runner.watched[: len(runner.space)]).tolist():
+        runner.end(thing, at, "rule_changed")

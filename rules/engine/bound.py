@@ -1,89 +1,115 @@
 """An expression bound to one space: where each of its inputs comes from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.domain.alarm import ReadingSeen, ThresholdSeen
 from gateway.domain.device import PointKind
 from gateway.domain.duration import HOUR
 from gateway.domain.reading import F64
 from rules.compiled import Expression, Slot, SlotKind
-from rules.engine.space import LONG_AGO, Space, widened
+from rules.engine.facts import fact_of
+from rules.engine.space import LONG_AGO, Space
 from rules.engine.view import Reader, Seen
 from rules.engine.world import World
 
 NAN = float("nan")
-READS = frozenset({SlotKind.POINT, SlotKind.AGE, SlotKind.CHANGED, SlotKind.HAS})
-SignalValue = Callable[[Slot, Reader], F64]
-"""A SIGNAL or BEFORE slot -> one value per item of the reader."""
+READS = frozenset({
+    SlotKind.POINT, SlotKind.CODE, SlotKind.FIELD, SlotKind.AGE, SlotKind.CHANGED, SlotKind.HAS
+})  # fmt: skip
+OF_FACTS = frozenset({SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.TAG})
+
+
+class Source(Protocol):
+    """Answers what is no reading and no fact: SIGNAL, BEFORE and QUORUM slots."""
+
+    def __call__(self, slot: Slot, reader: Reader) -> F64:
+        """One value per item of the reader."""
+
+    def columns_of(self, slot: Slot) -> tuple[int, ...]:
+        """The columns whose readings change a momentary value; none for that of a closed window."""
 
 
 class Bound:
     """`columns` are the points whose readings make it worth evaluating again."""
 
-    def __init__(self, expression: Expression, space: Space, world: World, signal: SignalValue) -> None:
+    def __init__(self, expression: Expression, space: Space, world: World, signal: Source) -> None:
         self.expression, self.space, self.world, self.signal = expression, space, world, signal
-        reads = [slot.name for slot in expression.slots if slot.kind in READS]
-        self.columns = tuple(dict.fromkeys(space.column(name) for name in reads))
+        columns: list[int] = []
+        for slot in expression.slots:
+            if slot.kind in READS:
+                columns.append(space.column(slot.name))
+            elif slot.kind not in OF_FACTS:
+                columns.extend(signal.columns_of(slot))
+        self.columns = tuple(dict.fromkeys(columns))
         self.has_signal = any(slot.kind in {SlotKind.SIGNAL, SlotKind.BEFORE} for slot in expression.slots)
-        self._inputs = [self._input(slot) for slot in expression.slots]
-        self._attr: dict[int, F64] = {}
-        self._codes: dict[int, F64] = {}
+        self._inputs = [space.column(slot.name) if slot.kind in READS else -1 for slot in expression.slots]
+        self.facts = {
+            index: world.facts_of.of(world, space, slot)
+            for index, slot in enumerate(expression.slots) if slot.kind in OF_FACTS
+        }  # fmt: skip
+        self._tables: dict[int, tuple[F64, NDArray[np.bool_]]] = {}
         self._mark: dict[int, tuple[int, int, int]] = {}
 
-    def _input(self, slot: Slot) -> int:
-        return self.space.column(slot.name) if slot.kind in READS else -1
-
+    # --- facts
     def refresh(self, things: Sequence[int]) -> None:
-        """Look the attributes of these things up again."""
-        for index, slot in enumerate(self.expression.slots):
-            if slot.kind is not SlotKind.ATTR:
-                continue
-            table = self._attr.get(index, np.zeros(0))
-            if len(table) < self.space.capacity:
-                table = self._attr[index] = widened(table, self.space.capacity, np.nan)
-            for thing in things:
-                device = self.world.devices[self.space.things[thing].device]
-                found = self.world.attribute(device, slot.name, slot.unit)
-                table[thing] = slot.default if found is None else found[0]
+        """Look the attributes and tags of these things up again."""
+        for table in self.facts.values():
+            table.refresh(things)
 
-    def _code(self, index: int, slot: Slot) -> F64:
+    # --- state texts
+    def _tables_of(self, index: int, slot: Slot) -> tuple[F64, NDArray[np.bool_]]:
+        """(f64[profile, component, code], which of them have a table of texts): rebuilt when definitions change."""
         mark = (self.world.version, len(self.world.profiles), len(self.space))
         if self._mark.get(index) != mark:
             self._mark[index] = mark
-            most = int(self.space.component.max(initial=0)) + 1
-            table = np.full((len(self.world.profiles), most), -1.0)
-            for profile, number in self.world.profiles.items():
-                for component in range(most):
-                    point = self.world.spec(profile, slot.name, component)
-                    if point is not None and slot.text in point.values:
-                        table[number, component] = point.values.index(slot.text)
-            self._codes[index] = table
-        return self._codes[index]
+            self._tables[index] = text_tables(self.world, self.space, slot)
+        return self._tables[index]
 
+    def _field(self, index: int, slot: Slot, reader: Reader) -> F64:
+        value = reader.value(self._inputs[index])
+        table, stated = self._tables_of(index, slot)
+        place = self.space.profile[reader.thing], self.space.component[reader.thing]
+        whole = np.floor(value) == value  # False for NaN
+        code = np.where(whole & (value >= 0) & (value < table.shape[2]), value, table.shape[2] - 1).astype(np.intp)
+        found = np.where(whole, table[*place, code], NAN)
+        numeric = whole & ~stated[place]
+        if numeric.any():
+            found[numeric] = _by_number(slot, value[numeric])
+        return found
+
+    # --- evaluating
     def inputs(self, reader: Reader) -> list[F64]:
         """The value of every slot for every item of `reader`."""
-        found: list[F64] = []
-        for index, slot in enumerate(self.expression.slots):
-            column = self._inputs[index]
-            if slot.kind is SlotKind.POINT:
-                found.append(reader.value(column))
-            elif slot.kind is SlotKind.CODE:
+        return [self._slot(index, slot, reader) for index, slot in enumerate(self.expression.slots)]
+
+    def _slot(self, index: int, slot: Slot, reader: Reader) -> F64:
+        column = self._inputs[index]
+        match slot.kind:
+            case SlotKind.POINT:
+                return reader.value(column)
+            case SlotKind.CODE:
                 thing = reader.thing
-                found.append(self._code(index, slot)[self.space.profile[thing], self.space.component[thing]])
-            elif slot.kind is SlotKind.ATTR:
-                found.append(self._attr[index][reader.thing])
-            elif slot.kind is SlotKind.HAS:
-                found.append((~np.isnan(reader.value(column))).astype(np.float64))
-            elif slot.kind is SlotKind.CHANGED:
-                found.append(reader.changed(column))
-            elif slot.kind is SlotKind.AGE:
+                table, _ = self._tables_of(index, slot)
+                found: F64 = table[self.space.profile[thing], self.space.component[thing], 0]
+                return found
+            case SlotKind.FIELD:
+                return self._field(index, slot, reader)
+            case SlotKind.ATTR | SlotKind.ATTR_TEXT | SlotKind.TAG:
+                fact: F64 = self.facts[index].value[reader.thing]
+                return fact
+            case SlotKind.HAS:
+                return (~np.isnan(reader.value(column))).astype(np.float64)
+            case SlotKind.CHANGED:
+                return reader.changed(column)
+            case SlotKind.AGE:
                 good = reader.good_at(column)
-                found.append(np.where(good == LONG_AGO, np.nan, (reader.t - good) / HOUR))
-            else:
-                found.append(self.signal(slot, reader))
-        return found
+                return np.where(good == LONG_AGO, np.nan, (reader.t - good) / HOUR)
+            case _:
+                return self.signal(slot, reader)
 
     def vector(self, reader: Reader) -> F64:
         """One result per item."""
@@ -95,22 +121,64 @@ class Bound:
         each = zip(*inputs, strict=True) if inputs else iter([()] * len(reader.thing))
         return np.array([self.expression.scalar(values) for values in each], np.float64)
 
+    # --- evidence
     def thresholds(self, thing: int) -> tuple[ThresholdSeen, ...]:
-        """What the expression compares with, for evidence."""
+        """What the expression compares with, for evidence: numbers, then texts and tags as 1 or 0."""
         found: list[ThresholdSeen] = []
-        device = self.world.devices[self.space.things[thing].device]
         for limit in self.expression.limits:
             if limit.slot < 0:
                 found.append(ThresholdSeen(limit.value, limit.unit, "rule"))
                 continue
             slot = self.expression.slots[limit.slot]
-            if slot.kind is not SlotKind.ATTR:
-                continue
-            near = self.world.attribute(device, slot.name, slot.unit)
-            value, origin = near if near is not None else (slot.default, "default")
-            if value == value:
-                found.append(ThresholdSeen(value, slot.unit or limit.unit, origin))
+            if slot.kind is SlotKind.ATTR:
+                value, origin = fact_of(self.world, self.space, thing, slot)
+                if value == value:
+                    found.append(ThresholdSeen(value, slot.unit or limit.unit, origin))
+        for slot in self.expression.slots:
+            if slot.kind in {SlotKind.ATTR_TEXT, SlotKind.TAG}:
+                value, origin = fact_of(self.world, self.space, thing, slot)
+                if value == value:
+                    found.append(ThresholdSeen(value, "", origin))
         return tuple(found)
+
+
+def text_tables(world: World, space: Space, slot: Slot) -> tuple[F64, NDArray[np.bool_]]:
+    """What the codes of a state point mean to a CODE or FIELD slot.
+
+    CODE: one entry, the code of `slot.text`, -1 when no device of the profile has that text. FIELD: an entry per code
+    through the mapping, and one more for any other code. The second array tells profiles whose point has texts.
+    """
+    most = int(space.component.max(initial=0)) + 1
+    specs = {
+        (number, component): found.values
+        for profile, number in world.profiles.items()
+        for component in range(most)
+        if (found := world.spec(profile, slot.name, component)) is not None
+    }
+    stated = np.zeros((len(world.profiles), most), np.bool_)
+    if slot.kind is SlotKind.CODE:
+        table = np.full((len(world.profiles), most, 1), -1.0)
+        for place, values in specs.items():
+            if slot.text in values:
+                table[*place, 0] = values.index(slot.text)
+        return table, stated
+    mapping = dict(slot.mapping)
+    other = mapping.get("*", NAN)
+    longest = max((len(values) for values in specs.values()), default=0)
+    table = np.full((len(world.profiles), most, longest + 1), other)
+    for place, values in specs.items():
+        stated[place] = bool(values)
+        table[*place, : len(values)] = [mapping.get(text, other) for text in values]
+    return table, stated
+
+
+def _by_number(slot: Slot, value: F64) -> F64:
+    """Whole numbers of a point without texts through the mapping."""
+    mapping = dict(slot.mapping)
+    other = mapping.get("*", NAN)
+    unlike, where = np.unique(value, return_inverse=True)
+    found: F64 = np.array([mapping.get(f"{number:.0f}", other) for number in unlike.tolist()], np.float64)[where]
+    return found
 
 
 def reading_seen(world: World, profile: str, name: str, component: int, seen: Seen) -> ReadingSeen:

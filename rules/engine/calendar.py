@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gateway.domain.duration import HOUR, from_us, to_us
+from gateway.domain.duration import DAY, HOUR, from_us, to_us
 from rules.compiled import Calendar, Period
 
 
@@ -18,9 +18,24 @@ def zone_of(name: str) -> ZoneInfo | None:
         return None
 
 
-def _midnight(day: date, zone: ZoneInfo) -> int:
-    # A midnight that the clock skips is the moment of the change; one that comes twice is the first.
-    return to_us(datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC))
+def wall_time(day: date, minute: int, zone: ZoneInfo) -> int:
+    """When the clocks of `zone` show `minute` of `day`, µs. One that comes twice is the first.
+
+    One that the clock skips is the moment of the change.
+    """
+    wanted = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=minute)  # wall arithmetic
+    found = to_us(wanted.astimezone(UTC))
+    if from_us(found).astimezone(zone).replace(tzinfo=None) == wanted.replace(tzinfo=None):
+        return found
+    early = to_us(wanted.replace(fold=1).astimezone(UTC))  # the change lies in (early, found]
+    new = from_us(found).astimezone(zone).utcoffset()
+    while found - early > 1:
+        middle = (early + found) // 2
+        if from_us(middle).astimezone(zone).utcoffset() == new:
+            found = middle
+        else:
+            early = middle
+    return found
 
 
 def _month_start(year: int, month: int, start: int) -> date:
@@ -29,7 +44,7 @@ def _month_start(year: int, month: int, start: int) -> date:
 
 
 @lru_cache(maxsize=65536)
-def _by_date(zone: ZoneInfo, calendar: Calendar, day: date) -> tuple[int, int, int]:
+def _by_date(zone: ZoneInfo, calendar: Calendar, day: date) -> tuple[int, int, float]:
     if calendar.period is Period.DAY:
         first, after = day, day + timedelta(days=1)
     elif calendar.period is Period.WEEK:
@@ -42,14 +57,33 @@ def _by_date(zone: ZoneInfo, calendar: Calendar, day: date) -> tuple[int, int, i
             after = _month_start(day.year, day.month, calendar.start)
         else:
             after = _month_start(day.year, day.month + 1, calendar.start)
-    return _midnight(first, zone), _midnight(after, zone), (after - first).days
+    return wall_time(first, 0, zone), wall_time(after, 0, zone), float((after - first).days)
+
+
+@lru_cache(maxsize=65536)
+def _night(zone: ZoneInfo, calendar: Calendar, day: date) -> tuple[int, int, float]:
+    """The night that starts on `day`; it has no length when the clock skips it."""
+    begin = wall_time(day, calendar.begin, zone)
+    past = day + timedelta(days=1) if calendar.end <= calendar.begin else day
+    end = wall_time(past, calendar.end, zone)
+    return begin, end, (end - begin) / DAY
 
 
 def window(zone: ZoneInfo, calendar: Calendar, at: int) -> tuple[int, int, float]:
-    """(start, end, days): the window that holds `at`, µs, and its length in local days."""
+    """(start, end, days): the first window that ends after `at`, µs, and its length in local days.
+
+    It holds `at`, except between two nights, where it is the next one.
+    """
     local = from_us(at).astimezone(zone)
     if calendar.period is Period.HOUR:
         offset = (local.utcoffset() or timedelta()) // timedelta(microseconds=1)
         start = (at + offset) // HOUR * HOUR - offset
         return start, start + HOUR, 1 / 24
-    return _by_date(zone, calendar, local.date())
+    if calendar.period is not Period.NIGHT:
+        return _by_date(zone, calendar, local.date())
+    day = local.date() - timedelta(days=1)
+    while True:
+        found = _night(zone, calendar, day)
+        if found[1] > at and found[0] < found[1]:
+            return found
+        day += timedelta(days=1)

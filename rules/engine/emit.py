@@ -2,13 +2,20 @@
 
 from dataclasses import dataclass
 
-from gateway.domain.alarm import Change, Evidence, Level, NoticePlan, OrderPlan, Plan, Thing, Transition
+from gateway.domain.alarm import Change, Evidence, Level, NoticePlan, OrderPlan, Parent, Plan, Thing, Transition
 from rules.compiled import Rule
+
+AlarmKey = tuple[str, Thing, tuple[str, ...]]
+"""(rule id, thing, identity): one alarm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A transition without its identity."""
+    """A transition without its number. `at` µs.
+
+    A runner says what the condition did, up to `muted`; `plan` is the rule's, with the expressions of `then` evaluated
+    for this moment. The stage after the conditions adds what is below.
+    """
 
     at: int
     rule: Rule
@@ -20,6 +27,25 @@ class Made:
     reason: str = ""
     imported: bool = False
     suspect: bool = False
+    identity: tuple[str, ...] = ()
+    late: bool = False
+    count: int = 1
+    muted: bool = False
+    unstable: bool = False
+    stale: bool = False
+    held_until: int = 0
+    limited: str = ""
+    parent: Parent | None = None
+
+    @property
+    def key(self) -> AlarmKey:
+        """Which alarm changes."""
+        return self.rule.id, self.thing, self.identity
+
+
+def order_of(made: Made) -> tuple[int, str, Thing, tuple[str, ...]]:
+    """By event time, rule, thing, identity, whatever order rules were installed in."""
+    return made.at, made.rule.id, made.thing, made.identity
 
 
 def plan_of(rule: Rule) -> Plan:
@@ -29,7 +55,8 @@ def plan_of(rule: Rule) -> Plan:
     planned, told = None, None
     if order is not None:
         planned = OrderPlan(
-            order.type, order.fault, order.skill, order.sla, order.assign, order.after, order.reopen_within
+            order.type, order.fault, order.skill, order.sla, order.assign, order.after, order.reopen_within,
+            order.cooldown, order.batch_by, order.batch_every,
         )  # fmt: skip
     if notice is not None:
         told = NoticePlan(notice.audience, notice.template, notice.klass, notice.remind, notice.max)
@@ -37,26 +64,27 @@ def plan_of(rule: Rule) -> Plan:
 
 
 class Emitter:
-    """Numbers the transitions of one record: by event time, rule, thing, whatever order rules were installed in."""
+    """Numbers the transitions of one record in the order of `order_of`."""
 
     def __init__(self, partition: int, tenant: str) -> None:
         self.partition, self.tenant = partition, tenant
         self.made: list[Made] = []
 
     def add(self, made: Made) -> None:
-        """Collect one; those of one rule and thing must come in their order."""
+        """Collect one; those of one alarm must come in their order."""
         self.made.append(made)
 
     def finish(self, seq: int, decided: int) -> list[Transition]:
         """All collected ones as transitions of record `seq`, decided at `decided` µs."""
         if not self.made:
             return []
-        ordered = sorted(self.made, key=lambda m: (m.at, m.rule.id, m.thing))
+        ordered = sorted(self.made, key=order_of)
         self.made = []
         return [
             Transition(
                 self.partition, seq, ordinal, m.change, m.rule.id, m.rule.revision, self.tenant, m.thing, m.level,
-                m.at, decided, m.plan, m.evidence, (), m.reason, False, m.imported, m.suspect, m.rule.mode == "live",
+                m.at, decided, m.plan, m.evidence, m.identity, m.reason, m.late, m.imported, m.suspect,
+                m.rule.mode == "live", m.count, m.unstable, m.stale, m.muted, m.held_until, m.limited, m.parent,
             )
             for ordinal, m in enumerate(ordered)
         ]  # fmt: skip

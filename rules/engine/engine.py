@@ -1,69 +1,95 @@
 """The engine: journal records in, transitions out. No clock, no randomness, no I/O; the journal is all it obeys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+
+import msgspec
 
 from gateway.domain.alarm import Transition
-from gateway.domain.device import Life
-from gateway.domain.duration import SECOND
-from gateway.domain.reading import Batch
-from gateway.domain.record import (
-    Closed,
-    CustomerSet,
-    CycleDone,
-    DeviceSet,
-    Down,
-    MeterExchanged,
-    PointDefined,
-    PolicySet,
-    Record,
-    RuleGone,
-    RuleSet,
-    SiteSet,
-    Tick,
-    Unlatch,
-)  # fmt: skip
+from gateway.domain.duration import HOUR, SECOND
+from gateway.domain.errors import ConfigError
+from gateway.domain.reading import Batch, decode_batch
+from gateway.domain.record import PolicySet, Record, Rerun, RuleGone, RuleSet, Tick
+from gateway.domain.wanted import Wanted
 from rules.compiled import Rule
 from rules.engine import snapshot
-from rules.engine.book import Compile, RuleBook
+from rules.engine.after import After
+from rules.engine.after.policy import CompilePolicy
+from rules.engine.core import Core
+from rules.engine.edits import Edit
 from rules.engine.emit import Emitter
-from rules.engine.frames import Counts, single, views
-from rules.engine.fused import Fused
-from rules.engine.image import image_of, load_world
+from rules.engine.frames import Counts
+from rules.engine.image import image_of, load_core
+from rules.engine.past.lane import Lane
+from rules.engine.past.ledger import Ledger
+from rules.engine.past.rerun import Judged, reach_back
+from rules.engine.past.warm import Warmer, join, reach
 from rules.engine.runner import Field, Observe
-from rules.engine.signalled import Signalled
-from rules.engine.snapshot import SnapshotError
+from rules.engine.snapshot import Image, SnapshotError
 from rules.engine.space import NEVER
 
-__all__ = ["Compile", "Engine", "SnapshotError"]
+__all__ = ["ACCEPT_LATE", "Compile", "Engine", "SnapshotError"]
+ACCEPT_LATE = 72 * HOUR
+Compile = Callable[[bytes], Rule]
 
 
 class Engine:
     """All rules of one partition of one tenant.
 
     `compile` turns the source of a RuleSet fact into a Rule; `observe` hears of every closed calendar window;
-    `scalar` judges reading by reading through the scalar back ends: slow, the reference for the columns.
+    `scalar` judges reading by reading through the scalar back ends: slow, the reference for the columns; `accept_late`
+    µs: readings that come later change nothing any more (0: no late reading does); `compile_policy` turns the source of
+    a PolicySet fact into a Policy.
     """
 
     def __init__(
-        self, partition: int, compile: Compile, tenant: str, *, observe: Observe | None = None, scalar: bool = False  # noqa: A002
+        self, partition: int, compile: Compile, tenant: str, *, observe: Observe | None = None, scalar: bool = False,  # noqa: A002
+        accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None,
     ) -> None:  # fmt: skip
         self.partition, self.tenant, self.seq, self.now = partition, tenant, 0, 0
-        self.counts = Counts()
+        self._compile, self._accept = compile, accept_late
         self._field = Field(Emitter(partition, tenant), scalar=scalar, observe=observe)
-        self._world = self._field.world
-        self._book = RuleBook(compile, self._field)
-        self._fused: dict[str, Fused] = {}
-        self._fresh: dict[int, None] = {}
+        self._after = self._field.after = After(self._field.emitter, self._field.world, compile_policy)
+        self._core = Core(self._field, accept_late)
+        self._after.runners.append(self._core.book.runners)
+        self._lanes: dict[int, Lane] = {}
+        self._home: dict[str, Core] = {}
+        self._broken: dict[str, str] = {}
+        self._ledger = Ledger(accept_late)
 
     @property
     def rules(self) -> Mapping[str, tuple[RuleSet, Rule]]:
         """Rule id -> the fact in force and its rule."""
-        return self._book.rules
+        if not self._lanes:
+            return self._core.book.rules
+        return {rule: core.book.rules[rule] for rule, core in self._home.items()}
+
+    @property
+    def policy(self) -> PolicySet | None:
+        """The fact about `quiet` and `limits` in force."""
+        return self._after.policies.fact
 
     @property
     def broken(self) -> Mapping[str, str]:
         """Rules whose newest source did not compile, with the reason; the revision before stays in force."""
-        return self._book.broken
+        return self._broken
+
+    @property
+    def counts(self) -> Counts:
+        """Readings by fate. Of rules with `lateness` only what is late for them, and second looks, count apart."""
+        total = Counts(*(getattr(self._core.counts, one.name) for one in fields(Counts)))
+        for lane in self._lanes.values():
+            for name in ("reruns", "corrected", "given_up", "unproven", "cold"):
+                setattr(total, name, getattr(total, name) + getattr(lane.core.counts, name))
+        return total
+
+    def memory(self) -> int:
+        """Bytes of state of all rules."""
+        return sum(runner.memory() for core in self._cores() for runner in core.book.all())
+
+    def _cores(self) -> Iterator[Core]:
+        yield self._core
+        yield from (lane.core for lane in self._lanes.values())
 
     # --- the one entrance
     def step(self, record: Record) -> list[Transition]:
@@ -71,180 +97,177 @@ class Engine:
         if record.seq <= self.seq:
             return []
         self.seq = record.seq
-        body = record.body
-        if isinstance(body, Batch):
-            self._batch(body)
-        elif isinstance(body, Tick):
-            self._tick(body)
-        elif isinstance(body, Down):
-            self._field.downs.add(body.last, body.start)
-        else:
-            self._fact(record)
-        self._field.after.settle(self.now)
+        for core in self._cores():
+            core.seq = record.seq
+        match record.body:
+            case Batch():
+                self._batch(record.body)
+            case Tick():
+                self._tick(record.body)
+            case RuleSet():
+                self._install(record.body, record.at)
+            case RuleGone(id=rule):
+                self._gone(rule, record.at)
+            case PolicySet():
+                self._after.policy(record.body)
+            case Rerun():
+                self._rerun(record.body, record.at)
+            case body:
+                for core in self._cores():
+                    core.moment(body, record.at)
+        self._ledger.hear(self._field.emitter.made)
+        self._after.settle(self.now, record.at)
         return self._field.emitter.finish(record.seq, max(self.now, record.at))
 
-    def next_due(self) -> int | None:
-        """When the next timer may be due, µs: a tick then or later fires it. None when nothing waits."""
-        due = min((runner.next_due() for runner in self._book.all()), default=NEVER)
-        due = min(due, self._field.after.next_due())
-        return None if due >= NEVER // 4 else max(due, self.now + SECOND // 10)
-
-    # --- readings and time
     def _batch(self, batch: Batch) -> None:
-        self._admit()
-        for view in views(self._world, batch, self.counts):
-            if self._field.scalar:
-                for unit in range(len(view)):
-                    alone = single(view, unit)
-                    alone.find_spans(self._field.downs)
-                    for runner in self._book.of(view.space.kind):
-                        runner.frames(alone)
-                    alone.commit()
-                view.space.newest[view.head] = view.head_t
-                continue
-            view.find_spans(self._field.downs)
-            self._judges(view.space.kind, view.space.capacity).frames(view)
-            view.commit()
-
-    def _judges(self, kind: str, capacity: int) -> Fused:
-        found = self._fused.get(kind)
-        if found is None or found.capacity != capacity or found.version != self._book.version:
-            found = self._fused[kind] = Fused(self._book.of(kind), capacity, self._book.version)
-        return found
+        self._core.batch(batch)
+        for lane in self._lanes.values():
+            lane.batch(batch, self.now)
+        for core in self._cores():
+            for device in core.requests.fresh():
+                reach_back(core, self._ledger, device)
 
     def _tick(self, tick: Tick) -> None:
         if tick.suspect:
             return
-        self._admit()
         self.now = max(self.now, tick.at)
-        for runner in self._book.all():
-            runner.tick(self.now)
+        self._core.tick(self.now)
+        for lane in self._lanes.values():
+            lane.tick(self.now)
+        self._ledger.sweep(self.now)
 
-    # --- facts
-    def _fact(self, record: Record) -> None:
-        match record.body:
-            case PointDefined(point=point):
-                self._world.set_point(point)
-            case DeviceSet():
-                self._device(record.body, record.at)
-            case SiteSet(site=site):
-                changed = self._world.sites.get(site.code) != site
-                self._world.sites[site.code] = site
-                if changed:
-                    self._touch([d.id for d in self._world.devices.values() if d.site == site.code], record.at)
-            case CustomerSet(customer=customer):
-                changed = self._world.customers.get(customer.code) != customer
-                self._world.customers[customer.code] = customer
-                if changed:
-                    mine = [d.id for d in self._world.devices.values() if d.customer == customer.code]
-                    self._touch(mine, record.at)
-            case RuleSet():
-                self._admit()
-                self._book.install(record.body, record.at)
-            case RuleGone(id=rule):
-                self._admit()
-                self._book.drop(rule)
-            case PolicySet():
-                self._field.after.policy(record.body)
-            case Unlatch():
-                self._unlatch(record.body, record.at)
-            case Closed() | CycleDone():
-                self._ended(record.body, record.at)
-            case MeterExchanged():
-                self._exchange(record.body)
-            case _:
-                pass  # raw messages, marks and facts of the desk that no rule of this build asks for
+    def next_due(self) -> int | None:
+        """When the next timer may be due, µs: a tick then or later fires it. None when nothing waits."""
+        due = min(self._core.due(), self._after.next_due())
+        due = min([due, *(lane.due() for lane in self._lanes.values())])
+        return None if due >= NEVER // 4 else max(due, self.now + SECOND // 10)
 
-    def _device(self, fact: DeviceSet, at: int) -> None:
-        before = self._world.devices.get(fact.device.id)
-        if before == fact.device:
+    # --- rules
+    def _install(self, fact: RuleSet, at: int) -> None:
+        try:
+            rule = self._compile(fact.source)
+        except (ConfigError, ValueError) as flaw:
+            self._broken[fact.id] = str(flaw)  # the revision in force stays in force
             return
-        _, left = self._world.set_device(fact.device)
-        if before is None:
-            self._fresh[fact.device.id] = None
-            return
-        if left is not None:
-            for runner in self._book.of(left.space.kind):
-                runner.refresh(left.things, at, "out_of_scope")
-        self._touch([fact.device.id], at)
+        self._broken.pop(fact.id, None)
+        home, before = self._lane(rule.lateness), self._home.get(fact.id)
+        if before is not None and before is not home:
+            before.drop(fact.id, at, ends=before.book.rules[fact.id][1].mode == rule.mode)
+        self._home[fact.id] = home
+        if home.install(fact, rule, at) is Edit.SILENTLY:
+            self._ledger.forget(fact.id)
+        self._after.install(rule)
+        self._close_lanes()
 
-    def _admit(self) -> None:
-        """Devices that were added since: they have no readings yet, so nobody has to be asked now."""
-        if not self._fresh:
-            return
-        fresh, self._fresh = list(self._fresh), {}
-        by_kind: dict[str, list[int]] = {}
-        for device in fresh:
-            row = self._world.rows[device]
-            by_kind.setdefault(row.space.kind, []).extend(row.things)
-        for kind, things in by_kind.items():
-            for runner in self._book.of(kind):
-                runner.refresh(things, self.now, "")
+    def _lane(self, lateness: int) -> Core:
+        """Where rules of this lateness live. A new lane begins with the values of now."""
+        if not lateness:
+            return self._core
+        if lateness not in self._lanes:
+            self._core.admit()
+            core = self._empty()
+            image = image_of(self._core, self.partition, self.tenant)
+            load_core(msgspec.structs.replace(image, rules=[], runners=[], waiting={}, requests=b"", interim=b"",
+                                              counts={}, now=self.now - lateness), core, self._compile)  # fmt: skip
+            core.requests.facts = {device: list(facts) for device, facts in self._core.requests.facts.items()}
+            self._lanes[lateness] = Lane(lateness, core)
+        return self._lanes[lateness].core
 
-    def _touch(self, devices: Sequence[int], at: int) -> None:
-        """Attributes of these devices changed at `at` µs."""
-        self._admit()
-        for device in devices:
-            row = self._world.rows[device]
-            retired = self._world.devices[device].life is Life.RETIRED
-            for runner in self._book.of(row.space.kind):
-                runner.refresh(row.things, at, "retired" if retired else "out_of_scope")
-                runner.revalue(row.things, at)
+    def _empty(self) -> Core:
+        field = Field(self._field.emitter, scalar=self._field.scalar, observe=self._field.observe)
+        field.after = self._after
+        core = Core(field, self._accept)
+        self._after.runners.append(core.book.runners)
+        return core
 
-    def _unlatch(self, fact: Unlatch, at: int) -> None:
-        row = self._world.rows.get(fact.device)
-        if row is None or fact.component >= len(row.things):
-            return
-        for runner in self._book.runners.get(fact.rule, ()):
-            thing = row.things[fact.component]
-            if runner.space is row.space and runner.watched[thing]:
-                runner.unlatch(thing, at)
+    def _close_lanes(self) -> None:
+        for lateness in [lateness for lateness, lane in self._lanes.items() if not lane.core.book.rules]:
+            gone = self._lanes.pop(lateness).core.book.runners
+            self._after.runners = [runners for runners in self._after.runners if runners is not gone]
 
-    def _ended(self, fact: Closed | CycleDone, at: int) -> None:
-        row = self._world.rows.get(fact.device)
-        if row is None or fact.component >= len(row.things):
-            return
-        thing = row.things[fact.component]
-        for runner in self._book.runners.get(fact.rule, ()):
-            if runner.space is row.space and runner.watched[thing]:
-                if isinstance(fact, CycleDone):
-                    runner.cycle(thing, fact.reading, at)
-                else:
-                    runner.closed(thing, at)
+    def _gone(self, rule: str, at: int) -> None:
+        self._broken.pop(rule, None)
+        home = self._home.pop(rule, None)
+        if home is not None:
+            home.drop(rule, at)
+            self._ledger.forget(rule)
+            self._after.drop(rule)
+            self._close_lanes()
 
-    def _exchange(self, fact: MeterExchanged) -> None:
-        row, point = self._world.rows.get(fact.device), self._world.points.get(fact.point)
-        if row is None or point is None:
+    # --- the past
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """What history is asked for, oldest request first; each until a Rerun answers it."""
+        found: dict[int, Wanted] = {}
+        rules: list[Wanted] = []
+        for core in self._cores():
+            for device, pending in core.requests.open.items():
+                other = found.get(device, Wanted(0, device, since=pending.since, start=pending.start))
+                found[device] = Wanted(
+                    max(other.seq, pending.seq), device, "", min(other.since, pending.since),
+                    min(other.start, pending.start),
+                )  # fmt: skip
+            rules += [Wanted(seq, 0, rule, core.now, reach(core, rule)) for rule, seq in core.book.waiting.items()]
+        return tuple(sorted([*found.values(), *rules], key=lambda one: (one.seq, one.device, one.rule)))
+
+    def warmer(self, wanted: Wanted) -> Warmer:
+        """What to feed with the history of the devices of a waiting rule; it needs the engine no more."""
+        return Warmer(self._home[wanted.rule], wanted.rule)
+
+    def _rerun(self, fact: Rerun, at: int) -> None:
+        if fact.rule:
+            core = self._home.get(fact.rule)
+            if core is not None and core.book.waiting.get(fact.rule) == fact.wanted:
+                join(core, fact, at)
             return
-        self._admit()
-        for runner in self._book.of(row.space.kind):
-            if isinstance(runner, Signalled):
-                for thing in row.things:
-                    if row.space.things[thing].component in {0, point.component} or point.component == 0:
-                        runner.exchange(thing, point.name, fact.start, fact.at)
+        for core in self._cores():
+            found = core.requests.answered(fact.device, fact.wanted)
+            if found is None:
+                continue
+            if not fact.history:
+                core.counts.given_up += 1
+                continue
+            core.admit()
+            Judged(core, self._ledger, fact.device).run(found[0], decode_batch(fact.history), found[1])
 
     # --- snapshot
     def snapshot(self) -> bytes:
         """Everything at `seq`: restoring it and replaying what came later equals never having stopped."""
-        self._admit()
-        facts = [fact for fact, _ in self.rules.values()]
-        return snapshot.encode(image_of(self, self._field, facts, self._book.runners))
+        image = msgspec.structs.replace(
+            image_of(self._core, self.partition, self.tenant), seq=self.seq, now=self.now,
+            after=self._after.state(), ledger=self._ledger.state(),
+            lanes=[
+                msgspec.structs.replace(
+                    image_of(lane.core, self.partition, self.tenant), buffer=lane.state(), lateness=lateness
+                )
+                for lateness, lane in self._lanes.items()
+            ],
+        )  # fmt: skip
+        return snapshot.encode(image)
 
     @classmethod
     def restore(
-        cls, blob: bytes, compile: Compile, *, observe: Observe | None = None, scalar: bool = False  # noqa: A002
+        cls, blob: bytes, compile: Compile, *, observe: Observe | None = None, scalar: bool = False,  # noqa: A002
+        accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None,
     ) -> "Engine":  # fmt: skip
         """The engine of a snapshot. Raises SnapshotError, and ConfigError when a rule in it no longer compiles."""
         image = snapshot.decode(blob)
-        engine = cls(image.partition, compile, image.tenant, observe=observe, scalar=scalar)
-        engine.seq, engine.now, engine.counts = image.seq, image.now, Counts(**image.counts)
-        load_world(image, engine._field)
-        engine._book.restore(image.rules)
-        for held in image.runners:
-            for runner in engine._book.runners[held.rule]:
-                if runner.space.kind == held.kind:
-                    runner.refresh(range(len(runner.space)), image.now, "")
-                    runner.load({name: snapshot.array(table) for name, table in held.tables.items()})
-                    runner.load_extra(held.extra)
-        engine._field.after.load(image.after)
+        engine = cls(
+            image.partition, compile, image.tenant, observe=observe, scalar=scalar, accept_late=accept_late,
+            compile_policy=compile_policy,
+        )  # fmt: skip
+        engine._load(image)
         return engine
+
+    def _load(self, image: Image) -> None:
+        self.seq, self.now = image.seq, image.now
+        load_core(image, self._core, self._compile)
+        for held in image.lanes:
+            lane = self._lanes[held.lateness] = Lane(held.lateness, self._empty())
+            load_core(held, lane.core, self._compile)
+            lane.load(held.buffer)
+        self._home = {rule: core for core in self._cores() for rule in core.book.rules}
+        self._ledger.load(image.ledger)
+        for rule in sorted(self._home):
+            self._after.install(self._home[rule].book.rules[rule][1])
+        self._after.load(image.after)

@@ -21,13 +21,37 @@ KEPT_FLAGS = np.uint8(Flag.IMPORTED | Flag.CLOCK_SUSPECT)
 
 @dataclass(slots=True)
 class Counts:
-    """Readings by fate: judged, late (stored, not judged), duplicate, conflict (replaced), unknown to the engine."""
+    """Readings by fate: judged, late, expired (late beyond `accept_late`: never judged), duplicate, conflict
+    (replaced), unknown to the engine. Second looks at the past: reruns, what they `corrected`, those given up (too much
+    history), alarms `unproven` (the history does not show what was decided before); rules that began `cold`.
+    """
 
     judged: int = 0
     late: int = 0
     duplicate: int = 0
     conflict: int = 0
     unknown: int = 0
+    expired: int = 0
+    reruns: int = 0
+    corrected: int = 0
+    given_up: int = 0
+    unproven: int = 0
+    cold: int = 0
+
+
+class Late:
+    """Readings older than the newest applied one of their device: device -> the oldest `at` that is to be judged."""
+
+    def __init__(self, accept: int) -> None:
+        self.accept = accept
+        self.found: dict[int, int] = {}
+
+    def add(self, device: int, at: int, received: int) -> bool:
+        """Note one; False when it came more than `accept` µs too late."""
+        if received - at > self.accept:
+            return False
+        self.found[device] = min(at, self.found.get(device, at))
+        return True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +70,7 @@ class Moments:
     run_t: I64
 
 
-def views(world: World, batch: Batch, counts: Counts) -> Iterator[View]:
+def views(world: World, batch: Batch, counts: Counts, late: Late) -> Iterator[View]:
     """The views of a batch, one per space, in the order in which spaces were made."""
     known = _known(world, batch)
     if not known.all():
@@ -55,7 +79,7 @@ def views(world: World, batch: Batch, counts: Counts) -> Iterator[View]:
     if not len(batch):
         return
     batch = _believed(batch)
-    moments = _moments(world, batch, counts)
+    moments = _moments(world, batch, counts, late)
     if not len(moments.at):
         return
     counts.judged += len(moments.at)
@@ -94,7 +118,7 @@ def _known_slow(world: World, batch: Batch) -> NDArray[np.bool_]:
     )
 
 
-def _moments(world: World, batch: Batch, counts: Counts) -> Moments:
+def _moments(world: World, batch: Batch, counts: Counts, late: Late) -> Moments:
     device, frame = batch.device, batch.frame
     starts = _starts(device, frame)
     mark = np.zeros(int(device.max()) + 1, np.int32)
@@ -124,7 +148,8 @@ def _moments(world: World, batch: Batch, counts: Counts) -> Moments:
         return plain
     odd_device = np.zeros(len(mark), np.bool_)
     odd_device[run_device[odd]] = True
-    return _joined(_select(plain, ~odd_device[run_device]), _sorted_out(world, plain, odd_device, newest, counts))
+    sorted_out = _sorted_out(world, plain, odd_device, newest, counts, late)
+    return _joined(_select(plain, ~odd_device[run_device]), sorted_out)
 
 
 def _starts(device: I32, frame: I32) -> NDArray[np.intp]:
@@ -175,7 +200,9 @@ def _joined(a: Moments, b: Moments) -> Moments:
     )  # fmt: skip
 
 
-def _sorted_out(world: World, moments: Moments, odd: NDArray[np.bool_], newest: I64, counts: Counts) -> Moments:
+def _sorted_out(
+    world: World, moments: Moments, odd: NDArray[np.bool_], newest: I64, counts: Counts, late: Late
+) -> Moments:
     """The slow way for devices whose rows repeat, collide or come late: row by row."""
     rows = np.flatnonzero(odd[moments.device])
     device, point, at = moments.device[rows].tolist(), moments.point[rows].tolist(), moments.at[rows].tolist()
@@ -196,10 +223,11 @@ def _sorted_out(world: World, moments: Moments, odd: NDArray[np.bool_], newest: 
         frame: dict[tuple[int, int], int] = {}
         for k in range(index, stop):
             row = int(rows[k])
-            if at[k] < floor:
-                counts.late += 1
-                continue
             fate = _fate(world, moments, row, seen)
+            if at[k] < floor and fate != "duplicate":
+                counts.late += 1
+                counts.expired += not late.add(mine, at[k], int(moments.received[row]))
+                continue
             if fate == "duplicate":
                 counts.duplicate += 1
                 continue

@@ -1,157 +1,274 @@
-"""Rules of the form `point >= number` judged together: one comparison for all of them and a whole batch.
+"""Level rules judged together: the readings that reach a rule are found first, most rules are never asked.
 
-`x > a` is `x >= next float above a`, `x <= a` is `-x >= -a`: every such condition is `sign * x >= bound`, exactly.
+A condition cannot be true unless one of its bars holds (`sign * x >= bound`). The bars of all rules on one point are a
+ladder of sorted bounds: a reading reaches a prefix of it, so a batch costs readings x log(rules) + what is reached.
+Alarms that are on and holds that run are looked at too; `marks` tells which things have any.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import inf, nan, nextafter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, U8
-from rules.compiled import Expression, SlotKind
+from rules.compiled import Bar, Expression
 from rules.engine.level_state import G_BUSY, G_IDLE, G_STEADY
 from rules.engine.levels import LevelsRunner
 from rules.engine.runner import Runner
+from rules.engine.space import Space
 from rules.engine.view import View
 
-_SIMPLE = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*[-+]?[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\s*[^\s()+*?-]*\s*")
-
-
-@dataclass(frozen=True, slots=True)
-class Atom:
-    """True iff `sign * x >= bound`; unknown for NaN."""
-
-    sign: int
-    bound: float
-
-    def opposite(self) -> "Atom":
-        """True iff this is false."""
-        return Atom(-self.sign, nextafter(-self.bound, inf))
-
-
-def atom_of(expression: Expression) -> Atom | None:
-    """The atom an expression is, proven by trying the scalar back end around the bound; None when it is none."""
-    match = _SIMPLE.fullmatch(expression.text)
-    if match is None or len(expression.slots) != 1 or len(expression.limits) != 1:
-        return None
-    slot, limit = expression.slots[0], expression.limits[0]
-    if slot.kind is not SlotKind.POINT or slot.name != match[1] or limit.slot >= 0:
-        return None
-    a = limit.value
-    atom = {
-        ">=": Atom(1, a), ">": Atom(1, nextafter(a, inf)), "<=": Atom(-1, -a), "<": Atom(-1, nextafter(-a, inf))
-    }[match[2]]  # fmt: skip
-    for x in (a, nextafter(a, inf), nextafter(a, -inf), a + 1, a - 1, -a, 2 * a, 0.0, 1e300, -1e300):
-        if expression.scalar([x]) != float(atom.sign * x >= atom.bound):
-            return None
-    unknown = expression.scalar([nan])
-    return atom if unknown != unknown else None
+AT_ONCE = 2_000_000
+"""Pairs of a rule and a reading that are held in memory at a time."""
+Index = NDArray[np.intp]
+NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """Rules on one column and sign. bound f64[r, 1], gate u8[r, n]; clearing: sign i8[r], bound f64[r]."""
+class Ladder:
+    """The bars on one column: bound f64[k] rises, rule i64[k] is the row in the table of gates."""
 
     column: int
     sign: int
-    runners: tuple[LevelsRunner, ...]
     bound: F64
+    rule: Index
+
+    def reached(self, x: F64) -> Iterator[tuple[Index, Index]]:
+        """(rule, item) of every bar that holds, some at a time."""
+        signed = x if self.sign > 0 else -x
+        hit = np.flatnonzero(signed >= self.bound[0])  # not for NaN
+        if not len(hit):
+            return
+        count = np.searchsorted(self.bound, signed[hit], "right")
+        part = np.cumsum(count) // AT_ONCE
+        for number in range(int(part[-1]) + 1) if part[-1] else (0,):
+            mine = slice(None) if not part[-1] else part == number
+            some, many = hit[mine], count[mine]
+            if len(some):
+                step = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many)
+                yield self.rule[step], np.repeat(some, many)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cluster:
+    """Rules that are judged by the same columns: rows `first` and on of the gates.
+
+    sign, bound f64[r, 2]: the exact bars of raising and clearing, NaN for a rule that has to be asked itself;
+    marks u8[n]: 1 where a gate of a thing may be other than idle; `twice`: some rule has several bars.
+    """
+
+    columns: tuple[int, ...]
+    runners: tuple[LevelsRunner, ...]
+    first: int
     gate: U8
-    clear_sign: F64
-    clear_bound: F64
+    ladders: tuple[Ladder, ...]
+    sign: F64
+    bound: F64
+    marks: U8
+    twice: bool
+
+    def judge(self, view: View) -> None:
+        """Judge the units of a view."""
+        carry = view.carry(self.columns)
+        whole = bool(carry.all())
+        units = np.arange(len(view)) if whole else np.flatnonzero(carry)
+        if not len(units):
+            return
+        thing = view.thing if whole else view.thing[units]
+        parts = [*self._raising(view, units, thing, whole=whole), *self._watched(thing)]
+        if not parts:
+            return
+        rule, item = np.concatenate([a for a, _ in parts]), np.concatenate([b for _, b in parts])
+        if self.twice:
+            key = np.unique(rule * len(units) + item)
+            rule, item = np.divmod(key, len(units))
+        exact = ~np.isnan(self.sign[rule, 0])
+        if exact.any():
+            mine = (rule, item) if exact.all() else (rule[exact], item[exact])
+            self._exactly(view, units, thing, *mine)
+        if not exact.all():
+            self._asked(view, units, thing, rule[~exact], item[~exact])
+
+    def _raising(self, view: View, units: Index, thing: NDArray[np.integer], *, whole: bool) -> Iterator[
+        tuple[Index, Index]
+    ]:  # fmt: skip
+        """(rule of the cluster, item) that may be raised: a bar holds and all is idle."""
+        for ladder in self.ladders:
+            x = view.value(ladder.column)
+            for rule, item in ladder.reached(x if whole else x[units]):
+                idle = self.gate[rule, thing[item]] == G_IDLE
+                if idle.any():
+                    yield rule[idle] - self.first, item[idle]
+
+    def _watched(self, thing: NDArray[np.integer]) -> Iterator[tuple[Index, Index]]:
+        """(rule of the cluster, item) whose hold runs or whose alarm is on."""
+        marked = np.flatnonzero(self.marks[thing])
+        rows = self.gate[self.first : self.first + len(self.runners)]
+        step = max(1, AT_ONCE // len(rows))
+        for start in range(0, len(marked), step):
+            item = marked[start : start + step]
+            found = (np.take(rows, thing[item], axis=1) - np.uint8(1)) < 2
+            calm = ~found.any(axis=0)
+            if calm.any():
+                self.marks[thing[item[calm]]] = 0
+            rule, which = np.divmod(np.flatnonzero(found), len(item))
+            if len(rule):
+                yield rule, item[which]
+
+    def _exactly(self, view: View, units: Index, thing: NDArray[np.integer], rule: Index, item: Index) -> None:
+        """Rules that are their bars: the truth is known for all at once."""
+        x = view.value(self.columns[0])[units]
+        at = thing[item]
+        clears = self.sign[rule, 1] * x[item] >= self.bound[rule, 1]
+        keep = (self.gate[rule + self.first, at] != G_STEADY) | clears
+        rule, item, at, clears = rule[keep], item[keep], at[keep], clears[keep]
+        if not len(rule):
+            return
+        if not view.unique:
+            self._runs(view, units, thing, x, rule, item)
+            return
+        seen = x[item]
+        unknown = np.isnan(seen)
+        when = np.where(unknown, NAN, self.sign[rule, 0] * seen >= self.bound[rule, 0])
+        clear = np.where(unknown, NAN, clears)
+        moment = view.t[units[item]]
+        for r, u, i, t, w, c in zip(
+            rule.tolist(), units[item].tolist(), at.tolist(), moment.tolist(), when.tolist(), clear.tolist(),
+            strict=True,
+        ):  # fmt: skip
+            self.runners[r].judge(i, t, (w,), (c,), view, u)
+
+    def _runs(
+        self, view: View, units: Index, thing: NDArray[np.integer], x: F64, rule: Index, item: Index
+    ) -> None:  # fmt: skip
+        """Things that come several times: from the first item on, each next one that can matter."""
+        stop, (rule, item) = _stops(thing), _first(thing, rule, item)
+        moments, signs, bounds = view.t[units], self.sign[rule], self.bound[rule]
+        for k, (r, a, b) in enumerate(zip(rule.tolist(), item.tolist(), stop[item].tolist(), strict=True)):
+            runner, i, run = self.runners[r], int(thing[a]), x[a:b]
+            when, clear = (signs[k, j] * run >= bounds[k, j] for j in (0, 1))
+            truth, clearing, known = when.tobytes(), clear.tobytes(), run == run
+            n = 0
+            while 0 <= n < b - a:
+                seen = (float(truth[n]), float(clearing[n])) if known[n] else (NAN, NAN)
+                runner.judge(i, int(moments[a + n]), seen[:1], seen[1:], view, int(units[a + n]))
+                gate = runner.m_gate[i]
+                if gate == G_BUSY:
+                    n += 1
+                else:
+                    n = (truth if gate == G_IDLE else clearing).find(1, n + 1)
+
+    def _asked(self, view: View, units: Index, thing: NDArray[np.integer], rule: Index, item: Index) -> None:
+        """Rules whose conditions say more than their bars: each is asked about the few units."""
+        if not view.unique:
+            stop, (rule, item) = _stops(thing), _first(thing, rule, item)
+            length = stop[item] - item
+            offset = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
+            rule, item = np.repeat(rule, length), np.repeat(item, length) + offset
+        order = np.lexsort((item, rule))
+        rule, item = rule[order], item[order]
+        starts = np.flatnonzero(np.diff(rule, prepend=-1))
+        for r, some in zip(rule[starts].tolist(), np.split(units[item], starts[1:]), strict=True):
+            self.runners[r].look(view, some)
+
+
+def _stops(thing: NDArray[np.integer]) -> Index:
+    """Where the items of each item's thing end."""
+    last = np.append(np.flatnonzero(thing[1:] != thing[:-1]), len(thing) - 1)
+    return np.repeat(last + 1, np.diff(last, prepend=-1))
+
+
+def _first(thing: NDArray[np.integer], rule: Index, item: Index) -> tuple[Index, Index]:
+    """The first item of every (rule, thing)."""
+    order = np.lexsort((item, rule))
+    rule, item = rule[order], item[order]
+    at = thing[item]
+    new = np.ones(len(rule), np.bool_)
+    new[1:] = (rule[1:] != rule[:-1]) | (at[1:] != at[:-1])
+    return rule[new], item[new]
 
 
 class Fused:
-    """The blocks of one space, and the rules that are in none."""
+    """The clusters of one space, and the rules that are in none."""
 
     def __init__(self, runners: Sequence[Runner], capacity: int, version: int) -> None:
         self.capacity, self.version = capacity, version
         self.alone: list[Runner] = []
-        groups: dict[tuple[int, int], list[tuple[LevelsRunner, Atom, Atom]]] = {}
+        self.clusters: list[Cluster] = []
+        joined: dict[tuple[int, ...], list[LevelsRunner]] = {}
         for runner in runners:
-            atoms = _atoms(runner)
-            if atoms is None or not isinstance(runner, LevelsRunner):
-                self.alone.append(runner)
+            if isinstance(runner, LevelsRunner) and _has_bars(runner):
+                joined.setdefault(runner.judged, []).append(runner)
             else:
-                groups.setdefault((runner.judged[0], atoms[0].sign), []).append((runner, *atoms))
-        self.blocks = [_block(column, sign, members) for (column, sign), members in groups.items()]
+                self.alone.append(runner)
+        gate: U8 = np.empty((sum(map(len, joined.values())), capacity), np.uint8)
+        row = 0
+        for columns, members in joined.items():
+            self.clusters.append(_cluster(columns, members, gate, row))
+            row += len(members)
 
     def frames(self, view: View) -> None:
         """Judge the units of a view."""
-        for block in self.blocks:
-            _judge(block, view)
+        for cluster in self.clusters:
+            cluster.judge(view)
         for runner in self.alone:
             runner.frames(view)
 
 
-def _atoms(runner: Runner) -> tuple[Atom, Atom] | None:
-    if not isinstance(runner, LevelsRunner) or not runner.steady_allowed or runner.windows is not None:
-        return None
-    level = runner.levels[0]
-    when = atom_of(level.when)
-    if when is None or len(runner.judged) != 1:
-        return None
-    clear = when.opposite() if level.clear is None else atom_of(level.clear)
-    return None if clear is None else (when, clear)
+def _has_bars(runner: LevelsRunner) -> bool:
+    if type(runner) is not LevelsRunner or runner.windows is not None or runner.schedule is not None:
+        return False
+    return all(level.when.bars for level in runner.levels)
 
 
-def _block(column: int, sign: int, members: Sequence[tuple[LevelsRunner, Atom, Atom]]) -> Block:
-    gate = np.stack([runner.gate for runner, _, _ in members])
-    for row, (runner, _, _) in zip(gate, members, strict=True):
-        runner.adopt_gate(row)
-    return Block(
-        column, sign, tuple(runner for runner, _, _ in members),
-        np.array([[when.bound] for _, when, _ in members]), gate,
-        np.array([float(clear.sign) for _, _, clear in members]), np.array([clear.bound for _, _, clear in members]),
+def _cluster(columns: tuple[int, ...], members: Sequence[LevelsRunner], gate: U8, first: int) -> Cluster:
+    rows = gate[first : first + len(members)]
+    marks: U8 = np.zeros(rows.shape[1], np.uint8)
+    sign, bound = np.full((len(members), 2), np.nan), np.full((len(members), 2), np.nan)
+    ladders: dict[tuple[int, int], list[tuple[float, int]]] = {}
+    twice = False
+    for k, runner in enumerate(members):
+        rows[k] = runner.gate
+        marks |= (rows[k] - np.uint8(1)) < 2
+        runner.adopt_gate(rows[k], marks)
+        bars = dict.fromkeys(bar for level in runner.levels for bar in level.when.bars)
+        lowest = _lowest(runner.space, bars)
+        for place, held in lowest.items():
+            ladders.setdefault(place, []).append((held, first + k))
+        twice |= len(lowest) > 1
+        exact = _exact(runner)
+        if exact is not None:
+            sign[k], bound[k] = [bar.sign for bar in exact], [bar.bound for bar in exact]
+    return Cluster(
+        columns, tuple(members), first, gate, tuple(_ladder(*place, held) for place, held in ladders.items()),
+        sign, bound, marks, twice,
     )  # fmt: skip
 
 
-def _judge(block: Block, view: View) -> None:
-    units = np.flatnonzero(view.present(block.column))
-    if not len(units):
-        return
-    x, thing = view.value(block.column), view.thing
-    if len(units) < len(view):
-        x, thing = x[units], thing[units]
-    true = (x if block.sign > 0 else -x) >= block.bound
-    gate = np.take(block.gate, thing, axis=1)
-    need = true & (gate == G_IDLE)
-    need |= (gate - np.uint8(1)) < 2  # busy or steady
-    rule, item = np.divmod(np.flatnonzero(need), len(units))
-    if not len(rule):
-        return
-    steady = gate[rule, item] == G_STEADY
-    clears = block.clear_sign[rule] * x[item] >= block.clear_bound[rule]
-    keep = ~steady | clears
-    if not view.unique:
-        need[rule[~keep], item[~keep]] = False
-        some = np.flatnonzero(need.any(axis=1))  # few rules have anything to do in one batch
-        rule, item = np.nonzero(_later_too(need[some], thing, gate[some]))
-        rule = some[rule]
-        clears = block.clear_sign[rule] * x[item] >= block.clear_bound[rule]
-    else:
-        rule, item, clears = rule[keep], item[keep], clears[keep]
-    unknown = np.isnan(x[item])
-    when = np.where(unknown, nan, true[rule, item])
-    clear = np.where(unknown, nan, clears)
-    moment = view.t[units[item]]
-    for r, u, i, t, w, c in zip(
-        rule.tolist(), units[item].tolist(), thing[item].tolist(), moment.tolist(), when.tolist(), clear.tolist(),
-        strict=True,
-    ):  # fmt: skip
-        block.runners[r].judge(i, t, (w,), (c,), view, u)
-
-
-def _later_too(need: NDArray[np.bool_], thing: NDArray[np.integer], gate: U8) -> NDArray[np.bool_]:
-    """A (rule, thing) that was looked at once is looked at in all later frames of the view."""
-    new = np.ones(len(thing), np.bool_)
-    new[1:] = thing[1:] != thing[:-1]
-    first = np.maximum.accumulate(np.where(new, np.arange(len(thing)), 0))
-    count = np.cumsum(need, axis=1)
-    before: NDArray[np.int64] = count[:, first] - need[:, first]
-    found: NDArray[np.bool_] = (count - before > 0) & (gate <= max(G_STEADY, G_BUSY))
+def _lowest(space: Space, bars: "dict[Bar, None]") -> dict[tuple[int, int], float]:
+    """(column, sign) -> the bar that is reached first."""
+    found: dict[tuple[int, int], float] = {}
+    for bar in bars:
+        place = space.column(bar.point), bar.sign
+        found[place] = min(bar.bound, found.get(place, bar.bound))
     return found
+
+
+def _ladder(column: int, sign: int, held: list[tuple[float, int]]) -> Ladder:
+    held.sort()
+    return Ladder(column, sign, np.array([b for b, _ in held]), np.array([r for _, r in held], np.intp))
+
+
+def _exact(runner: LevelsRunner) -> tuple[Bar, Bar] | None:
+    """The bars of raising and clearing, when they say all."""
+    if not runner.steady_allowed or len(runner.judged) != 1:
+        return None
+    level = runner.levels[0]
+    when = _whole(level.when)
+    clear = None if when is None else when.opposite() if level.clear is None else _whole(level.clear)
+    return None if when is None or clear is None else (when, clear)
+
+
+def _whole(expression: Expression) -> Bar | None:
+    return expression.bars[0] if expression.exact else None

@@ -1,36 +1,24 @@
-"""Engine -> snapshot image, and the world back from it."""
+"""Core -> snapshot image, and a core back from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Protocol
 
-from gateway.domain.record import RuleSet
+from rules.compiled import Rule
+from rules.engine.core import Core
 from rules.engine.frames import Counts
-from rules.engine.runner import Field, Runner
 from rules.engine.snapshot import Image, RunnerImage, SpaceImage, array, table
-from rules.engine.world import Row
+from rules.engine.world import Row, World
 
 
-class Numbers(Protocol):
-    """What the image needs of the engine itself."""
-
-    partition: int
-    tenant: str
-    seq: int
-    now: int
-    counts: Counts
-
-
-def image_of(
-    engine: Numbers, common: Field, facts: Sequence[RuleSet], runners: Mapping[str, Sequence[Runner]]
-) -> Image:  # fmt: skip
-    """Everything the engine knows."""
-    world = common.world
+def image_of(core: Core, partition: int, tenant: str) -> Image:
+    """Everything a core knows."""
+    core.admit()
+    world = core.field.world
     return Image(
-        partition=engine.partition,
-        tenant=engine.tenant,
-        seq=engine.seq,
-        now=engine.now,
+        partition=partition,
+        tenant=tenant,
+        seq=core.seq,
+        now=core.now,
         sites=list(world.sites.values()),
         customers=list(world.customers.values()),
         devices=list(world.devices.values()),
@@ -40,7 +28,7 @@ def image_of(
             SpaceImage(s.kind, s.things, s.names, {name: table(a) for name, a in s.tables().items()})
             for s in world.space_list
         ],
-        rules=list(facts),
+        rules=[fact for fact, _ in core.book.rules.values()],
         runners=[
             RunnerImage(
                 rule,
@@ -48,18 +36,37 @@ def image_of(
                 {name: table(a) for name, a in runner.state().items()},
                 runner.extra(),
             )
-            for rule, several in runners.items()
+            for rule, several in core.book.runners.items()
             for runner in several
         ],
-        downs=list(common.downs.spans),
-        counts=asdict(engine.counts),
-        after=common.after.state(),
+        downs=list(core.field.downs.spans),
+        counts=asdict(core.counts),
+        waiting=dict(core.book.waiting),
+        requests=core.requests.state(),
+        interim=core.interim.state(),
     )
 
 
-def load_world(image: Image, common: Field) -> None:
+def load_core(image: Image, core: Core, compile_rule: Callable[[bytes], Rule]) -> None:
+    """The inverse of `image_of`, into an empty core. Raises ConfigError when a rule no longer compiles."""
+    core.seq, core.now, core.counts = image.seq, image.now, Counts(**image.counts)
+    load_world(image, core.field.world)
+    for last, start in image.downs:
+        core.field.downs.add(last, start)
+    for fact in image.rules:
+        core.book.place(fact, compile_rule(fact.source), waiting=image.waiting.get(fact.id))
+    for held in image.runners:
+        for runner in core.book.runners[held.rule]:
+            if runner.space.kind == held.kind:
+                runner.refresh(range(len(runner.space)), image.now, "")
+                runner.load({name: array(one) for name, one in held.tables.items()})
+                runner.load_extra(held.extra)
+    core.requests.load(image.requests)
+    core.interim.load(image.interim)
+
+
+def load_world(image: Image, world: World) -> None:
     """Devices, points and their newest values into an empty world, every row where it was."""
-    world = common.world
     world.sites = {site.code: site for site in image.sites}
     world.customers = {customer.code: customer for customer in image.customers}
     world.profiles = dict(image.profiles)
@@ -78,5 +85,3 @@ def load_world(image: Image, common: Field) -> None:
                 row.things.append(index)
     for device in image.devices:
         world.set_device(device)
-    for last, start in image.downs:
-        common.downs.add(last, start)

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from gateway.domain.reading import I64, U8
 from rules.compiled import LevelRule, Rule
 from rules.engine.bound import Bound
-from rules.engine.runner import Field
+from rules.engine.runner import Field, Runner
+from rules.engine.scopes import rows
 from rules.engine.signalled import Signalled
 from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.view import View
 
 IDLE, PENDING, ON, CLEARING, RELEASED, PENDING_STALE, CLEARING_STALE = range(7)
 IS_ON = (False, False, True, True, True, False, True)
@@ -25,48 +27,80 @@ G_IDLE, G_BUSY, G_STEADY, G_OUTSIDE = 0, 1, 2, 255
 NAN = float("nan")
 
 
+class NoTimes:
+    """Stands for the times of a level that never waits: always long ago."""
+
+    def __getitem__(self, i: int) -> int:
+        return LONG_AGO
+
+    def __setitem__(self, i: int, at: int) -> None:
+        """Nothing to remember."""
+
+
 class LevelState(Signalled):
     """State: phase u8, since i64, last i64 per level; alarm u8 (level of the alarm, 0 = none), gate u8 per thing.
 
-    gate 0 idle · 1 must be judged at every frame · 2 on, only clearing matters · 255 not watched. 17 B per level + 2.
+    gate 0 idle · 1 must be judged at every frame · 2 on, only clearing matters · 255 not watched. 17 B per level + 2,
+    but 1 B per level + 2 for a rule without holds, and + 8 with `active`.
     """
 
-    arrays = (("phase", IDLE), ("since", LONG_AGO), ("last", LONG_AGO), ("alarm", 0), ("gate", G_OUTSIDE))
+    arrays: tuple[tuple[str, float], ...] = (("phase", IDLE), ("alarm", 0), ("gate", G_OUTSIDE))
+    TIMES = (("since", LONG_AGO), ("last", LONG_AGO))
 
     def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
         super().__init__(rule, zone, space, common)
         assert isinstance(rule.condition, tuple), "the engine gives level rules to this class only"
         self.levels: tuple[LevelRule, ...] = tuple(sorted(rule.condition, key=lambda level: level.level))
         count = len(self.levels)
+        self.timed = rule.active is not None or any(one.hold.for_ or one.clear_hold for one in self.levels)
+        if self.timed:
+            self.arrays = (*self.arrays, *self.TIMES)
         self.phase: U8 = np.zeros((count, 0), np.uint8)
         self.since: I64 = np.zeros((count, 0), np.int64)
         self.last: I64 = np.zeros((count, 0), np.int64)
         self.alarm: U8 = np.zeros(0, np.uint8)
         self.gate: U8 = np.zeros(0, np.uint8)
+        self.marks: U8 | None = None
         self.when = [Bound(level.when, space, common.world, self.signal) for level in self.levels]
         self.clear = [
             None if level.clear is None else Bound(level.clear, space, common.world, self.signal)
             for level in self.levels
         ]
-        conditions = [*self.when, *(bound for bound in self.clear if bound is not None)]
-        self.judged = tuple(dict.fromkeys(column for bound in conditions for column in bound.columns))
+        written = self.levels[0].level_of
+        self.level_of = None if written is None else Bound(written, space, common.world, self.signal)
+        self.judged = tuple(dict.fromkeys(column for bound in self.conditions() for column in bound.columns))
         self.paused: dict[int, int] = {}
-        self.steady_allowed = len(self.levels) == 1 and not rule.clear_after
+        self.looks_back: int | None = None
+        self.steady_allowed = (
+            count == 1 and not rule.clear_after and rule.active is None and self.level_of is None
+        )  # fmt: skip
+
+    def conditions(self) -> list[Bound]:
+        """What is judged at every frame that carries its points."""
+        all_of = [*self.when, *self.clear, self.level_of]
+        return [bound for bound in all_of if bound is not None]
 
     def bounds(self) -> Sequence[Bound]:
-        return [*self.when, *(bound for bound in self.clear if bound is not None)]
+        return [*self.conditions(), *(self.skill.bounds() if self.skill is not None else ())]
 
     def grow(self) -> None:
+        marks = self.marks if self.room == self.space.capacity else None
         super().grow()
-        self.adopt_gate(self.gate)
+        self.adopt_gate(self.gate, marks)
 
-    def adopt_gate(self, gate: U8) -> None:
-        """Use this row as the gate (a slice of a block when rules are judged together); scalar access by views."""
-        self.gate = gate
+    def adopt_gate(self, gate: U8, marks: U8 | None = None) -> None:
+        """Use this row as the gate (of a table when rules are judged together); scalar access by views.
+
+        `marks` u8[n] is set to 1 wherever a thing has to be looked at more closely.
+        """
+        self.gate, self.marks = gate, marks
+        self.m_marks = None if marks is None else memoryview(marks.data)
         self.m_gate, self.m_alarm = memoryview(self.gate.data), memoryview(self.alarm.data)
         self.m_phase = [memoryview(row.data) for row in self.phase]
-        self.m_since = [memoryview(row.data) for row in self.since]
-        self.m_last = [memoryview(row.data) for row in self.last]
+        self.m_since, self.m_last = self._times(self.since), self._times(self.last)
+
+    def _times(self, table: I64) -> "list[memoryview[int] | NoTimes]":
+        return [memoryview(row.data) if self.timed else NoTimes() for row in table]
 
     def gap(self, j: int, thing: int) -> int:
         """How long silence may be inside a hold of level `j`: as written, else 3 x every, else without end."""
@@ -74,8 +108,19 @@ class LevelState(Signalled):
         return written if written is not None else 3 * self.every(thing, self.judged) or NEVER
 
     def newest(self, i: int) -> int:
-        """Time of the newest known value that the conditions read."""
+        """Time of the newest known value that the conditions read; `looks_back` while a view is being judged."""
+        if self.looks_back is not None:
+            return self.looks_back
         return max((int(self.space.good_at[column, i]) for column in self.judged), default=LONG_AGO)
+
+    def look_back(self, view: View | None, unit: int) -> None:
+        """The newest value is that from before `unit`; with no view, the one that the space holds."""
+        known = (
+            [LONG_AGO, *(int(view.good_at_before(column)[unit]) for column in self.judged)]
+            if view is not None
+            else None
+        )
+        self.looks_back = None if known is None else max(known)
 
     def regate(self, i: int) -> None:
         """How closely the next frames of this thing must be looked at."""
@@ -88,8 +133,22 @@ class LevelState(Signalled):
         else:
             gate = G_BUSY if any(row[i] for row in self.m_phase) else G_IDLE
         self.m_gate[i] = gate
-        if gate == G_IDLE and self.paused:
+        if gate != G_IDLE:
+            if self.m_marks is not None:
+                self.m_marks[i] = 1
+        elif self.paused:
             self.paused.pop(i, None)
+
+    def refresh(self, things: Sequence[int], at: int, reason: str) -> None:
+        super().refresh(things, at, reason)
+        asked = rows(things)
+        inside = self.watched[asked]
+        self.gate[asked[~inside]] = G_OUTSIDE
+        here = asked[inside]
+        calm = ~self.phase[:, here].any(axis=0)
+        self.gate[here[calm]] = G_IDLE
+        for thing in here[~calm].tolist():
+            self.regate(thing)
 
     def forget(self, i: int) -> None:
         """Back to idle without a word."""
@@ -97,6 +156,20 @@ class LevelState(Signalled):
             self.m_phase[j][i], self.m_since[j][i], self.m_last[j][i] = IDLE, LONG_AGO, LONG_AGO
         self.m_alarm[i] = 0
         self.paused.pop(i, None)
+
+    def is_on(self, thing: int) -> int:
+        return self.m_alarm[thing]
+
+    def take_row(self, thing: int, other: Runner, row: int) -> None:
+        assert isinstance(other, LevelState), "rows move between runners of one rule only"
+        super().take_row(thing, other, row)
+        self.paused.pop(thing, None)
+        if row in other.paused:
+            self.paused[thing] = other.paused[row]
+        if self.watched[thing]:
+            self.regate(thing)
+        else:
+            self.m_gate[thing] = G_OUTSIDE
 
     def extra(self) -> bytes:
         return msgspec.msgpack.encode(self.paused) if self.paused else b""
@@ -107,7 +180,7 @@ class LevelState(Signalled):
     def pending_due(self) -> NDArray[np.int64]:
         """Due time of every running hold, NEVER elsewhere: i64[level, thing]."""
         due = np.full(self.phase.shape, NEVER, np.int64)
-        for j, rule in enumerate(self.levels):
+        for j, rule in enumerate(self.levels if self.timed else ()):
             for phase, length in ((PENDING, rule.hold.for_), (CLEARING, rule.clear_hold)):
                 mask = self.phase[j] == phase
                 due[j][mask] = self.since[j][mask] + length

@@ -9,6 +9,7 @@ from gateway.domain.reading import F64
 from rules.engine.level_state import G_BUSY, G_IDLE, G_OUTSIDE, G_STEADY, IDLE, ON, RELEASED
 from rules.engine.machine import LevelMachine
 from rules.engine.runner import Runner
+from rules.engine.scopes import rows
 from rules.engine.signalled import later_too
 from rules.engine.space import NEVER
 from rules.engine.view import Bools, Held, Picked, Reader, View
@@ -24,8 +25,7 @@ class LevelsRunner(LevelMachine):
 
     # --- readings
     def frames(self, view: View) -> None:
-        if self.windows is not None:
-            self.signal_frames(view)
+        if self.signal_frames(view):
             return
         carry = view.carry(self.judged)
         if self.common.scalar:
@@ -45,11 +45,18 @@ class LevelsRunner(LevelMachine):
         if len(steady):
             need[steady] = self.clears(0, Picked(view, steady), when[0][steady]) == 1.0
         need &= carry
+        if self.schedule is not None:
+            need |= carry & (gate != G_OUTSIDE) & (view.t > self.opens[view.thing])
         if not view.unique:
             need = later_too(view, need, carry & (gate != G_OUTSIDE))
         units = np.flatnonzero(need)
         if len(units):
             self.walk(view, units, [column[units] for column in when])
+
+    def look(self, view: View, units: NDArray[np.intp]) -> None:
+        """Judge these units, in order, where there may be something to do; the others of the rule are left alone."""
+        picked = Picked(view, units)
+        self.walk(view, units, [bound.vector(picked) for bound in self.when])
 
     def walk(self, view: View, units: NDArray[np.intp], when: Sequence[F64]) -> None:
         """The state machine on these units, in order."""
@@ -57,12 +64,18 @@ class LevelsRunner(LevelMachine):
         clear = [self.clears(j, picked, when[j]).tolist() for j in range(len(self.levels))]
         truths = [column.tolist() for column in when]
         limit = self.rule.clear_after
+        calm = self.schedule is None
         for k, (unit, thing, t) in enumerate(
             zip(units.tolist(), picked.thing.tolist(), picked.t.tolist(), strict=True)
         ):
+            gate = self.m_gate[thing]
+            if calm and gate == G_IDLE and not any(column[k] == 1.0 for column in truths):
+                continue  # nothing can come of it
+            if gate == G_STEADY and clear[0][k] != 1.0:
+                continue
             if limit and self.m_alarm[thing]:
                 heard = max(int(view.good_at_before(column)[unit]) for column in self.columns)
-                self._gone_quiet(thing, heard + limit, t - 1, view, unit)
+                self.gone_quiet(thing, heard + limit, t - 1, view, unit)
             self.judge(thing, t, [column[k] for column in truths], [column[k] for column in clear], view, unit)
 
     # --- rules with signals
@@ -83,10 +96,13 @@ class LevelsRunner(LevelMachine):
     # --- engine time
     def tick(self, now: int) -> None:
         self.close_windows(now)
+        for thing, opening in self.reopenings(now):
+            self.fire_at_tick(thing, opening)
+            self.judge_opening(thing, opening, None, -1)
         if self.rule.clear_after:
             for thing in np.flatnonzero(self.alarm).tolist():
                 heard = max(int(self.space.good_at[column, thing]) for column in self.columns)
-                self._gone_quiet(thing, heard + self.rule.clear_after, now, None, -1)
+                self.gone_quiet(thing, heard + self.rule.clear_after, now, None, -1)
         if self.soonest > now:
             return
         due = self.pending_due()
@@ -94,7 +110,7 @@ class LevelsRunner(LevelMachine):
             self.fire_at_tick(thing, now)
         self.soonest = int(self.pending_due().min()) if self.phase.size else NEVER
 
-    def _gone_quiet(self, thing: int, due: int, now: int, view: View | None, unit: int) -> None:
+    def gone_quiet(self, thing: int, due: int, now: int, view: View | None, unit: int) -> None:
         """`missing: clear_after`: silence clears, but never what only a person may unlatch."""
         latched = any(
             self.m_phase[j][thing] == ON and not rule.auto_clear for j, rule in enumerate(self.levels)
@@ -114,7 +130,7 @@ class LevelsRunner(LevelMachine):
 
     # --- facts
     def revalue(self, things: Sequence[int], at: int) -> None:
-        asked = np.fromiter(things, np.intp, len(things))
+        asked = rows(things)
         inside = asked[self.watched[asked]]
         if not len(inside):
             return
@@ -128,19 +144,15 @@ class LevelsRunner(LevelMachine):
             thing = int(inside[k])
             self.judge(thing, at, [float(c[k]) for c in when], [float(c[k]) for c in clear], None, -1, reading=False)
 
-    def refresh(self, things: Sequence[int], at: int, reason: str) -> None:
-        super().refresh(things, at, reason)
-        for thing in things:
-            if self.watched[thing]:
-                self.regate(thing)
-            else:
-                self.m_gate[thing] = G_OUTSIDE
+    def unlatch(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:  # noqa: ARG002 - it has none
+        self.release(thing)
+        self.revalue([thing], at)
 
-    def unlatch(self, thing: int, at: int) -> None:
+    def release(self, thing: int) -> None:
+        """What is latched may clear."""
         for j, rule in enumerate(self.levels):
             if self.m_phase[j][thing] == ON and not rule.auto_clear:
                 self.m_phase[j][thing] = RELEASED
-        self.revalue([thing], at)
 
     def adopt(self, old: Runner) -> None:
         assert isinstance(old, LevelsRunner), "edits keep state only between rules of one shape"
@@ -148,25 +160,38 @@ class LevelsRunner(LevelMachine):
         self.paused = old.paused
         self.adopt_gate(self.gate.copy())
 
-    def adopt_levels(self, old: "LevelsRunner", at: int) -> None:
-        """Thresholds, holds or levels were edited at `at` µs: levels of the same name go on where they are."""
+    def edited(self, old: Runner, at: int) -> None:
+        assert isinstance(old, LevelsRunner), "edits keep state only between rules of one shape"
+        self.inherit(old)
+        everything = range(len(self.space))
+        self.refresh(everything, at, "rule_changed")
+        self.settle_all(at)
+        self.revalue(everything, at)
+
+    def inherit(self, old: "LevelsRunner") -> None:
+        """Thresholds, holds or levels were edited: levels of the same name go on where they are."""
         self.grow()
         self.watched, self.alarm, self.paused = old.watched, old.alarm, old.paused
+        if old.schedule is not None and self.schedule is not None:
+            self.opens = old.opens
+        self.reschedule(old)
         for j, rule in enumerate(self.levels):
             match = next((k for k, other in enumerate(old.levels) if other.level == rule.level), None)
             if match is None and len(self.levels) == len(old.levels):
                 match = j  # the same step under another severity
             if match is not None:
-                self.phase[j], self.since[j], self.last[j] = old.phase[match], old.since[match], old.last[match]
+                self.phase[j] = old.phase[match]
+                if self.timed and old.timed:
+                    self.since[j], self.last[j] = old.since[match], old.last[match]
         if self.windows is not None and old.windows is not None:
             self.windows.adopt(old.windows)
         self.adopt_gate(self.gate)
-        everything = range(len(self.space))
-        self.refresh(everything, at, "rule_changed")
+        self.soonest = -NEVER
+
+    def settle_all(self, at: int) -> None:
+        """Alarms of levels that are no more follow those that are."""
         for thing in np.flatnonzero(self.alarm).tolist():
             self.settle(thing, at, None, -1, reason="rule_changed")
-        self.soonest = -NEVER
-        self.revalue(everything, at)
 
     def load(self, state: dict[str, NDArray[np.generic]]) -> None:
         super().load(state)

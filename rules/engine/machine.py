@@ -1,8 +1,10 @@
 """The life of an alarm with levels: hold, gap, clear, clear_hold, latch, down-time (RULES section 5)."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
-from gateway.domain.alarm import Change
+from gateway.domain.alarm import Change, Level
+from gateway.domain.reading import F64
 from rules.engine.bound import Bound
 from rules.engine.level_state import (
     CLEARING,
@@ -10,6 +12,7 @@ from rules.engine.level_state import (
     G_BUSY,
     IDLE,
     IS_ON,
+    NAN,
     ON,
     PENDING,
     PENDING_STALE,
@@ -18,11 +21,17 @@ from rules.engine.level_state import (
     LevelState,
 )
 from rules.engine.space import LONG_AGO, NEVER
-from rules.engine.view import View
+from rules.engine.view import Reader, View
+
+LEVELS = frozenset(float(level) for level in Level)
 
 
 class LevelMachine(LevelState):
     """What one look at the conditions, or one timer, does to the levels of a thing."""
+
+    @abstractmethod
+    def clears(self, j: int, reader: Reader, when: F64) -> F64:
+        """Truth of clearing level `j` per item, given that of its `when`."""
 
     # --- one judgement
     def judge(
@@ -30,10 +39,33 @@ class LevelMachine(LevelState):
         *, reading: bool = True, before: bool = False,
     ) -> None:  # fmt: skip
         """The conditions of thing `i` are `when`, `clear` at `t` µs; `reading` False = looked at once more."""
+        if self.schedule is not None:
+            opening = self.reopened(i, t)
+            if opening is not None:
+                self.judge_opening(i, opening, view, unit)
+            if self.off_hours(i, t):
+                when = [NAN if row[i] == IDLE else truth for row, truth in zip(self.m_phase, when, strict=True)]
+        self._judge(i, t, when, clear, view, unit, reading=reading, before=before)
+
+    def judge_opening(self, i: int, at: int, view: View | None, unit: int) -> None:
+        """The hours of the rule begin at `at`: the values of then, that is from before `unit`, are judged again."""
+        reader = self.one(i, at, view, unit, before=True)
+        when = [self.truth(bound, reader) for bound in self.when]
+        clear = [float(self.clears(j, reader, column)[0]) for j, column in enumerate(when)]
+        self.look_back(view, unit)
+        self._judge(i, at, [float(column[0]) for column in when], clear, view, unit, reading=False, before=True)
+        self.look_back(None, -1)
+
+    def _judge(
+        self, i: int, t: int, when: Sequence[float], clear: Sequence[float], view: View | None, unit: int,
+        *, reading: bool, before: bool,
+    ) -> None:  # fmt: skip
         if self.m_gate[i] == G_BUSY:
             if view is not None and self.common.downs.spans:
                 self._resume(i, *view.span(unit))
             self._fire(i, t, view, unit)
+            if self.schedule is not None:
+                self._drop_closed(i, t)
         withdrawn = False
         for j in range(len(self.levels)):
             withdrawn |= self._step(j, i, t, when[j], clear[j], reading=reading)
@@ -57,6 +89,7 @@ class LevelMachine(LevelState):
             elif when == 1.0:
                 phase[i] = PENDING
                 self.m_last[j][i] = t if reading else last
+                self.soonest = min(self.soonest, due)
                 if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
                     self._turn_on(j, i, LONG_AGO)
             elif when == 0.0:
@@ -71,6 +104,7 @@ class LevelMachine(LevelState):
                 if clear == 1.0:
                     phase[i] = CLEARING
                     self.m_last[j][i] = t if reading else last
+                    self.soonest = min(self.soonest, due)
                     if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
                         phase[i] = IDLE
                 elif clear == 0.0:
@@ -80,7 +114,7 @@ class LevelMachine(LevelState):
 
     def _step_on(self, j: int, i: int, t: int, when: float, clear: float, *, reading: bool) -> bool:
         phase, rule = self.m_phase[j], self.levels[j]
-        if reading and t < self.m_since[j][i] and when == 0.0:
+        if reading and t <= self.m_since[j][i] and when == 0.0:
             phase[i] = IDLE
             return True
         if clear == 1.0 and (rule.auto_clear or phase[i] == RELEASED):
@@ -93,7 +127,8 @@ class LevelMachine(LevelState):
 
     def _begin(self, j: int, i: int, t: int, *, reading: bool) -> None:
         if self.levels[j].hold.for_ == 0:
-            self._turn_on(j, i, LONG_AGO)
+            # an opening decided by values that buffered readings may yet replace: those withdraw it
+            self._turn_on(j, i, t if self.schedule is not None and not reading else LONG_AGO)
             return
         self.m_phase[j][i] = PENDING
         self._run(j, i, t, self.levels[j].hold.for_, reading=reading)
@@ -127,7 +162,21 @@ class LevelMachine(LevelState):
         if phase not in WAITS:
             return None
         due = self.m_since[j][i] + (rule.hold.for_ if phase in (PENDING, PENDING_STALE) else rule.clear_hold)
-        return (due, j) if due < t and due - self.m_last[j][i] <= self.gap(j, i) else None
+        if due >= t or due - self.m_last[j][i] > self.gap(j, i) or self._closes(j, i) <= due:
+            return None
+        return due, j
+
+    def _closes(self, j: int, i: int) -> int:
+        """When `active` ends a running hold; NEVER without, or for what clears."""
+        if self.schedule is None or self.m_phase[j][i] not in (PENDING, PENDING_STALE):
+            return NEVER
+        return self.schedule.closing(self.local(i), self.m_since[j][i])
+
+    def _drop_closed(self, i: int, t: int) -> None:
+        """Holds of hours that are over by `t` come to nothing."""
+        for j in range(len(self.levels)):
+            if self._closes(j, i) <= t:
+                self.m_phase[j][i] = IDLE
 
     def _ripe(self, j: int, i: int, at: int) -> None:
         if self.m_phase[j][i] in (PENDING, PENDING_STALE):
@@ -140,7 +189,7 @@ class LevelMachine(LevelState):
         if self.common.downs.spans:
             self._resume(i, int(self.space.span_from[i]), int(self.space.span_to[i]))
         newest = int(self.space.newest[i])
-        pause = self._pause(i, newest, now)
+        pause = self.pause(i, newest, now, self.judged)
         reset = pause > 0 and self.rule.downtime == "reset"
         found = []
         for j in range(len(self.levels)):
@@ -151,6 +200,9 @@ class LevelMachine(LevelState):
             due = self.m_since[j][i] + length
             if due + pause > now:
                 continue
+            if self._closes(j, i) <= due + pause:
+                self.m_phase[j][i] = IDLE
+                continue
             if reset or due - self.m_last[j][i] > self.gap(j, i):
                 self.m_phase[j][i] = WAITS[phase]
             else:
@@ -160,18 +212,11 @@ class LevelMachine(LevelState):
             self.settle(i, due, None, -1)
         self.regate(i)
 
-    def _pause(self, i: int, begin: int, end: int) -> int:
-        """Down-time to take out of the silence (begin, end]."""
-        every = self.every(i, self.judged)
-        if self.rule.downtime == "count" or begin == LONG_AGO or end - begin <= 3 * every:
-            return 0
-        return self.common.downs.overlap(begin, end) if every else self.common.downs.outlasted(begin, end)
-
     def _resume(self, i: int, begin: int, end: int) -> None:
         """The device's silence (begin, end] met a down-time: running holds move on by the part we were away."""
         if end <= self.paused.get(i, LONG_AGO):
             return
-        pause = self._pause(i, begin, end)
+        pause = self.pause(i, begin, end, self.judged)
         for j in range(len(self.levels)):
             if self.m_phase[j][i] in WAITS and self.m_since[j][i] <= begin and pause:
                 if self.rule.downtime == "reset":
@@ -191,6 +236,8 @@ class LevelMachine(LevelState):
         for j, level in enumerate(self.levels):
             if IS_ON[self.m_phase[j][i]]:
                 new, top = level.level, j
+        if new and self.level_of is not None:
+            new = self._level_now(i, at, view, unit, before=before) or old or new
         self.regate(i)
         if new == old:
             return
@@ -204,8 +251,14 @@ class LevelMachine(LevelState):
         bound = self.when[top] if new else self._clearer(old)
         self.emit(i, at, change, new or old, bound, view, unit, before=before, reason=reason)
 
+    def _level_now(self, i: int, at: int, view: View | None, unit: int, *, before: bool) -> int:
+        """What `order.level` says; 0 when it is unknown or no level: then the alarm stays what it is."""
+        assert self.level_of is not None, "asked only when there is one"
+        number = float(self.truth(self.level_of, self.one(i, at, view, unit, before=before))[0])
+        return int(number) if number in LEVELS else 0
+
     def _clearer(self, level: int) -> Bound | None:
-        j = next((j for j, rule in enumerate(self.levels) if rule.level == level), None)
+        j = next((j for j, rule in enumerate(self.levels) if rule.level == level or self.level_of is not None), None)
         return None if j is None else self.clear[j] or self.when[j]
 
     def end(self, thing: int, at: int, reason: str) -> None:

@@ -1,78 +1,54 @@
-"""One rule on one space: what levels, silence and streaks have in common."""
+"""One rule on one space: what all forms of conditions have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.alarm import Change, Evidence, Level, ReadingSeen, SignalSeen
-from gateway.domain.device import Life
-from gateway.domain.reading import F64, Flag
-from rules.compiled import Rule, Slot
-from rules.engine.after import After
-from rules.engine.bound import Bound, reading_seen
-from rules.engine.downs import Downs
-from rules.engine.emit import Emitter, Made, plan_of
-from rules.engine.space import NEVER, Space, widened
-from rules.engine.view import Reader, View, held
-from rules.engine.windows import Windows
-from rules.engine.world import World
+from gateway.domain.reading import I64
+from rules.compiled import Rule
+from rules.engine.bound import Bound
+from rules.engine.scopes import rows
+from rules.engine.space import LONG_AGO, NEVER, Space, widened
+from rules.engine.speaker import Field, Observe, Speaker
+from rules.engine.view import Bools, View
 
-Observe = Callable[[str, tuple[int, int], str, float, int, int, float], None]
-"""A closed window: (rule, (device, component), signal, value, start µs, end µs, coverage)."""
+__all__ = ["Field", "Observe", "Runner"]
+NO_ROOM: Bools = np.zeros(0, np.bool_)
 
 
-@dataclass(slots=True)
-class Field:
-    """What all runners of an engine share. `scalar` = judge by the scalar back end, the reference."""
+class Runner(Speaker, ABC):
+    """Base of all kinds. A subclass keeps its state in `arrays` (name, fill) whose last axis is the row of the thing.
 
-    emitter: Emitter
-    world: World = field(default_factory=World)
-    downs: Downs = field(default_factory=Downs)
-    scalar: bool = False
-    observe: Observe | None = None
-    after: After = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.after = After(self.emitter, self.world)
-
-
-class Runner(ABC):
-    """Base of the three kinds. A subclass keeps its state in arrays whose last axis is the row of the thing."""
+    With `active` there is `opens` i64: the next opening at which the thing has to be looked at again, 8 B.
+    `watched` is shared by rules that watch the same and never written to.
+    """
 
     arrays: tuple[tuple[str, float], ...] = ()
+    in_service = False  # planned devices are not meant
 
     def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
-        self.rule, self.zone, self.space, self.common = rule, zone, space, common
-        self.plan = plan_of(rule)
-        self.watched: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        super().__init__(rule, zone, space, common)
+        self.watched: Bools = NO_ROOM
+        self.scope = common.scopes.of(rule.watch, space, in_service=self.in_service)
         self.soonest = NEVER
-        self.columns: tuple[int, ...] = tuple(space.column(name) for name in rule.points)
-        self.windows = Windows(rule, zone, space, common.world, common.observe) if rule.signals else None
-        self._every: dict[tuple[int, int], int] = {}
+        self.room = 0
+        self.opens: I64 = np.zeros(0, np.int64)
+        self.next_open = NEVER
+        if self.schedule is not None:
+            self.arrays = (*self.arrays, ("opens", NEVER))
 
     # --- which things
-    def covers(self, thing: int) -> bool:
-        """Is this row one of the rule's things? Retired devices are nobody's."""
-        place = self.space.things[thing]
-        device = self.common.world.devices[place.device]
-        watch = self.rule.watch
-        if device.life is Life.RETIRED or device.kind != self.space.kind or place.component > device.components:
-            return False
-        if (place.component > 0) != (watch.each and device.components > 0):
-            return False
-        return watch.where is None or watch.where(self.common.world.facts(device)) is True
-
     def grow(self) -> None:
         """Make room for the rows of the space."""
-        if len(self.watched) == self.space.capacity:
+        if self.room == self.space.capacity:
             return
-        self.watched = widened(self.watched, self.space.capacity, 0)
+        self.room = self.space.capacity
+        self.watched = widened(self.watched, self.room, 0)
         for name, fill in self.arrays:
-            setattr(self, name, widened(getattr(self, name), self.space.capacity, fill))
+            setattr(self, name, widened(getattr(self, name), self.room, fill))
         if self.windows is not None:
             self.windows.grow()
 
@@ -81,11 +57,18 @@ class Runner(ABC):
         self.grow()
         for bound in self.bounds():
             bound.refresh(things)
-        for thing in things:
-            inside = self.covers(thing)
-            if self.watched[thing] and not inside:
-                self.end(thing, at, reason)
-            self.watched[thing] = inside
+        if self.windows is not None:
+            self.windows.refresh(things)
+        inside, before = self.scope.inside(things), self.watched
+        if inside is before:
+            return
+        asked = rows(things)
+        for thing in asked[before[asked] & ~inside[asked]].tolist():
+            self.end(thing, at, reason)
+        self.watched = inside
+        if self.schedule is not None:
+            for thing in asked[inside[asked] & ~before[asked]].tolist():
+                self._opens_after(thing, at)
 
     @abstractmethod
     def bounds(self) -> Sequence[Bound]:
@@ -108,23 +91,83 @@ class Runner(ABC):
     def end(self, thing: int, at: int, reason: str) -> None:
         """Forget the thing; an open alarm is cleared with `reason`."""
 
-    def unlatch(self, thing: int, at: int) -> None:  # noqa: B027 - most kinds have nothing to do
-        """The desk lets a latched alarm clear. Only levels latch."""
+    def unlatch(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:
+        """The desk lets a latched alarm clear; no identity = every one of the thing. Only levels latch."""
 
-    def closed(self, thing: int, at: int) -> None:  # noqa: B027 - only some forms end by a fact
-        """A person closed the work order of this thing's episode."""
+    def closed(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:
+        """A person closed the work order of this thing's episode. Forms that do not clear by themselves end."""
 
-    def cycle(self, thing: int, reading: float, at: int) -> None:  # noqa: B027 - only `every` counts cycles
+    def cycle(self, thing: int, reading: float, at: int) -> None:
         """A maintenance cycle of this thing was completed at counter `reading` (canonical unit)."""
 
+    def again(self, thing: int, since: int) -> int | None:  # noqa: ARG002 - only silence takes its time
+        """When an alarm of this thing that counts from `since` µs would be raised; None = at once."""
+        return None
+
+    # --- `active`
+    def reopened(self, thing: int, t: int) -> int | None:
+        """The newest opening before `t` when the thing was not looked at since; from now on it was."""
+        if self.schedule is None:
+            return None
+        found = None
+        if self.opens[thing] < t:
+            found = self.schedule.opening(self.local(thing), t - 1)
+            found = found if self.opens[thing] <= found else None
+        self._opens_after(thing, t)
+        return found
+
+    def reopenings(self, now: int) -> Iterator[tuple[int, int]]:
+        """(thing, opening) of all that opened at or before engine time `now` and were not looked at since."""
+        if self.schedule is None or self.next_open > now:
+            return
+        for thing in np.flatnonzero(self.watched & (self.opens <= now)).tolist():
+            opening = self.reopened(thing, now + 1)
+            if opening is not None:
+                yield thing, opening
+        self.next_open = int(self.opens[self.watched].min(initial=NEVER))
+
+    def _opens_after(self, thing: int, t: int) -> None:
+        assert self.schedule is not None, "asked only with `active`"
+        following = self.schedule.next_opening(self.local(thing), t)
+        self.opens[thing] = following
+        self.next_open = min(self.next_open, following)
+
+    def off_hours(self, thing: int, t: int) -> bool:
+        """Is `t` outside the rule's `active`?"""
+        return self.schedule is not None and not self.schedule.inside(self.local(thing), t)
+
+    # --- down-time
+    def pause(self, thing: int, begin: int, end: int, columns: tuple[int, ...]) -> int:
+        """Down-time to take out of the silence (begin, end] of a thing."""
+        every = self.every(thing, columns)
+        if self.rule.downtime == "count" or begin == LONG_AGO or end - begin <= 3 * every:
+            return 0
+        return self.common.downs.overlap(begin, end) if every else self.common.downs.outlasted(begin, end)
+
+    # --- edits
     def adopt(self, old: "Runner") -> None:
         """Take over the whole state of `old`, a runner of the same shape."""
         self.grow()
         self.watched, self.soonest = old.watched, old.soonest
+        held = {name for name, _ in old.arrays}
         for name, _ in self.arrays:
-            setattr(self, name, getattr(old, name))
+            if name in held:
+                setattr(self, name, getattr(old, name))
+        self.reschedule(old)
         if self.windows is not None and old.windows is not None:
             self.windows.adopt(old.windows)
+
+    def edited(self, old: "Runner", at: int) -> None:
+        """Thresholds or times of `old` were edited at `at` µs: firing until clear, judged again by the new ones."""
+        self.adopt(old)
+        self.refresh(range(len(self.space)), at, "rule_changed")
+
+    def reschedule(self, old: "Runner") -> None:
+        """Other hours than before: every thing is looked at again at the next tick."""
+        self.next_open = old.next_open
+        if self.schedule is not None and self.rule.active != old.rule.active:
+            self.opens = np.full(self.room, LONG_AGO, np.int64)
+            self.next_open = LONG_AGO
 
     def kept_windows(self, new: "Runner") -> dict[str, NDArray[Any]] | None:
         """The running windows, when the next generation has the same watch, signals and zone."""
@@ -139,67 +182,40 @@ class Runner(ABC):
         if self.windows is not None:
             self.windows.load(kept)
 
+    # --- its state, for others
+    @abstractmethod
+    def is_on(self, thing: int) -> int:
+        """Level of the alarm of this thing, 0 = none."""
+
+    def on(self, thing: int) -> tuple[tuple[tuple[str, ...], int], ...]:
+        """(identity, level) of every alarm of this thing that is on."""
+        level = self.is_on(thing)
+        return (((), level),) if level else ()
+
+    def take_row(self, thing: int, other: "Runner", row: int) -> None:
+        """The whole state of row `row` of `other`, a runner of the same rule in another engine, becomes `thing`'s."""
+        for name, _ in self.arrays:
+            getattr(self, name)[..., thing] = getattr(other, name)[..., row]
+        if self.windows is not None and other.windows is not None:
+            self.windows.take_row(thing, other.windows, row)
+        self.soonest = self.next_open = -NEVER
+
+    def memory(self) -> int:
+        """Bytes of state held for this rule on this space."""
+        own = sum(getattr(self, name).nbytes for name, _ in self.arrays)
+        windows = self.windows.state() if self.windows is not None else {}
+        return int(own + sum(table.nbytes for table in windows.values()))
+
     def next_due(self) -> int:
         """The earliest timer, µs; NEVER when there is none."""
-        return self.soonest
-
-    # --- help
-    def every(self, thing: int, columns: Sequence[int]) -> int:
-        """The longest promised interval of these points, µs; 0 when none is promised."""
-        world = self.common.world
-        number = int(self.space.profile[thing])
-        key = (number, hash(columns) if isinstance(columns, tuple) else -1)
-        if self._every.get((-1, -1)) != world.version:
-            self._every = {(-1, -1): world.version}
-        if key not in self._every:
-            profile = self.common.world.devices[self.space.things[thing].device].profile
-            specs = [world.spec(profile, self.space.names[column]) for column in columns]
-            self._every[key] = max((spec.every for spec in specs if spec is not None), default=0)
-        return self._every[key]
-
-    def emit(
-        self, thing: int, at: int, change: Change, level: int, bound: Bound | None, view: View | None, unit: int,
-        *, before: bool = False, reason: str = "", text: str = "",
-    ) -> None:  # fmt: skip
-        """Hand a transition over, with what was seen: as of `unit` of `view`, just `before` it, or as held."""
-        flags = int(view.flags[unit]) if view is not None else int(self.space.flags[thing])
-        evidence = Evidence(
-            bound.expression.text if bound is not None else text,
-            self._readings(thing, view, unit, before=before),
-            self._signals(thing),
-            bound.thresholds(thing) if bound is not None else (),
-        )
-        self.common.emitter.add(
-            Made(
-                at, self.rule, self.plan, self.space.things[thing], change, Level(level), evidence, reason,
-                bool(flags & Flag.IMPORTED), bool(flags & Flag.CLOCK_SUSPECT),
-            )
-        )  # fmt: skip
-
-    def _readings(self, thing: int, view: View | None, unit: int, *, before: bool) -> tuple[ReadingSeen, ...]:
-        profile = self.common.world.devices[self.space.things[thing].device].profile
-        component = self.space.things[thing].component
-        found = []
-        for column in self.columns:
-            seen = held(self.space, column, thing) if view is None else view.seen(column, unit, before=before)
-            if seen is not None:
-                found.append(reading_seen(self.common.world, profile, self.space.names[column], component, seen))
-        return tuple(found)
-
-    def _signals(self, thing: int) -> tuple[SignalSeen, ...]:
-        return self.windows.seen(thing) if self.windows is not None else ()
-
-    def signal(self, slot: Slot, reader: Reader) -> F64:
-        """Value of a SIGNAL or BEFORE slot for every item."""
-        assert self.windows is not None, "an expression with a signal belongs to a rule with `let`"
-        return self.windows.value(slot, reader)
+        return min(self.soonest, self.next_open)
 
     # --- snapshot
     def extra(self) -> bytes:
         """State that is no array, encoded; empty = none."""
         return b""
 
-    def load_extra(self, blob: bytes) -> None:  # noqa: B027 - most kinds have none
+    def load_extra(self, blob: bytes) -> None:
         """The inverse of `extra`."""
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -218,4 +234,4 @@ class Runner(ABC):
         if self.windows is not None:
             own = {name.removeprefix("windows."): t for name, t in state.items() if name.startswith("windows.")}
             self.windows.load(own)
-        self.soonest = -NEVER
+        self.soonest = self.next_open = -NEVER

@@ -6,21 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.alarm import Change
-from gateway.domain.device import Life
 from gateway.domain.duration import HOUR, format_duration
 from gateway.domain.reading import I64
 from rules.compiled import Expression, Rule, Silence
 from rules.engine.bound import Bound
-from rules.engine.runner import Field, Runner
-from rules.engine.signalled import later_too
+from rules.engine.runner import Field
+from rules.engine.signalled import Signalled, later_too
 from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.view import Held, Picked, Prior, Reader, View
 
+VETOED = LONG_AGO + 1
 
-class SilentRunner(Runner):
-    """State: raised_at i64 (LONG_AGO = heard), registered i64 per thing: 16 B. When it was heard is in the space."""
+
+class SilentRunner(Signalled):
+    """State: raised_at i64 (LONG_AGO = heard, VETOED = silent, but its hours or `unless` forbid to say so),
+    registered i64 per thing: 16 B. When it was heard is in the space.
+
+    What was vetoed is decided again when a point of the rule comes, an attribute changes, or its hours begin.
+    """
 
     arrays = (("raised_at", LONG_AGO), ("registered", 0))
+    in_service = True
 
     def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
         super().__init__(rule, zone, space, common)
@@ -31,16 +37,15 @@ class SilentRunner(Runner):
         self.registered: I64 = np.zeros(0, np.int64)
         longer = self.condition.longer_than
         self.longer = Bound(longer, space, common.world, self.signal) if isinstance(longer, Expression) else None
+        self.unless = None if rule.unless is None else Bound(rule.unless, space, common.world, self.signal)
+        self.judged = tuple(dict.fromkeys(column for bound in self.bounds() for column in bound.columns))
         text = longer.text if isinstance(longer, Expression) else format_duration(longer)
         how = "all_of" if self.condition.all_of else "any_of"
         self.text = f"silent {how} [{', '.join(self.condition.points)}] longer_than {text}"
 
     def bounds(self) -> Sequence[Bound]:
-        return [] if self.longer is None else [self.longer]
-
-    def covers(self, thing: int) -> bool:
-        device = self.common.world.devices[self.space.things[thing].device]
-        return device.life is Life.IN_SERVICE and super().covers(thing)
+        own = [*(self.skill.bounds() if self.skill is not None else ()), self.longer, self.unless]
+        return [bound for bound in own if bound is not None]
 
     def refresh(self, things: Sequence[int], at: int, reason: str) -> None:
         super().refresh(things, at, reason)
@@ -69,9 +74,14 @@ class SilentRunner(Runner):
         return now < latest + 3 * self.every(thing, self.heard_by)
 
     def frames(self, view: View) -> None:
-        carry = view.carry(self.heard_by) & self.watched[view.thing]
-        if self.longer is not None and view.carry(self.longer.columns).any():
-            self.soonest = -NEVER
+        if self.windows is not None:
+            self.signal_frames(view)
+        carry = view.carry(self.heard_by)
+        if self.judged:
+            carry = carry | view.carry(self.judged) if self.unless is not None else carry
+            if self.longer is not None and view.carry(self.judged).any():
+                self.soonest = -NEVER
+        carry = carry & self.watched[view.thing]
         units = np.flatnonzero(carry)
         if not len(units):
             return
@@ -91,15 +101,29 @@ class SilentRunner(Runner):
 
     def _meet(self, view: View, unit: int, before: int, due: int, after: int, limit: int) -> None:
         thing, t = int(view.thing[unit]), int(view.t[unit])
+        opening = self.reopened(thing, t)
         if self.raised_at[thing] == LONG_AGO and due < t and not self._grace(thing, before, t):
-            self.raised_at[thing] = due
-            self._say(thing, due, Change.RAISED, view, unit, before=True)
+            self._raise(thing, due, view, unit, before=True)
+        if opening is not None and self.raised_at[thing] == VETOED:
+            self._raise(thing, opening, view, unit, before=True)
         raised = int(self.raised_at[thing])
         if raised != LONG_AGO and after > before and after + limit >= t:
             self.raised_at[thing] = LONG_AGO
             self.soonest = min(self.soonest, after + limit)
             # a reading older than the deadline proves that there was no silence
-            self._say(thing, t, Change.CLEARED if t >= raised else Change.WITHDRAWN, view, unit)
+            if raised != VETOED:
+                self._say(thing, t, Change.CLEARED if t >= raised else Change.WITHDRAWN, view, unit)
+        elif raised == VETOED:
+            self._raise(thing, t, view, unit)
+
+    def _raise(self, thing: int, at: int, view: View | None, unit: int, *, before: bool = False) -> None:
+        """It is silent at `at`."""
+        vetoed = self.off_hours(thing, at)
+        if not vetoed and self.unless is not None:
+            vetoed = bool(self.truth(self.unless, self.one(thing, at, view, unit, before=before))[0] == 1.0)
+        self.raised_at[thing] = VETOED if vetoed else at
+        if not vetoed:
+            self._say(thing, at, Change.RAISED, view, unit, before=before)
 
     def _say(
         self, thing: int, at: int, change: Change, view: View | None, unit: int,
@@ -108,9 +132,21 @@ class SilentRunner(Runner):
         level = self.condition.level
         self.emit(thing, at, change, level, None, view, unit, before=before, reason=reason, text=self.text)
 
+    def judge_unit(self, view: View, unit: int) -> None:
+        """Signals of `longer_than` and `unless` are asked for when they are needed."""
+
+    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:  # noqa: ARG002
+        self.soonest = -NEVER
+
     def tick(self, now: int) -> None:
-        if self.soonest > now:
-            return
+        self.close_windows(now)
+        if self.soonest <= now:
+            self._timers(now)
+        for thing, opening in self.reopenings(now):
+            if self.raised_at[thing] == VETOED:
+                self._raise(thing, opening, None, -1)
+
+    def _timers(self, now: int) -> None:
         things = np.flatnonzero(self.watched & (self.raised_at == LONG_AGO))
         self.soonest = NEVER
         if not len(things):
@@ -123,14 +159,21 @@ class SilentRunner(Runner):
             if self._grace(thing, int(heard[k]), now):
                 soonest = min(soonest, self.common.downs.latest + 3 * self.every(thing, self.heard_by))
                 continue
-            self.raised_at[thing] = int(due[k])
-            self._say(thing, int(due[k]), Change.RAISED, None, -1)
+            self._raise(thing, int(due[k]), None, -1)
         self.soonest = soonest
+
+    def is_on(self, thing: int) -> int:
+        return int(self.condition.level) if self.raised_at[thing] != LONG_AGO else 0
+
+    def again(self, thing: int, since: int) -> int:
+        return since + int(self._limit(Held(self.space, np.array([thing]), since))[0])
 
     def revalue(self, things: Sequence[int], at: int) -> None:  # noqa: ARG002 - the next tick decides
         self.soonest = -NEVER
 
     def end(self, thing: int, at: int, reason: str) -> None:
-        if self.raised_at[thing] != LONG_AGO:
-            self.raised_at[thing] = LONG_AGO
+        if self.raised_at[thing] > VETOED:
             self._say(thing, at, Change.CLEARED, None, -1, reason=reason)
+        self.raised_at[thing] = LONG_AGO
+        if self.windows is not None:
+            self.windows.forget(thing)

@@ -14,7 +14,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.record import RuleSet
 
 MAGIC = b"FGRULES\x00"
-VERSION = 2
+VERSION = 3
 _HEAD = struct.Struct("<8sHQ")
 
 
@@ -65,7 +65,14 @@ class Image(Struct, frozen=True):
     runners: list[RunnerImage]
     downs: list[tuple[int, int]]
     counts: dict[str, int]
+    waiting: dict[str, int] = {}  # rule -> the record that installed it
+    requests: bytes = b""
+    interim: bytes = b""
+    buffer: bytes = b""  # of a lane
+    lateness: int = 0
     after: bytes = b""
+    ledger: bytes = b""
+    lanes: list["Image"] = []
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -83,14 +90,13 @@ def array(held: Table) -> NDArray[Any]:
     return np.frombuffer(held.data, held.kind).reshape(held.shape)
 
 
-def encode(image: Image) -> bytes:
-    """magic, version u16, xxh3-64 of the rest, MessagePack."""
-    body = _encoder.encode(image)
+def seal(body: bytes) -> bytes:
+    """magic, version u16, xxh3-64 of the rest, the rest."""
     return _HEAD.pack(MAGIC, VERSION, xxhash.xxh3_64_intdigest(body)) + body
 
 
-def decode(blob: bytes) -> Image:
-    """The inverse of `encode`. Raises SnapshotError."""
+def unseal(blob: bytes) -> memoryview:
+    """The inverse of `seal`. Raises SnapshotError."""
     if len(blob) < _HEAD.size:
         raise SnapshotError(f"a snapshot of {len(blob)} bytes is no snapshot")
     magic, version, digest = _HEAD.unpack_from(blob)
@@ -99,6 +105,17 @@ def decode(blob: bytes) -> Image:
     body = memoryview(blob)[_HEAD.size :]
     if xxhash.xxh3_64_intdigest(body) != digest:
         raise SnapshotError("the snapshot is damaged: its checksum does not match")
+    return body
+
+
+def encode(image: Image) -> bytes:
+    """MessagePack, sealed."""
+    return seal(_encoder.encode(image))
+
+
+def decode(blob: bytes) -> Image:
+    """The inverse of `encode`. Raises SnapshotError."""
+    body = unseal(blob)
     try:
         return _decoder.decode(body)
     except msgspec.MsgspecError as flaw:

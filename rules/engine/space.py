@@ -4,6 +4,7 @@ A thing is a device (component 0) or one of its components. A device-level readi
 unless the profile repeats the point per component, so that a rule finds every name of its thing in one row.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -96,11 +97,21 @@ class Space:
         for thing in things:
             self.add(thing, 0)
         for name, table in tables.items():
-            target = getattr(self, name)
-            if table.ndim == 2:
-                target[: table.shape[0], : table.shape[1]] = table
-            else:
-                target[: len(table)] = table
+            self.fill(name, table, range(len(names)))
+
+    def fill(self, name: str, table: NDArray[Any], columns: Sequence[int]) -> None:
+        """One of `tables`; the rows of a table of points belong to these columns."""
+        target = getattr(self, name)
+        if table.ndim == 2:
+            target[list(columns), : table.shape[1]] = table
+        else:
+            target[: len(table)] = table
+
+    def reset(self) -> None:
+        """No rows, as in the beginning; the columns stay."""
+        self.things.clear()
+        for name, fill in _TABLES + _PLAIN:
+            getattr(self, name)[...] = fill
 
 
 _TABLES: tuple[tuple[str, float], ...] = (

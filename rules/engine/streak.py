@@ -3,104 +3,119 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gateway.domain.alarm import Change
-from gateway.domain.reading import I32, I64, U8
+from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Rule, Streak
-from rules.engine.bound import Bound
+from rules.engine.form import Form
 from rules.engine.runner import Field, Runner
-from rules.engine.signalled import Signalled, later_too
 from rules.engine.space import LONG_AGO, Space
-from rules.engine.view import Picked, Reader, View
+from rules.engine.view import Bools, Picked, View
 
 
-class StreakRunner(Signalled):
-    """State: count i32, raised u8, and with `max_span` the starts of the last `length` true windows i64."""
+class StreakRunner(Form):
+    """State: raised u8, count i32; at i64 of the newest one that counted and the count before it i32; starts i64.
 
-    arrays = (("count", 0), ("raised", 0), ("starts", LONG_AGO))
+    With `max_span` the starts of the last `length` true windows, else of one: 25 B, or 17 B and 8 B per window of the
+    streak. Readings of one moment are one: told again with another value, or point by point, the last word counts.
+    """
+
+    arrays: tuple[tuple[str, float], ...] = (
+        ("raised", 0), ("count", 0), ("at", LONG_AGO), ("earlier", 0), ("starts", LONG_AGO)
+    )  # fmt: skip
 
     def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
-        super().__init__(rule, zone, space, common)
-        assert isinstance(rule.condition, Streak), "the engine gives streak rules to this class only"
+        assert isinstance(rule.condition, Streak), "kinds.py gives streaks to this class only"
+        super().__init__(rule, zone, space, common, rule.condition.clear)
         self.condition: Streak = rule.condition
         self.count: I32 = np.zeros(0, np.int32)
-        self.raised: U8 = np.zeros(0, np.uint8)
+        self.at: I64 = np.zeros(0, np.int64)
+        self.earlier: I32 = np.zeros(0, np.int32)
         self.starts: I64 = np.zeros((self.condition.length if self.condition.max_span else 1, 0), np.int64)
-        self.of = Bound(self.condition.of, space, common.world, self.signal)
-        own = self.condition.clear
-        self.clear = None if own is None else Bound(own, space, common.world, self.signal)
-        self.judged = (
-            () if self.windows is not None else tuple(dict.fromkeys(c for b in self.bounds() for c in b.columns))
-        )
+        of = self.bind(self.condition.of)
+        assert of is not None, "a streak is of something"
+        self.of = of
+        self.judge_by(of)
 
-    def bounds(self) -> Sequence[Bound]:
-        return [bound for bound in (self.of, self.clear) if bound is not None]
+    def stirred(self, view: View, truths: Sequence[F64]) -> Bools:
+        moved: Bools = (truths[0] == 1.0) | (self.count[view.thing] > 0)
+        return moved
+
+    def wanting(self) -> Bools:
+        met: Bools = (self.count >= self.condition.length) & (self.raised == 0)
+        return met
 
     def frames(self, view: View) -> None:
-        if self.windows is not None:
-            self.signal_frames(view)
+        plain = self.unless is None and self.schedule is None and not self.rule.clear_after and self.windows is None
+        if self.common.scalar or not view.unique or not plain:
+            super().frames(view)
             return
         carry = view.carry(self.judged) & self.watched[view.thing]
-        if not carry.any():
-            return
-        of = self.truth(self.of, view)
-        need = carry & ((of == 1.0) | (self.count[view.thing] > 0) | (self.raised[view.thing] > 0))
-        need = carry if self.common.scalar else later_too(view, need, carry)
-        units = np.flatnonzero(need)
-        clear = self.truth(self.clear, Picked(view, units)) if self.clear is not None else 1.0 - of[units]
-        for k, unit in enumerate(units.tolist()):
-            t = int(view.t[unit])
-            self._meet(int(view.thing[unit]), t, t, float(of[unit]), float(clear[k]), view, unit, before=False)
+        of, thing, length = self.of.vector(view), view.thing, self.condition.length
+        moved = carry & ((of == 1.0) | (self.count[thing] > 0) | (self.raised[thing] > 0))
+        loud = moved & ((self.raised[thing] > 0) | ((of == 1.0) & (self.count[thing] + 1 >= length)))
+        self._count(view, np.flatnonzero(moved & ~loud), of)
+        units = np.flatnonzero(loud)
+        if len(units):
+            columns = self.truths(Picked(view, units))
+            for k, unit in enumerate(units.tolist()):
+                self.judge(view, unit, [float(column[k]) for column in columns])
 
-    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
-        assert self.windows is not None, "only rules with `let` have windows"
-        of = float(self.truth(self.of, reader)[0])
-        clear = float(self.truth(self.clear, reader)[0]) if self.clear is not None else 1.0 - of
-        self._meet(thing, end, self.windows.begin(thing, end), of, clear, view, unit, before=True)
+    def _count(self, view: View, units: NDArray[np.intp], of: F64) -> None:
+        """What `meet` does to things that can neither raise nor clear now, all at once."""
+        thing, t, truth = view.thing[units], view.t[units], of[units]
+        again = t == self.at[thing]
+        count = np.where(again, self.earlier[thing], self.count[thing])
+        self.at[thing], self.earlier[thing] = t, count
+        true = truth == 1.0
+        broken = (truth == 0.0) | (np.isnan(truth) & (not self.condition.unknown_skips))
+        self.count[thing] = np.where(true, count + 1, np.where(broken, 0, count))
+        new = thing[true & ~(again & (self.starts[0, thing] == t))]
+        self.starts[1:, new] = self.starts[:-1, new]
+        self.starts[0, thing[true]] = t[true]
 
-    def _meet(
-        self, thing: int, t: int, start: int, of: float, clear: float, view: View | None, unit: int, *, before: bool
+    def meet(
+        self, thing: int, t: int, truths: Sequence[float], view: View | None, unit: int, *, before: bool = False
     ) -> None:  # fmt: skip
-        """One more window or reading, from `start` to `t`."""
-        rule = self.condition
+        rule, of = self.condition, truths[0]
+        again = t == self.at[thing]
+        if again:
+            self.count[thing] = self.earlier[thing]
+        self.at[thing], self.earlier[thing] = t, self.count[thing]
         if of == 1.0:
+            windows = self.windows if self.by_windows else None
             self.count[thing] = min(int(self.count[thing]) + 1, rule.length)
-            self.starts[1:, thing] = self.starts[:-1, thing].copy()
-            self.starts[0, thing] = start
+            if not again or self.starts[0, thing] != t:
+                self.starts[1:, thing] = self.starts[:-1, thing].copy()
+            self.starts[0, thing] = t if windows is None else windows.begin(thing, t)
         elif of == 0.0 or not rule.unknown_skips:
             self.count[thing] = 0
         if self.raised[thing]:
-            if clear == 1.0:
-                self.raised[thing] = self.count[thing] = 0
-                self.emit(thing, t, Change.CLEARED, rule.level, self.clear or self.of, view, unit, before=before)
-        elif of == 1.0 and self.count[thing] >= rule.length and self._within(thing, t):
-            self.raised[thing] = rule.level
-            self.emit(thing, t, Change.RAISED, rule.level, self.of, view, unit, before=before)
+            if (truths[-1] if self.clear is not None else 1.0 - of) == 1.0:
+                self.cleared(thing, t, view, unit, before=before)
+        elif of == 1.0 or self.unless is not None:
+            self.decide(thing, t, view, unit, before=before)
+
+    def decide(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+        met = not self.raised[thing] and self.count[thing] >= self.condition.length and self._within(thing, t)
+        if met and not self.vetoed(thing, t, view, unit, before=before):
+            self.put_on(thing, t, self.condition.level, self.of, view, unit, before=before)
 
     def _within(self, thing: int, t: int) -> bool:
         return not self.condition.max_span or t - int(self.starts[-1, thing]) <= self.condition.max_span
 
-    def tick(self, now: int) -> None:
-        self.close_windows(now)
-
-    def revalue(self, things: Sequence[int], at: int) -> None:
-        """A closed window stays judged; a new threshold counts from the next one."""
+    def cleared(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+        self.put_off(thing, t, self.clear or self.of, view, unit, before=before)
+        self.count[thing] = 0
 
     def adopt(self, old: Runner) -> None:
         """The alarm and the windows go on; the count too, while what is counted is the same."""
         assert isinstance(old, StreakRunner), "edits keep state only between rules of one shape"
-        self.grow()
-        self.watched, self.soonest, self.raised = old.watched, old.soonest, old.raised
-        if self.windows is not None and old.windows is not None:
-            self.windows.adopt(old.windows)
-        if old.condition.of == self.condition.of and old.starts.shape == self.starts.shape:
-            self.starts = old.starts
+        starts = self.starts
+        super().adopt(old)
+        if old.condition.of == self.condition.of and old.starts.shape[0] == len(starts):
             self.count = np.minimum(old.count, np.int32(self.condition.length))
-
-    def end(self, thing: int, at: int, reason: str) -> None:
-        if self.raised[thing]:
-            self.emit(thing, at, Change.CLEARED, self.condition.level, None, None, -1, reason=reason)
-        self.raised[thing] = self.count[thing] = 0
-        self.starts[:, thing] = LONG_AGO
-        if self.windows is not None:
-            self.windows.forget(thing)
+        else:
+            self.count = np.zeros(self.room, np.int32)
+            self.at = np.full(self.room, LONG_AGO, np.int64)
+            self.starts = np.full((len(starts), self.room), LONG_AGO, np.int64)

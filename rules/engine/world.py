@@ -43,7 +43,10 @@ class Row:
 
 
 class World:
-    """Devices, sites, customers and points by id; `version` rises when a point or its state table changes."""
+    """Devices, sites, customers and points by id; `version` rises when a point or its state table changes.
+
+    `changes` rises with every device that is set, and before many rows are refreshed for another reason.
+    """
 
     def __init__(self) -> None:
         self.sites: dict[str, Site] = {}
@@ -51,9 +54,11 @@ class World:
         self.devices: dict[int, Device] = {}
         self.points: dict[int, Point] = {}
         self.spaces: dict[str, Space] = {}
+        self.groups: dict[tuple[str, str], Space] = {}
         self.rows: dict[int, Row] = {}
         self.profiles: dict[str, int] = {}
         self.version = 0
+        self.changes = 0
         self._specs: dict[tuple[str, str, int], Point | None] = {}
         self._named: dict[tuple[str, str], list[int]] = {}
         # by device id: space number (-1 unknown), rows of components; by point id: component, fan-out
@@ -73,6 +78,10 @@ class World:
             self.space_list.append(self.spaces[kind])
         return self.spaces[kind]
 
+    def group_space(self, rule: str, attribute: str) -> Space:
+        """The table of the groups of a rule by an attribute: its revisions share it, so that rows stay."""
+        return self.groups.setdefault((rule, attribute), Space(f"group:{rule}:{attribute}"))
+
     def profile_number(self, profile: str) -> int:
         """A small integer per profile name."""
         return self.profiles.setdefault(profile, len(self.profiles))
@@ -83,6 +92,7 @@ class World:
         space = self.space(device.kind)
         moved = before is not None and before.space is not space
         self.devices[device.id] = device
+        self.changes += 1
         row = Row(space, []) if before is None or moved else before
         self.rows[device.id] = row
         number = self.profile_number(device.profile)
@@ -166,7 +176,8 @@ class World:
         for _, attrs in reversed(self.owners(device)):
             flat.update(attrs)
         return flat | {
-            "code": device.code, "name": device.name, "site": device.site, "life": device.life.value,
+            "code": device.code, "name": device.name, "site": device.site, "customer": device.customer,
+            "life": device.life.value,
             "area": site.area if site else "", "region": site.region if site else "",
             "kind": device.kind, "profile": device.profile, "tags": device.tags + (site.tags if site else ()),
         }  # fmt: skip

@@ -7,7 +7,7 @@ from gateway.domain.device import CounterModel, Device, Point, PointKind, PointS
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Quality, Reading, batch_of
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet, SiteSet
-from rules.compiled import Rule
+from rules.compiled import Names, Rule
 from rules.engine import Engine
 from rules.format import compile_source, load_text
 
@@ -39,7 +39,7 @@ for _kind, _specs in SPECS.items():
 
 def rules_of(text: str) -> tuple[Rule, ...]:
     """Rules of a YAML text against the lab's points."""
-    loaded = load_text(text, "lab.yaml", SPECS)
+    loaded = load_text(text, "lab.yaml", Names(SPECS))
     assert not loaded.problems, [problem.render() for problem in loaded.problems]
     return loaded.rules
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.cli.rules_command import command
 from rules.casetest import run_cases
 from rules.casetest.series import LIMIT, Text, parse_series
+from rules.compiled import Names
 from rules.format import load_text
 
 HEAD = """
@@ -92,7 +93,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("case", "key"), WRONG)
 def test_a_wrong_case_is_a_problem(case: str, key: str) -> None:
-    loaded = load_text(HEAD + f"test:\n- {{rule: hot, {case}}}\n", "w.yaml", {})
+    loaded = load_text(HEAD + f"test:\n- {{rule: hot, {case}}}\n", "w.yaml", Names({}))
     assert not loaded.problems
     outcomes, problems = run_cases(loaded.tests, loaded.rules)
     assert [problem.key for problem in problems] == [key]
@@ -101,7 +102,7 @@ def test_a_wrong_case_is_a_problem(case: str, key: str) -> None:
 
 
 def test_an_unknown_rule_is_a_problem() -> None:
-    loaded = load_text(HEAD + "test:\n- {rule: cold, expect: []}\n", "w.yaml", {})
+    loaded = load_text(HEAD + "test:\n- {rule: cold, expect: []}\n", "w.yaml", Names({}))
     assert [problem.key for problem in run_cases(loaded.tests, loaded.rules)[1]] == ["casetest.rule"]
 
 

@@ -11,7 +11,18 @@ from msgspec.structs import replace
 from gateway.domain.alarm import Transition
 from gateway.domain.device import Device, Life, Site
 from gateway.domain.reading import Batch, Reading, batch_of
-from gateway.domain.record import Body, DeviceSet, Down, MeterExchanged, Record, RuleSet, Tick, Unlatch
+from gateway.domain.record import (
+    Body,
+    Closed,
+    CycleDone,
+    DeviceSet,
+    Down,
+    MeterExchanged,
+    Record,
+    RuleSet,
+    Tick,
+    Unlatch,
+)
 
 RULES = rules_of("""
 format: 1
@@ -95,9 +106,105 @@ rules:
   when: "battery <= 3.1 V"
   hold: {for: 15m, gap: 30m}
   then: {order: {type: repair}}
+- id: l.votes
+  title: {en: l, zh: 丑}
+  why: w
+  watch: {kind: charger, each: connector}
+  when: {votes: {of: "gun_temp > 75 degC", need: 3, last: 5}}
+  unless: "current > 4 A"
+  then: {order: {type: repair}}
+- id: m.votes-clear
+  title: {en: m, zh: 寅}
+  why: w
+  watch: {kind: charger, each: connector}
+  when: {votes: {of: "current < 2 A", need: 2, last: 64}}
+  clear: "current > 4 A"
+  missing: clear_after 90s
+  active: {daily: 00:01-00:20}
+  then: {order: {type: repair}}
+- id: n.not-see
+  title: {en: n, zh: 卯}
+  why: w
+  watch: {kind: charger, each: connector}
+  sequence:
+  - {see: "status == 'charging'", as: plug}
+  - {not_see: "current > 2 A", within: 20s, unless: "status == 'fault'"}
+  again: restart
+  clear: "gun_temp < 70 degC"
+  then: {order: {type: repair}}
+- id: o.see
+  title: {en: o, zh: 辰}
+  why: w
+  watch: {kind: charger, each: connector}
+  sequence:
+  - {see: "gun_temp > 80 degC"}
+  - {see: "current < 1 A", within: 30s}
+  unless: "status == 'fault'"
+  active: {daily: 00:00-00:30}
+  then: {order: {type: repair}}
+- id: p.every
+  title: {en: p, zh: 巳}
+  why: w
+  watch: {kind: gas_meter}
+  every: {counter: volume, step: 2 m3, ahead: 0.5 m3}
+  clear: "battery > 3.5 V"
+  then: {order: {type: repair}}
+- id: q.due
+  title: {en: q, zh: 午}
+  why: w
+  watch: {kind: charger}
+  due: {date: insured, stages: {minor: -1d, major: 0d, critical: 1d}, at: "00:05"}
+  then: {order: {type: repair}}
+- id: r.active
+  title: {en: r, zh: 未}
+  why: w
+  watch: {kind: charger, each: connector}
+  levels:
+    minor: {when: "gun_temp >= 75 degC", hold: 20s}
+    major: {when: "gun_temp >= 85 degC", clear: "gun_temp < 80 degC"}
+  active: {daily: 00:01-00:04}
+  then: {order: {type: repair}}
+- id: s.identity
+  title: {en: s, zh: 申}
+  why: w
+  watch: {kind: charger, each: connector}
+  when: "gun_temp > 75 degC"
+  hold: 10s
+  identity: [status]
+  then: {order: {type: repair}}
+- id: t.identity-latch
+  title: {en: t, zh: 酉}
+  why: w
+  watch: {kind: charger, each: connector}
+  when: "status in ['charging', 'fault']"
+  clear: "status == 'idle'"
+  auto_clear: false
+  identity: [status]
+  active: {daily: 00:00-00:10}
+  then: {order: {type: repair}}
+- id: u.silent
+  title: {en: u, zh: 戌}
+  why: w
+  watch: {kind: charger}
+  silent: {any_of: [heartbeat], longer_than: 30s}
+  unless: "ambient > 40 degC"
+  active: {daily: 00:01-00:30}
+  then: {order: {type: repair}}
+- id: v.level
+  title: {en: v, zh: 亥}
+  why: w
+  watch: {kind: charger, each: connector}
+  when: "gun_temp > 80 degC"
+  clear: "gun_temp < 70 degC"
+  then: {order: {type: repair, level: "gun_temp > 90 degC ? 'critical' : current > 2 A ? 'major' : 'minor'"}}
 """)
 TEMPS = (20.0, 66.0, 72.0, 76.0, 79.0, 81.0, 84.0, 85.0, 88.0, 91.0, 99.0, float("nan"))
-DEVICES: tuple[Device, ...] = (charger(1), charger(2, attrs={"trip": "88 degC"}), meter(7), meter(8, site="S"))
+DEVICES: tuple[Device, ...] = (
+    charger(1, attrs={"insured": "2025-12-31"}),
+    charger(2, attrs={"trip": "88 degC", "insured": "2026-01-01"}),
+    meter(7),
+    meter(8, site="S"),
+)
 SITES = (Site("S", timezone="Asia/Shanghai"),)
 
 
@@ -170,6 +277,9 @@ def facts(draw: st.DrawFn, at: float) -> Body:
         DeviceSet(replace(DEVICES[0], life=draw(st.sampled_from(Life)))),
         RuleSet(edited.id, edited.revision, edited.source, "UTC"),
         MeterExchanged(7, POINTS["gas_meter", "volume", 0].id, now, 0.0),
+        Closed("n.not-see", 1, 1, "W1"), Closed("p.every", 7, 0, "W2"), CycleDone("p.every", 8, 0, 3.0),
+        Unlatch("t.identity-latch", 1, 1), Unlatch("t.identity-latch", 1, 2, identity=("fault",)),
+        DeviceSet(replace(DEVICES[0], attrs={"insured": draw(st.sampled_from(("2026-01-01", "2026-02-01", "soon")))})),
     ]  # fmt: skip
     return draw(st.sampled_from(choices))
 
@@ -271,9 +381,13 @@ def test_all_rules_have_something_to_say() -> None:
     lab = Lab(RULES, DEVICES, SITES)
     for k in range(400):
         at = 20.0 * k
-        frame = [told(1, "gun_temp", at, float(random.choice(TEMPS)), 1), told(1, "current", at, float(k % 3 * 2), 1)]
+        frame = [told(1, "gun_temp", at, float(random.choice(TEMPS)), 1)]
+        if not 20 <= k % 40 < 25:
+            frame.append(told(1, "current", at, float(k % 3 * 2), 1))
         if k % 40 < 10:
             frame += [told(1, "status", at, float(k % 3), 1), told(1, "ambient", at, 20.0)]
+        if k % 40 == 20:
+            frame += [told(1, "status", at - 1, 0.0, 1), told(1, "status", at, 1.0, 1)]
         lab.read(frame)
         lab.write(Tick(T0 + round(at * S)), at)
     for k in range(60):

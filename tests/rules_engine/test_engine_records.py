@@ -152,18 +152,22 @@ def test_two_snapshots_of_one_state_are_equal_bytes() -> None:
 
 
 def test_simple_rules_are_judged_together() -> None:
-    lab = Lab([PLAIN, HOT, rule('  when: "current < 2 A"', rule_id="low")], [charger(1)])
+    low = rule('  when: "current < 2 A"', rule_id="low")
+    cross = rule('  when: "current < 2 A and gun_temp > ambient"', rule_id="cross")
+    other = rule('  when: "not (current < 2 A)"', rule_id="other")
+    lab = Lab([PLAIN, HOT, low, cross, other], [charger(1)])
     assert lab.engine is not None
     lab.read([told(1, "gun_temp", 0, 20.0, 1)])
-    fused: Fused = lab.engine._fused["charger"]
-    assert [[runner.rule.id for runner in block.runners] for block in fused.blocks] == [["plain"], ["low"]]
-    assert [runner.rule.id for runner in fused.alone] == ["hot"]
+    fused: Fused = lab.engine._core._fused["charger"]
+    together = [[runner.rule.id for runner in cluster.runners] for cluster in fused.clusters]
+    assert together == [["plain"], ["low"], ["cross"]]
+    assert [runner.rule.id for runner in fused.alone] == ["hot", "other"]
 
 
 def test_state_is_small() -> None:
     lab = Lab([PLAIN], [charger(1)])
     assert lab.engine is not None
-    (runner,) = lab.engine._book.runners["plain"]
+    (runner,) = lab.engine._core.book.runners["plain"]
     per_thing = sum(table.nbytes for table in runner.state().values()) / len(runner.space)
     assert per_thing <= 64
 

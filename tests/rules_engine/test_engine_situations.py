@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from rules.casetest import Outcome, as_text, run_cases
+from rules.compiled import Names
 from rules.format import load_text
 
 FILE = Path(__file__).with_name("situations.yaml")
@@ -12,7 +13,7 @@ FILE = Path(__file__).with_name("situations.yaml")
 
 def outcomes() -> list[Outcome]:
     """Every case, run live and replayed."""
-    loaded = load_text(FILE.read_text("utf-8"), FILE.name, {})
+    loaded = load_text(FILE.read_text("utf-8"), FILE.name, Names({}))
     assert not loaded.problems, [problem.render() for problem in loaded.problems]
     found, problems = run_cases(loaded.tests, loaded.rules)
     assert not problems, [problem.render() for problem in problems]

@@ -15,6 +15,7 @@ from gateway.domain.device import Device, Point, PointKind, PointSpec
 from gateway.domain.duration import HOUR, to_us
 from gateway.domain.reading import Batch
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet
+from rules.compiled import Names
 from rules.engine import Engine
 from rules.format import compile_source, load_text
 
@@ -39,7 +40,7 @@ def test_months_of_a_real_meter(name: str) -> None:
     expected = json.loads((DATA / "gas_expected.json").read_text())[name]
     at, value = _rows(DATA / f"{name}.csv.gz")
     spec = PointSpec("volume", PointKind.COUNTER, "m3", HOUR)
-    rule = load_text(RULE, "m.yaml", {"gas_meter": {"volume": spec}}).rules[0]
+    rule = load_text(RULE, "m.yaml", Names({"gas_meter": {"volume": spec}})).rules[0]
     closed: dict[str, tuple[float, float]] = {}
 
     def observe(_: str, __: tuple[int, int], ___: str, used: float, start: int, end: int, cover: float) -> None:

@@ -1,0 +1,61 @@
+"""`limits`: how many alarms a rule, and how many orders a site may have in a while (RULES section 1). Nothing is lost.
+
+Sliding, in the gateway's time. `alarms_per_rule` counts every raise, those above the limit too: a storm is over when
+the raises are fewer. `orders_per_site` counts the orders that are made: those above join the storm's order.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Protocol
+
+from rules.compiled import Budget
+
+
+class Measured(Protocol):
+    """What holds state for a rule."""
+
+    def memory(self) -> int:
+        """Bytes."""
+
+
+def state_bytes(held: Iterable[Measured]) -> int:
+    """Bytes of state of all these: what `limits: {state: 256 MB}` is compared with, by checks and health."""
+    return sum(one.memory() for one in held)
+
+
+class Spent:
+    """What was spent of a budget, per name (a rule, a site): pairs of time (µs) and number, at most `count` of them."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, deque[tuple[int, int]]] = {}
+
+    def full(self, name: str, budget: Budget, now: int) -> bool:
+        """Is there nothing left in (now - span, now]?"""
+        spent = self.spent.get(name)
+        if spent is None:
+            return budget.count < 1
+        while spent and spent[0][0] <= now - budget.span:
+            spent.popleft()
+        return sum(number for _, number in spent) >= budget.count
+
+    def spend(self, name: str, budget: Budget, now: int) -> None:
+        """One more at `now`."""
+        spent = self.spent.setdefault(name, deque())
+        if spent and spent[-1][0] >= now:
+            at, number = spent.pop()
+            spent.append((at, min(number + 1, budget.count)))
+        else:
+            spent.append((now, 1))
+        over = sum(number for _, number in spent) - budget.count
+        while over > 0:
+            at, number = spent.popleft()
+            if number > over:
+                spent.appendleft((at, number - over))
+            over -= number
+
+    def purge(self, budget: Budget | None, now: int) -> None:
+        """Forget what no longer counts."""
+        for name in list(self.spent):
+            spent = self.spent[name]
+            if budget is None or not spent or spent[-1][0] <= now - budget.span:
+                del self.spent[name]

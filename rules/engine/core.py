@@ -1,0 +1,270 @@
+"""World, rules and readings of one lateness: what the engine does with a record once its time has come."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from gateway.domain.alarm import Change
+from gateway.domain.device import Life
+from gateway.domain.reading import Batch
+from gateway.domain.record import (
+    Body,
+    Closed,
+    CustomerSet,
+    CycleDone,
+    DeviceSet,
+    Down,
+    MeterExchanged,
+    PointDefined,
+    RuleSet,
+    SiteSet,
+    Unlatch,
+)  # fmt: skip
+from rules.compiled import Rule
+from rules.engine.book import RuleBook, end_all
+from rules.engine.edits import Edit
+from rules.engine.frames import Counts, Late, single, views
+from rules.engine.fused import Fused
+from rules.engine.past.horizon import horizon
+from rules.engine.past.interim import Interim
+from rules.engine.past.requests import Requests
+from rules.engine.runner import Field, Runner
+from rules.engine.signalled import Signalled
+from rules.engine.space import NEVER
+from rules.engine.view import Bools
+
+
+class Core:
+    """`now` is its engine time, `seq` the record it is at; `requests`, `interim`: what it wants of stored history."""
+
+    def __init__(self, field: Field, accept_late: int) -> None:
+        self.field, self.now, self.seq = field, 0, 0
+        self.counts = Counts()
+        self.book = RuleBook(field)
+        self.requests, self.interim = Requests(), Interim()
+        self.accept_late = accept_late
+        self._fused: dict[str, Fused] = {}
+        self._fresh: dict[int, None] = {}
+        self._reaches: dict[tuple[str, int], int | tuple[int, int]] = {}
+
+    # --- readings and time
+    def batch(self, batch: Batch) -> None:
+        """Judge readings."""
+        self.admit()
+        self.counts.given_up += self.requests.keep(batch)
+        if self.book.waiting:
+            self._keep_interim(batch)
+        late = Late(self.accept_late)
+        for device, since in self.requests.denied(batch).items():
+            late.found[device] = since
+        for view in views(self.field.world, batch, self.counts, late):
+            view.find_spans(self.field.downs)
+            if self.field.scalar:
+                for unit in range(len(view)):
+                    alone = single(view, unit)
+                    alone.find_spans(self.field.downs)
+                    for runner in self.book.of(view.space.kind):
+                        runner.frames(alone)
+                    alone.commit()
+                view.space.newest[view.head] = view.head_t
+                continue
+            self._judges(view.space.kind, view.space.capacity).frames(view)
+            view.commit()
+        self.book.flush()
+        self._missed(late)
+        if late.found and self.accept_late:
+            self._ask(late.found)
+
+    def _missed(self, late: Late) -> None:
+        """Readings of windows that a tick had closed without them: those windows are in doubt."""
+        for runner in self.book.all():
+            if runner.windows is not None and runner.windows.missed:
+                for thing, at in runner.windows.drain():
+                    device = runner.space.things[thing].device
+                    late.found[device] = min(at, late.found.get(device, at))
+
+    def _judges(self, kind: str, capacity: int) -> Fused:
+        found, version = self._fused.get(kind), self.book.version(kind)
+        if found is None or found.capacity != capacity or found.version != version:
+            found = self._fused[kind] = Fused(self.book.of(kind), capacity, version)
+        return found
+
+    def tick(self, now: int) -> None:
+        """Engine time moves on; it never steps back."""
+        self.admit()
+        self.now = max(self.now, now)
+        told = len(self.field.emitter.made)
+        for runner in self.book.all():
+            runner.tick(self.now)
+        for made in self.field.emitter.made[told:]:
+            if made.change in (Change.CLEARED, Change.LEVEL_DOWN) and made.thing.device:
+                self.requests.decide(made.thing.device, made.at)
+
+    def due(self) -> int:
+        """When the next timer of a rule may be due, µs; NEVER when nothing waits."""
+        return min((runner.next_due() for runner in self.book.all()), default=NEVER)
+
+    def _ask(self, found: Mapping[int, int]) -> None:
+        """What was decided about these devices at or after so many µs is in doubt."""
+        watched: dict[str, list[Bools]] = {}
+        for device, since in found.items():
+            row = self.field.world.rows.get(device)
+            if row is None or self.requests.holds(device, since):
+                continue
+            kind = row.space.kind
+            if kind not in watched:  # rules that watch the same share one mask
+                masks = {id(r.watched): r.watched for r in self.book.of(kind) if not r.rule.watch.group}
+                watched[kind] = list(masks.values())
+            if any(mask[thing] for mask in watched[kind] for thing in row.things):
+                self.requests.ask(self.seq, device, since, self._reach(kind, row.things[0]))
+
+    def _reach(self, kind: str, thing: int) -> int:
+        """How far back the rules on this kind look for devices of the thing's profile, µs."""
+        mark = (self.book.version(kind), self.field.world.version)
+        if self._reaches.get((kind, -1)) != mark:
+            self._reaches = {key: value for key, value in self._reaches.items() if key[0] != kind}
+            self._reaches[kind, -1] = mark
+        key = (kind, int(self.field.world.space(kind).profile[thing]))
+        if key not in self._reaches:
+            runners = [runner for runner in self.book.of(kind) if not runner.rule.watch.group]
+            self._reaches[key] = max(horizon(r.rule, r.every(thing, r.columns)) for r in runners)
+        found = self._reaches[key]
+        assert isinstance(found, int), "only the mark is a pair"
+        return found
+
+    def _keep_interim(self, batch: Batch) -> None:
+        if not self.interim.keep(self.seq, self.now, batch):
+            for rule in list(self.book.waiting):
+                self.begin_cold(rule, self.now)
+
+    def begin_cold(self, rule: str, at: int) -> None:
+        """A rule that waited begins with what is there."""
+        self.counts.cold += 1
+        self.book.cold(rule, at)
+        if not self.book.waiting:
+            self.interim.clear()
+
+    # --- facts
+    def moment(self, body: Body, at: int) -> None:
+        """A fact or a down-time, at `at` µs."""
+        match body:
+            case Down():
+                self.field.downs.add(body.last, body.start)
+            case PointDefined(point=point):
+                self.field.world.set_point(point)
+            case DeviceSet():
+                self._device(body, at)
+            case SiteSet(site=site):
+                world = self.field.world
+                changed = world.sites.get(site.code) != site
+                world.sites[site.code] = site
+                if changed:
+                    world.changes += 1
+                    self._touch([d.id for d in world.devices.values() if d.site == site.code], at)
+            case CustomerSet(customer=customer):
+                world = self.field.world
+                changed = world.customers.get(customer.code) != customer
+                world.customers[customer.code] = customer
+                if changed:
+                    world.changes += 1
+                    self._touch([d.id for d in world.devices.values() if d.customer == customer.code], at)
+            case Unlatch():
+                for runner, thing in self._meant(body):
+                    runner.unlatch(thing, at, body.identity)
+            case Closed() | CycleDone():
+                self._ended(body, at)
+            case MeterExchanged():
+                self._exchange(body)
+            case _:
+                return  # raw messages, marks and facts of the desk that no rule of this build asks for
+        self.book.flush()
+        if isinstance(body, Unlatch | Closed | CycleDone | MeterExchanged):
+            self.requests.lived(body.device, at, body)
+
+    def install(self, fact: RuleSet, rule: Rule, at: int) -> Edit | None:
+        """A revision takes effect: what kind of edit it was."""
+        self.admit()
+        edit = self.book.install(fact, rule, at, self.seq)
+        self.book.flush()
+        if not self.book.waiting:
+            self.interim.clear()
+        return edit
+
+    def drop(self, rule: str, at: int, *, ends: bool = False) -> None:
+        """The rule is gone: without a word, or its alarms end at `at` µs because it changed."""
+        self.admit()
+        for runner in self.book.drop(rule):
+            if ends:
+                end_all(runner, at)
+
+    def _device(self, fact: DeviceSet, at: int) -> None:
+        before = self.field.world.devices.get(fact.device.id)
+        if before == fact.device:
+            return
+        _, left = self.field.world.set_device(fact.device)
+        if before is None:
+            self._fresh[fact.device.id] = None
+            return
+        if left is not None:
+            for runner in self.book.of(left.space.kind):
+                runner.refresh(left.things, at, "out_of_scope")
+        self._touch([fact.device.id], at)
+
+    def admit(self) -> None:
+        """Devices that were added since: they have no readings yet, so nobody has to be asked now."""
+        if not self._fresh:
+            return
+        fresh, self._fresh = list(self._fresh), {}
+        by_kind: dict[str, list[int]] = {}
+        for device in fresh:
+            row = self.field.world.rows[device]
+            by_kind.setdefault(row.space.kind, []).extend(row.things)
+        for kind, things in by_kind.items():
+            for runner in self.book.of(kind):
+                runner.refresh(things, self.now, "")
+
+    def _touch(self, devices: Sequence[int], at: int) -> None:
+        """Attributes of these devices changed at `at` µs."""
+        self.admit()
+        world = self.field.world
+        for device in devices:
+            row = world.rows[device]
+            retired = world.devices[device].life is Life.RETIRED
+            for runner in self.book.of(row.space.kind):
+                runner.refresh(row.things, at, "retired" if retired else "out_of_scope")
+                runner.revalue(row.things, at)
+
+    def _meant(self, fact: Unlatch | Closed | CycleDone) -> Iterator[tuple[Runner, int]]:
+        """The runners of the fact's rule that know its thing, and the row: of a group, or of a component."""
+        row, group = self.field.world.rows.get(fact.device), "" if isinstance(fact, CycleDone) else fact.group
+        for runner in self.book.runners.get(fact.rule, ()):
+            if group:
+                yield from ((runner, k) for k, thing in enumerate(runner.space.things) if thing.group == group)
+            elif row is not None and runner.space is row.space and fact.component < len(row.things):
+                thing = row.things[fact.component]
+                if runner.watched[thing]:
+                    yield runner, thing
+
+    def _ended(self, fact: Closed | CycleDone, at: int) -> None:
+        for runner, thing in self._meant(fact):
+            if isinstance(fact, CycleDone):
+                runner.cycle(thing, fact.reading, at)
+            else:
+                runner.closed(thing, at, fact.identity)
+
+    def _exchange(self, fact: MeterExchanged) -> None:
+        world = self.field.world
+        row, point = world.rows.get(fact.device), world.points.get(fact.point)
+        if row is None or point is None:
+            return
+        self.admit()
+        for runner in self.book.of(row.space.kind):
+            if isinstance(runner, Signalled):
+                for thing in row.things:
+                    if row.space.things[thing].component in {0, point.component} or point.component == 0:
+                        runner.exchange(thing, point.name, fact.start, fact.at)
+
+    def newest(self, device: int) -> int:
+        """The newest applied time of a device, µs."""
+        row = self.field.world.rows[device]
+        return int(np.max(row.space.newest[row.things]))

@@ -1,0 +1,83 @@
+"""What attributes and tags say about the rows of a space: looked up once for all expressions that ask the same."""
+
+from collections.abc import Sequence
+from weakref import WeakValueDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import F64
+from rules.compiled import Slot, SlotKind
+from rules.engine.scopes import FEW, rows
+from rules.engine.space import Space, widened
+from rules.engine.world import World
+
+
+class FactTable:
+    """value f64[n] of an ATTR, ATTR_TEXT or TAG slot. `low`, `high`: no value was ever beyond; `moves` counts their
+    changes.
+    """
+
+    def __init__(self, world: World, space: Space, slot: Slot) -> None:
+        self.world, self.space, self.slot = world, space, slot
+        self.value: F64 = np.zeros(0)
+        self.low, self.high, self.moves = np.inf, -np.inf, 0
+        self._fresh: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self._changes = -1
+
+    def refresh(self, things: Sequence[int]) -> None:
+        """Look these rows up again; many at once only when something changed since."""
+        if len(self.value) < self.space.capacity:
+            self.value = widened(self.value, self.space.capacity, np.nan)
+            self._fresh = widened(self._fresh, self.space.capacity, 0)
+        asked = rows(things)
+        if len(asked) > FEW:
+            if self._changes != self.world.changes:
+                self._fresh[:], self._changes = False, self.world.changes
+            asked = asked[~self._fresh[asked]]
+            self._fresh[asked] = True
+        if not len(asked):
+            return
+        found = [fact_of(self.world, self.space, thing, self.slot)[0] for thing in asked.tolist()]
+        self.value[asked] = found
+        known = [value for value in found if value == value]
+        low, high = min(known, default=np.inf), max(known, default=-np.inf)
+        if low < self.low or high > self.high:
+            self.low, self.high, self.moves = min(low, self.low), max(high, self.high), self.moves + 1
+
+
+class Facts:
+    """The tables in use."""
+
+    def __init__(self) -> None:
+        self._used: WeakValueDictionary[tuple[int, str], FactTable] = WeakValueDictionary()
+
+    def of(self, world: World, space: Space, slot: Slot) -> FactTable:
+        """That of a slot on a space."""
+        key = id(space), repr(slot)  # a default may be NaN, which equals nothing
+        found = self._used.get(key)
+        if found is None:
+            found = self._used[key] = FactTable(world, space, slot)
+        return found
+
+
+def fact_of(world: World, space: Space, thing: int, slot: Slot) -> tuple[float, str]:
+    """(value, where it comes from) of an ATTR, ATTR_TEXT or TAG slot for one row; its default when nobody has it."""
+    device = world.devices[space.things[thing].device]
+    if slot.kind is SlotKind.TAG:
+        site = world.sites.get(device.site)
+        return float(slot.name in device.tags or (site is not None and slot.name in site.tags)), f"tag {slot.name}"
+    if slot.kind is SlotKind.ATTR:
+        near = world.attribute(device, slot.name, slot.unit)
+        return near if near is not None else (slot.default, "default")
+    for owner, attrs in world.owners(device):
+        if slot.name in attrs:
+            return float(_written(attrs[slot.name]) == slot.text), f"attr {owner} {slot.name} == '{slot.text}'"
+    return slot.default, f"default {slot.name} == '{slot.text}'"
+
+
+def _written(value: str | float | bool) -> str:
+    """An attribute as a rule writes it: text as it is, `true`, `5`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:.15g}"

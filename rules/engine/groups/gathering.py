@@ -1,0 +1,146 @@
+"""Aggregates over closed windows: a group has its value once every member has closed the window (RULES section 4)."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from gateway.domain.alarm import SignalSeen
+from rules.engine.calendar import window, zone_of
+from rules.engine.groups.tally import Key, aggregate
+
+if TYPE_CHECKING:
+    from rules.engine.groups.groups import Groups
+
+NAMED = 20  # members that evidence names
+
+
+class Formed(Struct, frozen=True):
+    """The newest window of an aggregate: its bounds µs, value, covered share, and the first members with theirs."""
+
+    start: int
+    end: int
+    value: float
+    covered: float
+    members: list[tuple[Key, float]]
+
+
+class Kept(Struct, frozen=True):
+    """For the snapshot."""
+
+    waiting: dict[int, dict[int, list[tuple[int, Key, float]]]]
+    formed: list[tuple[int, int, Formed]]
+    done: dict[int, int]
+
+
+class Gathering:
+    """`waiting`: group -> window end -> (question, member) -> value; bounded by what a gap may hold back."""
+
+    def __init__(self, groups: "Groups") -> None:
+        self.groups = groups
+        self.waiting: dict[int, dict[int, dict[tuple[int, Key], float]]] = {}
+        self.newest: dict[tuple[int, int], Formed] = {}
+        self.done: dict[int, int] = {}
+        self.awake: set[int] = set()
+
+    def put(self, question: int, row: int, key: Key, end: int, value: float) -> None:
+        """A member closed its window that ends at `end` µs. Too late for a value that is there already."""
+        if end > self.done.get(row, end - 1):
+            self.waiting.setdefault(row, {}).setdefault(end, {})[question, key] = value
+            self.awake.add(row)
+
+    def leave(self, question: int, row: int, key: Key) -> None:
+        """The member is in this group no longer."""
+        for values in self.waiting.get(row, {}).values():
+            values.pop((question, key), None)
+
+    def wake(self, rows: Iterable[int]) -> None:
+        """Somebody that was waited for may have left."""
+        self.awake.update(row for row in rows if row in self.waiting)
+
+    def formed(self) -> Iterator[tuple[int, int, dict[int, float], int, int]]:
+        """Every group and window end that is complete: (row, end, column -> value, 0, 0)."""
+        awake, self.awake = sorted(self.awake), set()
+        for row in awake:
+            waiting = self.waiting[row]
+            while waiting:
+                end = min(waiting)
+                asked = [
+                    n
+                    for n, one in enumerate(self.groups.questions)
+                    if one.gathered and self._start(n, row, end) is not None
+                ]
+                if not all(self._complete(n, row, end) for n in asked):
+                    break
+                values = waiting.pop(end)
+                self.done[row] = end
+                yield row, end, self._columns(row, end, asked, values), 0, 0
+            if not waiting:
+                del self.waiting[row]
+
+    def _start(self, n: int, row: int, end: int) -> int | None:
+        """Start of the window of question `n` that ends then; None when none does."""
+        world = self.groups.world
+        zone = zone_of(world.zone(world.devices[-1 - row], self.groups.zone))
+        assert zone is not None, "World.zone answers with a zone that exists"
+        found = [window(zone, calendar, end - 1) for calendar in self.groups.questions[n].calendars]
+        return min((start for start, stop, _ in found if stop == end), default=None)
+
+    def _complete(self, n: int, row: int, end: int) -> bool:
+        return all(
+            members.all_closed(members.numbers.index(n), row, end)
+            for members in self.groups.members
+            if n in members.numbers
+        )
+
+    def _columns(
+        self, row: int, end: int, asked: Iterable[int], values: dict[tuple[int, Key], float]
+    ) -> dict[int, float]:
+        found: dict[int, float] = {}
+        for n in asked:
+            one = self.groups.questions[n]
+            assert one.stat is not None, "only aggregates gather windows"
+            mine = sorted((key, value) for (question, key), value in values.items() if question == n)
+            value, covered = aggregate(one.stat, mine, self.groups.tallies[n][row].members)
+            found[self.groups.columns[n]] = value
+            start = self._start(n, row, end)
+            assert start is not None, "only windows that end then are asked for"
+            known = [(key, value) for key, value in mine if value == value]
+            self.newest[n, row] = Formed(start, end, value, covered, known[:NAMED])
+        return found
+
+    def seen(self, n: int, row: int) -> SignalSeen:
+        """The newest window of an aggregate, for evidence."""
+        stat, formed = self.groups.questions[n].stat, self.newest.get((n, row))
+        assert stat is not None, "only aggregates gather windows"
+        if formed is None:
+            return SignalSeen(stat.name, None, stat.unit, 0, 0, 0.0)
+        value = None if formed.value != formed.value else formed.value
+        return SignalSeen(stat.name, value, stat.unit, formed.start, formed.end, formed.covered)
+
+    # --- edits, snapshot
+    def adopt(self, old: "Gathering") -> None:
+        """Go on where the revision before was."""
+        self.waiting, self.newest, self.done = old.waiting, old.newest, old.done
+        self.awake = old.awake
+
+    def state(self) -> bytes:
+        """Everything that waits or is remembered."""
+        waiting = {
+            row: {end: [(n, key, value) for (n, key), value in values.items()] for end, values in ends.items()}
+            for row, ends in self.waiting.items()
+        }
+        formed = [(n, row, one) for (n, row), one in self.newest.items()]
+        return msgspec.msgpack.encode(Kept(waiting, formed, self.done))
+
+    def load(self, blob: bytes) -> None:
+        """The inverse of `state`."""
+        kept = msgspec.msgpack.decode(blob, type=Kept)
+        self.waiting = {
+            row: {end: {(n, key): value for n, key, value in values} for end, values in ends.items()}
+            for row, ends in kept.waiting.items()
+        }
+        self.newest = {(n, row): one for n, row, one in kept.formed}
+        self.done = kept.done
+        self.awake = set(self.waiting)

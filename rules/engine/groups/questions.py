@@ -1,0 +1,136 @@
+"""A group rule taken apart: what its members are asked, and what is left to judge on the group.
+
+The answers are columns of the group's own table, so that what is left is an ordinary rule over points.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+from gateway.domain.alarm import Level
+from rules.compiled import (
+    AttrTest,
+    Calendar,
+    Expression,
+    LevelRule,
+    MemberStat,
+    Quorum,
+    Rule,
+    Signal,
+    Slot,
+    SlotKind,
+    Watch,
+)
+from rules.compiled.reads import points_of, signal_points
+
+_SIGNALS = frozenset({SlotKind.SIGNAL, SlotKind.BEFORE})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """One thing that members are asked, for a quorum or for an aggregate; the answer goes to `column` of the group.
+
+    `calendars`: the windows its signals close, so that a group's answer comes once for all members.
+    """
+
+    column: str
+    of: Expression
+    kinds: tuple[str, ...]
+    where: AttrTest | None
+    each: bool
+    quorum: Quorum | None = None
+    stat: MemberStat | None = None
+    calendars: tuple[Calendar, ...] = ()
+
+    @property
+    def gathered(self) -> bool:
+        """Is the answer formed once per closed window, when all members have closed it?"""
+        return self.stat is not None and bool(self.calendars)
+
+
+def questions_of(rule: Rule) -> tuple[Question, ...]:
+    """All that the members are asked: quorums by number, then aggregates as written."""
+    watch = rule.watch
+    found = [
+        Question(quorum_column(n), q.of, watch.kinds, watch.where, watch.each, q, None, _calendars(rule, q.of))
+        for n, q in enumerate(rule.quorums)
+    ]
+    for stat in rule.signals:
+        if isinstance(stat, MemberStat):
+            own = stat.where if stat.where is not None or stat.kinds else watch.where
+            found.append(
+                Question(
+                    stat.name, stat.of, stat.kinds or watch.kinds, own, watch.each, None, stat,
+                    _calendars(rule, stat.of),
+                )
+            )  # fmt: skip
+    return tuple(found)
+
+
+def quorum_column(n: int) -> str:
+    """The column of quorum `n`: no point can have this name."""
+    return f"members {n}"
+
+
+def kinds_of(rule: Rule, questions: Sequence[Question]) -> tuple[str, ...]:
+    """The kinds of device that have a say, the watched ones first."""
+    return tuple(dict.fromkeys([*rule.watch.kinds, *(kind for one in questions for kind in one.kinds)]))
+
+
+def member_rule(rule: Rule, kind: str, questions: Sequence[Question]) -> Rule:
+    """What is asked of the members of one kind, as a rule: its signals and the points they read."""
+    wanted = {slot.name for one in questions for slot in one.of.slots if slot.kind in _SIGNALS}
+    signals = tuple(one for one in rule.signals if one.name in wanted and not isinstance(one, MemberStat))
+    points = {name for one in questions for name in points_of(one.of)}
+    points |= {name for signal in signals for name in signal_points(signal)}
+    return replace(
+        rule, watch=Watch((kind,), rule.watch.each, group=rule.watch.group), signals=signals, quorums=(),
+        points=tuple(sorted(points)),
+        condition=tuple(LevelRule(Level.NOTICE, one.of) for one in questions), unless=None, active=None, identity=(),
+        clear_after=0,
+    )  # fmt: skip
+
+
+def group_rule(rule: Rule, kind: str, questions: Sequence[Question]) -> Rule:
+    """What is left to judge on the groups: quorums and aggregates are points of theirs."""
+    order = rule.order and replace(rule.order, skill_of=None)
+    return replace(
+        rule, watch=Watch((kind,), group=rule.watch.group), signals=(), quorums=(),
+        points=tuple(one.column for one in questions),
+        condition=_told(rule.condition), unless=_told(rule.unless), identity=(), order=order,
+    )  # fmt: skip
+
+
+def asked_by(expression: Expression) -> tuple[str, ...]:
+    """The columns that an expression of `group_rule` reads."""
+    return tuple(dict.fromkeys(slot.name for slot in expression.slots if slot.kind is SlotKind.POINT))
+
+
+def _told(part: Any) -> Any:
+    """The same part of a condition, its expressions reading the columns of the group."""
+    if isinstance(part, Expression):
+        return replace(part, slots=tuple(_slot(slot) for slot in part.slots))
+    if isinstance(part, tuple):
+        return tuple(_told(one) for one in part)
+    if is_dataclass(part) and not isinstance(part, type):
+        changed = {one.name: _told(value) for one in fields(part) if _holds(value := getattr(part, one.name))}
+        return replace(part, **changed) if changed else part
+    return part
+
+
+def _holds(value: object) -> bool:
+    return isinstance(value, Expression | LevelRule)
+
+
+def _slot(slot: Slot) -> Slot:
+    if slot.kind is SlotKind.QUORUM:
+        return Slot(SlotKind.POINT, quorum_column(slot.n))
+    if slot.kind is SlotKind.SIGNAL:
+        return Slot(SlotKind.POINT, slot.name, unit=slot.unit)
+    return slot
+
+
+def _calendars(rule: Rule, of: Expression) -> tuple[Calendar, ...]:
+    named: dict[str, Signal] = {signal.name: signal for signal in rule.signals}
+    windows = [getattr(named.get(slot.name), "window", None) for slot in of.slots if slot.kind in _SIGNALS]
+    return tuple(dict.fromkeys(one for one in windows if isinstance(one, Calendar)))

@@ -1,0 +1,97 @@
+"""How far back a rule looks: what history makes its state right."""
+
+from collections.abc import Iterator
+
+from gateway.domain.duration import DAY, HOUR, MINUTE
+from rules.compiled import (
+    Baseline,
+    Calendar,
+    Every,
+    Expression,
+    Increase,
+    LevelRule,
+    MemberStat,
+    Period,
+    Rate,
+    Rule,
+    Sequence,
+    Share,
+    Signal,
+    Silence,
+    SlotKind,
+    Stat,
+    Streak,
+    Swing,
+    Votes,
+)  # fmt: skip
+from rules.compiled.reads import expressions
+from rules.engine.space import NEVER
+
+MARGIN = HOUR
+UNPROMISED = 6 * HOUR  # the longest interval we reckon with between readings of a point that promises none
+_PERIODS = {
+    Period.HOUR: HOUR, Period.DAY: 25 * HOUR, Period.NIGHT: 49 * HOUR, Period.WEEK: 8 * DAY, Period.MONTH: 32 * DAY
+}  # fmt: skip
+
+
+def needs_history(rule: Rule) -> bool:
+    """Does a new generation of the rule know more when it has seen the past? Else the newest values are enough."""
+    if rule.watch.group:
+        return False
+    return bool(rule.signals) or isinstance(rule.condition, Streak | Votes | Sequence | Every)
+
+
+def horizon(rule: Rule, every: int) -> int:
+    """µs before a moment that a rule's state at this moment may hang on; NEVER = everything.
+
+    `every` is the longest promised interval of its points, µs, 0 = none is promised.
+    """
+    interval = every or UNPROMISED
+    depth = 1 + max((slot.n for one in expressions(rule) for slot in one.slots if slot.kind is SlotKind.BEFORE),
+                    default=0)  # fmt: skip
+    condition = rule.condition
+    windows = max((_window(signal, interval) for signal in rule.signals), default=0)
+    if isinstance(condition, Streak):
+        depth += condition.length
+        windows = windows or 3 * interval
+    span = windows * depth if windows < NEVER else NEVER
+    return min(NEVER, span + max(_waits(rule, interval), default=0) + 3 * interval + MARGIN)
+
+
+def _waits(rule: Rule, interval: int) -> Iterator[int]:
+    condition = rule.condition
+    yield rule.clear_after
+    if isinstance(condition, Silence):
+        longer = condition.longer_than
+        yield 2 * (_hours(longer) if isinstance(longer, Expression) else longer)
+    elif isinstance(condition, Sequence):
+        yield 2 * condition.within
+    elif isinstance(condition, Votes):
+        yield 3 * interval * condition.last
+    elif isinstance(condition, Streak):
+        yield condition.max_span
+    elif isinstance(condition, tuple):
+        yield from (_held(level, interval) for level in condition)
+
+
+def _held(level: LevelRule, interval: int) -> int:
+    gap = 3 * interval if level.hold.gap is None else level.hold.gap
+    return 2 * (level.hold.for_ + level.clear_hold + gap)
+
+
+def _hours(longer: Expression) -> int:
+    return round(max([48.0, *(limit.value for limit in longer.limits if limit.value == limit.value)]) * HOUR)
+
+
+def _window(signal: Signal, interval: int) -> int:
+    match signal:
+        case Stat(window=window) | Increase(window=window) | Share(window=window):
+            if isinstance(window, Calendar):
+                return 2 * _PERIODS[window.period]  # the one before tells where this one begins
+            return window.length + 3 * interval
+        case Rate(over=over, max_gap=gap) | Swing(over=over, max_gap=gap):
+            return over + gap + 3 * interval
+        case Baseline():
+            return NEVER  # it never forgets
+        case MemberStat():
+            return MINUTE

@@ -1,0 +1,44 @@
+"""What arrives while a new rule waits for its history."""
+
+import msgspec
+
+from gateway.domain.reading import Batch, decode_batch, encode_batch
+
+MOST = 1_000_000
+"""Rows: beyond it, waiting rules begin with what is there."""
+
+
+class Interim:
+    """(seq, engine time, batch) since the oldest request of a rule that is still open."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[int, int, Batch]] = []
+        self.rows = 0
+
+    def keep(self, seq: int, now: int, batch: Batch) -> bool:
+        """Keep a batch; False, and nothing is kept any more, when that is too much."""
+        self.batches.append((seq, now, batch))
+        self.rows += len(batch)
+        if self.rows > MOST:
+            self.clear()
+            return False
+        return True
+
+    def since(self, seq: int) -> list[tuple[int, Batch]]:
+        """(engine time, batch) of the records after `seq`."""
+        return [(now, batch) for number, now, batch in self.batches if number > seq]
+
+    def clear(self) -> None:
+        """Nobody waits."""
+        self.batches, self.rows = [], 0
+
+    def state(self) -> bytes:
+        """For the snapshot."""
+        rows = [(seq, now, encode_batch(batch)) for seq, now, batch in self.batches]
+        return msgspec.msgpack.encode(rows) if rows else b""
+
+    def load(self, blob: bytes) -> None:
+        """The inverse of `state`."""
+        rows = msgspec.msgpack.decode(blob, type=list[tuple[int, int, bytes]]) if blob else []
+        self.batches = [(seq, now, decode_batch(data)) for seq, now, data in rows]
+        self.rows = sum(len(batch) for _, _, batch in self.batches)

@@ -1,0 +1,120 @@
+"""What the conditions did of late: the episodes of every alarm, so that a second look at the past can be compared."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from gateway.domain.alarm import Change, Thing
+from gateway.domain.duration import HOUR
+from rules.engine.emit import Made
+from rules.engine.space import NEVER
+
+KEPT = 32  # closed episodes per alarm
+
+Key = tuple[str, int, tuple[str, ...]]
+"""(rule id, component, identity) of an alarm of one device."""
+
+
+class Episode(Struct):
+    """From `raised` to `cleared` µs (NEVER = it is on), at `level`; `moved` µs is when the level last changed."""
+
+    raised: int
+    cleared: int
+    level: int
+    moved: int = 0
+
+    def on(self, moment: int) -> bool:
+        """Was it on just before `moment`?"""
+        return self.raised < moment <= self.cleared
+
+    def meets(self, other: "Episode") -> bool:
+        """Have the two any time in common?"""
+        return self.raised <= other.cleared and other.raised <= self.cleared
+
+
+class Ledger:
+    """Episodes by device and alarm, oldest first: those that are on, and closed ones for `keep` µs. Not of groups."""
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep
+        self.devices: dict[int, dict[Key, list[Episode]]] = {}
+        self._swept = 0
+
+    def of(self, device: int) -> dict[Key, list[Episode]]:
+        """The episodes of a device, by alarm."""
+        return self.devices.get(device, {})
+
+    def hear(self, made: Iterable[Made]) -> None:
+        """What the conditions changed in one record; corrections (`late`) are noted by who makes them."""
+        for one in made:
+            if one.late or one.thing.device == 0:
+                continue
+            alarms = self.devices.setdefault(one.thing.device, {})
+            note(alarms.setdefault((one.rule.id, one.thing.component, one.identity), []), one)
+
+    def put(self, device: int, key: Key, episodes: list[Episode]) -> None:
+        """These are the episodes of an alarm."""
+        if episodes:
+            self.devices.setdefault(device, {})[key] = episodes
+        else:
+            self.devices.get(device, {}).pop(key, None)
+
+    def forget(self, rule: str) -> None:
+        """The rule is gone, or begins anew without a word."""
+        for alarms in self.devices.values():
+            for key in [key for key in alarms if key[0] == rule]:
+                del alarms[key]
+
+    def sweep(self, now: int) -> None:
+        """Once an hour of engine time: drop what is too old to be corrected."""
+        if now // HOUR == self._swept:
+            return
+        self._swept = now // HOUR
+        for device, alarms in list(self.devices.items()):
+            for key, episodes in list(alarms.items()):
+                kept = [one for one in episodes if one.cleared > now - self.keep]
+                self.put(device, key, kept)
+            if not alarms:
+                del self.devices[device]
+
+    def state(self) -> bytes:
+        """For the snapshot."""
+        rows = [
+            (device, key, episodes) for device, alarms in self.devices.items() for key, episodes in alarms.items()
+        ]  # fmt: skip
+        return _encoder.encode((self._swept, rows))
+
+    def load(self, blob: bytes) -> None:
+        """The inverse of `state`."""
+        if not blob:
+            return
+        self._swept, rows = _decoder.decode(blob)
+        for device, key, episodes in rows:
+            self.put(device, key, episodes)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(tuple[int, list[tuple[int, Key, list[Episode]]]])
+
+
+def note(episodes: list[Episode], made: Made) -> None:
+    """Write a change to the end of an alarm's episodes."""
+    last = episodes[-1] if episodes and episodes[-1].cleared == NEVER else None
+    if made.change is Change.RAISED:
+        if last is None:
+            episodes.append(Episode(made.at, NEVER, int(made.level), made.at))
+            del episodes[:-KEPT]
+    elif last is None:
+        return
+    elif made.change in (Change.LEVEL_UP, Change.LEVEL_DOWN):
+        last.level, last.moved = int(made.level), made.at
+    elif made.change is Change.CLEARED:
+        last.cleared = max(made.at, last.raised)
+    elif made.change is Change.WITHDRAWN:
+        episodes.pop()
+
+
+def thing_of(device: int, key: Key) -> Thing:
+    """The thing of an alarm."""
+    return Thing(device, key[1])

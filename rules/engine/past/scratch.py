@@ -1,0 +1,84 @@
+"""A small engine beside the engine: some devices and rules with the facts of now, fed with history in order."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from gateway.domain.reading import Batch
+from gateway.domain.record import Body, RuleSet
+from rules.compiled import Rule
+from rules.engine.core import Core
+from rules.engine.emit import Emitter, Made
+from rules.engine.runner import Field
+from rules.engine.space import NEVER
+from rules.engine.world import World
+
+CHUNK = 8192  # rows judged at once where no timer is due between them
+Moment = tuple[int, Body]
+"""(µs, a fact or a Down) that the devices lived through."""
+
+
+def small_world(world: World, devices: Iterable[int], into: World) -> None:
+    """The facts about these devices, into an empty world."""
+    for point in world.points.values():
+        into.set_point(point)
+    into.profiles = dict(world.profiles)
+    into.sites, into.customers = dict(world.sites), dict(world.customers)
+    for device in devices:
+        into.set_device(world.devices[device])
+
+
+class Scratch:
+    """`core` judges; what its conditions did is in `made`, in the order in which it happened."""
+
+    def __init__(self, like: Core, devices: Sequence[int], rules: Iterable[tuple[RuleSet, Rule]]) -> None:
+        self.devices = devices
+        field = Field(Emitter(0, ""), scalar=like.field.scalar)
+        self.core = Core(field, accept_late=0)
+        small_world(like.field.world, devices, field.world)
+        for fact, rule in rules:
+            self.core.book.place(fact, rule)
+        for runner in self.core.book.all():
+            runner.refresh(range(len(runner.space)), like.now, "")
+        field.emitter.made.clear()
+
+    @property
+    def made(self) -> list[Made]:
+        """Every change so far."""
+        return self.core.field.emitter.made
+
+    def live_through(self, history: Batch, moments: Sequence[Moment], now: int) -> None:
+        """Readings sorted by time, and what else happened, up to engine time `now`."""
+        begin = 0
+        for at, body in sorted(moments, key=lambda one: one[0]):
+            end = int(np.searchsorted(history.at, at, "right"))
+            self.feed(history, begin, end)
+            begin = max(begin, end)
+            self.until(at)
+            self.core.moment(body, at)
+        self.feed(history, begin, len(history))
+        self.until(now)
+
+    def feed(self, history: Batch, begin: int, end: int) -> None:
+        """Judge the rows [begin, end), timers in between at their time."""
+        while begin < end:
+            due = self.core.due()
+            first = int(history.at[begin])
+            if due < first:
+                self.until(first - 1)
+                due = max(self.core.due(), first)
+            stop = min(end, begin + CHUNK)
+            stop = max(begin + 1, min(stop, int(np.searchsorted(history.at, due, "right"))))
+            while stop < end and history.frame[stop] == history.frame[stop - 1]:
+                stop += 1
+            self.core.batch(history.select(np.arange(begin, stop)))
+            begin = stop
+
+    def until(self, now: int) -> None:
+        """Fire what is due up to `now`, each at its time."""
+        while (due := self.core.due()) <= now:
+            self.core.tick(max(due, self.core.now))
+            if self.core.due() <= due:
+                break  # it waits for more than time
+        if now > self.core.now and now < NEVER // 2:
+            self.core.tick(now)

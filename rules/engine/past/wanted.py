@@ -1,0 +1,77 @@
+"""The answers to what the engine asks of stored history."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from gateway.domain.reading import Batch, concat, empty_batch, encode_batch
+from gateway.domain.record import Rerun
+from gateway.domain.wanted import Wanted, Warming
+
+MOST_ROWS = 500_000
+"""Rows of one device's history that a rerun takes; a longer one is given up."""
+
+
+History = Callable[[Sequence[int], int], Batch]
+"""(devices, start µs) -> their readings from `start` on and, of each point, the newest before; in any order."""
+
+
+class Asks(Protocol):
+    """An engine, as far as it asks."""
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """The open requests, oldest first."""
+
+    def warmer(self, wanted: Wanted) -> Warming:
+        """What to feed with the history of a rule's devices."""
+
+
+def answer(engine: Asks, history: History) -> tuple[Rerun, ...]:
+    """The facts that answer all open requests: append each to the journal and step it. None wanted = ()."""
+    return tuple(answer_one(engine, wanted, history) for wanted in engine.wanted)
+
+
+def answer_one(engine: Asks, wanted: Wanted, history: History) -> Rerun:
+    """The fact that answers one request."""
+    if wanted.device:
+        found = in_order(history([wanted.device], wanted.start))
+        blob = encode_batch(found) if 0 < len(found) <= MOST_ROWS else b""
+        return Rerun(wanted.seq, wanted.device, since=wanted.since, history=blob)
+    warmer = engine.warmer(wanted)
+    found = in_order(history(warmer.devices, wanted.start))
+    if not len(found):
+        return Rerun(wanted.seq, rule=wanted.rule)
+    warmer.feed(found)
+    return Rerun(wanted.seq, rule=wanted.rule, image=warmer.image())
+
+
+def in_order(batch: Batch) -> Batch:
+    """Sorted by time, each (device, point, at) once: the last row stays. Rows of one device and moment are a frame."""
+    if not len(batch):
+        return batch
+    order = np.lexsort((np.arange(len(batch)), batch.point, batch.device, batch.at))
+    device, point, at = batch.device[order], batch.point[order], batch.at[order]
+    last = np.ones(len(order), np.bool_)
+    last[:-1] = (device[1:] != device[:-1]) | (point[1:] != point[:-1]) | (at[1:] != at[:-1])
+    order = order[last]
+    device, at = batch.device[order], batch.at[order]
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (device[1:] != device[:-1]) | (at[1:] != at[:-1])
+    frame = (np.cumsum(new) - 1).astype(np.int32)
+    received = batch.received[batch.frame[order]]
+    newest = np.maximum.reduceat(received, np.flatnonzero(new))
+    return Batch(
+        device, batch.point[order], at, batch.value[order], batch.quality[order], batch.flags[order], frame, newest
+    )  # fmt: skip
+
+
+def told_so_far(batches: Sequence[Batch]) -> History:
+    """History out of memory: all readings delivered up to now, in order of receipt."""
+    everything = concat(batches) if batches else empty_batch()
+
+    def history(devices: Sequence[int], start: int) -> Batch:  # noqa: ARG001 - all that came before is there too
+        return everything.select(np.isin(everything.device, np.array(devices, np.int32)))
+
+    return history

@@ -1,0 +1,125 @@
+"""`increase` of a counter per calendar window (RULES section 4)."""
+
+import numpy as np
+
+from gateway.domain.reading import F64, I64, U8
+from rules.compiled import Calendar, Increase
+from rules.engine.signals.base import EPSILON, Heard, Surroundings
+from rules.engine.signals.closing import Closing
+from rules.engine.signals.counter import Counter
+from rules.engine.space import NEVER, Space
+from rules.engine.view import Bools
+
+
+class CountedIncrease(Closing):
+    """State: base f64 (the line at the window's start), lost i64 µs, fresh u8 (base is the newest reading): 17 B.
+
+    And that of `Counter`, 40 B, and of `Closing`.
+    """
+
+    arrays = (*Closing.arrays, ("base", np.nan), ("lost", 0), ("fresh", 0))
+
+    def __init__(self, signal: Increase, depth: int, zone: str, space: Space, around: Surroundings) -> None:
+        assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
+        super().__init__(
+            signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, (signal.point,)
+        )
+        self.counter = Counter(space, around.world, signal.point, signal.counter)
+        self.parts = {"counter": self.counter}
+        self.per_day = signal.per_day
+        self.base: F64 = np.zeros(0)
+        self.lost: I64 = np.zeros(0, np.int64)
+        self.fresh: U8 = np.zeros(0, np.uint8)
+
+    # --- readings
+    def special(self, heard: Heard) -> Bools:
+        thing, at = heard.thing, heard.at
+        start, end, last = self.start[thing], self.end[thing], self.counter.at[thing]
+        # a night has not begun yet, or the first reading since it began was taken
+        inside = (at < end) & ((last >= start) | (at < start)) & (at >= self.done[thing])
+        found: Bools = ~(self.counter.rising(heard) & inside)
+        return found
+
+    def quick(self, heard: Heard) -> None:
+        self.counter.run(heard)
+        thing = heard.thing
+        early = heard.at < self.start[thing]
+        self.fresh[thing] = early
+        self.base[thing[early]] = heard.value[early] + self.counter.shift[thing[early]]
+
+    def take(self, thing: int, value: float, at: int) -> bool:
+        before, known = int(self.counter.at[thing]), self.counter.raw[thing] == self.counter.raw[thing]
+        line = self.counter.step(thing, value, at)
+        if line is None:
+            return True
+        if not known:
+            self.open(thing, at)
+            self._rebase(thing, line, max(0, at - int(self.start[thing])))
+        elif at == before:  # the same moment told again with another value
+            if self.fresh[thing]:
+                self.base[thing] = line
+        elif at < int(self.start[thing]):  # before the night, or in a window that a tick has closed
+            self._rebase(thing, line, 0)
+        else:
+            self.fresh[thing] = 0
+            if before < int(self.start[thing]):
+                booked, lost = self._crossing(thing, before, at)
+                self.lost[thing] = lost
+                if not booked:
+                    self._rebase(thing, line, lost)
+        return at >= int(self.done[thing])
+
+    def _rebase(self, thing: int, line: float, lost: int) -> None:
+        self.base[thing], self.lost[thing], self.fresh[thing] = line, lost, 1
+
+    def _crossing(self, thing: int, before: int, at: int) -> tuple[bool, int]:
+        """(is the increase over the silence booked, µs lost in the window of `at`)."""
+        if at - before <= self.gap(thing):
+            return True, 0
+        start, end = int(self.start[thing]), int(self.end[thing])
+        first, until, _ = self.window(thing, before)
+        shares = [(at - start) / (end - start)]
+        if until <= start:
+            shares.append((until - max(before, first)) / (until - first))
+            if self.window(thing, until)[0] < start:
+                shares.append(1.0)  # a whole window in between
+        return max(shares) <= 1 - self.coverage + EPSILON, at - start
+
+    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
+        if point != self.points[0]:
+            return
+        before, line = int(self.counter.at[thing]), self.counter.raw[thing] + self.counter.shift[thing]
+        if line != line:
+            self.take(thing, start, at)
+        elif self.counter.exchange(thing, start, at):
+            self.fresh[thing] = 0
+            if before < int(self.start[thing]) <= at:
+                booked, lost = self._crossing(thing, before, at)
+                self.lost[thing] = lost
+                if not booked:
+                    self._rebase(thing, float(line), lost)
+
+    # --- time
+    def decided(self, thing: int, now: int) -> bool:
+        gap = self.gap(thing)
+        silent_since, end, start = int(self.counter.at[thing]), int(self.end[thing]), int(self.start[thing])
+        if gap == NEVER or now > silent_since + gap:
+            return True
+        allowed = (1 - self.coverage + EPSILON) * (end - start)
+        lost = int(self.lost[thing])
+        return lost > allowed or lost + end - max(silent_since, start) <= allowed
+
+    def decided_at(self, thing: int) -> int:
+        return int(self.counter.at[thing]) + self.gap(thing) + 1
+
+    def made(self, thing: int, now: int) -> tuple[float, float]:
+        start, end = int(self.start[thing]), int(self.end[thing])
+        silent_since, gap, lost = int(self.counter.at[thing]), self.gap(thing), int(self.lost[thing])
+        if gap != NEVER and now > silent_since + gap:
+            lost += end - max(silent_since, start)
+        line = float(self.counter.raw[thing] + self.counter.shift[thing])
+        value = line - float(self.base[thing])
+        if self.per_day:
+            value /= self.window(thing, start)[2] * 24  # the canonical time is the hour, so m3/day is m3/h
+        self._rebase(thing, line, 0)
+        return value, 1 - lost / (end - start)

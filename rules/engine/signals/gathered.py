@@ -1,0 +1,143 @@
+"""mean min max sum count first last spread stddev of a point per calendar window."""
+
+import numpy as np
+
+from gateway.domain.reading import F64, I64
+from rules.compiled import Aggregate, Calendar, Stat
+from rules.engine.signals.base import Heard, Rows, Surroundings, readings
+from rules.engine.signals.closing import Closing
+from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.view import Bools, View
+
+SUMS = frozenset({Aggregate.MEAN, Aggregate.SUM, Aggregate.STDDEV})
+LOWS = frozenset({Aggregate.MIN, Aggregate.SPREAD})
+HIGHS = frozenset({Aggregate.MAX, Aggregate.SPREAD})
+
+
+class GatheredStat(Closing):
+    """State: count, first, seen (observed µs), newest, at, shut 48 B, and total, square, low, high as needed, 8 B each.
+
+    The newest reading is kept apart until the next one comes: the same moment may be told again with another value.
+    It is observed until then, for no longer than the gap, and until a bad one (`shut`).
+    """
+
+    def __init__(self, signal: Stat, depth: int, zone: str, space: Space, around: Surroundings) -> None:
+        assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
+        super().__init__(
+            signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, (signal.point,)
+        )
+        self.what = what = signal.what
+        self.count: I64 = np.zeros(0, np.int64)
+        self.seen: I64 = np.zeros(0, np.int64)
+        self.at: I64 = np.zeros(0, np.int64)
+        self.shut: I64 = np.zeros(0, np.int64)
+        self.first: F64 = np.zeros(0)
+        self.newest: F64 = np.zeros(0)
+        self.total: F64 = np.zeros(0)
+        self.square: F64 = np.zeros(0)
+        self.low: F64 = np.zeros(0)
+        self.high: F64 = np.zeros(0)
+        needed = (
+            ("total", 0.0, what in SUMS), ("square", 0.0, what is Aggregate.STDDEV), ("low", np.inf, what in LOWS),
+            ("high", -np.inf, what in HIGHS),
+        )  # fmt: skip
+        self.sums = tuple((name, fill) for name, fill, mine in needed if mine)
+        self.arrays = (
+            *Closing.arrays, ("count", 0), ("first", np.nan), ("seen", 0), ("newest", np.nan), ("at", LONG_AGO),
+            ("shut", NEVER), *self.sums,
+        )  # fmt: skip
+
+    def hear(self, view: View, inside: Bools) -> Heard:
+        return readings(view, self.columns[0], inside, known=False)
+
+    # --- readings
+    def special(self, heard: Heard) -> Bools:
+        thing, at = heard.thing, heard.at
+        start, last = self.start[thing], np.where(heard.first(), self.at[thing], np.append(0, at[:-1])[: len(at)])
+        inside = (at < self.end[thing]) & ((self.at[thing] >= start) | (at < start)) & (at >= self.done[thing])
+        inside &= self.at[thing] > LONG_AGO
+        found: Bools = ~((at > last) & inside & ~np.isnan(heard.value))
+        return found
+
+    def quick(self, heard: Heard) -> None:
+        thing, first = heard.thing, heard.first()
+        before = np.where(first, self.newest[thing], np.append(0.0, heard.value[:-1])[: len(heard)])
+        moment = np.where(first, self.at[thing], np.append(0, heard.at[:-1])[: len(heard)])
+        self._book(thing, before, moment, np.minimum(heard.at, np.where(first, self.shut[thing], NEVER)))
+        self.newest[thing], self.at[thing], self.shut[thing] = heard.value, heard.at, NEVER
+
+    def _book(self, thing: Rows, value: F64, at: I64, until: I64) -> None:
+        """Readings inside their window are over: the next came, or nothing can come. Observed to `until` at most."""
+        start = self.start[thing]
+        until = np.minimum(until, at + np.minimum(self.gaps(thing), NEVER // 4))
+        np.add.at(self.seen, thing, np.maximum(until - np.maximum(at, start), 0))
+        inside = (at >= start) & ~np.isnan(value)
+        if not inside.all():
+            thing, value = thing[inside], value[inside]
+        new = self.count[thing] == 0
+        if new.any():  # of several the earliest is the first
+            self.first[thing[new][::-1]] = value[new][::-1]
+        np.add.at(self.count, thing, 1)
+        if self.what is Aggregate.STDDEV:  # about the first reading, for the digits
+            value = value - self.first[thing]
+            np.add.at(self.square, thing, value * value)
+        if self.what in SUMS:
+            np.add.at(self.total, thing, value)
+        if self.what in LOWS:
+            np.minimum.at(self.low, thing, value)
+        if self.what in HIGHS:
+            np.maximum.at(self.high, thing, value)
+
+    def take(self, thing: int, value: float, at: int) -> bool:
+        last = int(self.at[thing])
+        if at < last:
+            return True
+        if last == LONG_AGO:
+            if value == value:
+                self.open(thing, at)
+                self.newest[thing], self.at[thing] = value, at
+            return True
+        if value != value:
+            if at == last:
+                self.newest[thing] = np.nan
+            self.shut[thing] = min(int(self.shut[thing]), at)
+        elif at == last:
+            self.newest[thing], self.shut[thing] = value, NEVER
+        else:
+            one = np.array([thing])
+            until = min(at, int(self.shut[thing]))
+            self._book(one, self.newest[one], self.at[one], np.array([until]))
+            self.newest[thing], self.at[thing], self.shut[thing] = value, at, NEVER
+        return at >= int(self.done[thing])
+
+    # --- time
+    def made(self, thing: int, now: int) -> tuple[float, float]:  # noqa: ARG002 - nothing after its end matters
+        one, start, end = np.array([thing]), int(self.start[thing]), int(self.end[thing])
+        if self.at[thing] < end:
+            self._book(one, self.newest[one], self.at[one], np.array([min(end, int(self.shut[thing]))]))
+        value, cover = self._value(thing), int(self.seen[thing]) / (end - start)
+        self.count[thing] = self.seen[thing] = 0
+        self.first[thing] = np.nan
+        for name, fill in self.sums:
+            getattr(self, name)[thing] = fill
+        return value, cover
+
+    def _value(self, thing: int) -> float:
+        count, what = int(self.count[thing]), self.what
+        if what is Aggregate.COUNT:
+            return float(count)
+        if what is Aggregate.SUM:
+            return float(self.total[thing])
+        if not count:
+            return float("nan")
+        if what is Aggregate.MEAN:
+            return float(self.total[thing]) / count
+        if what is Aggregate.STDDEV:
+            return float(np.sqrt(max(0.0, float(self.square[thing]) - float(self.total[thing]) ** 2 / count) / count))
+        if what is Aggregate.FIRST:
+            return float(self.first[thing])
+        if what is Aggregate.LAST:
+            return float(self.newest[thing])
+        low = float(self.low[thing]) if what in LOWS else 0.0
+        high = float(self.high[thing]) if what in HIGHS else 0.0
+        return high - low if what is Aggregate.SPREAD else (low if what is Aggregate.MIN else high)

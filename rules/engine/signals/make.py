@@ -1,0 +1,63 @@
+"""From a compiled signal to the class that carries it out."""
+
+from rules.compiled import (
+    Baseline,
+    Calendar,
+    Increase,
+    MemberStat,
+    Rate,
+    Rule,
+    Share,
+    Signal,
+    SlotKind,
+    Stat,
+    Swing,
+)
+from rules.compiled.reads import expressions
+from rules.engine.bound import Bound, Source
+from rules.engine.signals.base import Surroundings
+from rules.engine.signals.baseline import BaselineSignal
+from rules.engine.signals.closing import Closing
+from rules.engine.signals.counted import CountedIncrease
+from rules.engine.signals.counter import Counter
+from rules.engine.signals.gathered import GatheredStat
+from rules.engine.signals.momentary import Momentary
+from rules.engine.signals.sliding import SlidingIncrease, SlidingShare, SlidingStat, SlidingSwing, Slope
+from rules.engine.signals.spent import SpentShare
+from rules.engine.space import Space
+
+
+def depth_of(rule: Rule, name: str) -> int:
+    """How many closed windows of a signal the rule looks back at."""
+    asked = [*expressions(rule), *(quorum.of for quorum in rule.quorums)]
+    asked += [signal.of for signal in rule.signals if isinstance(signal, Share | MemberStat)]
+    back = [s.n for e in asked for s in e.slots if s.kind is SlotKind.BEFORE and s.name == name]
+    return 1 + max(back, default=0)
+
+
+def operator(
+    signal: Signal, rule: Rule, zone: str, space: Space, around: Surroundings, source: Source
+) -> Momentary | Closing | None:
+    """The operator of a signal on one space; None for one over members, which is not worked out per thing."""
+    depth = depth_of(rule, signal.name)
+    match signal:
+        case Stat(window=Calendar()):
+            return GatheredStat(signal, depth, zone, space, around)
+        case Stat():
+            return SlidingStat(signal, space, around)
+        case Increase(window=Calendar()):
+            return CountedIncrease(signal, depth, zone, space, around)
+        case Increase():
+            return SlidingIncrease(signal, space, around, Counter(space, around.world, signal.point, signal.counter))
+        case Rate():
+            return Slope(signal, space, around)
+        case Swing():
+            return SlidingSwing(signal, space, around)
+        case Share(window=Calendar()):
+            return SpentShare(signal, depth, zone, space, around, Bound(signal.of, space, around.world, source))
+        case Share():
+            return SlidingShare(signal, space, around, Bound(signal.of, space, around.world, source))
+        case Baseline():
+            return BaselineSignal(signal, zone, space, around)
+        case _:
+            return None

@@ -1,0 +1,46 @@
+"""What signals with a value at every moment have in common."""
+
+from abc import abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import F64, I64
+from rules.engine.signals.base import Heard, Rows, Table, readings
+from rules.engine.space import LONG_AGO, Space
+from rules.engine.view import Bools, View
+
+Values = tuple[F64, F64]
+"""(value, coverage) per item."""
+
+
+class Momentary(Table):
+    """State of its own: value, share and time as of the last unit that was judged, for evidence: 20 B.
+
+    `over` µs is the length of what the value is made of, 0 = no window.
+    """
+
+    arrays: tuple[tuple[str, float], ...] = (("newest", np.nan), ("share", 0), ("moment", LONG_AGO))
+
+    def __init__(self, space: Space, name: str, unit: str, columns: tuple[int, ...], over: int) -> None:
+        super().__init__(space)
+        self.name, self.unit, self.columns, self.over = name, unit, columns, over
+        self.newest: F64 = np.zeros(0)
+        self.share: NDArray[np.float32] = np.zeros(0, np.float32)
+        self.moment: I64 = np.zeros(0, np.int64)
+
+    # --- what an operator does
+    def hear(self, view: View, inside: Bools) -> Heard:
+        """Its readings in the units `inside` of a view."""
+        return readings(view, self.columns[0], inside, known=False)
+
+    @abstractmethod
+    def take(self, things: Rows, t: I64, heard: Heard) -> Values:
+        """Readings (`heard.unit` counts items), and the value at every item (a thing at a moment, in order)."""
+
+    @abstractmethod
+    def held(self, things: Rows, t: I64) -> Values:
+        """The value of each thing as of `t`, no earlier than what was taken."""
+
+    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
+        """A new meter hangs at `point` since `at` µs and began at `start`."""

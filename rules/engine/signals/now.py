@@ -1,0 +1,90 @@
+"""The momentary signals of a rule, and what they were worth in the units of the view that is being judged."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.alarm import SignalSeen
+from gateway.domain.reading import F64
+from rules.engine.signals.base import Heard
+from rules.engine.signals.momentary import Momentary
+from rules.engine.space import LONG_AGO
+from rules.engine.view import Bools, Picked, Reader, View
+
+
+class Now:
+    """`values`, `shares` f64[signal, unit] of the newest view; units that were `taken` have them, others are NaN."""
+
+    def __init__(self, signals: tuple[Momentary, ...]) -> None:
+        self.signals = signals
+        self.index = {one.name: k for k, one in enumerate(signals)}
+        self.view: View | None = None
+        self.values: F64 = np.zeros((0, 0))
+        self.shares: F64 = np.zeros((0, 0))
+        self.taken: Bools = np.zeros(0, np.bool_)
+        self.before: list[tuple[F64, F64, NDArray[np.int64]]] = []
+
+    def begin(self, view: View, inside: Bools) -> list[Heard]:
+        """A view comes: what each signal hears in it."""
+        if not self.signals:
+            return []
+        self.view = view
+        self.values = np.full((len(self.signals), len(view)), np.nan)
+        self.shares = np.zeros((len(self.signals), len(view)))
+        self.taken = np.zeros(len(view), np.bool_)
+        self.before = [
+            (one.newest[view.thing], one.share[view.thing].astype(np.float64), one.moment[view.thing])
+            for one in self.signals
+        ]
+        return [one.hear(view, inside) for one in self.signals]
+
+    def take(self, view: View, units: NDArray[np.intp], heard: Sequence[Heard]) -> None:
+        """Go on to these units, in order of thing and time, and remember what was worth what there."""
+        if not self.signals:
+            return
+        place = np.full(len(view), -1, np.intp)
+        place[units] = np.arange(len(units))
+        things, t = view.thing[units].astype(np.int64), view.t[units]
+        self.taken[units] = True
+        for k, (one, some) in enumerate(zip(self.signals, heard, strict=True)):
+            item = place[some.unit]
+            mine = some.where(item >= 0)
+            mine = Heard(item[item >= 0], mine.thing.astype(np.int64), mine.at, mine.value)
+            value, share = one.take(things, t, mine)
+            self.values[k, units], self.shares[k, units] = value, share
+            one.newest[things], one.share[things], one.moment[things] = value, share, t
+
+    def value(self, one: Momentary, reader: Reader) -> F64:
+        """What a signal is worth for every item of `reader`."""
+        k = self.index[one.name]
+        if reader is self.view:
+            return np.asarray(self.values[k])
+        if isinstance(reader, Picked) and reader.view is self.view:
+            return np.asarray(self.values[k, reader.units])
+        found, _ = one.held(np.asarray(reader.thing, np.int64), reader.t)
+        return found
+
+    def seen(
+        self, one: Momentary, thing: int, at: int | None, view: View | None, unit: int, *, before: bool
+    ) -> SignalSeen:  # fmt: skip
+        """For evidence: as of a unit; as of the last one before it; as of `at`, between views."""
+        k = self.index[one.name]
+        value, share, moment = float(one.newest[thing]), float(one.share[thing]), int(one.moment[thing])
+        if view is not None and view is self.view:
+            value, share, moment = self._in_view(k, view, unit, before=before)
+        elif view is None and at is not None and moment > LONG_AGO:
+            values, shares = one.held(np.array([thing]), np.array([at]))
+            value, share, moment = float(values[0]), float(shares[0]), at
+        if moment == LONG_AGO:
+            return SignalSeen(one.name, None, one.unit, 0, 0, 0.0)
+        known = None if value != value else value
+        return SignalSeen(one.name, known, one.unit, moment - one.over, moment, float(np.float32(share)))
+
+    def _in_view(self, k: int, view: View, unit: int, *, before: bool) -> tuple[float, float, int]:
+        first = int(view.first[unit])
+        for other in range(unit - 1 if before else unit, first - 1, -1):
+            if self.taken[other]:
+                return float(self.values[k, other]), float(self.shares[k, other]), int(view.t[other])
+        value, share, moment = self.before[k]
+        return float(value[first]), float(share[first]), int(moment[first])

@@ -1,0 +1,263 @@
+"""All `let` signals of one rule on one space: fed with views and time, asked for values."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.alarm import SignalSeen
+from gateway.domain.reading import F64, I64
+from rules.compiled import Rule, Slot
+from rules.engine.signals.base import Heard, Rows, Surroundings
+from rules.engine.signals.closing import Closing
+from rules.engine.signals.make import operator
+from rules.engine.signals.momentary import Momentary
+from rules.engine.signals.now import Now
+from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.view import Bools, Held, Prior, Reader, View
+
+
+class Judge(Protocol):
+    """Who is told when there is something to judge. Things are told of apart, each in the order of time."""
+
+    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+        """Calendar signals of `thing` have new values since `end`; `reader` holds the points as of then."""
+
+    def judge_units(self, view: View, units: NDArray[np.intp]) -> None:
+        """These units carry what is judged, and the signals are as of each of them."""
+
+
+class Signals:
+    """Calendar signals (`windows`) close in step at their end; momentary ones have a value at every judged unit.
+
+    `watch_only` names the calendar signals whose windows are judged (None = all). `missed` collects (thing, at µs) of
+    readings that came in order but after a tick had closed their window: only a rerun puts that right.
+    """
+
+    def __init__(self, rule: Rule, zone: str, space: Space, field: Surroundings) -> None:
+        self.rule, self.zone, self.space, self.field = rule, zone, space, field
+        found = [operator(signal, rule, zone, space, field, self) for signal in rule.signals]
+        self.operators = tuple(one for one in found if one is not None)
+        self.windows = tuple(one for one in self.operators if isinstance(one, Closing))
+        self.index = {one.name: one for one in self.operators}
+        self.now = Now(tuple(one for one in self.operators if isinstance(one, Momentary)))
+        self.columns = tuple(dict.fromkeys(column for one in self.operators for column in one.columns))
+        self.watch_only: frozenset[str] | None = None
+        self.missed: list[tuple[int, int]] = []
+        self.soonest = NEVER
+
+    # --- what a bound expression asks for
+    def __call__(self, slot: Slot, reader: Reader) -> F64:
+        return self.value(slot, reader)
+
+    def columns_of(self, slot: Slot) -> tuple[int, ...]:
+        """The columns of a momentary signal; none for one of closed windows."""
+        one = self.index.get(slot.name)
+        return one.columns if isinstance(one, Momentary) else ()
+
+    def value(self, slot: Slot, reader: Reader) -> F64:
+        """A momentary signal as of each item, or the value of a window `slot.n` closed periods ago; NaN unknown."""
+        one = self.index[slot.name]
+        if isinstance(one, Momentary):
+            return self.now.value(one, reader)
+        found: F64 = one.ring[slot.n][reader.thing]
+        return found
+
+    def seen(
+        self, thing: int, at: int | None = None, view: View | None = None, unit: int = -1, *, before: bool = False
+    ) -> tuple[SignalSeen, ...]:  # fmt: skip
+        """Every signal for evidence: the last closed window; a momentary one as of `unit`, before it, or of `at`."""
+        return tuple(
+            self.now.seen(one, thing, at, view, unit, before=before)
+            if isinstance(one, Momentary)
+            else _closed(one, thing)
+            for one in self.operators
+        )
+
+    # --- state
+    def refresh(self, things: Sequence[int]) -> None:
+        """Attributes of these things changed."""
+        for one in self.operators:
+            if (of := getattr(one, "of", None)) is not None:
+                of.refresh(things)
+
+    def grow(self) -> None:
+        """Make room for the rows of the space."""
+        for one in self.operators:
+            one.grow()
+
+    def forget(self, thing: int) -> None:
+        """As if never heard."""
+        for one in self.operators:
+            one.forget(thing)
+
+    def adopt(self, old: "Signals") -> None:
+        """Take over the state of the same signals."""
+        for mine, other in zip(self.operators, old.operators, strict=True):
+            mine.adopt(other)
+        self.refresh(range(len(self.space)))
+        self.soonest, self.missed = old.soonest, old.missed
+
+    def take_row(self, thing: int, other: "Signals", row: int) -> None:
+        """Row `row` of `other`, signals of the same rule in another engine, becomes `thing`'s."""
+        for mine, theirs in zip(self.operators, other.operators, strict=True):
+            mine.take_row(thing, theirs, row)
+        self.soonest = -NEVER
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All arrays, by number of the signal and name, cut to the rows in use."""
+        return {f"{k}.{key}": table for k, one in enumerate(self.operators) for key, table in one.state().items()}
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """The inverse of `state`."""
+        for k, one in enumerate(self.operators):
+            mark = f"{k}."
+            one.load({key.removeprefix(mark): table for key, table in state.items() if key.startswith(mark)})
+        self.soonest = -NEVER
+
+    def drain(self) -> list[tuple[int, int]]:
+        """`missed` since the last call."""
+        found, self.missed = self.missed, []
+        return found
+
+    # --- readings
+    def follow(self, view: View, inside: Bools, judged: Bools) -> None:
+        """The units `inside` of a view when no window closes: then they can be judged all at once."""
+        momentary = self.now.begin(view, inside)
+        active = judged & inside
+        for some in momentary:
+            active[some.unit] = True
+        self.now.take(view, np.flatnonzero(active), momentary)
+
+    def frames(self, view: View, inside: Bools, judged: Bools, judge: Judge) -> None:
+        """The units `inside` of a view, in order: windows close, values move on, the units `judged` are judged."""
+        heard = [one.hear(view, inside) for one in self.windows]
+        momentary = self.now.begin(view, inside)
+        active = judged & inside
+        for some in (*heard, *momentary):
+            active[some.unit] = True
+        left = np.flatnonzero(active)
+        while len(left):
+            special = np.zeros(len(view), np.bool_)
+            pick = np.zeros(len(view), np.bool_)
+            pick[left] = True
+            mine = [some.where(pick[some.unit]) for some in heard]
+            for one, some in zip(self.windows, mine, strict=True):
+                special[some.unit[one.special(some)]] = True
+            turn = _turns(view.thing[left], special[left])
+            calm, first = left[turn == 0], left[(turn == 1) & special[left]]
+            pick[left[turn > 0]] = False
+            for one, some in zip(self.windows, mine, strict=True):
+                one.quick(some.where(pick[some.unit]))
+            self._judge(view, calm, momentary, judged, judge)
+            for unit in first.tolist():
+                self._single(view, unit, mine, judge)
+            self._judge(view, first, momentary, judged, judge)
+            left = left[(turn > 0) & ~((turn == 1) & special[left])]
+
+    def _judge(
+        self, view: View, units: NDArray[np.intp], momentary: Sequence[Heard], judged: Bools, judge: Judge
+    ) -> None:  # fmt: skip
+        if not len(units):
+            return
+        self.now.take(view, units, momentary)
+        asked = units[judged[units]]
+        if len(asked):
+            judge.judge_units(view, asked)
+
+    def _single(self, view: View, unit: int, heard: Sequence[Heard], judge: Judge) -> None:
+        """A unit that may close windows, fall, repeat, or be the first."""
+        thing = int(view.thing[unit])
+        fresh = []
+        for one, some in zip(self.windows, heard, strict=True):
+            k = int(np.searchsorted(some.unit, unit))
+            if k < len(some) and some.unit[k] == unit:
+                fresh.append((one, float(some.value[k]), int(some.at[k])))
+        now = max(at for _, _, at in fresh)
+        for end in self.closings(thing, now, reading=True):
+            judge.window_closed(thing, end, Prior(view, np.array([unit]), end), view, unit)
+        for one, value, at in fresh:
+            if not one.take(thing, value, at):
+                self.missed.append((thing, at))
+            self.soonest = min(self.soonest, int(one.end[thing]))
+
+    # --- time
+    def close(self, now: int, judge: Judge) -> None:
+        """Engine time is `now`: windows that ended close, unless what they are worth is still open."""
+        if self.soonest > now:
+            return
+        for thing in self.due(now):
+            for end in self.closings(thing, now, reading=False):
+                judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
+        self.reckon(now)
+
+    def closings(self, thing: int, now: int, *, reading: bool) -> Iterator[int]:
+        """Close what ends at or before `now`, in step; yields each end at which the rule can be judged.
+
+        A `reading` at `now` decides whether the silence before it was a gap; without, a window stays open while that
+        is undecided.
+        """
+        while True:
+            end = min(int(one.end[thing]) for one in self.windows)
+            if end > now:
+                return
+            due = [one for one in self.windows if one.end[thing] == end]
+            if not reading and not all(one.decided(thing, now) for one in due):
+                return
+            for one in due:
+                self._observe(thing, one, *one.close(thing, now))
+            if self.watch_only is None or any(one.name in self.watch_only for one in due):
+                yield end
+
+    def _observe(self, thing: int, one: Closing, value: float, start: int, end: int, cover: float) -> None:
+        if self.field.observe is not None:
+            place = self.space.things[thing]
+            self.field.observe(
+                self.rule.id, (place.device, place.component), one.name, value, start, end, cover
+            )  # fmt: skip
+
+    def begin(self, thing: int, end: int) -> int:
+        """Start of the earliest window that closed at `end`."""
+        return min(int(one.begun[thing]) for one in self.windows if one.done[thing] == end)
+
+    def due(self, now: int) -> list[int]:
+        """Things with a window that ended at or before `now`."""
+        found: set[int] = set()
+        for one in self.windows:
+            found.update(np.flatnonzero(one.end <= now).tolist())
+        return sorted(found)
+
+    def reckon(self, now: int) -> None:
+        """Find the soonest time at which a window can be closed again."""
+        self.soonest = min((int(one.end[one.end > now].min(initial=NEVER)) for one in self.windows), default=NEVER)
+        for one in self.windows:
+            for thing in np.flatnonzero(one.end <= now).tolist():
+                self.soonest = min(self.soonest, one.decided_at(thing))
+
+    def exchange(self, thing: int, point: str, start: float, at: int, judge: Judge) -> None:
+        """A new meter hangs at `point` since `at` µs and began at `start`."""
+        if any(point in one.points for one in self.windows):
+            for end in self.closings(thing, at, reading=True):
+                judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
+        for one in self.operators:
+            one.exchange(thing, point, start, at)
+        for one in self.windows:
+            self.soonest = min(self.soonest, int(one.end[thing]))
+
+
+def _closed(one: Closing, thing: int) -> SignalSeen:
+    value, end = float(one.ring[0, thing]), int(one.done[thing])
+    if end == LONG_AGO:
+        return SignalSeen(one.name, None, one.unit, 0, 0, 0.0)
+    known = None if value != value else value
+    return SignalSeen(one.name, known, one.unit, int(one.begun[thing]), end, float(one.cover[thing]))
+
+
+def _turns(things: Rows, special: Bools) -> I64:
+    """How many special items of the same thing came up to and with each item."""
+    count = np.cumsum(special, dtype=np.int64)
+    first = np.ones(len(things), np.bool_)
+    first[1:] = things[1:] != things[:-1]
+    start = np.maximum.accumulate(np.where(first, np.arange(len(things)), 0))
+    return count - count[start] + special[start]

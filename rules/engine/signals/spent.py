@@ -1,0 +1,73 @@
+"""`share` of a predicate per calendar window: the observed time in which it was true, by all observed time."""
+
+import numpy as np
+
+from gateway.domain.reading import F64, I64
+from rules.compiled import Calendar, Share
+from rules.engine.bound import Bound
+from rules.engine.signals.base import Heard, Rows, Surroundings
+from rules.engine.signals.closing import Closing
+from rules.engine.signals.sliding import truths
+from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.view import Bools, View
+
+
+class SpentShare(Closing):
+    """State: truth f64 and its time since, seen and true i64 µs in the running window: 32 B, and that of `Closing`."""
+
+    arrays = (*Closing.arrays, ("truth", np.nan), ("since", LONG_AGO), ("seen", 0), ("true", 0))
+
+    def __init__(
+        self, signal: Share, depth: int, zone: str, space: Space, around: Surroundings, of: Bound
+    ) -> None:  # fmt: skip
+        assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
+        points = tuple(space.names[column] for column in of.columns)
+        super().__init__(signal.name, "", signal.window, signal.coverage, depth, zone, space, around, points)
+        self.of, self.scalar = of, around.scalar
+        self.truth: F64 = np.zeros(0)
+        self.since: I64 = np.zeros(0, np.int64)
+        self.seen: I64 = np.zeros(0, np.int64)
+        self.true: I64 = np.zeros(0, np.int64)
+
+    def hear(self, view: View, inside: Bools) -> Heard:
+        return truths(self.of, view, inside, scalar=self.scalar)
+
+    def special(self, heard: Heard) -> Bools:
+        thing, at = heard.thing, heard.at
+        start, since = self.start[thing], self.since[thing]
+        inside = (at < self.end[thing]) & ((since >= start) | (at < start)) & (at >= self.done[thing])
+        found: Bools = ~(inside & (since > LONG_AGO))
+        return found
+
+    def quick(self, heard: Heard) -> None:
+        thing, first = heard.thing, heard.first()
+        truth = np.where(first, self.truth[thing], np.append(0.0, heard.value[:-1])[: len(heard)])
+        since = np.where(first, self.since[thing], np.append(0, heard.at[:-1])[: len(heard)])
+        self._book(thing, truth, since, heard.at)
+        self.truth[thing], self.since[thing] = heard.value, heard.at
+
+    def _book(self, thing: Rows, truth: F64, since: I64, until: I64) -> None:
+        """A truth held from `since` to `until`, or to the gap."""
+        until = np.minimum(until, since + np.minimum(self.gaps(thing), NEVER // 4))
+        span = np.maximum(until - np.maximum(since, self.start[thing]), 0)
+        np.add.at(self.seen, thing, np.where(np.isnan(truth), 0, span))
+        np.add.at(self.true, thing, np.where(truth == 1.0, span, 0))
+
+    def take(self, thing: int, value: float, at: int) -> bool:
+        if at < int(self.since[thing]):
+            return True
+        if self.since[thing] == LONG_AGO:
+            self.open(thing, at)
+        else:
+            one = np.array([thing])
+            self._book(one, self.truth[one], self.since[one], np.array([at]))
+        self.truth[thing], self.since[thing] = value, at
+        return at >= int(self.done[thing])
+
+    def made(self, thing: int, now: int) -> tuple[float, float]:  # noqa: ARG002 - nothing after its end matters
+        one, start, end = np.array([thing]), int(self.start[thing]), int(self.end[thing])
+        if self.since[thing] < end:
+            self._book(one, self.truth[one], self.since[one], np.array([end]))
+        seen, true = int(self.seen[thing]), int(self.true[thing])
+        self.seen[thing] = self.true[thing] = 0
+        return (true / seen if seen else float("nan")), seen / (end - start)

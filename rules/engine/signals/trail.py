@@ -1,0 +1,199 @@
+"""The newest readings of every thing in a ring: what sliding windows are worked out from."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import I64
+from rules.engine.signals.base import Gaps, Heard, Rows, carried
+from rules.engine.signals.ring import Ring
+from rules.engine.space import NEVER, Space
+from rules.engine.view import Bools
+
+MANY = 1 << 20
+DENSE = 16  # a thing may speak this many times as often as promised
+PLENTY = 4096  # readings that are kept of a thing that promised nothing
+Part = tuple[NDArray[np.intp], I64, I64]
+"""(items, first reading inside the window, one past the newest), as numbers of readings since the first ever."""
+
+
+class Trail(Ring):
+    """A ring that holds the window of `over` µs (`pair`: the last two readings) and what one view brings.
+
+    `seen[i]` is the observed time before reading i, µs: each reading is observed until the next one, the gap, or a bad
+    one. All results are functions of what the ring holds, the same in whatever batches it came.
+    """
+
+    def __init__(
+        self, space: Space, gaps: Gaps, over: int, folds: tuple[np.ufunc, ...] = (), *, truth: bool = False,
+        pair: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(space, folds, truth=truth)
+        self.gaps, self.over, self.pair = gaps, over, pair
+
+    def part(self, things: Rows, t: I64) -> tuple[I64, I64]:
+        """The window of each thing as of `t`: (first reading inside, one past the newest)."""
+        tail = self.tail[things]
+        stop = self.find(things, tail, self.head[things], t)
+        return self._begin(things, tail, stop, t), stop
+
+    def _begin(self, things: Rows, tail: I64, stop: I64, t: I64) -> I64:
+        return np.maximum(stop - 2, tail) if self.pair else self.find(things, tail, stop, t - self.over)
+
+    # --- observed time
+    def reached(self, things: Rows, number: I64, moment: I64, *, true: bool = False) -> I64:
+        """Observed time from the first reading to `moment`, before which `number` readings were made, µs.
+
+        With `true`: the part of it in which the value was 1.
+        """
+        chain = self.true if true else self.seen
+        head, newest = self.head[things], number - 1
+        at, seen = self.times(newest, things), self.of(self.seen, newest, things)
+        length = np.minimum(self.gaps(things), self.shut[things] - at)
+        length = np.where(number < head, self.of(self.seen, number, things) - seen, length)
+        span = np.minimum(moment - at, length)
+        if true:
+            span = np.where(self.values(newest, things) == 1.0, span, 0)
+        found: I64 = self.of(chain, newest, things) + span
+        none = number <= self.tail[things]
+        if none.any():
+            found = np.where(none, np.where(number < head, self.of(chain, number, things), 0), found)
+        return found
+
+    # --- feeding it
+    def take(self, things: Rows, t: I64, heard: Heard) -> Iterator[Part]:
+        """Add readings (`heard.unit` counts items); for each item what its window holds then, part by part.
+
+        A part must be used before the next one is asked for: older readings make room.
+        """
+        heard = self._newer(heard)
+        stage, room = self._stages(heard)
+        last = carried(len(things), things, heard.unit, heard.thing)
+        when = np.where(last >= 0, stage[last], 0) if len(heard) else np.zeros(len(things), np.intp)
+        for number in range(int(when.max(initial=0)) + 1):
+            items = np.flatnonzero(when == number)
+            mine, moment = things[items], t[items]
+            fresh = np.zeros(len(things), np.int64)
+            rows = heard.where(stage == number)
+            if len(rows):
+                self._make_room(rows, room, mine, moment)
+                fresh[self._push(rows)] = 1
+            stop = self.head[mine] - _still_to_come(fresh[items], mine)
+            low = self._begin(mine, self.tail[mine], stop, moment)
+            yield items, low, stop
+            # the reading before the window stays: it is observed into it. Of several items of a thing the last counts
+            self.tail[mine] = np.maximum(low - 1, self.tail[mine])
+
+    def _newer(self, heard: Heard) -> Heard:
+        """Readings that are not older than the newest one."""
+        head = self.head[heard.thing]
+        return heard.where((head == 0) | (heard.at >= self.times(head - 1, heard.thing)))
+
+    def _stages(self, heard: Heard) -> tuple[NDArray[np.intp], int]:
+        """(stage of each reading, the most of one thing per stage): one that changes the past starts a stage."""
+        first = heard.first()
+        unknown = np.isnan(heard.value)
+        head = self.head[heard.thing]
+        newest = np.where(head > 0, self.times(head - 1, heard.thing), -NEVER)
+        before = np.where(first, newest, np.append(-NEVER, heard.at[:-1])[: len(heard)])
+        again = heard.at == before
+        if first.all():
+            return again.astype(np.intp), 1
+        room = int(np.clip(MANY // self.space.capacity, 32, 4096))
+        cut = np.cumsum(again | (unknown & ~first))
+        ordinal = heard.ordinal()
+        start = np.arange(len(heard)) - ordinal
+        stage = cut - cut[start] + again[start] + ordinal // room
+        return stage, min(room, int(ordinal.max()) + 1)
+
+    def _make_room(self, rows: Heard, room: int, things: Rows, t: I64) -> None:
+        size = len(self.at)
+        if room + int((self.head[rows.thing] - self.tail[rows.thing]).max()) <= size:
+            return
+        first = np.ones(len(things), np.bool_)
+        first[1:] = things[1:] != things[:-1]
+        old, moment = things[first], t[first]
+        low = self._begin(old, self.tail[old], self.head[old], moment)
+        self.tail[old] = np.maximum(low - 1, self.tail[old])
+        held = self.head[rows.thing] - self.tail[rows.thing]
+        promised = self.gaps(rows.thing) // 3
+        expected = np.where(promised < NEVER // 3, 1 + self.over // np.maximum(promised, 1), PLENTY // DENSE)
+        most = max(room, min(DENSE * int(expected.max()), 65536))
+        while size < room + int(held.max()) and size < room + most:
+            size *= 2
+        if size > len(self.at):
+            self.resize(size)
+        # more than was ever promised: the oldest leave early, and the window is known to be observed less
+        self.tail[rows.thing] = np.maximum(self.head[rows.thing] + room - size, self.tail[rows.thing])
+
+    def _push(self, rows: Heard) -> NDArray[np.intp]:
+        """Apply readings, at most one per thing that changes the past, and that the first; the items of new ones."""
+        head = self.head[rows.thing]
+        newest = np.where(head > 0, self.times(head - 1, rows.thing), -NEVER)
+        again = (rows.at == newest) & rows.first()
+        unknown = np.isnan(rows.value)
+        change = again | unknown
+        if change.any():
+            self._change(rows.where(change), again[change])
+            rows = rows.where(~change)
+        if len(rows):
+            self._append(rows)
+        return rows.unit
+
+    def _change(self, rows: Heard, again: Bools) -> None:
+        """The newest reading told again with another value, or a bad one: nothing is observed from then on."""
+        known = ~np.isnan(rows.value)
+        new = rows.where(again & known)
+        self.value[(self.head[new.thing] - 1) & (len(self.at) - 1), new.thing] = new.value
+        self.refold(new.thing, self.head[new.thing] - 1)
+        gone = rows.thing[again & ~known]
+        number = self.head[gone] - 1
+        length = self.of(self.seen, number, gone) - self.of(self.seen, number - 1, gone)
+        self.head[gone] = number
+        self.tail[gone] = np.minimum(self.tail[gone], number)
+        self.shut[gone] = self.times(number - 1, gone) + length
+        self.refold(gone, number)
+        bad = rows.where(~again & ~known)
+        self.shut[bad.thing] = np.minimum(self.shut[bad.thing], bad.at)
+
+    def _append(self, rows: Heard) -> None:
+        things, first, ordinal = rows.thing, rows.first(), rows.ordinal()
+        head = self.head[things]
+        number, newest = head + ordinal, head - 1
+        before = np.where(first, self.times(newest, things), np.append(0, rows.at[:-1]))
+        length = np.minimum(rows.at - before, self.gaps(things))
+        length[first] = np.minimum(length, self.shut[things] - before)[first]
+        length[first & (head == 0)] = 0
+        start = np.arange(len(rows)) - ordinal
+        slot = number & (len(self.at) - 1)
+        for table, parts in self._chains(rows, first, newest, length):
+            if not first.all():
+                total = np.cumsum(parts)
+                parts = total - total[start] + parts[start]
+            table[slot, things] = np.where(head > 0, self.of(table, newest, things), 0) + parts
+        self.at[slot, things] = rows.at
+        self.value[slot, things] = rows.value
+        self.head[things] = number + 1
+        self.shut[things] = NEVER
+        self.fold_in(things, number, rows.value)
+
+    def _chains(self, rows: Heard, first: Bools, newest: I64, length: I64) -> Iterator[tuple[I64, I64]]:
+        yield self.seen, length
+        if self.truth:
+            held = np.where(first, self.values(newest, rows.thing), np.append(0.0, rows.value[:-1]))
+            yield self.true, np.where(held == 1.0, length, 0)
+
+
+def _still_to_come(fresh: I64, things: Rows) -> I64:
+    """How many of the fresh readings of an item's thing come with later items."""
+    if not fresh.any():
+        return fresh
+    last = np.ones(len(things), np.bool_)
+    last[:-1] = things[1:] != things[:-1]
+    if last.all():
+        return np.zeros(len(things), np.int64)
+    total = np.cumsum(fresh)
+    end = np.flatnonzero(last)[np.cumsum(last) - last]
+    found: I64 = total[end] - total
+    return found

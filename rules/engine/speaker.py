@@ -1,0 +1,151 @@
+"""What a runner says of a change: the transition with its evidence, its plan, and whether it is its hour."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from msgspec.structs import replace
+
+from gateway.domain.alarm import Change, Evidence, Level, Plan, ReadingSeen, SignalSeen
+from gateway.domain.device import Device
+from gateway.domain.reading import F64, Flag
+from rules.compiled import Rule
+from rules.engine.active import Schedule
+from rules.engine.after import After
+from rules.engine.bound import Bound, Source, reading_seen
+from rules.engine.downs import Downs
+from rules.engine.emit import Emitter, Made, plan_of
+from rules.engine.scopes import Scopes
+from rules.engine.signals import NO_SIGNALS, Signals
+from rules.engine.space import Space
+from rules.engine.view import Held, Picked, Prior, Reader, View, held
+from rules.engine.wording import Wording
+from rules.engine.world import World
+
+Observe = Callable[[str, tuple[int, int], str, float, int, int, float], None]
+"""A closed window: (rule, (device, component), signal, value, start µs, end µs, coverage)."""
+OPENS = frozenset({Change.RAISED, Change.LEVEL_UP, Change.LEVEL_DOWN})
+
+
+@dataclass(slots=True)
+class Field:
+    """What all runners of an engine share. `scalar` = judge by the scalar back end, the reference."""
+
+    emitter: Emitter
+    world: World = field(default_factory=World)
+    downs: Downs = field(default_factory=Downs)
+    scalar: bool = False
+    observe: Observe | None = None
+    after: After = field(init=False)
+    scopes: Scopes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.after = After(self.emitter, self.world)
+        self.scopes = Scopes(self.world)
+
+
+class Speaker:
+    """One rule on one space, as far as talking goes."""
+
+    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+        self.rule, self.zone, self.space, self.common = rule, zone, space, common
+        self.plan = plan_of(rule)
+        self.columns: tuple[int, ...] = tuple(space.column(name) for name in rule.points)
+        self.windows = Signals(rule, zone, space, common) if rule.signals else None
+        self.signal: Source = self.source()
+        self.schedule = None if rule.active is None else Schedule(rule.active)
+        skill = None if rule.order is None else rule.order.skill_of
+        self.skill = None if skill is None else Wording(skill, space, common.world, self.signal)
+        self._every: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._version = -1
+
+    def source(self) -> Source:
+        """Who answers for signals."""
+        return self.windows if self.windows is not None else NO_SIGNALS
+
+    # --- about its things
+    def device(self, thing: int) -> Device | None:
+        """The device of a row; None for a group."""
+        return self.common.world.devices.get(self.space.things[thing].device)
+
+    def local(self, thing: int) -> str:
+        """The name of its time zone; a group is where its site is, if it is one."""
+        world, device, place = self.common.world, self.device(thing), self.space.things[thing]
+        if device is not None:
+            return world.zone(device, self.zone)
+        site = world.sites.get(place.group) if self.rule.watch.group == "site" else None
+        return site.timezone if site is not None and site.timezone else self.zone or "UTC"
+
+    def every(self, thing: int, columns: tuple[int, ...]) -> int:
+        """The longest promised interval of these points, µs; 0 when none is promised."""
+        world = self.common.world
+        if self._version != world.version:
+            self._every, self._version = {}, world.version
+        key = (int(self.space.profile[thing]), columns)
+        if key not in self._every:
+            device = self.device(thing)
+            specs = [world.spec(device.profile, self.space.names[column]) for column in columns] if device else []
+            self._every[key] = max((spec.every for spec in specs if spec is not None), default=0)
+        return self._every[key]
+
+    def one(self, thing: int, at: int, view: View | None, unit: int, *, before: bool = False) -> Reader:
+        """A single thing: as of a unit, just before it, or as the space holds it."""
+        if view is None:
+            return Held(self.space, np.array([thing]), at)
+        units = np.array([unit])
+        return Prior(view, units, at) if before else Picked(view, units)
+
+    def truth(self, bound: Bound, reader: Reader) -> F64:
+        """One truth value per item, by the back end in use."""
+        return bound.scalar(reader) if self.common.scalar else bound.vector(reader)
+
+    # --- saying it
+    def emit(
+        self, thing: int, at: int, change: Change, level: int, bound: Bound | None, view: View | None, unit: int,
+        *, before: bool = False, reason: str = "", text: str = "", count: int = 1,
+    ) -> None:  # fmt: skip
+        """Hand a transition over, with what was seen: as of `unit` of `view`, just `before` it, or as held."""
+        flags = int(view.flags[unit]) if view is not None else int(self.space.flags[thing])
+        evidence = Evidence(
+            bound.expression.text if bound is not None else text,
+            self.readings(thing, view, unit, before=before),
+            self.signals_seen(thing, at, view, unit, before=before),
+            bound.thresholds(thing) if bound is not None else (),
+        )
+        plan = self.plan if self.skill is None or change not in OPENS else self._skilled(thing, at, view, unit, before)
+        self.common.emitter.add(
+            Made(
+                at, self.rule, plan, self.space.things[thing], change, Level(level), evidence, reason,
+                bool(flags & Flag.IMPORTED), bool(flags & Flag.CLOCK_SUSPECT), self.identity(thing), count=count,
+                muted=self.schedule is not None and not self.schedule.inside(self.local(thing), at),
+            )
+        )  # fmt: skip
+
+    def identity(self, thing: int) -> tuple[str, ...]:  # noqa: ARG002 - most alarms need no more than their thing
+        """What the alarm key holds besides the thing."""
+        return ()
+
+    def _skilled(self, thing: int, at: int, view: View | None, unit: int, before: bool) -> Plan:
+        """The plan with its skill as of now; what the rule says when it is unknown: an order is never held back."""
+        assert self.skill is not None, "asked only when there is one"
+        skill = self.skill.read(self.one(thing, at, view, unit, before=before))
+        order = self.plan.order
+        return self.plan if skill is None or order is None else replace(self.plan, order=replace(order, skill=skill))
+
+    def readings(self, thing: int, view: View | None, unit: int, *, before: bool) -> tuple[ReadingSeen, ...]:
+        """The newest readings of the points the rule reads."""
+        device, component = self.device(thing), self.space.things[thing].component
+        if device is None:
+            return ()
+        found = []
+        for column in self.columns:
+            seen = held(self.space, column, thing) if view is None else view.seen(column, unit, before=before)
+            if seen is not None:
+                found.append(reading_seen(self.common.world, device.profile, self.space.names[column], component, seen))
+        return tuple(found)
+
+    def signals_seen(
+        self, thing: int, at: int, view: View | None, unit: int, *, before: bool
+    ) -> tuple[SignalSeen, ...]:  # fmt: skip
+        """The signals of the rule, for evidence."""
+        return self.windows.seen(thing, at, view, unit, before=before) if self.windows is not None else ()

@@ -1,0 +1,33 @@
+"""The acceptance situations of conditions and timing: each case of `situations_conditions.yaml` is one test."""
+
+from pathlib import Path
+
+import pytest
+
+from rules.casetest import Outcome, as_text, run_cases
+from rules.compiled import Names
+from rules.format import load_text
+
+FILE = Path(__file__).with_name("situations_conditions.yaml")
+
+
+def outcomes() -> list[Outcome]:
+    """Every case, run live and replayed."""
+    loaded = load_text(FILE.read_text("utf-8"), FILE.name, Names({}))
+    assert not loaded.problems, [problem.render() for problem in loaded.problems]
+    found, problems = run_cases(loaded.tests, loaded.rules)
+    assert not problems, [problem.render() for problem in problems]
+    return found
+
+
+OUTCOMES = outcomes()
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda one: f"{one.case.rule}: {one.say}")
+def test_situation(outcome: Outcome) -> None:
+    assert outcome.ok, as_text([outcome], "en")
+
+
+def test_the_situations_are_all_there() -> None:
+    named = {word for outcome in OUTCOMES for word in outcome.say.split() if word[0] == "S" and word[1:].isdigit()}
+    assert named >= {f"S{n:02d}" for n in (2, 10, 15, 17, 23, 24, 26, 27, 28, 31, 32, 33, 34, 35)}
