@@ -53,9 +53,9 @@ class Principal:
         """By the role."""
         return permission in PERMISSIONS[self.key.role]
 
-    def sees(self, device: Device | None) -> bool:
+    def sees(self, device: Device | None, group: str = "") -> bool:
         """A key that is bound to sites knows nothing of devices elsewhere, nor of groups over several sites."""
-        return not self.key.sites or (device is not None and device.site in self.key.sites)
+        return not self.key.sites or (device.site if device is not None else group) in self.key.sites
 
 
 def allowed(permission: Permission, *, everywhere: bool = False) -> Callable[[Request], Awaitable[Principal]]:

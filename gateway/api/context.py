@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from gateway.api.config import ApiConfig
 from gateway.desk import Desk
+from gateway.domain.errors import Problem
 from gateway.domain.text import Lang
 from gateway.history.service import Imports
 from gateway.intake import ControlPump, Intake
@@ -145,6 +146,22 @@ class Deliverer(Protocol):
         """Endpoint -> `gateway.delivery.lane.EndpointStats`."""
 
 
+class Looked(Protocol):
+    """What came of a look at the rule files."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Why the rules before stayed in force; empty = they are as the files say."""
+
+
+class Reloads(Protocol):
+    """What follows the rule files."""
+
+    @property
+    def last(self) -> Looked:
+        """The newest look at them."""
+
+
 class Context(Protocol):
     """The gateway, seen from its API. `ready`: it is live; `started` µs."""
 
@@ -197,6 +214,8 @@ class Context(Protocol):
     def supervisor(self) -> Tasks: ...
     @property
     def imports(self) -> Imports: ...
+    @property
+    def reload(self) -> Reloads: ...
 
     def verify_callback(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> str:
         """The webhook-id of a callback that one of the endpoint's live secrets signed, within `api.callback_skew`.

@@ -127,9 +127,14 @@ class Collector:
         yield gauge("engine_rules", "Rules in force", len(engine.rules))
         yield gauge("engine_rules_broken", "Rules whose newest source does not compile", len(engine.broken))
         judged = counters("engine_readings", "Readings by what the rules made of them", "state")
-        for state in ("judged", "late", "duplicate", "conflict", "unknown"):
-            judged.add_metric([state], getattr(engine.counts, state))
+        counts = engine.counts
+        for state in ("judged", "late", "expired", "duplicate", "conflict", "unknown"):
+            judged.add_metric([state], getattr(counts, state))
         yield judged
+        reruns = counters("engine_reruns", "Second looks at the past, and what came of them", "result")
+        for result in ("reruns", "corrected", "unproven", "given_up", "cold"):
+            reruns.add_metric([result], getattr(counts, result))
+        yield reruns
 
     def _consumers(self) -> Iterator[Metric]:
         context = self._context

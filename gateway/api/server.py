@@ -16,10 +16,10 @@ from gateway.api.context import Context, in_desk
 from gateway.api.firstkey import ensure_admin
 from gateway.api.guard import Guard, Traffic
 from gateway.api.metrics import Metrics
-from gateway.api.routes import alarms, callbacks, deliveries, devices, health, journal, keys, orders
+from gateway.api.routes import alarms, callbacks, deliveries, devices, health, history, journal, keys, orders
 from gateway.domain.errors import ConfigError, Problem
 
-ROUTERS = (health, devices, alarms, orders, deliveries, journal, keys, callbacks)
+ROUTERS = (health, devices, history, alarms, orders, deliveries, journal, keys, callbacks)
 CONNECTIONS = 512  # at once; more are answered 503
 CLOSE_SECONDS = 3  # for open requests at a stop
 log = structlog.get_logger()

@@ -24,7 +24,10 @@ class Book:
         self._open_orders: dict[_Key, str] = {}
         self._last_orders: dict[_Key, str] = {}
         self._raised: dict[str, set[str]] = {}
+        self._merged: dict[str, set[str]] = {}
+        self._asked: set[_Key] = set()
         self._places: dict[int, Place | None] = {}
+        self._sites: dict[_Key, Place | None] = {}
         self._told: dict[str, set[tuple[str, str, int]]] = {}
         self._new_alarms: dict[str, None] = {}
         self._new_orders: dict[str, None] = {}
@@ -40,6 +43,7 @@ class Book:
         wanted = {alarm.order for alarm in self._alarms.values() if alarm.order} - self._orders.keys()
         self._keep_orders(self.unit.orders(sorted(wanted)) if wanted else ())
         for tenant, keys in _by_tenant(order_keys).items():
+            self._asked.update((tenant, key) for key in keys)
             self._keep_orders(self.unit.open_orders(tenant, keys))
             missing = [key for key in keys if (tenant, key) not in self._open_orders]
             for order in self.unit.last_orders(tenant, missing) if missing else ():
@@ -64,6 +68,22 @@ class Book:
         wanted = {a.order for i in ids if (a := self._alarms.get(i)) and a.order} - self._orders.keys()
         self._keep_orders(self.unit.orders(sorted(wanted)) if wanted else ())
         self._load_raised()
+
+    def load_merged(self, parents: Iterable[str]) -> None:
+        """Bring in what is part of the episodes of these alarms."""
+        missing = [i for i in dict.fromkeys(parents) if i not in self._merged]
+        self._merged.update((i, set()) for i in missing)
+        found = self.unit.merged_under(missing) if missing else []
+        self.load_alarms_of(found)
+        for alarm in found:
+            now = self._alarms[alarm.id]
+            if now.cleared_at is None and now.parent == alarm.parent:
+                self._merged[alarm.parent].add(alarm.id)
+
+    def load_alarms_of(self, alarms: Sequence[Alarm]) -> None:
+        """Bring in alarms read elsewhere in this transaction, and the orders they are listed in."""
+        self._keep_alarms(alarms)
+        self.load_alarms([alarm.id for alarm in alarms])
 
     def _keep_alarms(self, alarms: Iterable[Alarm]) -> None:
         for alarm in alarms:
@@ -108,6 +128,27 @@ class Book:
         found = self._last_orders.get((tenant, key))
         return self._orders[found] if found else None
 
+    def merged(self, alarm: str) -> list[Alarm]:
+        """What is part of the episode of this alarm, in a fixed order."""
+        self.load_merged([alarm])
+        inside = sorted(self._merged[alarm])
+        self.load_merged(inside)  # whoever asks goes on with those: once for all, not for each
+        return [self._alarms[i] for i in inside]
+
+    def orders_of_key(self, tenant: str, key: str) -> tuple[WorkOrder | None, WorkOrder | None]:
+        """The open order of a key, and the one that ended last; read once."""
+        if (tenant, key) not in self._asked:
+            self.load((), [(tenant, key)], ())
+        return self.open_order(tenant, key), self.last_order(tenant, key)
+
+    def orders_of_rule(self, tenant: str, rule: str) -> list[WorkOrder]:
+        """Open orders that list an alarm of `rule`, those of this transaction too, oldest first."""
+        stored = self.unit.orders_of_rule(tenant, rule)
+        self.load_orders(stored)
+        mine = {alarm.order for alarm in self._alarms.values() if (alarm.tenant, alarm.rule) == (tenant, rule)}
+        found = [self._orders[i] for i in {order.id for order in stored} | (mine - {""})]
+        return sorted((o for o in found if o.closed_at is None), key=lambda o: (o.created_at, o.id))
+
     def raised(self, order: str) -> set[str]:
         """The alarms of an order that are raised now."""
         return self._raised[order]
@@ -117,6 +158,15 @@ class Book:
         if device and device not in self._places:
             self._places[device] = self.unit.places([device]).get(device)
         return self._places.get(device)
+
+    def where(self, of: Alarm | WorkOrder) -> Place | None:
+        """The names of the device it is about, or of the site that its group is; None = neither is known."""
+        if of.device or not of.group:
+            return self.place(of.device)
+        key = (of.tenant, of.group)
+        if key not in self._sites:
+            self._sites[key] = self.unit.sites(of.tenant, [of.group]).get(of.group)
+        return self._sites[key]
 
     def told(self, tenant: str, subject: str) -> set[tuple[str, str, int]]:
         """(recipient, template, n) of the notices about an order or alarm, those of this transaction too."""
@@ -134,6 +184,11 @@ class Book:
         if before and before.order and before.order != alarm.order:
             self._raised[before.order].discard(alarm.id)
         (self._new_alarms if new else self._touched_alarms)[alarm.id] = None
+        if new:
+            self._merged.setdefault(alarm.id, set())  # nothing on disk can be part of it
+        if alarm.parent in self._merged:
+            inside = self._merged[alarm.parent]
+            (inside.add if alarm.cleared_at is None else inside.discard)(alarm.id)
         self._alarms[alarm.id] = alarm
         if alarm.cleared_at is None:
             self._open_alarms[alarm.tenant, alarm.key] = alarm.id

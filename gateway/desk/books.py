@@ -47,6 +47,12 @@ class Unit(Protocol):
     def places(self, devices: Sequence[int]) -> Mapping[int, Place]:
         """Device id -> its names; unknown devices are missing."""
 
+    def sites(self, tenant: str, codes: Sequence[str]) -> Mapping[str, Place]:
+        """Site code -> its names (device 0); codes that are no site are missing."""
+
+    def merged_under(self, parents: Sequence[str]) -> list[Alarm]:
+        """Alarms that are part of the running episodes of these alarms."""
+
     def counter(self, tenant: str, day: str) -> int:
         """The last order number of a day (`20261122`), 0 when there is none."""
 

@@ -1,23 +1,26 @@
 """Makes, joins, reopens, flags and ends orders: each change is a row, an audit row and an event together."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import orjson
 
-from gateway.desk import lifecycle
+from gateway.desk import drafts, lifecycle
 from gateway.desk.book import Book
-from gateway.desk.keys import Origin, order_key, stamped_id
-from gateway.desk.ordering import Decision, Verdict, decide, reopens
-from gateway.desk.policy import cause, milestone, priority
+from gateway.desk.keys import Origin, stamped_id
+from gateway.desk.ordering import reopens
+from gateway.desk.policy import milestone
 from gateway.desk.publish import Publisher
-from gateway.domain.alarm import Level, OrderPlan, Thing
+from gateway.domain.alarm import OrderPlan
 from gateway.domain.errors import InvariantBroken
+from gateway.domain.text import say
 from gateway.domain.workorder import (
     SYSTEM,
     Act,
     Actor,
     Alarm,
+    AlarmState,
     Audit,
     Command,
     Created,
@@ -29,13 +32,6 @@ from gateway.domain.workorder import (
     WorkOrder,
 )  # fmt: skip
 
-MAX_CAUSES = 25
-
-
-def key_of(alarm: Alarm, plan: OrderPlan) -> str:
-    """The order key an alarm asks for."""
-    return order_key(alarm.tenant, Thing(alarm.device, alarm.component, alarm.group), plan.fault)
-
 
 class Clerk:
     """Carries out decisions in a book. `origin` is what caused it."""
@@ -44,113 +40,86 @@ class Clerk:
         self.publisher = publisher
         self.policy = publisher.policy
 
-    def ask(self, book: Book, alarm: Alarm, origin: Origin, waived: frozenset[Due] = frozenset()) -> None:
-        """The alarm is raised and in no open order: does it get one, now or later?"""
-        plan = alarm.plan.order
-        if plan is None:
-            if alarm.live and not alarm.imported:
-                self.publisher.notify(book, alarm, None)
-            return
-        key = key_of(alarm, plan)
-        open_, last = book.open_order(alarm.tenant, key), book.last_order(alarm.tenant, key)
-        decision = decide(alarm, open_, last, book.now, waived)
-        match decision.verdict:
-            case Verdict.HOLD:
-                book.wait(Deadline(alarm.id, alarm.tenant, decision.reason, decision.due, book.now))
-                book.applied.held += 1
-            case Verdict.JOIN if open_ is not None:
-                self._join(book, open_, alarm, origin)
-            case Verdict.REOPEN if last is not None:
-                self._reopen(book, last, alarm, origin, decision)
-            case Verdict.CREATE:
-                self._create(book, alarm, plan, key, last, origin)
-            case _:
-                pass
-
-    def _create(
+    def draft(
         self, book: Book, alarm: Alarm, plan: OrderPlan, key: str, last: WorkOrder | None, origin: Origin
-    ) -> None:
-        level, (grade, why) = alarm.peak, priority(alarm.peak)
-        order = WorkOrder(
-            id=stamped_id(origin, "order", alarm.tenant, key), tenant=alarm.tenant, no=self._number(book,
-            alarm.tenant), key=key,
-            type=plan.type, fault=plan.fault, source="alarm", title_en=alarm.plan.title_en,
-            title_zh=alarm.plan.title_zh,
-            why=alarm.plan.why, device=alarm.device, component=alarm.component, group=alarm.group, state=OrderState.NEW,
-            level=level, priority=grade, priority_reason=why, rule=alarm.rule, alarm=alarm.id, created_at=book.now,
-            updated_at=book.now, first_seen=alarm.raised_at, last_seen=alarm.last_seen, causes=(cause(alarm),),
-            skill=plan.skill, sla=plan.sla, assign=plan.assign, reopen_within=plan.reopen_within,
-            related_to=last.no if last else "",
+    ) -> WorkOrder:
+        """An order of one fault, numbered, not yet kept."""
+        id_ = stamped_id(origin, "order", alarm.tenant, key)
+        return drafts.of_alarm(
+            alarm, plan, key, id_=id_, no=self._number(book, alarm.tenant), now=book.now, last=last
         )  # fmt: skip
+
+    def open(self, book: Book, order: WorkOrder, alarms: Sequence[Alarm], origin: Origin, why: str) -> list[Alarm]:
+        """Keep a new order that lists these alarms, the first of which asked for it; returns them listed."""
+        first, *more = alarms
+        order = self._with(book, order, more)
+        order = self._with(book, order, [child for alarm in alarms for child in self._inside(book, alarm)])
+        order = drafts.titled(order, first)
         book.put_order(order)
-        listed = self._list(book, order, alarm)
-        self._record(book, order, "created", SYSTEM, "", {"alarm": alarm.id, "related_to": order.related_to}, origin)
-        self.publisher.order(book, order, "created", origin, alarm=listed, actor=SYSTEM)
-        self.publisher.notify(book, listed, order)
-        book.applied.created.append(Created(order.no, origin.id, alarm.raised_at, alarm.received_at, alarm.decided_at))
+        listed = [self.enter(book, order, alarm) for alarm in alarms]
+        note = say("desk.late", "en") if first.late else ""
+        data = {"alarm": first.id, "related_to": order.related_to, "why": why, "note": note}
+        self._record(book, order, "created", SYSTEM, "", data, origin)
+        self.publisher.order(book, order, "created", origin, alarm=listed[0], actor=SYSTEM, note=note)
+        made = Created(order.no, origin.id, first.raised_at, first.received_at, first.decided_at)
+        book.applied.created.append(made)
+        return listed
+
+    def _with(self, book: Book, order: WorkOrder, alarms: Sequence[Alarm]) -> WorkOrder:
+        """The order with these alarms counted in: level, causes, times."""
+        for alarm in alarms:
+            order, _ = drafts.worse(order, alarm.level)
+            order = drafts.with_items(order, [drafts.item(order, alarm, book.where(alarm))])
+            last_seen = max(order.last_seen, alarm.last_seen)
+            order = msgspec.structs.replace(order, count=order.count + 1, last_seen=last_seen)
+        return order
+
+    def _inside(self, book: Book, alarm: Alarm) -> list[Alarm]:
+        """All alarms that are part of this one's episode, and of theirs."""
+        return [deep for child in book.merged(alarm.id) for deep in (child, *self._inside(book, child))]
 
     def report(self, book: Book, report: Report, tenant: str, key: str, origin: Origin) -> WorkOrder:
         """A person's report: joins the open order, reopens the last one, or makes one."""
         open_, last = book.open_order(tenant, key), book.last_order(tenant, key)
         data = {"source": report.source, "note": report.note}
         if open_ is not None:
-            order, changed = self._worse(open_, report.level)
-            order = msgspec.structs.replace(
-                order, count=order.count + 1, last_seen=book.now, causes=_with(order.causes, report.source)
-            )
+            order, changed = drafts.worse(open_, report.level)
+            order = drafts.with_items(order, [report.source])
+            order = msgspec.structs.replace(order, count=order.count + 1, last_seen=book.now)
             return self.move(
                 book, order, "updated", report.actor, data, origin, changed=("reports", *changed), note=report.note
             )
         if last and reopens(last, report.reopen_within, book.now):
-            again, _ = self._worse(last, report.level)
-            again = msgspec.structs.replace(again, count=last.count + 1, causes=_with(last.causes, report.source))
+            again, _ = drafts.worse(last, report.level)
+            again = msgspec.structs.replace(drafts.with_items(again, [report.source]), count=last.count + 1)
             return self.reopen(book, again, report.actor, report.note or report.source, origin, last_seen=book.now)
-        grade, why = priority(report.level)
-        order = WorkOrder(
-            id=stamped_id(origin, "order", tenant, key), tenant=tenant, no=self._number(book, tenant), key=key,
-            type=report.type,
-            fault=report.fault, source=report.source, title_en=report.title_en, title_zh=report.title_zh,
-            why=report.note,
-            device=report.device, component=report.component, group=report.group, state=OrderState.NEW,
-            level=report.level, priority=grade, priority_reason=why, rule="", alarm="", created_at=book.now,
-            updated_at=book.now, first_seen=book.now, last_seen=book.now, causes=(report.source,), skill=report.skill,
-            sla=report.sla, reopen_within=report.reopen_within, related_to=last.no if last else "",
-        )  # fmt: skip
+        id_, no = stamped_id(origin, "order", tenant, key), self._number(book, tenant)
+        order = drafts.of_report(report, tenant, key, id_=id_, no=no, now=book.now, last=last)
         book.put_order(order)
         self._record(book, order, "created", report.actor, "", data, origin)
         self.publisher.order(book, order, "created", origin, actor=report.actor, note=report.note)
         return order
 
-    def _join(self, book: Book, order: WorkOrder, alarm: Alarm, origin: Origin) -> None:
-        listed = self._list(book, order, alarm)
-        self.seen(book, order, listed, origin, recurred=True)
-        self.publisher.notify(book, listed, book.order(order.id))
-        book.applied.joined += 1
+    def join(self, book: Book, order: WorkOrder, alarms: Sequence[Alarm], origin: Origin) -> list[Alarm]:
+        """An open order lists these alarms too: one event, if it is worth one."""
+        order = self._with(book, order, alarms[1:])
+        order = self._with(book, order, [child for alarm in alarms for child in self._inside(book, alarm)])
+        listed = [self.enter(book, order, alarm) for alarm in alarms]
+        self.seen(book, order, listed[0], origin, recurred=True)
+        return listed
 
-    def _reopen(self, book: Book, last: WorkOrder, alarm: Alarm, origin: Origin, decision: Decision) -> None:
-        listed = self._list(book, last, alarm)
-        worse, _ = self._worse(last, alarm.level)
-        order = msgspec.structs.replace(
-            worse,
-            count=last.count + 1,
-            causes=_with(last.causes, cause(alarm)),
-            condition_cleared_at=None,
-            told_cleared=False,
-        )
-        self.reopen(
-            book, order, SYSTEM, decision.why, origin, last_seen=max(last.last_seen, alarm.last_seen), alarm=listed
-        )
+    def reopen_for(self, book: Book, last: WorkOrder, alarm: Alarm, origin: Origin, why: str) -> Alarm:
+        """The fault is back: the ended order goes on."""
+        order = self._with(book, last, [alarm, *self._inside(book, alarm)])
+        listed = self.enter(book, last, alarm)
+        order = msgspec.structs.replace(drafts.titled(order, alarm), condition_cleared_at=None, told_cleared=False)
+        self.reopen(book, order, SYSTEM, why, origin, last_seen=order.last_seen, alarm=listed)
+        return listed
 
     def reopen(
-        self,
-        book: Book,
-        order: WorkOrder,
-        actor: Actor,
-        reason: str,
-        origin: Origin,
-        last_seen: int,
+        self, book: Book, order: WorkOrder, actor: Actor, reason: str, origin: Origin, last_seen: int,
         alarm: Alarm | None = None,
-    ) -> WorkOrder:
+    ) -> WorkOrder:  # fmt: skip
         """Reopen an ended order whose key is free."""
         command = Command(order.no, Act.REOPEN, SYSTEM, origin.id, reason=reason)
         after = lifecycle.decide(lifecycle.Situation(order, command, 0))
@@ -160,31 +129,31 @@ class Clerk:
         book.forget(order.tenant, order.id, Due.RECHECK)
         book.applied.reopened += 1
         return self.move(
-            book,
-            after,
-            "reopened",
-            actor,
-            {"reason": reason},
-            origin,
-            before=order,
-            alarm=alarm,
-            note=reason,
+            book, after, "reopened", actor, {"reason": reason}, origin, before=order, alarm=alarm, note=reason,
             changed=("state",),
-        )
-
-    def seen(self, book: Book, order: WorkOrder, alarm: Alarm, origin: Origin, recurred: bool) -> None:
-        """A listed alarm was raised (again), or its level rose. An event only for what matters."""
-        after, changed = self._worse(order, alarm.level)
-        causes = _with(order.causes, cause(alarm))
-        if causes != order.causes:
-            changed += ("causes",)
-        count = order.count + recurred
-        after = msgspec.structs.replace(
-            after, count=count, last_seen=max(order.last_seen, alarm.last_seen), causes=causes,
-            condition_cleared_at=None,
-            updated_at=book.now,
         )  # fmt: skip
-        if changed or (recurred and milestone(count)):
+
+    def seen(
+        self, book: Book, order: WorkOrder, alarm: Alarm, origin: Origin, *, recurred: bool, quietly: bool = False
+    ) -> None:
+        """A listed alarm was raised (again), or its level rose. An event only for what matters; `quietly` only counts:
+        its quiet time is not over."""
+        before = book.order(order.id) or order
+        count, last_seen = order.count + recurred, max(order.last_seen, alarm.last_seen)
+        after = msgspec.structs.replace(
+            order, count=count, last_seen=last_seen, condition_cleared_at=None, updated_at=book.now
+        )
+        if quietly:
+            book.put_order(after)
+            return
+        after, _ = drafts.worse(after, alarm.level)
+        after = drafts.titled(drafts.with_items(after, [drafts.item(after, alarm, book.where(alarm))]), alarm)
+        changed: tuple[str, ...] = ("level", "priority") if after.level > before.level else ()
+        if after.causes != before.causes and after.source != drafts.STORM:
+            changed += ("causes",)
+        if after.title_en != before.title_en and after.source not in drafts.PARENTS:
+            changed += ("title",)
+        if changed or (recurred and any(milestone(n) for n in range(before.count + 1, count + 1))):
             self.move(
                 book, after, "updated", SYSTEM, {"alarm": alarm.id}, origin, alarm=alarm, changed=changed or ("count",)
             )
@@ -193,24 +162,17 @@ class Clerk:
             self._tell_later(book, after)
 
     def condition_gone(self, book: Book, order: WorkOrder, alarm: Alarm, origin: Origin) -> None:
-        """The last raised alarm of an open order cleared, or was withdrawn."""
-        after = msgspec.structs.replace(order, condition_cleared_at=alarm.cleared_at, updated_at=book.now)
-        untouched = order.state in {OrderState.NEW, OrderState.ASSIGNED} and order.source == "alarm"
-        if alarm.state == "withdrawn" and untouched and order.count == 1:
+        """The last raised alarm of an open order cleared, was withdrawn, or left it."""
+        gone = book.now if alarm.cleared_at is None else alarm.cleared_at
+        after = msgspec.structs.replace(order, condition_cleared_at=gone, updated_at=book.now)
+        untouched = order.state in {OrderState.NEW, OrderState.ASSIGNED} and order.source in drafts.PARENTS | {"alarm"}
+        if alarm.state is AlarmState.WITHDRAWN and untouched and order.count == 1:
             self._end(book, after, Act.CANCEL, "withdrawn", alarm, origin)
         elif self.policy.auto_closes(order):
             self._end(book, after, Act.CLOSE, "cleared", alarm, origin)
         elif milestone(order.count):
-            self.move(
-                book,
-                after,
-                "updated",
-                SYSTEM,
-                {"alarm": alarm.id},
-                origin,
-                alarm=alarm,
-                changed=("conditionClearedAt",),
-            )
+            data = {"alarm": alarm.id}
+            self.move(book, after, "updated", SYSTEM, data, origin, alarm=alarm, changed=("conditionClearedAt",))
         else:
             book.put_order(after)
             self._tell_later(book, after)
@@ -250,7 +212,8 @@ class Clerk:
         self, book: Book, order: WorkOrder, kind: str, actor: Actor, before: str, data: dict[str, Any], origin: Origin,
         occurred_at: int = 0,
     ) -> None:  # fmt: skip
-        text = orjson.dumps({**{k: v for k, v in data.items() if v}, "origin": origin.id}).decode()
+        said = {k: v for k, v in data.items() if v or isinstance(v, float)}
+        text = orjson.dumps({**said, "origin": origin.id}).decode()
         book.changes.audits.append(
             Audit(
                 order.id, order.tenant, order.version, kind, actor.id, actor.role.value, before, order.state.value,
@@ -258,24 +221,15 @@ class Clerk:
             )
         )  # fmt: skip
 
-    def _list(self, book: Book, order: WorkOrder, alarm: Alarm) -> Alarm:
-        """The order lists the alarm from now on."""
+    def enter(self, book: Book, order: WorkOrder, alarm: Alarm) -> Alarm:
+        """The order lists the alarm, and all that is part of its episode, from now on."""
+        for child in book.merged(alarm.id):
+            self.enter(book, order, child)
         listed = msgspec.structs.replace(alarm, order=order.id)
         book.put_alarm(listed)
         book.changes.links.append(Link(order.id, order.tenant, alarm.id, book.now))
         return listed
 
-    def _worse(self, order: WorkOrder, level: Level) -> tuple[WorkOrder, tuple[str, ...]]:
-        """The highest level is kept."""
-        if level <= order.level:
-            return order, ()
-        grade, why = priority(level)
-        return msgspec.structs.replace(order, level=level, priority=grade, priority_reason=why), ("level", "priority")
-
     def _number(self, book: Book, tenant: str) -> str:
         day = self.policy.day(book.now)
         return f"WO-{day}-{book.number(tenant, day):05d}"
-
-
-def _with(causes: tuple[str, ...], new: str) -> tuple[str, ...]:
-    return causes if new in causes or len(causes) >= MAX_CAUSES else (*causes, new)

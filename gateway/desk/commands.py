@@ -8,7 +8,7 @@ from gateway.desk.clerk import Clerk
 from gateway.desk.keys import Origin, digest, order_key
 from gateway.domain.alarm import Thing
 from gateway.domain.errors import CommandError, InvariantBroken
-from gateway.domain.record import Closed, Unlatch
+from gateway.domain.record import Closed, CycleDone, Unlatch
 from gateway.domain.text import say
 from gateway.domain.workorder import (
     Act,
@@ -53,15 +53,20 @@ class Commands:
             error = refused(409, "stale", no=found.no, version=found.version, expected=command.expected_version)
             error.extra.update(state=found.state.value, version=found.version)
             raise error
+        if command.reading is not None and command.act not in _COMPLETES:
+            raise refused(422, "reading", act=command.act.value)
         raised = book.raised(found.id)
         after = lifecycle.decide(lifecycle.Situation(found, command, len(raised)))
         if isinstance(after, lifecycle.Refusal):
             raise lifecycle.refuse(after, found)
+        if command.reading is not None:
+            self._completed(book, found, command, command.reading)
         if after.state.ended and not found.state.ended:
             self._consequences_of_end(book, after, command, bool(raised))
         elif command.act is Act.REOPEN and found.closed_at is not None:
             after = self._reopenable(book, found, after, raised)
         data = {k: v for k, v in msgspec.structs.asdict(command).items() if k in _SAID and v}
+        data |= {} if command.reading is None else {"reading": command.reading}
         after = self._clerk.move(
             book, after, lifecycle.EVENT[command.act], command.actor, data, Origin(f"command-{command.command_id}",
             book.now), before=found,
@@ -77,16 +82,24 @@ class Commands:
         if after.state is not OrderState.CLOSED:
             return
         things = {
-            (alarm.rule, alarm.device, alarm.component): None
+            (alarm.rule, alarm.device, alarm.component, alarm.group, alarm.identity): None
             for alarm in book.unit.listed_in(after.id)
-            if alarm.live and not alarm.group
+            if alarm.live
         }
-        for rule, device, component in things:
-            fact = Closed(rule, device, component, after.no, command.actor.id)
+        for rule, device, component, group, identity in things:
+            fact = Closed(rule, device, component, after.no, command.actor.id, group, identity)
             book.changes.facts.append((self._tenant, fact))
         if raised:
             due = book.now + self._clerk.policy.recheck_after
             book.wait(Deadline(after.id, after.tenant, Due.RECHECK, due, book.now))
+
+    def _completed(self, book: Book, order: WorkOrder, command: Command, reading: float) -> None:
+        """Maintenance was done at this counter reading: the next multiples count from it."""
+        alarms = book.unit.listed_in(order.id)
+        things = {(alarm.rule, alarm.device, alarm.component): None for alarm in alarms if alarm.live and alarm.device}
+        for rule, device, component in things:
+            fact = CycleDone(rule, device, component, reading, command.actor.id)
+            book.changes.facts.append((self._tenant, fact))
 
     def _reopenable(self, book: Book, found: WorkOrder, after: WorkOrder, raised: set[str]) -> WorkOrder:
         book.load((), [(found.tenant, found.key)], ())
@@ -122,11 +135,10 @@ class Commands:
             return found
         if actor.role not in _UNLATCH:
             raise refused(403, "not_allowed", role=actor.role.value, act="unlatch", no=alarm)
-        if found.group:
-            raise refused(409, "unlatch_group", alarm=alarm, group=found.group)
         if found.state is not AlarmState.RAISED:
             raise refused(409, "not_raised", alarm=alarm)
-        book.changes.facts.append((self._tenant, Unlatch(found.rule, found.device, found.component, actor.id)))
+        fact = Unlatch(found.rule, found.device, found.component, actor.id, found.group, found.identity)
+        book.changes.facts.append((self._tenant, fact))
         order = book.order(found.order) if found.order else None
         if order is not None:
             data = {"alarm": found.id, "rule": found.rule}
@@ -154,11 +166,13 @@ class Commands:
         book.changes.commands.append(Done(command_id, self._tenant, content, order, book.now))
 
 
+_COMPLETES = frozenset({Act.RESOLVE, Act.CLOSE})
 _SAID = ("assignee", "reason", "fault", "cause", "remedy", "note")
 
 
 def _content(command: Command) -> str:
-    return digest("command", command.order, command.act.value, *(getattr(command, name) for name in _SAID))
+    reading = () if command.reading is None else (command.reading,)  # what was digested without one stays a repeat
+    return digest("command", command.order, command.act.value, *(getattr(command, name) for name in _SAID), *reading)
 
 
 def _changed(before: WorkOrder, after: WorkOrder) -> tuple[str, ...]:

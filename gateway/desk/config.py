@@ -19,9 +19,18 @@ class DeskConfig(Section):
     """How alarms become orders and who hears of them."""
 
     order_types: dict[str, OrderTypeConfig] = Field(default={})
+    skills: tuple[str, ...] = ()
+    """What `then.order.skill` and code tables may ask for."""
+    sla: tuple[str, ...] = ()
+    """What `then.order.sla` may ask for."""
     audiences: dict[str, str | tuple[str, ...]] = Field(default={"customer": "customer", "site": "site"})
-    """`then.notice.audience` -> `customer` (of the device), `site` (all customers of its site), or customer codes."""
+    """`then.notice.audience` -> `customer` (of the device), `site` (all customers of its site, or of a group's sites),
+    `area` (all customers of all sites of its area), or customer codes."""
     recheck_after: Duration = Field(default=HOUR, ge=MINUTE)
     """When an order closed under a raised alarm is looked at again."""
+    digest_every: Duration = Field(default=10 * MINUTE, ge=MINUTE)
+    """How often a customer hears of one storm, at most."""
+    digest_template: str = ""
+    """The template of that notice; empty = the one of the rule."""
     tell_after: Duration = Field(default=10 * MINUTE, ge=MINUTE)
     """A condition that keeps coming and going is told to the OA systems at most so often."""

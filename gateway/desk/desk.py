@@ -16,8 +16,10 @@ from gateway.desk.clerk import Clerk
 from gateway.desk.commands import Commands
 from gateway.desk.intake import Intake, preload
 from gateway.desk.keys import Origin
+from gateway.desk.parents import Parents
 from gateway.desk.policy import Policy
 from gateway.desk.publish import Publisher
+from gateway.desk.requests import Requests
 from gateway.desk.templates import Templates
 from gateway.desk.tick import Ticker
 from gateway.domain.alarm import Transition
@@ -45,10 +47,12 @@ class Desk:
         """`epoch` is the lease under which this process holds the partition: an older holder is fenced off."""
         publisher = Publisher(policy or Policy(), routes, templates or Templates({}), audience)
         clerk = Clerk(publisher)
+        parents = Parents(clerk)
+        requests = Requests(clerk, parents)
         self._books = books
-        self._intake = Intake(clerk, tenant)
+        self._intake = Intake(clerk, requests, tenant)
         self._commands = Commands(clerk, tenant)
-        self._ticker = Ticker(clerk, self._intake)
+        self._ticker = Ticker(clerk, requests, parents)
         self._partition = partition
         self._epoch = epoch
         self._releasing = True

@@ -29,30 +29,53 @@ def opened(transition: Transition, now: int) -> Alarm:
     evidence = bounded(t.evidence)
     received = max((reading.received for reading in evidence.readings), default=0)
     return Alarm(
-        id=t.id, tenant=t.tenant, partition=t.partition, key=alarm_key(t), rule=t.rule, revision=t.revision,
+        id=t.id, tenant=t.tenant, partition=t.partition, key=alarm_key(t, t.tenant), rule=t.rule, revision=t.revision,
         device=thing.device, component=thing.component, group=thing.group, identity=t.identity, state=AlarmState.RAISED,
         level=t.level, peak=t.level, plan=t.plan, evidence=evidence, raised_at=t.at, decided_at=t.decided,
         received_at=received, recorded_at=now, last_seen=t.at, updated_at=now, reason=t.reason, late=t.late,
-        imported=t.imported, suspect=t.suspect, live=t.live,
+        imported=t.imported, suspect=t.suspect, live=t.live, count=max(t.count, 1), unstable=t.unstable, stale=t.stale,
+        muted=t.muted, limited=t.limited, held_until=t.held_until,
     )  # fmt: skip
 
 
 def continued(alarm: Alarm, transition: Transition, now: int) -> Alarm:
-    """The episode goes on: raised again, or at another level. A level keeps no count."""
+    """The episode goes on: raised again, or at another level. A level keeps no count, and going down decides nothing
+    new: what waits goes on waiting."""
     t = transition
+    if t.change is not Change.LEVEL_DOWN:
+        alarm = msgspec.structs.replace(
+            alarm, stale=alarm.stale and t.stale, limited=t.limited, held_until=t.held_until
+        )
+    raises = max(t.count, 1) if t.change is Change.RAISED else 0
     evidence = alarm.evidence if t.change is Change.LEVEL_DOWN else bounded(t.evidence)
     return msgspec.structs.replace(
         alarm, level=t.level, peak=max(alarm.peak, t.level), plan=t.plan, revision=t.revision, evidence=evidence,
-        count=alarm.count + (t.change is Change.RAISED), last_seen=max(alarm.last_seen, t.at), updated_at=now,
+        count=alarm.count + raises, last_seen=max(alarm.last_seen, t.at), updated_at=now,
         suspect=alarm.suspect or t.suspect, live=t.live, version=alarm.version + 1,
+        unstable=alarm.unstable or t.unstable, muted=t.muted,
     )  # fmt: skip
 
 
+def merged(alarm: Alarm, parent: Alarm | None, now: int) -> Alarm:
+    """Part of the episode of `parent`, until that ends; of an unknown one, only a record."""
+    return msgspec.structs.replace(
+        alarm, state=AlarmState.MERGED, parent=parent.id if parent else "", updated_at=now,
+        cleared_at=None if parent else alarm.last_seen,
+    )  # fmt: skip
+
+
+def released(alarm: Alarm, at: int, now: int) -> Alarm:
+    """The episode it was part of ended at `at`: what is still true is raised by itself."""
+    return msgspec.structs.replace(
+        alarm, cleared_at=at, reason="parent_ended", updated_at=now, version=alarm.version + 1
+    )
+
+
 def ended(alarm: Alarm, transition: Transition, now: int) -> Alarm:
-    """The episode is over: cleared, or withdrawn by a late reading."""
+    """The episode is over: cleared, or withdrawn by a late reading. The engine counted its multiples and matches."""
     withdrawn = transition.change is Change.WITHDRAWN
     return msgspec.structs.replace(
         alarm, state=AlarmState.WITHDRAWN if withdrawn else AlarmState.CLEARED, cleared_at=transition.at,
         reason=transition.reason, updated_at=now, suspect=alarm.suspect or transition.suspect,
-        version=alarm.version + 1,
+        count=max(alarm.count, transition.count), version=alarm.version + 1,
     )  # fmt: skip

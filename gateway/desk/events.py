@@ -110,13 +110,18 @@ def _alarm(alarm: Alarm) -> dict[str, Any]:
         "receivedAt": _maybe(alarm.received_at or None),
         "clearedAt": _maybe(alarm.cleared_at), "lastSeen": _iso(alarm.last_seen), "reason": alarm.reason,
         "late": alarm.late,
-        "imported": alarm.imported, "suspect": alarm.suspect, "evidence": _evidence(alarm.evidence),
+        "imported": alarm.imported, "suspect": alarm.suspect, "unstable": alarm.unstable, "muted": alarm.muted,
+        "limited": alarm.limited, "heldUntil": _maybe(alarm.held_until or None), "parent": alarm.parent,
+        "evidence": _evidence(alarm.evidence),
     }  # fmt: skip
 
 
 def _where(device: int, component: int, group: str, place: Place | None) -> dict[str, Any]:
     if group:
-        return {"group": group, "device": None, "site": None}
+        site = {"code": place.site, "name": place.site_name} if place else None
+        return {"group": group, "device": None, "site": site}
+    if not device:  # the parent of a storm over many devices
+        return {"device": None, "site": None}
     if place is None:
         return {"device": {"id": device, "code": "", "component": component}, "site": None}
     what = {"id": device, "code": place.code, "name": place.name, "kind": place.kind, "component": component}

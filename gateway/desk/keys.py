@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from gateway.domain.alarm import Thing, Transition
+from gateway.domain.alarm import Parent, Thing, Transition
 
 
 def digest(*parts: object) -> str:
@@ -17,23 +17,25 @@ def digest(*parts: object) -> str:
     return blake2b(orjson.dumps(parts), digest_size=16).hexdigest()
 
 
-def alarm_key(transition: Transition) -> str:
+def alarm_key(about: Transition | Parent, tenant: str) -> str:
     """One condition on one thing: tenant, rule, thing, identity."""
-    thing = transition.thing
-    return digest(
-        "alarm",
-        transition.tenant,
-        transition.rule,
-        thing.device,
-        thing.component,
-        thing.group,
-        list(transition.identity),
-    )
+    thing = about.thing
+    return digest("alarm", tenant, about.rule, thing.device, thing.component, thing.group, list(about.identity))
 
 
 def order_key(tenant: str, thing: Thing, fault: str) -> str:
     """One fault of one thing, whoever noticed it: tenant, device or group, component, fault class."""
     return digest("order", tenant, thing.device, thing.component, thing.group, fault)
+
+
+def storm_key(tenant: str, limit: str, of: str) -> str:
+    """The parent of what exceeds one limit: `of` is the rule, or the site."""
+    return digest("storm", tenant, limit, of)
+
+
+def batch_key(tenant: str, kind: str, fault: str, by: str, of: str) -> str:
+    """The parent of one type of order for one fault in one area, or on one route."""
+    return digest("batch", tenant, kind, fault, by, of)
 
 
 class Origin(NamedTuple):

@@ -1,13 +1,15 @@
 """What the installation decided about orders: plain values, made from the configuration (`config.py`) by the app."""
 
 from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.domain.alarm import Level
-from gateway.domain.duration import HOUR, MINUTE, from_us
+from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from gateway.domain.workorder import Alarm, OrderState, WorkOrder
 
 _PRIORITY = {Level.CRITICAL: "P1", Level.MAJOR: "P2", Level.MINOR: "P3", Level.NOTICE: "P4"}
+_FIRST, _AT = date(1970, 1, 5), time(8)  # batches end on days counted from a Monday, at 08:00
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class Policy:
 
     `recheck_after`: when an order closed under a raised alarm is looked at again. `tell_after`: at most so often an
     event tells that a condition came or went, once it has done so a few times. `page` and `callback` are URLs with
-    `{no}`, where people see an order and where an OA system answers; "" leaves the link out.
+    `{no}`, where people see an order and where an OA system answers; "" leaves the link out. `digest_every`: at most so
+    often a customer hears of one storm, by `digest_template` ("" = the rule's own).
     """
 
     installation: str = "fieldgate"
@@ -34,10 +37,24 @@ class Policy:
     tell_after: int = 10 * MINUTE
     page: str = ""
     callback: str = ""
+    digest_every: int = 10 * MINUTE
+    digest_template: str = ""
 
     def day(self, now: int) -> str:
         """`20261122`: the local date of an order number."""
         return from_us(now).astimezone(self.zone).strftime("%Y%m%d")
+
+    def batch_end(self, every: int, now: int) -> int:
+        """µs: when the batch period of length `every` that runs at `now` ends: for all orders and gateways of a zone
+        the same. Whole days end at 08:00 local time, whatever the clocks do; 7 days end on Mondays."""
+        first = datetime.combine(_FIRST, _AT, self.zone)
+        if every % DAY:
+            start = to_us(first)
+            return start + ((now - start) // every + 1) * every
+        days, today = every // DAY, from_us(now).astimezone(self.zone).date()
+        period = (today - _FIRST).days // days
+        ends = (first + timedelta(days=(period + n) * days) for n in range(3))  # local: 08:00 stays 08:00
+        return next(end for end in map(to_us, ends) if end > now)
 
     def auto_closes(self, order: WorkOrder) -> bool:
         """The condition is gone: may the desk itself close this order? Never critical, safety, or a person's report."""
@@ -46,7 +63,7 @@ class Policy:
             kind.auto_close
             and not kind.safety
             and order.level < Level.CRITICAL
-            and order.source == "alarm"
+            and order.source in {"alarm", "storm", "batch"}
             and order.state in {OrderState.NEW, OrderState.ASSIGNED}
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+import msgspec
 import orjson
 
 from gateway.desk.book import Book
@@ -45,7 +46,7 @@ class Publisher:
         if alarm is None and order.alarm:
             book.load_alarms([order.alarm])  # every event shows the evidence, also those of a person's command
         shown = alarm or book.alarm(order.alarm)
-        place = book.place(order.device)
+        place = book.where(order)
         self._send(
             book,
             order_event(
@@ -64,7 +65,7 @@ class Publisher:
 
     def alarm(self, book: Book, alarm: Alarm, kind: str, origin: Origin) -> None:
         """One event about an alarm."""
-        self._send(book, alarm_event(self.policy, alarm, kind, origin, book.place(alarm.device), book.now))
+        self._send(book, alarm_event(self.policy, alarm, kind, origin, book.where(alarm), book.now))
 
     def _send(self, book: Book, event: OutboxEvent) -> None:
         book.changes.events.append(event)
@@ -75,31 +76,60 @@ class Publisher:
             )
 
     # notices
-    def notify(self, book: Book, alarm: Alarm, order: WorkOrder | None, n: int = 1) -> None:
-        """The notice the rule asks for, to everybody of its audience, once per order (or episode) and number."""
+    def notify(
+        self, book: Book, alarm: Alarm, order: WorkOrder | None, n: int = 1, *, reminder: bool = False,
+        again: bool = False,
+    ) -> None:  # fmt: skip
+        """The notice the rule asks for, to everybody of its audience, once per order (or episode) and number.
+
+        What the rule decides outside its active hours is told to nobody, until a `reminder` is due. `again`: it may
+        have been told before, then its reminders stay as they are.
+        """
         plan = alarm.plan.notice
         if plan is None:
             return
-        subject = order.id if order else alarm.id
-        told = book.told(alarm.tenant, subject)
+        muted = alarm.muted and not reminder
+        told = 0 if muted else self._tell(book, alarm, order, plan, order.id if order else alarm.id, n, {})
+        if again and not told:
+            return
+        n += not muted
+        if plan.remind and n <= plan.max:
+            book.wait(Deadline(alarm.id, alarm.tenant, Due.REMIND, book.now + plan.remind, book.now, n))
+
+    def digest(self, book: Book, alarm: Alarm, order: WorkOrder | None, subject: str, count: int, n: int) -> None:
+        """Digest `n` of a storm of `count` alarms, to those whom `alarm` concerns and who did not get it yet."""
+        plan = alarm.plan.notice
+        if plan is None:
+            return
+        titles: dict[str, object] = {"title_en": order.title_en, "title_zh": order.title_zh} if order else {}
+        template = self.policy.digest_template or plan.template
+        plan = msgspec.structs.replace(plan, template=template)
+        self._tell(book, alarm, order, plan, subject, n, {"count": count, **titles})
+
+    def _tell(
+        self, book: Book, alarm: Alarm, order: WorkOrder | None, plan: NoticePlan, subject: str, n: int,
+        extra: dict[str, object],
+    ) -> int:  # fmt: skip
+        """Returns how many had not been told yet."""
+        fresh, told = 0, book.told(alarm.tenant, subject)
         route = next(iter(self._ways("sms", f"notice.{plan.klass}")), None)
         recipients = self._audience.resolve(plan.audience, alarm.device, alarm.group) if self._audience else ()
         for recipient in recipients or (Recipient("", ""),):
             if (recipient.customer, plan.template, n) in told:
                 continue
             told.add((recipient.customer, plan.template, n))
-            self._notice(book, alarm, order, plan, recipient, route, subject, n)
-        if plan.remind and n < plan.max:
-            book.wait(Deadline(alarm.id, alarm.tenant, Due.REMIND, book.now + plan.remind, book.now, n + 1))
+            self._notice(book, alarm, order, plan, recipient, route, subject, n, extra)
+            fresh += 1
+        return fresh
 
     def _notice(
         self, book: Book, alarm: Alarm, order: WorkOrder | None, plan: NoticePlan, to: Recipient, route: Route | None,
-        subject: str, n: int,
+        subject: str, n: int, extra: dict[str, object],
     ) -> None:  # fmt: skip
         fallback: Lang = route.language if route else "en"
         language: Lang = "zh" if to.language.startswith("zh") else "en" if to.language.startswith("en") else fallback
         identity = digest("notice", alarm.tenant, subject, to.customer, plan.template, n)
-        rendered, reason = self._render(book, alarm, order, plan, to, language, n)
+        rendered, reason = self._render(book, alarm, order, plan, to, language, n, extra)
         reason = reason or ("no_phone" if not to.phone else "no_endpoint" if route is None else "")
         event = "" if reason else event_id(Origin(identity, book.now), self.policy.installation)
         notice = Notice(
@@ -132,19 +162,22 @@ class Publisher:
         book.applied.notices += 1
 
     def _render(
-        self, book: Book, alarm: Alarm, order: WorkOrder | None, plan: NoticePlan, to: Recipient, language: Lang, n: int
-    ) -> tuple[Rendered | None, str]:
+        self, book: Book, alarm: Alarm, order: WorkOrder | None, plan: NoticePlan, to: Recipient, language: Lang,
+        n: int, extra: dict[str, object],
+    ) -> tuple[Rendered | None, str]:  # fmt: skip
         if not to.customer:
             return None, "no_recipient"
         if plan.template not in self._templates:
             return None, "no_template"
-        rendered = self._templates.render(plan.template, language, self._values(book, alarm, order, to, language, n))
+        values = self._values(book, alarm, order, to, language, n)
+        values |= {"title": extra.get(f"title_{language}", values["title"]), "count": extra.get("count", alarm.count)}
+        rendered = self._templates.render(plan.template, language, values)
         return rendered, "" if rendered else "template_error"
 
     def _values(
         self, book: Book, alarm: Alarm, order: WorkOrder | None, to: Recipient, language: Lang, n: int
     ) -> dict[str, object]:
-        place = book.place(alarm.device)
+        place = book.where(alarm)
         first = alarm.evidence.readings[0] if alarm.evidence.readings else None
         return {
             "no": order.no if order else "", "title": alarm.plan.title_zh if language == "zh" else alarm.plan.title_en,

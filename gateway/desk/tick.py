@@ -4,29 +4,34 @@ from collections.abc import Sequence
 
 from gateway.desk.book import Book
 from gateway.desk.clerk import Clerk
-from gateway.desk.intake import Intake
 from gateway.desk.keys import Origin
+from gateway.desk.parents import Parents
+from gateway.desk.requests import Requests
 from gateway.domain.workorder import SYSTEM, Deadline, Due, OrderState
 
-_WAIVED = {Due.AFTER: frozenset({Due.AFTER, Due.IMPORT}), Due.IMPORT: frozenset({Due.IMPORT})}
+_HELD = (Due.AFTER, Due.IMPORT, Due.QUIET, Due.COOLDOWN, Due.BATCH)
+_WAIVED = {reason: frozenset({reason, Due.IMPORT}) for reason in _HELD}  # history waits first, and only once
+_OF_ALARMS = {Due.REMIND, Due.DIGEST}
 
 
 class Ticker:
     """Decides nothing about time but "now"; a late tick fires each row once, in order."""
 
-    def __init__(self, clerk: Clerk, intake: Intake) -> None:
+    def __init__(self, clerk: Clerk, requests: Requests, parents: Parents) -> None:
         self._clerk = clerk
-        self._intake = intake
+        self._requests = requests
+        self._parents = parents
 
     def fire(self, book: Book, limit: int, reasons: Sequence[Due] = tuple(Due)) -> int:
         """Fire up to `limit` due deadlines; returns how many there were."""
         due = book.unit.due(book.now, limit, reasons)
-        self._intake.judge(
+        self._requests.judge(
             book, [(deadline, _WAIVED[deadline.reason]) for deadline in due if deadline.reason in _WAIVED]
         )
         others = [deadline for deadline in due if deadline.reason not in _WAIVED]
-        book.load_orders(book.unit.orders([d.subject for d in others if d.reason is not Due.REMIND]))
-        book.load_alarms([d.subject for d in others if d.reason is Due.REMIND])
+        book.load_orders(book.unit.orders([d.subject for d in others if d.reason not in _OF_ALARMS]))
+        book.load_alarms([d.subject for d in others if d.reason in _OF_ALARMS])
+        self._parents.tell(book, [d for d in others if d.reason is Due.DIGEST])
         for deadline in others:
             book.forget(deadline.tenant, deadline.subject, deadline.reason)
             at = deadline.due_at or book.now
@@ -68,4 +73,4 @@ class Ticker:
             return
         order = book.order(alarm.order) if alarm.order else None
         if order is None or order.closed_at is None:
-            self._clerk.publisher.notify(book, alarm, order, deadline.n)
+            self._clerk.publisher.notify(book, alarm, order, deadline.n, reminder=True)

@@ -94,6 +94,10 @@ class Registry:
         """Any point ever known, former revisions too."""
         return self._now.points.get(point)
 
+    def site(self, code: str) -> Site | None:
+        """The site called `code`."""
+        return self._now.sites.get(code)
+
     def known(self) -> Known:
         """Everything, as it would be saved."""
         now = self._now

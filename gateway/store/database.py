@@ -75,6 +75,10 @@ class Database:
         if self.embedded:
             with _translated(), self._writer.connect() as connection:
                 connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.dispose()
+
+    def dispose(self) -> None:
+        """Close every connection and leave the file to whoever writes it."""
         self._reader.dispose()
         self._writer.dispose()
 

@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, 
 
 from gateway.domain.errors import CommandError
 from gateway.domain.notice import Notice, OutboxEvent
-from gateway.domain.workorder import Alarm, Audit, Deadline, OrderState, WorkOrder
+from gateway.domain.workorder import Alarm, AlarmState, Audit, Deadline, OrderState, WorkOrder
 from gateway.store import tables as t
 from gateway.store.database import Database
 from gateway.store.rows import alarm_of, order_of, plain_of
@@ -143,7 +143,8 @@ class Queries:
         if want.open is not None:
             rows = rows.where(c.closed_at.is_(None) if want.open else c.closed_at.is_not(None))
         if want.site:
-            rows = rows.where(c.device.in_(select(d.id).where(d.tenant == self._tenant, d.site == want.site)))
+            there = c.device.in_(select(d.id).where(d.tenant == self._tenant, d.site == want.site))
+            rows = rows.where(there | (c.group == want.site))
         if want.updated_after is not None:
             rows = rows.where(c.updated_at > want.updated_after)
         rows = rows.where(*_between(c.created_at, want.since, want.until))
@@ -172,6 +173,12 @@ class Queries:
         o, n = t.work_order.c, t.notice.c
         rows = select(t.notice).join(t.work_order, o.id == n.subject).where(o.tenant == self._tenant, o.no == no)
         return self._all(rows.order_by(n.created_at, n.id), lambda row: plain_of(Notice, t.notice, row))
+
+    def notices_about(self, subject: str) -> list[Notice]:
+        """The notices about an order, or an alarm without one, by its id."""
+        n = t.notice.c
+        rows = select(t.notice).where(n.tenant == self._tenant, n.subject == subject).order_by(n.created_at, n.id)
+        return self._all(rows, lambda row: plain_of(Notice, t.notice, row))
 
     def deadlines(self, subject: str) -> list[Deadline]:
         """What waits for an alarm or an order, by their id: why an alarm has no order yet."""
@@ -210,7 +217,8 @@ class Queries:
             mine = (o.tenant == self._tenant, o.closed_at.is_(None))
             for state, n in c.execute(select(o.state, func.count()).where(*mine).group_by(o.state)):
                 found[f"orders.{state}"] = n
-            raised = select(func.count()).where(a.tenant == self._tenant, a.cleared_at.is_(None))
+            own = (a.tenant == self._tenant, a.cleared_at.is_(None), a.state != AlarmState.MERGED)
+            raised = select(func.count()).where(*own)
             found["alarms.raised"] = c.execute(raised).scalar_one()
             rows = select(d.state, func.count()).where(d.tenant == self._tenant).group_by(d.state)
             found.update({f"deliveries.{state}": n for state, n in c.execute(rows)})

@@ -14,7 +14,7 @@ from gateway.store.database import Database, upsert
 from gateway.store.rows import columns, json_text
 
 S = TypeVar("S", Site, Customer, Device, Point)
-_JSON = {"attrs", "tags", "sites", "values", "plausible", "counter"}
+_JSON = {"attrs", "tags", "sites", "values", "plausible", "counter", "quiet"}
 
 
 class SqlRegistryStore:

@@ -74,6 +74,13 @@ def order_of(row: Row[Any] | Sequence[Any]) -> WorkOrder:
     return WorkOrder(**value)
 
 
+def route_of(*attrs: str) -> str:
+    """The attribute `route` of the first of these JSON texts that has one."""
+    found = (msgspec.json.decode(text).get("route") for text in attrs if '"route"' in text)
+    route = next((route for route in found if route not in (None, "")), "")
+    return f"{route:g}" if isinstance(route, float) else str(route)
+
+
 def plain_of(kind: type[S], table: Table, row: Row[Any]) -> S:
     """A value whose fields are exactly the columns of its table, enums by their text."""
     return msgspec.convert(dict(zip(columns(table), row, strict=True)), kind)

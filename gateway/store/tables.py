@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )  # fmt: skip
 
@@ -55,26 +56,36 @@ def _whole(name: str, **options: Any) -> Column[int]:
     return Column(name, Integer, nullable=False, **options)
 
 
-def _when(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False)
+def _when(name: str, **options: Any) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, **options)
 
 
 def _maybe(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=True)
 
 
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False)
+def _flag(name: str, **options: Any) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, **options)
 
 
 def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
+def _marks() -> tuple[Column[Any], ...]:
+    """What the stage after the conditions says of an alarm; rows of the first release have none of it."""
+    no, none = {"server_default": false()}, {"server_default": text("''")}
+    return (
+        _flag("unstable", **no), _flag("stale", **no), _flag("muted", **no), _text("limited", **none),
+        _when("held_until", server_default=text("0")), _text("parent", **none),
+    )  # fmt: skip
+
+
 # Registry: ids are given by the registry, never renumbered.
 site = Table(
     "site", metadata, _tenant(primary_key=True), Column("code", Text, primary_key=True), _text("name"),
     _text("timezone"), _text("area"), _text("region"), _text("attrs"), _text("tags"),
+    _text("quiet", server_default=text("'[]'")),
 )  # fmt: skip
 customer = Table(
     "customer", metadata, _tenant(primary_key=True), Column("code", Text, primary_key=True), _text("name"),
@@ -103,10 +114,11 @@ alarm = Table(
     _text("evidence"), _when("raised_at"), _when("decided_at"), _when("received_at"), _when("recorded_at"),
     _when("last_seen"), _when("updated_at"), _maybe("cleared_at"), _whole("count"), _whole("version"), _text("reason"),
     _flag("late"), _flag("imported"), _flag("suspect"), _flag("live"),
-    Column("order_id", Text, key="order", nullable=False),
+    Column("order_id", Text, key="order", nullable=False), *_marks(),
 )  # fmt: skip
 Index("uq_alarm_open", alarm.c.tenant, alarm.c.key, unique=True, **_where("cleared_at IS NULL"))
 Index("ix_alarm_order_raised", alarm.c.order, **_where("cleared_at IS NULL"))
+Index("ix_alarm_parent", alarm.c.parent, **_where("cleared_at IS NULL AND parent <> ''"))
 Index("ix_alarm_recent", alarm.c.tenant, alarm.c.raised_at, alarm.c.id)
 Index("ix_alarm_device", alarm.c.tenant, alarm.c.device, alarm.c.raised_at)
 

@@ -10,7 +10,7 @@ from gateway.domain.record import encode_body
 from gateway.domain.workorder import Alarm, Changes, Deadline, Done, Due, Place, Position, WorkOrder
 from gateway.store import tables as t
 from gateway.store.database import Database, bulk, insert_new, upsert
-from gateway.store.rows import alarm_of, alarm_row, chunks, order_of, order_row, plain_of
+from gateway.store.rows import alarm_of, alarm_row, chunks, order_of, order_row, plain_of, route_of
 
 T = TypeVar("T")
 _IN = 500  # keys per IN list
@@ -118,12 +118,39 @@ class SqlUnit:
         found = {}
         for chunk in chunks(devices, _IN):
             rows = (
-                select(d.id, d.code, d.name, d.kind, d.site, func.coalesce(s.name, ""), d.customer)
+                select(
+                    d.id,
+                    d.code,
+                    d.name,
+                    d.kind,
+                    d.site,
+                    func.coalesce(s.name, ""),
+                    d.customer,
+                    func.coalesce(s.area, ""),
+                    d.attrs,
+                    func.coalesce(s.attrs, "{}"),
+                )
                 .outerjoin(t.site, (s.tenant == d.tenant) & (s.code == d.site))
                 .where(d.id.in_(chunk))
             )
-            found.update({row[0]: Place(*row) for row in self._c.execute(rows)})
+            found.update({row[0]: Place(*row[:8], route_of(row[8], row[9])) for row in self._c.execute(rows)})
         return found
+
+    def sites(self, tenant: str, codes: Sequence[str]) -> Mapping[str, Place]:
+        """Site code -> its names (device 0); codes that are no site are missing."""
+        s = t.site.c
+        found = {}
+        for chunk in chunks(codes, _IN):
+            rows = select(s.code, s.name, s.area, s.attrs).where(s.tenant == tenant, s.code.in_(chunk))
+            for code, name, area, attrs in self._c.execute(rows):
+                found[code] = Place(0, "", site=code, site_name=name, area=area, route=route_of(attrs))
+        return found
+
+    def merged_under(self, parents: Sequence[str]) -> list[Alarm]:
+        """Alarms that are part of the running episodes of these alarms."""
+        c = t.alarm.c
+        open_ = (c.cleared_at.is_(None), c.parent != "")
+        return self._many(t.alarm, alarm_of, parents, lambda k: (*open_, c.parent.in_(k)))
 
     def counter(self, tenant: str, day: str) -> int:
         """The last order number of a day, 0 when there is none; locked."""

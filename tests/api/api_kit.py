@@ -80,12 +80,13 @@ def house(folder: Path, changes: Mapping[str, str] | None = None) -> Path:
 
 
 def transition(seq: int, change: Change = Change.RAISED, *, device: int = 1, component: int = 1, fault: str = "E07",
-               level: Level = Level.MAJOR, rule: str = "hot") -> Transition:  # fmt: skip
+               level: Level = Level.MAJOR, rule: str = "hot", group: str = "", **flags: Any) -> Transition:  # fmt: skip
     at = NOW + seq * SECOND
     seen = (ReadingSeen("temp", 91.5, "degC", at, at + 5_000, 2),)
     evidence = Evidence("temp > 85 degC", seen, (), (ThresholdSeen(85.0, "degC", "rule"),))
     plan = Plan("Hot", "热", "it burns", OrderPlan("repair", fault))
-    return Transition(0, seq, 0, change, rule, "r1", "default", Thing(device, component), level, at, at, plan, evidence)
+    thing = Thing(0, 0, group) if group else Thing(device, component)
+    return Transition(0, seq, 0, change, rule, "r1", "default", thing, level, at, at, plan, evidence, **flags)
 
 
 @dataclass

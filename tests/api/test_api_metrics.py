@@ -180,6 +180,22 @@ async def test_a_broken_rule_is_told_and_makes_nothing_unready(tmp_path: Path) -
         assert answer.json()["parts"]["rules"] == "broken: bad"
 
 
+async def test_rule_files_that_do_not_load_are_told_and_make_nothing_unready(tmp_path: Path) -> None:
+    async with live(house(tmp_path)) as app:
+        file = next(app.settings.rules.glob("*.yaml"))
+        text = file.read_text("utf-8")
+        file.write_text(text.replace("format: 1", "format: 1\nrule: []"), "utf-8")
+        await app.reload.reload("test")
+        assert app.api is not None
+        async with httpx.AsyncClient(base_url=app.api.url) as client:
+            answer = await client.get("/readyz")
+            assert (answer.status_code, answer.json()["ready"]) == (200, True)
+            assert f"first {file.name}:2" in answer.json()["parts"]["rules"]
+            file.write_text(text, "utf-8")
+            await app.reload.reload("test")
+            assert (await client.get("/readyz")).json()["parts"]["rules"] == "ok"
+
+
 @pytest.mark.server
 @pytest.mark.skipif(mosquitto_binary() is None, reason="mosquitto is not installed (apt-get install mosquitto)")
 async def test_mqtt_messages_balance_at_every_stage(tmp_path: Path) -> None:

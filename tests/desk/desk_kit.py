@@ -11,6 +11,8 @@ from tempfile import mkdtemp
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
+
 from gateway.desk import Desk, NoticeTemplate, OrderType, Policy, Templates
 from gateway.domain.alarm import (
     Change,
@@ -29,7 +31,7 @@ from gateway.domain.duration import MINUTE, SECOND
 from gateway.domain.notice import Route
 from gateway.domain.workorder import Act, Actor, Command, Role, WorkOrder
 from gateway.ports import Known
-from gateway.store import CustomerAudience, Database, DeskBooks, Queries, SqlRegistryStore
+from gateway.store import CustomerAudience, Database, DeskBooks, Queries, SqlRegistryStore, tables
 
 NOW = 1_795_327_200_000_000  # 2026-11-22T06:00:00Z
 TEMPLATES = Templates(
@@ -37,7 +39,8 @@ TEMPLATES = Templates(
         "overtemp": NoticeTemplate(
             "Order {{ no }}: {{ device }} {{ value }} {{ unit }}", "工单 {{ no }}：{{ device }} {{ value }} {{ unit }}",
             "SMS_01", {"pile": "{{ device }}", "no": "{{ no }}"},
-        )
+        ),
+        "storm": NoticeTemplate("{{ title }}", "{{ title }}", "SMS_02"),
     }
 )  # fmt: skip
 ROUTES = (Route("oa", events=("workorder.*",)), Route("sms", "sms", ("notice.*",)))
@@ -55,11 +58,17 @@ def transition(
     fault: str = "E07", level: Level = Level.MAJOR, at: int | None = None, order: bool = True,
     notice: NoticePlan | None = None,
     after: int = 0, reopen_within: int = 0, kind: str = "repair", partition: int = 0, group: str = "",
-    readings: int = 1,
+    readings: int = 1, cooldown: int = 0, batch_by: str = "", batch_every: int = 0,
     **flags: Any,
 ) -> Transition:  # fmt: skip
     moment = NOW + seq * SECOND if at is None else at
-    plan = OrderPlan(kind, fault, after=after, reopen_within=reopen_within) if order else None
+    waits: dict[str, Any] = {
+        "after": after,
+        "reopen_within": reopen_within,
+        "cooldown": cooldown,
+        "batch_every": batch_every,
+    }
+    plan = OrderPlan(kind, fault, batch_by=batch_by, **waits) if order else None
     seen = tuple(ReadingSeen("gun_temp", 91.5, "degC", moment, moment + 5_000, 2) for _ in range(readings))
     thing = Thing(0, 0, group) if group else Thing(device, component)
     return Transition(
@@ -76,10 +85,16 @@ def _template() -> Path:
     atexit.register(shutil.rmtree, folder)
     database = Database(f"sqlite:///{folder / 'template.db'}")
     database.upgrade()
-    site = Site("HZ-003", "Hangzhou 3")
+    sites = [
+        Site("HZ-003", "Hangzhou 3", area="west"), Site("HZ-004", "Hangzhou 4", area="west", attrs={"route": "R1"}),
+        Site("NB-001", "Ningbo 1", area="east"),
+    ]  # fmt: skip
     people = [Customer("C1", "Wang", "13800000001", "zh", ("HZ-003",)), Customer("C2", "Ann", "13800000002", "en")]
+    people.append(Customer("C3", "Zhou", "13800000003", "zh", ("HZ-004",)))
     devices = [Device(i, f"DC-{i:04d}", "p", "charger", site="HZ-003", customer="C2") for i in range(1, 60)]
-    SqlRegistryStore(database, FixedClock()).save(Known([site], people, devices, []), ())
+    devices.append(Device(101, "M-0101", "p", "meter", site="HZ-004", customer="C3"))
+    devices.append(Device(102, "M-0102", "p", "meter", site="NB-001", attrs={"route": "R1"}))
+    SqlRegistryStore(database, FixedClock()).save(Known(sites, people, devices, []), ())
     database.close()
     return folder / "template.db"
 
@@ -107,7 +122,7 @@ class World:
 
     def another(self, partition: int = 0, epoch: int = 0) -> Desk:
         audience = CustomerAudience(
-            self.database, {"site_ops": "site", "owner": "customer", "list": ["C2", "C1"], "none": []}
+            self.database, {"site_ops": "site", "around": "area", "owner": "customer", "list": ["C2", "C1"], "none": []}
         )
         return Desk(
             DeskBooks(self.database), self.policy, routes=self.routes, templates=TEMPLATES, audience=audience,
@@ -126,6 +141,11 @@ class World:
         orders = self.queries.orders().items
         assert len(orders) == 1, [order.no for order in orders]
         return orders[0]
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Bodies of all notices that were queued, oldest first."""
+        rows = select(tables.outbox.c.body).where(tables.outbox.c.kind == "notice").order_by(tables.outbox.c.row)
+        return [json.loads(body) for body in self.database.query(lambda c: list(c.scalars(rows)))]
 
     def events(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, UniqueConstraint, insert, select, text
@@ -14,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
-from gateway.store import Database, tables
+from gateway.store import Database, SqlUnit, tables
 from gateway.store.migrate import FOLDER, head
 
 COUNTER = {"tenant": "default", "day": "20261122", "last": 1}
@@ -56,6 +57,38 @@ def test_upgrade_twice_changes_nothing_and_an_unknown_revision_is_refused(databa
     database.transact(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
     with pytest.raises(StoreError, match="newer release"):
         database.upgrade()
+
+
+def test_a_database_of_the_first_release_keeps_its_alarms_and_sites(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'first.db'}")
+
+    def first(connection: Connection) -> None:
+        scripts = ScriptDirectory(str(FOLDER))
+        steps: Any = lambda revision, _: list(scripts._upgrade_revs("0001", revision))  # noqa: E731
+        context = MigrationContext.configure(connection, opts={"fn": steps, "as_sql": False})
+        with Operations.context(context):
+            context.run_migrations()
+        texts, numbers = (
+            ["id", "tenant_id", "key", "rule", "revision", "group", "reason", "order_id"],
+            ["partition", "device", "component", "level", "peak", "raised_at", "decided_at", "received_at", "count",
+             "recorded_at", "last_seen", "updated_at", "version", "late", "imported", "suspect", "live"],
+        )  # fmt: skip
+        row: dict[str, Any] = dict.fromkeys(texts, "") | dict.fromkeys(numbers, 1)
+        row |= {"id": "0-1-0", "identity": "[]", "state": "raised", "evidence": "{}"}
+        row["plan"] = '{"title_en": "Hot", "title_zh": "热"}'
+        columns = ", ".join(f'"{name}"' for name in row)
+        connection.execute(text(f"INSERT INTO alarm ({columns}) VALUES ({', '.join(':' + n for n in row)})"), row)
+        site = "INSERT INTO site VALUES ('default', 'S1', '', '', '', '', '{}', '[]')"
+        connection.execute(text(site))
+
+    database.transact(first)
+    database.upgrade()
+    (alarm,) = database.query(lambda c: SqlUnit(c).alarms(["0-1-0"]))
+    assert (alarm.unstable, alarm.stale, alarm.muted, alarm.limited, alarm.held_until, alarm.parent) == (
+        False, False, False, "", 0, "",
+    )  # fmt: skip
+    assert database.query(lambda c: c.execute(select(tables.site.c.quiet)).scalar_one()) == "[]"
+    database.close()
 
 
 def test_no_unique_key_lacks_the_tenant() -> None:

@@ -1,10 +1,11 @@
 """Registry rows, facts on their way, keys, callbacks, audiences, pages."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.domain.device import CounterModel, Customer, Device, Life, Plausible, Point, PointKind, Site
+from gateway.domain.device import CounterModel, Customer, Device, Life, Plausible, Point, PointKind, QuietTime, Site
 from gateway.domain.errors import CommandError, StoreError
 from gateway.domain.notice import OutboxEvent
 from gateway.domain.record import DeviceSet, ImportMark
@@ -20,6 +21,7 @@ from gateway.store import (
     Queries,
     SqlControlOutbox,
     SqlRegistryStore,
+    SqlUnit,
 )  # fmt: skip
 
 
@@ -28,7 +30,8 @@ class FixedClock:
         return 77
 
 
-SITE = Site("S1", "站点", "Asia/Shanghai", "east", "zj", {"lat": 30.27, "open": True, "note": "a'b"}, ("vip",))
+SITE = Site("S1", "站点", "Asia/Shanghai", "east", "zj", {"lat": 30.27, "open": True, "note": "a'b"}, ("vip",),
+            (QuietTime(5, 9, "site works"),))  # fmt: skip
 PEOPLE = [
     Customer("C1", "Wang", "138", "zh", ("S1", "S2"), {"level": 3.0}), Customer("C2", "Ann", "139", "en", ("S12",)),
     Customer("C3", "Bo", "", "en", ("S1",)),
@@ -136,6 +139,33 @@ def test_an_audience_is_a_customer_a_site_or_a_list(registry: SqlRegistryStore, 
     assert who("two") == ["C1", "C2"]
     assert who("all", 0, "S12") == ["C2"]
     assert (who("unknown"), who("owner", 99), who("all", 99)) == ([], [], [])
+
+
+def test_a_group_is_a_site_an_area_a_region_or_a_customer(registry: SqlRegistryStore, database: Database) -> None:
+    sites = [SITE, Site("S12", area="east"), Site("S3", area="west", region="zj"), Site("S4")]
+    registry.save(Known(sites, PEOPLE, [DEVICE], []), ())
+    audience = CustomerAudience(database, {"owner": "customer", "all": "site", "around": "area"})
+
+    def who(name: str, device: int = 0, group: str = "") -> list[str]:
+        return [recipient.customer for recipient in audience.resolve(name, device, group)]
+
+    assert who("all", group="S1") == ["C1", "C3"]
+    assert who("all", group="east") == who("around", group="S12") == who("around", 7) == ["C1", "C2", "C3"]
+    assert who("all", group="zj") == ["C1", "C3"]
+    assert who("around", group="S4") == who("all", group="nowhere") == []
+    assert who("owner", group="C2") == ["C2"]
+
+
+def test_places_know_their_area_and_route(registry: SqlRegistryStore, database: Database) -> None:
+    sites = [Site("S1", "One", area="east", attrs={"route": "R1"}), Site("S2", attrs={"no_route": True})]
+    own = msgspec.structs.replace(DEVICE, id=8, code="D8", site="S1", attrs={"route": 7.0})
+    lost = msgspec.structs.replace(DEVICE, id=9, code="D9", site="S2", attrs={"note": '"route"'})
+    there = msgspec.structs.replace(DEVICE, site="S1", attrs={})
+    registry.save(Known(sites, [], [there, own, lost], []), ())
+    places = database.query(lambda c: SqlUnit(c).places([7, 8, 9, 10]))
+    assert {i: (p.area, p.route) for i, p in places.items()} == {7: ("east", "R1"), 8: ("east", "7"), 9: ("", "")}
+    (site,) = database.query(lambda c: SqlUnit(c).sites("default", ["S1", "S9"])).values()
+    assert (site.device, site.site, site.site_name, site.area, site.route) == (0, "S1", "One", "east", "R1")
 
 
 def test_keys_are_kept_as_digests_and_end(database: Database) -> None:

@@ -98,7 +98,12 @@ class EvidenceView(View):
 
 
 class AlarmView(View):
-    """One episode. `work_order` is the number of the order that lists it, "" = none (yet)."""
+    """One episode. `work_order` is the number of the order that lists it, "" = none (yet).
+
+    `unstable`: it comes and goes too often · `stale`: too old when it was heard of, a record only · `muted`: outside
+    the rule's hours, nobody is told · `limited`: the limit it exceeds, "" = none · `held_until`: order and notice wait
+    until then · `parent`: the id of the alarm it is part of.
+    """
 
     id: str
     rule: str
@@ -124,6 +129,12 @@ class AlarmView(View):
     imported: bool
     suspect: bool
     live: bool
+    unstable: bool
+    stale: bool
+    muted: bool
+    limited: str
+    held_until: Instant | None
+    parent: str
     work_order: str
 
 
@@ -157,9 +168,10 @@ class UnlatchView(View):
 def place_view(registry: Registry, device: int, component: int, group: str) -> PlaceView:
     """Names for an id."""
     known = registry.device_by_id(device) if device else None
+    site = known.site if known else group if group and registry.site(group) else ""
     return PlaceView(
         device=known.code if known else "", name=known.name if known else "", component=component, group=group,
-        site=known.site if known else "",
+        site=site,
     )  # fmt: skip
 
 
@@ -172,7 +184,9 @@ def alarm_view(context: Context, alarm: Alarm, numbers: Mapping[str, str]) -> Al
         evidence=_evidence(alarm.evidence), raised_at=alarm.raised_at, decided_at=alarm.decided_at,
         recorded_at=alarm.recorded_at, last_seen_at=alarm.last_seen, updated_at=alarm.updated_at,
         cleared_at=alarm.cleared_at, count=alarm.count, version=alarm.version, reason=alarm.reason, late=alarm.late,
-        imported=alarm.imported, suspect=alarm.suspect, live=alarm.live, work_order=numbers.get(alarm.order, ""),
+        imported=alarm.imported, suspect=alarm.suspect, live=alarm.live, unstable=alarm.unstable, stale=alarm.stale,
+        muted=alarm.muted, limited=alarm.limited, held_until=alarm.held_until or None, parent=alarm.parent,
+        work_order=numbers.get(alarm.order, ""),
     )  # fmt: skip
 
 
@@ -207,10 +221,12 @@ def device_id(context: Context, code: str | None) -> int | None:
 async def list_alarms(
     context: Gateway, principal: Reader, raised: bool | None = None, device: Annotated[Line | None, Query()] = None,
     rule: Annotated[Line, Query()] = "", level: LevelWord | None = None, live: bool | None = None,
+    shadow: bool | None = None,
     since: Annotated[When | None, Query()] = None, until: Annotated[When | None, Query()] = None,
     limit: Limit = 50, cursor: Cursor = "",
 ) -> PageView[AlarmView]:  # fmt: skip
-    """Newest first; `level` and higher. A key bound to sites may get pages with fewer items: go on with `next`."""
+    """Newest first; `level` and higher; `shadow=true`: those of rules in shadow, `live=false` in other words. A key bound to sites may get pages with fewer items: go on with `next`."""
+    live = live if shadow is None else not shadow
     want = AlarmFilter(raised, device_id(context, device), rule, level_of(level), live, "", since, until)
     page = await asyncio.to_thread(context.queries.alarms, want, limit, cursor)
     seen = [alarm for alarm in page.items if _visible(context, principal, alarm)]
@@ -271,4 +287,4 @@ async def _find(context: Context, principal: Principal, alarm_id: str) -> Alarm:
 
 
 def _visible(context: Context, principal: Principal, alarm: Alarm) -> bool:
-    return principal.sees(context.registry.device_by_id(alarm.device))
+    return principal.sees(context.registry.device_by_id(alarm.device), alarm.group)

@@ -26,6 +26,7 @@ from gateway.store.access import Inbound
 router = APIRouter(prefix="/v1/callbacks", tags=["callbacks"])
 ANSWER_WITHIN = 0.9  # seconds
 MOST_WAITING = 10_000
+_HEARD = frozenset({Act.CLOSE, Act.RESOLVE})  # the rules may hear of these
 log = structlog.get_logger()
 
 
@@ -48,6 +49,7 @@ class CallbackIn(BaseModel):
     cause: Text = ""
     remedy: Text = ""
     note: Text = ""
+    reading: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ async def resume(context: Context) -> None:
         return [_carry_out(context, row, context.clock.now()) for row in context.inbox.waiting(MOST_WAITING)]
 
     answers = await in_desk(context, work)
-    if any(answer.act is Act.CLOSE for answer in answers):
+    if any(answer.act in _HEARD for answer in answers):
         await pump(context)
     if any(answer.fresh for answer in answers):
         log.info("callbacks resumed", count=sum(answer.fresh for answer in answers))
@@ -122,7 +124,7 @@ async def _settle(context: Context, endpoint: str, external_id: str, body: bytes
     answer = await in_desk(context, work)
     if answer.fresh:
         context.relay.notify()
-        if answer.act is Act.CLOSE:
+        if answer.act in _HEARD:
             await pump(context)
     return answer
 
@@ -155,6 +157,7 @@ def _command(row: Inbound) -> Command:
     return Command(
         told.order, Act(told.action), Actor(person, Role.INTEGRATOR, told.actor), command_id, told.expected_version,
         told.occurred_at or 0, told.assignee, told.reason, told.fault, told.cause, told.remedy, told.note,
+        told.reading,
     )  # fmt: skip
 
 

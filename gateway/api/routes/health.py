@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -28,7 +29,8 @@ async def healthz() -> dict[str, str]:
 async def readyz(context: Gateway) -> JSONResponse:
     """200 when it is live and its stores work, else 503; what is wrong in `parts`.
 
-    A broken rule is said there and makes nothing unready: the revision before and all other rules are judged.
+    A broken rule, or rule files that could not be reloaded, are said there and make nothing unready: the revision
+    before and all other rules are judged.
     """
     parts = {
         "live": "ok" if context.ready else "starting or stopping",
@@ -78,4 +80,8 @@ def _task(context: Context, name: str) -> str:
 def _rules(context: Context) -> str:
     broken = sorted(context.engine.broken)
     more = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
-    return f"broken: {', '.join(broken[:MOST_NAMED])}{more}" if broken else "ok"
+    said = [f"broken: {', '.join(broken[:MOST_NAMED])}{more}"] if broken else []
+    if problems := context.reload.last.problems:
+        place = f"{Path(problems[0].file).name}:{problems[0].line}"
+        said.append(f"the files have {len(problems)} problem(s), first {place}; the rules before stay in force")
+    return "; ".join(said) or "ok"

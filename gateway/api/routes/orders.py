@@ -140,7 +140,8 @@ class ReportIn(Input):
 
 
 class CommandIn(Input):
-    """One act. `occurred_at`: when it happened in the field, for what is told later."""
+    """One act. `occurred_at`: when it happened in the field, for what is told later. `reading`: the counter, in its
+    canonical unit, at which maintenance was done (resolve, close): the next one is due from there."""
 
     command_id: CommandId | None = None
     act: Act
@@ -152,6 +153,7 @@ class CommandIn(Input):
     cause: Text = ""
     remedy: Text = ""
     note: Text = ""
+    reading: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 def order_view(context: Context, order: WorkOrder) -> OrderView:
@@ -261,7 +263,7 @@ async def act(
     command = Command(
         no, body.act, principal.actor, _command_id(body.command_id, idempotency_key),
         body.expected_version if if_match is None else _version(if_match), body.occurred_at or 0, body.assignee,
-        body.reason, body.fault, body.cause, body.remedy, body.note,
+        body.reason, body.fault, body.cause, body.remedy, body.note, body.reading,
     )  # fmt: skip
     order = await carry_out(context, command, now)
     response.headers["etag"] = f'"{order.version}"'
@@ -272,7 +274,7 @@ async def carry_out(context: Context, command: Command, now: int) -> WorkOrder:
     """A command, and what follows from it: deliveries wake up, the rules hear of a closed order."""
     order = await in_desk(context, partial(context.desk.command, command, now))
     context.relay.notify()
-    if command.act is Act.CLOSE:
+    if command.act is Act.CLOSE or command.reading is not None:
         await pump(context)
     return order
 
@@ -298,4 +300,4 @@ async def _find(context: Context, principal: Principal, no: str) -> WorkOrder:
 
 
 def _visible(context: Context, principal: Principal, order: WorkOrder) -> bool:
-    return principal.sees(context.registry.device_by_id(order.device))
+    return principal.sees(context.registry.device_by_id(order.device), order.group)

@@ -1,0 +1,66 @@
+"""Stored readings that only this process can read (the open files of the series store), for backtest and explain."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import Field
+
+from gateway.api.access import FeedReader
+from gateway.api.context import Gateway, in_series
+from gateway.api.values import Input, When, refused
+from gateway.domain.reading import Batch, encode_batch
+
+router = APIRouter(prefix="/v1/history", tags=["history"])
+MOST_ROWS = 2_000_000
+MOST_BUCKETS = 10_000
+COLUMNS = "application/octet-stream"
+Ids = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(max_length=100_000)]
+
+
+class Span(Input):
+    """[start, end)."""
+
+    start: When
+    end: When
+
+
+class RowsIn(Span):
+    """Of these devices and points, by their ids; null = of all."""
+
+    devices: Ids | None = None
+    points: Ids | None = None
+
+
+class CountsIn(Span):
+    """`width` µs of each bucket."""
+
+    width: Annotated[int, Field(ge=1)]
+
+
+@router.post("/open/counts", response_class=Response)
+async def open_counts(context: Gateway, _principal: FeedReader, body: CountsIn) -> Response:
+    """How many readings each bucket has: little-endian i64."""
+    if body.start >= body.end:
+        raise refused(422, "range")
+    if (body.end - body.start) // body.width >= MOST_BUCKETS:
+        raise refused(422, "buckets", most=MOST_BUCKETS)
+    counts = await in_series(context, lambda: context.series_store.open_counts(body.start, body.end, body.width))
+    return Response(counts.astype("<i8").tobytes(), media_type=COLUMNS)
+
+
+@router.post("/open/rows", response_class=Response)
+async def open_rows(context: Gateway, _principal: FeedReader, body: RowsIn) -> Response:
+    """The readings as columns (`gateway.domain.reading.encode_batch`), in any order, at most 2 million."""
+    if body.start >= body.end:
+        raise refused(422, "range")
+
+    def work() -> Batch | None:
+        store = context.series_store
+        if int(store.open_counts(body.start, body.end, body.end - body.start).sum()) > MOST_ROWS:
+            return None
+        return store.open_rows(body.start, body.end, body.devices, body.points)
+
+    found = await in_series(context, work)
+    if found is None:
+        raise refused(422, "history", most=MOST_ROWS)
+    return Response(encode_batch(found), media_type=COLUMNS)

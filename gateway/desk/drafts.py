@@ -1,0 +1,115 @@
+"""How an order looks when it is made, and how it is called while its alarms come and go. Pure."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.desk.policy import cause, priority
+from gateway.domain.alarm import Level, OrderPlan
+from gateway.domain.text import Lang, say
+from gateway.domain.workorder import Alarm, OrderState, Place, Report, WorkOrder
+
+MAX_CAUSES = 25
+MAX_ITEMS = 200  # devices of a storm or a batch: their parent's event names them
+PER_RULE, PER_SITE = "alarms_per_rule", "orders_per_site"
+STORM, BATCH = "storm", "batch"
+PARENTS = frozenset({STORM, BATCH})
+
+
+def of_alarm(
+    alarm: Alarm, plan: OrderPlan, key: str, *, id_: str, no: str, now: int, last: WorkOrder | None
+) -> WorkOrder:
+    """The order of one fault."""
+    grade, why = priority(alarm.peak)
+    order = WorkOrder(
+        id=id_, tenant=alarm.tenant, no=no, key=key, type=plan.type, fault=plan.fault, source="alarm",
+        title_en=alarm.plan.title_en, title_zh=alarm.plan.title_zh, why=alarm.plan.why, device=alarm.device,
+        component=alarm.component, group=alarm.group, state=OrderState.NEW, level=alarm.peak, priority=grade,
+        priority_reason=why, rule=alarm.rule, alarm=alarm.id, created_at=now, updated_at=now,
+        first_seen=alarm.raised_at, last_seen=alarm.last_seen, causes=(cause(alarm),), skill=plan.skill, sla=plan.sla,
+        assign=plan.assign, reopen_within=plan.reopen_within, related_to=last.no if last else "",
+    )  # fmt: skip
+    return titled(order, alarm)
+
+
+def of_report(
+    report: Report, tenant: str, key: str, *, id_: str, no: str, now: int, last: WorkOrder | None
+) -> WorkOrder:
+    """The order of a fault that a person told."""
+    grade, why = priority(report.level)
+    return WorkOrder(
+        id=id_, tenant=tenant, no=no, key=key, type=report.type, fault=report.fault, source=report.source,
+        title_en=report.title_en, title_zh=report.title_zh, why=report.note, device=report.device,
+        component=report.component, group=report.group, state=OrderState.NEW, level=report.level, priority=grade,
+        priority_reason=why, rule="", alarm="", created_at=now, updated_at=now, first_seen=now, last_seen=now,
+        causes=(report.source,), skill=report.skill, sla=report.sla, reopen_within=report.reopen_within,
+        related_to=last.no if last else "",
+    )  # fmt: skip
+
+
+def of_storm(first: WorkOrder, alarm: Alarm, site: str, place: Place | None) -> WorkOrder:
+    """`first`, an order of one fault, as the parent of all that exceeds the limit of its rule or site."""
+    per_rule = alarm.limited == PER_RULE
+    order = msgspec.structs.replace(
+        first, source=STORM, device=0, component=0, group="" if per_rule else site, count=1, reopen_within=0,
+        fault=first.fault if per_rule else alarm.limited, why=say(f"desk.storm_{alarm.limited}", "en"), causes=(),
+    )  # fmt: skip
+    return titled(with_items(order, [item(order, alarm, place)]), alarm)
+
+
+def of_batch(first: WorkOrder, alarm: Alarm, of: str, place: Place | None) -> WorkOrder:
+    """`first`, an order of one fault, as the parent of all of them in the area, or on the route, `of`."""
+    order = msgspec.structs.replace(
+        first, source=BATCH, device=0, component=0, group=of, count=1, reopen_within=0, causes=()
+    )
+    return titled(with_items(order, [item(order, alarm, place)]), alarm)
+
+
+def titled(order: WorkOrder, alarm: Alarm) -> WorkOrder:
+    """The order under the name it has now that `alarm` is in it: edited texts, an unstable alarm, a growing storm."""
+    plan = alarm.plan
+    titles: dict[Lang, str] = {"en": plan.title_en, "zh": plan.title_zh}
+    if order.source == STORM:
+        key, fields = (
+            ("desk.storm_site", {"site": order.group or "-"})
+            if order.fault == PER_SITE
+            else ("desk.storm_rule", {"rule": order.rule})
+        )
+        titles = {lang: say(key, lang, count=order.count, **fields) for lang in titles}
+    elif order.source == BATCH:
+        titles = {
+            lang: say("desk.batch", lang, count=order.count, title=title, of=order.group or "-")
+            for lang, title in titles.items()
+        }
+    elif alarm.rule != order.rule:
+        return order
+    elif alarm.unstable:
+        titles = {lang: say("desk.unstable", lang, title=t, count=alarm.count) for lang, t in titles.items()}
+    elif order.title_en.startswith(f"{plan.title_en} ("):  # it was unstable, and nobody has ended it yet
+        return order
+    if (order.title_en, order.title_zh) == (titles["en"], titles["zh"]):
+        return order
+    return msgspec.structs.replace(order, title_en=titles["en"], title_zh=titles["zh"])
+
+
+def worse(order: WorkOrder, level: Level) -> tuple[WorkOrder, tuple[str, ...]]:
+    """The highest level is kept; and what of the order changed."""
+    if level <= order.level:
+        return order, ()
+    grade, why = priority(level)
+    return msgspec.structs.replace(order, level=level, priority=grade, priority_reason=why), ("level", "priority")
+
+
+def item(order: WorkOrder, alarm: Alarm, place: Place | None) -> str:
+    """What is new of an order when this alarm joins it: of one rule's storm, and of a batch, the device."""
+    if order.source not in PARENTS or order.fault == PER_SITE:
+        return cause(alarm)
+    name = place.code if place and place.code else alarm.group or str(alarm.device)
+    return f"{name}/{alarm.component}" if alarm.component else name
+
+
+def with_items(order: WorkOrder, new: Sequence[str]) -> WorkOrder:
+    """The bounded list of causes."""
+    most = MAX_ITEMS if order.source in PARENTS else MAX_CAUSES
+    causes = tuple(dict.fromkeys((*order.causes, *new)))[:most]
+    return order if causes == order.causes else msgspec.structs.replace(order, causes=causes)
