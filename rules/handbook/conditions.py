@@ -1,0 +1,138 @@
+"""The condition of a rule in words, from the mapping it was written as."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.domain.duration import format_duration, parse_duration
+from gateway.domain.text import Lang, say
+
+Body = Mapping[str, Any]
+"""A rule as it is written, normalised: `rule` of `Rule.source`."""
+
+LEVELS = ("notice", "minor", "major", "critical")
+_FORMS = ("levels", "silent", "streak", "votes", "due", "every", "sequence")
+
+
+def form_of(body: Body) -> tuple[str, Any]:
+    """The form of the condition and what is said of it."""
+    for form in _FORMS:
+        if form in body:
+            return form, body[form]
+    if "members" in body:
+        return "when", {"members": body["members"]}
+    when = body["when"]
+    if isinstance(when, Mapping):
+        for form in _FORMS:
+            if form in when:
+                return form, when[form]
+    return "when", when
+
+
+def raised(body: Body, lang: Lang) -> list[str]:
+    """When it is raised: one line, or one for each level."""
+    form, what = form_of(body)
+    veto = say("handbook.unless", lang, unless=_text(body["unless"], lang)) if "unless" in body else ""
+    match form:
+        case "levels":
+            said = {one: _when(what[one]["when"], lang) + _hold(what[one], lang) for one in LEVELS if one in what}
+            lines = [say("handbook.level", lang, level=level, when=when) for level, when in said.items()]
+        case "when":
+            lines = [_when(what, lang) + _hold(body, lang)]
+        case "silent":
+            lines = [_silent(what, lang)]
+        case "streak":
+            lines = [_streak(what, lang)]
+        case "votes":
+            lines = [say("handbook.votes", lang, of=what["of"], need=what["need"], last=what["last"])]
+        case "due":
+            lines = [_due(what, lang)]
+        case "every":
+            told = say("handbook.told", lang, ahead=what["ahead"]) if "ahead" in what else ""
+            lines = [say("handbook.every", lang, counter=what["counter"], step=what["step"]) + told]
+        case _:
+            lines = [_sequence(what, lang)]
+    return [line + veto for line in lines]
+
+
+def ended(body: Body, lang: Lang) -> list[str]:
+    """When it ends: one line, or one for each level."""
+    form, what = form_of(body)
+    if form == "levels":
+        return [
+            say("handbook.level", lang, level=level, when=_clear(what[level], "when", lang))
+            for level in LEVELS if level in what
+        ]  # fmt: skip
+    return [_clear(body, form, lang)]
+
+
+def _clear(body: Body, form: str, lang: Lang) -> str:
+    latched = say("handbook.latched", lang) if body.get("auto_clear") is False else ""
+    if "clear" in body:
+        held = say("handbook.hold", lang, hold=body["clear_hold"]) if "clear_hold" in body else ""
+        return _when(body["clear"], lang) + held + latched
+    own = form if form in {"silent", "due", "every", "sequence"} else "default"
+    return say(f"handbook.clear_{own}", lang) + latched
+
+
+def _text(what: Any, lang: Lang) -> str:
+    return what if isinstance(what, str) else _when(what, lang)
+
+
+def _when(what: Any, lang: Lang) -> str:
+    if isinstance(what, str):
+        return say("handbook.when", lang, when=what)
+    if "members" in what:
+        return _quorum(what["members"], lang)
+    word = next(iter(what))
+    return say(f"handbook.{word}", lang, items=say("handbook.join", lang).join(_when(one, lang) for one in what[word]))
+
+
+def _quorum(what: Body, lang: Lang) -> str:
+    limits = [say(f"handbook.{key}", lang, n=what[key]) for key in ("at_least", "at_most") if key in what]
+    if "fraction" in what:
+        limits.append(say("handbook.fraction", lang, n=f"{100 * float(what['fraction']):g}"))
+    recent = say("handbook.within", lang, within=what["within"]) if "within" in what else ""
+    return say("handbook.quorum", lang, of=what["of"], limits=say("handbook.and", lang).join(limits)) + recent
+
+
+def _hold(body: Body, lang: Lang) -> str:
+    hold = body.get("hold")
+    if hold is None:
+        return ""
+    if not isinstance(hold, Mapping):
+        return say("handbook.hold", lang, hold=hold)
+    gap = say("handbook.gap", lang, gap=hold["gap"]) if "gap" in hold else ""
+    return say("handbook.hold", lang, hold=hold["for"]) + gap
+
+
+def _silent(what: Body, lang: Lang) -> str:
+    key = "any" if "any_of" in what else "all"
+    points = what[f"{key}_of"]
+    names: Sequence[str] = [points] if isinstance(points, str) else points
+    return say(
+        f"handbook.silent_{key}", lang, points=", ".join(f"`{one}`" for one in names), limit=f"`{what['longer_than']}`"
+    )
+
+
+def _streak(what: Body, lang: Lang) -> str:
+    unknown = say(f"handbook.{what.get('unknown', 'breaks')}", lang)
+    span = say("handbook.span", lang, span=what["max_span"]) if "max_span" in what else ""
+    return say("handbook.streak", lang, of=what["of"], length=what["length"]) + span + unknown
+
+
+def _due(what: Body, lang: Lang) -> str:
+    stages = []
+    for level in LEVELS:
+        if level in what["stages"]:
+            offset = parse_duration(str(what["stages"][level]))
+            key = "ahead" if offset < 0 else "after" if offset else "on_day"
+            stages.append(say(f"handbook.{key}", lang, level=level, span=format_duration(abs(offset))))
+    return say("handbook.due", lang, date=what["date"], stages=", ".join(stages), at=what.get("at", "00:00"))
+
+
+def _sequence(what: Sequence[Body], lang: Lang) -> str:
+    first, second = what
+    key = "sequence" if "see" in second else "sequence_not"
+    then = second["see"] if "see" in second else second["not_see"]
+    off = say("handbook.cancelled", lang, unless=second["unless"]) if "unless" in second else ""
+    return say(f"handbook.{key}", lang, first=first["see"], second=then, within=second["within"]) + off

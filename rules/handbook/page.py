@@ -1,0 +1,212 @@
+"""One page: a table of all rules, and of each rule what it watches, when it is raised and what happens then."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from gateway.domain.text import Lang, say
+from rules.compiled import Rule
+from rules.format import Case
+from rules.handbook.conditions import LEVELS, Body, ended, form_of, raised
+
+_ATTR = re.compile(r"""attr\(\s*'([^']+)'\s*(?:,\s*([^()]+?)\s*)?\)""")
+OPERATORS = (
+    "mean", "min", "max", "sum", "count", "first", "last", "spread", "stddev", "increase", "rate", "rise", "fall",
+    "share", "zscore", "ewma", "code_of",
+)  # fmt: skip
+_TAG = re.compile(r"""tag\(\s*'([^']+)'\s*\)""")
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One rule file: its name, its rules in order, and all cases that are about them, of other files too."""
+
+    name: str
+    rules: Sequence[Rule]
+    cases: Sequence[Case]
+
+
+def page(chapters: Sequence[Chapter], lang: Lang) -> str:
+    """The page as Markdown."""
+    rules = [rule for chapter in chapters for rule in chapter.rules]
+    tests = sum(len(chapter.cases) for chapter in chapters)
+    lines = [say("handbook.head", lang), "", say("handbook.intro", lang, rules=len(rules), tests=tests), ""]
+    lines += [say("handbook.table", lang), "|---|---|---|---|---|", *(_row(rule, lang) for rule in rules)]
+    for chapter in chapters:
+        if chapter.rules:
+            lines += ["", f"## {chapter.name}"]
+            for rule in chapter.rules:
+                lines += ["", *_rule(rule, [one for one in chapter.cases if one.rule == rule.id], lang)]
+    return "\n".join(lines) + "\n"
+
+
+def body_of(rule: Rule) -> Body:
+    """The rule as it is written."""
+    found: dict[str, Any] = msgspec.json.decode(rule.source)["rule"]
+    return found
+
+
+def _row(rule: Rule, lang: Lang) -> str:
+    body = body_of(rule)
+    order = body.get("then", {}).get("order", {})
+    link = f"[{rule.id}](#{rule.id.replace('.', '')})"
+    return f"| {link} | {rule.title[lang]} | {rule.owner} | {_levels(body, lang)} | {order.get('type', '-')} |"
+
+
+def _levels(body: Body, lang: Lang) -> str:
+    form, what = form_of(body)
+    if form in {"levels", "due"}:
+        written = what if form == "levels" else what["stages"]
+        return ", ".join(level for level in LEVELS if level in written)
+    level = body.get("then", {}).get("order", {}).get("level", "minor")
+    return level if level.isalpha() else say("handbook.by_value", lang)
+
+
+def _rule(rule: Rule, cases: Sequence[Case], lang: Lang) -> list[str]:
+    body = body_of(rule)
+    parts: list[tuple[str, Sequence[str]]] = [
+        ("watch", [_watch(body["watch"], lang)]),
+        ("signals", [_signal(name, what, lang) for name, what in body.get("let", {}).items()]),
+        ("condition", raised(body, lang)),
+        ("clear", ended(body, lang)),
+        ("besides", _besides(body, lang)),
+        ("attributes", _attributes(body, lang)),
+        ("order", _order(body, lang)),
+        ("notice", _notice(body, lang)),
+        ("tests", [_case(case, lang) for case in cases]),
+    ]
+    lines = [f"### {rule.id}", "", say("handbook.why", lang, title=rule.title[lang], why=rule.why), ""]
+    for key, items in parts:
+        if len(items) == 1 and key != "tests":
+            lines.append(f"- {say(f'handbook.{key}', lang)}: {items[0]}")
+        elif items:
+            lines += [f"- {say(f'handbook.{key}', lang)}:", *(f"  - {item}" for item in items)]
+    return lines
+
+
+def _watch(what: Body, lang: Lang) -> str:
+    kinds = what["kind"] if isinstance(what["kind"], list) else [what["kind"]]
+    found = ", ".join(say("handbook.kind", lang, kind=kind) for kind in kinds)
+    if "where" in what:
+        found += say("handbook.where", lang, where=what["where"])
+    if "group" in what:
+        found += say("handbook.group", lang, group=what["group"])
+    return found + (say("handbook.each", lang) if "each" in what else "")
+
+
+def _signal(name: str, what: Body, lang: Lang) -> str:
+    return say("handbook.signal", lang, name=name, what=_made_of(what, lang))
+
+
+def _made_of(what: Body, lang: Lang) -> str:
+    if "members" in what:
+        inside = what["members"]
+        of = {key: value for key, value in inside.items() if key not in {"kind", "where", "coverage"}}
+        found = say("handbook.members", lang, what=_made_of(of, lang))
+        if "where" in inside:
+            found += say("handbook.where", lang, where=inside["where"])
+        return found + _coverage(inside, lang)
+    operator = next(key for key in what if key in OPERATORS)
+    found = say("handbook.of", lang, what=say(f"handbook.op.{operator}", lang), of=what[operator])
+    for key in ("over", "per"):
+        if key in what:
+            found += say(f"handbook.{key}", lang, window=what[key])
+    if "table" in what:
+        found += say("handbook.table_of", lang, table=what["table"])
+    if what.get("scale") == "per_day":
+        found += say("handbook.per_day", lang)
+    if "max_gap" in what:
+        found += say("handbook.max_gap", lang, gap=what["max_gap"])
+    return found + _coverage(what, lang)
+
+
+def _coverage(what: Body, lang: Lang) -> str:
+    if "coverage" not in what:
+        return ""
+    return say("handbook.coverage", lang, share=f"{100 * float(what['coverage']):g}")
+
+
+def _besides(body: Body, lang: Lang) -> list[str]:
+    found = []
+    if "identity" in body:
+        found.append(say("handbook.identity", lang, texts=", ".join(f"`{one}`" for one in body["identity"])))
+    if "active" in body:
+        times = " ".join([str(body["active"].get("daily", "")), *body["active"].get("days", [])]).strip()
+        found.append(say("handbook.active", lang, times=times))
+    if "flap" in body:
+        flap = body["flap"]
+        found.append(say("handbook.flap", lang, raises=flap["raises"], span=flap["in"], quiet=flap["quiet"]))
+    if "inhibit" in body:
+        same = ", ".join(body["inhibit"].get("same", []))
+        found.append(say("handbook.inhibit", lang, by=body["inhibit"]["by"], same=same))
+    if "cooldown" in body:
+        found.append(say("handbook.cooldown", lang, cooldown=body["cooldown"]))
+    return found
+
+
+def _texts(tree: object) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, Mapping):
+        for value in tree.values():
+            yield from _texts(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _texts(value)
+
+
+def _attributes(body: Body, lang: Lang) -> list[str]:
+    """Every attribute the rule asks for with what it falls back to, the date it counts from, and its tags."""
+    found: dict[str, str] = {}
+    for text in _texts({key: value for key, value in body.items() if key not in {"why", "title"}}):
+        for name, default in _ATTR.findall(text):
+            key = "attribute" if default else "attribute_only"
+            found[name] = say(f"handbook.{key}", lang, name=name, default=default)
+        for name in _TAG.findall(text):
+            found[f"tag {name}"] = say("handbook.tags", lang, name=name)
+    form, what = form_of(body)
+    if form == "due":
+        found[what["date"]] = say("handbook.attribute_only", lang, name=what["date"])
+    return [", ".join(found.values())] if found else []
+
+
+def _order(body: Body, lang: Lang) -> list[str]:
+    order = body.get("then", {}).get("order")
+    if order is None:
+        return []
+    found = say("handbook.order_is", lang, type=order["type"])
+    for key, text in (("fault", "fault"), ("level", "order_level"), ("skill", "skill"), ("sla", "sla"),
+                      ("assign", "assign"), ("after", "order_after")):  # fmt: skip
+        if key in order:
+            value = order[key] if key == "fault" or order[key].replace("_", "").isalnum() else f"`{order[key]}`"
+            found += say(f"handbook.{text}", lang, **{key: value})
+    if "batch" in order:
+        found += say("handbook.batch", lang, by=order["batch"]["by"], every=order["batch"]["every"])
+    return [found + (say("handbook.reopen", lang, within=order["reopen_within"]) if "reopen_within" in order else "")]
+
+
+def _notice(body: Body, lang: Lang) -> list[str]:
+    notice = body.get("then", {}).get("notice")
+    if notice is None:
+        return []
+    klass = notice.get("class", "service")
+    found = say("handbook.notice_is", lang, audience=notice["audience"], template=notice["template"], klass=klass)
+    if "remind" in notice:
+        found += say("handbook.remind", lang, remind=notice["remind"], max=notice["max"])
+    return [found]
+
+
+def _case(case: Case, lang: Lang) -> str:
+    """What a case shows and what comes of it."""
+    expect = case.data.get("expect")
+    steps = [_step(one, lang) for one in expect if isinstance(one, Mapping)] if isinstance(expect, list) else []
+    return f"{case.data.get('say', '')} → {', '.join(steps) or say('handbook.nothing', lang)}"
+
+
+def _step(one: Mapping[str, object], lang: Lang) -> str:
+    words = [say(f"handbook.{one.get('is', 'raised')}", lang)]
+    words += [str(one[key]) for key in ("level", "at") if key in one]
+    return " ".join(words)
