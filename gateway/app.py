@@ -10,7 +10,7 @@ import structlog
 
 from gateway import house
 from gateway.clock import SystemClock
-from gateway.consumers import RulesConsumer, SeriesConsumer, Snapshots
+from gateway.consumers import Reruns, RulesConsumer, SeriesConsumer, Snapshots
 from gateway.delivery import Relay
 from gateway.desk import Desk
 from gateway.desk.policy import OrderType, Policy
@@ -24,6 +24,7 @@ from gateway.journal import SqliteJournal
 from gateway.latency import Latency
 from gateway.ports import Clock, Source
 from gateway.registry import Registry
+from gateway.reload import Reload
 from gateway.running import PARTITION, App, ClosingSink, Committed, Threads
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
@@ -42,7 +43,7 @@ from protocols.modbus.config import ModbusConfig
 from protocols.modbus.source import ModbusSource
 from protocols.mqtt.source import MqttSource
 from rules.engine import Engine, SnapshotError
-from rules.format import compile_source
+from rules.format import compile_policy, compile_source
 from sinks.http.signing import verify
 from sinks.notice.sms.config import SmsConfig
 from sinks.notice.sms.sink import SmsSink
@@ -73,7 +74,7 @@ def build(project: Project, clock: Clock | None = None) -> App:
     registry.recover(_definitions(journal))
     desk = _desk(project, database, journal.lease(PARTITION, settings.name))
     snapshots = Snapshots(data / "snapshots", PARTITION)
-    engine, start = _engine(journal, snapshots, desk.cursor(), settings.tenant)
+    engine, start = _engine(journal, snapshots, desk.cursor(), settings)
     intake = Intake(journal, registry, clock, settings.intake, PARTITION)
     ticker = Ticker(intake)
     outbox, deliveries = SqlControlOutbox(database), SqlDeliveryQueue(database, settings.tenant)
@@ -84,13 +85,19 @@ def build(project: Project, clock: Clock | None = None) -> App:
         journal, engine, desk, snapshots, clock, rules_thread=threads.runner("rules"), partition=PARTITION,
         desk_thread=threads.runner("desk"), start=start, on_commit=committed, on_due=ticker.nudge,
     )  # fmt: skip
+    series = SeriesConsumer(journal, series_store, threads.runner("series"), PARTITION)
+    reruns = Reruns(
+        rules, engine, series, series_store, rules_thread=threads.runner("rules"),
+        series_thread=threads.runner("series"), journal=intake.facts,
+    )  # fmt: skip
+    rules.on_wanted = reruns.wake
     return App(
         project=project, clock=clock, threads=threads, database=database, desk=desk, deliveries=deliveries,
         queries=Queries(database, settings.tenant), keys=ApiKeys(database, settings.tenant),
         inbox=Inbox(database, settings.tenant), outbox=outbox, series_store=series_store, journal=journal,
         registry=registry, engine=engine, intake=intake, ticker=ticker, sinks=sinks, relay=relay, snapshots=snapshots,
         pump=ControlPump(outbox, intake, threads.runner("desk")), rules=rules, committed=committed,
-        series=SeriesConsumer(journal, series_store, threads.runner("series"), PARTITION),
+        series=series, reruns=reruns, reload=Reload(project, engine, clock, intake.facts),
         sources=_sources(project, registry, journal, clock), verify_callback=partial(_verified, settings, clock),
     )  # fmt: skip
 
@@ -103,14 +110,16 @@ def _definitions(journal: SqliteJournal) -> list[Any]:
     return found
 
 
-def _engine(journal: SqliteJournal, snapshots: Snapshots, cursor: int, tenant: str) -> tuple[Engine, int]:
+def _engine(journal: SqliteJournal, snapshots: Snapshots, cursor: int, settings: Settings) -> tuple[Engine, int]:
     """The newest valid snapshot, else an engine that has seen what retention always keeps: definitions and facts."""
+    late = settings.clock.accept_late
     for seq, blob in snapshots.valid(cursor):
         with suppress(SnapshotError):
-            engine = Engine.restore(blob, compile_source)
+            engine = Engine.restore(blob, compile_source, compile_policy=compile_policy, accept_late=late)
             log.info("engine restored", snapshot=seq, behind=journal.head(PARTITION) - seq)
             return engine, seq
-    engine, floor = Engine(PARTITION, compile_source, tenant), journal.stats().floor
+    engine = Engine(PARTITION, compile_source, settings.tenant, compile_policy=compile_policy, accept_late=late)
+    floor = journal.stats().floor
     kept = [record for kind in (RecordKind.DEFINE, RecordKind.FACT) for record in _all(journal, kind, floor)]
     for record in sorted(kept, key=lambda record: record.seq):
         engine.step(record)
@@ -139,8 +148,10 @@ def _desk(project: Project, database: Database, epoch: int) -> Desk:
     policy = Policy(
         installation=settings.name, zone=ZoneInfo(settings.timezone),
         recheck_after=settings.desk.recheck_after, tell_after=settings.desk.tell_after,
+        digest_every=settings.desk.digest_every, digest_template=settings.desk.digest_template,
         types={name: OrderType(kind.auto_close, kind.safety) for name, kind in settings.desk.order_types.items()},
         page=f"{api}/v1/work-orders/{{no}}", callback=f"{api}/v1/callbacks/{_answering(settings)}",
+        language=settings.language,
     )  # fmt: skip
     audience = CustomerAudience(database, settings.desk.audiences, settings.tenant)
     templates = Templates(project.templates, str(settings.templates or ""))

@@ -11,12 +11,11 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway.api.server import ApiServer
-from gateway.consumers import RulesConsumer, SeriesConsumer, Snapshots
+from gateway.consumers import Reruns, RulesConsumer, SeriesConsumer, Snapshots
 from gateway.delivery import Relay
 from gateway.desk import Desk
 from gateway.domain.duration import DAY
 from gateway.domain.errors import InvariantBroken
-from gateway.domain.record import Fact, RuleGone, RuleSet
 from gateway.domain.workorder import Applied
 from gateway.history.service import Imports
 from gateway.intake import ControlPump, Intake, Ticker
@@ -24,6 +23,7 @@ from gateway.journal import SqliteJournal
 from gateway.latency import Latency
 from gateway.ports import Clock, SeriesStore, Sink, Source
 from gateway.registry import Registry
+from gateway.reload import CONFIGURATION, Reload, rule_changes
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
 from gateway.store import ApiKeys, Database, Inbox, Queries, SqlControlOutbox, SqlDeliveryQueue, forget
@@ -107,6 +107,8 @@ class App:
     pump: ControlPump
     rules: RulesConsumer
     series: SeriesConsumer
+    reruns: Reruns
+    reload: Reload
     sources: Mapping[str, Source]
     sinks: Mapping[str, ClosingSink]
     verify_callback: Verify
@@ -148,15 +150,17 @@ class App:
         await self._judged(self.journal.head(PARTITION))
         await desk(lambda: self.registry.apply(self.project.wanted))
         await self.pump.pump()
-        if changed := self._rule_changes():
+        if changed := rule_changes(self.project.rulebook, self.settings.timezone, self.engine, CONFIGURATION):
             await self.intake.facts(changed)
         await self._judged(self.journal.head(PARTITION))
+        self.supervisor.start("reruns", self.reruns.run)
         self.imports.recover()
         if not doors:
             return
         if left := await desk(lambda: self.deliveries.reclaim(self.clock.now())):
             log.info("deliveries that were under way at the last stop are tried again", count=left)
         self.supervisor.start("imports", self.imports.run)
+        self.supervisor.start("reload", self.reload.run)
         self.supervisor.start("ticker", self.ticker.run)
         self.supervisor.start("relay", self.relay.run)
         for name, source in self.sources.items():
@@ -176,16 +180,6 @@ class App:
             if self.supervisor.fatal.is_set():
                 raise self.supervisor.broken or InvariantBroken("the engine stopped")
             await asyncio.sleep(0.005)
-
-    def _rule_changes(self) -> list[Fact]:
-        zone, wanted = self.settings.timezone, self.project.rulebook.rules
-        known = {name: (fact.source, fact.zone) for name, (fact, _) in self.engine.rules.items()}
-        changed: list[Fact] = [
-            RuleSet(rule.id, rule.revision, rule.source, zone, "configuration")
-            for rule in wanted.values()
-            if known.get(rule.id) != (rule.source, zone)
-        ]
-        return changed + [RuleGone(name, "configuration") for name in sorted(known) if name not in wanted]
 
     def _schedule(self) -> None:
         """Deadlines and house-keeping. All truth is in tables: a tick that is missed is caught up by the next."""
@@ -237,9 +231,9 @@ class App:
         relay = asyncio.create_task(self.supervisor.stop("relay"))  # attempts under way take their time meanwhile
         if self.api is not None:
             await self.api.stop()
-        await self.supervisor.stop("imports", *(f"source.{name}" for name in self.sources))
+        await self.supervisor.stop("imports", "reload", *(f"source.{name}" for name in self.sources))
         await self.intake.drain()
-        await self.supervisor.stop("ticker")
+        await self.supervisor.stop("ticker", "reruns")
         await self.supervisor.stop("rules.judge")
         await self.supervisor.stop("rules.commit", "series")
         head = self.journal.head(PARTITION)

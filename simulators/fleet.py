@@ -1,4 +1,5 @@
-"""A fleet on a broker: chargers publish through aiomqtt, vehicles through paho, both MQTT 5 at QoS 1.
+"""A fleet on a broker: chargers and pressure sensors publish through aiomqtt, vehicles through paho; all
+MQTT 5 at QoS 1.
 
 Run as a process: `python -m simulators.fleet --broker 127.0.0.1:1883 --scenario FILE --seed 7 --for 60 --ledger FILE`.
 The ledger gets one line per message the broker acknowledged: `<published_us> <topic> <ts_ms> <connector>`: what may
@@ -20,6 +21,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from simulators.charger import Charger
+from simulators.pressure import PressureSensor
 from simulators.scenario import Act, Scenario, load
 from simulators.vehicle import Vehicle
 
@@ -36,6 +38,7 @@ class Fleet:
             for code in scenario.chargers
         }
         self.vehicles = {code: Vehicle(code, random.Random(f"{seed}:{code}")) for code in scenario.vehicles}  # noqa: S311
+        self.sensors = {code: PressureSensor(code, random.Random(f"{seed}:{code}")) for code in scenario.sensors}  # noqa: S311
         self.silent: set[str] = set()
         self._waiting = list(scenario.acts)
         self._last_ts: dict[str, int] = {}
@@ -52,6 +55,8 @@ class Fleet:
             self.silent.add(act.device)
         elif act.act == "speak":
             self.silent.discard(act.device)
+        elif act.act in {"pressure", "steady"}:
+            self.sensors[act.device].forced = act.to if act.act == "pressure" else None
         for gun in guns:
             if act.act in {"overheat", "cool"}:
                 gun.forced_temp = act.to if act.act == "overheat" else None
@@ -70,6 +75,10 @@ class Fleet:
     def vehicle(self, code: str, second: float) -> Message:
         """One message."""
         return f"vehicle/{code}/status", self._stamp(code, self.vehicles[code].step(second))
+
+    def sensor(self, code: str, second: float) -> Message:
+        """One message."""
+        return f"pressure/{code}/status", self._stamp(code, self.sensors[code].step(second))
 
     def _stamp(self, key: str, payload: dict[str, object]) -> dict[str, object]:
         """A device's clock has milliseconds and never says one twice."""
@@ -94,7 +103,7 @@ class Ledger:
 
 
 async def run_chargers(fleet: Fleet, host: str, port: int, seconds: float, ledger: Ledger) -> None:
-    """Publish all chargers until `seconds` are over."""
+    """Publish all chargers and sensors until `seconds` are over."""
     start = time.monotonic()
     async with aiomqtt.Client(
         host, port, protocol=aiomqtt.ProtocolVersion.V5, identifier="sim-chargers", max_inflight_messages=500
@@ -107,14 +116,16 @@ async def run_chargers(fleet: Fleet, host: str, port: int, seconds: float, ledge
             await client.publish(topic, json.dumps(payload, separators=(",", ":")).encode(), qos=1, timeout=30)
             ledger.write(sent, topic, payload)
 
-        order = list(fleet.chargers)
         round_number = 0
         while (second := time.monotonic() - start) < seconds:
             messages = list(fleet.acts(second))
             slot = second / fleet.scenario.every
             if slot >= round_number:
                 round_number += 1
-                messages += [m for code in order if code not in fleet.silent for m in fleet.charger(code, second)]
+                messages += [
+                    m for code in fleet.chargers if code not in fleet.silent for m in fleet.charger(code, second)
+                ]
+                messages += [fleet.sensor(code, second) for code in fleet.sensors if code not in fleet.silent]
             for topic, payload in messages:
                 task = asyncio.create_task(publish(topic, payload))
                 pending.add(task)

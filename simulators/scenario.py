@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-ACTS = ("overheat", "cool", "fault_code", "silence", "speak", "burst")
+ACTS = ("overheat", "cool", "fault_code", "silence", "speak", "burst", "pressure", "steady")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,8 @@ class Act:
     """One event: at second `at` do `act` to `device` (connector 0 = all). The rest depends on the act.
 
     overheat: hold the gun at `to` degC · cool: let it go · fault_code: publish `code` (none clears) · burst: publish
-    `times` messages with the current state at once · silence / speak: stop / resume publishing.
+    `times` messages with the current state at once · silence / speak: stop / resume publishing · pressure: hold the
+    sensor at `to` kPa · steady: let it go.
     """
 
     at: float
@@ -33,6 +34,7 @@ class Scenario:
     chargers: tuple[str, ...]
     connectors: int
     vehicles: tuple[str, ...]
+    sensors: tuple[str, ...]
     every: float
     acts: tuple[Act, ...]
 
@@ -50,5 +52,5 @@ def load(path: Path) -> Scenario:
         acts.append(Act(**item))
     return Scenario(
         tuple(raw.get("chargers", ())), int(raw.get("connectors", 2)), tuple(raw.get("vehicles", ())),
-        float(raw.get("every", 1.0)), tuple(sorted(acts, key=lambda a: a.at)),
+        tuple(raw.get("sensors", ())), float(raw.get("every", 1.0)), tuple(sorted(acts, key=lambda a: a.at)),
     )  # fmt: skip

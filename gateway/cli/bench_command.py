@@ -1,4 +1,4 @@
-"""`fieldgate bench ingest|rules`: measured figures, as JSON for scripts."""
+"""`fieldgate bench ingest|rules|restart|backtest`: measured figures, as JSON for scripts."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def _tell(figures: dict[str, Any], report: Path | None) -> None:
 
 @click.group("bench")
 def command() -> None:
-    """Measure this machine: ingest (against the raw limit of the same run) and the rule engine.
+    """Measure this machine: ingest (against the raw limit of the same run), the rule engine, a restart.
 
     Example: fieldgate bench ingest --qos 1 --seconds 15 --report ingest.json
     """
@@ -45,12 +45,47 @@ def ingest(qos: int, seconds: float, devices: int, report: Path | None) -> None:
 
 @command.command("rules")
 @click.option("--seconds", type=click.FloatRange(1, 600), default=5.0, show_default=True)
+@click.option("--curve/--no-curve", default=True, show_default=True, help="Also windows, streaks, 2,000 rules.")
 @REPORT
-def rules(seconds: float, report: Path | None) -> None:
-    """50 threshold/hold rules, 10 of them cross-point, over 10,000 devices at 1 % hits.
+def rules(seconds: float, curve: bool, report: Path | None) -> None:
+    """50 threshold/hold rules, 10 of them cross-point, over 10,000 devices at 1 % hits; then windows, streaks, up to
+    2,000 rules over 30,000 devices (time per batch, memory, loading, reloading).
 
     Example: fieldgate bench rules --report rules.json
     """
-    from gateway.cli.bench.rules import run_rules_bench
+    from gateway.cli.bench.rules import run_more, run_rules_bench
 
-    _tell({k: v if k == "hit_share" else round(v) for k, v in run_rules_bench(seconds).items()}, report)
+    figures: dict[str, Any] = {k: v if k == "hit_share" else round(v) for k, v in run_rules_bench(seconds).items()}
+    if curve:
+        figures |= run_more(seconds)
+    _tell(figures, report)
+
+
+@command.command("restart")
+@click.option("--devices", type=click.IntRange(100, 100_000), default=20_000, show_default=True)
+@REPORT
+def restart(devices: int, report: Path | None) -> None:
+    """Kill a gateway with 50 rules over so many devices and start it again: seconds until it is live; needs mosquitto.
+
+    Example: fieldgate bench restart --report restart.json
+    """
+    from gateway.cli.bench.restart import measure
+
+    try:
+        figures = measure(devices)
+    except FileNotFoundError as error:
+        raise click.ClickException(str(error)) from error
+    _tell(figures, report)
+
+
+@command.command("backtest")
+@click.option("--readings", type=click.IntRange(200_000, 1_000_000_000), default=16_000_000, show_default=True)
+@REPORT
+def backtest(readings: int, report: Path | None) -> None:
+    """Ten rules (holds, levels, windows, a streak, silence) on the history of 1,000 devices, from DuckDB to episodes.
+
+    Example: fieldgate bench backtest --report backtest.json
+    """
+    from gateway.cli.bench.backtest import run_backtest_bench
+
+    _tell({key: round(value) for key, value in run_backtest_bench(readings).items()}, report)

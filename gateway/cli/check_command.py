@@ -24,8 +24,9 @@ from gateway.domain.text import Lang, say
 def command(config: Path, lang: Lang | None) -> None:
     """Check the whole configuration and name everything that is wrong, at once.
 
-    Reads the main file, profiles, the lists of sites, customers and devices, templates and rules. Starts nothing and
-    talks to nobody. Exit status 0 in order (there may be warnings), 2 not in order.
+    Reads the main file, profiles, the lists of sites, customers and devices, templates and rules, and sums up what
+    `fieldgate rules check` finds. Starts nothing and talks to nobody. Exit status 0 in order (there may be warnings),
+    2 not in order.
 
     \b
     Example: fieldgate check -c config/gateway.yaml --lang en
@@ -34,6 +35,7 @@ def command(config: Path, lang: Lang | None) -> None:
       config/registry/devices.csv
         line 17  row 17, column 站点: there is no site HZ-CY (rows 17); did you mean HZ-CX?
     """
+    from gateway.cli.rules.check import summary
     from gateway.settings import inspect_project
 
     report = inspect_project(config)
@@ -47,6 +49,7 @@ def command(config: Path, lang: Lang | None) -> None:
         click.echo(say("config.check.failed", language, count=len(report.problems), files=files), err=True)
         sys.exit(2)
     click.echo(say("config.check.ok", language, file=config, **report.project.counts()))
+    click.echo(summary(report.project, language))
 
 
 def _print(problems: Sequence[Problem], language: Lang) -> None:

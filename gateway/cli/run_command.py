@@ -28,7 +28,7 @@ log = structlog.get_logger()
 )
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Language of problems.")
 def command(config: Path, lang: str) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C; then drain within 10 s.
+    """Run the gateway until SIGTERM or Ctrl-C; then drain within 10 s. Changed rule files take effect; SIGHUP: at once.
 
     Example: fieldgate run -c config/gateway.yaml
     """
@@ -56,6 +56,7 @@ async def serve(project: Project, lang: Lang = "zh") -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, wanted.set)
+    loop.add_signal_handler(signal.SIGHUP, app.reload.wake)
     told = asyncio.create_task(wanted.wait())
     starting = asyncio.create_task(app.start())
     await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)

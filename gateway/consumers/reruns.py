@@ -14,7 +14,7 @@ from gateway.ports import Judge, SeriesStore
 
 log = structlog.get_logger()
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
-MOST_ROWS = 500_000  # of one device: the record that holds them must fit the journal
+MOST_ROWS = 500_000  # of one device or group: the record that holds them must fit the journal
 MOST_IMAGE = 64 * 1024 * 1024
 END = 1 << 62
 PAUSE = 0.05  # s between two looks at how far the store has come
@@ -45,7 +45,8 @@ class Reruns:
         self._rules, self._engine, self._series, self._store = rules, engine, series, store
         self._rules_thread, self._series_thread, self._journal = rules_thread, series_thread, journal
         self._more = asyncio.Event()
-        self._upto = 0  # the record of the newest answer: before it is judged, what is wanted is old news
+        self._under_way: Wanted | None = None
+        self.upto = 0  # the record of the newest answer: before it is judged, what is wanted is old news
         self.answered = 0
 
     def wake(self) -> None:
@@ -55,13 +56,19 @@ class Reruns:
     @property
     def idle(self) -> bool:
         """Nothing is wanted, and nothing under way."""
-        return not self._rules.wanted and self._rules.judged >= self._upto
+        return not self._rules.wanted and self._under_way is None and self._rules.judged >= self.upto
+
+    def settled(self, seq: int) -> bool:
+        """Is all answered, and judged again, that was asked up to record `seq`?"""
+        under_way = self._under_way
+        open_ = self._rules.wanted if under_way is None else (under_way, *self._rules.wanted)
+        return all(one.seq > seq for one in open_) and self._rules.judged >= self.upto
 
     async def run(self) -> None:
         """Answer, until cancelled. Begin when the engine has judged the journal: it may hold the answers."""
         while True:
             wanted = self._rules.wanted
-            if self._rules.judged < self._upto:
+            if self._rules.judged < self.upto:
                 await asyncio.sleep(PAUSE)
             elif not wanted:
                 self._more.clear()
@@ -72,20 +79,27 @@ class Reruns:
                 await self._answer(wanted[0])
 
     async def _answer(self, wanted: Wanted) -> None:
-        fact = await (self._device(wanted) if wanted.device else self._rule(wanted))
-        (self._upto,) = await self._journal([fact])
+        self._under_way = wanted
+        try:
+            fact = await (self._history(wanted) if wanted.about else self._rule(wanted))
+            (self.upto,) = await self._journal([fact])
+        finally:
+            self._under_way = None
         self.answered += 1
 
-    async def _device(self, wanted: Wanted) -> Rerun:
+    async def _history(self, wanted: Wanted) -> Rerun:
         found: Batch | None = await self._series_thread(partial(self._look_up, wanted))
         if found is None:
-            log.warning("too much history of a device for a second look", device=wanted.device, since=wanted.since)
+            log.warning(
+                "too much history for a second look", device=wanted.device, rule=wanted.rule, group=wanted.group,
+                since=wanted.since,
+            )  # fmt: skip
         blob = encode_batch(found) if found is not None and len(found) else b""
-        return Rerun(wanted.seq, wanted.device, since=wanted.since, history=blob)
+        return Rerun(wanted.seq, wanted.device, wanted.rule, wanted.since, blob, group=wanted.group)
 
     def _look_up(self, wanted: Wanted) -> Batch | None:
         """In the series thread."""
-        devices = [wanted.device]
+        devices = wanted.about
         parts, rows = [self._store.before(wanted.start, devices)], 0
         for part in self._store.scan(wanted.start, END, devices):
             parts.append(part)

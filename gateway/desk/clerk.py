@@ -57,7 +57,7 @@ class Clerk:
         order = drafts.titled(order, first)
         book.put_order(order)
         listed = [self.enter(book, order, alarm) for alarm in alarms]
-        note = say("desk.late", "en") if first.late else ""
+        note = say("desk.late", self.policy.language) if first.late else ""
         data = {"alarm": first.id, "related_to": order.related_to, "why": why, "note": note}
         self._record(book, order, "created", SYSTEM, "", data, origin)
         self.publisher.order(book, order, "created", origin, alarm=listed[0], actor=SYSTEM, note=note)

@@ -89,7 +89,8 @@ def _order(policy: Policy, order: WorkOrder, alarm: Alarm | None, place: Place |
     return {
         "no": order.no, "version": order.version, "state": order.state.value, "priority": order.priority,
         "level": order.level.word, "type": order.type, "source": order.source, "faultCode": order.fault,
-        "title": {"en": order.title_en, "zh": order.title_zh}, "why": order.why, "skill": order.skill, "sla": order.sla,
+        "title": {"en": order.title_en, "zh": order.title_zh}, "why": order.why, "whyZh": order.why_zh,
+        "skill": order.skill, "sla": order.sla,
         **_where(order.device, order.component, order.group, place),
         "assignee": order.assignee, "count": order.count, "causes": order.causes, "firstSeen": _iso(order.first_seen),
         "lastSeen": _iso(order.last_seen), "createdAt": _iso(order.created_at), "updatedAt": _iso(order.updated_at),
@@ -147,8 +148,8 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
                 "name": s.name,
                 "value": s.value,
                 "unit": s.unit,
-                "start": _iso(s.start),
-                "end": _iso(s.end),
+                "start": _iso(s.start) if s.end else None,
+                "end": _iso(s.end) if s.end else None,
                 "coverage": s.coverage,
             }
             for s in evidence.signals

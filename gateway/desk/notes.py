@@ -40,22 +40,28 @@ def _source(fact: RuleSet) -> dict[str, Any]:
 
 
 def _note(book: Book, clerk: Clerk, order: WorkOrder, key: str, fact: RuleGone | RuleSet, origin: Origin) -> None:
-    note = say(key, "en", rule=fact.id)
+    note = say(key, clerk.policy.language, rule=fact.id)
     data = {"rule": fact.id, "actor": fact.actor}
     clerk.move(book, order, "comment_added", SYSTEM, data, origin, note=note)
 
 
 def _retitle(book: Book, clerk: Clerk, order: WorkOrder, source: dict[str, Any], fact: RuleSet, origin: Origin) -> None:
     """A text that was corrected shows in the orders that are open."""
-    title, why = source.get("title"), source.get("why", "")
-    if order.rule != fact.id or order.source in drafts.PARENTS or not isinstance(title, dict | str):
+    if not source or order.rule != fact.id or order.source in drafts.PARENTS:
         return
-    en, zh = (title, title) if isinstance(title, str) else (title.get("en", ""), title.get("zh", ""))
-    en, zh = en or zh, zh or en
-    kept = order.title_en == en or order.title_en.startswith(f"{en} (")
-    if not en or not isinstance(why, str) or (kept and order.why == why):
-        return
+    (en, zh), (why, why_zh) = _both(source.get("title") or fact.id), _both(source.get("why"))
+    unstable = order.title_en.startswith(f"{en} (") and order.title_zh.startswith(f"{zh}（")
+    kept = unstable or (order.title_en, order.title_zh) == (en, zh)
     after = order if kept else msgspec.structs.replace(order, title_en=en, title_zh=zh)
-    after = msgspec.structs.replace(after, why=why)
-    data = {"rule": fact.id, "revision": fact.revision}
-    clerk.move(book, after, "updated", SYSTEM, data, origin, changed=("title",))
+    after = msgspec.structs.replace(after, why=why, why_zh=why_zh)
+    if after == order:
+        return
+    changed = ("title",) * (not kept) + ("why",) * ((order.why, order.why_zh) != (why, why_zh))
+    clerk.move(book, after, "updated", SYSTEM, {"rule": fact.id, "revision": fact.revision}, origin, changed=changed)
+
+
+def _both(written: object) -> tuple[str, str]:
+    """English and Chinese of a text that is written once, or in a language each; "" when there is none."""
+    texts = written if isinstance(written, dict) else {"en": written}
+    en, zh = (text if isinstance(text := texts.get(lang), str) else "" for lang in ("en", "zh"))
+    return en or zh, zh or en

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.domain.alarm import Level, OrderPlan
+from gateway.domain.text import Lang, say
 from gateway.domain.workorder import Alarm, Due, OrderState, WorkOrder
 
 
@@ -23,7 +24,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`why` is kept with the order; a HOLD waits for `due` (None = for a fact) under `reason`."""
+    """`why` is kept with the order, if one comes of it; a HOLD waits for `due` (None = for a fact) under `reason`."""
 
     verdict: Verdict
     why: str
@@ -35,7 +36,8 @@ class Decision:
 class Situation:
     """What the decision may look at. `open_`, `last`: the open and the last ended order of the alarm's order key.
 
-    `waived` waits are over; `batch_at` µs is the end of the running batch period (0 = the rule has no batches).
+    `waived` waits are over; `batch_at` µs is the end of the running batch period (0 = the rule has no batches). What is
+    kept with an order is said in `language`.
     """
 
     alarm: Alarm
@@ -44,6 +46,7 @@ class Situation:
     last: WorkOrder | None = None
     waived: frozenset[Due] = frozenset()
     batch_at: int = 0
+    language: Lang = "en"
 
 
 def decide(s: Situation) -> Decision:
@@ -73,16 +76,16 @@ def _order(s: Situation, alarm: Alarm, plan: OrderPlan) -> Decision:
     if s.open_ is not None:
         return Decision(Verdict.JOIN, "the fault has an open order")
     if s.last is not None and reopens(s.last, plan.reopen_within, s.now):
-        return Decision(Verdict.REOPEN, "the fault is back within reopen_within")
+        return Decision(Verdict.REOPEN, say("desk.why_reopen", s.language))
     if s.last is not None and (due := s.last.created_at + plan.cooldown) > s.now:
         return Decision(Verdict.HOLD, f"cooldown since order {s.last.no}", Due.COOLDOWN, due)
     if s.batch_at and alarm.level < Level.CRITICAL and not alarm.safety:
         if Due.BATCH in s.waived:
-            return Decision(Verdict.BATCH, "the batch period is over")
+            return Decision(Verdict.BATCH, say("desk.why_batch", s.language))
         return Decision(Verdict.HOLD, f"batched by {plan.batch_by}", Due.BATCH, s.batch_at)
     if exceeds(alarm):
-        return Decision(Verdict.STORM, f"above the limit {alarm.limited}")
-    return Decision(Verdict.CREATE, "the fault has no open order")
+        return Decision(Verdict.STORM, say("desk.why_storm", s.language, limit=alarm.limited))
+    return Decision(Verdict.CREATE, say("desk.why_create", s.language))
 
 
 def exceeds(alarm: Alarm) -> bool:

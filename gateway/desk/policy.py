@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.domain.alarm import Level
 from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
+from gateway.domain.text import Lang
 from gateway.domain.workorder import Alarm, OrderState, WorkOrder
 
 _PRIORITY = {Level.CRITICAL: "P1", Level.MAJOR: "P2", Level.MINOR: "P3", Level.NOTICE: "P4"}
@@ -22,7 +23,8 @@ class OrderType:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`installation` names this gateway in events; `zone` dates the order numbers. Durations µs.
+    """`installation` names this gateway in events; `zone` dates the order numbers; notes of the desk are written in
+    `language`. Durations µs.
 
     `recheck_after`: when an order closed under a raised alarm is looked at again. `tell_after`: at most so often an
     event tells that a condition came or went, once it has done so a few times. `page` and `callback` are URLs with
@@ -39,6 +41,7 @@ class Policy:
     callback: str = ""
     digest_every: int = 10 * MINUTE
     digest_template: str = ""
+    language: Lang = "en"
 
     def day(self, now: int) -> str:
         """`20261122`: the local date of an order number."""

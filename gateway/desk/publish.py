@@ -181,7 +181,8 @@ class Publisher:
         first = alarm.evidence.readings[0] if alarm.evidence.readings else None
         return {
             "no": order.no if order else "", "title": alarm.plan.title_zh if language == "zh" else alarm.plan.title_en,
-            "why": alarm.plan.why, "level": alarm.level.word, "fault": order.fault if order else alarm.rule,
+            "why": alarm.plan.why_in(language), "level": alarm.level.word,
+            "fault": order.fault if order else alarm.rule,
             "device": place.code if place else "", "device_name": place.name if place else "",
             "component": alarm.component,
             "group": alarm.group, "site": place.site if place else "", "site_name": place.site_name if place else "",

@@ -10,6 +10,7 @@ from gateway.desk.keys import Origin, order_key
 from gateway.desk.ordering import Decision, Situation, Verdict, decide, waits_of
 from gateway.desk.parents import Parents
 from gateway.domain.alarm import OrderPlan, Thing
+from gateway.domain.text import say
 from gateway.domain.workorder import Alarm, Deadline, Due, WorkOrder
 
 
@@ -24,6 +25,7 @@ class Requests:
     def __init__(self, clerk: Clerk, parents: Parents) -> None:
         self._clerk = clerk
         self._parents = parents
+        self._language = clerk.policy.language
 
     def ask(self, book: Book, alarm: Alarm, origin: Origin, *, recurred: bool) -> None:
         """The alarm is raised and in no open order: does it get one, now or later? `recurred`: it was raised now."""
@@ -60,7 +62,8 @@ class Requests:
             plan = members[0].plan.order
             if plan is not None:
                 origin = Origin(f"{key}-{members[0].id}-batch", book.now)
-                listed = self._parents.batch(book, members, plan, origin, "the batch period is over")
+                why = say("desk.why_batch", self._language)
+                listed = self._parents.batch(book, members, plan, origin, why)
                 self._settled(book, listed)
 
     def _decide(
@@ -69,7 +72,7 @@ class Requests:
         plan = alarm.plan.order
         open_, last = book.orders_of_key(alarm.tenant, key_of(alarm, plan)) if plan and alarm.counts else (None, None)
         batch_at = self._parents.batch_at(plan, book.now)
-        return decide(Situation(alarm, book.now, open_, last, waived, batch_at)), open_, last
+        return decide(Situation(alarm, book.now, open_, last, waived, batch_at, self._language)), open_, last
 
     def _carry_out(
         self, book: Book, alarm: Alarm, origin: Origin, decision: Decision, open_: WorkOrder | None,

@@ -7,6 +7,7 @@ from gateway.desk.clerk import Clerk
 from gateway.desk.keys import Origin
 from gateway.desk.parents import Parents
 from gateway.desk.requests import Requests
+from gateway.domain.text import say
 from gateway.domain.workorder import SYSTEM, Deadline, Due, OrderState
 
 _HELD = (Due.AFTER, Due.IMPORT, Due.QUIET, Due.COOLDOWN, Due.BATCH)
@@ -56,7 +57,8 @@ class Ticker:
         if book.open_order(order.tenant, order.key) is None:
             first = book.alarm(order.alarm)
             last_seen = max(order.last_seen, first.last_seen) if first else order.last_seen
-            self._clerk.reopen(book, order, SYSTEM, "still raised", origin, last_seen=last_seen)
+            why = say("desk.still_raised", self._clerk.policy.language)
+            self._clerk.reopen(book, order, SYSTEM, why, origin, last_seen=last_seen)
 
     def _tell(self, book: Book, deadline: Deadline, origin: Origin) -> None:
         """The condition came or went a while ago and has stayed so: say it once."""

@@ -5,6 +5,8 @@ from enum import IntEnum, StrEnum
 import msgspec
 from msgspec import Struct
 
+from gateway.domain.text import Lang
+
 
 class Level(IntEnum):
     """Ordered severities, everywhere: notice < minor < major < critical."""
@@ -104,13 +106,18 @@ class NoticePlan(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """What a raised alarm asks for."""
+    """What a raised alarm asks for. `why` is English; `why_zh` "" = it stands in one language only."""
 
     title_en: str
     title_zh: str
     why: str = ""
     order: OrderPlan | None = None
     notice: NoticePlan | None = None
+    why_zh: str = ""
+
+    def why_in(self, lang: Lang) -> str:
+        """For a reader of this language."""
+        return self.why_zh or self.why if lang == "zh" else self.why
 
 
 class Parent(Struct, frozen=True):

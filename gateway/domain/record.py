@@ -137,10 +137,12 @@ class MeterExchanged(Struct, frozen=True, tag="exchanged"):
 
 
 class Rerun(Struct, frozen=True, tag="rerun"):
-    """Stored history for what the engine asked for: late readings of `device`, or the warm-up of `rule` (device 0).
+    """Stored history for what the engine asked for: late readings of `device`, or of members of `group` for `rule`, or
+    the warm-up of `rule` (no device, no group).
 
     `wanted` is the sequence number of the record that made the engine ask. `history` is an encoded batch sorted by time
-    (a device), `image` a snapshot of a scratch engine that judged the history (a rule); both empty = none is to be had.
+    (a device, a group), `image` a snapshot of a scratch engine that judged the history (a warm-up); both empty = none
+    is to be had.
     """
 
     wanted: int
@@ -149,6 +151,7 @@ class Rerun(Struct, frozen=True, tag="rerun"):
     since: int = 0
     history: bytes = b""
     image: bytes = b""
+    group: str = ""
 
 
 class ImportMark(Struct, frozen=True, tag="import"):

@@ -9,7 +9,8 @@ from gateway.domain.reading import Batch
 
 
 class Wanted(Struct, frozen=True):
-    """A request: a Rerun with `wanted` = `seq` answers it. Either `device` (late readings) or `rule` (a warm-up).
+    """A request: a Rerun with `wanted` = `seq` answers it. Late readings of `device`, or of a member of `group` for
+    `rule`, whose `devices` are asked about; or `rule` alone: a warm-up.
 
     `since` µs is the oldest event time in doubt; history is wanted from `start` µs on, and the newest readings before.
     """
@@ -19,6 +20,13 @@ class Wanted(Struct, frozen=True):
     rule: str = ""
     since: int = 0
     start: int = 0
+    group: str = ""
+    devices: tuple[int, ...] = ()
+
+    @property
+    def about(self) -> tuple[int, ...]:
+        """The devices whose readings answer it; none for a warm-up, whose `Warming` knows them."""
+        return (self.device,) if self.device else self.devices
 
 
 class Warming(Protocol):

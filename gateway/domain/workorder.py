@@ -185,9 +185,8 @@ class WorkOrder(Struct, frozen=True):
     None. The parent of a storm (`source` storm) or of a batch (`source` batch) has a key of its own and no device.
 
     `version` rises by one with every audited change and is the sequence of its events. `condition_cleared_at` is set
-    while no listed alarm is raised; `told_cleared` is what the last event said of it. `count` counts raises; `causes`
-    are the rules (with their identity) that asked for it, or of a parent whose items are devices, those; bounded.
-    """
+    while no listed alarm is raised; `told_cleared` is what the last event said of it. `count` counts raises; `causes`,
+    bounded, are the rules (with their identity) that asked for it, or the devices of a parent that lists these."""
 
     id: str
     tenant: str
@@ -213,6 +212,7 @@ class WorkOrder(Struct, frozen=True):
     first_seen: int
     last_seen: int
     causes: tuple[str, ...] = ()
+    why_zh: str = ""
     version: int = 1
     count: int = 1
     skill: str = ""

@@ -35,6 +35,7 @@ class Host(Protocol):
     series: Any
     series_store: Any
     rules: Any
+    reruns: Any
     queries: Any
     threads: Any
     supervisor: Any
@@ -90,7 +91,8 @@ class Imports:
             return Taken(session.next)
 
     async def end(self, number: str, wanted: End) -> Result:
-        """Journal the rest and the last mark, wait until rules, desk and store have passed it. Repeats are harmless.
+        """Journal the rest and the last mark; wait until rules, desk and store have passed it, and the past is judged
+        again where the import made that necessary. Repeats are harmless.
 
         Raises CommandError: 404 unknown import, 409 chunks are missing (send them). Raises StoreError.
         """
@@ -151,7 +153,11 @@ class Imports:
         loop = asyncio.get_running_loop()
         until = loop.time() + patience
         host = self._host
-        while host.rules.committed < seq or host.series.cursor < seq:
+        while (
+            host.rules.committed < max(seq, host.reruns.upto)
+            or host.series.cursor < seq
+            or not host.reruns.settled(seq)
+        ):
             self._alive()
             if loop.time() > until:
                 return False

@@ -79,7 +79,7 @@ class End(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Result(Struct, frozen=True):
     """What became of the readings: sent = imported + duplicates + expired + refused. Replaced (another value was
-    stored before) and late (older than what was judged already: stored, not judged) are among the imported.
+    stored before) and late (older than what was judged already) are among the imported.
 
     `done` False: the rules have not passed the end yet, ask again. `alarms` imported alarms raised, `orders` orders
     made for them.

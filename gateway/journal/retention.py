@@ -1,6 +1,7 @@
 """What may go, and in which order, when the journal must not grow.
 
-Only records that every consumer has passed: batches, ticks, down records and dead letters, oldest first. Facts stay
+Only records that every consumer has passed: batches, ticks, down records, dead letters and looked-up history, oldest
+first. Facts stay
 for ever (they are the causes of alarms); of definitions the superseded go. The newest tick and the newest record stay
 always: the one says how long the gateway was away, the other carries the numbering on. Dead letters have a bound of
 their own: over it the oldest lose their content but keep their number, so that the numbering stays dense.
@@ -13,7 +14,7 @@ from typing import Final
 from gateway.domain.record import RecordKind
 from gateway.journal.schema import Connection, seal
 
-DROPPED: Final = (RecordKind.BATCH, RecordKind.TICK, RecordKind.DOWN, RecordKind.RAW)
+DROPPED: Final = (RecordKind.BATCH, RecordKind.TICK, RecordKind.DOWN, RecordKind.RAW, RecordKind.RERUN)
 STEP_ROWS: Final = 2048
 STEP_BYTES: Final = 8 * 1024 * 1024
 ROW_BYTES: Final = 24
@@ -66,7 +67,7 @@ def trim(db: Connection, state: State, released: int, *, want: int, before: int)
     cursor.close()
     if cut == start:
         return Trimmed()
-    drop = "DELETE FROM record WHERE seq > ? AND seq <= ? AND seq <> ? AND kind IN (1, 2, 5, 6)"
+    drop = "DELETE FROM record WHERE seq > ? AND seq <= ? AND seq <> ? AND kind IN (1, 2, 5, 6, 7)"
     db.execute(drop, (start, cut, state.tick))
     # A tick that was the newest once may have stayed behind.
     db.execute("DELETE FROM record WHERE kind = 2 AND kind <> 1 AND seq <= ? AND seq <> ?", (start, state.tick))

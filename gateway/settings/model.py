@@ -86,7 +86,7 @@ class Settings(Section):
     timezone: Zone = Field(examples=["Asia/Shanghai"])
     """For order numbers, calendar windows and sites without a zone of their own. No default: a wrong one is silent."""
     language: Lang = "zh"
-    """Of problems, notices and the console."""
+    """Of problems, notices, what the desk notes in orders, and the console."""
     data_dir: Path = Path("../var")
     """Journal, series, database. Everything that must survive."""
     registry: RegistryFiles = RegistryFiles()

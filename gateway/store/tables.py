@@ -132,7 +132,7 @@ work_order = Table(
     _whole("rejections"),
     _text("related_to"), _text("hold_reason"), _text("close_reason"), _text("fault_found"), _text("cause"),
     _text("remedy"), _maybe("condition_cleared_at"), _flag("told_cleared"), _maybe("accepted_at"),
-    _maybe("started_at"), _maybe("resolved_at"), _maybe("closed_at"),
+    _maybe("started_at"), _maybe("resolved_at"), _maybe("closed_at"), _text("why_zh", server_default=text("''")),
     UniqueConstraint("tenant", "no"),
 )  # fmt: skip
 Index("uq_work_order_open", work_order.c.tenant, work_order.c.key, unique=True, **_where("closed_at IS NULL"))

@@ -175,9 +175,9 @@ class Stage:
         self.write(at, RuleSet(self.rule.id, self.rule.revision, self.rule.source, ZONE))
 
     def _exchange(self, event: Happening, value: Mapping[str, object], at: int) -> None:
-        kind = self.devices[event.device].kind
+        profile = self.devices[event.device].profile
         for name, first in value.items():
-            point = next((p for (of, n, _), p in self.scene.points.items() if (of, n) == (kind, name)), None)
+            point = next((p for (of, n, _), p in self.scene.points.items() if (of, n) == (profile, name)), None)
             if point is None or not isinstance(first, int | float):
                 raise ConfigError([self.scene.case.problem(
                     event.where, "casetest.shape", value=dict(value), write="exchange: {volume_total: 0}"

@@ -21,7 +21,7 @@ def add(scene: Scene, name: str, item: Item, at: int, received: int, frame: int,
     if item is None or found is None:
         return
     device, spec, component = found
-    point = scene.points[device.kind, spec.name, component]
+    point = scene.points[device.profile, spec.name, component]
     if isinstance(item, Text):
         value = scene.text_code(point, item.text) if spec.kind is PointKind.STATE else quantity(item.text, spec.unit)
         if value != value:
@@ -31,8 +31,7 @@ def add(scene: Scene, name: str, item: Item, at: int, received: int, frame: int,
         scene.wrong(where, "state", value=item, point=name, example=spec.values[0] if spec.values else "idle")
         return
     else:
-        written = scene.tests.units.get(device.kind, {}).get(spec.name, spec.unit)
-        value = parse_unit(written).canonical(item)
+        value = parse_unit(scene.unit(device, spec)).canonical(item)
     flags = int(Flag.IMPLAUSIBLE) if spec.kind is not PointKind.STATE and _odd(spec.plausible, value) else 0
     if at > received + _AHEAD or at < _OLDEST:  # a wrong clock: what intake does with it
         at, flags = received, flags | int(Flag.CLAMPED)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.alarm import Change, Transition
+from gateway.domain.alarm import Change, Thing, Transition
 from gateway.domain.errors import ConfigError, Problem
 from rules.casetest.play import play
 from rules.casetest.read import read_case
@@ -93,7 +93,15 @@ def _outcome(scene: Scene) -> Outcome:
 def _compared(scene: Scene, made: Sequence[Transition]) -> Sequence[Transition]:
     """Those of the rules under test; notes of merged alarms only where the case speaks of them."""
     merged = scene.merged
-    return [one for one in made if one.rule in scene.shown and (merged or one.change is not Change.MERGED)]
+    shown = [one for one in made if one.rule in scene.shown and (merged or one.change is not Change.MERGED)]
+    return [one for one in shown if not one.thing.component or _meant(scene, one.thing)]
+
+
+def _meant(scene: Scene, thing: Thing) -> bool:
+    """`component: 2` where all points are of the device: what they do to its other connectors goes without saying."""
+    device = next(one for one in scene.devices.values() if one.id == thing.device)
+    told_apart = any(component for kind, _, component in scene.points if kind == device.kind)
+    return told_apart or scene.only.get(device.id, thing.component) == thing.component
 
 
 def _shown(one: Transition, names: Mapping[int, str]) -> Shown:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.domain.device import Customer, Device, Point, Site
+from gateway.domain.device import Customer, Device, Point, PointSpec, Site
 from gateway.domain.duration import parse_duration, to_us
 from gateway.domain.errors import Problem
 from rules.compiled import Rule
-from rules.format import Case, TestFile
+from rules.format import Case, Model, TestFile
 
 MOST_COMPONENTS = 64
 
@@ -51,7 +51,8 @@ class Scene:
     """Everything a case says, in µs and canonical units. `problems` non-empty = it cannot run.
 
     `rule` is under test; `others` run beside it; `shown` are the rules whose transitions are compared. `merged`: so are
-    notes of alarms that became part of another one.
+    notes of alarms that became part of another one. `points` by profile, name and component; `models` are the profiles
+    that its devices choose, by name.
     """
 
     case: Case
@@ -69,9 +70,11 @@ class Scene:
     expected: list[dict[str, object]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     home: dict[int, int] = field(default_factory=dict)
+    only: dict[int, int] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
     shown: frozenset[str] = frozenset()
     merged: bool = False
+    models: dict[str, Model] = field(default_factory=dict)
 
     def wrong(self, where: str, key: str, /, **fields: object) -> None:
         """Note a problem at `where` in the case."""
@@ -85,6 +88,17 @@ class Scene:
             return value
         self.wrong(where, "shape", value=value, write=write)
         return {}
+
+    def specs(self, device: Device) -> Mapping[str, PointSpec]:
+        """The points of a device: of the profile it chose, else of its kind."""
+        model = self.models.get(device.profile)
+        return model.points if model is not None else self.tests.vocabulary.get(device.kind, {})
+
+    def unit(self, device: Device, spec: PointSpec) -> str:
+        """The unit in which a case writes values of a point: that of the profile file."""
+        model = self.models.get(device.profile)
+        units = model.units if model is not None else self.tests.units.get(device.kind, {})
+        return units.get(spec.name, spec.unit)
 
     def items(self, value: object, where: str, write: str) -> list[tuple[str, Mapping[str, object]]]:
         """A list of mappings with the place of each, or a problem."""

@@ -8,7 +8,19 @@ from msgspec.structs import replace
 from gateway.domain.device import Attr, Customer, Device, Life, Point, PointSpec, Site
 from rules.casetest.scene import Scene
 
-DEVICE = ("attrs", "site", "component", "components", "life", "tags", "name", "customer", "registered", "kind")
+DEVICE = (
+    "attrs",
+    "site",
+    "component",
+    "components",
+    "life",
+    "tags",
+    "name",
+    "customer",
+    "registered",
+    "kind",
+    "profile",
+)
 SITE = ("timezone", "name", "area", "region", "attrs", "tags")
 CUSTOMER = ("name", "attrs")
 HOME = "site"
@@ -71,9 +83,11 @@ def devices(scene: Scene) -> None:
         scene.known(table, DEVICE, where)
         scene.devices[code] = _device(scene, number, code, table, where)
         scene.home[number] = scene.whole(table, "component", 1, where)
+        if "component" in table and "components" not in table:
+            scene.only[number] = scene.home[number]
     _together(scene)
-    for kind in dict.fromkeys(device.kind for device in scene.devices.values()):
-        _points(scene, kind, max(d.components for d in scene.devices.values() if d.kind == kind))
+    for profile, device in {device.profile: device for device in scene.devices.values()}.items():
+        _points(scene, device, max(d.components for d in scene.devices.values() if d.profile == profile))
 
 
 def _together(scene: Scene) -> None:
@@ -93,9 +107,7 @@ def _device(scene: Scene, number: int, code: str, table: Mapping[str, object], w
     customer = str(table.get("customer") or "")
     if customer and scene.customers and customer not in scene.customers:
         scene.wrong(f"{where}.customer", "customer", name=customer, known=", ".join(scene.customers))
-    kind = str(table.get("kind") or scene.rule.watch.kinds[0])
-    if kind not in scene.tests.vocabulary:
-        scene.wrong(f"{where}.kind", "kind", name=kind, known=", ".join(scene.tests.vocabulary) or "-")
+    kind, profile = _kind(scene, table, where)
     life = str(table.get("life") or "in_service")
     if life not in {item.value for item in Life}:
         scene.wrong(f"{where}.life", "life", value=life)
@@ -104,7 +116,7 @@ def _device(scene: Scene, number: int, code: str, table: Mapping[str, object], w
     count = max(scene.whole(table, "components", 1, where), scene.whole(table, "component", 1, where))
     registered = table.get("registered")
     return Device(
-        number, code, profile=kind, kind=kind, name=str(table.get("name") or ""), site=site,
+        number, code, profile=profile, kind=kind, name=str(table.get("name") or ""), site=site,
         customer=customer, components=count, life=Life(life),
         registered=scene.start if registered is None else scene.moment(registered, f"{where}.registered"),
         attrs=attrs_of(scene, table, where),
@@ -112,16 +124,32 @@ def _device(scene: Scene, number: int, code: str, table: Mapping[str, object], w
     )  # fmt: skip
 
 
+def _kind(scene: Scene, table: Mapping[str, object], where: str) -> tuple[str, str]:
+    """Kind and profile of a device. One that chooses none has the points of its kind, as the first profile has them."""
+    profile = str(table.get("profile") or "")
+    model = scene.tests.models.get(profile)
+    kind = str(table.get("kind") or (model.kind if model is not None else scene.rule.watch.kinds[0]))
+    if kind not in scene.tests.vocabulary:
+        scene.wrong(f"{where}.kind", "kind", name=kind, known=", ".join(scene.tests.vocabulary) or "-")
+    elif profile and (model is None or model.kind != kind):
+        known = ", ".join(name for name, one in scene.tests.models.items() if one.kind == kind) or "-"
+        scene.wrong(f"{where}.profile", "profile", kind=kind, name=profile, known=known)
+    if model is None:
+        return kind, kind
+    scene.models[profile] = model
+    return kind, profile
+
+
 def _attr(value: object) -> str | float | bool:
     return value if isinstance(value, bool | str) else float(value) if isinstance(value, int | float) else str(value)
 
 
-def _points(scene: Scene, kind: str, components: int) -> None:
-    for spec in scene.tests.vocabulary.get(kind, {}).values():
+def _points(scene: Scene, device: Device, components: int) -> None:
+    for spec in scene.specs(device).values():
         for component in range(1, components + 1) if spec.each else (0,):
-            scene.points[kind, spec.name, component] = Point(
-                len(scene.points) + 1, kind, spec.name, component, spec.kind, spec.unit, spec.every, 1, spec.values,
-                spec.plausible, spec.counter,
+            scene.points[device.profile, spec.name, component] = Point(
+                len(scene.points) + 1, device.profile, spec.name, component, spec.kind, spec.unit, spec.every, 1,
+                spec.values, spec.plausible, spec.counter,
             )  # fmt: skip
 
 
@@ -133,10 +161,10 @@ def find(scene: Scene, name: str, where: str, default: str = "") -> tuple[Device
     if match is None or device is None:
         scene.wrong(where, "device", name=device_name or name, known=", ".join(scene.devices))
         return None
-    spec = scene.tests.vocabulary.get(device.kind, {}).get(match["point"])
+    specs = scene.specs(device)
+    spec = specs.get(match["point"])
     if spec is None:
-        known = ", ".join(scene.tests.vocabulary.get(device.kind, {}))
-        scene.wrong(where, "point", kind=device.kind, name=match["point"], known=known)
+        scene.wrong(where, "point", kind=device.profile, name=match["point"], known=", ".join(specs))
         return None
     component = int(match["component"]) if match["component"] else (scene.home[device.id] if spec.each else 0)
     if component > device.components or (component > 0 and not spec.each) or (component == 0 and spec.each):

@@ -15,7 +15,7 @@ _LONGEST_SILENCE = 48.0  # hours, where a limit hangs on readings and names none
 
 
 def until(scene: Scene) -> int:
-    """µs."""
+    """µs; a whole number of seconds after the start."""
     last = max([scene.start, *(told.received for told in scene.told), *(one.at for one in scene.happenings)])
     rules = (scene.rule, *scene.others)
     late = max(rule.lateness for rule in rules)
@@ -32,7 +32,7 @@ def until(scene: Scene) -> int:
                 for day in _dates(scene, device, found.date):
                     days = (day + timedelta(days=offset // DAY) for _, offset in found.stages)
                     ends += [wall_time(one, found.at, zone) for one in days]
-    return max(ends)
+    return scene.start - (scene.start - max(ends)) // SECOND * SECOND  # the tick at or after it
 
 
 def length(rule: Rule) -> int:

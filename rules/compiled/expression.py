@@ -55,11 +55,15 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`sign * value >= bound` for the newest value of a point; never for an unknown one. `sign` is 1 or -1."""
+    """`sign * value >= bound` for the newest value of a point; never for an unknown one. `sign` is 1 or -1.
+
+    With `slot` (of the expression) the bound is an attribute of the thing: `sign` times its number.
+    """
 
     point: str
     sign: int
     bound: float
+    slot: int = -1
 
     def opposite(self) -> "Bar":
         """Holds where this does not, unknown values left out."""

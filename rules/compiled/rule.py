@@ -59,6 +59,7 @@ class NoticeTemplate:
 class Rule:
     """A compiled rule. `revision` is the hash of its meaning; `source` the normalised mapping it was compiled from.
 
+    `title` and `why` hold both languages, `en` and `zh`; a text written once stands for both, no `why` is "" in both.
     `mode` live, shadow or off; `clear_after` µs of silence that clears (0 = missing data never clears);
     `downtime` pause, reset or count; `points` the names it reads; `lateness` µs; `identity` extra texts in the alarm
     key; `stale_after` µs, 0 = never; `unless` for the forms other than levels (those have it in `when`).
@@ -67,7 +68,7 @@ class Rule:
     id: str
     revision: str
     title: Mapping[str, str]
-    why: str
+    why: Mapping[str, str]
     mode: str
     watch: Watch
     signals: tuple[Signal, ...]

@@ -5,22 +5,21 @@ are half-open and made of instants: a day of 23 or 25 hours moves nothing.
 """
 
 from bisect import bisect_right
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
-from gateway.domain.duration import DAY, from_us, to_us
+from gateway.domain.duration import DAY, from_us
 from rules.compiled import Active
-from rules.engine.calendar import zone_of
+from rules.engine.calendar import wall_time, zone_of
 from rules.engine.space import LONG_AGO, NEVER
 
 AROUND = 16  # days to either side: more than a week, so that every opening and closing near a moment is in sight
 
 
 def instant(zone: str, day: date, minute: int) -> int:
-    """µs of minute `minute` (may be 24 h or more) of a local day; a time that comes twice is the first."""
-    day, minute = day + timedelta(days=minute // 1440), minute % 1440
-    local = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone_of(zone))
-    return to_us(local.astimezone(UTC))
+    """µs of minute `minute` (may be 24 h or more) of a local day, by the rules of `wall_time`."""
+    return wall_time(day, minute, zone_of(zone) or ZoneInfo("UTC"))
 
 
 @lru_cache(maxsize=4096)

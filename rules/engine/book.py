@@ -8,6 +8,7 @@ from gateway.domain.record import RuleSet
 from rules.compiled import Rule
 from rules.engine.edits import Edit, classify
 from rules.engine.groups import Groups, Members, group_runners
+from rules.engine.groups.questions import kinds_of, questions_of
 from rules.engine.kinds import runner_of
 from rules.engine.past.horizon import needs_history
 from rules.engine.runner import Field, Runner
@@ -18,13 +19,14 @@ class RuleBook:
     """`rules`: id -> (fact, rule), `runners`: id -> one per kind of device.
 
     `waiting`: rules that want history before they judge, id -> record that installed them; they have no runners yet.
+    `groups`: the groups of rules on groups, by rule id.
     """
 
     def __init__(self, common: Field) -> None:
         self.rules: dict[str, tuple[RuleSet, Rule]] = {}
         self.runners: dict[str, list[Runner]] = {}
         self.waiting: dict[str, int] = {}
-        self._groups: dict[str, Groups] = {}
+        self.groups: dict[str, Groups] = {}
         self._versions: dict[str, int] = {}
         self._of: dict[str, list[Runner]] = {}
         self._field = common
@@ -42,7 +44,7 @@ class RuleBook:
 
     def flush(self) -> None:
         """A record is complete: rules on groups judge what their members said in it."""
-        for groups in self._groups.values():
+        for groups in self.groups.values():
             groups.flush()
 
     def version(self, kind: str) -> int:
@@ -59,11 +61,13 @@ class RuleBook:
     def _put(self, rule: str, runners: list[Runner] | None) -> list[Runner]:
         """These are the rule's runners (None = it is gone); the ones before."""
         before = self.runners.pop(rule, [])
-        self._groups.pop(rule, None)
+        self.groups.pop(rule, None)
         if runners is not None:
             self.runners[rule] = runners
-        if runners and isinstance(runners[0], Members):
-            self._groups[rule] = runners[0].groups
+        grouped = runners[0].groups if runners and isinstance(runners[0], Members) else None
+        if grouped is not None:
+            self.groups[rule] = grouped
+        self._field.world.forget_groups(rule, None if grouped is None else grouped.space)
         for kind in {runner.space.kind for runner in (*before, *(runners or ()))}:
             self._versions[kind] = self._versions.get(kind, 0) + 1
             self._of.pop(kind, None)
@@ -97,7 +101,8 @@ class RuleBook:
 
     def _heard(self, rule: Rule) -> bool:
         """Has any device of its kinds said anything? Else there can be no history."""
-        spaces = (self._field.world.space(kind) for kind in rule.watch.kinds)
+        kinds = kinds_of(rule, questions_of(rule))
+        spaces = (self._field.world.space(kind) for kind in kinds)
         return any(bool((space.newest[: len(space)] > LONG_AGO).any()) for space in spaces)
 
     def cold(self, rule: str, at: int) -> None:

@@ -11,7 +11,7 @@ from gateway.domain.device import PointKind
 from gateway.domain.duration import HOUR
 from gateway.domain.reading import F64
 from rules.compiled import Expression, Slot, SlotKind
-from rules.engine.facts import fact_of
+from rules.engine.facts import fact_of, facts_of
 from rules.engine.space import LONG_AGO, Space
 from rules.engine.view import Reader, Seen
 from rules.engine.world import World
@@ -48,7 +48,7 @@ class Bound:
         self.has_signal = any(slot.kind in {SlotKind.SIGNAL, SlotKind.BEFORE} for slot in expression.slots)
         self._inputs = [space.column(slot.name) if slot.kind in READS else -1 for slot in expression.slots]
         self.facts = {
-            index: world.facts_of.of(world, space, slot)
+            index: facts_of(world, space, slot)
             for index, slot in enumerate(expression.slots) if slot.kind in OF_FACTS
         }  # fmt: skip
         self._tables: dict[int, tuple[F64, NDArray[np.bool_]]] = {}

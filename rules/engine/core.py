@@ -25,6 +25,7 @@ from rules.engine.book import RuleBook, end_all
 from rules.engine.edits import Edit
 from rules.engine.frames import Counts, Late, single, views
 from rules.engine.fused import Fused
+from rules.engine.past.doubt import ask_groups, unheard
 from rules.engine.past.horizon import horizon
 from rules.engine.past.interim import Interim
 from rules.engine.past.requests import Requests
@@ -85,7 +86,7 @@ class Core:
 
     def _judges(self, kind: str, capacity: int) -> Fused:
         found, version = self._fused.get(kind), self.book.version(kind)
-        if found is None or found.capacity != capacity or found.version != version:
+        if found is None or not found.current(capacity, version):
             found = self._fused[kind] = Fused(self.book.of(kind), capacity, version)
         return found
 
@@ -97,8 +98,9 @@ class Core:
         for runner in self.book.all():
             runner.tick(self.now)
         for made in self.field.emitter.made[told:]:
-            if made.change in (Change.CLEARED, Change.LEVEL_DOWN) and made.thing.device:
-                self.requests.decide(made.thing.device, made.at)
+            if made.change in (Change.CLEARED, Change.LEVEL_DOWN):
+                for device in unheard(self.book, self.field.world, made):
+                    self.requests.decide(device, made.at)
 
     def due(self) -> int:
         """When the next timer of a rule may be due, µs; NEVER when nothing waits."""
@@ -117,6 +119,7 @@ class Core:
                 watched[kind] = list(masks.values())
             if any(mask[thing] for mask in watched[kind] for thing in row.things):
                 self.requests.ask(self.seq, device, since, self._reach(kind, row.things[0]))
+        ask_groups(self.book, self.field.world, self.requests, self.seq, found)
 
     def _reach(self, kind: str, thing: int) -> int:
         """How far back the rules on this kind look for devices of the thing's profile, µs."""
@@ -179,13 +182,15 @@ class Core:
                 return  # raw messages, marks and facts of the desk that no rule of this build asks for
         self.book.flush()
         if isinstance(body, Unlatch | Closed | CycleDone | MeterExchanged):
-            self.requests.lived(body.device, at, body)
+            self.requests.lived(at, body)
 
     def install(self, fact: RuleSet, rule: Rule, at: int) -> Edit | None:
         """A revision takes effect: what kind of edit it was."""
         self.admit()
         edit = self.book.install(fact, rule, at, self.seq)
         self.book.flush()
+        if fact.id not in self.book.groups:
+            self.requests.drop(fact.id)
         if not self.book.waiting:
             self.interim.clear()
         return edit
@@ -193,6 +198,7 @@ class Core:
     def drop(self, rule: str, at: int, *, ends: bool = False) -> None:
         """The rule is gone: without a word, or its alarms end at `at` µs because it changed."""
         self.admit()
+        self.requests.drop(rule)
         for runner in self.book.drop(rule):
             if ends:
                 end_all(runner, at)

@@ -14,7 +14,8 @@ class Made:
     """A transition without its number. `at` µs.
 
     A runner says what the condition did, up to `muted`; `plan` is the rule's, with the expressions of `then` evaluated
-    for this moment. The stage after the conditions adds what is below.
+    for this moment. The stage after the conditions adds what is below. `behind`, of a merged alarm: when its
+    parents were raised, the last of them (µs), and how many there are; it is told after them.
     """
 
     at: int
@@ -36,6 +37,7 @@ class Made:
     held_until: int = 0
     limited: str = ""
     parent: Parent | None = None
+    behind: tuple[int, int] = (0, 0)
 
     @property
     def key(self) -> AlarmKey:
@@ -43,9 +45,10 @@ class Made:
         return self.rule.id, self.thing, self.identity
 
 
-def order_of(made: Made) -> tuple[int, str, Thing, tuple[str, ...]]:
-    """By event time, rule, thing, identity, whatever order rules were installed in."""
-    return made.at, made.rule.id, made.thing, made.identity
+def order_of(made: Made) -> tuple[int, int, str, Thing, tuple[str, ...]]:
+    """By event time, rule, thing, identity, whatever order rules were installed in; what is merged after its parent."""
+    raised, parents = made.behind
+    return max(made.at, raised) if parents else made.at, parents, made.rule.id, made.thing, made.identity
 
 
 def plan_of(rule: Rule) -> Plan:
@@ -60,7 +63,7 @@ def plan_of(rule: Rule) -> Plan:
         )  # fmt: skip
     if notice is not None:
         told = NoticePlan(notice.audience, notice.template, notice.klass, notice.remind, notice.max)
-    return Plan(english, rule.title.get("zh") or english, rule.why, planned, told)
+    return Plan(english, rule.title.get("zh") or english, rule.why.get("en", ""), planned, told, rule.why.get("zh", ""))
 
 
 class Emitter:

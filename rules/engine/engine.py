@@ -22,7 +22,7 @@ from rules.engine.frames import Counts
 from rules.engine.image import image_of, load_core
 from rules.engine.past.lane import Lane
 from rules.engine.past.ledger import Ledger
-from rules.engine.past.rerun import Judged, reach_back
+from rules.engine.past.rerun import Judged, judge_group, reach_back
 from rules.engine.past.warm import Warmer, join, reach
 from rules.engine.runner import Field, Observe
 from rules.engine.snapshot import Image, SnapshotError
@@ -124,8 +124,11 @@ class Engine:
         for lane in self._lanes.values():
             lane.batch(batch, self.now)
         for core in self._cores():
-            for device in core.requests.fresh():
-                reach_back(core, self._ledger, device)
+            self._reach_back(core)
+
+    def _reach_back(self, core: Core) -> None:
+        for subject in core.requests.fresh():
+            reach_back(core, self._ledger, subject)
 
     def _tick(self, tick: Tick) -> None:
         if tick.suspect:
@@ -202,13 +205,17 @@ class Engine:
         rules: list[Wanted] = []
         for core in self._cores():
             for device, pending in core.requests.open.items():
+                if isinstance(device, tuple):
+                    rule, group = device
+                    rules.append(Wanted(pending.seq, 0, rule, pending.since, pending.start, group, pending.devices))
+                    continue
                 other = found.get(device, Wanted(0, device, since=pending.since, start=pending.start))
                 found[device] = Wanted(
                     max(other.seq, pending.seq), device, "", min(other.since, pending.since),
                     min(other.start, pending.start),
                 )  # fmt: skip
             rules += [Wanted(seq, 0, rule, core.now, reach(core, rule)) for rule, seq in core.book.waiting.items()]
-        return tuple(sorted([*found.values(), *rules], key=lambda one: (one.seq, one.device, one.rule)))
+        return tuple(sorted([*found.values(), *rules], key=lambda one: (one.seq, one.device, one.rule, one.group)))
 
     def warmer(self, wanted: Wanted) -> Warmer:
         """What to feed with the history of the devices of a waiting rule; it needs the engine no more."""
@@ -217,7 +224,10 @@ class Engine:
     def _rerun(self, fact: Rerun, at: int) -> None:
         if fact.rule:
             core = self._home.get(fact.rule)
-            if core is not None and core.book.waiting.get(fact.rule) == fact.wanted:
+            if core is not None and fact.group:
+                judge_group(core, self._ledger, fact)
+                self._reach_back(core)
+            elif core is not None and core.book.waiting.get(fact.rule) == fact.wanted:
                 join(core, fact, at)
             return
         for core in self._cores():

@@ -1,7 +1,6 @@
 """What attributes and tags say about the rows of a space: looked up once for all expressions that ask the same."""
 
 from collections.abc import Sequence
-from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,19 +45,13 @@ class FactTable:
             self.low, self.high, self.moves = min(low, self.low), max(high, self.high), self.moves + 1
 
 
-class Facts:
-    """The tables in use."""
-
-    def __init__(self) -> None:
-        self._used: WeakValueDictionary[tuple[int, str], FactTable] = WeakValueDictionary()
-
-    def of(self, world: World, space: Space, slot: Slot) -> FactTable:
-        """That of a slot on a space."""
-        key = id(space), repr(slot)  # a default may be NaN, which equals nothing
-        found = self._used.get(key)
-        if found is None:
-            found = self._used[key] = FactTable(world, space, slot)
-        return found
+def facts_of(world: World, space: Space, slot: Slot) -> FactTable:
+    """The table of a slot on a space; all that ask for the same share it."""
+    key = id(space), repr(slot)  # a default may be NaN, which equals nothing
+    found = world.shared.get(key)
+    if not isinstance(found, FactTable):
+        found = world.shared[key] = FactTable(world, space, slot)
+    return found
 
 
 def fact_of(world: World, space: Space, thing: int, slot: Slot) -> tuple[float, str]:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, U8
 from rules.compiled import Bar, Expression
+from rules.engine.facts import FactTable
 from rules.engine.level_state import G_BUSY, G_IDLE, G_STEADY
 from rules.engine.levels import LevelsRunner
 from rules.engine.runner import Runner
-from rules.engine.space import Space
 from rules.engine.view import View
 
 AT_ONCE = 2_000_000
@@ -196,6 +196,7 @@ class Fused:
         self.capacity, self.version = capacity, version
         self.alone: list[Runner] = []
         self.clusters: list[Cluster] = []
+        self.tables: dict[FactTable, int] = {}
         joined: dict[tuple[int, ...], list[LevelsRunner]] = {}
         for runner in runners:
             if isinstance(runner, LevelsRunner) and _has_bars(runner):
@@ -205,8 +206,13 @@ class Fused:
         gate: U8 = np.empty((sum(map(len, joined.values())), capacity), np.uint8)
         row = 0
         for columns, members in joined.items():
-            self.clusters.append(_cluster(columns, members, gate, row))
+            self.clusters.append(_cluster(columns, members, gate, row, self.tables))
             row += len(members)
+
+    def current(self, capacity: int, version: int) -> bool:
+        """Is it still what rules, rows and attributes make of it?"""
+        same = self.capacity == capacity and self.version == version
+        return same and all(table.moves == moves for table, moves in self.tables.items())
 
     def frames(self, view: View) -> None:
         """Judge the units of a view."""
@@ -222,7 +228,9 @@ def _has_bars(runner: LevelsRunner) -> bool:
     return all(level.when.bars for level in runner.levels)
 
 
-def _cluster(columns: tuple[int, ...], members: Sequence[LevelsRunner], gate: U8, first: int) -> Cluster:
+def _cluster(
+    columns: tuple[int, ...], members: Sequence[LevelsRunner], gate: U8, first: int, tables: dict[FactTable, int]
+) -> Cluster:  # fmt: skip
     rows = gate[first : first + len(members)]
     marks: U8 = np.zeros(rows.shape[1], np.uint8)
     sign, bound = np.full((len(members), 2), np.nan), np.full((len(members), 2), np.nan)
@@ -232,8 +240,7 @@ def _cluster(columns: tuple[int, ...], members: Sequence[LevelsRunner], gate: U8
         rows[k] = runner.gate
         marks |= (rows[k] - np.uint8(1)) < 2
         runner.adopt_gate(rows[k], marks)
-        bars = dict.fromkeys(bar for level in runner.levels for bar in level.when.bars)
-        lowest = _lowest(runner.space, bars)
+        lowest = _lowest(runner, tables)
         for place, held in lowest.items():
             ladders.setdefault(place, []).append((held, first + k))
         twice |= len(lowest) > 1
@@ -246,12 +253,17 @@ def _cluster(columns: tuple[int, ...], members: Sequence[LevelsRunner], gate: U8
     )  # fmt: skip
 
 
-def _lowest(space: Space, bars: "dict[Bar, None]") -> dict[tuple[int, int], float]:
-    """(column, sign) -> the bar that is reached first."""
+def _lowest(runner: LevelsRunner, tables: dict[FactTable, int]) -> dict[tuple[int, int], float]:
+    """(column, sign) -> the bar that is reached first; the tables of attributes that it hangs on join `tables`."""
     found: dict[tuple[int, int], float] = {}
-    for bar in bars:
-        place = space.column(bar.point), bar.sign
-        found[place] = min(bar.bound, found.get(place, bar.bound))
+    for when in runner.when:
+        for bar in when.expression.bars:
+            place, held = (runner.space.column(bar.point), bar.sign), bar.bound
+            if bar.slot >= 0:
+                table = when.facts[bar.slot]
+                tables[table] = table.moves
+                held = table.low if bar.sign > 0 else -table.high
+            found[place] = min(held, found.get(place, held))
     return found
 
 

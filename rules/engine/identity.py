@@ -19,7 +19,7 @@ from rules.engine.level_state import G_IDLE, G_OUTSIDE
 from rules.engine.levels import LevelsRunner
 from rules.engine.runner import Field, Runner
 from rules.engine.signalled import Signalled, later_too
-from rules.engine.space import Space
+from rules.engine.space import NEVER, Space
 from rules.engine.view import Bools, Picked, Reader, View
 from rules.engine.wording import Wording
 
@@ -181,6 +181,7 @@ class IdentityRunner(Signalled):
             for lane in self.lanes:
                 lane.fire_at_tick(thing, opening)
             self._judge(thing, opening, self.one(thing, opening, None, -1), None, -1)
+        self.soonest = NEVER  # the lanes have the timers
         for lane in self.lanes:
             lane.tick(now)
             for thing in [thing for thing in lane.owner if lane.m_gate[thing] == G_IDLE]:

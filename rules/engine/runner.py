@@ -198,7 +198,12 @@ class Runner(Speaker, ABC):
             getattr(self, name)[..., thing] = getattr(other, name)[..., row]
         if self.windows is not None and other.windows is not None:
             self.windows.take_row(thing, other.windows, row)
-        self.soonest = self.next_open = -NEVER
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """When anything is due has to be found out anew."""
+        self.soonest = -NEVER
+        self.next_open = -NEVER if self.schedule is not None else NEVER
 
     def memory(self) -> int:
         """Bytes of state held for this rule on this space."""
@@ -234,4 +239,4 @@ class Runner(Speaker, ABC):
         if self.windows is not None:
             own = {name.removeprefix("windows."): t for name, t in state.items() if name.startswith("windows.")}
             self.windows.load(own)
-        self.soonest = self.next_open = -NEVER
+        self._look_again()

@@ -138,35 +138,41 @@ class SequenceRunner(Form):
         if not self.condition.absent:
             return
         due = np.where(self.wait > LONG_AGO, self.wait, NEVER)
+        patience = NEVER
         for thing in np.flatnonzero(self.watched & (due <= now - self.condition.within)).tolist():
             if self.common.downs.spans:
                 self._resume(thing, int(self.space.span_from[thing]), int(self.space.span_to[thing]))
             newest, begun = int(self.space.newest[thing]), int(self.wait[thing])
-            pause = self.pause(thing, newest, now, self.judged)
-            if begun == LONG_AGO or begun + self.condition.within + pause > now:
+            if begun == LONG_AGO:
                 continue
-            if pause and self.rule.downtime == "reset":
+            if self.rule.downtime == "reset" and self.pause(thing, newest, now, self.judged):
                 self.wait[thing] = LONG_AGO
                 continue
-            self.wait[thing] += pause
-            deadline = int(self.wait[thing]) + self.condition.within
+            if now < (until := self._grace(thing, newest)):
+                due[thing], patience = NEVER, min(patience, until)
+                continue
+            deadline = begun + self.condition.within
             self._lapsed(thing, deadline + 1, None, -1)
             self.fired[thing] = deadline
-        waiting = self.wait[self.watched & (self.wait > LONG_AGO)]
+        waiting = self.wait[self.watched & (self.wait > LONG_AGO) & (due < NEVER)]
         self.soonest = int(waiting.min(initial=NEVER))
-        self.soonest = self.soonest + self.condition.within if self.soonest < NEVER else NEVER
+        self.soonest = min(patience, self.soonest + self.condition.within if self.soonest < NEVER else NEVER)
+
+    def _grace(self, thing: int, newest: int) -> int:
+        """What the device said while the gateway was away gets three intervals to come: until then nothing is known."""
+        latest = self.common.downs.latest
+        if self.rule.downtime == "count" or latest <= newest:
+            return LONG_AGO
+        return latest + 3 * self.every(thing, self.judged)
 
     def _resume(self, thing: int, begin: int, end: int) -> None:
-        """The device's silence (begin, end] met a down-time: a wait that ran then goes on by the part we were away."""
+        """The device's silence (begin, end] met a down-time: with `reset`, a wait that ran then is nothing."""
         if end <= self.resumed[thing]:
             return
         self.resumed[thing] = end
-        if LONG_AGO < self.wait[thing] <= begin:
-            pause = self.pause(thing, begin, end, self.judged)
-            if pause and self.rule.downtime == "reset":
-                self.wait[thing] = LONG_AGO
-            elif pause:
-                self.wait[thing] += pause
+        running = LONG_AGO < self.wait[thing] <= begin
+        if running and self.rule.downtime == "reset" and self.pause(thing, begin, end, self.judged):
+            self.wait[thing] = LONG_AGO
 
     def cleared(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
         super().cleared(thing, t, view, unit, before=before)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,7 @@ class World:
         self.profiles: dict[str, int] = {}
         self.version = 0
         self.changes = 0
+        self.shared: WeakValueDictionary[tuple[int, str], object] = WeakValueDictionary()  # tables of facts in use
         self._specs: dict[tuple[str, str, int], Point | None] = {}
         self._named: dict[tuple[str, str], list[int]] = {}
         # by device id: space number (-1 unknown), rows of components; by point id: component, fan-out
@@ -81,6 +83,11 @@ class World:
     def group_space(self, rule: str, attribute: str) -> Space:
         """The table of the groups of a rule by an attribute: its revisions share it, so that rows stay."""
         return self.groups.setdefault((rule, attribute), Space(f"group:{rule}:{attribute}"))
+
+    def forget_groups(self, rule: str, kept: Space | None) -> None:
+        """The rule has no groups, or those of one space only: others it had are gone."""
+        for key in [key for key, space in self.groups.items() if key[0] == rule and space is not kept]:
+            del self.groups[key]
 
     def profile_number(self, profile: str) -> int:
         """A small integer per profile name."""

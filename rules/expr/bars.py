@@ -1,6 +1,6 @@
 """What must hold before a condition can be true: numbers that one of its points has to reach."""
 
-from math import inf, nextafter
+from math import inf, nan, nextafter
 
 from rules.compiled import Bar, Slot, SlotKind
 from rules.expr.ir import Input, Literal, Logic, Node, Relation, Sure
@@ -30,16 +30,24 @@ def bars(node: Node, slots: tuple[Slot, ...]) -> tuple[Bar, ...]:
 
 def exact(node: Node, slots: tuple[Slot, ...]) -> bool:
     """Is `node` its only bar: true where it holds, unknown where the point is, else false?"""
-    return isinstance(node, Relation) and node.operator not in ("==", "!=") and _bar(node, slots) is not None
+    if not isinstance(node, Relation) or node.operator in ("==", "!="):
+        return False
+    bar = _bar(node, slots)
+    return bar is not None and bar.slot < 0
 
 
 def _bar(node: Relation, slots: tuple[Slot, ...]) -> Bar | None:
     operator, left, right = node.operator, node.left, node.right
-    if isinstance(left, Literal):
+    if not _is(left, SlotKind.POINT, slots):
         operator, left, right = _MIRRORED[operator], right, left
-    if not isinstance(left, Input) or not isinstance(right, Literal) or slots[left.slot].kind is not SlotKind.POINT:
+    if not isinstance(left, Input) or not _is(left, SlotKind.POINT, slots):
         return None
-    name, a = slots[left.slot].name, right.value
+    name = slots[left.slot].name
+    if isinstance(right, Input) and _is(right, SlotKind.ATTR, slots) and operator != "!=":
+        return Bar(name, -1 if operator in ("<", "<=") else 1, nan, right.slot)
+    if not isinstance(right, Literal):
+        return None
+    a = right.value
     match operator:
         case ">=" | "==":
             return Bar(name, 1, a)
@@ -51,3 +59,7 @@ def _bar(node: Relation, slots: tuple[Slot, ...]) -> Bar | None:
             return Bar(name, -1, nextafter(-a, inf))
         case _:
             return None
+
+
+def _is(node: Node, kind: SlotKind, slots: tuple[Slot, ...]) -> bool:
+    return isinstance(node, Input) and slots[node.slot].kind is kind

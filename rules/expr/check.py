@@ -112,7 +112,16 @@ class Checker:
                 return ir.Relation("==", found, self.slot(Slot(SlotKind.CODE, measure.state.name, on)))
             example = on or next(reversed(measure.state.values), "…")
             raise fail("rules.expr.not_truth", node.at, text=text, write=f"{text} == '{example}'")
+        if self._flag(node):
+            return ir.Relation("!=", found, ir.Literal(0.0))
         raise fail("rules.expr.not_truth", node.at, text=text, write=f"{text} > {_sample(measure)}")
+
+    def _flag(self, node: Syntax) -> bool:
+        """Is it a point that counts nothing and has no unit? Then 0 is false, as in `ignition ? 15m : 26h`."""
+        if not isinstance(node, syntax.Name) or node.name in self.scope.signals:
+            return False
+        spec = self.point(node.name, node.at)
+        return spec.kind is PointKind.GAUGE and not spec.unit
 
     def number(self, node: Syntax, expect: Dimension | None = None) -> Typed:
         """A node that must be a number."""

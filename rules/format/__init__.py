@@ -2,7 +2,7 @@
 
 from rules.compiled.edits import Edit
 from rules.format.actions import References, references
-from rules.format.cases import Case, TestFile
+from rules.format.cases import Case, Model, TestFile
 from rules.format.load import Loaded, duplicates, load_text, merge, policy_source
 from rules.format.policy import compile_policy
 from rules.format.rule import normalise
@@ -13,6 +13,7 @@ __all__ = [
     "Case",
     "Edit",
     "Loaded",
+    "Model",
     "References",
     "TestFile",
     "code_table",

@@ -35,12 +35,22 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A profile of the project that a case may choose: its points by name, and the units they were written in."""
+
+    kind: str
+    points: Mapping[str, PointSpec]
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class TestFile:
     """The tests of one file. `names` are what its rules and cases speak of: its own profiles, or the project's.
 
     `units` are the units its own profiles were written in, by kind and point: numbers of series are in these, while the
     names are canonical as everywhere.
-    `use` are paths of rule files, relative to this file, to be loaded with `names`.
+    `use` are paths of rule files, relative to this file, to be loaded with `names`. `models` are the project's profiles
+    by id; a file with profiles of its own has none.
     """
 
     __test__ = False
@@ -53,6 +63,7 @@ class TestFile:
     customers: tuple[Customer, ...] = ()
     use: tuple[str, ...] = ()
     cases: tuple[Case, ...] = ()
+    models: Mapping[str, Model] = field(default_factory=dict)
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -59,7 +59,7 @@ def build_rule(table: Table, path: str, notes: Notes, names: Names, defaults: De
         id=rule_id,
         revision="",
         title=_title(fields, rule_id),
-        why=fields.text("why", most=2_000),
+        why=_why(fields),
         mode=fields.choice("mode", ("live", "shadow", "off"), "live"),
         watch=watch or Watch(()),
         signals=tuple(sorted(found or (), key=_name)),  # as they come back from the journal
@@ -158,15 +158,25 @@ def _id(fields: Fields) -> str:
 
 
 def _title(fields: Fields, rule_id: str) -> Mapping[str, str]:
-    """A text for both languages, or one for each; the id when there is none."""
-    tree = fields.get("title")
+    """The id when there is none."""
+    return _both(fields, "title", rule_id, 200, "title: {en: Connector over temperature, zh: 枪头过温}")
+
+
+def _why(fields: Fields) -> Mapping[str, str]:
+    return _both(fields, "why", "", 2_000, "why: {en: power modules derate when hot, zh: 高温会使功率模块降额}")
+
+
+def _both(fields: Fields, key: str, default: str, most: int, write: str) -> Mapping[str, str]:
+    """A text for both languages, or one for each; one that is missing is taken from the other."""
+    tree = fields.get(key)
     if not isinstance(tree, Table):
-        text = fields.text("title", rule_id)
+        text = fields.text(key, default, most)
         return {"en": text, "zh": text}
-    inside = Fields(tree, fields.at("title"), fields.notes, ("en", "zh"))
-    english, chinese = inside.text("en"), inside.text("zh")
-    if not english and not chinese:
-        fields.wrong("title", "rules.value.title", write="title: {en: Connector over temperature, zh: 枪头过温}")
+    before = len(fields.notes.problems)
+    inside = Fields(tree, fields.at(key), fields.notes, ("en", "zh"))
+    english, chinese = inside.text("en", most=most), inside.text("zh", most=most)
+    if not english and not chinese and len(fields.notes.problems) == before:
+        fields.wrong(key, "rules.value.title", name=key, write=write)
     return {"en": english or chinese, "zh": chinese or english}
 
 

@@ -78,7 +78,7 @@ def _rule(rule: Rule, cases: Sequence[Case], lang: Lang) -> list[str]:
         ("notice", _notice(body, lang)),
         ("tests", [_case(case, lang) for case in cases]),
     ]
-    lines = [f"### {rule.id}", "", say("handbook.why", lang, title=rule.title[lang], why=rule.why), ""]
+    lines = [f"### {rule.id}", "", say("handbook.why", lang, title=rule.title[lang], why=rule.why[lang]), ""]
     for key, items in parts:
         if len(items) == 1 and key != "tests":
             lines.append(f"- {say(f'handbook.{key}', lang)}: {items[0]}")

@@ -28,6 +28,7 @@ async def test_an_order_shows_why_it_was_made(world: World) -> None:
     assert datetime.fromisoformat(order["created_at"]).timestamp() * 1e6 == NOW + 1_000_000
     detail = await world.get(f"/v1/work-orders/{order['no']}")
     assert [a["id"] for a in detail["alarms"]] == [alarm]
+    assert {(one["why"], one["why_zh"]) for one in (order, detail, detail["alarms"][0])} == {("it burns", "会起火")}
     assert detail["alarms"][0]["work_order"] == order["no"]
     assert detail["alarms"][0]["evidence"]["readings"][0]["value"] == 91.5
     assert detail["audit"][0]["type"] == "created"

@@ -14,6 +14,7 @@ from gateway.domain.alarm import Change, Level, Plan, Thing, Transition
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Fact, ImportMark, Record, Tick
+from gateway.domain.wanted import Wanted, Warming
 from gateway.ports import Written
 
 
@@ -70,6 +71,11 @@ class CountingJudge:
 
     def next_due(self) -> int | None:
         return 77
+
+    wanted: tuple[Wanted, ...] = ()
+
+    def warmer(self, wanted: Wanted) -> Warming:
+        raise KeyError(wanted.rule)
 
 
 class MemoryDesk:

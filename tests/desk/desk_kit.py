@@ -41,6 +41,7 @@ TEMPLATES = Templates(
             "SMS_01", {"pile": "{{ device }}", "no": "{{ no }}"},
         ),
         "storm": NoticeTemplate("{{ title }}", "{{ title }}", "SMS_02"),
+        "meaning": NoticeTemplate("{{ why }}", "{{ why }}", "SMS_03"),
     }
 )  # fmt: skip
 ROUTES = (Route("oa", events=("workorder.*",)), Route("sms", "sms", ("notice.*",)))

@@ -1,14 +1,17 @@
 """Many alarms, few orders: storms, merged alarms, unstable ones, groups; and what the rules hear back."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from desk_kit import BOSS, NOW, World, transition
 
+from gateway.desk import Policy
 from gateway.domain.alarm import Change, Level, NoticePlan, Parent, Thing
 from gateway.domain.duration import HOUR, MINUTE
 from gateway.domain.errors import CommandError
-from gateway.domain.record import Closed, CycleDone, RuleSet, Unlatch
+from gateway.domain.record import Closed, CycleDone, RuleGone, RuleSet, Unlatch
 from gateway.domain.workorder import Act, AlarmState, Due, OrderState, WorkOrder
 from gateway.store import OrderFilter, SqlControlOutbox
 
@@ -257,6 +260,9 @@ def rule_set(source: str) -> RuleSet:
     return RuleSet("overtemp", "rev2", source.encode(), "UTC", "ops")
 
 
+CHINESE = Policy("gw-1", ZoneInfo("Asia/Shanghai"), language="zh")
+
+
 @pytest.mark.parametrize(("mode", "word"), [("off", "switched off"), ("shadow", "shadow mode")])
 def test_s22_a_rule_that_is_switched_off_leaves_its_orders_with_a_note(world: World, mode: str, word: str) -> None:
     world.apply(transition(1), facts=[(2, rule_set(f'{{"rule": {{"mode": "{mode}", "title": "New"}}}}'))])
@@ -269,6 +275,55 @@ def test_s19_an_edited_text_shows_in_the_open_order(world: World) -> None:
     world.apply(transition(1), facts=[(2, rule_set(text)), (3, rule_set(text)), (4, rule_set("damaged"))])
     order = world.order()
     assert (order.title_en, order.title_zh, order.version) == ("Too hot", "过热", 2)
+
+
+def told(world: World) -> tuple[list[str], str, str]:
+    """What the last event says has changed, and why the order matters."""
+    data = world.events()[-1]["data"]
+    return data["changed"], data["workOrder"]["why"], data["workOrder"]["whyZh"]
+
+
+def test_why_stands_in_both_languages_and_an_edit_of_it_shows(world: World) -> None:
+    title = '"title": {"en": "Connector over temperature", "zh": "枪头过温"}'
+    sources = ['"why": {"en": "burns", "zh": "会起火"}', '"why": {"zh": "会起火"}', '"owner": "x"', '"why": 3']
+    world.apply(transition(1))
+    assert told(world) == ([], "may burn", "may burn")
+    found = []
+    for n, why in enumerate(sources, 2):
+        world.apply(facts=[(n, rule_set(f'{{"rule": {{{title}, {why}}}}}'))])
+        found += [(told(world), world.order().version)]
+    assert found == [
+        ((["why"], "burns", "会起火"), 2), ((["why"], "会起火", "会起火"), 3), ((["why"], "", ""), 4),
+        ((["why"], "", ""), 4),
+    ]  # fmt: skip
+
+
+def test_a_notice_says_why_in_the_language_of_its_reader(world: World) -> None:
+    for seq, audience in ((1, "owner"), (2, "site_ops")):  # owner: of the device, C2, en; of the site: C1, zh
+        raised = transition(seq, device=seq, notice=NoticePlan(audience, "meaning"))
+        plan = msgspec.structs.replace(raised.plan, why_zh="会起火")
+        world.apply(msgspec.structs.replace(raised, plan=plan))
+    assert [message["text"] for message in world.messages()] == ["may burn", "会起火"]
+
+
+def test_a_title_edited_in_one_language_shows(world: World) -> None:
+    text = '{"rule": {"title": {"en": "Connector over temperature", "zh": "枪头太热"}, "why": "may burn"}}'
+    world.apply(transition(1), facts=[(2, rule_set(text))])
+    assert (world.order().title_zh, told(world)[0]) == ("枪头太热", ["title"])
+
+
+def test_what_the_desk_notes_is_in_the_language_of_the_installation(world: World) -> None:
+    world.policy = CHINESE
+    world.desk = world.another()
+    world.apply(transition(1, late=True, reopen_within=HOUR))
+    assert world.events()[-1]["data"]["note"].startswith("迟到")
+    assert "没有未结工单" in world.queries.audit(world.order().no)[0].data
+    world.apply(facts=[(2, RuleGone("overtemp", "ops"))])
+    assert world.events()[-1]["data"]["note"] == "规则 overtemp 已删除，工单保留"
+    world.apply(transition(3, Change.CLEARED))
+    world.work_through(world.order().no, Act.CLOSE, reason="ok")
+    world.apply(transition(4, reopen_within=HOUR))
+    assert "复发" in world.events()[-1]["data"]["note"]
 
 
 def test_s06_an_order_of_late_data_says_so(world: World) -> None:

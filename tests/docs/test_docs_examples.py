@@ -14,6 +14,7 @@ from gateway.domain.device import PointKind
 from gateway.domain.text import say
 from gateway.registry import Registry
 from gateway.settings.document import read_document
+from gateway.settings.lookups import load_lookups
 from gateway.settings.profiles import load_profiles, vocabulary
 from gateway.settings.project import Project, inspect_project, load_project
 from gateway.store import Database, SqlRegistryStore
@@ -22,9 +23,11 @@ from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.mapper import Mapper
 from rules.casetest import as_text
 from rules.casetest.run import run_cases
-from rules.format import load_text
+from rules.compiled import Names
+from rules.format import load_text, policy_source
 
 ROOT = Path(__file__).parents[2]
+LOOKUPS = load_lookups(ROOT / "config" / "codes", ROOT / "config" / "fences.yaml")
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 GUIDE = (ROOT / "docs" / "profiles-and-routes.md").read_text("utf-8")
 RULES = re.findall(r"<!-- rules -->\n```yaml\n(.*?)```", (ROOT / "docs" / "rules.md").read_text("utf-8"), re.DOTALL)
@@ -124,12 +127,11 @@ def test_the_rules_load_and_pass_their_own_cases(text: str) -> None:
     units: dict[str, dict[str, str]] = {}
     for one in profiles.values():
         units.setdefault(one.profile.kind, {}).update(one.declared)
-    loaded = load_text(text, "rules.md", words)
+    loaded = load_text(text, "rules.md", Names(words, LOOKUPS.codes, LOOKUPS.fences))
     assert [problem.render() for problem in loaded.problems] == []
     assert {case.rule for case in loaded.tests.cases} == {rule.id for rule in loaded.rules}, "an example without a test"
-    outcomes, problems = run_cases(
-        loaded.tests if loaded.tests.own else replace(loaded.tests, units=units), loaded.rules
-    )
+    tests = loaded.tests if loaded.tests.own else replace(loaded.tests, units=units)
+    outcomes, problems = run_cases(tests, loaded.rules, policy_source([loaded]))
     assert [problem.render() for problem in problems] == []
     assert all(outcome.ok for outcome in outcomes), as_text(outcomes, "en")
 
@@ -139,7 +141,7 @@ def test_the_names_the_rules_use_exist_in_the_configuration_that_ships() -> None
     settings = load_project(ROOT / "config" / "gateway.yaml", env)
     profiles = settings.vocabulary
     for text in RULES:
-        for rule in load_text(text, "rules.md", profiles).rules:
+        for rule in load_text(text, "rules.md", Names(profiles, LOOKUPS.codes, LOOKUPS.fences)).rules:
             if rule.order is not None:
                 assert rule.order.type in settings.settings.desk.order_types
             if rule.notice is not None:
@@ -156,5 +158,5 @@ def test_every_yaml_block_is_yaml(page: Path, tmp_path: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(RULES) >= 5
+    assert len(RULES) >= 15
     assert len(_FILE.findall(GUIDE)) >= 5

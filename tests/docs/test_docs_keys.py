@@ -14,10 +14,9 @@ from gateway.settings.profiles import CounterSection, PlausibleModel, PointModel
 from protocols.modbus.config import BackoffConfig, DeviceConfig, ModbusConfig, TcpLinkConfig
 from protocols.modbus.profile import ModbusMap, Part, Register
 from protocols.mqtt.config import ComponentOf, MqttConfig, PointMap, Reconnect, RouteConfig, TimeMap, When
-from rules.casetest import scene
-from rules.expr.functions import LATER as FUNCTIONS_LATER
+from rules.casetest import events, expect, read, things
 from rules.expr.functions import SHAPES
-from rules.format import actions, load, rule
+from rules.format import actions, rule
 
 DOCS = Path(__file__).parents[2] / "docs"
 MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
@@ -100,12 +99,16 @@ def test_the_keys_of_a_rule() -> None:
 
 
 def test_the_keys_of_a_case() -> None:
-    assert set(_table("rules.md", "Tests")) == set(scene._KEYS)
-    assert set(scene._DEVICE) <= set(re.findall(r"\w+", _table("rules.md", "Tests")["device"][0]))
+    assert set(_table("rules.md", "Tests")) == set(read.KEYS)
+    assert set(things.DEVICE) <= set(re.findall(r"\w+", _table("rules.md", "Tests")["device"][0]))
 
 
-def test_what_this_build_refuses_is_said() -> None:
-    words = set(re.findall(r"\w+", _section("rules.md", "Not in this build")))
-    assert {*rule.LATER, *load._LATER, *FUNCTIONS_LATER} <= words
+def test_events_and_expectations_of_a_case() -> None:
+    table = _table("rules.md", "Tests")
+    assert set(events.KINDS) <= set(re.findall(r"\w+", table["events"][0]))
+    assert set(expect.KEYS) <= set(re.findall(r"\w+", table["expect"][0]))
+
+
+def test_the_functions_are_there() -> None:
     text = (DOCS / "rules.md").read_text("utf-8")
     assert [shape for shape in SHAPES.values() if shape not in text] == []

@@ -14,8 +14,9 @@ import import_kit as kit
 import pytest
 
 from gateway.app import App, build
+from gateway.domain.duration import HOUR
 from gateway.domain.record import ImportMark, RecordKind
-from gateway.history.wire import Begin, Chunk, End, Lookup
+from gateway.history.wire import Begin, Chunk, End, Lookup, Result
 from gateway.imports.job import prepare, send
 from gateway.imports.target import Local, Refused, Remote
 from gateway.settings.project import load_project
@@ -23,6 +24,16 @@ from gateway.store import AlarmFilter, Database, OrderFilter, Queries
 
 ZERO = kit.hourly(datetime(2026, 6, 3))  # noqa: DTZ001 - local; January used, February to May did not
 NOW = 1_790_000_000_000_000
+HIGH = """\
+format: 1
+rules:
+- id: gas.high
+  title: {en: High pressure, zh: 压力高}
+  why: too much
+  watch: {kind: gas_meter}
+  when: "pressure >= 50 kPa"
+  then: {order: {type: verify_meter, level: minor}}
+"""
 
 
 @contextmanager
@@ -88,6 +99,30 @@ async def test_the_order_is_held_until_the_last_mark(tmp_path: Path) -> None:
             (begun.id, False, "test"),
             (begun.id, True, "test"),
         ]
+    finally:
+        await app.stop()
+
+
+async def test_the_end_waits_until_the_past_was_judged_again(tmp_path: Path) -> None:
+    app = build(load_project(kit.project(tmp_path, rules=HIGH)))
+    await app.start(doors=False)
+    now = app.clock.now()
+
+    async def bring(*readings: tuple[int, float]) -> Result:
+        begun = await app.imports.begin(Begin("h.csv", "test"))
+        at, value = [now - hours * HOUR for hours, _ in readings], [one for _, one in readings]
+        zero = [0] * len(at)
+        await app.imports.rows(begun.id, Chunk(0, ["GM-1"], [("pressure", 0)], zero, zero, at, value))
+        return await app.imports.end(begun.id, End(1))
+
+    try:
+        assert (await bring((1, 10.0), (3, 10.0))).alarms == 0
+        result = await bring((2, 90.0))
+        assert (result.late, result.alarms) == (1, 1)
+        assert app.reruns.answered == 1
+        (alarm,) = app.queries.alarms(AlarmFilter()).items
+        assert (alarm.raised_at, alarm.imported) == (now - 2 * HOUR, True)
+        assert (await bring((2, 90.0))).alarms == 0
     finally:
         await app.stop()
 

@@ -38,7 +38,9 @@ def test_every_user_group_has_its_rules() -> None:
 def test_every_rule_says_what_to_do_in_an_order_or_a_notice_and_whose_it_is() -> None:
     for rule in book().rules.values():
         assert rule.order or rule.notice, rule.id
-        assert len(rule.why) > 20, rule.id
+        assert len(rule.why["en"]) > 20, rule.id
+        assert len(rule.why["zh"]) > 10, rule.id
+        assert rule.why["en"] != rule.why["zh"], rule.id
         assert rule.owner, rule.id
         assert rule.title["en"] != rule.title["zh"], rule.id
 

@@ -155,8 +155,8 @@ def test_a_parent_that_decides_later_is_waited_for() -> None:
     stage.step(10, stage.change("child", "raised", 10))
     assert stage.step(100) == []
     assert [one.change for one in stage.step(149, stage.change("parent", "raised", 89, device=2))] == [
-        "merged", "raised",
-    ]  # fmt: skip
+        "raised", "merged",
+    ], "the desk must know the parent before it hears what is part of it"  # fmt: skip
 
 
 def test_a_buffered_series_in_one_record_comes_out_as_if_it_had_been_live() -> None:
@@ -169,7 +169,7 @@ def test_a_buffered_series_in_one_record_comes_out_as_if_it_had_been_live() -> N
         stage.change("child", "raised", 3000),
     )  # fmt: skip
     assert brief(stage.told) == [
-        ("child", "merged", 50), ("parent", "raised", 100), ("parent", "cleared", 400),
+        ("parent", "raised", 100), ("child", "merged", 50), ("parent", "cleared", 400),
         ("child", "raised", 1000), ("child", "cleared", 2000), ("child", "raised", 3000),
     ]  # fmt: skip
 
@@ -237,7 +237,7 @@ def test_rules_that_inhibit_each_other_are_all_told() -> None:
 def test_a_chain_merges_link_by_link() -> None:
     stage = Stage([rule("a", inhibit=inhibit("b")), rule("b", inhibit=inhibit("c")), rule("c")])
     stage.step(0, *(stage.change(name, "raised", 0) for name in "abc"))
-    assert brief(stage.told) == [("a", "merged", 0), ("b", "merged", 0), ("c", "raised", 0)]
+    assert brief(stage.told) == [("c", "raised", 0), ("b", "merged", 0), ("a", "merged", 0)]
 
 
 def test_a_group_is_a_parent_and_a_device_of_its_connectors() -> None:
@@ -249,7 +249,7 @@ def test_a_group_is_a_parent_and_a_device_of_its_connectors() -> None:
     stage.step(2, *(stage.change("gun", "raised", 2, device=d, component=1) for d in (11, 12)))
     stage.step(100)
     assert [(one.rule, one.change, one.parent and one.parent.thing) for one in stage.told] == [
-        ("child", "merged", Thing(0, 0, "S1")), ("site", "raised", None), ("charger", "raised", None),
+        ("site", "raised", None), ("child", "merged", Thing(0, 0, "S1")), ("charger", "raised", None),
         ("gun", "merged", Thing(11)), ("gun", "raised", None),
     ]  # fmt: skip
 

@@ -141,3 +141,74 @@ def test_use_loads_rules_of_another_file(tmp_path: Path) -> None:
     (tmp_path / "test_hot.yaml").write_text(test, "utf-8")
     done = CliRunner().invoke(command, ["test", str(tmp_path / "test_hot.yaml")])
     assert done.exit_code == 0, done.output
+
+
+TANKS = {
+    "a_slow": (
+        "kind: tank\npoints: {volts: {unit: V, every: 1m, plausible: {max: 3}}, fed: {kind: counter, every: 1m}}\n"
+    ),
+    "b_fast": (
+        "kind: tank\npoints: {volts: {unit: mV, every: 10s, plausible: {max: 9000}}, "
+        "fed: {kind: counter, every: 1m, counter: {rollover: 100}}}\n"
+    ),
+}
+TANK = """
+format: 1
+rules:
+- id: full
+  watch: {kind: tank}
+  when: "volts > 2 V"
+  test:
+  - {say: of the kind the first, series: {volts: "1 2.5 4"}, until: 3m, expect: [{at: 1m, is: raised}]}
+  - say: unit, interval and bounds of the profile
+    device: {profile: b_fast}
+    series: {volts: "1000 8500 1000"}
+    until: 1m
+    expect: [{at: 10s, is: raised}, {at: 20s, is: cleared}]
+  - say: its bounds make 8500 mV known and 4 V, of the other, unknown
+    devices: {old: {profile: a_slow}, new: {profile: b_fast}}
+    series: {old.volts: "4 4", new.volts: "8500"}
+    until: 2m
+    expect: [{at: 0s, is: raised, device: new}]
+- id: eaten
+  watch: {kind: tank}
+  let: {used: {increase: fed, over: 2m, coverage: 0}}
+  when: "used > 15"
+  test:
+  - {say: a fall is another counter, series: {fed: "90 95 5"}, until: 2m, expect: []}
+  - say: a fall is a rollover at 100
+    device: {profile: b_fast}
+    series: {fed: "90 95 15"}
+    until: 2m
+    expect: [{at: 2m, is: raised}]
+"""
+
+
+@pytest.fixture
+def tanks(tmp_path: Path) -> Path:
+    (tmp_path / "profiles").mkdir()
+    for name, text in TANKS.items():
+        (tmp_path / "profiles" / f"{name}.yaml").write_text(text, "utf-8")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "tank.yaml").write_text(TANK, "utf-8")
+    return tmp_path / "rules" / "tank.yaml"
+
+
+def test_a_device_of_a_case_may_choose_its_profile(tanks: Path) -> None:
+    done = CliRunner().invoke(command, ["test", str(tanks)])
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "5 passed, 0 failed"), done.output
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("profile: b_fats", "b_fats of kind tank; write one of a_slow, b_fast"),
+        ("profile: b_fast, kind: van", "kind van"),
+    ],
+)
+def test_a_profile_must_be_one_of_the_kind(tanks: Path, written: str, named: str) -> None:
+    tanks.write_text(TANK.replace("profile: b_fast}\n    series: {volts", f"{written}}}\n    series: {{volts"), "utf-8")
+    done = CliRunner().invoke(command, ["test", str(tanks)])
+    assert done.exit_code == 2
+    assert f"{tanks}:10" in done.output
+    assert named in done.output

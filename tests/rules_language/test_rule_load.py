@@ -18,6 +18,7 @@ from rules.compiled import (
     SlotKind,
     Streak,
 )
+from rules.engine.emit import plan_of
 from rules.format import References, load_text, merge, references
 
 OVERTEMP = """
@@ -94,6 +95,22 @@ def test_a_plain_rule_and_its_defaults() -> None:
     assert (level.level, level.hold, level.clear) == (Level.MINOR, Hold(2 * MINUTE), None)
     assert (found.title["zh"], found.mode, found.clear_after, found.downtime) == ("r", "off", 7 * DAY, "count")
     assert (found.order, found.notice) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("written", "en", "zh"),
+    [
+        ("", "", ""),
+        ("why: it burns", "it burns", "it burns"),
+        ("why: {en: it burns, zh: 会起火}", "it burns", "会起火"),
+        ("why: {zh: 会起火}", "会起火", "会起火"),
+    ],
+)
+def test_why_in_one_language_or_in_both(written: str, en: str, zh: str) -> None:
+    found = rule(GUN + f'when: "gun_temp >= 85 degC"\n{written}')
+    assert found.why == {"en": en, "zh": zh}
+    plan = plan_of(found)
+    assert (plan.why, plan.why_zh, plan.why_in("zh")) == (en, zh, zh)
 
 
 def test_defaults_of_the_file_count_where_the_rule_is_silent() -> None:

@@ -100,7 +100,7 @@ def test_damaged_sources(damaged: bytes) -> None:
         compile_source(damaged)
 
 
-SAME_MEANING = {"Very hot", "it hurts", "gun_temp>=185 degF", "hold: {for: 10000ms}"}
+SAME_MEANING = {"Very hot", "it hurts", "{en: it burns, zh: 会起火}", "gun_temp>=185 degF", "hold: {for: 10000ms}"}
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,7 @@ SAME_MEANING = {"Very hot", "it hurts", "gun_temp>=185 degF", "hold: {for: 10000
     [
         ("{en: Hot, zh: 热}", "Very hot", Edit.TEXT),
         ("it burns", "it hurts", Edit.TEXT),
+        ("it burns", "{en: it burns, zh: 会起火}", Edit.TEXT),
         ("gun_temp >= 85 degC", "gun_temp>=185 degF", Edit.TEXT),
         ("hold: 10s", "hold: {for: 10000ms}", Edit.SAME),
         ("fault: E07", "fault: E08", Edit.TEXT),
@@ -154,7 +155,7 @@ def test_edit_merges_by_key() -> None:
     assert new.condition[0].when.text == "gun_temp >= 80 degC"
     assert len(new.condition) == 2
     assert new.condition[0].clear_hold == 180_000_000
-    assert (new.why, rule.why) == ("", "it burns")
+    assert (new.why["en"], rule.why["en"]) == ("", "it burns")
     assert edit_between(rule, new) is Edit.THRESHOLD
 
 

@@ -95,6 +95,13 @@ class StoreContract:
         assert set(both.device.tolist()) == {0, 2}
         assert list(store.scan(NOW, NOW + DAY, [])) == []
 
+    def test_before_a_moment(self, store: SeriesStore) -> None:
+        store.write(0, [record(1, at(0, 1.0), at(10, 2.0), at(20, 3.0), at(5, 7.0, device=2), at(30, 9.0, device=3))])
+        found = store.before(NOW + 15 * SECOND, [1, 3])
+        assert [(r.device, r.at, r.value) for r in found.readings()] == [(1, NOW + 10 * SECOND, 2.0)]
+        assert len(store.before(NOW, [1, 2, 3])) == 0
+        assert len(store.before(NOW + DAY, [])) == 0
+
     def test_what_is_too_old_is_expired(self, store: SeriesStore) -> None:
         written = store.write(0, [record(1, at(-11 * DAY / SECOND, 1.0), at(0, 2.0))])
         assert (written.stored, written.expired) == (1, 1)

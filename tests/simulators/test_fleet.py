@@ -28,8 +28,9 @@ def test_acts() -> None:
     acts = (
         Act(1, "overheat", "C1", 1, to=91.0), Act(2, "fault_code", "C1", 1, code="E07"),
         Act(3, "burst", "C1", 1, times=20), Act(4, "silence", "C1"), Act(5, "cool", "C1"), Act(6, "speak", "C1"),
+        Act(7, "pressure", "P1", to=1.1), Act(10, "steady", "P1"),
     )  # fmt: skip
-    fleet = Fleet(Scenario(("C1",), 2, ("V1",), 1.0, acts), 1)
+    fleet = Fleet(Scenario(("C1",), 2, ("V1",), ("P1", "P2"), 1.0, acts), 1)
     list(fleet.acts(1.0))
     first, second = (payload for _, payload in fleet.charger("C1", 1.0))
     assert float(str(first["temp"])) > 90
@@ -44,6 +45,12 @@ def test_acts() -> None:
     list(fleet.acts(9.0))
     assert fleet.silent == set()
     assert float(str(fleet.charger("C1", 9.5)[0][1]["temp"])) < 40
+    topic, low = fleet.sensor("P1", 9.0)
+    assert topic == "pressure/P1/status"
+    assert 1.0 < float(str(low["p"])) < 1.2
+    assert 1.9 < float(str(fleet.sensor("P2", 9.0)[1]["p"])) < 2.1
+    list(fleet.acts(10.0))
+    assert 1.9 < float(str(fleet.sensor("P1", 10.0)[1]["p"])) < 2.1
     assert fleet.vehicle("V1", 9.0)[0] == "vehicle/V1/status"
 
 

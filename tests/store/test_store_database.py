@@ -18,6 +18,15 @@ from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
 from gateway.store import Database, SqlUnit, tables
 from gateway.store.migrate import FOLDER, head
 
+_ORDER_TEXTS = (
+    "tenant_id", "no", "key", "type", "fault", "source", "title_en", "title_zh", "group", "priority", "priority_reason",
+    "rule", "alarm", "skill", "sla", "assign", "assignee", "related_to", "hold_reason", "close_reason", "fault_found",
+    "cause", "remedy",
+)  # fmt: skip
+_ORDER_NUMBERS = (
+    "device", "component", "level", "created_at", "updated_at", "first_seen", "last_seen", "version", "count",
+    "reopen_within", "reopen_count", "rejections",
+)  # fmt: skip
 COUNTER = {"tenant": "default", "day": "20261122", "last": 1}
 
 
@@ -81,9 +90,18 @@ def test_a_database_of_the_first_release_keeps_its_alarms_and_sites(tmp_path: Pa
         site = "INSERT INTO site VALUES ('default', 'S1', '', '', '', '', '{}', '[]')"
         connection.execute(text(site))
 
+        order: dict[str, Any] = dict.fromkeys(_ORDER_TEXTS, "") | dict.fromkeys(_ORDER_NUMBERS, 1)
+        order |= {"id": "O1", "why": "may burn", "state": "new", "causes": "[]", "told_cleared": False}
+        columns = ", ".join(f'"{name}"' for name in order)
+        values = ", ".join(":" + name for name in order)
+        connection.execute(text(f"INSERT INTO work_order ({columns}) VALUES ({values})"), order)
+
     database.transact(first)
     database.upgrade()
+    (kept,) = database.query(lambda c: SqlUnit(c).orders(["O1"]))
+    assert (kept.why, kept.why_zh) == ("may burn", "may burn")
     (alarm,) = database.query(lambda c: SqlUnit(c).alarms(["0-1-0"]))
+    assert (alarm.plan.why, alarm.plan.why_in("zh")) == ("", "")
     assert (alarm.unstable, alarm.stale, alarm.muted, alarm.limited, alarm.held_until, alarm.parent) == (
         False, False, False, "", 0, "",
     )  # fmt: skip

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Path, Query
-from msgspec import structs
 
 from gateway.api.access import Principal, Reader, Unlatcher
 from gateway.api.context import Context, Gateway, in_desk
@@ -70,13 +69,13 @@ class ReadingSeenView(View):
 
 
 class SignalSeenView(View):
-    """A computed signal over [start, end)."""
+    """A computed signal over [start, end); both null for one that has no window, such as a count of votes."""
 
     name: str
     value: float | None
     unit: str
-    start: Instant
-    end: Instant
+    start: Instant | None
+    end: Instant | None
     coverage: float
 
 
@@ -115,6 +114,7 @@ class AlarmView(View):
     peak: LevelWord
     title: TitleView
     why: str
+    why_zh: str
     evidence: EvidenceView
     raised_at: Instant
     decided_at: Instant
@@ -181,6 +181,7 @@ def alarm_view(context: Context, alarm: Alarm, numbers: Mapping[str, str]) -> Al
         id=alarm.id, rule=alarm.rule, revision=alarm.revision, identity=alarm.identity, state=alarm.state,
         place=place_view(context.registry, alarm.device, alarm.component, alarm.group), level=word_of(alarm.level),
         peak=word_of(alarm.peak), title=TitleView(en=alarm.plan.title_en, zh=alarm.plan.title_zh), why=alarm.plan.why,
+        why_zh=alarm.plan.why_in("zh"),
         evidence=_evidence(alarm.evidence), raised_at=alarm.raised_at, decided_at=alarm.decided_at,
         recorded_at=alarm.recorded_at, last_seen_at=alarm.last_seen, updated_at=alarm.updated_at,
         cleared_at=alarm.cleared_at, count=alarm.count, version=alarm.version, reason=alarm.reason, late=alarm.late,
@@ -200,7 +201,13 @@ def _evidence(evidence: Evidence) -> EvidenceView:
             )
             for r in evidence.readings
         ],
-        signals=[SignalSeenView(**structs.asdict(s) | {"value": finite(s.value)}) for s in evidence.signals],
+        signals=[
+            SignalSeenView(
+                name=s.name, value=finite(s.value), unit=s.unit, start=s.start if s.end else None, end=s.end or None,
+                coverage=s.coverage,
+            )
+            for s in evidence.signals
+        ],
         thresholds=[
             ThresholdSeenView(value=finite(t.value), unit=t.unit, origin=t.origin) for t in evidence.thresholds
         ],

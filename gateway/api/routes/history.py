@@ -1,11 +1,11 @@
-"""Stored readings that only this process can read (the open files of the series store), for backtest and explain."""
+"""Stored readings for backtest and explain: what only this process can read, the open files of the series store."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from gateway.api.access import FeedReader
+from gateway.api.access import Operator
 from gateway.api.context import Gateway, in_series
 from gateway.api.values import Input, When, refused
 from gateway.domain.reading import Batch, encode_batch
@@ -37,8 +37,22 @@ class CountsIn(Span):
     width: Annotated[int, Field(ge=1)]
 
 
+class BeforeIn(Input):
+    """Before `moment`, of these devices."""
+
+    moment: When
+    devices: Ids
+
+
+@router.post("/before", response_class=Response)
+async def before(context: Gateway, _principal: Operator, body: BeforeIn) -> Response:
+    """Of each point the newest reading before a moment and the newest that has a value, as columns."""
+    found = await in_series(context, lambda: context.series_store.before(body.moment, body.devices))
+    return Response(encode_batch(found), media_type=COLUMNS)
+
+
 @router.post("/open/counts", response_class=Response)
-async def open_counts(context: Gateway, _principal: FeedReader, body: CountsIn) -> Response:
+async def open_counts(context: Gateway, _principal: Operator, body: CountsIn) -> Response:
     """How many readings each bucket has: little-endian i64."""
     if body.start >= body.end:
         raise refused(422, "range")
@@ -49,7 +63,7 @@ async def open_counts(context: Gateway, _principal: FeedReader, body: CountsIn) 
 
 
 @router.post("/open/rows", response_class=Response)
-async def open_rows(context: Gateway, _principal: FeedReader, body: RowsIn) -> Response:
+async def open_rows(context: Gateway, _principal: Operator, body: RowsIn) -> Response:
     """The readings as columns (`gateway.domain.reading.encode_batch`), in any order, at most 2 million."""
     if body.start >= body.end:
         raise refused(422, "range")

@@ -65,6 +65,7 @@ class OrderView(View):
     priority_reason: str
     title: TitleView
     why: str
+    why_zh: str
     place: PlaceView
     assignee: str
     skill: str
@@ -161,7 +162,7 @@ def order_view(context: Context, order: WorkOrder) -> OrderView:
     return OrderView(
         no=order.no, version=order.version, state=order.state, type=order.type, fault=order.fault, source=order.source,
         level=word_of(order.level), priority=order.priority, priority_reason=order.priority_reason,
-        title=TitleView(en=order.title_en, zh=order.title_zh), why=order.why,
+        title=TitleView(en=order.title_en, zh=order.title_zh), why=order.why, why_zh=order.why_zh,
         place=place_view(context.registry, order.device, order.component, order.group), assignee=order.assignee,
         skill=order.skill, sla=order.sla, count=order.count, causes=order.causes, reopen_count=order.reopen_count,
         related_to=order.related_to, hold_reason=order.hold_reason, close_reason=order.close_reason,

@@ -18,6 +18,7 @@ from sinks.series.duckdb import DuckDbConfig, DuckDbStore
 
 CHARGER = ("gun_temp", "voltage", "current", "power", "energy", "status", "fault_code")
 VEHICLE = ("soc", "speed", "odometer", "ignition", "lat", "lon", "battery_temp")
+SENSOR = ("pressure",)
 Identity = tuple[int, int, int]
 
 
@@ -81,6 +82,7 @@ def _published(folder: Path, registry: Registry) -> tuple[int, set[Identity]]:
             points = registry.points(device.profile)
             names = [(name, int(gun)) for name in CHARGER] + [("cabinet_temp", 0)] if kind == "charger" else []
             names += [(name, 0) for name in VEHICLE] if kind == "vehicle" else []
+            names += [(name, 0) for name in SENSOR] if kind == "pressure" else []
             wanted |= {(device.id, points[name].id, int(ts) * 1000) for name in names}
             count += 1
     return count, wanted

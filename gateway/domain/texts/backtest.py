@@ -108,6 +108,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "explain.at.notice": ("notice {template} to {to}: {state} ({reason})", "通知 {template} 发给 {to}：{state}（{reason}）"),
     "explain.at.delivery": ("{type} to {endpoint}: {state}, attempt {attempt} ({reason})", "{type} 投递到 {endpoint}：{state}，第 {attempt} 次（{reason}）"),
     "explain.around": ("Stored readings of {point} around it ({count}):", "前后存储的 {point} 读数（{count} 条）："),
+    "explain.no_readings": ("The stored readings cannot be read: {flaw}", "无法读取存储的读数：{flaw}"),
     "explain.mark.here": ("newest when it was raised", "触发时的最新读数"),
     "explain.mark.end": ("newest when it ended", "结束时的最新读数"),
     "explain.mark.shadow": ("shadow: recorded, nobody was told and no order made", "影子模式：仅记录，未通知也未派单"),

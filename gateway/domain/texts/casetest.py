@@ -42,6 +42,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "没有客户 {name}；应在 customers 下加上：{{{name}: {{attrs: {{class: household}}}}}}",
     ),
     "casetest.kind": ("no profile of kind {name}; write one of {known}", "没有种类 {name} 的设备档案；应写 {known} 之一"),
+    "casetest.profile": (
+        "no profile {name} of kind {kind}; write one of {known}",
+        "种类 {kind} 没有设备档案 {name}；应写 {known} 之一",
+    ),
     "casetest.cycle": (
         "{value}: only a rule with every has cycles; write the event beside such a rule",
         "{value}：只有 every 规则才有周期；应用于这样的规则",

@@ -59,5 +59,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "规则 {rule} 已转为影子模式，工单保留",
     ),
     "desk.rule_gone": ("rule {rule} was deleted; the order stays", "规则 {rule} 已删除，工单保留"),
+    "desk.why_create": ("the fault has no open order", "该故障没有未结工单"),
+    "desk.why_reopen": ("the fault is back within reopen_within", "故障在 reopen_within 期限内复发"),
+    "desk.why_storm": ("above the limit {limit}", "超过限额 {limit}"),
+    "desk.why_batch": ("the batch period is over", "批量周期已结束"),
+    "desk.still_raised": ("still raised", "告警仍未恢复"),
     "desk.template_error": ("template {template} ({language}): {error}", "模板 {template}（{language}）：{error}"),
 }

@@ -154,8 +154,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "仅检查，未发送：{rows} 行、{readings} 条读数、{devices} 台设备无误，{rejected} 行有误",
     ),
     "import.done": (
-        "{file}: {rows} rows of {devices} devices in, {rejected} rejected; readings: {imported} new ({replaced} of another value before), {duplicates} there already, {late} older than what the rules have judged (stored, not judged), {expired} older than the retention, {refused} refused; alarms raised {alarms}, orders made {orders}",
-        "{file}：导入 {rows} 行、{devices} 台设备，拒绝 {rejected} 行；读数：新增 {imported}（其中 {replaced} 条替换了原值），已存在 {duplicates}，早于规则已判定时间 {late}（入库，不判定），超出保存期 {expired}，拒收 {refused}；触发告警 {alarms}，生成工单 {orders}",
+        "{file}: {rows} rows of {devices} devices in, {rejected} rejected; readings: {imported} new ({replaced} of another value before), {duplicates} there already, {late} older than what the rules had judged, {expired} older than the retention, {refused} refused; alarms raised {alarms}, orders made {orders}",
+        "{file}：导入 {rows} 行、{devices} 台设备，拒绝 {rejected} 行；读数：新增 {imported}（其中 {replaced} 条替换了原值），已存在 {duplicates}，早于规则已判定时间 {late}，超出保存期 {expired}，拒收 {refused}；触发告警 {alarms}，生成工单 {orders}",
     ),
     "import.no_gateway": (
         "no gateway answers at {url}; give -c to import without one",

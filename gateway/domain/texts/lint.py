@@ -125,7 +125,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # what it does
     "lint.no-why": ("no why: who gets the order does not learn what to look at", "缺少 why：接单人不知道该看什么"),
-    "lint.one-language": ("the title stands in one language only", "标题只有一种语言"),
+    "lint.one-language": ("{name} stands in one language only", "{name} 只有一种语言"),
     "lint.no-action": ("no then: the alarm is recorded and nobody is told", "没有 then：只记录告警，不通知任何人"),
     "lint.latched-alone": (
         "auto_clear: false without an order: nobody is sent who could unlatch it, it stays for ever",

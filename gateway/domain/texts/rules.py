@@ -125,7 +125,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rules.value.range": ("{value} is outside of {span}; write a duration between them", "{value} 超出 {span}；应写其间的时长"),
     "rules.value.share": ("{value} is no share from 0 to 1; write {write}", "{value} 不是 0 到 1 之间的比例；应写 {write}"),
     "rules.value.text": ("{value} is not a text; write one, in quotes when it is a number or a truth value", "{value} 不是文字；应写文字，若是数或真假值请加引号"),
-    "rules.value.title": ("the title is empty; write {write}", "标题为空；应写 {write}"),
+    "rules.value.title": ("{name} is empty; write {write}", "{name} 为空；应写 {write}"),
     "rules.value.twice": ("{value} stands there twice; write it once", "{value} 重复；只写一次"),
     "rules.value.unit": ("no unit {value}; write {write}", "没有单位 {value}；应写 {write}"),
     "rules.value.whole": ("{value} is no whole number from {least} to {most}; write one", "{value} 不是 {least} 到 {most} 的整数；应写这样的整数"),

@@ -193,7 +193,16 @@ class Inhibitor:
         self._unhold(key, child)
         child.parent, child.due = parent, NEVER
         self._merged.setdefault(parent, {})[key] = None
-        return replace(child.newest, change=Change.MERGED, at=at, parent=Parent(*parent), reason="")
+        above = list(self._above(parent))
+        behind = max(map(self.parents.since, above)), len(above)
+        return replace(child.newest, change=Change.MERGED, at=at, parent=Parent(*parent), reason="", behind=behind)
+
+    def _above(self, parent: AlarmKey) -> Iterator[AlarmKey]:
+        """A parent, what it is merged into itself, and so on."""
+        yield parent
+        while (child := self.children.get(parent[0], {}).get(parent[1:])) is not None and child.parent is not None:
+            parent = child.parent
+            yield parent
 
     def _unhold(self, key: AlarmKey, child: Child) -> None:
         self.timers.drop(key)

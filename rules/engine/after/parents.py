@@ -71,6 +71,11 @@ class Parents:
         elif made.change in (Change.CLEARED, Change.WITHDRAWN):
             self._remove(made.rule.id, who)
 
+    def since(self, key: AlarmKey) -> int:
+        """When an open alarm was raised, µs; long ago when nobody knows."""
+        alarm = self.open.get(key[0], {}).get(key[1:])
+        return alarm.at if alarm is not None else LONG_AGO
+
     def drop(self, rule: str) -> list[AlarmKey]:
         """The rule is gone, or starts again: its alarms that were open."""
         gone: list[AlarmKey] = [(rule, *who) for who in self.open.get(rule, ())]

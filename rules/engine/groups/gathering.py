@@ -1,6 +1,6 @@
 """Aggregates over closed windows: a group has its value once every member has closed the window (RULES section 4)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -124,6 +124,28 @@ class Gathering:
         """Go on where the revision before was."""
         self.waiting, self.newest, self.done = old.waiting, old.newest, old.done
         self.awake = old.awake
+
+    def take(self, row: int, theirs: "Gathering", other: int, places: Mapping[Key, Key]) -> None:
+        """What group `other` of another engine waits for and remembers becomes that of `row`; `places`: their members
+        as ours.
+        """
+        self.waiting.pop(row, None)
+        self.awake.discard(row)
+        self.done.pop(row, None)
+        waiting = {
+            end: {(n, places[key]): value for (n, key), value in values.items() if key in places}
+            for end, values in theirs.waiting.get(other, {}).items()
+        }
+        if waiting:
+            self.waiting[row] = waiting
+            self.awake.add(row)
+        if other in theirs.done:
+            self.done[row] = theirs.done[other]
+        for n in range(len(self.groups.questions)):
+            self.newest.pop((n, row), None)
+            if (formed := theirs.newest.get((n, other))) is not None:
+                known = [(places[key], value) for key, value in formed.members if key in places]
+                self.newest[n, row] = msgspec.structs.replace(formed, members=known)
 
     def state(self) -> bytes:
         """Everything that waits or is remembered."""

@@ -75,6 +75,22 @@ class Groups(Register):
             for thing in np.flatnonzero(members.group[: len(members.space)] >= 0).tolist():
                 members.enter(thing)
 
+    def devices(self, row: int) -> tuple[int, ...]:
+        """The devices that have a say in a group."""
+        found: set[int] = set()
+        for members in self.members:
+            things = np.flatnonzero(members.group[: len(members.space)] == row).tolist()
+            found.update(members.space.things[thing].device for thing in things)
+        return tuple(sorted(found))
+
+    def of_device(self, device: int) -> set[int]:
+        """The rows of the groups in which a device has a say: at most one."""
+        place = self.common.world.rows.get(device)
+        if place is None:
+            return set()
+        mine = [members for members in self.members if members.space is place.space and members.room]
+        return {row for one in mine for row in one.group[place.things].tolist() if row >= 0}
+
     # --- judging
     def judge_touched(self) -> None:
         """Groups whose members or attributes changed; not before all kinds of members have been counted."""

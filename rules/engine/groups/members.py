@@ -271,7 +271,7 @@ class Members(Signalled):
             self.group[thing] = _standing(self, self.common.world.devices[self.space.things[thing].device])[0]
 
     def next_due(self) -> int:
-        return NEVER if self.windows is None else super().next_due()
+        return NEVER if self.windows is None else self.windows.soonest
 
 
 def _standing(members: Members, device: Device) -> tuple[int, bool, Bools]:

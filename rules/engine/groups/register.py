@@ -86,6 +86,14 @@ class Register:
         self.alive = [0] * len(self.rows)
         self.voting.clear()
 
+    def empty(self, row: int) -> None:
+        """Nobody of this group has said anything yet."""
+        for tallies, one in zip(self.tallies, self.questions, strict=True):
+            tallies[row] = Tally(one.quorum, one.stat)
+        self.alive[row] = 0
+        self.voting.discard(row)
+        self.touched.pop(row, None)
+
     # --- what it comes to
     def write(self, at: int) -> None:
         """What holds at `at` µs becomes what the space holds of the touched groups."""

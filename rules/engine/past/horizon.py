@@ -36,9 +36,8 @@ _PERIODS = {
 
 def needs_history(rule: Rule) -> bool:
     """Does a new generation of the rule know more when it has seen the past? Else the newest values are enough."""
-    if rule.watch.group:
-        return False
-    return bool(rule.signals) or isinstance(rule.condition, Streak | Votes | Sequence | Every)
+    remembers = any(not isinstance(signal, MemberStat) for signal in rule.signals)  # members are asked as they are
+    return remembers or isinstance(rule.condition, Streak | Votes | Sequence | Every)
 
 
 def horizon(rule: Rule, every: int) -> int:
@@ -47,8 +46,9 @@ def horizon(rule: Rule, every: int) -> int:
     `every` is the longest promised interval of its points, µs, 0 = none is promised.
     """
     interval = every or UNPROMISED
-    depth = 1 + max((slot.n for one in expressions(rule) for slot in one.slots if slot.kind is SlotKind.BEFORE),
-                    default=0)  # fmt: skip
+    asked = [*expressions(rule), *(quorum.of for quorum in rule.quorums)]
+    asked += [signal.of for signal in rule.signals if isinstance(signal, MemberStat)]
+    depth = 1 + max((slot.n for one in asked for slot in one.slots if slot.kind is SlotKind.BEFORE), default=0)
     condition = rule.condition
     windows = max((_window(signal, interval) for signal in rule.signals), default=0)
     if isinstance(condition, Streak):
@@ -61,6 +61,7 @@ def horizon(rule: Rule, every: int) -> int:
 def _waits(rule: Rule, interval: int) -> Iterator[int]:
     condition = rule.condition
     yield rule.clear_after
+    yield max((quorum.within for quorum in rule.quorums), default=0)
     if isinstance(condition, Silence):
         longer = condition.longer_than
         yield 2 * (_hours(longer) if isinstance(longer, Expression) else longer)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
-from gateway.domain.alarm import Change, Thing
+from gateway.domain.alarm import Change
 from gateway.domain.duration import HOUR
 from rules.engine.emit import Made
 from rules.engine.space import NEVER
@@ -13,7 +13,9 @@ from rules.engine.space import NEVER
 KEPT = 32  # closed episodes per alarm
 
 Key = tuple[str, int, tuple[str, ...]]
-"""(rule id, component, identity) of an alarm of one device."""
+"""(rule id, component, identity) of an alarm of one device; a group has component 0."""
+Owner = int | str
+"""A device, or the name of a group."""
 
 
 class Episode(Struct):
@@ -34,35 +36,35 @@ class Episode(Struct):
 
 
 class Ledger:
-    """Episodes by device and alarm, oldest first: those that are on, and closed ones for `keep` µs. Not of groups."""
+    """Episodes by device or group, and alarm, oldest first: those that are on, and closed ones for `keep` µs."""
 
     def __init__(self, keep: int) -> None:
         self.keep = keep
-        self.devices: dict[int, dict[Key, list[Episode]]] = {}
+        self.owners: dict[Owner, dict[Key, list[Episode]]] = {}
         self._swept = 0
 
-    def of(self, device: int) -> dict[Key, list[Episode]]:
-        """The episodes of a device, by alarm."""
-        return self.devices.get(device, {})
+    def of(self, owner: Owner) -> dict[Key, list[Episode]]:
+        """The episodes of a device or group, by alarm."""
+        return self.owners.get(owner, {})
 
     def hear(self, made: Iterable[Made]) -> None:
         """What the conditions changed in one record; corrections (`late`) are noted by who makes them."""
         for one in made:
-            if one.late or one.thing.device == 0:
+            if one.late:
                 continue
-            alarms = self.devices.setdefault(one.thing.device, {})
+            alarms = self.owners.setdefault(one.thing.device or one.thing.group, {})
             note(alarms.setdefault((one.rule.id, one.thing.component, one.identity), []), one)
 
-    def put(self, device: int, key: Key, episodes: list[Episode]) -> None:
+    def put(self, owner: Owner, key: Key, episodes: list[Episode]) -> None:
         """These are the episodes of an alarm."""
         if episodes:
-            self.devices.setdefault(device, {})[key] = episodes
+            self.owners.setdefault(owner, {})[key] = episodes
         else:
-            self.devices.get(device, {}).pop(key, None)
+            self.owners.get(owner, {}).pop(key, None)
 
     def forget(self, rule: str) -> None:
         """The rule is gone, or begins anew without a word."""
-        for alarms in self.devices.values():
+        for alarms in self.owners.values():
             for key in [key for key in alarms if key[0] == rule]:
                 del alarms[key]
 
@@ -71,17 +73,17 @@ class Ledger:
         if now // HOUR == self._swept:
             return
         self._swept = now // HOUR
-        for device, alarms in list(self.devices.items()):
+        for owner, alarms in list(self.owners.items()):
             for key, episodes in list(alarms.items()):
                 kept = [one for one in episodes if one.cleared > now - self.keep]
-                self.put(device, key, kept)
+                self.put(owner, key, kept)
             if not alarms:
-                del self.devices[device]
+                del self.owners[owner]
 
     def state(self) -> bytes:
         """For the snapshot."""
         rows = [
-            (device, key, episodes) for device, alarms in self.devices.items() for key, episodes in alarms.items()
+            (owner, key, episodes) for owner, alarms in self.owners.items() for key, episodes in alarms.items()
         ]  # fmt: skip
         return _encoder.encode((self._swept, rows))
 
@@ -90,12 +92,12 @@ class Ledger:
         if not blob:
             return
         self._swept, rows = _decoder.decode(blob)
-        for device, key, episodes in rows:
-            self.put(device, key, episodes)
+        for owner, key, episodes in rows:
+            self.put(owner, key, episodes)
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[int, list[tuple[int, Key, list[Episode]]]])
+_decoder = msgspec.msgpack.Decoder(tuple[int, list[tuple[Owner, Key, list[Episode]]]])
 
 
 def note(episodes: list[Episode], made: Made) -> None:
@@ -113,8 +115,3 @@ def note(episodes: list[Episode], made: Made) -> None:
         last.cleared = max(made.at, last.raised)
     elif made.change is Change.WITHDRAWN:
         episodes.pop()
-
-
-def thing_of(device: int, key: Key) -> Thing:
-    """The thing of an alarm."""
-    return Thing(device, key[1])

@@ -1,4 +1,4 @@
-"""Devices whose past is in doubt: what is asked for, and what arrives meanwhile."""
+"""Devices and groups whose past is in doubt: what is asked for, and what arrives meanwhile."""
 
 import msgspec
 import numpy as np
@@ -9,59 +9,68 @@ from gateway.domain.record import Closed, CycleDone, MeterExchanged, Unlatch
 from rules.engine.past.wanted import MOST_ROWS
 
 LIVED = 64
-"""Facts of the desk that are remembered for each device."""
+"""Facts of the desk that are remembered for each device or group."""
 FactOf = Unlatch | Closed | CycleDone | MeterExchanged
+Subject = int | tuple[str, str]
+"""A device, or a group of one rule: (rule id, group)."""
+Owner = int | str
+"""A device, or the name of a group."""
 
 
 class Pending(Struct):
-    """A device: since when it is in doubt, from when history is wanted, and its readings after record `seq`."""
+    """Since when a device or group is in doubt, from when history is wanted, and the readings after record `seq`.
+
+    `devices`: those that have a say in the group.
+    """
 
     seq: int
     since: int
     start: int
     rows: int = 0
     kept: list[bytes] = []  # encoded batches
+    devices: tuple[int, ...] = ()
 
 
 class Requests:
-    """The open requests about devices, and the facts that a second look at their past needs."""
+    """The open requests about devices and groups, and the facts that a second look at their past needs."""
 
     def __init__(self) -> None:
-        self._fresh: dict[int, None] = {}
-        self.open: dict[int, Pending] = {}
+        self._fresh: dict[Subject, None] = {}
+        self.open: dict[Subject, Pending] = {}
         self.decided: dict[int, int] = {}  # device -> when a tick ended an alarm of it, for want of readings
-        self.facts: dict[int, list[tuple[int, FactOf]]] = {}
+        self.facts: dict[Owner, list[tuple[int, FactOf]]] = {}
 
-    def holds(self, device: int, since: int) -> bool:
+    def holds(self, subject: Subject, since: int) -> bool:
         """Is it asked for already? Then the history that comes holds the reading, or what is kept does."""
-        before = self.open.get(device)
+        before = self.open.get(subject)
         return before is not None and before.since <= since
 
-    def ask(self, seq: int, device: int, since: int, reach: int) -> None:
-        """Something about `device` at or after `since` was decided without a reading that is there now.
+    def ask(self, seq: int, subject: Subject, since: int, reach: int, devices: tuple[int, ...] = ()) -> None:
+        """Something about `subject` at or after `since` was decided without a reading that is there now.
 
-        Its rules look back by `reach` µs.
+        Its rules look back by `reach` µs; `devices`: who has a say in a group.
         """
-        before = self.open.get(device)
-        self._fresh[device] = None
+        before = self.open.get(subject)
+        self._fresh[subject] = None
         start = max(0, since - reach)
         if before is None:
-            self.open[device] = Pending(seq, since, start)
+            self.open[subject] = Pending(seq, since, start, devices=devices)
             return
         before.since = since
-        if start < before.start:
-            before.start, before.seq = start, seq  # an answer under way begins too late
+        if start < before.start or devices != before.devices:
+            # an answer under way begins too late, or leaves somebody out
+            before.start, before.seq, before.devices = min(start, before.start), seq, devices
 
-    def fresh(self) -> list[int]:
-        """The devices asked about since the last call."""
+    def fresh(self) -> list[Subject]:
+        """What was asked about since the last call."""
         if not self._fresh:
             return []
         fresh, self._fresh = list(self._fresh), {}
         return fresh
 
-    def widen(self, device: int, start: int, seq: int) -> None:
+    def widen(self, subject: Subject, start: int, seq: int) -> None:
         """More history is wanted."""
-        pending = self.open[device]
+        pending = self.open[subject]
         if start < pending.start:
             pending.start, pending.seq = max(0, start), seq
 
@@ -84,49 +93,67 @@ class Requests:
         return found
 
     def keep(self, batch: Batch) -> int:
-        """Readings of the devices in doubt: the history that comes may have been read before them.
+        """Readings of those in doubt: the history that comes may have been read before them.
 
-        How many devices are given up because it is too much.
+        How many are given up because it is too much.
         """
         if not self.open:
             return 0
         before = len(self.open)
-        hit = batch.select(np.isin(batch.device, np.array(list(self.open), np.int32)))
+        devices = [subject for subject in self.open if isinstance(subject, int)]
+        hit = batch.select(np.isin(batch.device, np.array(devices, np.int32)))
         for device in np.unique(hit.device).tolist():
-            mine, pending = hit.select(hit.device == device), self.open[device]
-            pending.kept.append(encode_batch(_compact(mine)))
-            pending.rows += len(mine)
-            if pending.rows > MOST_ROWS:
-                del self.open[device]
+            self._keep(device, hit.select(hit.device == device))
+        for subject, pending in list(self.open.items()):
+            if pending.devices:
+                self._keep(subject, batch.select(np.isin(batch.device, np.array(pending.devices, np.int32))))
         return before - len(self.open)
 
-    def answered(self, device: int, seq: int) -> tuple[Pending, list[Batch]] | None:
+    def _keep(self, subject: Subject, mine: Batch) -> None:
+        if not len(mine):
+            return
+        pending = self.open[subject]
+        pending.kept.append(encode_batch(_compact(mine)))
+        pending.rows += len(mine)
+        if pending.rows > MOST_ROWS:
+            del self.open[subject]
+
+    def answered(self, subject: Subject, seq: int) -> tuple[Pending, list[Batch]] | None:
         """The request that an answer to record `seq` is for, which is closed now; None when there is none."""
-        pending = self.open.get(device)
+        pending = self.open.get(subject)
         if pending is None or seq < pending.seq:
             return None
-        del self.open[device]
+        del self.open[subject]
         return pending, [decode_batch(blob) for blob in pending.kept]
 
-    def lived(self, device: int, at: int, fact: FactOf) -> None:
-        """The desk told something about the device."""
-        if device:
-            kept = self.facts.setdefault(device, [])
+    def drop(self, rule: str) -> None:
+        """Groups of this rule are in doubt no longer: it is gone, or begins anew from history."""
+        for subject in [one for one in self.open if isinstance(one, tuple) and one[0] == rule]:
+            del self.open[subject]
+
+    def lived(self, at: int, fact: FactOf) -> None:
+        """The desk told something about a device or a group."""
+        owner = fact.device or (fact.group if isinstance(fact, Unlatch | Closed) else "")
+        if owner:
+            kept = self.facts.setdefault(owner, [])
             kept.append((at, fact))
             del kept[:-LIVED]
 
     def state(self) -> bytes:
         """For the snapshot."""
-        return _encoder.encode((self.open, self.facts, self.decided))
+        return _encoder.encode((list(self.open.items()), list(self.facts.items()), self.decided))
 
     def load(self, blob: bytes) -> None:
         """The inverse of `state`."""
         if blob:
-            self.open, self.facts, self.decided = _decoder.decode(blob)
+            subjects, facts, self.decided = _decoder.decode(blob)
+            self.open, self.facts = dict(subjects), dict(facts)
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[dict[int, Pending], dict[int, list[tuple[int, FactOf]]], dict[int, int]])
+_decoder = msgspec.msgpack.Decoder(
+    tuple[list[tuple[Subject, Pending]], list[tuple[Owner, list[tuple[int, FactOf]]]], dict[int, int]]
+)
 
 
 def _compact(batch: Batch) -> Batch:

@@ -41,6 +41,7 @@ class Scratch:
         for runner in self.core.book.all():
             runner.refresh(range(len(runner.space)), like.now, "")
         field.emitter.made.clear()
+        self._begun = False
 
     @property
     def made(self) -> list[Made]:
@@ -61,6 +62,8 @@ class Scratch:
 
     def feed(self, history: Batch, begin: int, end: int) -> None:
         """Judge the rows [begin, end), timers in between at their time."""
+        if begin < end:
+            self._begin(int(history.at[begin]))
         while begin < end:
             due = self.core.due()
             first = int(history.at[begin])
@@ -74,8 +77,16 @@ class Scratch:
             self.core.batch(history.select(np.arange(begin, stop)))
             begin = stop
 
+    def _begin(self, at: int) -> None:
+        """The groups are judged for the first time at `at` µs, when history begins."""
+        if not self._begun:
+            self._begun = True
+            for groups in self.core.book.groups.values():
+                groups.touched = dict.fromkeys(groups.touched, at)
+
     def until(self, now: int) -> None:
         """Fire what is due up to `now`, each at its time."""
+        self._begin(now)
         while (due := self.core.due()) <= now:
             self.core.tick(max(due, self.core.now))
             if self.core.due() <= due:

@@ -10,7 +10,7 @@ from gateway.domain.record import Rerun
 from gateway.domain.wanted import Wanted, Warming
 
 MOST_ROWS = 500_000
-"""Rows of one device's history that a rerun takes; a longer one is given up."""
+"""Rows of history of one device, or one group, that a rerun takes; a longer one is given up."""
 
 
 History = Callable[[Sequence[int], int], Batch]
@@ -35,10 +35,10 @@ def answer(engine: Asks, history: History) -> tuple[Rerun, ...]:
 
 def answer_one(engine: Asks, wanted: Wanted, history: History) -> Rerun:
     """The fact that answers one request."""
-    if wanted.device:
-        found = in_order(history([wanted.device], wanted.start))
+    if wanted.about:
+        found = in_order(history(wanted.about, wanted.start))
         blob = encode_batch(found) if 0 < len(found) <= MOST_ROWS else b""
-        return Rerun(wanted.seq, wanted.device, since=wanted.since, history=blob)
+        return Rerun(wanted.seq, wanted.device, wanted.rule, wanted.since, blob, group=wanted.group)
     warmer = engine.warmer(wanted)
     found = in_order(history(warmer.devices, wanted.start))
     if not len(found):

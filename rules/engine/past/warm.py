@@ -11,9 +11,12 @@ from gateway.domain.alarm import Change
 from gateway.domain.reading import Batch, empty_batch
 from gateway.domain.record import Down, Rerun
 from rules.engine.core import Core
-from rules.engine.past.horizon import horizon
+from rules.engine.groups.questions import questions_of
+from rules.engine.groups.transfer import Transfer
+from rules.engine.past.doubt import span
 from rules.engine.past.rerun import condition_text
 from rules.engine.past.scratch import Scratch
+from rules.engine.runner import Runner
 from rules.engine.snapshot import RunnerImage, SnapshotError, SpaceImage, array, seal, table, unseal
 from rules.engine.space import NEVER
 
@@ -34,11 +37,12 @@ class Warmer:
     def __init__(self, core: Core, rule: str) -> None:
         world = core.field.world
         fact, compiled = core.book.rules[rule]
-        kinds = set(compiled.watch.kinds)
-        where = compiled.watch.where
+        asked = [(set(compiled.watch.kinds), compiled.watch.where)]
+        asked += [(set(one.kinds), one.where) for one in questions_of(compiled)]
         self.devices: Sequence[int] = [
             number for number, device in world.devices.items()
-            if device.kind in kinds and (where is None or where(world.facts(device)) is True)
+            if any(device.kind in kinds and (where is None or where(world.facts(device)) is True)
+                   for kinds, where in asked)
         ]  # fmt: skip
         self._rule, self._revision, self._now = rule, fact.revision, core.now
         self._scratch = Scratch(core, self.devices, [(fact, compiled)])
@@ -78,9 +82,7 @@ _decoder = msgspec.msgpack.Decoder(Warmed)
 def reach(core: Core, rule: str) -> int:
     """From when on the rule wants history, µs."""
     _, compiled = core.book.rules[rule]
-    world = core.field.world
-    every = max((p.every for p in world.points.values() if p.name in compiled.points), default=0)
-    return max(0, core.now - horizon(compiled, every))
+    return max(0, core.now - span(core.field.world, compiled))
 
 
 def join(core: Core, answer: Rerun, at: int) -> None:
@@ -125,8 +127,13 @@ def _decoded(blob: bytes) -> Warmed | None:
 
 def _take_over(core: Core, scratch: Scratch, rule: str, at: int) -> None:
     theirs = {runner.space.kind: runner for runner in scratch.core.book.runners[rule]}
-    for runner in core.book.begin(rule):
+    runners = core.book.begin(rule)
+    for runner in runners:
         runner.refresh(range(len(runner.space)), at, "")
+    if rule in core.book.groups:
+        _take_groups(core, scratch, rule, at)
+        runners = []
+    for runner in runners:
         twin = theirs[runner.space.kind]
         rows = {thing: k for k, thing in enumerate(twin.space.things)}
         for thing in np.flatnonzero(runner.watched[: len(runner.space)]).tolist():
@@ -134,9 +141,23 @@ def _take_over(core: Core, scratch: Scratch, rule: str, at: int) -> None:
             if row is None or not twin.watched[row]:
                 continue
             runner.take_row(thing, twin, row)
-            for identity, level in runner.on(thing):
-                text = condition_text(runner.rule)
-                runner.emit(thing, at, Change.RAISED, level, None, None, -1, text=text)
-                core.field.emitter.made.append(replace(core.field.emitter.made.pop(), identity=identity))
+            _raise(core, runner, thing, at)
     if not core.book.waiting:
         core.interim.clear()
+
+
+def _take_groups(core: Core, scratch: Scratch, rule: str, at: int) -> None:
+    """Groups with a past go on with it; others begin with what their members say now."""
+    groups = core.book.groups[rule]
+    transfer = Transfer(groups, scratch.core.book.groups[rule])
+    for group, row in groups.rows.items():
+        if groups.alive[row] and transfer.take(group):
+            _raise(core, groups.runner, row, at)
+    groups.flush()
+
+
+def _raise(core: Core, runner: Runner, thing: int, at: int) -> None:
+    """Its alarms that are on become known."""
+    for identity, level in runner.on(thing):
+        runner.emit(thing, at, Change.RAISED, level, None, None, -1, text=condition_text(runner.rule))
+        core.field.emitter.made.append(replace(core.field.emitter.made.pop(), identity=identity))

@@ -7,7 +7,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.reading import Batch, Quality
+from gateway.domain.duration import DAY
+from gateway.domain.reading import Batch, Quality, empty_batch
 from gateway.ports import Buckets, Series
 from sinks.series.duckdb.newest import keys_of
 from sinks.series.duckdb.segment import COLUMNS, Segment
@@ -15,6 +16,7 @@ from sinks.series.duckdb.segment import COLUMNS, Segment
 Connection = duckdb.DuckDBPyConnection
 Value = tuple[float, int]
 SCAN_ROWS = 100_000
+REACH = 32 * DAY
 
 
 def equal(a: Value, b: Value) -> bool:
@@ -27,7 +29,7 @@ def _union(segments: Iterable[Segment], where: str) -> str:
     return " UNION ALL ".join(parts)
 
 
-def _rows(segments: Sequence[Segment], where: str) -> str:
+def rows_of(segments: Sequence[Segment], where: str) -> str:
     """All rows; where a value was ever replaced, only the last of each identity."""
     union = _union(segments, where)
     if not any(s.conflicts for s in segments):
@@ -93,7 +95,8 @@ def series(
         empty = np.empty(0, np.int64)
         return Series(empty, np.empty(0, np.float64), np.empty(0, np.uint8), np.empty(0, np.uint8), empty)
     where = f"device = {int(device)} AND point = {int(point)} AND ts >= {int(start)} AND ts < {int(end)}"
-    found = connection.execute(f"SELECT * FROM ({_rows(segments, where)}) ORDER BY ts LIMIT {int(limit)}").fetchnumpy()
+    rows = rows_of(segments, where)
+    found = connection.execute(f"SELECT * FROM ({rows}) ORDER BY ts LIMIT {int(limit)}").fetchnumpy()
     value = np.ma.filled(np.ma.asarray(found["value"], dtype=np.float64), np.nan)
     return Series(found["ts"], value, found["quality"], found["flags"], found["received"])
 
@@ -118,7 +121,7 @@ def buckets(
     found = connection.execute(
         f"SELECT {int(start)} + ((ts - {int(start)}) // {int(every)}) * {int(every)} AS b, count(*) AS n, "
         f"avg(value) AS mean, min(value) AS low, max(value) AS high, arg_min(value, ts) AS first, "
-        f"arg_max(value, ts) AS last FROM ({_rows(segments, where)}) WHERE quality > {int(Quality.BAD)} "
+        f"arg_max(value, ts) AS last FROM ({rows_of(segments, where)}) WHERE quality > {int(Quality.BAD)} "
         "GROUP BY b ORDER BY b"
     ).fetchnumpy()
     begin, count = found["b"].astype(np.int64), found["n"].astype(np.int64)
@@ -136,11 +139,31 @@ def scan(
         where += f" AND device IN ({', '.join(str(int(d)) for d in devices) or 'NULL'})"
     reader = connection.cursor()
     try:
-        reader.execute(f"SELECT * FROM ({_rows(segments, where)}) ORDER BY ts, seq, device, point")
+        reader.execute(f"SELECT * FROM ({rows_of(segments, where)}) ORDER BY ts, seq, device, point")
         while rows := reader.fetchmany(SCAN_ROWS):
             yield _from_tuples(rows)
     finally:
         reader.close()
+
+
+def before(
+    connection: Connection, segments: Sequence[Segment], floor: int, moment: int, devices: Sequence[int]
+) -> Batch:
+    """The newest row, and the newest with a value, of each point of these devices with floor <= ts < moment.
+
+    Rows of the last month before it are read; what is older every file has known since it was begun.
+    """
+    known = "device, point, ts, value, quality, flags, received"
+    mine = f"device IN ({', '.join(str(int(d)) for d in devices) or 'NULL'}) AND ts < {int(moment)}"
+    recent = [s for s in segments if s.touches(moment - REACH, moment)]
+    parts = [f"SELECT {known}, 0 AS seq FROM {s.name}.newest WHERE {mine} AND ts >= {int(floor)}" for s in segments]
+    since = max(floor, moment - REACH)
+    parts += [f"SELECT {known}, seq FROM {s.name}.reading WHERE {mine} AND ts >= {int(since)}" for s in recent]
+    if not parts:
+        return empty_batch()
+    last = "row_number() OVER (PARTITION BY device, point, value IS NULL ORDER BY ts DESC, seq DESC) = 1"
+    found = connection.execute(f"SELECT {known} FROM ({' UNION ALL '.join(parts)}) QUALIFY {last} ORDER BY ts")
+    return _batch(found.fetchnumpy())
 
 
 def _from_tuples(rows: Sequence[tuple[int, int, int, float | None, int, int, int, int]]) -> Batch:

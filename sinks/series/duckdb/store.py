@@ -18,6 +18,7 @@ from gateway.domain.record import Record
 from gateway.ports import Buckets, Clock, Series, SeriesStats, Written
 from sinks.series.duckdb import query
 from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.history import bucket_counts, unordered
 from sinks.series.duckdb.newest import Newest, keys_of
 from sinks.series.duckdb.segment import Kind, Segment, attach, insert, progress
 
@@ -182,6 +183,23 @@ class DuckDbStore:
     def scan(self, start: int, end: int, devices: Sequence[int] | None = None) -> Iterator[Batch]:
         """See `SeriesStore.scan`."""
         yield from query.scan(self._connection, self._touching(start, end), max(start, self._floor), end, devices)
+
+    def before(self, moment: int, devices: Sequence[int]) -> Batch:
+        """See `SeriesStore.before`."""
+        return query.before(self._connection, list(self._segments.values()), self._floor, moment, devices)
+
+    def open_rows(
+        self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None
+    ) -> Batch:  # fmt: skip
+        """See `SeriesStore.open_rows`."""
+        return unordered(self._connection, self._open(start, end), start, end, devices, points)
+
+    def open_counts(self, start: int, end: int, width: int) -> NDArray[np.int64]:
+        """See `SeriesStore.open_counts`."""
+        return bucket_counts(self._connection, self._open(start, end), start, end, width)
+
+    def _open(self, start: int, end: int) -> list[Segment]:
+        return [one for one in self._touching(start, end) if not one.sealed]
 
     def _touching(self, start: int, end: int) -> list[Segment]:
         return [s for s in self._segments.values() if s.touches(start, end)]

@@ -1,0 +1,98 @@
+"""Chargers with four gauges each and batches of their readings, for the benches of the rule engine."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.device import Device, Point, PointKind, PointSpec
+from gateway.domain.duration import SECOND
+from gateway.domain.reading import Batch
+from gateway.domain.record import DeviceSet, PointDefined, Record, RuleSet
+from rules.compiled import Names, Rule
+from rules.engine import Engine
+from rules.format import compile_source, load_text
+
+POINTS = ("gun_temp", "voltage", "current", "power")
+EVERY = 10 * SECOND
+ROWS = 10_000
+START = 1_767_225_600 * SECOND
+LASTS = 180
+"""Frames for which a fault lasts on average (30 minutes) before another device has one."""
+
+HEAD = "\n  title: {en: bench}\n  why: measured\n  watch: {kind: charger}\n  then: {order: {type: repair}}"
+
+
+def rules_of(rules: list[str]) -> tuple[Rule, ...]:
+    """Rules of YAML texts that begin with `- id:` and lack what all have in common."""
+    text = "format: 1\nrules:\n" + "\n".join(rule + HEAD for rule in rules) + "\n"
+    specs = {name: PointSpec(name, PointKind.GAUGE, "", EVERY) for name in POINTS}
+    loaded = load_text(text, "bench", Names({"charger": specs}))
+    if loaded.problems:
+        raise ValueError("; ".join(problem.render() for problem in loaded.problems))
+    return loaded.rules
+
+
+class Bench:
+    """An engine with a fleet in its registry. `seq` is the last record it was given."""
+
+    def __init__(self, devices: int) -> None:
+        self.engine, self.seq = Engine(0, compile_source, "bench"), 0
+        for k, name in enumerate(POINTS, 1):
+            self.step(PointDefined("bench", Point(k, "bench", name, 0, PointKind.GAUGE, "", EVERY)))
+        for k in range(1, devices + 1):
+            self.step(DeviceSet(Device(k, f"d{k}", "bench", "charger")))
+
+    def install(self, rules: tuple[Rule, ...]) -> None:
+        """Put rules in force."""
+        for rule in rules:
+            self.step(RuleSet(rule.id, rule.revision, rule.source, "UTC"))
+
+    def step(self, body: PointDefined | DeviceSet | RuleSet) -> None:
+        """A fact of before the first reading."""
+        self.seq += 1
+        self.engine.step(Record(self.seq, 0, body))
+
+
+class Fleet:
+    """Four points per frame, one frame per device every 10 s. At any time the share `hits` of the points is in a fault
+    and reads 1,000 and a bit (up to `spread` more), and one in `LASTS` of them changes with every round.
+    """
+
+    def __init__(self, devices: int, *, hits: float = 0.01, spread: float = 200.0, frames: int = 1) -> None:
+        self.devices, self.hits, self.spread, self.frames = devices, hits, spread, frames
+        self.random = np.random.default_rng(7)
+        self.base = self.random.uniform(0, 800, (devices, len(POINTS)))
+        self.faulty: NDArray[np.bool_] = self.random.random((devices, len(POINTS))) < hits
+        self.high = 1000 + self.random.uniform(0, spread, (devices, len(POINTS)))
+        self.round = 0
+
+    def batch(self, number: int, rows: int = ROWS) -> Batch:
+        """Batch `number`: the next devices, each `frames` times in a row."""
+        count = rows // len(POINTS) // self.frames
+        first = number * count % self.devices
+        device = np.arange(first, first + count, dtype=np.int32) % self.devices
+        leaving = self.faulty[device] & (self.random.random((count, len(POINTS))) < self.frames / LASTS)
+        coming = ~self.faulty[device] & (self.random.random((count, len(POINTS))) < self.frames * self.hits / LASTS)
+        self.faulty[device] = (self.faulty[device] & ~leaving) | coming
+        self.high[device] = np.where(
+            coming, 1000 + self.random.uniform(0, self.spread, coming.shape), self.high[device]
+        )
+        turn = START + (number * count // self.devices) * self.frames * EVERY
+        device = np.repeat(device, self.frames)
+        at = (
+            turn
+            + np.tile(np.arange(self.frames), count) * EVERY
+            + (np.arange(count * self.frames) // self.frames) * 100
+        )
+        noise = self.random.uniform(0, 50, (len(device), len(POINTS)))
+        value = np.where(self.faulty[device], self.high[device], self.base[device] + noise)
+        rows = len(device) * len(POINTS)
+        return Batch(
+            np.repeat(device + 1, len(POINTS)).astype(np.int32),
+            np.tile(np.arange(1, len(POINTS) + 1, dtype=np.int32), len(device)),
+            np.repeat(at, len(POINTS)),
+            value.ravel(),
+            np.full(rows, 2, np.uint8),
+            np.zeros(rows, np.uint8),
+            np.repeat(np.arange(len(device), dtype=np.int32), len(POINTS)),
+            at + 20_000,
+        )

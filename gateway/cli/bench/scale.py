@@ -1,0 +1,128 @@
+"""One size of fleet under more and more rules: `python -m gateway.cli.bench.scale DEVICES RULES...` prints JSON.
+
+A reading in a fault makes about `MATCHES` rules true however many there are, so what grows along the curve is only
+rules x devices. The last point is measured again with ten times as many matches.
+"""
+
+import gc
+import json
+import resource
+import sys
+from time import perf_counter, process_time
+from typing import Any
+
+from gateway.cli.bench.fleet import POINTS, Bench, Fleet, rules_of
+from gateway.domain.record import Record, RuleSet, Tick
+from rules.compiled import Rule
+
+MATCHES, BATCHES = 5, 12
+
+
+def scale_rules(first: int, last: int) -> list[str]:
+    """Of ten rules six have one threshold, two of them a hold; three read two points; one has two levels."""
+    rules = []
+    for k in range(first, last):
+        a, b = POINTS[k % 4], POINTS[(k + 1) % 4]
+        at, kind = 1000 + k // 4, k % 10
+        if kind < 6:
+            hold = "\n  hold: 30s" if kind < 2 else ""
+            rules.append(f'- id: scale.{k}\n  when: "{a} >= {at}"{hold}\n  clear: "{a} < {at - 50}"')
+        elif kind < 9:
+            hold = "\n  hold: 30s" if kind == 6 else ""
+            rules.append(f'- id: scale.{k}\n  when: "{a} >= {at} and {b} < 5000"{hold}')
+        else:
+            levels = f'{{minor: {{when: "{a} >= {at}"}}, critical: {{when: "{a} >= {at + 500}"}}}}'
+            rules.append(f"- id: scale.{k}\n  levels: {levels}")
+    return rules
+
+
+class Run:
+    """The engine under load."""
+
+    def __init__(self, devices: int) -> None:
+        self.bench = Bench(devices)
+        self.fleet, self.number = Fleet(devices, hits=0.01, spread=2 * MATCHES), 0
+        self.rules: tuple[Rule, ...] = ()
+
+    def load(self, count: int) -> float:
+        """More rules, up to `count`; seconds from YAML to in force."""
+        before = perf_counter()
+        more = rules_of(scale_rules(len(self.rules), count))
+        self.bench.install(more)
+        self.rules += more
+        self.batches(1)  # what is left for the first reading belongs to loading
+        return perf_counter() - before
+
+    def batches(self, count: int) -> float:
+        """Seconds of CPU for one batch and a tick."""
+        spent = 0.0
+        for _ in range(count):
+            batch = self.fleet.batch(self.number)
+            self.number += 1
+            now = int(batch.received.max())
+            before = process_time()
+            self.bench.engine.step(Record(self.bench.seq + 1, now, batch))
+            self.bench.engine.step(Record(self.bench.seq + 2, now, Tick(now)))
+            spent += process_time() - before
+            self.bench.seq += 2
+        return spent / count
+
+    def round(self) -> float:
+        """One batch once every device was heard at least once with these rules."""
+        self.batches(self.fleet.devices // 2500 + 1)
+        return self.batches(BATCHES)
+
+    def reload(self, number: int, text: str) -> float:
+        """Another threshold for one rule; seconds until the next batch was judged with it."""
+        changed = rules_of([text])[0]
+        batch = self.fleet.batch(self.number)
+        self.number += 1
+        now = int(batch.received.max())
+        before = perf_counter()
+        self.bench.engine.step(Record(self.bench.seq + 1, now, RuleSet(changed.id, f"{number}", changed.source, "UTC")))
+        self.bench.engine.step(Record(self.bench.seq + 2, now, batch))
+        self.bench.seq += 2
+        return perf_counter() - before
+
+
+def rss() -> int:
+    """Bytes of memory this process has now."""
+    with open("/proc/self/statm") as file:  # noqa: PTH123
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def reloads(run: Run, count: int) -> dict[str, Any]:
+    """`count` edits of one rule while readings flow."""
+    text = '- id: scale.0\n  when: "gun_temp >= {}"\n  hold: 30s\n  clear: "gun_temp < 950"'
+    took = [run.reload(2 + k, text.format(1000.5 + k / 1000)) for k in range(5)]
+    gc.collect()
+    before = rss()
+    for k in range(count):
+        run.reload(100 + k, text.format(1001 + k / 1000))
+    gc.collect()
+    return {"reload_s": sorted(took)[2], "reloads": count, "reloads_grew_bytes": rss() - before}
+
+
+def main(devices: int, counts: list[int]) -> list[dict[str, Any]]:
+    """One entry per number of rules."""
+    run, points, loaded = Run(devices), [], 0.0
+    for count in counts:
+        loaded += run.load(count)
+        points.append({"rules": count, "devices": devices, "load_s": round(loaded, 2), "batch_ms": 1000 * run.round()})
+    book = run.bench.engine.memory()
+    points[-1] |= {
+        "rss_bytes": rss(), "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "state_bytes_per_pair": round(book / (devices * counts[-1]), 1), **reloads(run, 100),
+    }  # fmt: skip
+    run.fleet = replace_hits(run.fleet)
+    points[-1]["batch_ms_10x_matches"] = 1000 * run.round()
+    return points
+
+
+def replace_hits(fleet: Fleet) -> Fleet:
+    """Ten times as many readings in a fault."""
+    return Fleet(fleet.devices, hits=10 * fleet.hits, spread=fleet.spread)
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(int(sys.argv[1]), [int(count) for count in sys.argv[2:]])))

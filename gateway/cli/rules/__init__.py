@@ -1,0 +1,1 @@
+"""The sub-commands of `fieldgate rules`, one file each."""

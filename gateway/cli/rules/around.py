@@ -1,0 +1,121 @@
+"""What `fieldgate rules check` holds rules against: lists, the registry of an installation, what it ever heard."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.domain.errors import Problem, StoreError
+from gateway.ports import Known
+
+if TYPE_CHECKING:
+    from gateway.registry import Wanted
+    from gateway.settings.project import Project
+    from rules.compiled import Names
+    from rules.engine.snapshot import Image
+    from rules.lint import Around, Fleet
+
+NEWEST = 1 << 62  # of whatever sequence number
+NOTHING = Known((), (), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`names` are what rules may speak of."""
+
+    names: "Names"
+    around: "Around"
+
+
+def of_project(project: "Project") -> Place:
+    """A whole configuration: its settings, and the data folder of the installation when there is one."""
+    from rules.lint import Around
+
+    settings = project.settings
+    known = installed(settings.data_dir, settings.tenant)
+    lists = _fleet(known) if known is not None and known.devices else _planned(project.wanted)
+    around = Around(lists, settings.series.retention, seen(settings.data_dir), settings.timezone)
+    return Place(project.names, around)
+
+
+def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) -> Place:
+    """The lists beside a folder of profiles, if there are any; settings are not known."""
+    from gateway.registry import Wanted
+    from gateway.settings.inventory import load_inventory
+    from gateway.settings.profiles import load_profiles
+    from rules.lint import Around
+
+    folder = None if profiles is None else profiles.parent / "registry"
+    if profiles is None or folder is None or not (folder / "devices.csv").is_file():
+        return Place(names, Around())
+    loaded, _ = load_profiles(profiles)
+    plain = [one.profile for one in loaded.values()]
+    sites, customers = (path if (path := folder / name).is_file() else None for name in ("sites.csv", "customers.csv"))
+    found = load_inventory(sites, customers, folder / "devices.csv", {one.id: one for one in plain}, "UTC")
+    problems += [one for one in found.problems if one not in problems]
+    wanted = Wanted(
+        tuple(found.sites.values()), tuple(found.customers.values()), tuple(found.devices.values()), tuple(plain)
+    )
+    return Place(names, Around(_planned(wanted)))
+
+
+def _planned(wanted: "Wanted") -> "Fleet":
+    from gateway.registry import plan
+
+    return _fleet(plan(NOTHING, wanted, 0).rows)
+
+
+def _fleet(known: Known) -> "Fleet":
+    from rules.lint import fleet
+
+    return fleet(known.sites, known.customers, known.devices, known.points)
+
+
+def installed(data: Path, tenant: str) -> Known | None:
+    """The registry of the installation in `data`, read only; None when there is none that this release can read."""
+    from gateway.clock import SystemClock
+    from gateway.store import Database, SqlRegistryStore
+
+    file = data / "fieldgate.sqlite"
+    if not file.is_file():
+        return None
+    database = Database(f"sqlite:///{file}")
+    try:
+        return SqlRegistryStore(database, SystemClock(), tenant).load()
+    except StoreError:
+        return None
+    finally:
+        database.close()
+
+
+def seen(data: Path) -> frozenset[tuple[int, str]] | None:
+    """(device id, point) of all that the newest snapshot of the rule engine has heard; None without a snapshot.
+
+    Snapshots are files of their own: they can be read while the gateway runs.
+    """
+    from gateway.consumers.snapshots import Snapshots
+    from gateway.running import PARTITION
+    from rules.engine.snapshot import SnapshotError, decode
+
+    folder = data / "snapshots"
+    if not folder.is_dir():
+        return None
+    with suppress(OSError):  # the gateway removes old ones
+        for _, blob in Snapshots(folder, PARTITION).valid(NEWEST):
+            with suppress(SnapshotError):
+                return frozenset(_heard(decode(blob)))
+    return None
+
+
+def _heard(image: "Image") -> set[tuple[int, str]]:
+    from rules.engine.snapshot import array
+    from rules.engine.space import LONG_AGO
+
+    found: set[tuple[int, str]] = set()
+    for space in image.spaces:
+        heard = array(space.tables["at"]) > LONG_AGO
+        for column, row in zip(*heard.nonzero(), strict=True):
+            found.add((space.things[row].device, space.names[column]))
+    for lane in image.lanes:
+        found |= _heard(lane)
+    return found

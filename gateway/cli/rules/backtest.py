@@ -1,0 +1,161 @@
+"""`fieldgate rules backtest`"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from gateway.cli.problems import UNUSABLE, refuse
+from gateway.domain.duration import to_us
+from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem
+from gateway.domain.text import Lang, say
+
+if TYPE_CHECKING:
+    from gateway.review.installation import Installation
+    from rules.compiled import Rule
+
+DEFAULT = Path("config/gateway.yaml")
+IN_FORCE = ""
+"""`--compare` without a file."""
+
+
+@click.command("backtest")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--from", "start", required=True, help="Where it begins: 2026-05-01, or a time; without zone: local.")
+@click.option("--to", "end", required=True, help="Where it ends (not included).")
+@click.option("-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT, show_default=True)
+@click.option("--devices", default="", help="Codes of the devices to judge, with commas between. [default: all]")
+@click.option(
+    "--compare", is_flag=False, flag_value=IN_FORCE, default=None, metavar="[RULES]",
+    help="What would have changed against this file or folder; alone: against the rules in force with the same ids.",
+)  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the outcome.")
+@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Rows of a list; 0 = all.")
+@click.option("--plot", type=click.Path(path_type=Path, file_okay=False), help="Folder for an SVG of each episode shown.")
+@click.option("--lang", type=click.Choice(["zh", "en"]), help="Language. [default: that of the main file]")
+def backtest(
+    paths: Sequence[Path], start: str, end: str, config: Path, devices: str, compare: str | None, form: str,
+    limit: int, plot: Path | None, lang: Lang | None,
+) -> None:  # fmt: skip
+    """What rules would have raised on stored history, whatever their `mode`. Reads only; nothing is sent or kept.
+
+    The same engine as live, on readings sorted by time, without down-time, with the devices and attributes of today.
+    Works beside a running gateway (through its API for what it has open) and without one; while it reads the files of
+    a stopped gateway, that cannot be started. Latched alarms and those that end by an act of the desk stay on.
+
+    Example: fieldgate rules backtest config/rules/gas.yaml --from 2026-01-01 --to 2026-07-01 --compare
+    """
+    from gateway.review.installation import open_installation
+
+    try:
+        with open_installation(config, lang) as installation:
+            _backtest(installation, paths, (start, end), devices, compare, form, limit, plot)
+    except ConfigError as error:
+        refuse(error, lang or "en")
+    except (GatewayError, InvariantBroken) as error:
+        click.echo(str(error), err=True)
+        sys.exit(UNUSABLE)
+
+
+def _backtest(
+    installation: "Installation", paths: Sequence[Path], span: tuple[str, str], devices: str, compare: str | None,
+    form: str, limit: int, plot: Path | None,
+) -> None:  # fmt: skip
+    from gateway.review.backtest import Wanted, run
+    from gateway.review.report import as_json, as_text
+
+    lang, zone = installation.lang, ZoneInfo(installation.settings.timezone)
+    begin, stop = _moment(span[0], "--from", zone), _moment(span[1], "--to", zone)
+    if stop <= begin:
+        raise ConfigError([Problem("--to", "", "backtest.order", {"start": span[0], "to": span[1]})])
+    rules, other = _rules(installation, paths, compare)
+    wanted = Wanted(rules, begin, stop, _codes(installation, devices), other)
+    with _progress(lang) as (total, told):
+        outcome = run(installation, wanted, total, told)
+    if form == "json":
+        click.echo(json.dumps(as_json(outcome), ensure_ascii=False, indent=1))
+    else:
+        for line in as_text(outcome, lang, limit, compare or say("backtest.in_force", lang)):
+            click.echo(line)
+    if plot is not None:
+        from gateway.review.pictures import draw_all
+
+        count = draw_all(installation, outcome, plot, limit)
+        click.echo(say("backtest.plotted", lang, count=count, folder=plot), err=True)
+
+
+def _moment(text: str, option: str, zone: ZoneInfo) -> int:
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ConfigError([Problem(option, "", "backtest.time", {"value": text, "zone": zone.key})]) from None
+    return to_us(found if found.tzinfo is not None else found.replace(tzinfo=zone))
+
+
+def _codes(installation: "Installation", text: str) -> tuple[str, ...]:
+    codes = tuple(code.strip() for code in text.split(",") if code.strip())
+    known = {device.code for device in installation.known.devices}
+    wrong = [code for code in codes if code not in known]
+    if wrong:
+        near = {code: ", ".join(get_close_matches(code, known, 3, 0.5) or sorted(known)[:3]) for code in wrong}
+        raise ConfigError(
+            [Problem("--devices", "", "backtest.device", {"value": code, "near": near[code]}) for code in wrong]
+        )
+    return codes
+
+
+def _rules(
+    installation: "Installation", paths: Sequence[Path], compare: str | None
+) -> "tuple[list[Rule], list[Rule] | None]":
+    """The rules to judge, and those to compare them with."""
+    from rules.format import compile_source
+
+    rules = _loaded(installation, paths)
+    if compare is None:
+        return rules, None
+    if compare != IN_FORCE:
+        return rules, _loaded(installation, [Path(compare)])
+    ids = {rule.id for rule in rules}
+    old = [compile_source(fact.source) for name, fact in installation.rules_in_force().items() if name in ids]
+    if not old:
+        raise ConfigError([Problem("--compare", "", "backtest.none_in_force", {"rules": ", ".join(sorted(ids))})])
+    return rules, old
+
+
+def _loaded(installation: "Installation", paths: Sequence[Path]) -> "list[Rule]":
+    from gateway.cli.rules.files import files, load, unique
+    from rules.format import merge
+
+    problems: list[Problem] = []
+    names = installation.names()
+    loaded = [load(file, names, problems) for file in files(paths, problems)]
+    live = [one for one in loaded if one is not None and one.rules and not (one.tests.own or one.tests.use)]
+    rules, wrong = merge(live)
+    problems += wrong
+    if not rules and not problems:
+        problems.append(Problem("RULES", "", "backtest.no_rules", {"paths": ", ".join(map(str, paths))}))
+    if problems:
+        raise ConfigError(unique(problems))
+    return list(rules)
+
+
+@contextmanager
+def _progress(lang: Lang) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+    """(total, advance): a bar on a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield (lambda _: None), (lambda _: None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(say("backtest.progress", lang), total=None)
+        yield (lambda rows: bar.update(task, total=rows)), (lambda rows: bar.update(task, advance=rows))

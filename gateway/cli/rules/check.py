@@ -1,0 +1,188 @@
+"""`fieldgate rules check`"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.rules.around import Place, of_folder, of_project
+from gateway.cli.rules.files import files, near, project_of, unique
+from gateway.domain.errors import Problem
+from gateway.domain.text import Lang, say
+
+if TYPE_CHECKING:
+    from gateway.settings import Project
+    from rules.compiled import Names
+    from rules.lint import Checked, Cost, Finding, Lint
+
+_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+
+
+@click.command("check")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=None,
+    help="The main file of an installation; by default the lists and profiles beside the folder of the rules.",
+)  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the report.")
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", help="Language of what is printed.")
+@click.option("--strict", is_flag=True, help="Warnings make the exit status 1.")
+def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, strict: bool) -> None:
+    """Look for rules that load and are yet probably not what was meant; tell what each of them costs.
+
+    With --config also the retention of stored readings, and, of an installation that ran there, its registry and the
+    points it ever heard (read only, also while it runs).
+
+    Exit status: 0 nothing, or only infos (without --strict also warnings), 1 warnings with --strict, 2 a file did not
+    load, or the state exceeds limits.state.
+
+    Example: fieldgate rules check config/rules -c config/gateway.yaml --strict
+    """
+    from rules.lint import Severity, lint
+
+    problems: list[Problem] = []
+    found = files(paths, problems)
+    place = _place(config, found, problems)
+    checked = _load(found, place.names, problems) if place is not None else []
+    problems = unique(problems)
+    result = None if problems or place is None else lint(checked, place.around)
+    if form == "json":
+        click.echo(json.dumps(as_json(result, problems, lang), ensure_ascii=False, indent=1))
+    else:
+        for problem in problems:
+            click.echo(problem.render(lang), err=True)
+        if result is not None:
+            click.echo(as_text(result, lang))
+    if result is None or result.over:
+        raise SystemExit(2)
+    raise SystemExit(int(strict and result.count(Severity.WARNING) > 0))
+
+
+def _place(config: Path | None, found: Sequence[Path], problems: list[Problem]) -> Place | None:
+    """What the rules are held against; None when that does not load."""
+    from gateway.settings import inspect_project
+
+    if config is None:
+        folder = near(found[0]) if found else None
+        names = project_of(folder, problems).names
+        return None if problems else of_folder(folder, names, problems)
+    report = inspect_project(config)
+    problems += report.problems
+    return None if report.project is None else of_project(report.project)
+
+
+def _load(found: Sequence[Path], names: "Names", problems: list[Problem]) -> "list[Checked]":
+    """All files, with what is wrong with them and between them."""
+    from rules.format import load_text, merge
+    from rules.lint import Checked, is_alone
+
+    out: list[Checked] = []
+    for file in found:
+        try:
+            text = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as flaw:
+            problems.append(Problem(str(file), "", "casetest.unreadable", {"reason": str(flaw)}))
+            continue
+        out.append(Checked(load_text(text, str(file), names), text, is_alone(text)))
+    problems += [problem for one in out if one.alone for problem in one.loaded.problems]
+    problems += merge([one.loaded for one in out if not one.alone])[1]
+    return out
+
+
+def summary(project: "Project", lang: Lang) -> str:
+    """One line on the rules of a configuration that is in order, for `fieldgate check`."""
+    from rules.lint import Severity, lint
+
+    place, folder = of_project(project), project.settings.rules
+    result = lint(_load([path for path in files([folder], []) if path.parent == folder], place.names, []), place.around)
+    return say(
+        "lint.check", lang, warnings=result.count(Severity.WARNING), infos=result.count(Severity.INFO),
+        accepted=len(result.accepted), state=size(result.state), paths=folder, file=project.file,
+    )  # fmt: skip
+
+
+# --- the report
+def as_text(result: "Lint", lang: Lang) -> str:
+    """Findings, what each rule costs, what was not checked, the sum."""
+    from rules.lint import Severity
+
+    lines = [one.render(lang) for one in result.findings]
+    lines += ["", *_table(result.costs, lang)] if result.costs else []
+    if result.costs:
+        total = say(
+            "lint.total", lang, state=size(result.state), rate=_rate(sum(one.per_second for one in result.costs))
+        )
+        lines.append(total + (say("lint.limit", lang, limit=size(result.limit)) if result.limit else ""))
+    if result.over:
+        worst = max(result.costs, key=lambda one: one.state)
+        fields = {"state": size(result.state), "limit": size(result.limit), "write": _next_size(result.state)}
+        lines.append(say("lint.over", lang, rule=worst.rule, largest=size(worst.state), **fields))
+    lines += [say(f"lint.unchecked.{name}", lang) for name in result.unchecked]
+    counts = {"warnings": result.count(Severity.WARNING), "infos": result.count(Severity.INFO)}
+    lines.append(say("lint.sum", lang, rules=len(result.costs), accepted=len(result.accepted), **counts))
+    return "\n".join(lines).lstrip("\n")
+
+
+def _table(costs: "Sequence[Cost]", lang: Lang) -> list[str]:
+    head = [say(f"lint.head.{name}", lang) for name in ("rule", "devices", "bytes", "state", "rate")]
+    rows = [
+        [
+            one.rule, "-" if one.things is None else str(one.things), str(one.per_thing),
+            "-" if one.things is None else size(one.state), "-" if one.things is None else _rate(one.per_second),
+        ]
+        for one in costs
+    ]  # fmt: skip
+    wide = [max(len(row[k]) for row in [head, *rows]) for k in range(len(head))]
+    return [
+        "  ".join(
+            cell.ljust(width) if not k else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, wide, strict=True))
+        )
+        for row in [head, *rows]
+    ]
+
+
+def size(count: int) -> str:
+    """1536 -> `1.5 KiB`."""
+    for unit, name in _UNITS:
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} B"
+
+
+def _next_size(count: int) -> str:
+    """A limit with some room above, as it is written."""
+    return f"{max(1, -(-count * 5 // 4 // 10**6))} MB"
+
+
+def _rate(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def as_json(result: "Lint | None", problems: Sequence[Problem], lang: Lang) -> dict[str, Any]:
+    """`{ok, problems, findings, accepted, costs, state, limit, not_checked}`; sizes in bytes."""
+    shown = [problem.render(lang) for problem in problems]
+    if result is None:
+        return {"ok": False, "problems": shown, "findings": [], "accepted": [], "costs": []}
+    return {
+        "ok": not result.over, "problems": shown,
+        "findings": [_finding(one, lang) for one in result.findings],
+        "accepted": [_finding(one, lang) | {"reason": why} for one, why in result.accepted],
+        "costs": [
+            {
+                "rule": one.rule, "things": one.things, "bytes_per_thing": one.per_thing, "state": one.state,
+                "evaluations_s": round(one.per_second, 4),
+            }
+            for one in result.costs
+        ],
+        "state": result.state, "limit": result.limit, "not_checked": list(result.unchecked),
+    }  # fmt: skip
+
+
+def _finding(one: "Finding", lang: Lang) -> dict[str, Any]:
+    return {
+        "file": one.file, "line": one.line, "rule": one.rule, "severity": one.severity.value, "code": one.code,
+        "text": one.text(lang), "write": one.write,
+    }  # fmt: skip

@@ -1,0 +1,101 @@
+"""The rule files a command is given, and what lies around them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.domain.device import Customer, Site
+from gateway.domain.errors import Problem
+
+if TYPE_CHECKING:
+    from rules.compiled import Names
+    from rules.format import Loaded, Model, TestFile
+
+_SUFFIXES = {".yaml", ".yml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What lies around the rule files. `units` are those the profiles were written in, by kind and point; `models` the
+    profiles by id."""
+
+    names: "Names"
+    units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sites: tuple[Site, ...] = ()
+    customers: tuple[Customer, ...] = ()
+    models: "Mapping[str, Model]" = field(default_factory=dict)
+
+    def around(self, tests: "TestFile") -> "TestFile":
+        """The tests of a file in this project: what the file brings itself replaces what is here."""
+        return replace(
+            tests, units=tests.units if tests.own else self.units, sites=tests.sites or self.sites,
+            customers=tests.customers or self.customers, models={} if tests.own else self.models,
+        )  # fmt: skip
+
+
+def unique(problems: Sequence[Problem]) -> list[Problem]:
+    """Each problem once: a file that several use is read for each."""
+    return list({(one.file, one.line, one.path, one.key): one for one in problems}.values())
+
+
+def files(paths: Sequence[Path], problems: list[Problem]) -> list[Path]:
+    """The files that `paths` mean; a folder means all its .yaml files."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(one for one in path.rglob("*") if one.suffix in _SUFFIXES)
+        elif path.is_file():
+            found.append(path)
+        else:
+            problems.append(Problem(str(path), "", "casetest.file", {}))
+    return list(dict.fromkeys(found))
+
+
+def near(file: Path) -> Path | None:
+    """`config/rules/gas.yaml` -> `config/profiles`."""
+    places = [parent / "profiles" for parent in file.absolute().parents[:3]]
+    return next((place for place in places if place.is_dir()), None)
+
+
+def project_of(folder: Path | None, problems: list[Problem]) -> "Project":
+    """What the rules may speak of: profiles, and the code tables, fences and lists that lie beside their folder."""
+    from gateway.settings.inventory import load_inventory
+    from gateway.settings.lookups import load_lookups
+    from gateway.settings.profiles import load_profiles, vocabulary
+    from rules.compiled import Names
+    from rules.format import Model
+
+    if folder is None:
+        return Project(Names({}))
+    loaded, wrong = load_profiles(folder)
+    merged, disagreements = vocabulary([one.profile for one in loaded.values()], {k: v.file for k, v in loaded.items()})
+    lookups = load_lookups(folder.parent / "codes", folder.parent / "fences.yaml")
+    lists = [folder.parent / "registry" / name for name in ("sites.csv", "customers.csv")]
+    sites, customers = (path if path.is_file() else None for path in lists)
+    inventory = load_inventory(sites, customers, None, {}, "UTC")
+    problems += [*wrong, *disagreements, *lookups.problems, *inventory.problems]
+    units: dict[str, dict[str, str]] = {}
+    models: dict[str, Model] = {}
+    for name, one in loaded.items():
+        kind = one.profile.kind
+        units[kind] = {**one.declared, **units.get(kind, {})}  # of several profiles the first, as for the points
+        models[name] = Model(kind, {spec.name: spec for spec in one.profile.points}, one.declared)
+    return Project(
+        Names(merged, lookups.codes, lookups.fences), units, tuple(inventory.sites.values()),
+        tuple(inventory.customers.values()), models,
+    )  # fmt: skip
+
+
+def load(file: Path, names: "Names", problems: list[Problem]) -> "Loaded | None":
+    """A file, with what is wrong in it added to `problems`; None when it cannot be read."""
+    from rules.format import load_text
+
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as flaw:
+        problems.append(Problem(str(file), "", "casetest.unreadable", {"reason": str(flaw)}))
+        return None
+    loaded = load_text(text, str(file), names)
+    problems += loaded.problems
+    return loaded

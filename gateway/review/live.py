@@ -1,0 +1,64 @@
+"""The running gateway of an installation, as far as looking back needs it."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import httpx
+import numpy as np
+
+from gateway.domain.duration import from_us
+from gateway.domain.errors import StoreError, StoreUnavailable
+from gateway.domain.reading import I64, Batch, decode_batch
+from gateway.domain.text import Lang, say
+
+PATIENCE = 60.0  # s for one answer: its store may be busy writing
+
+
+class Live:
+    """Its API over HTTP. Blocking."""
+
+    def __init__(self, url: str, key: str, lang: Lang = "en") -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self.url, self._lang = url, lang
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=PATIENCE, trust_env=False)
+
+    def __enter__(self) -> "Live":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._client.close()
+
+    def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
+        """Readings of its open files. Raises StoreError."""
+        body = {"start": _rfc3339(start), "end": _rfc3339(end), "devices": devices, "points": points}
+        return decode_batch(self._ask("/v1/history/open/rows", body))
+
+    def before(self, moment: int, devices: Sequence[int]) -> Batch:
+        """Of each point of these devices the newest reading before, and the newest with a value. Raises StoreError."""
+        return decode_batch(self._ask("/v1/history/before", {"moment": _rfc3339(moment), "devices": list(devices)}))
+
+    def counts(self, start: int, end: int, width: int) -> I64:
+        """How many there are in each bucket of `width` µs. Raises StoreError."""
+        body = {"start": _rfc3339(start), "end": _rfc3339(end), "width": width}
+        return np.frombuffer(self._ask("/v1/history/open/counts", body), "<i8").astype(np.int64)
+
+    def _ask(self, path: str, body: dict[str, Any]) -> bytes:
+        try:
+            answer = self._client.post(path, json=body)
+        except httpx.TransportError as error:
+            raise StoreUnavailable(say("review.no_answer", self._lang, url=self.url, error=str(error))) from error
+        if not answer.is_success:
+            said = say("review.refused", self._lang, url=f"{self.url}{path}", status=answer.status_code)
+            raise StoreError(f"{said} {answer.text[:300]}")
+        return answer.content
+
+
+def _rfc3339(us: int) -> str:
+    return from_us(us).isoformat(timespec="microseconds")

@@ -1,0 +1,151 @@
+"""All that is known of one alarm: what was seen, what was decided, what was done about it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo
+
+from gateway.domain.alarm import Evidence, Thing
+from gateway.domain.device import Device, Point
+from gateway.domain.duration import MINUTE
+from gateway.domain.errors import CommandError, StoreError
+from gateway.domain.reading import Batch
+from gateway.domain.text import say
+from gateway.domain.workorder import Alarm, WorkOrder
+from gateway.review.installation import Installation
+from gateway.store import AlarmFilter
+from gateway.store.queries import DeliveryFilter
+from rules.compiled import Rule
+from rules.engine.past.horizon import UNPROMISED
+from rules.format import compile_source
+
+RECENT = 500
+AROUND = 30  # intervals of a point shown before and after an episode
+SHORTEST, LONGEST = 10 * MINUTE, 400 * MINUTE  # of what is shown before and after
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that happened at `at` µs; `key` of the catalogue."""
+
+    at: int
+    key: str
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Stored readings of one point: `at` µs and `value`s in its canonical unit, NaN = bad."""
+
+    point: Point
+    rows: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`rule` is the revision that raised it, or the newest known (`exact` False), None = it is in no journal."""
+
+    alarm: Alarm
+    device: Device | None
+    rule: Rule | None
+    exact: bool
+    order: WorkOrder | None
+    moments: Sequence[Moment]
+    tracks: Sequence[Track]
+    flaw: str = ""  # why there are no stored readings
+
+
+def story_of(installation: Installation, alarm_id: str) -> Story:
+    """Raises CommandError for an id that is not known."""
+    queries = installation.queries
+    alarm = queries.alarm(alarm_id)
+    if alarm is None:
+        raise CommandError(404, "unknown_alarm", unknown(installation, alarm_id))
+    numbers = queries.order_numbers([alarm.order])
+    order = queries.order(numbers[alarm.order]) if alarm.order in numbers else None
+    fact = installation.revision(alarm.rule, alarm.revision)
+    rule = compile_source(fact.source) if fact is not None else None
+    device = installation.device(alarm.device)
+    moments = sorted(_moments(installation, alarm, order), key=lambda one: one.at)
+    end = alarm.cleared_at if alarm.cleared_at is not None else max(alarm.last_seen, alarm.updated_at)
+    thing, tracks, flaw = Thing(alarm.device, alarm.component, alarm.group), list[Track](), ""
+    try:
+        tracks = tracks_of(installation, thing, alarm.evidence, rule, alarm.raised_at, end)
+    except StoreError as error:  # what was decided, and why, is told all the same
+        flaw = str(error)
+    exact = fact is not None and fact.revision == alarm.revision
+    return Story(alarm, device, rule, exact, order, moments, tracks, flaw)
+
+
+def zone_of(installation: Installation, story: Story) -> ZoneInfo:
+    """That of the alarm's site, else the installation's."""
+    code = story.device.site if story.device is not None else story.alarm.group
+    zone = next((site.timezone for site in installation.known.sites if site.code == code), "")
+    return ZoneInfo(zone or installation.settings.timezone)
+
+
+def unknown(installation: Installation, alarm_id: str) -> str:
+    """What to say of an id that nobody has."""
+    known = [alarm.id for alarm in installation.queries.alarms(AlarmFilter(), RECENT).items]
+    near = get_close_matches(alarm_id, known, 3, 0.6) or known[:3]
+    key = "explain.unknown" if near else "explain.none"
+    return say(key, installation.lang, id=alarm_id, near=", ".join(near))
+
+
+def tracks_of(
+    installation: Installation, thing: Thing, evidence: Evidence, rule: Rule | None, start: int, end: int
+) -> list[Track]:
+    """The stored readings around an episode, of the points that decided it; none for a group."""
+    device = installation.device(thing.device)
+    if device is None:
+        return []
+    seen = {reading.point for reading in evidence.readings}
+    names = seen | set(rule.points if rule is not None else ())
+    points = [
+        one for one in installation.known.points
+        if one.profile == device.profile and one.name in names and one.component in {0, thing.component}
+    ]  # fmt: skip
+    if not points:
+        return []
+    every = max((point.every for point in points), default=0) or UNPROMISED // AROUND
+    margin = min(max(AROUND * every, SHORTEST), max(LONGEST, 4 * every))
+    ids = [point.id for point in points]
+    with installation.history() as (history, _, _):
+        rows = history.rows(max(0, start - margin), end + margin, [device.id], ids)
+    return [Track(point, rows.select(rows.point == point.id)) for point in points if (rows.point == point.id).any()]
+
+
+def _moments(installation: Installation, alarm: Alarm, order: WorkOrder | None) -> Iterator[Moment]:
+    yield Moment(alarm.raised_at, "explain.at.raised", {"level": alarm.evidence.condition or "-"})
+    yield Moment(alarm.decided_at, "explain.at.decided")
+    yield Moment(alarm.recorded_at, "explain.at.recorded")
+    if alarm.cleared_at is not None:
+        yield Moment(alarm.cleared_at, "explain.at.ended", {"state": alarm.state.value, "reason": alarm.reason or "-"})
+    for wait in installation.queries.deadlines(alarm.id):
+        if wait.due_at is not None:
+            yield Moment(wait.due_at, "explain.at.wait", {"reason": wait.reason.value})
+    if order is not None:
+        yield from _of_order(installation, order)
+    subjects = [alarm.id, *([order.id] if order else [])]
+    notices = [one for subject in subjects for one in installation.queries.notices_about(subject)]
+    for notice in notices:
+        yield Moment(
+            notice.created_at, "explain.at.notice",
+            {"template": notice.template, "to": notice.recipient or "-", "state": notice.state.value,
+             "reason": notice.reason or "-"},
+        )  # fmt: skip
+    for subject in [*subjects, *(f"notice-{notice.id}" for notice in notices)]:
+        for row in installation.queries.deliveries(DeliveryFilter(subject=subject), RECENT).items:
+            yield Moment(
+                row.updated_at, "explain.at.delivery",
+                {"endpoint": row.endpoint, "type": row.type, "state": row.state, "attempt": row.attempt,
+                 "reason": row.reason or "-"},
+            )  # fmt: skip
+
+
+def _of_order(installation: Installation, order: WorkOrder) -> Iterator[Moment]:
+    for one in installation.queries.audit(order.no):
+        yield Moment(
+            one.at, "explain.at.order",
+            {"no": order.no, "type": one.type, "actor": one.actor, "before": one.before or "-", "after": one.after},
+        )  # fmt: skip

@@ -1,0 +1,165 @@
+"""The part of a backtest that takes time, in this process or shared out by devices to several."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+from typing import IO
+
+import msgspec
+from msgspec import Struct
+
+from gateway.domain.device import Customer, Device, Point, Site
+from gateway.domain.errors import StoreError
+from gateway.review.runner import play
+from rules.backtest import Episode, Field, Player
+from rules.format import compile_source
+from sinks.series.duckdb.history import StoredHistory
+
+LEAST = 3_000_000
+"""Readings that are worth a second process: one takes a second to begin."""
+MOST = 8
+Told = Callable[[int], None]
+
+
+class Task(Struct, frozen=True):
+    """`sets` of rule sources; `spans` (start, end, rows) µs to be read of these devices and points; `folder` of the
+    segments, `url` and `key` of the gateway that has some of them open ("" = none has)."""
+
+    folder: str
+    url: str
+    key: str
+    sets: list[list[bytes]]
+    sites: list[Site]
+    customers: list[Customer]
+    devices: list[Device]
+    points: list[Point]
+    zone: str
+    warm: int
+    start: int
+    end: int
+    spans: list[tuple[int, int, int]]
+    everyone: bool  # no other device has stored readings: nothing to choose
+
+
+class Found(Struct, frozen=True):
+    """Of one set of rules."""
+
+    episodes: list[Episode]
+    before: int
+    merged: int
+
+
+class Answer(Struct, frozen=True):
+    """Of a task."""
+
+    readings: int
+    sets: list[Found]
+
+
+Message = int | Answer | str
+"""Progress, the answer, or why there is none."""
+_encoder = msgspec.msgpack.Encoder()
+_tasks = msgspec.msgpack.Decoder(Task)
+_messages = msgspec.msgpack.Decoder(Message)
+
+
+def judge(task: Task, told: Told) -> Answer:
+    """In this process. Raises StoreError."""
+    live = None
+    if task.url:
+        from gateway.review.live import Live
+
+        live = Live(task.url, task.key)
+    history = StoredHistory(Path(task.folder), live)
+    try:
+        ids, points = [one.id for one in task.devices], [one.id for one in task.points]
+        place = Field(task.sites, task.customers, task.devices, task.points)
+        players = [
+            Player([compile_source(source) for source in one], place, task.zone, task.warm, task.start)
+            for one in task.sets
+        ]
+        before = history.before(task.warm, ids, points)
+        chosen = None if task.everyone else ids
+        pieces = (history.rows(start, end, chosen, points) for start, end, _ in task.spans)
+        readings = play(players, before, pieces, task.end, told)
+        found = [
+            Found(player.episodes.counted(task.end), player.episodes.before, player.episodes.merged)
+            for player in players
+        ]
+        return Answer(readings, found)
+    finally:
+        history.close()
+        if live is not None:
+            live.close()
+
+
+def judge_shared(task: Task, told: Told, workers: int) -> Answer:
+    """In so many processes, each with a share of the devices: for rules that look at one device at a time."""
+    if workers < 2:
+        return judge(task, told)
+    shares = [
+        msgspec.structs.replace(task, devices=task.devices[k::workers], everyone=False) for k in range(workers)
+    ]  # fmt: skip
+    lock = Lock()
+
+    def tell(rows: int) -> None:
+        with lock:
+            told(rows)
+
+    with ThreadPoolExecutor(workers) as pool:
+        answers = list(pool.map(lambda share: _elsewhere(share, tell), shares))
+    sets = [_joined([answer.sets[k] for answer in answers]) for k in range(len(task.sets))]
+    return Answer(sum(answer.readings for answer in answers), sets)
+
+
+def _joined(parts: Sequence[Found]) -> Found:
+    episodes = sorted(
+        (one for part in parts for one in part.episodes),
+        key=lambda one: (one.raised, one.rule, one.thing, one.identity),
+    )
+    return Found(episodes, sum(part.before for part in parts), sum(part.merged for part in parts))
+
+
+def _elsewhere(task: Task, told: Told) -> Answer:
+    """In a process of its own: the task goes in, length-prefixed messages come out."""
+    command = [sys.executable, "-m", "gateway.review.task"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:  # noqa: S603 - this module
+        assert worker.stdin is not None and worker.stdout is not None, "asked for"  # noqa: PT018
+        worker.stdin.write(_encoder.encode(task))
+        worker.stdin.close()
+        while (message := _received(worker.stdout)) is not None:
+            if isinstance(message, Answer):
+                return message
+            if isinstance(message, str):
+                raise StoreError(message)
+            told(message)
+    raise StoreError(f"a part of the backtest ended with status {worker.returncode}")
+
+
+def _received(pipe: IO[bytes]) -> Message | None:
+    head = pipe.read(8)
+    return _messages.decode(pipe.read(int.from_bytes(head, "little"))) if len(head) == 8 else None
+
+
+def _send(pipe: IO[bytes], message: Message) -> None:
+    blob = _encoder.encode(message)
+    pipe.write(len(blob).to_bytes(8, "little") + blob)
+    pipe.flush()
+
+
+def main() -> None:
+    """A worker: a task on standard input, messages on standard output."""
+    out = sys.stdout.buffer
+    task = _tasks.decode(sys.stdin.buffer.read())
+    try:
+        answer: Message = judge(task, lambda rows: _send(out, rows))
+    except StoreError as error:
+        answer = str(error)
+    _send(out, answer)
+
+
+if __name__ == "__main__":
+    main()

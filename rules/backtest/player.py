@@ -1,0 +1,126 @@
+"""History through the engine: batches in order of time, engine time right behind them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gateway.domain.device import Customer, Device, Point, Site
+from gateway.domain.reading import Batch
+from gateway.domain.record import Body, CustomerSet, DeviceSet, PointDefined, Record, RuleSet, SiteSet, Tick
+from rules.backtest.episodes import Episodes
+from rules.compiled import MemberStat, Rule
+from rules.engine import Engine
+from rules.format import compile_source
+
+ROWS = 32_768
+"""Readings judged at once where no rule looks at several devices."""
+FEW = 8_192
+"""The same where one does: then timers cut it further."""
+FIRINGS = 10_000  # timers one after another without any progress of time: a rule that waits for more than time
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What the rules know of the field: the registry as it is now."""
+
+    sites: Sequence[Site] = ()
+    customers: Sequence[Customer] = ()
+    devices: Sequence[Device] = ()
+    points: Sequence[Point] = ()
+
+
+class Player:
+    """An engine of its own with some rules, whatever their `mode`. `start` µs is where history begins.
+
+    Episodes that begin at or after `count_from` µs are counted.
+    """
+
+    def __init__(self, rules: Iterable[Rule], field: Field, zone: str, start: int, count_from: int) -> None:
+        rules = list(rules)
+        self.engine = Engine(0, _judged_always, "backtest", accept_late=0)
+        self.episodes = Episodes(count_from)
+        self.rows = 0
+        self._seq = 0
+        self.joined = any(joined(rule) for rule in rules)
+        """Some rule looks at several devices: what happens to them has to come in order."""
+        facts: list[Body] = [SiteSet(site) for site in field.sites]
+        facts += [CustomerSet(customer) for customer in field.customers]
+        facts += [PointDefined("backtest", point) for point in field.points]
+        facts += [DeviceSet(device) for device in field.devices]
+        facts += [RuleSet(rule.id, rule.revision, rule.source, zone) for rule in rules]
+        for fact in facts:
+            self._step(start, fact)
+
+    def feed(self, batch: Batch) -> None:
+        """Judge readings that are later than those before. Of whole moments; `joined`: sorted by time."""
+        if not len(batch):
+            return
+        self.rows += len(batch)
+        if not self.joined:
+            self._step(int(batch.at.min()), batch)
+            last = int(batch.at.max())
+            self._step(last, Tick(last))
+            return
+        for begin, end in self._cuts(batch):
+            self._step(int(batch.at[begin]), batch.select(np.arange(begin, end)))
+
+    def until(self, moment: int) -> None:
+        """Nothing more comes before `moment` µs: fire what is due up to it, each timer at its time."""
+        for _ in range(FIRINGS):
+            due = self.engine.next_due()
+            if due is None or due > moment:
+                break
+            self._step(due, Tick(due))
+        if moment > self.engine.now:
+            self._step(moment, Tick(moment))
+
+    def _cuts(self, batch: Batch) -> Iterator[tuple[int, int]]:
+        """(first row, after the last) of what is judged at once: timers fire in between, at their time."""
+        begin = 0
+        while begin < len(batch):
+            first = int(batch.at[begin])
+            self.until(first - 1)
+            due = self.engine.next_due()
+            end = min(begin + FEW, len(batch))
+            if due is not None:
+                end = min(end, int(np.searchsorted(batch.at, max(due, first), "right")))
+            if end < len(batch):  # the whole moment
+                end = max(int(np.searchsorted(batch.at, batch.at[end - 1], "right")), begin + 1)
+            yield begin, end
+            begin = end
+
+    def _step(self, at: int, body: Body) -> None:
+        self._seq += 1
+        for transition in self.engine.step(Record(self._seq, at, body)):
+            self.episodes.hear(transition)
+
+
+def by_device(batch: Batch) -> Iterator[Batch]:
+    """A batch sorted by time in parts of whole moments, each sorted by device and time: how columns like it best."""
+    begin = 0
+    while begin < len(batch):
+        end = min(begin + ROWS, len(batch))
+        if end < len(batch):
+            end = int(np.searchsorted(batch.at, batch.at[end - 1], "right"))
+        rows = begin + np.argsort(batch.device[begin:end], kind="stable")
+        frame = batch.frame[rows]
+        new = np.ones(len(rows), np.bool_)
+        new[1:] = frame[1:] != frame[:-1]
+        yield Batch(
+            batch.device[rows], batch.point[rows], batch.at[rows], batch.value[rows], batch.quality[rows],
+            batch.flags[rows], (np.cumsum(new) - 1).astype(np.int32), batch.received[frame[new]],
+        )  # fmt: skip
+        begin = end
+
+
+def _judged_always(source: bytes) -> Rule:
+    """A rule in shadow, or switched off, is judged as if it were live."""
+    rule = compile_source(source)
+    return rule if rule.mode == "live" else replace(rule, mode="live")
+
+
+def joined(rule: Rule) -> bool:
+    """Does it hang on the order of what happens to different devices?"""
+    members = any(isinstance(signal, MemberStat) for signal in rule.signals)
+    return bool(rule.watch.group or rule.inhibit is not None or members)

@@ -1,0 +1,52 @@
+"""Groups of the same rule in another engine: what they hold becomes ours."""
+
+import numpy as np
+
+from rules.engine.groups.groups import Groups
+from rules.engine.groups.tally import Key
+
+
+class Transfer:
+    """From `theirs` to `mine`: members and groups meet by what they are, rows may differ."""
+
+    def __init__(self, mine: Groups, theirs: Groups) -> None:
+        self.mine, self.theirs = mine, theirs
+        self._rows = [{thing: k for k, thing in enumerate(members.space.things)} for members in theirs.members]
+
+    def take(self, group: str) -> bool:
+        """The whole state of a group. False when they know no such group, or nobody is in it."""
+        mine, theirs = self.mine, self.theirs
+        row, other = mine.rows[group], theirs.rows.get(group, -1)
+        if other < 0 or not theirs.alive[other]:
+            return False
+        places = self._members(row, other)
+        self._space(row, other)
+        mine.runner.take_row(row, theirs.runner, other)
+        mine.gathering.take(row, theirs.gathering, other, places)
+        mine.empty(row)
+        for members in mine.members:
+            for thing in np.flatnonzero(members.group[: len(members.space)] == row).tolist():
+                members.enter(thing)
+        return True
+
+    def _members(self, row: int, other: int) -> dict[Key, Key]:
+        places: dict[Key, Key] = {}
+        for members, twin, rows in zip(self.mine.members, self.theirs.members, self._rows, strict=True):
+            for thing in np.flatnonzero(members.group[: len(members.space)] == row).tolist():
+                k = rows.get(members.space.things[thing], -1)
+                if k >= 0 and twin.group[k] == other:
+                    members.take_row(thing, twin, k)
+                    places[twin.number, k] = members.number, thing
+        return places
+
+    def _space(self, row: int, other: int) -> None:
+        mine, theirs = self.mine.space, self.theirs.space
+        newest = max(int(mine.newest[row]), int(theirs.newest[other]))  # the time of a group does not step back
+        for name, table in theirs.tables().items():
+            if table.ndim == 2:
+                for column, k in theirs.columns.items():
+                    own = mine.column(column)
+                    getattr(mine, name)[own, row] = table[k, other]
+            elif name not in {"profile", "component"}:
+                getattr(mine, name)[row] = table[other]
+        mine.newest[row] = newest

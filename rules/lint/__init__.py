@@ -1,0 +1,22 @@
+"""What loads and is yet probably not what was meant: findings on compiled rules, and what they cost. Pure."""
+
+from rules.lint.cost import Cost, estimate
+from rules.lint.finding import CODES, Finding, Severity
+from rules.lint.fleet import Fleet, fleet
+from rules.lint.run import Checked, Lint, is_alone, lint
+from rules.lint.subject import Around
+
+__all__ = [
+    "CODES",
+    "Around",
+    "Checked",
+    "Cost",
+    "Finding",
+    "Fleet",
+    "Lint",
+    "Severity",
+    "estimate",
+    "fleet",
+    "is_alone",
+    "lint",
+]

@@ -1,0 +1,192 @@
+"""Conditions as written, taken apart: which name is compared with what, and what ranges that leaves."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.domain.units import parse_unit
+from rules.expr.flaw import ExpressionError
+from rules.expr.parse import parse
+from rules.expr.syntax import Call, Compare, Logic, Member, Name, Negative, Number, Syntax, Text, children, render
+
+_FLIP = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+UP, DOWN = frozenset({">", ">="}), frozenset({"<", "<="})
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """`name operator limit`, turned so that the name stands left. `texts`: what a state may be (`==`, `in`)."""
+
+    name: str
+    operator: str
+    limit: Syntax
+    texts: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> float | None:
+        """The limit in the canonical unit: a number, or the default of an attribute; None for anything else."""
+        return number_of(self.limit)
+
+    @property
+    def literal(self) -> bool:
+        """Is the limit the same for all devices?"""
+        return not isinstance(self.limit, Call)
+
+    def render(self) -> str:
+        """As text."""
+        return f"{self.name} {self.operator} {render(self.limit)}"
+
+
+def trees(condition: object) -> list[tuple[str, Syntax]]:
+    """The expressions of a `when` as written: ("", tree) alone, ("all" or "any", tree) in a list; members left out."""
+    if isinstance(condition, str):
+        tree = parsed(condition)
+        return [] if tree is None else [("", tree)]
+    found: list[tuple[str, Syntax]] = []
+    for word in ("all", "any") if isinstance(condition, Mapping) else ():
+        items = condition.get(word) if isinstance(condition, Mapping) else None
+        trees_of = [parsed(item) for item in items if isinstance(item, str)] if isinstance(items, list) else []
+        found += [(word, tree) for tree in trees_of if tree is not None]
+    return found
+
+
+def parsed(text: str, *, durations: bool = False) -> Syntax | None:
+    """The tree of a text; None when it is none."""
+    try:
+        return parse(text, durations)
+    except (ExpressionError, RecursionError):
+        return None
+
+
+def alternatives(condition: object) -> list[tuple[Syntax, ...]]:
+    """What makes a condition true: any of these, each all of its parts. Deeper nesting stays in one part."""
+    found = trees(condition)
+    if found and found[0][0] == "all":
+        return [tuple(part for _, tree in found for part in _parts("and", tree))]
+    return [_parts("and", one) for _, tree in found for one in _parts("or", tree)]
+
+
+def _parts(operator: str, tree: Syntax) -> tuple[Syntax, ...]:
+    return tree.items if isinstance(tree, Logic) and tree.operator == operator else (tree,)
+
+
+def atom(tree: Syntax) -> Atom | None:
+    """A comparison of a bare name with something that names no other; None for anything else."""
+    if isinstance(tree, Member) and isinstance(tree.item, Name):
+        texts = tuple(one.value for one in tree.options if isinstance(one, Text))
+        return Atom(tree.item.name, "in", tree.options[0], texts) if len(texts) == len(tree.options) else None
+    if not isinstance(tree, Compare):
+        return None
+    for left, right, operator in (
+        (tree.left, tree.right, tree.operator),
+        (tree.right, tree.left, _FLIP[tree.operator]),
+    ):
+        if isinstance(left, Name) and not any(isinstance(part, Name) for part in walk(right)):
+            texts = (right.value,) if isinstance(right, Text) and operator == "==" else ()
+            return Atom(left.name, operator, right, texts)
+    return None
+
+
+def walk(tree: Syntax) -> Iterator[Syntax]:
+    """A tree and all its parts. The name inside attr(..) is a text, so attributes are no names."""
+    stack = [tree]
+    while stack:
+        here = stack.pop()
+        yield here
+        stack += children(here)
+
+
+def number_of(tree: Syntax) -> float | None:
+    """A constant in the canonical unit; of `attr(name, default)` the default."""
+    sign = 1.0
+    while isinstance(tree, Negative):
+        tree, sign = tree.item, -sign
+    if isinstance(tree, Call) and tree.name == "attr" and len(tree.arguments) == 2:
+        tree = tree.arguments[1]
+        while isinstance(tree, Negative):
+            tree, sign = tree.item, -sign
+    if not isinstance(tree, Number):
+        return None
+    try:
+        value = parse_unit(tree.unit).canonical(sign * tree.value)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers from `low` to `high`; an open end is not part of it."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """No number fits."""
+        return self.low > self.high or (self.low == self.high and (self.low_open or self.high_open))
+
+    def meet(self, other: "Range") -> "Range":
+        """What is in both."""
+        low, low_open = max((self.low, self.low_open), (other.low, other.low_open))
+        high, closed = min((self.high, not self.high_open), (other.high, not other.high_open))
+        return Range(low, high, low_open, not closed)
+
+    def inside(self, other: "Range") -> bool:
+        """Is all of it in `other`?"""
+        return self.meet(other) == self
+
+
+def range_of(one: Atom) -> Range | None:
+    """The numbers for which a comparison with a literal is true; None when it is no such comparison."""
+    value = one.value
+    if value is None or not one.literal:
+        return None
+    match one.operator:
+        case "<":
+            return Range(high=value, high_open=True)
+        case "<=":
+            return Range(high=value)
+        case ">":
+            return Range(low=value, low_open=True)
+        case ">=":
+            return Range(low=value)
+        case "==":
+            return Range(value, value)
+        case _:
+            return None
+
+
+def ranges(parts: tuple[Syntax, ...]) -> dict[str, Range]:
+    """By name, what the comparisons among the parts of a conjunction leave."""
+    out: dict[str, Range] = {}
+    for part in parts:
+        one = atom(part)
+        if one is not None and (found := range_of(one)) is not None:
+            out[one.name] = out.get(one.name, Range()).meet(found)
+    return out
+
+
+def states(parts: tuple[Syntax, ...]) -> dict[str, frozenset[str]]:
+    """By name, the texts that the comparisons among the parts of a conjunction leave."""
+    out: dict[str, frozenset[str]] = {}
+    for part in parts:
+        one = atom(part)
+        if one is not None and one.texts:
+            texts = frozenset(one.texts)
+            out[one.name] = out[one.name] & texts if one.name in out else texts
+    return out
+
+
+def plain_text(value: Any) -> str:
+    """A written condition as one text, for messages."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {plain_text(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(plain_text(item) for item in value)
+    return str(value)

@@ -1,0 +1,221 @@
+"""Conditions: hysteresis, holds against sampling intervals, silence, severities, identity."""
+
+import math
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from gateway.domain.device import PointKind
+from gateway.domain.duration import HOUR, MINUTE, SECOND, format_duration
+from gateway.domain.units import parse_unit
+from rules.compiled import Calendar, LevelRule, Share, Silence
+from rules.compiled.reads import points_of
+from rules.expr.measure import TIME
+from rules.expr.syntax import Arithmetic, Call, Number, number_text, render
+from rules.lint.atoms import DOWN, UP, Atom, alternatives, atom, parsed, walk
+from rules.lint.finding import Finding, Severity
+from rules.lint.subject import Around, Subject
+
+_BACK = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
+_MARGIN = 0.05
+_LONGER = "silent.longer_than"
+_QUANTITY = re.compile(r"[0-9.]+\s*[A-Za-z]+")
+STEADY = 3  # intervals without a word before silence means something
+
+
+def conditions(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
+    """Everything about `when`, `levels`, `silent`, `missing`, `identity`."""
+    for level, path in subject.levels():
+        keys = tuple(path.split(".")) if path else ()
+        yield from _hysteresis(subject, level, path, keys)
+        yield from _holds(subject, level, path)
+    yield from _severities(subject)
+    yield from _silent(subject)
+    yield from _missing(subject)
+    yield from _identity(subject)
+
+
+# --- hysteresis
+def _hysteresis(subject: Subject, level: LevelRule, path: str, keys: tuple[str, ...]) -> Iterator[Finding]:
+    if not level.auto_clear:
+        return  # a person ends it
+    when, clear = subject.get(*keys, "when"), subject.get(*keys, "clear")
+    edges = [
+        one for parts in alternatives(when) if len(parts) == 1 and (one := atom(parts[0])) and _wavers(subject, one)
+    ]
+    if not edges:
+        return
+    ends = {} if clear is None else {
+        one.name: one for parts in alternatives(clear) for part in parts if (one := atom(part)) is not None
+    }  # fmt: skip
+    for edge in edges:
+        end = ends.get(edge.name)
+        if clear is not None and (end is None or not _same_limit(edge, end)):
+            continue
+        mild = level.clear_hold > 0  # it cannot flutter faster than that
+        place = f"{path}.clear" if path else "clear"
+        yield subject.find(
+            "no-hysteresis", place if clear is not None else (f"{path}.when" if path else "when"),
+            write=f'clear: "{_eased(edge, _spread(subject, edge))}"', severity=Severity.INFO if mild else None,
+            when=edge.render(), name=edge.name,
+        )  # fmt: skip
+
+
+def _wavers(subject: Subject, one: Atom) -> bool:
+    """Is it a limit of a gauge, or of a momentary signal?"""
+    if one.operator not in UP | DOWN:
+        return False
+    signal = next((signal for signal in subject.rule.signals if signal.name == one.name), None)
+    if signal is None:
+        spec = subject.spec(one.name)
+        steps = spec is not None and not spec.unit and one.value is not None and one.value.is_integer()
+        return subject.gauge(one.name) and not steps  # a level or a number of something moves in steps
+    return not isinstance(getattr(signal, "window", None), Calendar) and not isinstance(signal, Share)
+
+
+def _same_limit(edge: Atom, end: Atom) -> bool:
+    """Does the alarm end at the very limit at which it begins?"""
+    if render(edge.limit) == render(end.limit):
+        return True
+    return edge.value is not None and edge.value == end.value and edge.literal == end.literal
+
+
+def _spread(subject: Subject, edge: Atom) -> float:
+    """A distance worth the name, in the unit the limit is written in: 5 % of it, one digit."""
+    limit = edge.limit
+    if isinstance(limit, Call) and len(limit.arguments) == 2:
+        limit = limit.arguments[1]
+    size = abs(limit.value) if isinstance(limit, Number) else abs(edge.value or 0.0)
+    if not size:
+        spec = subject.spec(edge.name)
+        low, high = (spec.plausible.min, spec.plausible.max) if spec is not None else (None, None)
+        size = high - low if low is not None and high is not None else 20.0
+    raw = size * _MARGIN
+    digit = 10.0 ** math.floor(math.log10(raw)) if raw > 0 else 1.0
+    return float(f"{math.ceil(raw / digit - 1e-9) * digit:.12g}")
+
+
+def _eased(edge: Atom, spread: float) -> str:
+    """The condition that ends it, `spread` away from the limit."""
+    back, sign = _BACK[edge.operator], -1.0 if edge.operator in UP else 1.0
+    if isinstance(edge.limit, Number):
+        value = float(f"{edge.limit.value + sign * spread:.12g}")
+        return f"{edge.name} {back} {number_text(value, edge.limit.unit)}"
+    inner = next((part for part in walk(edge.limit) if isinstance(part, Number)), None)
+    moved = Arithmetic("-" if sign < 0 else "+", edge.limit, Number(spread, inner.unit if inner is not None else ""))
+    return f"{edge.name} {back} {render(moved)}".replace('"', "'")
+
+
+# --- holds
+def _holds(subject: Subject, level: LevelRule, path: str) -> Iterator[Finding]:
+    intervals, held = subject.intervals(level.when), level.hold
+    place = f"{path}.hold" if path else "hold"
+    if not held.for_:
+        return
+    fastest = min(intervals, default=0)
+    names = ", ".join(sorted(points_of(level.when)))
+    if fastest and held.for_ < fastest:
+        yield subject.find(
+            "hold-below-interval", place, write=f"hold: {format_duration(2 * fastest)}", points=names,
+            hold=format_duration(held.for_), every=format_duration(fastest),
+        )  # fmt: skip
+    if held.gap is not None and fastest and held.gap < fastest:
+        new = f"hold: {{for: {format_duration(held.for_)}, gap: {format_duration(STEADY * fastest)}}}"
+        yield subject.find(
+            "gap-below-interval", place, write=new, points=names, gap=format_duration(held.gap),
+            every=format_duration(fastest),
+        )  # fmt: skip
+    if held.gap is None and not intervals and points_of(level.when):
+        new = f"hold: {{for: {format_duration(held.for_)}, gap: {format_duration(held.for_)}}}"
+        yield subject.find("gap-unknown", place, write=new, points=names)
+
+
+def _missing(subject: Subject) -> Iterator[Finding]:
+    intervals = [every for name in subject.rule.points if (every := subject.every(name))]
+    after, slowest = subject.rule.clear_after, max(intervals, default=0)
+    if after and slowest and after < STEADY * slowest:
+        yield subject.find(
+            "missing-below-interval", "missing", write=f"missing: clear_after {format_duration(STEADY * slowest)}",
+            after=format_duration(after), every=format_duration(slowest),
+        )  # fmt: skip
+
+
+# --- severities
+def _severities(subject: Subject) -> Iterator[Finding]:
+    """The loader refuses levels whose literal limits are in the wrong order; here attributes count by their default."""
+    found = [(one, path, _edge(subject.get(*path.split("."), "when"))) for one, path in subject.levels() if path]
+    for (lower, _, below), (higher, path, above) in pairwise(found):
+        if below is None or above is None or below.name != above.name or below.value is None or above.value is None:
+            continue
+        up = below.operator in UP and above.operator in UP and above.value <= below.value
+        down = below.operator in DOWN and above.operator in DOWN and above.value >= below.value
+        if (up or down) and not (above.literal and below.literal) and above.value != below.value:
+            yield subject.find(
+                "level-weaker", f"{path}.when", high=higher.level.word, low=lower.level.word, when=above.render(),
+                other=below.render(), write=f'when: "{_beyond(above, below)}"',
+            )  # fmt: skip
+
+
+def _edge(when: object) -> Atom | None:
+    found = alternatives(when)
+    return atom(found[0][0]) if len(found) == 1 and len(found[0]) == 1 else None
+
+
+def _beyond(above: Atom, below: Atom) -> str:
+    """`above` can be no weaker than `below`."""
+    word = "max" if above.operator in UP else "min"
+    return f"{above.name} {above.operator} {word}({render(above.limit)}, {render(below.limit)})".replace('"', "'")
+
+
+# --- silence
+def _silent(subject: Subject) -> Iterator[Finding]:
+    condition = subject.rule.condition
+    if not isinstance(condition, Silence):
+        return
+    intervals = [every for name in condition.points if (every := subject.every(name))]
+    every = (max if condition.all_of else min)(intervals, default=0)
+    often, names = format_duration(every), ", ".join(condition.points)
+    new, longer = format_duration(STEADY * every), condition.longer_than
+    if isinstance(longer, int):
+        if longer < STEADY * every:
+            shown = format_duration(longer)
+            yield subject.find(
+                "silent-below-interval", _LONGER, write=f"longer_than: {new}", longer=shown, every=often, points=names
+            )
+        return
+    for begin, end, span in _lengths(longer.text):
+        if span < STEADY * every:
+            text = f"{longer.text[:begin]}{_simple(STEADY * every)}{longer.text[end:]}"
+            write = f'longer_than: "{text}"'
+            shown = longer.text[begin:end]
+            yield subject.find("silent-below-interval", _LONGER, write=write, longer=shown, every=often, points=names)
+
+
+def _lengths(text: str) -> Iterator[tuple[int, int, int]]:
+    """(begin, end, µs) of every length of time in an expression."""
+    tree = parsed(text, durations=True)
+    for part in () if tree is None else walk(tree):
+        if not isinstance(part, Number) or not (match := _QUANTITY.match(text, part.at)):
+            continue
+        try:
+            unit = parse_unit(part.unit)
+        except ValueError:
+            continue
+        if unit.dimension == TIME and unit.canonical(part.value) > 0:
+            yield part.at, match.end(), round(unit.canonical(part.value) * HOUR)
+
+
+def _simple(span: int) -> str:
+    """A length of time in one unit: expressions know no compound ones."""
+    name, size = next((one for one in (("h", HOUR), ("m", MINUTE)) if span % one[1] == 0), ("s", SECOND))
+    return f"{-(-span // size)}{name}"
+
+
+# --- identity
+def _identity(subject: Subject) -> Iterator[Finding]:
+    for text in subject.rule.identity:
+        spec = subject.spec(text.point) if text.point else None
+        if spec is None or spec.kind is not PointKind.STATE or len(spec.values) > 1:
+            continue
+        write = f"let: {{code: {{code_of: {spec.name}, table: {spec.name}s}}}}"
+        yield subject.find("identity-unbounded", "identity", write=write, name=spec.name)

@@ -1,0 +1,187 @@
+"""What a rule costs: bytes of state and evaluations a second, worked out without a single reading.
+
+A runner of the rule is made on one thing and its arrays are measured; rings of sliding windows are reckoned from the
+promised interval, for steady traffic: readings that arrive in bursts make a ring larger.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gateway.domain.device import Device, Point, PointSpec
+from gateway.domain.duration import SECOND
+from rules.compiled import Names, Rule
+from rules.compiled.reads import points, signal_points
+from rules.engine.emit import Emitter
+from rules.engine.groups import group_runners
+from rules.engine.kinds import runner_of
+from rules.engine.runner import Field, Runner
+from rules.engine.signals.base import Table
+from rules.engine.signals.baseline import Weeks
+from rules.engine.signals.signals import Signals
+from rules.engine.signals.trail import Trail
+from rules.lint.fleet import Fleet
+
+UNPROMISED = 10 * SECOND  # the interval we reckon with where a point promises none
+ROOM = 64  # rows of the smallest table
+LONGEST_RING = 1 << 20
+WEEK_BYTES = 2688
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one rule. `per_thing` bytes of state for each row; `things` it watches (None = no lists to look in);
+    `state` bytes and `per_second` evaluations of all of them."""
+
+    rule: str
+    per_thing: int
+    things: int | None = None
+    state: int = 0
+    per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Bytes of a runner per row: `own` for every row there is room for, `windows` for every row in use."""
+
+    kind: str
+    own: float
+    windows: float
+
+
+def estimate(rule: Rule, names: Names, lists: Fleet | None) -> Cost:
+    """What `rule` costs on the devices of `lists`. A rule that is off costs nothing."""
+    if rule.mode == "off":
+        return Cost(rule.id, 0, None if lists is None else 0)
+    held = list(_held(rule, names))
+    per_thing = round(sum(one.own + one.windows for one in held))
+    if lists is None:
+        return Cost(rule.id, per_thing)
+    things, state = lists.things(rule), 0.0
+    for one in held:
+        rows = len(lists.space(one.kind)) if one.kind else len(lists.groups(rule))
+        if rows:
+            state += one.own * room_for(rows) + one.windows * rows
+    return Cost(rule.id, per_thing, things, round(state), _per_second(rule, names, lists))
+
+
+def room_for(rows: int) -> int:
+    """Rows a table has room for: it doubles when it is full."""
+    room = ROOM
+    while room < rows:
+        room *= 2
+    return room
+
+
+# --- state
+def _held(rule: Rule, names: Names) -> Iterator[Held]:
+    common = Field(Emitter(0, "lint"))
+    world = common.world
+    kinds = dict.fromkeys(
+        [*rule.watch.kinds, *(kind for signal in rule.signals for kind in getattr(signal, "kinds", ()))]
+    )
+    for number, kind in enumerate(kinds, 1):
+        for point in names.points.get(kind, {}).values():
+            world.set_point(_point(len(world.points) + 1, kind, point))
+        world.set_device(Device(number, f"{kind}-{number}", kind, kind))
+    runners: Sequence[Runner]
+    if rule.watch.group:
+        runners = group_runners(rule, "UTC", common)
+        own_space = runners[-1].space
+        if not len(own_space):
+            runners[0].groups.row_of("one")  # type: ignore[attr-defined]
+    else:
+        runners = [runner_of(rule, "UTC", world.space(kind), common) for kind in rule.watch.kinds]
+    for runner in runners:
+        runner.grow()
+        windows = runner.windows
+        own = runner.memory() - (0 if windows is None else sum(table.nbytes for table in windows.state().values()))
+        kind = runner.space.kind if runner.space.kind in names.points else ""
+        yield Held(
+            kind, own / max(1, runner.space.capacity), 0.0 if windows is None else _windows(windows, rule, names)
+        )
+
+
+def _point(number: int, kind: str, spec: PointSpec) -> Point:
+    return Point(
+        number, kind, spec.name, kind=spec.kind, unit=spec.unit, every=spec.every, values=spec.values,
+        counter=spec.counter,
+    )  # fmt: skip
+
+
+def _windows(windows: Signals, rule: Rule, names: Names) -> float:
+    """Bytes per row of all signals."""
+    told = {signal.name: signal for signal in rule.signals}
+    total = 0.0
+    for one in windows.operators:
+        signal = told.get(one.name)
+        intervals = [] if signal is None else _intervals(names, rule, signal_points(signal))
+        total += _table(one, min(intervals, default=UNPROMISED))
+    return total
+
+
+def _table(table: Table, every: int) -> float:
+    """Bytes per row of a table and its parts."""
+    if isinstance(table, Trail):
+        return _trail(table, every)
+    own = 0.0
+    for name, _ in table.arrays:
+        array = getattr(table, name)
+        own += array.dtype.itemsize * int(np.prod(array.shape[:-1]))
+    if isinstance(table, Weeks):
+        own += WEEK_BYTES
+    return own + sum(_table(part, every) for part in table.parts.values())
+
+
+def _trail(trail: Trail, every: int) -> float:
+    size = ring(trail, every)
+    factor = size / len(trail.at)
+    own = 0.0
+    for name, _ in trail.arrays:
+        array = getattr(trail, name)
+        bytes_ = array.dtype.itemsize * int(np.prod(array.shape[:-1]))
+        own += bytes_ * (factor if array.ndim > 1 else 1)
+    return own
+
+
+def ring(trail: Trail, every: int) -> int:
+    """Slots of the ring of a trail fed every `every` µs."""
+    size = len(trail.at)
+    wanted = 3 if trail.pair else trail.over // max(1, every) + 2
+    while size < min(wanted, LONGEST_RING):
+        size *= 2
+    return size
+
+
+# --- evaluations
+def _intervals(names: Names, rule: Rule, wanted: set[str]) -> list[int]:
+    kinds = dict.fromkeys(
+        [*rule.watch.kinds, *(kind for signal in rule.signals for kind in getattr(signal, "kinds", ()))]
+    )
+    specs = [
+        names.points[kind][name]
+        for kind in kinds
+        if kind in names.points
+        for name in wanted
+        if name in names.points[kind]
+    ]
+    return [spec.every for spec in specs if spec.every]
+
+
+def _per_second(rule: Rule, names: Names, lists: Fleet) -> float:
+    """One for every frame that carries a point of the rule: as often as the fastest of its points comes."""
+    read, total = points(rule), 0.0
+    for kind in rule.watch.kinds:
+        rows = lists.rows(rule, kind)
+        if not len(rows):
+            continue
+        profiles, counts = np.unique(lists.space(kind).profile[rows], return_counts=True)
+        named = {number: name for name, number in lists.world.profiles.items()}
+        for profile, count in zip(profiles.tolist(), counts.tolist(), strict=True):
+            specs = [lists.world.spec(named[profile], point, 0) for point in read]
+            every = [spec.every for spec in specs if spec is not None and spec.every]
+            if not any(specs) and not every:
+                every = _intervals(names, rule, read)
+            total += count * SECOND / min(every) if every else 0.0
+    return total

@@ -1,0 +1,88 @@
+"""What a rule does: orders, notices, words, and how that fits its severity."""
+
+from collections.abc import Iterator
+
+from gateway.domain.alarm import Level
+from gateway.domain.duration import format_duration
+from rules.compiled import Due, Rule
+from rules.lint.finding import Finding, Severity
+from rules.lint.subject import Around, Subject
+
+
+def doing(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
+    """Everything about `then`, `title`, `why`, `active`."""
+    rule = subject.rule
+    if not rule.why.get("en"):
+        yield subject.find("no-why", write="why: what it means, what may come of it, and what to look at first")
+    yield from _words(subject)
+    if rule.mode == "live" and rule.order is None and rule.notice is None:
+        yield subject.find("no-action", write="then: {order: {type: repair, level: minor}}")
+    yield from _latched(subject)
+    yield from _critical(subject)
+    yield from _safety(subject)
+
+
+def _words(subject: Subject) -> Iterator[Finding]:
+    """A `why` written once is for a place that speaks one language; one with languages has both."""
+    rule = subject.rule
+    for name, texts in (("title", rule.title), ("why", rule.why)):
+        written = subject.get(name)
+        if not isinstance(written, dict):
+            if name == "why":
+                continue
+            written = {}
+        if not (written.get("en") and written.get("zh")):
+            shown = texts.get("en") or texts.get("zh") or rule.id
+            write = f"{name}: {{en: {written.get('en') or shown}, zh: {written.get('zh') or shown}}}"
+            yield subject.find("one-language", name, write=write, name=name)
+
+
+def highest(rule: Rule) -> Level:
+    """The highest level its alarms can have; that of an expression may be any."""
+    condition = rule.condition
+    if isinstance(condition, tuple):
+        return max(
+            (Level.CRITICAL if one.level_of is not None else one.level for one in condition), default=Level.NOTICE
+        )
+    if isinstance(condition, Due):
+        return max((level for level, _ in condition.stages), default=Level.NOTICE)
+    return condition.level
+
+
+def _latched(subject: Subject) -> Iterator[Finding]:
+    rule = subject.rule
+    for level, path in subject.levels():
+        if not level.auto_clear and rule.mode == "live" and rule.order is None:
+            place = f"{path}.auto_clear" if path else "auto_clear"
+            yield subject.find("latched-alone", place, write="then: {order: {type: repair, level: major}}")
+            return
+
+
+def _critical(subject: Subject) -> Iterator[Finding]:
+    rule = subject.rule
+    if highest(rule) is not Level.CRITICAL:
+        return
+    order, notice = rule.order, rule.notice
+    computed = isinstance(rule.condition, tuple) and any(one.level_of is not None for one in rule.condition)
+    if notice is not None and not notice.remind and not computed:
+        mild = Severity.INFO if order is not None else None
+        yield subject.find("critical-once", "then.notice", write="remind: 30m, max: 3", severity=mild)
+    if order is None:
+        return
+    if order.batch_every:
+        every = format_duration(order.batch_every)
+        yield subject.find("batch-critical", "then.order.batch", every=every, write=f"order: {{type: {order.type}}}")
+    if not order.sla and not computed:
+        yield subject.find("critical-no-sla", "then.order", write="sla: repair_4h")
+
+
+def _safety(subject: Subject) -> Iterator[Finding]:
+    rule = subject.rule
+    if rule.notice is None or rule.notice.klass != "safety":
+        return
+    if rule.active is not None:
+        yield subject.find("safety-hours", "active", write="notice: {class: service}")
+    if rule.order is not None and rule.order.after:
+        yield subject.find(
+            "safety-delayed", "then.order.after", after=format_duration(rule.order.after), write="after: 0s"
+        )

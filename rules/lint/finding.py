@@ -1,0 +1,57 @@
+"""One finding: where, which rule, how bad, its stable code, and what to write instead."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.domain.text import Lang, say
+
+
+class Severity(StrEnum):
+    """A warning is probably a mistake; an info is worth a look."""
+
+    WARNING = "warning"
+    INFO = "info"
+
+
+W, INFO = Severity.WARNING, Severity.INFO
+CODES: Mapping[str, Severity] = {
+    # conditions
+    "no-hysteresis": W, "hold-below-interval": W, "gap-below-interval": W, "gap-unknown": INFO, "level-weaker": W,
+    "never-true": W, "unless-never": W, "unless-always": W, "missing-below-interval": W,
+    "silent-below-interval": W, "identity-unbounded": W, "quorum-unreachable": W,
+    # signals
+    "window-few-readings": W, "window-beyond-retention": W, "streak-beyond-retention": W, "baseline-cold": INFO,
+    # what it watches
+    "no-device": W, "point-never-seen": W, "point-not-everywhere": INFO, "attribute-nowhere": W, "overlap": W,
+    # what it does
+    "no-why": W, "one-language": INFO, "no-action": INFO, "latched-alone": W, "critical-once": W,
+    "critical-no-sla": INFO, "batch-critical": W, "safety-hours": W, "safety-delayed": W, "safety-quiet": INFO,
+    "parent-not-live": W,
+    # tests and remarks
+    "no-test": W, "silent-tests": W, "accept-unknown": W, "accept-reason": W, "accept-unused": INFO,
+}  # fmt: skip
+"""Every code there is, with the severity it usually has. Codes are stable: people write them into files and scripts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`line` counts from 1, 0 = unknown. `fields` fill the text `lint.<code>`; `write` is YAML that can be pasted."""
+
+    file: str
+    line: int
+    rule: str
+    code: str
+    severity: Severity
+    fields: Mapping[str, object] = field(default_factory=dict)
+    write: str = ""
+
+    def text(self, lang: Lang = "en") -> str:
+        """What is odd, without the place."""
+        return say(f"lint.{self.code}", lang, **self.fields)
+
+    def render(self, lang: Lang = "en") -> str:
+        """`config/rules/gas.yaml:12 gas.low: warning no-hysteresis: ..`, and a second line with what to write."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        head = f"{place} {self.rule}: {say(f'lint.word.{self.severity.value}', lang)} {self.code}: {self.text(lang)}"
+        return f"{head}\n    {say('lint.word.write', lang)}  {self.write}" if self.write else head

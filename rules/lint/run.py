@@ -1,0 +1,133 @@
+"""All checks over all files."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from rules.compiled import Rule
+from rules.format.cases import Case
+from rules.format.load import Loaded
+from rules.format.policy import compile_policy, join_policies
+from rules.format.tree import Notes, Table, lines_of, read
+from rules.lint.conditions import conditions
+from rules.lint.cost import Cost, estimate
+from rules.lint.doing import doing
+from rules.lint.finding import Finding, Severity
+from rules.lint.logic import logic
+from rules.lint.overlap import overlaps, parents, quiets
+from rules.lint.remarks import accept, remarks
+from rules.lint.subject import Around, Subject, written
+from rules.lint.tried import tried
+from rules.lint.watching import watching
+from rules.lint.windows import windows
+
+CHECKS: tuple[Callable[[Subject, Around], Iterator[Finding]], ...] = (
+    conditions, logic, windows, watching, doing, tried,
+)  # fmt: skip
+
+
+STAND_ALONE = frozenset({"use", "profiles", "sites", "customers", "test"})
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file that loaded without problems, and its text. `alone`: a stand-alone test file, its rules are examples."""
+
+    loaded: Loaded
+    text: str
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """`findings` by file and line; `accepted` with the reason that stands in the file; `costs` of the rules in force.
+
+    `limit` is `limits: {state: ..}` in bytes, 0 = none; `unchecked` are the parts of `Around` that are not known.
+    """
+
+    findings: tuple[Finding, ...]
+    accepted: tuple[tuple[Finding, str], ...]
+    costs: tuple[Cost, ...]
+    limit: int
+    unchecked: tuple[str, ...]
+
+    @property
+    def state(self) -> int:
+        """Bytes of state of all rules."""
+        return sum(one.state for one in self.costs)
+
+    @property
+    def over(self) -> bool:
+        """Is that more than the limit?"""
+        return 0 < self.limit < self.state
+
+    def count(self, severity: Severity) -> int:
+        """How many findings of a severity."""
+        return sum(one.severity is severity for one in self.findings)
+
+
+def is_alone(text: str) -> bool:
+    """Is it a stand-alone test file?"""
+    tree = read(text, Notes(""))
+    return isinstance(tree, Table) and not STAND_ALONE.isdisjoint(tree.entries)
+
+
+def lint(files: Sequence[Checked], around: Around) -> Lint:
+    """Findings and costs of files that loaded."""
+    by_file = [(file, list(_subjects(file))) for file in files]
+    subjects = list(chain.from_iterable(found for _, found in by_file))
+    source, _ = join_policies([(file.loaded.file, file.loaded.policy) for file in files if not file.alone])
+    policy = compile_policy(source, around.zone)
+    found = list(chain.from_iterable(check(one, around) for one in subjects for check in CHECKS))
+    found += chain(overlaps(subjects, around), parents(subjects), quiets(subjects, bool(policy.quiet)))
+    of_file: dict[str, list[Finding]] = {}
+    for finding in found:
+        of_file.setdefault(finding.file, []).append(finding)
+    left: list[Finding] = []
+    accepted: list[tuple[Finding, str]] = []
+    for file, mine in by_file:
+        said = remarks(file.text, [(one.line, one.rule.id) for one in mine])
+        kept, taken = accept(of_file.get(file.loaded.file, []), said, file.loaded.file)
+        left += sorted(kept, key=_place)
+        accepted += taken
+    costs = tuple(estimate(one.rule, one.names, around.fleet) for one in subjects if not one.alone)
+    return Lint(tuple(left), tuple(accepted), costs, policy.state, tuple(_unchecked(around)))
+
+
+def _place(finding: Finding) -> tuple[int, str, str]:
+    return finding.line, finding.rule, finding.code
+
+
+def _unchecked(around: Around) -> Iterator[str]:
+    if around.fleet is None:
+        yield "fleet"
+    if around.retention is None:
+        yield "retention"
+    if around.seen is None:
+        yield "seen"
+
+
+def _subjects(file: Checked) -> Iterator[Subject]:
+    """The rules of a file with all that is known of each."""
+    loaded = file.loaded
+    lines, cases = _lines(file), dict[str, list[Case]]()
+    for case in loaded.tests.cases:
+        cases.setdefault(case.rule, []).append(case)
+    rules: dict[str, Rule] = {rule.id: rule for rule in loaded.rules}
+    for place in loaded.places:
+        rule = rules.pop(place.id, None)
+        if rule is None:
+            continue
+        below = lines.get(place.path, {})
+        mine = tuple(cases.get(place.id, ()))
+        yield Subject(rule, loaded.file, place.line, below, written(rule), loaded.tests.names, mine, file.alone)
+
+
+def _lines(file: Checked) -> dict[str, dict[str, int]]:
+    """`rules[2]` -> path below it -> line."""
+    tree, out = read(file.text, Notes(file.loaded.file)), dict[str, dict[str, int]]()
+    for path, line in lines_of(tree).items() if isinstance(tree, Table) else ():
+        rule, inside, key = path.partition("].")
+        if inside:
+            out.setdefault(f"{rule}]", {})[key] = line
+    return out

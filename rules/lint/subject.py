@@ -1,0 +1,118 @@
+"""One rule under the lens: compiled, as written, where its keys stand, what its points promise."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from gateway.domain.device import PointKind, PointSpec
+from rules.compiled import Expression, LevelRule, Names, Rule
+from rules.compiled.reads import points_of
+from rules.format.cases import Case
+from rules.format.tree import join
+from rules.lint.finding import CODES, Finding, Severity
+from rules.lint.fleet import Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What lies around the rules; None = not known, and then not checked.
+
+    `retention` µs of stored history; `seen` (device id, point name) of all that was ever heard.
+    """
+
+    fleet: Fleet | None = None
+    retention: int | None = None
+    seen: frozenset[tuple[int, str]] | None = None
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """`body` is the rule as written, `lines` the line of every path below it; `alone`: of a stand-alone test file."""
+
+    rule: Rule
+    file: str
+    line: int
+    lines: Mapping[str, int]
+    body: Mapping[str, Any]
+    names: Names
+    cases: tuple[Case, ...] = ()
+    alone: bool = False
+
+    def find(
+        self, code: str, path: str = "", *, write: str = "", severity: Severity | None = None, **fields: object
+    ) -> Finding:
+        """A finding at a key of the rule."""
+        return Finding(self.file, self.at(path), self.rule.id, code, severity or CODES[code], fields, write)
+
+    def at(self, path: str) -> int:
+        """The line of `levels.major.clear`, else of the nearest key above it that is written."""
+        while path:
+            if path in self.lines:
+                return self.lines[path]
+            path = path.rpartition(".")[0]
+        return self.line
+
+    def get(self, *keys: str) -> Any:
+        """What is written below these keys, None when nothing is."""
+        found: Any = self.body
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return found
+
+    # --- points
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of device its expressions are about."""
+        return self.rule.watch.kinds
+
+    def spec(self, point: str) -> PointSpec | None:
+        """How a point is declared, by the first kind that has it."""
+        vocabulary = self.names.points
+        return next((vocabulary[k][point] for k in vocabulary_order(self, vocabulary) if point in vocabulary[k]), None)
+
+    def every(self, point: str) -> int:
+        """The promised interval of a point, µs, 0 = none."""
+        spec = self.spec(point)
+        return spec.every if spec is not None else 0
+
+    def gauge(self, point: str) -> bool:
+        """Is it a point that wavers?"""
+        spec = self.spec(point)
+        return spec is not None and spec.kind is PointKind.GAUGE
+
+    def intervals(self, expression: Expression) -> list[int]:
+        """The promised intervals of the points that an expression reads, those that have one."""
+        return [every for name in points_of(expression) if (every := self.every(name))]
+
+    # --- levels
+    def levels(self) -> Iterator[tuple[LevelRule, str]]:
+        """Each severity of a rule with levels, and the path its keys stand below ("" for a plain rule)."""
+        condition = self.rule.condition
+        if not isinstance(condition, tuple):
+            return
+        staged = isinstance(self.body.get("levels"), Mapping)
+        for one in condition:
+            yield one, join("levels", one.level.word) if staged else ""
+
+
+def vocabulary_order(subject: Subject, vocabulary: Mapping[str, object]) -> list[str]:
+    """The watched kinds first, then all others: members may be of another kind."""
+    first = [kind for kind in subject.kinds() if kind in vocabulary]
+    return [*first, *(kind for kind in vocabulary if kind not in first)]
+
+
+class _Source(msgspec.Struct):
+    rule: dict[str, Any] = {}
+
+
+_decoder = msgspec.json.Decoder(_Source)
+
+
+def written(rule: Rule) -> Mapping[str, Any]:
+    """The rule as it was written."""
+    try:
+        return _decoder.decode(rule.source).rule
+    except msgspec.MsgspecError:
+        return {}

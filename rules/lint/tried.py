@@ -1,0 +1,18 @@
+"""The tests of a rule: is there one, and does one of them expect something?"""
+
+from collections.abc import Iterator
+
+from rules.lint.finding import Finding
+from rules.lint.subject import Around, Subject
+
+EXAMPLE = 'test: [{say: it raises, series: {gun_temp: "80 90*20"}, expect: [{at: 2m, is: raised}]}]'
+
+
+def tried(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
+    """Everything about `test`."""
+    if subject.alone:
+        return
+    if not subject.cases:
+        yield subject.find("no-test", write=EXAMPLE)
+    elif not any(case.data.get("expect") for case in subject.cases):
+        yield subject.find("silent-tests", "test", write="expect: [{at: 2m, is: raised}]", count=len(subject.cases))

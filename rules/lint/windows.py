@@ -1,0 +1,114 @@
+"""Signals: windows against the sampling interval and against what is stored, baselines that know nothing yet."""
+
+from collections.abc import Iterator
+
+from gateway.domain.duration import DAY, HOUR, format_duration
+from rules.compiled import (
+    Baseline,
+    Calendar,
+    Increase,
+    Over,
+    Period,
+    Rate,
+    Share,
+    Signal,
+    Stat,
+    Streak,
+    Swing,
+)
+from rules.compiled.reads import signal_points
+from rules.engine.signals.make import depth_of
+from rules.lint.finding import Finding
+from rules.lint.subject import Around, Subject
+
+FEW = 3  # readings that a window should hold at least
+GOOD = 10
+LENGTHS = {
+    Period.HOUR: HOUR, Period.DAY: DAY, Period.NIGHT: DAY, Period.WEEK: 7 * DAY, Period.MONTH: 31 * DAY
+}  # fmt: skip
+
+
+def windows(subject: Subject, around: Around) -> Iterator[Finding]:
+    """Everything about `let` and `streak`."""
+    for signal in subject.rule.signals:
+        yield from _few(subject, signal)
+        yield from _beyond(subject, signal, around)
+        if isinstance(signal, Baseline) and not signal.warmup:
+            new = format_duration(max(7 * DAY, 2 * signal.half_life) if not signal.season else 14 * DAY)
+            yield subject.find(
+                "baseline-cold", f"let.{signal.name}", write=f"warmup: {new}", name=signal.name,
+            )  # fmt: skip
+    yield from _streak(subject, around)
+
+
+def _every(subject: Subject, signal: Signal) -> int:
+    """The slowest of its points, µs; 0 = unknown."""
+    return max((subject.every(name) for name in signal_points(signal)), default=0)
+
+
+def window_of(signal: Signal) -> int:
+    """µs that a signal looks back over, for a calendar window the longest there is; 0 = it has none."""
+    match signal:
+        case Stat(window=window) | Increase(window=window) | Share(window=window):
+            return window.length if isinstance(window, Over) else LENGTHS[window.period]
+        case Rate(over=over) | Swing(over=over):
+            return over
+        case _:
+            return 0
+
+
+def _shown(signal: Signal) -> str:
+    """`over: 10m`, `per: day`."""
+    window = getattr(signal, "window", None)
+    return (
+        f"per: {window.period.value}" if isinstance(window, Calendar) else f"over: {format_duration(window_of(signal))}"
+    )
+
+
+def _few(subject: Subject, signal: Signal) -> Iterator[Finding]:
+    length, every = window_of(signal), _every(subject, signal)
+    window = getattr(signal, "window", None)
+    if isinstance(window, Calendar) and window.period is Period.NIGHT:
+        length = ((window.end - window.begin) % 1440 or 1440) * 60_000_000
+    if isinstance(signal, Increase) or not length or not every or length >= FEW * every:
+        return
+    if isinstance(window, Calendar):
+        longer = next((p.value for p in (Period.DAY, Period.WEEK, Period.MONTH) if LENGTHS[p] >= FEW * every), "month")
+        write = f"per: {longer}"
+    else:
+        write = f"over: {format_duration(GOOD * every)}"
+    yield subject.find(
+        "window-few-readings", f"let.{signal.name}", write=write, name=signal.name, window=_shown(signal),
+        every=format_duration(every),
+    )  # fmt: skip
+
+
+def _beyond(subject: Subject, signal: Signal, around: Around) -> Iterator[Finding]:
+    depth = depth_of(subject.rule, signal.name)
+    span = window_of(signal) * depth
+    if isinstance(signal, Baseline):
+        span = signal.warmup
+    if around.retention is not None and span > around.retention:
+        yield subject.find(
+            "window-beyond-retention", f"let.{signal.name}", name=signal.name, span=format_duration(span),
+            kept=format_duration(around.retention), write=f"series: {{retention: {_days(2 * span)}}}",
+        )  # fmt: skip
+
+
+def _streak(subject: Subject, around: Around) -> Iterator[Finding]:
+    condition = subject.rule.condition
+    if not isinstance(condition, Streak) or around.retention is None:
+        return
+    read = {slot.name for slot in condition.of.slots}
+    longest = max((window_of(one) for one in subject.rule.signals if one.name in read), default=0)
+    every = max((subject.every(name) for name in read), default=0)
+    span = max(condition.length * (longest or every), condition.max_span)
+    if span > around.retention:
+        yield subject.find(
+            "streak-beyond-retention", "streak.length", length=condition.length, span=format_duration(span),
+            kept=format_duration(around.retention), write=f"series: {{retention: {_days(2 * span)}}}",
+        )  # fmt: skip
+
+
+def _days(span: int) -> str:
+    return f"{-(-span // DAY)}d"

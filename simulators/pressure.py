@@ -1,0 +1,23 @@
+"""A pressure sensor of a low-pressure gas network: a pure model, deterministic from its seed.
+
+Payload on `pressure/<code>/status`: {"ts": ms, "p": kPa}
+"""
+
+import random
+from dataclasses import dataclass
+
+REST = 2.0  # kPa
+
+
+@dataclass(slots=True)
+class PressureSensor:
+    """`step(now)` gives one payload, `ts` not yet set. `forced` holds the network here at so many kPa."""
+
+    code: str
+    rng: random.Random
+    forced: float | None = None
+
+    def step(self, _now: float) -> dict[str, object]:
+        """One message."""
+        pressure = REST if self.forced is None else self.forced
+        return {"ts": 0, "p": round(pressure + self.rng.uniform(-0.04, 0.04), 2)}

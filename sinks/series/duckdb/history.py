@@ -1,0 +1,174 @@
+"""Stored history in great pieces, for those who read all of it: backtest and explain, in a process of their own.
+
+Sealed files are read as they are. The open ones belong to the running gateway, whose API hands out their part
+(`Owner`); when none runs they are read like the others. Rows leave as columns, never as objects.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.errors import StoreError
+from gateway.domain.reading import Batch, concat, empty_batch
+from sinks.series.duckdb import query
+from sinks.series.duckdb.segment import Segment, attach
+
+PIECE = 400_000
+"""Readings of one piece, about."""
+BUCKETS = 2_048
+
+
+class Owner(Protocol):
+    """The gateway that has the open files."""
+
+    def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
+        """Their rows of [start, end), in any order, each identity once."""
+
+    def counts(self, start: int, end: int, width: int) -> NDArray[np.int64]:
+        """How many rows lie in each bucket of `width` µs of [start, end)."""
+
+    def before(self, moment: int, devices: Sequence[int]) -> Batch:
+        """As `SeriesStore.before`, of all files."""
+
+
+class Locked(StoreError):
+    """A file is in use by a running gateway, which must be asked for it."""
+
+
+class StoredHistory:
+    """The segments of a folder, read-only. `owner` answers for the files that another process writes."""
+
+    def __init__(self, folder: Path, owner: Owner | None = None, threads: int = 1) -> None:
+        """Raises Locked when a file is in use and nobody answers for it, StoreError for a damaged file."""
+        self._connection = duckdb.connect(":memory:", config={"threads": threads})
+        self.folder, self._owner = folder, owner
+        self._segments: list[Segment] = []
+        for path in sorted(folder.glob("*.duckdb")):
+            try:
+                kind = "late" if path.stem.startswith("late") else "live"
+                self._segments.append(attach(self._connection, path, kind, sealed=True))  # type: ignore[arg-type]
+            except StoreError as error:
+                if "lock" not in str(error).lower():
+                    raise
+                if owner is None:
+                    raise Locked(str(error)) from error
+
+    def close(self) -> None:
+        """Let the files go."""
+        self._connection.close()
+
+    def before(self, moment: int, devices: Sequence[int], points: Sequence[int]) -> Batch:
+        """Of each of these points of these devices the newest reading with at < moment, and the newest with a value."""
+        if self._owner is not None:
+            found = self._owner.before(moment, devices)
+        else:
+            found = query.before(self._connection, self._segments, -(2**62), moment, devices)
+        return framed(found.select(np.isin(found.point, np.array(points, np.int32))), twice=False)
+
+    def spans(self, start: int, end: int) -> list[tuple[int, int, int]]:
+        """(start, end, rows) of pieces of like size, in order of time, that hold all readings of [start, end)."""
+        found: list[tuple[int, int, int]] = []
+        if end > start:
+            self._divide(start, end, found)
+        return found
+
+    def _divide(self, start: int, end: int, found: list[tuple[int, int, int]]) -> None:
+        width = max(1, -((start - end) // BUCKETS))
+        begin, rows = start, 0
+        for number, count in enumerate(self.counts(start, end, width).tolist()):
+            here, after = start + number * width, min(end, start + (number + 1) * width)
+            crowded = count > 2 * PIECE and width > 1
+            if rows and (crowded or rows + count > PIECE):
+                found.append((begin, here, rows))
+                begin, rows = here, 0
+            if crowded:
+                self._divide(here, after, found)
+                begin = after
+            else:
+                begin = begin if rows else here
+                rows += count
+        if rows:
+            found.append((begin, end, rows))
+
+    def counts(self, start: int, end: int, width: int) -> NDArray[np.int64]:
+        """Rows in each bucket of `width` µs of [start, end)."""
+        found = bucket_counts(self._connection, self._touching(start, end), start, end, width)
+        return found if self._owner is None else found + self._owner.counts(start, end, width)
+
+    def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
+        """One piece, in order of time, one frame per device and moment, each identity once."""
+        stored = unordered(self._connection, self._touching(start, end), start, end, devices, points)
+        if self._owner is None:
+            return framed(stored, twice=False)
+        live = self._owner.rows(start, end, devices, points)
+        return framed(concat([stored, live]) if len(live) else stored, twice=len(live) > 0)
+
+    def _touching(self, start: int, end: int) -> list[Segment]:
+        return [one for one in self._segments if one.touches(start, end)]
+
+
+def bucket_counts(
+    connection: duckdb.DuckDBPyConnection, segments: Sequence[Segment], start: int, end: int, width: int
+) -> NDArray[np.int64]:
+    """Rows in each bucket of `width` µs of [start, end)."""
+    counts = np.zeros(max(0, -((start - end) // width)), np.int64)
+    for one in segments:
+        found = connection.execute(
+            f"SELECT (ts - {int(start)}) // {int(width)} AS b, count(*) AS n FROM {one.name}.reading "
+            f"WHERE ts >= {int(start)} AND ts < {int(end)} GROUP BY b"
+        ).fetchnumpy()
+        counts[np.ma.getdata(found["b"])] += np.ma.getdata(found["n"])
+    return counts
+
+
+def unordered(
+    connection: duckdb.DuckDBPyConnection, segments: Sequence[Segment], start: int, end: int,
+    devices: Sequence[int] | None, points: Sequence[int] | None,
+) -> Batch:  # fmt: skip
+    """Rows of [start, end), each identity once, one frame per row."""
+    if not segments:
+        return empty_batch()
+    where = f"ts >= {int(start)} AND ts < {int(end)}" + _among("device", devices) + _among("point", points)
+    found = connection.execute(query.rows_of(segments, where)).fetchnumpy()
+    value = np.ma.filled(np.ma.asarray(found["value"], dtype=np.float64), np.nan)
+    columns = {name: np.ma.getdata(column) for name, column in found.items()}
+    count = len(value)
+    return Batch(
+        columns["device"], columns["point"], columns["ts"], value, columns["quality"], columns["flags"],
+        np.arange(count, dtype=np.int32), columns["received"],
+    )  # fmt: skip
+
+
+def _among(column: str, chosen: Sequence[int] | None) -> str:
+    return "" if chosen is None else f" AND {column} IN ({', '.join(str(int(one)) for one in chosen) or 'NULL'})"
+
+
+def framed(batch: Batch, *, twice: bool) -> Batch:
+    """In order of time, one frame per device and moment. `twice`: an identity may come again, the last row holds."""
+    if not len(batch):
+        return batch
+    if twice:
+        order = np.lexsort((batch.point, batch.device, batch.at))
+    else:
+        first = int(batch.at.min())
+        span = int(batch.device.max()) + 1
+        fits = int(batch.at.max()) - first < (1 << 62) // span
+        key = (batch.at - first) * span + batch.device if fits else batch.at
+        order = np.arange(len(key)) if bool((key[1:] >= key[:-1]).all()) else np.argsort(key, kind="stable")
+    device, point, at = batch.device[order], batch.point[order], batch.at[order]
+    if twice:
+        last = np.ones(len(order), np.bool_)
+        last[:-1] = (device[1:] != device[:-1]) | (point[1:] != point[:-1]) | (at[1:] != at[:-1])
+        order = order[last]
+        device, point, at = device[last], point[last], at[last]
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (device[1:] != device[:-1]) | (at[1:] != at[:-1])
+    received = batch.received[batch.frame[order]]
+    return Batch(
+        device, point, at, batch.value[order], batch.quality[order], batch.flags[order],
+        (np.cumsum(new) - 1).astype(np.int32), np.maximum.reduceat(received, np.flatnonzero(new)),
+    )  # fmt: skip

@@ -1,0 +1,155 @@
+"""`fieldgate rules explain`: why an alarm was raised."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import installation_kit as kit
+import pytest
+
+from gateway.domain.workorder import Alarm
+from gateway.store import AlarmFilter, Database, Queries
+
+ENGLISH = """\
+Alarm {id}: Connector over temperature
+Rule: hot, revision {revision}
+Thing: CH-2, site S1
+State: cleared, level major, highest major, raised 1 x
+  imported: brought about by imported history
+Why it matters: a hot connector burns
+
+Condition that held: gun_temp >= attr('temp_trip', 85 degC)
+Readings the rules saw:
+  gun_temp = 95 degC  at 2026-06-01 12:02:00  received {received} (+{late})  good
+Thresholds:
+  90 degC  from attribute temp_trip of the device
+Hold before raising 2m, before clearing 0s
+
+Timeline:
+  2026-06-01 12:02:00  raised: gun_temp >= attr('temp_trip', 85 degC)
+  2026-06-01 12:05:00  cleared (-)
+  {decided}  the rules decided (engine time)
+  {recorded}  recorded at the desk
+
+Stored readings of gun_temp around it (63):
+  …
+  2026-06-01 11:57:00  60 degC  good  +{late}
+  2026-06-01 11:58:00  60 degC  good  +{late}
+  2026-06-01 11:59:00  60 degC  good  +{late}
+  2026-06-01 12:00:00  95 degC  good  +{late}
+  2026-06-01 12:01:00  95 degC  good  +{late}
+  2026-06-01 12:02:00  95 degC  good  +{late} <- newest when it was raised
+  2026-06-01 12:03:00  95 degC  good  +{late}
+  2026-06-01 12:04:00  95 degC  good  +{late}
+  2026-06-01 12:05:00  60 degC  good  +{late}
+  2026-06-01 12:06:00  60 degC  good  +{late}
+  …
+"""
+CHINESE = """\
+告警 {id}：枪头过温
+规则：hot，修订 {revision}
+对象：CH-2，场站 S1
+状态：已解除，级别 重要，最高 重要，触发 1 次
+  导入：由导入的历史引起
+意义：枪头过热会起火
+
+成立的条件：gun_temp >= attr('temp_trip', 85 degC)
+规则看到的读数：
+  gun_temp = 95 degC  时间 2026-06-01 12:02:00  接收 {received}（+{late}）  良好
+阈值：
+  90 degC  来自设备的属性 temp_trip
+触发前保持 2m，解除前保持 0s
+
+时间线：
+  2026-06-01 12:02:00  触发：gun_temp >= attr('temp_trip', 85 degC)
+  2026-06-01 12:05:00  cleared（-）
+  {decided}  规则作出判定（引擎时间）
+  {recorded}  工单台记录
+"""
+_TIMES = re.compile(r"(?<=\+)[0-9a-z]+(?=[ )）\n])|20(?!26-06-0[12])\d\d-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})?")
+
+
+def _queries(config: Path) -> Iterator[Queries]:
+    database = Database(f"sqlite:///{config.parent / 'data' / 'fieldgate.sqlite'}")
+    try:
+        yield Queries(database, "default")
+    finally:
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stopped installation with a day of history."""
+    file = kit.project(tmp_path_factory.mktemp("explain"))
+    assert kit.import_history(file, kit.csv()).exit_code == 0
+    return file
+
+
+@pytest.fixture(scope="module")
+def alarm(config: Path) -> Alarm:
+    """That of CH-2 at noon."""
+    for queries in _queries(config):
+        found = queries.alarms(AlarmFilter()).items
+        return max(found, key=lambda one: one.raised_at)
+    raise AssertionError("unreachable")
+
+
+def _masked(text: str) -> str:
+    """Times of the machine out of it, those of June 1st stay."""
+    return _TIMES.sub("*", text)
+
+
+@pytest.mark.parametrize(("lang", "golden"), [("en", ENGLISH), ("zh", CHINESE)])
+def test_the_whole_page(config: Path, alarm: Alarm, lang: str, golden: str) -> None:
+    found = kit.run("rules", "explain", alarm.id, "-c", str(config), "--lang", lang)
+    assert found.exit_code == 0, found.stderr
+    names = dict.fromkeys(("received", "late", "decided", "recorded"), "*")
+    expected = golden.format(id=alarm.id, revision=alarm.revision, **names)
+    assert _masked(found.stdout)[: len(expected)] == expected
+
+
+def test_the_picture(config: Path, alarm: Alarm, tmp_path: Path) -> None:
+    path = tmp_path / "why.svg"
+    assert kit.run("rules", "explain", alarm.id, "-c", str(config), "--lang", "zh", "--plot", str(path)).exit_code == 0
+    root = ElementTree.fromstring(path.read_text("utf-8"))
+    texts = [node.text or "" for node in root.iter() if node.text]
+    assert "枪头过温 · CH-2" in texts
+    for wanted in ("触发", "解除", "告警", "保持", "gun_temp [degC]"):
+        assert wanted in texts, wanted
+    assert any("90 degC" in text for text in texts)
+    lines = [node for node in root.iter() if node.tag.endswith("polyline")]
+    assert len(lines) == 1
+    assert len(lines[0].attrib["points"].split()) == 63
+
+
+def test_an_unknown_id_is_told_with_what_is_near(config: Path, alarm: Alarm) -> None:
+    found = kit.run("rules", "explain", alarm.id + "7", "-c", str(config))
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr.startswith(f"there is no alarm {alarm.id}7; near it: ")
+    assert alarm.id in found.stderr.split("near it: ")[1]
+
+
+def test_other_pictures_than_svg_are_refused(config: Path, alarm: Alarm, tmp_path: Path) -> None:
+    path = tmp_path / "why.png"
+    found = kit.run("rules", "explain", alarm.id, "-c", str(config), "--plot", str(path))
+    assert found.exit_code == 2
+    assert "write a name that ends in .svg" in found.stderr
+    assert not path.exists()
+
+
+@pytest.mark.fault
+def test_beside_a_gateway_that_cannot_be_asked(tmp_path: Path) -> None:
+    """The page without the stored readings, which it says."""
+    port = kit.free_port()
+    config = kit.project(tmp_path, port=port)
+    assert kit.import_history(config, kit.csv()).exit_code == 0
+    with kit.running(config, port) as api:
+        alarm = api.get("/v1/alarms").json()["items"][0]["id"]
+        kit.project(tmp_path, port=kit.free_port())  # nobody is there
+        found = kit.run("rules", "explain", alarm, "-c", str(config))
+        assert found.exit_code == 0, found.stderr
+        assert "Condition that held: gun_temp >= attr('temp_trip', 85 degC)" in found.stdout
+        assert "The stored readings cannot be read: a process has the stored readings open, but http" in found.stdout
+        stuck = kit.run("rules", "backtest", str(tmp_path / "rules"), *kit.SPAN, "-c", str(config))
+        assert (stuck.exit_code, "does not answer" in stuck.stderr) == (2, True)

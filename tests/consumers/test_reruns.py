@@ -1,0 +1,179 @@
+"""History for the engine: looked up once the store has it, answered by a fact, asked again after a crash."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from rules_engine.engine_lab import POINTS, T0, S, charger, rule, told
+
+from gateway.consumers.reruns import Reruns
+from gateway.domain.alarm import Transition
+from gateway.domain.reading import Batch, batch_of, concat, empty_batch
+from gateway.domain.record import Body, DeviceSet, Fact, PointDefined, Record, Rerun, RuleSet
+from gateway.domain.wanted import Wanted
+from rules.compiled import Rule
+from rules.engine import Engine
+from rules.format import compile_source
+
+PLAIN = rule('  when: "gun_temp >= 85 degC"', rule_id="plain")
+QUORUM = rule(
+    '  when: {members: {of: "gun_temp >= 85 degC", at_least: 2}}', "{kind: charger, each: connector, group: site}", "quorum"
+)
+STREAK = rule('  when: {streak: {of: "gun_temp >= 80 degC", length: 2}}', rule_id="streak")
+
+
+async def inline(call: Callable[[], Any]) -> Any:
+    await asyncio.sleep(0)
+    return call()
+
+
+class Store:
+    """What was stored, and up to which record."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.cursor = 0
+
+    def _of(self, devices: Sequence[int]) -> Batch:
+        everything = concat(self.batches) if self.batches else empty_batch()
+        return everything.select(np.isin(everything.device, np.array(devices, np.int32)))
+
+    def before(self, moment: int, devices: Sequence[int]) -> Batch:
+        found = self._of(devices)
+        return found.select(found.at < moment)
+
+    def scan(self, start: int, end: int, devices: Sequence[int]) -> Iterator[Batch]:
+        found = self._of(devices)
+        found = found.select((found.at >= start) & (found.at < end))
+        for row in np.argsort(found.at, kind="stable"):
+            yield found.select(np.array([row]))
+
+
+class Gateway:
+    """Journal, engine and store, without a desk."""
+
+    def __init__(self, *rules: Rule) -> None:
+        self.engine, self.store = Engine(0, compile_source, "t"), Store()
+        self.records: list[Record] = []
+        self.got: list[Transition] = []
+        self.judged = 0
+        for point in POINTS.values():
+            self.write(PointDefined("t", point))
+        self.write(DeviceSet(charger(1)))
+        for one in rules:
+            self.write(RuleSet(one.id, one.revision, one.source, "UTC"))
+        self.reruns = Reruns(
+            self, self.engine, self.store, self.store, rules_thread=inline, series_thread=inline, journal=self.journal  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        return self.engine.wanted
+
+    def write(self, body: Body, *, stored: bool = True) -> int:
+        record = Record(len(self.records) + 1, T0 + len(self.records) * S, body)
+        self.records.append(record)
+        if isinstance(body, Batch):
+            self.store.batches.append(body)
+        self.got += self.engine.step(record)
+        self.judged = record.seq
+        self.store.cursor = record.seq if stored else self.store.cursor
+        return record.seq
+
+    async def journal(self, facts: Sequence[Fact]) -> list[int]:
+        return [self.write(fact) for fact in facts]
+
+    def read(self, at: int, value: float, *, stored: bool = True) -> None:
+        self.write(batch_of([[told(1, "gun_temp", at, value, 1, received=max(at, 100))]]), stored=stored)
+
+    async def settled(self) -> None:
+        task = asyncio.create_task(self.reruns.run())
+        async with asyncio.timeout(5):
+            while not self.reruns.idle:
+                await asyncio.sleep(0)
+        task.cancel()
+
+
+async def test_a_late_reading_is_answered() -> None:
+    gateway = Gateway(PLAIN)
+    for at, value in ((0, 20.0), (20, 20.0), (10, 90.0)):
+        gateway.read(at, value)
+    assert [one.device for one in gateway.wanted] == [1]
+    await gateway.settled()
+    assert [(t.change.value, (t.at - T0) // S, t.late) for t in gateway.got] == [
+        ("raised", 10, True), ("cleared", 20, True)
+    ]  # fmt: skip
+    assert gateway.reruns.answered == 1
+
+
+async def test_it_waits_for_the_store() -> None:
+    gateway = Gateway(PLAIN)
+    gateway.read(20, 20.0)
+    gateway.read(10, 90.0, stored=False)
+    task = asyncio.create_task(gateway.reruns.run())
+    await asyncio.sleep(0.01)
+    assert gateway.reruns.answered == 0
+    gateway.store.cursor = len(gateway.records)
+    await gateway.settled()
+    assert gateway.reruns.answered == 1
+    task.cancel()
+
+
+async def test_a_group_is_answered_with_the_history_of_its_members() -> None:
+    gateway = Gateway(QUORUM)
+    for number in (1, 2):
+        gateway.write(DeviceSet(charger(number, site="s1")))
+    gateway.write(batch_of([[told(2, "gun_temp", 0, 90.0, 1)]]))
+    gateway.read(20, 20.0)
+    gateway.read(10, 90.0)
+    assert [(one.rule, one.group, one.about) for one in gateway.wanted] == [("quorum", "s1", (1, 2))]
+    assert not gateway.reruns.settled(gateway.judged)
+    assert gateway.reruns.settled(gateway.judged - 1)
+    await gateway.settled()
+    assert gateway.reruns.settled(gateway.judged)
+    assert [(t.change.value, t.thing.group, t.late) for t in gateway.got] == [("raised", "s1", True)]
+
+
+async def test_a_new_rule_is_warmed_up() -> None:
+    gateway = Gateway()
+    gateway.read(0, 90.0)
+    gateway.read(20, 90.0)
+    gateway.write(RuleSet("streak", STREAK.revision, STREAK.source, "UTC"))
+    assert [one.rule for one in gateway.wanted] == ["streak"]
+    await gateway.settled()
+    assert [(t.change.value, t.rule) for t in gateway.got] == [("raised", "streak")]
+    assert isinstance(gateway.records[-1].body, Rerun)
+
+
+async def test_an_empty_store_is_an_answer() -> None:
+    gateway = Gateway()
+    gateway.read(0, 90.0)
+    gateway.store.batches.clear()
+    gateway.write(RuleSet("streak", STREAK.revision, STREAK.source, "UTC"))
+    await gateway.settled()
+    assert gateway.wanted == ()
+    assert gateway.engine.counts.cold == 1
+
+
+async def test_a_request_that_a_crash_left_open_is_asked_again() -> None:
+    gateway = Gateway(PLAIN)
+    gateway.read(20, 20.0)
+    gateway.read(10, 90.0)
+    gateway.engine = Engine.restore(gateway.engine.snapshot(), compile_source)
+    gateway.reruns = Reruns(
+        gateway, gateway.engine, gateway.store, gateway.store, rules_thread=inline, series_thread=inline,  # type: ignore[arg-type]
+        journal=gateway.journal,
+    )  # fmt: skip
+    await gateway.settled()
+    assert [t.late for t in gateway.got] == [True, True]
+
+
+async def test_too_much_history_is_given_up(monkeypatch: Any) -> None:
+    monkeypatch.setattr("gateway.consumers.reruns.MOST_ROWS", 1)
+    gateway = Gateway(PLAIN)
+    for at, value in ((0, 20.0), (20, 20.0), (10, 90.0)):
+        gateway.read(at, value)
+    await gateway.settled()
+    assert gateway.got == []
+    assert gateway.engine.counts.given_up == 1

@@ -1,0 +1,81 @@
+"""A small field for the checks of rule files: one charger, one meter, two sensors of a site."""
+
+from typing import Any
+
+from gateway.domain.device import CounterModel, Customer, Device, Plausible, Point, PointKind, PointSpec, Site
+from gateway.domain.duration import DAY, HOUR, SECOND
+from rules.compiled import Names
+from rules.format import load_text
+from rules.lint import Around, Checked, Finding, Fleet, Lint, fleet, is_alone, lint
+
+S = SECOND
+POINTS = {
+    "charger": {
+        "temp": PointSpec("temp", PointKind.GAUGE, "degC", 10 * S, plausible=Plausible(-40, 200)),
+        "mode": PointSpec("mode", PointKind.STATE, "", 10 * S, values=("idle", "charging", "fault")),
+        "code": PointSpec("code", PointKind.STATE, "", 10 * S, values=("none",)),
+        "jolt": PointSpec("jolt", PointKind.GAUGE, "", 0),
+        "energy": PointSpec("energy", PointKind.COUNTER, "kWh", 10 * S, counter=CounterModel()),
+    },
+    "meter": {
+        "volume": PointSpec("volume", PointKind.COUNTER, "m3", HOUR),
+        "flow": PointSpec("flow", PointKind.GAUGE, "m3/h", HOUR),
+    },
+    "sensor": {"pressure": PointSpec("pressure", PointKind.GAUGE, "kPa", 10 * S)},
+}
+NAMES = Names(POINTS)
+DEFINED = [
+    Point(number, kind, spec.name, kind=spec.kind, unit=spec.unit, every=spec.every, values=spec.values)
+    for number, (kind, spec) in enumerate(((k, s) for k, specs in POINTS.items() for s in specs.values()), 1)
+]
+TEST = "  test: [{say: it raises, series: {temp: '20 90*9'}, expect: [{at: 10s, is: raised}]}]\n"
+
+
+def lists(*devices: Device) -> Fleet:
+    """An installation: by default a charger, a meter, and two sensors at one site."""
+    mine = devices or (
+        Device(1, "C1", "charger", "charger", site="s1", attrs={"trip": 90.0}),
+        Device(2, "M1", "meter", "meter", site="s1"),
+        Device(3, "P1", "sensor", "sensor", site="s1"),
+        Device(4, "P2", "sensor", "sensor", site="s1"),
+    )
+    return fleet([Site("s1")], [Customer("c1")], mine, DEFINED)
+
+
+ALL = frozenset((number, name) for number in range(9) for specs in POINTS.values() for name in specs)
+
+
+def around(**more: Any) -> Around:
+    """Everything is known and in order."""
+    known: dict[str, Any] = {"fleet": lists(), "retention": 365 * DAY, "seen": ALL}
+    return Around(**(known | more))
+
+
+def rule(body: str, watch: str = "{kind: charger}", rule_id: str = "r", test: str = TEST, order: str = "") -> str:
+    """One rule as text: its keys below `watch`, indented by two spaces."""
+    then = order or "  then: {order: {type: repair, sla: s}}"
+    return f"- id: {rule_id}\n  title: {{en: t, zh: 题}}\n  why: w\n  watch: {watch}\n{body.rstrip()}\n{then}\n{test}"
+
+
+def checked(*rules: str, head: str = "", file: str = "lab.yaml") -> Checked:
+    """A file of these rules, which loads."""
+    text = f"format: 1\n{head}rules:\n" + "".join(rules)
+    loaded = load_text(text, file, NAMES)
+    assert not loaded.problems, [problem.render() for problem in loaded.problems]
+    return Checked(loaded, text, is_alone(text))
+
+
+def look(*rules: str, head: str = "", **more: Any) -> Lint:
+    """What the checks say of a file of these rules."""
+    return lint([checked(*rules, head=head)], around(**more))
+
+
+def codes(found: Lint) -> list[str]:
+    """The codes of the findings."""
+    return [one.code for one in found.findings]
+
+
+def only(found: Lint, code: str) -> Finding:
+    """The one finding of this code."""
+    [one] = [one for one in found.findings if one.code == code]
+    return one

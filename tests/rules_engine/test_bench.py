@@ -1,0 +1,41 @@
+"""The bench of many rules at a small scale, and edits that leave nothing behind."""
+
+import gc
+
+import pytest
+
+from gateway.cli.bench.fleet import Fleet, rules_of
+from gateway.cli.bench.rules import measure, streak_rules, window_rules
+from gateway.cli.bench.scale import Run, main, reloads, scale_rules
+
+
+def test_the_curve_is_measured() -> None:
+    few, many = main(50, [10, 40])
+    assert (few["rules"], many["rules"], many["devices"]) == (10, 40, 50)
+    assert many["batch_ms"] > 0
+    assert many["batch_ms_10x_matches"] > 0
+    assert many["reloads"] == 100
+    assert 0 < many["state_bytes_per_pair"] <= 64
+
+
+@pytest.mark.parametrize("rules", [window_rules(), streak_rules()], ids=["windows", "streaks"])
+def test_windows_and_streaks_are_measured(rules: list[str]) -> None:
+    told = measure(rules, 0.02, Fleet(200, frames=2), 800)
+    assert told["rules"] == 10
+    assert told["rule_evals_s"] == pytest.approx(told["readings_s"] * 10 / 4)
+
+
+def test_the_rules_of_the_curve_load() -> None:
+    assert len(rules_of(scale_rules(0, 40))) == 40
+
+
+def test_reloads_leave_nothing_behind() -> None:
+    run = Run(20)
+    run.load(20)
+    reloads(run, 20)
+    gc.collect()
+    before, tables = len(gc.get_objects()), len(run.bench.engine._core.field.world.shared)
+    reloads(run, 100)
+    gc.collect()
+    assert len(gc.get_objects()) - before < 100, "not one object for each of the 105 edits"
+    assert len(run.bench.engine._core.field.world.shared) == tables
