@@ -53,6 +53,7 @@ def continued(alarm: Alarm, transition: Transition, now: int) -> Alarm:
         count=alarm.count + raises, last_seen=max(alarm.last_seen, t.at), updated_at=now,
         suspect=alarm.suspect or t.suspect, live=t.live, version=alarm.version + 1,
         unstable=alarm.unstable or t.unstable, muted=t.muted,
+        imported=t.imported if t.change is Change.RAISED else alarm.imported,
     )  # fmt: skip
 
 

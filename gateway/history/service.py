@@ -138,6 +138,8 @@ class Imports:
     async def _close(self, session: Session) -> None:
         while await self._flush(session, whole=True):
             pass
+        # what is judged again because of it belongs to the import: its orders, too, come with the mark
+        await self._passed(self._host.journal.head(0), PATIENCE)
         session.ended = await self._host.intake.fact(
             ImportMark(session.id, session.file, done=True, actor=session.actor)
         )

@@ -216,7 +216,7 @@ def check_rules(
         _named(found, file, (name, *order, "skill"), "config.rule.skill", used.skills, desk.skills)
         _named(found, file, (name, *order, "sla"), "config.rule.sla", [used.sla], desk.sla)
         if rule.inhibit is not None:
-            _named(found, file, (name, "inhibit", "by"), "config.rule.inhibit", [rule.inhibit.by], rulebook.rules)
+            _named(found, file, (name, "inhibit", "by"), "config.rule.inhibit", [rule.inhibit.by], rulebook.written)
             _circle(found, file, rule, rulebook)
         if rule.notice is None:
             continue

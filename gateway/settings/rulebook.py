@@ -38,12 +38,13 @@ class RuleFile:
 @dataclass(slots=True)
 class Rulebook:
     """Rules by id with the file each stands in; `tests` are the cases of every file; `policy` is what the files say for
-    all rules, as a PolicySet fact holds it."""
+    all rules, as a PolicySet fact holds it; `written` are the ids of all rules, sound or not."""
 
     rules: dict[str, Rule] = field(default_factory=dict)
     files: dict[str, RuleFile] = field(default_factory=dict)
     tests: list[TestFile] = field(default_factory=list)
     policy: bytes = b""
+    written: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -73,6 +74,7 @@ def load_rulebook(folder: Path, names: Names, known: RuleFiles | None = None) ->
             book.problems += loaded.problems
             continue
         live.append(loaded)
+        book.written |= {place.id for place in loaded.places}
         for rule in loaded.rules:
             book.rules.setdefault(rule.id, rule)
             book.files.setdefault(rule.id, file)

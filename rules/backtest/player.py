@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gateway.domain.device import Customer, Device, Point, Site
+from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch
 from gateway.domain.record import Body, CustomerSet, DeviceSet, PointDefined, Record, RuleSet, SiteSet, Tick
 from rules.backtest.episodes import Episodes
@@ -17,7 +18,9 @@ ROWS = 32_768
 """Readings judged at once where no rule looks at several devices."""
 FEW = 8_192
 """The same where one does: then timers cut it further."""
-FIRINGS = 10_000  # timers one after another without any progress of time: a rule that waits for more than time
+SOON = SECOND // 10
+CRAWL = 100
+"""Timers that are due `SOON` one after another: something waits for more than time, and is not asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,9 @@ class Player:
 
     def until(self, moment: int) -> None:
         """Nothing more comes before `moment` µs: fire what is due up to it, each timer at its time."""
-        for _ in range(FIRINGS):
-            due = self.engine.next_due()
-            if due is None or due > moment:
-                break
+        crawling = 0
+        while crawling < CRAWL and (due := self.engine.next_due()) is not None and due <= moment:
+            crawling = crawling + 1 if due <= self.engine.now + SOON else 0
             self._step(due, Tick(due))
         if moment > self.engine.now:
             self._step(moment, Tick(moment))

@@ -29,11 +29,22 @@ class RuleBook:
         self.groups: dict[str, Groups] = {}
         self._versions: dict[str, int] = {}
         self._of: dict[str, list[Runner]] = {}
+        self._split: tuple[list[Runner], list[Runner]] | None = None
         self._field = common
 
     def all(self) -> Iterable[Runner]:
         """Every runner."""
         return (runner for runners in self.runners.values() for runner in runners)
+
+    def split(self) -> tuple[list[Runner], list[Runner]]:
+        """(Those of which a tick before their `soonest` wants nothing, all others), found once for many ticks."""
+        if self._split is None:
+            plain: tuple[list[Runner], list[Runner]] = [], []
+            for runner in self.all():
+                # what members say comes before the timers of their groups
+                plain[bool(runner.rule.watch.group) or not runner.only_soonest()].append(runner)
+            self._split = plain
+        return self._split
 
     def of(self, kind: str) -> list[Runner]:
         """Those of one kind of device."""
@@ -61,6 +72,7 @@ class RuleBook:
     def _put(self, rule: str, runners: list[Runner] | None) -> list[Runner]:
         """These are the rule's runners (None = it is gone); the ones before."""
         before = self.runners.pop(rule, [])
+        self._split = None
         self.groups.pop(rule, None)
         if runners is not None:
             self.runners[rule] = runners

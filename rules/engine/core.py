@@ -78,7 +78,7 @@ class Core:
 
     def _missed(self, late: Late) -> None:
         """Readings of windows that a tick had closed without them: those windows are in doubt."""
-        for runner in self.book.all():
+        for runner in self.book.split()[1]:
             if runner.windows is not None and runner.windows.missed:
                 for thing, at in runner.windows.drain():
                     device = runner.space.things[thing].device
@@ -95,7 +95,8 @@ class Core:
         self.admit()
         self.now = max(self.now, now)
         told = len(self.field.emitter.made)
-        for runner in self.book.all():
+        plain, others = self.book.split()
+        for runner in [*(one for one in plain if one.soonest <= self.now), *others]:
             runner.tick(self.now)
         for made in self.field.emitter.made[told:]:
             if made.change in (Change.CLEARED, Change.LEVEL_DOWN):
@@ -104,7 +105,9 @@ class Core:
 
     def due(self) -> int:
         """When the next timer of a rule may be due, µs; NEVER when nothing waits."""
-        return min((runner.next_due() for runner in self.book.all()), default=NEVER)
+        plain, others = self.book.split()
+        first = min([runner.soonest for runner in plain], default=NEVER)
+        return min((runner.next_due() for runner in others), default=first)
 
     def _ask(self, found: Mapping[int, int]) -> None:
         """What was decided about these devices at or after so many µs is in doubt."""

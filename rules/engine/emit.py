@@ -77,8 +77,11 @@ class Emitter:
         """Collect one; those of one alarm must come in their order."""
         self.made.append(made)
 
-    def finish(self, seq: int, decided: int) -> list[Transition]:
-        """All collected ones as transitions of record `seq`, decided at `decided` µs."""
+    def finish(self, seq: int, decided: int, *, importing: bool = True) -> list[Transition]:
+        """All collected ones as transitions of record `seq`, decided at `decided` µs.
+
+        Without an import under way nothing is `imported`, whatever the readings were: nobody would end the wait.
+        """
         if not self.made:
             return []
         ordered = sorted(self.made, key=order_of)
@@ -86,7 +89,7 @@ class Emitter:
         return [
             Transition(
                 self.partition, seq, ordinal, m.change, m.rule.id, m.rule.revision, self.tenant, m.thing, m.level,
-                m.at, decided, m.plan, m.evidence, m.identity, m.reason, m.late, m.imported, m.suspect,
+                m.at, decided, m.plan, m.evidence, m.identity, m.reason, m.late, m.imported and importing, m.suspect,
                 m.rule.mode == "live", m.count, m.unstable, m.stale, m.muted, m.held_until, m.limited, m.parent,
             )
             for ordinal, m in enumerate(ordered)

@@ -9,7 +9,7 @@ from gateway.domain.alarm import Transition
 from gateway.domain.duration import HOUR, SECOND
 from gateway.domain.errors import ConfigError
 from gateway.domain.reading import Batch, decode_batch
-from gateway.domain.record import PolicySet, Record, Rerun, RuleGone, RuleSet, Tick
+from gateway.domain.record import ImportMark, PolicySet, Record, Rerun, RuleGone, RuleSet, Tick
 from gateway.domain.wanted import Wanted
 from rules.compiled import Rule
 from rules.engine import snapshot
@@ -56,6 +56,7 @@ class Engine:
         self._home: dict[str, Core] = {}
         self._broken: dict[str, str] = {}
         self._ledger = Ledger(accept_late)
+        self._imports: list[str] = []
 
     @property
     def rules(self) -> Mapping[str, tuple[RuleSet, Rule]]:
@@ -112,23 +113,22 @@ class Engine:
                 self._after.policy(record.body)
             case Rerun():
                 self._rerun(record.body, record.at)
+            case ImportMark():
+                self._imports = [one for one in self._imports if one != record.body.id]
+                self._imports += [] if record.body.done else [record.body.id]
             case body:
                 for core in self._cores():
                     core.moment(body, record.at)
         self._ledger.hear(self._field.emitter.made)
         self._after.settle(self.now, record.at)
-        return self._field.emitter.finish(record.seq, max(self.now, record.at))
+        return self._field.emitter.finish(record.seq, max(self.now, record.at), importing=bool(self._imports))
 
     def _batch(self, batch: Batch) -> None:
         self._core.batch(batch)
         for lane in self._lanes.values():
             lane.batch(batch, self.now)
         for core in self._cores():
-            self._reach_back(core)
-
-    def _reach_back(self, core: Core) -> None:
-        for subject in core.requests.fresh():
-            reach_back(core, self._ledger, subject)
+            reach_back(core, self._ledger)
 
     def _tick(self, tick: Tick) -> None:
         if tick.suspect:
@@ -226,7 +226,7 @@ class Engine:
             core = self._home.get(fact.rule)
             if core is not None and fact.group:
                 judge_group(core, self._ledger, fact)
-                self._reach_back(core)
+                reach_back(core, self._ledger)
             elif core is not None and core.book.waiting.get(fact.rule) == fact.wanted:
                 join(core, fact, at)
             return
@@ -245,7 +245,7 @@ class Engine:
         """Everything at `seq`: restoring it and replaying what came later equals never having stopped."""
         image = msgspec.structs.replace(
             image_of(self._core, self.partition, self.tenant), seq=self.seq, now=self.now,
-            after=self._after.state(), ledger=self._ledger.state(),
+            after=self._after.state(), ledger=self._ledger.state(), imports=self._imports,
             lanes=[
                 msgspec.structs.replace(
                     image_of(lane.core, self.partition, self.tenant), buffer=lane.state(), lateness=lateness
@@ -270,7 +270,7 @@ class Engine:
         return engine
 
     def _load(self, image: Image) -> None:
-        self.seq, self.now = image.seq, image.now
+        self.seq, self.now, self._imports = image.seq, image.now, image.imports
         load_core(image, self._core, self._compile)
         for held in image.lanes:
             lane = self._lanes[held.lateness] = Lane(held.lateness, self._empty())

@@ -177,11 +177,12 @@ class LevelState(Signalled):
     def load_extra(self, blob: bytes) -> None:
         self.paused = msgspec.msgpack.decode(blob, type=dict[int, int]) if blob else {}
 
-    def pending_due(self) -> NDArray[np.int64]:
-        """Due time of every running hold, NEVER elsewhere: i64[level, thing]."""
-        due = np.full(self.phase.shape, NEVER, np.int64)
+    def pending(self) -> tuple[NDArray[np.intp], I64]:
+        """(thing, due time) of every running hold."""
+        things, due = [np.zeros(0, np.intp)], [np.zeros(0, np.int64)]
         for j, rule in enumerate(self.levels if self.timed else ()):
             for phase, length in ((PENDING, rule.hold.for_), (CLEARING, rule.clear_hold)):
-                mask = self.phase[j] == phase
-                due[j][mask] = self.since[j][mask] + length
-        return due
+                found = np.flatnonzero(self.phase[j] == phase)
+                things.append(found)
+                due.append(self.since[j, found] + length)
+        return np.concatenate(things), np.concatenate(due)

@@ -105,10 +105,10 @@ class LevelsRunner(LevelMachine):
                 self.gone_quiet(thing, heard + self.rule.clear_after, now, None, -1)
         if self.soonest > now:
             return
-        due = self.pending_due()
-        for thing in np.flatnonzero((due <= now).any(axis=0)).tolist():
+        things, due = self.pending()
+        for thing in np.unique(things[due <= now]).tolist():
             self.fire_at_tick(thing, now)
-        self.soonest = int(self.pending_due().min()) if self.phase.size else NEVER
+        self.soonest = int(self.pending()[1].min(initial=NEVER))
 
     def gone_quiet(self, thing: int, due: int, now: int, view: View | None, unit: int) -> None:
         """`missing: clear_after`: silence clears, but never what only a person may unlatch."""
@@ -120,6 +120,9 @@ class LevelsRunner(LevelMachine):
         for j in range(len(self.levels)):
             self.m_phase[j][thing] = IDLE
         self.settle(thing, due, view, unit, before=True, reason="missing")
+
+    def only_soonest(self) -> bool:
+        return self.windows is None and self.schedule is None and not self.rule.clear_after
 
     def next_due(self) -> int:
         due = super().next_due()

@@ -211,6 +211,10 @@ class Runner(Speaker, ABC):
         windows = self.windows.state() if self.windows is not None else {}
         return int(own + sum(table.nbytes for table in windows.values()))
 
+    def only_soonest(self) -> bool:
+        """Does a tick before `soonest` want nothing of it, ever? Then `soonest` is its `next_due` too."""
+        return False
+
     def next_due(self) -> int:
         """The earliest timer, µs; NEVER when there is none."""
         return min(self.soonest, self.next_open)

@@ -66,12 +66,16 @@ class SilentRunner(Signalled):
         found: I64 = np.minimum.reduce(since) if self.condition.all_of else np.maximum.reduce(since)
         return found
 
-    def _grace(self, thing: int, heard: int, now: int) -> bool:
-        """May the device have spoken while the gateway was away? Then it gets three intervals to speak again."""
+    def _grace(self, thing: int, spoke: int, now: int) -> bool:
+        """May the device have spoken while the gateway was away? Then it gets three intervals to speak again.
+
+        Not when that was no longer than they are, nor when something of then has come: then all of it would have.
+        """
         latest = self.common.downs.latest
-        if self.rule.downtime == "count" or latest <= heard:
+        if self.rule.downtime == "count" or not self.common.downs.spans:
             return False
-        return now < latest + 3 * self.every(thing, self.heard_by)
+        last, some = self.common.downs.spans[-1][0], 3 * self.every(thing, self.heard_by)
+        return spoke <= last and latest - last > some and latest <= now < latest + some
 
     def frames(self, view: View) -> None:
         if self.windows is not None:
@@ -99,10 +103,14 @@ class SilentRunner(Signalled):
                 view, unit, int(before[unit]), int(due[unit]), int(after[unit]), int(limit[k])
             )  # fmt: skip
 
+    def _spoke(self, view: View, unit: int) -> int:
+        """When any of the points was heard before this unit."""
+        return max(int(view.good_at_before(column)[unit]) for column in self.heard_by)
+
     def _meet(self, view: View, unit: int, before: int, due: int, after: int, limit: int) -> None:
         thing, t = int(view.thing[unit]), int(view.t[unit])
         opening = self.reopened(thing, t)
-        if self.raised_at[thing] == LONG_AGO and due < t and not self._grace(thing, before, t):
+        if self.raised_at[thing] == LONG_AGO and due < t and not self._grace(thing, self._spoke(view, unit), t):
             self._raise(thing, due, view, unit, before=True)
         if opening is not None and self.raised_at[thing] == VETOED:
             self._raise(thing, opening, view, unit, before=True)
@@ -156,7 +164,7 @@ class SilentRunner(Signalled):
         soonest = int(due[due > now].min()) if (due > now).any() else NEVER
         for k in np.flatnonzero(due <= now).tolist():
             thing = int(things[k])
-            if self._grace(thing, int(heard[k]), now):
+            if self._grace(thing, max(int(self.space.good_at[column, thing]) for column in self.heard_by), now):
                 soonest = min(soonest, self.common.downs.latest + 3 * self.every(thing, self.heard_by))
                 continue
             self._raise(thing, int(due[k]), None, -1)

@@ -38,8 +38,13 @@ class StreakRunner(Form):
         self.judge_by(of)
 
     def stirred(self, view: View, truths: Sequence[F64]) -> Bools:
-        moved: Bools = (truths[0] == 1.0) | (self.count[view.thing] > 0)
+        moved: Bools = (truths[0] == 1.0) | (self._counted(view) > 0) | (self.count[view.thing] > 0)
         return moved
+
+    def _counted(self, view: View) -> I32:
+        """The count before each unit: one at the time of the last replaces that."""
+        found: I32 = np.where(view.t == self.at[view.thing], self.earlier[view.thing], self.count[view.thing])
+        return found
 
     def wanting(self) -> Bools:
         met: Bools = (self.count >= self.condition.length) & (self.raised == 0)
@@ -52,8 +57,9 @@ class StreakRunner(Form):
             return
         carry = view.carry(self.judged) & self.watched[view.thing]
         of, thing, length = self.of.vector(view), view.thing, self.condition.length
-        moved = carry & ((of == 1.0) | (self.count[thing] > 0) | (self.raised[thing] > 0))
-        loud = moved & ((self.raised[thing] > 0) | ((of == 1.0) & (self.count[thing] + 1 >= length)))
+        counted = self._counted(view)
+        moved = carry & ((of == 1.0) | (counted > 0) | (self.count[thing] > 0) | (self.raised[thing] > 0))
+        loud = moved & ((self.raised[thing] > 0) | ((of == 1.0) & (counted + 1 >= length)))
         self._count(view, np.flatnonzero(moved & ~loud), of)
         units = np.flatnonzero(loud)
         if len(units):

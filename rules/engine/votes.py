@@ -5,34 +5,38 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.reading import F64
+from gateway.domain.reading import F64, I64
 from rules.compiled import Rule, Votes
 from rules.engine.form import Form
 from rules.engine.runner import Field, Runner
-from rules.engine.space import Space
+from rules.engine.space import LONG_AGO, Space
 from rules.engine.view import Bools, View
 
 
 class VotesRunner(Form):
-    """State: raised u8; bits u64, the newest vote lowest: up to 64 votes in 9 B.
+    """State: raised u8; bits u64, the newest vote lowest; at i64 of the newest reading and the votes before it: 25 B.
 
-    A `clear` of its own empties the ring: what was before it counts no more.
+    Readings of one moment are one vote, the last word counts. A `clear` of its own empties the ring: what was before
+    it counts no more.
     """
 
-    arrays: tuple[tuple[str, float], ...] = (("raised", 0), ("bits", 0))
+    arrays: tuple[tuple[str, float], ...] = (("raised", 0), ("bits", 0), ("at", LONG_AGO), ("earlier", 0))
 
     def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
         assert isinstance(rule.condition, Votes), "kinds.py gives votes to this class only"
         super().__init__(rule, zone, space, common, rule.condition.clear)
         self.condition: Votes = rule.condition
         self.bits: NDArray[np.uint64] = np.zeros(0, np.uint64)
+        self.at: I64 = np.zeros(0, np.int64)
+        self.earlier: NDArray[np.uint64] = np.zeros(0, np.uint64)
         of = self.bind(self.condition.of)
         assert of is not None, "votes are on something"
         self.of = of
         self.judge_by(of)
 
     def stirred(self, view: View, truths: Sequence[F64]) -> Bools:
-        moved: Bools = (truths[0] == 1.0) | (self.bits[view.thing] > 0)
+        before = np.where(view.t == self.at[view.thing], self.earlier[view.thing], self.bits[view.thing])
+        moved: Bools = (truths[0] == 1.0) | (before > 0) | (self.bits[view.thing] > 0)
         return moved
 
     def wanting(self) -> Bools:
@@ -43,6 +47,9 @@ class VotesRunner(Form):
         self, thing: int, t: int, truths: Sequence[float], view: View | None, unit: int, *, before: bool = False
     ) -> None:  # fmt: skip
         of, clear = truths
+        if t == self.at[thing]:
+            self.bits[thing] = self.earlier[thing]
+        self.at[thing], self.earlier[thing] = t, self.bits[thing]
         if of == of:
             self._vote(thing, of == 1.0)
         if not self.raised[thing]:
@@ -55,7 +62,7 @@ class VotesRunner(Form):
 
     def cleared(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
         super().cleared(thing, t, view, unit, before=before)
-        self.bits[thing] = 0
+        self.bits[thing] = self.earlier[thing] = 0
 
     def decide(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
         met = not self.raised[thing] and self._votes(thing) >= self.condition.need
@@ -72,3 +79,4 @@ class VotesRunner(Form):
         """Alarm and votes go on, of a longer ring the newest."""
         super().adopt(old)
         self.bits &= np.uint64((1 << self.condition.last) - 1)
+        self.earlier &= np.uint64((1 << self.condition.last) - 1)

@@ -112,16 +112,9 @@ class Checker:
                 return ir.Relation("==", found, self.slot(Slot(SlotKind.CODE, measure.state.name, on)))
             example = on or next(reversed(measure.state.values), "…")
             raise fail("rules.expr.not_truth", node.at, text=text, write=f"{text} == '{example}'")
-        if self._flag(node):
+        if _flag(self, node):
             return ir.Relation("!=", found, ir.Literal(0.0))
         raise fail("rules.expr.not_truth", node.at, text=text, write=f"{text} > {_sample(measure)}")
-
-    def _flag(self, node: Syntax) -> bool:
-        """Is it a point that counts nothing and has no unit? Then 0 is false, as in `ignition ? 15m : 26h`."""
-        if not isinstance(node, syntax.Name) or node.name in self.scope.signals:
-            return False
-        spec = self.point(node.name, node.at)
-        return spec.kind is PointKind.GAUGE and not spec.unit
 
     def number(self, node: Syntax, expect: Dimension | None = None) -> Typed:
         """A node that must be a number."""
@@ -355,3 +348,11 @@ def _waits(node: Syntax) -> bool:
             return _waits(right)
         case _:
             return False
+
+
+def _flag(checker: Checker, node: Syntax) -> bool:
+    """Is it a point that counts nothing and has no unit? Then 0 is false, as in `ignition ? 15m : 26h`."""
+    if not isinstance(node, syntax.Name) or node.name in checker.scope.signals:
+        return False
+    spec = checker.point(node.name, node.at)
+    return spec.kind is PointKind.GAUGE and not spec.unit

@@ -18,7 +18,9 @@ from rules.format import compile_source
 
 PLAIN = rule('  when: "gun_temp >= 85 degC"', rule_id="plain")
 QUORUM = rule(
-    '  when: {members: {of: "gun_temp >= 85 degC", at_least: 2}}', "{kind: charger, each: connector, group: site}", "quorum"
+    '  when: {members: {of: "gun_temp >= 85 degC", at_least: 2}}',
+    "{kind: charger, each: connector, group: site}",
+    "quorum",
 )
 STREAK = rule('  when: {streak: {of: "gun_temp >= 80 degC", length: 2}}', rule_id="streak")
 

@@ -10,7 +10,7 @@ from gateway.cli.bench.rules import run_rules_bench
 from gateway.domain.alarm import ReadingSeen, Thing, ThresholdSeen
 from gateway.domain.device import Customer, Site
 from gateway.domain.reading import Flag, batch_of
-from gateway.domain.record import CustomerSet, DeviceSet, Record, RuleGone, RuleSet, SiteSet, Tick
+from gateway.domain.record import CustomerSet, DeviceSet, ImportMark, Record, RuleGone, RuleSet, SiteSet, Tick
 from rules.engine import Engine, SnapshotError
 from rules.engine.fused import Fused
 from rules.format import compile_source
@@ -75,9 +75,21 @@ def test_a_buffered_series_in_one_frame_is_judged_moment_by_moment() -> None:
     assert brief(got) == [("raised", 20), ("cleared", 40)]
 
 
+def test_after_an_import_nothing_waits_for_its_end() -> None:
+    held = rule('  when: "gun_temp >= 85 degC"\n  hold: {for: 20s, gap: 1h}', rule_id="held")
+    lab = Lab([held], [charger(1)])
+    lab.write(ImportMark("i1", "history.csv", done=False))
+    lab.read([told(1, "gun_temp", 0, 90.0, 1, flags=Flag.IMPORTED)])
+    lab.write(ImportMark("i1", "history.csv", done=True), 10)
+    lab.write(Tick(T0 + 30 * S), 30)
+    assert [(one.rule, one.imported) for one in lab.got] == [("held", False)]
+    assert bytes_of(run(lab.records, restart_at=len(lab.records) - 2)) == bytes_of(lab.got)
+
+
 def test_imported_history_is_marked() -> None:
     held = rule('  when: "gun_temp >= 85 degC"\n  hold: {for: 20s, gap: 1h}', rule_id="held")
     lab = Lab([PLAIN, held], [charger(1)])
+    lab.write(ImportMark("i1", "history.csv", done=False))
     lab.read([told(1, "gun_temp", 0, 90.0, 1, flags=Flag.IMPORTED)])
     lab.write(Tick(T0 + 30 * S), 30)
     assert [(one.rule, one.imported) for one in lab.got] == [("plain", True), ("held", True)]

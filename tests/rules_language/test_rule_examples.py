@@ -1,6 +1,5 @@
 """The rules that ship load against the profiles that ship."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest

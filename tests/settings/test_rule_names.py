@@ -117,6 +117,9 @@ def test_a_parent_exists_in_some_file_and_is_no_child_of_its_child(tmp_path: Pat
     assert found(inspect(tmp_path, rules__a=child, rules__b=near)) == [("a.yaml", 6, "config.rule.inhibit_near")]
     good = HOT.replace("id: hot", "id: parent")
     assert found(inspect(tmp_path, rules__a=child, rules__b=good)) == []
+    wrong = good + "  mode: alive\n"
+    places = [key for _, _, key in found(inspect(tmp_path, rules__a=child, rules__b=wrong))]
+    assert places == ["rules.value.choice"], "a parent with a mistake of its own is there all the same"
     circle = good + "  inhibit: {by: hot, same: [site]}\n"
     assert found(inspect(tmp_path, rules__a=child, rules__b=circle)) == [("a.yaml", 6, "rules.inhibit.cycle")]
 

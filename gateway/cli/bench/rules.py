@@ -7,6 +7,7 @@ from time import process_time
 from typing import Any
 
 from gateway.cli.bench.fleet import POINTS, ROWS, Bench, Fleet, rules_of
+from gateway.cli.bench.scale import Run, reloads
 from gateway.domain.record import Record, Tick
 
 DEVICES, RULES, CROSS, HITS = 10_000, 50, 10, 0.01
@@ -89,14 +90,14 @@ def run_rules_bench(seconds: float) -> dict[str, float]:
 
 def run_more(seconds: float) -> dict[str, Any]:
     """Windows, streaks, devices that repeat within a batch, and the curve over rules and devices."""
-    curve = [point for devices in CURVE_DEVICES for point in _scale(devices)]
-    largest = curve[-1]
+    curve = _curve()
     return {
-        "window_evals_s": measure(window_rules(), seconds, Fleet(DEVICES))["rule_evals_s"],
-        "streak_evals_s": measure(streak_rules(), seconds, Fleet(DEVICES))["rule_evals_s"],
-        "repeated_readings_s": _repeated(seconds),
+        "window_evals_s": round(measure(window_rules(), seconds, Fleet(DEVICES))["rule_evals_s"]),
+        "streak_evals_s": round(measure(streak_rules(), seconds, Fleet(DEVICES))["rule_evals_s"]),
+        "repeated_readings_s": round(_repeated(seconds)),
+        "reloads": _reloads(),
         "curve": curve,
-        **{f"largest_{key}": value for key, value in largest.items()},
+        "largest": curve[-1],
     }
 
 
@@ -106,9 +107,18 @@ def _repeated(seconds: float) -> float:
     return measure(rules, seconds, Fleet(2_000, hits=HITS, frames=50), 100_000)["readings_s"]
 
 
-def _scale(devices: int) -> list[dict[str, Any]]:
-    """One size of fleet under more and more rules, in a process of its own so that its memory can be told."""
-    command = [sys.executable, "-m", "gateway.cli.bench.scale", str(devices), *map(str, CURVE_RULES)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+def _reloads() -> dict[str, Any]:
+    """1,000 edits of one of 50 rules while readings flow, and what they leave behind."""
+    run = Run(1_000)
+    run.load(50)
+    reloads(run, 100)  # what the first ones need once
+    return reloads(run, 1_000)
+
+
+def _curve() -> list[dict[str, Any]]:
+    """Fleets of three sizes under more and more rules, in a process of its own so that its memory can be told."""
+    sizes = (",".join(map(str, CURVE_DEVICES)), ",".join(map(str, CURVE_RULES)))
+    command = [sys.executable, "-m", "gateway.cli.bench.scale", *sizes]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found

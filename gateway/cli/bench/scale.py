@@ -1,4 +1,4 @@
-"""One size of fleet under more and more rules: `python -m gateway.cli.bench.scale DEVICES RULES...` prints JSON.
+"""Fleets under more and more rules: `python -m gateway.cli.bench.scale DEVICES,.. RULES,..` prints JSON.
 
 A reading in a fault makes about `MATCHES` rules true however many there are, so what grows along the curve is only
 rules x devices. The last point is measured again with ten times as many matches.
@@ -8,6 +8,7 @@ import gc
 import json
 import resource
 import sys
+from functools import cache
 from time import perf_counter, process_time
 from typing import Any
 
@@ -36,6 +37,13 @@ def scale_rules(first: int, last: int) -> list[str]:
     return rules
 
 
+@cache
+def written(first: int, last: int) -> tuple[tuple[Rule, ...], float]:
+    """The rules, and the seconds it took to read them from YAML."""
+    before = perf_counter()
+    return rules_of(scale_rules(first, last)), perf_counter() - before
+
+
 class Run:
     """The engine under load."""
 
@@ -46,12 +54,12 @@ class Run:
 
     def load(self, count: int) -> float:
         """More rules, up to `count`; seconds from YAML to in force."""
+        more, reading = written(len(self.rules), count)
         before = perf_counter()
-        more = rules_of(scale_rules(len(self.rules), count))
         self.bench.install(more)
         self.rules += more
         self.batches(1)  # what is left for the first reading belongs to loading
-        return perf_counter() - before
+        return reading + perf_counter() - before
 
     def batches(self, count: int) -> float:
         """Seconds of CPU for one batch and a tick."""
@@ -108,21 +116,22 @@ def main(devices: int, counts: list[int]) -> list[dict[str, Any]]:
     run, points, loaded = Run(devices), [], 0.0
     for count in counts:
         loaded += run.load(count)
-        points.append({"rules": count, "devices": devices, "load_s": round(loaded, 2), "batch_ms": 1000 * run.round()})
-    book = run.bench.engine.memory()
+        point: dict[str, Any] = {"rules": count, "devices": devices, "load_s": round(loaded, 2)}
+        points.append(point | {"batch_ms": round(1000 * run.round(), 2)})
+    state = run.bench.engine.memory()
     points[-1] |= {
         "rss_bytes": rss(), "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "state_bytes_per_pair": round(book / (devices * counts[-1]), 1), **reloads(run, 100),
+        "state_bytes_per_pair": round(state / (devices * counts[-1]), 1), **reloads(run, 100),
     }  # fmt: skip
-    run.fleet = replace_hits(run.fleet)
-    points[-1]["batch_ms_10x_matches"] = 1000 * run.round()
+    run.fleet = Fleet(devices, hits=10 * run.fleet.hits, spread=run.fleet.spread)
+    points[-1]["batch_ms_10x_matches"] = round(1000 * run.round(), 2)
     return points
 
 
-def replace_hits(fleet: Fleet) -> Fleet:
-    """Ten times as many readings in a fault."""
-    return Fleet(fleet.devices, hits=10 * fleet.hits, spread=fleet.spread)
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(int(sys.argv[1]), [int(count) for count in sys.argv[2:]])))
+    fleets, rules = _numbers(sys.argv[1]), _numbers(sys.argv[2])
+    print(json.dumps([point for devices in fleets for point in main(devices, rules)]))

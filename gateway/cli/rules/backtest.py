@@ -38,7 +38,9 @@ IN_FORCE = ""
 )  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the outcome.")
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Rows of a list; 0 = all.")
-@click.option("--plot", type=click.Path(path_type=Path, file_okay=False), help="Folder for an SVG of each episode shown.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path, file_okay=False), help="Folder for an SVG of each episode shown."
+)
 @click.option("--lang", type=click.Choice(["zh", "en"]), help="Language. [default: that of the main file]")
 def backtest(
     paths: Sequence[Path], start: str, end: str, config: Path, devices: str, compare: str | None, form: str,

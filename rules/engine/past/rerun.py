@@ -28,8 +28,13 @@ from rules.engine.runner import Runner
 REACH = 31 * DAY  # history is asked for this much longer, so that an alarm which was on before shows in it
 
 
-def reach_back(core: Core, ledger: Ledger, subject: Subject) -> None:
-    """An alarm that was on when the doubt begins is looked at from before its raise."""
+def reach_back(core: Core, ledger: Ledger) -> None:
+    """What was asked about now: an alarm that was on when the doubt begins is looked at from before its raise."""
+    for subject in core.requests.fresh():
+        _reach_back(core, ledger, subject)
+
+
+def _reach_back(core: Core, ledger: Ledger, subject: Subject) -> None:
     pending = core.requests.open.get(subject)
     owner = subject if isinstance(subject, int) else subject[1]
     if pending is None or not ledger.of(owner):
