@@ -35,7 +35,8 @@ def rule(rule_id: str, *, silent: int = 0, klass: str = "service", group: str = 
     """A rule with an order and a notice; `silent` > 0: a silence of so many seconds."""
     condition = Silence(("x",), False, silent * S, Level.MINOR) if silent else ()
     keys: dict[str, object] = {
-        "revision": "1", "title": {"en": rule_id}, "why": {"en": "w", "zh": "w"}, "mode": "live", "watch": Watch(("k",), group=group),
+        "revision": "1", "title": {"en": rule_id}, "why": {"en": "w", "zh": "w"}, "mode": "live",
+        "watch": Watch(("k",), group=group),
         "signals": (), "condition": condition, "points": (), "order": OrderTemplate("repair", rule_id),
         "notice": NoticeTemplate("site_ops", "t", klass), "source": rule_id.encode(),
     }  # fmt: skip

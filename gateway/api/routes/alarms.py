@@ -232,7 +232,10 @@ async def list_alarms(
     since: Annotated[When | None, Query()] = None, until: Annotated[When | None, Query()] = None,
     limit: Limit = 50, cursor: Cursor = "",
 ) -> PageView[AlarmView]:  # fmt: skip
-    """Newest first; `level` and higher; `shadow=true`: those of rules in shadow, `live=false` in other words. A key bound to sites may get pages with fewer items: go on with `next`."""
+    """Newest first; `level` and higher; `shadow=true`: those of rules in shadow, `live=false` in other words.
+
+    A key bound to sites may get pages with fewer items: go on with `next`.
+    """
     live = live if shadow is None else not shadow
     want = AlarmFilter(raised, device_id(context, device), rule, level_of(level), live, "", since, until)
     page = await asyncio.to_thread(context.queries.alarms, want, limit, cursor)
