@@ -139,7 +139,7 @@ class Imports:
         while await self._flush(session, whole=True):
             pass
         # what is judged again because of it belongs to the import: its orders, too, come with the mark
-        await self._passed(self._host.journal.head(0), PATIENCE)
+        await self._judged(self._host.journal.head(0), PATIENCE)
         session.ended = await self._host.intake.fact(
             ImportMark(session.id, session.file, done=True, actor=session.actor)
         )
@@ -148,6 +148,15 @@ class Imports:
         """The back-pressure: rules and store may lag by so many records."""
         host = self._host
         while host.journal.head(0) - min(host.rules.judged, host.series.cursor) > LAG:
+            self._alive()
+            await asyncio.sleep(0.02)
+
+    async def _judged(self, seq: int, patience: float) -> None:
+        """Wait until the rules have judged record `seq` and what was asked for until then is answered."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience
+        host = self._host
+        while (host.rules.judged < seq or not host.reruns.settled(seq)) and loop.time() < until:
             self._alive()
             await asyncio.sleep(0.02)
 

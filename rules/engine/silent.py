@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.alarm import Change
-from gateway.domain.duration import HOUR, format_duration
+from gateway.domain.duration import HOUR, SECOND, format_duration
 from gateway.domain.reading import I64
 from rules.compiled import Expression, Rule, Silence
 from rules.engine.bound import Bound
@@ -70,12 +70,13 @@ class SilentRunner(Signalled):
         """May the device have spoken while the gateway was away? Then it gets three intervals to speak again.
 
         Not when that was no longer than they are, nor when something of then has come: then all of it would have.
+        What came within a second of the last tick came before the end.
         """
         latest = self.common.downs.latest
         if self.rule.downtime == "count" or not self.common.downs.spans:
             return False
         last, some = self.common.downs.spans[-1][0], 3 * self.every(thing, self.heard_by)
-        return spoke <= last and latest - last > some and latest <= now < latest + some
+        return spoke <= last + SECOND and latest - last > some and latest <= now < latest + some
 
     def frames(self, view: View) -> None:
         if self.windows is not None:
