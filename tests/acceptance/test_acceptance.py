@@ -1,31 +1,32 @@
 """RULES.md worked out by hand: every case of the files beside this one, run live and replayed."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from rules.casetest import Outcome, as_text, run_cases
+from rules.casetest import as_text, run_cases
 from rules.compiled import Names
-from rules.format import load_text, policy_source
+from rules.format import Case, Loaded, load_text, policy_source
 
 FOLDER = Path(__file__).parent
 
 
-def outcomes() -> list[Outcome]:
-    """Every case of every file."""
-    found: list[Outcome] = []
+def cases() -> Iterator[tuple[Loaded, Case]]:
+    """Every case with the file it stands in."""
     for file in sorted(FOLDER.glob("*.yaml")):
         loaded = load_text(file.read_text("utf-8"), file.name, Names({}))
         assert not loaded.problems, [problem.render() for problem in loaded.problems]
-        more, problems = run_cases(loaded.tests, loaded.rules, policy_source([loaded]))
-        assert not problems, [problem.render() for problem in problems]
-        found += more
-    return found
+        yield from ((loaded, case) for case in loaded.tests.cases)
 
 
-OUTCOMES = outcomes()
+CASES = [pytest.param(loaded, case, id=f"{Path(case.file).stem}: {case.rule}: {case.data.get('say')}")
+         for loaded, case in cases()]  # fmt: skip
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda one: f"{Path(one.case.file).stem}: {one.case.rule}: {one.say}")
-def test_case(outcome: Outcome) -> None:
-    assert outcome.ok, as_text([outcome], "en")
+@pytest.mark.parametrize(("loaded", "case"), CASES)
+def test_case(loaded: Loaded, case: Case) -> None:
+    outcomes, problems = run_cases(replace(loaded.tests, cases=(case,)), loaded.rules, policy_source([loaded]))
+    assert not problems, [problem.render() for problem in problems]
+    assert [one for one in outcomes if one.ok], as_text(outcomes, "en")
