@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
@@ -139,7 +140,7 @@ class Imports:
         while await self._flush(session, whole=True):
             pass
         # what is judged again because of it belongs to the import: its orders, too, come with the mark
-        await self._judged(self._host.journal.head(0), PATIENCE)
+        await self._until(partial(self._judged, self._host.journal.head(0)), PATIENCE)
         session.ended = await self._host.intake.fact(
             ImportMark(session.id, session.file, done=True, actor=session.actor)
         )
@@ -151,24 +152,26 @@ class Imports:
             self._alive()
             await asyncio.sleep(0.02)
 
-    async def _judged(self, seq: int, patience: float) -> None:
-        """Wait until the rules have judged record `seq` and what was asked for until then is answered."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + patience
+    def _judged(self, seq: int) -> bool:
+        """Have the rules judged record `seq`, and is answered what was asked for until then?"""
+        judged: bool = self._host.rules.judged >= seq and self._host.reruns.settled(seq)
+        return judged
+
+    def _over(self, seq: int) -> bool:
+        """Have rules, desk and store all of record `seq` behind them, with what it made them look at again?"""
         host = self._host
-        while (host.rules.judged < seq or not host.reruns.settled(seq)) and loop.time() < until:
-            self._alive()
-            await asyncio.sleep(0.02)
+        committed: bool = host.rules.committed >= max(seq, host.reruns.upto)
+        settled: bool = host.series.cursor >= seq and host.reruns.settled(seq)
+        return committed and settled
 
     async def _passed(self, seq: int, patience: float) -> bool:
+        return await self._until(partial(self._over, seq), patience)
+
+    async def _until(self, done: Callable[[], bool], patience: float) -> bool:
+        """Wait for `done`, at most `patience` seconds: did it come?"""
         loop = asyncio.get_running_loop()
         until = loop.time() + patience
-        host = self._host
-        while (
-            host.rules.committed < max(seq, host.reruns.upto)
-            or host.series.cursor < seq
-            or not host.reruns.settled(seq)
-        ):
+        while not done():
             self._alive()
             if loop.time() > until:
                 return False

@@ -1,6 +1,6 @@
 """Cases -> outcomes: what was expected against what the engine did."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.alarm import Change, Thing, Transition
@@ -45,18 +45,9 @@ def run_cases(tests: TestFile, rules: Sequence[Rule], policy: bytes = b"") -> tu
 
     Problems: what in the cases cannot be understood, all at once.
     """
-    by_id = {rule.id: rule for rule in rules}
     outcomes: list[Outcome] = []
     problems: list[Problem] = []
-    for case in tests.cases:
-        rule = by_id.get(case.rule)
-        if rule is None:
-            problems.append(case.problem("", "casetest.rule", rule=case.rule, known=", ".join(by_id) or "-"))
-            continue
-        scene = read_case(case, rule, tests, rules, policy)
-        if scene.problems:
-            problems += scene.problems
-            continue
+    for scene in _scenes(tests, rules, policy, (), problems):
         try:
             outcomes.append(_outcome(scene))
         except ConfigError as flaw:
@@ -68,15 +59,26 @@ def check_cases(
     tests: TestFile, rules: Sequence[Rule], policy: bytes = b"", broken: Collection[str] = ()
 ) -> list[Problem]:
     """What in the cases cannot be understood, without running them; rules that did not load are `broken`."""
-    by_id = {rule.id: rule for rule in rules}
     problems: list[Problem] = []
+    for _ in _scenes(tests, rules, policy, broken, problems):
+        pass
+    return problems
+
+
+def _scenes(
+    tests: TestFile, rules: Sequence[Rule], policy: bytes, broken: Collection[str], problems: list[Problem]
+) -> Iterator[Scene]:  # fmt: skip
+    """The cases that can be understood, one after another; of the others their `problems`."""
+    by_id = {rule.id: rule for rule in rules}
     for case in tests.cases:
         rule = by_id.get(case.rule)
         if rule is not None:
-            problems += read_case(case, rule, tests, rules, policy).problems
+            scene = read_case(case, rule, tests, rules, policy)
+            problems += scene.problems
+            if not scene.problems:
+                yield scene
         elif case.rule not in broken:
             problems.append(case.problem("", "casetest.rule", rule=case.rule, known=", ".join(by_id) or "-"))
-    return problems
 
 
 def _outcome(scene: Scene) -> Outcome:

@@ -46,7 +46,7 @@ class Core:
         self.accept_late = accept_late
         self._fused: dict[str, Fused] = {}
         self._fresh: dict[int, None] = {}
-        self._reaches: dict[tuple[str, int], int | tuple[int, int]] = {}
+        self._reaches: dict[str, tuple[tuple[int, int], dict[int, int]]] = {}
 
     # --- readings and time
     def batch(self, batch: Batch) -> None:
@@ -127,16 +127,14 @@ class Core:
     def _reach(self, kind: str, thing: int) -> int:
         """How far back the rules on this kind look for devices of the thing's profile, µs."""
         mark = (self.book.version(kind), self.field.world.version)
-        if self._reaches.get((kind, -1)) != mark:
-            self._reaches = {key: value for key, value in self._reaches.items() if key[0] != kind}
-            self._reaches[kind, -1] = mark
-        key = (kind, int(self.field.world.space(kind).profile[thing]))
-        if key not in self._reaches:
+        if kind not in self._reaches or self._reaches[kind][0] != mark:
+            self._reaches[kind] = (mark, {})
+        found = self._reaches[kind][1]
+        profile = int(self.field.world.space(kind).profile[thing])
+        if profile not in found:
             runners = [runner for runner in self.book.of(kind) if not runner.rule.watch.group]
-            self._reaches[key] = max(horizon(r.rule, r.every(thing, r.columns)) for r in runners)
-        found = self._reaches[key]
-        assert isinstance(found, int), "only the mark is a pair"
-        return found
+            found[profile] = max(horizon(r.rule, r.every(thing, r.columns)) for r in runners)
+        return found[profile]
 
     def _keep_interim(self, batch: Batch) -> None:
         if not self.interim.keep(self.seq, self.now, batch):
@@ -161,19 +159,15 @@ class Core:
             case DeviceSet():
                 self._device(body, at)
             case SiteSet(site=site):
-                world = self.field.world
-                changed = world.sites.get(site.code) != site
-                world.sites[site.code] = site
-                if changed:
-                    world.changes += 1
-                    self._touch([d.id for d in world.devices.values() if d.site == site.code], at)
+                sites = self.field.world.sites
+                if sites.get(site.code) != site:
+                    sites[site.code] = site
+                    self._owner([d.id for d in self.field.world.devices.values() if d.site == site.code], at)
             case CustomerSet(customer=customer):
-                world = self.field.world
-                changed = world.customers.get(customer.code) != customer
-                world.customers[customer.code] = customer
-                if changed:
-                    world.changes += 1
-                    self._touch([d.id for d in world.devices.values() if d.customer == customer.code], at)
+                customers = self.field.world.customers
+                if customers.get(customer.code) != customer:
+                    customers[customer.code] = customer
+                    self._owner([d.id for d in self.field.world.devices.values() if d.customer == customer.code], at)
             case Unlatch():
                 for runner, thing in self._meant(body):
                     runner.unlatch(thing, at, body.identity)
@@ -231,6 +225,11 @@ class Core:
         for kind, things in by_kind.items():
             for runner in self.book.of(kind):
                 runner.refresh(things, self.now, "")
+
+    def _owner(self, devices: Sequence[int], at: int) -> None:
+        """The site or the customer of these devices changed at `at` µs."""
+        self.field.world.changes += 1
+        self._touch(devices, at)
 
     def _touch(self, devices: Sequence[int], at: int) -> None:
         """Attributes of these devices changed at `at` µs."""

@@ -1,5 +1,6 @@
 """What one rule needs while it is compiled: where its problems go, what its names mean, what its expressions meant."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.domain.alarm import Level
@@ -117,15 +118,7 @@ class Build:
 
     def level(self, text: str, path: str, line: int) -> Expression | None:
         """A level that hangs on readings: 1 to 4."""
-        if self.scope is None:
-            return None
-        try:
-            expression, node = level(text, self.scope)
-        except ExpressionError as error:
-            self.note(error, path, line)
-            return None
-        self.meanings[text] = meaning(expression, node)
-        return expression
+        return self._value(level, text, path, line)
 
     def text(self, text: str, path: str, line: int) -> TextOf | None:
         """A text that hangs on readings."""
@@ -202,10 +195,16 @@ class Build:
 
     def time(self, text: str, path: str, line: int) -> Expression | None:
         """A length of time that hangs on readings or attributes."""
+        return self._value(duration, text, path, line)
+
+    def _value(
+        self, make: Callable[[str, Scope], tuple[Expression, Node]], text: str, path: str, line: int
+    ) -> Expression | None:
+        """An expression that is no condition; None after its problems were noted."""
         if self.scope is None:
             return None
         try:
-            expression, node = duration(text, self.scope)
+            expression, node = make(text, self.scope)
         except ExpressionError as error:
             self.note(error, path, line)
             return None

@@ -9,7 +9,6 @@ from gateway.domain.reading import Reading, batch_of
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet, SiteSet
 from rules.compiled import Rule
 from rules.engine import Engine
-from rules.engine.after.limits import state_bytes
 from rules.format import compile_source, policy_source
 from rules.lint import estimate, lint
 
@@ -49,7 +48,7 @@ def real(one: Rule, rounds: int, *told: tuple[str, str, int]) -> int:
             at, number = T0 + k * every, POINT[kind, name]
             batch = batch_of([Reading(d.id, number, at, float(k), received=at)] for d in DEVICES if d.kind == kind)
             write(batch, at)
-    return state_bytes(engine._core.book.all())
+    return engine.memory()
 
 
 CHARGER, METER = "{kind: charger}", "{kind: meter}"

@@ -5,22 +5,8 @@ the raises are fewer. `orders_per_site` counts the orders that are made: those a
 """
 
 from collections import deque
-from collections.abc import Iterable
-from typing import Protocol
 
 from rules.compiled import Budget
-
-
-class Measured(Protocol):
-    """What holds state for a rule."""
-
-    def memory(self) -> int:
-        """Bytes."""
-
-
-def state_bytes(held: Iterable[Measured]) -> int:
-    """Bytes of state of all these: what `limits: {state: 256 MB}` is compared with, by checks and health."""
-    return sum(one.memory() for one in held)
 
 
 class Spent:
