@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 
+from gateway.domain.device import Device, PointKind
+from gateway.domain.units import parse_unit
 from rules.casetest.scene import Happening, Scene
-from rules.casetest.things import CUSTOMER, SITE
+from rules.casetest.things import CUSTOMER, SITE, component_of, find
 from rules.compiled import Every
 from rules.engine.world import quantity
 
 KINDS = ("restart", "set", "edit", "unlatch", "exchange", "closed", "cycle", "site", "customer")
 _EVENT = ("at", *KINDS, "device", "component", "group", "identity")
+_OF_COMPONENTS = ("unlatch", "closed", "cycle")
 _TABLES = ("set", "edit", "exchange", "site", "customer")
 _WRITE = "{at: 90s, restart: 30s}, " + ", ".join(KINDS[1:-1]) + f" or {KINDS[-1]}"
 
@@ -22,14 +25,15 @@ def events(scene: Scene) -> None:
             scene.wrong(where, "shape", value=dict(table), write=_WRITE)
             continue
         at, what = scene.moment(table["at"], f"{where}.at"), kinds[0]
-        code = str(table.get("device") or next(iter(scene.devices)))
-        if code not in scene.devices:
-            scene.wrong(f"{where}.device", "device", name=code, known=", ".join(scene.devices))
+        thing = component_of(scene, str(table.get("device") or ""), f"{where}.device")
+        if thing is None:
             continue
-        value = _value(scene, what, table[what], f"{where}.{what}")
-        device = scene.devices[code]
+        device, named = thing
+        if named is not None and (what not in _OF_COMPONENTS or "component" in table):
+            scene.wrong(f"{where}.device", "shape", value=table["device"], write=f"device: {device.code}")
+        value = _value(scene, device, what, table[what], f"{where}.{what}")
         home = scene.home[device.id] if scene.rule.watch.each else 0
-        component = scene.whole(table, "component", home, where)
+        component = scene.whole(table, "component", home, where) if named is None else named
         identity = table.get("identity") or []
         texts = tuple(map(str, identity)) if isinstance(identity, list) else (str(identity),)
         group = str(table.get("group") or "")
@@ -38,7 +42,7 @@ def events(scene: Scene) -> None:
         scene.happenings.append(Happening(at, what, value, device.id, component, f"{where}.{what}", group, texts))
 
 
-def _value(scene: Scene, what: str, value: object, where: str) -> object:
+def _value(scene: Scene, device: Device, what: str, value: object, where: str) -> object:
     """What an event carries, checked."""
     if what == "restart":
         return scene.moment(value, where) - scene.start
@@ -46,6 +50,8 @@ def _value(scene: Scene, what: str, value: object, where: str) -> object:
         found = scene.table(value, where, f"{what}: {{attrs: {{temp_trip: 90 degC}}}}")
         if what in {"site", "customer"}:
             return _named(scene, what, found, where)
+        if what == "exchange":
+            return _counters(scene, device, found, where)
         return found
     if what == "cycle":
         return _reading(scene, value, where)
@@ -63,6 +69,26 @@ def _named(scene: Scene, what: str, table: Mapping[str, object], where: str) -> 
         inside = scene.table(changes, f"{where}.{code}", "{attrs: {p_min: 1.6 kPa}}")
         scene.known(inside, SITE if what == "site" else CUSTOMER, f"{where}.{code}")
     return table
+
+
+def _counters(scene: Scene, device: Device, table: Mapping[str, object], where: str) -> Mapping[int, float]:
+    """`exchange: {volume_total: 0}` -> the first reading of the new meter, canonical, by point id."""
+    out: dict[int, float] = {}
+    for name, first in table.items():
+        found = find(scene, name, f"{where}.{name}", device.code)
+        if found is None:
+            continue
+        owner, spec, component = found
+        if owner is not device or spec.kind is not PointKind.COUNTER or not _is_number(first):
+            scene.wrong(f"{where}.{name}", "shape", value=first, write="exchange: {volume_total: 0}")
+            continue
+        unit = parse_unit(scene.unit(device, spec))
+        out[scene.points[device.profile, spec.name, component].id] = unit.canonical(float(str(first)))
+    return out
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _reading(scene: Scene, value: object, where: str) -> float:

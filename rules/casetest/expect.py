@@ -2,6 +2,7 @@
 
 from gateway.domain.alarm import Change, Level
 from rules.casetest.scene import Scene
+from rules.casetest.things import component_of
 
 KEYS = (
     "at", "is", "level", "device", "component", "group", "identity", "reason", "late", "imported", "live", "count",
@@ -26,8 +27,8 @@ def expect(scene: Scene) -> None:
             scene.wrong(f"{where}.is", "is", value=wanted["is"])
         if "level" in wanted and wanted["level"] not in {level.word for level in Level}:
             scene.wrong(f"{where}.level", "level", value=wanted["level"])
-        if "device" in wanted and wanted["device"] not in scene.devices:
-            scene.wrong(f"{where}.device", "device", name=wanted["device"], known=", ".join(scene.devices))
+        if "device" in wanted:
+            _device(scene, wanted, f"{where}.device")
         for key in _FLAGS:
             if not isinstance(wanted.get(key, True), bool):
                 scene.wrong(f"{where}.{key}", "shape", value=wanted[key], write=f"{key}: true")
@@ -42,3 +43,15 @@ def expect(scene: Scene) -> None:
     named = {str(one["rule"]) for one in scene.expected if "rule" in one}
     scene.shown = frozenset({scene.rule.id, *named})
     scene.merged = any(one.get("is") == Change.MERGED.value for one in scene.expected)
+
+
+def _device(scene: Scene, wanted: dict[str, object], where: str) -> None:
+    """`p1#2` -> its device and component, each compared as written."""
+    written = str(wanted["device"])
+    thing = component_of(scene, written, where)
+    if thing is None:
+        return
+    device, component = thing
+    wanted["device"] = device.code
+    if component is not None and wanted.setdefault("component", component) != component:
+        scene.wrong(where, "shape", value=written, write=f"device: {device.code}#{wanted['component']}")

@@ -152,7 +152,8 @@ class Stage:
             case "edit":
                 self._edit(event, value, at)
             case "exchange":
-                self._exchange(event, value, at)
+                for point, first in value.items():
+                    self.write(at, MeterExchanged(event.device, int(point), at, float(str(first))))
             case _:
                 self.write(at, self._act(event))
         return 0
@@ -173,16 +174,6 @@ class Stage:
         path = f"{scene.case.path}.{event.where}"
         self.rule = edit(self.rule, value, scene.tests.names, scene.case.file, path, line)
         self.write(at, RuleSet(self.rule.id, self.rule.revision, self.rule.source, ZONE))
-
-    def _exchange(self, event: Happening, value: Mapping[str, object], at: int) -> None:
-        profile = self.devices[event.device].profile
-        for name, first in value.items():
-            point = next((p for (of, n, _), p in self.scene.points.items() if (of, n) == (profile, name)), None)
-            if point is None or not isinstance(first, int | float):
-                raise ConfigError([self.scene.case.problem(
-                    event.where, "casetest.shape", value=dict(value), write="exchange: {volume_total: 0}"
-                )])  # fmt: skip
-            self.write(at, MeterExchanged(event.device, point.id, at, float(first)))
 
     def _place(self, event: Happening, value: Mapping[str, object], at: int) -> None:
         """Merge into sites or customers."""

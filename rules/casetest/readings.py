@@ -12,6 +12,7 @@ from rules.casetest.things import find
 from rules.engine.world import quantity
 
 _AHEAD = 5 * MINUTE
+_NOT_POINTS = frozenset({"at", "received", "device"})
 _OLDEST = to_us(datetime(2000, 1, 1, tzinfo=UTC))
 
 
@@ -84,8 +85,10 @@ def readings(scene: Scene) -> None:
         at = scene.moment(table["at"], f"{where}.at")
         received = scene.moment(table["received"], f"{where}.received") if "received" in table else at
         device = str(table.get("device") or "")
+        if not table.keys() - _NOT_POINTS:
+            scene.wrong(where, "no_value")
         for name, value in table.items():
-            if name in {"at", "received", "device"}:
+            if name in _NOT_POINTS:
                 continue
             item: Item
             if isinstance(value, int | float) and not isinstance(value, bool):

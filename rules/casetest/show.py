@@ -22,9 +22,9 @@ def readable(one: Shown, outcome: Outcome) -> dict[str, object]:
             found[key] = format_duration(at - outcome.start)
     if found.get("rule") == outcome.case.rule:
         del found["rule"]
-    if not outcome.several or one.get("group"):
-        found.pop("device", None)
-        found.pop("component", None)
+    device, component = found.pop("device", ""), found.pop("component", 0)
+    if outcome.several and not one.get("group"):
+        found |= {"device": f"{device}#{component}" if component else device}
     return found
 
 

@@ -25,7 +25,8 @@ SITE = ("timezone", "name", "area", "region", "attrs", "tags")
 CUSTOMER = ("name", "attrs")
 HOME = "site"
 """The site, area and region of devices that name none."""
-_NAME = re.compile(r"(?:(?P<device>.+)\.)?(?P<point>[^.\[\]]+)(?:\[(?P<component>[0-9]+)\])?")
+_COMPONENT = re.compile(r"(?P<device>.*)#(?P<component>[0-9]{1,9})")
+_FORMER = re.compile(r"(?P<device>.+\.)?(?P<point>[^.\[\]]+)\[(?P<component>[0-9]+)\]")
 
 
 def surroundings(scene: Scene) -> None:
@@ -113,7 +114,8 @@ def _device(scene: Scene, number: int, code: str, table: Mapping[str, object], w
         scene.wrong(f"{where}.life", "life", value=life)
         life = "in_service"
     tags = table.get("tags") or []
-    count = max(scene.whole(table, "components", 1, where), scene.whole(table, "component", 1, where))
+    usual = scene.tests.components.get(kind, 1)
+    count = max(scene.whole(table, "components", usual, where), scene.whole(table, "component", 1, where))
     registered = table.get("registered")
     return Device(
         number, code, profile=profile, kind=kind, name=str(table.get("name") or ""), site=site,
@@ -153,21 +155,55 @@ def _points(scene: Scene, device: Device, components: int) -> None:
             )  # fmt: skip
 
 
+def component_of(scene: Scene, name: str, where: str) -> tuple[Device, int | None] | None:
+    """`p1`, `p1#2`, `#2` (of the first device), "" -> device, component (None = not named); None and a problem."""
+    match = None if name in scene.devices else _COMPONENT.fullmatch(name)
+    code = match["device"] if match else name
+    device = scene.devices.get(code) if code else next(iter(scene.devices.values()))
+    if device is None:
+        scene.wrong(where, "device", name=code, known=", ".join(scene.devices))
+        return None
+    if match is None:
+        return device, None
+    component = int(match["component"])
+    if not 0 < component <= device.components:
+        scene.wrong(where, "component", name=device.code, count=device.components)
+        return None
+    return device, component
+
+
 def find(scene: Scene, name: str, where: str, default: str = "") -> tuple[Device, PointSpec, int] | None:
-    """`p1.pressure`, `gun_temp[2]` -> device, declaration, component (0 = the device); None and a problem."""
-    match = _NAME.fullmatch(name)
-    device_name = (match["device"] if match else None) or default
-    device = scene.devices.get(device_name) if device_name else next(iter(scene.devices.values()))
-    if match is None or device is None:
-        scene.wrong(where, "device", name=device_name or name, known=", ".join(scene.devices))
+    """`pressure`, `p1.pressure`, `p1#2.status`, `#2.status` -> device, declaration, component (0 = the device).
+
+    `default` is the device of names that name none. None and a problem.
+    """
+    if former := _FORMER.fullmatch(name):
+        write = f"{(former['device'] or '').rstrip('.')}#{former['component']}.{former['point']}"
+        scene.wrong(where, "bracket", name=name, write=write)
         return None
+    before, _, point = name.rpartition(".")
+    thing = component_of(scene, _joined(before, default), where)
+    if thing is None:
+        return None
+    device, component = thing
     specs = scene.specs(device)
-    spec = specs.get(match["point"])
+    spec = specs.get(point)
     if spec is None:
-        scene.wrong(where, "point", kind=device.profile, name=match["point"], known=", ".join(specs))
+        scene.wrong(where, "point", kind=device.profile, name=point, known=", ".join(specs))
         return None
-    component = int(match["component"]) if match["component"] else (scene.home[device.id] if spec.each else 0)
-    if component > device.components or (component > 0 and not spec.each) or (component == 0 and spec.each):
-        scene.wrong(where, "component", name=device.code, count=device.components, point=match["point"])
+    if component is not None and not spec.each:
+        scene.wrong(where, "whole", name=point, kind=device.kind)
+        return None
+    if component is None:
+        component = scene.home[device.id] if spec.each else 0
+    if spec.each and not 0 < component <= device.components:
+        scene.wrong(where, "component", name=device.code, count=device.components)
         return None
     return device, spec, component
+
+
+def _joined(before: str, default: str) -> str:
+    """The device of a name; a component alone is one of the device that the reading names."""
+    if not before.startswith("#"):
+        return before or default
+    return default.partition("#")[0] + before

@@ -3,16 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.domain.device import Attr, CounterModel, Customer, Plausible, PointKind, PointSpec, QuietTime, Site
+from gateway.domain.device import Attr, Customer, PointSpec, QuietTime, Site
 from gateway.domain.errors import Problem
-from gateway.domain.units import DIMENSIONLESS, Unit, canonical_symbol, parse_unit
 from rules.compiled import Names, Vocabulary
-from rules.expr.token import near_unit
 from rules.format.fields import Fields
 from rules.format.policy import instant, span_of
 from rules.format.tree import Items, Notes, Plain, Scalar, Table, Tree, join, lines_of, plain, show
 
-_POINT = ("unit", "kind", "every", "each", "values", "counter", "plausible")
 _SITE = ("timezone", "name", "area", "region", "attrs", "tags", "quiet")
 _CUSTOMER = ("name", "sites", "attrs")
 
@@ -48,7 +45,7 @@ class TestFile:
     """The tests of one file. `names` are what its rules and cases speak of: its own profiles, or the project's.
 
     `units` are the units its own profiles were written in, by kind and point: numbers of series are in these, while the
-    names are canonical as everywhere.
+    names are canonical as everywhere. `components`: how many each device of a kind has, where its own profiles say so.
     `use` are paths of rule files, relative to this file, to be loaded with `names`. `models` are the project's profiles
     by id; a file with profiles of its own has none.
     """
@@ -59,6 +56,7 @@ class TestFile:
     names: Names
     own: bool = False
     units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    components: Mapping[str, int] = field(default_factory=dict)
     sites: tuple[Site, ...] = ()
     customers: tuple[Customer, ...] = ()
     use: tuple[str, ...] = ()
@@ -94,84 +92,6 @@ def cases_of(tree: Tree | None, rule: str, path: str, notes: Notes) -> tuple[Cas
             target = rule or str(data.pop("rule"))
             out.append(Case(notes.file, target, data, place, line, lines_of(item)))
     return tuple(out)
-
-
-def profiles_of(table: Table, path: str, notes: Notes) -> tuple[Vocabulary, Mapping[str, Mapping[str, str]]]:
-    """`profiles: {charger: {points: {..}}}` -> the vocabulary, and the units as written."""
-    kinds: dict[str, dict[str, PointSpec]] = {}
-    units: dict[str, dict[str, str]] = {}
-    for kind, tree in table.entries.items():
-        place = join(path, kind)
-        points = tree.entries.get("points") if isinstance(tree, Table) else None
-        if not isinstance(tree, Table) or not isinstance(points, Table):
-            line = table.lines.get(kind, 0)
-            notes.add(line, place, "rules.value.mapping", value=show(tree), write="{points: {gun_temp: {unit: degC}}}")
-            continue
-        Fields(tree, place, notes, ("points",))
-        kinds[kind], units[kind] = {}, {}
-        for name, spec in points.entries.items():
-            here = join(join(place, "points"), name)
-            if not isinstance(spec, Table):
-                notes.add(
-                    points.lines.get(name, 0), here, "rules.value.mapping", value=show(spec), write="{unit: degC}"
-                )
-                continue
-            kinds[kind][name], units[kind][name] = _point(name, Fields(spec, here, notes, _POINT))
-    return kinds, units
-
-
-def _point(name: str, fields: Fields) -> tuple[PointSpec, str]:
-    written = fields.text("unit") if fields.get("unit") != Scalar("", fields.line("unit")) else ""
-    unit = DIMENSIONLESS
-    try:
-        unit = parse_unit(written)
-    except ValueError:
-        fields.wrong("unit", "rules.value.unit", value=written, write=f"unit: {near_unit(written) or 'degC'}")
-    usual = "state" if fields.has("values") else "gauge"
-    counter = fields.table_of("counter", "counter: {rollover: 1000}")
-    plausible = fields.table_of("plausible", "plausible: {min: 0, max: 100}")
-    spec = PointSpec(
-        name,
-        PointKind(fields.choice("kind", tuple(kind.value for kind in PointKind), usual)),
-        canonical_symbol(unit),
-        fields.duration("every", 0),
-        fields.flag("each", default=False),
-        fields.names("values"),
-        plausible=_plausible(fields, plausible, unit) if plausible else Plausible(),
-        counter=_counter(fields, counter, unit) if counter else CounterModel(),
-    )
-    return spec, written
-
-
-_PLAUSIBLE = ("min", "max", "max_rate", "stuck_after")
-_COUNTER = ("rollover", "reset", "resolution")
-
-
-def _number(fields: Fields, key: str) -> float | None:
-    tree = fields.get(key)
-    if tree is None:
-        return None
-    if isinstance(tree, Scalar) and isinstance(tree.value, int | float) and not isinstance(tree.value, bool):
-        return float(tree.value)
-    fields.wrong(key, "rules.value.number", value=show(tree), write=f"{key}: 100")
-    return None
-
-
-def _plausible(point: Fields, table: Table, unit: Unit) -> Plausible:
-    fields = Fields(table, point.at("plausible"), point.notes, _PLAUSIBLE)
-    low, high, rate = (_number(fields, key) for key in ("min", "max", "max_rate"))
-    return Plausible(
-        None if low is None else unit.canonical(low),
-        None if high is None else unit.canonical(high),
-        None if rate is None else rate * unit.factor,
-        fields.duration("stuck_after", 0),
-    )
-
-
-def _counter(point: Fields, table: Table, unit: Unit) -> CounterModel:
-    fields = Fields(table, point.at("counter"), point.notes, _COUNTER)
-    rollover, resolution = ((_number(fields, key) or 0.0) * unit.factor for key in ("rollover", "resolution"))
-    return CounterModel(rollover, fields.choice("reset", ("swap", "restart"), "swap"), resolution)
 
 
 def sites_of(table: Table, path: str, notes: Notes) -> tuple[Site, ...]:

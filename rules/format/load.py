@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from gateway.domain.duration import format_duration
 from gateway.domain.errors import Problem
 from rules.compiled import Names, Rule
-from rules.format.cases import Case, TestFile, cases_of, customers_of, profiles_of, sites_of
+from rules.format.cases import Case, TestFile, cases_of, customers_of, sites_of
 from rules.format.fields import Fields
 from rules.format.policy import PolicyPart, join_policies, policy_of
+from rules.format.profiles import profiles_of
 from rules.format.rule import Defaults, build_rule
 from rules.format.timing import lateness_of, missing_of
 from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, read, show
@@ -130,8 +131,9 @@ def _surroundings(top: Fields, tests: TestFile) -> TestFile:
     profiles = top.table_of("profiles", "profiles: {charger: {points: {gun_temp: {unit: degC}}}}")
     sites = top.table_of("sites", "sites: {s1: {timezone: Asia/Shanghai}}")
     if profiles is not None:
-        vocabulary, units = profiles_of(profiles, "profiles", top.notes)
-        tests = replace(tests, names=replace(tests.names, points=vocabulary), units=units, own=True)
+        found = profiles_of(profiles, "profiles", top.notes)
+        names = replace(tests.names, points=found.points)
+        tests = replace(tests, names=names, units=found.units, components=found.components, own=True)
     if sites is not None:
         tests = replace(tests, sites=sites_of(sites, "sites", top.notes))
     customers = top.table_of("customers", "customers: {c1: {attrs: {class: household}}}")

@@ -37,8 +37,8 @@ def test_json_says_what_was_got_and_expected() -> None:
     (case,) = shown["cases"]  # type: ignore[misc]
     assert set(case) == {"rule", "say", "ok", "got", "expected"}
     assert case["got"] == [
-        {"at": "1m", "is": "raised", "level": "minor", "device": "g1", "component": 0, "rule": "gateway.down"},
-        {"at": "1m10s", "is": "merged", "level": "minor", "device": "d1", "component": 0, "parent": "gateway.down"},
+        {"at": "1m", "is": "raised", "level": "minor", "device": "g1", "rule": "gateway.down"},
+        {"at": "1m10s", "is": "merged", "level": "minor", "device": "d1", "parent": "gateway.down"},
     ]
 
 

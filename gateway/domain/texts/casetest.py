@@ -30,8 +30,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "casetest.point": ("{kind} has no point {name}; known are {known}", "{kind} 没有测点 {name}；已有 {known}"),
     "casetest.device": ("no device {name} in this case; known are {known}", "本用例没有设备 {name}；已有 {known}"),
     "casetest.component": (
-        "{name} has components 1 to {count}; write {point} or {point}[1]",
-        "{name} 的部件为 1 至 {count}；应写 {point} 或 {point}[1]",
+        "{name} has components 1 to {count}; write {name}#1, or components: 2 at the device",
+        "{name} 的部件为 1 至 {count}；应写 {name}#1，或在设备处写 components: 2",
+    ),
+    "casetest.bracket": (
+        'a component stands before the point: instead of {name} write "{write}"',
+        "部件应写在测点之前：{name} 应写成 \"{write}\"",
+    ),
+    "casetest.whole": (
+        "{name} is a point of the whole {kind}, not of a component; write {name} alone, or each: true at the point",
+        "{name} 是整个 {kind} 的测点，不属于部件；应只写 {name}，或在测点处写 each: true",
+    ),
+    "casetest.no_value": (
+        'no value; after a space # begins a comment, so write "#2.status": fault',
+        "没有值；空格后的 # 会变成注释，应写 \"#2.status\": fault",
     ),
     "casetest.site": (
         "no site {name}; add it under sites: {{{name}: {{timezone: Asia/Shanghai}}}}",

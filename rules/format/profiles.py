@@ -1,0 +1,100 @@
+"""`profiles` of a file of tests: kinds of devices with points of their own (RULES.md section 6)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec
+from gateway.domain.units import DIMENSIONLESS, Unit, canonical_symbol, parse_unit
+from rules.expr.token import near_unit
+from rules.format.fields import Fields
+from rules.format.tree import Notes, Scalar, Table, join, show
+
+MOST_COMPONENTS = 64
+_KIND = ("components", "points")
+_POINT = ("unit", "kind", "every", "each", "values", "counter", "plausible")
+_PLAUSIBLE = ("min", "max", "max_rate", "stuck_after")
+_COUNTER = ("rollover", "reset", "resolution")
+_EXAMPLE = "{points: {gun_temp: {unit: degC}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnProfiles:
+    """By kind: `points` in canonical units, the `units` they were written in, `components` where it is said."""
+
+    points: Mapping[str, Mapping[str, PointSpec]] = field(default_factory=dict)
+    units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    components: Mapping[str, int] = field(default_factory=dict)
+
+
+def profiles_of(table: Table, path: str, notes: Notes) -> OwnProfiles:
+    """`profiles: {charger: {components: 2, points: {..}}}`."""
+    kinds: dict[str, dict[str, PointSpec]] = {}
+    units: dict[str, dict[str, str]] = {}
+    components: dict[str, int] = {}
+    for kind, tree in table.entries.items():
+        place = join(path, kind)
+        points = tree.entries.get("points") if isinstance(tree, Table) else None
+        if not isinstance(tree, Table) or not isinstance(points, Table):
+            notes.add(table.lines.get(kind, 0), place, "rules.value.mapping", value=show(tree), write=_EXAMPLE)
+            continue
+        fields = Fields(tree, place, notes, _KIND)
+        if fields.has("components"):
+            components[kind] = fields.whole("components", 0, MOST_COMPONENTS, 1)
+        kinds[kind], units[kind] = {}, {}
+        for name, spec in points.entries.items():
+            here, line = join(join(place, "points"), name), points.lines.get(name, 0)
+            if isinstance(spec, Table):
+                kinds[kind][name], units[kind][name] = _point(name, Fields(spec, here, notes, _POINT))
+            else:
+                notes.add(line, here, "rules.value.mapping", value=show(spec), write="{unit: degC}")
+    return OwnProfiles(kinds, units, components)
+
+
+def _point(name: str, fields: Fields) -> tuple[PointSpec, str]:
+    written = fields.text("unit") if fields.get("unit") != Scalar("", fields.line("unit")) else ""
+    unit = DIMENSIONLESS
+    try:
+        unit = parse_unit(written)
+    except ValueError:
+        fields.wrong("unit", "rules.value.unit", value=written, write=f"unit: {near_unit(written) or 'degC'}")
+    usual = "state" if fields.has("values") else "gauge"
+    counter = fields.table_of("counter", "counter: {rollover: 1000}")
+    plausible = fields.table_of("plausible", "plausible: {min: 0, max: 100}")
+    spec = PointSpec(
+        name,
+        PointKind(fields.choice("kind", tuple(kind.value for kind in PointKind), usual)),
+        canonical_symbol(unit),
+        fields.duration("every", 0),
+        fields.flag("each", default=False),
+        fields.names("values"),
+        plausible=_plausible(fields, plausible, unit) if plausible else Plausible(),
+        counter=_counter(fields, counter, unit) if counter else CounterModel(),
+    )
+    return spec, written
+
+
+def _number(fields: Fields, key: str) -> float | None:
+    tree = fields.get(key)
+    if tree is None:
+        return None
+    if isinstance(tree, Scalar) and isinstance(tree.value, int | float) and not isinstance(tree.value, bool):
+        return float(tree.value)
+    fields.wrong(key, "rules.value.number", value=show(tree), write=f"{key}: 100")
+    return None
+
+
+def _plausible(point: Fields, table: Table, unit: Unit) -> Plausible:
+    fields = Fields(table, point.at("plausible"), point.notes, _PLAUSIBLE)
+    low, high, rate = (_number(fields, key) for key in ("min", "max", "max_rate"))
+    return Plausible(
+        None if low is None else unit.canonical(low),
+        None if high is None else unit.canonical(high),
+        None if rate is None else rate * unit.factor,
+        fields.duration("stuck_after", 0),
+    )
+
+
+def _counter(point: Fields, table: Table, unit: Unit) -> CounterModel:
+    fields = Fields(table, point.at("counter"), point.notes, _COUNTER)
+    rollover, resolution = ((_number(fields, key) or 0.0) * unit.factor for key in ("rollover", "resolution"))
+    return CounterModel(rollover, fields.choice("reset", ("swap", "restart"), "swap"), resolution)
