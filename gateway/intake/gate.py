@@ -10,17 +10,16 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
+from gateway.domain.clocks import Watermark, clamp, mark_suspect
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import InvariantBroken, StoreFull
+from gateway.domain.plausible import Judged, Plausibility, PointBook
 from gateway.domain.reading import Batch, concat
 from gateway.domain.record import Body, Define, Fact, Parcel, Raw, Record, RecordKind, Tick
 from gateway.intake.balance import Balance, Trail
-from gateway.intake.clocks import Watermark, clamp, mark_suspect
 from gateway.intake.config import IntakeConfig
 from gateway.intake.counts import Counts, check_parcel
-from gateway.intake.limits import Points
-from gateway.intake.plausible import Judged, Plausibility
-from gateway.ports import Append, Clock, PartitionedLog
+from gateway.ports import Append, Clock, Directory, PartitionedLog
 
 GROUP_ROWS: Final = 65_536
 """A batch record gets no more readings than this, unless one parcel alone has more."""
@@ -33,6 +32,10 @@ class Log(PartitionedLog, Protocol):
 
     def last(self, partition: int, kind: RecordKind | None = None) -> Record | None:
         """The newest record of a kind (of any kind when None); None when there is none."""
+
+
+class Points(Directory, PointBook, Protocol):
+    """The registry, as intake needs it."""
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.clocks import YEAR_2000, Watermark, clamp, mark_suspect
 from gateway.domain.reading import Flag, Quality, Reading, batch_of
-from gateway.intake.clocks import YEAR_2000, Watermark, clamp, mark_suspect
 
 LIMIT = 300_000_000
 RECEIVED = 1_790_000_000_000_000

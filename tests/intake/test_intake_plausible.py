@@ -12,10 +12,10 @@ from intake_parts import T0, Names, Rig
 
 from gateway.domain.device import Plausible, Point, PointKind
 from gateway.domain.errors import StoreFull
+from gateway.domain.plausible.judge import Plausibility
+from gateway.domain.plausible.limits import Limits
 from gateway.domain.reading import Batch, Flag, Quality, Reading, batch_of
 from gateway.domain.record import Parcel
-from gateway.intake.limits import Limits
-from gateway.intake.plausible import Plausibility
 from gateway.ports import Append
 
 S = 1_000_000

@@ -3,10 +3,10 @@
 from rules_engine.engine_lab import T0, S, bytes_of, charger, rule, told
 from rules_engine.past_lab import Gateway, told_of
 
+from gateway.domain.clocks import clamp
 from gateway.domain.duration import MINUTE
 from gateway.domain.reading import Flag, batch_of
 from gateway.domain.record import Tick
-from gateway.intake.clocks import clamp
 from rules.engine import Engine
 from rules.format import compile_source
 

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.duration import SECOND
+from gateway.domain.plausible.limits import TIMED, Limits, PointBook
+from gateway.domain.plausible.memory import COLUMNS, Columns, Memories, Memory, Rule
 from gateway.domain.reading import F64, I32, I64, Batch, Flag, Quality
-from gateway.intake.limits import TIMED, Limits, Points
-from gateway.intake.memory import COLUMNS, Columns, Memories, Memory, Rule
 
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.intp]
@@ -43,7 +43,7 @@ class Judged:
 class Plausibility:
     """One per partition. `judge`, then `keep` when the batch is on disk: a refused batch leaves no trace."""
 
-    def __init__(self, directory: Points) -> None:
+    def __init__(self, directory: PointBook) -> None:
         self._limits = Limits(directory)
         self._memories = Memories()
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from gateway.domain.device import Point, PointKind
 from gateway.domain.reading import F64, I32, I64, U8
-from gateway.ports import Directory
 
 NONE, TIMED, UNKNOWN = 0, 1, 2
 """Of a point: no limit that needs the reading before · max_rate or stuck_after · not asked for yet."""
@@ -14,8 +13,12 @@ FOR_EVER: Final = 2**62
 """µs; no limit."""
 
 
-class Points(Directory, Protocol):
-    """The directory, as intake needs it."""
+class PointBook(Protocol):
+    """The registry, as plausibility needs it."""
+
+    @property
+    def version(self) -> int:
+        """Rises with every change."""
 
     def point_by_id(self, point: int) -> Point | None:
         """Any point ever known, former revisions too; None = an id the registry never gave."""
@@ -28,7 +31,7 @@ class Limits:
     by the counter model of the rules, never by rate. The last row stays UNKNOWN: ids beyond the end look it up.
     """
 
-    def __init__(self, directory: Points) -> None:
+    def __init__(self, directory: PointBook) -> None:
         self._directory = directory
         self._version = directory.version
         self._clear(0)
