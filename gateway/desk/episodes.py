@@ -3,7 +3,7 @@
 import msgspec
 
 from gateway.desk.keys import alarm_key
-from gateway.domain.alarm import Change, Evidence, Transition
+from gateway.domain.alarm import AlarmChange, Change, Evidence, Transition
 from gateway.domain.workorder import Alarm, AlarmState
 
 MAX_SEEN = 25  # readings, signals, thresholds that an episode keeps
@@ -21,6 +21,14 @@ def bounded(evidence: Evidence) -> Evidence:
         evidence.signals[:MAX_SEEN],
         evidence.thresholds[:MAX_SEEN],
     )
+
+
+def change_of(transition: Transition, alarm: str) -> AlarmChange:
+    """The transition as the history of alarm `alarm` (its id) keeps it."""
+    t = transition
+    return AlarmChange(
+        t.id, t.tenant, alarm, t.change, t.level, t.at, t.decided, t.reason, t.late, t.count, bounded(t.evidence)
+    )  # fmt: skip
 
 
 def opened(transition: Transition, now: int) -> Alarm:

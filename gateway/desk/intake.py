@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gateway.desk import drafts, merging, notes
 from gateway.desk.book import Book
 from gateway.desk.clerk import Clerk
-from gateway.desk.episodes import continued, ended, opened, released
+from gateway.desk.episodes import change_of, continued, ended, opened, released
 from gateway.desk.keys import Origin, alarm_key, order_key
 from gateway.desk.ordering import waits_of
 from gateway.desk.requests import Requests
@@ -49,10 +49,14 @@ class Intake:
         if before is not None and before.state is AlarmState.MERGED:  # its parent's end was not heard of
             book.put_alarm(released(before, t.at, book.now))
             before = None
-        if t.change in _OVER:
-            self._end(book, before, t)
-        elif before is None:
+        if before is None and t.change in _OVER:
+            book.applied.orphaned += 1
+            return
+        book.changes.alarm_changes.append(change_of(t, before.id if before is not None else t.id))
+        if before is None:
             self._open(book, t)
+        elif t.change in _OVER:
+            self._end(book, before, t)
         else:
             self._continue(book, before, t)
 
@@ -107,10 +111,7 @@ class Intake:
         if before.muted and not alarm.muted and order.source != drafts.STORM:
             self._clerk.publisher.notify(book, alarm, book.order(order.id), again=True)
 
-    def _end(self, book: Book, before: Alarm | None, t: Transition) -> None:
-        if before is None:
-            book.applied.orphaned += 1
-            return
+    def _end(self, book: Book, before: Alarm, t: Transition) -> None:
         alarm = ended(before, t, book.now)
         book.put_alarm(alarm)
         merging.release(book, alarm, t.at)

@@ -3,7 +3,7 @@ their own. They end with the parent; what is still true then is raised by itself
 
 from gateway.desk.book import Book
 from gateway.desk.clerk import Clerk
-from gateway.desk.episodes import continued, merged, opened, released
+from gateway.desk.episodes import change_of, continued, merged, opened, released
 from gateway.desk.keys import Origin, alarm_key
 from gateway.domain.alarm import Transition
 from gateway.domain.workorder import Alarm, AlarmState
@@ -19,6 +19,7 @@ def note(book: Book, clerk: Clerk, before: Alarm | None, t: Transition, origin: 
         book.load_merged([parent.id])
     alarm = merged(continued(before, t, book.now) if before else opened(t, book.now), parent, book.now)
     book.put_alarm(alarm)
+    book.changes.alarm_changes.append(change_of(t, alarm.id))
     book.applied.merged += 1
     if parent is None or not alarm.counts or not parent.counts:
         return

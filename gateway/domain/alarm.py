@@ -173,6 +173,25 @@ class Transition(Struct, frozen=True):
         return f"{self.partition}-{self.seq}-{self.ordinal}"
 
 
+class AlarmChange(Struct, frozen=True):
+    """One transition as the history of its alarm keeps it. `id` is the transition's, `alarm` that of the episode.
+
+    Times µs; `reason` as in Transition; `evidence` bounded like that of the alarm.
+    """
+
+    id: str
+    tenant: str
+    alarm: str
+    change: Change
+    level: Level
+    at: int
+    decided: int
+    reason: str
+    late: bool
+    count: int
+    evidence: Evidence
+
+
 _encoder = msgspec.json.Encoder()
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from gateway.domain.alarm import Evidence, Level, Plan
+from gateway.domain.alarm import AlarmChange, Evidence, Level, Plan
 from gateway.domain.notice import Notice, OutboxEvent
 from gateway.domain.record import Fact
 
@@ -308,10 +308,7 @@ class Shipment(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """What an event says of a device, or of the site that a group is (device 0): names only.
-
-    `route` is the attribute `route` of the device, else of its site.
-    """
+    """Names of a device, or of the site that a group is (device 0). `route`: that attribute of device or site."""
 
     device: int
     code: str
@@ -330,6 +327,7 @@ class Changes:
 
     alarms_changed: list[Alarm] = field(default_factory=list)
     alarms_new: list[Alarm] = field(default_factory=list)
+    alarm_changes: list[AlarmChange] = field(default_factory=list)
     orders_changed: list[WorkOrder] = field(default_factory=list)
     orders_new: list[WorkOrder] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)

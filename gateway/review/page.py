@@ -1,6 +1,6 @@
 """The story of an alarm as text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
 from gateway.domain.reading import Quality
 from gateway.domain.text import Lang, say
-from gateway.review.story import Story, Track
+from gateway.review.story import OrderStory, Story, Track
 
 BEFORE, AFTER = 6, 4
 """Stored readings shown before and after the raise."""
@@ -47,6 +47,21 @@ def page(story: Story, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
     for track in story.tracks:
         yield ""
         yield from _track(track, alarm.raised_at, alarm.cleared_at, zone, lang)
+
+
+def order_page(found: OrderStory, zones: Sequence[ZoneInfo], lang: Lang) -> Iterator[str]:
+    """The head of an order, then the page of every alarm in it, each by the clock of its site."""
+    order = found.order
+    title = order.title_zh if lang == "zh" else order.title_en
+    state = say(f"explain.order_state.{order.state.value}", lang)
+    yield say("explain.order", lang, no=order.no, title=title, state=state, count=found.listed)
+    if not found.stories:
+        yield say("explain.order_alone", lang, source=order.source)
+    for story, zone in zip(found.stories, zones, strict=True):
+        yield ""
+        yield from page(story, zone, lang)
+    if found.listed > len(found.stories):
+        yield say("explain.order_more", lang, count=found.listed - len(found.stories))
 
 
 def thing_of(story: Story) -> str:

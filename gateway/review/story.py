@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
-from gateway.domain.alarm import Evidence, Thing
+from gateway.domain.alarm import Change, Evidence, Level, Thing
 from gateway.domain.device import Device, Point
 from gateway.domain.duration import MINUTE
 from gateway.domain.errors import CommandError, StoreError
 from gateway.domain.reading import Batch
-from gateway.domain.text import say
-from gateway.domain.workorder import Alarm, WorkOrder
+from gateway.domain.text import Lang, say
+from gateway.domain.workorder import Alarm, AlarmState, WorkOrder
 from gateway.review.installation import Installation
 from gateway.store import AlarmFilter
 from gateway.store.queries import DeliveryFilter
@@ -21,6 +21,9 @@ from rules.format import compile_source
 
 RECENT = 500
 AROUND = 30  # intervals of a point shown before and after an episode
+SEEN = 3  # readings that the timeline names for a change
+ENDS = frozenset({Change.CLEARED, Change.WITHDRAWN})
+_END = {AlarmState.WITHDRAWN: "withdrawn"} | dict.fromkeys(set(AlarmState) - {AlarmState.WITHDRAWN}, "cleared")
 SHORTEST, LONGEST = 10 * MINUTE, 400 * MINUTE  # of what is shown before and after
 
 
@@ -77,6 +80,27 @@ def story_of(installation: Installation, alarm_id: str) -> Story:
     return Story(alarm, device, rule, exact, order, moments, tracks, flaw)
 
 
+MOST_STORIES = 20  # alarms of one order that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStory:
+    """`listed` alarms are in the order; the first of them as `stories`. Neither, when a person reported the fault."""
+
+    order: WorkOrder
+    listed: int
+    stories: Sequence[Story]
+
+
+def order_story_of(installation: Installation, no: str) -> OrderStory | None:
+    """The order with number `no` and the stories of its alarms; None when there is no such order."""
+    order = installation.queries.order(no)
+    if order is None:
+        return None
+    alarms = installation.queries.alarms_of(no)
+    return OrderStory(order, len(alarms), [story_of(installation, one.id) for one in alarms[:MOST_STORIES]])
+
+
 def zone_of(installation: Installation, story: Story) -> ZoneInfo:
     """That of the alarm's site, else the installation's."""
     code = story.device.site if story.device is not None else story.alarm.group
@@ -116,11 +140,9 @@ def tracks_of(
 
 
 def _moments(installation: Installation, alarm: Alarm, order: WorkOrder | None) -> Iterator[Moment]:
-    yield Moment(alarm.raised_at, "explain.at.raised", {"level": alarm.evidence.condition or "-"})
+    yield from _changes(installation, alarm)
     yield Moment(alarm.decided_at, "explain.at.decided")
     yield Moment(alarm.recorded_at, "explain.at.recorded")
-    if alarm.cleared_at is not None:
-        yield Moment(alarm.cleared_at, "explain.at.ended", {"state": alarm.state.value, "reason": alarm.reason or "-"})
     for wait in installation.queries.deadlines(alarm.id):
         if wait.due_at is not None:
             yield Moment(wait.due_at, "explain.at.wait", {"reason": wait.reason.value})
@@ -141,6 +163,34 @@ def _moments(installation: Installation, alarm: Alarm, order: WorkOrder | None) 
                 {"endpoint": row.endpoint, "type": row.type, "state": row.state, "attempt": row.attempt,
                  "reason": row.reason or "-"},
             )  # fmt: skip
+
+
+def _changes(installation: Installation, alarm: Alarm) -> Iterator[Moment]:
+    """The transitions of the episode; of one older than their history, what its row says."""
+    lang = installation.lang
+    changes = installation.queries.alarm_changes(alarm.id)
+    if not changes:
+        yield Moment(alarm.raised_at, "explain.change.raised", _decided(alarm.level, alarm.evidence, lang))
+    for one in changes:
+        fields = _decided(one.level, one.evidence, lang) | {"because": _because(one.reason, lang)}
+        yield Moment(one.at, f"explain.change.{one.change.value}", fields)
+    if alarm.cleared_at is not None and not any(one.change in ENDS for one in changes):
+        yield Moment(alarm.cleared_at, f"explain.change.{_END[alarm.state]}", {"because": _because(alarm.reason, lang)})
+
+
+def _decided(level: Level, evidence: Evidence, lang: Lang) -> dict[str, object]:
+    """Level, condition and the readings that decided, as the timeline names them."""
+    values = ", ".join(
+        f"{one.point} {one.value}" if isinstance(one.value, str) else f"{one.point} {one.value:.6g} {one.unit}".strip()
+        for one in evidence.readings[:SEEN] if one.value is not None
+    )  # fmt: skip
+    seen = say("explain.seen", lang, values=values) if values else ""
+    return {"level": say(f"review.level.{level.word}", lang), "condition": evidence.condition or "-", "seen": seen}
+
+
+def _because(reason: str, lang: Lang) -> str:
+    """Why it ended, when that was not its condition."""
+    return say("explain.because", lang, reason=say(f"explain.reason.{reason}", lang)) if reason else ""
 
 
 def _of_order(installation: Installation, order: WorkOrder) -> Iterator[Moment]:

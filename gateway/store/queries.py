@@ -10,12 +10,13 @@ import orjson
 from msgspec import Struct
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, tuple_
 
+from gateway.domain.alarm import AlarmChange
 from gateway.domain.errors import CommandError
 from gateway.domain.notice import Notice, OutboxEvent
 from gateway.domain.workorder import Alarm, AlarmState, Audit, Deadline, OrderState, WorkOrder
 from gateway.store import tables as t
 from gateway.store.database import Database
-from gateway.store.rows import alarm_of, order_of, plain_of
+from gateway.store.rows import alarm_of, change_of, order_of, plain_of
 
 T = TypeVar("T")
 MAX_PAGE = 500
@@ -121,6 +122,12 @@ class Queries:
             rows = rows.where(c.cleared_at.is_(None) if want.raised else c.cleared_at.is_not(None))
         rows = rows.where(*_between(c.raised_at, want.since, want.until))
         return self._page(rows, (c.raised_at, c.id), alarm_of, lambda a: (a.raised_at, a.id), limit, after)
+
+    def alarm_changes(self, alarm: str) -> list[AlarmChange]:
+        """The history of one episode: its transitions by sequence number; none of an alarm older than the table."""
+        c = t.alarm_change.c
+        found = self._all(select(t.alarm_change).where(c.tenant == self._tenant, c.alarm == alarm), change_of)
+        return sorted(found, key=lambda one: [int(part) for part in one.id.split("-")])
 
     def order(self, no: str) -> WorkOrder | None:
         """One order by its number."""

@@ -1,6 +1,6 @@
 """What may be forgotten. Orders, their audit and the alarms they list stay: they are the history of a device."""
 
-from sqlalchemy import Connection, delete, exists, not_
+from sqlalchemy import Connection, delete, exists, not_, select
 
 from gateway.store import tables as t
 from gateway.store.database import Database
@@ -12,6 +12,8 @@ def forget(database: Database, before: int) -> int:
 
     def work(c: Connection) -> int:
         listed = exists().where(t.wo_alarm.c.alarm == t.alarm.c.id)
+        old = select(t.alarm.c.id).where(t.alarm.c.cleared_at < before, not_(listed))
+        c.execute(delete(t.alarm_change).where(t.alarm_change.c.alarm.in_(old)))
         statements = (
             delete(t.alarm).where(t.alarm.c.cleared_at < before, not_(listed)),
             delete(t.command).where(t.command.c.at < before),

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Row, Table
 
-from gateway.domain.alarm import Evidence, Level, Plan
+from gateway.domain.alarm import AlarmChange, Change, Evidence, Level, Plan
 from gateway.domain.workorder import Alarm, AlarmState, OrderState, WorkOrder
 from gateway.store import tables
 
@@ -34,6 +34,7 @@ def columns(table: Table) -> tuple[str, ...]:
 
 
 _ALARM = columns(tables.alarm)
+_CHANGE = columns(tables.alarm_change)
 _ORDER = columns(tables.work_order)
 
 
@@ -56,6 +57,22 @@ def alarm_of(row: Row[Any] | Sequence[Any]) -> Alarm:
     value["level"] = Level(value["level"])
     value["peak"] = Level(value["peak"])
     return Alarm(**value)
+
+
+def change_row(change: AlarmChange) -> dict[str, Any]:
+    """A change of an alarm as the row of table alarm_change."""
+    row = msgspec.structs.asdict(change)
+    row["evidence"] = json_text(change.evidence)
+    return row
+
+
+def change_of(row: Row[Any] | Sequence[Any]) -> AlarmChange:
+    """The inverse of `change_row`, columns in the order of the table."""
+    value = dict(zip(_CHANGE, row, strict=True))
+    value["change"] = Change(value["change"])
+    value["level"] = Level(value["level"])
+    value["evidence"] = _evidence.decode(value["evidence"])
+    return AlarmChange(**value)
 
 
 def order_row(order: WorkOrder) -> dict[str, Any]:

@@ -122,6 +122,14 @@ Index("ix_alarm_parent", alarm.c.parent, **_where("cleared_at IS NULL AND parent
 Index("ix_alarm_recent", alarm.c.tenant, alarm.c.raised_at, alarm.c.id)
 Index("ix_alarm_device", alarm.c.tenant, alarm.c.device, alarm.c.raised_at)
 
+alarm_change = Table(
+    "alarm_change", metadata, _id(), _tenant(),
+    Column("alarm_id", Text, ForeignKey("alarm.id"), key="alarm", nullable=False),
+    _text("change"), Column("level", SmallInteger, nullable=False), _when("at"), _when("decided"), _text("reason"),
+    _flag("late"), _whole("count"), _text("evidence"),
+)  # fmt: skip
+Index("ix_alarm_change_alarm", alarm_change.c.alarm, alarm_change.c.at)
+
 work_order = Table(
     "work_order", metadata, _id(), _tenant(), _text("no"), _text("key"), _text("type"), _text("fault"),
     _text("source"), _text("title_en"), _text("title_zh"), _text("why"), _whole("device"), _whole("component"),

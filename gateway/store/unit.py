@@ -10,7 +10,7 @@ from gateway.domain.record import encode_body
 from gateway.domain.workorder import Alarm, Changes, Deadline, Done, Due, Place, Position, WorkOrder
 from gateway.store import tables as t
 from gateway.store.database import Database, bulk, insert_new, upsert
-from gateway.store.rows import alarm_of, alarm_row, chunks, order_of, order_row, plain_of, route_of
+from gateway.store.rows import alarm_of, alarm_row, change_row, chunks, order_of, order_row, plain_of, route_of
 
 T = TypeVar("T")
 _IN = 500  # keys per IN list
@@ -199,6 +199,7 @@ class SqlUnit:
         self._change(t.alarm, [alarm_row(alarm) for alarm in changes.alarms_changed])
         self._change(t.work_order, [order_row(order) for order in ended])
         self._insert(t.alarm, [alarm_row(alarm) for alarm in changes.alarms_new])
+        self._insert(t.alarm_change, [change_row(change) for change in changes.alarm_changes])
         self._insert(t.work_order, [order_row(order) for order in changes.orders_new])
         insert_new(self._c, t.wo_alarm, [_row(link) for link in changes.links])
         self._insert(t.audit, [_row(audit) for audit in changes.audits])
@@ -263,7 +264,7 @@ def _given(table: Table) -> list[str]:
     return [c.key for c in table.c if not (c.primary_key and c.autoincrement is True)]
 
 
-_INSERTED = (t.alarm, t.work_order, t.audit, t.outbox, t.delivery, t.notice, t.command)
+_INSERTED = (t.alarm, t.alarm_change, t.work_order, t.audit, t.outbox, t.delivery, t.notice, t.command)
 _INSERT = {table.name: insert(table).values({key: bindparam(key) for key in _given(table)}) for table in _INSERTED}
 _UPDATE = {table.name: _update(table) for table in _FIXED}
 

@@ -27,8 +27,8 @@ Thresholds:
 Hold before raising 2m, before clearing 0s
 
 Timeline:
-  2026-06-01 12:02:00  raised: gun_temp >= attr('temp_trip', 85 degC)
-  2026-06-01 12:05:00  cleared (-)
+  2026-06-01 12:02:00  raised, major: gun_temp >= attr('temp_trip', 85 degC); gun_temp 95 degC
+  2026-06-01 12:05:00  cleared
   {decided}  the rules decided (engine time)
   {recorded}  recorded at the desk
 
@@ -62,8 +62,8 @@ CHINESE = """\
 触发前保持 2m，解除前保持 0s
 
 时间线：
-  2026-06-01 12:02:00  触发：gun_temp >= attr('temp_trip', 85 degC)
-  2026-06-01 12:05:00  cleared（-）
+  2026-06-01 12:02:00  触发，重要：gun_temp >= attr('temp_trip', 85 degC)；gun_temp 95 degC
+  2026-06-01 12:05:00  解除
   {decided}  规则作出判定（引擎时间）
   {recorded}  工单台记录
 """
@@ -126,7 +126,7 @@ def test_the_picture(config: Path, alarm: Alarm, tmp_path: Path) -> None:
 def test_an_unknown_id_is_told_with_what_is_near(config: Path, alarm: Alarm) -> None:
     found = kit.run("rules", "explain", alarm.id + "7", "-c", str(config))
     assert (found.exit_code, found.stdout) == (2, "")
-    assert found.stderr.startswith(f"there is no alarm {alarm.id}7; near it: ")
+    assert found.stderr.startswith(f"there is no alarm and no order {alarm.id}7; near it: ")
     assert alarm.id in found.stderr.split("near it: ")[1]
 
 
@@ -136,6 +136,44 @@ def test_other_pictures_than_svg_are_refused(config: Path, alarm: Alarm, tmp_pat
     assert found.exit_code == 2
     assert "write a name that ends in .svg" in found.stderr
     assert not path.exists()
+
+
+LEVELS = """\
+format: 1
+rules:
+- id: hot
+  title: {en: Connector over temperature, zh: 枪头过温}
+  watch: {kind: charger}
+  levels:
+    minor: {when: "gun_temp >= 80 degC", clear: "gun_temp < 75 degC"}
+    critical: {when: "gun_temp >= 90 degC", clear: "gun_temp < 88 degC"}
+  then: {order: {type: repair, fault: E07}}
+"""
+
+
+def test_the_number_of_an_order_explains_all_its_alarms_with_their_level_changes(tmp_path: Path) -> None:
+    config = kit.project(tmp_path, LEVELS)
+    lines = kit.csv().splitlines()
+    rows = [line.replace(",60,", ",82,") if line > "CH-2,2026-06-01 12:04" else line for line in lines]
+    assert kit.import_history(config, "\n".join(rows) + "\n").exit_code == 0
+    for queries in _queries(config):
+        order = max(queries.orders().items, key=lambda one: one.first_seen)
+        (alarm,) = queries.alarms_of(order.no)
+        changes = [(one.change, one.level) for one in queries.alarm_changes(alarm.id)]
+        assert changes == [("raised", 4), ("level_down", 2)]
+    plot = tmp_path / "why.svg"
+    found = kit.run("rules", "explain", order.no, "-c", str(config), "--plot", str(plot))
+    assert found.exit_code == 0, found.stderr
+    assert found.stdout.startswith(f"Order {order.no}: Connector over temperature (")
+    for wanted in (
+        f"Alarm {alarm.id}: Connector over temperature",
+        "raised, critical: gun_temp >= 90 degC; gun_temp 95 degC",
+        "down to minor: gun_temp >= 80 degC; gun_temp 82 degC",
+    ):
+        assert wanted in found.stdout, wanted
+    assert plot.exists()
+    chinese = kit.run("rules", "explain", order.no, "-c", str(config), "--lang", "zh").stdout
+    assert "降级为一般：gun_temp >= 80 degC；gun_temp 82 degC" in chinese
 
 
 @pytest.mark.fault

@@ -142,6 +142,20 @@ def test_merged_alarms_are_listed_on_the_parents_order_and_end_with_it(world: Wo
     assert (own.fault, len(world.messages())) == ("OFF", 1)
 
 
+def test_the_history_of_an_alarm_keeps_every_transition(world: World) -> None:
+    world.apply(transition(1), transition(2, Change.LEVEL_UP, level=Level.CRITICAL), transition(3, Change.CLEARED))
+    world.apply(outage(4), child(5, 1), child(12, 1))
+    kept = {
+        alarm.id: [(one.change, one.level, one.evidence.condition) for one in world.queries.alarm_changes(alarm.id)]
+        for alarm in world.queries.alarms().items
+    }
+    assert [change for change, _, _ in kept["0-1-0"]] == ["raised", "level_up", "cleared"]
+    assert [level for _, level, _ in kept["0-1-0"]][1] == Level.CRITICAL
+    assert [change for change, _, _ in kept["0-5-0"]] == ["merged", "merged"]
+    world.apply(transition(20, Change.CLEARED, device=9))  # of an alarm that nobody knows: no history of nothing
+    assert sum(map(len, kept.values())) == 6
+
+
 def test_a_child_that_merges_again_counts_on_one_row(world: World) -> None:
     world.apply(outage(1), child(2, 1), child(3, 1))
     assert [a.id for a in world.queries.alarms_of(world.order().no)] == ["0-1-0", "0-2-0"]

@@ -240,6 +240,33 @@ def test_a_chain_merges_link_by_link() -> None:
     assert brief(stage.told) == [("c", "raised", 0), ("b", "merged", 0), ("a", "merged", 0)]
 
 
+def test_in_a_chain_the_note_of_a_child_waits_until_its_parent_is_known() -> None:
+    """a by b, b by c: while b waits for c nobody knows b, so nothing can be part of it."""
+    rules = [rule("a", inhibit=inhibit("b")), rule("b", inhibit=inhibit("c")), rule("c")]
+    alone, joined, over = Stage(rules), Stage(rules), Stage(rules)
+    for stage in (alone, joined, over):
+        assert stage.step(0, stage.change("b", "raised", 0), stage.change("a", "raised", 0)) == []
+    assert brief(alone.step(90)) == [("b", "raised", 0), ("a", "merged", 0)]
+    told = joined.step(30, joined.change("c", "raised", 30))
+    assert brief(told) == [("c", "raised", 30), ("b", "merged", 0), ("a", "merged", 0)]
+    assert [one.parent and one.parent.rule for one in told] == [None, "c", "b"]
+    assert over.step(30, over.change("b", "cleared", 30)) == []
+    assert brief(over.step(120)) == [("a", "raised", 30)]
+
+
+def test_a_chain_of_four_whose_middle_waits_survives_a_restart() -> None:
+    rules = [
+        rule("a", inhibit=inhibit("b")),
+        rule("b", inhibit=inhibit("c")),
+        rule("c", inhibit=inhibit("d")),
+        rule("d"),
+    ]
+    stage = Stage(rules)
+    assert stage.step(0, *(stage.change(name, "raised", 0) for name in "abc")) == []
+    told = stage.step(30, stage.change("d", "raised", 30))
+    assert brief(told) == [("d", "raised", 30), ("c", "merged", 0), ("b", "merged", 0), ("a", "merged", 0)]
+
+
 def test_a_group_is_a_parent_and_a_device_of_its_connectors() -> None:
     site = rule("site", group="site")
     gun = rule("gun", inhibit=inhibit("charger", ("device",)))

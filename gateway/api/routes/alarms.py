@@ -26,7 +26,7 @@ from gateway.api.values import (
     refused,
     word_of,
 )
-from gateway.domain.alarm import Evidence
+from gateway.domain.alarm import Change, Evidence
 from gateway.domain.errors import StoreError
 from gateway.domain.record import Unlatch
 from gateway.domain.workorder import Actor, Alarm, AlarmState, Due
@@ -145,10 +145,24 @@ class WaitView(View):
     due_at: Instant | None
 
 
+class AlarmChangeView(View):
+    """One transition of the episode: raised, level_up, level_down, cleared, withdrawn, merged, with what was seen."""
+
+    change: Change
+    level: LevelWord
+    at: Instant
+    decided_at: Instant
+    reason: str
+    late: bool
+    count: int
+    evidence: EvidenceView
+
+
 class AlarmDetail(AlarmView):
-    """With what it waits for: why there is no order yet."""
+    """With what it waits for: why there is no order yet; and its history, oldest decision first."""
 
     waits: list[WaitView]
+    changes: list[AlarmChangeView]
 
 
 class UnlatchIn(Input):
@@ -250,9 +264,17 @@ async def read_alarm(context: Gateway, principal: Reader, alarm_id: AlarmId) -> 
     alarm = await _find(context, principal, alarm_id)
     numbers = await asyncio.to_thread(context.queries.order_numbers, [alarm.order])
     waits = await asyncio.to_thread(context.queries.deadlines, alarm.id)
+    changes = await asyncio.to_thread(context.queries.alarm_changes, alarm.id)
     return AlarmDetail(
-        **dict(alarm_view(context, alarm, numbers)), waits=[WaitView(reason=w.reason, due_at=w.due_at) for w in waits]
-    )
+        **dict(alarm_view(context, alarm, numbers)), waits=[WaitView(reason=w.reason, due_at=w.due_at) for w in waits],
+        changes=[
+            AlarmChangeView(
+                change=one.change, level=word_of(one.level), at=one.at, decided_at=one.decided, reason=one.reason,
+                late=one.late, count=one.count, evidence=_evidence(one.evidence),
+            )
+            for one in changes
+        ],
+    )  # fmt: skip
 
 
 @router.post("/{alarm_id}/unlatch")

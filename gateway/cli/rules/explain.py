@@ -11,36 +11,45 @@ from gateway.domain.text import Lang, say
 
 
 @click.command("explain")
-@click.argument("alarm_id")
+@click.argument("what", metavar="ALARM_ID|ORDER_NO")
 @click.option(
     "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=Path("config/gateway.yaml"),
     show_default=True,
 )  # fmt: skip
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it into this file, an .svg.")
 @click.option("--lang", type=click.Choice(["zh", "en"]), help="Language. [default: that of the main file]")
-def explain(alarm_id: str, config: Path, plot: Path | None, lang: Lang | None) -> None:
+def explain(what: str, config: Path, plot: Path | None, lang: Lang | None) -> None:
     """Why an alarm was raised: readings, signals, thresholds and where they came from, its timeline, what was done.
 
-    Also of alarms in shadow. Works beside a running gateway and without one. Pictures are SVG, for any browser.
+    Of the number of an order: of every alarm that is in it. Also of alarms in shadow. Works beside a running gateway
+    and without one. Pictures are SVG, for any browser.
     Exit status 2: there is no such alarm, or it cannot be read.
 
     Example: fieldgate rules explain 0-1042-0 --plot why.svg
+    Example: fieldgate rules explain WO-20261130-00001
     """
     from gateway.review.installation import open_installation
-    from gateway.review.page import page
+    from gateway.review.page import order_page, page
     from gateway.review.pictures import of_story
-    from gateway.review.story import story_of, zone_of
+    from gateway.review.story import order_story_of, story_of, zone_of
 
     try:
         _drawable(plot)
         with open_installation(config, lang) as installation:
-            story = story_of(installation, alarm_id.strip())
-            zone = zone_of(installation, story)
-            for line in page(story, zone, installation.lang):
+            order = order_story_of(installation, what.strip())
+            stories = order.stories if order is not None else [story_of(installation, what.strip())]
+            zones = [zone_of(installation, story) for story in stories]
+            lines = (
+                order_page(order, zones, installation.lang) if order is not None
+                else page(stories[0], zones[0], installation.lang)
+            )  # fmt: skip
+            for line in lines:
                 click.echo(line)
-            if plot is not None:
-                plot.write_text(of_story(story, zone, installation.lang), "utf-8")
-                click.echo(say("explain.plotted", installation.lang, path=plot), err=True)
+            for n, (story, zone) in enumerate(zip(stories, zones, strict=True)):
+                if plot is not None:
+                    path = plot if n == 0 else plot.with_stem(f"{plot.stem}-{n + 1}")
+                    path.write_text(of_story(story, zone, installation.lang), "utf-8")
+                    click.echo(say("explain.plotted", installation.lang, path=path), err=True)
     except ConfigError as error:
         refuse(error, lang or "en")
     except CommandError as error:

@@ -46,6 +46,7 @@ class KeptChild(Struct, frozen=True, array_like=True):
     change: Kept | None
     parent: AlarmKey | None
     again: bool
+    note: int | None = None
 
 
 class KeptParent(Struct, frozen=True, array_like=True):
@@ -99,7 +100,7 @@ def encode(policies: Policies, inhibitor: Inhibitor, flapper: Flapper, now: int)
             for (thing, identity), alarm in alarms.items()
         ],
         [
-            KeptChild(_kept(c.made), c.at, c.due, c.place, _kept_or(c.change), c.parent, c.again)
+            KeptChild(_kept(c.made), c.at, c.due, c.place, _kept_or(c.change), c.parent, c.again, c.note)
             for children in inhibitor.children.values()
             for c in children.values()
         ],
@@ -128,7 +129,7 @@ def load(blob: bytes, policies: Policies, inhibitor: Inhibitor, flapper: Flapper
     for child in state.children:
         made = _made(child.made, rules[child.made.rule])
         change = _made(child.change, made.rule) if child.change is not None else None
-        inhibitor.load(Child(made, child.at, child.due, child.place, change, child.parent, child.again))
+        inhibitor.load(Child(made, child.at, child.due, child.place, change, child.parent, child.again, child.note))
     for flap in state.flaps:
         written = rules[flap.rule].flap
         assert written is not None, "an edit that takes `flap` away forgets the rule's alarms"

@@ -3,6 +3,7 @@
 A child raised at T is held until engine time T + settle + the parent's lateness. When it clears by then, nothing was.
 When a parent alarm at the same place was on at T + settle at the latest: one MERGED note, and silence for its changes
 and its end. When the parent clears at P the child is decided again, as if raised at P (a silent one: P + longer_than).
+In a chain (a by b, b by c) the note of a waits until b itself is raised or merged: it names an alarm that is known.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +29,7 @@ class Child:
     """An alarm that nobody was told of. `made` its raise, `change` its newest level change, if that differs.
 
     `at` event time of the raise to come; `due` engine time when it is decided; `parent` while merged (then no `due`);
-    `again`: it was merged before.
+    `again`: it was merged before; `note` µs: event time of a MERGED note that waits for its parent.
     """
 
     made: Made
@@ -38,6 +39,7 @@ class Child:
     change: Made | None = None
     parent: AlarmKey | None = None
     again: bool = False
+    note: int | None = None
 
     @property
     def newest(self) -> Made:
@@ -124,11 +126,9 @@ class Inhibitor:
     def hold(self, made: Made, at: int, *, again: bool = False) -> list[Made]:
         """A raise as of `at` µs: told when nothing inhibits it, merged into a parent that is on, else it waits."""
         inhibit = self._inhibit(made.rule)
-        if inhibit is None:
-            return [replace(made, at=at)] if again else [made]
-        place = place_of(self.world, made.rule, made.thing, inhibit.same)
-        if place is None:
-            return [replace(made, at=at)] if again else [made]
+        place = None if inhibit is None else place_of(self.world, made.rule, made.thing, inhibit.same)
+        if inhibit is None or place is None:
+            return [replace(made, at=at) if again else made, *self._notes(made.key)]
         child = Child(made, at, 0, place, again=again)
         self.children.setdefault(made.rule.id, {})[made.key[1:]] = child
         return self._decide(made.key, child, inhibit, at)
@@ -140,7 +140,7 @@ class Inhibitor:
         if self._serves(rule):
             parent = self.parents.find(inhibit.by, inhibit.same, child.place, latest)
             if parent is not None:
-                return [self._merge(key, child, parent, noted)]
+                return self._merge(key, child, parent, noted)
         by = self.rules.get(inhibit.by)
         child.due = latest + (by.lateness if by is not None else 0)
         self.timers.set(key, child.due)
@@ -153,7 +153,7 @@ class Inhibitor:
         for key in self.timers.ring(now):
             child = self._pop(key)
             if child is not None:
-                found += _told(child)
+                found += [*_told(child), *self._notes(key)]
         return found
 
     # --- changes of parents
@@ -172,7 +172,8 @@ class Inhibitor:
                 child = self.children[key[0]][key[1:]]
                 inhibit = child.made.rule.inhibit
                 if inhibit is not None and made.at <= child.at + inhibit.settle and self._serves(child.made.rule):
-                    yield self._merge(key, child, made.key, min(child.at, made.at) if child.again else child.at)
+                    at = min(child.at, made.at) if child.again else child.at
+                    yield from self._merge(key, child, made.key, at)
 
     def release(self, parent: AlarmKey, at: int, *, withdrawn: bool) -> Iterator[Made]:
         """The episode of `parent` ended at `at` µs: its children are decided again."""
@@ -180,7 +181,7 @@ class Inhibitor:
             child = self.children[key[0]][key[1:]]
             inhibit = child.made.rule.inhibit
             assert inhibit is not None, "a rule without `inhibit` has no children here"
-            child.parent = None
+            child.parent, child.note = None, None
             if withdrawn:  # it never was
                 child.at, child.again = child.made.at, False
             else:
@@ -189,13 +190,32 @@ class Inhibitor:
             yield from self._decide(key, child, inhibit, max(child.made.at, at))
 
     # --- help
-    def _merge(self, key: AlarmKey, child: Child, parent: AlarmKey, at: int) -> Made:
+    def _merge(self, key: AlarmKey, child: Child, parent: AlarmKey, at: int) -> list[Made]:
+        """Part of `parent` from now on: the note of it, and of what waited for it; none while the parent is unknown."""
         self._unhold(key, child)
-        child.parent, child.due = parent, NEVER
+        child.parent, child.due, child.note = parent, NEVER, at
         self._merged.setdefault(parent, {})[key] = None
+        return [] if self._unknown(parent) else [self._noted(child, parent), *self._notes(key)]
+
+    def _noted(self, child: Child, parent: AlarmKey) -> Made:
         above = list(self._above(parent))
         behind = max(map(self.parents.since, above)), len(above)
+        at, child.note = child.note, None
+        assert at is not None, "asked only for a note that waits"
         return replace(child.newest, change=Change.MERGED, at=at, parent=Parent(*parent), reason="", behind=behind)
+
+    def _unknown(self, alarm: AlarmKey) -> bool:
+        """Does it wait itself, or for the note of it?"""
+        child = self.children.get(alarm[0], {}).get(alarm[1:])
+        return child is not None and (child.parent is None or child.note is not None)
+
+    def _notes(self, parent: AlarmKey) -> Iterator[Made]:
+        """`parent` is known now: the notes of its children that waited, and of theirs."""
+        for key in list(self._merged.get(parent, ())):
+            child = self.children[key[0]][key[1:]]
+            if child.note is not None:
+                yield self._noted(child, parent)
+                yield from self._notes(key)
 
     def _above(self, parent: AlarmKey) -> Iterator[AlarmKey]:
         """A parent, what it is merged into itself, and so on."""

@@ -153,13 +153,13 @@ class After:
                 for made in inhibitor.hold(replace(one, change=Change.RAISED, reason=""), at, again=again):
                     yield from flapper.take(made)
         for one in raw:
-            if one.rule.id in inhibitor.parents.uses:
-                yield from inhibitor.parent(one)
             if one.key in over and one.change in ENDS:
                 over.discard(one.key)  # nobody was told that it began
-                continue
-            for made in inhibitor.take(one):
-                yield from flapper.take(made)
+            else:
+                for made in inhibitor.take(one):
+                    yield from flapper.take(made)
+            if one.rule.id in inhibitor.parents.uses:  # only now is it known whether it waits itself
+                yield from inhibitor.parent(one)
         for made in sorted(inhibitor.ring(now), key=order_of):
             yield from flapper.take(made)
         yield from flapper.ring(now)
