@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-import numpy as np
 from msgspec.structs import asdict, replace
 
 from gateway.domain.alarm import Transition, canonical
 from gateway.domain.device import Life
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import ConfigError
-from gateway.domain.reading import Batch, Quality
+from gateway.domain.reading import Batch
 from gateway.domain.record import (
     Body,
     Closed,
@@ -29,7 +28,8 @@ from gateway.domain.record import (
     Tick,
     Unlatch,
 )
-from rules.casetest.scene import Happening, Scene, Told
+from rules.casetest.intake import CaseIntake
+from rules.casetest.scene import Happening, Scene
 from rules.casetest.things import customer_with, site_with
 from rules.casetest.until import ZONE, until
 from rules.engine import Engine
@@ -64,6 +64,7 @@ class Stage:
         self.sites = dict(scene.sites)
         self.customers = dict(scene.customers)
         self.batches: list[Batch] = []
+        self.intake = CaseIntake({point.id: point for point in scene.points.values()})
 
     def write(self, at: int, body: Body) -> None:
         """Append a record, let the engine read it, and answer what it asks about the past."""
@@ -111,7 +112,7 @@ class Stage:
             self.ticks(at, inclusive=False)
             while deliveries and max(deliveries[0][0], away) <= at:
                 when, group = deliveries.pop(0)
-                self.write(at, batch_of_told(group, max(when, at)))
+                self.write(at, self.intake.take(group, max(when, at)))
             while happenings and max(happenings[0].at, away) <= at:
                 away = max(away, self._happen(happenings.pop(0), at))
             if away <= at:
@@ -142,6 +143,7 @@ class Stage:
                 back = at + (event.value if isinstance(event.value, int) else 0)
                 self.engine = Engine.restore(self.engine.snapshot(), compile_source, compile_policy=compile_policy)
                 last = self.scene.start + max(0, (at - self.scene.start - 1) // SECOND) * SECOND
+                self.intake.restart()
                 self.clock = back
                 self.write(back, Down(last, back))
                 return back
@@ -206,24 +208,6 @@ class Stage:
                 )])  # fmt: skip
         self.devices[event.device] = replace(device, **{k: v for k, v in changed.items() if k != "id"})
         self.write(at, DeviceSet(self.devices[event.device]))
-
-
-def batch_of_told(told: Sequence[Told], received: int) -> Batch:
-    """What is delivered at one instant; frames in order."""
-    frames = {frame: k for k, frame in enumerate(dict.fromkeys(one.frame for one in told))}
-    value = np.array([one.value for one in told], np.float64)
-    flags = np.array([one.flags for one in told], np.uint8)
-    good = np.where(flags > 0, int(Quality.UNCERTAIN), int(Quality.GOOD))
-    return Batch(
-        np.array([one.device for one in told], np.int32),
-        np.array([one.point for one in told], np.int32),
-        np.array([one.at for one in told], np.int64),
-        value,
-        np.where(np.isnan(value), int(Quality.BAD), good).astype(np.uint8),
-        flags,
-        np.array([frames[one.frame] for one in told], np.int32),
-        np.full(len(frames), received, np.int64),
-    )
 
 
 def play(scene: Scene) -> Play:

@@ -1,19 +1,13 @@
 """`series` and `readings` of a case: values on their way, as intake would hand them to the journal."""
 
-from datetime import UTC, datetime
-
-from gateway.domain.device import Plausible, PointKind
-from gateway.domain.duration import MINUTE, to_us
-from gateway.domain.reading import Flag
+from gateway.domain.device import PointKind
 from gateway.domain.units import parse_unit
 from rules.casetest.scene import Scene, Told
 from rules.casetest.series import LIMIT, Item, Text, parse_item, parse_series
 from rules.casetest.things import find
 from rules.engine.world import quantity
 
-_AHEAD = 5 * MINUTE
 _NOT_POINTS = frozenset({"at", "received", "device"})
-_OLDEST = to_us(datetime(2000, 1, 1, tzinfo=UTC))
 
 
 def add(scene: Scene, name: str, item: Item, at: int, received: int, frame: int, where: str, default: str = "") -> None:
@@ -33,15 +27,7 @@ def add(scene: Scene, name: str, item: Item, at: int, received: int, frame: int,
         return
     else:
         value = parse_unit(scene.unit(device, spec)).canonical(item)
-    flags = int(Flag.IMPLAUSIBLE) if spec.kind is not PointKind.STATE and _odd(spec.plausible, value) else 0
-    if at > received + _AHEAD or at < _OLDEST:  # a wrong clock: what intake does with it
-        at, flags = received, flags | int(Flag.CLAMPED)
-    scene.told.append(Told(received, frame, at, device.id, point.id, value, flags))
-
-
-def _odd(bounds: Plausible, value: float) -> bool:
-    """Outside of the bounds of the profile: unknown to rules, as live."""
-    return (bounds.min is not None and value < bounds.min) or (bounds.max is not None and value > bounds.max)
+    scene.told.append(Told(received, frame, at, device.id, point.id, value))
 
 
 def series(scene: Scene) -> None:

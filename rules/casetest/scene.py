@@ -15,10 +15,7 @@ MOST_COMPONENTS = 64
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One value on its way: event time `at`, delivered `received`, µs; `frame` groups what is applied together.
-
-    `flags` as intake would set them (`gateway.domain.reading.Flag`).
-    """
+    """One value on its way: event time `at`, delivered `received`, µs; `frame` groups what is applied together."""
 
     received: int
     frame: int
@@ -26,7 +23,6 @@ class Told:
     device: int
     point: int
     value: float
-    flags: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""RULES.md worked out by hand: every case of the files beside this one, run live and replayed."""
+"""RULES.md worked out by hand: the cases of the files beside this one and of bugs found, run live and replayed."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent
 
 def cases() -> Iterator[tuple[Loaded, Case]]:
     """Every case with the file it stands in."""
-    for file in sorted(FOLDER.glob("*.yaml")):
+    for file in (*sorted(FOLDER.glob("*.yaml")), *sorted((FOLDER.parent / "cases").glob("*/*.yaml"))):
         loaded = load_text(file.read_text("utf-8"), file.name, Names({}))
         assert not loaded.problems, [problem.render() for problem in loaded.problems]
         yield from ((loaded, case) for case in loaded.tests.cases)

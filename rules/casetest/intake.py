@@ -1,0 +1,69 @@
+"""What intake does with the readings of a case before they are journaled: clocks and `plausible`, by the same code."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gateway.domain.clocks import clamp
+from gateway.domain.device import Point, PointKind
+from gateway.domain.duration import MINUTE
+from gateway.domain.plausible import Plausibility
+from gateway.domain.reading import Batch, Quality
+from rules.casetest.scene import Told
+
+AHEAD_LIMIT = 5 * MINUTE
+"""µs; `clock.ahead_limit` where an installation does not set it."""
+
+
+class CasePoints:
+    """The points of a case by id. They are all known before the first reading."""
+
+    version = 0
+
+    def __init__(self, points: Mapping[int, Point]) -> None:
+        self._points = points
+
+    def point_by_id(self, point: int) -> Point | None:
+        """Any point of the case."""
+        return self._points.get(point)
+
+
+class CaseIntake:
+    """Readings delivered at one instant -> the batch that the journal keeps."""
+
+    def __init__(self, points: Mapping[int, Point]) -> None:
+        self._points = points
+        self._plausibility = Plausibility(CasePoints(points))
+
+    def restart(self) -> None:
+        """The process is lost, and with it what plausibility remembers of former readings."""
+        self._plausibility = Plausibility(CasePoints(self._points))
+
+    def take(self, told: Sequence[Told], received: int) -> Batch:
+        """Frames in order; `received` µs."""
+        batch, _ = clamp(self._converted(told, received), AHEAD_LIMIT)
+        judged = self._plausibility.judge(batch)
+        self._plausibility.keep(judged)
+        return judged.batch
+
+    def _converted(self, told: Sequence[Told], received: int) -> Batch:
+        """As a source hands it over: bad without a value, uncertain outside of the bounds of the profile."""
+        frames = {frame: k for k, frame in enumerate(dict.fromkeys(one.frame for one in told))}
+        value = np.array([one.value for one in told], np.float64)
+        quality = [Quality.UNCERTAIN if self._outside(one) else Quality.GOOD for one in told]
+        return Batch(
+            np.array([one.device for one in told], np.int32),
+            np.array([one.point for one in told], np.int32),
+            np.array([one.at for one in told], np.int64),
+            value,
+            np.where(np.isnan(value), np.uint8(Quality.BAD), np.array(quality, np.uint8)),
+            np.zeros(len(told), np.uint8),
+            np.array([frames[one.frame] for one in told], np.int32),
+            np.full(len(frames), received, np.int64),
+        )
+
+    def _outside(self, one: Told) -> bool:
+        point = self._points[one.point]
+        low, high = point.plausible.min, point.plausible.max
+        below, above = low is not None and one.value < low, high is not None and one.value > high
+        return point.kind is not PointKind.STATE and (below or above)
