@@ -51,6 +51,7 @@ from rules.compiled.signals import (
     Signal,
     Stat,
     Swing,
+    Times,
     Window,
 )
 
@@ -58,5 +59,6 @@ __all__ = [
     "Active", "Aggregate", "AttrTest", "Bar", "Baseline", "Budget", "Calendar", "Condition", "Due", "Every",
     "Expression", "Flap", "Hold", "Increase", "Inhibit", "LevelRule", "Limit", "MemberStat", "Names", "NoticeTemplate",
     "OrderTemplate", "Over", "Period", "Policy", "Quiet", "Quorum", "Rate", "Rule", "Sequence", "Share", "Signal",
-    "Silence", "Slot", "SlotKind", "Stat", "Streak", "Swing", "TextOf", "Vocabulary", "Votes", "Watch", "Window",
+    "Silence", "Slot", "SlotKind", "Stat", "Streak", "Swing", "TextOf", "Times", "Vocabulary", "Votes", "Watch",
+    "Window",
 ]  # fmt: skip

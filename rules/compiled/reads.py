@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rules.compiled.condition import Condition, Due, Every, Sequence, Silence, Streak, Votes
 from rules.compiled.expression import Expression, SlotKind
 from rules.compiled.rule import Rule
-from rules.compiled.signals import MemberStat, Share, Signal
+from rules.compiled.signals import MemberStat, Share, Signal, Times
 
 OF_POINTS = frozenset({
     SlotKind.POINT, SlotKind.CODE, SlotKind.FIELD, SlotKind.AGE, SlotKind.CHANGED, SlotKind.HAS
@@ -29,7 +29,7 @@ def expressions_of(condition: Condition) -> Iterator[Expression]:
 
 
 def expressions(rule: Rule) -> Iterator[Expression]:
-    """All expressions of a rule that are judged on its things (not those of members and of `share`)."""
+    """All expressions of a rule that are judged on its things (not those of members and inside signals)."""
     yield from expressions_of(rule.condition)
     if rule.unless is not None:
         yield rule.unless
@@ -44,7 +44,7 @@ def points_of(expression: Expression) -> set[str]:
 
 def signal_points(signal: Signal) -> set[str]:
     """The points a signal reads."""
-    return points_of(signal.of) if isinstance(signal, Share | MemberStat) else {signal.point}
+    return points_of(signal.of) if isinstance(signal, Share | Times | MemberStat) else {signal.point}
 
 
 def points(rule: Rule) -> set[str]:

@@ -118,6 +118,19 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """How often `of` became true in a window: true now, and not true when it was last known.
+
+    The first known value counts. Time that was not observed can only hide more, so `coverage` is 0 unless written.
+    """
+
+    name: str
+    of: Expression
+    window: Window
+    coverage: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """`ewma` (mean) or `zscore` (deviation of the newest reading from it, in standard deviations).
 
@@ -153,4 +166,4 @@ class MemberStat:
     unit: str = ""
 
 
-Signal = Stat | Increase | Rate | Swing | Share | Baseline | MemberStat
+Signal = Stat | Increase | Rate | Swing | Share | Times | Baseline | MemberStat

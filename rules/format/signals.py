@@ -19,6 +19,7 @@ from rules.compiled import (
     Signal,
     Stat,
     Swing,
+    Times,
 )
 from rules.compiled.reads import signal_points
 from rules.expr.compile import condition, meaning
@@ -43,6 +44,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "rise": ("over", "max_gap"),
     "fall": ("over", "max_gap"),
     "share": _WINDOW,
+    "times": _WINDOW,
     "zscore": ("half_life", "season", "warmup"),
     "ewma": ("half_life", "season", "warmup"),
     "code_of": ("table",),
@@ -54,6 +56,7 @@ EXAMPLES = {
     "increase": "used: {increase: volume_total, per: month}", "rate": "hourly: {rate: volume_total, over: 10m}",
     "rise": "up: {rise: odometer, over: 10m}", "fall": "drop: {fall: soc, over: 10m}",
     "share": "busy: {share: \"status == 'charging'\", per: day}",
+    "times": "faults: {times: \"status == 'fault'\", over: 24h}",
     "zscore": "odd: {zscore: pressure, half_life: 6h, warmup: 14d}", "ewma": "usual: {ewma: pressure, half_life: 6h}",
     "code_of": "code: {code_of: fault_code, table: charger_faults}",
     "members": "low: {members: {mean: pressure}}",
@@ -61,7 +64,8 @@ EXAMPLES = {
 _SPELLINGS = {
     "avg": "mean", "average": "mean", "std": "stddev", "stdev": "stddev", "range": "spread", "delta": "increase",
     "diff": "increase", "usage": "increase", "speed": "rate", "rises": "rise", "falls": "fall", "drop": "fall",
-    "percent": "share", "fraction": "share", "ema": "ewma", "code": "code_of", "group": "members",
+    "percent": "share", "fraction": "share", "ema": "ewma", "occurrences": "times", "number_of": "times",
+    "code": "code_of", "group": "members",
 }  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ONLY_GROWS = frozenset({"mean", "sum", "stddev", "zscore", "ewma"})
@@ -180,9 +184,9 @@ def _within(build: Build, kinds: tuple[str, ...] | None) -> Scope | None:
 def _type(signal: Signal) -> SignalType:
     """What expressions must know of it; a MemberStat makes its own."""
     calendar = None
-    if isinstance(signal, Stat | Increase | Share) and isinstance(signal.window, Calendar):
+    if isinstance(signal, Stat | Increase | Share | Times) and isinstance(signal.window, Calendar):
         calendar = signal.window
-    unit = "" if isinstance(signal, Share) else signal.unit
+    unit = "" if isinstance(signal, Share | Times) else signal.unit
     delta = isinstance(signal, Swing) or (isinstance(signal, Stat) and signal.what in _DIFFERENCES)
     delta = delta and dimension_of(unit) == TEMPERATURE
     return SignalType(unit, calendar, delta, tuple(sorted(signal_points(signal))), isinstance(signal, MemberStat))
@@ -256,22 +260,23 @@ def _swing(entry: _Entry, scope: Scope) -> Signal | None:
     return Swing(entry.name, entry.operator == "rise", spec.name, over.length, gap, _canonical(spec))
 
 
-def _share(entry: _Entry, scope: Scope) -> Signal | None:
-    fields = entry.fields
-    over, coverage = window(fields), fields.share("coverage", 0.9)
-    text = fields.text("share", most=2_000)
+def _predicate(entry: _Entry, scope: Scope) -> Signal | None:
+    """`share`, `times`."""
+    fields, key = entry.fields, entry.operator
+    over, coverage = window(fields), fields.share("coverage", 0.9 if key == "share" else 0.0)
+    text = fields.text(key, most=2_000)
     if not text:
         return None
     try:
         if used := sorted(names_of(parse(text)) & entry.others - set(scope.codes)):
-            fields.wrong("share", "rules.let.of_signal", name=used[0], operator="share", known=_known(scope))
+            fields.wrong(key, "rules.let.of_signal", name=used[0], operator=key, known=_known(scope))
             return None
         expression, node = condition(text, scope)
     except ExpressionError as error:
-        entry.build.note(error, fields.at("share"), fields.line("share"))
+        entry.build.note(error, fields.at(key), fields.line(key))
         return None
     entry.build.meanings[text] = meaning(expression, node)
-    return Share(entry.name, expression, over, coverage) if over else None
+    return (Share if key == "share" else Times)(entry.name, expression, over, coverage) if over else None
 
 
 def _baseline(entry: _Entry, scope: Scope) -> Signal | None:
@@ -289,7 +294,8 @@ def _baseline(entry: _Entry, scope: Scope) -> Signal | None:
 
 _BUILDERS: Mapping[str, Callable[[_Entry, Scope], Signal | None]] = {
     **dict.fromkeys((one.value for one in Aggregate), _stat),
-    "increase": _increase, "rate": _rate, "rise": _swing, "fall": _swing, "share": _share,
+    "increase": _increase, "rate": _rate, "rise": _swing, "fall": _swing, "share": _predicate,
+    "times": _predicate,
     "zscore": _baseline, "ewma": _baseline,
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from rules.handbook.conditions import LEVELS, Body, ended, form_of, raised
 _ATTR = re.compile(r"""attr\(\s*'([^']+)'\s*(?:,\s*([^()]+?)\s*)?\)""")
 OPERATORS = (
     "mean", "min", "max", "sum", "count", "first", "last", "spread", "stddev", "increase", "rate", "rise", "fall",
-    "share", "zscore", "ewma", "code_of",
+    "share", "times", "zscore", "ewma", "code_of",
 )  # fmt: skip
 _TAG = re.compile(r"""tag\(\s*'([^']+)'\s*\)""")
 
@@ -110,7 +110,10 @@ def _made_of(what: Body, lang: Lang) -> str:
             found += say("handbook.where", lang, where=inside["where"])
         return found + _coverage(inside, lang)
     operator = next(key for key in what if key in OPERATORS)
-    found = say("handbook.of", lang, what=say(f"handbook.op.{operator}", lang), of=what[operator])
+    if operator == "times":
+        found = say("handbook.times", lang, of=what[operator])
+    else:
+        found = say("handbook.of", lang, what=say(f"handbook.op.{operator}", lang), of=what[operator])
     for key in ("over", "per"):
         if key in what:
             found += say(f"handbook.{key}", lang, window=what[key])

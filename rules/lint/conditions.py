@@ -8,7 +8,7 @@ from itertools import pairwise
 from gateway.domain.device import PointKind
 from gateway.domain.duration import HOUR, MINUTE, SECOND, format_duration
 from gateway.domain.units import parse_unit
-from rules.compiled import Calendar, LevelRule, Share, Silence
+from rules.compiled import Calendar, LevelRule, Share, Silence, Times
 from rules.compiled.reads import points_of
 from rules.expr.measure import TIME
 from rules.expr.syntax import Arithmetic, Call, Number, number_text, render
@@ -70,7 +70,7 @@ def _wavers(subject: Subject, one: Atom) -> bool:
         spec = subject.spec(one.name)
         steps = spec is not None and not spec.unit and one.value is not None and one.value.is_integer()
         return subject.gauge(one.name) and not steps  # a level or a number of something moves in steps
-    return not isinstance(getattr(signal, "window", None), Calendar) and not isinstance(signal, Share)
+    return not isinstance(getattr(signal, "window", None), Calendar) and not isinstance(signal, Share | Times)
 
 
 def _same_limit(edge: Atom, end: Atom) -> bool:

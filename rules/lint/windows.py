@@ -15,6 +15,7 @@ from rules.compiled import (
     Stat,
     Streak,
     Swing,
+    Times,
 )
 from rules.compiled.reads import signal_points
 from rules.engine.signals.make import depth_of
@@ -49,7 +50,7 @@ def _every(subject: Subject, signal: Signal) -> int:
 def window_of(signal: Signal) -> int:
     """µs that a signal looks back over, for a calendar window the longest there is; 0 = it has none."""
     match signal:
-        case Stat(window=window) | Increase(window=window) | Share(window=window):
+        case Stat(window=window) | Increase(window=window) | Share(window=window) | Times(window=window):
             return window.length if isinstance(window, Over) else LENGTHS[window.period]
         case Rate(over=over) | Swing(over=over):
             return over

@@ -28,6 +28,8 @@ LETS = {
     "slope": "{rate: battery, over: 1h}",
     "increase": "{increase: volume, over: 2h, coverage: 0.4}",
     "share": "{share: \"battery > attr('low', 3 V) and not tag('new')\", over: 1h, coverage: 0.3}",
+    "times": "{times: \"battery > attr('low', 3 V)\", over: 1h}",
+    "times-covered": '{times: "battery > 3 V", over: 2h, coverage: 0.4}',
     "ewma": "{ewma: battery, half_life: 1h, warmup: 30m}",
     "zscore": "{zscore: battery, half_life: 1h, season: hour_of_week}",
     "mean-hour": "{mean: battery, per: hour, coverage: 0.3}",
@@ -35,6 +37,8 @@ LETS = {
     "first-hour": "{first: battery, per: hour, coverage: 0}",
     "increase-hour": "{increase: volume, per: hour, coverage: 0.4}",
     "increase-night": "{increase: volume, per: night(09:30-10:10), coverage: 0.3}",
+    "times-hour": '{times: "battery > 3 V", per: hour}',
+    "times-night": '{times: "battery > 3 V and volume > 3 m3", per: night(01:00-03:00), coverage: 0.2}',
     "share-hour": '{share: "battery > 3 V", per: hour, coverage: 0.3}',
 }
 DEVICES = (meter(1), meter(2, site="S", attrs={"low": "3.3 V"}), meter(3, tags=("new",)))
@@ -179,6 +183,36 @@ def listed(name: str, rows: dict[int, float], t: int, over: int, coverage: float
         "mean": mean, "spread": max(inside) - min(inside), "last": inside[-1],
         "stddev": math.sqrt(math.fsum((value - mean) ** 2 for value in inside) / len(inside)),
     }[name]  # fmt: skip
+
+
+@FEW
+@given(scripts(), st.sampled_from(("times", "times-hour")))
+def test_times_as_a_list_would_count(steps: list[Step], name: str) -> None:
+    """Device 1, whose readings are in order: of the truths of a moment the last one holds."""
+    steps = [step for step in steps if step[0] == "read"]
+    lab = play(name, steps)
+    truths: dict[float, float] = {}
+    for _, content in steps:
+        for frame in content:  # type: ignore[attr-defined]
+            for row in frame:
+                if row.device == 1 and row.point == told(1, "battery", 0, 0.0).point:
+                    truths[(row.at - T0) / 1e6] = NAN if row.value != row.value else float(row.value > 3.0)
+    risen, known = [], NAN
+    for at, truth in sorted(truths.items()):
+        if truth == truth:
+            risen += [at] if truth == 1.0 and known != 1.0 else []
+            known = truth
+    first = min((at for at, truth in truths.items() if truth == truth), default=math.inf)
+    if name == "times":
+        newest = {at: value for device, at, value in lab.now if device == 1}
+        for at, value in newest.items():
+            assert value == pytest.approx(
+                sum(at - 3600 < one <= at for one in risen) if first <= at else NAN, nan_ok=True
+            )
+    else:
+        for device, end, value in lab.closed:
+            if device == 1 and value == value:
+                assert value == sum(end - 3600 <= one < end for one in risen)
 
 
 def test_a_row_moves_to_another_engine() -> None:

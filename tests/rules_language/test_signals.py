@@ -24,6 +24,7 @@ from rules.compiled import (
     SlotKind,
     Stat,
     Swing,
+    Times,
 )
 from rules.expr.compile import condition
 from rules.expr.flaw import ExpressionError
@@ -146,6 +147,16 @@ def test_baselines() -> None:
     assert one("{ewma: pressure, half_life: 6h}") == Baseline("x", False, "pressure", 6 * HOUR, unit="kPa")
 
 
+def test_times() -> None:
+    found = one("{times: \"valve == 'open'\", over: 24h}")
+    assert isinstance(found, Times)
+    assert (found.of.text, found.window, found.coverage) == ("valve == 'open'", Over(24 * HOUR), 0.0)
+    assert one("{times: \"valve == 'open'\", per: day, coverage: 0.5}").coverage == 0.5  # type: ignore[union-attr]
+    assert problems("{x: {times: flow, per: day}}") == [("x.times", "expr.not_truth")]
+    assert problems('{x: {times: "flow > 1 m3/h"}}') == [("x", "let.window")]
+    assert problems('{x: {occurrences: "flow > 1 m3/h", over: 1h}}') == [("x.occurrences", "key.near")]
+
+
 def test_a_share() -> None:
     found = one("{share: \"valve == 'open' and flow > 0.1 m3/h and not tag('x')\", per: day, coverage: 0.8}")
     assert isinstance(found, Share)
@@ -261,7 +272,7 @@ def test_a_code_in_members() -> None:
 @pytest.mark.parametrize("operator", KEYS)
 def test_every_operator_has_an_example(operator: str) -> None:
     text = EXAMPLES.get(operator, f"x: {{{operator}: flow, over: 10m}}")
-    kind = {"increase": "gas_meter", "rise": "vehicle", "fall": "vehicle", "share": "charger", "code_of": "charger"}
+    kind = dict.fromkeys(("share", "times", "code_of"), "charger") | dict.fromkeys(("rise", "fall"), "vehicle")
     found, _ = all_of(f"{{{text}}}", kind.get(operator, "gas_meter"), "site" if operator == "members" else "")
     assert len(found) == (operator != "code_of")
 

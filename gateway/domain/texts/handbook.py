@@ -23,6 +23,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "handbook.per_day": (", per day", "，折算到每天"),
     "handbook.members": ("{what} over the members of the group", "组内成员的 {what}"),
     "handbook.of": ("{what} of `{of}`", "`{of}` 的 {what}"),
+    "handbook.times": ("how often `{of}` became true", "`{of}` 变为真的次数"),
     "handbook.condition": ("Raised", "触发条件"),
     "handbook.level": ("**{level}**: {when}", "**{level}**：{when}"),
     "handbook.when": ("`{when}`", "`{when}`"),

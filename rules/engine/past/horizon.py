@@ -22,6 +22,7 @@ from rules.compiled import (
     Stat,
     Streak,
     Swing,
+    Times,
     Votes,
 )  # fmt: skip
 from rules.compiled.reads import expressions
@@ -86,7 +87,7 @@ def _hours(longer: Expression) -> int:
 
 def _window(signal: Signal, interval: int) -> int:
     match signal:
-        case Stat(window=window) | Increase(window=window) | Share(window=window):
+        case Stat(window=window) | Increase(window=window) | Share(window=window) | Times(window=window):
             if isinstance(window, Calendar):
                 return 2 * _PERIODS[window.period]  # the one before tells where this one begins
             return window.length + 3 * interval

@@ -12,6 +12,7 @@ from rules.compiled import (
     SlotKind,
     Stat,
     Swing,
+    Times,
 )
 from rules.compiled.reads import expressions
 from rules.engine.bound import Bound, Source
@@ -24,13 +25,14 @@ from rules.engine.signals.gathered import GatheredStat
 from rules.engine.signals.momentary import Momentary
 from rules.engine.signals.sliding import SlidingIncrease, SlidingShare, SlidingStat, SlidingSwing, Slope
 from rules.engine.signals.spent import SpentShare
+from rules.engine.signals.times import CalendarTimes, SlidingTimes
 from rules.engine.space import Space
 
 
 def depth_of(rule: Rule, name: str) -> int:
     """How many closed windows of a signal the rule looks back at."""
     asked = [*expressions(rule), *(quorum.of for quorum in rule.quorums)]
-    asked += [signal.of for signal in rule.signals if isinstance(signal, Share | MemberStat)]
+    asked += [signal.of for signal in rule.signals if isinstance(signal, Share | Times | MemberStat)]
     back = [s.n for e in asked for s in e.slots if s.kind is SlotKind.BEFORE and s.name == name]
     return 1 + max(back, default=0)
 
@@ -57,6 +59,10 @@ def operator(
             return SpentShare(signal, depth, zone, space, around, Bound(signal.of, space, around.world, source))
         case Share():
             return SlidingShare(signal, space, around, Bound(signal.of, space, around.world, source))
+        case Times(window=Calendar()):
+            return CalendarTimes(signal, depth, zone, space, around, Bound(signal.of, space, around.world, source))
+        case Times():
+            return SlidingTimes(signal, space, around, Bound(signal.of, space, around.world, source))
         case Baseline():
             return BaselineSignal(signal, zone, space, around)
         case _:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gateway.domain.reading import F64, I64
-from rules.compiled import Calendar, Share
+from rules.compiled import Calendar, Share, Times
 from rules.engine.bound import Bound
 from rules.engine.signals.base import Heard, Rows, Surroundings
 from rules.engine.signals.closing import Closing
@@ -18,7 +18,7 @@ class SpentShare(Closing):
     arrays = (*Closing.arrays, ("truth", np.nan), ("since", LONG_AGO), ("seen", 0), ("true", 0))
 
     def __init__(
-        self, signal: Share, depth: int, zone: str, space: Space, around: Surroundings, of: Bound
+        self, signal: Share | Times, depth: int, zone: str, space: Space, around: Surroundings, of: Bound
     ) -> None:  # fmt: skip
         assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
         points = tuple(space.names[column] for column in of.columns)
