@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from gateway.domain.errors import ConfigError
-from gateway.domain.units import parse_unit
+from gateway.domain.units import UnitError, parse_unit
 from gateway.section import Section, wrong
 from gateway.settings.document import read_document
 from gateway.settings.explain import explain, nearest
@@ -21,8 +21,8 @@ _DIRECTIVES = frozenset("aAwdbBmyYHIpMSfzZjUWcxXGuV%")
 def _unit(text: str) -> str:
     try:
         parse_unit(text)
-    except ValueError:
-        raise wrong("import.map.unit", written=text) from None
+    except UnitError as error:
+        raise wrong(error.key, **error.fields) from None
     return text
 
 

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec, Profile
 from gateway.domain.errors import Problem
-from gateway.domain.units import DIMENSIONLESS, Unit, canonical_symbol, parse_unit
+from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
 from gateway.section import Duration, Section
 from gateway.settings.document import Document, Place, read_document
 from gateway.settings.explain import explain
@@ -132,8 +132,8 @@ def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
         document.add(place, "config.profile.reserved", name=name)
     try:
         unit = parse_unit(point.unit)
-    except ValueError:
-        document.add((*place, "unit"), "config.profile.unit", value=point.unit)
+    except UnitError as error:
+        document.add((*place, "unit"), error.key, **error.fields)
         unit = DIMENSIONLESS
     _kinds(document, place, point)
     return PointSpec(

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from gateway.domain.device import Point, PointKind, PointSpec, Profile
 from gateway.domain.errors import ConfigError, DecodeError, Problem
 from gateway.domain.reading import Quality
-from gateway.domain.units import parse_unit
+from gateway.domain.units import UnitError, parse_unit
 from protocols.modbus.faults import problems
 from protocols.modbus.profile import Missing, ModbusMap, Register, Table, is_pattern, scaling
 from protocols.modbus.words import Format, Linear, Type, decode, pattern
@@ -233,8 +233,8 @@ def _unit_misfits(register: str | None, point: str) -> list[tuple[str, dict[str,
         return []
     try:
         source = parse_unit(register)
-    except ValueError:
-        return [("modbus.unit_unknown", {"unit": register})]
+    except UnitError as error:
+        return [(error.key, {**error.fields})]
     if source.dimension != parse_unit(point).dimension:
         return [("modbus.unit_other", {"unit": register, "point": point or "1"})]
     return []

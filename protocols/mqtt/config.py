@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND, format_duration
-from gateway.domain.units import parse_unit
+from gateway.domain.units import UnitError, parse_unit
 from gateway.section import Bytes, Duration, Section, read_secret, wrong
 from protocols.mqtt.path import parse_each, parse_path
 from protocols.mqtt.problem import submodel
@@ -32,8 +32,8 @@ def _template(text: str) -> str:
 def _unit(text: str) -> str:
     try:
         parse_unit(text)
-    except ValueError:
-        raise wrong("mqtt.unit", got=text, known="degC, kW, kWh, V, A, m3, kPa, pct, m3/h") from None
+    except UnitError as error:
+        raise wrong(error.key, **error.fields) from None
     return text
 
 

@@ -1,16 +1,15 @@
 """Syntax tree -> typed form: names resolved, units compared, numbers canonical. Finds all flaws, not only the first."""
 
 from functools import partial
-from math import isfinite
+from math import gcd, isfinite
 from typing import NoReturn
 
 from gateway.domain.device import PointKind, PointSpec
-from gateway.domain.units import parse_unit
+from gateway.domain.units import bridge, parse_unit
 from rules.compiled import Limit, Slot, SlotKind
 from rules.expr import choices, functions, ir, syntax
 from rules.expr.flaw import ExpressionError, Flaw, fail, gather
 from rules.expr.measure import (
-    RATIO,
     TEMPERATURE,
     TIME,
     TRUTH,
@@ -43,7 +42,8 @@ class Checker:
             self.slots.append(slot)
         return ir.Input(self.slots.index(slot))
 
-    def fold(self, node: ir.Node, measure: Measure, at: int) -> Typed:
+    @staticmethod
+    def fold(node: ir.Node, measure: Measure, at: int) -> Typed:
         """`node`, or the literal it always is."""
         found = ir.parts(node)
         if not found or not all(isinstance(part, ir.Literal) for part in found):
@@ -170,7 +170,10 @@ class Checker:
             if measure.kind != "number":
                 raise _no_number(node, measure)
         if first[1].dimension != second[1].dimension:
-            _mismatch(left, first[1], right, second[1], at)
+            if isinstance(left, syntax.Number) and not isinstance(right, syntax.Number):
+                first = _in_unit_of(left, first, second[1], at) or _mismatch(left, first[1], right, second[1], at)
+            else:
+                second = _in_unit_of(right, second, first[1], at) or _mismatch(left, first[1], right, second[1], at)
         return self._difference(left, first, second[1]), self._difference(right, second, first[1])
 
     def _difference(self, node: Syntax, typed: Typed, other: Measure) -> Typed:
@@ -279,6 +282,22 @@ class Checker:
         return ir.Relation(node.operator, typed[0], code), TRUTH
 
 
+def _in_unit_of(node: Syntax, typed: Typed, other: Measure, at: int) -> Typed | None:
+    """`typed` in the unit of `other`, when both measure one thing: a ratio and per cent, V*A and kW.
+
+    A bare number is no per cent and no per cent is a bare number: 0.9 could mean both.
+    """
+    factor = bridge(typed[1].dimension, other.dimension)
+    if factor is None or (isinstance(node, syntax.Number) and not node.unit):
+        return None
+    times, over = (float(number // gcd(*factor)) for number in factor)
+    found = typed[0]
+    for operator, by in (("*", times), ("/", over)):
+        if by != 1.0:
+            found = Checker.fold(ir.Numeric(operator, (found, ir.Literal(by))), typed[1], at)[0]
+    return found, number(other.dimension)
+
+
 def _no_number(node: Syntax, measure: Measure) -> ExpressionError:
     if measure.choices is not None:
         return choices.refuse(node, measure.choices)
@@ -295,9 +314,10 @@ def _mismatch(left: Syntax, first: Measure, right: Syntax, second: Measure, at: 
             fields |= {"unit": other.unit, "write": number_text(node.value, other.example)}
             raise fail("rules.expr.unitless", node.at, **fields)
         if not other.dimension:
-            if mine.dimension == RATIO:  # a share is 0 … 1
-                value = number_text(round(node.value / 100, 12))
             raise fail("rules.expr.unit_for_nothing", node.at, **fields, write=value)
+        if {"volume", "normal_volume"} <= {name for name, _ in (*mine.dimension, *other.dimension)}:
+            fields |= {"unit": other.unit, "write": number_text(node.value, other.example)}
+            raise fail("rules.expr.gas_volume", node.at, **fields)
         if node.unit == "m" and other.dimension == TIME:
             raise fail("rules.expr.metre", node.at, **fields, write=number_text(node.value, "min"))
         raise fail(

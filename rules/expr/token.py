@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.domain.duration import HOUR, parse_duration
-from gateway.domain.units import parse_unit
+from gateway.domain.units import UnitError, is_unit, parse_unit
 from rules.expr.flaw import fail
 
 MAX_LENGTH = 2_000
@@ -53,17 +53,14 @@ _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![0-9])", re.ASC
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:us|ms|min|s|m|h|d|w)){2,}(?![\w.])", re.ASCII)
 _SHORT_DURATION = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:ms|min|s|m|h|d|w)(?![\w.])", re.ASCII)
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
-_ATOM = re.compile(r"°[CF]?|℃|℉|%(?:LEL)?|kW\.h|[^\W\d]\w*")
-_PER = re.compile(r"/(ms|s|min|h|hour|day|d|week)(?!\w)")
-_COMMON = (
-    "degC", "degF", "K", "V", "mV", "kV", "A", "mA", "kW", "W", "MW", "kWh", "Wh", "MWh", "kPa", "Pa", "MPa", "bar",
-    "m3", "L", "km", "m", "h", "min", "s", "day", "week", "Hz", "pct", "ppm", "deg", "CNY", "kg", "ohm", "rpm",
-)  # fmt: skip
-_SPELLINGS = {
-    "mins": "min", "minutes": "min", "seconds": "s", "second": "s", "secs": "s", "weeks": "week", "w": "week",
-    "percent": "pct", "celsius": "degC", "fahrenheit": "degF", "f": "degF", "rmb": "CNY", "yuan": "CNY", "km3": "m3",
-    "cbm": "m3", "kmh": "km/h", "kph": "km/h", "month": "day", "months": "day",
+_ATOM = r"(?:°[CF]?|℃|℉|‰|%(?:(?:LEL|RH|rh|vol|VOL)(?!\w))?|kW\.h|[^\W\d]\w*(?:\^[23])?)"
+_UNIT = re.compile(rf"{_ATOM}(?:[*/·⋅][0-9]*{_ATOM})*")
+_JOINT = re.compile("[*/·⋅]")
+_NO_UNIT = {
+    "unit.near": "rules.expr.unit_near", "unit.degree": "rules.expr.unit_degree",
+    "unit.unknown": "rules.expr.unit_unknown",
 }  # fmt: skip
+_PER = re.compile(r"/(ms|s|min|h|hour|day|d|week|秒|分钟|小时|天|周)(?!\w)")
 
 
 def full_width(text: str) -> tuple[str, str] | None:
@@ -79,21 +76,6 @@ def instead_of(character: str) -> str:
     if character in _INSTEAD:
         return _INSTEAD[character]
     return chr(ord(character) - 0xFEE0) if "！" <= character <= "～" else ""
-
-
-def is_unit(text: str) -> bool:
-    """Is `text` a unit?"""
-    try:
-        parse_unit(text)
-    except ValueError:
-        return False
-    return True
-
-
-def near_unit(word: str) -> str:
-    """The unit a person probably meant by `word`, "" when nothing is near."""
-    low = word.casefold()
-    return next((unit for unit in _COMMON if unit.casefold() == low), _SPELLINGS.get(low, ""))
 
 
 def tokens(text: str, durations: bool = False) -> list[Token]:
@@ -168,17 +150,19 @@ def _unit(text: str, at: int) -> tuple[str, int]:
         return f"1{per[0]}", per.end()
     space = _SPACE.match(text, at)
     start = space.end() if space else at
-    atom = _ATOM.match(text, start)
-    if atom is None or atom[0] in KEYWORDS:
+    found = _UNIT.match(text, start)
+    if found is None:
         return "", at
-    if not is_unit(atom[0]):
-        near = near_unit(atom[0])
-        key = "rules.expr.unit_near" if near else "rules.expr.unit"
-        raise fail(key, start, unit=atom[0], write=near or "85 degC")
-    end = atom.end()
-    while (more := text[end : end + 1]) and more in "/*":
-        following = _ATOM.match(text, end + 1)
-        if following is None or following[0] in KEYWORDS or not is_unit(following[0]):
-            break
-        end = following.end()
-    return text[start:end], end
+    ends = [start + joint.start() for joint in _JOINT.finditer(found[0])] + [found.end()]
+    if text[start : ends[0]] in KEYWORDS:
+        return "", at
+    for end in reversed(ends):  # `5 kWh/km` is one unit, `5 kWh/gun_temp` a quotient
+        if is_unit(text[start:end]):
+            return text[start:end], end
+    for end in (found.end(), ends[0]):
+        try:
+            parse_unit(text[start:end])
+        except UnitError as error:
+            if error.write or end == ends[0]:
+                raise fail(_NO_UNIT[error.key], start, **error.fields) from None
+    raise ValueError("a unit after all")

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec
-from gateway.domain.units import DIMENSIONLESS, Unit, canonical_symbol, parse_unit
-from rules.expr.token import near_unit
+from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
 from rules.format.fields import Fields
 from rules.format.tree import Notes, Scalar, Table, join, show
 
@@ -55,8 +54,8 @@ def _point(name: str, fields: Fields) -> tuple[PointSpec, str]:
     unit = DIMENSIONLESS
     try:
         unit = parse_unit(written)
-    except ValueError:
-        fields.wrong("unit", "rules.value.unit", value=written, write=f"unit: {near_unit(written) or 'degC'}")
+    except UnitError as error:
+        fields.wrong("unit", error.key, **error.fields)
     usual = "state" if fields.has("values") else "gauge"
     counter = fields.table_of("counter", "counter: {rollover: 1000}")
     plausible = fields.table_of("plausible", "plausible: {min: 0, max: 100}")

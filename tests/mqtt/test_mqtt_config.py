@@ -51,7 +51,7 @@ POINT = {"path": "x"}
         ({"device": "{other}"}, "mqtt.capture"), ({"device": "{"}, "mqtt.template"), ({"device": 5}, "mqtt.device"),
         ({"device": {"path": "x."}}, "mqtt.path"), ({"device": {"at": "x"}}, "missing"),
         ({"points": {}}, "mqtt.points"), ({"points": {"a": {"path": "x[*]"}}}, "mqtt.path_star"),
-        ({"points": {"a": {"path": "x."}}}, "mqtt.path"), ({"points": {"a": POINT | {"unit": "degX"}}}, "mqtt.unit"),
+        ({"points": {"a": {"path": "x."}}}, "mqtt.path"), ({"points": {"a": POINT | {"unit": "degX"}}}, "unit.near"),
         ({"points": {"a": POINT | {"scale": 0}}}, "mqtt.scale"),
         ({"points": {"a": POINT | {"component": "x"}}}, "mqtt.component"),
         ({"points": {"a": POINT | {"component": True}}}, "mqtt.component"),

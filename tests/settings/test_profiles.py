@@ -70,7 +70,7 @@ def test_defaults_and_the_file_name_as_id(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("points", "found"),
     [
-        ("  a: {unit: kw}\n", (3, "points.a.unit", "config.profile.unit")),
+        ("  a: {unit: kw}\n", (3, "points.a.unit", "unit.near")),
         ("  a: {kind: state, unit: V}\n", (3, "points.a.unit", "config.profile.not_for_state")),
         ("  a: {values: [x]}\n", (3, "points.a.values", "config.profile.only_state")),
         ("  a: {kind: state, values: [x, x]}\n", (3, "points.a.values", "config.profile.value_twice")),

@@ -224,7 +224,7 @@ def test_all_problems_of_all_files_at_once(tmp_path: Path) -> None:
 
 def test_rules_wait_for_profiles_and_unknown_profiles_are_no_echo(tmp_path: Path) -> None:
     found = problems(tmp_path, {"profiles/dc.yaml": PROFILE.replace("Wh", "wh")})
-    assert found == [("dc.yaml", 5, "points.energy.unit", "profile.unit")]
+    assert found == [("dc.yaml", 5, "points.energy.unit", "unit.near")]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     # profiles
     "config.profile.twice": ("profile {value!r} is defined a second time, first in {first}; give one of them another id", "型号 {value!r} 重复定义，首次在 {first}；请为其中一个换一个 id"),
     "config.profile.reserved": ("a point cannot be called {name!r}: rules use this word; choose another name", "点不能命名为 {name!r}：规则中已使用该词；请换一个名称"),
-    "config.profile.unit": ("unknown unit {value!r}; write for example degC, V, A, kW, kWh, m3, m3/h, kPa, pct, km/h, or leave it out", "未知单位 {value!r}；例如写 degC、V、A、kW、kWh、m3、m3/h、kPa、pct、km/h，或省略"),
     "config.profile.not_for_state": ("a state has no `{name}`; remove it, or write kind: gauge", "状态点没有 `{name}`；请删除，或写 kind: gauge"),
     "config.profile.only_state": ("only a state has `{name}`; remove it, or write kind: state", "只有状态点才有 `{name}`；请删除，或写 kind: state"),
     "config.profile.only_counter": ("only a counter has `{name}`; remove it, or write kind: counter", "只有累计量才有 `{name}`；请删除，或写 kind: counter"),

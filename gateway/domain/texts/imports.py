@@ -2,10 +2,6 @@
 
 TEXTS: dict[str, tuple[str, str]] = {
     # the map
-    "import.map.unit": (
-        "{written!r} is no unit; write for example m3, L, kWh, degC",
-        "{written!r} 不是单位；例如写 m3、L、kWh、degC",
-    ),
     "import.map.column_or_value": (
         "write either `column: NAME` or `value: TEXT`, one of them",
         "请写 `column: 列名` 或 `value: 值`，二者取一",

@@ -57,10 +57,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the profile has no point {name!r}; write one of {known}",
         "档案中没有测点 {name!r}；请写 {known} 之一",
     ),
-    "modbus.unit_unknown": (
-        "{unit!r} is not a unit; write one such as m3, kPa, mV",
-        "{unit!r} 不是单位；请写 m3、kPa、mV 之类",
-    ),
     "modbus.unit_other": (
         "{unit} cannot become {point}, the unit of the point; correct one of them",
         "{unit} 不能换算成测点的单位 {point}；请改正其中之一",

@@ -79,7 +79,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "give path (in the message) or capture (in the topic), exactly one of them",
         "path（消息内）与 capture（主题内）必须且只能写一个",
     ),
-    "mqtt.unit": ("unknown unit {got!r}; write for example {known}", "未知单位 {got!r}；例如可写 {known}"),
     "mqtt.time_unit": (
         "{got!r} is not a time unit; write s, ms, us, ns, iso, parts or a pattern such as %Y%m%d%H%M%S",
         "{got!r} 不是时间单位；请写 s、ms、us、ns、iso、parts，或 %Y%m%d%H%M%S 这样的格式",

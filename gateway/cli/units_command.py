@@ -1,0 +1,57 @@
+"""`fieldgate units`"""
+
+import json
+
+import click
+
+from gateway.domain.text import Lang, say
+from gateway.domain.unit_table import UnitRow
+from gateway.domain.units import canonical_symbol, listing, parse_unit
+
+
+@click.command("units")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output.")
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", help="Language of the text.")
+def command(form: str, lang: Lang) -> None:
+    """List the units that rules, profiles and routes may write, by what they measure.
+
+    Example: fieldgate units --lang zh
+    """
+    if form == "json":
+        click.echo(json.dumps([_group(name, rows) for name, rows in listing()], ensure_ascii=False, indent=2))
+        return
+    click.echo(say("unit.list.head", lang))
+    for dimension, rows in listing():
+        stored = canonical_symbol(parse_unit(rows[0].symbol))
+        click.echo("\n" + say("unit.list.group", lang, name=say(f"unit.of.{dimension}", lang), unit=stored))
+        for row in rows:
+            click.echo("  " + _line(row, stored, lang))
+    click.echo("\n" + say("unit.list.compound", lang))
+
+
+def _line(row: UnitRow, stored: str, lang: Lang) -> str:
+    fields = {"symbol": row.symbol, "unit": stored, "factor": f"{row.factor:.12g}", "offset": f"{row.offset:.12g}"}
+    parts = [say(f"unit.name.{row.symbol}", lang)]
+    if row.offset:
+        parts.append(say("unit.list.shifted", lang, **fields))
+    elif row.symbol != stored:
+        parts.append(say("unit.list.factor", lang, **fields))
+    if row.spellings:
+        parts.append(say("unit.list.spelled", lang, spellings=" ".join(row.spellings)))
+    separator = "；" if lang == "zh" else "; "
+    return f"{row.symbol:<8} {separator.join(parts)}"
+
+
+def _group(dimension: str, rows: tuple[UnitRow, ...]) -> dict[str, object]:
+    return {
+        "dimension": dimension,
+        "name": {"en": say(f"unit.of.{dimension}"), "zh": say(f"unit.of.{dimension}", "zh")},
+        "stored_in": canonical_symbol(parse_unit(rows[0].symbol)),
+        "units": [
+            {
+                "unit": row.symbol, "factor": row.factor, "offset": row.offset, "spellings": list(row.spellings),
+                "name": {"en": say(f"unit.name.{row.symbol}"), "zh": say(f"unit.name.{row.symbol}", "zh")},
+            }
+            for row in rows
+        ],
+    }  # fmt: skip
