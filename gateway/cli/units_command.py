@@ -27,6 +27,7 @@ def command(form: str, lang: Lang) -> None:
         for row in rows:
             click.echo("  " + _line(row, stored, lang))
     click.echo("\n" + say("unit.list.compound", lang))
+    click.echo(say("unit.list.bridges", lang))
 
 
 def _line(row: UnitRow, stored: str, lang: Lang) -> str:

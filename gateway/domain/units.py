@@ -62,14 +62,23 @@ _SPELLED = {spelling: _UNITS[row.symbol] for row in ROWS for spelling in (row.sy
 )
 _LENGTH = _UNITS["km"].dimension
 _CANONICAL = {row.dimension: row.symbol for row in reversed(ROWS) if (row.factor, row.offset) == (1, 0)}
-_AMBIGUOUS = {"度": "kWh, degC, deg", "F": "degF", "月": "day", "月份": "day", "month": "day", "months": "day", "mo": "day"}
+_AMBIGUOUS = {
+    "度": "kWh, degC, deg",
+    "F": "degF",
+    "月": "day",
+    "月份": "day",
+    "month": "day",
+    "months": "day",
+    "mo": "day",
+}
 """Words that mean several things, or no fixed length: refused, with what to write."""
 _MEANT = {
     "mins": "min", "minutes": "min", "seconds": "s", "second": "s", "secs": "s", "hrs": "h", "hr": "h", "weeks": "week",
     "w": "week", "percent": "pct", "celsius": "degC", "fahrenheit": "degF", "kelvin": "K", "rmb": "CNY", "yuan": "CNY",
     "cbm": "m3", "cum": "m3", "scm": "Sm3", "kmh": "km/h", "kph": "km/h", "lph": "L/h", "lpm": "L/min", "volt": "V",
-    "volts": "V", "amp": "A", "amps": "A", "ampere": "A", "watt": "W", "watts": "W", "kilowatt": "kW", "kilowatts": "kW", "litre": "L", "liter": "L", "liters": "L",
-    "litres": "L", "meter": "m", "metre": "m", "meters": "m", "ton": "t", "tons": "t", "tonne": "t", "degree": "deg",
+    "volts": "V", "amp": "A", "amps": "A", "ampere": "A", "watt": "W", "watts": "W", "kilowatt": "kW",
+    "kilowatts": "kW", "litre": "L", "liter": "L", "liters": "L", "litres": "L", "meter": "m", "metre": "m", "meters": "m", 
+    "ton": "t", "tons": "t", "tonne": "t", "degree": "deg",
     "degrees": "deg", "db(a)": "dB", "kgf": "kgf/cm2", "公斤力": "kgf/cm2", "年": "day", "year": "day", "years": "day",
     "毫米": "mm", "钟": "min", "分": "min", "时": "h", "星期": "week",
 }  # fmt: skip
@@ -164,8 +173,12 @@ def _near(word: str) -> str:
         return same or _MEANT[low]
     if len(low) < 3:
         return ""
-    words = {one.casefold(): one for one in known if len(one) > 1} | {word: of for word, of in _MEANT.items() if len(word) > 3}
-    return next((words[close] for close in get_close_matches(low, words, 1, 0.75)), "")
+    words = {one.casefold(): one for one in known if len(one) > 1} | {
+        word: of for word, of in _MEANT.items() if len(word) > 3
+    }
+    order = list(words)
+    close = sorted(get_close_matches(low, words, 3, 0.75), key=lambda one: (len(one) != len(low), order.index(one)))
+    return words[close[0]] if close else ""
 
 
 def _combine(a: Unit, b: Unit, sign: int) -> Dimension:
@@ -207,7 +220,7 @@ _SAME: tuple[tuple[str, Dimension, int, int], ...] = (
 
 
 def bridge(of: Dimension, to: Dimension) -> tuple[int, int] | None:
-    """(times, over): a canonical value of dimension `of`, times / over, is one of `to`; None when they are not the same.
+    """(times, over): a canonical value of dimension `of`, times / over, is one of `to`; None when they differ.
 
     A ratio and its per cent, V*A and kW (or kVA, but not kW and kVA), Hz and events per hour.
     """

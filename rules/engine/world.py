@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gateway.domain.alarm import Thing
 from gateway.domain.device import Attr, Customer, Device, Life, Point, Site
 from gateway.domain.reading import I32
-from gateway.domain.units import parse_unit
+from gateway.domain.units import bridge, parse_unit
 from rules.engine.calendar import zone_of
 from rules.engine.space import Space
 
@@ -32,7 +32,8 @@ def quantity(value: Attr, unit: str) -> float:
         written, wanted = parse_unit(match[2]), parse_unit(unit)
     except ValueError:
         return NAN
-    return written.canonical(float(match[1])) if written.dimension == wanted.dimension else NAN
+    factor = bridge(written.dimension, wanted.dimension)  # `90 %` where a ratio is wanted
+    return NAN if factor is None else written.canonical(float(match[1])) * factor[0] / factor[1]
 
 
 @dataclass(slots=True)

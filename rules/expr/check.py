@@ -28,6 +28,17 @@ Typed = tuple[ir.Node, Measure]
 _ON = frozenset({"on", "true", "yes"})
 
 
+def fold(node: ir.Node, measure: Measure, at: int) -> Typed:
+    """`node`, or the literal it always is."""
+    found = ir.parts(node)
+    if not found or not all(isinstance(part, ir.Literal) for part in found):
+        return node, measure
+    value = scalar(node)(())
+    if not isfinite(value):
+        raise fail("rules.expr.division", at)
+    return ir.Literal(value), measure
+
+
 class Checker:
     """One expression. Methods raise ExpressionError; where an operator forks, both sides are looked at first."""
 
@@ -42,16 +53,7 @@ class Checker:
             self.slots.append(slot)
         return ir.Input(self.slots.index(slot))
 
-    @staticmethod
-    def fold(node: ir.Node, measure: Measure, at: int) -> Typed:
-        """`node`, or the literal it always is."""
-        found = ir.parts(node)
-        if not found or not all(isinstance(part, ir.Literal) for part in found):
-            return node, measure
-        value = scalar(node)(())
-        if not isfinite(value):
-            raise fail("rules.expr.division", at)
-        return ir.Literal(value), measure
+    fold = staticmethod(fold)
 
     # -- kinds of values
 
@@ -294,7 +296,7 @@ def _in_unit_of(node: Syntax, typed: Typed, other: Measure, at: int) -> Typed | 
     found = typed[0]
     for operator, by in (("*", times), ("/", over)):
         if by != 1.0:
-            found = Checker.fold(ir.Numeric(operator, (found, ir.Literal(by))), typed[1], at)[0]
+            found = fold(ir.Numeric(operator, (found, ir.Literal(by))), typed[1], at)[0]
     return found, number(other.dimension)
 
 

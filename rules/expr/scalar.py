@@ -1,7 +1,7 @@
 """Back end of one row: typed form -> a closure over the slot values. The reference the vector back end must equal."""
 
 from collections.abc import Callable, Sequence
-from math import nan
+from math import copysign, modf, nan
 from operator import eq, ge, gt, le, lt, ne
 
 from rules.expr.ir import Choice, Input, Known, Literal, Logic, Node, Not, Numeric, Relation, Sure, Within
@@ -37,6 +37,12 @@ def scalar(node: Node) -> Scalar:
             return _logic([scalar(part) for part in parts], 0.0 if operator == "and" else 1.0)
         case Choice(condition, then, otherwise):
             return _choice(scalar(condition), scalar(then), scalar(otherwise))
+
+
+def rounded(value: float) -> float:
+    """The nearest whole number, halves away from zero; infinity and NaN stay what they are."""
+    part, whole = modf(value)
+    return whole + copysign(1.0 if abs(part) >= 0.5 else 0.0, value)
 
 
 def _bound(test: Callable[[float, float], bool], slot: int, value: float) -> Scalar:
@@ -122,7 +128,7 @@ def _numeric(function: str, parts: Sequence[Scalar]) -> Scalar:
         case "abs":
             return lambda row: abs(first(row))
         case "round":
-            return lambda row: round(first(row), 0)  # halves to even, like the vector back end; inf and NaN pass
+            return lambda row: rounded(first(row))
     second = more[0]
     match function:
         case "+":

@@ -19,11 +19,18 @@ Vector = Callable[[Sequence[F64]], F64]
 _Number = Callable[[Sequence[F64]], Any]  # float64[n], or a float for a literal
 _Masks = Callable[[Sequence[F64]], tuple[Any, Any]]  # (true, false): bool[n], or bool for a literal
 
+
+def rounded(values: Any) -> Any:
+    """The nearest whole numbers, halves away from zero."""
+    part, whole = np.modf(values)
+    return whole + np.copysign(np.abs(part) >= 0.5, values)
+
+
 _COMPARE: dict[str, Any] = {
     "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
 }  # fmt: skip
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
-_ONE: dict[str, Any] = {"neg": np.negative, "abs": np.absolute, "round": np.rint}
+_ONE: dict[str, Any] = {"neg": np.negative, "abs": np.absolute, "round": rounded}
 _TWO: dict[str, Any] = {"+": np.add, "-": np.subtract, "*": np.multiply, "min": np.minimum, "max": np.maximum}
 
 

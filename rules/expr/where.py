@@ -19,7 +19,7 @@ from rules.expr.flaw import fail, gather
 from rules.expr.functions import SHAPES, fence_of
 from rules.expr.parse import parse
 from rules.expr.place import Inside, inside, known
-from rules.expr.scalar import TESTS
+from rules.expr.scalar import TESTS, rounded
 from rules.expr.scope import nearest
 from rules.expr.syntax import Syntax, render
 
@@ -193,7 +193,7 @@ def _numeric(name: str, readers: Sequence[Reader]) -> Reader:
             case "abs":
                 return abs(good[0])
             case "round":
-                return round(good[0], 0)
+                return rounded(good[0])
             case _:
                 return min(good) if name == "min" else max(good)
 

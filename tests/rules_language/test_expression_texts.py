@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from language import CHARGER, CODES, TRUTHS, columns
+from language import CHARGER, CODES, TRUTHS, VEHICLE, VOCABULARY, columns
 from test_expression_backends import compiled
 
 from rules.compiled import Expression, Slot, SlotKind
@@ -260,8 +260,48 @@ def test_a_difference_as_signal_takes_kelvin_as_degrees() -> None:
     assert condition("swing > 9 degF", CHARGER)[0].limits[0].value == pytest.approx(5.0)
 
 
-def test_a_share_is_written_as_a_fraction() -> None:
+def test_a_ratio_is_compared_with_per_cent() -> None:
     scope = replace(CHARGER, signals={"busy": SignalType()})
+    for text in ("busy > 57 %", "57 % < busy", "busy > 0.57", "busy > 57 pct + 0 %"):
+        found = condition(text, scope)[0]
+        assert found.limits[0].value == 0.57
+        assert [found.scalar([value]) for value in (0.56, 0.58)] == [0.0, 1.0]
+    found = condition("voltage / attr('rated', 400 V) > 110 %", CHARGER)[0]
+    assert found.scalar([441.0, 400.0]) == 1.0
+    assert found.scalar([439.0, 400.0]) == 0.0
+
+
+def test_a_bare_number_is_no_per_cent() -> None:
     with pytest.raises(ExpressionError) as caught:
-        condition("busy > 90 pct", scope)
-    assert caught.value.flaws[0].fields["write"] == "0.9"
+        condition("soc < 0.2", VEHICLE)
+    assert caught.value.flaws[0].key == "rules.expr.unitless"
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "truth"),
+    [
+        ("voltage * current > 60 kW", [400.0, 151.0], 1.0),
+        ("voltage * current > 60 kVA", [400.0, 149.0], 0.0),
+        ("60 kV*A < voltage * current", [400.0, 151.0], 1.0),
+        ("voltage > 90 % * attr('rated', 400 V)", [361.0, 400.0], 1.0),
+        ("voltage > 90 % * attr('rated', 400 V)", [359.0, 400.0], 0.0),
+        ("daily + voltage * current > 61 kW", [1.0, 400.0, 151.0], 1.0),
+    ],
+)
+def test_one_quantity_in_two_units(text: str, row: list[float], truth: float) -> None:
+    found = condition(text, CHARGER)[0]
+    assert found.scalar(row) == truth
+    assert found.vector([np.array([value]) for value in row])[0] == truth
+
+
+def test_power_is_no_apparent_power_and_gas_at_normal_conditions_no_gas_as_it_flows() -> None:
+    gas = Scope({"gas_meter": VOCABULARY["gas_meter"]})
+    for text, scope, key in (
+        ("daily > 3 kVA", CHARGER, "wrong_unit"),
+        ("flow > 3 Nm3/h", gas, "gas_volume"),
+        ("flow > 3 标方/h", gas, "gas_volume"),
+        ("flow > 3 kg/h", gas, "wrong_unit"),
+    ):
+        with pytest.raises(ExpressionError) as caught:
+            condition(text, scope)
+        assert caught.value.flaws[0].key == f"rules.expr.{key}"

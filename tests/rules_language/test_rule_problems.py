@@ -368,7 +368,10 @@ def test_a_problem_names_file_line_path_value_and_what_to_write() -> None:
     [
         ("test: [{say: x}]\nuse: a.yaml", [(1, "test[0]", "key.missing")]),
         ("test: []", [(1, "", "key.missing")]),
-        ("use: a.yaml\nprofiles: {c: {points: {p: {unit: furlong}}}}", [(2, "profiles.c.points.p.unit", "unit.unknown")]),
+        (
+            "use: a.yaml\nprofiles: {c: {points: {p: {unit: furlong}}}}",
+            [(2, "profiles.c.points.p.unit", "unit.unknown")],
+        ),
         ("use: a.yaml\nprofiles: {c: 3}", [(2, "profiles.c", "value.mapping")]),
         ("use: a.yaml\nprofiles: {c: {points: {p: 3}}}", [(2, "profiles.c.points.p", "value.mapping")]),
         (

@@ -52,7 +52,11 @@ DEVICE: dict[str, object] = {
         ("temp_trip / 0 > 1", None),
         ("2 * temp_trip - 90 == 100", True),
         ("-temp_trip < 0", True),
-        ("abs(0 - count) == 12 and min(count, 3) == 3 and max(count, 3) == 12 and round(2.5) == 2", True),
+        (
+            "abs(0 - count) == 12 and min(count, 3) == 3 and max(count, 3) == 12",
+            True,
+        ),
+        ("round(2.5) == 3 and round(-0.5) == -1 and round(2.4) == 2", True),
         ("abs(site) > 1", None),
         ("(seasonal ? 'a' : 'b') == 'b'", True),
         ("(missing == 1 ? 'a' : 'b') == 'b'", None),

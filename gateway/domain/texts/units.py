@@ -83,9 +83,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "unit.list.shifted": ("{unit} = {symbol} × {factor} + {offset}", "{unit} = {symbol} × {factor} + {offset}"),
     "unit.list.spelled": ("also {spellings}", "也可写 {spellings}"),
     "unit.list.compound": (
-        "Products and quotients are units too: m3/h, kW*h, kg/m3, L/min, kWh/km, kWh/100km, W/m2, m/s2. A ratio (of"
-        " two values, a share) may be compared with per cent, V*A with kW or kVA, Hz with rpm and events per time.",
-        "单位的乘积和商也是单位：m3/h、kW*h、kg/m3、L/min、kWh/km、kWh/100km、W/m2、m/s2。比值（两值之商、占比）可与百分数比较，"
-        "V*A 可与 kW 或 kVA 比较，Hz 可与 rpm 及每段时间的次数比较。",
+        "Products and quotients are units too: m3/h, kW*h, kg/m3, L/min, kWh/km, kWh/100km, W/m2, m/s2.",
+        "单位的乘积和商也是单位：m3/h、kW*h、kg/m3、L/min、kWh/km、kWh/100km、W/m2、m/s2。",
+    ),
+    "unit.list.bridges": (
+        "A ratio may be compared with per cent, V*A with kW or kVA, Hz with rpm and with events per time.",
+        "比值可与百分数比较，V*A 可与 kW 或 kVA 比较，Hz 可与 rpm 及每段时间的次数比较。",
     ),
 }
