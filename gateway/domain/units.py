@@ -77,8 +77,8 @@ _MEANT = {
     "w": "week", "percent": "pct", "celsius": "degC", "fahrenheit": "degF", "kelvin": "K", "rmb": "CNY", "yuan": "CNY",
     "cbm": "m3", "cum": "m3", "scm": "Sm3", "kmh": "km/h", "kph": "km/h", "lph": "L/h", "lpm": "L/min", "volt": "V",
     "volts": "V", "amp": "A", "amps": "A", "ampere": "A", "watt": "W", "watts": "W", "kilowatt": "kW",
-    "kilowatts": "kW", "litre": "L", "liter": "L", "liters": "L", "litres": "L", "meter": "m", "metre": "m", "meters": "m", 
-    "ton": "t", "tons": "t", "tonne": "t", "degree": "deg",
+    "kilowatts": "kW", "litre": "L", "liter": "L", "liters": "L", "litres": "L", "meter": "m", "metre": "m",
+    "meters": "m", "ton": "t", "tons": "t", "tonne": "t", "degree": "deg",
     "degrees": "deg", "db(a)": "dB", "kgf": "kgf/cm2", "公斤力": "kgf/cm2", "年": "day", "year": "day", "years": "day",
     "毫米": "mm", "钟": "min", "分": "min", "时": "h", "星期": "week",
 }  # fmt: skip
