@@ -45,6 +45,7 @@ class Bound:
             elif slot.kind not in OF_FACTS:
                 columns.extend(signal.columns_of(slot))
         self.columns = tuple(dict.fromkeys(columns))
+        self.momentary = not any(slot.kind is SlotKind.CHANGED for slot in expression.slots)
         self.has_signal = any(slot.kind in {SlotKind.SIGNAL, SlotKind.BEFORE} for slot in expression.slots)
         self._inputs = [space.column(slot.name) if slot.kind in READS else -1 for slot in expression.slots]
         self.facts = {

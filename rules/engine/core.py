@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gateway.domain.alarm import Change
 from gateway.domain.device import Life
 from gateway.domain.reading import Batch
 from gateway.domain.record import (
@@ -25,18 +24,20 @@ from rules.engine.book import RuleBook, end_all
 from rules.engine.edits import Edit
 from rules.engine.frames import Counts, Late, single, views
 from rules.engine.fused import Fused
-from rules.engine.past.doubt import ask_groups, unheard
-from rules.engine.past.horizon import horizon
+from rules.engine.past.doubt import Inquiry, unheard
 from rules.engine.past.interim import Interim
+from rules.engine.past.replaced import Found, Replaced, hanging_on
 from rules.engine.past.requests import Requests
 from rules.engine.runner import Field, Runner
 from rules.engine.signalled import Signalled
 from rules.engine.space import NEVER
-from rules.engine.view import Bools
 
 
 class Core:
-    """`now` is its engine time, `seq` the record it is at; `requests`, `interim`: what it wants of stored history."""
+    """`now` is its engine time, `seq` the record it is at; `requests`, `interim`: what it wants of stored history.
+
+    `inquiry` turns doubts into requests; `replaced`: values that were replaced at their moment.
+    """
 
     def __init__(self, field: Field, accept_late: int) -> None:
         self.field, self.now, self.seq = field, 0, 0
@@ -46,7 +47,8 @@ class Core:
         self.accept_late = accept_late
         self._fused: dict[str, Fused] = {}
         self._fresh: dict[int, None] = {}
-        self._reaches: dict[str, tuple[tuple[int, int], dict[int, int]]] = {}
+        self.replaced = Replaced()
+        self.inquiry = Inquiry(self.book, field.world, self.requests, self.replaced)
 
     # --- readings and time
     def batch(self, batch: Batch) -> None:
@@ -56,10 +58,12 @@ class Core:
         if self.book.waiting:
             self._keep_interim(batch)
         late = Late(self.accept_late)
-        for device, since in self.requests.denied(batch).items():
-            late.found[device] = since
+        denied = self.requests.denied(batch)
+        replaced: Found = {}
         for view in views(self.field.world, batch, self.counts, late):
             view.find_spans(self.field.downs)
+            if late.replaced:
+                replaced |= hanging_on(self.book, self.field.world, view, late.replaced)
             if self.field.scalar:
                 for unit in range(len(view)):
                     alone = single(view, unit)
@@ -72,17 +76,22 @@ class Core:
             self._judges(view.space.kind, view.space.capacity).frames(view)
             view.commit()
         self.book.flush()
-        self._missed(late)
-        if late.found and self.accept_late:
-            self._ask(late.found)
-
-    def _missed(self, late: Late) -> None:
-        """Readings of windows that a tick had closed without them: those windows are in doubt."""
         for runner in self.book.split()[1]:
-            if runner.windows is not None and runner.windows.missed:
+            if runner.windows is not None and runner.windows.missed:  # a tick had closed them without these readings
                 for thing, at in runner.windows.drain():
-                    device = runner.space.things[thing].device
-                    late.found[device] = min(at, late.found.get(device, at))
+                    runner.doubt(thing, at)
+        for rule in self.book.groups if denied else ():
+            for device, since in denied.items():
+                self.field.doubts.add(device, rule, since)
+        self._ask(late.found, replaced)
+
+    def _ask(self, late: Mapping[int, int], replaced: Found) -> None:
+        """What came up in this record: devices with late readings, values replaced at their moment, and doubts."""
+        doubts = self.field.doubts.drain()
+        if self.accept_late:
+            self.inquiry.doubts(self.seq, doubts)
+            self.inquiry.replace(self.seq, self.now, replaced)
+            self.inquiry.late(self.seq, late)
 
     def _judges(self, kind: str, capacity: int) -> Fused:
         found, version = self._fused.get(kind), self.book.version(kind)
@@ -99,42 +108,16 @@ class Core:
         for runner in [*(one for one in plain if one.soonest <= self.now), *others]:
             runner.tick(self.now)
         for made in self.field.emitter.made[told:]:
-            if made.change in (Change.CLEARED, Change.LEVEL_DOWN):
+            if not made.thing.device:
                 for device in unheard(self.book, self.field.world, made):
                     self.requests.decide(device, made.at)
+        self._ask({}, {})
 
     def due(self) -> int:
         """When the next timer of a rule may be due, µs; NEVER when nothing waits."""
         plain, others = self.book.split()
         first = min([runner.soonest for runner in plain], default=NEVER)
-        return min((runner.next_due() for runner in others), default=first)
-
-    def _ask(self, found: Mapping[int, int]) -> None:
-        """What was decided about these devices at or after so many µs is in doubt."""
-        watched: dict[str, list[Bools]] = {}
-        for device, since in found.items():
-            row = self.field.world.rows.get(device)
-            if row is None or self.requests.holds(device, since):
-                continue
-            kind = row.space.kind
-            if kind not in watched:  # rules that watch the same share one mask
-                masks = {id(r.watched): r.watched for r in self.book.of(kind) if not r.rule.watch.group}
-                watched[kind] = list(masks.values())
-            if any(mask[thing] for mask in watched[kind] for thing in row.things):
-                self.requests.ask(self.seq, device, since, self._reach(kind, row.things[0]))
-        ask_groups(self.book, self.field.world, self.requests, self.seq, found)
-
-    def _reach(self, kind: str, thing: int) -> int:
-        """How far back the rules on this kind look for devices of the thing's profile, µs."""
-        mark = (self.book.version(kind), self.field.world.version)
-        if kind not in self._reaches or self._reaches[kind][0] != mark:
-            self._reaches[kind] = (mark, {})
-        found = self._reaches[kind][1]
-        profile = int(self.field.world.space(kind).profile[thing])
-        if profile not in found:
-            runners = [runner for runner in self.book.of(kind) if not runner.rule.watch.group]
-            found[profile] = max(horizon(r.rule, r.every(thing, r.columns)) for r in runners)
-        return found[profile]
+        return min([runner.next_due() for runner in others] + [first, self.replaced.due()])
 
     def _keep_interim(self, batch: Batch) -> None:
         if not self.interim.keep(self.seq, self.now, batch):
@@ -178,6 +161,7 @@ class Core:
             case _:
                 return  # raw messages, marks and facts of the desk that no rule of this build asks for
         self.book.flush()
+        self._ask({}, {})
         if isinstance(body, Unlatch | Closed | CycleDone | MeterExchanged):
             self.requests.lived(at, body)
 

@@ -171,7 +171,7 @@ class Engine:
             core = self._empty()
             image = image_of(self._core, self.partition, self.tenant)
             load_core(msgspec.structs.replace(image, rules=[], runners=[], waiting={}, requests=b"", interim=b"",
-                                              counts={}, now=self.now - lateness), core, self._compile)  # fmt: skip
+                                              replaced=b"", counts={}, now=self.now - lateness), core, self._compile)  # fmt: skip
             core.requests.facts = {device: list(facts) for device, facts in self._core.requests.facts.items()}
             self._lanes[lateness] = Lane(lateness, core)
         return self._lanes[lateness].core

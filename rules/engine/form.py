@@ -64,6 +64,11 @@ class Form(Signalled):
     def bounds(self) -> Sequence[Bound]:
         return [*self._conditions(), *(self.skill.bounds() if self.skill is not None else ())]
 
+    def truths_decide(self) -> Sequence[Bound] | None:
+        conditions = self._conditions()
+        plain = self.windows is None and all(bound.momentary for bound in conditions)
+        return conditions if plain else None
+
     # --- what a form says of itself
     @abstractmethod
     def meet(
@@ -107,6 +112,8 @@ class Form(Signalled):
             need = self.stirred(view, truths) | (self.raised[view.thing] > 0)
             if self.unless is not None:
                 need |= self.wanting()[view.thing]
+            if self.decided:
+                need |= np.isin(view.thing, list(self.decided))
             if self.schedule is not None:
                 need |= view.t > self.opens[view.thing]
             units = np.flatnonzero(later_too(view, need & carry, carry))
@@ -122,6 +129,8 @@ class Form(Signalled):
 
     def judge(self, view: View, unit: int, truths: Sequence[float]) -> None:
         """One unit, after what was due before it."""
+        if self.decided and self.overtaken(int(view.thing[unit]), int(view.t[unit])):
+            return
         self.before(view, unit)
         judge = self.meet if view.carry(self.main_columns)[unit] else self.aside
         judge(int(view.thing[unit]), int(view.t[unit]), truths, view, unit)
@@ -150,6 +159,8 @@ class Form(Signalled):
         self.judge(view, unit, [float(column[0]) for column in truths])
 
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+        if view is not None and self.decided and self.overtaken(thing, end):
+            return
         truths = [float(column[0]) for column in self.truths(reader)]
         judge = self.meet if self.by_windows else self.aside
         judge(thing, end, truths, view, unit, before=True)

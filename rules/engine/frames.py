@@ -40,11 +40,15 @@ class Counts:
 
 
 class Late:
-    """Readings older than the newest applied one of their device: device -> the oldest `at` that is to be judged."""
+    """Readings older than the newest applied one of their device: device -> the oldest `at` that is to be judged.
+
+    `replaced`: (device, point, µs) of values that came in place of another one that had been applied.
+    """
 
     def __init__(self, accept: int) -> None:
         self.accept = accept
         self.found: dict[int, int] = {}
+        self.replaced: list[tuple[int, int, int]] = []
 
     def add(self, device: int, at: int, received: int) -> bool:
         """Note one; False when it came more than `accept` µs too late."""
@@ -232,9 +236,9 @@ def _sorted_out(
                 counts.duplicate += 1
                 continue
             counts.conflict += fate == "conflict"
+            if fate == "conflict" and (point[k], at[k]) not in frame:
+                late.replaced.append((mine, point[k], at[k]))
             seen[mine, point[k]] = (at[k], float(moments.value[row]), int(moments.quality[row]))
-            if (point[k], at[k]) in frame:
-                counts.conflict += 1
             frame[point[k], at[k]] = row
         for group in _cut(frame):
             kept += group

@@ -34,7 +34,7 @@ class Lane(LevelsRunner):
     def __init__(self, rule: Rule, zone: str, space: Space, common: Field, parent: "IdentityRunner") -> None:
         self.parent = parent
         super().__init__(replace(rule, signals=(), identity=()), zone, space, common)
-        self.rule = rule
+        self.rule, self.decided = rule, parent.decided
         self.owner: dict[int, Texts] = {}
 
     def source(self) -> Source:
@@ -140,6 +140,8 @@ class IdentityRunner(Signalled):
         *, reading: bool = False, before: bool = False,
     ) -> None:  # fmt: skip
         """All texts of a thing meet the truth at `t`."""
+        if self.decided and view is not None and self.overtaken(thing, t):
+            return
         first = self.lanes[0]
         when = [float(self.truth(bound, reader)[0]) for bound in first.when]
         clear = [None if bound is None else float(self.truth(bound, reader)[0]) for bound in first.clear]
@@ -249,7 +251,7 @@ class IdentityRunner(Signalled):
             self._lane()
         if self.windows is not None and old.windows is not None:
             self.windows.adopt(old.windows)
-        self.watched = old.watched
+        self.watched, self.decided = old.watched, old.decided
         self.reschedule(old)
         for lane, before in zip(self.lanes, old.lanes, strict=True):
             lane.owner = dict(before.owner)

@@ -35,6 +35,7 @@ def image_of(core: Core, partition: int, tenant: str) -> Image:
                 runner.space.kind,
                 {name: table(a) for name, a in runner.state().items()},
                 runner.extra(),
+                dict(runner.decided),
             )
             for rule, several in core.book.runners.items()
             for runner in several
@@ -44,6 +45,7 @@ def image_of(core: Core, partition: int, tenant: str) -> Image:
         waiting=dict(core.book.waiting),
         requests=core.requests.state(),
         interim=core.interim.state(),
+        replaced=core.replaced.state(),
     )
 
 
@@ -61,8 +63,10 @@ def load_core(image: Image, core: Core, compile_rule: Callable[[bytes], Rule]) -
                 runner.refresh(range(len(runner.space)), image.now, "")
                 runner.load({name: array(one) for name, one in held.tables.items()})
                 runner.load_extra(held.extra)
+                runner.decided.update(held.decided)
     core.requests.load(image.requests)
     core.interim.load(image.interim)
+    core.replaced.load(image.replaced)
 
 
 def load_world(image: Image, world: World) -> None:

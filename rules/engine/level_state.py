@@ -1,8 +1,7 @@
 """The state of level rules as columns: phases, times, the alarm, and how closely a thing must be looked at.
 
 Each level of each thing is idle, pending, on or clearing. While a hold runs, `since` is its start and `last` the newest
-reading for which it was true; `since` of a level that a tick raised is the time of the raise, so that an older reading
-which denies it withdraws it.
+reading for which it was true.
 """
 
 from collections.abc import Sequence
@@ -52,7 +51,7 @@ class LevelState(Signalled):
         assert isinstance(rule.condition, tuple), "the engine gives level rules to this class only"
         self.levels: tuple[LevelRule, ...] = tuple(sorted(rule.condition, key=lambda level: level.level))
         count = len(self.levels)
-        self.timed = rule.active is not None or any(one.hold.for_ or one.clear_hold for one in self.levels)
+        self.timed = any(one.hold.for_ or one.clear_hold for one in self.levels)
         if self.timed:
             self.arrays = (*self.arrays, *self.TIMES)
         self.phase: U8 = np.zeros((count, 0), np.uint8)
@@ -79,6 +78,11 @@ class LevelState(Signalled):
         """What is judged at every frame that carries its points."""
         all_of = [*self.when, *self.clear, self.level_of]
         return [bound for bound in all_of if bound is not None]
+
+    def truths_decide(self) -> Sequence[Bound] | None:
+        conditions = self.conditions()
+        plain = self.windows is None and all(bound.momentary for bound in conditions)
+        return conditions if plain else None
 
     def bounds(self) -> Sequence[Bound]:
         return [*self.conditions(), *(self.skill.bounds() if self.skill is not None else ())]
@@ -129,15 +133,22 @@ class LevelState(Signalled):
             if phase == IDLE:
                 gate = G_IDLE
             else:
-                gate = G_STEADY if phase in (ON, RELEASED) and self.m_since[0][i] == LONG_AGO else G_BUSY
+                gate = G_STEADY if phase in (ON, RELEASED) else G_BUSY
         else:
             gate = G_BUSY if any(row[i] for row in self.m_phase) else G_IDLE
+        if self.decided and i in self.decided:
+            gate = G_BUSY
         self.m_gate[i] = gate
         if gate != G_IDLE:
             if self.m_marks is not None:
                 self.m_marks[i] = 1
         elif self.paused:
             self.paused.pop(i, None)
+
+    def decide_without(self, thing: int, at: int) -> None:
+        super().decide_without(thing, at)
+        if self.watched[thing]:
+            self.regate(thing)
 
     def refresh(self, things: Sequence[int], at: int, reason: str) -> None:
         super().refresh(things, at, reason)

@@ -174,7 +174,7 @@ class LevelsRunner(LevelMachine):
     def inherit(self, old: "LevelsRunner") -> None:
         """Thresholds, holds or levels were edited: levels of the same name go on where they are."""
         self.grow()
-        self.watched, self.alarm, self.paused = old.watched, old.alarm, old.paused
+        self.watched, self.alarm, self.paused, self.decided = old.watched, old.alarm, old.paused, old.decided
         if old.schedule is not None and self.schedule is not None:
             self.opens = old.opens
         self.reschedule(old)

@@ -39,6 +39,8 @@ class LevelMachine(LevelState):
         *, reading: bool = True, before: bool = False,
     ) -> None:  # fmt: skip
         """The conditions of thing `i` are `when`, `clear` at `t` µs; `reading` False = looked at once more."""
+        if self.decided and view is not None and self.overtaken(i, t):
+            return
         if self.schedule is not None:
             opening = self.reopened(i, t)
             if opening is not None:
@@ -66,19 +68,18 @@ class LevelMachine(LevelState):
             self._fire(i, t, view, unit)
             if self.schedule is not None:
                 self._drop_closed(i, t)
-        withdrawn = False
         for j in range(len(self.levels)):
-            withdrawn |= self._step(j, i, t, when[j], clear[j], reading=reading)
-        self.settle(i, t, view, unit, before=before, withdrawn=withdrawn)
+            self._step(j, i, t, when[j], clear[j], reading=reading)
+        self.settle(i, t, view, unit, before=before)
 
-    def _step(self, j: int, i: int, t: int, when: float, clear: float, *, reading: bool) -> bool:
-        """One level meets the truth at `t`; True when an older reading denies what a tick had raised."""
+    def _step(self, j: int, i: int, t: int, when: float, clear: float, *, reading: bool) -> None:
+        """One level meets the truth at `t`."""
         phase, rule = self.m_phase[j], self.levels[j]
         now = phase[i]
         if now == IDLE:
             if when == 1.0:
                 self._begin(j, i, t, reading=reading)
-            return False
+            return
         since, last = self.m_since[j][i], self.m_last[j][i]
         if now in (PENDING, PENDING_STALE):
             due = since + rule.hold.for_
@@ -91,10 +92,10 @@ class LevelMachine(LevelState):
                 self.m_last[j][i] = t if reading else last
                 self.soonest = min(self.soonest, due)
                 if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
-                    self._turn_on(j, i, LONG_AGO)
+                    self._turn_on(j, i)
             elif when == 0.0:
                 phase[i] = IDLE
-            return False
+            return
         if now in (CLEARING, CLEARING_STALE):
             due = since + rule.clear_hold
             if due < t or (reading and t - last > self.gap(j, i)):
@@ -109,26 +110,19 @@ class LevelMachine(LevelState):
                         phase[i] = IDLE
                 elif clear == 0.0:
                     self._back_on(j, i)
-                return False
-        return self._step_on(j, i, t, when, clear, reading=reading)
+                return
+        if clear == 1.0 and (rule.auto_clear or now == RELEASED):
+            self._begin_clear(j, i, t, reading=reading)
 
-    def _step_on(self, j: int, i: int, t: int, when: float, clear: float, *, reading: bool) -> bool:
-        phase, rule = self.m_phase[j], self.levels[j]
-        if reading and t <= self.m_since[j][i] and when == 0.0:
-            phase[i] = IDLE
-            return True
-        if clear == 1.0 and (rule.auto_clear or phase[i] == RELEASED):
-            if rule.clear_hold == 0:
-                phase[i] = IDLE
-            else:
-                phase[i] = CLEARING
-                self._run(j, i, t, rule.clear_hold, reading=reading)
-        return False
+    def _begin_clear(self, j: int, i: int, t: int, *, reading: bool) -> None:
+        length = self.levels[j].clear_hold
+        self.m_phase[j][i] = CLEARING if length else IDLE
+        if length:
+            self._run(j, i, t, length, reading=reading)
 
     def _begin(self, j: int, i: int, t: int, *, reading: bool) -> None:
         if self.levels[j].hold.for_ == 0:
-            # an opening decided by values that buffered readings may yet replace: those withdraw it
-            self._turn_on(j, i, t if self.schedule is not None and not reading else LONG_AGO)
+            self._turn_on(j, i)
             return
         self.m_phase[j][i] = PENDING
         self._run(j, i, t, self.levels[j].hold.for_, reading=reading)
@@ -138,11 +132,11 @@ class LevelMachine(LevelState):
         self.m_last[j][i] = t if reading else min(t, self.newest(i))
         self.soonest = min(self.soonest, t + length)
 
-    def _turn_on(self, j: int, i: int, at: int) -> None:
-        self.m_phase[j][i], self.m_since[j][i], self.m_last[j][i] = ON, at, LONG_AGO
+    def _turn_on(self, j: int, i: int) -> None:
+        self.m_phase[j][i], self.m_since[j][i], self.m_last[j][i] = ON, LONG_AGO, LONG_AGO
 
     def _back_on(self, j: int, i: int) -> None:
-        self._turn_on(j, i, LONG_AGO)
+        self._turn_on(j, i)
         if not self.levels[j].auto_clear:
             self.m_phase[j][i] = RELEASED
 
@@ -154,7 +148,7 @@ class LevelMachine(LevelState):
                         default=None)  # fmt: skip
             if first is None:
                 return
-            self._ripe(first[1], i, LONG_AGO)
+            self._ripe(first[1], i)
             self.settle(i, first[0], view, unit, before=True)
 
     def _due(self, j: int, i: int, t: int) -> tuple[int, int] | None:
@@ -178,9 +172,9 @@ class LevelMachine(LevelState):
             if self._closes(j, i) <= t:
                 self.m_phase[j][i] = IDLE
 
-    def _ripe(self, j: int, i: int, at: int) -> None:
+    def _ripe(self, j: int, i: int) -> None:
         if self.m_phase[j][i] in (PENDING, PENDING_STALE):
-            self._turn_on(j, i, at)
+            self._turn_on(j, i)
         else:
             self.m_phase[j][i] = IDLE
 
@@ -208,8 +202,9 @@ class LevelMachine(LevelState):
             else:
                 found.append((due + pause, j))
         for due, j in sorted(found):
-            self._ripe(j, i, due if due > newest else LONG_AGO)
+            self._ripe(j, i)
             self.settle(i, due, None, -1)
+            self.decide_without(i, due)
         self.regate(i)
 
     def _resume(self, i: int, begin: int, end: int) -> None:
@@ -227,10 +222,7 @@ class LevelMachine(LevelState):
         self.paused[i] = end
 
     # --- outcome
-    def settle(
-        self, i: int, at: int, view: View | None, unit: int, *, before: bool = False, withdrawn: bool = False,
-        reason: str = "",
-    ) -> None:  # fmt: skip
+    def settle(self, i: int, at: int, view: View | None, unit: int, *, before: bool = False, reason: str = "") -> None:
         """The alarm follows its levels; a change is a transition at `at` µs."""
         old, new, top = self.m_alarm[i], 0, -1
         for j, level in enumerate(self.levels):
@@ -247,7 +239,7 @@ class LevelMachine(LevelState):
         elif new:
             change = Change.LEVEL_DOWN
         else:
-            change = Change.WITHDRAWN if withdrawn else Change.CLEARED
+            change = Change.CLEARED
         bound = self.when[top] if new else self._clearer(old)
         self.emit(i, at, change, new or old, bound, view, unit, before=before, reason=reason)
 

@@ -74,6 +74,10 @@ class Runner(Speaker, ABC):
     def bounds(self) -> Sequence[Bound]:
         """Its expressions."""
 
+    def truths_decide(self) -> Sequence[Bound] | None:
+        """The conditions whose truths at each moment are all that the state is made of; None = it takes more."""
+        return None
+
     # --- what a subclass does
     @abstractmethod
     def frames(self, view: View) -> None:
@@ -148,7 +152,7 @@ class Runner(Speaker, ABC):
     def adopt(self, old: "Runner") -> None:
         """Take over the whole state of `old`, a runner of the same shape."""
         self.grow()
-        self.watched, self.soonest = old.watched, old.soonest
+        self.watched, self.soonest, self.decided = old.watched, old.soonest, old.decided
         held = {name for name, _ in old.arrays}
         for name, _ in self.arrays:
             if name in held:
@@ -198,6 +202,9 @@ class Runner(Speaker, ABC):
             getattr(self, name)[..., thing] = getattr(other, name)[..., row]
         if self.windows is not None and other.windows is not None:
             self.windows.take_row(thing, other.windows, row)
+        self.decided.pop(thing, None)
+        if row in other.decided:
+            self.decided[thing] = other.decided[row]
         self._look_again()
 
     def _look_again(self) -> None:

@@ -121,7 +121,7 @@ class SilentRunner(Signalled):
             self.soonest = min(self.soonest, after + limit)
             # a reading older than the deadline proves that there was no silence
             if raised != VETOED:
-                self._say(thing, t, Change.CLEARED if t >= raised else Change.WITHDRAWN, view, unit)
+                self._say(thing, t, Change.CLEARED if t > raised else Change.WITHDRAWN, view, unit)
         elif raised == VETOED:
             self._raise(thing, t, view, unit)
 

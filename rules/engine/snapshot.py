@@ -14,7 +14,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.record import RuleSet
 
 MAGIC = b"FGRULES\x00"
-VERSION = 4
+VERSION = 5
 _HEAD = struct.Struct("<8sHQ")
 
 
@@ -46,6 +46,7 @@ class RunnerImage(Struct, frozen=True):
     kind: str
     tables: dict[str, Table]
     extra: bytes = b""
+    decided: dict[int, int] = {}
 
 
 class Image(Struct, frozen=True):
@@ -68,6 +69,7 @@ class Image(Struct, frozen=True):
     waiting: dict[str, int] = {}  # rule -> the record that installed it
     requests: bytes = b""
     interim: bytes = b""
+    replaced: bytes = b""
     buffer: bytes = b""  # of a lane
     lateness: int = 0
     after: bytes = b""

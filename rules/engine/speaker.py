@@ -13,6 +13,7 @@ from rules.compiled import Rule
 from rules.engine.active import Schedule
 from rules.engine.after import After
 from rules.engine.bound import Bound, Source, reading_seen
+from rules.engine.doubts import Doubts
 from rules.engine.downs import Downs
 from rules.engine.emit import Emitter, Made, plan_of
 from rules.engine.scopes import Scopes
@@ -34,6 +35,7 @@ class Field:
     emitter: Emitter
     world: World = field(default_factory=World)
     downs: Downs = field(default_factory=Downs)
+    doubts: Doubts = field(default_factory=Doubts)
     scalar: bool = False
     observe: Observe | None = None
     after: After = field(init=False)
@@ -45,7 +47,10 @@ class Field:
 
 
 class Speaker:
-    """One rule on one space, as far as talking goes."""
+    """One rule on one space, as far as talking goes.
+
+    `decided`: thing -> µs of the newest change that a tick or a fact decided, until a newer reading comes.
+    """
 
     def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
         self.rule, self.zone, self.space, self.common = rule, zone, space, common
@@ -56,6 +61,7 @@ class Speaker:
         self.schedule = None if rule.active is None else Schedule(rule.active)
         skill = None if rule.order is None else rule.order.skill_of
         self.skill = None if skill is None else Wording(skill, space, common.world, self.signal)
+        self.decided: dict[int, int] = {}
         self._every: dict[tuple[int, tuple[int, ...]], int] = {}
         self._version = -1
 
@@ -99,12 +105,39 @@ class Speaker:
         """One truth value per item, by the back end in use."""
         return bound.scalar(reader) if self.common.scalar else bound.vector(reader)
 
+    # --- decisions without a reading
+    def decide_without(self, thing: int, at: int) -> None:
+        """A tick or a fact decided about the thing, as of `at` µs, with the readings there were."""
+        self.decided[thing] = max(at, self.decided.get(thing, at))
+
+    def overtaken(self, thing: int, t: int) -> bool:
+        """Is a reading of the thing at `t` µs no newer than what was decided without it?
+
+        Then the rule is not judged by it here: a second look at the past decides, with all readings in order (RULES 5).
+        """
+        until = self.decided.get(thing)
+        if until is None:
+            return False
+        if t > until:
+            del self.decided[thing]
+            return False
+        self.doubt(thing, t)
+        return True
+
+    def doubt(self, thing: int, since: int) -> None:
+        """What this rule decided about the thing at or after `since` µs has to be decided again."""
+        place = self.space.things[thing]
+        subject = place.device if place.device > 0 else (self.rule.id, place.group)
+        self.common.doubts.add(subject, self.rule.id, since)
+
     # --- saying it
     def emit(
         self, thing: int, at: int, change: Change, level: int, bound: Bound | None, view: View | None, unit: int,
         *, before: bool = False, reason: str = "", text: str = "", count: int = 1,
     ) -> None:  # fmt: skip
         """Hand a transition over, with what was seen: as of `unit` of `view`, just `before` it, or as held."""
+        if view is None:
+            self.decide_without(thing, at)
         flags = int(view.flags[unit]) if view is not None else int(self.space.flags[thing])
         evidence = Evidence(
             bound.expression.text if bound is not None else text,

@@ -1,14 +1,95 @@
-"""Groups whose past is in doubt: one of their members was late, or a tick decided without it."""
+"""From doubts to requests for history: late readings, decisions that readings came after, replaced values (RULES 5)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rules.compiled import Rule
 from rules.engine.book import RuleBook
+from rules.engine.doubts import Subject
 from rules.engine.emit import Made
 from rules.engine.past.horizon import horizon
+from rules.engine.past.replaced import Replaced
 from rules.engine.past.requests import Requests
 from rules.engine.space import LONG_AGO
+from rules.engine.view import Bools
 from rules.engine.world import World
+
+
+class Inquiry:
+    """What one core asks of stored history about devices and groups. Times are µs."""
+
+    def __init__(self, book: RuleBook, world: World, requests: Requests, replaced: Replaced) -> None:
+        self.book, self.world, self.requests, self.replaced = book, world, requests, replaced
+        self._reaches: dict[str, tuple[tuple[int, int], dict[int, int]]] = {}
+
+    def late(self, seq: int, found: Mapping[int, int]) -> None:
+        """Everything that was decided about these devices at or after so many µs is in doubt."""
+        watched: dict[str, list[Bools]] = {}
+        for device, since in found.items():
+            row = self.world.rows.get(device)
+            if row is None or self.requests.holds(device, since):
+                continue
+            kind = row.space.kind
+            if kind not in watched:  # rules that watch the same share one mask
+                masks = {id(r.watched): r.watched for r in self.book.of(kind) if not r.rule.watch.group}
+                watched[kind] = list(masks.values())
+            if any(mask[thing] for mask in watched[kind] for thing in row.things):
+                self.requests.ask(seq, device, since, self._reach(kind, row.things[0]))
+        for rule in self.book.groups:
+            self._ask_groups(seq, rule, found)
+
+    def doubts(self, seq: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
+        """What some rules decided about devices or groups is in doubt: only they look again."""
+        for subject, rules in found.items():
+            if isinstance(subject, tuple):
+                self._ask_group(seq, subject, rules[subject[0]])
+                continue
+            for rule in rules.keys() & self.book.groups.keys():
+                self._ask_groups(seq, rule, {subject: rules[rule]})
+            own = {rule: since for rule, since in rules.items() if rule not in self.book.groups}
+            row = self.world.rows.get(subject)
+            if row is None or not own:
+                continue
+            since, names = min(own.values()), tuple(sorted(own))
+            if not self.requests.holds(subject, since, names):
+                self.requests.ask(seq, subject, since, self.reach_of(subject, names), rules=names)
+
+    def replace(self, seq: int, now: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
+        """Values were replaced at their moment: at once, or when the pause of the device is over."""
+        if found or self.replaced.due() <= now:
+            self.doubts(seq, self.replaced.take(found, now))
+
+    def reach_of(self, device: int, rules: Iterable[str]) -> int:
+        """How far back these rules look for a device, µs."""
+        row, wanted = self.world.rows[device], set(rules)
+        runners = [one for one in self.book.of(row.space.kind) if one.rule.id in wanted]
+        return max((horizon(one.rule, one.every(row.things[0], one.columns)) for one in runners), default=0)
+
+    def _ask_groups(self, seq: int, rule: str, found: Mapping[int, int]) -> None:
+        """The groups of a rule in which these devices have a say."""
+        groups, doubts = self.book.groups[rule], dict[int, int]()
+        for device, since in found.items():
+            for row in groups.of_device(device):
+                doubts[row] = min(since, doubts.get(row, since))
+        for row, since in sorted(doubts.items()):
+            self._ask_group(seq, (rule, groups.space.things[row].group), since)
+
+    def _ask_group(self, seq: int, subject: tuple[str, str], since: int) -> None:
+        groups = self.book.groups.get(subject[0])
+        if groups is not None and not self.requests.holds(subject, since):
+            devices = groups.devices(groups.rows[subject[1]])
+            self.requests.ask(seq, subject, since, span(self.world, groups.rule), devices)
+
+    def _reach(self, kind: str, thing: int) -> int:
+        """How far back the rules on this kind look for devices of the thing's profile, µs."""
+        mark = (self.book.version(kind), self.world.version)
+        if kind not in self._reaches or self._reaches[kind][0] != mark:
+            self._reaches[kind] = (mark, {})
+        found = self._reaches[kind][1]
+        profile = int(self.world.space(kind).profile[thing])
+        if profile not in found:
+            runners = [runner for runner in self.book.of(kind) if not runner.rule.watch.group]
+            found[profile] = max(horizon(r.rule, r.every(thing, r.columns)) for r in runners)
+        return found[profile]
 
 
 def span(world: World, rule: Rule) -> int:
@@ -17,26 +98,8 @@ def span(world: World, rule: Rule) -> int:
     return horizon(rule, every)
 
 
-def ask_groups(book: RuleBook, world: World, requests: Requests, seq: int, found: Mapping[int, int]) -> None:
-    """What was decided about these devices at or after so many µs is in doubt: so are the groups that asked them."""
-    for rule, groups in book.groups.items():
-        doubts: dict[int, int] = {}
-        for device, since in found.items():
-            for row in groups.of_device(device):
-                doubts[row] = min(since, doubts.get(row, since))
-        if not doubts:
-            continue
-        reach = span(world, groups.rule)
-        for row, since in sorted(doubts.items()):
-            subject = rule, groups.space.things[row].group
-            if not requests.holds(subject, since):
-                requests.ask(seq, subject, since, reach, groups.devices(row))
-
-
 def unheard(book: RuleBook, world: World, made: Made) -> Sequence[int]:
-    """The devices whose readings from before this change may still come."""
-    if made.thing.device:
-        return (made.thing.device,)
+    """The members of a group whose readings from before this change may still come."""
     groups = book.groups[made.rule.id]
     return [
         device for device in groups.devices(groups.rows[made.thing.group])

@@ -1,6 +1,6 @@
 """What the conditions did of late: the episodes of every alarm, so that a second look at the past can be compared."""
 
-from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,8 @@ Key = tuple[str, int, tuple[str, ...]]
 """(rule id, component, identity) of an alarm of one device; a group has component 0."""
 Owner = int | str
 """A device, or the name of a group."""
+_BY_READINGS = frozenset({"", "missing"})
+"""Reasons of an end that readings, or their silence, brought: not a person or an edit."""
 
 
 class Episode(Struct):
@@ -47,13 +49,24 @@ class Ledger:
         """The episodes of a device or group, by alarm."""
         return self.owners.get(owner, {})
 
-    def hear(self, made: Iterable[Made]) -> None:
-        """What the conditions changed in one record; corrections (`late`) are noted by who makes them."""
-        for one in made:
+    def hear(self, made: list[Made]) -> None:
+        """What the conditions changed in one record; corrections (`late`) are noted by who makes them.
+
+        An alarm whose end lies at or before its raise never was: it is withdrawn, not cleared.
+        """
+        for k, one in enumerate(made):
             if one.late:
                 continue
             alarms = self.owners.setdefault(one.thing.device or one.thing.group, {})
-            note(alarms.setdefault((one.rule.id, one.thing.component, one.identity), []), one)
+            episodes = alarms.setdefault((one.rule.id, one.thing.component, one.identity), [])
+            if (
+                one.change is Change.CLEARED
+                and one.reason in _BY_READINGS
+                and episodes
+                and one.at <= episodes[-1].raised
+            ):
+                made[k] = one = replace(one, change=Change.WITHDRAWN)
+            note(episodes, one)
 
     def put(self, owner: Owner, key: Key, episodes: list[Episode]) -> None:
         """These are the episodes of an alarm."""

@@ -6,13 +6,12 @@ from msgspec import Struct
 
 from gateway.domain.reading import Batch, decode_batch, encode_batch
 from gateway.domain.record import Closed, CycleDone, MeterExchanged, Unlatch
+from rules.engine.doubts import Subject
 from rules.engine.past.wanted import MOST_ROWS
 
 LIVED = 64
 """Facts of the desk that are remembered for each device or group."""
 FactOf = Unlatch | Closed | CycleDone | MeterExchanged
-Subject = int | tuple[str, str]
-"""A device, or a group of one rule: (rule id, group)."""
 Owner = int | str
 """A device, or the name of a group."""
 
@@ -20,7 +19,7 @@ Owner = int | str
 class Pending(Struct):
     """Since when a device or group is in doubt, from when history is wanted, and the readings after record `seq`.
 
-    `devices`: those that have a say in the group.
+    `devices`: those that have a say in the group. `rules`: those of a device that are in doubt, none = all.
     """
 
     seq: int
@@ -29,6 +28,11 @@ class Pending(Struct):
     rows: int = 0
     kept: list[bytes] = []  # encoded batches
     devices: tuple[int, ...] = ()
+    rules: tuple[str, ...] = ()
+
+    def about(self, rule: str) -> bool:
+        """Is this rule in doubt?"""
+        return not self.rules or rule in self.rules
 
 
 class Requests:
@@ -37,26 +41,32 @@ class Requests:
     def __init__(self) -> None:
         self._fresh: dict[Subject, None] = {}
         self.open: dict[Subject, Pending] = {}
-        self.decided: dict[int, int] = {}  # device -> when a tick ended an alarm of it, for want of readings
+        self.decided: dict[int, int] = {}  # member -> when a tick changed an alarm of its group, for want of readings
         self.facts: dict[Owner, list[tuple[int, FactOf]]] = {}
 
-    def holds(self, subject: Subject, since: int) -> bool:
+    def holds(self, subject: Subject, since: int, rules: tuple[str, ...] = ()) -> bool:
         """Is it asked for already? Then the history that comes holds the reading, or what is kept does."""
         before = self.open.get(subject)
-        return before is not None and before.since <= since
+        if before is None or before.since > since:
+            return False
+        return not before.rules or (bool(rules) and set(rules) <= set(before.rules))
 
-    def ask(self, seq: int, subject: Subject, since: int, reach: int, devices: tuple[int, ...] = ()) -> None:
+    def ask(
+        self, seq: int, subject: Subject, since: int, reach: int, devices: tuple[int, ...] = (),
+        rules: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         """Something about `subject` at or after `since` was decided without a reading that is there now.
 
-        Its rules look back by `reach` µs; `devices`: who has a say in a group.
+        The `rules` that decided (none = all) look back by `reach` µs; `devices`: who has a say in a group.
         """
         before = self.open.get(subject)
         self._fresh[subject] = None
         start = max(0, since - reach)
         if before is None:
-            self.open[subject] = Pending(seq, since, start, devices=devices)
+            self.open[subject] = Pending(seq, since, start, devices=devices, rules=rules)
             return
-        before.since = since
+        before.since = min(since, before.since)
+        before.rules = tuple(sorted({*before.rules, *rules})) if before.rules and rules else ()
         if start < before.start or devices != before.devices:
             # an answer under way begins too late, or leaves somebody out
             before.start, before.seq, before.devices = min(start, before.start), seq, devices
@@ -75,11 +85,11 @@ class Requests:
             pending.start, pending.seq = max(0, start), seq
 
     def decide(self, device: int, at: int) -> None:
-        """A tick ended an alarm of the device at `at` µs because nothing came."""
+        """A tick changed an alarm of a group of the device at `at` µs because nothing came."""
         self.decided[device] = max(at, self.decided.get(device, at))
 
     def denied(self, batch: Batch) -> dict[int, int]:
-        """Devices with readings from before an end that a tick decided without them: the oldest such `at`, µs."""
+        """Devices with readings from before a change that a tick decided without them: the oldest such `at`, µs."""
         found: dict[int, int] = {}
         if not self.decided:
             return found

@@ -14,13 +14,14 @@ from gateway.domain.record import Down, Rerun
 from rules.compiled import Rule
 from rules.compiled.reads import expressions_of
 from rules.engine.core import Core
+from rules.engine.doubts import Subject
 from rules.engine.emit import Made
 from rules.engine.groups.transfer import Transfer
 from rules.engine.past.compare import Comparison, by_alarm
 from rules.engine.past.doubt import span
 from rules.engine.past.horizon import horizon
 from rules.engine.past.ledger import Key, Ledger
-from rules.engine.past.requests import Pending, Subject
+from rules.engine.past.requests import Pending
 from rules.engine.past.scratch import Moment, Scratch
 from rules.engine.past.wanted import in_order
 from rules.engine.runner import Runner
@@ -43,6 +44,8 @@ def _reach_back(core: Core, ledger: Ledger, subject: Subject) -> None:
     if isinstance(subject, int):
         row = core.field.world.rows[subject]
         for runner in core.book.of(row.space.kind):
+            if not pending.about(runner.rule.id):
+                continue
             spans[runner.rule.id] = horizon(runner.rule, runner.every(row.things[0], runner.columns))
     else:
         spans[subject[0]] = span(core.field.world, core.book.rules[subject[0]][1])
@@ -64,18 +67,19 @@ class Judged:
         ]  # fmt: skip
 
     def run(self, pending: Pending, history: Batch, kept: list[Batch]) -> None:
-        """Everything at or after `pending.since` is decided once more."""
-        if not self.runners:
+        """Everything in doubt at or after `pending.since` is decided once more."""
+        runners = [runner for runner in self.runners if pending.about(runner.rule.id)]
+        if not runners:
             self.core.counts.reruns += 1
             return
         scratch = lived_again(
-            self.core, [self.device], [r.rule.id for r in self.runners], [history, *kept],
+            self.core, [self.device], [r.rule.id for r in runners], [history, *kept],
             self.core.requests.facts.get(self.device, []),
         )  # fmt: skip
         if scratch is None:
             return
         made = by_alarm(scratch.made)
-        for runner in self.runners:
+        for runner in runners:
             self._compare(runner, scratch, made, pending.since)
 
     def _compare(self, runner: Runner, scratch: Scratch, made: dict[Key, list[Made]], since: int) -> None:

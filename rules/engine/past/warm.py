@@ -68,7 +68,9 @@ class Warmer:
             for s in core.field.world.space_list
         ]  # fmt: skip
         runners = [
-            RunnerImage(self._rule, r.space.kind, {name: table(a) for name, a in r.state().items()}, r.extra())
+            RunnerImage(
+                self._rule, r.space.kind, {name: table(a) for name, a in r.state().items()}, r.extra(), r.decided
+            )
             for r in core.book.runners[self._rule]
         ]  # fmt: skip
         return seal(_encoder.encode(Warmed(self._rule, self._revision, core.now, spaces, runners)))
@@ -110,6 +112,7 @@ def join(core: Core, answer: Rerun, at: int) -> None:
                 runner.refresh(range(len(runner.space)), warmed.now, "")
                 runner.load({name: array(one) for name, one in held.tables.items()})
                 runner.load_extra(held.extra)
+                runner.decided.update(held.decided)
     scratch.core.now = warmed.now
     for now, batch in core.interim.since(answer.wanted):
         scratch.until(now)

@@ -1,0 +1,100 @@
+"""Values that were replaced at their moment: who is judged again, and when.
+
+A device that replaces values all day must not keep the engine busy: history of a device is asked for at once, then no
+sooner than a pause later, for all that was replaced meanwhile; of the devices that wait, some in each record.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.duration import MINUTE
+from rules.engine.book import RuleBook
+from rules.engine.doubts import Subject
+from rules.engine.runner import Runner
+from rules.engine.space import NEVER
+from rules.engine.view import Bools, Picked, Prior, View
+from rules.engine.world import World
+
+PAUSE = MINUTE
+AT_ONCE = 50
+"""Devices asked about in one record."""
+Found = dict[Subject, dict[str, int]]
+
+
+class Replaced:
+    """`waiting`: subject -> rule id -> µs since when; `asked`: subject -> engine time of the newest request, µs."""
+
+    def __init__(self) -> None:
+        self.waiting: Found = {}
+        self.asked: dict[Subject, int] = {}
+
+    def take(self, found: Mapping[Subject, Mapping[str, int]], now: int) -> Found:
+        """What is to be asked at engine time `now`; the rest waits."""
+        for subject, rules in found.items():
+            waiting = self.waiting.setdefault(subject, {})
+            for rule, since in rules.items():
+                waiting[rule] = min(since, waiting.get(rule, since))
+        self.asked = {subject: at for subject, at in self.asked.items() if now - at < PAUSE}
+        ripe = [subject for subject in self.waiting if subject not in self.asked][:AT_ONCE]
+        self.asked.update(dict.fromkeys(ripe, now))
+        return {subject: self.waiting.pop(subject) for subject in ripe}
+
+    def due(self) -> int:
+        """When something that waits may be asked, µs; NEVER when nothing waits."""
+        if not self.waiting:
+            return NEVER
+        return min(self.asked.get(subject, -NEVER) for subject in self.waiting) + PAUSE
+
+    def state(self) -> bytes:
+        """For the snapshot."""
+        return msgspec.msgpack.encode((list(self.waiting.items()), list(self.asked.items())))
+
+    def load(self, blob: bytes) -> None:
+        """The inverse of `state`."""
+        if blob:
+            waiting, asked = msgspec.msgpack.decode(
+                blob, type=tuple[list[tuple[Subject, dict[str, int]]], list[tuple[Subject, int]]]
+            )
+            self.waiting, self.asked = dict(waiting), dict(asked)
+
+
+def hanging_on(book: RuleBook, world: World, view: View, replaced: Sequence[tuple[int, int, int]]) -> Found:
+    """Rules for which a replaced value (device, point, µs) of this view may have decided something.
+
+    Not those that never read the point, nor those whose conditions are as true by the new value as by the old one.
+    """
+    space, since = view.space, dict[int, int]()
+    columns: set[int] = set()
+    for device, point, at in replaced:
+        if world.rows[device].space is space:
+            since[device] = min(at, since.get(device, at))
+            columns.add(space.column(world.points[point].name))
+    if not since:
+        return {}
+    things = [thing for device in since for thing in world.rows[device].things]
+    units = np.flatnonzero(np.isin(view.thing, things))
+    found: Found = {}
+    for runner in book.of(space.kind):
+        if columns.isdisjoint(runner.columns):
+            continue
+        for unit in units[runner.watched[view.thing[units]] & _other(runner, view, units)].tolist():
+            device = space.things[int(view.thing[unit])].device
+            found.setdefault(device, {})[runner.rule.id] = since[device]
+    return found
+
+
+def _other(runner: Runner, view: View, units: NDArray[np.intp]) -> Bools:
+    """Are the conditions of the rule otherwise than just before these units? Where the runner cannot tell, they are."""
+    conditions = runner.truths_decide()
+    if conditions is None:
+        return np.ones(len(units), np.bool_)
+    moved = np.zeros(len(units), np.bool_)
+    now, before = Picked(view, units), Prior(view, units, 0)
+    before.t = view.t[units]
+    for bound in conditions:
+        new, old = runner.truth(bound, now), runner.truth(bound, before)
+        moved |= (new != old) & ~(np.isnan(new) & np.isnan(old))
+    return moved
