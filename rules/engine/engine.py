@@ -19,7 +19,7 @@ from rules.engine.core import Core
 from rules.engine.edits import Edit
 from rules.engine.emit import Emitter
 from rules.engine.frames import Counts
-from rules.engine.image import image_of, load_core
+from rules.engine.image import image_of, load_core, without_rules
 from rules.engine.past.lane import Lane
 from rules.engine.past.ledger import Ledger
 from rules.engine.past.rerun import Judged, judge_group, reach_back
@@ -170,8 +170,7 @@ class Engine:
             self._core.admit()
             core = self._empty()
             image = image_of(self._core, self.partition, self.tenant)
-            load_core(msgspec.structs.replace(image, rules=[], runners=[], waiting={}, requests=b"", interim=b"",
-                                              replaced=b"", counts={}, now=self.now - lateness), core, self._compile)  # fmt: skip
+            load_core(without_rules(image, self.now - lateness), core, self._compile)
             core.requests.facts = {device: list(facts) for device, facts in self._core.requests.facts.items()}
             self._lanes[lateness] = Lane(lateness, core)
         return self._lanes[lateness].core

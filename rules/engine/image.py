@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import asdict
 
+import msgspec
+
 from rules.compiled import Rule
 from rules.engine.core import Core
 from rules.engine.frames import Counts
@@ -46,6 +48,13 @@ def image_of(core: Core, partition: int, tenant: str) -> Image:
         requests=core.requests.state(),
         interim=core.interim.state(),
         replaced=core.replaced.state(),
+    )
+
+
+def without_rules(image: Image, now: int) -> Image:
+    """The field alone, as of engine time `now` µs."""
+    return msgspec.structs.replace(
+        image, rules=[], runners=[], waiting={}, requests=b"", interim=b"", replaced=b"", counts={}, now=now
     )
 
 

@@ -74,45 +74,54 @@ class LevelMachine(LevelState):
 
     def _step(self, j: int, i: int, t: int, when: float, clear: float, *, reading: bool) -> None:
         """One level meets the truth at `t`."""
-        phase, rule = self.m_phase[j], self.levels[j]
+        phase = self.m_phase[j]
         now = phase[i]
         if now == IDLE:
             if when == 1.0:
                 self._begin(j, i, t, reading=reading)
             return
-        since, last = self.m_since[j][i], self.m_last[j][i]
         if now in (PENDING, PENDING_STALE):
-            due = since + rule.hold.for_
-            if due < t or (reading and t - last > self.gap(j, i)):  # what was due in time has fired before: it broke
-                phase[i] = IDLE
-                if when == 1.0:
-                    self._begin(j, i, t, reading=reading)
-            elif when == 1.0:
-                phase[i] = PENDING
-                self.m_last[j][i] = t if reading else last
-                self.soonest = min(self.soonest, due)
-                if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
-                    self._turn_on(j, i)
-            elif when == 0.0:
-                phase[i] = IDLE
+            self._step_pending(j, i, t, when, reading=reading)
             return
         if now in (CLEARING, CLEARING_STALE):
-            due = since + rule.clear_hold
-            if due < t or (reading and t - last > self.gap(j, i)):
-                self._back_on(j, i)
-                now = phase[i]
-            else:
-                if clear == 1.0:
-                    phase[i] = CLEARING
-                    self.m_last[j][i] = t if reading else last
-                    self.soonest = min(self.soonest, due)
-                    if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
-                        phase[i] = IDLE
-                elif clear == 0.0:
-                    self._back_on(j, i)
+            if self._step_clearing(j, i, t, clear, reading=reading):
                 return
-        if clear == 1.0 and (rule.auto_clear or now == RELEASED):
+            now = phase[i]
+        if clear == 1.0 and (self.levels[j].auto_clear or now == RELEASED):
             self._begin_clear(j, i, t, reading=reading)
+
+    def _step_pending(self, j: int, i: int, t: int, when: float, *, reading: bool) -> None:
+        phase, last = self.m_phase[j], self.m_last[j][i]
+        due = self.m_since[j][i] + self.levels[j].hold.for_
+        if due < t or (reading and t - last > self.gap(j, i)):  # what was due in time has fired before: it broke
+            phase[i] = IDLE
+            if when == 1.0:
+                self._begin(j, i, t, reading=reading)
+        elif when == 1.0:
+            phase[i] = PENDING
+            self.m_last[j][i] = t if reading else last
+            self.soonest = min(self.soonest, due)
+            if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
+                self._turn_on(j, i)
+        elif when == 0.0:
+            phase[i] = IDLE
+
+    def _step_clearing(self, j: int, i: int, t: int, clear: float, *, reading: bool) -> bool:
+        """False when the level is on again, and meets the truth anew."""
+        phase, last = self.m_phase[j], self.m_last[j][i]
+        due = self.m_since[j][i] + self.levels[j].clear_hold
+        if due < t or (reading and t - last > self.gap(j, i)):
+            self._back_on(j, i)
+            return False
+        if clear == 1.0:
+            phase[i] = CLEARING
+            self.m_last[j][i] = t if reading else last
+            self.soonest = min(self.soonest, due)
+            if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
+                phase[i] = IDLE
+        elif clear == 0.0:
+            self._back_on(j, i)
+        return True
 
     def _begin_clear(self, j: int, i: int, t: int, *, reading: bool) -> None:
         length = self.levels[j].clear_hold
