@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint types contracts check lock clean
+.PHONY: demo test lint types contracts check lock clean fuzz-rules
+CASES ?= 200000
+SEED ?= 1
+KINDS ?=
 
 demo: $(VENV)/.run
 	$(BIN)/fieldgate demo --for 60s --seed 7 $(DEMO)
@@ -45,3 +48,7 @@ lock:
 
 clean:
 	rm -rf $(VENV) var dist build
+
+# Random cases against the slow reference of tests/oracle: make fuzz-rules CASES=200000 [SEED=1] [KINDS=silent]
+fuzz-rules: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m oracle.fuzz --cases $(CASES) --seed $(SEED) --kinds "$(KINDS)"

@@ -1,0 +1,24 @@
+"""One scene: both sides, compared."""
+
+from oracle.compare import Mismatch, compare
+from oracle.product import answer
+from oracle.reference.judge import judge
+from oracle.scene import SceneDef
+
+
+class Refused(Exception):
+    """The product does not load what was generated: a mistake of the generator."""
+
+
+def check(scene: SceneDef, *, replays: bool = True) -> list[Mismatch]:
+    """Everything in which the product differs from the reference."""
+    result = answer(scene, replays=replays)
+    if result.problems:
+        raise Refused("\n".join(result.problems))
+    found = [
+        compare(scene, number, got, judge(scene, number)) for number, got in enumerate(result.said)
+    ]
+    out = [one for one in found if one is not None]
+    if not result.replayed:
+        out.append(Mismatch("replay", -1, "", ""))
+    return out

@@ -1,0 +1,122 @@
+"""The product's transitions against the reference's: every one of them, or what stands in the end."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.domain.alarm import Change, Transition
+from oracle.scene import LEVELS, Episode, Said, SceneDef
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One device for which both sides differ. `got`, `want` are for people to read."""
+
+    what: str
+    device: int
+    got: str
+    want: str
+
+
+def compare(scene: SceneDef, number: int, got: Sequence[Transition], want: Sequence[Said]) -> Mismatch | None:
+    """None = the same."""
+    if scene.mode == "exact":
+        mine = at_once([(one.at - scene.start, one.change.value, one.level.word, one.identity) for one in got])
+        theirs = at_once([(one.at, one.what, one.level, one.identity) for one in want])
+        if mine == theirs:
+            return None
+        return Mismatch("transitions", number, lines(mine), lines(theirs))
+    found, strange = fold(scene.start, got)
+    right, _ = fold_said(want)
+    if found == right and not strange:
+        return None
+    return Mismatch(strange or "episodes", number, episodes(found), episodes(right))
+
+
+Row = tuple[int, str, str, tuple[str, ...]]
+
+
+def at_once(rows: Sequence[Row]) -> list[Row]:
+    """Changes of level at one instant are one change: what counts is before and after."""
+    out: list[Row] = []
+    for row in rows:
+        last = out[-1] if out else None
+        if last is not None and (last[0], last[3]) == (row[0], row[3]) and row[1].startswith("level"):
+            before = _before(out)
+            out.pop()
+            if before != row[2]:
+                up = not before or LEVELS.index(row[2]) > LEVELS.index(before)
+                what = "raised" if not before else "level_up" if up else "level_down"
+                out.append((row[0], what, row[2], row[3]))
+            continue
+        out.append(row)
+    return out
+
+
+def _before(rows: Sequence[Row]) -> str:
+    """The level before the last row; "" = the alarm was off."""
+    if rows[-1][1] == "raised" or len(rows) < 2:
+        return ""
+    return rows[-2][2]
+
+
+def fold(start: int, got: Iterable[Transition]) -> tuple[list[Episode], str]:
+    """What stands: withdrawn ones are gone, late ones have joined. The text names what cannot be folded."""
+    open_: list[Episode] = []
+    done: list[Episode] = []
+    strange = ""
+    for one in got:
+        at, level = one.at - start, one.level.word
+        if one.change is Change.RAISED:
+            open_.append(Episode(((at, level),), None, one.identity))
+            continue
+        mine = [episode for episode in open_ if episode.identity == one.identity]
+        if not mine:
+            strange = f"{one.change.value} without an alarm"
+            continue
+        earlier = [episode for episode in mine if episode.begin < at] or mine
+        chosen = max(earlier, key=lambda episode: episode.begin)
+        open_.remove(chosen)
+        if one.change is Change.CLEARED:
+            done.append(Episode(chosen.levels, at, chosen.identity))
+        elif one.change is not Change.WITHDRAWN:
+            open_.append(Episode(with_level(chosen.levels, at, level), None, chosen.identity))
+    return sorted([*open_, *done], key=lambda one: (one.begin, one.identity)), strange
+
+
+def with_level(levels: tuple[tuple[int, str], ...], at: int, level: str) -> tuple[tuple[int, str], ...]:
+    """Changes at one instant are one; the same level as before is none."""
+    before = levels[:-1] if levels[-1][0] == at else levels
+    return before if before and before[-1][1] == level else (*before, (at, level))
+
+
+def fold_said(want: Iterable[Said]) -> tuple[list[Episode], str]:
+    """The same of the reference, which withdraws nothing."""
+    open_: dict[tuple[str, ...], Episode] = {}
+    done: list[Episode] = []
+    for one in want:
+        if one.what == "raised":
+            open_[one.identity] = Episode(((one.at, one.level),), None, one.identity)
+        elif one.what == "cleared":
+            last = open_.pop(one.identity)
+            done.append(Episode(last.levels, one.at, one.identity))
+        else:
+            last = open_[one.identity]
+            open_[one.identity] = Episode(with_level(last.levels, one.at, one.level), None, one.identity)
+    return sorted([*open_.values(), *done], key=lambda one: (one.begin, one.identity)), ""
+
+
+def seconds(us: int | None) -> str:
+    """12.5s, or open."""
+    return "open" if us is None else f"{us / 1e6:g}s"
+
+
+def lines(rows: Sequence[Row]) -> str:
+    """One line for people."""
+    return ", ".join(f"{what} {level}@{seconds(at)}" for at, what, level, _ in rows) or "nothing"
+
+
+def episodes(found: Sequence[Episode]) -> str:
+    """One line for people."""
+    return "; ".join(
+        " ".join(f"{level}@{seconds(at)}" for at, level in one.levels) + f" until {seconds(one.end)}" for one in found
+    ) or "nothing"  # fmt: skip

@@ -1,0 +1,117 @@
+"""Messages of a device, and what happens to them on their way."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+from oracle.generate.parts import STATES
+from oracle.scene import MINUTE, SECOND, DeviceDef, Message, PointDef, RuleDef, SceneDef
+
+Value = float | str | None
+STEPS = (10, 10, 10, 10, 10, 10, 5, 15, 20, 30, 31, 40, 70)
+"""Between two messages, s: mostly `every`, also at and beside the default gap of 3 x `every`."""
+
+
+def value(rng: Random, point: PointDef) -> Value:
+    """A small number, a state, sometimes bad."""
+    if rng.random() < 0.06:
+        return None
+    return rng.choice(STATES) if point.kind == "state" else float(rng.randint(0, 5))
+
+
+def stream(rng: Random, rule: RuleDef, count: int, used: Sequence[str]) -> list[Message]:
+    """In order, received at once. Values like to stay as they are, so that holds are fulfilled now and then."""
+    t = 0 if rng.random() < 0.7 else 10 * SECOND * rng.randint(0, 6)
+    last: dict[str, Value] = {name: value(rng, rule.points[name]) for name in used}
+    out = []
+    stays = rng.choice((0.3, 0.6, 0.85))
+    for _ in range(count):
+        some = [name for name in used if rng.random() < 0.7] or [rng.choice(used)]
+        for name in some:
+            if rng.random() > stays or last[name] is None:
+                last[name] = value(rng, rule.points[name])
+        out.append(Message(t, t, {name: last[name] for name in some}))
+        t += rng.choice(STEPS) * SECOND
+    return out
+
+
+def plain(rng: Random, messages: list[Message]) -> list[Message]:
+    """As they are."""
+    return messages
+
+
+def buffered(rng: Random, messages: list[Message]) -> list[Message]:
+    """A device that could not send for a while sends all at once, in order."""
+    out = list(messages)
+    for _ in range(rng.randint(1, 2)):
+        first = rng.randrange(len(out))
+        last = min(len(out) - 1, first + rng.randint(0, 6))
+        back = out[last].at + SECOND * rng.choice((0, 1, 5, 10, 30, 31, 60, 90))
+        following = out[last + 1].received if last + 1 < len(out) else back
+        back = max(out[last].received, min(back, max(following, out[last].at)))
+        for k in range(first, last + 1):
+            out[k] = replace(out[k], received=max(out[k].received, back))
+    return _in_order(out)
+
+
+def _in_order(messages: list[Message]) -> list[Message]:
+    """Nothing overtakes: received grows with at."""
+    out: list[Message] = []
+    for one in messages:
+        out.append(replace(one, received=max(one.received, out[-1].received if out else 0)))
+    return out
+
+
+def late(rng: Random, messages: list[Message]) -> list[Message]:
+    """Some come long after those that follow them."""
+    out = list(messages)
+    for k in rng.sample(range(len(out)), min(len(out), rng.randint(1, 3))):
+        out[k] = replace(out[k], received=out[k].received + SECOND * rng.choice((10, 20, 30, 45, 60, 100, 200)))
+    return out
+
+
+def replaced(rng: Random, messages: list[Message]) -> list[Message]:
+    """Some values are told again: the same, another, or bad."""
+    out = list(messages)
+    for one in rng.sample(messages, min(len(messages), rng.randint(1, 3))):
+        name = rng.choice(sorted(one.values))
+        other: Value = rng.choice(
+            (*STATES, None) if name == "st" else (*map(float, range(6)), None)
+        )
+        delay = SECOND * rng.choice((0, 0, 1, 5, 10, 20, 60))
+        out.append(Message(one.at, one.received + delay, {name: other}))
+    return out
+
+
+def shuffled(rng: Random, messages: list[Message], lateness: int) -> list[Message]:
+    """Delays up to the lateness."""
+    return [replace(one, received=one.received + rng.choice((0, 0, lateness // 2, lateness))) for one in messages]
+
+
+def ahead(rng: Random, messages: list[Message]) -> list[Message]:
+    """A clock far ahead: the receive time counts. (One that is a little ahead is believed.)"""
+    out = list(messages)
+    for k in rng.sample(range(len(out)), min(len(out), 2)):
+        out[k] = replace(out[k], at=out[k].received + 5 * MINUTE + SECOND * rng.choice((1, 60, 3600)))
+    return out
+
+
+MODES = {"plain": plain, "buffered": buffered, "late": late, "replaced": replaced, "ahead": ahead}
+EXACT = frozenset({"plain", "lateness", "ahead"})
+
+
+def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str], devices: int) -> SceneDef:
+    """A rule with its devices."""
+    if mode == "lateness":
+        rule = replace(rule, lateness=SECOND * rng.choice((10, 20, 30)))
+    made = []
+    for _ in range(devices):
+        messages = stream(rng, rule, rng.randint(4, 30), used)
+        messages = shuffled(rng, messages, rule.lateness) if mode == "lateness" else MODES[mode](rng, messages)
+        made.append(DeviceDef(tuple(messages)))
+    last = max(one.received for device in made for one in device.messages)
+    until = last + rule.lateness + SECOND * rng.choice((0, 10, 60, 120))
+    restarts = ((SECOND * rng.randint(0, last // SECOND), 0),) if rng.random() < 0.3 else ()
+    return SceneDef(
+        rule, tuple(made), until, restarts, mode="exact" if mode in EXACT else "standing", kind=f"{kind}/{mode}"
+    )  # fmt: skip

@@ -1,0 +1,60 @@
+"""What is generated: every kind of rule with every way of its readings, from a seed."""
+
+from collections.abc import Callable
+from fnmatch import fnmatch
+from random import Random
+
+from oracle.generate import conditions, readings
+from oracle.reference.expressions import points_in, signals_in
+from oracle.scene import Expr, RuleDef, SceneDef
+
+RULES: dict[str, Callable[[Random], RuleDef]] = {
+    "threshold": conditions.threshold, "logic": conditions.logic, "levels": conditions.levels,
+    "missing": conditions.missing, "silent": conditions.silent, "streak": conditions.streak,
+    "votes": conditions.votes, "cleared_runs": conditions.cleared_runs, "sequence": conditions.sequence,
+}  # fmt: skip
+MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced")
+EXCLUDED: dict[str, str] = {
+    "silent/*": "any reading is life, whatever its quality: being mended (RULES.md section 5, silent)",
+    "*/buffered": "what a buffered reading may undo: being mended (RULES.md section 5, time and order)",
+    "*/late": "late readings and ended episodes: being mended (RULES.md section 5, time and order)",
+    "*/replaced": "a value replaced at its moment: being mended (RULES.md section 5, duplicates)",
+}
+"""Kinds that are not run, and why; printed with every result."""
+
+
+def kinds(*, excluded: bool = False) -> tuple[str, ...]:
+    """`rule/mode`: those that are run, or all of them."""
+    found = (f"{rule}/{mode}" for rule in RULES for mode in MODES)
+    return tuple(one for one in found if excluded or not any(fnmatch(one, pattern) for pattern in EXCLUDED))
+
+
+KINDS = kinds()
+DEVICES = 12
+"""Devices that share a rule and a journal; each is a case."""
+
+
+def generate(kind: str, seed: int, devices: int = DEVICES) -> SceneDef:
+    """The scene of a kind and a seed."""
+    name, mode = kind.split("/")
+    rng = Random(f"{kind} {seed}")
+    rule = RULES[name](rng)
+    return readings.scene(rng, name, mode, rule, used_points(rng, rule), devices)
+
+
+def used_points(rng: Random, rule: RuleDef) -> list[str]:
+    """The points that are sent: those of the rule, and sometimes one that it does not ask for."""
+    nodes: list[Expr | None] = [rule.clear, rule.unless]
+    nodes += [node for one in rule.levels for node in (one.when, one.clear)]
+    nodes += [node for node in rule.keys.values() if isinstance(node, tuple) and node and isinstance(node[0], str)]
+    found: set[str] = set(rule.keys.get("points", ()))
+    for node in nodes:
+        if node is not None and node not in [tuple(rule.keys.get("points", ()))]:
+            found |= points_in(node)
+            for name in signals_in(node):
+                of = rule.let[name].of
+                found |= points_in(of) if isinstance(of, tuple) else {of}
+    others = sorted(set(rule.points) - found)
+    if others and rng.random() < 0.25:
+        found.add(rng.choice(others))
+    return sorted(found)

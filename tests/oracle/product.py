@@ -1,0 +1,59 @@
+"""The product's answer to a scene: its own runner of cases, live with restarts, and the journal replayed by scalars."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.domain.alarm import Change, Transition, canonical
+from gateway.domain.record import Record
+from oracle.scene import SceneDef
+from oracle.yaml_text import RULE, case_table, file_text
+from rules.casetest.play import TENANT, Stage
+from rules.casetest.read import read_case
+from rules.compiled import Names
+from rules.engine import Engine
+from rules.format import Case, Loaded, compile_policy, compile_source, load_text
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`said` per device; `replayed` False: the journal, replayed by the scalar back end, gave something else."""
+
+    said: tuple[tuple[Transition, ...], ...]
+    replayed: bool
+    problems: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=64)
+def load(text: str) -> Loaded:
+    """A rule file."""
+    return load_text(text, "oracle.yaml", Names({}))
+
+
+def answer(scene: SceneDef, *, replays: bool = True) -> Answer:
+    """Run the scene. A rule or a case that the product refuses is a problem of the generator."""
+    loaded = load(file_text(scene.rule))
+    if loaded.problems:
+        return Answer((), True, tuple(problem.render() for problem in loaded.problems))
+    case = Case("oracle.yaml", RULE, case_table(scene), "test[0]")
+    read = read_case(case, loaded.rules[0], loaded.tests, loaded.rules)
+    if read.problems:
+        return Answer((), True, tuple(problem.render() for problem in read.problems))
+    stage = Stage(read)
+    stage.run()
+    by_device: list[list[Transition]] = [[] for _ in scene.devices]
+    for one in stage.got:
+        if one.change is not Change.MERGED:
+            by_device[one.thing.device - 1].append(one)
+    same = not replays or [canonical(one) for one in stage.got] == [canonical(one) for one in _again(stage.records)]
+    return Answer(tuple(map(tuple, by_device)), same)
+
+
+def _again(records: list[Record]) -> list[Transition]:
+    """The scalar back end, lost and restored in the middle."""
+    engine = Engine(0, compile_source, TENANT, scalar=True, compile_policy=compile_policy)
+    got: list[Transition] = []
+    for number, record in enumerate(records):
+        if number == len(records) // 2:
+            engine = Engine.restore(engine.snapshot(), compile_source, scalar=True, compile_policy=compile_policy)
+        got += engine.step(record)
+    return got

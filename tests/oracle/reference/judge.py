@@ -1,0 +1,24 @@
+"""What is right: all transitions of one device, from its readings sorted and corrected."""
+
+from collections.abc import Callable
+
+from oracle.reference.runs import Streak, Votes
+from oracle.reference.sequences import Sequences
+from oracle.reference.silence import Silence
+from oracle.reference.thresholds import Threshold
+from oracle.reference.time_order import Device
+from oracle.reference.values import History
+from oracle.scene import Said, SceneDef
+
+FORMS: dict[str, Callable[[Device], Threshold | Silence | Streak | Votes | Sequences]] = {
+    "levels": Threshold, "silent": Silence, "streak": Streak, "votes": Votes, "sequence": Sequences,
+}  # fmt: skip
+
+
+def judge(scene: SceneDef, number: int) -> list[Said]:
+    """The transitions of device `number`, in order."""
+    rule = scene.rule
+    history = History(rule.points, scene.devices[number].messages, scene.start)
+    newest = max([scene.until, *history.times])  # what its clock told ahead of time moves its time, too
+    device = Device(scene, history, newest - rule.lateness)
+    return FORMS[rule.form](device).run()

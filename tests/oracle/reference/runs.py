@@ -1,0 +1,101 @@
+"""`streak` and `votes` (RULES.md section 5): N in a row, N of the last M."""
+
+from oracle.reference.time_order import Device, Judging
+from oracle.scene import Said
+
+
+class Runs:
+    """What both have in common: items (readings, or closed windows), one after another."""
+
+    def __init__(self, device: Device) -> None:
+        self.device, self.rule, self.keys = device, device.rule, device.rule.keys
+        self.said: list[Said] = []
+        self.on = False
+
+    def run(self) -> list[Said]:
+        """All transitions."""
+        mine = set(self.device.judgings(self.keys["of"]))
+        for at in self.device.judgings(self.keys["of"], self.rule.clear):
+            truth = self.device.value(self.keys["of"], at)
+            if at in mine:
+                self.count(at, truth)
+            if self.on:
+                if self._ends(at):
+                    self.on = False
+                    self.said.append(Said(at.t, "cleared", self.keys["level"]))
+                    if self.rule.clear is not None:
+                        self.forget()
+            elif at in mine and self.met(at, truth):
+                self.on = True
+                self.said.append(Said(at.t, "raised", self.keys["level"]))
+        return self.said
+
+    def _ends(self, at: Judging) -> bool:
+        """By `clear`, or "when no longer met"; unknown never clears."""
+        if self.rule.clear is not None:
+            return self.device.value(self.rule.clear, at) is True
+        return self.unmet(at)
+
+    def count(self, at: Judging, truth: bool | None) -> None:
+        """An item."""
+        raise NotImplementedError
+
+    def met(self, at: Judging, truth: bool | None) -> bool:
+        """Raise now?"""
+        raise NotImplementedError
+
+    def unmet(self, at: Judging) -> bool:
+        """No longer met?"""
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """What ended by a `clear` of its own begins anew."""
+        raise NotImplementedError
+
+
+class Streak(Runs):
+    """`keys`: of, length, skips, span, level. `run` are the times of the items in a row."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device)
+        self.times: list[int] = []
+        self.truth: bool | None = None
+
+    def count(self, at: Judging, truth: bool | None) -> None:
+        self.truth = truth
+        if truth:
+            self.times.append(at.t)
+        elif truth is False or not self.keys.get("skips"):
+            self.times = []
+
+    def met(self, at: Judging, truth: bool | None) -> bool:
+        row = self.times[-self.keys["length"] :]
+        span = self.keys.get("span") or at.t + 1
+        return truth is True and len(row) == self.keys["length"] and at.t - row[0] <= span
+
+    def unmet(self, at: Judging) -> bool:
+        return self.truth is False
+
+    def forget(self) -> None:
+        self.times = []
+
+
+class Votes(Runs):
+    """`keys`: of, need, last, level: "N of the last M readings" for which `of` is known."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device)
+        self.votes: list[bool] = []
+
+    def count(self, at: Judging, truth: bool | None) -> None:
+        if truth is not None:
+            self.votes = [*self.votes, truth][-self.keys["last"] :]
+
+    def met(self, at: Judging, truth: bool | None) -> bool:
+        return sum(self.votes) >= self.keys["need"]
+
+    def unmet(self, at: Judging) -> bool:
+        return sum(self.votes) < self.keys["need"]
+
+    def forget(self) -> None:
+        self.votes = []

@@ -1,0 +1,66 @@
+"""`sequence` (RULES.md section 5): A then B within a time; A then not B."""
+
+from oracle.reference.time_order import Device, Judging
+from oracle.scene import Said
+
+
+class Sequences:
+    """`keys`: see, then, absent, within, unless, restart, level. One wait at a time."""
+
+    def __init__(self, device: Device) -> None:
+        self.device, self.rule, self.keys = device, device.rule, device.rule.keys
+        self.said: list[Said] = []
+        self.wait: int | None = None
+        self.known: bool | None = None  # of `see`, when last known
+        self.on = False
+        self.matches = 0
+
+    def run(self) -> list[Said]:
+        """All transitions."""
+        keys = self.keys
+        for at in self.device.judgings(keys["see"], keys["then"], keys.get("unless"), self.rule.clear):
+            self._deadline(at.t - 1)
+            if self.on and self.rule.clear is not None and self.device.value(self.rule.clear, at):
+                self.on = False
+                self.said.append(Said(at.t, "cleared", keys["level"], count=self.matches))
+            self._begin(at)
+            self._second(at)
+        self._deadline(self.device.end)
+        return self.said
+
+    def _begin(self, at: Judging) -> None:
+        """A wait begins when `see` becomes true; the first known value counts as becoming."""
+        seen = self.device.value(self.keys["see"], at)
+        if seen is None:
+            return
+        becomes = seen and self.known is not True
+        self.known = seen
+        if becomes and (self.wait is None or self.keys.get("restart")):
+            self.wait = at.t
+
+    def _second(self, at: Judging) -> None:
+        if self.wait is None:
+            return
+        unless = self.keys.get("unless")
+        if unless is not None and self.device.value(unless, at):
+            self.wait = None
+        elif self.device.value(self.keys["then"], at):
+            self.wait = None
+            if not self.keys["absent"]:
+                self._match(at.t)
+
+    def _deadline(self, now: int) -> None:
+        """ "A timer due at T fires after readings at T"."""
+        if self.wait is None or self.wait + self.keys["within"] > now:
+            return
+        due, self.wait = self.wait + self.keys["within"], None
+        if self.keys["absent"]:
+            self._match(due)
+
+    def _match(self, t: int) -> None:
+        """ "new multiples or matches count on the open episode"."""
+        if self.on:
+            self.matches += 1
+            return
+        self.on, self.matches = True, 1
+        self.said.append(Said(t, "raised", self.keys["level"]))

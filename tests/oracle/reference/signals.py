@@ -1,0 +1,148 @@
+"""Signals of `let` (RULES.md section 4): their values, and the moments at which these change."""
+
+import math
+import statistics
+from functools import cached_property
+
+from oracle.reference import expressions
+from oracle.reference.values import History
+from oracle.reference.windows import CLOSE, calendar_window, grid, observed
+from oracle.scene import RuleDef, SignalDef
+
+COVERAGE = 0.9
+"""Unless written."""
+
+
+class Signals:
+    """The signals of a rule on one device. `end`: nothing later than this is asked for."""
+
+    def __init__(self, rule: RuleDef, history: History, start: int, zone: str, end: int) -> None:
+        self.rule, self.history, self.start, self.zone, self.end = rule, history, start, zone, end
+        self._closed: dict[tuple[str, int], float | None] = {}
+
+    def at(self, name: str, t: int, n: int = 0) -> float | None:
+        """The value at `t`; of a calendar signal that of the last closed window, or of n windows before."""
+        signal = self.rule.let[name]
+        if signal.per:
+            return self._calendar(name, signal, t, n)
+        return self._sliding(signal, t)
+
+    # --- calendar windows
+    @cached_property
+    def first(self) -> int:
+        """The first reading of the device, from the start of the case."""
+        return self.history.times[0] if self.history.times else 0
+
+    def windows(self, per: str) -> list[tuple[int, int]]:
+        """Windows that end after the first reading, from the start of the case, in order."""
+        out, t = [], self.first
+        while t <= self.end:
+            begin, stop = calendar_window(per, self.zone, self.start + t)
+            out.append((begin - self.start, stop - self.start))
+            t = stop - self.start
+        return out
+
+    def _calendar(self, name: str, signal: SignalDef, t: int, n: int) -> float | None:
+        closed = [window for window in self.windows(signal.per) if window[1] <= t]
+        if len(closed) <= n:
+            return None
+        window = closed[-1 - n]
+        if (name, window[0]) not in self._closed:
+            self._closed[name, window[0]] = self._over(signal, *window, open_end=True)
+        return self._closed[name, window[0]]
+
+    # --- sliding windows
+    def _sliding(self, signal: SignalDef, t: int) -> float | None:
+        if signal.operator in {"rise", "fall"}:
+            return self._swing(signal, t)
+        return self._over(signal, t - signal.over, t, open_end=False)
+
+    def _over(self, signal: SignalDef, begin: int, end: int, *, open_end: bool) -> float | None:
+        """Over [begin, end) of the calendar, or (begin, end] that slides."""
+        coverage = COVERAGE if signal.coverage is None else signal.coverage
+        if signal.operator == "share":
+            return self._share(signal, begin, end, coverage)
+        heard = self.history.heard(signal.of, end)
+        if heard is None or observed(self.history, signal.of, begin, end) / (end - begin) < coverage - CLOSE:
+            return None
+        rows = [float(value) if not isinstance(value, str) else 0.0 for at, value in self.history.good(signal.of)
+                if (begin <= at < end if open_end else begin < at <= end)]  # fmt: skip
+        return fold(signal, rows)
+
+    def _share(self, signal: SignalDef, begin: int, end: int, coverage: float) -> float | None:
+        """ "fraction of observed time it was true"; a state reported on change holds until the next report."""
+        known = true = 0
+        (point,) = expressions.points_in(signal.of)
+        rows, reach = self.history.of(point), 3 * self.history.points[point].every
+        for k, (at, _) in enumerate(rows):
+            truth = expressions.value(signal.of, expressions.Moment(self.history, self.at, at))
+            until = rows[k + 1][0] if k + 1 < len(rows) else end
+            if reach:
+                until = min(until, at + reach)
+            length = max(0, min(until, end) - max(at, begin))
+            if truth is not None:
+                known += length
+                true += length if truth else 0
+        if not known or known / (end - begin) < coverage - CLOSE:
+            return None
+        return true / known
+
+    def _swing(self, signal: SignalDef, t: int) -> float | None:
+        """Last minus lowest, highest minus last; unknown over a gap of more than `max_gap` (3 x `every`)."""
+        rows = [(at, float(value)) for at, value in self.history.good(signal.of)
+                if t - signal.over < at <= t and not isinstance(value, str)]  # fmt: skip
+        gap = signal.more.get("max_gap") or 3 * self.history.points[signal.of].every or math.inf
+        times = [at for at, _ in rows] + [t]
+        if not rows or any(b - a > gap for a, b in zip(times, times[1:], strict=False)):
+            return None
+        values = [value for _, value in rows]
+        return values[-1] - min(values) if signal.operator == "rise" else max(values) - values[-1]
+
+    # --- when it changes
+    def points(self, name: str) -> set[str]:
+        """The points whose readings it is judged by; a calendar signal is judged at its closings only."""
+        signal = self.rule.let[name]
+        if signal.per:
+            return set()
+        return expressions.points_in(signal.of) if signal.operator == "share" else {signal.of}
+
+    def changes(self, name: str) -> set[int]:
+        """Moments at which it changes with time alone."""
+        signal = self.rule.let[name]
+        if signal.per:
+            return {stop for _, stop in self.windows(signal.per) if stop <= self.end}
+        (point,) = self.points(name)
+        found = {at + signal.over for at, _ in self.history.of(point)}
+        if signal.operator == "share" and self.history.times:
+            step = grid(signal.over)
+            first = self.history.times[0]
+            found |= set(range(first + step - (self.start + first) % step, self.end + 1, step))
+        return {t for t in found if t <= self.end}
+
+
+def fold(signal: SignalDef, rows: list[float]) -> float | None:
+    """What the readings of a window are worth."""
+    if signal.operator == "count":
+        return float(len(rows))
+    if signal.operator == "sum":
+        return math.fsum(rows)
+    if not rows:
+        return None
+    match signal.operator:
+        case "mean":
+            return math.fsum(rows) / len(rows)
+        case "min":
+            return min(rows)
+        case "max":
+            return max(rows)
+        case "first":
+            return rows[0]
+        case "last":
+            return rows[-1]
+        case "spread":
+            return max(rows) - min(rows)
+        case "stddev":
+            return statistics.pstdev(rows)
+        case "median":
+            return statistics.median(rows)
+    raise ValueError(signal.operator)

@@ -1,0 +1,133 @@
+"""`when` and `levels` with hold, gap, clear, clear_hold (RULES.md section 5)."""
+
+from dataclasses import dataclass
+
+from oracle.reference.downtime import Absence
+from oracle.reference.time_order import Device, Judging
+from oracle.scene import LEVELS, LevelDef, Said
+
+FOREVER = 1 << 62
+
+
+@dataclass
+class LevelState:
+    """One level. `since`: when what is held began; `last`: the newest true reading in it."""
+
+    rule: LevelDef
+    gap: int
+    absence: Absence
+    phase: str = "off"
+    since: int = 0
+    last: int = 0
+
+    @property
+    def on(self) -> bool:
+        """Is the level on, be it while its clear is held?"""
+        return self.phase in {"on", "clearing"}
+
+    def due(self) -> int | None:
+        """When a running hold is fulfilled; None = it will be broken by silence, or none runs."""
+        if self.phase not in {"pending", "clearing"}:
+            return None
+        due = self.absence.after(self.since, self.rule.hold if self.phase == "pending" else self.rule.clear_hold)
+        # "at completion the last true reading is at most `gap` old"
+        return due if self.absence.length(self.last, due) <= self.gap else None
+
+    def fulfil(self) -> None:
+        """The hold is over."""
+        self.phase = "on" if self.phase == "pending" else "off"
+
+    def meet(self, t: int, when: bool | None, clear: bool | None, *, reading: bool) -> None:
+        """The level is judged at `t`."""
+        broken = self.phase in {"pending", "clearing"} and reading and self.absence.length(self.last, t) > self.gap
+        if self.phase in {"pending", "off"}:
+            if broken or when is False:  # "only a reading or a longer silence breaks it"
+                self.phase = "off"
+            if when:
+                self._hold("pending", t, self.rule.hold)
+            return
+        if broken or clear is False:
+            self.phase = "on"
+        if clear and self.rule.auto_clear:
+            self._hold("clearing", t, self.rule.clear_hold)
+
+    def _hold(self, phase: str, t: int, length: int) -> None:
+        if self.phase != phase:
+            self.phase, self.since = phase, t
+        self.last = t
+        if t >= self.absence.after(self.since, length):
+            self.fulfil()
+
+
+class Threshold:
+    """The alarm of one device: the highest level that is on."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.said: list[Said] = []
+        self.level = ""
+        self.nodes = [node for one in device.rule.levels for node in (one.when, one.clear)]
+        self.points = device.points(self.nodes)
+        every = max((device.rule.points[name].every for name in self.points), default=0)
+        absence = Absence(device.downs, device.history.times, every)
+        usual = 3 * every or FOREVER
+        self.levels = [
+            LevelState(one, usual if one.gap is None else one.gap, absence) for one in device.rule.levels
+        ]
+
+    def run(self) -> list[Said]:
+        """All transitions."""
+        device = self.device
+        for at in device.judgings(*self.nodes):
+            self._timers(at.t - 1)
+            self._missing(at.t - 1)
+            self._judge(at)
+        self._timers(device.end)
+        self._missing(device.end)
+        return self.said
+
+    def _judge(self, at: Judging) -> None:
+        for one in self.levels:
+            when = self.device.value(one.rule.when, at)
+            clear = self._opposite(when) if one.rule.clear is None else self.device.value(one.rule.clear, at)
+            one.meet(at.t, when, clear, reading=not at.after)
+        self._settle(at.t)
+
+    @staticmethod
+    def _opposite(truth: bool | None) -> bool | None:
+        return None if truth is None else not truth
+
+    def _timers(self, now: int) -> None:
+        """Holds that are fulfilled by `now`, each at its own time."""
+        while True:
+            due = min((t for one in self.levels if (t := one.due()) is not None), default=FOREVER)
+            if due > now:
+                return
+            for one in self.levels:
+                if one.due() == due:
+                    one.fulfil()
+            self._settle(due)
+
+    def _missing(self, now: int) -> None:
+        """`missing: clear_after`: the alarm ends so long after the last good reading."""
+        if not self.device.rule.missing or not self.level:
+            return
+        heard = max((at for name in self.points if (at := self.device.history.good_at(name, now)) is not None), default=0)
+        if heard + self.device.rule.missing <= now:
+            for one in self.levels:
+                one.phase = "off"
+            self._settle(heard + self.device.rule.missing)
+
+    def _settle(self, t: int) -> None:
+        """The alarm follows its levels."""
+        new = max((one.rule.level for one in self.levels if one.on), key=LEVELS.index, default="")
+        old, self.level = self.level, new
+        if new == old:
+            return
+        if not new:
+            self.said.append(Said(t, "cleared", old))
+        elif not old:
+            self.said.append(Said(t, "raised", new))
+        else:
+            up = LEVELS.index(new) > LEVELS.index(old)
+            self.said.append(Said(t, "level_up" if up else "level_down", new))
