@@ -15,9 +15,7 @@ def check(scene: SceneDef, *, replays: bool = True) -> list[Mismatch]:
     result = answer(scene, replays=replays)
     if result.problems:
         raise Refused("\n".join(result.problems))
-    found = [
-        compare(scene, number, got, judge(scene, number)) for number, got in enumerate(result.said)
-    ]
+    found = [compare(scene, number, got, judge(scene, number)) for number, got in enumerate(result.said)]
     out = [one for one in found if one is not None]
     if not result.replayed:
         out.append(Mismatch("replay", -1, "", ""))

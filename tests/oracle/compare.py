@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.alarm import Change, Transition
 from oracle.scene import LEVELS, Episode, Said, SceneDef
+
+from gateway.domain.alarm import Change, Transition
 
 
 @dataclass(frozen=True)

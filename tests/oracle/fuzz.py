@@ -1,7 +1,7 @@
-"""`make fuzz-rules CASES=200000 [SEED=1]`: random cases against the reference on all cores, one line of JSON in the end.
+"""`make fuzz-rules CASES=200000 [SEED=1]`: random cases against the reference on all cores, then one line of JSON.
 
-Options: --cases, --seed, --kinds (a part of their names), --out (a folder for shrunk case files), --jobs. Exit status 1 when
-anything differs.
+Options: --cases, --seed, --kinds (a part of their names), --out (a folder for shrunk case files), --jobs. Exit status
+1 when anything differs.
 """
 
 import argparse

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.domain.alarm import Change, Transition, canonical
-from gateway.domain.record import Record
 from oracle.scene import SceneDef
 from oracle.yaml_text import RULE, case_table, file_text
+
+from gateway.domain.alarm import Change, Transition, canonical
+from gateway.domain.record import Record
 from rules.casetest.play import TENANT, Stage
 from rules.casetest.read import read_case
 from rules.compiled import Names

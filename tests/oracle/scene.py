@@ -55,7 +55,7 @@ class SignalDef:
 
 @dataclass(frozen=True)
 class RuleDef:
-    """A rule. `form` names the condition; `keys` are its own keys in neutral form; `levels` those of `when`, `levels`."""
+    """A rule. `form` names the condition, `keys` its own keys; `levels` are those of `when` and `levels`."""
 
     form: str
     points: Mapping[str, PointDef]

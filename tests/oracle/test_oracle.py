@@ -1,7 +1,6 @@
 """2,000 random cases against the reference written from RULES.md, split over the workers; the same ones every time."""
 
 import pytest
-
 from oracle.check import check
 from oracle.generate.scenes import DEVICES, EXCLUDED, KINDS, generate
 

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.domain.duration import format_duration
 from oracle.scene import DeviceDef, Expr, LevelDef, Message, PointDef, RuleDef, SceneDef, SignalDef
+
+from gateway.domain.duration import format_duration
 
 KIND = "e"
 RULE = "r"

@@ -75,9 +75,7 @@ def replaced(rng: Random, messages: list[Message]) -> list[Message]:
     out = list(messages)
     for one in rng.sample(messages, min(len(messages), rng.randint(1, 3))):
         name = rng.choice(sorted(one.values))
-        other: Value = rng.choice(
-            (*STATES, None) if name == "st" else (*map(float, range(6)), None)
-        )
+        other: Value = rng.choice((*STATES, None) if name == "st" else (*map(float, range(6)), None))
         delay = SECOND * rng.choice((0, 0, 1, 5, 10, 20, 60))
         out.append(Message(one.at, one.received + delay, {name: other}))
     return out

@@ -49,7 +49,7 @@ def used_points(rng: Random, rule: RuleDef) -> list[str]:
     nodes += [node for node in rule.keys.values() if isinstance(node, tuple) and node and isinstance(node[0], str)]
     found: set[str] = set(rule.keys.get("points", ()))
     for node in nodes:
-        if node is not None and node not in [tuple(rule.keys.get("points", ()))]:
+        if node is not None and node != tuple(rule.keys.get("points", ())):
             found |= points_in(node)
             for name in signals_in(node):
                 of = rule.let[name].of

@@ -3,6 +3,7 @@
 import math
 import statistics
 from functools import cached_property
+from itertools import pairwise
 
 from oracle.reference import expressions
 from oracle.reference.values import History
@@ -93,7 +94,7 @@ class Signals:
                 if t - signal.over < at <= t and not isinstance(value, str)]  # fmt: skip
         gap = signal.more.get("max_gap") or 3 * self.history.points[signal.of].every or math.inf
         times = [at for at, _ in rows] + [t]
-        if not rows or any(b - a > gap for a, b in zip(times, times[1:], strict=False)):
+        if not rows or any(b - a > gap for a, b in pairwise(times)):
             return None
         values = [value for _, value in rows]
         return values[-1] - min(values) if signal.operator == "rise" else max(values) - values[-1]

@@ -71,9 +71,7 @@ class Threshold:
         every = max((device.rule.points[name].every for name in self.points), default=0)
         absence = Absence(device.downs, device.history.times, every)
         usual = 3 * every or FOREVER
-        self.levels = [
-            LevelState(one, usual if one.gap is None else one.gap, absence) for one in device.rule.levels
-        ]
+        self.levels = [LevelState(one, usual if one.gap is None else one.gap, absence) for one in device.rule.levels]
 
     def run(self) -> list[Said]:
         """All transitions."""
@@ -112,7 +110,9 @@ class Threshold:
         """`missing: clear_after`: the alarm ends so long after the last good reading."""
         if not self.device.rule.missing or not self.level:
             return
-        heard = max((at for name in self.points if (at := self.device.history.good_at(name, now)) is not None), default=0)
+        heard = max(
+            (at for name in self.points if (at := self.device.history.good_at(name, now)) is not None), default=0
+        )
         if heard + self.device.rule.missing <= now:
             for one in self.levels:
                 one.phase = "off"

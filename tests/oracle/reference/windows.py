@@ -1,7 +1,9 @@
 """Windows and what was observed in them (RULES.md section 4)."""
 
+from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from oracle.reference.values import History
@@ -19,9 +21,8 @@ def to_us(moment: datetime) -> int:
 
 def wall(zone: str, year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
     """µs since 1970 of a wall time; one that the clock skips is the moment of the change."""
-    naive = datetime(year, month, day, hour, minute)
-    local = naive.replace(tzinfo=ZoneInfo(zone))
-    us = to_us(local.astimezone(UTC))
+    local = datetime(year, month, day, hour, minute, tzinfo=ZoneInfo(zone))
+    naive, us = local.replace(tzinfo=None), to_us(local.astimezone(UTC))
     back = (EPOCH + timedelta(microseconds=us)).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     if back == naive:
         return us
@@ -35,7 +36,7 @@ def wall(zone: str, year: int, month: int, day: int, hour: int = 0, minute: int 
 
 @lru_cache(maxsize=4096)
 def calendar_window(per: str, zone: str, t: int) -> tuple[int, int]:
-    """The window of `per` that holds `t`, or for a night the next one that ends after `t`; µs since 1970, [start, end)."""
+    """The window [start, end) of `per` that holds `t`, of nights the next that ends after it; µs since 1970."""
     local = (EPOCH + timedelta(microseconds=t)).astimezone(ZoneInfo(zone))
     if per in {"hour", "15min"}:
         size = HOUR if per == "hour" else 15 * MINUTE
@@ -71,15 +72,14 @@ def _boundaries(name: str, inside: str, zone: str, local: datetime) -> list[tupl
     else:
         marks = [_month_mark(zone, day, k, int(inside or 1), {"month": 1, "quarter": 3, "year": 12}[name])
                  for k in range(-2, 4)]  # fmt: skip
-    return list(zip(marks, marks[1:], strict=False))
+    return list(pairwise(marks))
 
 
 def _month_mark(zone: str, day: datetime, k: int, first: int, months: int) -> int:
     """ "`from: 31` = the month's last day"."""
     number = (day.year * 12 + day.month - 1) // months * months + k * months
     year, month = divmod(number, 12)
-    following = datetime(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
-    return wall(zone, year, month + 1, min(first, (following - timedelta(days=1)).day))
+    return wall(zone, year, month + 1, min(first, monthrange(year, month + 1)[1]))
 
 
 def _at(zone: str, day: datetime, hour: int = 0, minute: int = 0) -> int:
