@@ -19,19 +19,27 @@ def value(rng: Random, point: PointDef) -> Value:
     return rng.choice(STATES) if point.kind == "state" else float(rng.randint(0, 5))
 
 
-def stream(rng: Random, rule: RuleDef, count: int, used: Sequence[str]) -> list[Message]:
+def line(rng: Random) -> list[int]:
+    """Times at which devices of a scene may speak, µs. They share them, so that batches hold several of them."""
+    t, out = 0, []
+    for _ in range(rng.randint(8, 30)):
+        out.append(t)
+        t += rng.choice(STEPS) * SECOND
+    return out
+
+
+def stream(rng: Random, rule: RuleDef, times: Sequence[int], used: Sequence[str]) -> list[Message]:
     """In order, received at once. Values like to stay as they are, so that holds are fulfilled now and then."""
-    t = 0 if rng.random() < 0.7 else 10 * SECOND * rng.randint(0, 6)
     last: dict[str, Value] = {name: value(rng, rule.points[name]) for name in used}
     out = []
     stays = rng.choice((0.3, 0.6, 0.85))
-    for _ in range(count):
+    often = rng.choice((0.5, 0.8, 1.0))
+    for t in [one for one in times if rng.random() < often] or [times[0]]:
         some = [name for name in used if rng.random() < 0.7] or [rng.choice(used)]
         for name in some:
             if rng.random() > stays or last[name] is None:
                 last[name] = value(rng, rule.points[name])
         out.append(Message(t, t, {name: last[name] for name in some}))
-        t += rng.choice(STEPS) * SECOND
     return out
 
 
@@ -102,9 +110,9 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
     """A rule with its devices."""
     if mode == "lateness":
         rule = replace(rule, lateness=SECOND * rng.choice((10, 20, 30)))
-    made = []
+    made, times = [], line(rng)
     for _ in range(devices):
-        messages = stream(rng, rule, rng.randint(4, 30), used)
+        messages = stream(rng, rule, times, used)
         messages = shuffled(rng, messages, rule.lateness) if mode == "lateness" else MODES[mode](rng, messages)
         made.append(DeviceDef(tuple(messages)))
     last = max(one.received for device in made for one in device.messages)

@@ -30,7 +30,7 @@ def kinds(*, excluded: bool = False) -> tuple[str, ...]:
 
 
 KINDS = kinds()
-DEVICES = 12
+DEVICES = 16
 """Devices that share a rule and a journal; each is a case."""
 
 
