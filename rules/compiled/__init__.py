@@ -26,6 +26,7 @@ from rules.compiled.expression import (
     Names,
     Slot,
     SlotKind,
+    Term,
     TextOf,
     Vocabulary,
 )
@@ -59,6 +60,6 @@ __all__ = [
     "Active", "Aggregate", "AttrTest", "Bar", "Baseline", "Budget", "Calendar", "Condition", "Due", "Every",
     "Expression", "Flap", "Hold", "Increase", "Inhibit", "LevelRule", "Limit", "MemberStat", "Names", "NoticeTemplate",
     "OrderTemplate", "Over", "Period", "Policy", "Quiet", "Quorum", "Rate", "Rule", "Sequence", "Share", "Signal",
-    "Silence", "Slot", "SlotKind", "Stat", "Streak", "Swing", "TextOf", "Times", "Vocabulary", "Votes", "Watch",
-    "Window",
+    "Silence", "Slot", "SlotKind", "Stat", "Streak", "Swing", "Term", "TextOf", "Times", "Vocabulary", "Votes",
+    "Watch", "Window",
 ]  # fmt: skip

@@ -54,20 +54,32 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """A number made of the newest values of points, such as `p1 - p2`; equal when it means the same.
+
+    of: a float64[n] array per entry of `points` -> float64[n], NaN where one of them is unknown.
+    """
+
+    meaning: str
+    points: tuple[str, ...]
+    of: Callable[[Sequence[F64]], F64] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
-    """`sign * value >= bound` for the newest value of a point; never for an unknown one. `sign` is 1 or -1.
+    """`sign * value >= bound` for the newest value of a point, or for a term; never for an unknown one. `sign`: 1, -1.
 
     With `slot` (of the expression) the bound is an attribute of the thing: `sign` times its number.
     """
 
-    point: str
+    value: "str | Term"
     sign: int
     bound: float
     slot: int = -1
 
     def opposite(self) -> "Bar":
         """Holds where this does not, unknown values left out."""
-        return Bar(self.point, -self.sign, nextafter(-self.bound, inf))
+        return Bar(self.value, -self.sign, nextafter(-self.bound, inf))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +87,9 @@ class Expression:
     """A checked expression in two back ends that agree (a property test asserts it).
 
     scalar: floats, one per slot -> float · vector: float64[n] arrays, one per slot -> float64[n].
-    `boolean` tells truth values from numbers; `unit` is the canonical unit of a number. Unless one of `bars` holds, it
-    is not surely true (none = may be true at any time); `exact`: it is its only bar, and unknown where its point is.
+    `boolean` tells truth values from numbers; `unit` is the canonical unit of a number. Unless of each of `demands` one
+    bar holds, it is not surely true (none = may be true at any time); of `denials`, not surely false. `exact`: it is
+    its only bar, and unknown where the value of that is.
     """
 
     text: str
@@ -86,8 +99,14 @@ class Expression:
     scalar: Callable[[Sequence[float]], float] = field(compare=False)
     vector: Callable[[Sequence[F64]], F64] = field(compare=False)
     limits: tuple[Limit, ...] = ()
-    bars: tuple[Bar, ...] = field(default=(), compare=False)
+    demands: tuple[tuple[Bar, ...], ...] = field(default=(), compare=False)
+    denials: tuple[tuple[Bar, ...], ...] = field(default=(), compare=False)
     exact: bool = field(default=False, compare=False)
+
+    @property
+    def bars(self) -> tuple[Bar, ...]:
+        """The fewest bars of which one has to hold before it is true."""
+        return min(self.demands, key=len, default=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,35 +1,40 @@
-"""What must hold before a condition can be true: numbers that one of its points has to reach."""
+"""What must hold before a condition can be true: numbers that one of its points, or a term of them, has to reach."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from math import inf, nan, nextafter
 
-from rules.compiled import Bar, Slot, SlotKind
-from rules.expr.ir import Input, Literal, Logic, Node, Relation, Sure
+from rules.compiled import Bar, Slot, SlotKind, Term
+from rules.expr.ir import Input, Literal, Logic, Node, Not, Numeric, Relation, Sure, inputs, signature
+from rules.expr.vector import vector
 
+_DENIED = {">=": "<", "<=": ">", ">": "<=", "<": ">=", "==": "!=", "!=": "=="}
 _MIRRORED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
 MOST = 4
 
 
-def bars(node: Node, slots: tuple[Slot, ...]) -> tuple[Bar, ...]:
-    """Unless one of these holds, `node` is not surely true. Empty when nothing of the kind is known."""
+def clauses(node: Node, slots: tuple[Slot, ...], *, true: bool = True) -> tuple[tuple[Bar, ...], ...]:
+    """Unless of each of these one bar holds, `node` is not surely true; `true` False: not surely false."""
     match node:
         case Relation():
-            bar = _bar(node, slots)
-            return () if bar is None else (bar,)
-        case Logic("and", parts):
-            found = [one for part in parts if (one := bars(part, slots))]
-            return min(found, key=len, default=())
-        case Logic("or", parts):
-            every = [bars(part, slots) for part in parts]
-            joined = tuple(dict.fromkeys(bar for one in every for bar in one))
-            return joined if all(every) and len(joined) <= MOST else ()
+            bar = _bar(node if true else replace(node, operator=_DENIED[node.operator]), slots)
+            return () if bar is None else ((bar,),)
+        case Not(part):
+            return clauses(part, slots, true=not true)
+        case Logic(operator, parts):
+            every = [clauses(part, slots, true=true) for part in parts]
+            if (operator == "and") == true:  # all parts have to be what is asked for
+                return tuple(dict.fromkeys(one for several in every for one in several))
+            joined = tuple(dict.fromkeys(bar for several in every for bar in min(several, key=len, default=())))
+            return (joined,) if all(every) and len(joined) <= MOST else ()
         case Sure(part):
-            return bars(part, slots)
+            return clauses(part, slots) if true else ()
         case _:
             return ()
 
 
 def exact(node: Node, slots: tuple[Slot, ...]) -> bool:
-    """Is `node` its only bar: true where it holds, unknown where the point is, else false?"""
+    """Is `node` its only bar: true where it holds, unknown where its point or term is, else false?"""
     if not isinstance(node, Relation) or node.operator in ("==", "!="):
         return False
     bar = _bar(node, slots)
@@ -38,28 +43,56 @@ def exact(node: Node, slots: tuple[Slot, ...]) -> bool:
 
 def _bar(node: Relation, slots: tuple[Slot, ...]) -> Bar | None:
     operator, left, right = node.operator, node.left, node.right
-    if not _is(left, SlotKind.POINT, slots):
+    value = _value(left, slots)
+    if value is None:
         operator, left, right = _MIRRORED[operator], right, left
-    if not isinstance(left, Input) or not _is(left, SlotKind.POINT, slots):
+        value = _value(left, slots)
+    if value is None:
         return None
-    name = slots[left.slot].name
-    if isinstance(right, Input) and _is(right, SlotKind.ATTR, slots) and operator != "!=":
-        return Bar(name, -1 if operator in ("<", "<=") else 1, nan, right.slot)
-    if not isinstance(right, Literal):
-        return None
-    a = right.value
+    if isinstance(right, Input) and slots[right.slot].kind is SlotKind.ATTR and operator != "!=":
+        return Bar(value, -1 if operator in ("<", "<=") else 1, nan, right.slot)
+    if isinstance(right, Literal):
+        return _against(operator, value, right.value)
+    if operator in ("<", ">") and isinstance(left, Input) and isinstance(right, Input):
+        apart = _value(Numeric("-", (left, right)), slots)  # a > b exactly where a - b > 0, infinite ones too
+        return None if apart is None else _against(operator, apart, 0.0)
+    return None
+
+
+def _against(operator: str, value: str | Term, a: float) -> Bar | None:
+    """The bar of a comparison with a number."""
     match operator:
         case ">=" | "==":
-            return Bar(name, 1, a)
+            return Bar(value, 1, a)
         case ">":
-            return Bar(name, 1, nextafter(a, inf))
+            return Bar(value, 1, nextafter(a, inf))
         case "<=":
-            return Bar(name, -1, -a)
+            return Bar(value, -1, -a)
         case "<":
-            return Bar(name, -1, nextafter(-a, inf))
+            return Bar(value, -1, nextafter(-a, inf))
         case _:
             return None
 
 
-def _is(node: Node, kind: SlotKind, slots: tuple[Slot, ...]) -> bool:
-    return isinstance(node, Input) and slots[node.slot].kind is kind
+def _value(node: Node, slots: tuple[Slot, ...]) -> str | Term | None:
+    """The point that a node is, or the term of points; None when it hangs on anything else."""
+    used = sorted(inputs(node))
+    if not used or not _arithmetic(node) or any(slots[slot].kind is not SlotKind.POINT for slot in used):
+        return None
+    if isinstance(node, Input):
+        return slots[node.slot].name
+    place = {slot: k for k, slot in enumerate(used)}
+    return Term(signature(node, slots), tuple(slots[slot].name for slot in used), vector(_moved(node, place), False))
+
+
+def _arithmetic(node: Node) -> bool:
+    return isinstance(node, Input | Literal) or (isinstance(node, Numeric) and all(map(_arithmetic, node.parts)))
+
+
+def _moved(node: Node, place: Mapping[int, int]) -> Node:
+    """The same over other slots."""
+    if isinstance(node, Input):
+        return Input(place[node.slot])
+    return (
+        Numeric(node.function, tuple(_moved(part, place) for part in node.parts)) if isinstance(node, Numeric) else node
+    )

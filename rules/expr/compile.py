@@ -3,7 +3,7 @@
 from gateway.domain.duration import SECOND, format_duration
 from rules.compiled import Expression, SlotKind
 from rules.expr import syntax
-from rules.expr.bars import bars, exact
+from rules.expr.bars import clauses, exact
 from rules.expr.check import Checker
 from rules.expr.flaw import fail
 from rules.expr.ir import Literal, Node, signature
@@ -79,7 +79,8 @@ def finish(text: str, checker: Checker, node: Node, *, boolean: bool = False, un
     slots = tuple(checker.slots)
     return Expression(
         text, slots, boolean, unit, scalar(node), vector(node, boolean), tuple(checker.limits),
-        bars(node, slots) if boolean else (), boolean and exact(node, slots),
+        clauses(node, slots) if boolean else (), clauses(node, slots, true=False) if boolean else (),
+        boolean and exact(node, slots),
     )  # fmt: skip
 
 

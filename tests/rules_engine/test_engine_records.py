@@ -171,9 +171,8 @@ def test_simple_rules_are_judged_together() -> None:
     assert lab.engine is not None
     lab.read([told(1, "gun_temp", 0, 20.0, 1)])
     fused: Fused = lab.engine._core._fused["charger"]
-    together = [[runner.rule.id for runner in cluster.runners] for cluster in fused.clusters]
-    assert together == [["plain"], ["hot"], ["low"], ["cross"]]
-    assert [runner.rule.id for runner in fused.alone] == ["other"]
+    assert [runner.rule.id for runner in fused.runners] == ["plain", "hot", "low", "cross", "other"]
+    assert fused.alone == []
 
 
 def test_state_is_small() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.device import Device
 from gateway.domain.record import DeviceSet, Tick
-from rules.compiled import Rule
+from rules.compiled import Bar, Rule
 from rules.engine.fused import AT_ONCE, Fused, Ladder
 
 VALUES = (nan, inf, -inf, 0.0, 70.0, 80.0, np.nextafter(80.0, inf), np.nextafter(80.0, -inf), 85.0, 90.0, 1e300)
@@ -18,7 +18,11 @@ TESTS = st.sampled_from((">=", ">", "<=", "<", "=="))
 EDGE = st.builds("gun_temp {} {} degC".format, TESTS, NUMBERS)
 OTHER = st.builds("current {} {} A".format, TESTS, NUMBERS)
 OWN = st.builds("gun_temp {} attr('trip', 85 degC)".format, TESTS)
-MORE = st.sampled_from(("gun_temp > ambient", "not (current < 80 A)", "has(ambient)", "changed(gun_temp)"))
+MORE = st.sampled_from((
+    "gun_temp > ambient", "ambient >= gun_temp", "gun_temp - ambient > 10 degC", "gun_temp - ambient <= 0 degC",
+    "max(gun_temp, ambient) >= 85 degC", "2 * current > 170 A", "current / 2 < 35 A", "gun_temp == ambient",
+    "not (current < 80 A)", "has(ambient)", "changed(gun_temp)",
+))  # fmt: skip
 PARTS = st.one_of(EDGE, EDGE, OTHER, OWN, MORE)
 CONDITIONS = st.one_of(
     EDGE, EDGE, OWN, st.builds("{} and {}".format, PARTS, EDGE), st.builds("{} or {}".format, PARTS, EDGE),
@@ -125,15 +129,23 @@ def test_a_ladder_takes_what_is_reached_in_parts() -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(CONDITIONS, st.lists(st.sampled_from(VALUES), min_size=3, max_size=3), st.sampled_from((nan, 60.0, 85.0)))
-def test_no_condition_is_true_without_a_bar(text: str, row: list[float], trip: float) -> None:
+def test_no_condition_is_true_or_false_without_a_bar_of_each_clause(text: str, row: list[float], trip: float) -> None:
     (one,) = rules_of(f'format: 1\nrules:\n{HEAD.format(0, "")}  when: "{text}"\n')
     assert isinstance(one.condition, tuple)
     when = one.condition[0].when
     given = dict(zip(("gun_temp", "current", "ambient"), row, strict=True))
     slots = [given.get(slot.name, trip) for slot in when.slots]
-    if when.bars and when.scalar(slots) == 1.0:
-        bounds = [bar.bound if bar.slot < 0 else bar.sign * slots[bar.slot] for bar in when.bars]
-        assert any(bar.sign * given[bar.point] >= bound for bar, bound in zip(when.bars, bounds, strict=True))
+    truth = when.scalar(slots)
+    for clause in when.demands if truth == 1.0 else when.denials if truth == 0.0 else ():
+        bounds = [bar.bound if bar.slot < 0 else bar.sign * slots[bar.slot] for bar in clause]
+        assert any(bar.sign * _value(bar, given) >= bound for bar, bound in zip(clause, bounds, strict=True)), clause
+
+
+def _value(bar: Bar, given: dict[str, float]) -> float:
+    """That of its point, or of its term."""
+    if isinstance(bar.value, str):
+        return given[bar.value]
+    return float(bar.value.of([np.array([given[name]]) for name in bar.value.points])[0])
 
 
 def test_rules_that_nothing_reaches_are_not_asked() -> None:
@@ -143,10 +155,9 @@ def test_rules_that_nothing_reaches_are_not_asked() -> None:
     asked: list[str] = []
     assert lab.engine is not None
     fused: Fused = lab.engine._core._fused["charger"]
-    for cluster in fused.clusters:
-        for runner in cluster.runners:
-            look = runner.look
-            runner.look = lambda view, units, look=look, rule=runner.rule.id: (asked.append(rule), look(view, units))[1]  # type: ignore[method-assign, assignment, misc]
+    for runner in fused.runners:
+        look = runner.look
+        runner.look = lambda view, units, look=look, rule=runner.rule.id: (asked.append(rule), look(view, units))[1]  # type: ignore[method-assign, assignment, misc]
     lab.read([told(1, "gun_temp", 10, 92.0, 1), told(1, "current", 10, 5.0, 1)])
     assert asked == ["r0", "r1", "r2"]
     lab.read([told(1, "gun_temp", 20, 20.0, 1), told(1, "current", 20, 5.0, 1)])
