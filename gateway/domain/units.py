@@ -214,6 +214,7 @@ _SAME: tuple[tuple[str, Dimension, int, int], ...] = (
     ("frequency", (("time", -1),), 3600, 1),
     ("rotation", (("time", -1),), 60, 1),
     ("power", (("current", 1), ("voltage", 1)), 1000, 1),
+    ("resistance", (("current", -1), ("voltage", 1)), 1, 1),
     ("apparent_power", (("current", 1), ("voltage", 1)), 1000, 1),
 )
 """base dimension, what else it is, and that many of its canonical unit: 1 pct = 1/100, 1 kW = 1000 V*A."""

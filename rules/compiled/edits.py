@@ -19,7 +19,7 @@ class Edit(StrEnum):
     SILENTLY = "silently"  # shadow <-> live: a new generation without a word about the old one
 
 
-_CONSTANT = {SlotKind.CODE, SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.TAG, SlotKind.FIELD}
+_CONSTANT = {SlotKind.CODE, SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, SlotKind.TAG, SlotKind.FIELD}
 
 
 def _reads(rule: Rule) -> set[tuple[str, str, int]]:

@@ -21,6 +21,10 @@ class SlotKind(StrEnum):
     BEFORE = "before"  # a `let` signal `n` closed periods earlier
     ATTR = "attr"  # number: attribute of device, site, customer, else `default` (canonical unit)
     ATTR_TEXT = "attr_text"  # is that attribute the text `text`? NaN when there is none
+    ATTR_PART = "attr_part"  # does that attribute contain the text `text`? NaN when there is none
+    PART = "part"  # does the state text of point `name` contain the text `text`? NaN while it is unknown
+    HOUR = "hour"  # hour of the day 0-23 where the thing is, at the moment that is judged
+    WEEKDAY = "weekday"  # its day of the week, 1 (Monday) to 7
     TAG = "tag"  # 1.0 when device or site carry the tag `name`, else 0.0
     AGE = "age"  # hours since the last good reading of a point
     CHANGED = "changed"  # 1.0 when this frame gave the point another value than before, else 0.0

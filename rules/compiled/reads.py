@@ -8,7 +8,8 @@ from rules.compiled.rule import Rule
 from rules.compiled.signals import MemberStat, Share, Signal, Times
 
 OF_POINTS = frozenset({
-    SlotKind.POINT, SlotKind.CODE, SlotKind.FIELD, SlotKind.AGE, SlotKind.CHANGED, SlotKind.HAS
+    SlotKind.POINT, SlotKind.CODE, SlotKind.FIELD, SlotKind.AGE, SlotKind.CHANGED, SlotKind.HAS,
+    SlotKind.PART,
 })  # fmt: skip
 
 

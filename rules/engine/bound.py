@@ -12,19 +12,26 @@ from gateway.domain.duration import HOUR
 from gateway.domain.reading import F64
 from rules.compiled import Expression, Slot, SlotKind
 from rules.engine.facts import fact_of, facts_of
+from rules.engine.local_time import local_time_of
 from rules.engine.space import LONG_AGO, Space
 from rules.engine.view import Reader, Seen
 from rules.engine.world import World
 
 NAN = float("nan")
 READS = frozenset({
-    SlotKind.POINT, SlotKind.CODE, SlotKind.FIELD, SlotKind.AGE, SlotKind.CHANGED, SlotKind.HAS
+    SlotKind.POINT, SlotKind.CODE, SlotKind.FIELD, SlotKind.AGE, SlotKind.CHANGED, SlotKind.HAS,
+    SlotKind.PART,
 })  # fmt: skip
-OF_FACTS = frozenset({SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.TAG})
+OF_FACTS = frozenset({SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, SlotKind.TAG})
+CLOCKS = frozenset({SlotKind.HOUR, SlotKind.WEEKDAY})
 
 
 class Source(Protocol):
     """Answers what is no reading and no fact: SIGNAL, BEFORE and QUORUM slots."""
+
+    @property
+    def zone(self) -> str:
+        """The time zone of the installation."""
 
     def __call__(self, slot: Slot, reader: Reader) -> F64:
         """One value per item of the reader."""
@@ -42,7 +49,7 @@ class Bound:
         for slot in expression.slots:
             if slot.kind in READS:
                 columns.append(space.column(slot.name))
-            elif slot.kind not in OF_FACTS:
+            elif slot.kind not in OF_FACTS | CLOCKS:
                 columns.extend(signal.columns_of(slot))
         self.columns = tuple(dict.fromkeys(columns))
         self.momentary = not any(slot.kind is SlotKind.CHANGED for slot in expression.slots)
@@ -52,6 +59,8 @@ class Bound:
             index: facts_of(world, space, slot)
             for index, slot in enumerate(expression.slots) if slot.kind in OF_FACTS
         }  # fmt: skip
+        asks_time = any(slot.kind in CLOCKS for slot in expression.slots)
+        self.clock = local_time_of(world, space, signal.zone) if asks_time else None
         self._tables: dict[int, tuple[F64, NDArray[np.bool_]]] = {}
         self._mark: dict[int, tuple[int, int, int]] = {}
 
@@ -60,6 +69,8 @@ class Bound:
         """Look the attributes and tags of these things up again."""
         for table in self.facts.values():
             table.refresh(things)
+        if self.clock is not None:
+            self.clock.refresh(things)
 
     # --- state texts
     def _tables_of(self, index: int, slot: Slot) -> tuple[F64, NDArray[np.bool_]]:
@@ -97,9 +108,9 @@ class Bound:
                 table, _ = self._tables_of(index, slot)
                 found: F64 = table[self.space.profile[thing], self.space.component[thing], 0]
                 return found
-            case SlotKind.FIELD:
+            case SlotKind.FIELD | SlotKind.PART:
                 return self._field(index, slot, reader)
-            case SlotKind.ATTR | SlotKind.ATTR_TEXT | SlotKind.TAG:
+            case SlotKind.ATTR | SlotKind.ATTR_TEXT | SlotKind.ATTR_PART | SlotKind.TAG:
                 fact: F64 = self.facts[index].value[reader.thing]
                 return fact
             case SlotKind.HAS:
@@ -109,6 +120,9 @@ class Bound:
             case SlotKind.AGE:
                 good = reader.good_at(column)
                 return np.where(good == LONG_AGO, np.nan, (reader.t - good) / HOUR)
+            case SlotKind.HOUR | SlotKind.WEEKDAY:
+                assert self.clock is not None, "made for expressions that ask"
+                return self.clock.read(slot.kind, reader.thing, reader.t)
             case _:
                 return self.signal(slot, reader)
 
@@ -136,7 +150,7 @@ class Bound:
                 if value == value:
                     found.append(ThresholdSeen(value, slot.unit or limit.unit, origin))
         for slot in self.expression.slots:
-            if slot.kind in {SlotKind.ATTR_TEXT, SlotKind.TAG}:
+            if slot.kind in {SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, SlotKind.TAG}:
                 value, origin = fact_of(self.world, self.space, thing, slot)
                 if value == value:
                     found.append(ThresholdSeen(value, "", origin))
@@ -144,10 +158,11 @@ class Bound:
 
 
 def text_tables(world: World, space: Space, slot: Slot) -> tuple[F64, NDArray[np.bool_]]:
-    """What the codes of a state point mean to a CODE or FIELD slot.
+    """What the codes of a state point mean to a CODE, FIELD or PART slot.
 
     CODE: one entry, the code of `slot.text`, -1 when no device of the profile has that text. FIELD: an entry per code
-    through the mapping, and one more for any other code. The second array tells profiles whose point has texts.
+    through the mapping, and one more for any other code; PART: is the text in it? The second array marks profiles
+    whose point has texts.
     """
     most = int(space.component.max(initial=0)) + 1
     specs = {
@@ -169,7 +184,10 @@ def text_tables(world: World, space: Space, slot: Slot) -> tuple[F64, NDArray[np
     table = np.full((len(world.profiles), most, longest + 1), other)
     for place, values in specs.items():
         stated[place] = bool(values)
-        table[*place, : len(values)] = [mapping.get(text, other) for text in values]
+        if slot.kind is SlotKind.PART:
+            table[*place, : len(values)] = [float(slot.text in text) for text in values]
+        else:
+            table[*place, : len(values)] = [mapping.get(text, other) for text in values]
     return table, stated
 
 

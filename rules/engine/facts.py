@@ -1,5 +1,6 @@
 """What attributes and tags say about the rows of a space: looked up once for all expressions that ask the same."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,22 +13,26 @@ from rules.engine.space import Space, widened
 from rules.engine.world import World
 
 
-class FactTable:
-    """value f64[n] of an ATTR, ATTR_TEXT or TAG slot. `low`, `high`: no value was ever beyond; `moves` counts their
-    changes.
-    """
+class RowTable(ABC):
+    """What the world says about each row of a space."""
 
-    def __init__(self, world: World, space: Space, slot: Slot) -> None:
-        self.world, self.space, self.slot = world, space, slot
-        self.value: F64 = np.zeros(0)
-        self.low, self.high, self.moves = np.inf, -np.inf, 0
+    def __init__(self, world: World, space: Space) -> None:
+        self.world, self.space = world, space
         self._fresh: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._changes = -1
 
+    @abstractmethod
+    def grow(self, capacity: int) -> None:
+        """Make room for that many rows."""
+
+    @abstractmethod
+    def look_up(self, things: NDArray[np.intp]) -> None:
+        """Read these rows, at least one, from the world."""
+
     def refresh(self, things: Sequence[int]) -> None:
         """Look these rows up again; many at once only when something changed since."""
-        if len(self.value) < self.space.capacity:
-            self.value = widened(self.value, self.space.capacity, np.nan)
+        if len(self._fresh) < self.space.capacity:
+            self.grow(self.space.capacity)
             self._fresh = widened(self._fresh, self.space.capacity, 0)
         asked = rows(things)
         if len(asked) > FEW:
@@ -35,10 +40,27 @@ class FactTable:
                 self._fresh[:], self._changes = False, self.world.changes
             asked = asked[~self._fresh[asked]]
             self._fresh[asked] = True
-        if not len(asked):
-            return
-        found = [fact_of(self.world, self.space, thing, self.slot)[0] for thing in asked.tolist()]
-        self.value[asked] = found
+        if len(asked):
+            self.look_up(asked)
+
+
+class FactTable(RowTable):
+    """value f64[n] of an ATTR, ATTR_TEXT, ATTR_PART or TAG slot. `low`, `high`: no value was ever beyond; `moves`
+    counts their changes.
+    """
+
+    def __init__(self, world: World, space: Space, slot: Slot) -> None:
+        super().__init__(world, space)
+        self.slot = slot
+        self.value: F64 = np.zeros(0)
+        self.low, self.high, self.moves = np.inf, -np.inf, 0
+
+    def grow(self, capacity: int) -> None:
+        self.value = widened(self.value, capacity, np.nan)
+
+    def look_up(self, things: NDArray[np.intp]) -> None:
+        found = [fact_of(self.world, self.space, thing, self.slot)[0] for thing in things.tolist()]
+        self.value[things] = found
         known = [value for value in found if value == value]
         low, high = min(known, default=np.inf), max(known, default=-np.inf)
         if low < self.low or high > self.high:
@@ -55,7 +77,7 @@ def facts_of(world: World, space: Space, slot: Slot) -> FactTable:
 
 
 def fact_of(world: World, space: Space, thing: int, slot: Slot) -> tuple[float, str]:
-    """(value, where it comes from) of an ATTR, ATTR_TEXT or TAG slot for one row; its default when nobody has it."""
+    """(value, where it comes from) of one of these slots for one row; its default when nobody has it."""
     device = world.devices[space.things[thing].device]
     if slot.kind is SlotKind.TAG:
         site = world.sites.get(device.site)
@@ -63,10 +85,13 @@ def fact_of(world: World, space: Space, thing: int, slot: Slot) -> tuple[float, 
     if slot.kind is SlotKind.ATTR:
         near = world.attribute(device, slot.name, slot.unit)
         return near if near is not None else (slot.default, "default")
+    part = slot.kind is SlotKind.ATTR_PART
+    said = f"{slot.name} contains '{slot.text}'" if part else f"{slot.name} == '{slot.text}'"
     for owner, attrs in world.owners(device):
         if slot.name in attrs:
-            return float(_written(attrs[slot.name]) == slot.text), f"attr {owner} {slot.name} == '{slot.text}'"
-    return slot.default, f"default {slot.name} == '{slot.text}'"
+            written = _written(attrs[slot.name])
+            return float(slot.text in written if part else written == slot.text), f"attr {owner} {said}"
+    return slot.default, f"default {said}"
 
 
 def _written(value: str | float | bool) -> str:

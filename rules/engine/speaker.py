@@ -17,7 +17,7 @@ from rules.engine.doubts import Doubts
 from rules.engine.downs import Downs
 from rules.engine.emit import Emitter, Made, plan_of
 from rules.engine.scopes import Scopes
-from rules.engine.signals import NO_SIGNALS, Signals
+from rules.engine.signals import NoSignals, Signals
 from rules.engine.space import Space
 from rules.engine.view import Held, Picked, Prior, Reader, View, held
 from rules.engine.wording import Wording
@@ -67,7 +67,7 @@ class Speaker:
 
     def source(self) -> Source:
         """Who answers for signals."""
-        return self.windows if self.windows is not None else NO_SIGNALS
+        return self.windows if self.windows is not None else NoSignals(self.zone)
 
     # --- about its things
     def device(self, thing: int) -> Device | None:

@@ -271,6 +271,8 @@ class Checker:
         if isinstance(other, syntax.Call) and choices.is_text_attribute(other):
             return choices.attribute(self, node, text, other)
         typed = self.value(other)
+        if isinstance(other, syntax.Call) and other.name == "weekday":
+            return choices.weekday(node, text, typed[0])
         if typed[1].choices is not None:
             return choices.compare(node, text, typed)
         spec = typed[1].state

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gateway.domain.alarm import Level
+from gateway.domain.codes import CodeEntry
 from rules.compiled import Slot, SlotKind
 from rules.expr import ir, syntax
 from rules.expr.flaw import ExpressionError, Flaw, fail
@@ -17,6 +18,8 @@ Typed = tuple[ir.Node, Measure]
 FIELDS = ("level", "name", "skill")
 NO_LEVEL = "none"  # a code that is no fault
 LEVELS = {NO_LEVEL: 0.0, **{level.word: float(level) for level in Level}}
+WEEKDAYS = {word: float(k + 1) for k, word in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
+_DAYS = dict(zip("一二三四五六日天", (*WEEKDAYS, "sun"), strict=True))
 _SWAPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -52,6 +55,31 @@ def field(checker: "Checker", name: str, at: int, texts: tuple[str, ...] = ()) -
     )  # fmt: skip
     slot = Slot(SlotKind.FIELD, coded.point, f"{coded.table.name}.{wanted}", mapping=mapping)
     return checker.slot(slot), Measure("choice", choices=Choices(name, numbers, wanted == "level"))
+
+
+def contains(checker: "Checker", name: str, at: int, text: str) -> Typed:
+    """Does this field of the code contain the text?"""
+    coded, wanted = field_of(checker, name, at)
+    written = {code: _written(entry, wanted) for code, entry in sorted(coded.table.entries.items())}
+    mapping = tuple((code, float(text in one)) for code, one in written.items())
+    return checker.slot(Slot(SlotKind.FIELD, coded.point, f"{name} contains {text}", mapping=mapping)), TRUTH
+
+
+def _written(entry: CodeEntry, wanted: str) -> str:
+    if wanted == "level":
+        return entry.level.word if entry.level else NO_LEVEL
+    return str(getattr(entry, wanted))
+
+
+def weekday(node: syntax.Compare, text: syntax.Text, found: ir.Node) -> Typed:
+    """`weekday() == 'fri'`: a number for the text."""
+    number = WEEKDAYS.get(text.value.casefold())
+    if number is None:
+        near = _DAYS.get(text.value[-1:]) or nearest(text.value.casefold()[:3], list(WEEKDAYS)) or "fri"
+        known = ", ".join(WEEKDAYS)
+        raise fail("rules.expr.weekday_text", text.at, text=text.value, write=near, known=known)
+    operator = node.operator if text is node.right else _SWAPPED.get(node.operator, node.operator)
+    return ir.Relation(operator, found, ir.Literal(number)), TRUTH
 
 
 def compare(node: syntax.Compare, text: syntax.Text, typed: Typed) -> Typed:

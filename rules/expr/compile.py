@@ -18,7 +18,10 @@ Checked = tuple[Expression, Node]
 Written = tuple[Syntax, str]
 """A tree, and the text it came from."""
 
-_FIXED = {SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.TAG, SlotKind.CODE}  # change with the device list only
+_FIXED = {  # change with the device list only
+    SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, SlotKind.TAG, SlotKind.CODE,
+}  # fmt: skip
+_CLOCKS = {SlotKind.HOUR, SlotKind.WEEKDAY}  # change, but are no evidence of anything
 
 
 def condition(text: str, scope: Scope) -> Checked:
@@ -89,4 +92,6 @@ def _condition(tree: Syntax, text: str, scope: Scope) -> Checked:
     node = checker.truth(tree)
     if all(slot.kind in _FIXED for slot in checker.slots):
         raise fail("rules.expr.constant", 0, text=text)
+    if all(slot.kind in _FIXED | _CLOCKS for slot in checker.slots):
+        raise fail("rules.expr.clock_alone", 0, text=text)
     return finish(text, checker, node, boolean=True), node

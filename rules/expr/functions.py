@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gateway.domain.device import PointKind
 from gateway.domain.fence import Fence
 from gateway.domain.units import parse_unit
 from rules.compiled import Slot, SlotKind
-from rules.expr import ir, syntax
+from rules.expr import choices, ir, syntax
 from rules.expr.flaw import fail, gather
 from rules.expr.measure import ANGLE, TIME, TRUTH, Measure, number
 from rules.expr.scope import Dimension, dimension_of, nearest, symbol_of
@@ -20,10 +21,12 @@ Typed = tuple[ir.Node, Measure]
 SHAPES = {
     "abs": "abs(x)", "min": "min(x, y)", "max": "max(x, y)", "round": "round(x)", "has": "has(x)", "age": "age(x)",
     "changed": "changed(x)", "before": "before(signal, 1)", "attr": "attr('name', 85 degC)", "tag": "tag('name')",
-    "within": "within(lat, lon, 'fence')",
+    "within": "within(lat, lon, 'fence')", "contains": "contains(x, 'text')", "hour": "hour()", "weekday": "weekday()",
 }  # fmt: skip
+RESERVED = frozenset(SHAPES) - {"contains", "hour", "weekday"}  # rules from before these came may name a signal so
 _COUNTS = {
     "min": range(2, 33), "max": range(2, 33), "before": range(1, 3), "attr": range(1, 3), "within": range(3, 4),
+    "contains": range(2, 3), "hour": range(1), "weekday": range(1),
 }  # fmt: skip
 _PLACE = ((), ANGLE)
 MAX_BEFORE = 100
@@ -54,6 +57,10 @@ def call(checker: "Checker", node: syntax.Call, expect: Dimension | None) -> Typ
             return _tag(checker, arguments[0])
         case "within":
             return _within(checker, node)
+        case "contains":
+            return _contains(checker, node)
+        case "hour" | "weekday":
+            return checker.slot(Slot(SlotKind(name), "")), number(())
     point = _plain_point(checker, node)
     if name == "changed":
         return checker.slot(Slot(SlotKind.CHANGED, point)), TRUTH
@@ -146,6 +153,24 @@ def _within(checker: "Checker", node: syntax.Call) -> Typed:
     jobs: list[Callable[[], None]] = [partial(coordinate, lat), partial(coordinate, lon)]
     gather([*jobs, lambda: fences.append(fence_of(name, checker.scope.fences))])
     return checker.fold(ir.Within(places[0], places[1], fences[0]), TRUTH, node.at)
+
+
+def _contains(checker: "Checker", node: syntax.Call) -> Typed:
+    """Of a state point, a field of a code, or an attribute that is a text: capitals count."""
+    item, text = node.arguments
+    if not isinstance(text, syntax.Text) or not text.value:
+        raise fail("rules.expr.quoted", text.at, text=render(text), write=SHAPES["contains"])
+    match item:
+        case syntax.Call("attr", (syntax.Text(name),)) if name:
+            return checker.slot(Slot(SlotKind.ATTR_PART, name, text.value)), TRUTH
+        case syntax.Name(name) if name.partition(".")[0] in checker.scope.codes:
+            return choices.contains(checker, name, item.at, text.value)
+        case syntax.Name() if item.name not in checker.scope.signals:
+            spec = checker.point(item.name, item.at)
+            if spec.kind is PointKind.STATE:
+                return checker.slot(Slot(SlotKind.PART, spec.name, text.value)), TRUTH
+    write = f"contains(attr('model'), {render(text)})"
+    raise fail("rules.expr.no_text", item.at, text=render(item), write=write)
 
 
 def fence_of(name: Syntax, fences: Mapping[str, Fence]) -> Fence:

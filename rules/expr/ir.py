@@ -141,6 +141,8 @@ def slot_signature(slot: Slot) -> str:
     more = {
         SlotKind.CODE: slot.text,
         SlotKind.ATTR_TEXT: slot.text,
+        SlotKind.ATTR_PART: slot.text,
+        SlotKind.PART: slot.text,
         SlotKind.FIELD: ",".join(f"{text}={number_text(number)}" for text, number in slot.mapping),
         SlotKind.BEFORE: str(slot.n),
         SlotKind.QUORUM: str(slot.n),

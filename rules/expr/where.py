@@ -27,9 +27,15 @@ Value = float | str | bool | None
 Attributes = Mapping[str, object]
 Reader = Callable[[Attributes], Value]
 Fences = Mapping[str, Fence]
-_FUNCTIONS = ("tag", "attr", "has", "abs", "min", "max", "round", "within")
-_SHAPES = {"tag": "tag('x')", "attr": "attr('x', 0)", "has": "has(x)", "within": SHAPES["within"]}
-_ROWS = frozenset({"age", "changed", "before"})
+_FUNCTIONS = ("tag", "attr", "has", "abs", "min", "max", "round", "within", "contains")
+_SHAPES = {
+    "tag": "tag('x')",
+    "attr": "attr('x', 0)",
+    "has": "has(x)",
+    "within": SHAPES["within"],
+    "contains": SHAPES["contains"],
+}
+_ROWS = frozenset({"age", "changed", "before", "hour", "weekday"})
 _QUANTITY = re.compile(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(.*?)\s*", re.ASCII)
 
 
@@ -123,7 +129,9 @@ def _call(node: syntax.Call, fences: Fences) -> Reader:
         key = "rules.expr.function_near" if near else "rules.expr.function"
         raise fail(key, node.at, name=name, near=near, known=", ".join(_FUNCTIONS))
     shape = _SHAPES.get(name, f"{name}(x)")
-    least, most = {"attr": (1, 2), "min": (1, 32), "max": (1, 32), "within": (3, 3)}.get(name, (1, 1))
+    least, most = {"attr": (1, 2), "min": (1, 32), "max": (1, 32), "within": (3, 3), "contains": (2, 2)}.get(
+        name, (1, 1)
+    )
     if not least <= len(arguments) <= most:
         raise fail("rules.expr.arguments", node.at, name=name, count=len(arguments), write=shape)
     first = arguments[0]
@@ -135,6 +143,11 @@ def _call(node: syntax.Call, fences: Fences) -> Reader:
     if name == "within":
         fence = fence_of(arguments[2], fences)
         return _within(_readers(arguments[:2], fences), inside(fence, lambda value: round(value, 0)))
+    if name == "contains":
+        part = arguments[1]
+        if not isinstance(part, syntax.Text) or not part.value:
+            raise fail("rules.expr.quoted", part.at, text=render(part), write=shape)
+        return _contains(_reader(first, fences), part.value)
     if name in {"tag", "attr"}:
         if not isinstance(first, syntax.Text):
             raise fail("rules.expr.quoted", first.at, text=render(first), write=shape)
@@ -146,6 +159,14 @@ def _within(readers: Sequence[Reader], test: Inside) -> Reader:
     def read(attributes: Attributes) -> Value:
         lat, lon = (quantity(reader(attributes)) for reader in readers)
         return bool(test(lat, lon)) if lat is not None and lon is not None and known(lat, lon) else None
+
+    return read
+
+
+def _contains(reader: Reader, part: str) -> Reader:
+    def read(attributes: Attributes) -> Value:
+        value = reader(attributes)
+        return part in value if isinstance(value, str) else None
 
     return read
 

@@ -8,7 +8,7 @@ from rules.format.fields import Fields
 
 MOST_VOTES = 64
 _OF_SIGNALS = frozenset({SlotKind.SIGNAL, SlotKind.BEFORE})
-_FIXED = frozenset({SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.TAG, SlotKind.CODE})
+_FIXED = frozenset({SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, SlotKind.TAG, SlotKind.CODE})
 
 
 def streak(rule: Fields, holder: Fields, build: Build, level: Level) -> Streak | None:

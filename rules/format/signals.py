@@ -24,7 +24,7 @@ from rules.compiled import (
 from rules.compiled.reads import signal_points
 from rules.expr.compile import condition, meaning
 from rules.expr.flaw import ExpressionError, Flaw
-from rules.expr.functions import SHAPES
+from rules.expr.functions import RESERVED
 from rules.expr.measure import TEMPERATURE
 from rules.expr.parse import parse
 from rules.expr.scope import Coded, Scope, SignalType, dimension_of, nearest
@@ -125,7 +125,7 @@ def scope_with(scope: Scope, found: Sequence[Signal]) -> Scope:
 
 def _entry(rule: Fields, name: str, tree: Tree, table: Table, build: Build) -> _Entry | None:
     path, line = join(rule.at("let"), name), table.lines.get(name, 0)
-    taken = name in KEYWORDS or name in SHAPES or not _NAME.fullmatch(name)
+    taken = name in KEYWORDS or name in RESERVED or not _NAME.fullmatch(name)
     if taken or (build.scope and any(name in points for points in build.scope.vocabulary.values())):
         rule.notes.add(line, path, "rules.let.name", name=name, write="used")
         return None

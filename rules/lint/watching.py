@@ -59,7 +59,7 @@ def _attributes(subject: Subject, lists: Fleet, devices: Sequence[Device]) -> It
     for expression in expressions(subject.rule):
         for slot in expression.slots:
             nothing = slot.kind is SlotKind.ATTR and slot.default != slot.default
-            if nothing or slot.kind is SlotKind.ATTR_TEXT:
+            if nothing or slot.kind in {SlotKind.ATTR_TEXT, SlotKind.ATTR_PART}:
                 asked.setdefault(slot.name, "when")
     for name, place in asked.items():
         if not any(name in attrs for device in devices for _, attrs in lists.world.owners(device)):

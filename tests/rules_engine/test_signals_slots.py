@@ -8,7 +8,7 @@ from signal_lab import Around, SignalLab, let
 from gateway.domain.device import Point, Site
 from rules.compiled import Expression, Slot, SlotKind
 from rules.engine.bound import Bound
-from rules.engine.signals import NO_SIGNALS
+from rules.engine.signals import NoSignals
 from rules.engine.view import Held
 
 NAN = float("nan")
@@ -18,7 +18,7 @@ FAULT = (("fault", 3.0), ("idle", 0.0))
 def bound(lab: SignalLab, slot: Slot) -> Bound:
     """An expression that is one slot."""
     expression = Expression(slot.name, (slot,), False, "", lambda x: x[0], lambda x: x[0])
-    made = Bound(expression, lab.space, Around(lab.world).world, NO_SIGNALS)
+    made = Bound(expression, lab.space, Around(lab.world).world, NoSignals(""))
     made.refresh(range(len(lab.space)))
     return made
 

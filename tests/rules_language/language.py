@@ -128,7 +128,9 @@ _LEAVES = st.one_of(
         "code.level >= 'minor'", "code.name in ['ok', 'overtemp']", "'major' > code.level", "code.skill != 'network'",
         "attr('class') == 'household'", "attr('class', 'shop') != 'household'", "has(attr('class'))", "tag('public')",
         "has(code.level)", "within(latitude, longitude, 'yard')", "within(latitude * 2, longitude, 'depot')",
-        "not within(latitude, longitude, 'date_line')", "swing > 3 K",
+        "not within(latitude, longitude, 'date_line')", "swing > 3 K", "contains(status, 'arg')",
+        "contains(attr('model'), 'DC')", "contains(code.name, 'temp')", "hour() >= 22 or hour() < 6",
+        "weekday() in ['sat', 'sun']", "weekday() < 6", "round(voltage / current) > 2 ohm", "'fri' < weekday()",
         "voltage * current > 3000 V*A", "cabinet_temp not in [10 degC, 20 degC]", "has(before(used))",
     ]),
 )  # fmt: skip
@@ -175,8 +177,12 @@ def columns(draw: st.DrawFn, expression: Expression, rows: int = 8) -> Sequence[
             SlotKind.CHANGED: _UNKNOWN_OR_TRUTH,
             SlotKind.ATTR_TEXT: _UNKNOWN_OR_TRUTH,
             SlotKind.QUORUM: _UNKNOWN_OR_TRUTH,
+            SlotKind.ATTR_PART: _UNKNOWN_OR_TRUTH,
+            SlotKind.PART: _UNKNOWN_OR_TRUTH,
+            SlotKind.HOUR: st.integers(0, 23).map(float),
+            SlotKind.WEEKDAY: st.integers(1, 7).map(float),
             SlotKind.CODE: _CODES,
-            SlotKind.FIELD: st.sampled_from([math.nan, 0.0, 1.0, 2.0, 3.0, 4.0]),
+            SlotKind.FIELD: st.sampled_from([math.nan, *(number for _, number in slot.mapping)]),
         }.get(slot.kind, _CODES if slot.name == "status" else _DEGREES.get(slot.name, _VALUES))
         out.append(np.array(draw(st.lists(values, min_size=rows, max_size=rows)), np.float64))
     return out

@@ -56,6 +56,8 @@ DEVICE: dict[str, object] = {
             "abs(0 - count) == 12 and min(count, 3) == 3 and max(count, 3) == 12",
             True,
         ),
+        ("contains(site, 'S1')", True),
+        ("contains(site, 'X') or contains(absent, 'S')", None),
         ("round(2.5) == 3 and round(-0.5) == -1 and round(2.4) == 2", True),
         ("abs(site) > 1", None),
         ("(seasonal ? 'a' : 'b') == 'b'", True),

@@ -1,6 +1,6 @@
 """`let` signals: one small class per operator, all of one rule on one space behind `Signals`."""
 
-from rules.engine.signals.base import NO_SIGNALS, Surroundings
+from rules.engine.signals.base import NoSignals, Surroundings
 from rules.engine.signals.signals import Judge, Signals
 
-__all__ = ["NO_SIGNALS", "Judge", "Signals", "Surroundings"]
+__all__ = ["Judge", "NoSignals", "Signals", "Surroundings"]

@@ -38,15 +38,15 @@ class Surroundings(Protocol):
 class NoSignals:
     """The source of a rule without `let`."""
 
+    def __init__(self, zone: str) -> None:
+        self.zone = zone
+
     def __call__(self, slot: Slot, reader: Reader) -> F64:  # noqa: ARG002 - it has none
         raise AssertionError(f"{slot.name} is a signal of a rule that has none")
 
     def columns_of(self, slot: Slot) -> tuple[int, ...]:  # noqa: ARG002 - it has none
         """None."""
         return ()
-
-
-NO_SIGNALS = NoSignals()
 
 
 class Table:
