@@ -1,5 +1,6 @@
 """`build(project) -> App`: the one file that names concrete classes and ties them together."""
 
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -10,7 +11,7 @@ import structlog
 
 from gateway import house
 from gateway.clock import SystemClock
-from gateway.consumers import Reruns, RulesConsumer, SeriesConsumer, Snapshots
+from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesConsumer, Snapshots
 from gateway.delivery import Relay
 from gateway.desk import Desk
 from gateway.desk.policy import OrderType, Policy
@@ -53,6 +54,8 @@ from sinks.series.duckdb import DuckDbStore
 
 log = structlog.get_logger()
 KEPT = 5_000  # records per read while the world is rebuilt
+LOOK_BACK = (sys.executable, "-m", "gateway.review.lookback")
+"""A process that judges stored history: many readings must not slow down those that come now."""
 
 
 def build(project: Project, clock: Clock | None = None) -> App:
@@ -89,6 +92,7 @@ def build(project: Project, clock: Clock | None = None) -> App:
     reruns = Reruns(
         rules, engine, series, series_store, rules_thread=threads.runner("rules"),
         series_thread=threads.runner("series"), journal=intake.facts,
+        worker=partial(LookBackProcess.start, LOOK_BACK),
     )  # fmt: skip
     rules.on_wanted = reruns.wake
     return App(

@@ -13,7 +13,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.notice import Recipient
 from gateway.domain.reading import F64, I64, U8, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
-from gateway.domain.wanted import Wanted, Warming
+from gateway.domain.wanted import LookingBack, Wanted
 
 
 class Clock(Protocol):
@@ -288,8 +288,8 @@ class Judge(Protocol):
     def wanted(self) -> tuple[Wanted, ...]:
         """What stored history it asks for, until a Rerun fact answers."""
 
-    def warmer(self, wanted: Wanted) -> Warming:
-        """What to feed with the history of a rule that is wanted. Raises KeyError when the rule is gone meanwhile."""
+    def outlook(self, wanted: Wanted) -> LookingBack:
+        """What to feed with the history that a rule, or a group of it, wants. Raises KeyError when it is gone."""
 
 
 class Desk(Protocol):

@@ -1,8 +1,9 @@
 """The journal's consumers: each keeps its own cursor in its own transaction (DESIGN section 2)."""
 
+from gateway.consumers.lookback_process import LookBackProcess
 from gateway.consumers.reruns import Reruns
 from gateway.consumers.rules import DeskWork, RulesConsumer
 from gateway.consumers.series import SeriesConsumer
 from gateway.consumers.snapshots import Snapshots
 
-__all__ = ["DeskWork", "Reruns", "RulesConsumer", "SeriesConsumer", "Snapshots"]
+__all__ = ["DeskWork", "LookBackProcess", "Reruns", "RulesConsumer", "SeriesConsumer", "Snapshots"]

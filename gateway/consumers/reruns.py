@@ -5,17 +5,21 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
+from gateway.domain.errors import WorkerFailed
 from gateway.domain.reading import Batch, concat, encode_batch
 from gateway.domain.record import Fact, Rerun
-from gateway.domain.wanted import Wanted, Warming
+from gateway.domain.wanted import LookingBack, Wanted
 from gateway.ports import Judge, SeriesStore
 
 log = structlog.get_logger()
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
-MOST_ROWS = 500_000  # of one device or group: the record that holds them must fit the journal
+MOST_ROWS = 500_000  # of one device: the record that holds them must fit the journal
+MOST_OF_GROUP = 4_000_000
 MOST_IMAGE = 64 * 1024 * 1024
+FEW = 50_000  # rows that are not worth a process of their own
 END = 1 << 62
 PAUSE = 0.05  # s between two looks at how far the store has come
 
@@ -25,6 +29,19 @@ class Wants(Protocol):
 
     judged: int
     wanted: tuple[Wanted, ...]
+
+
+class Worker(Protocol):
+    """Judges history in another process."""
+
+    async def feed(self, history: Batch) -> None:
+        """Readings, sorted by time over all calls. Raises WorkerFailed."""
+
+    async def image(self) -> bytes:
+        """What came of it; the worker is over. Raises WorkerFailed."""
+
+    async def stop(self) -> None:
+        """End it, whatever it does."""
 
 
 class Stored(Protocol):
@@ -41,9 +58,11 @@ class Reruns:
     def __init__(
         self, rules: Wants, engine: Judge, series: Stored, store: SeriesStore, *, rules_thread: Blocking,
         series_thread: Blocking, journal: Callable[[Sequence[Fact]], Awaitable[list[int]]],
+        worker: Callable[[bytes], Awaitable[Worker]],
     ) -> None:  # fmt: skip
         self._rules, self._engine, self._series, self._store = rules, engine, series, store
         self._rules_thread, self._series_thread, self._journal = rules_thread, series_thread, journal
+        self._worker = worker
         self._more = asyncio.Event()
         self._under_way: Wanted | None = None
         self.upto = 0  # the record of the newest answer: before it is judged, what is wanted is old news
@@ -81,7 +100,7 @@ class Reruns:
     async def _answer(self, wanted: Wanted) -> None:
         self._under_way = wanted
         try:
-            fact = await (self._history(wanted) if wanted.about else self._rule(wanted))
+            fact = await (self._look_back(wanted) if wanted.rule else self._history(wanted))
             (self.upto,) = await self._journal([fact])
         finally:
             self._under_way = None
@@ -90,44 +109,73 @@ class Reruns:
     async def _history(self, wanted: Wanted) -> Rerun:
         found: Batch | None = await self._series_thread(partial(self._look_up, wanted))
         if found is None:
-            log.warning(
-                "too much history for a second look", device=wanted.device, rule=wanted.rule, group=wanted.group,
-                since=wanted.since,
-            )  # fmt: skip
+            log.warning("too much history for a second look", device=wanted.device, since=wanted.since)
         blob = encode_batch(found) if found is not None and len(found) else b""
-        return Rerun(wanted.seq, wanted.device, wanted.rule, wanted.since, blob, group=wanted.group)
+        return Rerun(wanted.seq, wanted.device, since=wanted.since, history=blob)
 
     def _look_up(self, wanted: Wanted) -> Batch | None:
         """In the series thread."""
-        devices = wanted.about
-        parts, rows = [self._store.before(wanted.start, devices)], 0
-        for part in self._store.scan(wanted.start, END, devices):
+        parts, rows = [], 0
+        for part in self._chunks(wanted, (wanted.device,)):
             parts.append(part)
             rows += len(part)
             if rows > MOST_ROWS:
                 return None
         return concat(parts)
 
-    async def _rule(self, wanted: Wanted) -> Rerun:
-        """The engine goes on meanwhile; what it hears for this rule it keeps until the answer comes."""
-        nothing = Rerun(wanted.seq, rule=wanted.rule)
+    async def _look_back(self, wanted: Wanted) -> Rerun:
+        """The engine goes on meanwhile; what it hears for this rule or group it keeps until the answer comes."""
+        nothing = Rerun(wanted.seq, rule=wanted.rule, since=wanted.since, group=wanted.group)
         try:
-            warmer: Warming = await self._rules_thread(partial(self._engine.warmer, wanted))
+            outlook: LookingBack = await self._rules_thread(partial(self._engine.outlook, wanted))
         except KeyError:
             return nothing  # deleted since
-        rows = 0
-        chunks = self._chunks(wanted, warmer.devices)
-        while (chunk := await self._series_thread(partial(next, chunks, None))) is not None:
-            rows += len(chunk)
-            await asyncio.to_thread(warmer.feed, chunk)
-        if not rows:
+        about = {"rule": wanted.rule, "group": wanted.group, "devices": len(outlook.devices)}
+        upto = max(self._series.cursor, wanted.seq)
+        try:
+            image, rows = await self._image(outlook, self._chunks(wanted, outlook.devices), bool(wanted.group))
+        except WorkerFailed as failure:
+            log.warning("history could not be judged", reason=str(failure), **about)
             return nothing
-        image = await asyncio.to_thread(warmer.image)
-        log.info("rule warmed up", rule=wanted.rule, devices=len(warmer.devices), readings=rows)
-        return Rerun(wanted.seq, rule=wanted.rule, image=image) if len(image) <= MOST_IMAGE else nothing
+        if len(image) > MOST_IMAGE or (wanted.group and rows > MOST_OF_GROUP):
+            log.warning("too much history for a second look", readings=rows, **about)
+            return nothing
+        log.info("history judged", readings=rows, **about)
+        return msgspec.structs.replace(nothing, image=image, upto=upto)
+
+    async def _image(self, outlook: LookingBack, chunks: Iterator[Batch], group: bool) -> tuple[bytes, int]:
+        """(image, rows): little history in another thread, much in another process."""
+        held: list[Batch] = []
+        rows, worker = 0, None
+        try:
+            while (chunk := await self._series_thread(partial(next, chunks, None))) is not None:
+                rows += len(chunk)
+                held.append(chunk)
+                if group and rows > MOST_OF_GROUP:
+                    return b"", rows
+                if worker is None and rows > FEW:
+                    worker = await self._worker(outlook.seed)
+                if worker is not None:
+                    for one in held:
+                        await worker.feed(one)
+                    held = []
+            if not rows:
+                return b"", 0
+            if worker is not None:
+                return await worker.image(), rows
+            return await asyncio.to_thread(_fed, outlook, held), rows
+        finally:
+            if worker is not None:
+                await worker.stop()
 
     def _chunks(self, wanted: Wanted, devices: Sequence[int]) -> Iterator[Batch]:
         """In the series thread, each `next` of it."""
         if devices:
             yield self._store.before(wanted.start, devices)
             yield from self._store.scan(wanted.start, END, devices)
+
+
+def _fed(outlook: LookingBack, history: Sequence[Batch]) -> bytes:
+    for one in history:
+        outlook.feed(one)
+    return outlook.image()

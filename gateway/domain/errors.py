@@ -12,6 +12,7 @@ GatewayError
 +-- DeliveryError
 |   +-- DeliveryDeferred   try again, not before `retry_after`                        <- delivery
 |   +-- DeliveryRefused    never again for this one: dead letter                      <- delivery
++-- WorkerFailed           a process that was given work ended without an answer        <- who gave the work
 +-- CommandError           an API caller asked for something illegal: problem+json    <- api
 InvariantBroken is not a GatewayError: nobody catches it, the process stops.
 """
@@ -52,6 +53,10 @@ class ConfigError(GatewayError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(problem.render() for problem in self.problems))
+
+
+class WorkerFailed(GatewayError):
+    """Another process was given work, and ended without an answer."""
 
 
 class SourceError(GatewayError):

@@ -141,8 +141,8 @@ class Rerun(Struct, frozen=True, tag="rerun"):
     the warm-up of `rule` (no device, no group).
 
     `wanted` is the sequence number of the record that made the engine ask. `history` is an encoded batch sorted by time
-    (a device, a group), `image` a snapshot of a scratch engine that judged the history (a warm-up); both empty = none
-    is to be had.
+    (a device), `image` the state of the rule after the history (a group, a warm-up), which holds the readings up to
+    record `upto`; both empty = none is to be had.
     """
 
     wanted: int
@@ -152,6 +152,7 @@ class Rerun(Struct, frozen=True, tag="rerun"):
     history: bytes = b""
     image: bytes = b""
     group: str = ""
+    upto: int = 0
 
 
 class ImportMark(Struct, frozen=True, tag="import"):

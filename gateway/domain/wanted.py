@@ -10,7 +10,7 @@ from gateway.domain.reading import Batch
 
 class Wanted(Struct, frozen=True):
     """A request: a Rerun with `wanted` = `seq` answers it. Late readings of `device`, or of a member of `group` for
-    `rule`, whose `devices` are asked about; or `rule` alone: a warm-up.
+    `rule`, whose `devices` are asked about; or `rule` alone: a warm-up of all it watches.
 
     `since` µs is the oldest event time in doubt; history is wanted from `start` µs on, and the newest readings before.
     """
@@ -23,21 +23,22 @@ class Wanted(Struct, frozen=True):
     group: str = ""
     devices: tuple[int, ...] = ()
 
-    @property
-    def about(self) -> tuple[int, ...]:
-        """The devices whose readings answer it; none for a warm-up, whose `Warming` knows them."""
-        return (self.device,) if self.device else self.devices
 
-
-class Warming(Protocol):
-    """A rule alone with the facts of now, to be fed with history. Shares nothing that changes with the engine."""
+class LookingBack(Protocol):
+    """A look back at the devices of a rule, or of a group of it, to be fed with their history. It shares nothing that
+    changes with the engine: `seed` is all it needs of it, for another process.
+    """
 
     @property
     def devices(self) -> Sequence[int]:
         """Whose history."""
 
+    @property
+    def seed(self) -> bytes:
+        """Encoded (rules.engine.past.lookback)."""
+
     def feed(self, history: Batch) -> None:
         """Readings, sorted by time over all calls."""
 
     def image(self) -> bytes:
-        """What came of it, for a Rerun fact."""
+        """What came of it, for a Rerun fact; empty = nothing."""

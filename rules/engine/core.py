@@ -54,7 +54,7 @@ class Core:
     def batch(self, batch: Batch) -> None:
         """Judge readings."""
         self.admit()
-        self.counts.given_up += self.requests.keep(batch)
+        self.counts.given_up += self.requests.keep(batch, self.seq, self.now)
         if self.book.waiting:
             self._keep_interim(batch)
         late = Late(self.accept_late)

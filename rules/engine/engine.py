@@ -22,8 +22,9 @@ from rules.engine.frames import Counts
 from rules.engine.image import image_of, load_core, without_rules
 from rules.engine.past.lane import Lane
 from rules.engine.past.ledger import Ledger
+from rules.engine.past.lookback import Outlook
 from rules.engine.past.rerun import Judged, judge_group, reach_back
-from rules.engine.past.warm import Warmer, join, reach
+from rules.engine.past.warm import join, outlook, reach
 from rules.engine.runner import Field, Observe
 from rules.engine.snapshot import Image, SnapshotError
 from rules.engine.space import NEVER
@@ -216,9 +217,9 @@ class Engine:
             rules += [Wanted(seq, 0, rule, core.now, reach(core, rule)) for rule, seq in core.book.waiting.items()]
         return tuple(sorted([*found.values(), *rules], key=lambda one: (one.seq, one.device, one.rule, one.group)))
 
-    def warmer(self, wanted: Wanted) -> Warmer:
-        """What to feed with the history of the devices of a waiting rule; it needs the engine no more."""
-        return Warmer(self._home[wanted.rule], wanted.rule)
+    def outlook(self, wanted: Wanted) -> Outlook:
+        """What to feed with the history of a rule, or of a group of it. Raises KeyError when the rule is gone."""
+        return outlook(self._home[wanted.rule], wanted, self._compile)
 
     def _rerun(self, fact: Rerun, at: int) -> None:
         if fact.rule:
@@ -237,7 +238,7 @@ class Engine:
                 core.counts.given_up += 1
                 continue
             core.admit()
-            Judged(core, self._ledger, fact.device).run(found[0], decode_batch(fact.history), found[1])
+            Judged(core, self._ledger, fact.device).run(found, decode_batch(fact.history))
 
     # --- snapshot
     def snapshot(self) -> bytes:

@@ -14,7 +14,7 @@ from gateway.domain.alarm import Change, Level, Plan, Thing, Transition
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Fact, ImportMark, Record, Tick
-from gateway.domain.wanted import Wanted, Warming
+from gateway.domain.wanted import LookingBack, Wanted
 from gateway.ports import Written
 
 
@@ -74,7 +74,7 @@ class CountingJudge:
 
     wanted: tuple[Wanted, ...] = ()
 
-    def warmer(self, wanted: Wanted) -> Warming:
+    def outlook(self, wanted: Wanted) -> LookingBack:
         raise KeyError(wanted.rule)
 
 

@@ -1,14 +1,16 @@
 """History for the engine: looked up once the store has it, answered by a fact, asked again after a crash."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from rules_engine.engine_lab import POINTS, T0, S, charger, rule, told
 
-from gateway.consumers.reruns import Reruns
-from gateway.domain.alarm import Transition
+from gateway.consumers import LookBackProcess, Reruns
+from gateway.domain.alarm import Transition, canonical
 from gateway.domain.reading import Batch, batch_of, concat, empty_batch
 from gateway.domain.record import Body, DeviceSet, Fact, PointDefined, Record, Rerun, RuleSet
 from gateway.domain.wanted import Wanted
@@ -28,6 +30,10 @@ STREAK = rule('  when: {streak: {of: "gun_temp >= 80 degC", length: 2}}', rule_i
 async def inline(call: Callable[[], Any]) -> Any:
     await asyncio.sleep(0)
     return call()
+
+
+async def process(seed: bytes) -> LookBackProcess:
+    return await LookBackProcess.start((sys.executable, "-m", "gateway.review.lookback"), seed)
 
 
 class Store:
@@ -66,7 +72,8 @@ class Gateway:
         for one in rules:
             self.write(RuleSet(one.id, one.revision, one.source, "UTC"))
         self.reruns = Reruns(
-            self, self.engine, self.store, self.store, rules_thread=inline, series_thread=inline, journal=self.journal  # type: ignore[arg-type]
+            self, self.engine, self.store, self.store, rules_thread=inline, series_thread=inline, journal=self.journal,  # type: ignore[arg-type]
+            worker=process,  # type: ignore[arg-type]
         )  # fmt: skip
 
     @property
@@ -91,7 +98,7 @@ class Gateway:
 
     async def settled(self) -> None:
         task = asyncio.create_task(self.reruns.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not self.reruns.idle:
                 await asyncio.sleep(0)
         task.cancel()
@@ -129,7 +136,7 @@ async def test_a_group_is_answered_with_the_history_of_its_members() -> None:
     gateway.write(batch_of([[told(2, "gun_temp", 0, 90.0, 1)]]))
     gateway.read(20, 20.0)
     gateway.read(10, 90.0)
-    assert [(one.rule, one.group, one.about) for one in gateway.wanted] == [("quorum", "s1", (1, 2))]
+    assert [(one.rule, one.group, one.devices) for one in gateway.wanted] == [("quorum", "s1", (1, 2))]
     assert not gateway.reruns.settled(gateway.judged)
     assert gateway.reruns.settled(gateway.judged - 1)
     await gateway.settled()
@@ -146,6 +153,64 @@ async def test_a_new_rule_is_warmed_up() -> None:
     await gateway.settled()
     assert [(t.change.value, t.rule) for t in gateway.got] == [("raised", "streak")]
     assert isinstance(gateway.records[-1].body, Rerun)
+
+
+def _two_at_a_site(gateway: Gateway) -> None:
+    """A quorum that a late reading makes true, and one that comes while the answer is under way."""
+    for number in (1, 2):
+        gateway.write(DeviceSet(charger(number, site="s1")))
+    gateway.write(batch_of([[told(n, "gun_temp", 0, 20.0, 2)] for n in (1, 2)] + [[told(2, "gun_temp", 1, 90.0, 1)]]))
+    gateway.read(20, 20.0)
+    gateway.read(10, 90.0)
+    gateway.read(30, 20.0)
+
+
+async def test_much_history_is_judged_in_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = Gateway(QUORUM), Gateway(QUORUM)
+    for gateway in (here, there):
+        _two_at_a_site(gateway)
+    await here.settled()
+    monkeypatch.setattr("gateway.consumers.reruns.FEW", 1)
+    await there.settled()
+    assert [canonical(one) for one in there.got] == [canonical(one) for one in here.got]
+    assert [(t.change.value, t.late) for t in there.got] == [("raised", True), ("cleared", True)]
+    for gateway in (here, there):
+        gateway.write(RuleSet("streak", STREAK.revision, STREAK.source, "UTC"))
+        await gateway.settled()
+        assert gateway.engine.counts.cold == 0
+    assert [canonical(one) for one in there.got] == [canonical(one) for one in here.got]
+    assert there.engine.snapshot() == here.engine.snapshot()
+
+
+async def test_late_readings_of_a_group_that_come_while_it_is_looked_at_are_looked_at_next() -> None:
+    gateway = Gateway(QUORUM)
+    _two_at_a_site(gateway)
+    answers = gateway.journal
+
+    async def meanwhile(facts: Sequence[Fact]) -> list[int]:
+        if gateway.reruns.answered == 0:
+            gateway.read(12, 20.0)  # older than what the history in the answer ends with
+        return await answers(facts)
+
+    gateway.reruns._journal = meanwhile
+    await gateway.settled()
+    assert gateway.reruns.answered == 2
+    (episode,) = gateway.engine._ledger.of("s1").values()
+    assert [((one.raised - T0) // S, (one.cleared - T0) // S) for one in episode] == [(10, 12)]
+
+
+async def test_a_worker_that_fails_is_no_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.consumers.reruns.FEW", 0)
+    gateway = Gateway()
+
+    async def broken(seed: bytes) -> LookBackProcess:
+        return await LookBackProcess.start((sys.executable, "-c", "raise SystemExit(3)"), seed)
+
+    gateway.reruns._worker = broken
+    gateway.read(0, 90.0)
+    gateway.write(RuleSet("streak", STREAK.revision, STREAK.source, "UTC"))
+    await gateway.settled()
+    assert gateway.engine.counts.cold == 1
 
 
 async def test_an_empty_store_is_an_answer() -> None:
@@ -165,7 +230,7 @@ async def test_a_request_that_a_crash_left_open_is_asked_again() -> None:
     gateway.engine = Engine.restore(gateway.engine.snapshot(), compile_source)
     gateway.reruns = Reruns(
         gateway, gateway.engine, gateway.store, gateway.store, rules_thread=inline, series_thread=inline,  # type: ignore[arg-type]
-        journal=gateway.journal,
+        journal=gateway.journal, worker=process,  # type: ignore[arg-type]
     )  # fmt: skip
     await gateway.settled()
     assert [t.late for t in gateway.got] == [True, True]

@@ -15,6 +15,7 @@ from gateway.domain.reading import Reading, batch_of
 from gateway.domain.record import DeviceSet, PointDefined, Record, Rerun, RuleGone, Tick, Unlatch
 from rules.compiled import Rule
 from rules.engine import Engine
+from rules.engine.past import answer_one, told_so_far
 from rules.format import compile_source
 
 LOW = '{members: {of: "pressure < 1.4 kPa", at_least: 2}}'
@@ -108,7 +109,7 @@ def test_what_comes_before_the_answer_is_seen() -> None:
     hours(gateway, 100, per_hour=1.0)
     gateway.install(used(), 6000)
     (wanted,) = gateway.engine.wanted
-    assert (wanted.rule, wanted.group, wanted.about) == ("used", "", ())
+    assert (wanted.rule, wanted.group, wanted.devices) == ("used", "", ())
     history = list(gateway.batches)
     for minute in range(100, 140, 10):
         gateway.tell(*(says(n, minute * 60 + n, 1 + (minute - 60) / 10, "volume") for n in (1, 2)))
@@ -200,8 +201,9 @@ def test_who_joins_meanwhile_is_asked_about_too() -> None:
     gateway.tell(says(2, 60, 2.0))
     gateway.tell(says(2, 30, 1.0, received=70))
     (first,) = gateway.engine.wanted
+    found = answer_one(gateway.engine, first, told_so_far(gateway.batches))
     gateway.write(DeviceSet(sensor(3)), 75)
-    gateway.write(Rerun(first.seq, rule="quorum", group="s1", history=b"x"), 76)
+    gateway.write(found, 76)
     (second,) = gateway.engine.wanted
     assert (second.devices, second.since) == ((1, 2, 3), first.since)
     gateway.give(80)

@@ -100,7 +100,7 @@ def encode(policies: Policies, inhibitor: Inhibitor, flapper: Flapper, now: int)
             for (thing, identity), alarm in alarms.items()
         ],
         [
-            KeptChild(_kept(c.made), c.at, c.due, c.place, _kept_or(c.change), c.parent, c.again, c.note)
+            KeptChild(kept_of(c.made), c.at, c.due, c.place, _kept_or(c.change), c.parent, c.again, c.note)
             for children in inhibitor.children.values()
             for c in children.values()
         ],
@@ -127,19 +127,20 @@ def load(blob: bytes, policies: Policies, inhibitor: Inhibitor, flapper: Flapper
         inhibitor.parents.load(parent.rule, (parent.thing, parent.identity), parent.at, parent.places)
     rules = inhibitor.rules
     for child in state.children:
-        made = _made(child.made, rules[child.made.rule])
-        change = _made(child.change, made.rule) if child.change is not None else None
+        made = made_of(child.made, rules[child.made.rule])
+        change = made_of(child.change, made.rule) if child.change is not None else None
         inhibitor.load(Child(made, child.at, child.due, child.place, change, child.parent, child.again, child.note))
     for flap in state.flaps:
         written = rules[flap.rule].flap
         assert written is not None, "an edit that takes `flap` away forgets the rule's alarms"
-        end = _made(flap.end, rules[flap.rule]) if flap.end is not None else None
+        end = made_of(flap.end, rules[flap.rule]) if flap.end is not None else None
         alarm = Flapping(flap.times, flap.count, flap.on, flap.level, flap.last, end)
         flapper.load((flap.rule, flap.thing, flap.identity), alarm, written)
     return state.now
 
 
-def _kept(made: Made) -> Kept:
+def kept_of(made: Made) -> Kept:
+    """A change as it is kept."""
     plan = None if made.plan == plan_of(made.rule) else made.plan
     return Kept(
         made.at, made.rule.id, plan, made.thing, made.change, made.level, made.evidence, made.reason,
@@ -148,10 +149,11 @@ def _kept(made: Made) -> Kept:
 
 
 def _kept_or(made: Made | None) -> Kept | None:
-    return None if made is None else _kept(made)
+    return None if made is None else kept_of(made)
 
 
-def _made(kept: Kept, rule: Rule) -> Made:
+def made_of(kept: Kept, rule: Rule) -> Made:
+    """The inverse of `kept_of`."""
     return Made(
         kept.at, rule, kept.plan or plan_of(rule), kept.thing, kept.change, kept.level, kept.evidence, kept.reason,
         kept.imported, kept.suspect, kept.identity, kept.late, kept.count, kept.muted, stale=kept.stale,

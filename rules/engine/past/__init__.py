@@ -4,7 +4,7 @@ The engine asks (`Engine.wanted`), the runtime, or a test, looks the history up 
 engine judges it beside the present: `answer` makes those facts.
 """
 
-from gateway.domain.wanted import Wanted, Warming
+from gateway.domain.wanted import LookingBack, Wanted
 from rules.engine.past.wanted import MOST_ROWS, Asks, History, answer, answer_one, told_so_far
 
-__all__ = ["MOST_ROWS", "Asks", "History", "Wanted", "Warming", "answer", "answer_one", "told_so_far"]
+__all__ = ["MOST_ROWS", "Asks", "History", "LookingBack", "Wanted", "answer", "answer_one", "told_so_far"]

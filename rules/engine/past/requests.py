@@ -8,6 +8,7 @@ from gateway.domain.reading import Batch, decode_batch, encode_batch
 from gateway.domain.record import Closed, CycleDone, MeterExchanged, Unlatch
 from rules.engine.doubts import Subject
 from rules.engine.past.wanted import MOST_ROWS
+from rules.engine.space import NEVER
 
 LIVED = 64
 """Facts of the desk that are remembered for each device or group."""
@@ -19,20 +20,26 @@ Owner = int | str
 class Pending(Struct):
     """Since when a device or group is in doubt, from when history is wanted, and the readings after record `seq`.
 
-    `devices`: those that have a say in the group. `rules`: those of a device that are in doubt, none = all.
+    `devices`: those that have a say in the group. `rules`: those of a device that are in doubt, none = all. `again` µs:
+    the oldest late reading of a member since then. kept: (record, engine time µs, encoded batch).
     """
 
     seq: int
     since: int
     start: int
     rows: int = 0
-    kept: list[bytes] = []  # encoded batches
+    kept: list[tuple[int, int, bytes]] = []
     devices: tuple[int, ...] = ()
     rules: tuple[str, ...] = ()
+    again: int = NEVER
 
     def about(self, rule: str) -> bool:
         """Is this rule in doubt?"""
         return not self.rules or rule in self.rules
+
+    def after(self, seq: int) -> list[tuple[int, Batch]]:
+        """(engine time, batch) of what came after record `seq`."""
+        return [(now, decode_batch(blob)) for number, now, blob in self.kept if number > seq]
 
 
 class Requests:
@@ -49,6 +56,8 @@ class Requests:
         before = self.open.get(subject)
         if before is None or before.since > since:
             return False
+        if before.devices:
+            before.again = min(since, before.again)
         return not before.rules or (bool(rules) and set(rules) <= set(before.rules))
 
     def ask(
@@ -102,8 +111,8 @@ class Requests:
                 del self.decided[device]
         return found
 
-    def keep(self, batch: Batch) -> int:
-        """Readings of those in doubt: the history that comes may have been read before them.
+    def keep(self, batch: Batch, seq: int, now: int) -> int:
+        """Readings of those in doubt, of record `seq` at engine time `now` µs: the history may have been read before.
 
         How many are given up because it is too much.
         """
@@ -113,28 +122,29 @@ class Requests:
         devices = [subject for subject in self.open if isinstance(subject, int)]
         hit = batch.select(np.isin(batch.device, np.array(devices, np.int32)))
         for device in np.unique(hit.device).tolist():
-            self._keep(device, hit.select(hit.device == device))
+            self._keep(device, hit.select(hit.device == device), seq, now)
         for subject, pending in list(self.open.items()):
             if pending.devices:
-                self._keep(subject, batch.select(np.isin(batch.device, np.array(pending.devices, np.int32))))
+                mine = np.isin(batch.device, np.array(pending.devices, np.int32))
+                self._keep(subject, batch.select(mine), seq, now)
         return before - len(self.open)
 
-    def _keep(self, subject: Subject, mine: Batch) -> None:
+    def _keep(self, subject: Subject, mine: Batch, seq: int, now: int) -> None:
         if not len(mine):
             return
         pending = self.open[subject]
-        pending.kept.append(encode_batch(_compact(mine)))
+        pending.kept.append((seq, now, encode_batch(_compact(mine))))
         pending.rows += len(mine)
         if pending.rows > MOST_ROWS:
             del self.open[subject]
 
-    def answered(self, subject: Subject, seq: int) -> tuple[Pending, list[Batch]] | None:
+    def answered(self, subject: Subject, seq: int) -> Pending | None:
         """The request that an answer to record `seq` is for, which is closed now; None when there is none."""
         pending = self.open.get(subject)
         if pending is None or seq < pending.seq:
             return None
         del self.open[subject]
-        return pending, [decode_batch(blob) for blob in pending.kept]
+        return pending
 
     def drop(self, rule: str) -> None:
         """Groups of this rule are in doubt no longer: it is gone, or begins anew from history."""

@@ -5,11 +5,10 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gateway.domain.alarm import Change
 from gateway.domain.duration import DAY
-from gateway.domain.reading import Batch, concat, decode_batch
+from gateway.domain.reading import Batch, concat
 from gateway.domain.record import Down, Rerun
 from rules.compiled import Rule
 from rules.compiled.reads import expressions_of
@@ -21,10 +20,12 @@ from rules.engine.past.compare import Comparison, by_alarm
 from rules.engine.past.doubt import span
 from rules.engine.past.horizon import horizon
 from rules.engine.past.ledger import Key, Ledger
-from rules.engine.past.requests import Pending
+from rules.engine.past.lookback import go_on, looked, restored
+from rules.engine.past.requests import FactOf, Pending
 from rules.engine.past.scratch import Moment, Scratch
-from rules.engine.past.wanted import in_order
+from rules.engine.past.wanted import expired, in_order
 from rules.engine.runner import Runner
+from rules.engine.space import NEVER
 
 REACH = 31 * DAY  # history is asked for this much longer, so that an alarm which was on before shows in it
 
@@ -66,14 +67,15 @@ class Judged:
             if not runner.rule.watch.group and runner.watched[self.row.things].any()
         ]  # fmt: skip
 
-    def run(self, pending: Pending, history: Batch, kept: list[Batch]) -> None:
+    def run(self, pending: Pending, history: Batch) -> None:
         """Everything in doubt at or after `pending.since` is decided once more."""
         runners = [runner for runner in self.runners if pending.about(runner.rule.id)]
         if not runners:
             self.core.counts.reruns += 1
             return
+        since = [batch for _, batch in pending.after(0)]
         scratch = lived_again(
-            self.core, [self.device], [r.rule.id for r in runners], [history, *kept],
+            self.core, [self.device], [r.rule.id for r in runners], [history, *since],
             self.core.requests.facts.get(self.device, []),
         )  # fmt: skip
         if scratch is None:
@@ -98,13 +100,13 @@ class Judged:
 
 
 def judge_group(core: Core, ledger: Ledger, answer: Rerun) -> None:
-    """The history of a group's members is there: everything in doubt about the group is decided once more."""
+    """The members of a group have been looked back at: everything in doubt about the group is decided once more."""
     subject, groups = (answer.rule, answer.group), core.book.groups.get(answer.rule)
-    found = core.requests.answered(subject, answer.wanted)
-    if found is None or groups is None:
+    pending = core.requests.answered(subject, answer.wanted)
+    if pending is None or groups is None:
         return
-    pending, kept = found
-    if not answer.history:
+    found = looked(answer.image)
+    if found is None:
         core.counts.given_up += 1
         return
     core.admit()
@@ -112,20 +114,29 @@ def judge_group(core: Core, ledger: Ledger, answer: Rerun) -> None:
     if row < 0 or not groups.alive[row]:
         return
     devices = groups.devices(row)
-    if not set(devices) <= set(pending.devices):  # somebody joined since
+    scratch = restored(core, found) if set(devices) <= set(pending.devices) else None
+    if scratch is None:  # somebody joined since, or the rule was edited
         core.requests.ask(core.seq, subject, pending.since, pending.since - pending.start, devices)
         return
-    facts: list[Moment] = [*core.requests.facts.get(answer.group, [])]
+    core.counts.reruns += 1
+    facts = [one for one in facts_of(core, answer.group, devices) if one not in found.facts]
+    go_on(scratch, pending.after(answer.upto), facts, core.now)
     for device in devices:
-        facts += core.requests.facts.get(device, [])
-    scratch = lived_again(core, devices, [answer.rule], [decode_batch(answer.history), *kept], facts)
-    if scratch is None:
-        return
+        _newest_values(core, device, scratch)
     compared = Comparison(ledger, answer.group, answer.rule, 0, by_alarm(scratch.made), pending.since)
     if not compared.proven:
         core.counts.unproven += 1
     elif Transfer(groups, scratch.core.book.groups[answer.rule]).take(answer.group):
         compared.settle(core, partial(_withdrawn, core, groups.runner, row))
+    if pending.again < NEVER:  # a late reading may have come after the history was read
+        core.requests.ask(core.seq, subject, pending.again, pending.since - pending.start, devices)
+
+
+def facts_of(core: Core, group: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
+    """What the desk said of a group and of its members, by time."""
+    known = core.requests.facts
+    found = [*known.get(group, []), *(one for device in devices for one in known.get(device, []))]
+    return sorted(found, key=lambda one: one[0])
 
 
 def lived_again(
@@ -171,21 +182,6 @@ def _newest_values(core: Core, device: int, scratch: Scratch) -> None:
 def _withdrawn(core: Core, runner: Runner, thing: int, key: Key, at: int, level: int) -> Made:
     runner.emit(thing, at, Change.WITHDRAWN, level, None, None, -1, text=condition_text(runner.rule))
     return replace(core.field.emitter.made.pop(), identity=key[2], late=True)
-
-
-def expired(rows: Batch, accept_late: int) -> NDArray[np.bool_]:
-    """Which readings, sorted by time, were late for their device by more than `accept_late` µs when they came.
-
-    They are never to be judged.
-    """
-    received = rows.received[rows.frame]
-    order = np.lexsort((received, rows.device))
-    device, moment = rows.device[order].astype(np.int64), np.unique(rows.at, return_inverse=True)[1][order]
-    rank = device * (len(rows) + 1) + moment  # time within the device, the devices one after another
-    late = rank < np.maximum.accumulate(rank)
-    found = np.zeros(len(rows), np.bool_)
-    found[order] = late
-    return found & (received - rows.at > accept_late)
 
 
 def condition_text(rule: Rule) -> str:

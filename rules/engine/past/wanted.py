@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.domain.reading import Batch, concat, empty_batch, encode_batch
 from gateway.domain.record import Rerun
-from gateway.domain.wanted import Wanted, Warming
+from gateway.domain.wanted import LookingBack, Wanted
 
 MOST_ROWS = 500_000
 """Rows of history of one device, or one group, that a rerun takes; a longer one is given up."""
@@ -24,8 +25,8 @@ class Asks(Protocol):
     def wanted(self) -> tuple[Wanted, ...]:
         """The open requests, oldest first."""
 
-    def warmer(self, wanted: Wanted) -> Warming:
-        """What to feed with the history of a rule's devices."""
+    def outlook(self, wanted: Wanted) -> LookingBack:
+        """What to feed with the history of the devices of a rule, or of a group of it."""
 
 
 def answer(engine: Asks, history: History) -> tuple[Rerun, ...]:
@@ -34,17 +35,18 @@ def answer(engine: Asks, history: History) -> tuple[Rerun, ...]:
 
 
 def answer_one(engine: Asks, wanted: Wanted, history: History) -> Rerun:
-    """The fact that answers one request."""
-    if wanted.about:
-        found = in_order(history(wanted.about, wanted.start))
+    """The fact that answers one request; the history holds all readings up to record `wanted.seq`."""
+    if not wanted.rule:
+        found = in_order(history((wanted.device,), wanted.start))
         blob = encode_batch(found) if 0 < len(found) <= MOST_ROWS else b""
-        return Rerun(wanted.seq, wanted.device, wanted.rule, wanted.since, blob, group=wanted.group)
-    warmer = engine.warmer(wanted)
-    found = in_order(history(warmer.devices, wanted.start))
-    if not len(found):
-        return Rerun(wanted.seq, rule=wanted.rule)
-    warmer.feed(found)
-    return Rerun(wanted.seq, rule=wanted.rule, image=warmer.image())
+        return Rerun(wanted.seq, wanted.device, since=wanted.since, history=blob)
+    outlook = engine.outlook(wanted)
+    found = in_order(history(outlook.devices, wanted.start))
+    image = b""
+    if len(found):
+        outlook.feed(found)
+        image = outlook.image()
+    return Rerun(wanted.seq, rule=wanted.rule, since=wanted.since, image=image, group=wanted.group, upto=wanted.seq)
 
 
 def in_order(batch: Batch) -> Batch:
@@ -65,6 +67,21 @@ def in_order(batch: Batch) -> Batch:
     return Batch(
         device, batch.point[order], at, batch.value[order], batch.quality[order], batch.flags[order], frame, newest
     )  # fmt: skip
+
+
+def expired(rows: Batch, accept_late: int) -> NDArray[np.bool_]:
+    """Which readings, sorted by time, were late for their device by more than `accept_late` µs when they came.
+
+    They are never to be judged.
+    """
+    received = rows.received[rows.frame]
+    order = np.lexsort((received, rows.device))
+    device, moment = rows.device[order].astype(np.int64), np.unique(rows.at, return_inverse=True)[1][order]
+    rank = device * (len(rows) + 1) + moment  # time within the device, the devices one after another
+    late = rank < np.maximum.accumulate(rank)
+    found = np.zeros(len(rows), np.bool_)
+    found[order] = late
+    return found & (received - rows.at > accept_late)
 
 
 def told_so_far(batches: Sequence[Batch]) -> History:
