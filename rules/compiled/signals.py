@@ -10,17 +10,21 @@ from rules.compiled.expression import AttrTest, Expression
 class Period(StrEnum):
     """Calendar windows, half-open, by local dates of the thing's zone."""
 
+    QUARTER_HOUR = "15min"
     HOUR = "hour"
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
     NIGHT = "night"
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """`per: month(from: 26)`: `start` is the first day of a month (1-31), 1 by default.
+    """`per: month(from: 26)`: `start` is the first day of a month (1-31), 1 by default; 31 its last day.
 
+    `per: day(from: 08:00)`: `begin` is when a day begins, in minutes; it belongs to the date on which it begins.
     `per: night(01:00-05:00)`: one window per local date, `begin` to `end` in minutes of the day; a night that passes
     midnight (`end` <= `begin`) belongs to the date it starts on.
     """

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gateway.domain.duration import DAY, HOUR, from_us, to_us
+from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from rules.compiled import Calendar, Period
 
 
@@ -38,6 +38,10 @@ def wall_time(day: date, minute: int, zone: ZoneInfo) -> int:
     return found
 
 
+_PARTS = {Period.HOUR: HOUR, Period.QUARTER_HOUR: 15 * MINUTE}
+_MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12}
+
+
 def _month_start(year: int, month: int, start: int) -> date:
     year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
     return date(year, month, min(start, monthrange(year, month)[1]))
@@ -51,13 +55,13 @@ def _by_date(zone: ZoneInfo, calendar: Calendar, day: date) -> tuple[int, int, f
         first = day - timedelta(days=day.weekday())
         after = first + timedelta(days=7)
     else:
-        first = _month_start(day.year, day.month, calendar.start)
-        if day < first:
-            first = _month_start(day.year, day.month - 1, calendar.start)
-            after = _month_start(day.year, day.month, calendar.start)
-        else:
-            after = _month_start(day.year, day.month + 1, calendar.start)
-    return wall_time(first, 0, zone), wall_time(after, 0, zone), float((after - first).days)
+        months = _MONTHS[calendar.period]
+        month = (day.month - 1) // months * months + 1
+        if day < _month_start(day.year, month, calendar.start):
+            month -= months
+        first, after = (_month_start(day.year, one, calendar.start) for one in (month, month + months))
+    begin, end = (wall_time(one, calendar.begin, zone) for one in (first, after))
+    return begin, end, float((after - first).days)
 
 
 @lru_cache(maxsize=65536)
@@ -75,12 +79,17 @@ def window(zone: ZoneInfo, calendar: Calendar, at: int) -> tuple[int, int, float
     It holds `at`, except between two nights, where it is the next one.
     """
     local = from_us(at).astimezone(zone)
-    if calendar.period is Period.HOUR:
+    if calendar.period in _PARTS:
+        size = _PARTS[calendar.period]
         offset = (local.utcoffset() or timedelta()) // timedelta(microseconds=1)
-        start = (at + offset) // HOUR * HOUR - offset
-        return start, start + HOUR, 1 / 24
+        start = (at + offset) // size * size - offset
+        return start, start + size, size / DAY
     if calendar.period is not Period.NIGHT:
-        return _by_date(zone, calendar, local.date())
+        found = _by_date(zone, calendar, local.date())
+        if found[0] <= at < found[1]:
+            return found
+        days = -1 if at < found[0] else 1  # before its own hour; or clocks set back over midnight
+        return _by_date(zone, calendar, local.date() + timedelta(days=days))
     day = local.date() - timedelta(days=1)
     while True:
         found = _night(zone, calendar, day)

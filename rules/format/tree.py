@@ -113,11 +113,16 @@ def show(tree: Tree) -> str:
             return "{…}"
 
 
+_PER = re.compile(r"(\bper:[ \t]*\w+\([ \t]*from:)[ \t]+(?=[0-9])")
+"""`per: month(from: 26)` as people write it: without the space it is one plain scalar, and needs no quotes."""
+
+
 def read(text: str, notes: Notes) -> Tree | None:
     """The tree of a file; None when it cannot be read at all. Problems go to `notes`."""
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         notes.add(0, "", "rules.yaml.large", most=MAX_BYTES)
         return None
+    text = _PER.sub(r"\1", text)
     try:
         return _Builder(YAML(typ="safe", pure=True).parse(text), notes).document()
     except MarkedYAMLError as error:

@@ -114,9 +114,10 @@ def _made_of(what: Body, lang: Lang) -> str:
         found = say("handbook.times", lang, of=what[operator])
     else:
         found = say("handbook.of", lang, what=say(f"handbook.op.{operator}", lang), of=what[operator])
-    for key in ("over", "per"):
-        if key in what:
-            found += say(f"handbook.{key}", lang, window=what[key])
+    if "over" in what:
+        found += say("handbook.over", lang, window=what["over"])
+    if "per" in what:
+        found += say("handbook.per", lang, window=_period(what["per"], lang))
     if "table" in what:
         found += say("handbook.table_of", lang, table=what["table"])
     if what.get("scale") == "per_day":
@@ -124,6 +125,14 @@ def _made_of(what: Body, lang: Lang) -> str:
     if "max_gap" in what:
         found += say("handbook.max_gap", lang, gap=what["max_gap"])
     return found + _coverage(what, lang)
+
+
+def _period(text: str, lang: Lang) -> str:
+    """A calendar window in words: `month(from: 26)` -> month (from day 26)."""
+    name, _, inside = text.partition("(")
+    word = say(f"handbook.period.{name}", lang)
+    inside = inside.rstrip(")").removeprefix("from:").strip()
+    return word + say(f"handbook.period.{name}_of", lang, inside=inside) if inside else word
 
 
 def _coverage(what: Body, lang: Lang) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.domain.duration import DAY, HOUR, format_duration
+from gateway.domain.duration import DAY, HOUR, MINUTE, format_duration
 from rules.compiled import (
     Baseline,
     Calendar,
@@ -25,7 +25,8 @@ from rules.lint.subject import Around, Subject
 FEW = 3  # readings that a window should hold at least
 GOOD = 10
 LENGTHS = {
-    Period.HOUR: HOUR, Period.DAY: DAY, Period.NIGHT: DAY, Period.WEEK: 7 * DAY, Period.MONTH: 31 * DAY
+    Period.QUARTER_HOUR: 15 * MINUTE, Period.HOUR: HOUR, Period.DAY: DAY, Period.NIGHT: DAY, Period.WEEK: 7 * DAY,
+    Period.MONTH: 31 * DAY, Period.QUARTER: 92 * DAY, Period.YEAR: 366 * DAY,
 }  # fmt: skip
 
 

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 from engine_lab import T0, S, meter, rule, told
+from hypothesis import given
+from hypothesis import strategies as st
 from signal_lab import SignalLab, let
 
 from gateway.domain.device import Site
-from gateway.domain.duration import DAY, HOUR, MINUTE
+from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from rules.compiled import Calendar, Period, Slot, SlotKind
 from rules.engine.calendar import wall_time, window
 from rules.engine.view import Held
@@ -187,3 +189,41 @@ def test_between_two_nights_is_the_next_one() -> None:
     for at in (begin - 16 * HOUR, begin - 1, begin, begin + 8 * HOUR - 1):
         assert window(SHANGHAI, night, at)[:2] == (begin, begin + 8 * HOUR)
     assert window(SHANGHAI, night, begin + 8 * HOUR)[0] == begin + DAY
+
+
+ZONES = ["Asia/Shanghai", "Europe/Berlin", "America/New_York", "America/Santiago", "Asia/Gaza", "Pacific/Apia", "UTC"]
+BY_DATE = [
+    Calendar(Period.DAY), Calendar(Period.DAY, begin=480), Calendar(Period.DAY, begin=150), Calendar(Period.WEEK),
+    Calendar(Period.MONTH), Calendar(Period.MONTH, 26), Calendar(Period.MONTH, 31), Calendar(Period.QUARTER),
+    Calendar(Period.YEAR), Calendar(Period.QUARTER_HOUR), Calendar(Period.HOUR),
+]  # fmt: skip
+
+
+@given(st.sampled_from(ZONES), st.sampled_from(BY_DATE), st.integers(0, 3 * 366 * 24 * 60))
+def test_windows_follow_one_another_without_gaps(name: str, calendar: Calendar, minute: int) -> None:
+    zone, at = ZoneInfo(name), to_us(datetime(2024, 12, 1, tzinfo=UTC)) + minute * MINUTE
+    start, end, days = window(zone, calendar, at)
+    assert start <= at < end
+    assert window(zone, calendar, start) == window(zone, calendar, end - 1) == (start, end, days)
+    assert window(zone, calendar, end)[0] == end
+    if calendar.period not in (Period.HOUR, Period.QUARTER_HOUR):
+        first, last = (from_us(one).astimezone(zone) for one in (start, end))
+        assert (last.date() - first.date()).days == days
+        for moment in (first, last):
+            late = moment.hour * 60 + moment.minute - calendar.begin
+            assert late == 0 or from_us(to_us(moment) - 1).astimezone(zone).utcoffset() != moment.utcoffset()
+
+
+@pytest.mark.parametrize(
+    ("calendar", "first", "last"),
+    [
+        (Calendar(Period.QUARTER), date(2026, 1, 1), date(2026, 4, 1)),
+        (Calendar(Period.YEAR), date(2026, 1, 1), date(2027, 1, 1)),
+        (Calendar(Period.MONTH, 31), date(2026, 1, 31), date(2026, 2, 28)),
+        (Calendar(Period.DAY, begin=480), date(2026, 2, 9), date(2026, 2, 10)),
+    ],
+)
+def test_longer_windows(calendar: Calendar, first: date, last: date) -> None:
+    start, end, days = window(SHANGHAI, calendar, wall_time(date(2026, 2, 10), 479, SHANGHAI))
+    assert (start, end) == tuple(wall_time(day, calendar.begin, SHANGHAI) for day in (first, last))
+    assert days == (last - first).days

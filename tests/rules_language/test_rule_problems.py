@@ -229,7 +229,7 @@ PLAIN = "when: 'soc < 5 pct'\n"
         (GAS + "let: {u: {per: day}}\nwhen: 'u > 3 m3'", [("let.u", "let.operator")]),
         (
             GAS + "let: {u: {increase: volume_total, per: \"day(from: 3)\"}}\nwhen: 'u > 3 m3'",
-            [("let.u.per", "let.per")],
+            [("let.u.per", "let.per_near")],
         ),
         (
             GAS + "let: {u: {increase: volume_total, per: \"month(from: 32)\"}}\nwhen: 'u > 3 m3'",

@@ -77,7 +77,7 @@ def test_lines_of_every_value() -> None:
         ("\ta: 1", (1, "", "syntax")),
         ("a: 'x", (1, "", "syntax")),
         ("a: b: c", (1, "", "colon")),
-        ("x: 1\nper: month(from: 26)", (2, "", "colon")),
+        ("x: 1\nsay: month(from: 26)", (2, "", "colon")),
         ("a: 1\nb： 2\n", (2, "", "full_width")),
         ("a: [1，2]\nb: [“x”: 1", (1, "", "full_width")),
         ("a: \x00", (0, "", "syntax")),

@@ -29,6 +29,7 @@ from rules.compiled import (
 from rules.expr.compile import condition
 from rules.expr.flaw import ExpressionError
 from rules.expr.scope import Scope
+from rules.format import load_text
 from rules.format.build import Build
 from rules.format.fields import Fields
 from rules.format.signals import EXAMPLES, KEYS, scope_with, signals
@@ -89,6 +90,12 @@ def test_counts_have_none() -> None:
         ("day", Calendar(Period.DAY)),
         ("week", Calendar(Period.WEEK)),
         ("month", Calendar(Period.MONTH)),
+        ("15min", Calendar(Period.QUARTER_HOUR)),
+        ("quarter", Calendar(Period.QUARTER)),
+        ("year", Calendar(Period.YEAR)),
+        ("day(from: 08:00)", Calendar(Period.DAY, begin=480)),
+        ("day(from: 6:30)", Calendar(Period.DAY, begin=390)),
+        ("month(from: 31)", Calendar(Period.MONTH, 31)),
         ('"month(from: 26)"', Calendar(Period.MONTH, 26)),
         ("night(01:00-05:00)", Calendar(Period.NIGHT, begin=60, end=300)),
         ("night(22:00-06:00)", Calendar(Period.NIGHT, begin=1320, end=360)),
@@ -103,12 +110,31 @@ def test_calendar_windows(text: str, window: Calendar) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "year", "10m", '"month(from: 0)"', '"month(from: 32)"', '"day(from: 2)"', "night", "night(1-5)",
-        "night(05:00-05:00)", "night(00:00-24:00)", "night(25:00-05:00)", "night(01:60-05:00)", "[day]", "3",
+        "decade", "10m", '"month(from: 0)"', '"month(from: 32)"', "night(5-5)", "day(from: 25:00)", "[day]", "3",
+        "night(05:00-05:00)", "night(00:00-24:00)", "night(25:00-05:00)", "night(01:60-05:00)",
     ],
 )  # fmt: skip
 def test_other_windows_are_none(text: str) -> None:
     assert problems(f"{{x: {{min: flow, per: {text}}}}}") == [("x.per", "let.per")]
+
+
+@pytest.mark.parametrize(
+    ("text", "write"),
+    [
+        ("15m", "15min"), ("daily", "day"), ("每月", "month"), ("季度", "quarter"), ("1 year", "year"), ("mounth", "month"),
+        ('"day(from: 2)"', "day(from: 02:00)"), ("day(from 8:00)", "day(from: 08:00)"),
+        ("month(from 26)", "month(from: 26)"),
+        ("month from 26", "month(from: 26)"), ("night", "night(01:00-05:00)"), ("night(1-5)", "night(01:00-05:00)"),
+        ("night 22:00 - 6:00", "night(22:00-06:00)"), ("week(from: 3)", "week"), ("gas_day", "day(from: 08:00)"),
+    ],
+)  # fmt: skip
+def test_windows_that_are_nearly_right(text: str, write: str) -> None:
+    load = (
+        "format: 1\nrules:\n- id: r\n  watch: {kind: gas_meter}\n  let: {x: {min: flow, per: {}}}\n  when: x > 1 m3/h\n"
+    )
+    (problem,) = load_text(load.replace("per: {}", f"per: {text}"), "r.yaml", NAMES).problems
+    assert (problem.key, problem.fields["write"]) == ("rules.let.per_near", write)
+    assert load_text(load.replace("per: {}", f"per: {write}"), "r.yaml", NAMES).problems == ()
 
 
 def test_an_increase() -> None:

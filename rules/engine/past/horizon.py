@@ -31,7 +31,8 @@ from rules.engine.space import NEVER
 MARGIN = HOUR
 UNPROMISED = 6 * HOUR  # the longest interval we reckon with between readings of a point that promises none
 _PERIODS = {
-    Period.HOUR: HOUR, Period.DAY: 25 * HOUR, Period.NIGHT: 49 * HOUR, Period.WEEK: 8 * DAY, Period.MONTH: 32 * DAY
+    Period.QUARTER_HOUR: 15 * MINUTE, Period.HOUR: HOUR, Period.DAY: 25 * HOUR, Period.NIGHT: 49 * HOUR,
+    Period.WEEK: 8 * DAY, Period.MONTH: 32 * DAY, Period.QUARTER: 93 * DAY, Period.YEAR: 367 * DAY,
 }  # fmt: skip
 
 
