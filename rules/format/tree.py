@@ -145,8 +145,20 @@ def _syntax(text: str, line: int, first: int, detail: str, notes: Notes) -> None
         if found := full_width("".join(character for character in bare if character in _STRUCTURE)):
             notes.add(number, "", "rules.yaml.full_width", character=found[0], write=found[1])
             return
-    key = "rules.yaml.colon" if detail.startswith("mapping values are not allowed") else "rules.yaml.syntax"
-    notes.add(line, "", key, detail=detail)
+    if not detail.startswith("mapping values are not allowed"):
+        notes.add(line, "", "rules.yaml.syntax", detail=detail)
+        return
+    found = _COLON.fullmatch(lines[line - 1]) if 0 < line <= len(lines) else None
+    write = f"{found[1]}: {_quoted(found[2])}" if found else 'say: "status: charging"'
+    notes.add(line, "", "rules.yaml.colon", detail=detail, write=write)
+
+
+_COLON = re.compile(r"[\s-]*([\w.]+):\s+([^\s\"'{\[].*?)\s*")
+
+
+def _quoted(text: str) -> str:
+    """`text` as a YAML scalar in quotes."""
+    return f'"{text}"' if '"' not in text and "\\" not in text else "'" + text.replace("'", "''") + "'"
 
 
 class _Unreadable(Exception):

@@ -121,7 +121,8 @@ def test_other_windows_are_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "write"),
     [
-        ("15m", "15min"), ("daily", "day"), ("每月", "month"), ("季度", "quarter"), ("1 year", "year"), ("mounth", "month"),
+        ("15m", "15min"), ("daily", "day"), ("每月", "month"), ("季度", "quarter"), ("1 year", "year"),
+        ("mounth", "month"),
         ('"day(from: 2)"', "day(from: 02:00)"), ("day(from 8:00)", "day(from: 08:00)"),
         ("month(from 26)", "month(from: 26)"),
         ("month from 26", "month(from: 26)"), ("night", "night(01:00-05:00)"), ("night(1-5)", "night(01:00-05:00)"),
