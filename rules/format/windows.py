@@ -16,7 +16,8 @@ _FROM = re.compile(r"([a-z]+)\W*from\W*([0-9]{1,2})(?::([0-9]{2}))?\W*", re.IGNO
 _BETWEEN = re.compile(r"night\W*([0-9]{1,2})(?:[:：]([0-9]{2}))?\W+([0-9]{1,2})(?:[:：]([0-9]{2}))?\W*", re.IGNORECASE)
 _MEANT = {
     "15m": "15min", "15 min": "15min", "15minutes": "15min", "15分钟": "15min", "quarter_hour": "15min", "1h": "hour",
-    "hourly": "hour", "小时": "hour", "每小时": "hour", "daily": "day", "1d": "day", "24h": "day", "天": "day", "日": "day",
+    "hourly": "hour", "小时": "hour", "每小时": "hour", "daily": "day", "1d": "day", "24h": "day",
+    "天": "day", "日": "day",
     "每天": "day", "每日": "day", "weekly": "week", "7d": "week", "周": "week", "每周": "week", "monthly": "month",
     "月": "month", "每月": "month", "1 month": "month", "quarterly": "quarter", "3 months": "quarter", "季": "quarter",
     "季度": "quarter", "每季度": "quarter", "yearly": "year", "annual": "year", "1 year": "year", "年": "year",
