@@ -57,11 +57,12 @@ class Aggregate(StrEnum):
     LAST = "last"
     SPREAD = "spread"
     STDDEV = "stddev"
+    PERCENTILE = "percentile"
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """An aggregate of a point over a window."""
+    """An aggregate of a point over a window. `rank` is that of a percentile: 50 = the median."""
 
     name: str
     what: Aggregate
@@ -69,6 +70,7 @@ class Stat:
     window: Window
     coverage: float = 0.9
     unit: str = ""
+    rank: float = 50.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from functools import partial
 import msgspec
 
 from rules.compiled import (
+    Aggregate,
     Condition,
     Due,
     Every,
@@ -77,7 +78,7 @@ def _signal(signal: Signal, meanings: Mapping[str, str]) -> object:
         value = getattr(signal, field.name)
         if isinstance(value, Expression):
             out[field.name] = meanings.get(value.text, value.text)
-        elif field.name != "where":
+        elif field.name != "where" and (field.name != "rank" or out["what"] == Aggregate.PERCENTILE):
             out[field.name] = _plain(value)
     return out
 

@@ -39,6 +39,7 @@ from rules.format.windows import length, window
 _WINDOW = ("over", "per", "coverage")
 KEYS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys((one.value for one in Aggregate), _WINDOW),
+    "median": _WINDOW,
     "increase": (*_WINDOW, "counter", "scale"),
     "rate": ("over", "max_gap", "counter"),
     "rise": ("over", "max_gap"),
@@ -53,6 +54,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 """operator -> the keys that may stand beside it."""
 
 EXAMPLES = {
+    "percentile": "high: {percentile(90): pressure, per: day}", "median": "usual: {median: pressure, over: 24h}",
     "increase": "used: {increase: volume_total, per: month}", "rate": "hourly: {rate: volume_total, over: 10m}",
     "rise": "up: {rise: odometer, over: 10m}", "fall": "drop: {fall: soc, over: 10m}",
     "share": "busy: {share: \"status == 'charging'\", per: day}",
@@ -67,17 +69,19 @@ _SPELLINGS = {
     "percent": "share", "fraction": "share", "ema": "ewma", "occurrences": "times", "number_of": "times",
     "code": "code_of", "group": "members",
 }  # fmt: skip
+_RANKED = re.compile(r"(percentile|quantile|p)\s*\(?\s*([0-9]{1,2}(?:\.[0-9]+)?)\s*\)?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ONLY_GROWS = frozenset({"mean", "sum", "stddev", "zscore", "ewma"})
+_ONLY_GROWS = frozenset({"mean", "median", "percentile", "sum", "stddev", "zscore", "ewma"})
 _DIFFERENCES = frozenset({Aggregate.SPREAD, Aggregate.STDDEV})
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One signal as it is written; `others` are the names of all."""
+    """One signal as it is written; `key` is the operator with its rank, `others` are the names of all."""
 
     name: str
     operator: str
+    key: str
     fields: Fields
     others: frozenset[str]
     build: Build
@@ -132,27 +136,47 @@ def _entry(rule: Fields, name: str, tree: Tree, table: Table, build: Build) -> _
     if not isinstance(tree, Table):
         rule.notes.add(line, path, "rules.value.mapping", value=show(tree), write=EXAMPLES["increase"])
         return None
-    written = [key for key in tree.entries if key in KEYS]
+    written = [key for key in tree.entries if _operator(key)]
     if len(written) > 1:
         rule.notes.add(line, path, "rules.let.several", first=written[0], second=written[1])
         return None
     if not written:
         _no_operator(rule, tree, path, line)
         return None
-    operator = written[0]
+    operator, key = _operator(written[0]), written[0]
     others = tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys))
-    fields = Fields(tree, path, rule.notes, (operator, *others))
-    for key in others:
-        if fields.has(key) and key not in KEYS[operator]:
+    fields = Fields(tree, path, rule.notes, (key, *others))
+    for other in others:
+        if fields.has(other) and other not in KEYS[operator]:
             known = ", ".join(KEYS[operator]) or "-"
-            fields.wrong(key, "rules.let.key", name=key, operator=operator, known=known)
-    return _Entry(name, operator, fields, frozenset(table.entries), build)
+            fields.wrong(other, "rules.let.key", name=other, operator=operator, known=known)
+    if operator == "percentile" and rank_of(key) is None:
+        fields.wrong(key, "rules.let.rank", value=key)
+        return None
+    return _Entry(name, operator, key, fields, frozenset(table.entries), build)
+
+
+def _operator(key: str) -> str:
+    """The operator that a key names; "" = none."""
+    return "percentile" if key.startswith("percentile") else key if key in KEYS else ""
+
+
+def rank_of(key: str) -> float | None:
+    """90 of `percentile(90)`: at least 1 and below 100."""
+    match = _RANKED.fullmatch(key)
+    rank = float(match[2]) if match and match[1] == "percentile" and "(" in key and ")" in key else 0.0
+    return rank if rank >= 1 else None
 
 
 def _no_operator(rule: Fields, tree: Table, path: str, line: int) -> None:
     """No operator, or a misspelt one."""
     keys = {key for keys in KEYS.values() for key in keys}
     for key in tree.entries:
+        if (match := _RANKED.fullmatch(key.lower())) and float(match[2]) >= 1:
+            rule.notes.add(
+                tree.lines.get(key, line), join(path, key), "rules.key.near", name=key, near=f"percentile({match[2]})"
+            )
+            return
         near = _SPELLINGS.get(key.lower()) or next(iter(get_close_matches(key, [*KEYS], 1, 0.6)), "")
         if key not in keys and near:
             rule.notes.add(tree.lines.get(key, line), join(path, key), "rules.key.near", name=key, near=near)
@@ -217,13 +241,15 @@ def _code(entry: _Entry, build: Build, scope: Scope | None) -> bool:
 
 
 def _stat(entry: _Entry, scope: Scope) -> Signal | None:
-    fields, what = entry.fields, Aggregate(entry.operator)
+    fields = entry.fields
+    what = Aggregate.PERCENTILE if entry.operator == "median" else Aggregate(entry.operator)
+    rank = rank_of(entry.key) or 50.0
     over, coverage = window(fields), fields.share("coverage", 0.9)
     spec = _measured(entry, scope)
     if over is None or spec is None:
         return None
     unit = "" if what is Aggregate.COUNT else _canonical(spec)
-    return Stat(entry.name, what, spec.name, over, coverage, unit)
+    return Stat(entry.name, what, spec.name, over, coverage, unit, rank)
 
 
 def _increase(entry: _Entry, scope: Scope) -> Signal | None:
@@ -294,7 +320,7 @@ def _baseline(entry: _Entry, scope: Scope) -> Signal | None:
 
 _BUILDERS: Mapping[str, Callable[[_Entry, Scope], Signal | None]] = {
     **dict.fromkeys((one.value for one in Aggregate), _stat),
-    "increase": _increase, "rate": _rate, "rise": _swing, "fall": _swing, "share": _predicate,
+    "median": _stat, "increase": _increase, "rate": _rate, "rise": _swing, "fall": _swing, "share": _predicate,
     "times": _predicate,
     "zscore": _baseline, "ewma": _baseline,
 }  # fmt: skip
@@ -313,7 +339,7 @@ def _known(scope: Scope) -> str:
 
 def _point(entry: _Entry, scope: Scope) -> PointSpec | None:
     """The point an operator is of, as all kinds declare it."""
-    fields, key = entry.fields, entry.operator
+    fields, key = entry.fields, entry.key
     name = fields.word(key)
     if not name:
         return None
@@ -342,10 +368,10 @@ def _measured(entry: _Entry, scope: Scope) -> PointSpec | None:
         if here is PointKind.STATE and entry.operator != "count":
             values = points[name].values
             write = f"share: \"{name} == '{values[-1] if values else '…'}'\""
-            entry.fields.wrong(entry.operator, "rules.let.state", **text, write=write)
+            entry.fields.wrong(entry.key, "rules.let.state", **text, write=write)
             return None
         if here is PointKind.COUNTER and entry.operator in _ONLY_GROWS:
-            entry.fields.wrong(entry.operator, "rules.let.grows", **text, write=f"increase: {name}")
+            entry.fields.wrong(entry.key, "rules.let.grows", **text, write=f"increase: {name}")
             return None
     return found
 

@@ -14,7 +14,8 @@ from rules.handbook.conditions import LEVELS, Body, ended, form_of, raised
 
 _ATTR = re.compile(r"""attr\(\s*'([^']+)'\s*(?:,\s*([^()]+?)\s*)?\)""")
 OPERATORS = (
-    "mean", "min", "max", "sum", "count", "first", "last", "spread", "stddev", "increase", "rate", "rise", "fall",
+    "mean", "median", "percentile", "min", "max", "sum", "count", "first", "last", "spread", "stddev", "increase",
+    "rate", "rise", "fall",
     "share", "times", "zscore", "ewma", "code_of",
 )  # fmt: skip
 _TAG = re.compile(r"""tag\(\s*'([^']+)'\s*\)""")
@@ -109,11 +110,13 @@ def _made_of(what: Body, lang: Lang) -> str:
         if "where" in inside:
             found += say("handbook.where", lang, where=inside["where"])
         return found + _coverage(inside, lang)
-    operator = next(key for key in what if key in OPERATORS)
+    written = next(key for key in what if key.partition("(")[0] in OPERATORS)
+    operator, _, rank = written.partition("(")
     if operator == "times":
-        found = say("handbook.times", lang, of=what[operator])
+        found = say("handbook.times", lang, of=what[written])
     else:
-        found = say("handbook.of", lang, what=say(f"handbook.op.{operator}", lang), of=what[operator])
+        name = say(f"handbook.op.{operator}", lang, rank=rank.rstrip(") ").strip())
+        found = say("handbook.of", lang, what=name, of=what[written])
     if "over" in what:
         found += say("handbook.over", lang, window=what["over"])
     if "per" in what:

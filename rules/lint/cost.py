@@ -1,7 +1,8 @@
 """What a rule costs: bytes of state and evaluations a second, worked out without a single reading.
 
 A runner of the rule is made on one thing and its arrays are measured; rings of sliding windows are reckoned from the
-promised interval, for steady traffic: readings that arrive in bursts make a ring larger.
+promised interval, for steady traffic: readings that arrive in bursts make a ring larger. Values that percentiles of
+calendar windows tell apart are reckoned as if all differed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,9 +20,11 @@ from rules.engine.kinds import runner_of
 from rules.engine.runner import Field, Runner
 from rules.engine.signals.base import Table
 from rules.engine.signals.baseline import Weeks
+from rules.engine.signals.quantile import DIFFERENT, ValueCounts
 from rules.engine.signals.signals import Signals
 from rules.engine.signals.trail import Trail
 from rules.lint.fleet import Fleet
+from rules.lint.windows import window_of
 
 UNPROMISED = 10 * SECOND  # the interval we reckon with where a point promises none
 ROOM = 64  # rows of the smallest table
@@ -117,21 +120,31 @@ def _windows(windows: Signals, rule: Rule, names: Names) -> float:
     for one in windows.operators:
         signal = told.get(one.name)
         intervals = [] if signal is None else _intervals(names, rule, signal_points(signal))
-        total += _table(one, min(intervals, default=UNPROMISED))
+        total += _table(one, min(intervals, default=UNPROMISED), 0 if signal is None else window_of(signal))
     return total
 
 
-def _table(table: Table, every: int) -> float:
+def _table(table: Table, every: int, window: int) -> float:
     """Bytes per row of a table and its parts."""
     if isinstance(table, Trail):
         return _trail(table, every)
+    if isinstance(table, ValueCounts):
+        return _counts(table, window // max(1, every))
     own = 0.0
     for name, _ in table.arrays:
         array = getattr(table, name)
         own += array.dtype.itemsize * int(np.prod(array.shape[:-1]))
     if isinstance(table, Weeks):
         own += WEEK_BYTES
-    return own + sum(_table(part, every) for part in table.parts.values())
+    return own + sum(_table(part, every, window) for part in table.parts.values())
+
+
+def _counts(counts: ValueCounts, values: int) -> float:
+    """Of so many values in a window."""
+    size = len(counts.held)
+    while size < min(2 * values, 2 * DIFFERENT):
+        size *= 2
+    return size * (counts.held.itemsize + counts.number.itemsize) + counts.used.itemsize + counts.digits.itemsize
 
 
 def _trail(trail: Trail, every: int) -> float:

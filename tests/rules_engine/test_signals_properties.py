@@ -20,6 +20,8 @@ LETS = {
     "sum": "{sum: battery, over: 5h, coverage: 0}",
     "spread": "{spread: battery, over: 1h, coverage: 0.5}",
     "stddev": "{stddev: battery, over: 1h, coverage: 0.3}",
+    "median": "{median: battery, over: 1h, coverage: 0.3}",
+    "percentile": "{percentile(90): battery, over: 4h, coverage: 0}",
     "last": "{last: battery, over: 20m, coverage: 0.3}",
     "fall": "{fall: battery, over: 2h}",
     "rise": "{rise: battery, over: 1h, max_gap: 20m}",
@@ -33,6 +35,8 @@ LETS = {
     "ewma": "{ewma: battery, half_life: 1h, warmup: 30m}",
     "zscore": "{zscore: battery, half_life: 1h, season: hour_of_week}",
     "mean-hour": "{mean: battery, per: hour, coverage: 0.3}",
+    "median-hour": "{median: battery, per: hour, coverage: 0.3}",
+    "percentile-night": "{percentile(62.5): battery, per: night(01:00-03:00), coverage: 0}",
     "stddev-night": "{stddev: battery, per: night(01:00-03:00), coverage: 0}",
     "first-hour": "{first: battery, per: hour, coverage: 0}",
     "increase-hour": "{increase: volume, per: hour, coverage: 0.4}",
@@ -140,7 +144,7 @@ def test_all_of_it_is_known_sometimes(name: str) -> None:
 
 
 @FEW
-@given(scripts(), st.sampled_from(("mean", "sum", "spread", "stddev", "last")))
+@given(scripts(), st.sampled_from(("mean", "sum", "spread", "stddev", "last", "median", "percentile")))
 def test_sliding_windows_as_a_list_would_do_it(steps: list[Step], name: str) -> None:
     steps = [step for step in steps if step[0] == "read"]
     lab = play(name, steps)
@@ -180,9 +184,18 @@ def listed(name: str, rows: dict[int, float], t: int, over: int, coverage: float
         return NAN
     mean = math.fsum(inside) / len(inside)
     return {
+        "median": ranked(inside, 50), "percentile": ranked(inside, 90),
         "mean": mean, "spread": max(inside) - min(inside), "last": inside[-1],
         "stddev": math.sqrt(math.fsum((value - mean) ** 2 for value in inside) / len(inside)),
     }[name]  # fmt: skip
+
+
+def ranked(values: Sequence[float], rank: float) -> float:
+    """The percentile by its definition."""
+    ordered = sorted(values)
+    place = (len(ordered) - 1) * rank / 100
+    below, above = ordered[math.floor(place)], ordered[math.ceil(place)]
+    return below + (place - math.floor(place)) * (above - below)
 
 
 @FEW

@@ -72,9 +72,35 @@ def problems(text: str, kind: str = "gas_meter", group: str = "") -> list[tuple[
     return [(p.path.removeprefix("rule.let").lstrip("."), p.key.removeprefix("rules.")) for p in build.notes.problems]
 
 
-@pytest.mark.parametrize("what", [what for what in Aggregate if what is not Aggregate.COUNT])
+@pytest.mark.parametrize("what", [what for what in Aggregate if what not in {Aggregate.COUNT, Aggregate.PERCENTILE}])
 def test_aggregates_keep_the_unit(what: Aggregate) -> None:
     assert one(f"{{{what.value}: flow, over: 10m}}") == Stat("x", what, "flow", Over(10 * MINUTE), 0.9, "m3/h")
+
+
+@pytest.mark.parametrize(
+    ("operator", "rank"),
+    [("median", 50.0), ("percentile(90)", 90.0), ("percentile( 99.5 )", 99.5), ("percentile(1)", 1.0)],
+)
+def test_percentiles(operator: str, rank: float) -> None:
+    expected = Stat("x", Aggregate.PERCENTILE, "flow", Over(10 * MINUTE), 0.9, "m3/h", rank)
+    assert one(f"{{{operator}: flow, over: 10m}}") == expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "key"),
+    [
+        ("percentile", "let.rank"), ("percentile(0)", "let.rank"), ("percentile(100)", "let.rank"),
+        ("percentile(0.9)", "let.rank"), ("percentile(high)", "let.rank"), ("p95", "key.near"),
+        ("quantile(90)", "key.near"), ("percentil", "key.near"), ("percentile90", "let.rank"),
+    ],
+)  # fmt: skip
+def test_percentiles_need_a_rank(operator: str, key: str) -> None:
+    assert problems(f"{{x: {{{operator}: flow, over: 10m}}}}") == [(f"x.{operator}", key)]
+
+
+def test_percentiles_of_what_only_grows() -> None:
+    assert problems("{x: {percentile(90): volume_total, per: day}}") == [("x.percentile(90)", "let.grows")]
+    assert problems("{x: {median: valve, per: day}}") == [("x.median", "let.state")]
 
 
 def test_counts_have_none() -> None:

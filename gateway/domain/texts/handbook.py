@@ -111,6 +111,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "handbook.merged": ("merged", "合并"),
     "handbook.why": ("**{title}** — {why}.", "**{title}** — {why}。"),
     "handbook.op.mean": ("mean", "平均值"),
+    "handbook.op.median": ("median", "中位数"),
+    "handbook.op.percentile": ("{rank}th percentile", "第 {rank} 百分位数"),
     "handbook.op.min": ("least", "最小值"),
     "handbook.op.max": ("most", "最大值"),
     "handbook.op.sum": ("sum", "总和"),

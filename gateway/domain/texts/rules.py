@@ -94,6 +94,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rules.let.operator": ("the signal says not what it is; write one of {known}, such as {write}", "信号没有写明运算；应写 {known} 之一，如 {write}"),
     "rules.let.per": ("{value} is no calendar window; write 15min, hour, day, day(from: 08:00), week, month, month(from: 26), quarter, year or night(01:00-05:00)", "{value} 不是日历窗口；应写 15min、hour、day、day(from: 08:00)、week、month、month(from: 26)、quarter、year 或 night(01:00-05:00)"),
     "rules.let.per_near": ("{value} is no calendar window; write per: {write}", "{value} 不是日历窗口；应写 per: {write}"),
+    "rules.let.rank": ("{value} has no rank from 1 to 99.9; write percentile(90), median for the middle, min or max for the ends", "{value} 缺少 1 到 99.9 之间的百分位；应写 percentile(90)，取中间值用 median，取两端用 min 或 max"),
     "rules.let.several": ("a signal has one operator, here are {first} and {second}; write two signals", "一个信号只有一种运算，此处有 {first} 和 {second}；应写成两个信号"),
     "rules.let.state": ("{name} of {kind} is a {found}, which has no {operator}; write {write}", "{kind} 的 {name} 是 {found}，没有 {operator}；应写 {write}"),
     "rules.let.table": ("no code table {name}; write one of {known} (files in config/codes)", "没有代码表 {name}；应写 {known} 之一（config/codes 中的文件）"),

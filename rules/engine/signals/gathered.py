@@ -1,4 +1,4 @@
-"""mean min max sum count first last spread stddev of a point per calendar window."""
+"""mean min max sum count first last spread stddev and percentiles of a point per calendar window."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from gateway.domain.reading import F64, I64
 from rules.compiled import Aggregate, Calendar, Stat
 from rules.engine.signals.base import Heard, Rows, Surroundings, readings
 from rules.engine.signals.closing import Closing
+from rules.engine.signals.quantile import ValueCounts
 from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.view import Bools, View
 
@@ -15,7 +16,8 @@ HIGHS = frozenset({Aggregate.MAX, Aggregate.SPREAD})
 
 
 class GatheredStat(Closing):
-    """State: count, first, seen (observed µs), newest, at, shut 48 B, and total, square, low, high as needed, 8 B each.
+    """State: count, first, seen (observed µs), newest, at, shut 48 B, and total, square, low, high as needed, 8 B each;
+    for percentiles `ValueCounts`.
 
     The newest reading is kept apart until the next one comes: the same moment may be told again with another value.
     It is observed until then, for no longer than the gap, and until a bad one (`shut`).
@@ -27,6 +29,10 @@ class GatheredStat(Closing):
             signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, (signal.point,)
         )
         self.what = what = signal.what
+        self.rank = signal.rank
+        self.counts = ValueCounts(space) if what is Aggregate.PERCENTILE else None
+        if self.counts is not None:
+            self.parts = {"counts": self.counts}
         self.count: I64 = np.zeros(0, np.int64)
         self.seen: I64 = np.zeros(0, np.int64)
         self.at: I64 = np.zeros(0, np.int64)
@@ -78,6 +84,8 @@ class GatheredStat(Closing):
         if new.any():  # of several the earliest is the first
             self.first[thing[new][::-1]] = value[new][::-1]
         np.add.at(self.count, thing, 1)
+        if self.counts is not None:
+            self.counts.add(thing, value)
         if self.what is Aggregate.STDDEV:  # about the first reading, for the digits
             value = value - self.first[thing]
             np.add.at(self.square, thing, value * value)
@@ -120,6 +128,8 @@ class GatheredStat(Closing):
         self.first[thing] = np.nan
         for name, fill in self.sums:
             getattr(self, name)[thing] = fill
+        if self.counts is not None:
+            self.counts.forget(thing)
         return value, cover
 
     def _value(self, thing: int) -> float:
@@ -134,6 +144,8 @@ class GatheredStat(Closing):
             return float(self.total[thing]) / count
         if what is Aggregate.STDDEV:
             return float(np.sqrt(max(0.0, float(self.square[thing]) - float(self.total[thing]) ** 2 / count) / count))
+        if self.counts is not None:
+            return self.counts.value(thing, self.rank)
         if what is Aggregate.FIRST:
             return float(self.first[thing])
         if what is Aggregate.LAST:

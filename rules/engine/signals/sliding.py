@@ -12,6 +12,7 @@ from rules.engine.bound import Bound
 from rules.engine.signals.base import EPSILON, Declared, Gaps, Heard, Rows, Surroundings, readings
 from rules.engine.signals.counter import Counter
 from rules.engine.signals.momentary import Momentary, Values
+from rules.engine.signals.quantile import of_windows
 from rules.engine.signals.trail import Trail
 from rules.engine.space import Space
 from rules.engine.view import Bools, Picked, View
@@ -53,13 +54,13 @@ class Sliding(Momentary):
 
 
 class SlidingStat(Sliding):
-    """mean min max sum count first last spread stddev (of the whole: divided by n) over the readings of the window."""
+    """mean min max sum count first last spread stddev (of the whole: divided by n), percentiles of the readings."""
 
     def __init__(self, signal: Stat, space: Space, around: Surroundings) -> None:
         assert isinstance(signal.window, Over), "calendar windows are elsewhere"
         length = signal.window.length
         super().__init__(space, signal.name, signal.unit, (space.column(signal.point),), length)
-        self.what, self.coverage = signal.what, signal.coverage
+        self.what, self.coverage, self.rank = signal.what, signal.coverage, signal.rank
         self.trail = Trail(space, Gaps(around.world, space, (signal.point,)), length, FOLDS.get(signal.what, ()))
         self.parts = {"trail": self.trail}
 
@@ -81,6 +82,8 @@ class SlidingStat(Sliding):
                 return trail.values(low, things)
             case Aggregate.LAST:
                 return trail.values(stop - 1, things)
+            case Aggregate.PERCENTILE:
+                return of_windows(trail, things, low, stop, self.rank)
             case Aggregate.STDDEV:
                 return self._deviation(things, low, stop, np.maximum(count, 1))
             case Aggregate.SPREAD:
