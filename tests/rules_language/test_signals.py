@@ -31,8 +31,9 @@ from rules.expr.flaw import ExpressionError
 from rules.expr.scope import Scope
 from rules.format import load_text
 from rules.format.build import Build
+from rules.format.entries import EXAMPLES, KEYS
 from rules.format.fields import Fields
-from rules.format.signals import EXAMPLES, KEYS, scope_with, signals
+from rules.format.signals import scope_with, signals
 from rules.format.tree import Notes, Table, from_plain, read
 
 

@@ -1,0 +1,119 @@
+"""What stands in `let`: names, operators and the keys beside them (RULES section 4)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from rules.compiled import Aggregate
+from rules.expr.functions import RESERVED
+from rules.expr.token import KEYWORDS
+from rules.format.build import Build
+from rules.format.fields import Fields
+from rules.format.tree import Table, Tree, join, show
+
+_WINDOW = ("over", "per", "coverage")
+KEYS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys((one.value for one in Aggregate), _WINDOW),
+    "median": _WINDOW,
+    "increase": (*_WINDOW, "counter", "scale"),
+    "rate": ("over", "max_gap", "counter"),
+    "rise": ("over", "max_gap"),
+    "fall": ("over", "max_gap"),
+    "share": _WINDOW,
+    "times": _WINDOW,
+    "zscore": ("half_life", "season", "warmup"),
+    "ewma": ("half_life", "season", "warmup"),
+    "code_of": ("table",),
+    "members": (),
+}
+"""operator -> the keys that may stand beside it."""
+
+EXAMPLES = {
+    "percentile": "high: {percentile(90): pressure, per: day}", "median": "usual: {median: pressure, over: 24h}",
+    "increase": "used: {increase: volume_total, per: month}", "rate": "hourly: {rate: volume_total, over: 10m}",
+    "rise": "up: {rise: odometer, over: 10m}", "fall": "drop: {fall: soc, over: 10m}",
+    "share": "busy: {share: \"status == 'charging'\", per: day}",
+    "times": "faults: {times: \"status == 'fault'\", over: 24h}",
+    "zscore": "odd: {zscore: pressure, half_life: 6h, warmup: 14d}", "ewma": "usual: {ewma: pressure, half_life: 6h}",
+    "code_of": "code: {code_of: fault_code, table: charger_faults}",
+    "members": "low: {members: {mean: pressure}}",
+}  # fmt: skip
+_SPELLINGS = {
+    "avg": "mean", "average": "mean", "std": "stddev", "stdev": "stddev", "range": "spread", "delta": "increase",
+    "diff": "increase", "usage": "increase", "speed": "rate", "rises": "rise", "falls": "fall", "drop": "fall",
+    "percent": "share", "fraction": "share", "ema": "ewma", "occurrences": "times", "number_of": "times",
+    "code": "code_of", "group": "members",
+}  # fmt: skip
+_RANKED = re.compile(r"(percentile|quantile|p)\s*\(?\s*([0-9]{1,2}(?:\.[0-9]+)?)\s*\)?")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One signal as it is written; `key` is the operator with its rank, `others` are the names of all."""
+
+    name: str
+    operator: str
+    key: str
+    fields: Fields
+    others: frozenset[str]
+    build: Build
+
+
+def entry(rule: Fields, name: str, tree: Tree, table: Table, build: Build) -> Entry | None:
+    """The signal `name` as written in `table`; None after its problems were noted."""
+    path, line = join(rule.at("let"), name), table.lines.get(name, 0)
+    taken = name in KEYWORDS or name in RESERVED or not _NAME.fullmatch(name)
+    if taken or (build.scope and any(name in points for points in build.scope.vocabulary.values())):
+        rule.notes.add(line, path, "rules.let.name", name=name, write="used")
+        return None
+    if not isinstance(tree, Table):
+        rule.notes.add(line, path, "rules.value.mapping", value=show(tree), write=EXAMPLES["increase"])
+        return None
+    written = [key for key in tree.entries if operator_of(key)]
+    if len(written) > 1:
+        rule.notes.add(line, path, "rules.let.several", first=written[0], second=written[1])
+        return None
+    if not written:
+        _no_operator(rule, tree, path, line)
+        return None
+    operator, key = operator_of(written[0]), written[0]
+    others = tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys))
+    fields = Fields(tree, path, rule.notes, (key, *others))
+    for other in others:
+        if fields.has(other) and other not in KEYS[operator]:
+            known = ", ".join(KEYS[operator]) or "-"
+            fields.wrong(other, "rules.let.key", name=other, operator=operator, known=known)
+    if operator == "percentile" and rank_of(key) is None:
+        fields.wrong(key, "rules.let.rank", value=key)
+        return None
+    return Entry(name, operator, key, fields, frozenset(table.entries), build)
+
+
+def operator_of(key: str) -> str:
+    """The operator that a key names; "" = none."""
+    return "percentile" if key.startswith("percentile") else key if key in KEYS else ""
+
+
+def rank_of(key: str) -> float | None:
+    """90 of `percentile(90)`: at least 1 and below 100."""
+    match = _RANKED.fullmatch(key)
+    rank = float(match[2]) if match and match[1] == "percentile" and "(" in key and ")" in key else 0.0
+    return rank if rank >= 1 else None
+
+
+def _no_operator(rule: Fields, tree: Table, path: str, line: int) -> None:
+    """No operator, or a misspelt one."""
+    keys = {key for keys in KEYS.values() for key in keys}
+    for key in tree.entries:
+        if (match := _RANKED.fullmatch(key.lower())) and float(match[2]) >= 1:
+            rule.notes.add(
+                tree.lines.get(key, line), join(path, key), "rules.key.near", name=key, near=f"percentile({match[2]})"
+            )
+            return
+        near = _SPELLINGS.get(key.lower()) or next(iter(get_close_matches(key, [*KEYS], 1, 0.6)), "")
+        if key not in keys and near:
+            rule.notes.add(tree.lines.get(key, line), join(path, key), "rules.key.near", name=key, near=near)
+            return
+    rule.notes.add(line, path, "rules.let.operator", known=", ".join(KEYS), write=EXAMPLES["increase"])
