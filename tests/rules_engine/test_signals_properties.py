@@ -36,7 +36,7 @@ LETS = {
     "zscore": "{zscore: battery, half_life: 1h, season: hour_of_week}",
     "mean-hour": "{mean: battery, per: hour, coverage: 0.3}",
     "median-hour": "{median: battery, per: hour, coverage: 0.3}",
-    "percentile-night": "{percentile(71): battery, per: night(20:00-08:00), coverage: 0}",
+    "percentile-night": "{percentile(78): battery, per: night(01:00-03:00), coverage: 0}",
     "stddev-night": "{stddev: battery, per: night(01:00-03:00), coverage: 0}",
     "first-hour": "{first: battery, per: hour, coverage: 0}",
     "increase-hour": "{increase: volume, per: hour, coverage: 0.4}",
