@@ -16,6 +16,7 @@ from gateway.domain.record import (
     Closed,
     CustomerSet,
     CycleDone,
+    Define,
     DeviceDefined,
     DeviceSet,
     Down,
@@ -29,7 +30,7 @@ from gateway.domain.record import (
     Unlatch,
 )
 from rules.casetest.intake import CaseIntake
-from rules.casetest.scene import Happening, Scene
+from rules.casetest.scene import Happening, Scene, Told
 from rules.casetest.things import customer_with, site_with
 from rules.casetest.until import ZONE, until
 from rules.engine import Engine
@@ -64,7 +65,9 @@ class Stage:
         self.sites = dict(scene.sites)
         self.customers = dict(scene.customers)
         self.batches: list[Batch] = []
-        self.intake = CaseIntake({point.id: point for point in scene.points.values()})
+        self.points = {point.id: point for point in scene.points.values()}
+        self.defined: set[Define] = set()
+        self.intake = CaseIntake(self.points)
 
     def write(self, at: int, body: Body) -> None:
         """Append a record, let the engine read it, and answer what it asks about the past."""
@@ -83,7 +86,8 @@ class Stage:
         self.got += self.engine.step(record)
 
     def ticks(self, until: int, *, inclusive: bool) -> None:
-        """One tick per second up to `until`, leaving out those at which nothing can be due."""
+        """One tick per second up to `until`, leaving out those at which nothing can be due, but never the last one:
+        a look at the past goes as far as the engine's time."""
         start = self.scene.start
         last = (until - start) // SECOND if inclusive else (until - start - 1) // SECOND
         while True:
@@ -91,8 +95,8 @@ class Stage:
             next_tick = (self.clock - start) // SECOND + 1
             if due is not None:
                 next_tick = max(next_tick, -((start - due) // SECOND))
-            if due is None or next_tick > last:
-                self.clock = max(self.clock, start + last * SECOND)
+            next_tick = min(next_tick if due is not None else last, last)
+            if start + next_tick * SECOND <= self.clock:
                 return
             self.clock = start + next_tick * SECOND
             self.write(self.clock, Tick(self.clock))
@@ -112,12 +116,29 @@ class Stage:
             self.ticks(at, inclusive=False)
             while deliveries and max(deliveries[0][0], away) <= at:
                 when, group = deliveries.pop(0)
-                self.write(at, self.intake.take(group, max(when, at)))
+                self._deliver(group, max(when, at))
             while happenings and max(happenings[0].at, away) <= at:
                 away = max(away, self._happen(happenings.pop(0), at))
             if away <= at:
                 self.ticks(at, inclusive=True)
         self.ticks(end, inclusive=True)
+
+    def _deliver(self, told: Sequence[Told], received: int) -> None:
+        """Readings of devices that are not in service reach no journal: the registry does not know them."""
+        heard = [one for one in told if self.devices[one.device].life is Life.IN_SERVICE]
+        for define in self._defines(heard):
+            self.defined.add(define)
+            self.write(received, define)
+        if heard:
+            self.write(received, self.intake.take(heard, received))
+
+    def _defines(self, told: Sequence[Told]) -> list[Define]:
+        """What stands in the journal before the first reading of a device, and of a point."""
+        devices = [self.devices[number] for number in dict.fromkeys(one.device for one in told)]
+        points = [self.points[number] for number in dict.fromkeys(one.point for one in told)]
+        found: list[Define] = [DeviceDefined(one.id, TENANT, one.code, one.profile) for one in devices]
+        found += [PointDefined(TENANT, point) for point in points]
+        return [define for define in found if define not in self.defined]
 
     def _prepare(self) -> None:
         start = self.scene.start
@@ -125,10 +146,7 @@ class Stage:
             self.write(start, SiteSet(site))
         for customer in self.customers.values():
             self.write(start, CustomerSet(customer))
-        for point in self.scene.points.values():
-            self.write(start, PointDefined(TENANT, point))
         for device in self.devices.values():
-            self.write(start, DeviceDefined(device.id, TENANT, device.code, device.profile))
             self.write(start, DeviceSet(device))
         if self.scene.policy:
             self.write(start, PolicySet(self.scene.policy, ZONE))
@@ -142,10 +160,11 @@ class Stage:
             case "restart":
                 back = at + (event.value if isinstance(event.value, int) else 0)
                 self.engine = Engine.restore(self.engine.snapshot(), compile_source, compile_policy=compile_policy)
-                last = self.scene.start + max(0, (at - self.scene.start - 1) // SECOND) * SECOND
+                last = self.clock
                 self.intake.restart()
                 self.clock = back
                 self.write(back, Down(last, back))
+                self.write(back, Tick(back))  # as a gateway does before any source connects
                 return back
             case "set":
                 self._set(event, value, at)

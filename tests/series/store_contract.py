@@ -48,6 +48,15 @@ class StoreContract:
         assert (written.stored, written.duplicate, written.conflict) == (3, 1, 1)
         assert store.range(1, 1, NOW, NOW + DAY).value.tolist() == [1.0, 6.0]
 
+    def test_of_several_values_of_one_record_the_last_holds(self, store: SeriesStore) -> None:
+        bad = at(1, math.nan, quality=Quality.BAD)
+        written = store.write(0, [record(1, at(0, 1.0), at(1, 60.0), at(0, 2.0), bad, at(0, 1.0))])
+        assert (written.stored, written.duplicate, written.conflict) == (5, 0, 3)
+        series = store.range(1, 1, NOW, NOW + DAY)
+        assert series.value[0] == 1.0
+        assert np.isnan(series.value[1])
+        assert next(float(x) for batch in store.scan(NOW, NOW + DAY) for x in batch.value) == 1.0
+
     def test_another_value_replaces_and_is_flagged(self, store: SeriesStore) -> None:
         store.write(0, [record(1, at(0, 1.0))])
         written = store.write(0, [record(2, at(0, 7.0))])

@@ -113,12 +113,13 @@ class DuckDbStore:
         expired = int((~alive).sum())
         if expired:
             whole, seq = whole.select(alive), seq[alive]
-        keep, changed = self._judge(whole)
+        keep, changed, replaced = self._judge(whole)
         duplicate = int((~keep).sum())
         flags = whole.flags | np.where(changed, np.uint8(Flag.CONFLICT), np.uint8(0))
         live = self._writable("live")
         start = self._clock.now() - LATE_AFTER
-        for kind, rows in (("late", keep & (whole.at < start)), ("live", keep & (whole.at >= start))):
+        rows_to_store = keep & ~replaced
+        for kind, rows in (("late", rows_to_store & (whole.at < start)), ("live", rows_to_store & (whole.at >= start))):
             if kind == "late" and not rows.any():
                 continue
             segment = self._writable("late") if kind == "late" else live
@@ -136,12 +137,13 @@ class DuckDbStore:
             self._newest.update(whole.select(keep))
         return Written(int(keep.sum()), duplicate, expired, int((changed & keep).sum()))
 
-    def _judge(self, batch: Batch) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """(rows to store, of these the ones that replace another value)."""
+    def _judge(self, batch: Batch) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+        """(rows that are no duplicates, of these the ones that replace another value, and those that a later row of
+        this very write replaces: rows of one record have no order in the store)."""
         count = len(batch)
-        keep, changed = np.ones(count, np.bool_), np.zeros(count, np.bool_)
+        keep, changed, replaced = np.ones(count, np.bool_), np.zeros(count, np.bool_), np.zeros(count, np.bool_)
         if not count:
-            return keep, changed
+            return keep, changed, replaced
         key = keys_of(batch.device, batch.point)
         newest_of_all = max((s.last for s in self._segments.values() if s.last is not None), default=-(2**62))
         sure = self._newest.newer(key, batch.at, newest_of_all)
@@ -153,6 +155,7 @@ class DuckDbStore:
         doubtful = np.flatnonzero(~sure | twin)
         if len(doubtful):
             known = query.stored_values(self._connection, self._segments.values(), batch, doubtful)
+            kept: dict[tuple[int, int], int] = {}
             for row in doubtful.tolist():
                 identity = (int(key[row]), int(batch.at[row]))
                 value = (float(batch.value[row]), int(batch.quality[row]))
@@ -160,7 +163,10 @@ class DuckDbStore:
                 keep[row] = before is None or not query.equal(before, value)
                 changed[row] = before is not None and bool(keep[row])
                 known[identity] = value
-        return keep, changed
+                if keep[row]:
+                    replaced[kept.get(identity, row)] = identity in kept
+                    kept[identity] = row
+        return keep, changed, replaced
 
     def range(self, device: int, point: int, start: int, end: int, limit: int = 100_000) -> Series:
         """See `SeriesStore.range`."""
