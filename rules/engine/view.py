@@ -202,21 +202,30 @@ class View:
         rows = self.rows
         return Seen(float(rows.value[row]), int(rows.at[row]), int(rows.received[row]), int(rows.quality[row]))
 
+    def _newest_rows(self, column: int, stops: NDArray[np.intp] | None, *, known: bool) -> I32:
+        """The newest (known) reading of a column of every thing; `stops`: the last unit of each, None = it has one."""
+        if stops is not None:
+            found = self.last(column, known=known)[stops]
+            return found[found >= 0]
+        mine = self._rows_of(column)
+        return mine[~np.isnan(self.rows.value[mine])] if known else mine
+
     def commit(self) -> None:
-        """Write the newest readings of the batch to the space (repeated indices: the last one stays)."""
+        """Write the newest readings of the batch to the space."""
         space, rows = self.space, self.rows
+        stops = None if self.unique else np.flatnonzero(np.append(self.thing[1:] != self.thing[:-1], True))
         for column in np.flatnonzero(np.bincount(rows.column)).tolist():
-            mine = self._rows_of(column)
-            thing, value, at = self.thing[rows.unit[mine]], rows.value[mine], rows.at[mine]
+            mine = self._newest_rows(column, stops, known=False)
+            thing, value = self.thing[rows.unit[mine]], rows.value[mine]
             space.value[column][thing] = value
-            space.at[column][thing] = at
+            space.at[column][thing] = rows.at[mine]
             space.received[column][thing] = rows.received[mine]
             space.quality[column][thing] = rows.quality[mine]
-            known = ~np.isnan(value)
-            if not known.all():
-                thing, value, at = thing[known], value[known], at[known]
+            if stops is not None or np.isnan(value).any():
+                mine = self._newest_rows(column, stops, known=True)
+                thing, value = self.thing[rows.unit[mine]], rows.value[mine]
             space.good[column][thing] = value
-            space.good_at[column][thing] = at
+            space.good_at[column][thing] = rows.at[mine]
         space.newest[self.thing] = self.t
         space.newest[self.head] = self.head_t
         for unit, (begin, end) in sorted(self.spans.items()):
