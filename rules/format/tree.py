@@ -148,8 +148,8 @@ def _syntax(text: str, line: int, first: int, detail: str, notes: Notes) -> None
     if not detail.startswith("mapping values are not allowed"):
         notes.add(line, "", "rules.yaml.syntax", detail=detail)
         return
-    found = _COLON.fullmatch(lines[line - 1]) if 0 < line <= len(lines) else None
-    write = f"{found[1]}: {_quoted(found[2])}" if found else 'say: "status: charging"'
+    pair = _COLON.fullmatch(lines[line - 1]) if 0 < line <= len(lines) else None
+    write = f"{pair[1]}: {_quoted(pair[2])}" if pair else 'say: "status: charging"'
     notes.add(line, "", "rules.yaml.colon", detail=detail, write=write)
 
 
