@@ -25,12 +25,16 @@ class Life(StrEnum):
 
 
 class Plausible(Struct, frozen=True):
-    """Bounds in the canonical unit; outside is uncertain, never deleted. `max_rate` per second, `stuck_after` µs."""
+    """Bounds in the canonical unit; outside is uncertain, never deleted. `max_rate` per second, `stuck_after` µs.
+
+    After `relearn` readings in a row that are too fast and agree with each other, their level is believed.
+    """
 
     min: float | None = None
     max: float | None = None
     max_rate: float | None = None
     stuck_after: int = 0
+    relearn: int = 3
 
 
 class CounterModel(Struct, frozen=True):

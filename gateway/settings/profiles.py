@@ -36,6 +36,8 @@ class PlausibleModel(Section):
     max_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Largest change per second, in the unit of the point."""
     stuck_after: Duration = 0
+    relearn: int = Field(default=3, ge=1, le=1000)
+    """Readings in a row that are too fast and agree with each other: then theirs is the believed level."""
 
 
 class CounterSection(Section):
@@ -158,6 +160,8 @@ def _kinds(document: Document, place: Place, point: PointModel) -> None:
         document.add((*place, "counter"), "config.profile.only_counter", name="counter")
     if point.kind == PointKind.COUNTER and point.plausible.stuck_after:
         document.add((*place, "plausible", "stuck_after"), "config.profile.counter_stands")
+    if "relearn" in point.plausible.model_fields_set and point.plausible.max_rate is None:
+        document.add((*place, "plausible", "relearn"), "config.profile.only_max_rate")
 
 
 def _plausible(document: Document, place: Place, written: PlausibleModel, unit: Unit) -> Plausible:
@@ -167,7 +171,7 @@ def _plausible(document: Document, place: Place, written: PlausibleModel, unit: 
             (*place, "plausible", "min"), "config.profile.min_max", value=str(written.min), max=str(written.max)
         )
     rate = None if written.max_rate is None else written.max_rate * unit.factor
-    return Plausible(low, high, rate, written.stuck_after)
+    return Plausible(low, high, rate, written.stuck_after, written.relearn)
 
 
 def _counter(document: Document, place: Place, written: CounterSection | None, unit: Unit) -> CounterModel:

@@ -80,6 +80,7 @@ class Core:
             if runner.windows is not None and runner.windows.missed:  # a tick had closed them without these readings
                 for thing, at in runner.windows.drain():
                     runner.doubt(thing, at)
+        self._taken_back()
         for rule in self.book.groups if denied else ():
             for device, since in denied.items():
                 self.field.doubts.add(device, rule, since)
@@ -92,6 +93,18 @@ class Core:
             self.inquiry.doubts(self.seq, doubts)
             self.inquiry.replace(self.seq, self.now, replaced)
             self.inquiry.late(self.seq, late)
+
+    def _taken_back(self) -> None:
+        """Falls of counters that were none: what the rules made of them is in doubt."""
+        for one in self.field.glitches.drain():
+            for runner in self.book.of(self.field.world.rows[one.device].space.kind):
+                if any(counter.point == one.point for counter in runner.counters):
+                    self.field.doubts.add(one.device, runner.rule.id, one.since + 1)
+
+    def recount(self) -> None:
+        """The same, of a rule that joined in."""
+        self._taken_back()
+        self._ask({}, {})
 
     def _judges(self, kind: str, capacity: int) -> Fused:
         found, version = self._fused.get(kind), self.book.version(kind)

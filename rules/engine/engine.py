@@ -229,6 +229,7 @@ class Engine:
                 reach_back(core, self._ledger)
             elif core is not None and core.book.waiting.get(fact.rule) == fact.wanted:
                 join(core, fact, at)
+                reach_back(core, self._ledger)
             return
         for core in self._cores():
             found = core.requests.answered(fact.device, fact.wanted)

@@ -5,12 +5,13 @@ from math import floor
 
 import numpy as np
 
-from gateway.domain.device import CounterModel
 from gateway.domain.reading import F64, I32
 from rules.compiled import Every, Rule
 from rules.engine.form import Form
-from rules.engine.runner import Field, Runner
+from rules.engine.runner import Field
 from rules.engine.signalled import later_too
+from rules.engine.signals.base import Heard
+from rules.engine.signals.counter import BEFORE, NOW, Counter
 from rules.engine.space import Space
 from rules.engine.view import Bools, Picked, View
 
@@ -28,105 +29,86 @@ def multiples(run: float, step: float) -> int:
 
 
 class EveryRunner(Form):
-    """State: raised u8; last f64, offset f64, base f64, told i32, count i32 per thing: 33 B.
+    """State: raised u8; base f64, told i32, count i32 per thing: 17 B. And that of `Counter`, 144 B.
 
-    The counter goes on over a rollover, a reset or an exchange: its run is `last + offset`, and multiples count from
-    `base`: `from`, or the reading at which the last cycle was completed. The first reading ever tells how many
-    multiples are past already: those of a counter without `from` are nobody's news. `told` never falls, so that no
+    Multiples count on the line of the counter, from `base`: `from`, or the reading at which the last cycle was
+    completed. The first reading ever crosses none: those it is beyond count as told. `told` never falls, so that no
     reading, however often it is sent, tells a multiple twice.
     """
 
-    arrays: tuple[tuple[str, float], ...] = (
-        ("raised", 0), ("last", np.nan), ("offset", 0), ("base", np.nan), ("told", 0), ("count", 0)
-    )  # fmt: skip
+    arrays: tuple[tuple[str, float], ...] = (("raised", 0), ("base", np.nan), ("told", 0), ("count", 0))
     ends_by_fact = True
 
     def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
         assert isinstance(rule.condition, Every), "kinds.py gives rules with `every` to this class only"
         super().__init__(rule, zone, space, common, rule.condition.clear)
         self.condition: Every = rule.condition
-        self.column = space.column(self.condition.point)
-        self.last: F64 = np.zeros(0)
-        self.offset: F64 = np.zeros(0)
+        self.counter = Counter(space, common, self.condition.point, None)
+        self.parts = {"counter": self.counter}
         self.base: F64 = np.zeros(0)
         self.told: I32 = np.zeros(0, np.int32)
         self.count: I32 = np.zeros(0, np.int32)
+        self.heard: Heard | None = None
         self.text = f"every {self.condition.step:g} of {self.condition.point}"
         self.judge_by()
-        self.judged = tuple(dict.fromkeys((self.column, *self.judged)))
+        self.judged = tuple(dict.fromkeys((self.counter.column, *self.judged)))
 
     # --- readings
     def frames(self, view: View) -> None:
+        heard = self.heard = self.counter.hear(view, self.watched[view.thing])
         if self.signal_frames(view):
             return
         carry = view.carry(self.judged) & self.watched[view.thing]
         if not carry.any():
             return
-        row = view.last(self.column, known=True)
-        fresh = (row >= 0) & carry
-        fresh &= view.rows.unit[row] == np.arange(len(view))
-        need = (carry & ~fresh & (self.raised[view.thing] > 0)) | (fresh & self._special(view, row, fresh))
+        need = np.zeros(len(view), np.bool_)
+        need[heard.unit] = self._special(heard)
+        quiet = carry.copy()
+        quiet[heard.unit] = False
+        need |= quiet & (self.raised[view.thing] > 0)
         if self.clear is not None or self.unless is not None:
             need |= carry & ((self.raised[view.thing] > 0) | self.wanting()[view.thing])
         if self.rule.clear_after:
             need |= carry & (self.raised[view.thing] > 0)
+        if self.decided:
+            need |= carry & np.isin(view.thing, list(self.decided))
         if self.schedule is not None:
             need |= carry & (view.t > self.opens[view.thing])
         need = carry if self.common.scalar else later_too(view, need, carry)
-        calm = np.flatnonzero(fresh & ~need)
-        self.last[view.thing[calm]] = view.rows.value[row[calm]]
+        self.counter.run(heard.where(~need[heard.unit]))
         units = np.flatnonzero(need)
         columns = self.truths(Picked(view, units))
         for k, unit in enumerate(units.tolist()):
             self.judge(view, unit, [float(column[k]) for column in columns])
 
     def judge(self, view: View, unit: int, truths: Sequence[float]) -> None:
-        row, thing = int(view.last(self.column, known=True)[unit]), int(view.thing[unit])
+        assert self.heard is not None, "`frames` comes first"
+        thing, k = int(view.thing[unit]), int(np.searchsorted(self.heard.unit, unit))
+        if self.decided and self.overtaken(thing, int(view.t[unit])):
+            return
         self.before(view, unit)
-        if row >= 0 and view.rows.unit[row] == unit:
-            self._count(thing, float(view.rows.value[row]))
+        if k < len(self.heard) and self.heard.unit[k] == unit:
+            self._count(thing, float(self.heard.value[k]), int(self.heard.at[k]))
         self.meet(thing, int(view.t[unit]), truths, view, unit)
 
-    def _special(self, view: View, row: I32, fresh: Bools) -> Bools:
+    def _special(self, heard: Heard) -> Bools:
         """Which readings do more than rise below the next multiple."""
-        thing = view.thing
-        value = np.where(fresh, view.rows.value[row], np.nan)
-        previous = self.last[thing]
-        if not view.unique:
-            earlier = view.before(row)
-            previous = np.where(earlier >= 0, view.rows.value[earlier], previous)
-        rule = self.condition
-        run = value + self.offset[thing] - self.base[thing] + rule.ahead
-        calm: Bools = (value >= previous) & (run / rule.step < (self.told[thing] + 1) * (1 - 2 * NEAR))
+        thing, rule = heard.thing, self.condition
+        run = heard.value + self.counter.shift[NOW, thing] - self.base[thing] + rule.ahead
+        calm: Bools = self.counter.rising(heard) & (run / rule.step < (self.told[thing] + 1) * (1 - 2 * NEAR))
         return ~calm
 
-    def _count(self, thing: int, value: float) -> None:
-        """A known reading of the counter, newer than all before."""
-        rule, last = self.condition, float(self.last[thing])
-        if last != last:
-            self.last[thing] = value
-            if self.base[thing] != self.base[thing]:
-                self.base[thing] = rule.from_
-                self.told[thing] = 0 if rule.from_ else multiples(value, rule.step)
-            return
-        if value < last:
-            model = self._model(thing)
-            drop = last - value
-            if drop < 0.001 * last or drop < model.resolution:
-                return  # a row that was sent again
-            if model.rollover > 0 and drop > model.rollover / 2:
-                self.offset[thing] += model.rollover
-            else:
-                self.offset[thing] += last if model.reset == "restart" else drop
-        self.last[thing] = value
-
-    def _model(self, thing: int) -> CounterModel:
-        device = self.device(thing)
-        spec = self.common.world.spec(device.profile, self.condition.point) if device is not None else None
-        return spec.counter if spec is not None else CounterModel()
+    def _count(self, thing: int, value: float, at: int) -> None:
+        """A known reading of the counter."""
+        rule = self.condition
+        self.counter.step(thing, value, at)
+        first = self.counter.state_of(thing, BEFORE) is None
+        if first and (np.isnan(self.base[thing]) or self.base[thing] == rule.from_):
+            self.base[thing] = rule.from_
+            self.told[thing] = self._reached(thing)
 
     def _reached(self, thing: int) -> int:
-        run = float(self.last[thing] + self.offset[thing] - self.base[thing])
+        run = self.counter.line(thing) - float(self.base[thing])
         return multiples(run + self.condition.ahead, self.condition.step) if run == run else 0
 
     # --- the alarm
@@ -151,7 +133,7 @@ class EveryRunner(Form):
         self.told[thing] += more
 
     def wanting(self) -> Bools:
-        run = self.last + self.offset - self.base + self.condition.ahead
+        run = self.counter.value[NOW] + self.counter.shift[NOW] - self.base + self.condition.ahead
         more: Bools = run / self.condition.step >= (self.told + 1) * (1 - 2 * NEAR)
         return more
 
@@ -164,26 +146,14 @@ class EveryRunner(Form):
     def cycle(self, thing: int, reading: float, at: int) -> None:
         """The next multiples count from the reading at which the work was done."""
         self.put_off(thing, at, None, None, -1, reason="cycle")
-        self.base[thing] = reading + self.offset[thing]
+        self.base[thing] = reading + self.counter.shift[NOW, thing]
         self.told[thing] = 0
 
-    def exchange(self, thing: int, point: str, start: float, at: int) -> None:  # noqa: ARG002 - in order
+    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
         """The hours run on the old counter stay."""
-        if point == self.condition.point and self.last[thing] == self.last[thing] and self.watched[thing]:
-            self.offset[thing] += self.last[thing] - start
-            self.last[thing] = start
+        super().exchange(thing, point, start, at)
+        if point == self.condition.point and self.watched[thing]:
+            self.counter.exchange(thing, start, at)
 
     def lapse(self, thing: int) -> None:
         """Silence undoes no hours."""
-
-    def adopt(self, old: Runner) -> None:
-        """The alarm goes on. Another grid: what lies behind is told already, as for a counter first seen."""
-        assert isinstance(old, EveryRunner), "edits keep state only between rules of one shape"
-        super().adopt(old)
-        a, b = old.condition, self.condition
-        if (a.step, a.from_) != (b.step, b.from_):
-            for thing in np.flatnonzero(~np.isnan(self.last)).tolist():
-                if self.base[thing] == a.from_:
-                    self.base[thing] = b.from_
-                run = float(self.last[thing] + self.offset[thing] - self.base[thing])
-                self.told[thing] = multiples(run, b.step)

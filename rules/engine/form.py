@@ -252,8 +252,9 @@ class Form(Signalled):
     def end(self, thing: int, at: int, reason: str) -> None:
         self.put_off(thing, at, None, None, -1, reason=reason)
         self.forget(thing)
-        if self.windows is not None:
-            self.windows.forget(thing)
+        for part in (*self.parts.values(), self.windows):
+            if part is not None:
+                part.forget(thing)
 
 
 def _signals(bound: Bound) -> list[Slot]:

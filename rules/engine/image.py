@@ -48,6 +48,7 @@ def image_of(core: Core, partition: int, tenant: str) -> Image:
         requests=core.requests.state(),
         interim=core.interim.state(),
         replaced=core.replaced.state(),
+        glitches=core.field.glitches.state(),
     )
 
 
@@ -76,6 +77,7 @@ def load_core(image: Image, core: Core, compile_rule: Callable[[bytes], Rule]) -
     core.requests.load(image.requests)
     core.interim.load(image.interim)
     core.replaced.load(image.replaced)
+    core.field.glitches.load(image.glitches)
 
 
 def load_world(image: Image, world: World) -> None:

@@ -11,6 +11,8 @@ from gateway.domain.reading import I64
 from rules.compiled import Rule
 from rules.engine.bound import Bound
 from rules.engine.scopes import rows
+from rules.engine.signals.base import Table
+from rules.engine.signals.counter import Counter
 from rules.engine.space import LONG_AGO, NEVER, Space, widened
 from rules.engine.speaker import Field, Observe, Speaker
 from rules.engine.view import Bools, View
@@ -22,7 +24,7 @@ NO_ROOM: Bools = np.zeros(0, np.bool_)
 class Runner(Speaker, ABC):
     """Base of all kinds. A subclass keeps its state in `arrays` (name, fill) whose last axis is the row of the thing.
 
-    With `active` there is `opens` i64: the next opening at which the thing has to be looked at again, 8 B.
+    `parts` are tables that belong to it besides `windows`. With `active` there is `opens` i64: the next opening at which the thing has to be looked at again, 8 B.
     `watched` is shared by rules that watch the same and never written to.
     """
 
@@ -37,6 +39,7 @@ class Runner(Speaker, ABC):
         self.room = 0
         self.opens: I64 = np.zeros(0, np.int64)
         self.next_open = NEVER
+        self.parts: dict[str, Table] = {}
         if self.schedule is not None:
             self.arrays = (*self.arrays, ("opens", NEVER))
 
@@ -49,6 +52,8 @@ class Runner(Speaker, ABC):
         self.watched = widened(self.watched, self.room, 0)
         for name, fill in self.arrays:
             setattr(self, name, widened(getattr(self, name), self.room, fill))
+        for part in self.parts.values():
+            part.grow()
         if self.windows is not None:
             self.windows.grow()
 
@@ -157,6 +162,8 @@ class Runner(Speaker, ABC):
         for name, _ in self.arrays:
             if name in held:
                 setattr(self, name, getattr(old, name))
+        for name, part in self.parts.items():
+            part.adopt(old.parts[name])
         self.reschedule(old)
         if self.windows is not None and old.windows is not None:
             self.windows.adopt(old.windows)
@@ -187,6 +194,12 @@ class Runner(Speaker, ABC):
             self.windows.load(kept)
 
     # --- its state, for others
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        """The counters that it follows."""
+        held = [] if self.windows is None else [one.parts.get("counter") for one in self.windows.operators]
+        return tuple(one for one in (*held, self.parts.get("counter")) if isinstance(one, Counter))
+
     @abstractmethod
     def is_on(self, thing: int) -> int:
         """Level of the alarm of this thing, 0 = none."""
@@ -200,6 +213,8 @@ class Runner(Speaker, ABC):
         """The whole state of row `row` of `other`, a runner of the same rule in another engine, becomes `thing`'s."""
         for name, _ in self.arrays:
             getattr(self, name)[..., thing] = getattr(other, name)[..., row]
+        for name, part in self.parts.items():
+            part.take_row(thing, other.parts[name], row)
         if self.windows is not None and other.windows is not None:
             self.windows.take_row(thing, other.windows, row)
         self.decided.pop(thing, None)
@@ -215,8 +230,8 @@ class Runner(Speaker, ABC):
     def memory(self) -> int:
         """Bytes of state held for this rule on this space."""
         own = sum(getattr(self, name).nbytes for name, _ in self.arrays)
-        windows = self.windows.state() if self.windows is not None else {}
-        return int(own + sum(table.nbytes for table in windows.values()))
+        held = [part.state() for part in (*self.parts.values(), self.windows) if part is not None]
+        return int(own + sum(table.nbytes for one in held for table in one.values()))
 
     def only_soonest(self) -> bool:
         """Does a tick before `soonest` want nothing of it, ever? Then `soonest` is its `next_due` too."""
@@ -238,6 +253,8 @@ class Runner(Speaker, ABC):
         """All arrays, cut to the rows in use."""
         used = len(self.space)
         held_state = {name: getattr(self, name)[..., :used] for name, _ in self.arrays}
+        for part, state in self.parts.items():
+            held_state |= {f"{part}.{name}": table for name, table in state.state().items()}
         if self.windows is not None:
             held_state |= {f"windows.{name}": table for name, table in self.windows.state().items()}
         return held_state
@@ -247,7 +264,12 @@ class Runner(Speaker, ABC):
         self.grow()
         for name, _ in self.arrays:
             getattr(self, name)[..., : state[name].shape[-1]] = state[name]
+        for name, part in self.parts.items():
+            part.load(_of_part(state, name))
         if self.windows is not None:
-            own = {name.removeprefix("windows."): t for name, t in state.items() if name.startswith("windows.")}
-            self.windows.load(own)
+            self.windows.load(_of_part(state, "windows"))
         self._look_again()
+
+
+def _of_part(state: dict[str, NDArray[Any]], part: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(f"{part}."): t for name, t in state.items() if name.startswith(f"{part}.")}

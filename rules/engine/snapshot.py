@@ -70,6 +70,7 @@ class Image(Struct, frozen=True):
     requests: bytes = b""
     interim: bytes = b""
     replaced: bytes = b""
+    glitches: bytes = b""
     buffer: bytes = b""  # of a lane
     lateness: int = 0
     after: bytes = b""

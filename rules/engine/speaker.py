@@ -16,6 +16,7 @@ from rules.engine.bound import Bound, Source, reading_seen
 from rules.engine.doubts import Doubts
 from rules.engine.downs import Downs
 from rules.engine.emit import Emitter, Made, plan_of
+from rules.engine.glitches import Glitches
 from rules.engine.scopes import Scopes
 from rules.engine.signals import NoSignals, Signals
 from rules.engine.space import Space
@@ -36,6 +37,7 @@ class Field:
     world: World = field(default_factory=World)
     downs: Downs = field(default_factory=Downs)
     doubts: Doubts = field(default_factory=Doubts)
+    glitches: Glitches = field(default_factory=Glitches)
     scalar: bool = False
     observe: Observe | None = None
     after: After = field(init=False)

@@ -11,7 +11,7 @@ from rules.format.tree import Notes, Scalar, Table, join, show
 MOST_COMPONENTS = 64
 _KIND = ("components", "points")
 _POINT = ("unit", "kind", "every", "each", "values", "counter", "plausible")
-_PLAUSIBLE = ("min", "max", "max_rate", "stuck_after")
+_PLAUSIBLE = ("min", "max", "max_rate", "stuck_after", "relearn")
 _COUNTER = ("rollover", "reset", "resolution")
 _EXAMPLE = "{points: {gun_temp: {unit: degC}}}"
 
@@ -92,6 +92,7 @@ def _plausible(point: Fields, table: Table, unit: Unit) -> Plausible:
         None if high is None else unit.canonical(high),
         None if rate is None else rate * unit.factor,
         fields.duration("stuck_after", 0),
+        fields.whole("relearn", 1, 1000, Plausible().relearn),
     )
 
 

@@ -42,8 +42,29 @@ class _Track:
     """One (device, point), told its readings one by one."""
 
     point: Point
+    told: list[Reading] = field(default_factory=list)  # of the newest moment only the last
+
+    def tell(self, reading: Reading) -> bool:
+        newest = max((one.at for one in self.told), default=None)
+        if reading.at == newest:
+            self.told = [one for one in self.told if one.at != newest]
+        if reading.quality is Quality.BAD:
+            return False
+        self.told.append(reading)
+        course = _Course(self.point)
+        return [course.tell(one) for one in self.told][-1]
+
+
+@dataclass
+class _Course:
+    """Readings of which none replaces another."""
+
+    point: Point
     seen: list[tuple[int, float, int]] = field(default_factory=list)  # at, value, standing since
     believed: list[tuple[int, float]] = field(default_factory=list)
+    run: list[tuple[int, float]] = field(default_factory=list)  # too fast one after another, and agreeing
+    fell: list[tuple[float, int, float]] = field(default_factory=list)  # of a swap counter: from, when, total then
+    total: float = 0.0
 
     def tell(self, reading: Reading) -> bool:
         limits, value, at = self.point.plausible, reading.value, reading.at
@@ -59,16 +80,61 @@ class _Track:
         if stuck or outside or reading.flags & Flag.CLAMPED:
             return stuck or outside
         older = [one for one in self.believed[-2:] if one[0] < at]
-        if older and limits.max_rate is not None:
-            then, before = older[-1]
-            change = value - before if self.point.kind is PointKind.COUNTER else abs(value - before)
-            if change > limits.max_rate * ((at - then) / S):
-                return True
-        if self.believed and self.believed[-1][0] == at:
-            self.believed[-1] = (at, value)
-        elif not self.believed or at > self.believed[-1][0]:
-            self.believed.append((at, value))
+        if self.believed and at <= self.believed[-1][0]:
+            return bool(older) and self.fast(older[-1], value, at)
+        if older and self.too_fast(older[-1], value, at):
+            self.agree(value, at)
+            return True
+        self.believe(value, at)
+        if not self.run or at >= self.run[-1][0]:
+            self.run = []
         return False
+
+    def too_fast(self, before: tuple[int, float], value: float, at: int) -> bool:
+        fall = self.back(before[1], value)
+        return self.fast(before if fall is None else (fall[1], fall[0]), value, at)
+
+    def back(self, was: float, value: float) -> tuple[float, int, float] | None:
+        """The fall that a step takes back: the newest, and the highest from where that one fell."""
+        total, found = self.total, None
+        for fall in reversed(self.fell):
+            if value < fall[0] or value - was <= total - fall[2]:
+                break
+            was, total, found = fall[0], fall[2], fall
+        return found
+
+    def fast(self, before: tuple[int, float], value: float, at: int) -> bool:
+        then, was = before
+        change = max(0.0, value - was) if self.point.kind is PointKind.COUNTER else abs(value - was)
+        rate = self.point.plausible.max_rate
+        return rate is not None and change > rate * ((at - then) / S)
+
+    def believe(self, value: float, at: int) -> None:
+        if self.point.kind is PointKind.COUNTER and self.believed:
+            then, was = self.believed[-1]
+            fall = self.back(was, value)
+            if value < was:
+                if was - value < 0.001 * was:
+                    return
+                self.fell = [*[one for one in self.fell if one[0] > was][:1], (was, then, self.total)]
+            elif fall is not None:
+                self.fell, self.total = self.fell[: self.fell.index(fall)], fall[2] + value - fall[0]
+            else:
+                self.total += value - was
+        self.believed.append((at, value))
+
+    def agree(self, value: float, at: int) -> None:
+        if self.run and at <= self.run[-1][0]:
+            return
+        falls = self.point.kind is PointKind.COUNTER and self.run and value < self.run[-1][1]
+        self.run = (
+            [*self.run, (at, value)]
+            if self.run and not falls and not self.fast(self.run[-1], value, at)
+            else [(at, value)]
+        )
+        if len(self.run) == self.point.plausible.relearn:
+            self.believed.append((at, value))
+            self.run, self.fell = [], []
 
     def outside(self, value: float) -> bool:
         low, high = self.point.plausible.min, self.point.plausible.max
@@ -84,10 +150,10 @@ def _expected(rows: list[Reading], live: Tracks) -> list[bool]:
     for index in sorted(range(len(rows)), key=lambda i: rows[i].at):
         row = rows[index]
         point = POINTS.get(row.point)
-        if point is None or row.quality is Quality.BAD:
+        if point is None:
             continue
         if point.plausible.max_rate is None and not point.plausible.stuck_after:
-            marks[index] = row.quality is Quality.UNCERTAIN and _Track(point).outside(row.value)
+            marks[index] = row.quality is Quality.UNCERTAIN and _Course(point).outside(row.value)
             continue
         tracks = history if row.flags & Flag.IMPORTED else live
         marks[index] = tracks.setdefault((row.device, row.point), _Track(point)).tell(row)
@@ -159,6 +225,32 @@ def test_a_peak_is_marked_and_what_follows_is_not() -> None:
 
 def test_repeating_a_wrong_value_does_not_make_it_true_time_does() -> None:
     assert _marks(1, (0, 0), (1, 100), (10, 100), (49, 100), (50, 100), (51, 101)) == [1, 2, 3]
+
+
+def test_readings_in_a_row_that_agree_are_the_new_level() -> None:
+    assert _marks(1, (0, 0), (1, 100), (2, 101), (3, 102), (4, 103), (5, 0)) == [1, 2, 3, 5]
+    assert _marks(1, (0, 0), (1, 100), (2, 200), (3, 101), (4, 102), (5, 103), (6, 104)) == [1, 2, 3, 4, 5], "no row"
+    assert _marks(1, (0, 0), (1, 100), (2, 101), (3, 1), (4, 102), (5, 103)) == [1, 2, 4, 5], "not in a row"
+    assert _marks(1, (0, 0), (1, 100), (2, 101), (2, 101), (2, 101), (3, 102), (4, 103)) == [1, 2, 3, 4, 5], (
+        "told again"
+    )
+
+
+def test_a_meter_that_says_zero_once() -> None:
+    assert _marks(4, (0, 15508.1), (10, 0), (20, 15508.2), (30, 15509)) == [], "the fall is taken back"
+    assert _marks(4, (0, 15508.1), (10, 0), (20, 5), (30, 15513), (40, 15514)) == [], "5 in 30 s since 15508.1"
+    assert _marks(4, (0, 15508.1), (10, 0), (20, 9), (30, 15600), (40, 15)) == [3]
+
+
+def test_a_value_replaced_at_its_moment_was_never_believed() -> None:
+    assert _marks(1, (0, 20), (10, 40), (10, 21), (12, 38)) == [3], "38 against 21"
+    assert _marks(1, (0, 20), (10, 21), (10, 90), (12, 40)) == [2], "40 against 20 of 12 s ago"
+    judge = _judge()
+    for second, value in ((0, 20.0), (10, 40.0), (10, math.nan), (11, 50.0)):
+        quality = Quality.BAD if value != value else Quality.GOOD
+        judged = judge.judge(batch_of([[Reading(1, 1, T0 + second * S, value, quality)]]))
+        judge.keep(judged)
+    assert judged.hits is not None, "50 against 20 of 11 s ago: 42 at most"
 
 
 def test_a_peak_delivered_again_is_marked_again() -> None:

@@ -11,6 +11,7 @@ from gateway.domain.device import Device, Site
 from gateway.domain.reading import Reading, batch_of
 from rules.compiled import Rule, Slot, SlotKind
 from rules.engine.frames import Counts, Late, single, views
+from rules.engine.glitches import Glitches
 from rules.engine.signals import Signals
 from rules.engine.view import Held, Picked, Reader, View
 from rules.engine.world import World
@@ -23,6 +24,7 @@ class Around:
     world: World = field(default_factory=World)
     scalar: bool = False
     observe: None = None
+    glitches: Glitches = field(default_factory=Glitches)
 
 
 def let(text: str, kind: str = "gas_meter") -> Rule:

@@ -40,14 +40,14 @@ def test_a_point_declared_in_wh_is_stored_in_kwh_numbers_and_all(tmp_path: Path)
     loaded = profile(
         tmp_path,
         "  energy: {kind: counter, unit: Wh, every: 1m, counter: {rollover: 1000000, resolution: 10, reset: restart}}\n"
-        "  power: {unit: W, plausible: {min: -5, max: 7.5 kW, max_rate: 100, stuck_after: 1h}}\n"
+        "  power: {unit: W, plausible: {min: -5, max: 7.5 kW, max_rate: 100, stuck_after: 1h, relearn: 5}}\n"
         "  temp: {unit: degF, plausible: {min: 32, max: 100 degC, max_rate: 9}}\n"
         "  flow: {unit: m3/day, plausible: {max: 24}}\n",
     )
     energy, power, temp, flow = loaded.profile.points
     assert (energy.unit, energy.every) == ("kWh", 60_000_000)
     assert energy.counter == CounterModel(rollover=1000.0, reset="restart", resolution=0.01)
-    assert power.plausible == Plausible(min=-0.005, max=7.5, max_rate=0.1, stuck_after=3_600_000_000)
+    assert power.plausible == Plausible(min=-0.005, max=7.5, max_rate=0.1, stuck_after=3_600_000_000, relearn=5)
     assert temp.unit == "degC"
     assert temp.plausible.min == pytest.approx(0)
     assert temp.plausible.max == 100
@@ -84,6 +84,11 @@ def test_defaults_and_the_file_name_as_id(tmp_path: Path) -> None:
         ("  a: {every: 10}\n", (3, "points.a.every", "config.type.duration")),
         ("  a: {kind: counter, counter: {reset: maybe}}\n", (3, "points.a.counter.reset", "config.type.choice")),
         ("  a: {plausible: {max_rate: 0}}\n", (3, "points.a.plausible.max_rate", "config.type.greater_than")),
+        (
+            "  a: {plausible: {max_rate: 1, relearn: 0}}\n",
+            (3, "points.a.plausible.relearn", "config.type.greater_than_equal"),
+        ),
+        ("  a: {plausible: {max: 1, relearn: 4}}\n", (3, "points.a.plausible.relearn", "config.profile.only_max_rate")),
         (
             "  a: {kind: counter, plausible: {stuck_after: 1h}}\n",
             (3, "points.a.plausible.stuck_after", "config.profile.counter_stands"),

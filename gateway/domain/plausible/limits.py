@@ -4,7 +4,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from gateway.domain.device import Point, PointKind
+from gateway.domain.device import CounterModel, Plausible, Point, PointKind
+from gateway.domain.plausible.memory import Rule
 from gateway.domain.reading import F64, I32, I64, U8
 
 NONE, TIMED, UNKNOWN = 0, 1, 2
@@ -27,8 +28,8 @@ class PointBook(Protocol):
 class Limits:
     """Columns indexed by point id, filled when a point is first seen, dropped when the directory changes.
 
-    kind u8 · low, high f64 canonical unit · rate f64 per second · stuck, silence i64 µs · rising bool: a fall is judged
-    by the counter model of the rules, never by rate. The last row stays UNKNOWN: ids beyond the end look it up.
+    kind u8 · low, high f64 canonical unit · rate f64 per second · stuck, silence i64 µs · relearn i64 readings ·
+    rising bool: a counter, whose fall is judged by its model. The last row stays UNKNOWN: ids beyond the end look it up.
     """
 
     def __init__(self, directory: PointBook) -> None:
@@ -43,7 +44,9 @@ class Limits:
         self.rate: F64 = np.full(size + 1, np.inf)
         self.stuck: I64 = np.full(size + 1, FOR_EVER, np.int64)
         self.silence: I64 = np.full(size + 1, FOR_EVER, np.int64)
+        self.relearn: I64 = np.full(size + 1, Plausible().relearn, np.int64)
         self.rising = np.zeros(size + 1, np.bool_)
+        self._models: dict[int, CounterModel] = {}
 
     def timed(self, point: I32) -> U8 | None:
         """NONE or TIMED per row; None = all are NONE. One look-up, once the points are known."""
@@ -63,8 +66,9 @@ class Limits:
         if top + 1 >= len(self.kind):
             old = self.__dict__.copy()
             self._clear(max(top + 1, 2 * len(self.kind)))
-            for name in ("kind", "low", "high", "rate", "stuck", "silence", "rising"):
+            for name in ("kind", "low", "high", "rate", "stuck", "silence", "relearn", "rising"):
                 getattr(self, name)[: len(old[name]) - 1] = old[name][:-1]
+            self._models = old["_models"]
         for number in points[points >= 0].tolist():
             self._take(number, self._directory.point_by_id(number))
 
@@ -77,7 +81,16 @@ class Limits:
         self.high[number] = np.inf if limits.max is None else limits.max
         if limits.max_rate is not None:
             self.kind[number], self.rate[number] = TIMED, limits.max_rate
-            self.rising[number] = point.kind is PointKind.COUNTER
+            self.relearn[number] = limits.relearn
+            if point.kind is PointKind.COUNTER:
+                self.rising[number], self._models[number] = True, point.counter
         if limits.stuck_after > 0:
             self.kind[number], self.stuck[number] = TIMED, limits.stuck_after
             self.silence[number] = max(limits.stuck_after, 3 * point.every)
+
+    def rule(self, point: int) -> Rule:
+        """What `Memory.judge` needs of one that is known."""
+        return Rule(
+            float(self.rate[point]), int(self.stuck[point]), int(self.silence[point]), int(self.relearn[point]),
+            self._models.get(point),
+        )  # fmt: skip

@@ -1,33 +1,38 @@
 """What plausibility remembers of a (device, point), and the judgement of one reading against it. Pure.
 
-`Memory.judge` defines what is too fast and what is stuck; `plausible` does the same over columns wherever nothing is
-odd, and calls it for the rest.
+`Memory.judge` defines what is too fast and what is stuck; `judge` does the same over columns wherever nothing is odd,
+and calls it for the rest.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.counter import CounterState, Fall, advance
+from gateway.domain.device import CounterModel
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import I64
 
 NEVER: Final = -(2**62)
-COLUMNS: Final = ("newest", "stand", "since", "value", "at", "prior", "prior_at")
-
+COLUMNS: Final = (
+    "newest", "stand", "since", "value", "at", "prior", "prior_at", "run", "run_value", "run_at",
+)  # fmt: skip
+_FLOATS: Final = frozenset({"stand", "value", "prior", "run_value"})
 
 Columns = dict[str, NDArray[Any]]
 """Name of COLUMNS -> f64[n] or i64[n]."""
 
 
 @dataclass(slots=True)
-class Memory:
+class Belief:
     """Of one (device, point); times µs.
 
     newest: the newest reading · stand, since: the value that stands, and since when · value, at: the newest believed
-    reading · prior, prior_at: the one believed before it, which a repetition of the newest is held against.
+    reading · prior, prior_at: the one believed before it · run, run_value, run_at: how many readings in a row, newer
+    than `at`, were too fast and agree with each other, and the newest of them · shift, falls: those of a counter.
     """
 
     newest: int = NEVER
@@ -37,10 +42,15 @@ class Memory:
     at: int = NEVER
     prior: float = math.nan
     prior_at: int = NEVER
+    run: int = 0
+    run_value: float = math.nan
+    run_at: int = NEVER
+    shift: float = 0.0
+    falls: tuple[Fall, ...] = ()
 
     def judge(self, value: float, at: int, usable: bool, rule: "Rule") -> bool:
-        """Is a known value abnormal for its time? Readings come by `at`. What is older than both believed readings is
-        not held against anything. Not `usable` (out of bounds, or its time is not its own): only for standing still.
+        """Is a known value abnormal for its time? What is older than both believed readings is not held against
+        anything. Not `usable` (out of bounds, or its time is not its own): only for standing still.
         """
         if at > self.newest:
             if value != self.stand or at - self.newest > rule.silence:
@@ -48,45 +58,110 @@ class Memory:
             self.newest = at
         if value == self.stand and at - self.since > rule.stuck:
             return True
-        if not usable:
+        return usable and self._too_fast(value, at, rule)
+
+    def _too_fast(self, value: float, at: int, rule: "Rule") -> bool:
+        if at <= self.at:  # late: against the one believed before
+            change, passed, _ = rule.change(CounterState(self.prior, 0.0, self.prior_at), value, at)
+            return at > self.prior_at and rule.too_fast(change, passed)
+        change, passed, state = rule.change(CounterState(self.value, self.shift, self.at, self.falls), value, at)
+        if not rule.too_fast(change, passed):
+            self._believe(state)
+            if at >= self.run_at:
+                self.run = 0
             return False
-        before, then = (self.value, self.at) if at > self.at else (self.prior, self.prior_at)
-        if then < at and rule.too_fast(value - before, at - then):
-            return True
-        if at > self.at:
+        if at > self.run_at:
+            self._agree(value, at, rule)
+        return True
+
+    def _believe(self, state: CounterState) -> None:
+        if state.at > self.at:
             self.prior, self.prior_at = self.value, self.at
-        if at >= self.at:
-            self.value, self.at = value, at
-        return False
+        self.value, self.shift, self.at, self.falls = state
+
+    def _agree(self, value: float, at: int, rule: "Rule") -> None:
+        """One more that is too fast: when enough of them agree, theirs is the level from now on."""
+        agrees = False
+        if self.run:
+            change, passed, _ = rule.change(CounterState(self.run_value, 0.0, self.run_at), value, at)
+            fell = rule.model is not None and value < self.run_value and change == change
+            agrees = not fell and not rule.too_fast(change, passed)
+        self.run = self.run + 1 if agrees else 1
+        self.run_value, self.run_at = value, at
+        if self.run >= rule.relearn:
+            self.run = 0
+            self._believe(CounterState(value, 0.0, at))
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Limits of one point: `rate` per second, `stuck` and `silence` µs; `rising`: only a rise can be too fast."""
+    """Limits of one point: `rate` per second, `stuck` and `silence` µs; `relearn` agreeing readings are believed;
+    `model`: how it falls, of a counter.
+    """
 
     rate: float
     stuck: int
     silence: int
-    rising: bool
+    relearn: int = 3
+    model: CounterModel | None = None
 
     def too_fast(self, change: float, passed: int) -> bool:
         """`change` within `passed` µs; NaN (nothing was believed yet) is never too fast."""
-        return (change if self.rising else abs(change)) > self.rate * (passed / SECOND)
+        return change > self.rate * (passed / SECOND)
+
+    def change(self, state: CounterState, value: float, at: int) -> tuple[float, int, CounterState]:
+        """(change, µs in which it came about, the state then) from a believed reading to the next one."""
+        if self.model is None:
+            return abs(value - state.value), at - state.at, CounterState(value, 0.0, at)
+        step = advance(state, value, at, self.model) if state.value == state.value else None
+        if step is None:  # the first, or one that was sent again
+            known = state.value == state.value
+            return math.nan, 1, state if known else CounterState(value, 0.0, at)
+        if step.back is not None:
+            return value - step.back.value, at - step.back.at, step.state
+        rise = value - state.value
+        return rise if rise >= 0 else step.state.line - state.line, at - state.at, step.state
+
+
+@dataclass(slots=True)
+class Memory:
+    """`now`, and what it was `before` the newest moment: a reading told again is judged as if it came alone."""
+
+    now: Belief = field(default_factory=Belief)
+    before: Belief = field(default_factory=Belief)
+
+    def judge(self, value: float, at: int, usable: bool, rule: Rule) -> bool:
+        """Is a value abnormal for its time? Readings come by `at`; NaN is a bad one, which only replaces."""
+        newest = self.now.newest
+        if at == newest:
+            self.now = replace(self.before)
+        if value != value:
+            return False
+        if at > newest:
+            self.before = replace(self.now)
+        elif at < newest:
+            self.before.judge(value, at, usable, rule)
+        return self.now.judge(value, at, usable, rule)
+
+
+Falls = tuple[float, tuple[Fall, ...], float, tuple[Fall, ...]]
+"""shift and falls of a counter, now and before the newest moment."""
 
 
 class Memories:
-    """Columns of `Memory`, sorted by `key` i64[n] (device << 32 | point)."""
+    """Columns of `Memory`, sorted by `key` i64[n] (device << 32 | point); `falls` of the few counters that have any."""
 
     def __init__(self) -> None:
         self.key: I64 = np.zeros(0, np.int64)
-        self.columns: Columns = _blank(0)
+        self.columns: Columns = blank(0)
+        self.falls: dict[int, Falls] = {}
 
     def __len__(self) -> int:
         return len(self.key)
 
     def get(self, keys: I64) -> Columns:
         """Copies of the rows of sorted, unique `keys`; blank where nothing is remembered."""
-        found = _blank(len(keys))
+        found = blank(len(keys))
         if len(self.key):
             place = np.minimum(np.searchsorted(self.key, keys), len(self.key) - 1)
             known = self.key[place] == keys
@@ -94,23 +169,35 @@ class Memories:
                 found[name][known] = column[place[known]]
         return found
 
-    def put(self, keys: I64, rows: Columns) -> None:
-        """Remember the rows of sorted, unique `keys`."""
+    def put(self, keys: I64, rows: Columns, falls: dict[int, Falls]) -> None:
+        """Remember the rows of sorted, unique `keys`, and what changed of falls."""
         fresh = keys[~np.isin(keys, self.key, assume_unique=True)]
         if len(fresh):
             place = np.searchsorted(self.key, fresh)
             self.key = np.insert(self.key, place, fresh)
-            blank = _blank(len(fresh))
-            for name in COLUMNS:
-                self.columns[name] = np.insert(self.columns[name], place, blank[name])
+            empty = blank(len(fresh))
+            for name in empty:
+                self.columns[name] = np.insert(self.columns[name], place, empty[name])
         place = np.searchsorted(self.key, keys)
         for name, column in rows.items():
             self.columns[name][place] = column
+        for key, held in falls.items():
+            if held[1] or held[3]:
+                self.falls[key] = held
+            else:
+                self.falls.pop(key, None)
 
 
-def _blank(count: int) -> Columns:
-    blank = Memory()
+def before(name: str) -> str:
+    """The column that holds what `name` was before the newest moment."""
+    return f"before_{name}"
+
+
+def blank(count: int) -> Columns:
+    """COLUMNS, and the same before the newest moment."""
+    belief = Belief()
     return {
-        name: np.full(count, getattr(blank, name), np.float64 if name in {"stand", "value", "prior"} else np.int64)
+        place: np.full(count, getattr(belief, name), np.float64 if name in _FLOATS else np.int64)
         for name in COLUMNS
+        for place in (name, before(name))
     }

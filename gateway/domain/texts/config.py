@@ -68,6 +68,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.profile.only_state": ("only a state has `{name}`; remove it, or write kind: state", "只有状态点才有 `{name}`；请删除，或写 kind: state"),
     "config.profile.only_counter": ("only a counter has `{name}`; remove it, or write kind: counter", "只有累计量才有 `{name}`；请删除，或写 kind: counter"),
     "config.profile.counter_stands": ("a counter may stand still for months; remove stuck_after", "累计量可能数月不变；请删除 stuck_after"),
+    "config.profile.only_max_rate": ("relearn belongs to max_rate; write max_rate too, or remove relearn", "relearn 须与 max_rate 一起使用；请写 max_rate，或删除 relearn"),
     "config.profile.value_twice": ("the state {value!r} stands here twice; keep one", "状态 {value!r} 重复；请只保留一个"),
     "config.profile.min_max": ("min {value} is not below max {max}; exchange them", "min {value} 不小于 max {max}；请对调"),
     "config.profile.number": ("{value} is no number in {unit}; write a number, with or without a unit of the same kind", "{value} 不是以 {unit} 计的数值；请写数字，可带同类单位"),

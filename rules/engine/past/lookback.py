@@ -16,8 +16,9 @@ from rules.compiled import Rule
 from rules.engine.after.image import Kept, kept_of, made_of
 from rules.engine.core import Core
 from rules.engine.emit import Emitter
+from rules.engine.glitches import Glitch
 from rules.engine.past.requests import FactOf
-from rules.engine.past.scratch import Moment, Scratch
+from rules.engine.past.scratch import Moment, Scratch, judged_twice
 from rules.engine.past.wanted import expired, in_order
 from rules.engine.runner import Field
 from rules.engine.snapshot import RunnerImage, SnapshotError, SpaceImage, array, seal, table, unseal
@@ -55,6 +56,7 @@ class Looked(Struct, frozen=True):
     runners: list[RunnerImage]
     made: list[Kept] = []
     facts: list[tuple[int, FactOf]] = []
+    glitches: list[Glitch] = []
 
 
 _seeds = msgspec.msgpack.Decoder(Seed)
@@ -92,10 +94,14 @@ class LookBack:
         for device in known.devices:
             world.set_device(device)
         self._devices = np.array([device.id for device in known.devices], np.int32)
-        self._scratch = Scratch(like, self._devices.tolist(), [(known.rule, rule)])
+        self._like, self._rule = like, rule
+        self._scratch = self._begin()
         self._moments: list[Moment] = [(start, Down(last, start)) for last, start in known.downs]
         self._moments += known.facts
         self._gathered: list[Batch] = []
+
+    def _begin(self) -> Scratch:
+        return Scratch(self._like, self._devices.tolist(), [(self._seed.rule, self._rule)])
 
     def feed(self, history: Batch) -> None:
         """Readings, sorted by time over all calls."""
@@ -120,7 +126,10 @@ class LookBack:
             if not len(rows):
                 return b""
             self._moments = [one for one in self._moments if one[0] >= int(rows.at[0])]
-        self._scratch.live_through(rows, self._moments, self._seed.now)
+            self._scratch, glitches = judged_twice(self._begin, rows, self._moments, self._seed.now)
+        else:
+            self._scratch.live_through(rows, self._moments, self._seed.now)
+            glitches = self._scratch.core.field.glitches.fresh
         core, rule = self._scratch.core, self._seed.rule
         spaces = [
             SpaceImage(s.kind, s.things, s.names, {name: table(a) for name, a in s.tables().items()})
@@ -132,7 +141,7 @@ class LookBack:
         ]
         made = [kept_of(one) for one in self._scratch.made] if self._seed.group else []
         return seal(_encoder.encode(
-            Looked(rule.id, rule.revision, core.now, spaces, runners, made, self._seed.facts)
+            Looked(rule.id, rule.revision, core.now, spaces, runners, made, self._seed.facts, glitches)
         ))  # fmt: skip
 
 

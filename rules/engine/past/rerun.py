@@ -15,6 +15,7 @@ from rules.compiled.reads import expressions_of
 from rules.engine.core import Core
 from rules.engine.doubts import Subject
 from rules.engine.emit import Made
+from rules.engine.glitches import Glitch
 from rules.engine.groups.transfer import Transfer
 from rules.engine.past.compare import Comparison, by_alarm
 from rules.engine.past.doubt import span
@@ -22,7 +23,7 @@ from rules.engine.past.horizon import horizon
 from rules.engine.past.ledger import Key, Ledger
 from rules.engine.past.lookback import go_on, looked, restored
 from rules.engine.past.requests import FactOf, Pending
-from rules.engine.past.scratch import Moment, Scratch
+from rules.engine.past.scratch import Moment, Scratch, judged_twice
 from rules.engine.past.wanted import expired, in_order
 from rules.engine.runner import Runner
 from rules.engine.space import NEVER
@@ -31,9 +32,26 @@ REACH = 31 * DAY  # history is asked for this much longer, so that an alarm whic
 
 
 def reach_back(core: Core, ledger: Ledger) -> None:
-    """What was asked about now: an alarm that was on when the doubt begins is looked at from before its raise."""
+    """What was asked about now: an alarm that was on when the doubt begins is looked at from before its raise, a
+    counter from before the falls that may be, or were, taken back.
+    """
     for subject in core.requests.fresh():
         _reach_back(core, ledger, subject)
+        pending = core.requests.open.get(subject)
+        if pending is not None:
+            devices = (subject,) if isinstance(subject, int) else pending.devices
+            core.requests.widen(subject, min(_before_falls(core, one, pending.start) for one in devices), core.seq)
+
+
+def _before_falls(core: Core, device: int, start: int) -> int:
+    """From when on the counters of a device have to be judged, so that they are right from `start` µs on."""
+    row = core.field.world.rows[device]
+    falls = [
+        counter.fallen_since(thing)
+        for runner in core.book.of(row.space.kind) for counter in runner.counters for thing in row.things
+    ]  # fmt: skip
+    start = min([start, *(fall for fall in falls if fall > start - REACH)])
+    return core.field.glitches.begin(device, start)
 
 
 def _reach_back(core: Core, ledger: Ledger, subject: Subject) -> None:
@@ -76,7 +94,7 @@ class Judged:
         since = [batch for _, batch in pending.after(0)]
         scratch = lived_again(
             self.core, [self.device], [r.rule.id for r in runners], [history, *since],
-            self.core.requests.facts.get(self.device, []),
+            self.core.requests.facts.get(self.device, []), pending.start,
         )  # fmt: skip
         if scratch is None:
             return
@@ -121,6 +139,7 @@ def judge_group(core: Core, ledger: Ledger, answer: Rerun) -> None:
     core.counts.reruns += 1
     facts = [one for one in facts_of(core, answer.group, devices) if one not in found.facts]
     go_on(scratch, pending.after(answer.upto), facts, core.now)
+    _take_glitches(core, scratch, devices, (*found.glitches, *scratch.core.field.glitches.fresh), pending.start)
     for device in devices:
         _newest_values(core, device, scratch)
     compared = Comparison(ledger, answer.group, answer.rule, 0, by_alarm(scratch.made), pending.since)
@@ -140,9 +159,10 @@ def facts_of(core: Core, group: str, devices: Sequence[int]) -> list[tuple[int, 
 
 
 def lived_again(
-    core: Core, devices: Sequence[int], rules: Sequence[str], history: Sequence[Batch], facts: Sequence[Moment]
-) -> Scratch | None:
-    """These devices and rules through their history up to now; None when there is nothing to judge.
+    core: Core, devices: Sequence[int], rules: Sequence[str], history: Sequence[Batch], facts: Sequence[Moment],
+    begin: int,
+) -> Scratch | None:  # fmt: skip
+    """These devices and rules through their history, asked for from `begin` µs, up to now; None: nothing to judge.
 
     The newest values that the devices are known by are put right on the way.
     """
@@ -155,13 +175,24 @@ def lived_again(
     rows = rows.select(~expired(rows, core.accept_late))
     if not len(rows):
         return None
-    scratch = Scratch(core, devices, [core.book.rules[rule] for rule in rules])
     moments: list[Moment] = [(start, Down(last, start)) for last, start in core.field.downs.spans]
-    moments += facts
-    scratch.live_through(rows, [one for one in moments if one[0] >= int(rows.at[0])], core.now)
+    moments = [one for one in (*moments, *facts) if one[0] >= int(rows.at[0])]
+    scratch, glitches = judged_twice(
+        lambda: Scratch(core, devices, [core.book.rules[rule] for rule in rules]), rows, moments, core.now
+    )  # fmt: skip
+    _take_glitches(core, scratch, devices, glitches, begin)
     for device in devices:
         _newest_values(core, device, scratch)
     return scratch
+
+
+def _take_glitches(
+    core: Core, scratch: Scratch, devices: Sequence[int], glitches: Sequence[Glitch], begin: int
+) -> None:
+    """What is known of the glitches of these devices from `begin` µs on."""
+    points = {counter.point for runner in scratch.core.book.all() for counter in runner.counters}
+    for device in devices:
+        core.field.glitches.replace(device, points, begin, glitches)
 
 
 def _newest_values(core: Core, device: int, scratch: Scratch) -> None:

@@ -53,11 +53,14 @@ def join(core: Core, answer: Rerun, at: int) -> None:
     """
     found = looked(answer.image)
     scratch = restored(core, found) if found is not None else None
-    if scratch is None:
+    if found is None or scratch is None:
         core.begin_cold(answer.rule, at)
         return
     go_on(scratch, core.interim.since(max(answer.wanted, answer.upto)), (), core.now)
     _take_over(core, scratch, answer.rule, at)
+    for one in (*found.glitches, *scratch.core.field.glitches.fresh):
+        core.field.glitches.add(one)
+    core.recount()  # windows that closed in a glitch before it was known to be one
 
 
 def _take_over(core: Core, scratch: Scratch, rule: str, at: int) -> None:

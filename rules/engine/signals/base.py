@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gateway.domain.device import Point
 from gateway.domain.reading import F64, I64
 from rules.compiled import Slot
+from rules.engine.glitches import Glitches
 from rules.engine.space import NEVER, Space, widened
 from rules.engine.view import Bools, Reader, View
 from rules.engine.world import World
@@ -33,6 +34,10 @@ class Surroundings(Protocol):
     @property
     def observe(self) -> Observe | None:
         """Who hears of closed windows."""
+
+    @property
+    def glitches(self) -> Glitches:
+        """Falls of counters that were taken back."""
 
 
 class NoSignals:
@@ -148,12 +153,16 @@ class Gaps:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """Readings of one point in a view, by thing, then time: `unit` they came in, thing, at i64, value f64."""
+    """Readings of one point in a view, by thing, then time: `unit` they came in, thing, at i64, value f64.
+
+    `floor` f64, of a counter: where known, the reading takes a fall back, and none before it lies above `floor`.
+    """
 
     unit: NDArray[np.intp]
     thing: Rows
     at: I64
     value: F64
+    floor: F64 | None = None
 
     def __len__(self) -> int:
         return len(self.unit)
@@ -162,7 +171,8 @@ class Heard:
         """Some of them."""
         if mask.all():
             return self
-        return Heard(self.unit[mask], self.thing[mask], self.at[mask], self.value[mask])
+        floor = None if self.floor is None else self.floor[mask]
+        return Heard(self.unit[mask], self.thing[mask], self.at[mask], self.value[mask], floor)
 
     def first(self) -> Bools:
         """Which is the first of its thing."""

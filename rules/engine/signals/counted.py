@@ -6,15 +6,15 @@ from gateway.domain.reading import F64, I64, U8
 from rules.compiled import Calendar, Increase
 from rules.engine.signals.base import EPSILON, Heard, Surroundings
 from rules.engine.signals.closing import Closing
-from rules.engine.signals.counter import Counter
-from rules.engine.space import NEVER, Space
-from rules.engine.view import Bools
+from rules.engine.signals.counter import NOW, Counter
+from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.view import Bools, View
 
 
 class CountedIncrease(Closing):
     """State: base f64 (the line at the window's start), lost i64 µs, fresh u8 (base is the newest reading): 17 B.
 
-    And that of `Counter`, 40 B, and of `Closing`.
+    And that of `Counter`, 144 B, and of `Closing`.
     """
 
     arrays = (*Closing.arrays, ("base", np.nan), ("lost", 0), ("fresh", 0))
@@ -24,7 +24,7 @@ class CountedIncrease(Closing):
         super().__init__(
             signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, (signal.point,)
         )
-        self.counter = Counter(space, around.world, signal.point, signal.counter)
+        self.counter = Counter(space, around, signal.point, signal.counter)
         self.parts = {"counter": self.counter}
         self.per_day = signal.per_day
         self.base: F64 = np.zeros(0)
@@ -32,9 +32,12 @@ class CountedIncrease(Closing):
         self.fresh: U8 = np.zeros(0, np.uint8)
 
     # --- readings
+    def hear(self, view: View, inside: Bools) -> Heard:
+        return self.counter.hear(view, inside)
+
     def special(self, heard: Heard) -> Bools:
         thing, at = heard.thing, heard.at
-        start, end, last = self.start[thing], self.end[thing], self.counter.at[thing]
+        start, end, last = self.start[thing], self.end[thing], self.counter.at[NOW, thing]
         # a night has not begun yet, or the first reading since it began was taken
         inside = (at < end) & ((last >= start) | (at < start)) & (at >= self.done[thing])
         found: Bools = ~(self.counter.rising(heard) & inside)
@@ -45,14 +48,17 @@ class CountedIncrease(Closing):
         thing = heard.thing
         early = heard.at < self.start[thing]
         self.fresh[thing] = early
-        self.base[thing[early]] = heard.value[early] + self.counter.shift[thing[early]]
+        self.base[thing[early]] = heard.value[early] + self.counter.shift[NOW, thing[early]]
 
     def take(self, thing: int, value: float, at: int) -> bool:
-        before, known = int(self.counter.at[thing]), self.counter.raw[thing] == self.counter.raw[thing]
-        line = self.counter.step(thing, value, at)
-        if line is None:
+        before = int(self.counter.at[NOW, thing])
+        placed = self.counter.step(thing, value, at)
+        if placed is None:
             return True
-        if not known:
+        line = placed.line
+        if placed.floor < self.base[thing]:  # what was counted before the window began never was
+            self.base[thing] = placed.floor
+        if before == LONG_AGO:
             self.open(thing, at)
             self._rebase(thing, line, max(0, at - int(self.start[thing])))
         elif at == before:  # the same moment told again with another value
@@ -88,7 +94,7 @@ class CountedIncrease(Closing):
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
         if point != self.points[0]:
             return
-        before, line = int(self.counter.at[thing]), self.counter.raw[thing] + self.counter.shift[thing]
+        before, line = int(self.counter.at[NOW, thing]), self.counter.line(thing)
         if line != line:
             self.take(thing, start, at)
         elif self.counter.exchange(thing, start, at):
@@ -97,12 +103,12 @@ class CountedIncrease(Closing):
                 booked, lost = self._crossing(thing, before, at)
                 self.lost[thing] = lost
                 if not booked:
-                    self._rebase(thing, float(line), lost)
+                    self._rebase(thing, line, lost)
 
     # --- time
     def decided(self, thing: int, now: int) -> bool:
         gap = self.gap(thing)
-        silent_since, end, start = int(self.counter.at[thing]), int(self.end[thing]), int(self.start[thing])
+        silent_since, end, start = int(self.counter.at[NOW, thing]), int(self.end[thing]), int(self.start[thing])
         if gap == NEVER or now > silent_since + gap:
             return True
         allowed = (1 - self.coverage + EPSILON) * (end - start)
@@ -110,14 +116,14 @@ class CountedIncrease(Closing):
         return lost > allowed or lost + end - max(silent_since, start) <= allowed
 
     def decided_at(self, thing: int) -> int:
-        return int(self.counter.at[thing]) + self.gap(thing) + 1
+        return int(self.counter.at[NOW, thing]) + self.gap(thing) + 1
 
     def made(self, thing: int, now: int) -> tuple[float, float]:
         start, end = int(self.start[thing]), int(self.end[thing])
-        silent_since, gap, lost = int(self.counter.at[thing]), self.gap(thing), int(self.lost[thing])
+        silent_since, gap, lost = int(self.counter.at[NOW, thing]), self.gap(thing), int(self.lost[thing])
         if gap != NEVER and now > silent_since + gap:
             lost += end - max(silent_since, start)
-        line = float(self.counter.raw[thing] + self.counter.shift[thing])
+        line = self.counter.line(thing)
         value = line - float(self.base[thing])
         if self.per_day:
             value /= self.window(thing, start)[2] * 24  # the canonical time is the hour, so m3/day is m3/h

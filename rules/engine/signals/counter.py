@@ -1,106 +1,188 @@
-"""A counter as a line that only rises: rollover, restart, exchange and re-sent rows taken out (RULES section 4)."""
+"""A counter as a line that only rises, for all things at once (RULES section 4): `gateway.domain.counter` decides."""
+
+from typing import NamedTuple
 
 import numpy as np
 
+from gateway.domain.counter import KEPT, CounterState, Fall, advance, exchanged
 from gateway.domain.device import CounterModel
 from gateway.domain.reading import F64, I64
-from rules.engine.signals.base import Heard, Table
-from rules.engine.space import LONG_AGO, Space
-from rules.engine.view import Bools
-from rules.engine.world import World
+from rules.engine.glitches import Glitch
+from rules.engine.signals.base import Heard, Surroundings, Table, readings
+from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.view import Bools, View
 
-RESENT = 0.001  # a drop by less than this share of the last value is an old row sent again
+NAN = float("nan")
+NOW, BEFORE = 0, 1
+
+
+class Placed(NamedTuple):
+    """A reading on the line. `floor`: a fall was taken back, and no reading since it is above this; NaN = none was."""
+
+    line: float
+    floor: float = NAN
 
 
 class Counter(Table):
-    """State: raw (newest value, NaN = never heard), shift, at; and raw and shift of the reading before: 40 B.
+    """State: value (NaN = never heard), shift f64[2, n], at i64[2, n]: the newest reading and the one before it; and
+    for both the falls that may be taken back, the newest first: fell, fell_shift f64[2, 2, n], fell_at i64[2, 2, n].
+    144 B.
 
-    The line is `raw + shift`. A reading told again with another value is judged against the one before it.
+    The line is `value + shift`. A reading told again with another value is judged against the one before it.
     """
 
-    arrays = (("raw", np.nan), ("shift", 0), ("at", LONG_AGO), ("raw_before", np.nan), ("shift_before", 0))
+    arrays = (
+        ("value", np.nan), ("shift", 0), ("at", LONG_AGO), ("fell", np.inf), ("fell_shift", 0), ("fell_at", LONG_AGO),
+    )  # fmt: skip
 
-    def __init__(self, space: Space, world: World, point: str, model: CounterModel | None) -> None:
+    def __init__(self, space: Space, around: Surroundings, point: str, model: CounterModel | None) -> None:
         super().__init__(space)
-        self.world, self.point, self.model = world, point, model
-        self.raw: F64 = np.zeros(0)
-        self.shift: F64 = np.zeros(0)
-        self.at: I64 = np.zeros(0, np.int64)
-        self.raw_before: F64 = np.zeros(0)
-        self.shift_before: F64 = np.zeros(0)
+        self.around, self.point, self.model = around, point, model
+        self.column = space.column(point)
+        self.value: F64 = np.zeros((2, 0))
+        self.shift: F64 = np.zeros((2, 0))
+        self.at: I64 = np.zeros((2, 0), np.int64)
+        self.fell: F64 = np.zeros((2, KEPT, 0))
+        self.fell_shift: F64 = np.zeros((2, KEPT, 0))
+        self.fell_at: I64 = np.zeros((2, KEPT, 0), np.int64)
+
+    # --- many readings
+    def hear(self, view: View, inside: Bools) -> Heard:
+        """Its known readings in the units `inside` of a view."""
+        heard = readings(view, self.column, inside, known=True)
+        return self._put_right(heard) if self.around.glitches.any_known and len(heard) else heard
+
+    def _put_right(self, heard: Heard) -> Heard:
+        """In a glitch that is known beforehand the counter stands at the value it seemed to fall from."""
+        value = heard.value.copy()
+        for thing in np.unique(heard.thing).tolist():
+            place = self.space.things[thing]
+            for one in self.around.glitches.known(place.device, place.component, self.point, self.model):
+                value[(heard.thing == thing) & (heard.at > one.since) & (heard.at < one.at)] = one.value
+        return Heard(heard.unit, heard.thing, heard.at, value)
 
     def rising(self, heard: Heard) -> Bools:
-        """Which readings are newer than the one before and not lower; the first ever is not."""
-        first = heard.first()
-        before = np.where(first, self.raw[heard.thing], np.append(0.0, heard.value[:-1])[: len(heard)])
-        moment = np.where(first, self.at[heard.thing], np.append(0, heard.at[:-1])[: len(heard)])
+        """Which readings are newer than the one before, not lower, and take no fall back; the first ever is not."""
+        first, thing = heard.first(), heard.thing
+        before = np.where(first, self.value[NOW, thing], np.append(0.0, heard.value[:-1])[: len(heard)])
+        moment = np.where(first, self.at[NOW, thing], np.append(0, heard.at[:-1])[: len(heard)])
         found: Bools = (heard.value >= before) & (heard.at > moment)
+        fell = self.fell[NOW, 0, thing]
+        back = heard.value >= fell
+        if back.any():
+            booked = before + self.shift[NOW, thing] - (fell + self.fell_shift[NOW, 0, thing])
+            found &= ~(back & (heard.value - before > booked))
         return found
 
     def follow(self, heard: Heard) -> Heard:
         """The same readings on the line, without those that change nothing."""
         odd = ~self.rising(heard)
-        strange = np.zeros(len(self.raw), np.bool_)
+        strange = np.zeros(self.value.shape[1], np.bool_)
         strange[heard.thing[odd]] = True
         rows = np.flatnonzero(strange[heard.thing])
-        line = heard.value + self.shift[heard.thing]
+        line = heard.value + self.shift[NOW, heard.thing]
+        floor = None
         for row in rows.tolist():
             found = self.step(int(heard.thing[row]), float(heard.value[row]), int(heard.at[row]))
-            line[row] = np.nan if found is None else found
+            line[row] = np.nan if found is None else found.line
+            if found is not None and found.floor == found.floor:
+                floor = np.full(len(heard), np.nan) if floor is None else floor
+                floor[row] = found.floor
         if len(rows) < len(heard):
             self.run(heard.where(~strange[heard.thing]))
-        return Heard(heard.unit, heard.thing, heard.at, line).where(~np.isnan(line))
+        return Heard(heard.unit, heard.thing, heard.at, line, floor).where(~np.isnan(line))
 
     def run(self, heard: Heard) -> None:
         """Readings that are `rising`."""
+        if not len(heard):
+            return
         first = heard.first()
-        last = np.append(first[1:], np.ones(1, np.bool_))[: len(heard)]
-        before = np.where(first, self.raw[heard.thing], np.append(0.0, heard.value[:-1])[: len(heard)])
+        last = np.append(first[1:], np.ones(1, np.bool_))
         things = heard.thing[last]
-        self.raw_before[things], self.shift_before[things] = before[last], self.shift[things]
-        self.raw[things], self.at[things] = heard.value[last], heard.at[last]
+        before = np.where(first, self.value[NOW, heard.thing], np.append(0.0, heard.value[:-1]))
+        moment = np.where(first, self.at[NOW, heard.thing], np.append(0, heard.at[:-1]))
+        self.value[BEFORE, things], self.at[BEFORE, things] = before[last], moment[last]
+        self.shift[BEFORE, things] = self.shift[NOW, things]
+        if not np.isinf(self.fell[:, 0, things]).all():
+            for table in (self.fell, self.fell_shift, self.fell_at):
+                table[BEFORE][:, things] = table[NOW][:, things]
+        self.value[NOW, things], self.at[NOW, things] = heard.value[last], heard.at[last]
 
-    def step(self, thing: int, value: float, at: int) -> float | None:
+    # --- one reading
+    def step(self, thing: int, value: float, at: int) -> Placed | None:
         """Any known reading: its place on the line; None when it changes nothing (re-sent, or too old)."""
-        when = int(self.at[thing])
+        when = int(self.at[NOW, thing])
         if at < when:
             return None
-        last, shift = float(self.raw[thing]), float(self.shift[thing])
-        if at == when:
-            last, shift = float(self.raw_before[thing]), float(self.shift_before[thing])
-        moved = 0.0
-        if value < last:
-            found = self._fallen(thing, last, value)
+        again = at == when
+        before = self.state_of(thing, BEFORE if again else NOW)
+        if before is None:
+            self._put(thing, NOW, CounterState(value, 0.0, at))
+            return Placed(value)
+        found = advance(before, value, at, self.model_of(thing))
+        if not again:
             if found is None:
                 return None
-            moved = found
-        self.raw_before[thing], self.shift_before[thing] = last, shift
-        self.raw[thing], self.shift[thing], self.at[thing] = value, shift + moved, at
-        return value + (shift + moved)
+            self._put(thing, BEFORE, before)
+        self._put(thing, NOW, before if found is None else found.state)
+        if found is None:  # what was told before at this moment never was
+            return Placed(before.line)
+        if found.back is None:
+            return Placed(found.state.line)
+        self._taken_back(thing, before, found.back, at)
+        return Placed(found.state.line, found.back.line)
 
-    def _fallen(self, thing: int, last: float, value: float) -> float | None:
-        """How far the line moves on at a drop; None when the row was sent again."""
-        model, drop = self.model_of(thing), last - value
-        if drop < RESENT * last or drop < model.resolution:
+    def _taken_back(self, thing: int, before: CounterState, fall: Fall, at: int) -> None:
+        place = self.space.things[thing]
+        self.around.glitches.add(
+            Glitch(
+                place.device, place.component, self.point, self.model, fall.value, fall.at, at,
+                before.line > fall.line,
+            )
+        )  # fmt: skip
+
+    def state_of(self, thing: int, which: int = NOW) -> CounterState | None:
+        """The newest reading of a thing, or the one before it; None when there is none."""
+        value = float(self.value[which, thing])
+        if value != value:
             return None
-        if model.rollover > 0 and drop > model.rollover / 2:
-            return model.rollover
-        return last if model.reset == "restart" else drop
+        falls = tuple(
+            Fall(float(self.fell[which, k, thing]), float(self.fell_shift[which, k, thing]),
+                 int(self.fell_at[which, k, thing]))
+            for k in range(KEPT - 1, -1, -1)
+            if not np.isinf(self.fell[which, k, thing])
+        )  # fmt: skip
+        return CounterState(value, float(self.shift[which, thing]), int(self.at[which, thing]), falls)
+
+    def _put(self, thing: int, which: int, state: CounterState) -> None:
+        self.value[which, thing], self.shift[which, thing], self.at[which, thing], falls = state
+        self.fell[which, :, thing] = np.inf
+        for k, fall in enumerate(reversed(falls)):
+            self.fell[which, k, thing], self.fell_shift[which, k, thing], self.fell_at[which, k, thing] = fall
 
     def model_of(self, thing: int) -> CounterModel:
         """How this counter falls: as the rule says, else its profile."""
         if self.model is not None:
             return self.model
-        place = self.space.things[thing]
-        spec = self.world.spec(self.world.devices[place.device].profile, self.point, place.component)
+        world, place = self.around.world, self.space.things[thing]
+        spec = world.spec(world.devices[place.device].profile, self.point, place.component)
         return spec.counter if spec is not None else CounterModel()
+
+    def line(self, thing: int) -> float:
+        """What was counted up to the newest reading; NaN = never heard."""
+        return float(self.value[NOW, thing] + self.shift[NOW, thing])
+
+    def fallen_since(self, thing: int) -> int:
+        """Time of the oldest reading that it may still be found not to have fallen from, µs; NEVER = there is none."""
+        falls = ~np.isinf(self.fell[NOW, :, thing])
+        return int(self.fell_at[NOW, :, thing].min(initial=NEVER, where=falls))
 
     def exchange(self, thing: int, start: float, at: int) -> bool:
         """A new meter begins at `start`; False when later readings were taken already: only a rerun puts that right."""
-        last = float(self.raw[thing])
-        if at < int(self.at[thing]) or last != last:
+        state = self.state_of(thing)
+        if state is None or at < state.at:
             return False
-        self.shift[thing] += last - start
-        self.raw_before[thing], self.shift_before[thing] = start, self.shift[thing]
-        self.raw[thing], self.at[thing] = start, at
+        new = exchanged(state, start, at)
+        self._put(thing, NOW, new)
+        self._put(thing, BEFORE, new)
         return True

@@ -20,7 +20,6 @@ from rules.engine.signals.base import Surroundings
 from rules.engine.signals.baseline import BaselineSignal
 from rules.engine.signals.closing import Closing
 from rules.engine.signals.counted import CountedIncrease
-from rules.engine.signals.counter import Counter
 from rules.engine.signals.gathered import GatheredStat
 from rules.engine.signals.momentary import Momentary
 from rules.engine.signals.sliding import SlidingIncrease, SlidingShare, SlidingStat, SlidingSwing, Slope
@@ -50,7 +49,7 @@ def operator(
         case Increase(window=Calendar()):
             return CountedIncrease(signal, depth, zone, space, around)
         case Increase():
-            return SlidingIncrease(signal, space, around, Counter(space, around.world, signal.point, signal.counter))
+            return SlidingIncrease(signal, space, around)
         case Rate():
             return Slope(signal, space, around)
         case Swing():

@@ -143,7 +143,7 @@ class Slope(Sliding):
     def __init__(self, signal: Rate, space: Space, around: Surroundings) -> None:
         super().__init__(space, signal.name, signal.unit, (space.column(signal.point),), signal.over)
         self.point = signal.point
-        self.counter = Counter(space, around.world, signal.point, signal.counter)
+        self.counter = Counter(space, around, signal.point, signal.counter)
         self.counts = Declared(around.world, space, (signal.point,), lambda spec: spec.kind is PointKind.COUNTER)
         self.gaps = Gaps(around.world, space, (signal.point,), signal.max_gap)
         # a reading exactly `over` ago is an end of the slope
@@ -151,7 +151,7 @@ class Slope(Sliding):
         self.parts = {"trail": self.trail, "counter": self.counter}
 
     def hear(self, view: View, inside: Bools) -> Heard:
-        return readings(view, self.columns[0], inside, known=True)
+        return self.counter.hear(view, inside)
 
     def line(self, heard: Heard) -> Heard:
         counts = self.counts(heard.thing) > 0
@@ -159,12 +159,14 @@ class Slope(Sliding):
             return self.counter.follow(heard)
         if not counts.any():
             return heard
-        both = heard.where(~counts), self.counter.follow(heard.where(counts))
-        unit, thing, at = (
-            np.concatenate([getattr(one, name) for one in both]) for name in ("unit", "thing", "at")
-        )  # fmt: skip
-        order = np.argsort(unit, kind="stable")
-        return Heard(unit[order], thing[order], at[order], np.concatenate([one.value for one in both])[order])
+        followed = self.counter.follow(heard.where(counts))
+        value, floor = heard.value.copy(), np.full(len(heard), np.nan)
+        value[counts] = np.nan
+        place = np.searchsorted(heard.unit, followed.unit)
+        value[place] = followed.value
+        if followed.floor is not None:
+            floor[place] = followed.floor
+        return Heard(heard.unit, heard.thing, heard.at, value, floor).where(~np.isnan(value))
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
         if point == self.point:
@@ -185,18 +187,19 @@ class SlidingIncrease(Sliding):
     A silence inside loses nothing; one across the start, or since the newest reading, loses its share of the window.
     """
 
-    def __init__(self, signal: Increase, space: Space, around: Surroundings, counter: Counter) -> None:
+    def __init__(self, signal: Increase, space: Space, around: Surroundings) -> None:
         assert isinstance(signal.window, Over), "calendar windows are elsewhere"
         length = signal.window.length
         super().__init__(space, signal.name, signal.unit, (space.column(signal.point),), length)
-        self.point, self.counter, self.coverage = signal.point, counter, signal.coverage
+        self.point, self.coverage = signal.point, signal.coverage
+        self.counter = Counter(space, around, signal.point, signal.counter)
         self.hours = length / HOUR if signal.per_day else 1.0  # the canonical time is the hour, so m3/day is m3/h
         self.gaps = Gaps(around.world, space, (signal.point,))
         self.trail = Trail(space, self.gaps, length)
-        self.parts = {"trail": self.trail, "counter": counter}
+        self.parts = {"trail": self.trail, "counter": self.counter}
 
     def hear(self, view: View, inside: Bools) -> Heard:
-        return readings(view, self.columns[0], inside, known=True)
+        return self.counter.hear(view, inside)
 
     def line(self, heard: Heard) -> Heard:
         return self.counter.follow(heard)

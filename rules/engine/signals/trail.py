@@ -98,6 +98,8 @@ class Trail(Ring):
         newest = np.where(head > 0, self.times(head - 1, heard.thing), -NEVER)
         before = np.where(first, newest, np.append(-NEVER, heard.at[:-1])[: len(heard)])
         again = heard.at == before
+        if heard.floor is not None:
+            again |= ~np.isnan(heard.floor)
         if first.all():
             return again.astype(np.intp), 1
         room = int(np.clip(MANY // self.space.capacity, 32, 4096))
@@ -134,6 +136,9 @@ class Trail(Ring):
         again = (rows.at == newest) & rows.first()
         unknown = np.isnan(rows.value)
         change = again | unknown
+        if rows.floor is not None:
+            for row in np.flatnonzero(~np.isnan(rows.floor)).tolist():
+                self._lower(int(rows.thing[row]), float(rows.floor[row]))
         if change.any():
             self._change(rows.where(change), again[change])
             rows = rows.where(~change)
@@ -156,6 +161,10 @@ class Trail(Ring):
         self.refold(gone, number)
         bad = rows.where(~again & ~known)
         self.shut[bad.thing] = np.minimum(self.shut[bad.thing], bad.at)
+
+    def _lower(self, thing: int, floor: float) -> None:
+        """A fall was taken back: what was counted since never was, so nothing lies above the line it fell from."""
+        self.value[:, thing] = np.minimum(self.value[:, thing], floor)
 
     def _append(self, rows: Heard) -> None:
         things, first, ordinal = rows.thing, rows.first(), rows.ordinal()

@@ -1,0 +1,100 @@
+"""How a counter is read when it falls (RULES section 4): rollover, restart, swap, re-sent rows, falls taken back. Pure.
+
+One decision serves `increase`, `rate`, `every` and `plausible`. It makes of a counter a line that never falls:
+`value + shift`. Of several rules that fit, the first holds:
+
+1. lower by less than 0.1 % of the last value, or than the resolution: a row sent again, which changes nothing;
+2. lower by more than half of the modulus, when the increase this means is at most a quarter of it: a rollover;
+3. lower: a reset, `restart` adds the new value, `swap` nothing;
+4. at or above the value of a fall, in one step larger than all that was booked since it: that fall is taken back;
+5. else the difference is booked.
+
+A fall from a value forgets the falls from lower or equal ones. Of falls within falls the highest and the newest are
+kept. Where a step takes the newest back, it is judged once more from the value of that fall against the highest.
+"""
+
+from typing import Final, NamedTuple
+
+from gateway.domain.device import CounterModel
+
+RESENT: Final = 0.001
+"""A drop by less than this share of the last value is an old row sent again."""
+KEPT: Final = 2
+"""Falls that are remembered."""
+_ROUNDING: Final = 1e-12
+"""Of the numbers compared: a step larger than what was booked by less is not larger."""
+
+
+class Fall(NamedTuple):
+    """The reading a counter fell from: `value`, `shift` of the line there, `at` µs."""
+
+    value: float
+    shift: float
+    at: int
+
+    @property
+    def line(self) -> float:
+        """What was counted up to it."""
+        return self.value + self.shift
+
+
+class CounterState(NamedTuple):
+    """The newest reading of a counter, and the `falls` that may be taken back, from the highest to the newest."""
+
+    value: float
+    shift: float
+    at: int
+    falls: tuple[Fall, ...] = ()
+
+    @property
+    def line(self) -> float:
+        """What was counted up to it."""
+        return self.value + self.shift
+
+
+class CounterStep(NamedTuple):
+    """The state after a reading; `back` is the fall that it took back (the highest, when it took back several)."""
+
+    state: CounterState
+    back: Fall | None = None
+
+
+def advance(state: CounterState, value: float, at: int, model: CounterModel) -> CounterStep | None:
+    """The next reading, `value` at `at` µs; None when it was sent again and changes nothing."""
+    last, shift, falls = state.value, state.shift, state.falls
+    if value >= last:
+        k = _taken_back(state, value) if falls else None
+        if k is None:
+            return CounterStep(CounterState(value, shift, at, falls))
+        return CounterStep(CounterState(value, falls[k].shift, at, falls[:k]), falls[k])
+    drop = last - value
+    if drop < RESENT * last or drop < model.resolution:
+        return None
+    higher = tuple(fall for fall in falls if fall.value > last)[: KEPT - 1]
+    moved = _shift_of(last, value, model)
+    return CounterStep(CounterState(value, shift + moved, at, (*higher, Fall(last, shift, state.at))))
+
+
+def exchanged(state: CounterState, start: float, at: int) -> CounterState:
+    """A new meter began at `start`: what the old one counted stays, and its falls are known to be over."""
+    return CounterState(start, state.shift + state.value - start, at)
+
+
+def _shift_of(last: float, value: float, model: CounterModel) -> float:
+    """How far the line is shifted at a fall from `last` to `value`."""
+    drop, modulus = last - value, model.rollover
+    if modulus > 0 and drop > modulus / 2 and 0 <= modulus - drop <= modulus / 4:
+        return modulus
+    return last if model.reset == "restart" else drop
+
+
+def _taken_back(state: CounterState, value: float) -> int | None:
+    """Index of the highest fall that a step up to `value` takes back; None = none."""
+    line, before, found = state.line, state.value, None
+    for k in range(len(state.falls) - 1, -1, -1):
+        fall = state.falls[k]
+        rounding = _ROUNDING * max(abs(line), abs(value))
+        if value < fall.value or value - before <= line - fall.line + rounding:
+            break
+        line, before, found = fall.line, fall.value, k
+    return found
