@@ -29,7 +29,7 @@ class Limits:
     """Columns indexed by point id, filled when a point is first seen, dropped when the directory changes.
 
     kind u8 · low, high f64 canonical unit · rate f64 per second · stuck, silence i64 µs · relearn i64 readings ·
-    rising bool: a counter, whose fall is judged by its model. The last row stays UNKNOWN: ids beyond the end look it up.
+    rising bool: a counter, its model judges how it falls. The last row stays UNKNOWN: ids beyond the end look it up.
     """
 
     def __init__(self, directory: PointBook) -> None:
