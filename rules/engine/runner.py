@@ -25,7 +25,7 @@ class Runner(Speaker, ABC):
     """Base of all kinds. A subclass keeps its state in `arrays` (name, fill) whose last axis is the row of the thing.
 
     `parts` are tables that belong to it besides `windows`. With `active` there is `opens` i64: the next opening at
-    which the thing has to be looked at again, 8 B. `watched` is shared by rules that watch the same and never written to.
+    which the thing has to be looked at again, 8 B. `watched` is shared by rules that watch the same, never written to.
     """
 
     arrays: tuple[tuple[str, float], ...] = ()

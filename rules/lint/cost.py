@@ -46,7 +46,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Bytes of a runner per row: `own` for every row there is room for, `windows` for every row in use."""
+    """Bytes of a runner per row: `own` for every row there is room for, `windows` and parts for every row in use."""
 
     kind: str
     own: float
@@ -98,12 +98,16 @@ def _held(rule: Rule, names: Names) -> Iterator[Held]:
         runners = [runner_of(rule, "UTC", world.space(kind), common) for kind in rule.watch.kinds]
     for runner in runners:
         runner.grow()
-        windows = runner.windows
-        own = runner.memory() - (0 if windows is None else sum(table.nbytes for table in windows.state().values()))
+        windows, used = 0.0, sum(_bytes(part) for part in runner.parts.values())
+        own = runner.memory() - used - (0 if runner.windows is None else _bytes(runner.windows))
+        if runner.windows is not None:
+            windows = _windows(runner.windows, rule, names)
         kind = runner.space.kind if runner.space.kind in names.points else ""
-        yield Held(
-            kind, own / max(1, runner.space.capacity), 0.0 if windows is None else _windows(windows, rule, names)
-        )
+        yield Held(kind, own / max(1, runner.space.capacity), windows + used / max(1, len(runner.space)))
+
+
+def _bytes(part: Table | Signals) -> int:
+    return sum(table.nbytes for table in part.state().values())
 
 
 def _point(number: int, kind: str, spec: PointSpec) -> Point:
