@@ -12,7 +12,8 @@ MAX_TEXT = 2_000
 
 def bounded(evidence: Evidence) -> Evidence:
     """Evidence with a bound: the first readings decided, the rest is noise."""
-    most = max(len(evidence.readings), len(evidence.signals), len(evidence.thresholds))
+    lists = (evidence.readings, evidence.signals, evidence.thresholds, evidence.members)
+    most = max(len(one) for one in lists)
     if most <= MAX_SEEN and len(evidence.condition) <= MAX_TEXT:
         return evidence
     return Evidence(
@@ -20,6 +21,8 @@ def bounded(evidence: Evidence) -> Evidence:
         evidence.readings[:MAX_SEEN],
         evidence.signals[:MAX_SEEN],
         evidence.thresholds[:MAX_SEEN],
+        evidence.members[:MAX_SEEN],
+        evidence.others + max(0, len(evidence.members) - MAX_SEEN),
     )
 
 

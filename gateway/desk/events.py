@@ -4,6 +4,7 @@ The bytes made here are the bytes that are signed and sent, for ever. At most 20
 Times are RFC 3339 with milliseconds. An id has no dot (Standard Webhooks joins id, time and body with dots).
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,7 @@ import orjson
 
 from gateway.desk.keys import Origin, event_id
 from gateway.desk.policy import Policy
-from gateway.domain.alarm import Evidence
+from gateway.domain.alarm import Evidence, ReadingSeen
 from gateway.domain.duration import SECOND, iso
 from gateway.domain.notice import OutboxEvent
 from gateway.domain.workorder import Actor, Alarm, Place, WorkOrder
@@ -20,6 +21,13 @@ PREFIX = "com.fieldgate."
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 MAX_BODY = 20_000
 _FEW = 5  # readings that stay when a body is too big
+_LISTS = ("readings", "signals", "thresholds", "members")
+
+
+def _unnamed(evidence: dict[str, Any], named: int) -> int:
+    """How many members voted that a shorter list does not name."""
+    others: int = evidence["others"]
+    return others + max(0, len(evidence["members"]) - named)
 
 
 def order_event(
@@ -70,8 +78,8 @@ def _bounded(envelope: dict[str, Any]) -> bytes:
     alarm = data["alarm"] if "alarm" in data else data["workOrder"]["alarm"]
     evidence = alarm["evidence"]
     for smaller in (
-        {**evidence, **{name: evidence[name][:_FEW] for name in ("readings", "signals", "thresholds")}},
-        {"condition": evidence["condition"][:200], "readings": [], "signals": [], "thresholds": []},
+        {**evidence, **{name: evidence[name][:_FEW] for name in _LISTS}, "others": _unnamed(evidence, _FEW)},
+        {"condition": evidence["condition"][:200], **{name: [] for name in _LISTS}, "others": _unnamed(evidence, 0)},
     ):
         alarm["evidence"] = {**smaller, "shortened": True}
         body = orjson.dumps(envelope)
@@ -129,20 +137,20 @@ def _where(device: int, component: int, group: str, place: Place | None) -> dict
     return {"device": what, "site": {"code": place.site, "name": place.site_name} if place.site else None}
 
 
+def _readings(readings: Iterable[ReadingSeen]) -> list[dict[str, Any]]:
+    return [
+        {
+            "point": r.point, "value": r.value, "unit": r.unit, "at": _iso(r.at), "received": _iso(r.received),
+            "quality": r.quality,
+        }
+        for r in readings
+    ]  # fmt: skip
+
+
 def _evidence(evidence: Evidence) -> dict[str, Any]:
     return {
         "condition": evidence.condition,
-        "readings": [
-            {
-                "point": r.point,
-                "value": r.value,
-                "unit": r.unit,
-                "at": _iso(r.at),
-                "received": _iso(r.received),
-                "quality": r.quality,
-            }
-            for r in evidence.readings
-        ],
+        "readings": _readings(evidence.readings),
         "signals": [
             {
                 "name": s.name,
@@ -155,6 +163,14 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
             for s in evidence.signals
         ],
         "thresholds": [{"value": t.value, "unit": t.unit, "origin": t.origin} for t in evidence.thresholds],
+        "members": [
+            {
+                "device": m.device, "component": m.component, "since": _maybe(m.since or None),
+                "readings": _readings(m.readings),
+            }
+            for m in evidence.members
+        ],
+        "others": evidence.others,
     }
 
 

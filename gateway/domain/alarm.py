@@ -71,13 +71,30 @@ class ThresholdSeen(Struct, frozen=True):
     origin: str
 
 
+class MemberSeen(Struct, frozen=True):
+    """A member of a group that voted: `device` is its code; `component` 0 = the device votes as one, else the one that
+    does. `since` µs is when its vote became true; `readings` are what it read, by component (`2.status`) where a point is
+    one's.
+    """
+
+    device: str
+    component: int
+    since: int
+    readings: tuple[ReadingSeen, ...] = ()
+
+
 class Evidence(Struct, frozen=True):
-    """Why: what the engine saw when it decided. `condition` is the rule text that held."""
+    """Why: what the engine saw when it decided. `condition` is the rule text that held.
+
+    Of a group: `members` that voted, the first to begin first, and how many `others` did that are not named.
+    """
 
     condition: str = ""
     readings: tuple[ReadingSeen, ...] = ()
     signals: tuple[SignalSeen, ...] = ()
     thresholds: tuple[ThresholdSeen, ...] = ()
+    members: tuple[MemberSeen, ...] = ()
+    others: int = 0
 
 
 class OrderPlan(Struct, frozen=True):

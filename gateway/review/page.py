@@ -96,6 +96,7 @@ def _evidence(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
     if evidence.readings:
         yield say("explain.readings", lang)
         yield from (f"  {_seen(one, zone, lang)}" for one in evidence.readings)
+    yield from _members(evidence, zone, lang)
     if evidence.signals:
         yield say("explain.signals", lang)
     for signal in evidence.signals:
@@ -110,13 +111,30 @@ def _evidence(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
         yield "  " + say("explain.threshold", lang, value=number(one.value, one.unit), origin=_origin(one.origin, lang))
 
 
-def _seen(one: ReadingSeen, zone: ZoneInfo, lang: Lang) -> str:
-    value = one.value if isinstance(one.value, str) else say("explain.unknown_value", lang)
+def _members(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
+    """Who voted in a group, since when, and what it read."""
+    if evidence.members:
+        yield say("explain.members", lang)
+    for one in evidence.members:
+        name = f"{one.device}#{one.component}" if one.component else one.device
+        read = say("explain.join", lang).join(f"{seen.point} = {_value(seen, lang)}" for seen in one.readings)
+        readings = say("explain.member_readings", lang, readings=read) if read else ""
+        since = local(one.since, zone) if one.since else "-"
+        yield "  " + say("explain.member", lang, member=name, since=since, readings=readings)
+    if evidence.others:
+        yield "  " + say("explain.others", lang, count=evidence.others)
+
+
+def _value(one: ReadingSeen, lang: Lang) -> str:
     if isinstance(one.value, float | int):
-        value = number(float(one.value), one.unit)
+        return number(float(one.value), one.unit)
+    return one.value if isinstance(one.value, str) else say("explain.unknown_value", lang)
+
+
+def _seen(one: ReadingSeen, zone: ZoneInfo, lang: Lang) -> str:
     late = delay(one.received - one.at)
     return say(
-        "explain.reading", lang, point=one.point, value=value, at=local(one.at, zone), late=late,
+        "explain.reading", lang, point=one.point, value=_value(one, lang), at=local(one.at, zone), late=late,
         received=local(one.received, zone), quality=say(f"explain.quality.{Quality(one.quality).name.lower()}", lang),
     )  # fmt: skip
 

@@ -49,7 +49,7 @@ def _opening(active: Active) -> int:
 
 def _timers(rule: Rule) -> Iterator[int]:
     yield rule.clear_after
-    yield from (quorum.within for quorum in rule.quorums if isinstance(quorum, Quorum))
+    yield from (max(quorum.within, quorum.began_within) for quorum in rule.quorums if isinstance(quorum, Quorum))
     yield from (window.length for one in rule.signals if isinstance(window := getattr(one, "window", None), Over))
     match rule.condition:
         case Silence(longer_than=Expression(limits=limits)):

@@ -118,8 +118,10 @@ class Sequence:
 class Quorum:
     """Votes of the members of a group: all given limits must hold; `fraction` is of all in-service members.
 
-    A vote is a member whose `of` was true at its newest reading, and, with `within` µs, at most that long ago.
+    A vote is a device whose `of` was true at its newest reading, for any of its components (`components`: each of them
+    votes); with `within` µs heard at most that long ago, with `began_within` µs true for less than that.
     Three-valued: members that are unknown are no votes, but while they could tip the balance it is unknown.
+    `each`: `of` reads points that every component has.
     """
 
     of: Expression
@@ -127,6 +129,9 @@ class Quorum:
     at_most: int | None = None
     fraction: float | None = None
     within: int = 0
+    began_within: int = 0
+    components: bool = False
+    each: bool = False
 
 
 Condition = tuple[LevelRule, ...] | Silence | Streak | Votes | Due | Every | Sequence

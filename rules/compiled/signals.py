@@ -159,7 +159,9 @@ class MemberStat:
 
     `of` is evaluated per member: a point, a signal of `Rule.signals` (calendar: as each member's window closes), or for
     COUNT a predicate. `kinds` and `where` choose the members, by default those of the watch. Below `coverage`, the
-    share of in-service members with a known value, it is unknown.
+    share of in-service members with a known value, it is unknown. COUNT counts devices, once if `of` is true for any of
+    their components, or with `components` each of these; the others are over all components. `each`: `of` reads
+    points that every component has.
     """
 
     name: str
@@ -170,6 +172,8 @@ class MemberStat:
     where_text: str = ""
     coverage: float = 0.9
     unit: str = ""
+    components: bool = False
+    each: bool = False
 
 
 Signal = Stat | Increase | Rate | Swing | Share | Times | Baseline | MemberStat

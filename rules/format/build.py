@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.domain.alarm import Level
-from gateway.domain.duration import SECOND, format_duration
 from rules.compiled import AttrTest, Expression, Names, Quorum, TextOf, Vocabulary
 from rules.expr.answers import level, text_of
 from rules.expr.check import Checker
@@ -17,13 +16,11 @@ from rules.expr.syntax import Logic, Syntax
 from rules.expr.syntax import Quorum as Vote
 from rules.expr.where import where
 from rules.format.fields import Fields
+from rules.format.quorum import KEYS, MEMBERS, quorum_of
 from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, show
 
 LEVELS = tuple(level.word for level in Level)
 _WORDS = frozenset({"all", "any", "members"})
-_BOUNDS = ("at_least", "at_most", "fraction")
-_MOST = 1_000_000
-_MEMBERS = 'members: {of: "pressure < 1.6 kPa", at_least: 2}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +60,6 @@ class Build:
     def condition(self, tree: Tree, path: str, line: int) -> Judged | None:
         """A text, `{all: [..]}`, `{any: [..]}` or `{members: {..}}`; None after its problems were noted."""
         return self._judged(tree, path, line, self.scope)
-
-    def of_member(self, fields: Fields, key: str) -> Judged | None:
-        """A condition over one member of a group."""
-        tree = fields.get(key)
-        scope = None if self.scope is None else self.scope.members()
-        return None if tree is None else self._judged(tree, fields.at(key), fields.line(key), scope)
 
     def _judged(self, tree: Tree, path: str, line: int, scope: Scope | None) -> Judged | None:
         joined = self._joined(tree, path, line, scope)
@@ -165,33 +156,25 @@ class Build:
         return Logic(operator, tuple(node for node, _ in good)), f" {operator} ".join(f"({text})" for _, text in good)
 
     def _quorum(self, tree: Tree, path: str, line: int, scope: Scope | None) -> tuple[Syntax, str] | None:
-        """`members: {of, at_least, at_most, fraction, within}`."""
+        """`members: {of, at_least, ..}`."""
         if scope is not None and not scope.group:
             self.notes.add(line, path, "rules.members.group")
             return None
         if not isinstance(tree, Table):
-            self.notes.add(line, path, "rules.value.mapping", value=show(tree), write=_MEMBERS)
+            self.notes.add(line, path, "rules.value.mapping", value=show(tree), write=MEMBERS)
             return None
-        before = len(self.notes.problems)
-        fields = Fields(tree, path, self.notes, ("of", *_BOUNDS, "within"))
-        fields.require("of", 'of: "pressure < 1.6 kPa"')
-        if not any(fields.has(key) for key in _BOUNDS):
-            self.notes.add(line, path, "rules.key.missing", name="at_least", write="at_least: 2")
-        least, most = (fields.whole(key, low, _MOST, low) for key, low in (("at_least", 1), ("at_most", 0)))
-        share, within = fields.share("fraction", 0.0), fields.duration("within", 0, least=SECOND)
-        if fields.has("at_least") and fields.has("at_most") and least > most:
-            fields.wrong("at_most", "rules.members.bounds", least=least, most=most)
-        of = self.of_member(fields, "of")
-        if of is None or len(self.notes.problems) > before:
+        fields = Fields(tree, path, self.notes, KEYS)
+        found = quorum_of(fields, lambda: self._of_member(fields, scope), scope and scope.members())
+        if found is None:
             return None
-        given = [key for key in _BOUNDS if fields.has(key)]
-        self.quorums.append(Quorum(
-            of.expression, least if "at_least" in given else None, most if "at_most" in given else None,
-            share if "fraction" in given else None, within,
-        ))  # fmt: skip
-        bounds = [f"{key} {show(fields.table.entries[key])}" for key in given]
-        recent = [f"within {format_duration(within)}"] if within else []
-        return Vote(len(self.quorums) - 1), f"members({', '.join([of.expression.text, *bounds, *recent])})"
+        self.quorums.append(found[0])
+        return Vote(len(self.quorums) - 1), found[1]
+
+    def _of_member(self, fields: Fields, scope: Scope | None) -> Expression | None:
+        """The condition over one member of a group."""
+        tree, own = fields.get("of"), None if scope is None else scope.members()
+        found = None if tree is None else self._judged(tree, fields.at("of"), fields.line("of"), own)
+        return found.expression if found else None
 
     def time(self, text: str, path: str, line: int) -> Expression | None:
         """A length of time that hangs on readings or attributes."""

@@ -45,7 +45,10 @@ def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
         "condition": {
             "of": _condition(rule.condition, said), "clear_after": rule.clear_after, "downtime": rule.downtime,
             "unless": said(rule.unless), "active": _plain(rule.active),
-            "quorums": [[said(one.of), one.at_least, one.at_most, one.fraction, one.within] for one in rule.quorums],
+            "quorums": [
+                [said(one.of), one.at_least, one.at_most, one.fraction, one.within, one.began_within, one.components]
+                for one in rule.quorums
+            ],
         },
         "action": {
             "mode": rule.mode, "order": _plain(rule.order and replace(rule.order, skill_of=None)),

@@ -13,10 +13,11 @@ from rules.expr.scope import Scope, SignalType, nearest
 from rules.expr.syntax import Syntax, children
 from rules.format.build import Build
 from rules.format.fields import Fields
+from rules.format.quorum import PER, per_component, repeated
 from rules.format.tree import Scalar, Table, Tree, show
 
 OPERATORS = ("mean", "min", "max", "sum", "count")
-_KEYS = (*OPERATORS, "kind", "where", "coverage")
+_KEYS = (*OPERATORS, "kind", "where", "coverage", "per")
 _WINDOW = ("over", "per")
 _EXAMPLE = "members: {sum: used, kind: gas_meter}"
 
@@ -56,9 +57,9 @@ def member_stat(name: str, fields: Fields, build: Build) -> tuple[MemberStat, Si
     table = fields.table_of("members", _EXAMPLE)
     if table is None:
         return None
-    inside = Fields(table, fields.at("members"), fields.notes, (*_KEYS, *_WINDOW))
+    inside = Fields(table, fields.at("members"), fields.notes, (*_KEYS, "over"))
     for key in _WINDOW:
-        if inside.has(key):
+        if inside.has(key) and not (key == "per" and show(inside.table.entries[key]) in PER):
             inside.wrong(key, "rules.let.members_over", name=key)
     written = [key for key in OPERATORS if inside.has(key)]
     if len(written) != 1:
@@ -70,13 +71,18 @@ def member_stat(name: str, fields: Fields, build: Build) -> tuple[MemberStat, Si
     coverage = inside.share("coverage", 0.9)
     if kinds is None or (text and test is None):
         return None
-    what = Aggregate(written[0])
-    found = _of(inside, what, _members(build, kinds), build)
+    what, scope = Aggregate(written[0]), _members(build, kinds)
+    components = per_component(inside)
+    if inside.has("per") and what is not Aggregate.COUNT:
+        inside.wrong("per", "rules.let.members_per", operator=what.value)
+        return None
+    found = _of(inside, what, scope, build)
     if found is None:
         return None
     of, kind = found
     where, where_text = test or (None, "")
-    return MemberStat(name, what, of, kinds, where, where_text, coverage, kind.unit), kind
+    each = repeated(of, scope)
+    return MemberStat(name, what, of, kinds, where, where_text, coverage, kind.unit, components, each), kind
 
 
 def _kinds(inside: Fields, build: Build) -> tuple[str, ...] | None:

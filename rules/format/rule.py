@@ -211,7 +211,8 @@ def _watch(fields: Fields, build: Build) -> Watch | None:
 def _components(fields: Fields, rule: Rule, build: Build) -> None:
     """`each` is for points that every component has; without it such a point has no single value.
 
-    A kind that repeats no point at all (as in a short test profile) is not asked: its readings count for all.
+    A kind that repeats no point at all (as in a short test profile) is not asked: its readings count for all. The
+    members of a group are asked component by component where a point is repeated, `each` or not.
     """
     kind = rule.watch.kinds[0]
     specs = build.vocabulary[kind]
@@ -220,5 +221,5 @@ def _components(fields: Fields, rule: Rule, build: Build) -> None:
     place, line = fields.at("watch"), fields.line("watch")
     if rule.watch.each and mine and not repeated and any(spec.each for spec in specs.values()):
         fields.notes.add(line, place, "rules.watch.no_component", points=", ".join(mine), kind=kind)
-    if not rule.watch.each and repeated:
+    if not rule.watch.each and repeated and not rule.watch.group:
         fields.notes.add(line, place, "rules.watch.each", point=repeated[0], kind=kind)

@@ -92,6 +92,10 @@ def _quorum(what: Body, lang: Lang) -> str:
     if "fraction" in what:
         limits.append(say("handbook.fraction", lang, n=f"{100 * float(what['fraction']):g}"))
     recent = say("handbook.within", lang, within=what["within"]) if "within" in what else ""
+    if "began_within" in what:
+        recent += say("handbook.began_within", lang, within=what["began_within"])
+    if what.get("per") == "component":
+        recent += say("handbook.per_component", lang)
     return say("handbook.quorum", lang, of=what["of"], limits=say("handbook.and", lang).join(limits)) + recent
 
 

@@ -105,8 +105,10 @@ def _signal(name: str, what: Body, lang: Lang) -> str:
 def _made_of(what: Body, lang: Lang) -> str:
     if "members" in what:
         inside = what["members"]
-        of = {key: value for key, value in inside.items() if key not in {"kind", "where", "coverage"}}
+        of = {key: value for key, value in inside.items() if key not in {"kind", "where", "coverage", "per"}}
         found = say("handbook.members", lang, what=_made_of(of, lang))
+        if inside.get("per") == "component":
+            found += say("handbook.per_component", lang)
         if "where" in inside:
             found += say("handbook.where", lang, where=inside["where"])
         return found + _coverage(inside, lang)

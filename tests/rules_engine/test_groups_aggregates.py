@@ -158,7 +158,7 @@ def test_verdict_is_the_agreement_of_all_that_the_unknown_could_say() -> None:
             for yes in range(members + 1):
                 for unknown in range(members - yes + 1):
                     outcomes = {_plain(quorum, yes + more, members) for more in range(unknown + 1)}
-                    got = verdict(quorum, yes, unknown, members)
+                    got = float(verdict(quorum, yes, unknown, members))
                     if got == got:
                         assert outcomes == {bool(got)}, (quorum, members, yes, unknown)
                     elif unknown == 0:

@@ -1,7 +1,7 @@
 """Alarms: list, read, unlatch."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Annotated
 
@@ -26,7 +26,7 @@ from gateway.api.values import (
     refused,
     word_of,
 )
-from gateway.domain.alarm import Change, Evidence
+from gateway.domain.alarm import Change, Evidence, ReadingSeen
 from gateway.domain.errors import StoreError
 from gateway.domain.record import Unlatch
 from gateway.domain.workorder import Actor, Alarm, AlarmState, Due
@@ -87,13 +87,24 @@ class ThresholdSeenView(View):
     origin: str
 
 
+class MemberSeenView(View):
+    """A member of a group that voted, since when; component 0 = the device as one."""
+
+    device: str
+    component: int
+    since: Instant | None
+    readings: list[ReadingSeenView]
+
+
 class EvidenceView(View):
-    """Why."""
+    """Why. Of a group: `members` that voted, and how many `others` did that are not named."""
 
     condition: str
     readings: list[ReadingSeenView]
     signals: list[SignalSeenView]
     thresholds: list[ThresholdSeenView]
+    members: list[MemberSeenView]
+    others: int
 
 
 class AlarmView(View):
@@ -205,16 +216,20 @@ def alarm_view(context: Context, alarm: Alarm, numbers: Mapping[str, str]) -> Al
     )  # fmt: skip
 
 
+def _readings(readings: Iterable[ReadingSeen]) -> list[ReadingSeenView]:
+    return [
+        ReadingSeenView(
+            point=r.point, value=r.value if isinstance(r.value, str) else finite(r.value), unit=r.unit, at=r.at,
+            received_at=r.received, quality=r.quality,
+        )
+        for r in readings
+    ]  # fmt: skip
+
+
 def _evidence(evidence: Evidence) -> EvidenceView:
     return EvidenceView(
         condition=evidence.condition,
-        readings=[
-            ReadingSeenView(
-                point=r.point, value=r.value if isinstance(r.value, str) else finite(r.value), unit=r.unit, at=r.at,
-                received_at=r.received, quality=r.quality,
-            )
-            for r in evidence.readings
-        ],
+        readings=_readings(evidence.readings),
         signals=[
             SignalSeenView(
                 name=s.name, value=finite(s.value), unit=s.unit, start=s.start if s.end else None, end=s.end or None,
@@ -225,6 +240,13 @@ def _evidence(evidence: Evidence) -> EvidenceView:
         thresholds=[
             ThresholdSeenView(value=finite(t.value), unit=t.unit, origin=t.origin) for t in evidence.thresholds
         ],
+        members=[
+            MemberSeenView(
+                device=m.device, component=m.component, since=m.since or None, readings=_readings(m.readings)
+            )
+            for m in evidence.members
+        ],
+        others=evidence.others,
     )  # fmt: skip
 
 

@@ -86,6 +86,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rules.let.key": ("{name} does nothing beside {operator}; remove it (beside {operator} stand: {known})", "{name} 对 {operator} 不起作用；请删去（{operator} 可用：{known}）"),
     "rules.let.members_group": ("members are those of a group, and this rule watches single devices; write watch: {{kind: …, group: site}}", "members 针对一组设备，而此规则监视单台设备；应写 watch: {{kind: …, group: site}}"),
     "rules.let.members_over": ("{name} belongs to the signal of each member; write let: {{m: {{mean: pressure, over: 10m}}, x: {{members: {{max: m}}}}}}", "{name} 属于每个成员的信号；应写 let: {{m: {{mean: pressure, over: 10m}}, x: {{members: {{max: m}}}}}}"),
+    "rules.let.members_per": ("per belongs to count, and {operator} is over all components anyway; write it without per", "per 只用于 count；{operator} 本来就针对所有部件，应写成不带 per"),
     "rules.let.members_of": ("{value} says nothing of a member; write {write}", "{value} 不是对成员的描述；应写 {write}"),
     "rules.let.members_one": ("members need one aggregate of {known}; write {write}", "members 需要 {known} 中的一个；应写 {write}"),
     "rules.let.name": ("{name} cannot name a signal (letters, digits and _, not a point, function or word of the language); write {write}", "{name} 不能作信号名（字母、数字和下划线，不能与测点、函数或关键字同名）；应写 {write}"),

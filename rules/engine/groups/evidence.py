@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from gateway.domain.alarm import ReadingSeen, SignalSeen, Thing, ThresholdSeen
+from gateway.domain.alarm import MemberSeen, ReadingSeen, SignalSeen, Thing, ThresholdSeen
 from gateway.domain.reading import Quality
 from rules.compiled.reads import expressions
 from rules.engine.bound import reading_seen
@@ -15,37 +15,59 @@ from rules.engine.emit import Made
 from rules.engine.groups.gathering import NAMED
 from rules.engine.groups.members import Members
 from rules.engine.groups.questions import asked_by
-from rules.engine.groups.tally import Key, aggregate
+from rules.engine.groups.standing import FAR, YES
+from rules.engine.groups.tally import aggregate
 from rules.engine.view import Seen, View, held
 
 if TYPE_CHECKING:
     from rules.engine.groups.groups import Groups
 
 
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Ballot:
+    """What a member said to question `k`: its vote is kept at row `voter`; `things` are those that voted so, `since` µs
+    that it is true, 0 = it is not; `counts`: it is true and has not lapsed.
+    """
+
+    members: Members
+    k: int
+    voter: int
+    value: float
+    counts: bool
+    since: int
+    things: tuple[int, ...]
+
+
 def dressed(groups: "Groups", made: Made) -> Made:
     """What the runner said of a stand-in, as a transition of the group and of the whole rule."""
     row = -1 - made.thing.device
     readings: dict[str, ReadingSeen] = {}
+    voted: dict[tuple[str, int], MemberSeen] = {}
     signals: list[SignalSeen] = []
-    thresholds = list(made.evidence.thresholds)
-    asked = _asked(groups, made.evidence.condition)
-    for n in asked:
+    thresholds, voting = list(made.evidence.thresholds), 0
+    for n in _asked(groups, made.evidence.condition):
         one = groups.questions[n]
         if one.gathered:
             signals.append(groups.gathering.seen(n, row))
-            found = _windows(groups, n, row)
+            found = list(_windows(groups, n, row))
         else:
-            answers = dict(_answers(groups, n, row, made.at))
-            signals += _counts(groups, n, answers, made.at, several=len(groups.rule.quorums) > 1)
-            chosen = _named(groups, n, answers, made.at)
-            found = _readings(groups, n, chosen, made.at)
-            thresholds += _thresholds(groups, n, chosen)
+            ballots = list(_ballots(groups, n, row, made.at))
+            signals += _counts(groups, n, ballots, several=len(groups.rule.quorums) > 1)
+            chosen = _named(ballots, votes=not one.numeric)
+            found = [seen for ballot in sorted(chosen, key=_place) for seen in _readings(groups, ballot, made.at)]
+            thresholds += (limit for ballot in chosen for limit in _thresholds(ballot))
+            for ballot in chosen:
+                if ballot.counts:
+                    member = _member(groups, ballot, made.at)
+                    voted.setdefault((member.device, member.component), member)
+            voting += sum(ballot.counts for ballot in ballots) if not one.numeric else 0
         for reading in found:
             if len(readings) < NAMED:
                 readings.setdefault(reading.point, reading)
+    named = tuple(voted.values())[:NAMED]
     evidence = msgspec.structs.replace(
         made.evidence, readings=tuple(readings.values()), signals=tuple(dict.fromkeys(signals)),
-        thresholds=tuple(dict.fromkeys(thresholds))[:NAMED],
+        thresholds=tuple(dict.fromkeys(thresholds))[:NAMED], members=named, others=max(0, voting - len(named)),
     )  # fmt: skip
     return dataclasses.replace(made, rule=groups.rule, thing=Thing(0, 0, made.thing.group), evidence=evidence)
 
@@ -59,67 +81,78 @@ def _asked(groups: "Groups", condition: str) -> Sequence[int]:
     return range(len(groups.questions))
 
 
-def _answers(groups: "Groups", n: int, row: int, at: int) -> Iterator[tuple[Key, float]]:
+def _ballots(groups: "Groups", n: int, row: int, at: int) -> Iterator[Ballot]:
     """What every member said as of `at` µs."""
-    undone: dict[Key, float] = {}
-    for said in reversed(groups.told.get(row, ())):
-        if said.question == n and said.t > at:
-            undone[said.key] = said.before
-    for members in groups.members:
-        if n not in members.numbers:
-            continue
+    for members, standing in groups.asked(n):
         k = members.numbers.index(n)
-        for thing in np.flatnonzero(members.asked[k] & (members.group == row)).tolist():
-            key = members.number, thing
-            yield key, undone.get(key, float(members.answer[k, thing]))
+        things = np.flatnonzero((standing.voter >= 0) & (members.group == row))
+        answers, votes = standing.as_of(2 * at, things)
+        sides = standing.sides(votes, 2 * at)
+        own: dict[int, list[int]] = {}
+        for i, voter in enumerate(standing.voter[things].tolist()):
+            own.setdefault(voter, []).append(i)
+        for i, voter in enumerate(things.tolist()):
+            if voter in own:
+                value = float(answers[i] if groups.questions[n].numeric else votes.value[i])
+                same = tuple(int(things[j]) for j in own[voter] if answers[j] == value)
+                true = value == 1.0 and 0 < votes.began[i] < FAR
+                counts = not groups.questions[n].numeric and bool(sides[i] == YES)
+                yield Ballot(members, k, voter, value, counts, int(votes.began[i]) if true else 0, same)
 
 
-def _counts(
-    groups: "Groups", n: int, answers: dict[Key, float], at: int, *, several: bool
-) -> Iterator[SignalSeen]:  # fmt: skip
+def _counts(groups: "Groups", n: int, ballots: Sequence[Ballot], *, several: bool) -> Iterator[SignalSeen]:
     one = groups.questions[n]
-    known = [(key, value) for key, value in answers.items() if value == value]
+    known = [
+        ((ballot.members.number, ballot.voter), ballot.value) for ballot in ballots if ballot.value == ballot.value
+    ]
     if one.stat is not None:
-        value, covered = aggregate(one.stat, known, len(answers))
+        value, covered = aggregate(one.stat, known, len(ballots))
         yield SignalSeen(one.stat.name, None if value != value else value, one.stat.unit, 0, 0, covered)
         return
     name = one.column if several else "members"
-    covered = len(known) / len(answers) if answers else 0.0
-    voting = sum(value == 1.0 and _counts_still(groups, n, key, at) for key, value in known)
-    yield SignalSeen(f"{name} voting", float(voting), "", 0, 0, covered)
+    covered = len(known) / len(ballots) if ballots else 0.0
+    yield SignalSeen(f"{name} voting", float(sum(ballot.counts for ballot in ballots)), "", 0, 0, covered)
     yield SignalSeen(f"{name} known", float(len(known)), "", 0, 0, covered)
-    yield SignalSeen(name, float(len(answers)), "", 0, 0, covered)
+    yield SignalSeen(name, float(len(ballots)), "", 0, 0, covered)
 
 
-def _counts_still(groups: "Groups", n: int, key: Key, at: int) -> bool:
-    quorum = groups.questions[n].quorum
-    if quorum is None or not quorum.within:
-        return True
-    members = groups.members[key[0]]
-    return int(members.voted[members.numbers.index(n), key[1]]) >= at - quorum.within
+def _named(ballots: Sequence[Ballot], *, votes: bool) -> list[Ballot]:
+    """The members that voted, the first to begin first, else all that are known; as many as evidence names."""
+    voting = sorted((ballot for ballot in ballots if ballot.counts), key=lambda one: (one.since, *_place(one)))
+    return (voting if votes and voting else [ballot for ballot in ballots if ballot.value == ballot.value])[:NAMED]
 
 
-def _named(groups: "Groups", n: int, answers: dict[Key, float], at: int) -> list[Key]:
-    """The members that voted, else all that are known; as many as evidence names."""
-    known = [key for key, value in answers.items() if value == value]
-    voting = [key for key in known if answers[key] == 1.0 and _counts_still(groups, n, key, at)]
-    return (voting if groups.questions[n].quorum is not None and voting else known)[:NAMED]
+def _place(ballot: Ballot) -> tuple[int, int]:
+    return ballot.members.number, ballot.voter
 
 
-def _thresholds(groups: "Groups", n: int, chosen: Sequence[Key]) -> Iterator[ThresholdSeen]:
-    """What their answers hang on."""
-    for number, thing in chosen:
-        members = groups.members[number]
-        yield from members.of[members.numbers.index(n)].thresholds(thing)
+def _thresholds(ballot: Ballot) -> Iterator[ThresholdSeen]:
+    """What its answer hangs on."""
+    for thing in ballot.things:
+        yield from ballot.members.of[ballot.k].thresholds(thing)
 
 
-def _readings(groups: "Groups", n: int, chosen: Sequence[Key], at: int) -> Iterator[ReadingSeen]:
-    """What they read."""
-    for number, thing in chosen:
-        members = groups.members[number]
+def _member(groups: "Groups", ballot: Ballot, at: int) -> MemberSeen:
+    members = ballot.members
+    place = members.space.things[ballot.voter]
+    code, alone = (
+        members.common.world.devices[place.device].code,
+        groups.questions[members.numbers[ballot.k]].components,
+    )
+    readings = tuple(
+        msgspec.structs.replace(seen, point=seen.point.removeprefix(f"{code}.{place.component}." if alone else f"{code}."))
+        for seen in _readings(groups, ballot, at)
+    )  # fmt: skip
+    return MemberSeen(code, place.component if alone else 0, ballot.since, readings)
+
+
+def _readings(groups: "Groups", ballot: Ballot, at: int) -> Iterator[ReadingSeen]:
+    """What the things of a member read."""
+    members = ballot.members
+    for thing in ballot.things:
         place = members.space.things[thing]
         device = members.common.world.devices[place.device]
-        for column in members.of[members.numbers.index(n)].columns:
+        for column in members.of[ballot.k].columns:
             seen = _seen(groups, members, thing, column, at)
             if seen is not None:
                 name = members.space.names[column]

@@ -102,12 +102,27 @@ class Gathering:
             one = self.groups.questions[n]
             assert one.stat is not None, "only aggregates gather windows"
             mine = sorted((key, value) for (question, key), value in values.items() if question == n)
-            value, covered = aggregate(one.stat, mine, self.groups.tallies[n][row].members)
+            if not one.components:
+                mine = self._votes(n, mine)
+            value, covered = aggregate(one.stat, mine, int(self.groups.counts[2, n, row]))
             found[self.groups.columns[n]] = value
             start = self._start(n, row, end)
             assert start is not None, "only windows that end then are asked for"
             known = [(key, value) for key, value in mine if value == value]
             self.newest[n, row] = Formed(start, end, value, covered, known[:NAMED])
+        return found
+
+    def _votes(self, n: int, answers: Iterable[tuple[Key, float]]) -> list[tuple[Key, float]]:
+        """The answers of components as those of their devices: true if one is, unknown while one could be."""
+        standings = {members.number: standing for members, standing in self.groups.asked(n)}
+        devices: dict[Key, list[float]] = {}
+        for (number, thing), value in answers:
+            devices.setdefault((number, int(standings[number].voter[thing])), []).append(value)
+        found = []
+        for key, said in devices.items():
+            whole = len(said) == standings[key[0]].size[key[1]]
+            value = 1.0 if 1.0 in said else 0.0 if whole and all(one == 0.0 for one in said) else float("nan")
+            found.append((key, value))
         return found
 
     def seen(self, n: int, row: int) -> SignalSeen:

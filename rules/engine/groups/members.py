@@ -14,6 +14,7 @@ from rules.engine.calendar import window, zone_of
 from rules.engine.groups.news import News
 from rules.engine.groups.questions import Question
 from rules.engine.groups.standin import name_of
+from rules.engine.groups.standing import Standing
 from rules.engine.runner import Field
 from rules.engine.signalled import Signalled
 from rules.engine.space import LONG_AGO, NEVER, Space, widened
@@ -26,8 +27,8 @@ NAN = float("nan")
 
 
 class Members(Signalled):
-    """State per question: answer f64 (NaN unknown), voted i64 (when it was last true) and closed i64 (its newest
-    closed window) per member; first i64, its first reading. 24 B per question and member + 8.
+    """State: what they say to each question (`standings`), closed_at i64[k, n] (newest closed window of question k) and
+    first i64[n] (first reading): per question and member 53 B, + 8.
     """
 
     def __init__(
@@ -37,19 +38,17 @@ class Members(Signalled):
         super().__init__(rule, zone, space, common)
         self.groups, self.number = groups, number
         self.numbers, self.questions = tuple(asks), tuple(asks.values())
-        self.arrays = (("answer", NAN), ("voted", LONG_AGO), ("closed_at", LONG_AGO), ("first", LONG_AGO))
-        count = max(1, len(self.questions))
-        self.answer: F64 = np.zeros((count, 0))
-        self.voted: I64 = np.zeros((count, 0), np.int64)
-        self.closed_at: I64 = np.zeros((count, 0), np.int64)
+        self.arrays = (("closed_at", LONG_AGO), ("first", LONG_AGO))
+        self.closed_at: I64 = np.zeros((max(1, len(self.questions)), 0), np.int64)
         self.first: I64 = np.zeros(0, np.int64)
-        self.asked: Bools = np.zeros((count, 0), np.bool_)
         self.mine: Bools = np.zeros(0, np.bool_)
         self.group: I32 = np.zeros(0, np.int32)
+        self.standings = [Standing(space, *one.limits) for one in self.questions]
         self.of = [Bound(one.of, space, common.world, self.signal) for one in self.questions]
         momentary = [bound for bound, one in zip(self.of, self.questions, strict=True) if not one.gathered]
         self.judged = tuple(dict.fromkeys(column for bound in momentary for column in bound.columns))
         self.watching = space.kind in groups.rule.watch.kinds
+        self.each = [one.each or (self.watching and groups.rule.watch.each) for one in self.questions]
         self.placed = False
 
     def bounds(self) -> Sequence[Bound]:
@@ -60,59 +59,77 @@ class Members(Signalled):
         super().grow()
         if len(self.mine) == self.room:
             return
-        self.asked, self.mine = widened(self.asked, self.room, 0), widened(self.mine, self.room, 0)
-        self.group = widened(self.group, self.room, -1)
+        for standing in self.standings:
+            standing.grow()
+        self.mine, self.group = widened(self.mine, self.room, 0), widened(self.group, self.room, -1)
 
     def refresh(self, things: Sequence[int], at: int, reason: str) -> None:  # noqa: ARG002 - alarms are those of the groups
         self.grow()
         for bound in self.of:
             bound.refresh(things)
-        device, known = None, (-1, False, np.zeros(len(self.asked), np.bool_))
+        devices: dict[int, list[int]] = {}
         for thing in things:
-            place = self.space.things[thing]
-            found = self.common.world.devices[place.device]
-            if found is not device:
-                device, known = found, _standing(self, found)
-            row, mine, asked = known
-            right = _fits(device, place.component, each=self.watching and self.groups.rule.watch.each)
-            self._place(thing, row, mine and right, asked & right, at)
-            if self.watched[thing]:
-                self.groups.touch(row, at)
+            devices.setdefault(self.space.things[thing].device, []).append(thing)
+        for number, own in devices.items():
+            self._place(self.common.world.devices[number], own, at)
         self.placed = True
         self._ask_again(things, at)
         self.groups.write(at)
 
-    def _place(self, thing: int, row: int, mine: bool, asked: Bools, at: int) -> None:
-        """The member is in group `row`, -1 = in none."""
-        inside = mine or bool(asked.any())
-        row = row if inside else -1
-        before = int(self.group[thing])
-        same = self.mine[thing] == mine and bool((self.asked[:, thing] == asked).all())
-        if (before == row and same) or (before < 0 and not inside):
+    def _place(self, device: Device, things: Sequence[int], at: int) -> None:
+        """The device with its components is in the group that its attributes say, or in none."""
+        row, mine, voters = _standing(self, device, things)
+        before = int(self.group[things].max())
+        if before == row and self._stays(things, mine, voters):
+            if row >= 0:
+                self.groups.touch(row, at)
             return
-        if before >= 0:
-            self._leave(thing, before, at)
-        if not inside:
-            self._forget(thing)
-        self.answer[~asked, thing] = NAN
-        self.group[thing], self.mine[thing], self.asked[:, thing] = row, mine, asked
-        self.watched[thing] = inside
-        if row >= 0:
-            self.enter(thing)
+        self._weigh(things, before, -1)
+        for k, standing in enumerate(self.standings):
+            for thing, voter in zip(things, voters[k], strict=True):
+                if standing.voter[thing] >= 0:
+                    standing.leave(thing)
+                if voter < 0:
+                    standing.forget(thing)
+        for i, thing in enumerate(things):
+            self.mine[thing] = mine[i]
+            self.watched[thing] = inside = mine[i] or any(each[i] >= 0 for each in voters)
+            self.group[thing] = row if inside else -1
+            if not inside:
+                self._forget(thing)
+        for k, standing in enumerate(self.standings):
+            for thing, voter in zip(things, voters[k], strict=True):
+                if voter >= 0:
+                    standing.enter(thing, voter)
+        self._weigh(things, row, 1)
+        for one in (before, row):
+            if one >= 0:
+                self.groups.touch(one, at)
 
-    def _leave(self, thing: int, row: int, at: int) -> None:
-        for k in np.flatnonzero(self.asked[:, thing]).tolist():
-            self.groups.leave(self.numbers[k], row, (self.number, thing), float(self.answer[k, thing]))
-        self.groups.count(row, -int(self.mine[thing]))
-        self.groups.touch(row, at)
+    def _stays(self, things: Sequence[int], mine: Sequence[bool], voters: Sequence[Sequence[int]]) -> bool:
+        same = all(
+            standing.voter[things].tolist() == list(each)
+            for standing, each in zip(self.standings, voters, strict=True)
+        )  # fmt: skip
+        return same and self.mine[things].tolist() == list(mine)
 
-    def enter(self, thing: int) -> None:
-        """Count the member in its group, with what it said so far."""
-        row = int(self.group[thing])
-        for k in np.flatnonzero(self.asked[:, thing]).tolist():
-            answer, voted = float(self.answer[k, thing]), int(self.voted[k, thing])
-            self.groups.enter(self.numbers[k], row, (self.number, thing), answer, voted)
-        self.groups.count(row, int(self.mine[thing]))
+    def _weigh(self, things: Sequence[int], row: int, sign: int) -> None:
+        """Count a device in or out of its group, with what it said so far."""
+        if row < 0:
+            return
+        for n, standing in zip(self.numbers, self.standings, strict=True):
+            asked = standing.voter[things]
+            voters = np.unique(asked[asked >= 0])
+            self.groups.weigh(n, standing, voters, np.full(len(voters), row), sign)
+            for thing in things if self.groups.questions[n].numeric else ():
+                answer = float(standing.answer[thing])
+                if standing.voter[thing] >= 0 and answer == answer:
+                    pair = (NAN, answer) if sign > 0 else (answer, NAN)
+                    self.groups.tallies[n][row].change((self.number, thing), *pair)
+            if sign < 0:
+                for thing in things:
+                    self.groups.gathering.leave(n, row, (self.number, thing))
+        self.groups.count(row, sign * int(self.mine[things].sum()))
 
     def _forget(self, thing: int) -> None:
         for name, fill in self.arrays:
@@ -129,65 +146,71 @@ class Members(Signalled):
     # --- what they answer
     def _ask_again(self, things: Sequence[int], at: int) -> None:
         """Attributes may have changed: the newest values once more."""
-        asked = np.fromiter(things, np.intp, len(things))
-        for k, (one, bound) in enumerate(zip(self.questions, self.of, strict=True)):
-            here = asked[self.asked[k, asked]]
+        everything = np.fromiter(things, np.intp, len(things))
+        for k, (one, bound, standing) in enumerate(zip(self.questions, self.of, self.standings, strict=True)):
+            here = everything[standing.voter[everything] >= 0]
             if one.calendars or not len(here):
                 continue
             values = _finite(self.truth(bound, Held(self.space, here, at)))
-            times = np.max([self.space.good_at[c][here] for c in bound.columns], axis=0) if bound.columns else None
-            before = self.answer[k][here]
-            self.answer[k][here] = values
-            for i in np.flatnonzero(_differ(before, values)).tolist():
-                thing, row = int(here[i]), int(self.group[here[i]])
-                t = at if times is None or times[i] == LONG_AGO else int(times[i])
-                if values[i] == 1.0:
-                    self.voted[k, thing] = t
-                key = (self.number, thing)
-                self.groups.change(self.numbers[k], row, key, float(before[i]), float(values[i]), t)
-                self.groups.touch(row, at)
-            if times is not None:
-                heard = np.max([self.space.received[c][here] for c in bound.columns], axis=0)
-                times = np.where((heard > 0) & (heard < times), heard, times)
-                np.maximum.at(self.groups.space.newest, self.group[here], times)
+            heard = self._heard(bound, here)
+            fresh = standing.heard[standing.voter[here]] == LONG_AGO
+            self._restate(k, here, values, heard, np.where(fresh & (heard > LONG_AGO), heard, at), at)
+            if bound.columns:
+                np.maximum.at(self.groups.space.newest, self.group[here], heard)
+
+    def _heard(self, bound: Bound, things: NDArray[np.intp]) -> I64:
+        """When these things said anything of the points last, on our clock, µs."""
+        if not bound.columns:
+            return np.full(len(things), LONG_AGO)
+        at = np.array([self.space.at[column][things] for column in bound.columns])
+        received = np.array([self.space.received[column][things] for column in bound.columns])
+        found: I64 = np.where((received > 0) & (received < at), received, at).max(axis=0)
+        return found
+
+    def _restate(
+        self, k: int, things: NDArray[np.intp], values: F64, heard: I64, became: I64, at: int
+    ) -> None:  # fmt: skip
+        n, standing = self.numbers[k], self.standings[k]
+        before = standing.answer[things]
+        voters = np.unique(standing.voter[things])
+        self.groups.weigh(n, standing, voters, self.group[voters], -1)
+        standing.restate(things, values, heard, became)
+        self.groups.weigh(n, standing, voters, self.group[voters], 1)
+        for i in np.flatnonzero((before != values) & ~(np.isnan(before) & np.isnan(values))).tolist():
+            row = int(self.group[things[i]])
+            if self.questions[k].numeric:
+                key = (self.number, int(things[i]))
+                self.groups.tallies[n][row].change(key, float(before[i]), float(values[i]))
+            self.groups.touch(row, at)
 
     def frames(self, view: View) -> None:
         if self.windows is not None:
             self._note_first(view)
         if self.signal_frames(view):
             return
-        for k, (one, bound) in enumerate(zip(self.questions, self.of, strict=True)):
-            units = np.flatnonzero(view.carry(bound.columns) & self.asked[k][view.thing])
+        for k, (bound, standing) in enumerate(zip(self.of, self.standings, strict=True)):
+            units = np.flatnonzero(view.carry(bound.columns) & (standing.voter[view.thing] >= 0))
             if len(units):
                 whole = not self.common.scalar and 2 * len(units) >= len(view)
                 values = self.truth(bound, view)[units] if whole else self.truth(bound, Picked(view, units))
-                self._learn(k, view, units, view.thing[units], view.t[units], values, one)
+                self._say(k, view, units, view.thing[units], view.t[units], values)
 
-    def _learn(
-        self, k: int, view: View | None, units: NDArray[np.intp], thing: I32, t: I64, values: F64, one: Question
+    def _say(
+        self, k: int, view: View | None, units: NDArray[np.intp], thing: I32, t: I64, values: F64
     ) -> None:  # fmt: skip
         """These members say `values` at `t`."""
-        values = _finite(values)
-        before = self.answer[k][thing]
-        if len(thing) > 1:
-            again = np.flatnonzero(thing[1:] == thing[:-1])
-            before[again + 1] = values[again]
-        self.answer[k][thing] = values  # of a member that speaks twice the last word stays
-        if one.quorum is not None and one.quorum.within:
-            true = values == 1.0
-            self.voted[k][thing[true]] = t[true]
-        self.groups.hear(News(self, k, view, units, thing, self.group[thing], t, before, values))
+        self.groups.hear(News(self, k, view, units, thing, self.group[thing], t, _finite(values)))
 
     def judge_unit(self, view: View, unit: int) -> None:
         self.judge_units(view, np.array([unit]))
 
     def judge_units(self, view: View, units: NDArray[np.intp]) -> None:
         units = np.sort(units)
-        for k, (one, bound) in enumerate(zip(self.questions, self.of, strict=True)):
-            mine = units[self.asked[k][view.thing[units]] & view.carry(bound.columns)[units]]
+        for k, (one, bound, standing) in enumerate(zip(self.questions, self.of, self.standings, strict=True)):
+            mine = units[(standing.voter[view.thing[units]] >= 0) & view.carry(bound.columns)[units]]
             if len(mine) and not one.gathered:
                 values = self.truth(bound, Picked(view, mine))
-                self._learn(k, view, mine, view.thing[mine], view.t[mine], values, one)
+                self._say(k, view, mine, view.thing[mine], view.t[mine], values)
 
     # --- closed windows
     def _note_first(self, view: View) -> None:
@@ -200,7 +223,7 @@ class Members(Signalled):
 
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
         for k, (one, bound) in enumerate(zip(self.questions, self.of, strict=True)):
-            if not self.asked[k, thing] or not self._ends(thing, one, end):
+            if self.standings[k].voter[thing] < 0 or not self._ends(thing, one, end):
                 continue
             values = self.truth(bound, reader)
             if one.gathered:
@@ -209,7 +232,7 @@ class Members(Signalled):
                 self.groups.closed_window(self.numbers[k], int(self.group[thing]), key, end, float(_finite(values)[0]))
             else:
                 place = np.array([thing], np.int32)
-                self._learn(k, view, np.array([unit]), place, np.array([end], np.int64), values, one)
+                self._say(k, view, np.array([unit]), place, np.array([end], np.int64), values)
 
     def _ends(self, thing: int, one: Question, end: int) -> bool:
         """Does a window of this question end then?"""
@@ -220,7 +243,7 @@ class Members(Signalled):
 
     def all_closed(self, k: int, row: int, end: int) -> bool:
         """Has every member of a group that was heard before `end` closed its window of question `k` then?"""
-        must = self.asked[k] & (self.group == row) & (self.first > LONG_AGO) & (self.first < end)
+        must = (self.standings[k].voter >= 0) & (self.group == row) & (self.first > LONG_AGO) & (self.first < end)
         return bool((self.closed_at[k][must] >= end).all())
 
     # --- time, facts, edits
@@ -228,6 +251,7 @@ class Members(Signalled):
         self.close_windows(now)
         if self.number == len(self.groups.members) - 1:
             self.groups.flush()  # what windows say comes before what the groups' own timers do
+            self.groups.pass_time(now)
 
     def revalue(self, things: Sequence[int], at: int) -> None:  # noqa: ARG002 - `refresh` has asked them
         self.groups.judge_touched()
@@ -236,7 +260,9 @@ class Members(Signalled):
         assert isinstance(old, Members), "edits keep state only between rules of one shape"
         super().adopt(old)
         self.watched = old.watched.copy()
-        self.asked, self.mine, self.group = old.asked, old.mine, old.group
+        self.mine, self.group = old.mine, old.group
+        for standing, other in zip(self.standings, old.standings, strict=True):
+            standing.adopt(other)
         self.placed = old.placed
         if self.number == 0:
             self.groups.adopt(old.groups)
@@ -248,12 +274,23 @@ class Members(Signalled):
             heard = np.max([self.space.good_at[column] for column in self.windows.columns], axis=0)
             self.first[heard > LONG_AGO] = LONG_AGO + 1  # long before: every window is their own
 
+    def take_row(self, thing: int, other: Any, row: int) -> None:
+        super().take_row(thing, other, row)
+        for standing, theirs in zip(self.standings, other.standings, strict=True):
+            standing.take_row(thing, theirs, row)
+
     # --- snapshot
     def state(self) -> dict[str, NDArray[Any]]:
-        return super().state() | (self.groups.state() if self.number == 0 else {})
+        found = super().state() | (self.groups.state() if self.number == 0 else {})
+        for k, standing in enumerate(self.standings):
+            found |= {f"said.{k}.{name}": table for name, table in standing.state().items()}
+        return found
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
-        super().load({name: table for name, table in state.items() if not name.startswith("groups")})
+        super().load(state)
+        for k, standing in enumerate(self.standings):
+            mark = f"said.{k}."
+            standing.load({name.removeprefix(mark): t for name, t in state.items() if name.startswith(mark)})
         if self.number == 0:
             self.groups.load(state)
 
@@ -268,29 +305,41 @@ class Members(Signalled):
     def regroup(self) -> None:
         """The rows of the groups are others now."""
         for thing in np.flatnonzero(self.watched[: len(self.space)]).tolist():
-            self.group[thing] = _standing(self, self.common.world.devices[self.space.things[thing].device])[0]
+            device = self.common.world.devices[self.space.things[thing].device]
+            self.group[thing] = _standing(self, device, [thing])[0]
 
     def next_due(self) -> int:
-        return NEVER if self.windows is None else self.windows.soonest
+        due = NEVER if self.windows is None else self.windows.soonest
+        return min(due, self.groups.next_lapse()) if self.number == len(self.groups.members) - 1 else due
 
 
-def _standing(members: Members, device: Device) -> tuple[int, bool, Bools]:
-    """(row of its group or -1, is it watched, which questions it is asked)."""
-    asked = np.zeros(len(members.asked), np.bool_)
+def _standing(
+    members: Members, device: Device, things: Sequence[int]
+) -> tuple[int, list[bool], list[list[int]]]:  # fmt: skip
+    """(row of its group or -1; per thing: is it watched; per question and thing: where its vote is kept, -1 = nowhere)."""
+    nowhere = -1, [False] * len(things), [[-1] * len(things) for _ in members.questions]
     if device.life is not Life.IN_SERVICE or device.kind != members.space.kind:
-        return -1, False, asked
+        return nowhere
     facts = members.common.world.facts(device)
     name = name_of(facts.get(members.groups.rule.watch.group))
     if not name:
-        return -1, False, asked
+        return nowhere
+    places, watch = [members.space.things[thing].component for thing in things], members.groups.rule.watch
     passes: dict[int, bool] = {}
-    for k, one in enumerate(members.questions):
+    voters = []
+    for one, each in zip(members.questions, members.each, strict=True):
         if id(one.where) not in passes:
             passes[id(one.where)] = one.where is None or one.where(facts) is True
-        asked[k] = passes[id(one.where)]
-    watch = members.groups.rule.watch
-    mine = members.watching and (watch.where is None or watch.where(facts) is True)
-    return (members.groups.row_of(name) if mine or asked.any() else -1), mine, asked
+        asked = [passes[id(one.where)] and _fits(device, component, each=each) for component in places]
+        first = members.common.world.rows[device.id].things[int(each and device.components > 0)]
+        voters.append(
+            [(thing if one.components else first) if yes else -1 for thing, yes in zip(things, asked, strict=True)]
+        )
+    here = members.watching and (watch.where is None or watch.where(facts) is True)
+    each = any(members.each) or watch.each
+    mine = [here and _fits(device, component, each=each) for component in places]
+    inside = any(mine) or any(voter >= 0 for one in voters for voter in one)
+    return (members.groups.row_of(name) if inside else -1), mine, voters
 
 
 def _fits(device: Device, component: int, *, each: bool) -> bool:
@@ -301,7 +350,7 @@ def interval(members: Members, k: int) -> int:
     """The longest promised interval of the points of question `k` among the members, µs."""
     names = [members.space.names[column] for column in members.of[k].columns]
     world = members.common.world
-    numbers = set(np.unique(members.space.profile[np.flatnonzero(members.asked[k])]).tolist())
+    numbers = set(np.unique(members.space.profile[np.flatnonzero(members.standings[k].voter >= 0)]).tolist())
     specs = [world.spec(p, name) for p, number in world.profiles.items() if number in numbers for name in names]
     return max((spec.every for spec in specs if spec is not None), default=0)
 
@@ -309,9 +358,3 @@ def interval(members: Members, k: int) -> int:
 def _finite(values: F64) -> F64:
     """An answer is a number, or unknown."""
     return np.where(np.isfinite(values), values, NAN)
-
-
-def _differ(a: F64, b: F64) -> Bools:
-    """Where they are not the same, two unknowns being the same."""
-    found: Bools = (a != b) & ~(np.isnan(a) & np.isnan(b))
-    return found

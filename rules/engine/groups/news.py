@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64, U8
-from rules.engine.groups.tally import Key
+from rules.engine.groups.standing import Answers
 from rules.engine.view import Bools, View
 
 if TYPE_CHECKING:
@@ -29,14 +29,7 @@ class News:
     thing: I32
     group: I32
     t: I64
-    before: F64
-    after: F64
-
-    def says(self) -> Bools:
-        """Which answers have to be counted: others than before, and votes given once more that would lapse."""
-        found: Bools = (self.before != self.after) & ~(np.isnan(self.before) & np.isnan(self.after))
-        quorum = self.members.questions[self.k].quorum
-        return found | (self.after == 1.0) if quorum is not None and quorum.within else found
+    value: F64
 
     def on_our_clock(self) -> I64:
         """Times; of a device whose clock is ahead, when we heard it: in a group, clocks are mixed."""
@@ -56,48 +49,38 @@ class News:
         return np.zeros(len(self.t), np.uint8) if self.view is None else self.view.flags[self.units]
 
 
-class Said(NamedTuple):
-    """One answer, at its moment for the group."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """All news of a record, one after another: `of` i32[n] is the place of each answer's question in `sources`."""
 
-    t: int
-    question: int
-    key: Key
-    before: float
-    after: float
-    flags: int
-    received: int
-    news: News
-    unit: int
+    sources: tuple[tuple["Members", int], ...]
+    of: I32
+    said: Answers
+    flags: U8
+    received: I64
+
+    def mine(self, place: int) -> tuple[NDArray[np.intp], Answers]:
+        """The answers to one question of one kind of member: where they stand, and what they are."""
+        at = np.flatnonzero(self.of == place) if len(self.sources) > 1 else np.arange(len(self.of))
+        said = self.said
+        return at, Answers(said.thing[at], said.group[at], said.t[at], said.key[at], said.value[at])
 
 
-def in_order(news: Sequence[News], chosen: Sequence[Bools], newest: I64) -> dict[int, list[Said]]:
-    """Group -> what its members said, by time; of each news the `chosen` answers.
-
-    A group's time does not step back: what a member says of a moment before the group's newest counts from then on.
+def heard(news: Sequence[News], floor: I64) -> Heard:
+    """`floor` i64 per group: its newest moment, µs. A group's time does not step back: what a member says of a moment
+    before it counts from then on.
     """
-    found: dict[int, list[Said]] = {}
-    if not any(pick.any() for pick in chosen):
-        return found
-    group, t = joined([one.group for one in news], chosen), joined([one.on_our_clock() for one in news], chosen)
-    order = np.lexsort((t, group))
-    columns = (
-        group, np.maximum(t, newest[group]), np.repeat(np.arange(len(news)), [int(pick.sum()) for pick in chosen]),
-        *(joined(column, chosen) for column in (
-            [n.thing for n in news], [n.before for n in news], [n.after for n in news], [n.flags() for n in news],
-            [n.received() for n in news], [n.units for n in news],
-        )),
+    sources = tuple(dict.fromkeys((one.members, one.k) for one in news))
+    places = {source: place for place, source in enumerate(sources)}
+    of = np.repeat(
+        np.array([places[one.members, one.k] for one in news], np.int32), [len(one.thing) for one in news]
     )  # fmt: skip
-    for g, at, s, thing, before, after, flags, received, unit in zip(
-        *(column[order].tolist() for column in columns), strict=True
-    ):  # fmt: skip
-        members = news[s].members
-        said = Said(
-            at, members.numbers[news[s].k], (members.number, thing), before, after, flags, received, news[s], unit
-        )  # fmt: skip
-        found.setdefault(g, []).append(said)
-    return found
-
-
-def joined(columns: Sequence[NDArray[Any]], chosen: Sequence[Bools]) -> NDArray[Any]:
-    """The chosen entries of all columns, one after another."""
-    return np.concatenate([column[pick] for column, pick in zip(columns, chosen, strict=True)])
+    thing, group, t, value = (
+        np.concatenate(columns)
+        for columns in zip(*((one.thing, one.group, one.on_our_clock(), one.value) for one in news), strict=True)
+    )
+    said = Answers(thing, group, t, 2 * np.maximum(t, floor[group]), value)
+    return Heard(
+        sources, of, said, np.concatenate([one.flags() for one in news]),
+        np.concatenate([one.received() for one in news]),
+    )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.domain.alarm import Level
 from rules.compiled import (
+    Aggregate,
     AttrTest,
     Calendar,
     Expression,
@@ -30,7 +31,8 @@ _SIGNALS = frozenset({SlotKind.SIGNAL, SlotKind.BEFORE})
 class Question:
     """One thing that members are asked, for a quorum or for an aggregate; the answer goes to `column` of the group.
 
-    `calendars`: the windows its signals close, so that a group's answer comes once for all members.
+    `calendars`: the windows its signals close, so that a group's answer comes once for all members; `each`: it is put
+    to components; `components`: each of them has a vote, else a device has one.
     """
 
     column: str
@@ -41,6 +43,17 @@ class Question:
     quorum: Quorum | None = None
     stat: MemberStat | None = None
     calendars: tuple[Calendar, ...] = ()
+    components: bool = True
+
+    @property
+    def numeric(self) -> bool:
+        """Is the answer of a member a number, and no vote?"""
+        return self.stat is not None and self.stat.what is not Aggregate.COUNT
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """(`within`, `began_within`) µs, 0 = votes do not lapse."""
+        return (self.quorum.within, self.quorum.began_within) if self.quorum is not None else (0, 0)
 
     @property
     def gathered(self) -> bool:
@@ -52,7 +65,17 @@ def questions_of(rule: Rule) -> tuple[Question, ...]:
     """All that the members are asked: quorums by number, then aggregates as written."""
     watch = rule.watch
     found = [
-        Question(quorum_column(n), q.of, watch.kinds, watch.where, watch.each, q, None, _calendars(rule, q.of))
+        Question(
+            quorum_column(n),
+            q.of,
+            watch.kinds,
+            watch.where,
+            q.each,
+            q,
+            None,
+            _calendars(rule, q.of),
+            q.components,
+        )
         for n, q in enumerate(rule.quorums)
     ]
     for stat in rule.signals:
@@ -60,8 +83,8 @@ def questions_of(rule: Rule) -> tuple[Question, ...]:
             own = stat.where if stat.where is not None or stat.kinds else watch.where
             found.append(
                 Question(
-                    stat.name, stat.of, stat.kinds or watch.kinds, own, watch.each, None, stat,
-                    _calendars(rule, stat.of),
+                    stat.name, stat.of, stat.kinds or watch.kinds, own, stat.each, None, stat,
+                    _calendars(rule, stat.of), stat.components or stat.what is not Aggregate.COUNT,
                 )
             )  # fmt: skip
     return tuple(found)

@@ -23,10 +23,9 @@ class Transfer:
         self._space(row, other)
         mine.runner.take_row(row, theirs.runner, other)
         mine.gathering.take(row, theirs.gathering, other, places)
-        mine.empty(row)
-        for members in mine.members:
-            for thing in np.flatnonzero(members.group[: len(members.space)] == row).tolist():
-                members.enter(thing)
+        mine.clock[row] = theirs.clock[other]
+        mine.touched.pop(row, None)
+        mine.recount()
         return True
 
     def _members(self, row: int, other: int) -> dict[Key, Key]:

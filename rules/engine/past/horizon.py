@@ -39,7 +39,8 @@ _PERIODS = {
 def needs_history(rule: Rule) -> bool:
     """Does a new generation of the rule know more when it has seen the past? Else the newest values are enough."""
     remembers = any(not isinstance(signal, MemberStat) for signal in rule.signals)  # members are asked as they are
-    return remembers or isinstance(rule.condition, Streak | Votes | Sequence | Every)
+    began = any(quorum.began_within for quorum in rule.quorums)
+    return remembers or began or isinstance(rule.condition, Streak | Votes | Sequence | Every)
 
 
 def horizon(rule: Rule, every: int) -> int:
@@ -63,7 +64,7 @@ def horizon(rule: Rule, every: int) -> int:
 def _waits(rule: Rule, interval: int) -> Iterator[int]:
     condition = rule.condition
     yield rule.clear_after
-    yield max((quorum.within for quorum in rule.quorums), default=0)
+    yield max((max(quorum.within, quorum.began_within) for quorum in rule.quorums), default=0)
     if isinstance(condition, Silence):
         longer = condition.longer_than
         yield 2 * (_hours(longer) if isinstance(longer, Expression) else longer)

@@ -1,0 +1,150 @@
+"""What the groups of a rule come to, moment by moment, in one record or as time passes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import F64, I64, U8
+from rules.engine.groups.news import Heard
+from rules.engine.groups.register import Register
+from rules.engine.groups.standing import NO, YES, Shifts
+from rules.engine.view import Bools
+
+NAN = float("nan")
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """Answers that are numbers, to question `n`, in the order of group and time: (group, key, member, before, after)."""
+
+    n: int
+    rows: Sequence[tuple[int, int, tuple[int, int], float, float]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ends:
+    """Moments of groups, in order: i[n] group and key, f64[momentary questions, n] what holds from then on, whether a member
+    `spoke`, flags of what was said and when it was received (µs).
+    """
+
+    group: NDArray[np.integer]
+    key: I64
+    values: F64
+    spoke: Bools
+    flags: U8
+    received: I64
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    def where(self, mask: Bools) -> "Ends":
+        """Some of them."""
+        return Ends(
+            self.group[mask], self.key[mask], self.values[:, mask], self.spoke[mask], self.flags[mask],
+            self.received[mask],
+        )  # fmt: skip
+
+    def turns(self, held: F64) -> Bools:
+        """Which differ from the one before in what `held`, f64[questions, groups], before the first."""
+        first = np.ones(len(self), np.bool_)
+        first[1:] = self.group[1:] != self.group[:-1]
+        before = np.where(first, held[:, self.group], np.roll(self.values, 1, axis=1))
+        other = (self.values != before) & ~(np.isnan(self.values) & np.isnan(before))
+        found: Bools = other.any(axis=0)
+        return found
+
+
+class Timeline:
+    """`shifts` by question, `changes` of those whose answers are numbers; counts are those of `register`."""
+
+    def __init__(self, register: Register, shifts: dict[int, Shifts], changes: Sequence[Change] = ()) -> None:
+        self.register, self.shifts, self.changes = register, shifts, changes
+
+    def ends(self, heard: Heard | None, spoke: Index) -> Ends:
+        """Every moment at which anything shifts, or at which a member `spoke` (places in `heard`)."""
+        groups, keys, order = self._rows(heard, spoke)
+        group, key = groups[order], keys[order]
+        whole = np.ones(len(order), np.bool_)
+        whole[:-1] = (group[1:] != group[:-1]) | (key[1:] != key[:-1])
+        last = np.flatnonzero(whole)
+        values = np.full((len(self.register.momentary), len(last)), NAN)
+        number = np.cumsum(whole) - whole  # which end each row belongs to
+        place = np.empty(len(order), np.int64)
+        place[order] = number
+        start = len(spoke)
+        changes = {change.n: change for change in self.changes}
+        for k, n in enumerate(self.register.momentary):
+            one, change = self.shifts.get(n), changes.get(n)
+            count = len(one.group) if one is not None else len(change.rows) if change is not None else 0
+            rows = place[start : start + count]
+            values[k] = self._numbers(n, change, rows.tolist(), group[last]) if self.register.questions[n].numeric else (
+                self._votes(n, one, rows, group[last])
+            )  # fmt: skip
+            start += count
+        heard_at, flags, received = (np.zeros(len(last), kind) for kind in (np.bool_, np.uint8, np.int64))
+        if heard is not None:
+            at = place[: len(spoke)]
+            heard_at[at] = True
+            np.bitwise_or.at(flags, at, heard.flags[spoke])
+            np.maximum.at(received, at, heard.received[spoke])
+        return Ends(group[last], key[last], values, heard_at, flags, received)
+
+    def _rows(self, heard: Heard | None, spoke: Index) -> tuple[I64, I64, Index]:
+        """(groups, keys of everything, its order)."""
+        groups: list[NDArray[np.integer]] = [np.zeros(0, np.int64)]
+        keys: list[I64] = [np.zeros(0, np.int64)]
+        if heard is not None:
+            groups.append(heard.said.group[spoke])
+            keys.append(heard.said.key[spoke])
+        changes = {change.n: change for change in self.changes}
+        for n in self.register.momentary:
+            if n in self.shifts:
+                groups.append(self.shifts[n].group)
+                keys.append(self.shifts[n].key)
+            elif n in changes:
+                groups.append(np.array([row[0] for row in changes[n].rows], np.int64))
+                keys.append(np.array([row[1] for row in changes[n].rows], np.int64))
+        group, key = np.concatenate(groups), np.concatenate(keys)
+        return group, key, np.lexsort((key, group))
+
+    def _votes(self, n: int, shifts: Shifts | None, place: I64, group: NDArray[np.integer]) -> F64:
+        """The answer to a question that is counted, at every end."""
+        counts = self.register.counts[:, n]
+        yes, no = np.zeros(len(group), np.int64), np.zeros(len(group), np.int64)
+        if shifts is not None and len(group):
+            np.add.at(yes, place, shifts.yes)
+            np.add.at(no, place, shifts.no)
+            first = np.ones(len(group), np.bool_)
+            first[1:] = group[1:] != group[:-1]
+            begin = np.maximum.accumulate(np.where(first, np.arange(len(group)), 0))
+            yes, no = (
+                total - total[begin] + step[begin] for step, total in ((yes, np.cumsum(yes)), (no, np.cumsum(no)))
+            )
+        return self.register.worth(n, counts[YES, group] + yes, counts[NO, group] + no, counts[2, group])
+
+    def _numbers(self, n: int, change: Change | None, place: Sequence[int], group: NDArray[np.integer]) -> F64:
+        """The answer to a question of numbers, at every end; the tallies go on to the last."""
+        tallies, members = self.register.tallies[n], self.register.counts[2, n]
+        moves = change.rows if change is not None else ()
+        rows, values = group.tolist(), list[float]()
+        at = 0
+        for end, row in enumerate(rows):
+            moved = not end or rows[end - 1] != row
+            while at < len(moves) and place[at] == end:
+                _, _, key, before, after = moves[at]
+                tallies[row].change(key, before, after)
+                at, moved = at + 1, True
+            values.append(tallies[row].value(int(members[row])) if moved else values[-1])
+        return np.array(values, np.float64)
+
+    def apply(self, upto: I64) -> None:
+        """The shifts become part of the counts, in each group those up to the key `upto`, which is its clock then."""
+        register = self.register
+        for n, one in self.shifts.items():
+            mine = one.key <= upto[one.group]
+            np.add.at(register.counts[YES, n], one.group[mine], one.yes[mine])
+            np.add.at(register.counts[NO, n], one.group[mine], one.no[mine])
+        np.maximum(register.clock, upto, out=register.clock)

@@ -1,0 +1,61 @@
+"""`members: {of, at_least, at_most, fraction, within, began_within, per}`: the limits of a vote (RULES section 5)."""
+
+from collections.abc import Callable
+
+from gateway.domain.duration import SECOND, format_duration
+from rules.compiled import Expression, Quorum
+from rules.compiled.reads import OF_POINTS
+from rules.expr.scope import Scope
+from rules.format.fields import Fields
+from rules.format.tree import show
+
+BOUNDS = ("at_least", "at_most", "fraction")
+PER = ("device", "component")
+KEYS = ("of", *BOUNDS, "within", "began_within", "per")
+MEMBERS = 'members: {of: "pressure < 1.6 kPa", at_least: 2}'
+_MOST = 1_000_000
+
+
+def quorum_of(
+    fields: Fields, member: Callable[[], Expression | None], scope: Scope | None
+) -> tuple[Quorum, str] | None:
+    """The quorum, and how it reads in the text of a condition; None after problems were noted. `member` compiles `of`,
+    what is said of one member in `scope`.
+    """
+    before = len(fields.notes.problems)
+    fields.require("of", 'of: "pressure < 1.6 kPa"')
+    given = [key for key in BOUNDS if fields.has(key)]
+    if not given:
+        fields.notes.add(fields.line(), fields.path, "rules.key.missing", name="at_least", write="at_least: 2")
+    least, most = (fields.whole(key, low, _MOST, low) for key, low in (("at_least", 1), ("at_most", 0)))
+    share = fields.share("fraction", 0.0)
+    within, began = (fields.duration(key, 0, least=SECOND) for key in ("within", "began_within"))
+    components = per_component(fields)
+    if fields.has("at_least") and fields.has("at_most") and least > most:
+        fields.wrong("at_most", "rules.members.bounds", least=least, most=most)
+    said = [f"{key} {show(fields.table.entries[key])}" for key in given]
+    said += [f"within {format_duration(within)}"] if within else []
+    said += [f"began within {format_duration(began)}"] if began else []
+    said += ["per component"] if components else []
+    of = member()
+    if of is None or scope is None or len(fields.notes.problems) > before:
+        return None
+    quorum = Quorum(
+        of, least if "at_least" in given else None, most if "at_most" in given else None,
+        share if "fraction" in given else None, within, began, components, repeated(of, scope),
+    )  # fmt: skip
+    return quorum, f"members({', '.join([of.text, *said])})"
+
+
+def per_component(fields: Fields) -> bool:
+    """`per: component`; a device votes or counts once unless it is written."""
+    return fields.choice("per", PER, "device") == "component"
+
+
+def repeated(expression: Expression, scope: Scope) -> bool:
+    """Does the expression read a point that every component has, itself or by a signal?"""
+    names = {slot.name for slot in expression.slots if slot.kind in OF_POINTS}
+    for slot in expression.slots:
+        if slot.name in scope.signals and slot.kind not in OF_POINTS:
+            names |= set(scope.signals[slot.name].points)
+    return any(points[name].each for points in scope.vocabulary.values() for name in names if name in points)
