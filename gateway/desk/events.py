@@ -165,7 +165,9 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
         "thresholds": [{"value": t.value, "unit": t.unit, "origin": t.origin} for t in evidence.thresholds],
         "members": [
             {
-                "device": m.device, "component": m.component, "since": _maybe(m.since or None),
+                "device": m.device,
+                "component": m.component,
+                "since": _maybe(m.since or None),
                 "readings": _readings(m.readings),
             }
             for m in evidence.members

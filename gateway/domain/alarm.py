@@ -72,9 +72,9 @@ class ThresholdSeen(Struct, frozen=True):
 
 
 class MemberSeen(Struct, frozen=True):
-    """A member of a group that voted: `device` is its code; `component` 0 = the device votes as one, else the one that
-    does. `since` µs is when its vote became true; `readings` are what it read, by component (`2.status`) where a point is
-    one's.
+    """A member of a group that voted: `device` is its code; `component` 0 = the device votes as one.
+
+    `since` µs is when its vote became true, 0 = unknown; `readings` are what it read, of a component as `2.status`.
     """
 
     device: str

@@ -22,6 +22,7 @@ from gateway.domain.record import (
 from rules.compiled import Rule
 from rules.engine.book import RuleBook, end_all
 from rules.engine.edits import Edit
+from rules.engine.emit import Made
 from rules.engine.frames import Counts, Late, single, views
 from rules.engine.fused import Fused
 from rules.engine.past.doubt import Inquiry, unheard
@@ -57,7 +58,7 @@ class Core:
         self.counts.given_up += self.requests.keep(batch, self.seq, self.now)
         if self.book.waiting:
             self._keep_interim(batch)
-        late = Late(self.accept_late)
+        late, told = Late(self.accept_late), len(self.field.emitter.made)
         denied = self.requests.denied(batch)
         replaced: Found = {}
         for view in views(self.field.world, batch, self.counts, late):
@@ -84,7 +85,16 @@ class Core:
         for rule in self.book.groups if denied else ():
             for device, since in denied.items():
                 self.field.doubts.add(device, rule, since)
+        for made in self.field.emitter.made[told:]:
+            groups = self.book.groups.get(made.rule.id)
+            if groups is not None and (groups.rows[made.thing.group], made.at) in groups.poll.passed:
+                self._without(made)  # time alone had decided before these readings came
         self._ask(late.found, replaced)
+
+    def _without(self, made: Made) -> None:
+        """A group changed without a word of its members: what they said before may still come."""
+        for device in unheard(self.book, self.field.world, made):
+            self.requests.decide(device, made.at)
 
     def _ask(self, late: Mapping[int, int], replaced: Found) -> None:
         """What came up in this record: devices with late readings, values replaced at their moment, and doubts."""
@@ -122,8 +132,7 @@ class Core:
             runner.tick(self.now)
         for made in self.field.emitter.made[told:]:
             if not made.thing.device:
-                for device in unheard(self.book, self.field.world, made):
-                    self.requests.decide(device, made.at)
+                self._without(made)
         self._ask({}, {})
 
     def due(self) -> int:

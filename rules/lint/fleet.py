@@ -72,16 +72,13 @@ class Fleet:
             return len(self.groups(rule))
         return sum(len(self.rows(rule, kind)) for kind in rule.watch.kinds)
 
-    def groups(self, rule: Rule) -> dict[str, int]:
-        """Name of each group of the rule -> its watched members."""
+    def groups(self, rule: Rule, *, components: bool = False) -> dict[str, int]:
+        """Name of each group of the rule -> its watched devices, or their components."""
         out: dict[str, int] = {}
-        for kind in rule.watch.kinds:
-            space = self.world.space(kind)
-            for row in self.rows(rule, kind):
-                device = self.world.devices[space.things[row].device]
-                value = self.world.facts(device).get(rule.watch.group)
-                if value not in (None, ""):
-                    out[str(value)] = out.get(str(value), 0) + 1
+        for device in self.watched(rule):
+            value = self.world.facts(device).get(rule.watch.group)
+            if value not in (None, ""):
+                out[str(value)] = out.get(str(value), 0) + (max(1, device.components) if components else 1)
         return out
 
     def space(self, kind: str) -> Space:

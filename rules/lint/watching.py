@@ -69,9 +69,9 @@ def _attributes(subject: Subject, lists: Fleet, devices: Sequence[Device]) -> It
 def _quorum(subject: Subject, lists: Fleet) -> Iterator[Finding]:
     if not subject.rule.watch.group:
         return
-    sizes = lists.groups(subject.rule)
-    largest = max(sizes.values(), default=0)
     for quorum in subject.rule.quorums:
+        components = quorum.components and (quorum.each or subject.rule.watch.each)
+        largest = max(lists.groups(subject.rule, components=components).values(), default=0)
         if quorum.at_least is not None and largest and quorum.at_least > largest:
             yield subject.find(
                 "quorum-unreachable", "when", need=quorum.at_least, most=largest, group=subject.rule.watch.group,

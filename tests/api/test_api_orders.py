@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from api_kit import NOW, World, problem
+import msgspec
+from api_kit import NOW, World, problem, transition
 
-from gateway.domain.alarm import Change, Level
+from gateway.domain.alarm import Change, Level, MemberSeen
 from gateway.domain.duration import HOUR, MINUTE
 from gateway.domain.record import Closed, RecordKind, Unlatch
 from gateway.domain.workorder import Act, Actor, Command, Role
@@ -35,6 +36,17 @@ async def test_an_order_shows_why_it_was_made(world: World) -> None:
     assert "assign" in detail["acts"]
     assert (await world.get(f"/v1/alarms/{alarm}"))["work_order"] == order["no"]
     assert (await world.get("/v1/alarms"))["items"][0]["work_order"] == order["no"]
+
+
+async def test_an_alarm_of_a_group_names_who_voted(world: World) -> None:
+    raised = transition(7, group="HZ-1")
+    seen = MemberSeen("D1", 0, NOW, raised.evidence.readings)
+    evidence = msgspec.structs.replace(raised.evidence, members=(seen,), others=3)
+    world.app.desk.apply([msgspec.structs.replace(raised, evidence=evidence)], 7, (), NOW + 7_000_000)
+    shown = (await world.get("/v1/alarms/0-7-0"))["evidence"]
+    assert (shown["members"][0]["device"], shown["members"][0]["component"], shown["others"]) == ("D1", 0, 3)
+    assert datetime.fromisoformat(shown["members"][0]["since"]).timestamp() * 1e6 == NOW
+    assert shown["members"][0]["readings"] == shown["readings"]
 
 
 async def test_the_life_of_an_order(world: World) -> None:

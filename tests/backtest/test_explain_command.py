@@ -4,11 +4,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import installation_kit as kit
 import pytest
 
+from gateway.domain.alarm import Evidence, MemberSeen, ReadingSeen
+from gateway.domain.text import Lang
 from gateway.domain.workorder import Alarm
+from gateway.review import page
 from gateway.store import AlarmFilter, Database, Queries
 
 ENGLISH = """\
@@ -107,6 +111,23 @@ def test_the_whole_page(config: Path, alarm: Alarm, lang: str, golden: str) -> N
     names = dict.fromkeys(("received", "late", "decided", "recorded"), "*")
     expected = golden.format(id=alarm.id, revision=alarm.revision, **names)
     assert _masked(found.stdout)[: len(expected)] == expected
+
+
+@pytest.mark.parametrize(
+    ("lang", "lines"),
+    [
+        ("en", ["Members that voted:", "  C1: true since 2026-06-01 12:00:00, 1.temp = 90 degC, 2.status = faulted",
+                "  C2#2: true since 2026-06-01 12:00:01", "  and 3 more"]),
+        ("zh", ["投票的成员：", "  C1：自 2026-06-01 12:00:00 起成立，1.temp = 90 degC，2.status = faulted",
+                "  C2#2：自 2026-06-01 12:00:01 起成立", "  另有 3 个"]),
+    ],
+)  # fmt: skip
+def test_the_members_that_voted(lang: Lang, lines: list[str]) -> None:
+    at = 1_780_315_200_000_000
+    seen = ReadingSeen("1.temp", 90.0, "degC", at, at, 2), ReadingSeen("2.status", "faulted", "", at, at, 2)
+    evidence = Evidence("c", members=(MemberSeen("C1", 0, at, seen), MemberSeen("C2", 2, at + 10**6)), others=3)
+    found = list(page._evidence(evidence, ZoneInfo("UTC"), lang))
+    assert found[1:] == lines
 
 
 def test_the_picture(config: Path, alarm: Alarm, tmp_path: Path) -> None:

@@ -427,20 +427,38 @@ def test_a_rule_that_only_tells(world: World) -> None:
     assert world.queries.orders().items == []
 
 
+def test_an_event_names_the_members_that_voted(world: World) -> None:
+    from gateway.domain.alarm import MemberSeen
+
+    raised = transition(7)
+    voted = tuple(MemberSeen(f"C{n}", 0, raised.at - n, raised.evidence.readings) for n in range(30))
+    world.apply(
+        msgspec.structs.replace(raised, evidence=msgspec.structs.replace(raised.evidence, members=voted, others=2))
+    )
+    evidence = world.events()[-1]["data"]["workOrder"]["alarm"]["evidence"]
+    assert evidence["members"][1] == {
+        "device": "C1", "component": 0, "since": "2026-11-22T06:00:06.999Z", "readings": evidence["readings"],
+    }  # fmt: skip
+    assert (len(evidence["members"]), evidence["others"]) == (25, 7)
+
+
 def test_a_body_never_exceeds_twenty_kilobytes(world: World) -> None:
-    from gateway.domain.alarm import SignalSeen
+    from gateway.domain.alarm import MemberSeen, SignalSeen
 
     raised = transition(1, readings=400)
+    voted = tuple(MemberSeen("d" * 200, 0, raised.at, raised.evidence.readings[:9]) for _ in range(30))
     long = tuple(SignalSeen("x" * 900, 1.0, "y" * 200) for _ in range(30))
     world.apply(
         msgspec.structs.replace(
-            raised, evidence=msgspec.structs.replace(raised.evidence, signals=long, condition="c" * 9000)
+            raised, evidence=msgspec.structs.replace(raised.evidence, signals=long, members=voted, condition="c" * 9000)
         )
     )
     assert len(world.queries.alarms().items[0].evidence.readings) == 25
     for _, event in world.queries.feed():
         assert len(event.body) <= 20_000
-        assert json.loads(event.body)["data"]
+        data = json.loads(event.body)["data"]
+        evidence = (data.get("alarm") or data["workOrder"]["alarm"])["evidence"]
+        assert len(evidence["members"]) + evidence["others"] == 30
 
 
 @given(st.integers(-(10**15), 4 * 10**15))

@@ -187,7 +187,8 @@ def test_thresholds_of_the_site() -> None:
 
 def test_components_are_members_with_each() -> None:
     rule = group_rule(
-        '  members: {of: "gun_temp > 60 degC", at_least: 3, per: component}', "{kind: pile, each: connector, group: site}"
+        '  members: {of: "gun_temp > 60 degC", at_least: 3, per: component}',
+        "{kind: pile, each: connector, group: site}",
     )
     lab = GroupLab([rule], [sensor(1, kind="pile", components=2), sensor(2, kind="pile", components=2)])
     lab.tell(*(says(device, 0, 70.0, "gun_temp", component=c) for device, c in ((1, 1), (1, 2), (2, 2))))

@@ -322,7 +322,7 @@ def slow_truth(quorum: Quorum, heard: Heard, at: int) -> float:
 def test_votes_agree_with_the_page(
     limits: dict[str, str], script: list[tuple[int, int, int, float]], data: st.DataObject
 ) -> None:
-    text = "".join(limits.values())
+    text = limits["bounds"] + limits["within"] + limits["began"] + limits["per"]
     rule = group_rule(f"  members: {{{HOT}, {text}}}", PILES)
     lab = GroupLab([rule], [pile(1), pile(2), pile(3)])
     now, heard, batch, times = 0, {}, [], {0}

@@ -300,3 +300,57 @@ def test_in_the_end_it_is_known_what_would_have_been_known_in_order(order: list[
     live = bytes_of(shuffled.got)
     assert bytes_of(shuffled.replayed()) == live
     assert bytes_of(shuffled.replayed(len(shuffled.records) // 2)) == live
+
+
+SOON = group_rule('  when: {members: {of: "pressure < 1.4 kPa", at_least: 2, began_within: 2m}}', rule_id="soon")
+
+
+def test_a_late_reading_moves_the_beginning_of_a_vote() -> None:
+    gateway = Groups([SOON], [sensor(1), sensor(2)])
+    gateway.tell(says(1, 0, 1.0), says(2, 0, 2.0))
+    gateway.tell(says(1, 150, 1.0), says(2, 150, 1.0))
+    assert gateway.got == [], "the first vote is old"
+    new = gateway.tell(says(1, 100, 2.0, received=160))
+    assert told_of(new) == [("raised", 150, True)]
+    gateway.tick(300)
+    assert told_of(gateway.got[1:]) == [("cleared", 270, False)]
+    gateway.check_replay()
+
+
+def test_a_late_reading_withdraws_what_votes_had_raised() -> None:
+    gateway = Groups([SOON], [sensor(1), sensor(2)])
+    gateway.tell(says(1, 0, 2.0), says(2, 0, 2.0))
+    gateway.tell(says(1, 150, 1.0), says(2, 160, 1.0))
+    assert told_of(gateway.got) == [("raised", 160, False)]
+    new = gateway.tell(says(1, 20, 1.0, received=170))
+    assert told_of(new) == [("withdrawn", 160, True)] or told_of(new)[0][0] == "withdrawn"
+    assert not gateway.on()
+    gateway.check_replay()
+
+
+def test_a_new_rule_knows_since_when_votes_are_true() -> None:
+    gateway = Groups([], [sensor(1), sensor(2)])
+    for at in (0, 60, 120, 180):
+        gateway.tell(says(1, at, 1.0), says(2, at, 2.0))
+    gateway.tell(says(2, 200, 1.0))
+    assert gateway.install(SOON, 210) == [], "one of them is low for longer than two minutes"
+    gateway.tell(says(1, 220, 2.0), says(1, 230, 1.0))
+    assert told_of(gateway.got) == [("raised", 230, False)]
+    gateway.check_replay()
+
+
+def test_what_time_decided_is_in_doubt_when_an_older_reading_comes() -> None:
+    for ticks in (True, False):
+        gateway = Groups([SOON], [sensor(1), sensor(2), sensor(3)])
+        gateway.tell(says(3, 0, 2.0), says(1, 10, 1.0), says(2, 20, 1.0))
+        if ticks:
+            gateway.tick(200)
+        else:
+            gateway.tell(says(3, 200, 2.0))
+        assert told_of(gateway.got) == [("raised", 20, False), ("cleared", 130, False)]
+        gateway.tell(says(1, 60, 2.0, received=210), says(1, 70, 1.0, received=210))
+        gateway.tick(400)
+        assert gateway.engine.counts.reruns == 1
+        assert gateway.engine.counts.unproven == 0
+        assert not gateway.on()
+        gateway.check_replay()

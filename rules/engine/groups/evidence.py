@@ -139,10 +139,10 @@ def _member(groups: "Groups", ballot: Ballot, at: int) -> MemberSeen:
         members.common.world.devices[place.device].code,
         groups.questions[members.numbers[ballot.k]].components,
     )
+    known = f"{code}.{place.component}." if alone and place.component else f"{code}."
     readings = tuple(
-        msgspec.structs.replace(seen, point=seen.point.removeprefix(f"{code}.{place.component}." if alone else f"{code}."))
-        for seen in _readings(groups, ballot, at)
-    )  # fmt: skip
+        msgspec.structs.replace(seen, point=seen.point.removeprefix(known)) for seen in _readings(groups, ballot, at)
+    )
     return MemberSeen(code, place.component if alone else 0, ballot.since, readings)
 
 

@@ -1,6 +1,6 @@
 """A rule on groups: members on one side, an ordinary runner on the groups on the other, and what goes across."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -14,23 +14,15 @@ from rules.engine.frames import single
 from rules.engine.groups import evidence
 from rules.engine.groups.gathering import Gathering
 from rules.engine.groups.members import Members, interval
-from rules.engine.groups.news import Heard, News, heard
+from rules.engine.groups.news import News, heard
+from rules.engine.groups.poll import Poll, Unit
 from rules.engine.groups.questions import group_rule, kinds_of, member_rule
 from rules.engine.groups.register import Register
 from rules.engine.groups.standin import field_of_groups, field_of_members
-from rules.engine.groups.standing import Shifts, joined
 from rules.engine.groups.tally import Key
-from rules.engine.groups.timeline import Change, Ends, Timeline
 from rules.engine.kinds import runner_of
-from rules.engine.level_state import G_BUSY
-from rules.engine.levels import LevelsRunner
 from rules.engine.runner import Field, Runner
-from rules.engine.sequence import SequenceRunner
-from rules.engine.space import NEVER
-from rules.engine.view import Bools, Rows, View
-
-Unit = tuple[int, int, dict[int, float], int, int]
-"""(row of the group, µs, column -> value, flags, received µs)."""
+from rules.engine.view import Rows, View
 
 
 def group_runners(rule: Rule, zone: str, common: Field) -> tuple[Runner, ...]:
@@ -57,11 +49,7 @@ class Groups(Register):
             self.members.append(Members(own, zone, common.world.space(kind), mine, self, len(self.members), asks))
         theirs = field_of_groups(common, self.world, lambda made: evidence.dressed(self, made))
         self.runner = runner_of(group_rule(rule, self.space.kind, self.questions), zone, self.space, theirs)
-        levels = self.runner.levels if isinstance(self.runner, LevelsRunner) else ()
-        self.timed = any(one.hold.for_ or one.clear_hold for one in levels)
-        self.counts_words = not isinstance(self.runner, LevelsRunner | SequenceRunner)
-        self.aging = [n for n in self.momentary if self.questions[n].limits[1]]
-        self.looked = -NEVER
+        self.poll = Poll(self)
 
     def runners(self) -> tuple[Runner, ...]:
         """In the order in which they have to be looked at."""
@@ -113,10 +101,11 @@ class Groups(Register):
     def flush(self) -> None:
         """The record is complete: judge the groups it is about, in order of time."""
         self.judge_touched()
+        self.poll.passed = set()
         units: list[Unit] = list(self.gathering.formed())
         self.heard, self.news = self.news, []
         if self.heard:
-            units += self._moments(heard(self.heard, np.maximum(self.space.newest, self.clock // 2)))
+            units += self.poll.moments(heard(self.heard, np.maximum(self.space.newest, self.clock // 2)))
         self._judge(units)
         for one in self.heard:
             np.maximum.at(self.space.newest, one.group, one.on_our_clock())  # holds and silences count from here
@@ -127,111 +116,11 @@ class Groups(Register):
             for standing in members.standings:
                 standing.played = None
 
-    def _held(self) -> NDArray[np.float64]:
-        """f64[momentary questions, groups]: what holds as far as the runner knows."""
-        found: NDArray[np.float64] = self.space.value[[self.columns[n] for n in self.momentary]]
-        return found
-
-    def _attentive(self) -> Bools:
-        """Groups in which every moment counts, changed or not: a hold runs, or readings are counted."""
-        if not isinstance(self.runner, LevelsRunner) or self.rule.clear_after or self.rule.active is not None:
-            return np.ones(self.space.capacity, np.bool_)
-        self.runner.grow()
-        busy: Bools = self.runner.gate == G_BUSY
-        return busy
-
-    def _moments(self, news: Heard) -> Iterable[Unit]:
-        """What the runner has to look at. Where nothing waits, a moment at which no answer changes is none."""
-        attentive, held = self._attentive(), self._held()
-        horizon = self.clock.copy()
-        np.maximum.at(horizon, news.said.group, news.said.key)
-        matters = np.ones(len(news.of), np.bool_) if self.timed else attentive[news.said.group]
-        shifts: dict[int, list[Shifts]] = {}
-        changes: dict[int, list[tuple[int, int, Key, float, float]]] = {}
-        for place, (members, k) in enumerate(news.sources):
-            at, said = news.mine(place)
-            n, standing = members.numbers[k], members.standings[k]
-            if self.questions[n].numeric:
-                order, before = standing.changes(said)
-                other = (before != said.value[order]) & ~(np.isnan(before) & np.isnan(said.value[order]))
-                at, moved = at[order[other]], before[other]
-                changes.setdefault(n, []).extend(
-                    (int(news.said.group[i]), int(news.said.key[i]), (members.number, int(news.said.thing[i])), was,
-                     float(news.said.value[i]))
-                    for i, was in zip(at.tolist(), moved.tolist(), strict=True)
-                )  # fmt: skip
-            else:
-                relevant = standing.relevant(said)
-                at, said = at[relevant], said.where(relevant)
-                shifts.setdefault(n, []).append(standing.play(said, members.group, self.clock, horizon))
-            matters[at] = True
-        ordered = [Change(n, sorted(rows, key=lambda row: row[:2])) for n, rows in changes.items()]
-        line = Timeline(self, self._aged(shifts, horizon), ordered)
-        ends = line.ends(news, np.flatnonzero(matters))
-        line.apply(horizon)
-        return self._units(self._chosen(ends, attentive, held))
-
-    def _aged(self, shifts: dict[int, list[Shifts]], horizon: NDArray[np.int64]) -> dict[int, Shifts]:
-        """The shifts of every question; of those that no answer came to, what time does."""
-        for n, one in enumerate(self.questions):
-            said = {id(members) for members, k in ((m, k) for m in self.members for k in range(len(m.numbers)))
-                    if members.numbers[k] == n and members.standings[k].played is not None}  # fmt: skip
-            if any(one.limits):
-                shifts.setdefault(n, []).extend(self.lapses(n, horizon, but=said))
-        return {n: joined(parts) for n, parts in shifts.items() if parts}
-
-    def _chosen(self, ends: Ends, attentive: Bools, held: NDArray[np.float64]) -> Ends:
-        """What is judged: where something turns, and from there on, or where a hold runs, every word of a member."""
-        ends = ends.where(ends.key % 2 == 0)  # a vote that falls silent decides nothing
-        turns = ends.turns(held) if len(ends) else np.zeros(0, np.bool_)
-        if self.counts_words:  # what time does counts as one more word only where it is known
-            turns &= ends.spoke | ~np.isnan(ends.values).any(axis=0)
-        every = attentive[ends.group]
-        if self.timed and len(ends):
-            turned = np.cumsum(turns)
-            first = np.maximum.accumulate(np.where(np.diff(ends.group, prepend=-1) != 0, np.arange(len(ends)), 0))
-            every = every | (turned - turned[first] + turns[first] > 0)
-        return ends.where(turns | (every & ends.spoke))
-
-    def _units(self, ends: Ends) -> Iterable[Unit]:
-        values = ends.values.T.tolist()
-        columns = [self.columns[n] for n in self.momentary]
-        for row, key, cells, flags, received in zip(
-            ends.group.tolist(), ends.key.tolist(), values, ends.flags.tolist(), ends.received.tolist(), strict=True
-        ):  # fmt: skip
-            yield row, key // 2, dict(zip(columns, cells, strict=True)), flags, received
-
     def pass_time(self, now: int) -> None:
         """Engine time is `now`: votes lapse at their time."""
-        if not any(any(one.limits) for one in self.questions):
-            return
-        self.looked = max(self.looked, now)
-        rows = len(self.rows)
-        horizon = np.maximum(self.clock, 2 * now + 1)
-        horizon[rows:] = self.clock[rows:]
-        line = Timeline(self, self._aged({}, horizon))
-        ends = line.ends(None, np.zeros(0, np.intp))
-        if not len(ends):
-            return
-        held, nobody = self._held(), np.zeros(self.space.capacity, np.bool_)
-        chosen = self._chosen(ends, nobody, held)
-        if len(chosen):
-            upto = self.clock.copy()
-            np.maximum.at(upto, chosen.group, chosen.key)
-            line.apply(upto)
-            self._judge(list(self._units(chosen)))
-        last = np.append(ends.group[1:] != ends.group[:-1], True)
-        for n, values in zip(self.momentary, ends.values, strict=True):  # what openings and edits will look at
-            self.space.value[self.columns[n], ends.group[last]] = values[last]
-
-    def next_lapse(self) -> int:
-        """When a vote turns old next, µs; NEVER when none does."""
-        due = NEVER
-        for n in self.aging:
-            for _, standing in self.asked(n):
-                ends = standing.ends()
-                due = min(due, int(ends[ends > self.looked].min(initial=NEVER)))
-        return due
+        newest = self.space.newest.copy()
+        self._judge(self.poll.lapsed(now))
+        self.space.newest[:] = newest  # nobody spoke
 
     def _judge(self, units: Sequence[Unit]) -> None:
         units = sorted((unit for unit in units if self.alive[unit[0]]), key=lambda unit: unit[:2])
@@ -288,7 +177,7 @@ class Groups(Register):
         """Go on where the revision before was."""
         self.gathering.adopt(old.gathering)
         self.touched |= old.touched
-        self.clock, self.looked = old.clock, old.looked
+        self.clock, self.poll.looked = old.clock, old.poll.looked
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The space: its rows and newest answers, by name."""

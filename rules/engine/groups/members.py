@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.device import Device, Life
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Rule
 from rules.engine.bound import Bound
 from rules.engine.calendar import window, zone_of
 from rules.engine.groups.news import News
+from rules.engine.groups.placing import place, standing_of
 from rules.engine.groups.questions import Question
-from rules.engine.groups.standin import name_of
 from rules.engine.groups.standing import Standing
 from rules.engine.runner import Field
 from rules.engine.signalled import Signalled
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from rules.engine.groups.groups import Groups
 
 NAN = float("nan")
+MANY = 64  # devices from which on all is counted anew
 
 
 class Members(Signalled):
@@ -70,72 +70,14 @@ class Members(Signalled):
         devices: dict[int, list[int]] = {}
         for thing in things:
             devices.setdefault(self.space.things[thing].device, []).append(thing)
+        many = len(devices) > MANY
         for number, own in devices.items():
-            self._place(self.common.world.devices[number], own, at)
+            place(self, self.common.world.devices[number], own, at, count=not many)
+        if many:
+            self.groups.recount()
         self.placed = True
         self._ask_again(things, at)
         self.groups.write(at)
-
-    def _place(self, device: Device, things: Sequence[int], at: int) -> None:
-        """The device with its components is in the group that its attributes say, or in none."""
-        row, mine, voters = _standing(self, device, things)
-        before = int(self.group[things].max())
-        if before == row and self._stays(things, mine, voters):
-            if row >= 0:
-                self.groups.touch(row, at)
-            return
-        self._weigh(things, before, -1)
-        for k, standing in enumerate(self.standings):
-            for thing, voter in zip(things, voters[k], strict=True):
-                if standing.voter[thing] >= 0:
-                    standing.leave(thing)
-                if voter < 0:
-                    standing.forget(thing)
-        for i, thing in enumerate(things):
-            self.mine[thing] = mine[i]
-            self.watched[thing] = inside = mine[i] or any(each[i] >= 0 for each in voters)
-            self.group[thing] = row if inside else -1
-            if not inside:
-                self._forget(thing)
-        for k, standing in enumerate(self.standings):
-            for thing, voter in zip(things, voters[k], strict=True):
-                if voter >= 0:
-                    standing.enter(thing, voter)
-        self._weigh(things, row, 1)
-        for one in (before, row):
-            if one >= 0:
-                self.groups.touch(one, at)
-
-    def _stays(self, things: Sequence[int], mine: Sequence[bool], voters: Sequence[Sequence[int]]) -> bool:
-        same = all(
-            standing.voter[things].tolist() == list(each)
-            for standing, each in zip(self.standings, voters, strict=True)
-        )  # fmt: skip
-        return same and self.mine[things].tolist() == list(mine)
-
-    def _weigh(self, things: Sequence[int], row: int, sign: int) -> None:
-        """Count a device in or out of its group, with what it said so far."""
-        if row < 0:
-            return
-        for n, standing in zip(self.numbers, self.standings, strict=True):
-            asked = standing.voter[things]
-            voters = np.unique(asked[asked >= 0])
-            self.groups.weigh(n, standing, voters, np.full(len(voters), row), sign)
-            for thing in things if self.groups.questions[n].numeric else ():
-                answer = float(standing.answer[thing])
-                if standing.voter[thing] >= 0 and answer == answer:
-                    pair = (NAN, answer) if sign > 0 else (answer, NAN)
-                    self.groups.tallies[n][row].change((self.number, thing), *pair)
-            if sign < 0:
-                for thing in things:
-                    self.groups.gathering.leave(n, row, (self.number, thing))
-        self.groups.count(row, sign * int(self.mine[things].sum()))
-
-    def _forget(self, thing: int) -> None:
-        for name, fill in self.arrays:
-            getattr(self, name)[..., thing] = fill
-        if self.windows is not None:
-            self.windows.forget(thing)
 
     def end(self, thing: int, at: int, reason: str) -> None:
         """Nothing: alarms are those of the groups."""
@@ -306,44 +248,11 @@ class Members(Signalled):
         """The rows of the groups are others now."""
         for thing in np.flatnonzero(self.watched[: len(self.space)]).tolist():
             device = self.common.world.devices[self.space.things[thing].device]
-            self.group[thing] = _standing(self, device, [thing])[0]
+            self.group[thing] = standing_of(self, device, [thing])[0]
 
     def next_due(self) -> int:
         due = NEVER if self.windows is None else self.windows.soonest
-        return min(due, self.groups.next_lapse()) if self.number == len(self.groups.members) - 1 else due
-
-
-def _standing(
-    members: Members, device: Device, things: Sequence[int]
-) -> tuple[int, list[bool], list[list[int]]]:  # fmt: skip
-    """(row of its group or -1; per thing: is it watched; per question and thing: where its vote is kept, -1 = nowhere)."""
-    nowhere = -1, [False] * len(things), [[-1] * len(things) for _ in members.questions]
-    if device.life is not Life.IN_SERVICE or device.kind != members.space.kind:
-        return nowhere
-    facts = members.common.world.facts(device)
-    name = name_of(facts.get(members.groups.rule.watch.group))
-    if not name:
-        return nowhere
-    places, watch = [members.space.things[thing].component for thing in things], members.groups.rule.watch
-    passes: dict[int, bool] = {}
-    voters = []
-    for one, each in zip(members.questions, members.each, strict=True):
-        if id(one.where) not in passes:
-            passes[id(one.where)] = one.where is None or one.where(facts) is True
-        asked = [passes[id(one.where)] and _fits(device, component, each=each) for component in places]
-        first = members.common.world.rows[device.id].things[int(each and device.components > 0)]
-        voters.append(
-            [(thing if one.components else first) if yes else -1 for thing, yes in zip(things, asked, strict=True)]
-        )
-    here = members.watching and (watch.where is None or watch.where(facts) is True)
-    each = any(members.each) or watch.each
-    mine = [here and _fits(device, component, each=each) for component in places]
-    inside = any(mine) or any(voter >= 0 for one in voters for voter in one)
-    return (members.groups.row_of(name) if inside else -1), mine, voters
-
-
-def _fits(device: Device, component: int, *, each: bool) -> bool:
-    return component <= device.components and (component > 0) == (each and device.components > 0)
+        return min(due, self.groups.poll.next_lapse()) if self.number == len(self.groups.members) - 1 else due
 
 
 def interval(members: Members, k: int) -> int:

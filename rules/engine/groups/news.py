@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64, U8
 from rules.engine.groups.standing import Answers
-from rules.engine.view import Bools, View
+from rules.engine.view import View
 
 if TYPE_CHECKING:
     from rules.engine.groups.members import Members

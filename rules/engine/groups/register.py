@@ -11,7 +11,7 @@ from rules.compiled import Rule
 from rules.engine.groups.questions import questions_of
 from rules.engine.groups.standin import GroupWorld, stand_in_thing
 from rules.engine.groups.standing import NO, YES, Shifts, Standing
-from rules.engine.groups.tally import NAN, Key, Tally, counted, verdict
+from rules.engine.groups.tally import NAN, Tally, counted, verdict
 from rules.engine.space import LONG_AGO, widened
 from rules.engine.speaker import Field
 

@@ -18,7 +18,7 @@ Index = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change:
-    """Answers that are numbers, to question `n`, in the order of group and time: (group, key, member, before, after)."""
+    """Answers to question `n` that are numbers, by group and time: (group, key, member, before, after)."""
 
     n: int
     rows: Sequence[tuple[int, int, tuple[int, int], float, float]]
@@ -26,8 +26,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ends:
-    """Moments of groups, in order: i[n] group and key, f64[momentary questions, n] what holds from then on, whether a member
-    `spoke`, flags of what was said and when it was received (µs).
+    """Moments of groups, in order: i[n] group and key, f64[momentary questions, n] what holds from then on, whether a
+    member `spoke`, flags of what was said and when it was received (µs).
     """
 
     group: NDArray[np.integer]
@@ -71,7 +71,7 @@ class Timeline:
         whole[:-1] = (group[1:] != group[:-1]) | (key[1:] != key[:-1])
         last = np.flatnonzero(whole)
         values = np.full((len(self.register.momentary), len(last)), NAN)
-        number = np.cumsum(whole) - whole  # which end each row belongs to
+        number: I64 = np.cumsum(whole) - whole  # which end each row belongs to
         place = np.empty(len(order), np.int64)
         place[order] = number
         start = len(spoke)
@@ -80,11 +80,13 @@ class Timeline:
             one, change = self.shifts.get(n), changes.get(n)
             count = len(one.group) if one is not None else len(change.rows) if change is not None else 0
             rows = place[start : start + count]
-            values[k] = self._numbers(n, change, rows.tolist(), group[last]) if self.register.questions[n].numeric else (
-                self._votes(n, one, rows, group[last])
-            )  # fmt: skip
+            if self.register.questions[n].numeric:
+                values[k] = self._numbers(n, change, rows.tolist(), group[last])
+            else:
+                values[k] = self._votes(n, one, rows, group[last])
             start += count
-        heard_at, flags, received = (np.zeros(len(last), kind) for kind in (np.bool_, np.uint8, np.int64))
+        heard_at, flags = np.zeros(len(last), np.bool_), np.zeros(len(last), np.uint8)
+        received = np.zeros(len(last), np.int64)
         if heard is not None:
             at = place[: len(spoke)]
             heard_at[at] = True

@@ -1,0 +1,147 @@
+"""What the runner of the groups has to look at: what members said in a record, and what time does to their votes."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.engine.groups.news import Heard
+from rules.engine.groups.standing import Shifts, joined
+from rules.engine.groups.tally import Key
+from rules.engine.groups.timeline import Change, Ends, Timeline
+from rules.engine.level_state import G_BUSY
+from rules.engine.levels import LevelsRunner
+from rules.engine.sequence import SequenceRunner
+from rules.engine.space import NEVER
+from rules.engine.view import Bools
+
+if TYPE_CHECKING:
+    from rules.engine.groups.groups import Groups
+
+Unit = tuple[int, int, dict[int, float], int, int]
+"""(row of the group, µs, column -> value, flags, received µs)."""
+
+
+class Poll:
+    """`looked` µs: up to when votes were seen to lapse · `passed`: (group, µs) that time alone decided in a record."""
+
+    def __init__(self, groups: "Groups") -> None:
+        self.groups = groups
+        runner = groups.runner
+        levels = runner.levels if isinstance(runner, LevelsRunner) else ()
+        self.timed = any(one.hold.for_ or one.clear_hold for one in levels)
+        self.counts_words = not isinstance(runner, LevelsRunner | SequenceRunner)
+        self.aging = [n for n in groups.momentary if groups.questions[n].limits[1]]
+        self.looked = -NEVER
+        self.passed: set[tuple[int, int]] = set()
+
+    def _held(self) -> NDArray[np.float64]:
+        """f64[momentary questions, groups]: what holds as far as the runner knows."""
+        found: NDArray[np.float64] = self.groups.space.value[[self.groups.columns[n] for n in self.groups.momentary]]
+        return found
+
+    def _attentive(self) -> Bools:
+        """Groups in which every moment counts, changed or not: a hold runs, or readings are counted."""
+        runner = self.groups.runner
+        if not isinstance(runner, LevelsRunner) or self.groups.rule.clear_after or self.groups.rule.active is not None:
+            return np.ones(self.groups.space.capacity, np.bool_)
+        runner.grow()
+        busy: Bools = runner.gate == G_BUSY
+        return busy
+
+    def moments(self, news: Heard) -> Iterable[Unit]:
+        """What the runner has to look at. Where nothing waits, a moment at which no answer changes is none."""
+        attentive, held = self._attentive(), self._held()
+        horizon = self.groups.clock.copy()
+        np.maximum.at(horizon, news.said.group, news.said.key)
+        matters = np.ones(len(news.of), np.bool_) if self.timed else attentive[news.said.group]
+        shifts: dict[int, list[Shifts]] = {}
+        changes: dict[int, list[tuple[int, int, Key, float, float]]] = {}
+        for place, (members, k) in enumerate(news.sources):
+            at, said = news.mine(place)
+            n, standing = members.numbers[k], members.standings[k]
+            if self.groups.questions[n].numeric:
+                order, before = standing.changes(said)
+                other = (before != said.value[order]) & ~(np.isnan(before) & np.isnan(said.value[order]))
+                at, moved = at[order[other]], before[other]
+                changes.setdefault(n, []).extend(
+                    (int(news.said.group[i]), int(news.said.key[i]), (members.number, int(news.said.thing[i])), was,
+                     float(news.said.value[i]))
+                    for i, was in zip(at.tolist(), moved.tolist(), strict=True)
+                )  # fmt: skip
+            else:
+                relevant = standing.relevant(said)
+                at, said = at[relevant], said.where(relevant)
+                shifts.setdefault(n, []).append(standing.play(said, members.group, self.groups.clock, horizon))
+            matters[at] = True
+        ordered = [Change(n, sorted(rows, key=lambda row: row[:2])) for n, rows in changes.items()]
+        line = Timeline(self.groups, self._aged(shifts, horizon), ordered)
+        ends = line.ends(news, np.flatnonzero(matters))
+        line.apply(horizon)
+        chosen = self._chosen(ends, attentive, held)
+        alone = chosen.where(~chosen.spoke)
+        self.passed = set(zip(alone.group.tolist(), (alone.key // 2).tolist(), strict=True))
+        return self._units(chosen)
+
+    def _aged(self, shifts: dict[int, list[Shifts]], horizon: NDArray[np.int64]) -> dict[int, Shifts]:
+        """The shifts of every question; of those that no answer came to, what time does."""
+        for n, one in enumerate(self.groups.questions):
+            said = {id(members) for members, k in ((m, k) for m in self.groups.members for k in range(len(m.numbers)))
+                    if members.numbers[k] == n and members.standings[k].played is not None}  # fmt: skip
+            if any(one.limits):
+                shifts.setdefault(n, []).extend(self.groups.lapses(n, horizon, but=said))
+        return {n: joined(parts) for n, parts in shifts.items() if parts}
+
+    def _chosen(self, ends: Ends, attentive: Bools, held: NDArray[np.float64]) -> Ends:
+        """What is judged: where something turns, and from there on, or where a hold runs, every word of a member."""
+        ends = ends.where(ends.key % 2 == 0)  # a vote that falls silent decides nothing
+        turns = ends.turns(held) if len(ends) else np.zeros(0, np.bool_)
+        if self.counts_words:  # what time does counts as one more word only where it is known
+            turns &= ends.spoke | ~np.isnan(ends.values).any(axis=0)
+        every = attentive[ends.group]
+        if self.timed and len(ends):
+            turned = np.cumsum(turns)
+            first = np.maximum.accumulate(np.where(np.diff(ends.group, prepend=-1) != 0, np.arange(len(ends)), 0))
+            every = every | (turned - turned[first] + turns[first] > 0)
+        return ends.where(turns | (every & ends.spoke))
+
+    def _units(self, ends: Ends) -> Iterable[Unit]:
+        values = ends.values.T.tolist()
+        columns = [self.groups.columns[n] for n in self.groups.momentary]
+        for row, key, cells, flags, received in zip(
+            ends.group.tolist(), ends.key.tolist(), values, ends.flags.tolist(), ends.received.tolist(), strict=True
+        ):  # fmt: skip
+            yield row, key // 2, dict(zip(columns, cells, strict=True)), flags, received
+
+    def lapsed(self, now: int) -> list[Unit]:
+        """Engine time is `now`: what the runner has to look at because votes lapsed, each at its time."""
+        if not any(any(one.limits) for one in self.groups.questions):
+            return []
+        self.looked = max(self.looked, now)
+        rows = len(self.groups.rows)
+        horizon = np.maximum(self.groups.clock, 2 * now + 1)
+        horizon[rows:] = self.groups.clock[rows:]
+        line = Timeline(self.groups, self._aged({}, horizon))
+        ends = line.ends(None, np.zeros(0, np.intp))
+        if not len(ends):
+            return []
+        nobody = np.zeros(self.groups.space.capacity, np.bool_)
+        chosen = self._chosen(ends, nobody, self._held())
+        if len(chosen):
+            upto = self.groups.clock.copy()
+            np.maximum.at(upto, chosen.group, chosen.key)
+            line.apply(upto)
+        last = np.append(ends.group[1:] != ends.group[:-1], True)
+        for n, values in zip(self.groups.momentary, ends.values, strict=True):  # what openings and edits will look at
+            self.groups.space.value[self.groups.columns[n], ends.group[last]] = values[last]
+        return list(self._units(chosen))
+
+    def next_lapse(self) -> int:
+        """When a vote turns old next, µs; NEVER when none does."""
+        due = NEVER
+        for n in self.aging:
+            for _, standing in self.groups.asked(n):
+                ends = standing.ends()
+                due = min(due, int(ends[ends > self.looked].min(initial=NEVER)))
+        return due
