@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from gateway.desk.books import Unit
-from gateway.domain.workorder import Alarm, Applied, Changes, Deadline, Due, Place, WorkOrder
+from gateway.domain.workorder import Alarm, AlarmState, Applied, Changes, Deadline, Due, Place, WorkOrder
 
 _Key = tuple[str, str]
 
@@ -113,6 +113,13 @@ class Book:
         """The raised episode of an alarm key."""
         found = self._open_alarms.get((tenant, key))
         return self._alarms[found] if found else None
+
+    def past_alarm(self, tenant: str, key: str, raised_at: int) -> Alarm | None:
+        """The newest episode of an alarm key that was raised at `raised_at` µs, if it is over and truly was."""
+        self.load_alarms_of(self.unit.episodes(tenant, key, raised_at))
+        found = [a for a in self._alarms.values() if (a.tenant, a.key, a.raised_at) == (tenant, key, raised_at)]
+        over = [a for a in found if a.cleared_at is not None and a.state is not AlarmState.WITHDRAWN]
+        return max(over, key=lambda a: (a.recorded_at, a.id), default=None)
 
     def order(self, order: str) -> WorkOrder | None:
         """An order brought in before."""

@@ -20,6 +20,9 @@ class Unit(Protocol):
     def open_alarms(self, tenant: str, keys: Sequence[str]) -> list[Alarm]:
         """The raised episodes of these alarm keys."""
 
+    def episodes(self, tenant: str, key: str, raised_at: int) -> list[Alarm]:
+        """The episodes of an alarm key that were raised at `raised_at` µs."""
+
     def alarms(self, ids: Sequence[str]) -> list[Alarm]:
         """Alarms by id."""
 

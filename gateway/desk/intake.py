@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from gateway.desk import drafts, merging, notes
+import msgspec
+
+from gateway.desk import corrections, drafts, merging, notes
 from gateway.desk.book import Book
 from gateway.desk.clerk import Clerk
 from gateway.desk.episodes import change_of, continued, ended, opened, released
@@ -41,8 +43,11 @@ class Intake:
 
     def transition(self, book: Book, t: Transition) -> None:
         """One change of one alarm."""
-        before = book.open_alarm(t.tenant, alarm_key(t, t.tenant))
         book.applied.fresh += 1
+        if t.episode:
+            corrections.apply(book, self._clerk, t, _origin(t))
+            return
+        before = book.open_alarm(t.tenant, alarm_key(t, t.tenant))
         if t.change is Change.MERGED:
             merging.note(book, self._clerk, before, t, _origin(t))
             return
@@ -123,8 +128,12 @@ class Intake:
         if alarm.told:
             self._clerk.publisher.alarm(book, alarm, alarm.state.value, _origin(t))
         order = book.order(alarm.order) if alarm.order else None
-        if order is not None and order.closed_at is None and not book.raised(order.id):
+        if order is None or book.raised(order.id):
+            return
+        if order.closed_at is None:
             self._clerk.condition_gone(book, order, alarm, _origin(t))
+        else:  # a person was faster than the condition: only its end is noted
+            book.put_order(msgspec.structs.replace(order, condition_cleared_at=alarm.cleared_at, updated_at=book.now))
 
     def fact(self, book: Book, fact: Fact, origin: Origin) -> None:
         """What the desk must know of the journal's facts: imports, and rules that are gone or changed."""

@@ -154,7 +154,9 @@ class Transition(Struct, frozen=True):
     `count`: raises, multiples or matches it stands for · `unstable`: a flapping alarm · `stale`: the event
     is older than the rule's `stale_after`, a record only · `muted`: outside the rule's `active`, no notice ·
     `held_until` µs: orders and notices wait (`quiet`), 0 = not · `limited`: the limit it exceeds (`alarms_per_rule`,
-    `orders_per_site`), "" = none: joins the storm parent · `parent` of a MERGED: rule and thing.
+    `orders_per_site`), "" = none: joins the storm parent · `parent` of a MERGED: rule and thing · `episode` µs: this is
+    about the past episode that was raised then (a second look found it, its end, or that it never was), whatever the
+    alarm is now; 0 = about the alarm as it is.
     """
 
     partition: int
@@ -183,6 +185,7 @@ class Transition(Struct, frozen=True):
     held_until: int = 0
     limited: str = ""
     parent: Parent | None = None
+    episode: int = 0
 
     @property
     def id(self) -> str:

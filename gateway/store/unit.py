@@ -51,6 +51,13 @@ class SqlUnit:
         c = t.alarm.c
         return self._many(t.alarm, alarm_of, keys, lambda k: (c.tenant == tenant, c.key.in_(k), c.cleared_at.is_(None)))
 
+    def episodes(self, tenant: str, key: str, raised_at: int) -> list[Alarm]:
+        """The episodes of an alarm key that were raised at `raised_at` µs."""
+        c = t.alarm.c
+        return self._many(
+            t.alarm, alarm_of, [key], lambda k: (c.tenant == tenant, c.key.in_(k), c.raised_at == raised_at)
+        )
+
     def alarms(self, ids: Sequence[str]) -> list[Alarm]:
         """Alarms by id."""
         return self._many(t.alarm, alarm_of, ids, lambda k: (t.alarm.c.id.in_(k),))

@@ -38,6 +38,7 @@ class Made:
     limited: str = ""
     parent: Parent | None = None
     behind: tuple[int, int] = (0, 0)
+    episode: int = 0
 
     @property
     def key(self) -> AlarmKey:
@@ -91,6 +92,7 @@ class Emitter:
                 self.partition, seq, ordinal, m.change, m.rule.id, m.rule.revision, self.tenant, m.thing, m.level,
                 m.at, decided, m.plan, m.evidence, m.identity, m.reason, m.late, m.imported and importing, m.suspect,
                 m.rule.mode == "live", m.count, m.unstable, m.stale, m.muted, m.held_until, m.limited, m.parent,
+                m.episode,
             )
             for ordinal, m in enumerate(ordered)
         ]  # fmt: skip

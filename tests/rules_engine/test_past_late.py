@@ -112,7 +112,8 @@ def test_what_arrives_before_the_answer_counts() -> None:
     assert (wanted.device, wanted.seq) == (1, len(gateway.records) - 1)
     gateway.batches = history  # the store was read before the newest reading
     gateway.give(40)
-    assert told_of(gateway.got) == [("raised", 30, False)]
+    assert told_of(gateway.got) == [("raised", 30, False), ("raised", 10, True), ("cleared", 20, True)]
+    assert [one.episode for one in gateway.got] == [0, T0 + 10 * S, T0 + 10 * S], "a past one, beside the open one"
     assert gateway.on()
     assert told_of(gateway.read([temp(40, 20)], at=41)) == [("cleared", 40, False)]
     gateway.check_replay()
@@ -232,4 +233,40 @@ def test_a_packet_that_comes_after_a_tick_closed_the_window() -> None:
         live.read([one], at=(one.at - T0) / S)
     assert gateway.on() == live.on()
     assert gateway.on()
+    gateway.check_replay()
+
+
+def test_an_earlier_episode_is_told_beside_the_one_that_is_on() -> None:
+    gateway = Gateway([PLAIN], [charger(1)])
+    gateway.read([temp(0, 20)], at=0)
+    gateway.read([temp(100, 90)], at=100)
+    gateway.read([temp(20, 90, 110), temp(40, 20, 110)], at=110)
+    assert [(*one, t.episode) for one, t in zip(told_of(gateway.got), gateway.got, strict=True)] == [
+        ("raised", 100, False, 0), ("raised", 20, True, T0 + 20 * S), ("cleared", 40, True, T0 + 20 * S)
+    ]  # fmt: skip
+    assert gateway.on()
+    assert told_of(gateway.read([temp(120, 20)], at=120)) == [("cleared", 120, False)]
+    gateway.check_replay()
+
+
+def test_a_late_episode_gets_its_true_end_when_that_comes() -> None:
+    gateway = Gateway([PLAIN], [charger(1)])
+    gateway.read([temp(0, 20)], at=0)
+    gateway.read([temp(100, 20)], at=100)
+    assert told_of(gateway.read([temp(20, 90, 110)], at=110)) == [("raised", 20, True), ("cleared", 100, True)]
+    new = gateway.read([temp(30, 20, 111)], at=111)
+    assert told_of(new) == [("cleared", 30, True)]
+    assert new[0].episode == T0 + 20 * S
+    gateway.check_replay()
+
+
+def test_a_past_episode_that_never_was_is_withdrawn() -> None:
+    gateway = Gateway([PLAIN], [charger(1)])
+    gateway.read([temp(0, 20)], at=0)
+    gateway.read([temp(10, 90)], at=10)
+    gateway.read([temp(20, 20)], at=20)
+    new = gateway.read([temp(10, 20, 25)], at=25)
+    assert told_of(new) == [("withdrawn", 10, True)]
+    assert new[0].episode == T0 + 10 * S
+    assert gateway.read([temp(12, 20, 26)], at=26) == []
     gateway.check_replay()

@@ -124,9 +124,11 @@ class After:
         if not self.emitter.made and not waiting and now < self.next_due():
             return
         clock = max(now, received)
+        past = [one for one in self.emitter.made if one.episode]  # records: nothing of now hangs on them
+        self.emitter.made = [one for one in self.emitter.made if not one.episode]
         told = list(self._pass_on(self._raw(clock), now, clock))
         told.sort(key=order_of)
-        self.emitter.made = [self.policies.apply(made, clock) for made in told]
+        self.emitter.made = [*(self.policies.apply(made, clock) for made in told), *past]
 
     def _raw(self, clock: int) -> list[Made]:
         """What the conditions did, by event time; parents before children, so that an episode has both."""

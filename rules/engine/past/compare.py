@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
+
+from msgspec.structs import replace as changed
 
 from gateway.domain.alarm import Change, Level
 from rules.engine.core import Core
@@ -36,33 +39,70 @@ class Comparison:
     def settle(self, core: Core, withdraw: Withdraw) -> None:
         """Emit what differs; the second look holds from now on."""
         for key in self.keys:
-            changes = self._changes(key, withdraw)
+            made, said = self.made.get(key, []), self.ledger.of(self.owner).get(key, [])
+            changes, standing = _Difference(made, said, self.again[key], self.since).changes(partial(withdraw, key))
             core.counts.corrected += bool(changes)
             core.field.emitter.made += changes
-            earlier = [one for one in self.ledger.of(self.owner).get(key, []) if one.cleared < self.since]
-            again = [one for one in self.again[key] if one.cleared >= self.since]
-            self.ledger.put(self.owner, key, earlier + again)
+            self.ledger.put(self.owner, key, standing)
 
-    def _changes(self, key: Key, withdraw: Withdraw) -> list[Made]:
-        """Late transitions that lead from what was said to what is true."""
-        made, again, said = self.made.get(key, []), self.again[key], self.ledger.of(self.owner).get(key, [])
-        live = said[-1] if said and said[-1].cleared == NEVER else None
-        true = again[-1] if again and again[-1].cleared == NEVER else None
+
+class _Difference:
+    """One alarm: `said` in the ledger, `again` by the second look, whose changes are `made`; from `since` µs on."""
+
+    def __init__(self, made: list[Made], said: list[Episode], again: list[Episode], since: int) -> None:
+        self.made, self.since = made, since
+        self.before = [one for one in said if one.cleared < since]
+        self.said = [one for one in said if one.cleared >= since]
+        self.again = [one for one in again if one.cleared >= since]
+        self.live = self.said[-1] if self.said and self.said[-1].cleared == NEVER else None
+        self.true = self.again[-1] if self.again and self.again[-1].cleared == NEVER else None
+
+    def changes(self, withdraw: Callable[[int, int], Made]) -> tuple[list[Made], list[Episode]]:
+        """Late transitions that lead from what was said to what is true, and the episodes that stand then."""
+        now, standing = self._now(withdraw)
+        past = self._past(standing)
+        over = [one for one in self.said if one is not self.live and not any(a.meets(one) for a in self.again)]
+        past += [replace(withdraw(one.raised, one.level), episode=one.told) for one in over]
+        stands = sorted(standing.values(), key=lambda one: one.raised)
+        return [*now, *past] if self.live is not None else [*past, *now], [*self.before, *stands]
+
+    def _now(self, withdraw: Callable[[int, int], Made]) -> tuple[list[Made], dict[int, Episode]]:
+        """What becomes of the alarm that is on, by what was said or in truth; the episodes that this is about."""
+        live, true = self.live, self.true
         if live is not None and true is not None:
-            return [_late(made, true.moved, true.level, Change.LEVEL_UP)] if live.level < true.level else (
-                [_late(made, true.moved, true.level, Change.LEVEL_DOWN)] if live.level > true.level else []
-            )  # fmt: skip
+            change = Change.LEVEL_UP if live.level < true.level else Change.LEVEL_DOWN
+            moved = [] if live.level == true.level else [
+                _late(self.made, max(live.moved, true.moved), true.level, change)
+            ]  # fmt: skip
+            return moved, {id(true): _told(true, live.told)}
         if live is not None:
-            ended = [one for one in again if one.meets(live) and one.cleared >= self.since]
+            ended = [one for one in self.again if one.cleared > live.raised]
             if ended:
-                return [_late(made, ended[-1].cleared, ended[-1].level, Change.CLEARED)]
-            return [withdraw(key, max(self.since, 0), live.level)]
+                end = ended[-1]
+                return [_late(self.made, end.cleared, end.level, Change.CLEARED)], {id(end): _told(end, live.told)}
+            return [withdraw(max(self.since, 0), live.level)], {}
+        if true is None:
+            return [], {}
+        before = max((one.cleared for one in self.said if one.meets(true)), default=LONG_AGO)
+        return _whole(self.made, true, before), {id(true): _told(true, max(true.raised, before))}
+
+    def _past(self, standing: dict[int, Episode]) -> list[Made]:
+        """Episodes that are over: those nobody knew of, and those whose end was another one."""
         found: list[Made] = []
-        for one in again:
-            if one.cleared < self.since or (one is not true and any(one.meets(other) for other in said)):
+        beside = self.live is not None or self.true is not None
+        for one in self.again:
+            if id(one) in standing:
                 continue
-            before = max((other.cleared for other in said if other.meets(one)), default=LONG_AGO)
-            found += _whole(made, one, before)
+            mates = [other for other in self.said if other.meets(one)]
+            mate = mates[-1] if mates else None
+            standing[id(one)] = _told(one, one.raised if mate is None else mate.told)
+            if mate is None:
+                episode = one.raised if beside else 0
+                found += [replace(change, episode=episode) for change in _whole(self.made, one, LONG_AGO)]
+            elif mate.cleared not in (NEVER, one.cleared):
+                found.append(
+                    replace(_late(self.made, one.cleared, one.level, Change.CLEARED), episode=mate.told)
+                )  # fmt: skip
         return found
 
 
@@ -71,6 +111,11 @@ def _episodes(made: list[Made]) -> list[Episode]:
     for one in made:
         note(found, one)
     return found
+
+
+def _told(episode: Episode, at: int) -> Episode:
+    """The episode as it stands: people know it by its raise at `at` µs."""
+    return changed(episode, told=at)
 
 
 def _on(episodes: list[Episode], moment: int) -> bool:

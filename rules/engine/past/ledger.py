@@ -21,12 +21,16 @@ _BY_READINGS = frozenset({"", "missing"})
 
 
 class Episode(Struct):
-    """From `raised` to `cleared` µs (NEVER = it is on), at `level`; `moved` µs is when the level last changed."""
+    """From `raised` to `cleared` µs (NEVER = it is on), at `level`; `moved` µs is when the level last changed.
+
+    `told` µs is the raise by which people know it: a second look may have found an earlier one.
+    """
 
     raised: int
     cleared: int
     level: int
     moved: int = 0
+    told: int = 0
 
     def on(self, moment: int) -> bool:
         """Was it on just before `moment`?"""
@@ -118,7 +122,7 @@ def note(episodes: list[Episode], made: Made) -> None:
     last = episodes[-1] if episodes and episodes[-1].cleared == NEVER else None
     if made.change is Change.RAISED:
         if last is None:
-            episodes.append(Episode(made.at, NEVER, int(made.level), made.at))
+            episodes.append(Episode(made.at, NEVER, int(made.level), made.at, made.at))
             del episodes[:-KEPT]
     elif last is None:
         return
