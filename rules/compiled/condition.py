@@ -18,8 +18,8 @@ class Hold:
 class LevelRule:
     """One severity of a rule. `clear` None = clears when `when` is false. `auto_clear` False: only by an unlatch.
 
-    `when` already holds the rule's `unless` (then `clear` is written out). `level_of`: `then.order.level` as an
-    expression (1-4), evaluated while the alarm is on; `level` is what it falls back to. Plain `when` rules only.
+    `level_of`: `then.order.level` as an expression (1-4), evaluated while the alarm is on; `level` is what it falls
+    back to. Plain `when` rules only.
     """
 
     level: Level
@@ -36,13 +36,15 @@ class Silence:
     """Raised at the last event + longer_than (>=), by ticks even with no traffic; clears on the next reading.
 
     any_of: any of these points proves life (`all_of` False), else each must be heard. `longer_than` is µs, or an
-    expression in hours evaluated on the newest values when it cannot be fixed at load.
+    expression in hours evaluated on the newest values when it cannot be fixed at load. Any reading is life, whatever
+    its quality; `good`: only known values are.
     """
 
     points: tuple[str, ...]
     all_of: bool
     longer_than: int | Expression
     level: Level
+    good: bool = False
 
 
 @dataclass(frozen=True, slots=True)

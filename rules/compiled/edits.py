@@ -51,7 +51,7 @@ def _same_shape(old: Rule, new: Rule) -> bool:
     a, b = old.condition, new.condition
     match a:
         case Silence():
-            return isinstance(b, Silence) and (a.points, a.all_of) == (b.points, b.all_of)
+            return isinstance(b, Silence) and (a.points, a.all_of, a.good) == (b.points, b.all_of, b.good)
         case Streak():
             return isinstance(b, Streak) and (a.length, a.max_span) == (b.length, b.max_span)
         case Votes():

@@ -62,7 +62,7 @@ class Rule:
     `title` and `why` hold both languages, `en` and `zh`; a text written once stands for both, no `why` is "" in both.
     `mode` live, shadow or off; `clear_after` µs of silence that clears (0 = missing data never clears);
     `downtime` pause, reset or count; `points` the names it reads; `lateness` µs; `identity` extra texts in the alarm
-    key; `stale_after` µs, 0 = never; `unless` for the forms other than levels (those have it in `when`).
+    key; `stale_after` µs, 0 = never; `unless` vetoes raising, and only that.
     """
 
     id: str

@@ -31,7 +31,8 @@ from rules.engine.past.replaced import Found, Replaced, hanging_on
 from rules.engine.past.requests import Requests
 from rules.engine.runner import Field, Runner
 from rules.engine.signalled import Signalled
-from rules.engine.space import NEVER
+from rules.engine.space import LONG_AGO, NEVER
+from rules.engine.view import View
 
 
 class Core:
@@ -69,11 +70,13 @@ class Core:
                 for unit in range(len(view)):
                     alone = single(view, unit)
                     alone.find_spans(self.field.downs)
+                    _first_frames(self.book, alone)
                     for runner in self.book.of(view.space.kind):
                         runner.frames(alone)
                     alone.commit()
                 view.space.newest[view.head] = view.head_t
                 continue
+            _first_frames(self.book, view)
             self._judges(view.space.kind, view.space.capacity).frames(view)
             view.commit()
         self.book.flush()
@@ -282,3 +285,14 @@ class Core:
         """The newest applied time of a device, µs."""
         row = self.field.world.rows[device]
         return int(np.max(row.space.newest[row.things]))
+
+
+def _first_frames(book: RuleBook, view: View) -> None:
+    """Things that were never heard before: all their conditions are judged, whatever the frame carries."""
+    first = np.flatnonzero(view.newest_before() == LONG_AGO)
+    for runner in book.of(view.space.kind) if len(first) else ():
+        units = first[runner.watched[view.thing[first]]]
+        if isinstance(runner, Signalled) and runner.judged:
+            units = units[~view.carry(runner.judged)[units]]
+        if len(units):
+            runner.first_frames(view, units)

@@ -103,6 +103,7 @@ class DueRunner(Form):
         if self.vetoed(thing, at, None, -1):
             if again is None or self.vetoed(thing, again, None, -1):
                 self.due[thing] = self._stage_at(thing, reached) if reached < len(self.stages) else NEVER
+                self.decide_without(thing, at)
                 return
             at = again
         self.stage[thing] = reached

@@ -115,6 +115,14 @@ class IdentityRunner(Signalled):
         for unit in np.flatnonzero(need).tolist():
             self.judge_unit(view, unit)
 
+    def first_frames(self, view: View, units: NDArray[np.intp]) -> None:
+        picked = Picked(view, units)
+        met = np.zeros(len(units), np.bool_)
+        for bound in self.lanes[0].when:
+            met |= self.truth(bound, picked) == 1.0
+        for unit in units[met].tolist():
+            self.judge_unit(view, unit)
+
     def _busy(self) -> Bools:
         found: Bools = self.lanes[0].gate != G_IDLE
         for lane in self.lanes[1:]:

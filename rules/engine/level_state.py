@@ -1,7 +1,7 @@
 """The state of level rules as columns: phases, times, the alarm, and how closely a thing must be looked at.
 
-Each level of each thing is idle, pending, on or clearing. While a hold runs, `since` is its start and `last` the newest
-reading for which it was true.
+Each level of each thing is idle, pending, on, clearing, or vetoed: met, but kept from being raised by `unless`. While a
+hold runs, `since` is its start and `last` the newest reading for which it was true.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from rules.engine.signalled import Signalled
 from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.view import View
 
-IDLE, PENDING, ON, CLEARING, RELEASED, PENDING_STALE, CLEARING_STALE = range(7)
-IS_ON = (False, False, True, True, True, False, True)
+IDLE, PENDING, ON, CLEARING, RELEASED, PENDING_STALE, CLEARING_STALE, VETOED = range(8)
+IS_ON = (False, False, True, True, True, False, True, False)
 WAITS = {PENDING: PENDING_STALE, PENDING_STALE: PENDING_STALE, CLEARING: CLEARING_STALE, CLEARING_STALE: CLEARING_STALE}
 G_IDLE, G_BUSY, G_STEADY, G_OUTSIDE = 0, 1, 2, 255
 NAN = float("nan")
@@ -67,16 +67,17 @@ class LevelState(Signalled):
         ]
         written = self.levels[0].level_of
         self.level_of = None if written is None else Bound(written, space, common.world, self.signal)
+        self.unless = None if rule.unless is None else Bound(rule.unless, space, common.world, self.signal)
         self.judged = tuple(dict.fromkeys(column for bound in self.conditions() for column in bound.columns))
         self.paused: dict[int, int] = {}
         self.looks_back: int | None = None
         self.steady_allowed = (
-            count == 1 and not rule.clear_after and rule.active is None and self.level_of is None
+            count == 1 and not rule.clear_after and rule.active is None and self.level_of is None and not rule.unless
         )  # fmt: skip
 
     def conditions(self) -> list[Bound]:
         """What is judged at every frame that carries its points."""
-        all_of = [*self.when, *self.clear, self.level_of]
+        all_of = [*self.when, *self.clear, self.level_of, self.unless]
         return [bound for bound in all_of if bound is not None]
 
     def truths_decide(self) -> Sequence[Bound] | None:
@@ -125,6 +126,12 @@ class LevelState(Signalled):
             else None
         )
         self.looks_back = None if known is None else max(known)
+
+    def vetoed(self, i: int, at: int, view: View | None, unit: int, *, before: bool) -> bool:
+        """Does `unless` forbid a raise now? Unknown forbids nothing."""
+        if self.unless is None:
+            return False
+        return bool(self.truth(self.unless, self.one(i, at, view, unit, before=before))[0] == 1.0)
 
     def regate(self, i: int) -> None:
         """How closely the next frames of this thing must be looked at."""

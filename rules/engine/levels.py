@@ -11,7 +11,7 @@ from rules.engine.machine import LevelMachine
 from rules.engine.runner import Runner
 from rules.engine.scopes import rows
 from rules.engine.signalled import later_too
-from rules.engine.space import NEVER
+from rules.engine.space import LONG_AGO, NEVER
 from rules.engine.view import Bools, Held, Picked, Reader, View
 
 
@@ -53,10 +53,13 @@ class LevelsRunner(LevelMachine):
         if len(units):
             self.walk(view, units, [column[units] for column in when])
 
+    def first_frames(self, view: View, units: NDArray[np.intp]) -> None:
+        self.look(view, units)
+
     def look(self, view: View, units: NDArray[np.intp]) -> None:
         """Judge these units, in order, where there may be something to do; the others of the rule are left alone."""
         picked = Picked(view, units)
-        self.walk(view, units, [bound.vector(picked) for bound in self.when])
+        self.walk(view, units, [self.truth(bound, picked) for bound in self.when])
 
     def walk(self, view: View, units: NDArray[np.intp], when: Sequence[F64]) -> None:
         """The state machine on these units, in order."""
@@ -135,6 +138,8 @@ class LevelsRunner(LevelMachine):
     def revalue(self, things: Sequence[int], at: int) -> None:
         asked = rows(things)
         inside = asked[self.watched[asked]]
+        if not self.rule.watch.group:
+            inside = inside[self.space.newest[inside] > LONG_AGO]  # a thing never heard is judged at its first frame
         if not len(inside):
             return
         reader = Held(self.space, inside, at)

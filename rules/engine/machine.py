@@ -17,6 +17,7 @@ from rules.engine.level_state import (
     PENDING,
     PENDING_STALE,
     RELEASED,
+    VETOED,
     WAITS,
     LevelState,
 )
@@ -46,6 +47,8 @@ class LevelMachine(LevelState):
             if opening is not None:
                 self.judge_opening(i, opening, view, unit)
             if self.off_hours(i, t):
+                for row in self.m_phase:
+                    row[i] = IDLE if row[i] == VETOED else row[i]
                 when = [NAN if row[i] == IDLE else truth for row, truth in zip(self.m_phase, when, strict=True)]
         self._judge(i, t, when, clear, view, unit, reading=reading, before=before)
 
@@ -82,6 +85,9 @@ class LevelMachine(LevelState):
             return
         if now in (PENDING, PENDING_STALE):
             self._step_pending(j, i, t, when, reading=reading)
+            return
+        if now == VETOED:
+            phase[i] = IDLE if when == 0.0 else VETOED
             return
         if now in (CLEARING, CLEARING_STALE):
             if self._step_clearing(j, i, t, clear, reading=reading):
@@ -142,12 +148,13 @@ class LevelMachine(LevelState):
         self.soonest = min(self.soonest, t + length)
 
     def _turn_on(self, j: int, i: int) -> None:
-        self.m_phase[j][i], self.m_since[j][i], self.m_last[j][i] = ON, LONG_AGO, LONG_AGO
+        """Met for long enough: it is on, unless a veto, which `settle` asks for, keeps it from that."""
+        self.m_phase[j][i] = ON if self.unless is None else VETOED
+        self.m_since[j][i] = self.m_last[j][i] = LONG_AGO
 
     def _back_on(self, j: int, i: int) -> None:
-        self._turn_on(j, i)
-        if not self.levels[j].auto_clear:
-            self.m_phase[j][i] = RELEASED
+        self.m_phase[j][i] = ON if self.levels[j].auto_clear else RELEASED
+        self.m_since[j][i] = self.m_last[j][i] = LONG_AGO
 
     # --- timers
     def _fire(self, i: int, t: int, view: View | None, unit: int) -> None:
@@ -235,6 +242,8 @@ class LevelMachine(LevelState):
         """The alarm follows its levels; a change is a transition at `at` µs."""
         old, new, top = self.m_alarm[i], 0, -1
         for j, level in enumerate(self.levels):
+            if self.m_phase[j][i] == VETOED and not self.vetoed(i, at, view, unit, before=before):
+                self.m_phase[j][i] = ON
             if IS_ON[self.m_phase[j][i]]:
                 new, top = level.level, j
         if new and self.level_of is not None:

@@ -88,6 +88,9 @@ class Runner(Speaker, ABC):
     def frames(self, view: View) -> None:
         """Judge the units of a view."""
 
+    def first_frames(self, view: View, units: NDArray[np.intp]) -> None:
+        """The first frames ever of their things, which carry nothing that the condition reads: judged all the same."""
+
     @abstractmethod
     def tick(self, now: int) -> None:
         """Engine time is `now`: fire what is due."""

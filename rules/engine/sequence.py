@@ -3,29 +3,28 @@
 from collections.abc import Sequence as Several
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gateway.domain.alarm import Change
 from gateway.domain.duration import format_duration
 from gateway.domain.reading import F64, I32, I64, U8
 from rules.compiled import Rule, Sequence
 from rules.engine.form import Form
 from rules.engine.runner import Field, Runner
 from rules.engine.space import LONG_AGO, NEVER, Space
-from rules.engine.view import Bools, View
+from rules.engine.view import Bools, Picked, View
 
 
 class SequenceRunner(Form):
     """State: raised u8; seen u8 (was `first` true when last known), wait i64 (start of the wait, LONG_AGO = none),
-    fired i64 (deadline that a tick decided), count i32, owed u8 (a match that was vetoed), resumed i64 (end of the last
-    silence that met a down-time) per thing: 31 B.
+    count i32, owed u8 (a match that was vetoed), resumed i64 (end of the last silence that met a down-time) per thing:
+    23 B.
 
     One wait per thing. It begins when `first` becomes true: the first known value counts as becoming. `second` counts
-    from that frame on, up to and with the deadline; `unless` wins over it. A reading no newer than a deadline that a
-    tick decided takes the match back.
+    from that frame on, up to and with the deadline; `unless` wins over it.
     """
 
     arrays: tuple[tuple[str, float], ...] = (
-        ("raised", 0), ("seen", 0), ("wait", LONG_AGO), ("fired", LONG_AGO), ("count", 0), ("owed", 0),
+        ("raised", 0), ("seen", 0), ("wait", LONG_AGO), ("count", 0), ("owed", 0),
         ("resumed", LONG_AGO),
     )  # fmt: skip
     ends_by_fact = True
@@ -36,7 +35,6 @@ class SequenceRunner(Form):
         self.condition: Sequence = rule.condition
         self.seen: U8 = np.zeros(0, np.uint8)
         self.wait: I64 = np.zeros(0, np.int64)
-        self.fired: I64 = np.zeros(0, np.int64)
         self.count: I32 = np.zeros(0, np.int32)
         self.owed: U8 = np.zeros(0, np.uint8)
         self.resumed: I64 = np.zeros(0, np.int64)
@@ -56,8 +54,14 @@ class SequenceRunner(Form):
         first, thing = truths[0], view.thing
         seen = self.seen[thing] == 1
         moved: Bools = ((first == 1.0) & ~seen) | ((first == 0.0) & seen)
-        moved |= (self.wait[thing] > LONG_AGO) | (view.t <= self.fired[thing])
+        moved |= self.wait[thing] > LONG_AGO
         return moved
+
+    def first_frames(self, view: View, units: NDArray[np.intp]) -> None:
+        begun = units[self.truth(self.main[0], Picked(view, units)) == 1.0]
+        columns = self.truths(Picked(view, begun))
+        for k, unit in enumerate(begun.tolist()):
+            self.meet(int(view.thing[unit]), int(view.t[unit]), [float(c[k]) for c in columns], view, unit)
 
     def meet(
         self, thing: int, t: int, truths: Several[float], view: View | None, unit: int, *, before: bool = False
@@ -67,8 +71,6 @@ class SequenceRunner(Form):
         if view is not None and self.common.downs.spans:
             self._resume(thing, *view.span(unit))
         self._lapsed(thing, t, view, unit)
-        if t <= self.fired[thing] and (cancel or second == 1.0):
-            self._take_back(thing, t, view, unit)
         if clear == 1.0 and self.raised[thing]:
             self.cleared(thing, t, view, unit, before=before)
         begins = first == 1.0 and not self.seen[thing]
@@ -114,16 +116,6 @@ class SequenceRunner(Form):
             self.owed[thing], self.count[thing] = 0, 1
             self.put_on(thing, t, self.condition.level, None, view, unit, before=before)
 
-    def _take_back(self, thing: int, t: int, view: View | None, unit: int) -> None:
-        """An older reading shows that the wait had ended well."""
-        self.fired[thing] = LONG_AGO
-        if self.owed[thing]:
-            self.owed[thing] = 0
-        elif self.raised[thing] and self.count[thing] > 1:
-            self.count[thing] -= 1
-        else:
-            self.put_off(thing, t, None, view, unit, change=Change.WITHDRAWN)
-
     def wanting(self) -> Bools:
         met: Bools = self.owed > 0
         return met
@@ -153,7 +145,7 @@ class SequenceRunner(Form):
                 continue
             deadline = begun + self.condition.within
             self._lapsed(thing, deadline + 1, None, -1)
-            self.fired[thing] = deadline
+            self.decide_without(thing, deadline)
         waiting = self.wait[self.watched & (self.wait > LONG_AGO) & (due < NEVER)]
         self.soonest = int(waiting.min(initial=NEVER))
         self.soonest = min(patience, self.soonest + self.condition.within if self.soonest < NEVER else NEVER)

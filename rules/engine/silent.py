@@ -1,4 +1,4 @@
-"""`silent`: a deadline from the last known reading, fired by ticks, cleared by the next reading (RULES section 5)."""
+"""`silent`: a deadline from the last reading, fired by ticks, cleared by the next reading (RULES section 5)."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,8 @@ class SilentRunner(Signalled):
     """State: raised_at i64 (LONG_AGO = heard, VETOED = silent, but its hours or `unless` forbid to say so),
     registered i64 per thing: 16 B. When it was heard is in the space.
 
-    What was vetoed is decided again when a point of the rule comes, an attribute changes, or its hours begin.
+    What was vetoed is decided again when a point of the rule comes, an attribute changes, or its hours begin. A `plain`
+    one hangs on nothing but when it was heard, so that an older reading puts it right at once.
     """
 
     arrays = (("raised_at", LONG_AGO), ("registered", 0))
@@ -40,12 +41,21 @@ class SilentRunner(Signalled):
         self.unless = None if rule.unless is None else Bound(rule.unless, space, common.world, self.signal)
         self.judged = tuple(dict.fromkeys(column for bound in self.bounds() for column in bound.columns))
         text = longer.text if isinstance(longer, Expression) else format_duration(longer)
+        self.plain = self.longer is None and self.unless is None and self.schedule is None
         how = "all_of" if self.condition.all_of else "any_of"
         self.text = f"silent {how} [{', '.join(self.condition.points)}] longer_than {text}"
+        self.text += " quality good" if self.condition.good else ""
 
     def bounds(self) -> Sequence[Bound]:
         own = [*(self.skill.bounds() if self.skill is not None else ()), self.longer, self.unless]
         return [bound for bound in own if bound is not None]
+
+    def truths_decide(self) -> Sequence[Bound] | None:
+        return () if self.plain and not self.condition.good else None
+
+    def decide_without(self, thing: int, at: int) -> None:
+        if not self.plain:
+            super().decide_without(thing, at)
 
     def refresh(self, things: Sequence[int], at: int, reason: str) -> None:
         super().refresh(things, at, reason)
@@ -66,17 +76,23 @@ class SilentRunner(Signalled):
         found: I64 = np.minimum.reduce(since) if self.condition.all_of else np.maximum.reduce(since)
         return found
 
-    def _grace(self, thing: int, spoke: int, now: int) -> bool:
+    def _grace(self, thing: int, now: int, view: View | None = None) -> bool:
         """May the device have spoken while the gateway was away? Then it gets three intervals to speak again.
 
-        Not when that was no longer than they are, nor when something of then has come: then all of it would have.
+        Not when that was no longer than they are, nor when anything of then has come: then all of it would have.
         What came within a second of the last tick came before the end.
         """
         latest = self.common.downs.latest
         if self.rule.downtime == "count" or not self.common.downs.spans:
             return False
         last, some = self.common.downs.spans[-1][0], 3 * self.every(thing, self.heard_by)
-        return spoke <= last + SECOND and latest - last > some and latest <= now < latest + some
+        if latest - last <= some or not latest <= now < latest + some:
+            return False
+        head = self.common.world.rows[self.space.things[thing].device].things[0]
+        spoke = int(self.space.newest[head])
+        if view is not None:
+            spoke = int(view.head_t[(view.head == head) & (view.head_t < now)].max(initial=spoke))
+        return spoke <= last + SECOND
 
     def frames(self, view: View) -> None:
         if self.windows is not None:
@@ -91,27 +107,27 @@ class SilentRunner(Signalled):
         if not len(units):
             return
         thing = view.thing
-        before = self._heard([view.good_at_before(column) for column in self.heard_by], thing)
-        after = self._heard([view.good_at(column) for column in self.heard_by], thing)
+        times = (view.good_at_before, view.good_at) if self.condition.good else (view.heard_at_before, view.heard_at)
+        before, after = (self._heard([heard(column) for column in self.heard_by], thing) for heard in times)
         limit_before = self._limit(Prior(view, np.arange(len(view)), 0))
         due = before + limit_before
         need = carry & ((self.raised_at[thing] > LONG_AGO) | (due < view.t))
+        if self.decided:
+            need |= carry & np.isin(thing, list(self.decided))
         need = carry if self.common.scalar else later_too(view, need, carry)
         units = np.flatnonzero(need)
         limit = self._limit(Picked(view, units))
         for k, unit in enumerate(units.tolist()):
+            if self.decided and self.overtaken(int(thing[unit]), int(view.t[unit])):
+                continue
             self._meet(
                 view, unit, int(before[unit]), int(due[unit]), int(after[unit]), int(limit[k])
             )  # fmt: skip
 
-    def _spoke(self, view: View, unit: int) -> int:
-        """When any of the points was heard before this unit."""
-        return max(int(view.good_at_before(column)[unit]) for column in self.heard_by)
-
     def _meet(self, view: View, unit: int, before: int, due: int, after: int, limit: int) -> None:
         thing, t = int(view.thing[unit]), int(view.t[unit])
         opening = self.reopened(thing, t)
-        if self.raised_at[thing] == LONG_AGO and due < t and not self._grace(thing, self._spoke(view, unit), t):
+        if self.raised_at[thing] == LONG_AGO and due < t and not self._grace(thing, t, view):
             self._raise(thing, due, view, unit, before=True)
         if opening is not None and self.raised_at[thing] == VETOED:
             self._raise(thing, opening, view, unit, before=True)
@@ -133,6 +149,8 @@ class SilentRunner(Signalled):
         self.raised_at[thing] = VETOED if vetoed else at
         if not vetoed:
             self._say(thing, at, Change.RAISED, view, unit, before=before)
+        elif view is None:
+            self.decide_without(thing, at)
 
     def _say(
         self, thing: int, at: int, change: Change, view: View | None, unit: int,
@@ -160,12 +178,13 @@ class SilentRunner(Signalled):
         self.soonest = NEVER
         if not len(things):
             return
-        heard = self._heard([self.space.good_at[column][things] for column in self.heard_by], things)
+        table = self.space.good_at if self.condition.good else self.space.at
+        heard = self._heard([table[column][things] for column in self.heard_by], things)
         due = heard + self._limit(Held(self.space, things, now))
         soonest = int(due[due > now].min()) if (due > now).any() else NEVER
         for k in np.flatnonzero(due <= now).tolist():
             thing = int(things[k])
-            if self._grace(thing, max(int(self.space.good_at[column, thing]) for column in self.heard_by), now):
+            if self._grace(thing, now):
                 soonest = min(soonest, self.common.downs.latest + 3 * self.every(thing, self.heard_by))
                 continue
             self._raise(thing, int(due[k]), None, -1)

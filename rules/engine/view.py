@@ -149,6 +149,17 @@ class View:
         row = self.last(column, known=True)
         return np.where(row >= 0, self.rows.at[row], self.space.good_at[column][self.thing])
 
+    def heard_at(self, column: int) -> I64:
+        """Time of the newest reading, known or not, as of each unit."""
+        row = self.last(column)
+        return np.where(row >= 0, self.rows.at[row], self.space.at[column][self.thing])
+
+    def heard_at_before(self, column: int) -> I64:
+        """Time of the newest reading, known or not, just before each unit."""
+        row = self.before(self.last(column))
+        found: I64 = np.where(row >= 0, self.rows.at[row], self.space.at[column][self.thing])
+        return found
+
     def good_at_before(self, column: int) -> I64:
         """Time of the newest known value just before each unit."""
         row = self.before(self.last(column, known=True))

@@ -2,7 +2,6 @@
 
 from gateway.domain.duration import SECOND, format_duration
 from rules.compiled import Expression, SlotKind
-from rules.expr import syntax
 from rules.expr.bars import clauses, exact
 from rules.expr.check import Checker
 from rules.expr.flaw import fail
@@ -33,20 +32,6 @@ def condition_of(tree: Syntax, text: str, scope: Scope) -> Checked:
     """The same for a tree that was put together from several texts."""
     deep(tree)
     return _condition(tree, text, scope)
-
-
-def guarded(when: Written, unless: Written, scope: Scope) -> tuple[Checked, Checked]:
-    """(`when`, but never while `unless` is surely true; the clear that goes with it: `when` is false).
-
-    An `unless` that becomes true vetoes a raise and ends no alarm. Raises ExpressionError with all flaws.
-    """
-    deep(when[0])
-    deep(unless[0])
-    vetoed = syntax.Logic("and", (when[0], syntax.Not(syntax.Sure(unless[0]))))
-    return (
-        _condition(vetoed, f"({when[1]}) unless ({unless[1]})", scope),
-        _condition(syntax.Not(when[0]), f"not ({when[1]})", scope),
-    )
 
 
 def duration(text: str, scope: Scope) -> Checked:

@@ -7,7 +7,7 @@ from gateway.domain.alarm import Level
 from rules.compiled import AttrTest, Expression, Names, Quorum, TextOf, Vocabulary
 from rules.expr.answers import level, text_of
 from rules.expr.check import Checker
-from rules.expr.compile import condition_of, duration, finish, guarded, meaning
+from rules.expr.compile import condition_of, duration, finish, meaning
 from rules.expr.flaw import ExpressionError
 from rules.expr.ir import Node
 from rules.expr.parse import parse
@@ -93,19 +93,6 @@ class Build:
         expression = finish(joined[1], checker, node, boolean=True)
         self.meanings[joined[1]] = meaning(expression, node)
         return Judged(expression, node, joined[0])
-
-    def guarded(self, when: Judged, unless: Judged, fields: Fields) -> tuple[Expression, Expression] | None:
-        """`when`, but not while `unless` is surely true; and the clear that goes with it: `when` is false."""
-        if self.scope is None:
-            return None
-        written = [(one.tree, one.expression.text) for one in (when, unless)]
-        try:
-            (first, node), (clear, other) = guarded(written[0], written[1], self.scope)
-        except ExpressionError as error:
-            self.note(error, fields.at("unless"), fields.line("unless"))
-            return None
-        self.meanings |= {first.text: meaning(first, node), clear.text: meaning(clear, other)}
-        return first, clear
 
     def level(self, text: str, path: str, line: int) -> Expression | None:
         """A level that hangs on readings: 1 to 4."""

@@ -24,7 +24,7 @@ def silence(holder: Fields, build: Build, level: Level) -> Silence | None:
     table = holder.table_of("silent", example)
     if table is None:
         return None
-    fields = Fields(table, holder.at("silent"), holder.notes, ("any_of", "all_of", "longer_than"))
+    fields = Fields(table, holder.at("silent"), holder.notes, ("any_of", "all_of", "longer_than", "quality"))
     both = [key for key in ("any_of", "all_of") if fields.has(key)]
     if len(both) != 1:
         fields.notes.add(fields.line(), fields.path, "rules.silent.points", write=example)
@@ -36,9 +36,10 @@ def silence(holder: Fields, build: Build, level: Level) -> Silence | None:
                 points = ()
     fields.require("longer_than", "longer_than: 15m")
     limit = _longer_than(fields, build)
+    good = fields.choice("quality", ("good",), "") == "good"
     if not points or limit is None or len(both) != 1:
         return None
-    return Silence(points, both[0] == "all_of", limit, level)
+    return Silence(points, both[0] == "all_of", limit, level, good)
 
 
 def _longer_than(fields: Fields, build: Build) -> int | Expression | None:

@@ -10,22 +10,18 @@ from rules.format.fields import Fields
 from rules.format.tree import Table
 
 TIMING = ("clear", "hold", "clear_hold", "auto_clear")
-IN_WHEN = ("when", "levels", "members")
-"""Forms whose `unless` is part of their conditions."""
+LEVELLED = ("when", "levels", "members")
+"""Forms that are conditions with a level, a hold and a clear."""
 _WHEN = '"gun_temp >= 85 degC"'
 
 
 def plain(rule: Fields, form: str, build: Build, level: Level) -> tuple[LevelRule, ...] | None:
     """A rule of one level: `when`, or `members` standing for it."""
-    built = _level(rule, form, build, level, (rule, build.veto(rule)))
+    built = _level(rule, form, build, level)
     return (built[0],) if built else None
 
 
-Veto = tuple[Fields, Judged | None]
-"""The rule, and its `unless`."""
-
-
-def _level(fields: Fields, key: str, build: Build, level: Level, veto: Veto) -> tuple[LevelRule, Node] | None:
+def _level(fields: Fields, key: str, build: Build, level: Level) -> tuple[LevelRule, Node] | None:
     if not fields.has(key):
         fields.require(key, f"{key}: {_WHEN}")
         return None
@@ -37,11 +33,8 @@ def _level(fields: Fields, key: str, build: Build, level: Level, veto: Veto) -> 
         return None
     if clear is not None and _overlap(when, clear):
         fields.wrong("clear", "rules.condition.overlap", clear=clear.expression.text, when=when.expression.text)
-    expression, ends = when.expression, clear.expression if clear else None
-    rule, unless = veto
-    if unless is not None and (guarded := build.guarded(when, unless, rule)):
-        expression, ends = guarded[0], ends or guarded[1]
-    return LevelRule(level, expression, held, ends, clear_hold, auto), when.node
+    ends = clear.expression if clear else None
+    return LevelRule(level, when.expression, held, ends, clear_hold, auto), when.node
 
 
 def _hold(fields: Fields) -> Hold:
@@ -61,13 +54,13 @@ def levels(rule: Fields, build: Build) -> tuple[LevelRule, ...] | None:
         return None
     fields = Fields(table, rule.at("levels"), rule.notes, LEVELS)
     found: list[tuple[LevelRule, Node]] = []
-    veto, complete = (rule, build.veto(rule)), True
+    complete = True
     for level in Level:
         if not fields.has(level.word):
             continue
         one = fields.table_of(level.word, f"{level.word}: {{when: {_WHEN}}}")
         inside = one and Fields(one, fields.at(level.word), rule.notes, ("when", *TIMING))
-        built = _level(inside, "when", build, level, veto) if inside else None
+        built = _level(inside, "when", build, level) if inside else None
         complete = complete and built is not None
         if built:
             found.append(built)

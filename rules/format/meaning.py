@@ -97,8 +97,8 @@ def _levels(condition: Condition, said: Said) -> list[object]:
 def _condition(condition: Condition, said: Said) -> object:
     """Without the levels, which are an action."""
     match condition:
-        case Silence(points, all_of, limit):
-            return [sorted(points), all_of, said(limit) if isinstance(limit, Expression) else limit]
+        case Silence(points, all_of, limit, _, good):
+            return [sorted(points), all_of, said(limit) if isinstance(limit, Expression) else limit, good]
         case Streak(of, length, _, skips, span, clear):
             return [said(of), length, skips, span, said(clear)]
         case Votes(of, need, last, _, clear):

@@ -15,7 +15,7 @@ from rules.format.actions import actions
 from rules.format.build import Build
 from rules.format.conditions import FORMS, condition, form_of
 from rules.format.fields import Fields, duration_of
-from rules.format.levels import IN_WHEN, TIMING
+from rules.format.levels import TIMING
 from rules.format.lookups import used, watched
 from rules.format.meaning import meaning_of, points_read
 from rules.format.signals import scope_with, signals
@@ -71,7 +71,7 @@ def build_rule(table: Table, path: str, notes: Notes, names: Names, defaults: De
         downtime=fields.choice("downtime", ("pause", "reset", "count"), defaults.downtime),
         owner=fields.text("owner"),
         lateness=lateness_of(fields, duration_of(Scalar(defaults.lateness)) or 0),
-        unless=_unless(fields, form[0] if form else "", build),
+        unless=veto.expression if (veto := build.veto(fields)) else None,
         active=active(fields),
         identity=identity(fields, build),
         inhibit=inhibit(fields, rule_id),
@@ -107,12 +107,6 @@ def _clear_after(fields: Fields, form: str, defaults: Defaults) -> int:
     if fields.has("missing"):
         fields.wrong("missing", "rules.condition.misplaced", name="missing", form=form)
     return 0
-
-
-def _unless(fields: Fields, form: str, build: Build) -> Expression | None:
-    """Of the forms that are no levels: those have it in their conditions."""
-    found = build.veto(fields) if form not in IN_WHEN else None
-    return found.expression if found else None
 
 
 def _body(table: Table, defaults: Defaults, form: str) -> dict[str, Plain]:

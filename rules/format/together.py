@@ -4,7 +4,7 @@ from rules.compiled import TextOf, Watch
 from rules.format.build import Build
 from rules.format.conditions import GROUPED
 from rules.format.fields import Fields
-from rules.format.levels import IN_WHEN
+from rules.format.levels import LEVELLED
 from rules.format.tree import Items, Scalar, Table, show
 
 
@@ -12,8 +12,8 @@ def together(fields: Fields, form: str, watch: Watch | None) -> None:
     """Keys that do nothing, or nothing sensible, beside what else the rule says."""
     if form and watch is not None and watch.group and form not in GROUPED:
         fields.wrong(form, "rules.watch.group_form", form=form, known=", ".join(GROUPED))
-    if fields.has("identity") and ((form and form not in IN_WHEN) or (watch is not None and watch.group)):
-        fields.wrong("identity", "rules.identity.form", form=form if form not in IN_WHEN else "group")
+    if fields.has("identity") and ((form and form not in LEVELLED) or (watch is not None and watch.group)):
+        fields.wrong("identity", "rules.identity.form", form=form if form not in LEVELLED else "group")
     then = fields.get("then")
     if fields.has("cooldown") and not (isinstance(then, Table) and "order" in then.entries):
         fields.wrong("cooldown", "rules.then.cooldown", write="then: {order: {type: repair}}")

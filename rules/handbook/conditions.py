@@ -113,7 +113,8 @@ def _silent(what: Body, lang: Lang) -> str:
     key = "any" if "any_of" in what else "all"
     points = what[f"{key}_of"]
     names: Sequence[str] = [points] if isinstance(points, str) else points
-    return say(
+    good = say("handbook.silent_good", lang) if "quality" in what else ""
+    return good + say(
         f"handbook.silent_{key}", lang, points=", ".join(f"`{one}`" for one in names), limit=f"`{what['longer_than']}`"
     )
 

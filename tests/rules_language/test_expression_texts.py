@@ -5,15 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from language import CHARGER, CODES, TRUTHS, VEHICLE, VOCABULARY, columns
-from test_expression_backends import compiled
+from language import CHARGER, CODES, VEHICLE, VOCABULARY
 
 from rules.compiled import Expression, Slot, SlotKind
 from rules.expr import syntax
 from rules.expr.answers import level, text_of
-from rules.expr.compile import condition, condition_of, guarded, meaning, number
+from rules.expr.compile import condition, condition_of, meaning, number
 from rules.expr.flaw import ExpressionError
 from rules.expr.parse import parse
 from rules.expr.scope import Coded, Scope, SignalType
@@ -111,36 +108,6 @@ def test_texts_of_the_device_list(text: str, values: list[float], expected: floa
 def test_the_slots_of_the_device_list() -> None:
     expression, _ = condition("attr('class') == 'shop' and tag('public') and gun_temp > 5 degC", CHARGER)
     assert expression.slots[:2] == (Slot(SlotKind.ATTR_TEXT, "class", "shop"), Slot(SlotKind.TAG, "public"))
-
-
-@pytest.mark.parametrize("veto", [1.0, 0.0, NAN])
-@pytest.mark.parametrize("temperature", [90.0, 80.0, NAN])
-def test_unless_vetoes_only_when_it_is_surely_true(temperature: float, veto: float) -> None:
-    texts = "gun_temp >= 85 degC", "tag('works')"
-    (when, _), (clear, _) = guarded((parse(texts[0]), texts[0]), (parse(texts[1]), texts[1]), CHARGER)
-    assert when.text == "(gun_temp >= 85 degC) unless (tag('works'))"
-    assert clear.text == "not (gun_temp >= 85 degC)"
-    plain = 1.0 if temperature >= 85 else 0.0 if temperature < 85 else NAN
-    np.testing.assert_equal(agree(when, [temperature, veto]), 0.0 if veto == 1.0 else plain)
-    np.testing.assert_equal(agree(clear, [temperature]), 1.0 - plain)
-
-
-def test_an_unless_of_full_depth() -> None:
-    deepest = "gun_temp" + " + gun_temp" * 30 + " > 5 degC"
-    (when, _), _ = guarded((parse(deepest), deepest), (parse(deepest), deepest), CHARGER)
-    assert agree(when, [1.0]) == 0.0
-
-
-@settings(deadline=None, max_examples=60)
-@given(TRUTHS, TRUTHS, st.data())
-def test_unless_agrees_in_both_back_ends(when: str, unless: str, data: st.DataObject) -> None:
-    if compiled(when) is None or compiled(unless) is None:
-        return
-    pair = guarded((parse(when), when), (parse(unless), unless), CHARGER)
-    for expression, _ in pair:
-        given_columns = data.draw(columns(expression))
-        rows = zip(*(column.tolist() for column in given_columns), strict=True)
-        np.testing.assert_array_equal(expression.vector(given_columns), [expression.scalar(row) for row in rows])
 
 
 def test_quorums_in_a_condition() -> None:

@@ -52,6 +52,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "handbook.began_within": (", begun within {within}", "，{within} 内开始"),
     "handbook.per_component": (", each component counted by itself", "，按部件分别计数"),
     "handbook.and": (" and ", "且"),
+    "handbook.silent_good": ("counting good readings only: ", "仅计质量良好的数据："),
     "handbook.silent_any": ("none of {points} heard for {limit}", "{points} 均无数据达 {limit}"),
     "handbook.silent_all": ("one of {points} not heard for {limit}", "{points} 之一无数据达 {limit}"),
     "handbook.streak": ("`{of}`, {length} times in a row", "连续 {length} 次 `{of}`"),
