@@ -89,7 +89,7 @@ class Runner(Speaker, ABC):
         """Judge the units of a view."""
 
     def first_frames(self, view: View, units: NDArray[np.intp]) -> None:
-        """The first frames ever of their things, which carry nothing that the condition reads: judged all the same."""
+        """The first frames ever of these things, which carry nothing that it reads: judged all the same."""
 
     @abstractmethod
     def tick(self, now: int) -> None:
@@ -220,9 +220,7 @@ class Runner(Speaker, ABC):
             part.take_row(thing, other.parts[name], row)
         if self.windows is not None and other.windows is not None:
             self.windows.take_row(thing, other.windows, row)
-        self.decided.pop(thing, None)
-        if row in other.decided:
-            self.decided[thing] = other.decided[row]
+        self.take_decided(thing, other, row)
         self._look_again()
 
     def _look_again(self) -> None:

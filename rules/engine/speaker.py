@@ -112,6 +112,12 @@ class Speaker:
         """A tick or a fact decided about the thing, as of `at` µs, with the readings there were."""
         self.decided[thing] = max(at, self.decided.get(thing, at))
 
+    def take_decided(self, thing: int, other: "Speaker", row: int) -> None:
+        """The thing is row `row` of the same rule in another engine."""
+        self.decided.pop(thing, None)
+        if row in other.decided:
+            self.decided[thing] = other.decided[row]
+
     def overtaken(self, thing: int, t: int) -> bool:
         """Is a reading of the thing at `t` µs no newer than what was decided without it?
 
