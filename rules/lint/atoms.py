@@ -1,16 +1,17 @@
 """Conditions as written, taken apart: which name is compared with what, and what ranges that leaves."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.units import parse_unit
+from gateway.domain.units import bridge, parse_unit
 from rules.expr.flaw import ExpressionError
 from rules.expr.parse import parse
 from rules.expr.syntax import Call, Compare, Logic, Member, Name, Negative, Number, Syntax, Text, children, render
 
 _FLIP = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+CLOCKED = frozenset({"age", "hour", "weekday"})
 UP, DOWN = frozenset({">", ">="}), frozenset({"<", "<="})
 
 
@@ -72,7 +73,7 @@ def _parts(operator: str, tree: Syntax) -> tuple[Syntax, ...]:
 
 
 def atom(tree: Syntax) -> Atom | None:
-    """A comparison of a bare name with something that names no other; None for anything else."""
+    """A comparison of a name, or of a time, with something that names no other; None for anything else."""
     if isinstance(tree, Member) and isinstance(tree.item, Name):
         texts = tuple(one.value for one in tree.options if isinstance(one, Text))
         return Atom(tree.item.name, "in", tree.options[0], texts) if len(texts) == len(tree.options) else None
@@ -82,10 +83,18 @@ def atom(tree: Syntax) -> Atom | None:
         (tree.left, tree.right, tree.operator),
         (tree.right, tree.left, _FLIP[tree.operator]),
     ):
-        if isinstance(left, Name) and not any(isinstance(part, Name) for part in walk(right)):
+        name = _named(left)
+        if name and not any(isinstance(part, Name) for part in walk(right)):
             texts = (right.value,) if isinstance(right, Text) and operator == "==" else ()
-            return Atom(left.name, operator, right, texts)
+            return Atom(name, operator, right, texts)
     return None
+
+
+def _named(tree: Syntax) -> str:
+    """A name, or `age(x)`, `hour()`, `weekday()` as written; "" for anything else."""
+    if isinstance(tree, Name):
+        return tree.name
+    return render(tree) if isinstance(tree, Call) and tree.name in CLOCKED else ""
 
 
 def walk(tree: Syntax) -> Iterator[Syntax]:
@@ -97,8 +106,9 @@ def walk(tree: Syntax) -> Iterator[Syntax]:
         stack += children(here)
 
 
-def number_of(tree: Syntax) -> float | None:
-    """A constant in the canonical unit; of `attr(name, default)` the default."""
+def number_of(tree: Syntax, unit: str = "") -> float | None:
+    """A constant in the canonical unit, of a per cent that is compared with a number the fraction; of
+    `attr(name, default)` the default. `unit`: the canonical unit of the other side."""
     sign = 1.0
     while isinstance(tree, Negative):
         tree, sign = tree.item, -sign
@@ -109,9 +119,12 @@ def number_of(tree: Syntax) -> float | None:
     if not isinstance(tree, Number):
         return None
     try:
-        value = parse_unit(tree.unit).canonical(sign * tree.value)
+        own = parse_unit(tree.unit)
+        value, dimension = own.canonical(sign * tree.value), parse_unit(unit).dimension
     except ValueError:
         return None
+    if own.dimension != dimension and (factor := bridge(own.dimension, dimension)) is not None:
+        value = value * factor[0] / factor[1]
     return value if math.isfinite(value) else None
 
 
@@ -140,9 +153,9 @@ class Range:
         return self.meet(other) == self
 
 
-def range_of(one: Atom) -> Range | None:
+def range_of(one: Atom, unit: str = "") -> Range | None:
     """The numbers for which a comparison with a literal is true; None when it is no such comparison."""
-    value = one.value
+    value = number_of(one.limit, unit)
     if value is None or not one.literal:
         return None
     match one.operator:
@@ -160,12 +173,12 @@ def range_of(one: Atom) -> Range | None:
             return None
 
 
-def ranges(parts: tuple[Syntax, ...]) -> dict[str, Range]:
-    """By name, what the comparisons among the parts of a conjunction leave."""
+def ranges(parts: tuple[Syntax, ...], unit_of: Callable[[str], str]) -> dict[str, Range]:
+    """By name, what the comparisons among the parts of a conjunction leave. `unit_of` a name, canonical."""
     out: dict[str, Range] = {}
     for part in parts:
         one = atom(part)
-        if one is not None and (found := range_of(one)) is not None:
+        if one is not None and (found := range_of(one, unit_of(one.name))) is not None:
             out[one.name] = out.get(one.name, Range()).meet(found)
     return out
 

@@ -1,27 +1,34 @@
-"""Conditions that cannot come true: contradictions, values no reading can have, vetoes that never or always hold."""
+"""Conditions that cannot come true or always are: contradictions, values no reading can have, vetoes, ends."""
 
 from collections.abc import Iterator
 
-from gateway.domain.device import PointKind
 from rules.expr.syntax import Syntax
-from rules.lint.atoms import Range, alternatives, plain_text, ranges, states
+from rules.lint.atoms import alternatives, plain_text, ranges, states
 from rules.lint.finding import Finding
+from rules.lint.predicates import predicates
+from rules.lint.reach import EVERYTHING, reach
 from rules.lint.subject import Around, Subject
 
 Parts = tuple[Syntax, ...]
 
 
 def logic(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
-    """`when` and `unless` against themselves, each other, and what is plausible."""
+    """Every condition against itself and what is plausible; `unless` against `when`."""
+    for one in predicates(subject):
+        found = alternatives(one.written)
+        why = [impossible(subject, parts) for parts in found]
+        if found and all(why):
+            code = "never-true" if one.raises else "clear-never"
+            yield subject.find(code, one.path, when=plain_text(one.written), why=why[0])
+        elif one.raises and (name := next(filter(None, (certain(subject, parts) for parts in found)), "")):
+            yield subject.find("always-true", one.path, when=plain_text(one.written), name=name)
+    yield from _vetoes(subject)
+
+
+def _vetoes(subject: Subject) -> Iterator[Finding]:
     whens: list[Parts] = []
     for _, path in subject.levels():
-        keys = tuple(path.split(".")) if path else ()
-        found = alternatives(subject.get(*keys, "when"))
-        whens += found
-        place = f"{path}.when" if path else "when"
-        if found and all(impossible(subject, parts) for parts in found):
-            why = next(filter(None, (impossible(subject, parts) for parts in found)))
-            yield subject.find("never-true", place, when=plain_text(subject.get(*keys, "when")), why=why)
+        whens += alternatives(subject.get(*(tuple(path.split(".")) if path else ()), "when"))
     vetoes = alternatives(subject.get("unless"))
     if not vetoes or not whens:
         return
@@ -30,30 +37,31 @@ def logic(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG00
         impossible(subject, (*when, *veto)) for when in whens for veto in vetoes
     ):
         yield subject.find("unless-never", "unless", unless=text)
-    elif all(any(implies(when, veto) for veto in vetoes) for when in whens):
+    elif all(any(implies(subject, when, veto) for veto in vetoes) for when in whens):
         yield subject.find("unless-always", "unless", unless=text)
 
 
 def impossible(subject: Subject, parts: Parts) -> str:
     """Why all of `parts` can never be true together: the name whose comparisons leave nothing; "" when they can."""
-    for name, left in ranges(parts).items():
-        if left.empty or left.meet(_plausible(subject, name)).empty:
+    for name, left in ranges(parts, subject.unit).items():
+        if left.empty or left.meet(reach(subject, name)).empty:
             return name
     return next((name for name, left in states(parts).items() if not left), "")
 
 
-def _plausible(subject: Subject, name: str) -> Range:
-    """What a point can be: other readings are unknown."""
-    spec = None if any(signal.name == name for signal in subject.rule.signals) else subject.spec(name)
-    if spec is None or spec.kind is PointKind.STATE:
-        return Range()
-    low, high = spec.plausible.min, spec.plausible.max
-    return Range(*((float("-inf") if low is None else low), (float("inf") if high is None else high)))
+def certain(subject: Subject, parts: Parts) -> str:
+    """A name whose every value makes all of `parts` true; "" when there may be values that do not."""
+    asked = ranges(parts, subject.unit)
+    if len(asked) != len(parts):
+        return ""
+    found = {name: reach(subject, name) for name in asked}
+    always = all(found[name] != EVERYTHING and found[name].inside(left) for name, left in asked.items())
+    return next(iter(asked), "") if always else ""
 
 
-def implies(when: Parts, veto: Parts) -> bool:
+def implies(subject: Subject, when: Parts, veto: Parts) -> bool:
     """Is `veto` surely true wherever `when` is? Only what ranges and texts tell."""
-    known, asked = ranges(when), ranges(veto)
+    known, asked = ranges(when, subject.unit), ranges(veto, subject.unit)
     texts, wanted = states(when), states(veto)
     if len(asked) + len(wanted) != len(veto):
         return all(part in when for part in veto)  # something else is asked too

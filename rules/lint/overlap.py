@@ -1,65 +1,142 @@
 """Rules side by side: two that speak of the same event, parents that speak to nobody, quiets that mean nobody."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf
 
-from rules.compiled import Silence
-from rules.lint.atoms import DOWN, UP, alternatives, atom
+from rules.compiled import Due, Every, Silence
+from rules.expr.syntax import Syntax
+from rules.lint.atoms import DOWN, UP, Range, alternatives, atom, number_of, ranges, states
 from rules.lint.finding import Finding
 from rules.lint.fleet import Fleet
 from rules.lint.subject import Around, Subject
 
-Trigger = tuple[str, str, str]
-"""(what, name, direction or text) of something that raises a rule all by itself."""
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One way in which a rule raises: comparisons that must all hold, or (`form`) a stateful form over one thing.
+
+    `ranges`, `texts` by subject of a comparison: a point, or what a signal is made of. `whole`: there is nothing else.
+    """
+
+    whole: bool
+    ranges: Mapping[str, Range]
+    texts: Mapping[str, frozenset[str]]
+    shown: str
+    form: str = ""
+
+    @property
+    def keys(self) -> Iterator[str]:
+        """Two triggers that may meet have one of these in common."""
+        yield from (self.form,) if self.form else (*self.ranges, *self.texts)
 
 
 def overlaps(subjects: Sequence[Subject], around: Around) -> Iterator[Finding]:
-    """Pairs of rules in force that raise on the same thing for the same reason."""
+    """Pairs of rules in force that raise on the same thing for the same reason; of rules that are not looked at
+    (`beside`) only those that meet one that is."""
     live = [one for one in subjects if one.rule.mode == "live" and not one.alone and not one.rule.watch.group]
-    by_trigger: dict[Trigger, list[Subject]] = {}
+    by_key: dict[str, list[tuple[Subject, Trigger]]] = {}
     for one in live:
         for trigger in _triggers(one):
-            by_trigger.setdefault(trigger, []).append(one)
+            for key in trigger.keys:
+                by_key.setdefault(key, []).append((one, trigger))
     told: set[str] = set()  # each rule once, with the first it overlaps
-    for trigger, rules in by_trigger.items():
-        for i, second in enumerate(rules):
-            if second.rule.id in told:
+    for found in by_key.values():
+        for i, (second, trigger) in enumerate(found):
+            if second.rule.id in told or second.beside:
                 continue
-            other = next(
-                (one for one in rules[:i] if _meet(one, second, around.fleet) and not _tied(one, second)), None
-            )
+            others = (*found[:i], *(one for one in found[i + 1 :] if one[0].beside))
+            other = next((first for first, before in others if _doubled(first, before, second, trigger, around)), None)
             if other is not None:
                 told.add(second.rule.id)
                 yield _told(other, second, trigger)
 
 
+def _doubled(first: Subject, one: Trigger, second: Subject, other: Trigger, around: Around) -> bool:
+    if first.rule.id == second.rule.id or not _agree(one, other):
+        return False
+    return _meet(first, second, around.fleet) and not _tied(first, second)
+
+
+def _agree(one: Trigger, other: Trigger) -> bool:
+    """Whenever the one with more to ask raises, does the other too? Or do both ask the same of ranges that overlap?"""
+    if one.form or other.form:
+        return one.form == other.form
+    if not (one.whole and other.whole):
+        return False
+    if one.ranges.keys() == other.ranges.keys() and one.texts.keys() == other.texts.keys():
+        return all(_side(one.ranges[name], other.ranges[name]) for name in one.ranges) and all(
+            not one.texts[name].isdisjoint(other.texts[name]) for name in one.texts
+        )
+    return _within(one, other) or _within(other, one)
+
+
+def _side(one: Range, other: Range) -> bool:
+    """Do they overlap, and bound the value from the same side?"""
+    same = (one.low > -inf and other.low > -inf) or (one.high < inf and other.high < inf)
+    return same and not one.meet(other).empty
+
+
+def _within(narrow: Trigger, wide: Trigger) -> bool:
+    """Is `wide` true wherever `narrow` is?"""
+    return all(
+        name in narrow.ranges and narrow.ranges[name].inside(left) for name, left in wide.ranges.items()
+    ) and all(name in narrow.texts and narrow.texts[name] <= left for name, left in wide.texts.items())
+
+
 def _told(first: Subject, second: Subject, trigger: Trigger) -> Finding:
     fault, other = (one.rule.order.fault if one.rule.order else one.rule.id for one in (first, second))
-    _, name, how = trigger
     write = f"inhibit: {{by: {first.rule.id}, same: [code], settle: 90s}}"
     if isinstance(first.rule.condition, tuple) and isinstance(second.rule.condition, tuple) and fault == other:
         write = "levels: {minor: {when: ..}, major: {when: ..}}"
+    both = first.rule.order is not None and second.rule.order is not None
     return second.find(
-        "overlap", "", other=first.rule.id, place=f"{first.file}:{first.line}", name=f"{name} {how}".rstrip(),
+        "overlap-one-order" if both and fault == other else "overlap", "", other=first.rule.id,
+        place=f"{first.file}:{first.line}", name=trigger.shown,
         fault=fault if fault == other else f"{fault} / {other}", write=write,
     )  # fmt: skip
 
 
-def _triggers(subject: Subject) -> set[Trigger]:
-    """What raises the rule on its own: single comparisons, not parts of a conjunction."""
-    condition = subject.rule.condition
-    if isinstance(condition, Silence):
-        return {("silent", name, "") for name in condition.points} if not condition.all_of else set()
-    found: set[Trigger] = set()
-    for _, path in subject.levels():
-        keys = tuple(path.split(".")) if path else ()
-        for parts in alternatives(subject.get(*keys, "when")):
-            one = atom(parts[0]) if len(parts) == 1 else None
-            if one is None or subject.spec(one.name) is None or one.name not in subject.rule.points:
-                continue
-            if one.operator in UP | DOWN:
-                found.add(("value", one.name, ">" if one.operator in UP else "<"))
-            found |= {("text", one.name, text) for text in one.texts}
-    return found
+def _triggers(subject: Subject) -> Iterator[Trigger]:
+    """What raises the rule, way by way."""
+    match subject.rule.condition:
+        case Silence(points=points, all_of=False):
+            yield from (Trigger(True, {}, {}, name, f"silent {name}") for name in points)
+        case Due(date=day):
+            yield Trigger(True, {}, {}, day, f"due {day}")
+        case Every(point=point, step=step):
+            yield Trigger(True, {}, {}, point, f"every {point} {step}")
+        case tuple():
+            for _, path in subject.levels():
+                keys = tuple(path.split(".")) if path else ()
+                for parts in alternatives(subject.get(*keys, "when")):
+                    yield _comparisons(subject, parts)
+        case _:
+            return
+
+
+def _comparisons(subject: Subject, parts: tuple[Syntax, ...]) -> Trigger:
+    found = ranges(parts, subject.unit)
+    for one in filter(None, map(atom, parts)):
+        if not one.literal and one.operator in UP | DOWN:  # a limit of each device: by its default, or any
+            limit = number_of(one.limit, subject.unit(one.name))
+            found[one.name] = _beyond(one.operator in UP, limit).meet(found.get(one.name, Range()))
+    named = {_meaning(subject, name): left for name, left in found.items()}
+    texts = states(parts)
+    whole = all(one is not None and (one.name in found or one.name in texts) for one in map(atom, parts))
+    return Trigger(whole, named, texts, ", ".join((*found, *texts)))
+
+
+def _beyond(up: bool, limit: float | None) -> Range:
+    most = sys.float_info.max
+    return Range(low=-most if limit is None else limit) if up else Range(high=most if limit is None else limit)
+
+
+def _meaning(subject: Subject, name: str) -> str:
+    """A point by its name; a signal by what it is made of, whatever it is called."""
+    signal = next((one for one in subject.rule.signals if one.name == name), None)
+    return name if signal is None else repr(replace(signal, name=""))
 
 
 def _meet(first: Subject, second: Subject, lists: Fleet | None) -> bool:
@@ -86,7 +163,7 @@ def parents(subjects: Sequence[Subject]) -> Iterator[Finding]:
     rules: Mapping[str, Subject] = {one.rule.id: one for one in subjects}
     for one in subjects:
         parent = rules.get(one.rule.inhibit.by) if one.rule.inhibit is not None else None
-        if parent is not None and one.rule.mode == "live" and parent.rule.mode != "live":
+        if parent is not None and not one.beside and one.rule.mode == "live" and parent.rule.mode != "live":
             yield one.find(
                 "parent-not-live", "inhibit", parent=parent.rule.id, mode=parent.rule.mode, write="mode: live"
             )

@@ -9,20 +9,23 @@ from rules.format.cases import Case
 from rules.format.load import Loaded
 from rules.format.policy import compile_policy, join_policies
 from rules.format.tree import Notes, Table, lines_of, read
+from rules.lint.at_load import at_load
 from rules.lint.conditions import conditions
 from rules.lint.cost import Cost, estimate
 from rules.lint.doing import doing
 from rules.lint.finding import Finding, Severity
 from rules.lint.logic import logic
+from rules.lint.on_change import on_change
 from rules.lint.overlap import overlaps, parents, quiets
 from rules.lint.remarks import accept, remarks
+from rules.lint.spans import spans
 from rules.lint.subject import Around, Subject, written
 from rules.lint.tried import tried
 from rules.lint.watching import watching
 from rules.lint.windows import windows
 
 CHECKS: tuple[Callable[[Subject, Around], Iterator[Finding]], ...] = (
-    conditions, logic, windows, watching, doing, tried,
+    conditions, logic, spans, on_change, windows, watching, at_load, doing, tried,
 )  # fmt: skip
 
 
@@ -31,11 +34,15 @@ STAND_ALONE = frozenset({"use", "profiles", "sites", "customers", "test"})
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A file that loaded without problems, and its text. `alone`: a stand-alone test file, its rules are examples."""
+    """A file that loaded without problems, and its text. `alone`: a stand-alone test file, its rules are examples.
+
+    `beside`: rules in force that nobody asked about; the others are held against them.
+    """
 
     loaded: Loaded
     text: str
     alone: bool = False
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +81,20 @@ def is_alone(text: str) -> bool:
 
 def lint(files: Sequence[Checked], around: Around) -> Lint:
     """Findings and costs of files that loaded."""
-    by_file = [(file, list(_subjects(file))) for file in files]
+    by_file = [(file, list(_subjects(file))) for file in files if not file.beside]
     subjects = list(chain.from_iterable(found for _, found in by_file))
-    source, _ = join_policies([(file.loaded.file, file.loaded.policy) for file in files if not file.alone])
+    looked_at = {one.rule.id for one in subjects}
+    beside = [
+        one for file in files if file.beside for one in _subjects(file) if one.rule.id not in looked_at
+    ]  # fmt: skip
+    source, _ = join_policies(
+        [(file.loaded.file, file.loaded.policy) for file in files if not (file.alone or file.beside)]
+    )
     policy = compile_policy(source, around.zone)
     found = list(chain.from_iterable(check(one, around) for one in subjects for check in CHECKS))
-    found += chain(overlaps(subjects, around), parents(subjects), quiets(subjects, bool(policy.quiet)))
+    found += chain(
+        overlaps([*beside, *subjects], around), parents([*beside, *subjects]), quiets(subjects, bool(policy.quiet))
+    )
     of_file: dict[str, list[Finding]] = {}
     for finding in found:
         of_file.setdefault(finding.file, []).append(finding)
@@ -120,7 +135,9 @@ def _subjects(file: Checked) -> Iterator[Subject]:
             continue
         below = lines.get(place.path, {})
         mine = tuple(cases.get(place.id, ()))
-        yield Subject(rule, loaded.file, place.line, below, written(rule), loaded.tests.names, mine, file.alone)
+        yield Subject(
+            rule, loaded.file, place.line, below, written(rule), loaded.tests.names, mine, file.alone, file.beside
+        )  # fmt: skip
 
 
 def _lines(file: Checked) -> dict[str, dict[str, int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -19,18 +20,22 @@ from rules.lint.fleet import Fleet
 class Around:
     """What lies around the rules; None = not known, and then not checked.
 
-    `retention` µs of stored history; `seen` (device id, point name) of all that was ever heard.
+    `retention` µs of stored history; `seen` (device id, point name) of all that was ever heard; `today` in the zone.
     """
 
     fleet: Fleet | None = None
     retention: int | None = None
     seen: frozenset[tuple[int, str]] | None = None
     zone: str = "UTC"
+    today: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`body` is the rule as written, `lines` the line of every path below it; `alone`: of a stand-alone test file."""
+    """`body` is the rule as written, `lines` the line of every path below it; `alone`: of a stand-alone test file.
+
+    `beside`: in force, and not what is looked at: only held against the others.
+    """
 
     rule: Rule
     file: str
@@ -40,6 +45,7 @@ class Subject:
     names: Names
     cases: tuple[Case, ...] = ()
     alone: bool = False
+    beside: bool = False
 
     def find(
         self, code: str, path: str = "", *, write: str = "", severity: Severity | None = None, **fields: object
@@ -71,6 +77,16 @@ class Subject:
         """How a point is declared, by the first kind that has it."""
         vocabulary = self.names.points
         return next((vocabulary[k][point] for k in vocabulary_order(self, vocabulary) if point in vocabulary[k]), None)
+
+    def unit(self, name: str) -> str:
+        """The canonical unit of a point or signal; "" = dimensionless, or unknown. A length of time is in hours."""
+        if name.startswith("age("):
+            return "h"
+        signal = next((one for one in self.rule.signals if one.name == name), None)
+        if signal is not None:
+            return str(getattr(signal, "unit", ""))
+        spec = self.spec(name)
+        return spec.unit if spec is not None else ""
 
     def every(self, point: str) -> int:
         """The promised interval of a point, µs, 0 = none."""

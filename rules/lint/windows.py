@@ -43,8 +43,8 @@ def windows(subject: Subject, around: Around) -> Iterator[Finding]:
     yield from _streak(subject, around)
 
 
-def _every(subject: Subject, signal: Signal) -> int:
-    """The slowest of its points, µs; 0 = unknown."""
+def slowest(subject: Subject, signal: Signal) -> int:
+    """The longest promised interval of its points, µs; 0 = unknown."""
     return max((subject.every(name) for name in signal_points(signal)), default=0)
 
 
@@ -68,7 +68,7 @@ def _shown(signal: Signal) -> str:
 
 
 def _few(subject: Subject, signal: Signal) -> Iterator[Finding]:
-    length, every = window_of(signal), _every(subject, signal)
+    length, every = window_of(signal), slowest(subject, signal)
     window = getattr(signal, "window", None)
     if isinstance(window, Calendar) and window.period is Period.NIGHT:
         length = ((window.end - window.begin) % 1440 or 1440) * 60_000_000

@@ -15,6 +15,7 @@ POINTS = {
         "mode": PointSpec("mode", PointKind.STATE, "", 10 * S, values=("idle", "charging", "fault")),
         "code": PointSpec("code", PointKind.STATE, "", 10 * S, values=("none",)),
         "jolt": PointSpec("jolt", PointKind.GAUGE, "", 0),
+        "door": PointSpec("door", PointKind.STATE, "", 0, values=("shut", "open")),
         "energy": PointSpec("energy", PointKind.COUNTER, "kWh", 10 * S, counter=CounterModel()),
     },
     "meter": {

@@ -161,3 +161,51 @@ def test_fieldgate_check_sums_it_up(tmp_path: Path) -> None:
 
 def test_help_names_the_exit_status() -> None:
     assert "limits.state" in run("--help").output
+
+
+def test_rules_in_force_beside_a_draft(tmp_path: Path) -> None:
+    force = folder(tmp_path)
+    draft = tmp_path / "draft.yaml"
+    draft.write_text("format: 1\nrules:\n" + rule(GOOD.replace("85", "90"), rule_id="mine"), "utf-8")
+    for result in (run(draft), run(draft, "-c", tmp_path / "gateway.yaml")):
+        assert result.exit_code == 0, result.output
+        assert "draft.yaml:3 mine: warning overlap: " in result.output
+        assert f"r ({force}/a.yaml:3)" in result.output
+        assert "1 rules: 1 warnings" in result.output
+    again = force / "b.yaml"
+    again.write_text(draft.read_text("utf-8").replace("id: mine", "id: r"), "utf-8")
+    assert "overlap" not in run(again).output  # the same id: an edit, which the gateway refuses to load twice
+
+
+def test_without_paths_the_rules_in_force(tmp_path: Path) -> None:
+    folder(tmp_path, BAD)
+    result = run("-c", tmp_path / "gateway.yaml")
+    assert result.exit_code == 0, result.output
+    assert "a.yaml:7 r: warning no-hysteresis: " in result.output
+    nothing = run("--lang", "zh")
+    assert nothing.exit_code == 2
+    assert "应写规则文件或文件夹" in nothing.output
+
+
+IMPOSSIBLE = {
+    "never-true", "always-true", "clear-never", "unless-never", "unless-always", "hold-beyond-active", "flap-never",
+    "streak-never", "wait-below-interval",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["rules", "demo/rules"])
+def test_our_own_rules_have_no_warning(place: str) -> None:
+    report = json.loads(run(CONFIG / place, "--format", "json").stdout)
+    found = report["findings"]
+    assert [one for one in found if one["severity"] == "warning"] == []
+    assert [one for one in found if one["code"] in IMPOSSIBLE or "on-change" in one["code"]] == []
+
+
+@pytest.mark.parametrize(
+    "file", [*(CONFIG.parent / "tests").glob("acceptance/*.yaml"), *(CONFIG.parent / "tests").glob("cases/*/*.yaml")],
+    ids=lambda path: path.stem,
+)  # fmt: skip
+def test_no_example_is_called_impossible(file: Path) -> None:
+    report = json.loads(run(file, "--format", "json").stdout)
+    assert not report["problems"]
+    assert [one for one in report["findings"] if one["code"] in IMPOSSIBLE] == []

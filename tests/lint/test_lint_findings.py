@@ -1,11 +1,13 @@
 """Every finding there is: a rule that has it, what to write instead, and a rule without any."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lint_cases import FINE, NEVER
 from lint_lab import ALL, NAMES, TEST, around, checked, codes, lists, look, only, rule
 
 from gateway.domain.device import Device, Life
@@ -85,11 +87,6 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("attribute-nowhere", "", rule("  due: {date: insured, stages: {minor: -14d}}"), {}),
     ("attribute-nowhere", "", rule("  when: \"temp > attr('limit')\"\n  clear: \"temp < 10 degC\""), {}),
     ("overlap", "inhibit: {by: a, same: [code]", rule(GOOD, rule_id="a") + rule(GOOD.replace("85", "90")), {}),
-    (
-        "overlap", "levels:",
-        rule(GOOD, rule_id="a", order="  then: {order: {type: repair, fault: F}}")
-        + rule(GOOD.replace("85", "90"), order="  then: {order: {type: repair, fault: F}}"), {},
-    ),
     ("no-why", "why:", rule(GOOD).replace("  why: w\n", ""), {}),
     ("one-language", "title: {en: t, zh: t}", rule(GOOD).replace("{en: t, zh: 题}", "{en: t}"), {}),
     ("one-language", "why: {en: w, zh: w}", rule(GOOD).replace("why: w", "why: {en: w}"), {}),
@@ -126,7 +123,9 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("code", "write", "text", "more"), CASES, ids=[f"{n}-{case[0]}" for n, case in enumerate(CASES)]
+    ("code", "write", "text", "more"),
+    [*CASES, *NEVER],
+    ids=[f"{n}-{case[0]}" for n, case in enumerate([*CASES, *NEVER])],
 )
 def test_finding(code: str, write: str, text: str, more: dict[str, Any]) -> None:
     found = look(text, **more)
@@ -139,7 +138,7 @@ def test_finding(code: str, write: str, text: str, more: dict[str, Any]) -> None
 
 
 def test_every_code_has_a_case_and_texts() -> None:
-    assert {case[0] for case in CASES} | {"safety-quiet"} == set(CODES)
+    assert {case[0] for case in [*CASES, *NEVER]} | {"safety-quiet"} == set(CODES)
     assert all(f"lint.{code}" in catalogue() for code in CODES)
 
 
@@ -164,6 +163,7 @@ def test_a_quiet_does_not_hold_safety() -> None:
         (rule(GOOD, rule_id="a") + rule(GOOD.replace("85", "90") + "\n  inhibit: {by: a, same: [code]}"), {}),
         (rule(GOOD, rule_id="a") + rule('  when: "temp < -20 degC"\n  clear: "temp > -10 degC"'), {}),
         (rule('  when: {members: {of: "pressure < 1 kPa", at_least: 2}}', "{kind: sensor, group: site}"), {}),
+        *FINE,
     ],
 )
 def test_nothing_to_say(text: str, more: dict[str, Any]) -> None:
@@ -178,6 +178,17 @@ def test_rules_that_watch_different_devices_do_not_overlap() -> None:
     again = rule(GOOD, "{kind: charger, where: \"code in ['C1', 'C2']\"}")
     found = only(look(first, again, fleet=lists(one, two)), "overlap")
     assert found.fields["other"] == "a"
+
+
+def test_rules_in_force_beside_those_that_are_checked() -> None:
+    draft = checked(rule(GOOD.replace("85", "90"), rule_id="mine"), file="draft.yaml")
+    edited = checked(rule(GOOD.replace("85", "90"), rule_id="theirs"), file="draft.yaml")
+    force = replace(checked(rule(GOOD, rule_id="theirs", test=""), file="force.yaml"), beside=True)
+    found = lint([draft, force], around())
+    [one] = found.findings  # nothing is said of the rule in force itself
+    assert (one.code, one.file, one.rule, one.fields["other"]) == ("overlap", "draft.yaml", "mine", "theirs")
+    assert [cost.rule for cost in found.costs] == ["mine"]
+    assert codes(lint([edited, force], around())) == []  # a new version of it
 
 
 def test_an_own_clear_hold_makes_it_an_info() -> None:

@@ -2,8 +2,10 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import Problem, StoreError
 from gateway.ports import Known
@@ -21,10 +23,11 @@ NOTHING = Known((), (), (), ())
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`names` are what rules may speak of."""
+    """`names` are what rules may speak of; `rules` is the folder of those in force."""
 
     names: "Names"
     around: "Around"
+    rules: Path | None = None
 
 
 def of_project(project: "Project") -> Place:
@@ -34,8 +37,10 @@ def of_project(project: "Project") -> Place:
     settings = project.settings
     known = installed(settings.data_dir, settings.tenant)
     lists = _fleet(known) if known is not None and known.devices else _planned(project.wanted)
-    around = Around(lists, settings.series.retention, seen(settings.data_dir), settings.timezone)
-    return Place(project.names, around)
+    zone = settings.timezone
+    today = datetime.now(ZoneInfo(zone)).date()
+    around = Around(lists, settings.series.retention, seen(settings.data_dir), zone, today)
+    return Place(project.names, around, settings.rules)
 
 
 def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) -> Place:
@@ -46,8 +51,9 @@ def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) ->
     from rules.lint import Around
 
     folder = None if profiles is None else profiles.parent / "registry"
+    rules = None if profiles is None else profiles.parent / "rules"
     if profiles is None or folder is None or not (folder / "devices.csv").is_file():
-        return Place(names, Around())
+        return Place(names, Around(), rules)
     loaded, _ = load_profiles(profiles)
     plain = [one.profile for one in loaded.values()]
     sites, customers = (path if (path := folder / name).is_file() else None for name in ("sites.csv", "customers.csv"))
@@ -56,7 +62,7 @@ def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) ->
     wanted = Wanted(
         tuple(found.sites.values()), tuple(found.customers.values()), tuple(found.devices.values()), tuple(plain)
     )
-    return Place(names, Around(_planned(wanted)))
+    return Place(names, Around(_planned(wanted), today=datetime.now(UTC).date()), rules)
 
 
 def _planned(wanted: "Wanted") -> "Fleet":

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
 @click.command("check")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=None,
     help="The main file of an installation; by default the lists and profiles beside the folder of the rules.",
@@ -32,7 +33,8 @@ _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, strict: bool) -> None:
     """Look for rules that load and are yet probably not what was meant; tell what each of them costs.
 
-    With --config also the retention of stored readings, and, of an installation that ran there, its registry and the
+    Without PATHS the rules in force of --config. Rules in force that are not among PATHS are held against those that
+    are: two rules for one fault are said. With --config also the retention of stored readings, and, of an installation that ran there, its registry and the
     points it ever heard (read only, also while it runs).
 
     Exit status: 0 nothing, or only infos (without --strict also warnings), 1 warnings with --strict, 2 a file did not
@@ -43,9 +45,13 @@ def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, str
     from rules.lint import Severity, lint
 
     problems: list[Problem] = []
+    if not paths and config is None:
+        raise click.UsageError(say("lint.nothing", lang))
     found = files(paths, problems)
     place = _place(config, found, problems)
-    checked = _load(found, place.names, problems) if place is not None else []
+    if not paths and place is not None and place.rules is not None:
+        found = [path for path in files([place.rules], problems) if path.parent == place.rules]
+    checked = [*_load(found, place.names, problems), *_beside(found, place)] if place is not None else []
     problems = unique(problems)
     result = None if problems or place is None else lint(checked, place.around)
     if form == "json":
@@ -88,6 +94,26 @@ def _load(found: Sequence[Path], names: "Names", problems: list[Problem]) -> "li
         out.append(Checked(load_text(text, str(file), names), text, is_alone(text)))
     problems += [problem for one in out if one.alone for problem in one.loaded.problems]
     problems += merge([one.loaded for one in out if not one.alone])[1]
+    return out
+
+
+def _beside(found: Sequence[Path], place: Place) -> "list[Checked]":
+    """The other files of rules in force, those that load: what is checked may say the same as one of them."""
+    from rules.format import load_text
+    from rules.lint import Checked, is_alone
+
+    asked = {path.resolve() for path in found}
+    folder = place.rules
+    paths = sorted(folder.glob("*.y*ml")) if folder is not None and folder.is_dir() else []
+    out: list[Checked] = []
+    for path in paths:
+        if path.resolve() in asked:
+            continue
+        with suppress(OSError, UnicodeDecodeError):
+            text = path.read_text("utf-8")
+            loaded = load_text(text, str(path), place.names)
+            if not loaded.problems and not is_alone(text):
+                out.append(Checked(loaded, text, beside=True))
     return out
 
 

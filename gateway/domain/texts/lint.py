@@ -32,6 +32,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "not checked: points never seen; there is no snapshot of a running installation: give --config gateway.yaml of one",
         "未检查：从未出现的测点；没有运行中系统的快照，请给出其 --config gateway.yaml",
     ),
+    "lint.nothing": (
+        "nothing to check; write files or folders of rules, or --config gateway.yaml for the rules in force",
+        "没有可检查的内容；应写规则文件或文件夹，或用 --config gateway.yaml 检查在用规则",
+    ),
     "lint.check": (
         "rules: {warnings} warnings, {infos} infos, {accepted} accepted, {state} of state; see fieldgate rules check {paths} -c {file}",
         "规则：警告 {warnings}，提示 {infos}，已认可 {accepted}，状态 {state}；详见 fieldgate rules check {paths} -c {file}",
@@ -61,6 +65,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{when} can never be true: nothing that {why} can be fits",
         "{when} 永远不会成立：{why} 没有可满足的取值",
     ),
+    "lint.always-true": (
+        "{when} is true for every value that {name} can have: it raises as soon as there is one, and never ends",
+        "{when} 对 {name} 的任何取值都成立：一有数据就触发，且不会结束",
+    ),
+    "lint.clear-never": (
+        "{when} can never be true, nothing that {why} can be fits: the alarm never ends",
+        "{when} 永远不会成立，{why} 没有可满足的取值：告警不会结束",
+    ),
     "lint.unless-never": (
         "unless {unless} can never be true when the rule would raise: it vetoes nothing; leave it out or correct it",
         "规则要触发时 unless {unless} 永远不成立：不起任何作用，应删去或改正",
@@ -84,6 +96,40 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lint.quorum-unreachable": (
         "at_least {need}, but the largest {group} has {most} members: it never raises",
         "at_least {need}，而最大的 {group} 只有 {most} 个成员：永远不会触发",
+    ),
+    # lengths of time
+    "lint.hold-beyond-active": (
+        "hold {hold} does not fit into active, which is never in force for more than {active} at a time: it never raises",
+        "hold {hold} 超过 active 一次持续的最长时间 {active}：永远不会触发",
+    ),
+    "lint.flap-never": (
+        "each raise takes {takes} (hold and clear_hold), so more than {raises} do not fit into {span}: it is never unstable",
+        "每次告警至少要 {takes}（hold 加 clear_hold），{span} 内不可能超过 {raises} 次：flap 不起作用",
+    ),
+    "lint.streak-never": (
+        "{length} in a row take at least {least}, max_span allows {most}: it never raises",
+        "连续 {length} 次至少需要 {least}，而 max_span 只允许 {most}：永远不会触发",
+    ),
+    "lint.wait-below-interval": (
+        "within {within} is shorter than the interval of {points} ({every}): what is waited for has no time to come",
+        "within {within} 短于 {points} 的上报间隔（{every}）：所等的数据来不及到达",
+    ),
+    # points told on change
+    "lint.silent-on-change": (
+        "{points}: no profile promises an interval, so they may be told on change only; a quiet day then looks like a broken line",
+        "{points}：设备档案未给出间隔，可能只在变化时上报；长时间不变会被当作断线",
+    ),
+    "lint.repeats-on-change": (
+        "{form} counts readings, and {points} may be told on change only: the same state never comes twice in a row",
+        "{form} 按读数计数，而 {points} 可能只在变化时上报：同一状态不会连续出现两次",
+    ),
+    "lint.missing-on-change": (
+        "{points}: no profile promises an interval; while nothing changes nothing comes, and the alarm would clear",
+        "{points}：设备档案未给出间隔；没有变化就没有数据，告警会因此恢复",
+    ),
+    "lint.coverage-unknown": (
+        "{name}: no profile promises an interval for {points}, so how much of the window was observed is not known",
+        "{name}：设备档案未给出 {points} 的间隔，无法得知窗口内有多少时间有数据",
     ),
     # signals
     "lint.window-few-readings": (
@@ -122,6 +168,22 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lint.overlap": (
         "raises on {name} as {other} ({place}) does, of the same devices: two alarms for one event, fault {fault}",
         "与 {other}（{place}）都因同一设备的 {name} 触发：一个事件两条告警，故障 {fault}",
+    ),
+    "lint.overlap-one-order": (
+        "raises on {name} as {other} ({place}) does, of the same devices: two alarms, but one order, for both have fault {fault}",
+        "与 {other}（{place}）都因同一设备的 {name} 触发：两条告警，但故障同为 {fault}，只开一张工单",
+    ),
+    "lint.silent-without-point": (
+        "{count} devices ({devices} ..) have none of what is waited for ({points}): they are silent from the start, for ever",
+        "{count} 台设备（{devices} 等）没有所等待的测点（{points}）：一开始就算无数据，且不会结束",
+    ),
+    "lint.silent-at-load": (
+        "{count} devices ({devices} ..) never told {points}: they raise as soon as the rule is in force",
+        "{count} 台设备（{devices} 等）从未上报 {points}：规则一生效就会触发",
+    ),
+    "lint.due-at-load": (
+        "{date} of {count} devices ({devices} ..) is past the last stage: they raise as soon as the rule is in force",
+        "{count} 台设备（{devices} 等）的 {date} 已过最后阶段：规则一生效就会触发",
     ),
     # what it does
     "lint.no-why": ("no why: who gets the order does not learn what to look at", "缺少 why：接单人不知道该看什么"),

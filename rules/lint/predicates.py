@@ -1,0 +1,55 @@
+"""Every condition of a rule as it is written, with the key it stands at and what it is for."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rules.lint.subject import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """`path` is its key; `raises`: without it the rule never raises, else it ends an alarm."""
+
+    path: str
+    written: Any
+    raises: bool
+
+
+def predicates(subject: Subject) -> Iterator[Predicate]:
+    """Conditions of `when`, `levels`, `streak`, `votes`, `sequence`, `members`, of signals, and every `clear`."""
+    for _, path in subject.levels():
+        keys = tuple(path.split(".")) if path else ()
+        for key in ("when", "clear"):
+            found = subject.get(*keys, key)
+            if isinstance(found, str) or (isinstance(found, Mapping) and {"all", "any"} & found.keys()):
+                yield Predicate(".".join((*keys, key)), found, key == "when")
+        yield from _members(subject, (*keys, "when"))
+    yield from _members(subject, ())
+    if subject.get("levels") is None and not isinstance(subject.rule.condition, tuple):
+        yield from _form(subject)
+    lets = subject.get("let")
+    for name, table in lets.items() if isinstance(lets, Mapping) else ():
+        for key in ("share", "times"):
+            if isinstance(table, Mapping) and isinstance(table.get(key), str):
+                yield Predicate(f"let.{name}.{key}", table[key], raises=True)
+
+
+def _form(subject: Subject) -> Iterator[Predicate]:
+    """Of the stateful forms, which stand below the rule or below `when`."""
+    if isinstance(clear := subject.get("clear"), str | Mapping):
+        yield Predicate("clear", clear, raises=False)
+    for above in ((), ("when",)):
+        for form in ("streak", "votes"):
+            if isinstance(of := subject.get(*above, form, "of"), str):
+                yield Predicate(".".join((*above, form, "of")), of, raises=True)
+        steps = subject.get(*above, "sequence")
+        for k, step in enumerate(steps if isinstance(steps, list) else ()):
+            if isinstance(step, Mapping) and isinstance(step.get("see"), str):
+                yield Predicate(f"{'.'.join((*above, 'sequence'))}[{k}].see", step["see"], raises=True)
+
+
+def _members(subject: Subject, above: tuple[str, ...]) -> Iterator[Predicate]:
+    """`of` of the quorums below these keys, alone or in a list."""
+    if isinstance(of := subject.get(*above, "members", "of"), str):
+        yield Predicate(".".join((*above, "members", "of")), of, raises=True)
