@@ -34,8 +34,8 @@ def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, str
     """Look for rules that load and are yet probably not what was meant; tell what each of them costs.
 
     Without PATHS the rules in force of --config. Rules in force that are not among PATHS are held against those that
-    are: two rules for one fault are said. With --config also the retention of stored readings, and, of an installation that ran there, its registry and the
-    points it ever heard (read only, also while it runs).
+    are: two rules for one fault are said. With --config also the retention of stored readings, and, of an installation
+    that ran there, its registry and the points it ever heard (read only, also while it runs).
 
     Exit status: 0 nothing, or only infos (without --strict also warnings), 1 warnings with --strict, 2 a file did not
     load, or the state exceeds limits.state.
