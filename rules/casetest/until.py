@@ -6,7 +6,22 @@ from datetime import date, timedelta
 from gateway.domain.device import Attr, Device
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from rules.casetest.scene import Scene
-from rules.compiled import Active, Calendar, Due, Expression, Over, Quorum, Rule, Sequence, Silence, Streak
+from rules.compiled import (
+    Active,
+    Calendar,
+    Due,
+    Expression,
+    Over,
+    Quorum,
+    Rate,
+    Rule,
+    Sequence,
+    Silence,
+    SlotKind,
+    Streak,
+    Swing,
+)
+from rules.compiled.reads import expressions
 from rules.engine.calendar import wall_time, window, zone_of
 
 ZONE = "UTC"
@@ -51,6 +66,8 @@ def _timers(rule: Rule) -> Iterator[int]:
     yield rule.clear_after
     yield from (max(quorum.within, quorum.began_within) for quorum in rule.quorums if isinstance(quorum, Quorum))
     yield from (window.length for one in rule.signals if isinstance(window := getattr(one, "window", None), Over))
+    yield from (one.over for one in rule.signals if isinstance(one, Rate | Swing))
+    yield from (age for one in (*expressions(rule), *(quorum.of for quorum in rule.quorums)) for age in _ages(one))
     match rule.condition:
         case Silence(longer_than=Expression(limits=limits)):
             hours = [limit.value for limit in limits if limit.value == limit.value]
@@ -65,6 +82,12 @@ def _timers(rule: Rule) -> Iterator[int]:
             for level in levels:
                 yield level.hold.for_
                 yield level.clear_hold
+
+
+def _ages(expression: Expression) -> Iterator[int]:
+    """What `age(..)` is compared with; canonical times are hours."""
+    if any(slot.kind is SlotKind.AGE for slot in expression.slots):
+        yield from (round(one.value * HOUR) for one in expression.limits if one.unit == "h" and one.value == one.value)
 
 
 def _calendars(rule: Rule) -> list[Calendar]:

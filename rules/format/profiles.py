@@ -86,7 +86,7 @@ def _plausible(point: Fields, table: Table, unit: Unit) -> Plausible:
     fields = Fields(table, point.at("plausible"), point.notes, _PLAUSIBLE)
     low, high, rate = (_number(fields, key) for key in ("min", "max", "max_rate"))
     if rate is not None and rate <= 0:
-        fields.wrong("max_rate", "rules.value.number", value=rate, write="max_rate: 0.5")
+        fields.wrong("max_rate", "rules.value.positive", value=rate, write="max_rate: 0.5")
     return Plausible(
         None if low is None else unit.canonical(low),
         None if high is None else unit.canonical(high),

@@ -20,7 +20,7 @@ CODES: Mapping[str, Severity] = {
     "no-hysteresis": W, "hold-below-interval": W, "gap-below-interval": W, "gap-unknown": INFO, "level-weaker": W,
     "never-true": W, "always-true": W, "clear-never": W, "unless-never": W, "unless-always": W,
     "missing-below-interval": W, "silent-below-interval": W, "identity-unbounded": W, "quorum-unreachable": W,
-    "hold-beyond-active": W, "flap-never": W, "streak-never": W, "wait-below-interval": W,
+    "hold-beyond-active": W, "flap-never": W, "streak-never": W, "wait-below-interval": W, "vote-below-interval": W,
     "silent-on-change": W, "repeats-on-change": INFO, "missing-on-change": W, "coverage-unknown": INFO,
     # signals
     "window-few-readings": W, "window-beyond-retention": W, "streak-beyond-retention": W, "baseline-cold": INFO,

@@ -21,6 +21,7 @@ def spans(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG00
     yield from _flap(subject)
     yield from _streak(subject)
     yield from _wait(subject)
+    yield from _votes(subject)
 
 
 def _hours(subject: Subject) -> Iterator[Finding]:
@@ -116,6 +117,17 @@ def _wait(subject: Subject) -> Iterator[Finding]:
             "wait-below-interval", "sequence", within=format_duration(condition.within), points=names,
             every=format_duration(every), write=f"within: {format_duration(_round(3 * every))}",
         )  # fmt: skip
+
+
+def _votes(subject: Subject) -> Iterator[Finding]:
+    """A vote that lapses before its next reading comes and goes with every reading."""
+    for quorum in subject.rule.quorums:
+        every = min(subject.intervals(quorum.of), default=0)
+        if 0 < quorum.within < every:
+            yield subject.find(
+                "vote-below-interval", "when", within=format_duration(quorum.within), every=format_duration(every),
+                points=", ".join(sorted(points_of(quorum.of))), write=f"within: {format_duration(3 * every)}",
+            )  # fmt: skip
 
 
 def _round(span: int) -> int:

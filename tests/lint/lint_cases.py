@@ -48,6 +48,10 @@ NEVER: list[tuple[str, str, str, dict[str, Any]]] = [
         "wait-below-interval", "within: 30s",
         rule("  sequence: [{see: \"mode == 'charging'\"}, {not_see: \"mode == 'idle'\", within: 9s}]"), {},
     ),
+    (
+        "vote-below-interval", "within: 30s",
+        rule(LOW.replace("and pressure > 2 kPa", "").replace("at_least: 2", "at_least: 2, within: 5s"), SENSORS), {},
+    ),
     ("silent-on-change", "every: 1m", rule("  silent: {any_of: jolt, longer_than: 10m}"), {}),
     ("silent-on-change", "every: 1m", rule("  silent: {all_of: [temp, jolt], longer_than: 10m}"), {}),
     ("repeats-on-change", "hold:", rule("  votes: {of: \"door == 'open'\", need: 3, last: 3}"), {}),

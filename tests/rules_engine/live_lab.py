@@ -193,9 +193,9 @@ class LiveCase:
                 await self.settle()
                 return 0
             case "unlatch":
-                fact = Unlatch(self.scene.rule.id, event.device, event.component)
+                fact = Unlatch(self.scene.rule.id, *_thing(event), group=event.group)
             case _:
-                fact = Closed(self.scene.rule.id, event.device, event.component, "test")
+                fact = Closed(self.scene.rule.id, *_thing(event), "test", group=event.group)
         await self.intake.facts([fact])
         await self.settle()
         return 0
@@ -213,6 +213,10 @@ class LiveCase:
             return seq
         self.engine = Engine(0, compile_source, TENANT)
         return 0
+
+
+def _thing(event: Happening) -> tuple[int, int]:
+    return (0, 0) if event.group else (event.device, event.component)
 
 
 def _with(device: Device, change: object) -> Device:

@@ -20,7 +20,7 @@ from rules.compiled import Names
 from rules.format import load_text
 
 UNTIL = 75
-PLAUSIBLE = {"min": 0, "max": 90, "max_rate": 8, "stuck_after": "20s"}
+PLAUSIBLE = {"min": 0, "max": 90, "max_rate": 8, "stuck_after": "20s", "relearn": 2}
 PROFILES = {
     "e": {
         "components": 2,
@@ -55,10 +55,20 @@ ONE: list[dict[str, Any]] = [
     {"let": {"u": {"increase": "c", "over": "30s", "coverage": 0.1}}, "when": "u > 25"},
     {"let": {"r": {"rate": "c", "over": "20s"}}, "when": "r > 7200/h"},
     {"every": {"counter": "c", "step": 30}},
+    {"let": {"n": {"times": "st == 'fault'", "over": "30s"}}, "when": "n >= 2"},
+    {"let": {"p": {"percentile(90)": "x", "over": "30s"}}, "when": "p > 45"},
+    {"when": "x >= 50 or st == 'fault'", "unless": "c > 60", "hold": "4s"},
+    {"when": "x >= 50", "hold": "4s", "flap": {"raises": 1, "in": "40s", "quiet": "20s"}},
 ]  # fmt: skip
 EACH: list[dict[str, Any]] = [
     {"when": "y >= 50 or st == 'fault'", "hold": "6s"},
     {"silent": {"any_of": ["y"], "longer_than": "11s"}},
+    {"let": {"m": {"max": "y", "over": "15s", "coverage": 0.1}}, "when": "m > 52"},
+]
+GROUPS: list[dict[str, Any]] = [
+    {"when": {"members": {"of": "st == 'fault'", "at_least": 2}}},
+    {"when": {"members": {"of": "y >= 50", "at_least": 2, "per": "component", "within": "12s"}}},
+    {"when": {"members": {"of": "y >= 50", "at_least": 2, "began_within": "15s"}}, "hold": "3s"},
 ]
 
 
@@ -73,6 +83,7 @@ def _level(shape: dict[str, Any]) -> dict[str, str]:
 RULES = [
     *(_rule(shape, {"kind": "e"}) for shape in ONE),
     *(_rule(shape, {"kind": "g", "each": "connector"}) for shape in EACH),
+    *(_rule(shape, {"kind": "g", "each": "connector", "group": "site"}) for shape in GROUPS),
 ]
 VALUES = {
     "x": st.one_of(st.sampled_from([10, 20, 40, 50, 55, 60, 95]), st.just("bad")),
@@ -109,11 +120,14 @@ def scenes(draw: st.DrawFn) -> Scene:
         (point,) = first.keys() - {"at", "device", "received"}
         said.append(first | {point: draw(VALUES[point.rpartition(".")[2]])} | draw(st.sampled_from(AGAIN)))
     events: list[dict[str, Any]] = []
+    group = {"group": "site"} if "group" in rule["watch"] else {}
     for at in draw(st.lists(st.integers(1, UNTIL - 5), max_size=2, unique=True)):
         what = draw(st.sampled_from([{"restart": "0s"}, {"restart": "7s"}, {"restart": "30s"}, {"closed": True},
                                      {"unlatch": True}, {"set": {"life": "retired"}},
                                      {"set": {"attrs": {"limit": 15}}}]))  # fmt: skip
-        events.append({"at": f"{at}s", "device": "d1", **what})
+        events.append(
+            {"at": f"{at}s", "device": "d1", **what, **(group if what.keys() & {"closed", "unlatch"} else {})}
+        )
     case = {"rule": "r", "say": "s", "devices": {"d1": {}, "d2": {}}, "readings": said, "events": events, "expect": []}
     loaded = load_text(json.dumps({"profiles": PROFILES, "rules": [rule], "test": [case]}), "s.yaml", Names({}))
     assert not loaded.problems, [one.render() for one in loaded.problems]

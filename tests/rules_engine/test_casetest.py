@@ -108,6 +108,25 @@ def test_a_wrong_case_is_a_problem(case: str, key: str) -> None:
     assert all(problem.render("zh") != problem.render("en") and problem.line for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("profile", "key"),
+    [
+        ("{points: {x: {plausible: {max_rate: 0}}}}", "rules.value.positive"),
+        ("{points: {x: {plausible: {maximum: 5}}}}", "rules.key.near"),
+        ("{components: 99, points: {x: {}}}", "rules.value.whole"),
+        ("{component: 2, points: {x: {}}}", "rules.key.near"),
+        ("{points: [x]}", "rules.value.mapping"),
+    ],
+)
+def test_a_wrong_profile_is_a_problem(profile: str, key: str) -> None:
+    text = (
+        f"profiles: {{k: {profile}, m: {{points: {{x: {{}}}}}}}}\nrules: [{{id: r, watch: {{kind: m}}, when: x > 1}}]\n"
+    )
+    loaded = load_text(text, "p.yaml", Names({}))
+    assert [problem.key for problem in loaded.problems] == [key]
+    assert loaded.problems[0].render("zh") != loaded.problems[0].render("en")
+
+
 def test_an_unknown_rule_is_a_problem() -> None:
     loaded = load_text(HEAD + "test:\n- {rule: cold, expect: []}\n", "w.yaml", Names({}))
     assert [problem.key for problem in run_cases(loaded.tests, loaded.rules)[1]] == ["casetest.rule"]

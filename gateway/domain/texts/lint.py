@@ -114,6 +114,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "within {within} is shorter than the interval of {points} ({every}): what is waited for has no time to come",
         "within {within} 短于 {points} 的上报间隔（{every}）：所等的数据来不及到达",
     ),
+    "lint.vote-below-interval": (
+        "within {within} is shorter than the interval of {points} ({every}): each vote lapses before the next reading; began_within counts only votes that are new",
+        "within {within} 短于 {points} 的上报间隔（{every}）：每一票在下个读数之前就失效；只算新出现的应写 began_within",
+    ),
     # points told on change
     "lint.silent-on-change": (
         "{points}: no profile promises an interval, so they may be told on change only; a quiet day then looks like a broken line",

@@ -127,6 +127,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rules.value.name": ("{value} cannot be a name; write it without spaces", "{value} 不能作名称；应去掉空格"),
     "rules.value.names": ("{value} is no name; write a text or a list of texts", "{value} 不是名称；应写文字或文字列表"),
     "rules.value.number": ("{value} is not a number; write {write}", "{value} 不是数；应写 {write}"),
+    "rules.value.positive": ("{value} is not above 0; write {write}", "{value} 不大于 0；应写 {write}"),
     "rules.value.range": ("{value} is outside of {span}; write a duration between them", "{value} 超出 {span}；应写其间的时长"),
     "rules.value.share": ("{value} is no share from 0 to 1; write {write}", "{value} 不是 0 到 1 之间的比例；应写 {write}"),
     "rules.value.text": ("{value} is not a text; write one, in quotes when it is a number or a truth value", "{value} 不是文字；应写文字，若是数或真假值请加引号"),
