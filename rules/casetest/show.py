@@ -23,7 +23,7 @@ def readable(one: Shown, outcome: Outcome) -> dict[str, object]:
     if found.get("rule") == outcome.case.rule:
         del found["rule"]
     device, component = found.pop("device", ""), found.pop("component", 0)
-    if outcome.several and not one.get("group"):
+    if outcome.several and not one.get("group") and (device or component):
         found |= {"device": f"{device}#{component}" if component else device}
     return found
 

@@ -26,9 +26,10 @@ CODES: Mapping[str, Severity] = {
     "window-few-readings": W, "window-beyond-retention": W, "streak-beyond-retention": W, "baseline-cold": INFO,
     # what it watches
     "no-device": W, "point-never-seen": W, "point-not-everywhere": INFO, "attribute-nowhere": W, "overlap": W,
-    "overlap-one-order": INFO, "silent-without-point": W, "silent-at-load": INFO, "due-at-load": INFO,
+    "overlap-one-order": INFO, "silent-without-point": W, "silent-at-load": INFO,
+    "age-at-load": INFO, "due-at-load": INFO,
     # what it does
-    "no-why": W, "one-language": INFO, "no-action": INFO, "latched-alone": W, "critical-once": W,
+    "no-why": W, "one-language": INFO, "no-action": INFO, "latched-alone": W, "no-end": W, "critical-once": W,
     "critical-no-sla": INFO, "batch-critical": W, "safety-hours": W, "safety-delayed": W, "safety-quiet": INFO,
     "parent-not-live": W,
     # tests and remarks

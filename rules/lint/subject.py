@@ -20,12 +20,13 @@ from rules.lint.fleet import Fleet
 class Around:
     """What lies around the rules; None = not known, and then not checked.
 
-    `retention` µs of stored history; `seen` (device id, point name) of all that was ever heard; `today` in the zone.
+    `retention` µs of stored history; `seen` (device id, point name) of all that was ever heard -> newest time µs;
+    `today` in the zone.
     """
 
     fleet: Fleet | None = None
     retention: int | None = None
-    seen: frozenset[tuple[int, str]] | None = None
+    seen: Mapping[tuple[int, str], int] | None = None
     zone: str = "UTC"
     today: date | None = None
 

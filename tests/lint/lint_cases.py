@@ -3,9 +3,10 @@
 from datetime import date
 from typing import Any
 
-from lint_lab import ALL, lists, rule
+from lint_lab import heard, lists, rule
 
 from gateway.domain.device import Device
+from gateway.domain.duration import MINUTE
 
 HOT = '  when: "temp >= 85 degC"\n  hold: {for: 2m, gap: 30s}\n  clear: "temp < 75 degC"'
 FAULT = "  when: \"mode == 'fault'\"\n"
@@ -15,6 +16,7 @@ LOW = '  when: {members: {of: "pressure < 1 kPa and pressure > 2 kPa", at_least:
 MEAN = "  let: {NAME: {mean: temp, over: 10m}}\n" + HOT.replace("temp", "NAME")
 SERVICE = "  every: {counter: energy, step: 500 kWh}"
 INSURED = "  due: {date: insured, stages: {minor: -14d, major: 10d}}"
+TOLD = "  then: {notice: {audience: ops, template: t}}"
 ONE_FAULT = "  then: {order: {type: repair, fault: F}}"
 
 
@@ -62,7 +64,13 @@ NEVER: list[tuple[str, str, str, dict[str, Any]]] = [
         "silent-without-point", "profile != 'other'", rule("  silent: {any_of: temp, longer_than: 10m}"),
         {"fleet": lists(Device(1, "C1", "charger", "charger"), Device(2, "C2", "other", "charger"))},
     ),
-    ("silent-at-load", "", rule("  silent: {any_of: temp, longer_than: 10m}"), {"seen": ALL - {(1, "temp")}}),
+    ("silent-at-load", "", rule("  silent: {any_of: temp, longer_than: 10m}"), {"seen": heard(1, "temp", None)}),
+    ("silent-at-load", "", rule("  silent: {any_of: temp, longer_than: 10m}"), {"seen": heard(1, "temp", 11 * MINUTE)}),
+    ("age-at-load", "", rule(_when("age(temp) > 10 min")), {"seen": heard(1, "temp", 11 * MINUTE)}),
+    (
+        "no-end", "clear:",
+        rule("  sequence: [{see: \"mode == 'idle'\"}, {see: \"mode == 'fault'\", within: 1m}]", order=TOLD), {},
+    ),
     ("due-at-load", "", rule(INSURED), _insured("2026-11-19")),
     (
         "overlap", "inhibit:",
@@ -93,4 +101,6 @@ FINE: list[tuple[str, dict[str, Any]]] = [
     (rule(OPEN), {}),
     (rule("  let: {s: {share: \"door == 'open'\", over: 1h}}\n" + _when("s > 90 %") + '  clear: "s < 50 %"'), {}),
     (rule(INSURED), _insured("2026-11-20")),
+    (rule("  silent: {any_of: temp, longer_than: 10m}"), {"seen": heard(1, "temp", 9 * MINUTE)}),
+    (rule(_when("age(temp) > 10 min")), {"seen": heard(1, "temp", 9 * MINUTE)}),
 ]  # fmt: skip

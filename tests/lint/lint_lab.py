@@ -43,7 +43,15 @@ def lists(*devices: Device) -> Fleet:
     return fleet([Site("s1")], [Customer("c1")], mine, DEFINED)
 
 
-ALL = frozenset((number, name) for number in range(9) for specs in POINTS.values() for name in specs)
+NOW = 1_790_000_000 * SECOND
+ALL = {(number, name): NOW for number in range(9) for specs in POINTS.values() for name in specs}
+"""Of every device every point was heard a moment ago."""
+
+
+def heard(device: int, point: str, ago: int | None) -> dict[tuple[int, str], int]:
+    """All, but one point of one device so long ago (µs), or never."""
+    others = {key: at for key, at in ALL.items() if key != (device, point)}
+    return others if ago is None else others | {(device, point): NOW - ago}
 
 
 def around(**more: Any) -> Around:

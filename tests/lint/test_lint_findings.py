@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lint_cases import FINE, NEVER
-from lint_lab import ALL, NAMES, TEST, around, checked, codes, lists, look, only, rule
+from lint_lab import NAMES, TEST, around, checked, codes, heard, lists, look, only, rule
 
 from gateway.domain.device import Device, Life
 from gateway.domain.duration import DAY
@@ -79,7 +79,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         rule('  let: {z: {zscore: temp, half_life: 6h}}\n  when: "z > 4"\n  clear: "z < 2"'), {},
     ),
     ("no-device", "mode: off", rule(GOOD, "{kind: charger, where: \"site == 'nowhere'\"}"), {}),
-    ("point-never-seen", "", rule(GOOD), {"seen": ALL - {(1, "temp")}}),
+    ("point-never-seen", "", rule(GOOD), {"seen": heard(1, "temp", None)}),
     (
         "point-not-everywhere", "", rule(GOOD, "{kind: charger}"),
         {"fleet": lists(Device(1, "C1", "charger", "charger"), Device(2, "C2", "other", "charger"))},
@@ -281,7 +281,7 @@ def test_linting_never_raises(
     body = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in keys.items() if value is not None)
     text = "format: 1\nrules:\n" + rule(body, f"{{kind: charger{where}}}")
     loaded = load_text(text.replace("why: w", f"missing: clear_after {quiet}"), "any.yaml", NAMES)
-    for_all: dict[str, Any] = {"fleet": lists(), "retention": DAY, "seen": frozenset[tuple[int, str]]()}
+    for_all: dict[str, Any] = {"fleet": lists(), "retention": DAY, "seen": {}}
     given_ = {key: value for (key, value), give in zip(for_all.items(), known, strict=True) if give}
     found = lint([Checked(loaded, text)], around(**({"fleet": None, "retention": None, "seen": None} | given_)))
     for one in found.findings:

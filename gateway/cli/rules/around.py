@@ -94,8 +94,8 @@ def installed(data: Path, tenant: str) -> Known | None:
         database.close()
 
 
-def seen(data: Path) -> frozenset[tuple[int, str]] | None:
-    """(device id, point) of all that the newest snapshot of the rule engine has heard; None without a snapshot.
+def seen(data: Path) -> dict[tuple[int, str], int] | None:
+    """(device id, point) of all that the newest snapshot of the rule engine has heard -> newest time µs; None without.
 
     Snapshots are files of their own: they can be read while the gateway runs.
     """
@@ -109,19 +109,20 @@ def seen(data: Path) -> frozenset[tuple[int, str]] | None:
     with suppress(OSError):  # the gateway removes old ones
         for _, blob in Snapshots(folder, PARTITION).valid(NEWEST):
             with suppress(SnapshotError):
-                return frozenset(_heard(decode(blob)))
+                return _heard(decode(blob))
     return None
 
 
-def _heard(image: "Image") -> set[tuple[int, str]]:
+def _heard(image: "Image") -> dict[tuple[int, str], int]:
     from rules.engine.snapshot import array
     from rules.engine.space import LONG_AGO
 
-    found: set[tuple[int, str]] = set()
+    found: dict[tuple[int, str], int] = {}
     for space in image.spaces:
-        heard = array(space.tables["at"]) > LONG_AGO
-        for column, row in zip(*heard.nonzero(), strict=True):
-            found.add((space.things[row].device, space.names[column]))
+        at = array(space.tables["at"])
+        for column, row in zip(*(at > LONG_AGO).nonzero(), strict=True):
+            key = (space.things[row].device, space.names[column])
+            found[key] = max(found.get(key, LONG_AGO), int(at[column, row]))
     for lane in image.lanes:
-        found |= _heard(lane)
+        found |= {key: max(time, found.get(key, LONG_AGO)) for key, time in _heard(lane).items()}
     return found

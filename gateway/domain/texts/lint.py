@@ -182,8 +182,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{count} 台设备（{devices} 等）没有所等待的测点（{points}）：一开始就算无数据，且不会结束",
     ),
     "lint.silent-at-load": (
-        "{count} devices ({devices} ..) never told {points}: they raise as soon as the rule is in force",
-        "{count} 台设备（{devices} 等）从未上报 {points}：规则一生效就会触发",
+        "{count} devices ({devices} ..) are silent already, or never told {points}: they raise as soon as the rule is in force",
+        "{count} 台设备（{devices} 等）已经无数据，或从未上报 {points}：规则一生效就会触发",
+    ),
+    "lint.age-at-load": (
+        "{points} of {count} devices ({devices} ..) is older than {longer} already: they raise as soon as the rule is in force",
+        "{count} 台设备（{devices} 等）的 {points} 已超过 {longer} 未更新：规则一生效就会触发",
     ),
     "lint.due-at-load": (
         "{date} of {count} devices ({devices} ..) is past the last stage: they raise as soon as the rule is in force",
@@ -196,6 +200,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lint.latched-alone": (
         "auto_clear: false without an order: nobody is sent who could unlatch it, it stays for ever",
         "auto_clear: false 却没有工单：没有人会去解除，告警将一直保持",
+    ),
+    "lint.no-end": (
+        "a sequence ends by clear or when its order is closed; here is neither: the alarm stays for ever",
+        "sequence 要靠 clear 或关闭工单来结束，这里两者都没有：告警将一直保持",
     ),
     "lint.critical-once": (
         "a critical alarm is told once: a message that is overlooked is never repeated",
