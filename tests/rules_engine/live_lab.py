@@ -25,7 +25,7 @@ from gateway.ports import Append
 from gateway.registry import Registry, Wanted
 from rules.casetest.scene import Happening, Scene, Told
 from rules.engine import Engine
-from rules.format import compile_source
+from rules.format import compile_source, edit
 from sinks.series.duckdb import DuckDbConfig, DuckDbStore
 
 TENANT = "test"
@@ -51,7 +51,7 @@ class LiveCase:
             for code, device in scene.devices.items()
         }
         self.devices = {code: replace(device, id=0) for code, device in scene.devices.items()}
-        self.engine = Engine(0, compile_source, TENANT)
+        self.engine, self.rule = Engine(0, compile_source, TENANT), scene.rule
 
     def _build(self, start: int) -> None:
         """A process: all that does not outlive it."""
@@ -192,10 +192,14 @@ class LiveCase:
                 await self._apply()
                 await self.settle()
                 return 0
+            case "edit":
+                assert isinstance(event.value, dict)
+                self.rule = edit(self.rule, event.value, self.scene.tests.names, "case", "edit")
+                fact = RuleSet(self.rule.id, self.rule.revision, self.rule.source, "UTC")
             case "unlatch":
-                fact = Unlatch(self.scene.rule.id, *_thing(event), group=event.group)
+                fact = Unlatch(self.rule.id, *_thing(event), group=event.group)
             case _:
-                fact = Closed(self.scene.rule.id, *_thing(event), "test", group=event.group)
+                fact = Closed(self.rule.id, *_thing(event), "test", group=event.group)
         await self.intake.facts([fact])
         await self.settle()
         return 0

@@ -46,7 +46,7 @@ ONE: list[dict[str, Any]] = [
     {"levels": {"minor": {"when": "x >= 30", "hold": "4s"}, "major": {"when": "x >= 60"}}},
     {"when": "age(x) > 9 s"},
     {"silent": {"any_of": ["x", "st"], "longer_than": "11s"}},
-    {"silent": {"all_of": ["x", "st"], "longer_than": "15s"}},
+    {"silent": {"all_of": ["x", "st"], "longer_than": "15s", "quality": "good"}},
     {"sequence": [{"see": "st == 'busy'"}, {"not_see": "st == 'idle'", "within": "12s"}], "clear": "x < 20"},
     {"when": {"streak": {"of": "x >= 50", "length": 3}}},
     {"when": {"votes": {"of": "x >= 50", "need": 2, "last": 4}}},
@@ -85,6 +85,15 @@ RULES = [
     *(_rule(shape, {"kind": "g", "each": "connector"}) for shape in EACH),
     *(_rule(shape, {"kind": "g", "each": "connector", "group": "site"}) for shape in GROUPS),
 ]
+
+
+def _edit(rule: dict[str, Any], shape: dict[str, Any]) -> dict[str, Any]:
+    """The change that makes another rule of it."""
+    gone = {key: None for key in (*rule, "missing") if key not in shape and key not in {"id", "watch", "then"}}
+    level = {"order": {"level": None}} if "levels" in shape else {"order": {"level": "minor"}}
+    return gone | shape | {"then": level}
+
+
 VALUES = {
     "x": st.one_of(st.sampled_from([10, 20, 40, 50, 55, 60, 95]), st.just("bad")),
     "y": st.one_of(st.sampled_from([10, 20, 40, 50, 55, 60, 95]), st.just("bad")),
@@ -120,11 +129,13 @@ def scenes(draw: st.DrawFn) -> Scene:
         (point,) = first.keys() - {"at", "device", "received"}
         said.append(first | {point: draw(VALUES[point.rpartition(".")[2]])} | draw(st.sampled_from(AGAIN)))
     events: list[dict[str, Any]] = []
+    shapes = GROUPS if "group" in rule["watch"] else EACH if rule["watch"]["kind"] == "g" else ONE
     group = {"group": "site"} if "group" in rule["watch"] else {}
     for at in draw(st.lists(st.integers(1, UNTIL - 5), max_size=2, unique=True)):
         what = draw(st.sampled_from([{"restart": "0s"}, {"restart": "7s"}, {"restart": "30s"}, {"closed": True},
                                      {"unlatch": True}, {"set": {"life": "retired"}},
-                                     {"set": {"attrs": {"limit": 15}}}]))  # fmt: skip
+                                     {"set": {"attrs": {"limit": 15}}},
+                                     {"edit": _edit(rule, draw(st.sampled_from(shapes)))}]))  # fmt: skip
         events.append(
             {"at": f"{at}s", "device": "d1", **what, **(group if what.keys() & {"closed", "unlatch"} else {})}
         )
