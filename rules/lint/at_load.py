@@ -3,15 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import dataclass
-from dataclasses import dataclass
-from dataclasses import dataclass
-from dataclasses import dataclass
-from dataclasses import dataclass
-from dataclasses import dataclass
-from dataclasses import dataclass
-from dataclasses import dataclass
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 from gateway.domain.device import Device
@@ -26,114 +17,6 @@ from rules.lint.subject import Around, Subject
 SHOWN = 3
 NEVER = -(2**62)
 _AGE = re.compile(r"age\((?P<point>\w+)\)")
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """`at` (device, point) -> newest time µs; `newest` of all of them: what is older fell silent while others spoke."""
-
-    at: Mapping[tuple[int, str], int]
-    newest: int
-
-    def older(self, at: int, limit: int | None) -> bool:
-        """Was it never heard, or longer than `limit` µs before the newest of all?"""
-        return at == NEVER or (limit is not None and self.newest - at > limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """`at` (device, point) -> newest time µs; `newest` of all of them: what is older fell silent while others spoke."""
-
-    at: Mapping[tuple[int, str], int]
-    newest: int
-
-    def older(self, at: int, limit: int | None) -> bool:
-        """Was it never heard, or longer than `limit` µs before the newest of all?"""
-        return at == NEVER or (limit is not None and self.newest - at > limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """`at` (device, point) -> newest time µs; `newest` of all of them: what is older fell silent while others spoke."""
-
-    at: Mapping[tuple[int, str], int]
-    newest: int
-
-    def older(self, at: int, limit: int | None) -> bool:
-        """Was it never heard, or longer than `limit` µs before the newest of all?"""
-        return at == NEVER or (limit is not None and self.newest - at > limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """`at` (device, point) -> newest time µs; `newest` of all of them: what is older fell silent while others spoke."""
-
-    at: Mapping[tuple[int, str], int]
-    newest: int
-
-    def older(self, at: int, limit: int | None) -> bool:
-        """Was it never heard, or longer than `limit` µs before the newest of all?"""
-        return at == NEVER or (limit is not None and self.newest - at > limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """`at` (device, point) -> newest time µs; `newest` of all of them: what is older fell silent while others spoke."""
-
-    at: Mapping[tuple[int, str], int]
-    newest: int
-
-    def older(self, at: int, limit: int | None) -> bool:
-        """Was it never heard, or longer than `limit` µs before the newest of all?"""
-        return at == NEVER or (limit is not None and self.newest - at > limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """`at` (device, point) -> newest time µs; `newest` of all of them: what is older fell silent while others spoke."""
-
-    at: Mapping[tuple[int, str], int]
-    newest: int
-
-    def older(self, at: int, limit: int | None) -> bool:
-        """Was it never heard, or longer than `limit` µs before the newest of all?"""
-        return at == NEVER or (limit is not None and self.newest - at > limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """`at` (device, point) -> newest time µs; `newest` of all of them: what is older fell silent while others spoke."""
-
-    at: Mapping[tuple[int, str], int]
-    newest: int
-
-    def older(self, at: int, limit: int | None) -> bool:
-        """Was it never heard, or longer than `limit` µs before the newest of all?"""
-        return at == NEVER or (limit is not None and self.newest - at > limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """`at` (device, point) -> newest time µs; `newest` of all of them: what is older fell silent while others spoke."""
-
-    at: Mapping[tuple[int, str], int]
-    newest: int
-
-    def older(self, at: int, limit: int | None) -> bool:
-        """Was it never heard, or longer than `limit` µs before the newest of all?"""
-        return at == NEVER or (limit is not None and self.newest - at > limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """`at` (device, point) -> newest time µs; `newest` of all of them: what is older fell silent while others spoke."""
-
-    at: Mapping[tuple[int, str], int]
-    newest: int
-
-    def older(self, at: int, limit: int | None) -> bool:
-        """Was it never heard, or longer than `limit` µs before the newest of all?"""
-        return at == NEVER or (limit is not None and self.newest - at > limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +90,7 @@ def _ages(subject: Subject, devices: Sequence[Device], heard: Heard) -> Iterator
                 )  # fmt: skip
 
 
-def _dates(
-    subject: Subject, condition: Due, lists: Fleet, devices: Sequence[Device], today: date
-) -> Iterator[Finding]:
+def _dates(subject: Subject, condition: Due, lists: Fleet, devices: Sequence[Device], today: date) -> Iterator[Finding]:
     last = timedelta(days=condition.stages[-1][1] // DAY)
     past: list[Device] = []
     for device in devices:
