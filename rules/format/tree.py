@@ -145,6 +145,9 @@ def _syntax(text: str, line: int, first: int, detail: str, notes: Notes) -> None
         if found := full_width("".join(character for character in bare if character in _STRUCTURE)):
             notes.add(number, "", "rules.yaml.full_width", character=found[0], write=found[1])
             return
+        if part := _COMPONENT.search(re.sub(r"\"[^\"]*\"|'[^']*'", "", lines[number - 1])):
+            notes.add(number, "", "rules.yaml.comment", write=f'"{part[1]}"')
+            return
     if not detail.startswith("mapping values are not allowed"):
         notes.add(line, "", "rules.yaml.syntax", detail=detail)
         return
@@ -153,6 +156,7 @@ def _syntax(text: str, line: int, first: int, detail: str, notes: Notes) -> None
     notes.add(line, "", "rules.yaml.colon", detail=detail, write=write)
 
 
+_COMPONENT = re.compile(r"[{,]\s+(#[0-9]+\.\w+)")
 _COLON = re.compile(r"[\s-]*([\w.]+):\s+([^\s\"'{\[].*?)\s*")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rules.expr.syntax import Syntax
+from rules.expr.syntax import Call, Name, Syntax, Text
 from rules.lint.atoms import alternatives, plain_text, ranges, states
 from rules.lint.finding import Finding
 from rules.lint.predicates import predicates
@@ -46,7 +46,18 @@ def impossible(subject: Subject, parts: Parts) -> str:
     for name, left in ranges(parts, subject.unit).items():
         if left.empty or left.meet(reach(subject, name)).empty:
             return name
-    return next((name for name, left in states(parts).items() if not left), "")
+    return next((name for name, left in states(parts).items() if not left), "") or _unheard_of(subject, parts)
+
+
+def _unheard_of(subject: Subject, parts: Parts) -> str:
+    """The point of a `contains` whose text is in none of the values that the profile lists."""
+    for part in parts:
+        match part:
+            case Call("contains", (Name(name), Text(text))):
+                spec = subject.spec(name)
+                if spec is not None and len(spec.values) > 1 and not any(text in value for value in spec.values):
+                    return name
+    return ""
 
 
 def certain(subject: Subject, parts: Parts) -> str:

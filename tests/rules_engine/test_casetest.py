@@ -108,6 +108,14 @@ def test_a_wrong_case_is_a_problem(case: str, key: str) -> None:
     assert all(problem.render("zh") != problem.render("en") and problem.line for problem in problems)
 
 
+def test_a_component_that_became_a_comment() -> None:
+    text = HEAD + "test:\n- {rule: hot, say: 'a, #1.b', readings: [{at: 1s, #2.heat: 5}], expect: []}\n"
+    loaded = load_text(text, "w.yaml", Names({}))
+    assert [(problem.key, problem.fields["write"]) for problem in loaded.problems] == [
+        ("rules.yaml.comment", '"#2.heat"')
+    ]
+
+
 @pytest.mark.parametrize(
     ("profile", "key"),
     [

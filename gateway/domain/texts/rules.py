@@ -140,6 +140,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rules.watch.no_component": ("each is for points that every connector has, {points} of {kind} belong to the device; remove each", "each 用于每个枪头都有的测点，而 {kind} 的 {points} 属于设备；请删去 each"),
     "rules.yaml.anchor": ("anchors and aliases ({name}) are not read here; write the value itself", "此处不使用锚点和别名（{name}）；应直接写值"),
     "rules.yaml.colon": ("a colon inside a value ({detail}); put the value in quotes: {write}", "值中含有冒号（{detail}）；应给值加引号：{write}"),
+    "rules.yaml.comment": ("after a space # begins a comment; write {write}", "空格后的 # 会变成注释；应写 {write}"),
     "rules.yaml.deep": ("nested deeper than {most}; write less inside one another", "嵌套超过 {most} 层；应减少嵌套"),
     "rules.yaml.documents": ("a second document begins here; write one file for each", "此处开始第二个文档；应每个文档一个文件"),
     "rules.yaml.duplicate": ("the key {name} stands already on line {line}; remove one of them", "键 {name} 已在第 {line} 行出现；应删去其中之一"),
