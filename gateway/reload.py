@@ -9,10 +9,12 @@ from typing import Protocol
 
 import structlog
 
+from gateway.domain.duration import from_us
 from gateway.domain.errors import Problem, StoreError
 from gateway.domain.record import Fact, PolicySet, RuleGone, RuleSet
 from gateway.domain.text import Lang
 from gateway.ports import Clock
+from gateway.settings.calendars import calendar_file, calendar_name, load_calendar
 from gateway.settings.crosscheck import Findings, check_rules
 from gateway.settings.document import read_document
 from gateway.settings.lookups import load_lookups
@@ -75,6 +77,7 @@ class Reload:
         self._asked = asyncio.Event()
         self._lock = asyncio.Lock()
         self._seen = self._stamp()
+        self._warned: set[tuple[str, int]] = set()
 
     def wake(self) -> None:
         """Look now, whether or not anything seems to have changed."""
@@ -84,6 +87,7 @@ class Reload:
         """Follow the files, until cancelled."""
         await asyncio.to_thread(self._load)  # so that a change costs no more than the file it is in
         while True:
+            self._warn_of_years()
             try:
                 async with asyncio.timeout(POLL):
                     await self._asked.wait()
@@ -127,8 +131,10 @@ class Reload:
         """In a thread. Files that are as they were are not read again."""
         project, settings = self.project, self.project.settings
         lookups = load_lookups(settings.codes, settings.fences)
-        names = Names(project.names.points, lookups.codes, lookups.fences)
-        if (names.codes, names.fences) != (project.names.codes, project.names.fences):
+        name = calendar_name(settings.calendar, settings.timezone)
+        calendar = load_calendar(settings.calendars, name, str(project.file), lookups.problems)
+        names = Names(project.names.points, lookups.codes, lookups.fences, calendar)
+        if replace(names, points={}) != replace(project.names, points={}):
             self._files.clear()
         if lookups.problems:
             return Rulebook(), names, list(lookups.problems)
@@ -138,10 +144,23 @@ class Reload:
         check_rules(found, document, settings, rulebook, project.templates, settings.templates)
         return rulebook, names, [*rulebook.problems, *found.problems]
 
+    def _warn_of_years(self) -> None:
+        """Log once that rules go by a calendar which does not know this year, or soon the next."""
+        today = from_us(self._clock.now()).date()
+        actives = [rule.active for rule in self.project.rulebook.rules.values()]
+        for calendar in {one.calendar for one in actives if one is not None and one.calendar is not None}:
+            unknown, provisional = calendar.open_years(today)
+            for year in (*unknown, *provisional):
+                if (calendar.name, year) not in self._warned:
+                    self._warned.add((calendar.name, year))
+                    known = "no official list yet" if year in provisional else "Monday to Friday count as workdays"
+                    log.warning("calendar incomplete", calendar=calendar.name, year=year, known=known)
+
     def _stamp(self) -> object:
-        """Changes with the rule files, code tables and fences."""
+        """Changes with the rule files, code tables, fences and the calendar."""
         settings = self.project.settings
-        places = [settings.fences, *_inside(settings.rules), *_inside(settings.codes)]
+        calendar = calendar_file(settings.calendars, calendar_name(settings.calendar, settings.timezone))
+        places = [calendar, settings.fences, *_inside(settings.rules), *_inside(settings.codes)]
         return [(str(path), *stamp) for path in places if (stamp := _stat(path)) is not None]
 
 

@@ -40,6 +40,7 @@ class Installation:
     def names(self) -> "Names":
         """All that a rule may name, from the files of the configuration. Raises ConfigError."""
         from gateway.domain.errors import ConfigError
+        from gateway.settings.calendars import calendar_name, load_calendar
         from gateway.settings.lookups import load_lookups
         from gateway.settings.profiles import load_profiles, vocabulary
         from rules.compiled import Names
@@ -47,9 +48,11 @@ class Installation:
         profiles, wrong = load_profiles(self.settings.profiles)
         words, more = vocabulary([one.profile for one in profiles.values()], {k: v.file for k, v in profiles.items()})
         lookups = load_lookups(self.settings.codes, self.settings.fences)
+        name = calendar_name(self.settings.calendar, self.settings.timezone)
+        calendar = load_calendar(self.settings.calendars, name, "gateway.yaml", lookups.problems)
         if problems := [*wrong, *more, *lookups.problems]:
             raise ConfigError(problems)
-        return Names(words, lookups.codes, lookups.fences)
+        return Names(words, lookups.codes, lookups.fences, calendar)
 
     def rules_in_force(self) -> dict[str, RuleSet]:
         """Rule id -> the newest revision in the journal, of rules that were not deleted."""

@@ -96,6 +96,11 @@ class Settings(Section):
     """Tables of vendor codes, one file each: `let: {code: {code_of: fault_code, table: NAME}}`."""
     fences: Path = Path("fences.yaml")
     """Areas on the map: `within(lat, lon, 'NAME')`."""
+    calendars: Path = Path("calendars")
+    """Workdays and holidays, one file a country; what is not there comes with the program."""
+    calendar: Name | None = Field(None, examples=["cn"])
+    """Which of them rules go by: `active: {days: [workday, holiday]}`. Left out: `cn` in the time zones of mainland
+    China, else `none` (Monday to Friday are workdays)."""
     templates: Path | None = None
     sources: dict[Name, SourceConfig] = Field(default={})
     series: SeriesConfig = DuckDbConfig()

@@ -14,6 +14,7 @@ from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.text import Lang
 from gateway.ports import Known
 from gateway.registry import Wanted, plan
+from gateway.settings.calendars import calendar_name, load_calendar
 from gateway.settings.crosscheck import check_settings, check_together
 from gateway.settings.document import Document, read_document
 from gateway.settings.explain import explain, located
@@ -106,7 +107,8 @@ def inspect_project(path: Path, env: Mapping[str, str] | None = None) -> Report:
     )
     templates, wrong_templates = load_templates(files.templates)
     lookups = load_lookups(files.codes, files.fences)
-    names = Names(words, lookups.codes, lookups.fences)
+    calendar = load_calendar(files.calendars, files.calendar, str(path), lookups.problems)
+    names = Names(words, lookups.codes, lookups.fences, calendar)
     rulebook = load_rulebook(files.rules, names) if whole and not lookups.problems else Rulebook()
     report.problems = [
         *document.problems, *wrong, *disagreements, *wrong_maps, *inventory.problems, *wrong_templates,
@@ -165,6 +167,8 @@ class _Files:
     templates: Path | None
     codes: Path
     fences: Path
+    calendars: Path
+    calendar: str
     zone: str
     language: Lang
 
@@ -180,11 +184,12 @@ class _Files:
             return base / text if isinstance(text, str) and text else None
 
         zone = tree.get("timezone")
+        zone = zone if isinstance(zone, str) and zone in zones() else "UTC"
         return cls(
             path(lists, "sites"), path(lists, "customers"), path(lists, "devices"),
             path(tree, "profiles") or base / "profiles", path(tree, "rules") or base / "rules", path(tree, "templates"),
             path(tree, "codes") or base / "codes", path(tree, "fences") or base / "fences.yaml",
-            zone if isinstance(zone, str) and zone in zones() else "UTC",
+            path(tree, "calendars") or base / "calendars", calendar_name(tree.get("calendar"), zone), zone,
             "en" if tree.get("language") == "en" else "zh",
         )  # fmt: skip
 

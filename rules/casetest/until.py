@@ -59,7 +59,9 @@ def length(rule: Rule) -> int:
 
 def _opening(active: Active) -> int:
     """At most so long until it is in force again."""
-    return (7 if active.days else 1) * DAY + (HOUR if active.begin != active.end else MINUTE)
+    if active.months or active.holiday:
+        return 366 * DAY
+    return (10 if active.workday else 7 if active.days else 1) * DAY + (HOUR if active.spans != ((0, 0),) else MINUTE)
 
 
 def _timers(rule: Rule) -> Iterator[int]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.domain.alarm import Level
+from gateway.domain.workdays import WorkCalendar
 from rules.compiled.expression import Expression
 
 
@@ -142,14 +143,19 @@ Condition = tuple[LevelRule, ...] | Silence | Streak | Votes | Due | Every | Seq
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """`active: {daily: 22:00-06:00, days: [fri]}`: minutes of the local day; belongs to its start day.
+    """`active: {daily: 22:00-06:00, days: [fri, workday], months: [11-3]}`; an interval belongs to its start day.
 
-    `days` 0 = Monday; empty = every day. `begin` == `end` = the whole day.
+    `spans`: (begin, end) in minutes of the local day; begin == end is a whole day, end < begin ends on the next one.
+    `days` 0 = Monday; no days, no `workday` and no `holiday` = every day. `months` (first, last) 1-12, none = all.
+    `calendar` is there when workdays or holidays are asked for.
     """
 
-    begin: int = 0
-    end: int = 0
+    spans: tuple[tuple[int, int], ...] = ((0, 0),)
     days: tuple[int, ...] = ()
+    months: tuple[tuple[int, int], ...] = ()
+    workday: bool = False
+    holiday: bool = False
+    calendar: WorkCalendar | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from gateway.domain.codes import CodeTable
 from gateway.domain.device import PointSpec
 from gateway.domain.fence import Fence
 from gateway.domain.reading import F64
+from gateway.domain.workdays import NO_CALENDAR, WorkCalendar
 
 
 class SlotKind(StrEnum):
@@ -136,8 +137,9 @@ Vocabulary = Mapping[str, Mapping[str, PointSpec]]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """All that a rule may name besides attributes: points of every kind, code tables, fences."""
+    """All that a rule may name besides attributes: points of every kind, code tables, fences, workdays and holidays."""
 
     points: Vocabulary
     codes: Mapping[str, CodeTable] = field(default_factory=dict)
     fences: Mapping[str, Fence] = field(default_factory=dict)
+    calendar: WorkCalendar = NO_CALENDAR

@@ -8,6 +8,7 @@ from rules.format.policy import compile_policy
 from rules.format.rule import normalise
 from rules.format.source import compile_source, edit, edit_between
 from rules.format.tables import code_table, fence_file
+from rules.format.workdays import work_calendar
 
 __all__ = [
     "Case",
@@ -28,4 +29,5 @@ __all__ = [
     "normalise",
     "policy_source",
     "references",
+    "work_calendar",
 ]

@@ -31,7 +31,7 @@ class Lookups(Mapping[str, V]):
 
 def watched(names: Names) -> Names:
     """The same names; `used(..)` tells afterwards which tables and fences were needed."""
-    return Names(names.points, Lookups(names.codes), Lookups(names.fences))
+    return Names(names.points, Lookups(names.codes), Lookups(names.fences), names.calendar)
 
 
 def used(names: Names, points: Mapping[str, Mapping[str, object]]) -> dict[str, object]:

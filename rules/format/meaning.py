@@ -10,6 +10,7 @@ from functools import partial
 import msgspec
 
 from rules.compiled import (
+    Active,
     Aggregate,
     Condition,
     Due,
@@ -44,7 +45,7 @@ def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
         },
         "condition": {
             "of": _condition(rule.condition, said), "clear_after": rule.clear_after, "downtime": rule.downtime,
-            "unless": said(rule.unless), "active": _plain(rule.active),
+            "unless": said(rule.unless), "active": _active(rule.active),
             "quorums": [
                 [said(one.of), one.at_least, one.at_most, one.fraction, one.within, one.began_within, one.components]
                 for one in rule.quorums
@@ -72,6 +73,16 @@ def _said(expression: Expression | None, meanings: Mapping[str, str]) -> str | N
 
 def _plain(value: object) -> object:
     return msgspec.to_builtins(value)
+
+
+def _active(active: Active | None) -> object:
+    """Of one span and days of the week as it always was, so that rules from before mean the same."""
+    if active is None:
+        return None
+    if len(active.spans) == 1 and not active.months and active.calendar is None:
+        return {"begin": active.spans[0][0], "end": active.spans[0][1], "days": list(active.days)}
+    calendar = active.calendar and replace(active.calendar, name="", provisional=())
+    return _plain(replace(active, calendar=calendar))
 
 
 def _signal(signal: Signal, meanings: Mapping[str, str]) -> object:

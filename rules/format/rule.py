@@ -12,6 +12,7 @@ from gateway.domain.device import PointSpec
 from rules.compiled import Condition, Expression, MemberStat, Names, Rule, Signal, Watch
 from rules.expr.scope import Scope, nearest
 from rules.format.actions import actions
+from rules.format.active import active
 from rules.format.build import Build
 from rules.format.conditions import FORMS, condition, form_of
 from rules.format.fields import Fields, duration_of
@@ -19,7 +20,7 @@ from rules.format.levels import TIMING
 from rules.format.lookups import used, watched
 from rules.format.meaning import meaning_of, points_read
 from rules.format.signals import scope_with, signals
-from rules.format.timing import NO_MISSING, active, flap, inhibit, lateness_of, missing_of, stale_after
+from rules.format.timing import NO_MISSING, flap, inhibit, lateness_of, missing_of, stale_after
 from rules.format.together import identity, together
 from rules.format.tree import Notes, Plain, Scalar, Table, plain
 
@@ -72,7 +73,7 @@ def build_rule(table: Table, path: str, notes: Notes, names: Names, defaults: De
         owner=fields.text("owner"),
         lateness=lateness_of(fields, duration_of(Scalar(defaults.lateness)) or 0),
         unless=veto.expression if (veto := build.veto(fields)) else None,
-        active=active(fields),
+        active=active(fields, names.calendar),
         identity=identity(fields, build),
         inhibit=inhibit(fields, rule_id),
         flap=flap(fields),
@@ -85,7 +86,10 @@ def build_rule(table: Table, path: str, notes: Notes, names: Names, defaults: De
     _components(fields, rule, build)
     if len(notes.problems) > before:
         return None
-    source = normalise(_body(table, defaults, form[0] if form else ""), used(names, _points(rule, build)))
+    needed = used(names, _points(rule, build))
+    if rule.active is not None and rule.active.calendar is not None:
+        needed["calendar"] = rule.active.calendar
+    source = normalise(_body(table, defaults, form[0] if form else ""), needed)
     return replace(rule, source=source, revision=revision_of(meaning_of(rule, build.meanings)))
 
 
@@ -131,7 +135,7 @@ def _points(rule: Rule, build: Build) -> Mapping[str, Mapping[str, PointSpec]]:
 def normalise(rule: Mapping[str, Plain], names: Mapping[str, object]) -> bytes:
     """Canonical JSON of a rule and of the names it reads: everything that compiling it again needs.
 
-    `names`: "points" by kind, and "codes" and "fences" when it uses some.
+    `names`: "points" by kind, and "codes", "fences" and the "calendar" when it uses them.
     """
     whole: dict[str, Any] = {"format": 1, "rule": rule, **names}
     return msgspec.json.encode(whole, order="deterministic")

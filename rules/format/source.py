@@ -10,6 +10,7 @@ from gateway.domain.codes import CodeTable
 from gateway.domain.device import PointSpec
 from gateway.domain.errors import ConfigError
 from gateway.domain.fence import Fence
+from gateway.domain.workdays import NO_CALENDAR, WorkCalendar
 from rules.compiled import Names, Rule
 from rules.compiled.edits import Edit, classify
 from rules.format.rule import Defaults, build_rule
@@ -22,6 +23,7 @@ class _Source:
     points: dict[str, dict[str, PointSpec]]
     codes: dict[str, CodeTable] = field(default_factory=dict)
     fences: dict[str, Fence] = field(default_factory=dict)
+    calendar: WorkCalendar = NO_CALENDAR
     format: int = 1
 
 
@@ -86,7 +88,7 @@ def _build(body: Mapping[str, object], notes: Notes, names: Names) -> Rule | Non
 def _built(source: bytes) -> Rule:
     found = _decode(source)
     notes = Notes("journal")
-    built = _build(found.rule, notes, Names(found.points, found.codes, found.fences))
+    built = _build(found.rule, notes, Names(found.points, found.codes, found.fences, found.calendar))
     if built is None or notes.problems:
         raise ValueError("rule source does not compile: " + "; ".join(p.render() for p in notes.problems))
     return built

@@ -1,64 +1,13 @@
-"""The keys of timing that any form may have: when it is in force, how often it may raise, who its parent is."""
-
-import re
+"""The keys of timing that any form may have: how often it may raise, who its parent is, what lateness it bears."""
 
 from gateway.domain.duration import SECOND, format_duration
-from rules.compiled import Active, Flap, Inhibit
+from rules.compiled import Flap, Inhibit
 from rules.format.fields import LONGEST, Fields, duration_of, guess
-from rules.format.tree import Items, Scalar, show
+from rules.format.tree import Scalar, show
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEK = 7 * 86_400_000_000
-_DAILY = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})", re.ASCII)
-_MINUTES = 24 * 60
 NO_MISSING = ("silent", "due")
 """Forms for which missing data means something else already."""
-
-
-def active(rule: Fields) -> Active | None:
-    """`active: {daily: 22:00-06:00, days: [fri]}`."""
-    table = rule.table_of("active", "active: {daily: 22:00-06:00, days: [mon, fri]}")
-    if table is None:
-        return None
-    fields = Fields(table, rule.at("active"), rule.notes, ("daily", "days"))
-    if not table.entries:
-        rule.wrong("active", "rules.active.empty", write="active: {daily: 22:00-06:00}")
-    begin, end = _daily(fields)
-    return Active(begin, end, _days(fields))
-
-
-def _daily(fields: Fields) -> tuple[int, int]:
-    tree = fields.get("daily")
-    if tree is None:
-        return 0, 0
-    match = _DAILY.fullmatch(show(tree))
-    begin, end = (int(match[k]) * 60 + int(match[k + 1]) for k in (1, 3)) if match else (-1, -1)
-    sound = match and int(match[2]) < 60 and int(match[4]) < 60 and 0 <= begin < _MINUTES and end <= _MINUTES
-    if not sound or begin == end:
-        fields.wrong("daily", "rules.active.daily", value=show(tree), write="daily: 22:00-06:00")
-        return 0, 0
-    return begin, end % _MINUTES
-
-
-def _days(fields: Fields) -> tuple[int, ...]:
-    tree = fields.get("days")
-    if tree is None:
-        return ()
-    found: list[int] = []
-    for name in fields.names("days"):
-        word = name.strip().lower()[:3]
-        if word not in DAYS or name.strip().lower() not in {word, *_LONG}:
-            fields.wrong("days", "rules.value.choice", value=name, options=" | ".join(DAYS), write="days: [mon, fri]")
-        elif DAYS.index(word) in found:
-            fields.wrong("days", "rules.value.twice", value=name)
-        else:
-            found.append(DAYS.index(word))
-    if isinstance(tree, Items) and len(found) == len(DAYS):
-        return ()
-    return tuple(sorted(found))
-
-
-_LONG = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"})
 
 
 def flap(rule: Fields) -> Flap | None:

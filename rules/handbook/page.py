@@ -146,13 +146,25 @@ def _coverage(what: Body, lang: Lang) -> str:
     return say("handbook.coverage", lang, share=f"{100 * float(what['coverage']):g}")
 
 
+def _hours(active: Body, lang: Lang) -> str:
+    """`daily`, `days` and `months` of `active`, in words."""
+    parts = []
+    for key in ("daily", "days", "months"):
+        items = active.get(key, [])
+        words = [str(one) for one in (items if isinstance(items, list) else [items])]
+        if key == "days":
+            words = [say(f"handbook.day.{one.lower()[:3]}", lang) for one in words]
+        if words:
+            parts.append(say(f"handbook.active_{key}", lang, items=say("handbook.comma", lang).join(words)))
+    return say("handbook.join", lang).join(parts)
+
+
 def _besides(body: Body, lang: Lang) -> list[str]:
     found = []
     if "identity" in body:
         found.append(say("handbook.identity", lang, texts=", ".join(f"`{one}`" for one in body["identity"])))
     if "active" in body:
-        times = " ".join([str(body["active"].get("daily", "")), *body["active"].get("days", [])]).strip()
-        found.append(say("handbook.active", lang, times=times))
+        found.append(say("handbook.active", lang, times=_hours(body["active"], lang)))
     if "flap" in body:
         flap = body["flap"]
         found.append(say("handbook.flap", lang, raises=flap["raises"], span=flap["in"], quiet=flap["quiet"]))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gateway.domain.alarm import Level
 from gateway.domain.duration import format_duration
+from gateway.domain.workdays import NO_CALENDAR
 from rules.compiled import Due, Rule, Sequence
 from rules.lint.finding import Finding, Severity
 from rules.lint.subject import Around, Subject
@@ -76,6 +77,22 @@ def _critical(subject: Subject) -> Iterator[Finding]:
         yield subject.find("batch-critical", "then.order.batch", every=every, write=f"order: {{type: {order.type}}}")
     if not order.sla and not computed:
         yield subject.find("critical-no-sla", "then.order", write="sla: repair_4h")
+
+
+def hours(subject: Subject, around: Around) -> Iterator[Finding]:
+    """`active` by workdays or holidays of a year that the calendar does not know, or knows only by the regulation."""
+    active = subject.rule.active
+    if active is None or active.calendar is None:
+        return
+    calendar = active.calendar
+    if calendar == NO_CALENDAR:
+        yield subject.find("calendar-none", "active.days")
+        return
+    unknown, provisional = calendar.open_years(around.today)
+    if unknown:
+        yield subject.find("calendar-year", "active.days", year=unknown[0], name=calendar.name)
+    elif provisional:
+        yield subject.find("calendar-provisional", "active.days", year=provisional[0], name=calendar.name)
 
 
 def _safety(subject: Subject) -> Iterator[Finding]:

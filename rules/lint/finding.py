@@ -31,7 +31,7 @@ CODES: Mapping[str, Severity] = {
     # what it does
     "no-why": W, "one-language": INFO, "no-action": INFO, "latched-alone": W, "no-end": W, "critical-once": W,
     "critical-no-sla": INFO, "batch-critical": W, "safety-hours": W, "safety-delayed": W, "safety-quiet": INFO,
-    "parent-not-live": W,
+    "parent-not-live": W, "calendar-none": W, "calendar-year": W, "calendar-provisional": W,
     # tests and remarks
     "no-test": W, "silent-tests": W, "accept-unknown": W, "accept-reason": W, "accept-unused": INFO,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from rules.format.tree import Notes, Table, lines_of, read
 from rules.lint.at_load import at_load
 from rules.lint.conditions import conditions
 from rules.lint.cost import Cost, estimate
-from rules.lint.doing import doing
+from rules.lint.doing import doing, hours
 from rules.lint.finding import Finding, Severity
 from rules.lint.logic import logic
 from rules.lint.on_change import on_change
@@ -25,7 +25,7 @@ from rules.lint.watching import watching
 from rules.lint.windows import windows
 
 CHECKS: tuple[Callable[[Subject, Around], Iterator[Finding]], ...] = (
-    conditions, logic, spans, on_change, windows, watching, at_load, doing, tried,
+    conditions, logic, spans, on_change, windows, watching, at_load, doing, hours, tried,
 )  # fmt: skip
 
 

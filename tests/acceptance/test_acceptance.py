@@ -8,15 +8,17 @@ import pytest
 
 from rules.casetest import as_text, run_cases
 from rules.compiled import Names
-from rules.format import Case, Loaded, load_text, policy_source
+from rules.format import Case, Loaded, load_text, policy_source, work_calendar
 
 FOLDER = Path(__file__).parent
+CHINA = work_calendar((FOLDER.parents[1] / "config/calendars/cn.yaml").read_text("utf-8"), "cn.yaml", "cn")[0]
+assert CHINA is not None
 
 
 def cases() -> Iterator[tuple[Loaded, Case]]:
     """Every case with the file it stands in."""
     for file in (*sorted(FOLDER.glob("*.yaml")), *sorted((FOLDER.parent / "cases").glob("*/*.yaml"))):
-        loaded = load_text(file.read_text("utf-8"), file.name, Names({}))
+        loaded = load_text(file.read_text("utf-8"), file.name, Names({}, calendar=CHINA))
         assert not loaded.problems, [problem.render() for problem in loaded.problems]
         yield from ((loaded, case) for case in loaded.tests.cases)
 

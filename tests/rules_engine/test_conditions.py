@@ -1,7 +1,8 @@
 """Conditions from inside: hours, state for others, memory, what rules share."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -12,24 +13,30 @@ from hypothesis import strategies as st
 from gateway.domain.alarm import Change, Level
 from gateway.domain.codes import CodeEntry, CodeTable
 from gateway.domain.device import Life, Site
-from gateway.domain.duration import DAY, HOUR, MINUTE
+from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from gateway.domain.record import Closed, CycleDone, DeviceSet, MeterExchanged, SiteSet, Tick
+from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Active, Names
 from rules.engine.active import Schedule, instant
 from rules.engine.emit import Emitter
 from rules.engine.every import multiples
 from rules.engine.kinds import runner_of
 from rules.engine.runner import Field, Runner
-from rules.engine.space import NEVER
+from rules.engine.space import LONG_AGO, NEVER
 from rules.format import load_text
 
 ZONES = ("UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago")
+MINUTES = st.integers(0, 1439)
+CALENDAR = WorkCalendar(
+    "t", (2026,), (date(2026, 1, 1), date(2026, 5, 1), date(2026, 10, 1), date(2026, 10, 2)), (date(2026, 10, 10),)
+)
 actives = st.builds(
     Active,
-    st.integers(0, 1439),
-    st.integers(0, 1439),
+    st.lists(st.tuples(MINUTES, MINUTES), min_size=1, max_size=3, unique=True).map(lambda found: tuple(sorted(found))),
     st.lists(st.integers(0, 6), unique=True).map(lambda days: tuple(sorted(days))),
-)
+    st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), max_size=2).map(tuple),
+    st.booleans(), st.booleans(), st.just(CALENDAR),
+)  # fmt: skip
 
 
 def alone(one: object, devices: int = 1) -> Runner:
@@ -54,25 +61,78 @@ def test_hours_fit_together(active: Active, zone: str, at: int) -> None:
         assert following == NEVER
         return
     assert schedule.opening(zone, at) <= at < following
-    assert schedule.inside(zone, following)
-    assert not schedule.inside(zone, following - 1)
-    assert schedule.opening(zone, following) == following
     closing = schedule.closing(zone, at)
     assert schedule.inside(zone, at) == (closing > at)
     if closing > at:
         assert not schedule.inside(zone, closing)
         assert schedule.inside(zone, closing - 1)
+    if following < NEVER:
+        assert schedule.inside(zone, following)
+        assert not schedule.inside(zone, following - 1)
+        assert schedule.opening(zone, following) == following
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(actives, st.sampled_from(ZONES), st.integers(T0, T0 + 400 * DAY))
+def test_inside_is_what_the_day_and_the_hour_say(active: Active, zone: str, at: int) -> None:
+    """An interval holds a moment when it began on an allowed day, today or yesterday, at or before it."""
+    local = from_us(at).astimezone(ZoneInfo(zone))
+    found = False
+    for back in (0, 1, 2):
+        day = local.date() - timedelta(days=back)
+        weekday = day.weekday() in active.days
+        worked = active.workday and ((day.weekday() < 5 and day not in CALENDAR.holidays) or day in CALENDAR.workdays)
+        free = active.holiday and day in CALENDAR.holidays
+        every = not (active.days or active.workday or active.holiday)
+        months = {m for first, last in active.months for m in _months(first, last)}
+        if (weekday or worked or free or every) and (not active.months or day.month in months):
+            for begin, end in active.spans:
+                ends = (day, end) if end > begin else (day + timedelta(days=1), end)
+                found |= instant(zone, day, begin) <= at < instant(zone, *ends)
+    assert Schedule(active).inside(zone, at) == found
+
+
+def _months(first: int, last: int) -> list[int]:
+    return [1 + (first - 1 + k) % 12 for k in range((last - first) % 12 + 1)]
+
+
+def test_a_winter_of_five_months_is_one_interval() -> None:
+    winter = Schedule(Active(months=((11, 3),)))
+    christmas = to_us(datetime(2026, 12, 25, tzinfo=UTC))
+    assert winter.opening("UTC", christmas) == to_us(datetime(2026, 11, 1, tzinfo=UTC))
+    assert winter.closing("UTC", christmas) == to_us(datetime(2027, 4, 1, tzinfo=UTC))
+    assert winter.next_opening("UTC", christmas) == to_us(datetime(2027, 11, 1, tzinfo=UTC))
+
+
+def test_no_holiday_in_sight_is_no_opening() -> None:
+    holidays = Schedule(Active(holiday=True, calendar=CALENDAR))
+    assert holidays.next_opening("UTC", to_us(datetime(2026, 10, 5, tzinfo=UTC))) == NEVER
+    assert holidays.opening("UTC", to_us(datetime(2029, 1, 1, tzinfo=UTC))) == LONG_AGO
+
+
+@pytest.mark.parametrize(
+    ("active", "always"),
+    [
+        (Active(), True), (Active(days=(0, 1, 2, 3, 4, 5, 6)), True), (Active(months=((1, 12),)), True),
+        (Active(months=((4, 9), (10, 3))), True), (Active(((0, 720), (720, 0))), True),
+        (Active(((360, 1320), (1320, 360))), True), (Active(((0, 719), (720, 0))), False),
+        (Active(days=(5, 6), workday=True, holiday=True, calendar=CALENDAR), True),
+        (Active(days=(5,), workday=True, holiday=True, calendar=CALENDAR), False), (Active(months=((1, 11),)), False),
+    ],
+)  # fmt: skip
+def test_in_force_all_the_time(active: Active, always: bool) -> None:
+    assert Schedule(active).always == always
 
 
 def test_s26_a_day_of_23_hours_has_shorter_hours() -> None:
-    schedule = Schedule(Active(22 * 60, 6 * 60))
+    schedule = Schedule(Active(((22 * 60, 6 * 60),)))
     evening = T0 + 86 * DAY + 21 * HOUR + MINUTE  # 2026-03-28 22:01 in Berlin
     opened = schedule.opening("Europe/Berlin", evening)
     assert (schedule.closing("Europe/Berlin", evening) - opened) == 7 * HOUR
 
 
 def test_days_that_touch_are_one_interval() -> None:
-    schedule = Schedule(Active(0, 0, (5, 6)))
+    schedule = Schedule(Active(days=(5, 6)))
     saturday = T0 + 2 * DAY
     assert schedule.closing("UTC", saturday + HOUR) == saturday + 2 * DAY
     openings = [schedule.opening("UTC", saturday + k * 7 * DAY) for k in range(3)]

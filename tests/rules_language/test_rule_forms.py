@@ -1,5 +1,8 @@
 """Every form and every key of a rule: what it compiles to, and that the journal's form of it is the same rule."""
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 from language import NAMES
 
@@ -7,6 +10,7 @@ from gateway.domain.alarm import Level
 from gateway.domain.codes import CodeEntry, CodeTable
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from gateway.domain.fence import Fence
+from gateway.domain.workdays import WorkCalendar
 from rules.compiled import (
     Active,
     Condition,
@@ -26,6 +30,7 @@ from rules.compiled import (
     Votes,
 )
 from rules.format import Edit, compile_source, edit_between, load_text
+from rules.format.meaning import meaning_of
 
 CODES = CodeTable(
     "charger_faults",
@@ -205,7 +210,7 @@ def test_an_order_by_the_code() -> None:
 
 
 def test_the_keys_of_timing() -> None:
-    assert load(FORMS["active"]).active == Active(22 * 60, 6 * 60, (0, 4))
+    assert load(FORMS["active"]).active == Active(((22 * 60, 6 * 60),), (0, 4))
     rule = load(FORMS["flap"])
     assert rule.flap == Flap(4, HOUR, 2 * HOUR)
     assert (rule.stale_after, rule.lateness) == (DAY, 30 * SECOND)
@@ -221,14 +226,43 @@ def test_the_order_complete() -> None:
 
 @pytest.mark.parametrize(
     ("daily", "expected"),
-    [("00:00-24:00", Active(0, 0)), ("18:00-24:00", Active(18 * 60, 0)), ("6:30 - 7:00", Active(390, 420))],
+    [("00:00-24:00", ((0, 0),)), ("18:00-24:00", ((18 * 60, 0),)), ("6:30 - 7:00", ((390, 420),))],
 )
-def test_parts_of_a_day(daily: str, expected: Active) -> None:
-    assert load(VAN + LOW + f"active: {{daily: '{daily}'}}").active == expected
+def test_parts_of_a_day(daily: str, expected: tuple[tuple[int, int], ...]) -> None:
+    assert load(VAN + LOW + f"active: {{daily: '{daily}'}}").active == Active(expected)
 
 
 def test_days_alone() -> None:
-    assert load(VAN + LOW + "active: {days: sunday}").active == Active(0, 0, (6,))
+    assert load(VAN + LOW + "active: {days: sunday}").active == Active(days=(6,))
+
+
+WINTER = "active: {daily: [22:00-24:00, 00:00-06:00], days: [sat, workday], months: [11-3, 5]}"
+
+
+def test_workdays_carry_their_calendar_into_the_journal() -> None:
+    calendar = WorkCalendar("cn", (2026,), (date(2026, 1, 1),), (date(2026, 1, 4),))
+    text = f"format: 1\nrules:\n- id: r\n  watch: {{kind: vehicle}}\n  {LOW}  {WINTER}\n"
+    (rule,) = load_text(text, "r.yaml", replace(ALL, calendar=calendar)).rules
+    assert rule.active == Active(((0, 360), (1320, 0)), (5,), ((5, 5), (11, 3)), True, False, calendar)
+    assert compile_source(rule.source) == rule
+    # another year in the file is another meaning; that its official list is out, or its name, is none
+    more = replace(calendar, years=(2026, 2027), holidays=(*calendar.holidays, date(2027, 1, 1)))
+    (other,) = load_text(text, "r.yaml", replace(ALL, calendar=more)).rules
+    (named,) = load_text(text, "r.yaml", replace(ALL, calendar=replace(calendar, name="x", provisional=(2026,)))).rules
+    assert rule.revision == named.revision != other.revision
+    assert edit_between(rule, other) is Edit.THRESHOLD
+    assert edit_between(rule, named) is Edit.TEXT
+    plain = text.replace("workday", "sun")
+    (first,), (second,) = (load_text(plain, "r.yaml", replace(ALL, calendar=one)).rules for one in (calendar, more))
+    assert first == second, "a rule that asks for no workday does not change with the calendar"
+
+
+def test_hours_of_before_are_the_same_revision() -> None:
+    """What the journal of an older release holds: begin, end, days."""
+    meaning = meaning_of(load(FORMS["active"]), {"soc < 5 pct": "x"})
+    condition = meaning["condition"]
+    assert isinstance(condition, dict)
+    assert condition["active"] == {"begin": 1320, "end": 360, "days": [0, 4]}
 
 
 def test_lateness_of_the_file() -> None:

@@ -53,7 +53,7 @@ def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) ->
     folder = None if profiles is None else profiles.parent / "registry"
     rules = None if profiles is None else profiles.parent / "rules"
     if profiles is None or folder is None or not (folder / "devices.csv").is_file():
-        return Place(names, Around(), rules)
+        return Place(names, Around(today=datetime.now(UTC).date()), rules)
     loaded, _ = load_profiles(profiles)
     plain = [one.profile for one in loaded.values()]
     sites, customers = (path if (path := folder / name).is_file() else None for name in ("sites.csv", "customers.csv"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.domain.device import Customer, Site
 from gateway.domain.errors import Problem
+from gateway.domain.workdays import WorkCalendar
 
 if TYPE_CHECKING:
     from rules.compiled import Names
@@ -60,6 +61,7 @@ def near(file: Path) -> Path | None:
 
 def project_of(folder: Path | None, problems: list[Problem]) -> "Project":
     """What the rules may speak of: profiles, and the code tables, fences and lists that lie beside their folder."""
+    from gateway.settings.calendars import load_calendar
     from gateway.settings.inventory import load_inventory
     from gateway.settings.lookups import load_lookups
     from gateway.settings.profiles import load_profiles, vocabulary
@@ -67,7 +69,7 @@ def project_of(folder: Path | None, problems: list[Problem]) -> "Project":
     from rules.format import Model
 
     if folder is None:
-        return Project(Names({}))
+        return Project(Names({}, calendar=load_calendar(Path(), "cn", "", problems)))
     loaded, wrong = load_profiles(folder)
     merged, disagreements = vocabulary([one.profile for one in loaded.values()], {k: v.file for k, v in loaded.items()})
     lookups = load_lookups(folder.parent / "codes", folder.parent / "fences.yaml")
@@ -81,10 +83,22 @@ def project_of(folder: Path | None, problems: list[Problem]) -> "Project":
         kind = one.profile.kind
         units[kind] = {**one.declared, **units.get(kind, {})}  # of several profiles the first, as for the points
         models[name] = Model(kind, {spec.name: spec for spec in one.profile.points}, one.declared)
-    return Project(
-        Names(merged, lookups.codes, lookups.fences), units, tuple(inventory.sites.values()),
-        tuple(inventory.customers.values()), models,
-    )  # fmt: skip
+    names = Names(merged, lookups.codes, lookups.fences, _calendar(folder.parent, problems))
+    return Project(names, units, tuple(inventory.sites.values()), tuple(inventory.customers.values()), models)
+
+
+def _calendar(base: Path, problems: list[Problem]) -> WorkCalendar:
+    """What `gateway.yaml` says of it; without such a file that of China, so that examples can be tried."""
+    from gateway.settings.calendars import calendar_name, load_calendar
+    from gateway.settings.document import read_document
+
+    main = base / "gateway.yaml"
+    document = read_document(main) if main.is_file() else None
+    said = document.value if document is not None and isinstance(document.value, dict) else {"calendar": "cn"}
+    folder = said.get("calendars")
+    name = calendar_name(said.get("calendar"), str(said.get("timezone")))
+    place = base / folder if isinstance(folder, str) else base / "calendars"
+    return load_calendar(place, name, str(main), problems)
 
 
 def load(file: Path, names: "Names", problems: list[Problem]) -> "Loaded | None":

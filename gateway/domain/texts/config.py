@@ -71,6 +71,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.profile.only_max_rate": ("relearn belongs to max_rate; write max_rate too, or remove relearn", "relearn 须与 max_rate 一起使用；请写 max_rate，或删除 relearn"),
     "config.profile.value_twice": ("the state {value!r} stands here twice; keep one", "状态 {value!r} 重复；请只保留一个"),
     "config.profile.min_max": ("min {value} is not below max {max}; exchange them", "min {value} 不小于 max {max}；请对调"),
+    "config.calendar": ("there is no calendar {value} in {folder}; write calendar: {write} (there are {known}), or add the file", "{folder} 中没有日历 {value}；请写 calendar: {write}（现有 {known}），或添加该文件"),
     "config.profile.number": ("{value} is no number in {unit}; write a number, with or without a unit of the same kind", "{value} 不是以 {unit} 计的数值；请写数字，可带同类单位"),
     "config.profile.resolution": ("resolution {value} is not below rollover {rollover}", "resolution {value} 不小于 rollover {rollover}"),
     "config.profile.disagree": (

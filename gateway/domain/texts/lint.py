@@ -5,6 +5,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lint.word.warning": ("warning", "警告"),
     "lint.word.info": ("info", "提示"),
     "lint.word.write": ("write", "可写"),
+    "lint.calendar-none": (
+        "there is no calendar: Monday to Friday are workdays, no day is a holiday; write calendar: cn in gateway.yaml",
+        "没有日历：周一至周五按工作日处理，没有任何节假日；请在 gateway.yaml 写 calendar: cn",
+    ),
+    "lint.calendar-year": (
+        "calendar {name} has no {year}: Monday to Friday are workdays, no day is a holiday; add it to calendars/{name}.yaml",
+        "日历 {name} 没有 {year} 年：周一至周五按工作日处理，没有任何节假日；请补充 calendars/{name}.yaml",
+    ),
+    "lint.calendar-provisional": (
+        "calendar {name} has {year} without the official notice; correct calendars/{name}.yaml when the notice is out",
+        "日历 {name} 的 {year} 年尚无官方通知；通知发布后请更新 calendars/{name}.yaml",
+    ),
     "lint.sum": (
         "{rules} rules: {warnings} warnings, {infos} infos, {accepted} accepted",
         "{rules} 条规则：警告 {warnings}，提示 {infos}，已认可 {accepted}",
