@@ -87,7 +87,7 @@ class Reload:
         """Follow the files, until cancelled."""
         await asyncio.to_thread(self._load)  # so that a change costs no more than the file it is in
         while True:
-            self._warn_of_years()
+            self.warn_of_years()
             try:
                 async with asyncio.timeout(POLL):
                     await self._asked.wait()
@@ -144,7 +144,7 @@ class Reload:
         check_rules(found, document, settings, rulebook, project.templates, settings.templates)
         return rulebook, names, [*rulebook.problems, *found.problems]
 
-    def _warn_of_years(self) -> None:
+    def warn_of_years(self) -> None:
         """Log once that rules go by a calendar which does not know this year, or soon the next."""
         today = from_us(self._clock.now()).date()
         actives = [rule.active for rule in self.project.rulebook.rules.values()]

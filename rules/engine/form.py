@@ -9,7 +9,7 @@ from gateway.domain.alarm import Change
 from gateway.domain.reading import F64, U8
 from rules.compiled import Expression, Rule, Slot, SlotKind
 from rules.engine.bound import Bound
-from rules.engine.runner import Field
+from rules.engine.runner import Field, Runner
 from rules.engine.scopes import rows
 from rules.engine.signalled import Signalled, later_too
 from rules.engine.space import NEVER, Space
@@ -240,6 +240,10 @@ class Form(Signalled):
             for thing in asked[self.watched[asked] & (self.raised[asked] > 0)].tolist():
                 if self.truth(self.clear, self.one(thing, at, None, -1))[0] == 1.0:
                     self.cleared(thing, at, None, -1)
+
+    def edited(self, old: Runner, at: int) -> None:
+        super().edited(old, at)
+        self.revalue(range(len(self.space)), at)
 
     def cleared(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
         """`clear` is true."""

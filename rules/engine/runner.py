@@ -124,7 +124,7 @@ class Runner(Speaker, ABC):
         found = None
         if self.opens[thing] < t:
             found = self.schedule.opening(self.local(thing), t - 1)
-            found = found if self.opens[thing] <= found else None
+            found = found if self.opens[thing] <= found and found > LONG_AGO else None
         self._opens_after(thing, t)
         return found
 

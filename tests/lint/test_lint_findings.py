@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from lint_lab import NAMES, TEST, around, checked, codes, heard, lists, look, on
 from gateway.domain.device import Device, Life
 from gateway.domain.duration import DAY
 from gateway.domain.text import catalogue
+from gateway.domain.workdays import NO_CALENDAR
 from rules.format import load_text
 from rules.lint import CODES, Checked, Severity, is_alone, lint
 
 GOOD = '  when: "temp >= 85 degC"\n  hold: {for: 2m, gap: 30s}\n  clear: "temp < 75 degC"'
 NOTICE = "  then: {{order: {{type: repair, level: {level}, sla: s}}, notice: {{audience: ops, template: t{more}}}}}"
+HOURS = "\n  active: {days: [workday]}"
 QUIET = "quiet: [{where: \"site == 's1'\", from: 2026-01-01T00:00Z, until: 2026-01-02T00:00Z, why: works}]\n"
 SILENT = "  test: [{say: nothing, series: {temp: '20*9'}, expect: []}]\n"
 NO_NOTICE = "  then: {notice: {audience: ops, template: t, class: safety}}"
@@ -114,6 +117,8 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         rule(GOOD, rule_id="a").replace("  why", "  mode: shadow\n  why")
         + rule(GOOD + "\n  inhibit: {by: a, same: [code]}"), {},
     ),
+    ("calendar-year", "", rule(GOOD + HOURS), {"today": date(2027, 10, 1)}),
+    ("calendar-provisional", "", rule(GOOD + HOURS), {"today": date(2026, 10, 1)}),
     ("no-test", "test:", rule(GOOD, test=""), {}),
     ("silent-tests", "expect:", rule(GOOD, test=SILENT), {}),
     ("accept-unknown", "# lint: ok", rule(GOOD + "\n  # lint: ok no-such because"), {}),
@@ -138,8 +143,14 @@ def test_finding(code: str, write: str, text: str, more: dict[str, Any]) -> None
 
 
 def test_every_code_has_a_case_and_texts() -> None:
-    assert {case[0] for case in [*CASES, *NEVER]} | {"safety-quiet"} == set(CODES)
+    assert {case[0] for case in [*CASES, *NEVER]} | {"safety-quiet", "calendar-none"} == set(CODES)
     assert all(f"lint.{code}" in catalogue() for code in CODES)
+
+
+def test_workdays_without_a_calendar() -> None:
+    text = f"format: 1\nrules:\n{rule(GOOD + HOURS)}"
+    found = lint([Checked(load_text(text, "lab.yaml", replace(NAMES, calendar=NO_CALENDAR)), text)], around())
+    assert codes(found) == ["calendar-none"]
 
 
 def test_a_quiet_does_not_hold_safety() -> None:
@@ -152,6 +163,7 @@ def test_a_quiet_does_not_hold_safety() -> None:
     ("text", "more"),
     [
         (rule(GOOD), {}),
+        (rule(GOOD + HOURS), {}),
         (rule('  when: "temp >= 85 degC"\n  auto_clear: false'), {}),  # a person ends it
         (rule("  when: \"mode == 'fault'\"\n  hold: 1m"), {}),
         (rule('  when: "jolt >= 3"'), {}),  # moves in steps

@@ -11,6 +11,7 @@ from gateway.cli import main
 from gateway.domain.device import Life
 from gateway.domain.errors import ConfigError
 from gateway.domain.text import catalogue
+from gateway.domain.workdays import NO_CALENDAR
 from gateway.settings import Report, Settings, inspect_project, load_project, load_settings
 from gateway.settings.document import parse_document
 from protocols.mqtt.config import MqttConfig
@@ -82,6 +83,29 @@ def problems(
     report = inspect(folder, changes, env)
     assert (report.project is None) == bool(report.problems)
     return [(Path(p.file).name, p.line, p.path, p.key.removeprefix("config.")) for p in report.problems]
+
+
+@pytest.mark.parametrize(
+    ("more", "name", "years"),
+    [("", "cn", (2026, 2027)), ("calendar: none\n", "none", ()), ("calendar: cn\n", "cn", (2026, 2027))],
+)
+def test_the_calendar_of_workdays(tmp_path: Path, more: str, name: str, years: tuple[int, ...]) -> None:
+    report = inspect(tmp_path, {"gateway.yaml": MAIN + more})
+    assert report.project is not None
+    assert (report.project.names.calendar.name, report.project.names.calendar.years) == (name, years)
+
+
+def test_other_zones_have_no_calendar_of_themselves(tmp_path: Path) -> None:
+    report = inspect(tmp_path, {"gateway.yaml": MAIN.replace("Asia/Shanghai", "Europe/Berlin")})
+    assert report.project is not None
+    assert report.project.names.calendar == NO_CALENDAR
+
+
+def test_a_calendar_there_is_not_and_one_with_a_mistake(tmp_path: Path) -> None:
+    found = problems(tmp_path, {"gateway.yaml": MAIN + "calendar: cm\n"})
+    assert [(file, path, key) for file, _, path, key in found] == [("gateway.yaml", "calendar", "calendar")]
+    found = problems(tmp_path, {"gateway.yaml": MAIN, "calendars/cn.yaml": "years: {x: {}}\n"})
+    assert [(file, path, key) for file, _, path, key in found] == [("cn.yaml", "years.x", "rules.calendar.year")]
 
 
 def test_the_shipped_configuration_is_in_order() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from settings.test_project import RULES, house
+from structlog.testing import capture_logs
 
 from gateway.domain.errors import StoreFull
 from gateway.domain.record import Fact, Record, RuleGone, RuleSet
@@ -129,3 +130,38 @@ async def test_one_of_many_files_costs_no_more_than_itself(running: Running, mon
     monkeypatch.setattr("gateway.settings.rulebook.load_text", noted)
     assert (await running.reload.reload("li")).changed == 1
     assert read == ["r7.yaml"]
+
+
+HOURS = RULES + "  active: {days: [workday]}\n"
+OWN = "years: {1970: {holidays: [{from: 1970-01-01}]}}\n"
+
+
+async def test_a_changed_calendar_is_an_edit_of_the_rules_that_go_by_it(running: Running) -> None:
+    running.write(HOURS)
+    running.write(RULES.replace("id: hot", "id: other"), "b.yaml")
+    await running.reload.reload("li")
+    before = {rule: fact.revision for rule, (fact, _) in running.engine.rules.items()}
+    (running.folder / "calendars").mkdir()
+    (running.folder / "calendars" / "cn.yaml").write_text(OWN, "utf-8")
+    assert running.reload._stamp() != running.reload._seen, "the file of our own replaces the shipped one"
+    assert (await running.reload.reload("li")).changed == 1
+    after = {rule: fact.revision for rule, (fact, _) in running.engine.rules.items()}
+    assert {rule for rule in after if after[rule] != before[rule]} == {"hot"}
+    active = running.engine.rules["hot"][1].active
+    assert active is not None
+    assert active.calendar is not None
+    assert active.calendar.years == (1970,)
+    (running.folder / "calendars" / "cn.yaml").write_text(OWN.replace("years", "yeers"), "utf-8")
+    found = await running.reload.reload("li")
+    assert [problem.key for problem in found.problems] == ["rules.key.near", "rules.key.missing"]
+    assert {rule: fact.revision for rule, (fact, _) in running.engine.rules.items()} == after
+
+
+async def test_a_year_that_is_not_known_is_logged_once(running: Running) -> None:
+    """The clock stands in 1970."""
+    running.write(HOURS)
+    await running.reload.reload("li")
+    with capture_logs() as said:
+        running.reload.warn_of_years()
+        running.reload.warn_of_years()
+    assert [(one["event"], one["calendar"], one["year"]) for one in said] == [("calendar incomplete", "cn", 1970)]
