@@ -7,6 +7,10 @@ from oracle.scene import LEVELS, Episode, Said, SceneDef
 
 from gateway.domain.alarm import Change, Transition
 
+FOREVER = 1 << 62
+MOVED = "moved"
+"""Not a mismatch: an episode stands with another begin or end than it had. Counted on its own."""
+
 
 @dataclass(frozen=True)
 class Mismatch:
@@ -21,8 +25,12 @@ class Mismatch:
 def compare(scene: SceneDef, number: int, got: Sequence[Transition], want: Sequence[Said]) -> Mismatch | None:
     """None = the same."""
     if scene.mode == "exact":
-        mine = at_once([(one.at - scene.start, one.change.value, one.level.word, one.identity) for one in got])
-        theirs = at_once([(one.at, one.what, one.level, one.identity) for one in want])
+        counts = scene.rule.form == "every"
+        mine = at_once(
+            [(one.at - scene.start, _word(one.change.value, one.count, counts=counts), one.level.word, one.identity)
+             for one in got]
+        )  # fmt: skip
+        theirs = at_once([(one.at, _word(one.what, one.count, counts=counts), one.level, one.identity) for one in want])
         if mine == theirs:
             return None
         return Mismatch("transitions", number, lines(mine), lines(theirs))
@@ -30,7 +38,34 @@ def compare(scene: SceneDef, number: int, got: Sequence[Transition], want: Seque
     right, _ = fold_said(want)
     if found == right and not strange:
         return None
+    if scene.mode == "covered" and covered(found, right) and not strange:
+        return Mismatch(MOVED, number, episodes(found), episodes(right))
     return Mismatch(strange or "episodes", number, episodes(found), episodes(right))
+
+
+def _word(what: str, count: int, *, counts: bool) -> str:
+    """A raise of multiples says how many."""
+    return f"raised x{count}" if counts and what == "raised" else what
+
+
+def covered(found: Sequence[Episode], right: Sequence[Episode]) -> bool:
+    """The state in the end is the same; every episode that was is told, and nothing is told that never was.
+
+    What a late reading moves, begin or end of an episode that was told already, no transition can say
+    (docs/decisions/009): the one that stands must touch the one that was.
+    """
+    ends = [[(one.identity, one.levels[-1][1]) for one in some if one.end is None] for some in (found, right)]
+    if ends[0] != ends[1]:
+        return False
+    return all(any(touch(one, other) for other in right) for one in found) and all(
+        any(touch(one, other) for other in found) for one in right
+    )
+
+
+def touch(one: Episode, other: Episode) -> bool:
+    """Do they share a moment?"""
+    ends = [FOREVER if end is None else end for end in (one.end, other.end)]
+    return one.identity == other.identity and one.begin <= ends[1] and other.begin <= ends[0]
 
 
 Row = tuple[int, str, str, tuple[str, ...]]
@@ -70,18 +105,26 @@ def fold(start: int, got: Iterable[Transition]) -> tuple[list[Episode], str]:
         if one.change is Change.RAISED:
             open_.append(Episode(((at, level),), None, one.identity))
             continue
-        mine = [episode for episode in open_ if episode.identity == one.identity]
-        if not mine:
+        chosen = meant(one, open_, done, start)
+        if chosen is None:
             strange = f"{one.change.value} without an alarm"
             continue
-        earlier = [episode for episode in mine if episode.begin < at] or mine
-        chosen = max(earlier, key=lambda episode: episode.begin)
-        open_.remove(chosen)
+        (open_ if chosen in open_ else done).remove(chosen)
         if one.change is Change.CLEARED:
             done.append(Episode(chosen.levels, at, chosen.identity))
         elif one.change is not Change.WITHDRAWN:
             open_.append(Episode(with_level(chosen.levels, at, level), None, chosen.identity))
     return sorted([*open_, *done], key=lambda one: (one.begin, one.identity)), strange
+
+
+def meant(one: Transition, open_: Sequence[Episode], done: Sequence[Episode], start: int) -> Episode | None:
+    """The episode a change is about: `episode` names it by its raise; else the open one that began last before it."""
+    if one.episode:
+        named = [some for some in (*open_, *done) if (some.identity, some.begin) == (one.identity, one.episode - start)]
+        return named[-1] if named else None
+    mine = [episode for episode in open_ if episode.identity == one.identity]
+    earlier = [episode for episode in mine if episode.begin < one.at - start] or mine
+    return max(earlier, key=lambda episode: episode.begin, default=None)
 
 
 def with_level(levels: tuple[tuple[int, str], ...], at: int, level: str) -> tuple[tuple[int, str], ...]:

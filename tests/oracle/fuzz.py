@@ -16,6 +16,7 @@ from multiprocessing import Pool
 from pathlib import Path
 
 from oracle.check import check
+from oracle.compare import MOVED
 from oracle.generate.scenes import DEVICES, EXCLUDED, KINDS, generate
 from oracle.shrink import case_file, shrink
 
@@ -25,10 +26,11 @@ KEPT = 5
 
 @dataclass
 class Found:
-    """What came of some scenes. `bad`: (kind, what, seed, device)."""
+    """What came of some scenes. `bad`: (kind, what, seed, device); `moved`: see `compare.covered`."""
 
     cases: Counter[str] = field(default_factory=Counter)
     bad: list[tuple[str, str, int, int]] = field(default_factory=list)
+    moved: int = 0
 
 
 def work(job: tuple[str, int, int]) -> Found:
@@ -39,7 +41,11 @@ def work(job: tuple[str, int, int]) -> Found:
         scene = generate(kind, seed)
         found.cases[kind] += len(scene.devices)
         try:
-            found.bad += [(kind, one.what, seed, one.device) for one in check(scene)]
+            for one in check(scene, moved=True):
+                if one.what == MOVED:
+                    found.moved += 1
+                else:
+                    found.bad.append((kind, one.what, seed, one.device))
         except Exception as flaw:
             found.bad.append((kind, f"{type(flaw).__name__}: {str(flaw)[:200]}", seed, -1))
     return found
@@ -74,11 +80,12 @@ def main() -> int:
     given = options.parse_args()
     kinds = [kind for kind in KINDS if given.kinds in kind]
     begun = shown = time.monotonic()
-    total, bad = Counter[str](), list[tuple[str, str, int, int]]()
+    moved, total, bad = 0, Counter[str](), list[tuple[str, str, int, int]]()
     with Pool(given.jobs) as pool:
         for found in pool.imap_unordered(work, jobs(given.cases, given.seed, kinds)):
             total += found.cases
             bad += found.bad
+            moved += found.moved
             if time.monotonic() - shown > 10:
                 shown = time.monotonic()
                 rate = total.total() / (shown - begun)
@@ -94,7 +101,7 @@ def main() -> int:
         files = pool.starmap(write, list(dict.fromkeys(chosen)))
     report = {
         "cases": total.total(), "seconds": round(seconds, 1), "mismatches": len(bad), "by_kind": dict(by_kind),
-        "seed": given.seed, "excluded": dict(EXCLUDED), "files": files,
+        "moved": moved,        "seed": given.seed, "excluded": dict(EXCLUDED), "files": files,
     }  # fmt: skip
     print(json.dumps(report, ensure_ascii=False))
     return 1 if bad else 0

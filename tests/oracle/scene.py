@@ -55,7 +55,10 @@ class SignalDef:
 
 @dataclass(frozen=True)
 class RuleDef:
-    """A rule. `form` names the condition, `keys` its own keys; `levels` are those of `when` and `levels`."""
+    """A rule. `form` names the condition, `keys` its own keys; `levels` are those of `when` and `levels`.
+
+    `pace` is how many times slower than every 10 s its points speak.
+    """
 
     form: str
     points: Mapping[str, PointDef]
@@ -67,6 +70,7 @@ class RuleDef:
     lateness: int = 0
     missing: int = 0
     downtime: str = "pause"
+    pace: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,8 @@ class FactDef:
 class SceneDef:
     """A rule, devices that do not know of each other, restarts (at, length) and facts, until the last tick.
 
-    `mode` says what is compared: `exact` every transition, `standing` what stands in the end.
+    `mode` says what is compared: `exact` every transition; `standing` the episodes that stand in the end; `covered`
+    that they are the right ones, be it with another begin or end.
     """
 
     rule: RuleDef

@@ -46,11 +46,9 @@ def _smaller(scene: SceneDef) -> Iterator[SceneDef]:
     count = len(scene.devices)
     if count > 1:
         for k in range(count):
-            if not scene.facts or all(fact.device == k for fact in scene.facts):
-                yield replace(scene, devices=(scene.devices[k],),
-                              facts=tuple(replace(fact, device=0) for fact in scene.facts))  # fmt: skip
-        yield replace(scene, devices=scene.devices[: count // 2])
-        yield replace(scene, devices=scene.devices[count // 2 :])
+            yield _part(scene, k, k + 1)
+        yield _part(scene, 0, count // 2)
+        yield _part(scene, count // 2, count)
     if scene.restarts:
         yield replace(scene, restarts=())
     for k in range(len(scene.facts)):
@@ -59,6 +57,12 @@ def _smaller(scene: SceneDef) -> Iterator[SceneDef]:
     for rule in _simpler_rules(scene.rule):
         yield replace(scene, rule=rule)
     yield from _simpler_messages(scene)
+
+
+def _part(scene: SceneDef, first: int, last: int) -> SceneDef:
+    """These devices with their facts."""
+    facts = tuple(replace(one, device=one.device - first) for one in scene.facts if first <= one.device < last)
+    return replace(scene, devices=scene.devices[first:last], facts=facts)
 
 
 def _with(scene: SceneDef, number: int, messages: tuple[Any, ...]) -> SceneDef:

@@ -120,6 +120,13 @@ def _condition(rule: RuleDef) -> dict[str, Any]:
             return {"when": {"streak": _streak(keys)}}
         case "votes":
             return {"when": {"votes": {"of": expression(keys["of"]), "need": keys["need"], "last": keys["last"]}}}
+        case "due":
+            stages = {level: f"{days}d" for level, days in keys["stages"]}
+            hour, minute = keys["at"]
+            return {"due": {"date": keys["date"], "stages": stages, "at": f"{hour:02d}:{minute:02d}"}}
+        case "every":
+            amounts = {"step": keys["step"], "from": keys["first"], "ahead": keys["ahead"]}
+            return {"every": {"counter": keys["counter"], **{key: value for key, value in amounts.items() if value}}}
         case "sequence":
             again = {"again": "restart"} if keys.get("restart") else {}
             return {"sequence": _sequence(keys)} | again

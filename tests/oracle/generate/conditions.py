@@ -4,7 +4,7 @@ from dataclasses import replace
 from random import Random
 
 from oracle.generate import parts
-from oracle.scene import LEVELS, SECOND, Expr, LevelDef, RuleDef
+from oracle.scene import LEVELS, SECOND, Expr, LevelDef, PointDef, RuleDef
 
 
 def level(rng: Random, name: str, when: Expr, clear: Expr | None) -> LevelDef:
@@ -39,6 +39,13 @@ def levels(rng: Random) -> RuleDef:
         clear: Expr = ("cmp", "<", ("point", "x"), parts.number(limit - rng.randint(0, 1)))
         made.append(level(rng, name, when, parts.maybe(rng, 0.6, clear)))
     return RuleDef("levels", parts.GAUGES, tuple(made))
+
+
+def unless(rng: Random) -> RuleDef:
+    """A condition with a veto of its own points."""
+    rule = rng.choice((threshold, silent, streak, votes, sequence))(rng)
+    veto: Expr = ("cmp", ">=", ("point", "v"), parts.number(3))
+    return replace(rule, points={**rule.points, "v": PointDef()}, unless=veto)
 
 
 def missing(rng: Random) -> RuleDef:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
+from oracle.generate import plans
+from oracle.generate.counters import counted
 from oracle.generate.parts import STATES
 from oracle.scene import MINUTE, SECOND, DeviceDef, Message, PointDef, RuleDef, SceneDef
 
@@ -19,12 +21,12 @@ def value(rng: Random, point: PointDef) -> Value:
     return rng.choice(STATES) if point.kind == "state" else float(rng.randint(0, 5))
 
 
-def line(rng: Random) -> list[int]:
+def line(rng: Random, pace: float) -> list[int]:
     """Times at which devices of a scene may speak, µs. They share them, so that batches hold several of them."""
     t, out = 0, []
-    for _ in range(rng.randint(8, 30)):
+    for _ in range(rng.randint(8, 30 if pace < 60 else 45)):
         out.append(t)
-        t += rng.choice(STEPS) * SECOND
+        t += round(rng.choice(STEPS) * pace) * SECOND
     return out
 
 
@@ -83,7 +85,7 @@ def replaced(rng: Random, messages: list[Message]) -> list[Message]:
     out = list(messages)
     for one in rng.sample(messages, min(len(messages), rng.randint(1, 3))):
         name = rng.choice(sorted(one.values))
-        other: Value = rng.choice((*STATES, None) if name == "st" else (*map(float, range(6)), None))
+        other: Value = rng.choice((*STATES, None) if name in {"st", "sv"} else (*map(float, range(6)), None))
         delay = SECOND * rng.choice((0, 0, 1, 5, 10, 20, 60))
         out.append(Message(one.at, one.received + delay, {name: other}))
     return out
@@ -103,21 +105,49 @@ def ahead(rng: Random, messages: list[Message]) -> list[Message]:
 
 
 MODES = {"plain": plain, "buffered": buffered, "late": late, "replaced": replaced, "ahead": ahead}
-EXACT = frozenset({"plain", "lateness", "ahead"})
+FALLING = frozenset({"falling"})
+"""Kinds of rules whose counters fall."""
+COMPARED = {"buffered": "covered", "late": "covered", "replaced": "covered"}
+"""What is compared (see `compare.py`), where it is not every transition."""
+
+
+ZONES = {"Europe/Berlin": (1774734000, 1792879200), "America/New_York": (1772949600, 1793509200),
+         "Asia/Shanghai": (), "Australia/Lord_Howe": (1775314800, 1790953200), "UTC": ()}  # fmt: skip
+"""Zones with the seconds since 1970 at which their clocks change in 2026."""
+
+
+def place(rng: Random, rule: RuleDef) -> tuple[int, str]:
+    """Where and when the case begins; rules with a calendar also beside a change of the clock."""
+    if rule.form != "due" and not any(signal.per for signal in rule.let.values()):
+        return SceneDef.start, "UTC"
+    zone = rng.choice(sorted(ZONES))
+    changes = ZONES[zone]
+    if changes and rng.random() < 0.6:
+        return (rng.choice(changes) - 1800 * rng.randint(0, round(rule.pace))) * SECOND, zone
+    return SceneDef.start + 3600 * SECOND * rng.randint(0, 24 * 45), zone
 
 
 def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str], devices: int) -> SceneDef:
     """A rule with its devices."""
     if mode == "lateness":
         rule = replace(rule, lateness=SECOND * rng.choice((10, 20, 30)))
-    made, times = [], line(rng)
+    start, zone = place(rng, rule)
+    made, times = [], line(rng, rule.pace)
     for _ in range(devices):
         messages = stream(rng, rule, times, used)
+        for name in used:
+            if rule.points[name].kind == "counter":
+                messages = counted(rng, messages, name, falls=kind in FALLING)
         messages = shuffled(rng, messages, rule.lateness) if mode == "lateness" else MODES[mode](rng, messages)
-        made.append(DeviceDef(tuple(messages)))
+        made.append(DeviceDef(tuple(messages), plans.attrs(rng, rule, start)))
     last = max(one.received for device in made for one in device.messages)
-    until = last + rule.lateness + SECOND * rng.choice((0, 10, 60, 120))
+    until = last + rule.lateness + round(rng.choice((0, 10, 60, 120)) * rule.pace) * SECOND
     restarts = ((SECOND * rng.randint(0, last // SECOND), 0),) if rng.random() < 0.3 else ()
+    if any(point.kind == "counter" for point in rule.points.values()):
+        until = last + rule.lateness + round(40 * rule.pace) * SECOND  # it is decided whether the end is a gap
+    facts = plans.facts(rng, rule, start, made, until) if mode in {"plain", "ahead"} else ()
+    until = max([until, *(at + length + round(31 * rule.pace) * SECOND for at, length in restarts)])
+    compared = COMPARED.get(mode, "covered" if kind == "falling" else "exact")
     return SceneDef(
-        rule, tuple(made), until, restarts, mode="exact" if mode in EXACT else "standing", kind=f"{kind}/{mode}"
+        rule, tuple(made), until, restarts, facts, start=start, zone=zone, mode=compared, kind=f"{kind}/{mode}"
     )  # fmt: skip

@@ -4,21 +4,31 @@ from collections.abc import Callable
 from fnmatch import fnmatch
 from random import Random
 
-from oracle.generate import conditions, readings
+from oracle.generate import conditions, counters, plans, readings, windows
 from oracle.reference.expressions import points_in, signals_in
 from oracle.scene import Expr, RuleDef, SceneDef
 
 RULES: dict[str, Callable[[Random], RuleDef]] = {
     "threshold": conditions.threshold, "logic": conditions.logic, "levels": conditions.levels,
-    "missing": conditions.missing, "silent": conditions.silent, "streak": conditions.streak,
+    "missing": conditions.missing, "unless": conditions.unless, "silent": conditions.silent,
+    "streak": conditions.streak,
+    "sliding": windows.sliding, "share": windows.share, "swing": windows.swing, "times": windows.times,
+    "age": windows.age, "calendar": windows.calendar, "increase": counters.increase, "falling": counters.falling,
+    "due": plans.due, "every": plans.every,
     "votes": conditions.votes, "cleared_runs": conditions.cleared_runs, "sequence": conditions.sequence,
 }  # fmt: skip
 MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced")
 EXCLUDED: dict[str, str] = {
-    "silent/*": "any reading is life, whatever its quality: being mended (RULES.md section 5, silent)",
-    "*/buffered": "what a buffered reading may undo: being mended (RULES.md section 5, time and order)",
-    "*/late": "late readings and ended episodes: being mended (RULES.md section 5, time and order)",
-    "*/replaced": "a value replaced at its moment: being mended (RULES.md section 5, duplicates)",
+    "*/late": "an episode that was told as one and was two: being mended (RULES.md section 5, time and order)",
+    "silent/buffered": "the same (RULES.md section 5, time and order)",
+    "unless/*": "readings of the veto alone are no evidence for clear_hold: being mended (RULES.md section 1, unless)",
+    "sliding/*": "windows that change with time alone: being mended (RULES.md section 4)",
+    "share/*": "shares that change with time alone: being mended (RULES.md section 4)",
+    "swing/*": "windows that change with time alone: being mended (RULES.md section 4)",
+    "times/*": "windows that change with time alone: being mended (RULES.md section 4)",
+    "age/*": "age as a timer: being mended (RULES.md section 3)",
+    "falling/*": "windows closed before a fall was taken back: being mended (RULES.md section 4)",
+    "increase/[br]*": "a gap that a buffered reading disproves: being mended (RULES.md section 4)",
 }
 """Kinds that are not run, and why; printed with every result."""
 
@@ -47,7 +57,7 @@ def used_points(rng: Random, rule: RuleDef) -> list[str]:
     nodes: list[Expr | None] = [rule.clear, rule.unless]
     nodes += [node for one in rule.levels for node in (one.when, one.clear)]
     nodes += [node for node in rule.keys.values() if isinstance(node, tuple) and node and isinstance(node[0], str)]
-    found: set[str] = set(rule.keys.get("points", ()))
+    found: set[str] = {*rule.keys.get("points", ()), *([rule.keys["counter"]] if "counter" in rule.keys else ())}
     for node in nodes:
         if node is not None and node != tuple(rule.keys.get("points", ())):
             found |= points_in(node)
@@ -55,6 +65,6 @@ def used_points(rng: Random, rule: RuleDef) -> list[str]:
                 of = rule.let[name].of
                 found |= points_in(of) if isinstance(of, tuple) else {of}
     others = sorted(set(rule.points) - found)
-    if others and rng.random() < 0.25:
+    if others and (not found or rng.random() < 0.25):
         found.add(rng.choice(others))
     return sorted(found)

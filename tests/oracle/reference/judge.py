@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from oracle.reference.plans import Due, Every
 from oracle.reference.runs import Streak, Votes
 from oracle.reference.sequences import Sequences
 from oracle.reference.silence import Silence
@@ -10,8 +11,9 @@ from oracle.reference.time_order import Device
 from oracle.reference.values import History
 from oracle.scene import Said, SceneDef
 
-FORMS: dict[str, Callable[[Device], Threshold | Silence | Streak | Votes | Sequences]] = {
-    "levels": Threshold, "silent": Silence, "streak": Streak, "votes": Votes, "sequence": Sequences,
+FORMS: dict[str, Callable[[Device], Threshold | Silence | Streak | Votes | Sequences | Due | Every]] = {
+    "levels": Threshold, "silent": Silence, "streak": Streak, "votes": Votes, "sequence": Sequences, "due": Due,
+    "every": Every,
 }  # fmt: skip
 
 
@@ -20,5 +22,5 @@ def judge(scene: SceneDef, number: int) -> list[Said]:
     rule = scene.rule
     history = History(rule.points, scene.devices[number].messages, scene.start)
     newest = max([scene.until, *history.times])  # what its clock told ahead of time moves its time, too
-    device = Device(scene, history, newest - rule.lateness)
+    device = Device(scene, number, history, newest - rule.lateness)
     return FORMS[rule.form](device).run()

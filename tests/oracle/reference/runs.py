@@ -10,25 +10,32 @@ class Runs:
     def __init__(self, device: Device) -> None:
         self.device, self.rule, self.keys = device, device.rule, device.rule.keys
         self.said: list[Said] = []
-        self.on = False
+        self.on = self.owed = False
 
     def run(self) -> list[Said]:
         """All transitions."""
         mine = set(self.device.judgings(self.keys["of"]))
-        for at in self.device.judgings(self.keys["of"], self.rule.clear):
+        for at in self.device.judgings(self.keys["of"], self.rule.clear, self.rule.unless):
             truth = self.device.value(self.keys["of"], at)
             if at in mine:
                 self.count(at, truth)
+                self.owed = self.owed and not self.unmet(at)
             if self.on:
                 if self._ends(at):
                     self.on = False
                     self.said.append(Said(at.t, "cleared", self.keys["level"]))
                     if self.rule.clear is not None:
                         self.forget()
-            elif at in mine and self.met(at, truth):
-                self.on = True
-                self.said.append(Said(at.t, "raised", self.keys["level"]))
+            elif (at in mine and self.met(at, truth)) or (self.owed and self.met(at, True)):
+                self._raise(at)
         return self.said
+
+    def _raise(self, at: Judging) -> None:
+        """Now, or when `unless` ends."""
+        self.owed = self.device.vetoed(at)
+        if not self.owed:
+            self.on = True
+            self.said.append(Said(at.t, "raised", self.keys["level"]))
 
     def _ends(self, at: Judging) -> bool:
         """By `clear`, or "when no longer met"; unknown never clears."""
@@ -71,7 +78,7 @@ class Streak(Runs):
     def met(self, at: Judging, truth: bool | None) -> bool:
         row = self.times[-self.keys["length"] :]
         span = self.keys.get("span") or at.t + 1
-        return truth is True and len(row) == self.keys["length"] and at.t - row[0] <= span
+        return truth is True and self.truth is True and len(row) == self.keys["length"] and at.t - row[0] <= span
 
     def unmet(self, at: Judging) -> bool:
         return self.truth is False

@@ -12,19 +12,29 @@ class Sequences:
         self.said: list[Said] = []
         self.wait: int | None = None
         self.known: bool | None = None  # of `see`, when last known
-        self.on = False
+        self.on = self.owed = False
         self.matches = 0
 
     def run(self) -> list[Said]:
         """All transitions."""
         keys = self.keys
-        for at in self.device.judgings(keys["see"], keys["then"], keys.get("unless"), self.rule.clear):
+        nodes = (keys["see"], keys["then"], keys.get("unless"), self.rule.clear)
+        mine = set(self.device.judgings(*nodes))
+        closed = [fact.at for fact in self.device.facts if fact.what == "closed"]
+        for at in self.device.judgings(*nodes, self.rule.unless):
+            closed = self._closed(closed, at.t - 1)
             self._deadline(at.t - 1)
+            if at not in mine:
+                self._owed(at)
+                continue
             if self.on and self.rule.clear is not None and self.device.value(self.rule.clear, at):
                 self.on = False
                 self.said.append(Said(at.t, "cleared", keys["level"], count=self.matches))
+                self.owed = False
             self._begin(at)
             self._second(at)
+            self._owed(at)
+        self._closed(closed, self.device.end)
         self._deadline(self.device.end)
         return self.said
 
@@ -57,10 +67,27 @@ class Sequences:
         if self.keys["absent"]:
             self._match(due)
 
+    def _closed(self, facts: list[int], now: int) -> list[int]:
+        """A person closed the order: the episode ends. At one instant a timer is later than a fact."""
+        for at in [one for one in facts if one <= now]:
+            self._deadline(at - 1)
+            if self.on:
+                self.on = False
+                self.said.append(Said(at, "cleared", self.keys["level"]))
+        return [one for one in facts if one > now]
+
+    def _owed(self, at: Judging) -> None:
+        """A match that `unless` forbade to say is said when it ends."""
+        if self.owed and not self.device.vetoed(at):
+            self._match(at.t)
+
     def _match(self, t: int) -> None:
         """ "new multiples or matches count on the open episode"."""
         if self.on:
             self.matches += 1
+            return
+        self.owed = self.device.vetoed(Judging(t))
+        if self.owed:
             return
         self.on, self.matches = True, 1
         self.said.append(Said(t, "raised", self.keys["level"]))

@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from oracle.reference import expressions
+from oracle.reference.counters import calendar_increase
 from oracle.reference.values import History
 from oracle.reference.windows import CLOSE, calendar_window, grid, observed
 from oracle.scene import RuleDef, SignalDef
@@ -48,9 +49,13 @@ class Signals:
         if len(closed) <= n:
             return None
         window = closed[-1 - n]
-        if (name, window[0]) not in self._closed:
+        if (name, window[0]) not in self._closed and signal.operator == "increase":
+            coverage = COVERAGE if signal.coverage is None else signal.coverage
+            all_of = calendar_increase(signal, self.history, self.windows(signal.per), coverage, self.end)
+            self._closed |= {(name, begin): value for begin, value in all_of.items()}
+        elif (name, window[0]) not in self._closed:
             self._closed[name, window[0]] = self._over(signal, *window, open_end=True)
-        return self._closed[name, window[0]]
+        return self._closed.get((name, window[0]))
 
     # --- sliding windows
     def _sliding(self, signal: SignalDef, t: int) -> float | None:
@@ -63,6 +68,8 @@ class Signals:
         coverage = COVERAGE if signal.coverage is None else signal.coverage
         if signal.operator == "share":
             return self._share(signal, begin, end, coverage)
+        if signal.operator == "times":
+            return self._times(signal, begin, end, open_end=open_end)
         heard = self.history.heard(signal.of, end)
         if heard is None or observed(self.history, signal.of, begin, end) / (end - begin) < coverage - CLOSE:
             return None
@@ -88,6 +95,23 @@ class Signals:
             return None
         return true / known
 
+    def _times(self, signal: SignalDef, begin: int, end: int, *, open_end: bool) -> float | None:
+        """ "how often it became true": true now, and not true when last known; the first known value counts."""
+        known: bool | None = None
+        count = 0
+        for at in self.history.times:
+            if at > end or (open_end and at == end):
+                break
+            if not expressions.points_in(signal.of) & self.history.frames[at].keys():
+                continue
+            truth = expressions.value(signal.of, expressions.Moment(self.history, self.at, at))
+            if truth is None:
+                continue
+            if truth and known is not True and (begin <= at if open_end else begin < at):
+                count += 1
+            known = truth
+        return None if known is None else float(count)
+
     def _swing(self, signal: SignalDef, t: int) -> float | None:
         """Last minus lowest, highest minus last; unknown over a gap of more than `max_gap` (3 x `every`)."""
         rows = [(at, float(value)) for at, value in self.history.good(signal.of)
@@ -105,7 +129,7 @@ class Signals:
         signal = self.rule.let[name]
         if signal.per:
             return set()
-        return expressions.points_in(signal.of) if signal.operator == "share" else {signal.of}
+        return expressions.points_in(signal.of) if isinstance(signal.of, tuple) else {signal.of}
 
     def changes(self, name: str) -> set[int]:
         """Moments at which it changes with time alone."""
@@ -114,7 +138,7 @@ class Signals:
             return {stop for _, stop in self.windows(signal.per) if stop <= self.end}
         (point,) = self.points(name)
         found = {at + signal.over for at, _ in self.history.of(point)}
-        if signal.operator == "share" and self.history.times:
+        if self.history.times:
             step = grid(signal.over)
             first = self.history.times[0]
             found |= set(range(first + step - (self.start + first) % step, self.end + 1, step))

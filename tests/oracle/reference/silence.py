@@ -26,14 +26,17 @@ class Silence:
         """Between two frames nothing changes but time."""
         said: list[Said] = []
         device, level = self.device, self.keys["level"]
-        on, now = False, 0
+        on = vetoed = False
+        now = 0
         for t in [*device.history.times, device.end + 1]:
             limit = self.limit(now)
             if not on and limit is not None:
-                due = max(self.life(now) + limit, now)  # it cannot be raised before its limit was known
-                if due < t:
+                due = self.life(now) + limit
+                vetoed = vetoed and due < now  # it was silent then already: raised when `unless` ends
+                if due < t and not device.vetoed(Judging(max(now, 0))):
                     on = True
-                    said.append(Said(due, "raised", level))
+                    said.append(Said(now if vetoed else due, "raised", level))
+                vetoed = due < t and not on
             if on and t <= device.end and self._cleared(t):
                 on = False
                 said.append(Said(t, "cleared", level))
@@ -45,4 +48,4 @@ class Silence:
         limit = self.limit(t)
         if self.life(t) == self.life(t - 1):
             return False
-        return limit is None or self.life(t) + limit > t
+        return limit is None or self.life(t) + limit >= t

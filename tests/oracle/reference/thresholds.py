@@ -66,6 +66,7 @@ class Threshold:
         self.device = device
         self.said: list[Said] = []
         self.level = ""
+        self.held_back = False
         self.nodes = [node for one in device.rule.levels for node in (one.when, one.clear)]
         self.points = device.points(self.nodes)
         every = max((device.rule.points[name].every for name in self.points), default=0)
@@ -76,10 +77,14 @@ class Threshold:
     def run(self) -> list[Said]:
         """All transitions."""
         device = self.device
-        for at in device.judgings(*self.nodes):
+        mine = set(device.judgings(*self.nodes))
+        for at in device.judgings(*self.nodes, device.rule.unless):
             self._timers(at.t - 1)
             self._missing(at.t - 1)
-            self._judge(at)
+            if at in mine:
+                self._judge(at)
+            else:
+                self._decide_again(at)
         self._timers(device.end)
         self._missing(device.end)
         return self.said
@@ -88,8 +93,21 @@ class Threshold:
         for one in self.levels:
             when = self.device.value(one.rule.when, at)
             clear = self._opposite(when) if one.rule.clear is None else self.device.value(one.rule.clear, at)
-            one.meet(at.t, when, clear, reading=not at.after)
-        self._settle(at.t)
+            if self.held_back and when is False:
+                one.phase = "off"  # what was never raised needs no clear to be over
+            else:
+                one.meet(at.t, when, clear, reading=not at.after)
+        if not self.held_back or any(self.device.value(one.rule.when, at) for one in self.levels):
+            self._settle(at.t)  # unknown raises nothing
+
+    def _decide_again(self, at: Judging) -> None:
+        """ "A hold goes on under it, and raises when it ends"; silence longer than its gap has broken it meanwhile."""
+        if self.held_back:
+            for one in self.levels:
+                silent = one.rule.hold and one.absence.length(one.last, at.t) > one.gap
+                if silent or self.device.value(one.rule.when, at) is not True:
+                    one.phase = "off"
+            self._settle(at.t)
 
     @staticmethod
     def _opposite(truth: bool | None) -> bool | None:
@@ -121,6 +139,9 @@ class Threshold:
     def _settle(self, t: int) -> None:
         """The alarm follows its levels."""
         new = max((one.rule.level for one in self.levels if one.on), key=LEVELS.index, default="")
+        self.held_back = bool(new) and not self.level and self.device.vetoed(Judging(t))
+        if self.held_back:
+            return
         old, self.level = self.level, new
         if new == old:
             return

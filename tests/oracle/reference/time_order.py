@@ -22,10 +22,12 @@ class Judging:
 class Device:
     """Everything the conditions of a rule may ask about one device. `end` is the last engine time that fires timers."""
 
-    def __init__(self, scene: SceneDef, history: History, end: int) -> None:
+    def __init__(self, scene: SceneDef, number: int, history: History, end: int) -> None:
         rule, start, zone = scene.rule, scene.start, scene.zone
         self.rule, self.history, self.start, self.zone, self.end = rule, history, start, zone, end
         self.downs = downs(scene.restarts) if rule.downtime != "count" else []
+        self.attrs = scene.devices[number].attrs
+        self.facts = [fact for fact in scene.facts if fact.device == number]
         self.signals = Signals(rule, history, start, zone, end)
 
     def value(self, node: Expr, at: Judging) -> Any:
@@ -42,6 +44,10 @@ class Device:
                 for name in expressions.signals_in(node):
                     found |= self.signals.points(name)
         return found
+
+    def vetoed(self, at: Judging) -> bool:
+        """Is `unless` surely true? "A condition that vetoes raising only"."""
+        return self.rule.unless is not None and self.value(self.rule.unless, at) is True
 
     def judgings(self, *nodes: Expr | None) -> list[Judging]:
         """When these conditions are judged: frames with one of their points, and what time changes."""

@@ -1,0 +1,108 @@
+"""Rules of signals: sliding and calendar windows, shares, swings, ages."""
+
+from dataclasses import replace
+from random import Random
+
+from oracle.generate import parts
+from oracle.scene import MINUTE, SECOND, Expr, LevelDef, PointDef, RuleDef, SignalDef
+
+STATS = ("mean", "min", "max", "sum", "count", "first", "last", "spread", "stddev")
+COVERAGES = (None, 0.0, 0.5, 0.75)
+
+
+def points(pace: int) -> dict[str, PointDef]:
+    """Gauges that speak every 10 s times `pace`, and a state on change."""
+    every = 10 * SECOND * pace
+    return {
+        "x": PointDef(every=every), "y": PointDef(every=every), "z": PointDef(every=0),
+        "st": PointDef("state", 0, parts.STATES), "sv": PointDef("state", every, parts.STATES),
+    }  # fmt: skip
+
+
+def compared(rng: Random, name: str, limits: tuple[float, ...]) -> tuple[LevelDef, ...]:
+    """`a >= c`, with a clear of its own or without; sometimes two levels."""
+    low, high = sorted((rng.choice(limits), rng.choice(limits)))
+    signal: Expr = ("signal", name)
+    up = rng.random() < 0.7
+    when: Expr = ("cmp", rng.choice((">", ">=")) if up else rng.choice(("<", "<=")), signal, parts.number(high))
+    clear: Expr = ("cmp", "<" if up else ">", signal, parts.number(low if up else high + 1))
+    return (LevelDef("minor", when, clear=parts.maybe(rng, 0.3, clear)),)
+
+
+def stat(rng: Random, pace: int) -> SignalDef:
+    """One operator over readings, without its window."""
+    operator = rng.choice(STATS)
+    return SignalDef(operator, rng.choice("xxz"), coverage=rng.choice(COVERAGES))
+
+
+def limits(signal: SignalDef) -> tuple[float, ...]:
+    """What to compare with."""
+    if signal.operator == "sum":
+        return (2, 5, 8, 12)
+    return (1, 1.5, 2, 2.5, 3, 4)
+
+
+def sliding(rng: Random) -> RuleDef:
+    """Aggregates over (t - over, t]."""
+    signal = replace(stat(rng, 6), over=rng.choice((2, 3, 5, 10)) * MINUTE)
+    return RuleDef("levels", points(6), compared(rng, "a", limits(signal)), let={"a": signal}, pace=6)
+
+
+def predicate(rng: Random) -> Expr:
+    """Of one point: a state on change, one that is sent every minute, a gauge."""
+    return rng.choice((("is", "st", "on"), ("isnt", "st", "idle"), ("is", "sv", "on"),
+                       ("cmp", ">=", ("point", "x"), parts.number(3))))  # fmt: skip
+
+
+def share(rng: Random) -> RuleDef:
+    """Part of the observed time."""
+    signal = SignalDef("share", predicate(rng), rng.choice((2, 3, 5, 10)) * MINUTE, coverage=rng.choice(COVERAGES))
+    return RuleDef("levels", points(6), compared(rng, "a", (0.2, 0.25, 0.5, 0.75, 0.9)), let={"a": signal}, pace=6)
+
+
+def swing(rng: Random) -> RuleDef:
+    """`rise` and `fall`."""
+    more = {"max_gap": rng.choice((1, 2, 5)) * MINUTE} if rng.random() < 0.4 else {}
+    signal = SignalDef(rng.choice(("rise", "fall")), "x", rng.choice((2, 3, 5, 10)) * MINUTE, more=more)
+    return RuleDef("levels", points(6), compared(rng, "a", (1, 2, 3)), let={"a": signal}, pace=6)
+
+
+def times(rng: Random) -> RuleDef:
+    """How often a predicate became true."""
+    signal = SignalDef("times", predicate(rng), rng.choice((3, 5, 10)) * MINUTE)
+    if rng.random() < 0.5:
+        return RuleDef("levels", points(6), compared(rng, "a", (1, 1, 2)), let={"a": signal}, pace=6)
+    signal = replace(signal, over=0, per="hour")
+    return RuleDef("levels", points(60), compared(rng, "a", (1, 2, 3)), let={"a": signal}, pace=60)
+
+
+def age(rng: Random) -> RuleDef:
+    """`age` as a timer."""
+    point = rng.choice("xyz")
+    old: Expr = ("cmp", rng.choice((">", ">=", "<", "<=")), ("age", point), ("span", rng.choice((30, 60, 90)) * SECOND))
+    roll = rng.random()
+    when: Expr = old if roll < 0.5 else ("and", old, parts.comparison(rng, "x")) if roll < 0.8 else ("not", old)
+    return RuleDef("levels", points(1), (LevelDef("major", when),))
+
+
+CALENDARS = {"hour": 60, "day": 360, "day(from: 08:00)": 360, "night(01:00-05:00)": 180, "15min": 20}
+"""Windows with the pace at which points fill them."""
+
+
+def calendar(rng: Random) -> RuleDef:
+    """Aggregates and shares over windows of the calendar."""
+    per = rng.choice(("hour", "hour", "day", "night(01:00-05:00)"))
+    pace = CALENDARS[per]
+    signal = stat(rng, pace)
+    chosen = limits(signal)
+    if rng.random() < 0.25:
+        signal, chosen = SignalDef("share", predicate(rng), coverage=rng.choice(COVERAGES)), (0.25, 0.5, 0.9)
+    signal = replace(signal, per=per)
+    rule = RuleDef("levels", points(pace), compared(rng, "a", chosen), let={"a": signal}, pace=pace)
+    if rng.random() < 0.3:
+        of: Expr = ("cmp", ">", ("signal", "a"), ("before", "a", rng.randint(1, 2)))
+        rule = replace(rule, levels=(LevelDef("minor", of),))
+    if rng.random() < 0.3:
+        keys = {"of": rule.levels[0].when, "length": rng.randint(1, 3), "skips": rng.random() < 0.5, "level": "minor"}
+        rule = replace(rule, form="streak", levels=(), keys=keys)
+    return rule
