@@ -84,6 +84,9 @@ def at_once(rows: Sequence[Row]) -> list[Row]:
                 what = "raised" if not before else "level_up" if up else "level_down"
                 out.append((row[0], what, row[2], row[3]))
             continue
+        if last is not None and row[1] == "withdrawn" and last == (row[0], last[1], row[2], row[3]):
+            out.pop()  # its end would be at its raise: it never was
+            continue
         out.append(row)
     return out
 

@@ -52,7 +52,7 @@ def facts(rng: Random, rule: RuleDef, start: int, devices: Sequence[DeviceDef], 
     out = []
     for number, device in enumerate(devices):
         for _ in range(rng.choice((0, 1, 1, 2))):
-            at = rng.randint(1, max(1, until // SECOND)) * SECOND
+            at = rng.randint(1, max(1, until // SECOND)) * SECOND - SECOND // 2  # beside readings and ticks
             if rule.form == "due":
                 at = at // HOUR * HOUR + HOUR
                 value = {"attrs": {"insp": day(start, at // DAY + rng.randint(-1, 8))}}

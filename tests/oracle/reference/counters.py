@@ -41,21 +41,26 @@ def steps(point: PointDef, rows: Sequence[tuple[int, float]]) -> list[Step]:
         if drop > 0 and (drop < RESENT * before or drop < point.resolution):
             continue  # "a re-sent row and changes nothing"
         if drop > 0:
-            falls = [Fall(before, len(out))]
+            falls = _remember(falls, Fall(before, len(out)))
             out.append(Step(since, at, _fallen(point, before, value)))
         else:
             amount = value - before
-            for fall in list(falls):
+            for fall in reversed(falls):
                 booked = sum(step.amount for step in out[fall.first :])
                 if value >= fall.value and amount > booked + CLOSE:
                     for step in out[fall.first :]:
                         step.amount = 0.0
                     amount = value - fall.value
-                    falls = []
-                    break
+                    falls = [one for one in falls if one is not fall]
             out.append(Step(since, at, amount))
         last = (at, value)
     return out
+
+
+def _remember(falls: Sequence[Fall], new: Fall) -> list[Fall]:
+    """Of falls within falls the highest and the newest; one from as high or higher takes the place of those before."""
+    higher = [one for one in falls if one.value > new.value]
+    return [*higher[:1], new]
 
 
 def _fallen(point: PointDef, before: float, value: float) -> float:

@@ -23,4 +23,16 @@ def judge(scene: SceneDef, number: int) -> list[Said]:
     history = History(rule.points, scene.devices[number].messages, scene.start)
     newest = max([scene.until, *history.times])  # what its clock told ahead of time moves its time, too
     device = Device(scene, number, history, newest - rule.lateness)
-    return FORMS[rule.form](device).run()
+    return real(FORMS[rule.form](device).run())
+
+
+def real(said: list[Said]) -> list[Said]:
+    """An alarm whose end would be at its raise never was."""
+    out: list[Said] = []
+    for one in said:
+        last = next((k for k in range(len(out) - 1, -1, -1) if out[k].identity == one.identity), None)
+        if last is not None and one.what == "cleared" and (out[last].what, out[last].at) == ("raised", one.at):
+            del out[last]
+        else:
+            out.append(one)
+    return out
