@@ -1,5 +1,7 @@
 """One mapping of a rule file, read key by key: each reader notes its own problem and returns a usable default."""
 
+import re
+import unicodedata
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
@@ -10,9 +12,14 @@ from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, show
 
 T = TypeVar("T")
 _LONG = {
-    "minutes": "m", "minute": "m", "hours": "h", "hour": "h", "days": "d", "day": "d", "seconds": "s", "second": "s",
-    "sec": "s", "weeks": "w", "week": "w",
+    "milliseconds": "ms", "millisecond": "ms", "minutes": "m", "minute": "m", "mins": "m", "hours": "h", "hour": "h",
+    "hrs": "h", "hr": "h", "days": "d", "day": "d", "seconds": "s", "second": "s", "secs": "s", "sec": "s",
+    "weeks": "w", "week": "w", "毫秒": "ms", "分钟": "m", "分": "m", "个小时": "h", "小时": "h", "钟头": "h", "时": "h",
+    "秒钟": "s", "秒": "s", "星期": "w", "周": "w", "天": "d", "日": "d", "个": "",
 }  # fmt: skip
+_SPOKEN = re.compile("([0-9]*)个?半个?(小时|天)")
+_FIGURE = re.compile("[零一二两三四五六七八九十百]+")
+_DIGIT = {word: k for k, word in enumerate("零一二三四五六七八九")} | {"两": 2}
 LONGEST = 20 * 366 * 86_400_000_000  # µs: twenty years; longer durations are slips of the pen
 
 
@@ -177,12 +184,25 @@ def duration_of(value: Tree) -> int | None:
         return None
 
 
+def _number(figure: str) -> int:
+    """`十五` -> 15."""
+    total, digit = 0, 0
+    for word in figure:
+        if word in _DIGIT:
+            digit = _DIGIT[word]
+        else:
+            total, digit = total + (digit or 1) * (10 if word == "十" else 100), 0
+    return total + digit
+
+
 def guess(value: Tree) -> str:
-    """What a person probably meant: a bare number is seconds, `5 min` is 5m."""
+    """What a person probably meant: a bare number is seconds, `5 min` and `五分钟` are 5m."""
     if isinstance(value, Scalar) and isinstance(value.value, int | float) and not isinstance(value.value, bool):
         return f"{value.value}s"
     if isinstance(value, Scalar) and isinstance(value.value, str):
-        packed = value.value.replace(" ", "").lower()
+        packed = unicodedata.normalize("NFKC", value.value).replace(" ", "").lower()
+        packed = _FIGURE.sub(lambda figure: str(_number(figure[0])), packed)
+        packed = _SPOKEN.sub(lambda half: f"{half[1] or 0}.5{half[2]}", packed)
         for long, short in _LONG.items():
             packed = packed.replace(long, short)
         try:

@@ -21,12 +21,13 @@ from rules.expr.compile import condition, meaning
 from rules.expr.flaw import ExpressionError, Flaw
 from rules.expr.parse import parse
 from rules.expr.scope import Coded, Scope, dimension_of, nearest
+from rules.expr.syntax import Name
 from rules.expr.where import measured, quantity
 from rules.format.build import Build
 from rules.format.entries import Entry, rank_of
 from rules.format.fields import Fields
 from rules.format.members import names_of
-from rules.format.tree import Scalar, show
+from rules.format.tree import Scalar, quoted, show
 from rules.format.windows import length, window
 
 _ONLY_GROWS = frozenset({"mean", "median", "percentile", "sum", "stddev", "zscore", "ewma"})
@@ -153,6 +154,12 @@ def _known(scope: Scope) -> str:
 def _point(entry: Entry, scope: Scope) -> PointSpec | None:
     """The point an operator is of, as all kinds declare it."""
     fields, key = entry.fields, entry.key
+    if _is_predicate(fields, key, scope):
+        text = show(fields.table.entries[key])
+        counts = key == "count"
+        flaw = "rules.let.count_predicate" if counts else "rules.let.predicate"
+        fields.wrong(key, flaw, text=text, operator=key, write=f"times: {quoted(text)}", other=f"share: {quoted(text)}")
+        return None
     name = fields.word(key)
     if not name:
         return None
@@ -164,6 +171,17 @@ def _point(entry: Entry, scope: Scope) -> PointSpec | None:
         fields.wrong(key, found.key, **{**found.fields, "at": 1})
         return None
     return found
+
+
+def _is_predicate(fields: Fields, key: str, scope: Scope) -> bool:
+    """Does a condition stand where a point belongs? A bare name is a point, also one that counts as true or false."""
+    tree = fields.get(key)
+    if not isinstance(tree, Scalar) or not isinstance(tree.value, str):
+        return False
+    try:
+        return not isinstance(parse(tree.value), Name) and condition(tree.value, scope)[0].boolean
+    except ExpressionError:
+        return False
 
 
 def _measured(entry: Entry, scope: Scope) -> PointSpec | None:

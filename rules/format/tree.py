@@ -152,7 +152,7 @@ def _syntax(text: str, line: int, first: int, detail: str, notes: Notes) -> None
         notes.add(line, "", "rules.yaml.syntax", detail=detail)
         return
     pair = _COLON.fullmatch(lines[line - 1]) if 0 < line <= len(lines) else None
-    write = f"{pair[1]}: {_quoted(pair[2])}" if pair else 'say: "status: charging"'
+    write = f"{pair[1]}: {quoted(pair[2])}" if pair else 'say: "status: charging"'
     notes.add(line, "", "rules.yaml.colon", detail=detail, write=write)
 
 
@@ -160,7 +160,7 @@ _COMPONENT = re.compile(r"[{,]\s+(#[0-9]+\.\w+)")
 _COLON = re.compile(r"[\s-]*([\w.]+):\s+([^\s\"'{\[].*?)\s*")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """`text` as a YAML scalar in quotes."""
     return f'"{text}"' if '"' not in text and "\\" not in text else "'" + text.replace("'", "''") + "'"
 

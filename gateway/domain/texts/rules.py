@@ -82,6 +82,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rules.key.unknown": ("unknown key {name}; write one of {known}", "未知的键 {name}；应写 {known} 之一"),
     "rules.let.code_point": ("{name} is a {found} with numbers, no code; write a state point, or a gauge without unit", "{name} 是 {found} 数值，不是代码；应写状态测点或无单位的 gauge"),
     "rules.let.counter": ("{name} of {kind} is a {found}, only a counter has an increase; write one of {known}", "{kind} 的 {name} 是 {found}，只有 counter 才有增量；应写 {known} 之一"),
+    "rules.let.count_predicate": ("count counts readings; how often {text} became true is {write}, and for how much of the time {other}", "count 统计读数的个数；{text} 变为真的次数应写 {write}，为真的时间占比应写 {other}"),
+    "rules.let.predicate": ("{operator} is made of a number, and {text} is true or false; how often it became true is {write}, for how much of the time {other}", "{operator} 由数值计算，而 {text} 只有真假；变为真的次数应写 {write}，为真的时间占比应写 {other}"),
     "rules.let.grows": ("{name} of {kind} is a {found}, so its {operator} only grows; write {write} instead, or declare it a gauge in the profile", "{kind} 的 {name} 是 {found}，其 {operator} 只增不减；应改写 {write}，或在设备档案中改为 gauge"),
     "rules.let.key": ("{name} does nothing beside {operator}; remove it (beside {operator} stand: {known})", "{name} 对 {operator} 不起作用；请删去（{operator} 可用：{known}）"),
     "rules.let.members_group": ("members are those of a group, and this rule watches single devices; write watch: {{kind: …, group: site}}", "members 针对一组设备，而此规则监视单台设备；应写 watch: {{kind: …, group: site}}"),
