@@ -9,8 +9,9 @@ One decision serves `increase`, `rate`, `every` and `plausible`. It makes of a c
 4. at or above the value of a fall, in one step larger than all that was booked since it: that fall is taken back;
 5. else the difference is booked.
 
-A fall from a value forgets the falls from lower or equal ones. Of falls within falls the highest and the newest are
-kept. Where a step takes the newest back, it is judged once more from the value of that fall against the highest.
+A step is held against the newest fall; where it takes that back, it is judged once more, from the value of that fall,
+against the fall before. Three falls are remembered. A further one takes the place of the oldest that the counter has
+passed since, else of the newest but one.
 """
 
 from typing import Final, NamedTuple
@@ -19,7 +20,7 @@ from gateway.domain.device import CounterModel
 
 RESENT: Final = 0.001
 """A drop by less than this share of the last value is an old row sent again."""
-KEPT: Final = 2
+KEPT: Final = 3
 """Falls that are remembered."""
 _ROUNDING: Final = 1e-12
 """Of the numbers compared: a step larger than what was booked by less is not larger."""
@@ -39,7 +40,7 @@ class Fall(NamedTuple):
 
 
 class CounterState(NamedTuple):
-    """The newest reading of a counter, and the `falls` that may be taken back, from the highest to the newest."""
+    """The newest reading of a counter, and the `falls` that may be taken back, the newest last."""
 
     value: float
     shift: float
@@ -53,7 +54,7 @@ class CounterState(NamedTuple):
 
 
 class CounterStep(NamedTuple):
-    """The state after a reading; `back` is the fall that it took back (the highest, when it took back several)."""
+    """The state after a reading; `back` is the fall that it took back (the oldest, when it took back several)."""
 
     state: CounterState
     back: Fall | None = None
@@ -70,9 +71,8 @@ def advance(state: CounterState, value: float, at: int, model: CounterModel) -> 
     drop = last - value
     if drop < RESENT * last or drop < model.resolution:
         return None
-    higher = tuple(fall for fall in falls if fall.value > last)[: KEPT - 1]
     moved = _shift_of(last, value, model)
-    return CounterStep(CounterState(value, shift + moved, at, (*higher, Fall(last, shift, state.at))))
+    return CounterStep(CounterState(value, shift + moved, at, _remembered(falls, Fall(last, shift, state.at))))
 
 
 def exchanged(state: CounterState, start: float, at: int) -> CounterState:
@@ -88,8 +88,15 @@ def _shift_of(last: float, value: float, model: CounterModel) -> float:
     return last if model.reset == "restart" else drop
 
 
+def _remembered(falls: tuple[Fall, ...], fall: Fall) -> tuple[Fall, ...]:
+    if len(falls) == KEPT:
+        gone = next((k for k, one in enumerate(falls) if one.value <= fall.value), KEPT - 1)
+        falls = falls[:gone] + falls[gone + 1 :]
+    return (*falls, fall)
+
+
 def _taken_back(state: CounterState, value: float) -> int | None:
-    """Index of the highest fall that a step up to `value` takes back; None = none."""
+    """Index of the oldest fall that a step up to `value` takes back; None = none."""
     line, before, found = state.line, state.value, None
     for k in range(len(state.falls) - 1, -1, -1):
         fall = state.falls[k]

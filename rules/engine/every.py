@@ -5,16 +5,19 @@ from math import floor
 
 import numpy as np
 
-from gateway.domain.reading import F64, I32
+from gateway.domain.duration import DAY
+from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Every, Rule
+from rules.engine.bound import Bound
 from rules.engine.form import Form
-from rules.engine.runner import Field
+from rules.engine.runner import Field, Runner
 from rules.engine.signalled import later_too
 from rules.engine.signals.base import Heard
 from rules.engine.signals.counter import BEFORE, NOW, Counter
-from rules.engine.space import Space
+from rules.engine.space import LONG_AGO, Space
 from rules.engine.view import Bools, Picked, View
 
+MARKS = 5
 NEAR = 1e-9  # a multiple that the counter misses by less is reached: 3 x 0.1 h is 0.3 h
 
 
@@ -29,14 +32,20 @@ def multiples(run: float, step: float) -> int:
 
 
 class EveryRunner(Form):
-    """State: raised u8; base f64, told i32, count i32 per thing: 17 B. And that of `Counter`, 144 B.
+    """State: raised u8; base f64, told i32, count i32 per thing, and marks: 17 + 100 B. And that of `Counter`, 192 B.
 
     Multiples count on the line of the counter, from `base`: `from`, or the reading at which the last cycle was
     completed. The first reading ever crosses none: those it is beyond count as told. `told` never falls, so that no
     reading, however often it is sent, tells a multiple twice.
+
+    A mark, one a day, the newest first, holds what a second look at the past can begin with: mark_at i64[5, n] µs of
+    the reading, mark_run f64[5, n] beyond `base`, mark_told i32[5, n].
     """
 
-    arrays: tuple[tuple[str, float], ...] = (("raised", 0), ("base", np.nan), ("told", 0), ("count", 0))
+    arrays: tuple[tuple[str, float], ...] = (
+        ("raised", 0), ("base", np.nan), ("told", 0), ("count", 0),
+        ("mark_at", LONG_AGO), ("mark_run", np.nan), ("mark_told", 0),
+    )  # fmt: skip
     ends_by_fact = True
 
     def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
@@ -48,10 +57,18 @@ class EveryRunner(Form):
         self.base: F64 = np.zeros(0)
         self.told: I32 = np.zeros(0, np.int32)
         self.count: I32 = np.zeros(0, np.int32)
+        self.mark_at: I64 = np.zeros((MARKS, 0), np.int64)
+        self.mark_run: F64 = np.zeros((MARKS, 0))
+        self.mark_told: I32 = np.zeros((MARKS, 0), np.int32)
         self.heard: Heard | None = None
+        self.begin_at: dict[int, tuple[int, float, int]] = {}
+        self.begun: dict[int, int] = {}
         self.text = f"every {self.condition.step:g} of {self.condition.point}"
         self.judge_by()
         self.judged = tuple(dict.fromkeys((self.counter.column, *self.judged)))
+
+    def truths_decide(self) -> Sequence[Bound] | None:
+        return None  # the counter decides
 
     # --- readings
     def frames(self, view: View) -> None:
@@ -90,22 +107,40 @@ class EveryRunner(Form):
         if k < len(self.heard) and self.heard.unit[k] == unit:
             self._count(thing, float(self.heard.value[k]), int(self.heard.at[k]))
         self.meet(thing, int(view.t[unit]), truths, view, unit)
+        self._mark(thing)
 
     def _special(self, heard: Heard) -> Bools:
         """Which readings do more than rise below the next multiple."""
         thing, rule = heard.thing, self.condition
         run = heard.value + self.counter.shift[NOW, thing] - self.base[thing] + rule.ahead
         calm: Bools = self.counter.rising(heard) & (run / rule.step < (self.told[thing] + 1) * (1 - 2 * NEAR))
+        calm &= heard.at - self.mark_at[0, thing] < DAY
         return ~calm
 
     def _count(self, thing: int, value: float, at: int) -> None:
         """A known reading of the counter."""
         rule = self.condition
         self.counter.step(thing, value, at)
+        if thing in self.begin_at:
+            moment, run, told = self.begin_at[thing]
+            if at >= moment:
+                del self.begin_at[thing]
+                self.base[thing], self.told[thing] = self.counter.line(thing) - run, told
+            return
         first = self.counter.state_of(thing, BEFORE) is None
         if first and (np.isnan(self.base[thing]) or self.base[thing] == rule.from_):
             self.base[thing] = rule.from_
             self.told[thing] = self._reached(thing)
+
+    def _mark(self, thing: int) -> None:
+        """One a day, after the first reading of the day was judged."""
+        at = int(self.counter.at[NOW, thing])
+        if np.isnan(self.base[thing]) or at - self.mark_at[0, thing] < DAY:
+            return
+        for table in (self.mark_at, self.mark_run, self.mark_told):
+            table[1:, thing] = table[:-1, thing].copy()
+        self.mark_at[0, thing], self.mark_told[0, thing] = at, self.told[thing]
+        self.mark_run[0, thing] = self.counter.line(thing) - self.base[thing]
 
     def _reached(self, thing: int) -> int:
         run = self.counter.line(thing) - float(self.base[thing])
@@ -157,3 +192,33 @@ class EveryRunner(Form):
 
     def lapse(self, thing: int) -> None:
         """Silence undoes no hours."""
+
+    # --- the past
+    def known_from(self, thing: int, start: int, reach: int) -> int:
+        start = super().known_from(thing, start, reach)
+        older = self.mark_at[:, thing][self.mark_at[:, thing] <= start]
+        return max([LONG_AGO, *older.tolist()]) if older.max(initial=LONG_AGO) > LONG_AGO else start
+
+    def carry_over(self, thing: int, twin: Runner, row: int, start: int) -> bool:
+        assert isinstance(twin, EveryRunner), "the runner of the same rule"
+        older = np.flatnonzero((self.mark_at[:, thing] <= start) & (self.mark_at[:, thing] > LONG_AGO))
+        if len(older):
+            k = int(older[0])
+            twin.begun[row] = int(self.mark_at[k, thing])
+            twin.begin_at[row] = (
+                int(self.mark_at[k, thing]), float(self.mark_run[k, thing]), int(self.mark_told[k, thing])
+            )  # fmt: skip
+            return True
+        return bool(self.mark_at[-1, thing] == LONG_AGO)  # the first reading ever comes later than `start`
+
+    def take_row(self, thing: int, other: Runner, row: int) -> None:
+        """Marks from before that with which `other` began stay."""
+        assert isinstance(other, EveryRunner), "the runner of the same rule"
+        begun = other.begun.get(row, LONG_AGO)
+        tables = [(table, table[:, thing].copy()) for table in (self.mark_at, self.mark_run, self.mark_told)]
+        older = np.flatnonzero((self.mark_at[:, thing] < begun) & (self.mark_at[:, thing] > LONG_AGO))
+        super().take_row(thing, other, row)
+        known = int((self.mark_at[:, thing] > LONG_AGO).sum())
+        kept = older[: MARKS - known]
+        for table, before in tables:
+            table[known : known + len(kept), thing] = before[kept]

@@ -32,11 +32,17 @@ class Glitch(Struct, frozen=True):
         return mine == theirs
 
 
+Resent = tuple[int, int, str, CounterModel | None, int]
+"""(device, component, point, model, at µs) of a row that was sent again."""
+
+
 class Glitches:
     """Of all devices. `fresh`: those that `drain` has not returned yet; with `keep` all of them."""
 
     def __init__(self, *, keep: bool = False) -> None:
         self._keep = keep
+        self.resent: set[Resent] = set()
+        self._ignored: frozenset[Resent] = frozenset()
         self.fresh: list[Glitch] = []
         self.found: dict[int, list[Glitch]] = {}
         self.forgotten: dict[int, int] = {}  # how many older ones of a device are not in `found` any more
@@ -53,6 +59,11 @@ class Glitches:
         if len(mine) > REMEMBERED:
             self.forgotten[glitch.device] = self.forgotten.get(glitch.device, 0) + len(mine) - REMEMBERED
             del mine[:-REMEMBERED]
+
+    def add_resent(self, row: Resent) -> None:
+        """A counter took a reading for a row sent again."""
+        if self._keep:
+            self.resent.add(row)
 
     def drain(self) -> list[Glitch]:
         """Those in which something was counted that never was, each once."""
@@ -82,14 +93,19 @@ class Glitches:
         return start
 
     # --- what is known beforehand, when the past is judged once more
-    def know(self, glitches: Iterable[Glitch]) -> None:
-        """These are none of the readings to come: the counter stands at the value it seemed to fall from."""
-        for one in glitches:
+    def know(self, other: "Glitches") -> None:
+        """What `other` found in the readings to come is none: a counter stands at the value it seemed to fall from."""
+        self._ignored = frozenset(other.resent)
+        for one in other.fresh:
             self._known.setdefault((one.device, one.component, one.point, one.model), []).append(one)
 
     def known(self, device: int, component: int, point: str, model: CounterModel | None) -> Sequence[Glitch]:
         """What `know` said of a counter."""
         return self._known.get((device, component, point, model), ())
+
+    def ignored(self, row: Resent) -> bool:
+        """Was it a row sent again, in readings of which `know` told?"""
+        return row in self._ignored
 
     @property
     def any_known(self) -> bool:

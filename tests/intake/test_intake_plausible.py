@@ -95,7 +95,7 @@ class _Course:
         return self.fast(before if fall is None else (fall[1], fall[0]), value, at)
 
     def back(self, was: float, value: float) -> tuple[float, int, float] | None:
-        """The fall that a step takes back: the newest, and the highest from where that one fell."""
+        """The fall that a step takes back: the newest, and the ones before from where that one fell."""
         total, found = self.total, None
         for fall in reversed(self.fell):
             if value < fall[0] or value - was <= total - fall[2]:
@@ -116,7 +116,9 @@ class _Course:
             if value < was:
                 if was - value < 0.001 * was:
                     return
-                self.fell = [*[one for one in self.fell if one[0] > was][:1], (was, then, self.total)]
+                if len(self.fell) == 3:
+                    self.fell.remove(next((one for one in self.fell if one[0] <= was), self.fell[-1]))
+                self.fell.append((was, then, self.total))
             elif fall is not None:
                 self.fell, self.total = self.fell[: self.fell.index(fall)], fall[2] + value - fall[0]
             else:

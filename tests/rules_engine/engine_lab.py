@@ -25,6 +25,11 @@ SPECS = {
     "gas_meter": {
         "volume": PointSpec("volume", PointKind.COUNTER, "m3", 600 * S, counter=CounterModel(rollover=1000.0)),
         "battery": PointSpec("battery", PointKind.GAUGE, "V", 600 * S),
+        "water": PointSpec("water", PointKind.COUNTER, "m3", 600 * S),
+        "session": PointSpec("session", PointKind.COUNTER, "m3", 600 * S, counter=CounterModel(reset="restart")),
+        "coarse": PointSpec(
+            "coarse", PointKind.COUNTER, "m3", 600 * S, counter=CounterModel(reset="restart", resolution=2.0)
+        ),
     },
 }
 POINTS: dict[tuple[str, str, int], Point] = {}

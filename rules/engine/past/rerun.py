@@ -32,26 +32,25 @@ REACH = 31 * DAY  # history is asked for this much longer, so that an alarm whic
 
 
 def reach_back(core: Core, ledger: Ledger) -> None:
-    """What was asked about now: an alarm that was on when the doubt begins is looked at from before its raise, a
-    counter from before the falls that may be, or were, taken back.
+    """What was asked about now: an alarm that was on when the doubt begins is looked at from before its raise, and
+    other state from where it can be known.
     """
     for subject in core.requests.fresh():
         _reach_back(core, ledger, subject)
         pending = core.requests.open.get(subject)
         if pending is not None:
             devices = (subject,) if isinstance(subject, int) else pending.devices
-            core.requests.widen(subject, min(_before_falls(core, one, pending.start) for one in devices), core.seq)
+            core.requests.widen(subject, min(_known_from(core, one, pending) for one in devices), core.seq)
 
 
-def _before_falls(core: Core, device: int, start: int) -> int:
-    """From when on the counters of a device have to be judged, so that they are right from `start` µs on."""
-    row = core.field.world.rows[device]
-    falls = [
-        counter.fallen_since(thing)
-        for runner in core.book.of(row.space.kind) for counter in runner.counters for thing in row.things
+def _known_from(core: Core, device: int, pending: Pending) -> int:
+    """From when on the rules in doubt have to judge a device, so that they are right from `pending.start` on."""
+    row, start = core.field.world.rows[device], pending.start
+    starts = [
+        runner.known_from(thing, start, REACH)
+        for runner in core.book.of(row.space.kind) if pending.about(runner.rule.id) for thing in row.things
     ]  # fmt: skip
-    start = min([start, *(fall for fall in falls if fall > start - REACH)])
-    return core.field.glitches.begin(device, start)
+    return core.field.glitches.begin(device, min(starts, default=start))
 
 
 def _reach_back(core: Core, ledger: Ledger, subject: Subject) -> None:
@@ -177,12 +176,22 @@ def lived_again(
         return None
     moments: list[Moment] = [(start, Down(last, start)) for last, start in core.field.downs.spans]
     moments = [one for one in (*moments, *facts) if one[0] >= int(rows.at[0])]
-    scratch, glitches = judged_twice(
-        lambda: Scratch(core, devices, [core.book.rules[rule] for rule in rules]), rows, moments, core.now
-    )  # fmt: skip
+    scratch, glitches = judged_twice(lambda: _begun(core, devices, rules, begin), rows, moments, core.now)
     _take_glitches(core, scratch, devices, glitches, begin)
     for device in devices:
         _newest_values(core, device, scratch)
+    return scratch
+
+
+def _begun(core: Core, devices: Sequence[int], rules: Sequence[str], begin: int) -> Scratch:
+    """A scratch engine that knows what history from `begin` µs on does not show."""
+    scratch = Scratch(core, devices, [core.book.rules[rule] for rule in rules])
+    for twin in scratch.core.book.all():
+        live = next((r for r in core.book.runners[twin.rule.id] if r.space.kind == twin.space.kind), None)
+        for row, place in enumerate(twin.space.things):
+            mine = core.field.world.rows.get(place.device)
+            if live is not None and mine is not None and mine.space is live.space:
+                live.carry_over(mine.things[place.component], twin, row, begin)
     return scratch
 
 

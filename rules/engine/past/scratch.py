@@ -108,7 +108,7 @@ def judged_twice(
     scratch.live_through(rows, moments, now)
     glitches = scratch.core.field.glitches.fresh
     if any(one.booked for one in glitches):
-        scratch = begin()
-        scratch.core.field.glitches.know(glitches)
+        known, scratch = scratch.core.field.glitches, begin()
+        scratch.core.field.glitches.know(known)
         scratch.live_through(rows, moments, now)
     return scratch, glitches

@@ -14,7 +14,7 @@ from rules.engine.view import Bools, View
 class CountedIncrease(Closing):
     """State: base f64 (the line at the window's start), lost i64 µs, fresh u8 (base is the newest reading): 17 B.
 
-    And that of `Counter`, 144 B, and of `Closing`.
+    And that of `Counter`, 192 B, and of `Closing`.
     """
 
     arrays = (*Closing.arrays, ("base", np.nan), ("lost", 0), ("fresh", 0))

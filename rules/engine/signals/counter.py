@@ -25,8 +25,8 @@ class Placed(NamedTuple):
 
 class Counter(Table):
     """State: value (NaN = never heard), shift f64[2, n], at i64[2, n]: the newest reading and the one before it; and
-    for both the falls that may be taken back, the newest first: fell, fell_shift f64[2, 2, n], fell_at i64[2, 2, n].
-    144 B.
+    for both the falls that may be taken back, the newest first: fell, fell_shift f64[2, 3, n], fell_at i64[2, 3, n].
+    192 B.
 
     The line is `value + shift`. A reading told again with another value is judged against the one before it.
     """
@@ -54,12 +54,18 @@ class Counter(Table):
 
     def _put_right(self, heard: Heard) -> Heard:
         """In a glitch that is known beforehand the counter stands at the value it seemed to fall from."""
-        value = heard.value.copy()
+        value, glitches = heard.value.copy(), self.around.glitches
         for thing in np.unique(heard.thing).tolist():
-            place = self.space.things[thing]
-            for one in self.around.glitches.known(place.device, place.component, self.point, self.model):
-                value[(heard.thing == thing) & (heard.at > one.since) & (heard.at < one.at)] = one.value
-        return Heard(heard.unit, heard.thing, heard.at, value)
+            for one in glitches.known(*self._key(thing)):
+                inside = (heard.thing == thing) & (heard.at > one.since) & (heard.at < one.at)
+                for row in np.flatnonzero(inside).tolist():
+                    again = glitches.ignored((*self._key(thing), int(heard.at[row])))
+                    value[row] = np.nan if again else one.value
+        return Heard(heard.unit, heard.thing, heard.at, value).where(~np.isnan(value))
+
+    def _key(self, thing: int) -> tuple[int, int, str, CounterModel | None]:
+        place = self.space.things[thing]
+        return place.device, place.component, self.point, self.model
 
     def rising(self, heard: Heard) -> Bools:
         """Which readings are newer than the one before, not lower, and take no fall back; the first ever is not."""
@@ -122,6 +128,7 @@ class Counter(Table):
         found = advance(before, value, at, self.model_of(thing))
         if not again:
             if found is None:
+                self.around.glitches.add_resent((*self._key(thing), at))
                 return None
             self._put(thing, BEFORE, before)
         self._put(thing, NOW, before if found is None else found.state)
@@ -133,13 +140,8 @@ class Counter(Table):
         return Placed(found.state.line, found.back.line)
 
     def _taken_back(self, thing: int, before: CounterState, fall: Fall, at: int) -> None:
-        place = self.space.things[thing]
-        self.around.glitches.add(
-            Glitch(
-                place.device, place.component, self.point, self.model, fall.value, fall.at, at,
-                before.line > fall.line,
-            )
-        )  # fmt: skip
+        booked = before.line > fall.line
+        self.around.glitches.add(Glitch(*self._key(thing), fall.value, fall.at, at, booked))
 
     def state_of(self, thing: int, which: int = NOW) -> CounterState | None:
         """The newest reading of a thing, or the one before it; None when there is none."""
