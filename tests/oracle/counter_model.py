@@ -89,7 +89,11 @@ def course(readings: Sequence[tuple[int, float]], model: Falls, exchanges: Seque
 
 def fallen(last: float, value: float, model: Falls) -> float:
     """What a fall books."""
-    if model.rollover and last - value > model.rollover / 2 and 0 <= value + model.rollover - last <= model.rollover / 4:
+    if (
+        model.rollover
+        and last - value > model.rollover / 2
+        and 0 <= value + model.rollover - last <= model.rollover / 4
+    ):
         return value + model.rollover - last
     return value if model.reset == "restart" else 0.0
 
@@ -130,9 +134,7 @@ def windows(
             dropped.add(number)
     found: list[tuple[float | None, float]] = []
     for k, (start, end) in enumerate(ends):
-        value = sum(
-            one.amount for n, one in enumerate(counted.counts) if start <= one.at < end and n not in dropped
-        )
+        value = sum(one.amount for n, one in enumerate(counted.counts) if start <= one.at < end and n not in dropped)
         cover = 1 - lost[k] / (end - start)
         found.append((value if cover >= coverage - SAME else None, cover))
     return found

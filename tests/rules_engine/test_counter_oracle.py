@@ -33,8 +33,8 @@ MODELS = {
 STEP, FROM, AHEAD = 40.0, 15.0, 5.0
 DEPTH = 4
 RULES = {
-    "hours": f'  let: {{u: {{increase: POINT, per: hour, coverage: {COVERAGE}}}}}\n  when: "u > before(u, {DEPTH - 1}) + 30 m3"',
-    "sliding": f'  let: {{u: {{increase: POINT, over: 2h, coverage: {COVERAGE}}}}}\n  when: "u > 30 m3"',
+    "hours": '  let: {u: {increase: POINT, per: hour, coverage: 0.5}}\n  when: "u > before(u, 3) + 30 m3"',
+    "sliding": '  let: {u: {increase: POINT, over: 2h, coverage: 0.5}}\n  when: "u > 30 m3"',
     "rate": '  let: {u: {rate: POINT}}\n  when: "u > 60 m3/h"',
     "every": f"  every: {{counter: POINT, step: {STEP} m3, from: {FROM} m3, ahead: {AHEAD} m3}}",
 }  # fmt: skip
@@ -54,7 +54,7 @@ class Story:
 
 
 def story(seed: int) -> Story:
-    """A meter that counts, says zero, falls, comes back, is exchanged, rolls over, speaks twice, late, and not at all."""
+    """A meter that counts, says zero, falls, comes back, is exchanged, rolls over, speaks twice, or late."""
     dice = random.Random(seed)
     found, at, value = Story(), 60.0, dice.choice([0.0, 3.0, 90.0, 500.0, 980.0])
     below: tuple[float, int] | None = None  # (what it was before a session, readings until it comes back)
@@ -65,7 +65,9 @@ def story(seed: int) -> Story:
             below = below[0], below[1] - 1
             if below[1] <= 0:
                 value, below = below[0] + dice.choice([0.0, 0.5, 4.0]), None
-        what = dice.choice(["count"] * 12 + ["zero", "session", "reset", "turn", "noise", "exchange", "wrong", "bad", "late"])
+        what = dice.choice(
+            ["count"] * 12 + ["zero", "session", "reset", "turn", "noise", "exchange", "wrong", "bad", "late"]
+        )
         if what == "zero":
             found.arrivals.append((at, dice.choice([0.0, 0.0, 2.0])))
             at += M
