@@ -194,13 +194,13 @@ class EveryRunner(Form):
         """Silence undoes no hours."""
 
     # --- the past
-    def known_from(self, thing: int, start: int, reach: int) -> int:
-        start = super().known_from(thing, start, reach)
-        older = self.mark_at[:, thing][self.mark_at[:, thing] <= start]
-        return max([LONG_AGO, *older.tolist()]) if older.max(initial=LONG_AGO) > LONG_AGO else start
+    def known_from(self, thing: int, start: int) -> int:
+        """The newest mark at or before `start` µs; `start` where there is none."""
+        known = int(self.mark_at[:, thing].max(initial=LONG_AGO, where=self.mark_at[:, thing] <= start))
+        return known if known > LONG_AGO else start
 
-    def carry_over(self, thing: int, twin: Runner, row: int, start: int) -> bool:
-        assert isinstance(twin, EveryRunner), "the runner of the same rule"
+    def begin_twin(self, thing: int, twin: "EveryRunner", row: int, start: int) -> None:
+        """Row `row` of `twin`, which judges the past from `start` µs on, begins with the mark before."""
         older = np.flatnonzero((self.mark_at[:, thing] <= start) & (self.mark_at[:, thing] > LONG_AGO))
         if len(older):
             k = int(older[0])
@@ -208,8 +208,6 @@ class EveryRunner(Form):
             twin.begin_at[row] = (
                 int(self.mark_at[k, thing]), float(self.mark_run[k, thing]), int(self.mark_told[k, thing])
             )  # fmt: skip
-            return True
-        return bool(self.mark_at[-1, thing] == LONG_AGO)  # the first reading ever comes later than `start`
 
     def take_row(self, thing: int, other: Runner, row: int) -> None:
         """Marks from before that with which `other` began stay."""

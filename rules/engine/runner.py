@@ -196,21 +196,6 @@ class Runner(Speaker, ABC):
         if self.windows is not None:
             self.windows.load(kept)
 
-    # --- the past
-    def known_from(self, thing: int, start: int, reach: int) -> int:
-        """From when on the thing has to be judged so that its state is right from `start` µs on: before the falls of
-        counters, at most `reach` µs earlier, that may be taken back.
-        """
-        return min([start, *(at for one in self.counters if (at := one.fallen_since(thing)) > start - reach)])
-
-    def carry_over(self, thing: int, twin: "Runner", row: int, start: int) -> bool:
-        """Give row `row` of `twin`, which judges the past from `start` µs on, what history does not show.
-
-        False: nothing is known of that time.
-        """
-        del thing, twin, row, start  # most state is made of the history alone
-        return True
-
     # --- its state, for others
     @property
     def counters(self) -> tuple[Counter, ...]:

@@ -15,6 +15,7 @@ from rules.compiled.reads import expressions_of
 from rules.engine.core import Core
 from rules.engine.doubts import Subject
 from rules.engine.emit import Made
+from rules.engine.every import EveryRunner
 from rules.engine.glitches import Glitch
 from rules.engine.groups.transfer import Transfer
 from rules.engine.past.compare import Comparison, by_alarm
@@ -44,13 +45,15 @@ def reach_back(core: Core, ledger: Ledger) -> None:
 
 
 def _known_from(core: Core, device: int, pending: Pending) -> int:
-    """From when on the rules in doubt have to judge a device, so that they are right from `pending.start` on."""
+    """From when on the rules in doubt have to judge a device, so that they are right from `pending.start` on: before
+    falls of counters that may be taken back, or were; `every` from its mark.
+    """
     row, start = core.field.world.rows[device], pending.start
-    starts = [
-        runner.known_from(thing, start, REACH)
-        for runner in core.book.of(row.space.kind) if pending.about(runner.rule.id) for thing in row.things
-    ]  # fmt: skip
-    return core.field.glitches.begin(device, min(starts, default=start))
+    runners = [runner for runner in core.book.of(row.space.kind) if pending.about(runner.rule.id)]
+    falls = [counter.fallen_since(thing) for one in runners for counter in one.counters for thing in row.things]
+    start = core.field.glitches.begin(device, min([start, *(at for at in falls if at > start - REACH)]))
+    marks = [one.known_from(thing, start) for one in runners if isinstance(one, EveryRunner) for thing in row.things]
+    return min([start, *marks])
 
 
 def _reach_back(core: Core, ledger: Ledger, subject: Subject) -> None:
@@ -190,8 +193,10 @@ def _begun(core: Core, devices: Sequence[int], rules: Sequence[str], begin: int)
         live = next((r for r in core.book.runners[twin.rule.id] if r.space.kind == twin.space.kind), None)
         for row, place in enumerate(twin.space.things):
             mine = core.field.world.rows.get(place.device)
-            if live is not None and mine is not None and mine.space is live.space:
-                live.carry_over(mine.things[place.component], twin, row, begin)
+            if not isinstance(live, EveryRunner) or not isinstance(twin, EveryRunner):
+                continue
+            if mine is not None and mine.space is live.space:
+                live.begin_twin(mine.things[place.component], twin, row, begin)
     return scratch
 
 
