@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from gateway.settings.calendars import load_calendar
 from rules.casetest import as_text, run_cases
 from rules.compiled import Names
 from rules.format import load_text
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "sentences.yaml").read_text("utf-8")
-LOADED = load_text(TEXT, "sentences.yaml", Names({}))
+LOADED = load_text(TEXT, "sentences.yaml", Names({}, calendar=load_calendar(Path(), "cn", "", [])))
 HEAD = """# 一句话，一条规则 · A sentence, a rule
 
 平时怎么说，规则就怎么写。每条规则都来自 [sentences.yaml](sentences.yaml)，文件里有测点和用例，可以照抄改名后直接用：

@@ -98,6 +98,8 @@ FINE: list[tuple[str, dict[str, Any]]] = [
     (rule(SERVICE, rule_id="a") + rule(SERVICE.replace("500", "2000")), {}),
     (rule("  let: {n: {times: \"mode == 'fault'\", over: 1m}}\n" + _when("n >= 3")), {}),
     (rule(FAULT + "  hold: 7h\n  active: {daily: 22:00-06:00}"), {}),
+    (rule(FAULT + "  hold: 9h\n  active: {daily: [22:00-06:00, 06:00-12:00]}"), {}),
+    (rule(FAULT + "  hold: 50h\n  active: {days: [workday]}"), {}),
     (rule("  silent: {any_of: [temp, jolt], longer_than: 10m}"), {}),
     (rule(OPEN), {}),
     (rule(_when("contains(mode, 'fau') or contains(code, 'over')")), {}),
