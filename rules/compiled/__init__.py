@@ -21,6 +21,7 @@ from rules.compiled.condition import (
 from rules.compiled.expression import (
     AttrTest,
     Bar,
+    Crossing,
     Expression,
     Limit,
     Names,
@@ -57,7 +58,7 @@ from rules.compiled.signals import (
 )
 
 __all__ = [
-    "Active", "Aggregate", "AttrTest", "Bar", "Baseline", "Budget", "Calendar", "Condition", "Due", "Every",
+    "Active", "Aggregate", "AttrTest", "Bar", "Baseline", "Budget", "Calendar", "Condition", "Crossing", "Due", "Every",
     "Expression", "Flap", "Hold", "Increase", "Inhibit", "LevelRule", "Limit", "MemberStat", "Names", "NoticeTemplate",
     "OrderTemplate", "Over", "Period", "Policy", "Quiet", "Quorum", "Rate", "Rule", "Sequence", "Share", "Signal",
     "Silence", "Slot", "SlotKind", "Stat", "Streak", "Swing", "Term", "TextOf", "Times", "Vocabulary", "Votes",

@@ -88,6 +88,16 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Crossing:
+    """Two sides of a comparison: `difference` of them over the values of `slots` in order of all slots of the
+    expression. It changes with the hours of the ages in it, in a straight line; where it is 0 the comparison turns.
+    """
+
+    slots: tuple[int, ...]
+    difference: Callable[[Sequence[F64]], F64]
+
+
+@dataclass(frozen=True, slots=True)
 class Expression:
     """A checked expression in two back ends that agree (a property test asserts it).
 
@@ -95,6 +105,7 @@ class Expression:
     `boolean` tells truth values from numbers; `unit` is the canonical unit of a number. Unless of each of `demands` one
     bar holds, it is not surely true (none = may be true at any time); of `denials`, not surely false. `exact`: it is
     its only bar, and unknown where the value of that is.
+    `crossings`: what turns by itself as points grow old; None: something does, and nobody knows when.
     """
 
     text: str
@@ -107,6 +118,7 @@ class Expression:
     demands: tuple[tuple[Bar, ...], ...] = field(default=(), compare=False)
     denials: tuple[tuple[Bar, ...], ...] = field(default=(), compare=False)
     exact: bool = field(default=False, compare=False)
+    crossings: tuple[Crossing, ...] | None = field(default=(), compare=False)
 
     @property
     def bars(self) -> tuple[Bar, ...]:

@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 from gateway.domain.alarm import ReadingSeen, ThresholdSeen
 from gateway.domain.device import PointKind
 from gateway.domain.duration import HOUR
-from gateway.domain.reading import F64
-from rules.compiled import Expression, Slot, SlotKind
+from gateway.domain.reading import F64, I64
+from rules.compiled import Crossing, Expression, Slot, SlotKind
 from rules.engine.facts import fact_of, facts_of
 from rules.engine.local_time import local_time_of
-from rules.engine.space import LONG_AGO, Space
-from rules.engine.view import Reader, Seen
+from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.view import Bools, Reader, Seen
 from rules.engine.world import World
 
 NAN = float("nan")
+FAR = 2.0**20  # hours
 READS = frozenset({
     SlotKind.POINT, SlotKind.CODE, SlotKind.FIELD, SlotKind.AGE, SlotKind.CHANGED, SlotKind.HAS,
     SlotKind.PART,
@@ -41,17 +42,25 @@ class Source(Protocol):
 
 
 class Bound:
-    """`columns` are the points whose readings make it worth evaluating again."""
+    """`columns` are the points whose readings make it worth evaluating again; `told` those of them whose values it
+    needs, not only their age.
+    """
 
     def __init__(self, expression: Expression, space: Space, world: World, signal: Source) -> None:
         self.expression, self.space, self.world, self.signal = expression, space, world, signal
         columns: list[int] = []
+        aged: list[int] = []
         for slot in expression.slots:
-            if slot.kind in READS:
+            if slot.kind is SlotKind.AGE:
+                aged.append(space.column(slot.name))
+            elif slot.kind in READS:
                 columns.append(space.column(slot.name))
             elif slot.kind not in OF_FACTS | CLOCKS:
                 columns.extend(signal.columns_of(slot))
-        self.columns = tuple(dict.fromkeys(columns))
+        self.told = tuple(dict.fromkeys(columns))
+        self.columns = tuple(dict.fromkeys([*columns, *aged]))
+        self.clocks = tuple(slot.kind for slot in expression.slots if slot.kind in CLOCKS)
+        self.turning = bool(aged or self.clocks)
         self.momentary = not any(slot.kind is SlotKind.CHANGED for slot in expression.slots)
         self.has_signal = any(slot.kind in {SlotKind.SIGNAL, SlotKind.BEFORE} for slot in expression.slots)
         self._inputs = [space.column(slot.name) if slot.kind in READS else -1 for slot in expression.slots]
@@ -119,7 +128,7 @@ class Bound:
                 return reader.changed(column)
             case SlotKind.AGE:
                 good = reader.good_at(column)
-                return np.where(good == LONG_AGO, np.nan, (reader.t - good) / HOUR)
+                return np.where(good == LONG_AGO, np.nan, (reader.now - good) / HOUR)
             case SlotKind.HOUR | SlotKind.WEEKDAY:
                 assert self.clock is not None, "made for expressions that ask"
                 return self.clock.read(slot.kind, reader.thing, reader.t)
@@ -135,6 +144,39 @@ class Bound:
         inputs = [column.tolist() for column in self.inputs(reader)]
         each = zip(*inputs, strict=True) if inputs else iter([()] * len(reader.thing))
         return np.array([self.expression.scalar(values) for values in each], np.float64)
+
+    # --- what turns by itself
+    def turns(self, reader: Reader) -> list[I64]:
+        """When a comparison with an age turns, the hour or the day, if nothing is read meanwhile, µs; NEVER."""
+        found = [self._meets(one, reader) for one in self.expression.crossings or ()]
+        return found + [self.clock.following(kind, reader.thing, reader.t) for kind in self.clocks if self.clock]
+
+    def _meets(self, crossing: Crossing, reader: Reader) -> I64:
+        slots = self.expression.slots
+        now: list[F64] = [np.zeros(0)] * len(slots)
+        later = list(now)
+        for index in crossing.slots:
+            if slots[index].kind is SlotKind.AGE:
+                good = reader.good_at(self._inputs[index])
+                now[index] = np.where(good == LONG_AGO, np.nan, (reader.t - good) / HOUR)
+                later[index] = now[index] + FAR
+            else:
+                now[index] = later[index] = self._slot(index, slots[index], reader)
+        difference = np.broadcast_to(crossing.difference(now), reader.t.shape)
+        with np.errstate(all="ignore"):
+            wait = -difference / ((crossing.difference(later) - difference) / FAR) * HOUR
+        near = np.abs(wait) < NEVER // 2  # not for NaN
+        found: I64 = np.where(near, reader.t + np.rint(np.where(near, wait, 0)).astype(np.int64), NEVER)
+        return found
+
+    def changing(self, reader: Reader) -> Bools:
+        """Where an age is known that makes it change in a way that cannot be foreseen."""
+        found = np.zeros(len(reader.thing), np.bool_)
+        if self.expression.crossings is None:
+            for index, slot in enumerate(self.expression.slots):
+                if slot.kind is SlotKind.AGE:
+                    found |= reader.good_at(self._inputs[index]) > LONG_AGO
+        return found
 
     # --- evidence
     def thresholds(self, thing: int) -> tuple[ThresholdSeen, ...]:

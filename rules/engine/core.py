@@ -72,7 +72,7 @@ class Core:
                     alone.find_spans(self.field.downs)
                     _first_frames(self.book, alone)
                     for runner in self.book.of(view.space.kind):
-                        runner.frames(alone)
+                        runner.follow(alone)
                     alone.commit()
                 view.space.newest[view.head] = view.head_t
                 continue

@@ -73,6 +73,9 @@ class EveryRunner(Form):
     # --- readings
     def frames(self, view: View) -> None:
         heard = self.heard = self.counter.hear(view, self.watched[view.thing])
+        if view.moments.all():
+            super().frames(view)
+            return
         if self.signal_frames(view):
             return
         carry = view.carry(self.judged) & self.watched[view.thing]

@@ -91,7 +91,7 @@ class Form(Signalled):
     def forget(self, thing: int) -> None:
         """Back to the beginning, without a word."""
         for name, fill in self.arrays:
-            if name != "opens":
+            if name not in ("opens", "wake"):
                 getattr(self, name)[..., thing] = fill
 
     def count_of(self, thing: int) -> int:  # noqa: ARG002 - most forms raise once
@@ -129,11 +129,18 @@ class Form(Signalled):
 
     def judge(self, view: View, unit: int, truths: Sequence[float]) -> None:
         """One unit, after what was due before it."""
-        if self.decided and self.overtaken(int(view.thing[unit]), int(view.t[unit])):
+        moment = bool(view.moments[unit])
+        if self.decided and self.overtaken(int(view.thing[unit]), int(view.t[unit]), moment=moment):
             return
         self.before(view, unit)
         judge = self.meet if view.carry(self.main_columns)[unit] else self.aside
+        if moment and not self.counts_moment(int(view.thing[unit]), truths):
+            judge = self.aside
         judge(int(view.thing[unit]), int(view.t[unit]), truths, view, unit)
+
+    def counts_moment(self, thing: int, truths: Sequence[float]) -> bool:  # noqa: ARG002
+        """Is a moment without a reading one for `meet`? Else only `clear` and `unless` are judged there."""
+        return False
 
     def aside(
         self, thing: int, t: int, truths: Sequence[float], view: View | None, unit: int, *, before: bool = False
@@ -159,7 +166,7 @@ class Form(Signalled):
         self.judge(view, unit, [float(column[0]) for column in truths])
 
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
-        if view is not None and self.decided and self.overtaken(thing, end):
+        if view is not None and self.decided and self.overtaken(thing, end, moment=bool(view.moments[unit])):
             return
         truths = [float(column[0]) for column in self.truths(reader)]
         judge = self.meet if self.by_windows else self.aside

@@ -163,7 +163,7 @@ class Fused:
         if self.runners:
             self._judge(view)
         for runner in self.alone:
-            runner.frames(view)
+            runner.follow(view)
 
     def _judge(self, view: View) -> None:
         x = np.stack([
@@ -284,7 +284,7 @@ def _first(thing: NDArray[np.integer], rule: Index, unit: Index) -> tuple[Index,
 
 # --- bars of a rule
 def _has_bars(runner: LevelsRunner) -> bool:
-    if type(runner) is not LevelsRunner or runner.windows is not None or runner.schedule is not None:
+    if type(runner) is not LevelsRunner or runner.windows is not None or runner.schedule is not None or runner.moments:
         return False
     return all(level.when.bars for level in runner.levels)
 

@@ -48,6 +48,10 @@ class Lane(LevelsRunner):
     def identity(self, thing: int) -> Texts:
         return self.owner.get(thing, ())
 
+    def by_time(self) -> Sequence[Bound]:
+        """None: the parent looks at its lanes."""
+        return ()
+
     def free(self, thing: int) -> None:
         """A thing without an alarm here, or one on its way, has no text."""
         if self.m_gate[thing] in (G_IDLE, G_OUTSIDE):
@@ -83,6 +87,12 @@ class IdentityRunner(Signalled):
 
     def bounds(self) -> Sequence[Bound]:
         return [bound for wording in self.wordings for bound in wording.bounds()]
+
+    def held_state(self) -> list[NDArray[Any]]:
+        return [*super().held_state(), *(table for lane in self.lanes for table in lane.held_state())]
+
+    def by_time(self) -> Sequence[Bound]:
+        return [*self.bounds(), *self.lanes[0].conditions()]
 
     def counted(self) -> frozenset[str]:
         return super().counted() | self.lanes[0].counted()
@@ -138,7 +148,7 @@ class IdentityRunner(Signalled):
         opening = self.reopened(thing, t)
         if opening is not None:
             self._judge(thing, opening, self.one(thing, opening, view, unit, before=True), view, unit, before=True)
-        self._judge(thing, t, Picked(view, np.array([unit])), view, unit, reading=True)
+        self._judge(thing, t, Picked(view, np.array([unit])), view, unit, reading=not view.moments[unit])
 
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
         self._judge(thing, end, reader, view, unit, reading=True, before=True)
@@ -148,7 +158,7 @@ class IdentityRunner(Signalled):
         *, reading: bool = False, before: bool = False,
     ) -> None:  # fmt: skip
         """All texts of a thing meet the truth at `t`."""
-        if self.decided and view is not None and self.overtaken(thing, t):
+        if self.decided and view is not None and self.overtaken(thing, t, moment=bool(view.moments[unit])):
             return
         first = self.lanes[0]
         when = [float(self.truth(bound, reader)[0]) for bound in first.when]

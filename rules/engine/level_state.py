@@ -69,6 +69,7 @@ class LevelState(Signalled):
         self.level_of = None if written is None else Bound(written, space, common.world, self.signal)
         self.unless = None if rule.unless is None else Bound(rule.unless, space, common.world, self.signal)
         self.judged = tuple(dict.fromkeys(column for bound in self.conditions() for column in bound.columns))
+        self.told = tuple(dict.fromkeys(column for bound in self.conditions() for column in bound.told))
         self.paused: dict[int, int] = {}
         self.looks_back: int | None = None
         self.steady_allowed = (
@@ -108,9 +109,12 @@ class LevelState(Signalled):
         return [memoryview(row.data) if self.timed else NoTimes() for row in table]
 
     def gap(self, j: int, thing: int) -> int:
-        """How long silence may be inside a hold of level `j`: as written, else 3 x every, else without end."""
+        """How long silence may be inside a hold of level `j`: as written, else 3 x every, else without end.
+
+        The silence of points of which only the age is asked is what the hold is about.
+        """
         written = self.levels[j].hold.gap
-        return written if written is not None else 3 * self.every(thing, self.judged) or NEVER
+        return written if written is not None else 3 * self.every(thing, self.told) or NEVER
 
     def newest(self, i: int) -> int:
         """Time of the newest known value that the conditions read; `looks_back` while a view is being judged."""

@@ -79,7 +79,10 @@ class LevelsRunner(LevelMachine):
             if limit and self.m_alarm[thing]:
                 heard = max(int(view.good_at_before(column)[unit]) for column in self.columns)
                 self.gone_quiet(thing, heard + limit, t - 1, view, unit)
-            self.judge(thing, t, [column[k] for column in truths], [column[k] for column in clear], view, unit)
+            self.judge(
+                thing, t, [column[k] for column in truths], [column[k] for column in clear], view, unit,
+                reading=not view.moments[unit],
+            )  # fmt: skip
 
     # --- rules with signals
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
@@ -87,14 +90,16 @@ class LevelsRunner(LevelMachine):
 
     def judge_unit(self, view: View, unit: int) -> None:
         reader = Picked(view, np.array([unit]))
-        self._judge_one(int(view.thing[unit]), int(view.t[unit]), reader, view, unit)
+        reading = not view.moments[unit]
+        self._judge_one(int(view.thing[unit]), int(view.t[unit]), reader, view, unit, reading=reading)
 
     def _judge_one(
-        self, thing: int, t: int, reader: Reader, view: View | None, unit: int, *, before: bool = False
+        self, thing: int, t: int, reader: Reader, view: View | None, unit: int,
+        *, before: bool = False, reading: bool = True,
     ) -> None:  # fmt: skip
         when = [self.truth(bound, reader) for bound in self.when]
         clear = [float(self.clears(j, reader, column)[0]) for j, column in enumerate(when)]
-        self.judge(thing, t, [float(column[0]) for column in when], clear, view, unit, before=before)
+        self.judge(thing, t, [float(column[0]) for column in when], clear, view, unit, before=before, reading=reading)
 
     # --- engine time
     def tick(self, now: int) -> None:
@@ -125,7 +130,8 @@ class LevelsRunner(LevelMachine):
         self.settle(thing, due, view, unit, before=True, reason="missing")
 
     def only_soonest(self) -> bool:
-        return self.windows is None and self.schedule is None and not self.rule.clear_after
+        calm = self.windows is None and self.schedule is None and not self.rule.clear_after
+        return calm and not self.moments
 
     def next_due(self) -> int:
         due = super().next_due()

@@ -40,7 +40,7 @@ class LevelMachine(LevelState):
         *, reading: bool = True, before: bool = False,
     ) -> None:  # fmt: skip
         """The conditions of thing `i` are `when`, `clear` at `t` µs; `reading` False = looked at once more."""
-        if self.decided and view is not None and self.overtaken(i, t):
+        if self.decided and view is not None and self.overtaken(i, t, moment=bool(view.moments[unit])):
             return
         if self.schedule is not None:
             opening = self.reopened(i, t)

@@ -91,6 +91,10 @@ class Runner(Speaker, ABC):
     def first_frames(self, view: View, units: NDArray[np.intp]) -> None:
         """The first frames ever of these things, which carry nothing that it reads: judged all the same."""
 
+    def follow(self, view: View) -> None:
+        """Judge a view, and before each unit what time alone did to its thing."""
+        self.frames(view)
+
     @abstractmethod
     def tick(self, now: int) -> None:
         """Engine time is `now`: fire what is due."""

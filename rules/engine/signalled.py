@@ -1,13 +1,21 @@
-"""Rules with `let` signals: windows close, then the rule is judged at each end."""
+"""Rules on the stream with what happens between readings: windows close, and moments at which time alone matters."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.compiled import SlotKind
-from rules.engine.runner import Runner
-from rules.engine.view import Bools, Reader, View
+from gateway.domain.reading import I64
+from rules.compiled import Rule, SlotKind
+from rules.engine.bound import Bound
+from rules.engine.moments import Moments, view_of
+from rules.engine.unfold import unfolded
+from rules.engine.runner import Field, Runner
+from rules.engine.scopes import rows
+from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.view import Bools, Picked, Reader, View
 
 
 def later_too(view: View, need: Bools, carry: Bools) -> Bools:
@@ -20,9 +28,119 @@ def later_too(view: View, need: Bools, carry: Bools) -> Bools:
 
 
 class Signalled(Runner):
-    """Drives `windows`; a subclass says what a closed window and a frame mean."""
+    """Drives `windows` and `moments`; a subclass says what a closed window and a frame mean.
+
+    State of a rule that time alone can change: wake i64, the next such moment of each thing, 8 B.
+    """
 
     judged: tuple[int, ...] = ()
+
+    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+        super().__init__(rule, zone, space, common)
+        self._moments: Moments | None = None
+        self.wake: I64 = np.zeros(0, np.int64)
+        self.awake = NEVER  # no thing wakes earlier
+
+    @property
+    def moments(self) -> Moments:
+        """What of the rule changes with time alone; false when nothing does."""
+        if self._moments is None:
+            self._moments = Moments(self.by_time(), self.windows)
+        return self._moments
+
+    def by_time(self) -> Sequence[Bound]:
+        """The expressions that have to be judged when time alone changes them."""
+        return self.bounds()
+
+    def grow(self) -> None:
+        if self.moments and ("wake", NEVER) not in self.arrays:
+            self.arrays = (*self.arrays, ("wake", NEVER))
+        super().grow()
+
+    def refresh(self, things: Sequence[int], at: int, reason: str) -> None:
+        super().refresh(things, at, reason)
+        self.rouse(things, at)
+
+    def rouse(self, things: Sequence[int], at: int) -> None:
+        """What these things are compared with may be otherwise since `at` µs."""
+        if self.moments:
+            asked = rows(things)
+            self.wake[asked] = np.where(self.watched[asked] & (self.space.newest[asked] > LONG_AGO), at, NEVER)
+            self.awake = -NEVER
+
+    def adopt(self, old: Runner) -> None:
+        super().adopt(old)
+        self.awake = -NEVER if self.moments else NEVER
+
+    # --- moments
+    def follow(self, view: View) -> None:
+        if not self.moments:
+            self.frames(view)
+            return
+        first = np.flatnonzero(view.first == np.arange(len(view)))
+        self._pass(view.thing[first], view.t[first])
+        view = unfolded(self.moments, view, self.watched[view.thing])
+        self.frames(view)
+        if len(view):
+            last = np.flatnonzero(np.append(view.thing[1:] != view.thing[:-1], np.ones(1, np.bool_)))
+            self._set_wake(Picked(view, last[self.watched[view.thing[last]]]), done=False)
+
+    def _set_wake(self, reader: Reader, *, done: bool) -> None:
+        """When the things of `reader`, which were judged there, have to be looked at again."""
+        after = self.moments.after(reader, np.full(len(reader.thing), done))
+        self.wake[reader.thing] = after
+        self.awake = min(self.awake, int(after.min(initial=NEVER)))
+
+    def _pass(self, things: NDArray[np.integer], until: I64) -> None:
+        """Judge the moments of these things that come before `until`, one after another."""
+        while (early := self.wake[things] < until).any():
+            things, until = things[early], until[early]
+            self._judge_moments(things)
+
+    def _judge_moments(self, things: NDArray[np.integer]) -> None:
+        view = view_of(self.space, things, self.wake[things])
+        before = [(table, table[..., things]) for table in self.held_state()]
+        self.frames(view)
+        moved = np.zeros(len(things), np.bool_)
+        for table, was in before:
+            now = table[..., things]
+            other = (now != was) & ((now == now) | (was == was))
+            moved |= other if other.ndim == 1 else other.any(axis=0)
+        for k in np.flatnonzero(moved).tolist():
+            self.decide_without(int(things[k]), int(view.t[k]))
+        self._set_wake(view, done=True)
+
+    def held_state(self) -> list[NDArray[Any]]:
+        """What the rule remembers of its things: a moment that changes it has decided something."""
+        own = [getattr(self, name) for name, _ in self.arrays if name not in ("wake", "opens")]
+        return own + (self.windows.turned() if self.windows is not None else [])
+
+    def pass_time(self, now: int) -> None:
+        """Engine time is `now`: the moments up to it."""
+        if not self.moments or self.awake > now:
+            return
+        patience = self._patience(now)
+        ripe = self.watched if patience is None else self.watched & (patience <= now)
+        while len(due := np.flatnonzero(ripe & (self.wake <= now))):
+            self._judge_moments(due)
+        wake = self.wake if patience is None else np.maximum(self.wake, patience)
+        self.awake = int(wake[self.watched].min(initial=NEVER))
+
+    def _patience(self, now: int) -> I64 | None:
+        """What devices said while the gateway was away gets three intervals to come: until then nothing is known.
+
+        None = there is nothing to wait for.
+        """
+        downs = self.common.downs
+        if self.rule.downtime == "count" or not downs.spans:
+            return None
+        last, start = downs.spans[-1]
+        found = np.full(self.room, LONG_AGO, np.int64)
+        for thing in np.flatnonzero(self.watched & (self.space.newest <= start) & (self.wake <= now)).tolist():
+            some = 3 * self.every(thing, self.columns)
+            if start - last > some:
+                found[thing] = start + some
+        return found if bool((found > now).any()) else None
 
     @abstractmethod
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
@@ -56,7 +174,8 @@ class Signalled(Runner):
         return True
 
     def close_windows(self, now: int) -> None:
-        """Engine time is `now`."""
+        """Engine time is `now`: what time alone does, then windows that ended."""
+        self.pass_time(now)
         if self.windows is not None:
             self.windows.watch_only = self.counted()
             self.windows.close(now, self)
@@ -68,5 +187,9 @@ class Signalled(Runner):
             self.windows.exchange(thing, point, start, at, self)
 
     def next_due(self) -> int:
-        due = super().next_due()
+        due = min(super().next_due(), self.awake)
         return due if self.windows is None else min(due, self.windows.soonest)
+
+    def _look_again(self) -> None:
+        super()._look_again()
+        self.awake = -NEVER if self.moments else NEVER

@@ -109,9 +109,9 @@ class SilentRunner(Signalled):
         thing = view.thing
         times = (view.good_at_before, view.good_at) if self.condition.good else (view.heard_at_before, view.heard_at)
         before, after = (self._heard([heard(column) for column in self.heard_by], thing) for heard in times)
-        limit_before = self._limit(Prior(view, np.arange(len(view)), 0))
+        limit_before = self._limit(Prior(view, np.arange(len(view)), view.t - 1))
         due = before + limit_before
-        need = carry & ((self.raised_at[thing] > LONG_AGO) | (due < view.t))
+        need = carry & ((self.raised_at[thing] > LONG_AGO) | (due < view.t) | view.moments)
         if self.decided:
             need |= carry & np.isin(thing, list(self.decided))
         need = carry if self.common.scalar else later_too(view, need, carry)
@@ -138,7 +138,7 @@ class SilentRunner(Signalled):
             # a reading older than the deadline proves that there was no silence
             if raised != VETOED:
                 self._say(thing, t, Change.CLEARED if t > raised else Change.WITHDRAWN, view, unit)
-        elif raised == VETOED:
+        elif raised == VETOED or (raised == LONG_AGO and view.moments[unit] and after + limit <= t):
             self._raise(thing, t, view, unit)
 
     def _raise(self, thing: int, at: int, view: View | None, unit: int, *, before: bool = False) -> None:

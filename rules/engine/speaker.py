@@ -118,14 +118,16 @@ class Speaker:
         if row in other.decided:
             self.decided[thing] = other.decided[row]
 
-    def overtaken(self, thing: int, t: int) -> bool:
-        """Is a reading of the thing at `t` µs no newer than what was decided without it?
+    def overtaken(self, thing: int, t: int, *, moment: bool = False) -> bool:
+        """Is a reading of the thing at `t` µs no newer than what was decided without it? Of a `moment`: is it older?
 
         Then the rule is not judged by it here: a second look at the past decides, with all readings in order (RULES 5).
         """
         until = self.decided.get(thing)
         if until is None:
             return False
+        if moment:
+            return t < until
         if t > until:
             del self.decided[thing]
             return False

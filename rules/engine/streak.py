@@ -52,7 +52,7 @@ class StreakRunner(Form):
 
     def frames(self, view: View) -> None:
         plain = self.unless is None and self.schedule is None and not self.rule.clear_after and self.windows is None
-        if self.common.scalar or not view.unique or not plain:
+        if self.common.scalar or not view.unique or not plain or self.moments:
             super().frames(view)
             return
         carry = view.carry(self.judged) & self.watched[view.thing]
@@ -79,6 +79,11 @@ class StreakRunner(Form):
         new = thing[true & ~(again & (self.starts[0, thing] == t))]
         self.starts[1:, new] = self.starts[:-1, new]
         self.starts[0, thing[true]] = t[true]
+
+    def counts_moment(self, thing: int, truths: Sequence[float]) -> bool:
+        """Time alone is one more look when it made the truth another."""
+        of = truths[0]
+        return not self.by_windows and of == of and (of == 1.0) != bool(self.count[thing])
 
     def meet(
         self, thing: int, t: int, truths: Sequence[float], view: View | None, unit: int, *, before: bool = False

@@ -1,7 +1,7 @@
 """One batch as the rules see it: units (a thing at a moment) with the value of every point as of that moment."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,13 +55,25 @@ class Reader(Protocol):
     def changed(self, column: int) -> F64:
         """1.0 where this frame gave another value than the known one before."""
 
+    @property
+    def now(self) -> I64:
+        """The moment of each item for ages, µs: what is judged between readings is judged just after its time."""
+
 
 class View:
-    """Units of one batch and space, ordered by thing, then time; nothing is written to the space yet."""
+    """Units of one batch and space, ordered by thing, then time; nothing is written to the space yet.
 
-    def __init__(self, space: Space, thing: I32, t: I64, flags: U8, rows: Rows, head: I32, head_t: I64) -> None:
+    Units of `moments` carry no reading: something changes there with time alone. They come after readings of that time.
+    """
+
+    def __init__(
+        self, space: Space, thing: I32, t: I64, flags: U8, rows: Rows, head: I32, head_t: I64,
+        moments: Bools | None = None,
+    ) -> None:  # fmt: skip
         self.space, self.thing, self.t, self.flags, self.rows = space, thing, t, flags, rows
         self.head, self.head_t = head, head_t  # the devices themselves, for what counts as late
+        self.moments: Bools = np.zeros(len(thing), np.bool_) if moments is None else moments
+        self.now: I64 = t if moments is None else t + moments
         self.spans: dict[int, tuple[int, int]] = {}
         count = len(thing)
         self.first: I32 = np.arange(count, dtype=np.int32)
@@ -94,10 +106,10 @@ class View:
         return mask
 
     def carry(self, columns: tuple[int, ...]) -> Bools:
-        """Which units carry a reading of any of the columns. Shared: not to be written to."""
+        """Which units carry a reading of any of the columns, or are moments. Shared: not to be written to."""
         mask = self._carry.get(columns)
         if mask is None:
-            mask = np.zeros(len(self), np.bool_)
+            mask = self.moments.copy()
             for column in columns:
                 mask |= self.present(column)
             self._carry[columns] = mask
@@ -134,20 +146,22 @@ class View:
             if len(row) and row.min() >= 0:
                 found = self.rows.value[row]
             else:
-                held = self.space.value[column][self.thing]
-                found = np.where(row >= 0, self.rows.value[row], held) if len(self.rows.value) else held
+                found = self._newest(row, self.rows.value, self.space.value[column])
             self._value[column] = found
         return found
 
     def value_before(self, column: int) -> F64:
         """Newest value just before each unit."""
-        row = self.before(self.last(column))
-        return np.where(row >= 0, self.rows.value[row], self.space.value[column][self.thing])
+        return self._newest(self.before(self.last(column)), self.rows.value, self.space.value[column])
+
+    def _newest(self, row: I32, rows: NDArray[Any], held: NDArray[Any]) -> NDArray[Any]:
+        """Of each unit what its row has, or what the space holds of its thing."""
+        found: NDArray[Any] = held[self.thing]
+        return np.where(row >= 0, rows[row], found) if len(rows) else found
 
     def good_at(self, column: int) -> I64:
         """Time of the newest known value as of each unit."""
-        row = self.last(column, known=True)
-        return np.where(row >= 0, self.rows.at[row], self.space.good_at[column][self.thing])
+        return self._newest(self.last(column, known=True), self.rows.at, self.space.good_at[column])
 
     def heard_at(self, column: int) -> I64:
         """Time of the newest reading, known or not, as of each unit."""
@@ -162,14 +176,11 @@ class View:
 
     def good_at_before(self, column: int) -> I64:
         """Time of the newest known value just before each unit."""
-        row = self.before(self.last(column, known=True))
-        found: I64 = np.where(row >= 0, self.rows.at[row], self.space.good_at[column][self.thing])
-        return found
+        return self._newest(self.before(self.last(column, known=True)), self.rows.at, self.space.good_at[column])
 
     def changed(self, column: int) -> F64:
         """1.0 where the unit gave another value than the known one before."""
-        row = self.before(self.last(column, known=True))
-        before = np.where(row >= 0, self.rows.value[row], self.space.good[column][self.thing])
+        before = self._newest(self.before(self.last(column, known=True)), self.rows.value, self.space.good[column])
         value = self.value(column)
         other: Bools = self.present(column) & (value != before) & ~np.isnan(value) & ~np.isnan(before)
         return other.astype(np.float64)
@@ -262,7 +273,7 @@ class Picked:
 
     def __init__(self, view: View, units: NDArray[np.intp]) -> None:
         self.view, self.units = view, units
-        self.thing, self.t = view.thing[units], view.t[units]
+        self.thing, self.t, self.now = view.thing[units], view.t[units], view.now[units]
 
     def value(self, column: int) -> F64:
         return self.view.value(column)[self.units]
@@ -277,9 +288,10 @@ class Picked:
 class Prior:
     """Units just before their frames are applied: what a closing window (at `at` µs) or a lapsed silence sees."""
 
-    def __init__(self, view: View, units: NDArray[np.intp], at: int) -> None:
+    def __init__(self, view: View, units: NDArray[np.intp], at: int | I64) -> None:
         self.view, self.units = view, units
         self.thing, self.t = view.thing[units], np.full(len(units), at, np.int64)
+        self.now = self.t
 
     def value(self, column: int) -> F64:
         return self.view.value_before(column)[self.units]
@@ -296,7 +308,7 @@ class Held:
 
     def __init__(self, space: Space, thing: NDArray[np.integer], at: int) -> None:
         self.space, self.thing = space, thing
-        self.t = np.full(len(thing), at, np.int64)
+        self.t = self.now = np.full(len(thing), at, np.int64)
 
     def value(self, column: int) -> F64:
         found: F64 = self.space.value[column][self.thing]

@@ -43,6 +43,11 @@ class VotesRunner(Form):
         met: Bools = (np.bitwise_count(self.bits) >= self.condition.need) & (self.raised == 0)
         return met
 
+    def counts_moment(self, thing: int, truths: Sequence[float]) -> bool:
+        """Time alone is one more vote when it made the truth another."""
+        of = truths[0]
+        return not self.by_windows and of == of and (of == 1.0) != bool(int(self.bits[thing]) & 1)
+
     def meet(
         self, thing: int, t: int, truths: Sequence[float], view: View | None, unit: int, *, before: bool = False
     ) -> None:  # fmt: skip

@@ -4,6 +4,7 @@ from gateway.domain.duration import SECOND, format_duration
 from rules.compiled import Expression, SlotKind
 from rules.expr.bars import clauses, exact
 from rules.expr.check import Checker
+from rules.expr.crossings import crossings
 from rules.expr.flaw import fail
 from rules.expr.ir import Literal, Node, signature
 from rules.expr.measure import TIME, Measure
@@ -68,7 +69,7 @@ def finish(text: str, checker: Checker, node: Node, *, boolean: bool = False, un
     return Expression(
         text, slots, boolean, unit, scalar(node), vector(node, boolean), tuple(checker.limits),
         clauses(node, slots) if boolean else (), clauses(node, slots, true=False) if boolean else (),
-        boolean and exact(node, slots),
+        boolean and exact(node, slots), crossings(node, slots),
     )  # fmt: skip
 
 

@@ -76,6 +76,7 @@ class Members(Signalled):
         if many:
             self.groups.recount()
         self.placed = True
+        self.rouse(things, at)
         self._ask_again(things, at)
         self.groups.write(at)
 
@@ -251,7 +252,7 @@ class Members(Signalled):
             self.group[thing] = standing_of(self, device, [thing])[0]
 
     def next_due(self) -> int:
-        due = NEVER if self.windows is None else self.windows.soonest
+        due = self.awake if self.windows is None else min(self.awake, self.windows.soonest)
         return min(due, self.groups.poll.next_lapse()) if self.number == len(self.groups.members) - 1 else due
 
 

@@ -1,13 +1,14 @@
 """What signals with a value at every moment have in common."""
 
 from abc import abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
 from rules.engine.signals.base import Heard, Rows, Table, readings
-from rules.engine.space import LONG_AGO, Space
+from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.view import Bools, View
 
 Values = tuple[F64, F64]
@@ -17,10 +18,14 @@ Values = tuple[F64, F64]
 class Momentary(Table):
     """State of its own: value, share and time as of the last unit that was judged, for evidence: 20 B.
 
-    `over` µs is the length of what the value is made of, 0 = no window.
+    `over` µs is the length of what the value is made of, 0 = no window. `grid` µs: what changes continuously is looked
+    at whenever the time is a multiple of it; 0 = nothing changes but by readings. `closed`: a reading exactly `over`
+    ago still counts.
     """
 
     arrays: tuple[tuple[str, float], ...] = (("newest", np.nan), ("share", 0), ("moment", LONG_AGO))
+    grid = 0
+    closed = False
 
     def __init__(self, space: Space, name: str, unit: str, columns: tuple[int, ...], over: int) -> None:
         super().__init__(space)
@@ -41,6 +46,28 @@ class Momentary(Table):
     @abstractmethod
     def held(self, things: Rows, t: I64) -> Values:
         """The value of each thing as of `t`, no earlier than what was taken."""
+
+    def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
+        """After `t`, if nothing is read: (when a reading leaves, from when on the value may change without), µs.
+
+        NEVER = not any more. The first is exact. From the second on it is looked at on the grid; too early is no harm.
+        """
+        never = np.full(len(things), NEVER, np.int64)
+        return never, never
+
+    # --- the same within a view that brings several readings of a thing
+    def leaving(self, things: Rows, begin: I64, end: I64) -> Iterator[tuple[NDArray[np.intp], I64]]:  # noqa: ARG002
+        """(item, µs) of readings that are held already and leave their windows after `begin`, before `end`."""
+        yield from ()
+
+    def stretches(
+        self, things: Rows, heard: Heard, item: NDArray[np.intp], end: I64  # noqa: ARG002
+    ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:  # fmt: skip
+        """(item, from, to µs) in which the value may change continuously, before `end` of each thing.
+
+        `item` numbers the thing of each that is heard. More than needed is no harm.
+        """
+        yield from ()
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
         """A new meter hangs at `point` since `at` µs and began at `start`."""

@@ -47,11 +47,14 @@ class Now:
         place[units] = np.arange(len(units))
         things, t = view.thing[units].astype(np.int64), view.t[units]
         self.taken[units] = True
+        between = view.moments[units]
         for k, (one, some) in enumerate(zip(self.signals, heard, strict=True)):
             item = place[some.unit]
             mine = some.where(item >= 0)
             mine = Heard(item[item >= 0], mine.thing.astype(np.int64), mine.at, mine.value)
-            value, share = one.take(things, t, mine)
+            when = t + between if one.closed else t
+            # with nothing heard readings stay: older ones may still come, in order
+            value, share = one.held(things, when) if between.all() and not len(mine) else one.take(things, when, mine)
             self.values[k, units], self.shares[k, units] = value, share
             one.newest[things], one.share[things], one.moment[things] = value, share, t
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gateway.domain.alarm import SignalSeen
 from gateway.domain.reading import F64, I64
 from rules.compiled import Rule, Slot
+from rules.engine.bound import Bound
 from rules.engine.signals.base import Heard, Rows, Surroundings
 from rules.engine.signals.closing import Closing
 from rules.engine.signals.make import operator
@@ -56,6 +57,16 @@ class Signals:
         one = self.index.get(slot.name)
         return one.columns if isinstance(one, Momentary) else ()
 
+    def predicates(self) -> list[Bound]:
+        """The expressions whose truths signals are made of."""
+        found = [getattr(one, "of", None) for one in self.operators]
+        return [of for of in found if of is not None]
+
+    def turned(self) -> list[NDArray[Any]]:
+        """What changes when an age turns a predicate that signals are made of."""
+        aged = [one for one in self.operators if (of := getattr(one, "of", None)) is not None and of.turning]
+        return [getattr(one, "turned")() for one in aged]  # noqa: B009 - as `of`
+
     def value(self, slot: Slot, reader: Reader) -> F64:
         """A momentary signal as of each item, or the value of a window `slot.n` closed periods ago; NaN unknown."""
         one = self.index[slot.name]
@@ -78,9 +89,8 @@ class Signals:
     # --- state
     def refresh(self, things: Sequence[int]) -> None:
         """Attributes of these things changed."""
-        for one in self.operators:
-            if (of := getattr(one, "of", None)) is not None:
-                of.refresh(things)
+        for of in self.predicates():
+            of.refresh(things)
 
     def grow(self) -> None:
         """Make room for the rows of the space."""
@@ -145,6 +155,9 @@ class Signals:
             mine = [some.where(pick[some.unit]) for some in heard]
             for one, some in zip(self.windows, mine, strict=True):
                 special[some.unit[one.special(some)]] = True
+            between = left[view.moments[left]]
+            for one in self.windows if len(between) else ():
+                special[between] |= one.end[view.thing[between]] <= view.t[between]
             turn = _turns(view.thing[left], special[left])
             calm, first = left[turn == 0], left[(turn == 1) & special[left]]
             pick[left[turn > 0]] = False
@@ -174,8 +187,9 @@ class Signals:
             k = int(np.searchsorted(some.unit, unit))
             if k < len(some) and some.unit[k] == unit:
                 fresh.append((one, float(some.value[k]), int(some.at[k])))
-        now = max(at for _, _, at in fresh)
-        for end in self.closings(thing, now, reading=True):
+        reading = not view.moments[unit]
+        now = max(at for _, _, at in fresh) if reading else int(view.t[unit])
+        for end in self.closings(thing, now, reading=reading):
             judge.window_closed(thing, end, Prior(view, np.array([unit]), end), view, unit)
         for one, value, at in fresh:
             if not one.take(thing, value, at):

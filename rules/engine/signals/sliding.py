@@ -1,11 +1,13 @@
 """Signals over the last so many minutes: (t - over, t]."""
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.domain.device import PointKind
-from gateway.domain.duration import HOUR
+from gateway.domain.duration import HOUR, SECOND
 from gateway.domain.reading import F64, I64
 from rules.compiled import Aggregate, Increase, Over, Rate, Share, Stat, Swing
 from rules.engine.bound import Bound
@@ -14,7 +16,7 @@ from rules.engine.signals.counter import Counter
 from rules.engine.signals.momentary import Momentary, Values
 from rules.engine.signals.quantile import of_windows
 from rules.engine.signals.trail import Trail
-from rules.engine.space import Space
+from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.view import Bools, Picked, View
 
 FOLDS: dict[Aggregate, tuple[np.ufunc, ...]] = {
@@ -23,10 +25,19 @@ FOLDS: dict[Aggregate, tuple[np.ufunc, ...]] = {
 }  # fmt: skip
 
 
+TICK = SECOND
+STEPS = 60  # a window is looked at so many times while it passes
+
+
 class Sliding(Momentary):
     """State: a `Trail` of its readings."""
 
     trail: Trail
+    gaps: Gaps
+
+    def __init__(self, space: Space, name: str, unit: str, columns: tuple[int, ...], over: int) -> None:
+        super().__init__(space, name, unit, columns, over)
+        self.grid = max(over // STEPS, TICK)
 
     def take(self, things: Rows, t: I64, heard: Heard) -> Values:
         value, share = np.full(len(things), np.nan), np.zeros(len(things))
@@ -41,6 +52,55 @@ class Sliding(Momentary):
         """The readings as the trail keeps them."""
         return heard
 
+    def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
+        low, stop = self.trail.part(things, t)
+        leaves = np.where(low < stop, self.trail.times(low, things) + (self.trail.over - self.closed), NEVER)
+        return leaves, np.where(stop > 0, self.drifts(things, t, low, stop), NEVER)
+
+    def leaving(self, things: Rows, begin: I64, end: I64) -> Iterator[tuple[NDArray[np.intp], I64]]:
+        trail = self.trail
+        if trail.pair:
+            return
+        low, _ = trail.part(things, begin)
+        stop = trail.find(things, low, trail.head[things], end - self.over - 1)
+        count = np.maximum(stop - low, 0)
+        step = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+        item = np.repeat(np.arange(len(things)), count)
+        yield item, trail.times(low[item] + step, things[item]) + self.over
+
+    def stretches(
+        self, things: Rows, heard: Heard, item: NDArray[np.intp], end: I64
+    ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:  # fmt: skip
+        thing, at = np.concatenate([np.arange(len(things)), item]), np.concatenate([self._since(things), heard.at])
+        order = np.argsort(thing, kind="stable")
+        thing, at = thing[order], at[order]
+        last = np.ones(len(thing), np.bool_)
+        last[:-1] = thing[1:] != thing[:-1]
+        until = np.where(last, end[thing], np.append(at[1:], 0))
+        quiet = at + np.minimum(self.gaps(things[thing]), NEVER // 4)
+        spoke = (at > LONG_AGO) & (until > at)
+        moving = ~self.still(things, heard, item)
+        np.logical_or.at(moving, thing[spoke], (until > quiet)[spoke])
+        some = np.flatnonzero(spoke & moving[thing])
+        yield thing[some], at[some], np.minimum(until[some] - 1, at[some] + self.over)
+        some = np.flatnonzero(spoke & (until > quiet))
+        yield thing[some], quiet[some], np.minimum(until[some] - 1, quiet[some] + self.over)
+
+    def _since(self, things: Rows) -> I64:
+        """Time of the newest reading that is held; LONG_AGO when there is none."""
+        head = self.trail.head[things]
+        return np.where(head > 0, self.trail.times(head - 1, things), LONG_AGO)
+
+    def still(self, things: Rows, heard: Heard, item: NDArray[np.intp]) -> Bools:
+        """Which things stay as much known as they are while what is heard comes without a gap."""
+        found: Bools = ~np.isnan(self.newest[things])
+        found[item[np.isnan(heard.value)]] = False
+        return found
+
+    @abstractmethod
+    def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:
+        """From when on after `t` the value may change though the window goes on holding [low, stop); NEVER."""
+
     @abstractmethod
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
         """The value of each thing at `t` made of its readings [low, stop)."""
@@ -53,6 +113,15 @@ class Sliding(Momentary):
         return share
 
 
+def uncovered(share: F64, known: Bools, coverage: float, t: I64, end: I64, over: int) -> I64:
+    """From when on after `t` a value may become known, or unknown: all is observed until `end`, nothing after it."""
+    away = t + np.maximum(np.abs(share - coverage) * over - 1 - EPSILON * over, 1).astype(np.int64)
+    observing = t < end
+    late = np.where(observing, end + 1, away)
+    found: I64 = np.where(known, late, np.where(observing & (away <= end), away, NEVER))
+    return found
+
+
 class SlidingStat(Sliding):
     """mean min max sum count first last spread stddev (of the whole: divided by n), percentiles of the readings."""
 
@@ -61,7 +130,8 @@ class SlidingStat(Sliding):
         length = signal.window.length
         super().__init__(space, signal.name, signal.unit, (space.column(signal.point),), length)
         self.what, self.coverage, self.rank = signal.what, signal.coverage, signal.rank
-        self.trail = Trail(space, Gaps(around.world, space, (signal.point,)), length, FOLDS.get(signal.what, ()))
+        self.gaps = Gaps(around.world, space, (signal.point,))
+        self.trail = Trail(space, self.gaps, length, FOLDS.get(signal.what, ()))
         self.parts = {"trail": self.trail}
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
@@ -72,6 +142,13 @@ class SlidingStat(Sliding):
         if self.what not in {Aggregate.COUNT, Aggregate.SUM}:
             known &= count > 0
         return np.where(known, value, np.nan), share
+
+    def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:
+        if self.coverage <= EPSILON:
+            return np.full(len(things), NEVER, np.int64)
+        share = self.observed(things, t, low, stop)
+        known, end = share >= self.coverage - EPSILON, self.trail.watched(things, stop)
+        return uncovered(share, known, self.coverage, t, end, self.over)
 
     def _made(self, things: Rows, low: I64, stop: I64, count: I64) -> F64:
         trail = self.trail
@@ -125,6 +202,16 @@ class SlidingSwing(Sliding):
         whole = unbroken(self.trail, self.gaps, things, t, low, stop)
         return np.where(whole & (stop > low), value, np.nan), whole.astype(np.float64)
 
+    def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:  # noqa: ARG002 - a gap begins, no more
+        return broken(self.trail, self.gaps, things, t, stop)
+
+
+def broken(trail: Trail, gaps: Gaps, things: Rows, t: I64, stop: I64) -> I64:
+    """When the silence after `t` becomes a gap; NEVER: it is one already."""
+    late = trail.times(stop - 1, things) + gaps(things) + 1
+    found: I64 = np.where(late > t, late, NEVER)
+    return found
+
 
 def unbroken(trail: Trail, gaps: Gaps, things: Rows, t: I64, low: I64, stop: I64) -> Bools:
     """No gap between the readings [low, stop), nor from the newest one to `t`."""
@@ -149,6 +236,7 @@ class Slope(Sliding):
         # a reading exactly `over` ago is an end of the slope
         self.trail = Trail(space, self.gaps, signal.over + 1 if signal.over else 0, pair=not signal.over)
         self.parts = {"trail": self.trail, "counter": self.counter}
+        self.closed = bool(signal.over)
 
     def hear(self, view: View, inside: Bools) -> Heard:
         return self.counter.hear(view, inside)
@@ -179,6 +267,13 @@ class Slope(Sliding):
         whole = unbroken(trail, self.gaps, things, t, low, stop)
         value = change / (np.maximum(span, 1) / HOUR)
         return np.where(whole & (last > low), value, np.nan), whole.astype(np.float64)
+
+    def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
+        leaves, drift = super().changes(things, t)
+        return (leaves if self.over else np.full(len(things), NEVER, np.int64)), drift
+
+    def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:  # noqa: ARG002 - a gap begins, no more
+        return broken(self.trail, self.gaps, things, t, stop)
 
 
 class SlidingIncrease(Sliding):
@@ -222,6 +317,11 @@ class SlidingIncrease(Sliding):
         known = (share >= self.coverage - EPSILON) & (stop > 0)
         return np.where(known, value, np.nan), np.where(stop > 0, share, 0.0)
 
+    def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:
+        value, share = self.measure(things, t, low, stop)
+        end = self.trail.times(stop - 1, things) + np.minimum(self.gaps(things), NEVER // 4)
+        return uncovered(share, ~np.isnan(value), self.coverage, t, end, self.over)
+
 
 class SlidingShare(Sliding):
     """`share`: the observed time in which a predicate was true, by all observed time."""
@@ -231,25 +331,58 @@ class SlidingShare(Sliding):
         length = signal.window.length
         super().__init__(space, signal.name, "", of.columns, length)
         self.of, self.coverage, self.scalar = of, signal.coverage, around.scalar
-        points = tuple(space.names[column] for column in of.columns)
-        self.trail = Trail(space, Gaps(around.world, space, points), length, truth=True)
+        points = tuple(space.names[column] for column in of.told)
+        self.gaps = Gaps(around.world, space, points)
+        self.trail = Trail(space, self.gaps, length, truth=True)
         self.parts = {"trail": self.trail}
 
     def hear(self, view: View, inside: Bools) -> Heard:
-        return truths(self.of, view, inside, scalar=self.scalar)
+        return truths(self.of, view, inside, lambda things: self.trail.newest(things), scalar=self.scalar)
+
+    def turned(self) -> I64:
+        """What changes when time alone turns the predicate."""
+        return self.trail.head
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
-        trail, begin = self.trail, t - self.over
-        seen = trail.reached(things, stop, t) - trail.reached(things, low, begin)
-        true = trail.reached(things, stop, t, true=True) - trail.reached(things, low, begin, true=True)
+        seen, true = self._spent(things, t, low, stop)
         share: F64 = seen / self.over
         known = (share >= self.coverage - EPSILON) & (seen > 0)
         return np.where(known, true / np.maximum(seen, 1), np.nan), share
 
+    def still(self, things: Rows, heard: Heard, item: NDArray[np.intp]) -> Bools:
+        whole = self.newest[things]
+        found: Bools = (whole == 0.0) | (whole == 1.0)
+        found[item[heard.value != whole[item]]] = False
+        return found
 
-def truths(of: Bound, view: View, inside: Bools, *, scalar: bool) -> Heard:
-    """A predicate at every unit that carries a point of it, as if it were a reading."""
+    def _spent(self, things: Rows, t: I64, low: I64, stop: I64) -> tuple[I64, I64]:
+        """(observed time in the window, that in which it was true)."""
+        trail, begin = self.trail, t - self.over
+        seen = trail.reached(things, stop, t) - trail.reached(things, low, begin)
+        true = trail.reached(things, stop, t, true=True) - trail.reached(things, low, begin, true=True)
+        return seen, true
+
+    def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:
+        seen, true = self._spent(things, t, low, stop)
+        share, end = seen / self.over, self.trail.watched(things, stop)
+        known = (share >= self.coverage - EPSILON) & (seen > 0)
+        yes = np.where(t < end, self.trail.values(stop - 1, things), np.nan)  # NaN: it grows on neither side
+        moves = known & ((true < seen) | (yes == 0.0)) & ((true > 0) | (yes == 1.0))
+        return np.where(moves, t + 1, uncovered(share, known, self.coverage, t, end, self.over))
+
+
+def truths(of: Bound, view: View, inside: Bools, newest: Callable[[Rows], F64], *, scalar: bool) -> Heard:
+    """A predicate at every unit that carries a point of it, as if it were a reading; and where an age turned it.
+
+    `newest`: the truth that is known of each thing before the view.
+    """
     unit = np.flatnonzero(view.carry(of.columns) & inside)
+    if not of.turning:
+        unit = unit[~view.moments[unit]]
     reader = Picked(view, unit)
     truth = of.scalar(reader) if scalar else of.vector(reader)
-    return Heard(unit, reader.thing, reader.t, truth)
+    heard = Heard(unit, reader.thing, reader.t, truth)
+    if not of.turning or not len(unit):
+        return heard
+    before = np.where(heard.first(), newest(heard.thing), np.append(np.nan, truth[:-1]))
+    return heard.where(~view.moments[unit] | ((truth != before) & ~np.isnan(truth)))

@@ -5,7 +5,7 @@ import numpy as np
 from gateway.domain.reading import F64, I64
 from rules.compiled import Calendar, Share, Times
 from rules.engine.bound import Bound
-from rules.engine.signals.base import Heard, Rows, Surroundings
+from rules.engine.signals.base import Gaps, Heard, Rows, Surroundings
 from rules.engine.signals.closing import Closing
 from rules.engine.signals.sliding import truths
 from rules.engine.space import LONG_AGO, NEVER, Space
@@ -23,6 +23,7 @@ class SpentShare(Closing):
         assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
         points = tuple(space.names[column] for column in of.columns)
         super().__init__(signal.name, "", signal.window, signal.coverage, depth, zone, space, around, points)
+        self.gaps = Gaps(around.world, space, tuple(space.names[column] for column in of.told))
         self.of, self.scalar = of, around.scalar
         self.truth: F64 = np.zeros(0)
         self.since: I64 = np.zeros(0, np.int64)
@@ -30,7 +31,11 @@ class SpentShare(Closing):
         self.true: I64 = np.zeros(0, np.int64)
 
     def hear(self, view: View, inside: Bools) -> Heard:
-        return truths(self.of, view, inside, scalar=self.scalar)
+        return truths(self.of, view, inside, lambda things: self.truth[things], scalar=self.scalar)
+
+    def turned(self) -> I64:
+        """What changes when time alone turns the predicate."""
+        return self.since
 
     def special(self, heard: Heard) -> Bools:
         thing, at = heard.thing, heard.at
@@ -55,7 +60,7 @@ class SpentShare(Closing):
 
     def take(self, thing: int, value: float, at: int) -> bool:
         if at < int(self.since[thing]):
-            return True
+            return not self.of.turning  # its age may have turned it since, at a tick
         if self.since[thing] == LONG_AGO:
             self.open(thing, at)
         else:

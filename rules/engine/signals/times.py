@@ -6,11 +6,11 @@ from gateway.domain.reading import F64, I64, U8
 from rules.compiled import Over, Times
 from rules.engine.bound import Bound
 from rules.engine.signals.base import EPSILON, Gaps, Heard, Rows, Surroundings, Table, carried
-from rules.engine.signals.momentary import Momentary, Values
-from rules.engine.signals.sliding import truths
+from rules.engine.signals.momentary import Values
+from rules.engine.signals.sliding import Sliding, truths, uncovered
 from rules.engine.signals.spent import SpentShare
 from rules.engine.signals.trail import Trail
-from rules.engine.space import LONG_AGO, Space
+from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.view import Bools, View
 
 
@@ -74,7 +74,7 @@ class Edges(Table):
         return new - old
 
 
-class SlidingTimes(Momentary):
+class SlidingTimes(Sliding):
     """State: a trail of the moments at which it became true, `Edges`; with a coverage also a trail of all truths."""
 
     def __init__(self, signal: Times, space: Space, around: Surroundings, of: Bound) -> None:
@@ -82,7 +82,7 @@ class SlidingTimes(Momentary):
         length = signal.window.length
         super().__init__(space, signal.name, "", of.columns, length)
         self.of, self.coverage, self.scalar = of, signal.coverage, around.scalar
-        gaps = Gaps(around.world, space, tuple(space.names[column] for column in of.columns))
+        gaps = self.gaps = Gaps(around.world, space, tuple(space.names[column] for column in of.told))
         self.trail, self.edges = Trail(space, gaps, length), Edges(space)
         self.parts = {"trail": self.trail, "edges": self.edges}
         self.observed = Trail(space, gaps, length) if signal.coverage else None
@@ -90,7 +90,11 @@ class SlidingTimes(Momentary):
             self.parts["observed"] = self.observed
 
     def hear(self, view: View, inside: Bools) -> Heard:
-        return truths(self.of, view, inside, scalar=self.scalar)
+        return truths(self.of, view, inside, lambda things: self.edges.known[things], scalar=self.scalar)
+
+    def turned(self) -> I64:
+        """What changes when time alone turns the predicate."""
+        return self.edges.moment
 
     def take(self, things: Rows, t: I64, heard: Heard) -> Values:
         some = heard.where(~np.isnan(heard.value))
@@ -103,13 +107,26 @@ class SlidingTimes(Momentary):
             share[items] = self._seen(things[items], t[items], low, stop)
         return np.where(known & (share >= self.coverage - EPSILON), count, np.nan), share
 
-    def held(self, things: Rows, t: I64) -> Values:
-        low, stop = self.trail.part(things, t)
+    def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
         known = ~np.isnan(self.edges.known[things])
         share = known.astype(np.float64)
         if self.observed is not None:
             share = self._seen(things, t, *self.observed.part(things, t))
         return np.where(known & (share >= self.coverage - EPSILON), stop - low, np.nan), share
+
+    def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
+        low, stop = self.trail.part(things, t)
+        leaves = np.where(low < stop, self.trail.times(low, things) + self.over, NEVER)
+        return leaves, self.drifts(things, t, low, stop)
+
+    def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:
+        never: I64 = np.full(len(things), NEVER, np.int64)
+        if self.observed is None:
+            return never
+        value, share = self.measure(things, t, low, stop)
+        end = self.observed.watched(things, self.observed.part(things, t)[1])
+        may = uncovered(share, ~np.isnan(value), self.coverage, t, end, self.over)
+        return np.where(np.isnan(self.edges.known[things]), never, may)
 
     def _seen(self, things: Rows, t: I64, low: I64, stop: I64) -> F64:
         assert self.observed is not None, "only a coverage asks for it"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.reading import I64
+from gateway.domain.reading import F64, I64
 from rules.engine.signals.base import Gaps, Heard, Rows, carried
 from rules.engine.signals.ring import Ring
 from rules.engine.space import NEVER, Space
@@ -60,6 +60,17 @@ class Trail(Ring):
         if none.any():
             found = np.where(none, np.where(number < head, self.of(chain, number, things), 0), found)
         return found
+
+    def watched(self, things: Rows, stop: I64) -> I64:
+        """Until when the newest of the readings before `stop` is observed if no other comes, µs."""
+        at = self.times(stop - 1, things)
+        found: I64 = np.minimum(at + np.minimum(self.gaps(things), NEVER // 4), self.shut[things])
+        return found
+
+    def newest(self, things: Rows) -> F64:
+        """The value of the newest reading, NaN when there is none."""
+        head = self.head[things]
+        return np.where(head > 0, self.values(head - 1, things), np.nan)
 
     # --- feeding it
     def take(self, things: Rows, t: I64, heard: Heard) -> Iterator[Part]:

@@ -1,0 +1,68 @@
+"""When conditions may change with time alone: points grow old, readings leave windows (RULES sections 3 and 4)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.duration import SECOND
+from gateway.domain.reading import I64
+from rules.engine.bound import Bound
+from rules.engine.signals import Momentary, Signals
+from rules.engine.space import NEVER, Space
+from rules.engine.view import Bools, Reader, Rows, View
+
+TICK = SECOND
+"""What changes continuously is looked at no more often."""
+
+
+class Moments:
+    """What of a rule changes by itself, on one space.
+
+    Exact moments: an age reaches what it is compared with; a reading leaves a window. What changes continuously (a
+    share, the covered part of a window) is looked at on the grids of all signals of the rule.
+    """
+
+    def __init__(self, bounds: Sequence[Bound], windows: Signals | None) -> None:
+        asked = [*bounds, *(windows.predicates() if windows is not None else ())]
+        self.aging = [bound for bound in asked if bound.turning]
+        momentary: Sequence[Momentary] = () if windows is None else windows.now.signals
+        self.sliding = [one for one in momentary if one.grid]
+        grids = {one.grid for one in self.sliding}
+        if any(bound.expression.crossings is None for bound in self.aging):
+            grids.add(TICK)
+        self.grids = tuple(sorted(grids))
+
+    def __bool__(self) -> bool:
+        return bool(self.aging or self.sliding)
+
+    def after(self, reader: Reader, done: Bools) -> I64:
+        """The next moment of each item, µs, when nothing is read meanwhile; NEVER = none.
+
+        `done`: the item is such a moment itself; else one at its own time is still to come.
+        """
+        t = reader.t
+        found, drift = np.full(len(t), NEVER, np.int64), np.full(len(t), NEVER, np.int64)
+        for bound in self.aging:
+            for meets in bound.turns(reader):
+                np.minimum(found, meets, out=found, where=meets + ~done > t)
+            np.minimum(drift, t + 1, out=drift, where=bound.changing(reader))
+        things = np.asarray(reader.thing, np.int64)
+        for one in self.sliding:
+            leaves, may = one.changes(things, t + (done if one.closed else 0))
+            np.minimum(found, leaves, out=found)
+            np.minimum(drift, may, out=drift)
+        soon = np.flatnonzero(drift < NEVER // 2)
+        for grid in self.grids:
+            found[soon] = np.minimum(found[soon], -(-drift[soon] // grid) * grid)
+        return found
+
+
+def view_of(space: Space, things: NDArray[np.integer], t: I64) -> View:
+    """Moments of things, one each, as a view without readings."""
+    nothing = np.zeros(0, np.int32)
+    rows = Rows(nothing, nothing, nothing.astype(np.int64), np.zeros(0), np.zeros(0, np.uint8), np.zeros(0, np.int64))
+    return View(
+        space, things.astype(np.int32), t, space.flags[things], rows, nothing, np.zeros(0, np.int64),
+        np.ones(len(things), np.bool_),
+    )  # fmt: skip

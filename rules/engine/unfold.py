@@ -1,0 +1,122 @@
+"""A view with the moments between the units of a thing put in, where time alone may change something."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import I64
+from rules.engine.moments import Moments
+from rules.engine.signals import Momentary
+from rules.engine.space import LONG_AGO
+from rules.engine.view import Bools, Rows, View
+
+Index = NDArray[np.intp]
+
+
+class Runs(NamedTuple):
+    """The things of a view: `group` of each unit; `first`, `last` unit of each thing."""
+
+    group: Index
+    first: Index
+    last: Index
+
+
+class Found(NamedTuple):
+    """Moments: number of the thing within the view, µs; `late`: also when a unit has that time, after it."""
+
+    group: Index
+    t: I64
+    late: Bools
+
+
+def unfolded(moments: Moments, view: View, inside: Bools) -> View:
+    """The view with what of the things `inside` may change between two of their units."""
+    if view.unique:
+        return view
+    first = np.flatnonzero(view.first == np.arange(len(view)))
+    last = np.append(first[1:], len(view)) - 1
+    runs = Runs(np.repeat(np.arange(len(first)), last - first + 1), first, last)
+    found = [*_ages(moments, view, inside, runs)]
+    for one in moments.sliding:
+        found += _windows(one, moments.grids, view, inside, runs)
+    return _put_in(view, runs, _distinct(view, runs, found)) if found else view
+
+
+def _ages(moments: Moments, view: View, inside: Bools, runs: Runs) -> Iterator[Found]:
+    """When comparisons with an age turn before the next unit of the thing."""
+    follows = np.append(view.t[1:], LONG_AGO)
+    follows[runs.last] = LONG_AGO
+    for bound in moments.aging:
+        for meets in bound.turns(view):
+            hit = inside & (meets >= view.t) & (meets < follows)
+            yield Found(runs.group[hit], meets[hit], np.ones(int(hit.sum()), np.bool_))
+        hit = inside & bound.changing(view)
+        for grid in moments.grids if hit.any() else ():
+            yield _on_grid(grid, runs.group[hit], view.t[hit], follows[hit] - 1)
+
+
+def _windows(one: Momentary, grids: Sequence[int], view: View, inside: Bools, runs: Runs) -> Iterator[Found]:
+    """When readings leave the window of a signal, and where else its value may change."""
+    many = np.flatnonzero((runs.last > runs.first) & inside[runs.first])
+    things, begin, end = view.thing[runs.first[many]].astype(np.int64), view.t[runs.first[many]], view.t[runs.last[many]]
+    place = np.full(len(runs.first), -1, np.intp)
+    place[many] = np.arange(len(many))
+    heard = one.hear(view, inside)
+    heard = heard.where(place[runs.group[heard.unit]] >= 0)
+    for item, t in one.leaving(things, begin, end):
+        yield Found(many[item], t, np.full(len(t), one.closed))
+    known = heard.where(~np.isnan(heard.value))
+    if one.over:
+        yield Found(runs.group[known.unit], known.at + one.over, np.full(len(known), one.closed))
+    for item, start, stop in one.stretches(things, heard, place[runs.group[heard.unit]], end):
+        for grid in grids:
+            yield _on_grid(grid, many[item], start, stop)
+
+
+def _on_grid(grid: int, group: Index, begin: I64, end: I64) -> Found:
+    """Every multiple of `grid` after `begin` up to `end`."""
+    first = begin // grid + 1
+    count = np.maximum(end // grid + 1 - first, 0)
+    step = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+    return Found(np.repeat(group, count), (np.repeat(first, count) + step) * grid, np.zeros(len(step), np.bool_))
+
+
+def _distinct(view: View, runs: Runs, found: Sequence[Found]) -> Found:
+    """Each moment once, those strictly inside the time of their thing in the view."""
+    group = np.concatenate([one.group for one in found]).astype(np.intp)
+    t = np.concatenate([one.t for one in found])
+    late = np.concatenate([one.late for one in found])
+    begin, end = view.t[runs.first][group], view.t[runs.last][group]
+    inner = (t < end) & (t >= begin)
+    order = np.flatnonzero(inner)[np.lexsort((~late[inner], t[inner], group[inner]))]
+    group, t, late = group[order], t[order], late[order]
+    new = np.ones(len(t), np.bool_)
+    new[1:] = (group[1:] != group[:-1]) | (t[1:] != t[:-1])
+    return Found(group[new], t[new], late[new])
+
+
+def _put_in(view: View, runs: Runs, found: Found) -> View:
+    """The view with these moments as units of their own."""
+    group, t = np.concatenate([runs.group, found.group]), np.concatenate([view.t, found.t])
+    between = np.arange(len(t)) >= len(view)
+    order = np.lexsort((between, t, group))
+    moment = between[order]
+    # a moment at the time of a unit is that unit, unless it comes after it
+    same = np.zeros(len(t), np.bool_)
+    same[1:] = moment[1:] & (t[order][1:] == t[order][:-1]) & (group[order][1:] == group[order][:-1])
+    late = np.concatenate([np.ones(len(view), np.bool_), found.late])[order]
+    order = order[~same | late]
+    moment = between[order]
+    if not moment.any():
+        return view
+    unit = np.flatnonzero(~moment).astype(np.int32)
+    before = np.maximum.accumulate(np.where(moment, 0, order))
+    rows = view.rows
+    merged = Rows(rows.column, unit[rows.unit], rows.at, rows.value, rows.quality, rows.received)
+    found_view = View(
+        view.space, view.thing[before], t[order], view.flags[before], merged, view.head, view.head_t, moment
+    )  # fmt: skip
+    found_view.spans = {int(unit[k]): span for k, span in view.spans.items()}
+    return found_view
