@@ -10,7 +10,7 @@ from gateway.domain.reading import I64
 from rules.engine.bound import Bound
 from rules.engine.signals import Momentary, Signals
 from rules.engine.space import NEVER, Space
-from rules.engine.view import Bools, Reader, Rows, View
+from rules.engine.view import Bools, Picked, Reader, Rows, View
 
 TICK = SECOND
 """What changes continuously is looked at no more often."""
@@ -24,22 +24,27 @@ class Moments:
     """
 
     def __init__(self, bounds: Sequence[Bound], windows: Signals | None) -> None:
+        self.windows = windows
         asked = [*bounds, *(windows.predicates() if windows is not None else ())]
         self.aging = [bound for bound in asked if bound.turning]
         momentary: Sequence[Momentary] = () if windows is None else windows.now.signals
         self.sliding = [one for one in momentary if one.grid]
+        read = [*asked, *self.sliding]
+        self.columns = tuple(dict.fromkeys(column for one in read for column in one.columns))
         grids = {one.grid for one in self.sliding}
-        if any(bound.expression.crossings is None for bound in self.aging):
+        self.unforeseen = any(bound.expression.crossings is None for bound in self.aging)
+        if self.unforeseen:
             grids.add(TICK)
         self.grids = tuple(sorted(grids))
 
     def __bool__(self) -> bool:
         return bool(self.aging or self.sliding)
 
-    def after(self, reader: Reader, done: Bools) -> I64:
+    def after(self, reader: Reader, done: Bools, judged: Bools) -> I64:
         """The next moment of each item, µs, when nothing is read meanwhile; NEVER = none.
 
-        `done`: the item is such a moment itself; else one at its own time is still to come.
+        `done`: the item is such a moment itself; `judged`: it carries what is judged, or is one. Else a moment at its
+        own time is still to come.
         """
         t = reader.t
         found, drift = np.full(len(t), NEVER, np.int64), np.full(len(t), NEVER, np.int64)
@@ -49,13 +54,35 @@ class Moments:
             np.minimum(drift, t + 1, out=drift, where=bound.changing(reader))
         things = np.asarray(reader.thing, np.int64)
         for one in self.sliding:
-            leaves, may = one.changes(things, t + (done if one.closed else 0))
+            leaves, may = one.changes(things, t - ~judged + (done if one.closed else 0))
             np.minimum(found, leaves, out=found)
             np.minimum(drift, may, out=drift)
         soon = np.flatnonzero(drift < NEVER // 2)
         for grid in self.grids:
             found[soon] = np.minimum(found[soon], -(-drift[soon] // grid) * grid)
         return found
+
+
+    def idle(self, view: View, units: NDArray[np.intp]) -> Bools:
+        """Which of these units are moments at which nothing has changed, after all."""
+        found = view.moments[units].copy()
+        if self.unforeseen or not found.any():
+            return np.zeros(len(units), np.bool_)
+        if self.sliding and self.windows is not None:
+            found &= ~self.windows.now.shown[:, units].any(axis=0)
+        here = np.flatnonzero(found)
+        for bound in self.aging if len(here) else ():
+            after, before = bound.vector(Picked(view, units[here])), bound.vector(_Before(view, units[here]))
+            found[here] &= (after == before) | (np.isnan(after) & np.isnan(before))
+        return found
+
+
+class _Before(Picked):
+    """The same units with ages and clocks as of just before their time."""
+
+    def __init__(self, view: View, units: NDArray[np.intp]) -> None:
+        super().__init__(view, units)
+        self.t = self.now = self.t - 1
 
 
 def view_of(space: Space, things: NDArray[np.integer], t: I64) -> View:

@@ -83,11 +83,12 @@ class Signalled(Runner):
         self.frames(view)
         if len(view):
             last = np.flatnonzero(np.append(view.thing[1:] != view.thing[:-1], np.ones(1, np.bool_)))
-            self._set_wake(Picked(view, last[self.watched[view.thing[last]]]), done=False)
+            last = last[self.watched[view.thing[last]]]
+            self._set_wake(Picked(view, last), view.moments[last], view.carry(self.moments.columns)[last])
 
-    def _set_wake(self, reader: Reader, *, done: bool) -> None:
-        """When the things of `reader`, which were judged there, have to be looked at again."""
-        after = self.moments.after(reader, np.full(len(reader.thing), done))
+    def _set_wake(self, reader: Reader, done: Bools, judged: Bools) -> None:
+        """When the things of `reader` have to be looked at again after it."""
+        after = self.moments.after(reader, done, judged)
         self.wake[reader.thing] = after
         self.awake = min(self.awake, int(after.min(initial=NEVER)))
 
@@ -108,7 +109,7 @@ class Signalled(Runner):
             moved |= other if other.ndim == 1 else other.any(axis=0)
         for k in np.flatnonzero(moved).tolist():
             self.decide_without(int(things[k]), int(view.t[k]))
-        self._set_wake(view, done=True)
+        self._set_wake(view, view.moments, view.moments)
 
     def held_state(self) -> list[NDArray[Any]]:
         """What the rule remembers of its things: a moment that changes it has decided something."""
@@ -163,15 +164,25 @@ class Signalled(Runner):
         """Feed the signals. True when the view was judged on the way: its windows close in between."""
         windows = self.windows
         if windows is None:
+            self._leave_out(view)
             return False
         inside = self.watched[view.thing]
         judged = view.carry(self.judged) & inside
         if not windows.windows:
             windows.follow(view, inside, judged)
+            self._leave_out(view)
             return False
         windows.watch_only = self.counted()
         windows.frames(view, inside, judged, self)
         return True
+
+    def _leave_out(self, view: View) -> None:
+        if view.moments.any():
+            view.leave_out(self.idle(view, np.arange(len(view))))
+
+    def idle(self, view: View, units: NDArray[np.intp]) -> Bools:
+        """Which of these units are moments at which nothing has changed."""
+        return self.moments.idle(view, units)
 
     def close_windows(self, now: int) -> None:
         """Engine time is `now`: what time alone does, then windows that ended."""

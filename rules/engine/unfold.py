@@ -41,7 +41,7 @@ def unfolded(moments: Moments, view: View, inside: Bools) -> View:
     found = [*_ages(moments, view, inside, runs)]
     for one in moments.sliding:
         found += _windows(one, moments.grids, view, inside, runs)
-    return _put_in(view, runs, _distinct(view, runs, found)) if found else view
+    return _put_in(view, runs, _distinct(view, runs, found), view.carry(moments.columns)) if found else view
 
 
 def _ages(moments: Moments, view: View, inside: Bools, runs: Runs) -> Iterator[Found]:
@@ -60,7 +60,11 @@ def _ages(moments: Moments, view: View, inside: Bools, runs: Runs) -> Iterator[F
 def _windows(one: Momentary, grids: Sequence[int], view: View, inside: Bools, runs: Runs) -> Iterator[Found]:
     """When readings leave the window of a signal, and where else its value may change."""
     many = np.flatnonzero((runs.last > runs.first) & inside[runs.first])
-    things, begin, end = view.thing[runs.first[many]].astype(np.int64), view.t[runs.first[many]], view.t[runs.last[many]]
+    things, begin, end = (
+        view.thing[runs.first[many]].astype(np.int64),
+        view.t[runs.first[many]],
+        view.t[runs.last[many]],
+    )
     place = np.full(len(runs.first), -1, np.intp)
     place[many] = np.arange(len(many))
     heard = one.hear(view, inside)
@@ -70,7 +74,7 @@ def _windows(one: Momentary, grids: Sequence[int], view: View, inside: Bools, ru
     known = heard.where(~np.isnan(heard.value))
     if one.over:
         yield Found(runs.group[known.unit], known.at + one.over, np.full(len(known), one.closed))
-    for item, start, stop in one.stretches(things, heard, place[runs.group[heard.unit]], end):
+    for item, start, stop in one.stretches(things, heard, place[runs.group[heard.unit]], begin, end):
         for grid in grids:
             yield _on_grid(grid, many[item], start, stop)
 
@@ -97,15 +101,15 @@ def _distinct(view: View, runs: Runs, found: Sequence[Found]) -> Found:
     return Found(group[new], t[new], late[new])
 
 
-def _put_in(view: View, runs: Runs, found: Found) -> View:
-    """The view with these moments as units of their own."""
+def _put_in(view: View, runs: Runs, found: Found, judged: Bools) -> View:
+    """The view with these moments as units of their own; `judged` units are those of their time, too."""
     group, t = np.concatenate([runs.group, found.group]), np.concatenate([view.t, found.t])
     between = np.arange(len(t)) >= len(view)
     order = np.lexsort((between, t, group))
     moment = between[order]
-    # a moment at the time of a unit is that unit, unless it comes after it
     same = np.zeros(len(t), np.bool_)
     same[1:] = moment[1:] & (t[order][1:] == t[order][:-1]) & (group[order][1:] == group[order][:-1])
+    same[1:] &= np.concatenate([judged, np.ones(len(found.t), np.bool_)])[order][:-1]
     late = np.concatenate([np.ones(len(view), np.bool_), found.late])[order]
     order = order[~same | late]
     moment = between[order]

@@ -74,6 +74,7 @@ class View:
         self.head, self.head_t = head, head_t  # the devices themselves, for what counts as late
         self.moments: Bools = np.zeros(len(thing), np.bool_) if moments is None else moments
         self.now: I64 = t if moments is None else t + moments
+        self._idle: Bools | None = None
         self.spans: dict[int, tuple[int, int]] = {}
         count = len(thing)
         self.first: I32 = np.arange(count, dtype=np.int32)
@@ -109,11 +110,16 @@ class View:
         """Which units carry a reading of any of the columns, or are moments. Shared: not to be written to."""
         mask = self._carry.get(columns)
         if mask is None:
-            mask = self.moments.copy()
+            mask = self.moments.copy() if self._idle is None else self.moments & ~self._idle
             for column in columns:
                 mask |= self.present(column)
             self._carry[columns] = mask
         return mask
+
+    def leave_out(self, idle: Bools) -> None:
+        """These moments change nothing: they are not looked at."""
+        self._idle = idle
+        self._carry.clear()
 
     def last(self, column: int, *, known: bool = False) -> I32:
         """Row of the newest (known) reading of each unit within the batch, -1 = the space has it."""

@@ -61,9 +61,9 @@ class Momentary(Table):
         yield from ()
 
     def stretches(
-        self, things: Rows, heard: Heard, item: NDArray[np.intp], end: I64  # noqa: ARG002
+        self, things: Rows, heard: Heard, item: NDArray[np.intp], begin: I64, end: I64  # noqa: ARG002
     ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:  # fmt: skip
-        """(item, from, to µs) in which the value may change continuously, before `end` of each thing.
+        """(item, from, to µs) in which the value may change continuously, between `begin` and `end` of each thing.
 
         `item` numbers the thing of each that is heard. More than needed is no harm.
         """

@@ -14,7 +14,10 @@ from rules.engine.view import Bools, Picked, Reader, View
 
 
 class Now:
-    """`values`, `shares` f64[signal, unit] of the newest view; units that were `taken` have them, others are NaN."""
+    """`values`, `shares` f64[signal, unit] of the newest view; others than those that were taken are NaN.
+
+    `shown` bool[signal, unit]: what evidence may show; a moment without a reading only where the value is another.
+    """
 
     def __init__(self, signals: tuple[Momentary, ...]) -> None:
         self.signals = signals
@@ -22,7 +25,7 @@ class Now:
         self.view: View | None = None
         self.values: F64 = np.zeros((0, 0))
         self.shares: F64 = np.zeros((0, 0))
-        self.taken: Bools = np.zeros(0, np.bool_)
+        self.shown: Bools = np.zeros((0, 0), np.bool_)
         self.before: list[tuple[F64, F64, NDArray[np.int64]]] = []
 
     def begin(self, view: View, inside: Bools) -> list[Heard]:
@@ -32,7 +35,7 @@ class Now:
         self.view = view
         self.values = np.full((len(self.signals), len(view)), np.nan)
         self.shares = np.zeros((len(self.signals), len(view)))
-        self.taken = np.zeros(len(view), np.bool_)
+        self.shown = np.zeros((len(self.signals), len(view)), np.bool_)
         self.before = [
             (one.newest[view.thing], one.share[view.thing].astype(np.float64), one.moment[view.thing])
             for one in self.signals
@@ -46,8 +49,9 @@ class Now:
         place = np.full(len(view), -1, np.intp)
         place[units] = np.arange(len(units))
         things, t = view.thing[units].astype(np.int64), view.t[units]
-        self.taken[units] = True
         between = view.moments[units]
+        first = np.ones(len(units), np.bool_)
+        first[1:] = things[1:] != things[:-1]
         for k, (one, some) in enumerate(zip(self.signals, heard, strict=True)):
             item = place[some.unit]
             mine = some.where(item >= 0)
@@ -56,7 +60,10 @@ class Now:
             # with nothing heard readings stay: older ones may still come, in order
             value, share = one.held(things, when) if between.all() and not len(mine) else one.take(things, when, mine)
             self.values[k, units], self.shares[k, units] = value, share
-            one.newest[things], one.share[things], one.moment[things] = value, share, t
+            tell = np.flatnonzero(~between | _others(value, np.where(first, one.newest[things], np.roll(value, 1))))
+            self.shown[k, units[tell]] = True
+            some = things[tell]
+            one.newest[some], one.share[some], one.moment[some] = value[tell], share[tell], t[tell]
 
     def value(self, one: Momentary, reader: Reader) -> F64:
         """What a signal is worth for every item of `reader`."""
@@ -87,7 +94,12 @@ class Now:
     def _in_view(self, k: int, view: View, unit: int, *, before: bool) -> tuple[float, float, int]:
         first = int(view.first[unit])
         for other in range(unit - 1 if before else unit, first - 1, -1):
-            if self.taken[other]:
+            if self.shown[k, other]:
                 return float(self.values[k, other]), float(self.shares[k, other]), int(view.t[other])
         value, share, moment = self.before[k]
         return float(value[first]), float(share[first]), int(moment[first])
+
+
+def _others(a: F64, b: F64) -> Bools:
+    """Where two values differ, unknown being one."""
+    return (a != b) & ~(np.isnan(a) & np.isnan(b))

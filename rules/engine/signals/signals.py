@@ -28,6 +28,9 @@ class Judge(Protocol):
     def judge_units(self, view: View, units: NDArray[np.intp]) -> None:
         """These units carry what is judged, and the signals are as of each of them."""
 
+    def idle(self, view: View, units: NDArray[np.intp]) -> Bools:
+        """Which of these units are moments at which nothing has changed."""
+
 
 class Signals:
     """Calendar signals (`windows`) close in step at their end; momentary ones have a value at every judged unit.
@@ -176,6 +179,7 @@ class Signals:
             return
         self.now.take(view, units, momentary)
         asked = units[judged[units]]
+        asked = asked[~judge.idle(view, asked)]
         if len(asked):
             judge.judge_units(view, asked)
 

@@ -69,7 +69,7 @@ class Sliding(Momentary):
         yield item, trail.times(low[item] + step, things[item]) + self.over
 
     def stretches(
-        self, things: Rows, heard: Heard, item: NDArray[np.intp], end: I64
+        self, things: Rows, heard: Heard, item: NDArray[np.intp], begin: I64, end: I64
     ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:  # fmt: skip
         thing, at = np.concatenate([np.arange(len(things)), item]), np.concatenate([self._since(things), heard.at])
         order = np.argsort(thing, kind="stable")
@@ -79,7 +79,7 @@ class Sliding(Momentary):
         until = np.where(last, end[thing], np.append(at[1:], 0))
         quiet = at + np.minimum(self.gaps(things[thing]), NEVER // 4)
         spoke = (at > LONG_AGO) & (until > at)
-        moving = ~self.still(things, heard, item)
+        moving = (self.moment[things] > begin) | ~self.still(things, heard, item)
         np.logical_or.at(moving, thing[spoke], (until > quiet)[spoke])
         some = np.flatnonzero(spoke & moving[thing])
         yield thing[some], at[some], np.minimum(until[some] - 1, at[some] + self.over)
@@ -337,7 +337,7 @@ class SlidingShare(Sliding):
         self.parts = {"trail": self.trail}
 
     def hear(self, view: View, inside: Bools) -> Heard:
-        return truths(self.of, view, inside, lambda things: self.trail.newest(things), scalar=self.scalar)
+        return truths(self.of, view, inside, self.trail.newest, scalar=self.scalar)
 
     def turned(self) -> I64:
         """What changes when time alone turns the predicate."""
