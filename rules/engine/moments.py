@@ -62,7 +62,6 @@ class Moments:
             found[soon] = np.minimum(found[soon], -(-drift[soon] // grid) * grid)
         return found
 
-
     def idle(self, view: View, units: NDArray[np.intp]) -> Bools:
         """Which of these units are moments at which nothing has changed, after all."""
         found = view.moments[units].copy()

@@ -11,10 +11,10 @@ from gateway.domain.reading import I64
 from rules.compiled import Rule, SlotKind
 from rules.engine.bound import Bound
 from rules.engine.moments import Moments, view_of
-from rules.engine.unfold import unfolded
 from rules.engine.runner import Field, Runner
 from rules.engine.scopes import rows
 from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.unfold import unfolded
 from rules.engine.view import Bools, Picked, Reader, View
 
 

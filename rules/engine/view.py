@@ -171,14 +171,11 @@ class View:
 
     def heard_at(self, column: int) -> I64:
         """Time of the newest reading, known or not, as of each unit."""
-        row = self.last(column)
-        return np.where(row >= 0, self.rows.at[row], self.space.at[column][self.thing])
+        return self._newest(self.last(column), self.rows.at, self.space.at[column])
 
     def heard_at_before(self, column: int) -> I64:
         """Time of the newest reading, known or not, just before each unit."""
-        row = self.before(self.last(column))
-        found: I64 = np.where(row >= 0, self.rows.at[row], self.space.at[column][self.thing])
-        return found
+        return self._newest(self.before(self.last(column)), self.rows.at, self.space.at[column])
 
     def good_at_before(self, column: int) -> I64:
         """Time of the newest known value just before each unit."""

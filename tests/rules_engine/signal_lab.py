@@ -72,6 +72,9 @@ class SignalLab:
         for unit, value in zip(units.tolist(), found.tolist(), strict=True):
             self.now.append((self.space.things[view.thing[unit]].device, (int(view.t[unit]) - T0) / S, value))
 
+    def idle(self, view: View, units: NDArray[np.intp]) -> NDArray[np.bool_]:
+        return np.zeros(len(units), np.bool_)
+
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
         self.closed.append((self.space.things[thing].device, (end - T0) / S, float(self.value(reader)[0])))
 

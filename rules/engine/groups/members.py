@@ -16,7 +16,7 @@ from rules.engine.groups.questions import Question
 from rules.engine.groups.standing import Standing
 from rules.engine.runner import Field
 from rules.engine.signalled import Signalled
-from rules.engine.space import LONG_AGO, NEVER, Space, widened
+from rules.engine.space import LONG_AGO, Space, widened
 from rules.engine.view import Bools, Held, Picked, Reader, View
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ class Momentary(Table):
     def held(self, things: Rows, t: I64) -> Values:
         """The value of each thing as of `t`, no earlier than what was taken."""
 
-    def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
+    def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:  # noqa: ARG002 - only readings change it
         """After `t`, if nothing is read: (when a reading leaves, from when on the value may change without), µs.
 
         NEVER = not any more. The first is exact. From the second on it is looked at on the grid; too early is no harm.

@@ -62,8 +62,8 @@ class Now:
             self.values[k, units], self.shares[k, units] = value, share
             tell = np.flatnonzero(~between | _others(value, np.where(first, one.newest[things], np.roll(value, 1))))
             self.shown[k, units[tell]] = True
-            some = things[tell]
-            one.newest[some], one.share[some], one.moment[some] = value[tell], share[tell], t[tell]
+            whose = things[tell]
+            one.newest[whose], one.share[whose], one.moment[whose] = value[tell], share[tell], t[tell]
 
     def value(self, one: Momentary, reader: Reader) -> F64:
         """What a signal is worth for every item of `reader`."""
@@ -102,4 +102,5 @@ class Now:
 
 def _others(a: F64, b: F64) -> Bools:
     """Where two values differ, unknown being one."""
-    return (a != b) & ~(np.isnan(a) & np.isnan(b))
+    found: Bools = (a != b) & ~(np.isnan(a) & np.isnan(b))
+    return found

@@ -85,9 +85,9 @@ class SlidingTimes(Sliding):
         gaps = self.gaps = Gaps(around.world, space, tuple(space.names[column] for column in of.told))
         self.trail, self.edges = Trail(space, gaps, length), Edges(space)
         self.parts = {"trail": self.trail, "edges": self.edges}
-        self.observed = Trail(space, gaps, length) if signal.coverage else None
-        if self.observed is not None:
-            self.parts["observed"] = self.observed
+        self.truths = Trail(space, gaps, length) if signal.coverage else None
+        if self.truths is not None:
+            self.parts["truths"] = self.truths
 
     def hear(self, view: View, inside: Bools) -> Heard:
         return truths(self.of, view, inside, lambda things: self.edges.known[things], scalar=self.scalar)
@@ -103,15 +103,15 @@ class SlidingTimes(Sliding):
         count, share = np.zeros(len(things)), known.astype(np.float64)
         for items, low, stop in self.trail.take(things, t, self.edges.follow(heard)):
             count[items] = stop - low
-        for items, low, stop in () if self.observed is None else self.observed.take(things, t, heard):
+        for items, low, stop in () if self.truths is None else self.truths.take(things, t, heard):
             share[items] = self._seen(things[items], t[items], low, stop)
         return np.where(known & (share >= self.coverage - EPSILON), count, np.nan), share
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
         known = ~np.isnan(self.edges.known[things])
         share = known.astype(np.float64)
-        if self.observed is not None:
-            share = self._seen(things, t, *self.observed.part(things, t))
+        if self.truths is not None:
+            share = self._seen(things, t, *self.truths.part(things, t))
         return np.where(known & (share >= self.coverage - EPSILON), stop - low, np.nan), share
 
     def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
@@ -121,16 +121,16 @@ class SlidingTimes(Sliding):
 
     def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:
         never: I64 = np.full(len(things), NEVER, np.int64)
-        if self.observed is None:
+        if self.truths is None:
             return never
         value, share = self.measure(things, t, low, stop)
-        end = self.observed.watched(things, self.observed.part(things, t)[1])
+        end = self.truths.watched(things, self.truths.part(things, t)[1])
         may = uncovered(share, ~np.isnan(value), self.coverage, t, end, self.over)
         return np.where(np.isnan(self.edges.known[things]), never, may)
 
     def _seen(self, things: Rows, t: I64, low: I64, stop: I64) -> F64:
-        assert self.observed is not None, "only a coverage asks for it"
-        seen = self.observed.reached(things, stop, t) - self.observed.reached(things, low, t - self.over)
+        assert self.truths is not None, "only a coverage asks for it"
+        seen = self.truths.reached(things, stop, t) - self.truths.reached(things, low, t - self.over)
         share: F64 = seen / self.over
         return share
 
