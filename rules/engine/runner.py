@@ -85,15 +85,11 @@ class Runner(Speaker, ABC):
 
     # --- what a subclass does
     @abstractmethod
-    def frames(self, view: View) -> None:
-        """Judge the units of a view."""
+    def follow(self, view: View) -> None:
+        """Judge the units of a view, and before each what time alone did to its thing."""
 
     def first_frames(self, view: View, units: NDArray[np.intp]) -> None:
         """The first frames ever of these things, which carry nothing that it reads: judged all the same."""
-
-    def follow(self, view: View) -> None:
-        """Judge a view, and before each unit what time alone did to its thing."""
-        self.frames(view)
 
     @abstractmethod
     def tick(self, now: int) -> None:

@@ -72,6 +72,10 @@ class Signalled(Runner):
         super().adopt(old)
         self.awake = -NEVER if self.moments else NEVER
 
+    @abstractmethod
+    def frames(self, view: View) -> None:
+        """Judge the units of a view."""
+
     # --- moments
     def follow(self, view: View) -> None:
         if not self.moments:

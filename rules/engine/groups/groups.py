@@ -130,7 +130,7 @@ class Groups(Register):
         newest = self.space.newest.copy()
         for one in [single(view, k) for k in range(len(view))] if self.common.scalar else [view]:
             one.find_spans(self.common.downs)
-            self.runner.frames(one)
+            self.runner.follow(one)
             one.commit()
         np.maximum(self.space.newest, newest, out=self.space.newest)  # a window's end may lie before the newest reading
 
