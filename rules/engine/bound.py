@@ -61,7 +61,7 @@ class Bound:
         self.columns = tuple(dict.fromkeys([*columns, *aged]))
         self.clocks = tuple(slot.kind for slot in expression.slots if slot.kind in CLOCKS)
         self.turning = bool(aged or self.clocks)
-        self.momentary = not any(slot.kind is SlotKind.CHANGED for slot in expression.slots)
+        self.momentary = not any(slot.kind in {SlotKind.CHANGED, SlotKind.AGE} for slot in expression.slots)
         self.has_signal = any(slot.kind in {SlotKind.SIGNAL, SlotKind.BEFORE} for slot in expression.slots)
         self._inputs = [space.column(slot.name) if slot.kind in READS else -1 for slot in expression.slots]
         self.facts = {

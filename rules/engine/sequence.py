@@ -68,9 +68,7 @@ class SequenceRunner(Form):
     ) -> None:  # fmt: skip
         first, second, clear = truths[0], truths[1], truths[-1]
         cancel = self.cancels and truths[2] == 1.0
-        if view is not None and self.common.downs.spans:
-            self._resume(thing, *view.span(unit))
-        self._lapsed(thing, t, view, unit)
+        self._until(thing, t, view, unit)
         if clear == 1.0 and self.raised[thing]:
             self.cleared(thing, t, view, unit, before=before)
         begins = first == 1.0 and not self.seen[thing]
@@ -92,6 +90,18 @@ class SequenceRunner(Form):
 
     def counts_moment(self, thing: int, truths: Several[float]) -> bool:  # noqa: ARG002 - steps become true with time
         return not self.by_windows
+
+    def aside(
+        self, thing: int, t: int, truths: Several[float], view: View | None, unit: int, *, before: bool = False
+    ) -> None:  # fmt: skip
+        self._until(thing, t, view, unit)
+        super().aside(thing, t, truths, view, unit, before=before)
+
+    def _until(self, thing: int, t: int, view: View | None, unit: int) -> None:
+        """What time alone decided before `t`."""
+        if view is not None and self.common.downs.spans:
+            self._resume(thing, *view.span(unit))
+        self._lapsed(thing, t, view, unit)
 
     def _lapsed(self, thing: int, t: int, view: View | None, unit: int) -> None:
         """A wait whose time, or whose hours, ended before `t`."""

@@ -116,7 +116,7 @@ def live(
     away, back = down or (1 << 30, 1 << 30)
     arrivals = [(at + (delays[k % len(delays)] if delays else 0), k) for k, (at, _) in enumerate(life)]
     arrivals = sorted((back if away <= at < back else at, k) for at, k in arrivals)
-    end = arrivals[-1][0] + 150
+    end = life[-1][0] + 250
     for second in range(end):
         if second == back:
             assert lab.engine is not None
@@ -142,7 +142,10 @@ def meaning(transitions: Sequence[Transition]) -> list[bytes]:
 def heard_in_time(transitions: Sequence[Transition]) -> list[bytes]:
     """The same but for `stale`, which says how late it was heard of, and for what else was known by then."""
     return meaning(
-        [replace(one, stale=False, evidence=replace(one.evidence, readings=(), signals=())) for one in transitions]
+        [
+            replace(one, stale=False, evidence=replace(one.evidence, readings=(), signals=(), members=()))
+            for one in transitions
+        ]
     )
 
 
@@ -157,9 +160,13 @@ def test_down_for_no_time_equals_never_down(life: Life, at: int) -> None:
 
 
 @SOME
-@given(lives(), st.integers(1, 160), st.integers(1, 60))
+@given(lives(), st.integers(0, 1000), st.integers(0, 59))
 def test_down_with_the_readings_buffered_equals_never_down(life: Life, at: int, length: int) -> None:
-    assert heard_in_time(live(life, ALL, down=(at, at + length))) == heard_in_time(live(life, ALL))
+    """Away while all devices go on talking: what the broker kept tells of the whole time."""
+    last = min(max((t for t, frame in life if frame[0].device == device), default=1) for device in (1, 2))
+    away = 1 + at % last
+    down = away, min(last, away + length) if last > away else away
+    assert heard_in_time(live(life, ALL, down=down)) == heard_in_time(live(life, ALL))
 
 
 LATE = tuple(edit(one, {"lateness": f"{L}s"}, Names(SPECS), "lab.yaml", "", 0) for one in ALL)

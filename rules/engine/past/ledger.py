@@ -56,21 +56,27 @@ class Ledger:
     def hear(self, made: list[Made]) -> None:
         """What the conditions changed in one record; corrections (`late`) are noted by who makes them.
 
-        An alarm whose end lies at or before its raise never was: it is withdrawn, not cleared.
+        An alarm whose end lies at or before its raise never was: it is withdrawn, not cleared. One that was raised once
+        more, because its clear was none, ends as the episode that it was before.
         """
-        for k, one in enumerate(made):
+        heard: list[Made] = []
+        for one in made:
+            heard.append(one)
             if one.late:
                 continue
             alarms = self.owners.setdefault(one.thing.device or one.thing.group, {})
             episodes = alarms.setdefault((one.rule.id, one.thing.component, one.identity), [])
-            if (
-                one.change is Change.CLEARED
-                and one.reason in _BY_READINGS
-                and episodes
-                and one.at <= episodes[-1].raised
-            ):
-                made[k] = one = replace(one, change=Change.WITHDRAWN)
-            note(episodes, one)
+            last = episodes[-1] if episodes else None
+            if last is None or one.change is not Change.CLEARED or one.reason not in _BY_READINGS or one.at > last.told:
+                note(episodes, one)
+                continue
+            heard[-1] = replace(one, change=Change.WITHDRAWN)
+            if one.at > last.raised:
+                heard.append(replace(one, late=True, episode=last.raised))
+                last.cleared, last.told = one.at, last.raised
+            else:
+                note(episodes, heard[-1])
+        made[:] = heard
 
     def put(self, owner: Owner, key: Key, episodes: list[Episode]) -> None:
         """These are the episodes of an alarm."""

@@ -219,7 +219,9 @@ def _newest_values(core: Core, device: int, scratch: Scratch) -> None:
             if theirs.at[column, other] >= mine.at[own, thing]:
                 for table in ("value", "at", "received", "quality"):
                     getattr(mine, table)[own, thing] = getattr(theirs, table)[column, other]
-            if theirs.good_at[column, other] >= mine.good_at[own, thing]:
+            good, before = int(theirs.good_at[column, other]), int(mine.good_at[own, thing])
+            replaced = theirs.at[column, other] == before and good < before  # a good value, by a bad one
+            if good >= before or replaced:
                 mine.good[own, thing] = theirs.good[column, other]
                 mine.good_at[own, thing] = theirs.good_at[column, other]
 
