@@ -197,7 +197,7 @@ PLAIN = "when: 'soc < 5 pct'\n"
         (VAN + "levels: {major: 'soc < 5 pct'}", [("levels.major", "value.mapping")]),
         (VAN + "levels: {majr: {when: 'soc < 5 pct'}}", [("levels.majr", "key.near")]),
         (VAN + "levels: {major: {}}", [("levels.major", "key.missing")]),
-        (VAN + "levels: {major: {when: 'soc < 5 pct'}}\nhold: 2m", [("hold", "condition.misplaced")]),
+        (VAN + "levels: {major: {when: 'soc < 5 pct'}}\nhold: 2m", [("hold", "condition.beside_levels")]),
         (
             VAN + "levels: {minor: {when: 'soc < 5 pct'}, major: {when: 'soc < 9 pct'}}",
             [("levels.major", "levels.order")],

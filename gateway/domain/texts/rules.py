@@ -72,7 +72,8 @@ _EXPRESSION: dict[str, tuple[str, str]] = {
 
 TEXTS: dict[str, tuple[str, str]] = {
     **{key: (f"at character {{at}}: {english}", f"第 {{at}} 个字符：{chinese}") for key, (english, chinese) in _EXPRESSION.items()},
-    "rules.condition.misplaced": ("{name} does nothing beside {form}; remove it, or write it inside a level", "{name} 与 {form} 并列不起作用；请删去，或写在级别之内"),
+    "rules.condition.beside_levels": ("{name} does nothing beside {form}; write it inside a level", "{name} 与 {form} 并列不起作用；应写在级别之内"),
+    "rules.condition.misplaced": ("{name} does nothing beside {form}; remove it", "{name} 与 {form} 并列不起作用；请删去"),
     "rules.condition.none": ("the rule has no condition; write {write}", "规则没有条件；应写 {write}"),
     "rules.condition.overlap": ("clear ({clear}) can be true while when ({when}) still is; write a clear outside of it, so that the alarm does not flutter", "clear（{clear}）可能与 when（{when}）同时为真；应写不重叠的 clear，以免告警抖动"),
     "rules.condition.several": ("a rule has one condition, here are {first} and {second}; write two rules", "一条规则只有一个条件，此处有 {first} 和 {second}；应写成两条规则"),
