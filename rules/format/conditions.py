@@ -49,8 +49,8 @@ def condition(rule: Fields, form: str, holder: Fields, build: Build, level: Leve
     """The condition; None after its problems were noted. `holder` is the mapping in which the key `form` stands."""
     for key in TIMING:
         if rule.has(key) and key not in _ALLOWED.get(form, ()):
-            problem = "beside_levels" if form == "levels" else "misplaced"
-            rule.wrong(key, f"rules.condition.{problem}", name=key, form=form)
+            beside = "rules.condition.beside_levels" if form == "levels" else "rules.condition.misplaced"
+            rule.wrong(key, beside, name=key, form=form)
     if rule.has("again") and form != "sequence":
         rule.wrong("again", "rules.condition.misplaced", name="again", form=form)
     match form:
