@@ -162,7 +162,7 @@ def test_manuals_that_count_from_40001() -> None:
     [
         ({"powr": {"at": 0}}, {}, "modbus.unknown_point", "modbus.points.powr"),
         ({"power": {"at": 0, "unit": "m3"}}, {}, "modbus.unit_other", "modbus.points.power"),
-        ({"power": {"at": 0, "unit": "furlong"}}, {}, "modbus.unit_unknown", "modbus.points.power"),
+        ({"power": {"at": 0, "unit": "furlong"}}, {}, "unit.unknown", "modbus.points.power"),
         ({"status": {"at": 0}}, {}, "modbus.state_map", "modbus.points.status"),
         ({"status": {"at": 0, "map": {0: "a"}, "scale": 2}}, {}, "modbus.state_scale", "modbus.points.status"),
         ({"power": {"at": 0, "map": {0: "a"}}}, {}, "modbus.not_state", "modbus.points.power"),
