@@ -1,10 +1,19 @@
-"""For all tests: what one test configures does not reach the next."""
+"""For all tests: what one test configures does not reach the next.
+
+Properties try other examples at every run; under CI always the same, so that a red run is about the change. Speed is never
+asserted: a slow machine must not fail a property.
+"""
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
