@@ -39,7 +39,7 @@ def work(job: tuple[str, int, int]) -> Found:
     found = Found()
     for seed in range(first, last):
         scene = generate(kind, seed)
-        found.cases[kind] += len(scene.devices)
+        found.cases[kind] += scene.cases
         try:
             for one in check(scene, moved=True):
                 if one.what == MOVED:

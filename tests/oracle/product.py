@@ -41,10 +41,10 @@ def answer(scene: SceneDef, *, replays: bool = True) -> Answer:
         return Answer((), True, tuple(problem.render() for problem in read.problems))
     stage = Stage(read)
     stage.run()
-    by_device: list[list[Transition]] = [[] for _ in scene.devices]
+    by_device: list[list[Transition]] = [[] for _ in range(scene.cases)]
     for one in stage.got:
         if one.change is not Change.MERGED:
-            by_device[one.thing.device - 1].append(one)
+            by_device[0 if scene.rule.group else one.thing.device - 1].append(one)
     same = not replays or [canonical(one) for one in stage.got] == [canonical(one) for one in _again(stage.records)]
     return Answer(tuple(map(tuple, by_device)), same)
 

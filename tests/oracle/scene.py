@@ -57,7 +57,7 @@ class SignalDef:
 class RuleDef:
     """A rule. `form` names the condition, `keys` its own keys; `levels` are those of `when` and `levels`.
 
-    `pace` is how many times slower than every 10 s its points speak.
+    `group`: one alarm for all devices of the scene, whose conditions are quorums. `pace` is how many times slower than every 10 s its points speak.
     """
 
     form: str
@@ -71,6 +71,7 @@ class RuleDef:
     missing: int = 0
     downtime: str = "pause"
     pace: float = 1.0
+    group: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,11 @@ class SceneDef:
     zone: str = "UTC"
     mode: str = "exact"
     kind: str = ""
+
+    @property
+    def cases(self) -> int:
+        """How many alarms are compared: one per device, or that of the group."""
+        return 1 if self.rule.group else len(self.devices)
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def _simpler_levels(level: LevelDef) -> Iterator[LevelDef]:
         yield replace(level, clear_hold=0)
     if level.clear is not None:
         yield replace(level, clear=None)
-    for part in _parts(level.when):
+    for part in _parts(level.when) if level.when[0] != "members" else ():
         yield replace(level, when=part)
 
 
@@ -138,10 +138,10 @@ def case_file(scene: SceneDef, say: str) -> str:
     """A file for `fieldgate rules test`, with what is right as `expect` (of what stands, where readings were late)."""
     top = json.loads(file_text(scene.rule))
     case = {"rule": RULE, **case_table(scene, say)}
-    several = len(scene.devices) > 1
+    several = scene.cases > 1
     case["expect"] = [
         {"at": f"{one.at / 1e6:g}s", "is": one.what, "level": one.level} | ({"device": f"d{k}"} if several else {})
-        for k in range(len(scene.devices))
+        for k in range(scene.cases)
         for one in _right(scene, k)
     ]
     cases = top.pop("test")

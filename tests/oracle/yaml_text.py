@@ -13,6 +13,14 @@ RULE = "r"
 _SIGNS = {"least": "min", "most": "max"}
 
 
+def condition(node: Expr) -> Any:
+    """A condition as it stands in a rule: an expression, or a quorum."""
+    if node[0] != "members":
+        return expression(node)
+    limits = {key: format_duration(value) if key.endswith("within") else value for key, value in node[2]}
+    return {"members": {"of": expression(node[1]), **limits}}
+
+
 def expression(node: Expr) -> str:
     """As it stands in a rule."""
     kind = node[0]
@@ -57,13 +65,13 @@ def _point(point: PointDef) -> dict[str, Any]:
 
 
 def _level(level: LevelDef) -> dict[str, Any]:
-    found: dict[str, Any] = {"when": expression(level.when)}
+    found: dict[str, Any] = {"when": condition(level.when)}
     if level.gap is not None:
         found["hold"] = {"for": format_duration(level.hold), "gap": format_duration(level.gap)}
     elif level.hold:
         found["hold"] = format_duration(level.hold)
     if level.clear is not None:
-        found["clear"] = expression(level.clear)
+        found["clear"] = condition(level.clear)
     if level.clear_hold:
         found["clear_hold"] = format_duration(level.clear_hold)
     if not level.auto_clear:
@@ -135,7 +143,7 @@ def _condition(rule: RuleDef) -> dict[str, Any]:
 
 def rule_table(rule: RuleDef) -> dict[str, Any]:
     """The rule as a mapping."""
-    found: dict[str, Any] = {"id": RULE, "watch": {"kind": KIND}, **_condition(rule)}
+    found: dict[str, Any] = {"id": RULE, "watch": {"kind": KIND} | ({"group": "site"} if rule.group else {}), **_condition(rule)}
     if rule.let:
         found["let"] = {name: _signal(signal) for name, signal in rule.let.items()}
     for key in ("clear", "unless"):

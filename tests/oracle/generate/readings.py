@@ -104,7 +104,7 @@ def ahead(rng: Random, messages: list[Message]) -> list[Message]:
     return out
 
 
-MODES = {"plain": plain, "buffered": buffered, "late": late, "replaced": replaced, "ahead": ahead}
+MODES = {"plain": plain, "buffered": buffered, "late": late, "replaced": replaced, "ahead": ahead, "down": plain}
 FALLING = frozenset({"falling"})
 """Kinds of rules whose counters fall."""
 COMPARED = {"buffered": "covered", "late": "covered", "replaced": "covered"}
@@ -127,6 +127,19 @@ def place(rng: Random, rule: RuleDef) -> tuple[int, str]:
     return SceneDef.start + 3600 * SECOND * rng.randint(0, 24 * 45), zone
 
 
+def away(
+    rng: Random, rule: RuleDef, last: int, devices: Sequence[DeviceDef]
+) -> tuple[tuple[tuple[int, int], ...], list[DeviceDef]]:
+    """One down-time: of some devices a broker keeps the messages, those of others are lost."""
+    at = SECOND * rng.randint(1, max(1, last // SECOND))
+    length = round(rng.choice((10, 25, 40, 60, 120)) * rule.pace) * SECOND
+    out = []
+    for device in devices:
+        kept = tuple(one for one in device.messages if not at < one.received <= at + length)
+        out.append(device if rng.random() < 0.5 or not kept else replace(device, messages=kept))
+    return ((at, length),), out
+
+
 def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str], devices: int) -> SceneDef:
     """A rule with its devices."""
     if mode == "lateness":
@@ -143,6 +156,8 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
     last = max(one.received for device in made for one in device.messages)
     until = last + rule.lateness + round(rng.choice((0, 10, 60, 120)) * rule.pace) * SECOND
     restarts = ((SECOND * rng.randint(0, last // SECOND), 0),) if rng.random() < 0.3 else ()
+    if mode == "down":
+        restarts, made = away(rng, rule, last, made)
     if any(point.kind == "counter" for point in rule.points.values()):
         until = last + rule.lateness + round(40 * rule.pace) * SECOND  # it is decided whether the end is a gap
     facts = plans.facts(rng, rule, start, made, until) if mode in {"plain", "ahead"} else ()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from fnmatch import fnmatch
 from random import Random
 
-from oracle.generate import conditions, counters, plans, readings, windows
+from oracle.generate import conditions, counters, groups, plans, readings, windows
 from oracle.reference.expressions import points_in, signals_in
 from oracle.scene import Expr, RuleDef, SceneDef
 
@@ -14,10 +14,10 @@ RULES: dict[str, Callable[[Random], RuleDef]] = {
     "streak": conditions.streak,
     "sliding": windows.sliding, "share": windows.share, "swing": windows.swing, "times": windows.times,
     "age": windows.age, "calendar": windows.calendar, "increase": counters.increase, "falling": counters.falling,
-    "due": plans.due, "every": plans.every,
+    "quorum": groups.quorum, "due": plans.due, "every": plans.every,
     "votes": conditions.votes, "cleared_runs": conditions.cleared_runs, "sequence": conditions.sequence,
 }  # fmt: skip
-MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced")
+MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced", "down")
 EXCLUDED: dict[str, str] = {
     "*/late": "an episode that was told as one and was two: being mended (RULES.md section 5, time and order)",
     "silent/buffered": "the same (RULES.md section 5, time and order)",
@@ -49,6 +49,7 @@ def generate(kind: str, seed: int, devices: int = DEVICES) -> SceneDef:
     name, mode = kind.split("/")
     rng = Random(f"{kind} {seed}")
     rule = RULES[name](rng)
+    devices = min(devices, rng.randint(2, 5)) if rule.group else devices
     return readings.scene(rng, name, mode, rule, used_points(rng, rule), devices)
 
 

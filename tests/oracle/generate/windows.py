@@ -6,7 +6,7 @@ from random import Random
 from oracle.generate import parts
 from oracle.scene import MINUTE, SECOND, Expr, LevelDef, PointDef, RuleDef, SignalDef
 
-STATS = ("mean", "min", "max", "sum", "count", "first", "last", "spread", "stddev")
+STATS = ("mean", "min", "max", "sum", "count", "first", "last", "spread", "stddev", "median", "percentile(75)")
 COVERAGES = (None, 0.0, 0.5, 0.75)
 
 
@@ -85,13 +85,14 @@ def age(rng: Random) -> RuleDef:
     return RuleDef("levels", points(1), (LevelDef("major", when),))
 
 
-CALENDARS = {"hour": 60, "day": 360, "day(from: 08:00)": 360, "night(01:00-05:00)": 180, "15min": 20}
+CALENDARS = {"hour": 60, "day": 360, "day(from: 08:00)": 360, "night(01:00-05:00)": 180, "15min": 20, "week": 2160,
+             "month": 8640, "month(from: 26)": 8640, "month(from: 31)": 8640, "quarter": 21600}  # fmt: skip
 """Windows with the pace at which points fill them."""
 
 
 def calendar(rng: Random) -> RuleDef:
     """Aggregates and shares over windows of the calendar."""
-    per = rng.choice(("hour", "hour", "day", "night(01:00-05:00)"))
+    per = rng.choice((*CALENDARS, "hour", "hour", "day", "night(01:00-05:00)"))
     pace = CALENDARS[per]
     signal = stat(rng, pace)
     chosen = limits(signal)

@@ -106,7 +106,7 @@ def walk(node: Expr) -> Iterator[Expr]:
 
 _KINDS = frozenset(
     {"num", "span", "point", "signal", "before", "age", "has", "cmp", "is", "isnt", "in", "and", "or", "not", "arith",
-     "abs", "least", "most", "round", "choose"}
+     "abs", "least", "most", "round", "choose", "members"}
 )  # fmt: skip
 
 

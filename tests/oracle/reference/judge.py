@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from oracle.reference.groups import Group
 from oracle.reference.plans import Due, Every
 from oracle.reference.runs import Streak, Votes
 from oracle.reference.sequences import Sequences
@@ -20,6 +21,10 @@ FORMS: dict[str, Callable[[Device], Threshold | Silence | Streak | Votes | Seque
 def judge(scene: SceneDef, number: int) -> list[Said]:
     """The transitions of device `number`, in order."""
     rule = scene.rule
+    if rule.group:
+        members = [History(rule.points, one.messages, scene.start) for one in scene.devices]
+        end = max([scene.until, *(t for one in members for t in one.times)]) - rule.lateness
+        return real(Threshold(Group(scene, members, end)).run())
     history = History(rule.points, scene.devices[number].messages, scene.start)
     newest = max([scene.until, *history.times])  # what its clock told ahead of time moves its time, too
     device = Device(scene, number, history, newest - rule.lateness)

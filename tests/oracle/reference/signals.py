@@ -170,4 +170,8 @@ def fold(signal: SignalDef, rows: list[float]) -> float | None:
             return statistics.pstdev(rows)
         case "median":
             return statistics.median(rows)
+    if signal.operator.startswith("percentile("):  # between two neighbours on a straight line (decision 031)
+        place = (len(rows) - 1) * float(signal.operator[11:-1]) / 100
+        low, above = sorted(rows)[math.floor(place)], sorted(rows)[math.ceil(place)]
+        return low + (above - low) * (place - math.floor(place))
     raise ValueError(signal.operator)

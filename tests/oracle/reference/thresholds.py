@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from oracle.reference.downtime import Absence
+from oracle.reference.groups import Group
 from oracle.reference.time_order import Device, Judging
 from oracle.scene import LEVELS, LevelDef, Said
 
@@ -62,7 +63,7 @@ class LevelState:
 class Threshold:
     """The alarm of one device: the highest level that is on."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device | Group) -> None:
         self.device = device
         self.said: list[Said] = []
         self.level = ""
@@ -126,7 +127,7 @@ class Threshold:
 
     def _missing(self, now: int) -> None:
         """`missing: clear_after`: the alarm ends so long after the last good reading."""
-        if not self.device.rule.missing or not self.level:
+        if not self.device.rule.missing or not self.level or isinstance(self.device, Group):
             return
         heard = max(
             (at for name in self.points if (at := self.device.history.good_at(name, now)) is not None), default=0
