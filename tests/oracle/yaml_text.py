@@ -143,7 +143,11 @@ def _condition(rule: RuleDef) -> dict[str, Any]:
 
 def rule_table(rule: RuleDef) -> dict[str, Any]:
     """The rule as a mapping."""
-    found: dict[str, Any] = {"id": RULE, "watch": {"kind": KIND} | ({"group": "site"} if rule.group else {}), **_condition(rule)}
+    found: dict[str, Any] = {
+        "id": RULE,
+        "watch": {"kind": KIND} | ({"group": "site"} if rule.group else {}),
+        **_condition(rule),
+    }
     if rule.let:
         found["let"] = {name: _signal(signal) for name, signal in rule.let.items()}
     for key in ("clear", "unless"):

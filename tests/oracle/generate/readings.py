@@ -107,7 +107,7 @@ def ahead(rng: Random, messages: list[Message]) -> list[Message]:
 MODES = {"plain": plain, "buffered": buffered, "late": late, "replaced": replaced, "ahead": ahead, "down": plain}
 FALLING = frozenset({"falling"})
 """Kinds of rules whose counters fall."""
-COMPARED = {"buffered": "covered", "late": "covered", "replaced": "covered"}
+COMPARED = {"buffered": "covered", "late": "covered", "replaced": "covered", "down": "standing"}
 """What is compared (see `compare.py`), where it is not every transition."""
 
 

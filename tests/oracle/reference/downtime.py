@@ -20,15 +20,14 @@ class Absence:
         self.away, self.times, self.every = away, times, every
 
     def taken(self, begin: int, end: int) -> int:
-        """µs of (begin, end] that do not count, as far as it is known at `end`."""
-        if not self.away:
-            return 0
-        marks = [t for t in self.times if t < end]
+        """µs of (begin, end] that do not count, as far as it is known at `end`, or at the first tick after the start."""
         total = 0
-        for since, until in zip(marks, [*marks[1:], end], strict=False):
-            if until <= begin or until - since <= 3 * self.every:
-                continue
-            for first, last in self.away:
+        known = max([end, *(last // SECOND * SECOND + SECOND for first, last in self.away if first <= end <= last)])
+        times = [t for t in self.times if t < known] if self.away else []
+        for first, last in self.away:
+            for since, until in zip(times, [*times[1:], known], strict=False):
+                if until - since <= 3 * self.every:
+                    continue
                 if self.every or since <= first <= last <= until:
                     total += max(0, min(until, last, end) - max(since, first, begin))
         return total

@@ -45,6 +45,10 @@ class Due:
             passed = max(told, sum(t <= since for t in times))
             told = max(told + 1, passed) if passed <= reached else reached
             level = self.keys["stages"][told - 1][0]
+            following = times[told] if told < len(times) else None
+            if following is not None and any(away < times[told - 1] and following <= back
+                                             for away, back in self.device.downs):  # fmt: skip
+                continue  # "stages missed while down fire once, latest only"
             if not self.level or LEVELS.index(level) > LEVELS.index(self.level):
                 self.said.append(Said(max(times[told - 1], since), "level_up" if self.level else "raised", level))
                 self.level = level
