@@ -57,7 +57,8 @@ class SignalDef:
 class RuleDef:
     """A rule. `form` names the condition, `keys` its own keys; `levels` are those of `when` and `levels`.
 
-    `group`: one alarm for all devices of the scene, whose conditions are quorums. `pace` is how many times slower than every 10 s its points speak.
+    `group`: one alarm for all devices of the scene, whose conditions are quorums. `pace`: its points speak so many
+    times slower than every 10 s.
     """
 
     form: str

@@ -28,7 +28,13 @@ EXCLUDED: dict[str, str] = {
     "times/*": "windows that change with time alone: being mended (RULES.md section 4)",
     "age/*": "age as a timer: being mended (RULES.md section 3)",
     "falling/*": "windows closed before a fall was taken back: being mended (RULES.md section 4)",
-    "*/down": "holds, silence and windows over a down-time with what a broker kept: being mended (RULES.md section 5)",
+    **dict.fromkeys(
+        (
+            f"{name}/down"
+            for name in ("threshold", "logic", "levels", "missing", "silent", "increase", "calendar", "sequence")
+        ),
+        "a down-time with what a broker kept: being mended (RULES.md section 5, down-time)",
+    ),
     "quorum/[bl]*": "a group's time does not step back (decision 009); members that speak at one instant",
     "increase/[br]*": "a gap that a buffered reading disproves: being mended (RULES.md section 4)",
 }

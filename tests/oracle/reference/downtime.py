@@ -20,7 +20,7 @@ class Absence:
         self.away, self.times, self.every = away, times, every
 
     def taken(self, begin: int, end: int) -> int:
-        """µs of (begin, end] that do not count, as far as it is known at `end`, or at the first tick after the start."""
+        """µs of (begin, end] that do not count, as known at `end`, or at the first tick after the start."""
         total = 0
         known = max([end, *(last // SECOND * SECOND + SECOND for first, last in self.away if first <= end <= last)])
         times = [t for t in self.times if t < known] if self.away else []

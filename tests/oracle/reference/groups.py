@@ -1,6 +1,6 @@
 """`members` (RULES.md section 5): a quorum in a group, judged whenever a member speaks or a vote lapses.
 
-A quorum is ("members", of, limits): `limits` are (key, value) pairs of at_least, at_most, fraction, within, began_within.
+A quorum is ("members", of, limits): `limits` are pairs of at_least, at_most, fraction, within or began_within and a value.
 """
 
 from collections.abc import Iterable, Sequence
