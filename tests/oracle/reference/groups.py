@@ -1,6 +1,7 @@
 """`members` (RULES.md section 5): a quorum in a group, judged whenever a member speaks or a vote lapses.
 
-A quorum is ("members", of, limits): `limits` are pairs of at_least, at_most, fraction, within or began_within and a value.
+A quorum is ("members", of, limits): `limits` are pairs of a word (at_least, at_most, fraction, within, began_within)
+and its value.
 """
 
 from collections.abc import Iterable, Sequence
