@@ -1,7 +1,7 @@
 """For all tests: what one test configures does not reach the next.
 
-Properties try other examples at every run; under CI always the same, so that a red run is about the change. Speed is never
-asserted: a slow machine must not fail a property.
+Properties try other examples at every run; under CI always the same, so that a red run is about the change. Speed is
+never asserted: a slow machine must not fail a property.
 """
 
 import logging
