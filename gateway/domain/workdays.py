@@ -46,7 +46,7 @@ class WorkCalendar:
         if today is None:
             return (), self.provisional
         soon = (today.year, today.year + 1) if today.month >= _AUTUMN else (today.year,)
-        return tuple(y for y in soon if y not in self.years), tuple(y for y in soon if y in self.provisional)
+        return tuple(y for y in soon if not self.knows(y)), tuple(y for y in soon if y in self.provisional)
 
 
 NO_CALENDAR = WorkCalendar("none")

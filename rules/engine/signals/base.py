@@ -180,6 +180,13 @@ class Heard:
         np.not_equal(self.thing[1:], self.thing[:-1], out=new[1:])
         return new
 
+    def before(self, value: F64, at: I64) -> tuple[F64, I64]:
+        """(value, at) of the reading before each: the one in here, else what `value` and `at` hold for its thing."""
+        values, times = value[self.thing], at[self.thing]
+        later = np.flatnonzero(~self.first())
+        values[later], times[later] = self.value[later - 1], self.at[later - 1]
+        return values, times
+
     def ordinal(self) -> NDArray[np.intp]:
         """How many of the same thing come before."""
         number = np.arange(len(self.unit))

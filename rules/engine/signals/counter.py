@@ -69,9 +69,8 @@ class Counter(Table):
 
     def rising(self, heard: Heard) -> Bools:
         """Which readings are newer than the one before, not lower, and take no fall back; the first ever is not."""
-        first, thing = heard.first(), heard.thing
-        before = np.where(first, self.value[NOW, thing], np.append(0.0, heard.value[:-1])[: len(heard)])
-        moment = np.where(first, self.at[NOW, thing], np.append(0, heard.at[:-1])[: len(heard)])
+        thing = heard.thing
+        before, moment = heard.before(self.value[NOW], self.at[NOW])
         found: Bools = (heard.value >= before) & (heard.at > moment)
         fell = self.fell[NOW, 0, thing]
         back = heard.value >= fell
@@ -102,11 +101,9 @@ class Counter(Table):
         """Readings that are `rising`."""
         if not len(heard):
             return
-        first = heard.first()
-        last = np.append(first[1:], np.ones(1, np.bool_))
+        last = np.append(heard.thing[1:] != heard.thing[:-1], np.ones(1, np.bool_))
         things = heard.thing[last]
-        before = np.where(first, self.value[NOW, heard.thing], np.append(0.0, heard.value[:-1]))
-        moment = np.where(first, self.at[NOW, heard.thing], np.append(0, heard.at[:-1]))
+        before, moment = heard.before(self.value[NOW], self.at[NOW])
         self.value[BEFORE, things], self.at[BEFORE, things] = before[last], moment[last]
         self.shift[BEFORE, things] = self.shift[NOW, things]
         if not np.isinf(self.fell[:, 0, things]).all():

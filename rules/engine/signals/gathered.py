@@ -59,7 +59,7 @@ class GatheredStat(Closing):
     # --- readings
     def special(self, heard: Heard) -> Bools:
         thing, at = heard.thing, heard.at
-        start, last = self.start[thing], np.where(heard.first(), self.at[thing], np.append(0, at[:-1])[: len(at)])
+        start, (_, last) = self.start[thing], heard.before(self.newest, self.at)
         inside = (at < self.end[thing]) & ((self.at[thing] >= start) | (at < start)) & (at >= self.done[thing])
         inside &= self.at[thing] > LONG_AGO
         found: Bools = ~((at > last) & inside & ~np.isnan(heard.value))
@@ -67,8 +67,7 @@ class GatheredStat(Closing):
 
     def quick(self, heard: Heard) -> None:
         thing, first = heard.thing, heard.first()
-        before = np.where(first, self.newest[thing], np.append(0.0, heard.value[:-1])[: len(heard)])
-        moment = np.where(first, self.at[thing], np.append(0, heard.at[:-1])[: len(heard)])
+        before, moment = heard.before(self.newest, self.at)
         self._book(thing, before, moment, np.minimum(heard.at, np.where(first, self.shut[thing], NEVER)))
         self.newest[thing], self.at[thing], self.shut[thing] = heard.value, heard.at, NEVER
 

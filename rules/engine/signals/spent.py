@@ -45,11 +45,9 @@ class SpentShare(Closing):
         return found
 
     def quick(self, heard: Heard) -> None:
-        thing, first = heard.thing, heard.first()
-        truth = np.where(first, self.truth[thing], np.append(0.0, heard.value[:-1])[: len(heard)])
-        since = np.where(first, self.since[thing], np.append(0, heard.at[:-1])[: len(heard)])
-        self._book(thing, truth, since, heard.at)
-        self.truth[thing], self.since[thing] = heard.value, heard.at
+        truth, since = heard.before(self.truth, self.since)
+        self._book(heard.thing, truth, since, heard.at)
+        self.truth[heard.thing], self.since[heard.thing] = heard.value, heard.at
 
     def _book(self, thing: Rows, truth: F64, since: I64, until: I64) -> None:
         """A truth held from `since` to `until`, or to the gap."""

@@ -49,12 +49,10 @@ class Edges(Table):
     def _run(self, heard: Heard) -> Heard:
         """Readings that are newer than all before."""
         some = heard.where(~np.isnan(heard.value))
-        first = some.first()
-        before = np.where(first, self.known[some.thing], np.append(np.nan, some.value[:-1])[: len(some)])
+        before, _ = some.before(self.known, self.moment)
         rising = (some.value == 1.0) & (before != 1.0)
-        last = np.append(first[1:], np.ones(1, np.bool_))[: len(some)]
-        self.known[some.thing[last]] = some.value[last]
-        self.moment[heard.thing] = heard.at  # of several the last one stays
+        self.known[some.thing] = some.value  # of several the last one stays
+        self.moment[heard.thing] = heard.at
         self.prior[heard.thing], self.rose[heard.thing] = self.known[heard.thing], 0
         newest = some.at == self.moment[some.thing]
         self.prior[some.thing[newest]], self.rose[some.thing[newest]] = before[newest], rising[newest]
@@ -149,7 +147,7 @@ class CalendarTimes(SpentShare):
         self.count: I64 = np.zeros(0, np.int64)
 
     def special(self, heard: Heard) -> Bools:
-        again = heard.at == np.where(heard.first(), self.since[heard.thing], np.append(0, heard.at[:-1])[: len(heard)])
+        again = heard.at == heard.before(self.truth, self.since)[1]
         found: Bools = super().special(heard) | again
         return found
 
