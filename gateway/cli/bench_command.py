@@ -48,14 +48,20 @@ def ingest(qos: int, seconds: float, devices: int, report: Path | None) -> None:
 @click.option("--curve/--no-curve", default=True, show_default=True, help="Also windows, streaks, 2,000 rules.")
 @REPORT
 def rules(seconds: float, curve: bool, report: Path | None) -> None:
-    """50 threshold/hold rules, 10 of them cross-point, over 10,000 devices at 1 % hits; then windows, streaks, up to
-    2,000 rules over 30,000 devices (time per batch, memory, loading, reloading).
+    """50 threshold/hold rules, 10 of them cross-point, over 10,000 devices at 1 % hits; then windows, statistics,
+    streaks, a month that ends for 100,000 meters, rules that change with time alone, up to 2,000 rules over 30,000
+    devices (time per batch, memory, loading, reloading).
+
+    `ratio` is to one vectorised comparison per rule over the same batches: compare builds by it.
 
     Example: fieldgate bench rules --report rules.json
     """
     from gateway.cli.bench.rules import run_more, run_rules_bench
 
-    figures: dict[str, Any] = {k: v if k == "hit_share" else round(v) for k, v in run_rules_bench(seconds).items()}
+    figures: dict[str, Any] = {
+        key: value if key == "hit_share" else round(value, 5) if key == "ratio" else round(value)
+        for key, value in run_rules_bench(seconds).items()
+    }
     if curve:
         figures |= run_more(seconds)
     _tell(figures, report)

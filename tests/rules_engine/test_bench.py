@@ -5,8 +5,9 @@ import gc
 import pytest
 
 from gateway.cli.bench.fleet import Fleet, rules_of
-from gateway.cli.bench.rules import measure, streak_rules, window_rules
+from gateway.cli.bench.rules import measure, statistics_rules, streak_rules, window_rules
 from gateway.cli.bench.scale import Run, main, reloads, scale_rules
+from gateway.cli.bench.time_alone import month_close, time_alone
 
 
 def test_the_curve_is_measured() -> None:
@@ -18,11 +19,21 @@ def test_the_curve_is_measured() -> None:
     assert 0 < many["state_bytes_per_pair"] <= 64
 
 
-@pytest.mark.parametrize("rules", [window_rules(), streak_rules()], ids=["windows", "streaks"])
+@pytest.mark.parametrize(
+    "rules", [window_rules(), statistics_rules(), streak_rules()], ids=["windows", "statistics", "streaks"]
+)
 def test_windows_and_streaks_are_measured(rules: list[str]) -> None:
     told = measure(rules, 0.02, Fleet(200, frames=2), 800)
     assert told["rules"] == 10
     assert told["rule_evals_s"] == pytest.approx(told["readings_s"] * 10 / 4)
+    assert told["ratio"] == pytest.approx(told["rule_evals_s"] / told["reference_evals_s"])
+
+
+def test_a_month_and_time_alone_are_measured() -> None:
+    assert 0 < month_close(20) < 60
+    told = time_alone(30, 2)
+    assert told["devices"] == 30
+    assert min(told["batch_ms"], told["tick_ms"], told["quiet_tick_ms"]) > 0
 
 
 def test_the_rules_of_the_curve_load() -> None:

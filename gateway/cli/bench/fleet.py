@@ -1,5 +1,7 @@
 """Chargers with four gauges each and batches of their readings, for the benches of the rule engine."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,14 +20,15 @@ START = 1_767_225_600 * SECOND
 LASTS = 180
 """Frames for which a fault lasts on average (30 minutes) before another device has one."""
 
-HEAD = "\n  title: {en: bench}\n  why: measured\n  watch: {kind: charger}\n  then: {order: {type: repair}}"
+HEAD = "\n  title: {{en: bench}}\n  why: measured\n  watch: {{kind: {}}}\n  then: {{order: {{type: repair}}}}"
+KIND = "charger"
+SPECS = {name: PointSpec(name, PointKind.GAUGE, "", EVERY) for name in POINTS}
 
 
-def rules_of(rules: list[str]) -> tuple[Rule, ...]:
+def rules_of(rules: list[str], kind: str = KIND, specs: Mapping[str, PointSpec] = SPECS) -> tuple[Rule, ...]:
     """Rules of YAML texts that begin with `- id:` and lack what all have in common."""
-    text = "format: 1\nrules:\n" + "\n".join(rule + HEAD for rule in rules) + "\n"
-    specs = {name: PointSpec(name, PointKind.GAUGE, "", EVERY) for name in POINTS}
-    loaded = load_text(text, "bench", Names({"charger": specs}))
+    text = "format: 1\nrules:\n" + "\n".join(rule + HEAD.format(kind) for rule in rules) + "\n"
+    loaded = load_text(text, "bench", Names({kind: specs}))
     if loaded.problems:
         raise ValueError("; ".join(problem.render() for problem in loaded.problems))
     return loaded.rules
@@ -34,12 +37,12 @@ def rules_of(rules: list[str]) -> tuple[Rule, ...]:
 class Bench:
     """An engine with a fleet in its registry. `seq` is the last record it was given."""
 
-    def __init__(self, devices: int) -> None:
+    def __init__(self, devices: int, kind: str = KIND, specs: Mapping[str, PointSpec] = SPECS) -> None:
         self.engine, self.seq = Engine(0, compile_source, "bench"), 0
-        for k, name in enumerate(POINTS, 1):
-            self.step(PointDefined("bench", Point(k, "bench", name, 0, PointKind.GAUGE, "", EVERY)))
+        for k, spec in enumerate(specs.values(), 1):
+            self.step(PointDefined("bench", Point(k, "bench", spec.name, 0, spec.kind, spec.unit, spec.every)))
         for k in range(1, devices + 1):
-            self.step(DeviceSet(Device(k, f"d{k}", "bench", "charger")))
+            self.step(DeviceSet(Device(k, f"d{k}", "bench", kind)))
 
     def install(self, rules: tuple[Rule, ...]) -> None:
         """Put rules in force."""

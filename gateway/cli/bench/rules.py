@@ -6,8 +6,12 @@ import sys
 from time import process_time
 from typing import Any
 
+import numpy as np
+
 from gateway.cli.bench.fleet import POINTS, ROWS, Bench, Fleet, rules_of
 from gateway.cli.bench.scale import Run, reloads
+from gateway.cli.bench.time_alone import month_close, time_alone
+from gateway.domain.reading import Batch
 from gateway.domain.record import Record, Tick
 
 DEVICES, RULES, CROSS, HITS = 10_000, 50, 10, 0.01
@@ -41,6 +45,19 @@ def window_rules() -> list[str]:
     ]
 
 
+def statistics_rules() -> list[str]:
+    """Ten rules on standard deviations and on baselines with a season, one signal each."""
+    kinds = (
+        ("{stddev: %s, over: 5m}", "500"), ("{zscore: %s, half_life: 7d, season: hour_of_week, warmup: 1h}", "50"),
+        ("{stddev: %s, per: hour}", "500"), ("{ewma: %s, half_life: 1d, season: hour_of_week}", "1000"),
+        ("{stddev: %s, over: 1h}", "500"),
+    )  # fmt: skip
+    return [
+        f'- id: statistics.{k}\n  let: {{s: {kinds[k % 5][0] % POINTS[k % 4]}}}\n  when: "s > {kinds[k % 5][1]}"'
+        for k in range(10)
+    ]
+
+
 def streak_rules() -> list[str]:
     """Ten streaks of readings."""
     return [
@@ -57,6 +74,7 @@ def measure(rules: list[str], seconds: float, fleet: Fleet, rows: int = ROWS, wa
     bench, loaded = Bench(fleet.devices), rules_of(rules)
     bench.install(loaded)
     engine, seq, spent, read, evals, made = bench.engine, bench.seq, 0.0, 0, 0, 0
+    reference = 0.0
     warm = max(1, warm * fleet.devices * fleet.frames * len(POINTS) // rows)
     number, true = 0, 0.0
     while spent < seconds:
@@ -67,23 +85,36 @@ def measure(rules: list[str], seconds: float, fleet: Fleet, rows: int = ROWS, wa
         if number % 4 == 3:
             transitions += engine.step(Record(seq := seq + 1, now, Tick(now)))
         took = process_time() - before
+        compared = _reference(batch, len(loaded))
         number += 1
         if number <= warm:
             continue
         spent += took
+        reference += compared
         read += len(batch)
         evals += batch.frames * len(loaded)  # every frame carries all four points, so every rule is judged on it
         made += len(transitions)
         true += float((batch.value >= 1000).mean())
     return {
-        "rule_evals_s": evals / spent, "readings_s": read / spent, "rules": float(len(loaded)),
-        "devices": float(fleet.devices), "hit_share": true / (number - warm), "transitions_s": made / spent,
+        "rule_evals_s": evals / spent, "reference_evals_s": evals / reference, "ratio": reference / spent,
+        "readings_s": read / spent, "rules": float(len(loaded)), "devices": float(fleet.devices),
+        "hit_share": true / (number - warm), "transitions_s": made / spent,
     }  # fmt: skip
 
 
+def _reference(batch: Batch, rules: int) -> float:
+    """CPU seconds of one vectorised comparison per rule over the same batch: what this machine could do at best."""
+    columns = [np.ascontiguousarray(batch.value[k :: len(POINTS)]) for k in range(len(POINTS))]
+    before = process_time()
+    for rule in range(rules):
+        np.greater_equal(columns[rule % len(POINTS)], 950.0 + rule)
+    return process_time() - before
+
+
 def run_rules_bench(seconds: float) -> dict[str, float]:
-    """50 threshold and hold rules. Keys: rule_evals_s, readings_s, rules, devices, hit_share (conditions true among
-    those evaluated), transitions_s.
+    """50 threshold and hold rules. Keys: rule_evals_s, reference_evals_s (one vectorised comparison per rule over the
+    same batches), ratio (of the two: compare builds by it), readings_s, rules, devices, hit_share (conditions true
+    among those evaluated), transitions_s.
     """
     return measure(threshold_rules(), seconds, Fleet(DEVICES, hits=HITS))
 
@@ -92,13 +123,22 @@ def run_more(seconds: float) -> dict[str, Any]:
     """Windows, streaks, devices that repeat within a batch, and the curve over rules and devices."""
     curve = _curve()
     return {
-        "window_evals_s": round(measure(window_rules(), seconds, Fleet(DEVICES))["rule_evals_s"]),
-        "streak_evals_s": round(measure(streak_rules(), seconds, Fleet(DEVICES))["rule_evals_s"]),
+        **_two("window", window_rules(), seconds),
+        **_two("statistics", statistics_rules(), seconds),
+        **_two("streak", streak_rules(), seconds),
+        "month_close_s": round(month_close(), 2),
+        "time_alone": {key: round(value, 2) for key, value in time_alone().items()},
         "repeated_readings_s": round(_repeated(seconds)),
         "reloads": _reloads(),
         "curve": curve,
         "largest": curve[-1],
     }
+
+
+def _two(name: str, rules: list[str], seconds: float) -> dict[str, float]:
+    """Evaluations per second of some rules, and their ratio to the reference of the same run."""
+    found = measure(rules, seconds, Fleet(DEVICES))
+    return {f"{name}_evals_s": round(found["rule_evals_s"]), f"{name}_ratio": round(found["ratio"], 5)}
 
 
 def _repeated(seconds: float) -> float:
