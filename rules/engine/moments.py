@@ -57,7 +57,7 @@ class Moments:
             leaves, may = one.changes(things, t - ~judged + (done if one.closed else 0))
             np.minimum(found, leaves, out=found)
             np.minimum(drift, may, out=drift)
-        soon = np.flatnonzero(drift < NEVER // 2)
+        soon = np.flatnonzero(drift < np.minimum(found, NEVER // 2))
         for grid in self.grids:
             found[soon] = np.minimum(found[soon], -(-drift[soon] // grid) * grid)
         return found

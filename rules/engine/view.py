@@ -67,10 +67,11 @@ class View:
     """
 
     def __init__(
-        self, space: Space, thing: I32, t: I64, flags: U8, rows: Rows, head: I32, head_t: I64,
-        moments: Bools | None = None,
+        self, space: Space, thing: NDArray[np.integer], t: I64, flags: U8, rows: Rows,
+        head: NDArray[np.integer], head_t: I64, moments: Bools | None = None,
     ) -> None:  # fmt: skip
-        self.space, self.thing, self.t, self.flags, self.rows = space, thing, t, flags, rows
+        self.space, self.t, self.flags, self.rows = space, t, flags, rows
+        self.thing: NDArray[np.intp] = thing.astype(np.intp, copy=False)
         self.head, self.head_t = head, head_t  # the devices themselves, for what counts as late
         self.moments: Bools = np.zeros(len(thing), np.bool_) if moments is None else moments
         self.now: I64 = t if moments is None else t + moments

@@ -139,7 +139,7 @@ class Members(Signalled):
                 self._say(k, view, units, view.thing[units], view.t[units], values)
 
     def _say(
-        self, k: int, view: View | None, units: NDArray[np.intp], thing: I32, t: I64, values: F64
+        self, k: int, view: View | None, units: NDArray[np.intp], thing: NDArray[np.integer], t: I64, values: F64
     ) -> None:  # fmt: skip
         """These members say `values` at `t`."""
         self.groups.hear(News(self, k, view, units, thing, self.group[thing], t, _finite(values)))

@@ -26,7 +26,7 @@ class News:
     k: int
     view: View | None
     units: NDArray[np.intp]
-    thing: I32
+    thing: NDArray[np.integer]
     group: I32
     t: I64
     value: F64

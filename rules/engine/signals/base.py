@@ -114,25 +114,33 @@ class Table:
 
 
 class Declared:
-    """Something that profiles declare of points, looked up again when definitions change."""
+    """Something that profiles declare of points, looked up again when definitions change; `nothing` stands for 0."""
 
-    def __init__(self, world: World, space: Space, points: tuple[str, ...], what: Callable[[Point], int]) -> None:
-        self.world, self.space, self.points, self.what = world, space, points, what
+    def __init__(
+        self, world: World, space: Space, points: tuple[str, ...], what: Callable[[Point], int], nothing: int = 0
+    ) -> None:  # fmt: skip
+        self.world, self.space, self.points, self.what, self.nothing = world, space, points, what, nothing
         self._mark = (-1, -1, -1)
-        self._table: I64 = np.zeros((0, 0), np.int64)
+        self._rows: I64 = np.zeros(0, np.int64)
 
     def __call__(self, things: Rows) -> I64:
-        """The largest of the points, per item; 0 where none is declared."""
-        mark = (self.world.version, len(self.world.profiles), len(self.space))
+        """The largest of the points, per item; `nothing` where none is declared."""
+        mark = (self.world.version, self.world.changes, len(self.space))
         if mark != self._mark:
             self._mark = mark
-            most = int(self.space.component.max(initial=0)) + 1
-            self._table = np.zeros((len(self.world.profiles), most), np.int64)
-            for profile, number in self.world.profiles.items():
-                for component in range(most):
-                    specs = [self.world.spec(profile, name, component) for name in self.points]
-                    self._table[number, component] = max((self.what(spec) for spec in specs if spec), default=0)
-        found: I64 = self._table[self.space.profile[things], self.space.component[things]]
+            self._rows = self._looked_up()
+        found: I64 = self._rows[things]
+        return found
+
+    def _looked_up(self) -> I64:
+        """One per row of the space."""
+        most = int(self.space.component.max(initial=0)) + 1
+        table = np.zeros((max(1, len(self.world.profiles)), most), np.int64)
+        for profile, number in self.world.profiles.items():
+            for component in range(most):
+                specs = [self.world.spec(profile, name, component) for name in self.points]
+                table[number, component] = max((self.what(spec) for spec in specs if spec), default=0)
+        found: I64 = np.where(table > 0, table, self.nothing)[self.space.profile, self.space.component]
         return found
 
 
@@ -141,14 +149,11 @@ class Gaps:
 
     def __init__(self, world: World, space: Space, points: tuple[str, ...], written: int = 0) -> None:
         self.written = written
-        self._declared = Declared(world, space, points, lambda spec: 3 * spec.every)
+        self._declared = Declared(world, space, points, lambda spec: 3 * spec.every, NEVER)
 
     def __call__(self, things: Rows) -> I64:
         """One per item; NEVER where nothing is promised."""
-        if self.written:
-            return np.full(len(things), self.written, np.int64)
-        found = self._declared(things)
-        return np.where(found > 0, found, NEVER)
+        return np.full(len(things), self.written, np.int64) if self.written else self._declared(things)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -46,21 +46,23 @@ class Now:
         """Go on to these units, in order of thing and time, and remember what was worth what there."""
         if not self.signals:
             return
-        place = np.full(len(view), -1, np.intp)
-        place[units] = np.arange(len(units))
         things, t = view.thing[units].astype(np.int64), view.t[units]
         between = view.moments[units]
-        first = np.ones(len(units), np.bool_)
-        first[1:] = things[1:] != things[:-1]
+        reading = not between.any()
+        whole = len(units) == len(view)
         for k, (one, some) in enumerate(zip(self.signals, heard, strict=True)):
-            item = place[some.unit]
-            mine = some.where(item >= 0)
-            mine = Heard(item[item >= 0], mine.thing.astype(np.int64), mine.at, mine.value)
+            mine = some if whole else _among(some, units, len(view))
+            mine = Heard(mine.unit, mine.thing.astype(np.int64), mine.at, mine.value)
             when = t + between if one.closed else t
             # with nothing heard readings stay: older ones may still come, in order
             value, share = one.held(things, when) if between.all() and not len(mine) else one.take(things, when, mine)
-            self.values[k, units], self.shares[k, units] = value, share
-            tell = np.flatnonzero(~between | _others(value, np.where(first, one.newest[things], np.roll(value, 1))))
+            where = slice(None) if whole else units
+            self.values[k, where], self.shares[k, where] = value, share
+            if reading:
+                self.shown[k, where] = True
+                one.newest[things], one.share[things], one.moment[things] = value, share, t
+                continue
+            tell = np.flatnonzero(~between | _others(value, _ones_before(value, one.newest, things)))
             self.shown[k, units[tell]] = True
             whose = things[tell]
             one.newest[whose], one.share[whose], one.moment[whose] = value[tell], share[tell], t[tell]
@@ -98,6 +100,23 @@ class Now:
                 return float(self.values[k, other]), float(self.shares[k, other]), int(view.t[other])
         value, share, moment = self.before[k]
         return float(value[first]), float(share[first]), int(moment[first])
+
+
+def _among(heard: Heard, units: NDArray[np.intp], count: int) -> Heard:
+    """What is heard in these of `count` units, numbered among them."""
+    place = np.full(count, -1, np.intp)
+    place[units] = np.arange(len(units))
+    item = place[heard.unit]
+    mine = heard.where(item >= 0)
+    return Heard(item[item >= 0], mine.thing, mine.at, mine.value)
+
+
+def _ones_before(value: F64, newest: F64, things: NDArray[np.int64]) -> F64:
+    """The value of the item before of the same thing, else what is `newest` of it."""
+    found = newest[things]
+    same = np.flatnonzero(things[1:] == things[:-1]) + 1
+    found[same] = value[same - 1]
+    return found
 
 
 def _others(a: F64, b: F64) -> Bools:

@@ -1,5 +1,6 @@
 """The newest readings of every thing in slots, with sums, minima or maxima of blocks of them beside."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ class Ring(Table):
     """Readings are numbered from 0 for ever; number i is in slot i modulo the size, a power of two for all things.
 
     State per thing: head, tail (numbers: one past the newest, the oldest kept), shut 24 B; per slot at, value, seen
-    24 B, 8 B more with `truth`, and half a byte per fold.
+    24 B, 8 B more with `truth`, and half a byte per fold. Beside it, made of `value`: `suffix` f64[fold, slot, n], the
+    fold from a reading to the end of its block, once that is full; 8 B per fold and slot.
     """
 
     def __init__(self, space: Space, folds: tuple[np.ufunc, ...], *, truth: bool) -> None:
@@ -32,12 +34,31 @@ class Ring(Table):
         self.seen: I64 = np.zeros((size, 0), np.int64)
         self.true: I64 = np.zeros((size if truth else 0, 0), np.int64)
         self.blocks: F64 = np.zeros((len(folds), size // BLOCK, 0))
+        self.suffix: F64 = np.zeros((len(folds), size if folds else 0, 0))
         self.arrays = (
             ("head", 0), ("tail", 0), ("shut", NEVER), ("at", 0), ("value", np.nan), ("seen", 0), ("true", 0),
-            ("blocks", np.nan),
+            ("blocks", np.nan), ("suffix", np.nan),
         )  # fmt: skip
 
+    def state(self) -> dict[str, NDArray[Any]]:
+        found = super().state()
+        del found["suffix"]
+        return found
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        size, count = state["value"].shape
+        shape = (len(self.folds), size if self.folds else 0, count)
+        super().load({**state, "suffix": np.full(shape, np.nan)})
+        blocks = self.value.reshape(-1, BLOCK, self.value.shape[1]) if self.folds else self.value
+        for k, fold in enumerate(self.folds):
+            self.suffix[k] = fold.accumulate(blocks[:, ::-1], axis=1)[:, ::-1].reshape(self.value.shape)
+
     # --- one slot per item
+    def _place(self, number: I64, things: Rows) -> I64:
+        """Where in a flat table of slots reading `number` of each thing is."""
+        found: I64 = (number & (len(self.at) - 1)) * len(self.head) + things
+        return found
+
     def of(self, table: NDArray[Any], number: I64, things: Rows) -> NDArray[Any]:
         """What a table of slots holds for reading `number` of each thing."""
         return np.asarray(table.reshape(-1).take((number & (len(table) - 1)) * table.shape[1] + things))
@@ -79,27 +100,31 @@ class Ring(Table):
     def fold(self, k: int, things: Rows, low: I64, stop: I64) -> F64:
         """Fold number `k` over the readings [low, stop): in blocks, always in the same order."""
         fold, nothing = self.folds[k], NOTHING[self.folds[k]]
-        a = np.minimum(stop, (low + BLOCK - 1) & -BLOCK)
-        b = np.maximum(a, stop & -BLOCK)
-        found = self._singly(fold, things, low, a)
-        table = self.blocks[k]
-        begin, count = a >> SHIFT, (b - a) >> SHIFT
+        table, begin, end = self.blocks[k], (low >> SHIFT) + 1, stop >> SHIFT
+        found = self.of(self.suffix[k], low, things)
+        count = end - begin
         for j in range(int(count.max(initial=0))):
-            value = np.where(j < count, self.of(table, begin + j, things), nothing)
-            found = fold(found, value)
-        newest = (stop == self.head[things]) | (b == stop)
-        rest = np.where(b < stop, self.of(table, b >> SHIFT, things), nothing)
-        if not newest.all():
-            older = np.flatnonzero(~newest)
-            rest[older] = self._singly(fold, things[older], b[older], stop[older])
-        total: F64 = fold(found, rest)
+            found = fold(found, np.where(j < count, self.of(table, begin + j, things), nothing))
+        rest = self.of(table, end, things)
+        odd = (stop != self.head[things]) & (count >= 0)
+        if odd.any():
+            older = np.flatnonzero(odd)
+            rest[older] = self._singly(fold, things[older], stop[older] & -BLOCK, stop[older])
+        found = fold(found, np.where(stop & (BLOCK - 1), rest, nothing))
+        if (count < 0).any():  # both ends in one block
+            short = np.flatnonzero(count < 0)
+            found[short] = self._singly(fold, things[short], low[short], stop[short])
+        total: F64 = found
         return total
 
     def _singly(self, fold: np.ufunc, things: Rows, low: I64, stop: I64) -> F64:
-        found = np.full(len(things), NOTHING[fold])
-        for j in range(int((stop - low).max(initial=0))):
-            number = low + j
-            found = fold(found, np.where(number < stop, self.values(number, things), NOTHING[fold]))
+        """At most a block of each thing, one after another."""
+        count = int((stop - low).max(initial=0))
+        if not count:
+            return np.full(len(things), NOTHING[fold])
+        number = low + np.arange(count)[:, None]
+        value = np.where(number < stop, self.values(number, things), NOTHING[fold])
+        found: F64 = fold(NOTHING[fold], fold.accumulate(value, axis=0)[-1])
         return found
 
     def refold(self, things: Rows, number: I64) -> None:
@@ -110,26 +135,40 @@ class Ring(Table):
             self.blocks[k][block, things] = self._singly(
                 fold, things, begin, np.minimum(begin + BLOCK, self.head[things])
             )
+        self._fill(things, number)
 
     def fold_in(self, things: Rows, number: I64, value: F64) -> None:
         """Readings into their blocks."""
         if not self.folds:
             return
         count = self.blocks.shape[1]
-        # one that begins in the same slot replaces an older block: what belonged to that is done with
-        mine = (number >> SHIFT) > ((self.head[things] - 1) >> SHIFT) - count
-        if not mine.all():
-            things, number, value = things[mine], number[mine], value[mine]
+        single = bool((things[1:] != things[:-1]).all())
+        if not single:
+            # one that begins in the same slot replaces an older block: what belonged to that is done with
+            mine = (number >> SHIFT) > ((self.head[things] - 1) >> SHIFT) - count
+            if not mine.all():
+                things, number, value = things[mine], number[mine], value[mine]
         place = ((number >> SHIFT) & (count - 1)) * len(self.head) + things
         begun = place[number & (BLOCK - 1) == 0]
-        single = bool((things[1:] != things[:-1]).all())
         for k, fold in enumerate(self.folds):
             flat = self.blocks[k].reshape(-1)
             flat[begun] = NOTHING[fold]
             if single:
-                flat[place] = fold(flat[place], value)
+                flat[place] = fold(flat.take(place), value)
             else:
                 fold.at(flat, place, value)
+        self._fill(things, number)
+
+    def _fill(self, things: Rows, number: I64) -> None:
+        """Of blocks that end with one of these readings: the folds from each of their readings on."""
+        ends = np.flatnonzero((number & (BLOCK - 1)) == BLOCK - 1)
+        if not len(ends):
+            return
+        things, slot = things[ends], number[ends] & (len(self.at) - 1)
+        place = (slot - np.arange(BLOCK)[:, None]) * len(self.head) + things
+        value = self.value.reshape(-1).take(place)
+        for k, fold in enumerate(self.folds):
+            self.suffix[k].reshape(-1)[place] = fold.accumulate(value, axis=0)
 
     def resize(self, size: int) -> None:
         """Make the ring larger, a power of two."""
@@ -137,7 +176,7 @@ class Ring(Table):
         columns = np.arange(count)
         for name, fill, small, shift in (
             ("at", 0, old, 0), ("value", np.nan, old, 0), ("seen", 0, old, 0), ("true", 0, old, 0),
-            ("blocks", np.nan, old // BLOCK, SHIFT),
+            ("blocks", np.nan, old // BLOCK, SHIFT), ("suffix", np.nan, old, 0),
         ):  # fmt: skip
             table = getattr(self, name)
             if 0 in table.shape[:-1]:

@@ -55,7 +55,9 @@ class Sliding(Momentary):
     def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
         low, stop = self.trail.part(things, t)
         leaves = np.where(low < stop, self.trail.times(low, things) + (self.trail.over - self.closed), NEVER)
-        return leaves, np.where(stop > 0, self.drifts(things, t, low, stop), NEVER)
+        drift = np.where(stop > 0, self.drifts(things, t, low, stop), NEVER)
+        self.trail.settle()
+        return leaves, drift
 
     def leaving(self, things: Rows, begin: I64, end: I64) -> Iterator[tuple[NDArray[np.intp], I64]]:
         trail = self.trail
@@ -107,14 +109,18 @@ class Sliding(Momentary):
 
     def observed(self, things: Rows, t: I64, low: I64, stop: I64) -> F64:
         """Share of the window that was observed."""
-        trail = self.trail
-        seen = trail.reached(things, stop, t) - trail.reached(things, low, t - self.over)
+        (seen,) = self.trail.once(low, "seen", lambda: (self._time(things, t, low, stop),))
         share: F64 = seen / self.over
         return share
+
+    def _time(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:
+        return self.trail.reached(things, stop, t) - self.trail.reached(things, low, t - self.over)
 
 
 def uncovered(share: F64, known: Bools, coverage: float, t: I64, end: I64, over: int) -> I64:
     """From when on after `t` a value may become known, or unknown: all is observed until `end`, nothing after it."""
+    if (known & (t < end)).all():
+        return end + 1
     away = t + np.maximum(np.abs(share - coverage) * over - 1 - EPSILON * over, 1).astype(np.int64)
     observing = t < end
     late = np.where(observing, end + 1, away)
@@ -357,10 +363,13 @@ class SlidingShare(Sliding):
 
     def _spent(self, things: Rows, t: I64, low: I64, stop: I64) -> tuple[I64, I64]:
         """(observed time in the window, that in which it was true)."""
-        trail, begin = self.trail, t - self.over
-        seen = trail.reached(things, stop, t) - trail.reached(things, low, begin)
-        true = trail.reached(things, stop, t, true=True) - trail.reached(things, low, begin, true=True)
+        seen, true = self.trail.once(low, "spent", lambda: self._parts(things, t, low, stop))
         return seen, true
+
+    def _parts(self, things: Rows, t: I64, low: I64, stop: I64) -> tuple[I64, I64]:
+        trail, begin = self.trail, t - self.over
+        true = trail.reached(things, stop, t, true=True) - trail.reached(things, low, begin, true=True)
+        return self._time(things, t, low, stop), true
 
     def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:
         seen, true = self._spent(things, t, low, stop)

@@ -1,6 +1,7 @@
 """The newest readings of every thing in a ring: what sliding windows are worked out from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,19 @@ from rules.engine.view import Bools
 
 MANY = 1 << 20
 DENSE = 16  # a thing may speak this many times as often as promised
+EVERYTHING = slice(None)
 PLENTY = 4096  # readings that are kept of a thing that promised nothing
-Part = tuple[NDArray[np.intp], I64, I64]
+Made = tuple[NDArray[Any], ...]
+Part = tuple[NDArray[np.intp] | slice, I64, I64]
 """(items, first reading inside the window, one past the newest), as numbers of readings since the first ever."""
+
+
+class Newest:
+    """The windows [low, stop) of things as of `t`, after their newest readings, and what was `found` of them."""
+
+    def __init__(self, things: Rows, t: I64, low: I64, stop: I64) -> None:
+        self.things, self.t, self.low, self.stop = things, t, low, stop
+        self.found: dict[str, Made] = {}
 
 
 class Trail(Ring):
@@ -31,15 +42,32 @@ class Trail(Ring):
     ) -> None:  # fmt: skip
         super().__init__(space, folds, truth=truth)
         self.gaps, self.over, self.pair = gaps, over, pair
+        self._newest: Newest | None = None
 
     def part(self, things: Rows, t: I64) -> tuple[I64, I64]:
         """The window of each thing as of `t`: (first reading inside, one past the newest)."""
+        made = self._newest
+        if made is not None and np.array_equal(things, made.things) and np.array_equal(t, made.t):
+            return made.low, made.stop
         tail = self.tail[things]
         stop = self.find(things, tail, self.head[things], t)
         return self._begin(things, tail, stop, t), stop
 
     def _begin(self, things: Rows, tail: I64, stop: I64, t: I64) -> I64:
         return np.maximum(stop - 2, tail) if self.pair else self.find(things, tail, stop, t - self.over)
+
+    def settle(self) -> None:
+        """The newest windows are not asked for any more."""
+        self._newest = None
+
+    def once(self, low: I64, what: str, make: Callable[[], Made]) -> Made:
+        """What `make` works out of the windows that begin with `low`; of the newest it is kept until `settle`."""
+        made = self._newest
+        if made is None or made.low is not low:
+            return make()
+        if what not in made.found:
+            made.found[what] = make()
+        return made.found[what]
 
     # --- observed time
     def reached(self, things: Rows, number: I64, moment: I64, *, true: bool = False) -> I64:
@@ -48,17 +76,20 @@ class Trail(Ring):
         With `true`: the part of it in which the value was 1.
         """
         chain = self.true if true else self.seen
-        head, newest = self.head[things], number - 1
-        at, seen = self.times(newest, things), self.of(self.seen, newest, things)
-        length = np.minimum(self.gaps(things), self.shut[things] - at)
-        length = np.where(number < head, self.of(self.seen, number, things) - seen, length)
+        head, place = self.head[things], self._place(number - 1, things)
+        at, seen = self.at.reshape(-1).take(place), self.seen.reshape(-1).take(place)
+        later = number < head
+        length = self.of(self.seen, number, things) - seen if later.any() else np.zeros(len(things), np.int64)
+        if not later.all():
+            length = np.where(later, length, np.minimum(self.gaps(things), self.shut[things] - at))
         span = np.minimum(moment - at, length)
         if true:
-            span = np.where(self.values(newest, things) == 1.0, span, 0)
-        found: I64 = self.of(chain, newest, things) + span
+            seen = self.true.reshape(-1).take(place)
+            span = np.where(self.value.reshape(-1).take(place) == 1.0, span, 0)
+        found: I64 = seen + span
         none = number <= self.tail[things]
         if none.any():
-            found = np.where(none, np.where(number < head, self.of(chain, number, things), 0), found)
+            found = np.where(none, np.where(later, self.of(chain, number, things), 0), found)
         return found
 
     def watched(self, things: Rows, stop: I64) -> I64:
@@ -78,6 +109,12 @@ class Trail(Ring):
 
         A part must be used before the next one is asked for: older readings make room.
         """
+        self._newest = None
+        step = self._step(heard, t) if len(heard) == len(things) else None
+        if step is not None:
+            self._newest = step
+            yield EVERYTHING, step.low, step.stop
+            return
         heard = self._newer(heard)
         stage, room = self._stages(heard)
         last = carried(len(things), things, heard.unit, heard.thing)
@@ -95,6 +132,29 @@ class Trail(Ring):
             yield items, low, stop
             # the reading before the window stays: it is observed into it. Of several items of a thing the last counts
             self.tail[mine] = np.maximum(low - 1, self.tail[mine])
+
+    def _step(self, heard: Heard, t: I64) -> Newest | None:
+        """Add one newer known reading of each thing, where there is room for all. Else nothing is done: None."""
+        things, at = heard.thing, heard.at
+        head, tail, shut = self.head[things], self.tail[things], self.shut[things]
+        newest = self._place(head - 1, things)
+        before = self.at.reshape(-1).take(newest)
+        fits = (at > before) & (head > 0) & (head - tail < len(self.at)) & (heard.value == heard.value)
+        if heard.floor is not None or not (fits & (shut == NEVER)).all() or (things[1:] == things[:-1]).any():
+            return None
+        place = self._place(head, things)
+        length = np.minimum(at - before, self.gaps(things))
+        self.seen.reshape(-1)[place] = self.seen.reshape(-1).take(newest) + length
+        if self.truth:
+            held = np.where(self.value.reshape(-1).take(newest) == 1.0, length, 0)
+            self.true.reshape(-1)[place] = self.true.reshape(-1).take(newest) + held
+        self.at.reshape(-1)[place] = at
+        self.value.reshape(-1)[place] = heard.value
+        self.head[things] = stop = head + 1
+        self.fold_in(things, head, heard.value)
+        low = self._begin(things, tail, stop, t)
+        self.tail[things] = np.maximum(low - 1, tail)
+        return Newest(things, t, low, stop)
 
     def _newer(self, heard: Heard) -> Heard:
         """Readings that are not older than the newest one."""
