@@ -18,16 +18,16 @@ def zone_of(name: str) -> ZoneInfo | None:
         return None
 
 
-def wall_time(day: date, minute: int, zone: ZoneInfo) -> int:
-    """When the clocks of `zone` show `minute` of `day`, µs. One that comes twice is the first.
+def wall_time(day: date, minute: int, zone: ZoneInfo, fold: int = 0) -> int:
+    """When the clocks of `zone` show `minute` of `day`, µs. One that comes twice is the first, with `fold` the second.
 
     One that the clock skips is the moment of the change.
     """
     wanted = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=minute)  # wall arithmetic
-    found = to_us(wanted.astimezone(UTC))
+    found = to_us(wanted.replace(fold=fold).astimezone(UTC))
     if from_us(found).astimezone(zone).replace(tzinfo=None) == wanted.replace(tzinfo=None):
         return found
-    early = to_us(wanted.replace(fold=1).astimezone(UTC))  # the change lies in (early, found]
+    found, early = (to_us(wanted.replace(fold=one).astimezone(UTC)) for one in (0, 1))  # the change: in (early, found]
     new = from_us(found).astimezone(zone).utcoffset()
     while found - early > 1:
         middle = (early + found) // 2
@@ -73,6 +73,28 @@ def _night(zone: ZoneInfo, calendar: Calendar, day: date) -> tuple[int, int, flo
     return begin, end, (end - begin) / DAY
 
 
+def _offset(local: datetime) -> int:
+    return (local.utcoffset() or timedelta()) // timedelta(microseconds=1)
+
+
+def _part(zone: ZoneInfo, size: int, local: datetime, at: int) -> tuple[int, int, float]:
+    """The hour or quarter of an hour that holds `at`: from one full one that the clock shows, or leaps over, to the
+    next. Where clocks move by half an hour, one is longer or shorter.
+    """
+    offset = _offset(local)
+    start = (at + offset) // size * size - offset
+    end = start + size
+    if any((_offset(from_us(one).astimezone(zone)) - offset) % size for one in (start, end)):
+        first = (at + offset) // size * size // MINUTE  # minutes of the local clock since 1970
+        near = [
+            wall_time(date(1970, 1, 1) + timedelta(days=minute // 1440), minute % 1440, zone, fold)
+            for minute in range(first - 2 * size // MINUTE, first + 3 * size // MINUTE, size // MINUTE)
+            for fold in (0, 1)
+        ]
+        start, end = max(one for one in near if one <= at), min(one for one in near if one > at)
+    return start, end, (end - start) / DAY
+
+
 def window(zone: ZoneInfo, calendar: Calendar, at: int) -> tuple[int, int, float]:
     """(start, end, days): the first window that ends after `at`, µs, and its length in local days.
 
@@ -80,10 +102,7 @@ def window(zone: ZoneInfo, calendar: Calendar, at: int) -> tuple[int, int, float
     """
     local = from_us(at).astimezone(zone)
     if calendar.period in _PARTS:
-        size = _PARTS[calendar.period]
-        offset = (local.utcoffset() or timedelta()) // timedelta(microseconds=1)
-        start = (at + offset) // size * size - offset
-        return start, start + size, size / DAY
+        return _part(zone, _PARTS[calendar.period], local, at)
     if calendar.period is not Period.NIGHT:
         found = _by_date(zone, calendar, local.date())
         if found[0] <= at < found[1]:

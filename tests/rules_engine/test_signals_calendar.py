@@ -114,16 +114,16 @@ def test_a_counter_corrected_at_its_moment() -> None:
 
 
 def test_in_order_data_after_a_tick_is_reported_and_not_booked() -> None:
-    for text, name in (
-        ("{increase: volume, per: hour, coverage: 0}", "volume"),
-        ("{count: battery, per: hour, coverage: 0}", "battery"),
+    for text, name, since in (
+        ("{increase: volume, per: hour, coverage: 0}", "volume", M),  # the silence after it was no gap
+        ("{count: battery, per: hour, coverage: 0}", "battery", 2 * M),
     ):
         lab = SignalLab(let(text))
         lab.read([told(1, name, 0, 1.0)], [told(1, name, M, 2.0)])
         lab.tick(2 * H)
         lab.read([told(1, name, 2 * M, 5.0)], [told(1, name, 2 * H + M, 6.0)])
         lab.tick(4 * H)
-        assert lab.signals.drain() == [(0, T0 + 2 * M * S)]
+        assert lab.signals.drain() == [(0, T0 + since * S)]
         assert lab.signals.drain() == []
         assert [value for _, _, value in lab.closed] == [1.0 if name == "volume" else 2.0, 0.0, 1.0, 0.0]
 

@@ -81,8 +81,11 @@ def hanging_on(book: RuleBook, world: World, view: View, replaced: Sequence[tupl
         if columns.isdisjoint(runner.columns):
             continue
         for unit in units[runner.watched[view.thing[units]] & _other(runner, view, units)].tolist():
-            device = space.things[int(view.thing[unit])].device
-            found.setdefault(device, {})[runner.rule.id] = since[device]
+            thing = int(view.thing[unit])
+            device = space.things[thing].device
+            rules = found.setdefault(device, {})
+            begin = since[device] if runner.windows is None else runner.windows.decided_from(thing, since[device])
+            rules[runner.rule.id] = min(begin, rules.get(runner.rule.id, begin))
     return found
 
 

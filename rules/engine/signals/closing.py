@@ -53,12 +53,24 @@ class Closing(Table):
         """Readings that are not special."""
 
     @abstractmethod
-    def take(self, thing: int, value: float, at: int) -> bool:
-        """Any reading, after all windows up to its time were closed; False when its own window was closed already."""
+    def take(self, thing: int, value: float, at: int) -> int:
+        """Any reading, after all windows up to its time were closed.
+
+        Since when what closed windows are worth is in doubt by it, µs: its own was closed already, or another with a
+        silence that it disproves. NEVER = it is not.
+        """
 
     @abstractmethod
     def made(self, thing: int, now: int) -> tuple[float, float]:
         """(value, coverage) of the running window at its end, known to be complete at `now`; the next one is empty."""
+
+    def changes(self, thing: int, value: float, at: int) -> bool:  # noqa: ARG002 - it does
+        """Does this reading change anything? One that was sent again says nothing of the silence before it."""
+        return True
+
+    def decided_from(self, thing: int, at: int) -> int:  # noqa: ARG002 - a window ends without a reading
+        """What the reading at `at` µs decided lies at or after this moment: it ends windows that wait for it."""
+        return at
 
     def decided(self, thing: int, now: int) -> bool:  # noqa: ARG002 - what is observed is known at the end
         """Is what a window is worth known at `now`, without a reading since its end?"""

@@ -6,18 +6,19 @@ from gateway.domain.reading import F64, I64, U8
 from rules.compiled import Calendar, Increase
 from rules.engine.signals.base import EPSILON, Heard, Surroundings
 from rules.engine.signals.closing import Closing
-from rules.engine.signals.counter import NOW, Counter
+from rules.engine.signals.counter import BEFORE, NOW, Counter
 from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.view import Bools, View
 
 
 class CountedIncrease(Closing):
-    """State: base f64 (the line at the window's start), lost i64 µs, fresh u8 (base is the newest reading): 17 B.
+    """State: base f64 (the line at the window's start), lost i64 µs, fresh u8 (base is the newest reading), silent u8
+    (the last window was closed with the silence at its end as a gap): 18 B.
 
     And that of `Counter`, 192 B, and of `Closing`.
     """
 
-    arrays = (*Closing.arrays, ("base", np.nan), ("lost", 0), ("fresh", 0))
+    arrays = (*Closing.arrays, ("base", np.nan), ("lost", 0), ("fresh", 0), ("silent", 0))
 
     def __init__(self, signal: Increase, depth: int, zone: str, space: Space, around: Surroundings) -> None:
         assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
@@ -30,6 +31,7 @@ class CountedIncrease(Closing):
         self.base: F64 = np.zeros(0)
         self.lost: I64 = np.zeros(0, np.int64)
         self.fresh: U8 = np.zeros(0, np.uint8)
+        self.silent: U8 = np.zeros(0, np.uint8)
 
     # --- readings
     def hear(self, view: View, inside: Bools) -> Heard:
@@ -40,7 +42,7 @@ class CountedIncrease(Closing):
         start, end, last = self.start[thing], self.end[thing], self.counter.at[NOW, thing]
         # a night has not begun yet, or the first reading since it began was taken
         inside = (at < end) & ((last >= start) | (at < start)) & (at >= self.done[thing])
-        found: Bools = ~(self.counter.rising(heard) & inside)
+        found: Bools = ~(self.counter.rising(heard) & inside) | (self.silent[thing] != 0)
         return found
 
     def quick(self, heard: Heard) -> None:
@@ -50,11 +52,11 @@ class CountedIncrease(Closing):
         self.fresh[thing] = early
         self.base[thing[early]] = heard.value[early] + self.counter.shift[NOW, thing[early]]
 
-    def take(self, thing: int, value: float, at: int) -> bool:
+    def take(self, thing: int, value: float, at: int) -> int:
         before = int(self.counter.at[NOW, thing])
         placed = self.counter.step(thing, value, at)
         if placed is None:
-            return True
+            return NEVER
         line = placed.line
         if placed.floor < self.base[thing]:  # what was counted before the window began never was
             self.base[thing] = placed.floor
@@ -73,7 +75,10 @@ class CountedIncrease(Closing):
                 self.lost[thing] = lost
                 if not booked:
                     self._rebase(thing, line, lost)
-        return at >= int(self.done[thing])
+        silent, self.silent[thing] = int(self.silent[thing]), 0
+        if silent and at - before <= self.gap(thing):
+            return before  # time alone had taken the silence for a gap
+        return at if at < int(self.done[thing]) else NEVER
 
     def _rebase(self, thing: int, line: float, lost: int) -> None:
         self.base[thing], self.lost[thing], self.fresh[thing] = line, lost, 1
@@ -105,7 +110,15 @@ class CountedIncrease(Closing):
                 if not booked:
                     self._rebase(thing, line, lost)
 
+    def changes(self, thing: int, value: float, at: int) -> bool:
+        return not self.counter.sent_again(thing, value, at)
+
     # --- time
+    def decided_from(self, thing: int, at: int) -> int:
+        newest, before = (int(self.counter.at[k, thing]) for k in (NOW, BEFORE))
+        before = newest if newest < at else before
+        return at if before == LONG_AGO else min(at, before)
+
     def decided(self, thing: int, now: int) -> bool:
         gap = self.gap(thing)
         silent_since, end, start = int(self.counter.at[NOW, thing]), int(self.end[thing]), int(self.start[thing])
@@ -121,7 +134,8 @@ class CountedIncrease(Closing):
     def made(self, thing: int, now: int) -> tuple[float, float]:
         start, end = int(self.start[thing]), int(self.end[thing])
         silent_since, gap, lost = int(self.counter.at[NOW, thing]), self.gap(thing), int(self.lost[thing])
-        if gap != NEVER and now > silent_since + gap:
+        self.silent[thing] = gap != NEVER and now > silent_since + gap
+        if self.silent[thing]:
             lost += end - max(silent_since, start)
         line = self.counter.line(thing)
         value = line - float(self.base[thing])

@@ -112,6 +112,13 @@ class Counter(Table):
         self.value[NOW, things], self.at[NOW, things] = heard.value[last], heard.at[last]
 
     # --- one reading
+    def sent_again(self, thing: int, value: float, at: int) -> bool:
+        """Is it a row sent again, which changes nothing?"""
+        if not (value < self.value[NOW, thing] and at > self.at[NOW, thing]):
+            return False
+        state = self.state_of(thing)
+        return state is not None and advance(state, value, at, self.model_of(thing)) is None
+
     def step(self, thing: int, value: float, at: int) -> Placed | None:
         """Any known reading: its place on the line; None when it changes nothing (re-sent, or too old)."""
         when = int(self.at[NOW, thing])

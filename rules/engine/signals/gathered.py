@@ -95,15 +95,15 @@ class GatheredStat(Closing):
         if self.what in HIGHS:
             np.maximum.at(self.high, thing, value)
 
-    def take(self, thing: int, value: float, at: int) -> bool:
+    def take(self, thing: int, value: float, at: int) -> int:
         last = int(self.at[thing])
         if at < last:
-            return True
+            return NEVER
         if last == LONG_AGO:
             if value == value:
                 self.open(thing, at)
                 self.newest[thing], self.at[thing] = value, at
-            return True
+            return NEVER
         if value != value:
             if at == last:
                 self.newest[thing] = np.nan
@@ -115,7 +115,7 @@ class GatheredStat(Closing):
             until = min(at, int(self.shut[thing]))
             self._book(one, self.newest[one], self.at[one], np.array([until]))
             self.newest[thing], self.at[thing], self.shut[thing] = value, at, NEVER
-        return at >= int(self.done[thing])
+        return at if at < int(self.done[thing]) else NEVER
 
     # --- time
     def made(self, thing: int, now: int) -> tuple[float, float]:  # noqa: ARG002 - nothing after its end matters

@@ -35,8 +35,9 @@ class Judge(Protocol):
 class Signals:
     """Calendar signals (`windows`) close in step at their end; momentary ones have a value at every judged unit.
 
-    `watch_only` names the calendar signals whose windows are judged (None = all). `missed` collects (thing, at µs) of
-    readings that came in order but after a tick had closed their window: only a rerun puts that right.
+    `watch_only` names the calendar signals whose windows are judged (None = all). `missed` collects (thing, µs since
+    when it is in doubt) by readings that came in order but after a tick had closed windows without them: only a rerun
+    puts that right.
     """
 
     def __init__(self, rule: Rule, zone: str, space: Space, field: Surroundings) -> None:
@@ -134,6 +135,10 @@ class Signals:
         found, self.missed = self.missed, []
         return found
 
+    def decided_from(self, thing: int, at: int) -> int:
+        """What the reading at `at` µs decided lies at or after this moment."""
+        return min([at, *(one.decided_from(thing, at) for one in self.windows)])
+
     # --- readings
     def follow(self, view: View, inside: Bools, judged: Bools) -> None:
         """The units `inside` of a view when no window closes: then they can be judged all at once."""
@@ -193,11 +198,13 @@ class Signals:
                 fresh.append((one, float(some.value[k]), int(some.at[k])))
         reading = not view.moments[unit]
         now = max(at for _, _, at in fresh) if reading else int(view.t[unit])
+        reading = reading and any(one.changes(thing, value, at) for one, value, at in fresh)
         for end in self.closings(thing, now, reading=reading):
             judge.window_closed(thing, end, Prior(view, np.array([unit]), end), view, unit)
         for one, value, at in fresh:
-            if not one.take(thing, value, at):
-                self.missed.append((thing, at))
+            since = one.take(thing, value, at)
+            if since != NEVER:
+                self.missed.append((thing, since))
             self.soonest = min(self.soonest, int(one.end[thing]))
 
     # --- time

@@ -56,16 +56,16 @@ class SpentShare(Closing):
         np.add.at(self.seen, thing, np.where(np.isnan(truth), 0, span))
         np.add.at(self.true, thing, np.where(truth == 1.0, span, 0))
 
-    def take(self, thing: int, value: float, at: int) -> bool:
+    def take(self, thing: int, value: float, at: int) -> int:
         if at < int(self.since[thing]):
-            return not self.of.turning  # its age may have turned it since, at a tick
+            return at if self.of.turning else NEVER  # its age may have turned it since, at a tick
         if self.since[thing] == LONG_AGO:
             self.open(thing, at)
         else:
             one = np.array([thing])
             self._book(one, self.truth[one], self.since[one], np.array([at]))
         self.truth[thing], self.since[thing] = value, at
-        return at >= int(self.done[thing])
+        return at if at < int(self.done[thing]) else NEVER
 
     def made(self, thing: int, now: int) -> tuple[float, float]:  # noqa: ARG002 - nothing after its end matters
         one, start, end = np.array([thing]), int(self.start[thing]), int(self.end[thing])

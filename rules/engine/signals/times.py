@@ -156,12 +156,12 @@ class CalendarTimes(SpentShare):
         risen = self.edges.follow(heard)
         np.add.at(self.count, risen.thing, risen.at >= self.start[risen.thing])
 
-    def take(self, thing: int, value: float, at: int) -> bool:
-        known = super().take(thing, value, at)
+    def take(self, thing: int, value: float, at: int) -> int:
+        doubt = super().take(thing, value, at)
         change = self.edges.step(thing, value, at)
         if at >= int(self.start[thing]):
             self.count[thing] += change
-        return known
+        return doubt
 
     def made(self, thing: int, now: int) -> tuple[float, float]:
         _, cover = super().made(thing, now)

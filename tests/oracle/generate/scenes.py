@@ -23,7 +23,6 @@ EXCLUDED: dict[str, str] = {
     "silent/buffered": "the same (RULES.md section 5, time and order)",
     "unless/*": "readings of the veto alone are no evidence for clear_hold: being mended (RULES.md section 1, unless)",
     "age/replaced": "an episode that was told as one and was two (RULES.md section 5, time and order)",
-    "falling/l*": "windows closed before a fall was taken back: being mended (RULES.md section 4)",
     **dict.fromkeys(
         (
             f"{name}/down"
@@ -42,7 +41,6 @@ EXCLUDED: dict[str, str] = {
         "a down-time with what a broker kept: being mended (RULES.md section 5, down-time)",
     ),
     "quorum/[bl]*": "a group's time does not step back (decision 009); members that speak at one instant",
-    "increase/[br]*": "a gap that a buffered reading disproves: being mended (RULES.md section 4)",
 }
 """Kinds that are not run, and why; printed with every result."""
 

@@ -8,6 +8,8 @@ from oracle.reference.windows import CLOSE
 from oracle.scene import PointDef, SignalDef
 
 RESENT = 0.001
+REMEMBERED = 3
+"""Falls; a further one takes the place of the oldest that was passed since, else of the newest but one (020)."""
 
 
 @dataclass
@@ -45,29 +47,33 @@ def steps(point: PointDef, rows: Sequence[tuple[int, float]]) -> list[Step]:
             out.append(Step(since, at, _fallen(point, before, value)))
         else:
             amount = value - before
-            for fall in reversed(falls):
+            while falls:
+                fall = falls[-1]
                 booked = sum(step.amount for step in out[fall.first :])
-                if value >= fall.value and amount > booked + CLOSE:
-                    for step in out[fall.first :]:
-                        step.amount = 0.0
-                    amount = value - fall.value
-                    falls = [one for one in falls if one is not fall]
+                if value < fall.value or amount <= booked + CLOSE:
+                    break
+                for step in out[fall.first :]:
+                    step.amount = 0.0
+                amount = value - fall.value
+                falls = falls[:-1]
             out.append(Step(since, at, amount))
         last = (at, value)
     return out
 
 
 def _remember(falls: Sequence[Fall], new: Fall) -> list[Fall]:
-    """Of falls within falls the highest and the newest; one from as high or higher takes the place of those before."""
-    higher = [one for one in falls if one.value > new.value]
-    return [*higher[:1], new]
+    if len(falls) < REMEMBERED:
+        return [*falls, new]
+    passed = [one for one in falls if one.value <= new.value]
+    forgotten = passed[0] if passed else falls[-1]
+    return [*(one for one in falls if one is not forgotten), new]
 
 
 def _fallen(point: PointDef, before: float, value: float) -> float:
     """A rollover when it explains the drop by a small increase; else a restart, or another meter."""
     if point.rollover and before - value > point.rollover / 2:
         over = value + point.rollover - before
-        if over <= point.rollover / 4:
+        if 0 <= over <= point.rollover / 4:
             return over
     return value if point.reset == "restart" else 0.0
 
@@ -87,7 +93,8 @@ def calendar_increase(
         return {}
     booked: dict[int, float] = {begin: 0.0 for begin, _ in windows}
     lost: dict[int, int] = {begin: 0 for begin, _ in windows}
-    pieces = [*steps(history.points[signal.of], rows), Step(rows[-1][0], until, 0.0)]
+    pieces = steps(history.points[signal.of], rows)
+    pieces.append(Step(pieces[-1].at if pieces else rows[0][0], until, 0.0))  # a row sent again ends no silence
     _lose(windows, lost, windows[0][0], rows[0][0])
     for step in pieces:
         touched = [window for window in windows if window[0] < step.at and step.since < window[1]]

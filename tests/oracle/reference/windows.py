@@ -39,10 +39,13 @@ def calendar_window(per: str, zone: str, t: int) -> tuple[int, int]:
     """The window [start, end) of `per` that holds `t`, of nights the next that ends after it; µs since 1970."""
     local = (EPOCH + timedelta(microseconds=t)).astimezone(ZoneInfo(zone))
     if per in {"hour", "15min"}:
-        size = HOUR if per == "hour" else 15 * MINUTE
-        offset = int((local.utcoffset() or timedelta(0)) / timedelta(microseconds=1))
-        start = t - (t + offset) % size
-        return start, start + size
+        minutes = 60 if per == "hour" else 15
+        first, last = t // MINUTE, t // MINUTE + 1
+        while not _turns(zone, first, minutes):
+            first -= 1
+        while not _turns(zone, last, minutes):
+            last += 1
+        return first * MINUTE, last * MINUTE
     name, _, rest = per.partition("(")
     inside = rest.rstrip(")").removeprefix("from: ")
     ends = _boundaries(name, inside, zone, local)
@@ -50,6 +53,16 @@ def calendar_window(per: str, zone: str, t: int) -> tuple[int, int]:
         if t < end:
             return start, end
     raise AssertionError(per)
+
+
+@lru_cache(maxsize=65536)
+def _turns(zone: str, minute: int, minutes: int) -> bool:
+    """Does the clock come to, or leap over, a full hour (a quarter) at this minute since 1970?"""
+    before, now = ((EPOCH + timedelta(minutes=m)).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+                   for m in (minute - 1, minute))  # fmt: skip
+    if now.minute % minutes == 0:
+        return True
+    return now > before and (now - before) > timedelta(minutes=now.minute % minutes)
 
 
 def _boundaries(name: str, inside: str, zone: str, local: datetime) -> list[tuple[int, int]]:
