@@ -22,6 +22,8 @@ class Ring(Table):
     fold from a reading to the end of its block, once that is full; 8 B per fold and slot.
     """
 
+    derived: tuple[str, ...] = ("suffix",)
+
     def __init__(self, space: Space, folds: tuple[np.ufunc, ...], *, truth: bool) -> None:
         super().__init__(space)
         self.folds, self.truth = folds, truth
@@ -40,10 +42,13 @@ class Ring(Table):
             ("blocks", np.nan), ("suffix", np.nan),
         )  # fmt: skip
 
+        self.by_slot: tuple[tuple[str, float, int], ...] = (
+            ("at", 0, 0), ("value", np.nan, 0), ("seen", 0, 0), ("true", 0, 0), ("blocks", np.nan, SHIFT),
+            ("suffix", np.nan, 0),
+        )  # fmt: skip
+
     def state(self) -> dict[str, NDArray[Any]]:
-        found = super().state()
-        del found["suffix"]
-        return found
+        return {name: table for name, table in super().state().items() if name not in self.derived}
 
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         size, count = state["value"].shape
@@ -57,6 +62,11 @@ class Ring(Table):
     def _place(self, number: I64, things: Rows) -> I64:
         """Where in a flat table of slots reading `number` of each thing is."""
         found: I64 = (number & (len(self.at) - 1)) * len(self.head) + things
+        return found
+
+    def _block_place(self, number: I64, things: Rows) -> I64:
+        """Where in a flat table of blocks that of the reading is."""
+        found: I64 = ((number >> SHIFT) & (self.blocks.shape[1] - 1)) * len(self.head) + things
         return found
 
     def of(self, table: NDArray[Any], number: I64, things: Rows) -> NDArray[Any]:
@@ -148,7 +158,7 @@ class Ring(Table):
             mine = (number >> SHIFT) > ((self.head[things] - 1) >> SHIFT) - count
             if not mine.all():
                 things, number, value = things[mine], number[mine], value[mine]
-        place = ((number >> SHIFT) & (count - 1)) * len(self.head) + things
+        place = self._block_place(number, things)
         begun = place[number & (BLOCK - 1) == 0]
         for k, fold in enumerate(self.folds):
             flat = self.blocks[k].reshape(-1)
@@ -174,10 +184,8 @@ class Ring(Table):
         """Make the ring larger, a power of two."""
         old, count = len(self.at), self.head.shape[0]
         columns = np.arange(count)
-        for name, fill, small, shift in (
-            ("at", 0, old, 0), ("value", np.nan, old, 0), ("seen", 0, old, 0), ("true", 0, old, 0),
-            ("blocks", np.nan, old // BLOCK, SHIFT), ("suffix", np.nan, old, 0),
-        ):  # fmt: skip
+        for name, fill, shift in self.by_slot:
+            small = old >> shift
             table = getattr(self, name)
             if 0 in table.shape[:-1]:
                 continue

@@ -21,7 +21,7 @@ from rules.engine.view import Bools, Picked, View
 
 FOLDS: dict[Aggregate, tuple[np.ufunc, ...]] = {
     Aggregate.MEAN: (np.add,), Aggregate.SUM: (np.add,), Aggregate.MIN: (np.minimum,), Aggregate.MAX: (np.maximum,),
-    Aggregate.SPREAD: (np.minimum, np.maximum),
+    Aggregate.SPREAD: (np.minimum, np.maximum), Aggregate.STDDEV: (np.add,),
 }  # fmt: skip
 
 
@@ -137,7 +137,8 @@ class SlidingStat(Sliding):
         super().__init__(space, signal.name, signal.unit, (space.column(signal.point),), length)
         self.what, self.coverage, self.rank = signal.what, signal.coverage, signal.rank
         self.gaps = Gaps(around.world, space, (signal.point,))
-        self.trail = Trail(space, self.gaps, length, FOLDS.get(signal.what, ()))
+        squared = signal.what is Aggregate.STDDEV
+        self.trail = Trail(space, self.gaps, length, FOLDS.get(signal.what, ()), squared=squared)
         self.parts = {"trail": self.trail}
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
@@ -168,24 +169,13 @@ class SlidingStat(Sliding):
             case Aggregate.PERCENTILE:
                 return of_windows(trail, things, low, stop, self.rank)
             case Aggregate.STDDEV:
-                return self._deviation(things, low, stop, np.maximum(count, 1))
+                return trail.deviation(things, low, stop)
             case Aggregate.SPREAD:
                 return trail.fold(1, things, low, stop) - trail.fold(0, things, low, stop)
             case Aggregate.MEAN:
                 return trail.fold(0, things, low, stop) / np.maximum(count, 1)
             case _:
                 return trail.fold(0, things, low, stop)
-
-    def _deviation(self, things: Rows, low: I64, stop: I64, count: I64) -> F64:
-        mean = self._total(things, low, stop, np.zeros(len(things)), 1) / count
-        return np.sqrt(self._total(things, low, stop, mean, 2) / count)
-
-    def _total(self, things: Rows, low: I64, stop: I64, centre: F64, power: int) -> F64:
-        found = np.zeros(len(things))
-        for j in range(int((stop - low).max(initial=0))):
-            off = self.trail.values(low + j, things) - centre
-            found += np.where(low + j < stop, off if power == 1 else off * off, 0.0)
-        return found
 
 
 class SlidingSwing(Sliding):

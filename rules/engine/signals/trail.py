@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
 from rules.engine.signals.base import Gaps, Heard, Rows, carried
-from rules.engine.signals.ring import Ring
+from rules.engine.signals.deviation import SquaredRing
 from rules.engine.space import NEVER, Space
 from rules.engine.view import Bools
 
@@ -29,7 +29,7 @@ class Newest:
         self.found: dict[str, Made] = {}
 
 
-class Trail(Ring):
+class Trail(SquaredRing):
     """A ring that holds the window of `over` µs (`pair`: the last two readings) and what one view brings.
 
     `seen[i]` is the observed time before reading i, µs: each reading is observed until the next one, the gap, or a bad
@@ -38,9 +38,9 @@ class Trail(Ring):
 
     def __init__(
         self, space: Space, gaps: Gaps, over: int, folds: tuple[np.ufunc, ...] = (), *, truth: bool = False,
-        pair: bool = False,
+        pair: bool = False, squared: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(space, folds, truth=truth)
+        super().__init__(space, folds, truth=truth, squared=squared)
         self.gaps, self.over, self.pair = gaps, over, pair
         self._newest: Newest | None = None
 
