@@ -1,6 +1,6 @@
 """Transitions in the making: collected while a record is judged, then put in order and numbered."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gateway.domain.alarm import Change, Evidence, Level, NoticePlan, OrderPlan, Parent, Plan, Thing, Transition
 from rules.compiled import Rule
@@ -9,8 +9,7 @@ AlarmKey = tuple[str, Thing, tuple[str, ...]]
 """(rule id, thing, identity): one alarm."""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A transition without its number. `at` µs.
 
     A runner says what the condition did, up to `muted`; `plan` is the rule's, with the expressions of `then` evaluated

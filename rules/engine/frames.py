@@ -16,6 +16,8 @@ from rules.engine.space import LONG_AGO, Space
 from rules.engine.view import Rows, View
 from rules.engine.world import World
 
+WIDEST = 64
+DIFFERENT: I32 = np.zeros(0, np.int32)
 KEPT_FLAGS = np.uint8(Flag.IMPORTED | Flag.CLOCK_SUSPECT)
 
 
@@ -60,7 +62,10 @@ class Late:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
-    """Rows grouped by device and, within it, by moment: `run` i32[n] rises; t i64, device i32 per run."""
+    """Rows grouped by device and, within it, by moment: `run` i32[n] rises; t i64, device i32 per run.
+
+    `whole` i32[k]: the points of every run, when all runs bring the same ones in the same order, each once; else empty.
+    """
 
     device: I32
     point: I32
@@ -72,12 +77,13 @@ class Moments:
     run: I32
     run_device: I32
     run_t: I64
+    whole: I32
 
 
 def views(world: World, batch: Batch, counts: Counts, late: Late) -> Iterator[View]:
     """The views of a batch, one per space, in the order in which spaces were made."""
     known = _known(world, batch)
-    if not known.all():
+    if known is not None:
         counts.unknown += int(len(batch) - known.sum())
         batch = batch.select(known)
     if not len(batch):
@@ -102,13 +108,19 @@ def _believed(batch: Batch) -> Batch:
     return dataclasses.replace(batch, value=np.where(hit, np.nan, batch.value)) if hit.any() else batch
 
 
-def _known(world: World, batch: Batch) -> NDArray[np.bool_]:
+def _known(world: World, batch: Batch) -> NDArray[np.bool_] | None:
+    """Which readings are of known devices and points; None = all."""
     device, point = batch.device, batch.point
-    if (device < 0).any() or (point < 0).any():
+    if not len(batch):
+        return None
+    if (
+        min(device.min(), point.min()) < 0
+        or device.max() >= len(world.space_of)
+        or point.max() >= len(world.point_defined)
+    ):
         return _known_slow(world, batch)
-    if not len(batch) or device.max() >= len(world.space_of) or point.max() >= len(world.point_defined):
-        return _known_slow(world, batch)
-    return (world.space_of[device] >= 0) & world.point_defined[point]
+    known: NDArray[np.bool_] = (world.space_of[device] >= 0) & world.point_defined[point]
+    return None if known.all() else known
 
 
 def _known_slow(world: World, batch: Batch) -> NDArray[np.bool_]:
@@ -138,15 +150,17 @@ def _moments(world: World, batch: Batch, counts: Counts, late: Late) -> Moments:
     run = np.repeat(number, lengths)
     run_device = device[starts]
     newest = _newest(world, run_device)
-    run_t, run_low = np.maximum.reduceat(batch.at, starts), np.minimum.reduceat(batch.at, starts)
+    whole = _whole(batch.point, run, len(starts))
+    run_t, run_low = _ends(batch.at, starts, len(whole))
     before = newest.copy()
     same = run_device[1:] == run_device[:-1]
     before[1:][same] = run_t[:-1][same]
     odd = run_low <= before
-    odd |= _repeats(batch.point, run, int(lengths.max()), len(starts))
+    if not len(whole):
+        odd |= _repeats(batch.point, run, int(lengths.max()), len(starts))
     received = batch.received[batch.frame]
     plain = Moments(
-        device, batch.point, batch.at, batch.value, batch.quality, batch.flags, received, run, run_device, run_t
+        device, batch.point, batch.at, batch.value, batch.quality, batch.flags, received, run, run_device, run_t, whole
     )  # fmt: skip
     if not odd.any():
         return plain
@@ -160,6 +174,28 @@ def _starts(device: I32, frame: I32) -> NDArray[np.intp]:
     new = np.ones(len(device), np.bool_)
     new[1:] = (device[1:] != device[:-1]) | (frame[1:] != frame[:-1])
     return np.flatnonzero(new)
+
+
+def _whole(point: I32, run: I32, runs: int) -> I32:
+    """The points of every run, when all bring the same ones in the same order, each once; else none."""
+    width = len(point) // max(runs, 1)
+    if not width:
+        return DIFFERENT
+    first, ends = point[:width], run[::width]
+    if width * runs != len(point) or width > WIDEST or len(set(first.tolist())) < width:
+        return DIFFERENT
+    like = bool((run[width - 1 :: width] == ends).all()) and bool((point.reshape(runs, width) == first).all())
+    return first if like else DIFFERENT
+
+
+def _ends(at: I64, starts: NDArray[np.intp], width: int) -> tuple[I64, I64]:
+    """The newest and the oldest `at` of every run; `width`: rows of each, 0 = they differ."""
+    if not width:
+        return np.maximum.reduceat(at, starts), np.minimum.reduceat(at, starts)
+    newest = oldest = at[::width]
+    for place in range(1, width):
+        newest, oldest = np.maximum(newest, at[place::width]), np.minimum(oldest, at[place::width])
+    return newest, oldest
 
 
 def _newest(world: World, run_device: I32) -> I64:
@@ -187,20 +223,23 @@ def _repeats(point: I32, run: I32, longest: int, runs: int) -> NDArray[np.bool_]
 def _select(moments: Moments, runs: NDArray[np.bool_]) -> Moments:
     rows = runs[moments.run]
     number = (np.cumsum(runs) - 1).astype(np.int32)
+    point, run = moments.point[rows], number[moments.run[rows]]
     return Moments(
-        moments.device[rows], moments.point[rows], moments.at[rows], moments.value[rows], moments.quality[rows],
-        moments.flags[rows], moments.received[rows], number[moments.run[rows]], moments.run_device[runs],
-        moments.run_t[runs],
+        moments.device[rows], point, moments.at[rows], moments.value[rows], moments.quality[rows],
+        moments.flags[rows], moments.received[rows], run, moments.run_device[runs],
+        moments.run_t[runs], _whole(point, run, int(np.count_nonzero(runs))),
     )  # fmt: skip
 
 
 def _joined(a: Moments, b: Moments) -> Moments:
+    if not len(b.at):
+        return a
     return Moments(
         np.concatenate([a.device, b.device]), np.concatenate([a.point, b.point]), np.concatenate([a.at, b.at]),
         np.concatenate([a.value, b.value]), np.concatenate([a.quality, b.quality]),
         np.concatenate([a.flags, b.flags]), np.concatenate([a.received, b.received]),
         np.concatenate([a.run, b.run + np.int32(len(a.run_t))]),
-        np.concatenate([a.run_device, b.run_device]), np.concatenate([a.run_t, b.run_t]),
+        np.concatenate([a.run_device, b.run_device]), np.concatenate([a.run_t, b.run_t]), DIFFERENT,
     )  # fmt: skip
 
 
@@ -251,7 +290,7 @@ def _sorted_out(
     return Moments(
         moments.device[pick], moments.point[pick], moments.at[pick], moments.value[pick], moments.quality[pick],
         moments.flags[pick], moments.received[pick], np.array(runs, np.int32), np.array(run_device, np.int32),
-        np.array(run_t, np.int64),
+        np.array(run_t, np.int64), DIFFERENT,
     )  # fmt: skip
 
 
@@ -289,7 +328,7 @@ def _newest_row(world: World, device: int, point: int) -> tuple[int, float, int]
 
 def _view(world: World, space: Space, moments: Moments) -> View:
     names = world.point_name
-    used = np.flatnonzero(np.bincount(moments.point)).tolist()
+    used = moments.whole.tolist() or np.flatnonzero(np.bincount(moments.point)).tolist()
     table = np.zeros(max(used) + 1, np.int32)
     for point in used:
         table[point] = space.column(names[point])
@@ -299,7 +338,8 @@ def _view(world: World, space: Space, moments: Moments) -> View:
         np.bitwise_or.at(flags_of_run, moments.run, moments.flags & KEPT_FLAGS)
     heads = world.thing_of[moments.run_device, 0]
     if not world.components[moments.run_device].any() and not world.point_component[used].any():
-        rows = Rows(column, moments.run, moments.at, moments.value, moments.quality, moments.received)
+        whole = tuple(table[moments.whole].tolist())
+        rows = Rows(column, moments.run, moments.at, moments.value, moments.quality, moments.received, whole)
         return View(space, heads, moments.run_t, flags_of_run, rows, heads, moments.run_t)
     origin, thing = _spread(world, moments)
     order = np.lexsort((moments.run[origin], thing))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64, U8
@@ -11,11 +12,16 @@ from rules.engine.downs import Downs
 from rules.engine.space import LONG_AGO, Space
 
 Bools = NDArray[np.bool_]
+Place = slice | NDArray[np.integer]
+NONE_UNKNOWN: Bools = np.zeros(0, np.bool_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Applied readings of one space: `unit` is non-decreasing; `column`, `unit` i32[n], the rest as in Batch."""
+    """Applied readings of one space: `unit` is non-decreasing; `column`, `unit` i32[n], the rest as in Batch.
+
+    `whole`: the columns of every unit, when all units carry the same ones in the same order; else none.
+    """
 
     column: I32
     unit: I32
@@ -23,10 +29,22 @@ class Rows:
     value: F64
     quality: U8
     received: I64
+    whole: tuple[int, ...] = ()
+
+    def of(self, column: int) -> I32 | None:
+        """The rows of a column of whole units; None when units differ."""
+        if not self.whole:
+            return None
+        if column not in self.whole:
+            return np.zeros(0, np.int32)
+        return np.arange(self.whole.index(column), len(self.column), len(self.whole), dtype=np.int32)
+
+    def slice_of(self, column: int) -> slice | None:
+        """The same as a slice; None also when no unit carries the column."""
+        return slice(self.whole.index(column), None, len(self.whole)) if column in self.whole else None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The newest reading of a point at some moment."""
 
     value: float
@@ -96,15 +114,19 @@ class View:
     def _rows_of(self, column: int) -> I32:
         found = self._of.get(column)
         if found is None:
-            found = self._of[column] = np.flatnonzero(self.rows.column == column).astype(np.int32)
+            found = self.rows.of(column)
+            if found is None:
+                found = np.flatnonzero(self.rows.column == column).astype(np.int32)
+            self._of[column] = found
         return found
 
     def present(self, column: int) -> Bools:
         """Which units carry a reading of the column."""
         mask = self._present.get(column)
         if mask is None:
-            mask = self._present[column] = np.zeros(len(self), np.bool_)
-            mask[self.rows.unit[self._rows_of(column)]] = True
+            mask = self._present[column] = np.full(len(self), column in self.rows.whole, np.bool_)
+            if not self.rows.whole:
+                mask[self.rows.unit[self._rows_of(column)]] = True
         return mask
 
     def carry(self, columns: tuple[int, ...]) -> Bools:
@@ -128,8 +150,12 @@ class View:
         if key in self._last:
             return self._last[key]
         rows = self._rows_of(column)
+        unknown = np.isnan(self.rows.value[rows]) if known else NONE_UNKNOWN
+        if len(rows) == len(self) and not unknown.any():  # every unit has one
+            self._last[key] = rows
+            return rows
         if known:
-            rows = rows[~np.isnan(self.rows.value[rows])]
+            rows = rows[~unknown]
         found = np.full(len(self), -1, np.int32)
         found[self.rows.unit[rows]] = rows
         if not self.unique:
@@ -148,6 +174,8 @@ class View:
     def value(self, column: int) -> F64:
         """Newest value as of each unit."""
         found = self._value.get(column)
+        if found is None and (mine := self.rows.slice_of(column)) is not None:
+            found = self._value[column] = self.rows.value[mine]
         if found is None:
             row = self.last(column)
             if len(row) and row.min() >= 0:
@@ -228,35 +256,47 @@ class View:
         rows = self.rows
         return Seen(float(rows.value[row]), int(rows.at[row]), int(rows.received[row]), int(rows.quality[row]))
 
-    def _newest_rows(self, column: int, stops: NDArray[np.intp] | None, *, known: bool) -> I32:
-        """The newest (known) reading of a column of every thing; `stops`: the last unit of each, None = it has one."""
+    def _newest_of(self, column: int, stops: NDArray[np.intp] | None, *, known: bool) -> tuple[Place, Place]:
+        """(things, rows) of the newest (known) reading of a column; `stops`: last unit of each, None = it has one."""
+        mine = self.rows.slice_of(column)
+        if mine is not None and stops is None and not known:
+            return in_a_row(self.thing), mine
         if stops is not None:
             found = self.last(column, known=known)[stops]
-            return found[found >= 0]
-        mine = self._rows_of(column)
-        return mine[~np.isnan(self.rows.value[mine])] if known else mine
+            found = found[found >= 0]
+        else:
+            found = self._rows_of(column)
+            found = found[~np.isnan(self.rows.value[found])] if known else found
+        return self.thing[self.rows.unit[found]], found
 
     def commit(self) -> None:
         """Write the newest readings of the batch to the space."""
         space, rows = self.space, self.rows
         stops = None if self.unique else np.flatnonzero(np.append(self.thing[1:] != self.thing[:-1], True))
-        for column in np.flatnonzero(np.bincount(rows.column)).tolist():
-            mine = self._newest_rows(column, stops, known=False)
-            thing, value = self.thing[rows.unit[mine]], rows.value[mine]
+        for column in rows.whole or np.flatnonzero(np.bincount(rows.column)).tolist():
+            thing, mine = self._newest_of(column, stops, known=False)
+            value = rows.value[mine]
             space.value[column][thing] = value
             space.at[column][thing] = rows.at[mine]
             space.received[column][thing] = rows.received[mine]
             space.quality[column][thing] = rows.quality[mine]
             if stops is not None or np.isnan(value).any():
-                mine = self._newest_rows(column, stops, known=True)
-                thing, value = self.thing[rows.unit[mine]], rows.value[mine]
-            space.good[column][thing] = value
+                thing, mine = self._newest_of(column, stops, known=True)
+            space.good[column][thing] = rows.value[mine]
             space.good_at[column][thing] = rows.at[mine]
         space.newest[self.thing] = self.t
         space.newest[self.head] = self.head_t
         for unit, (begin, end) in sorted(self.spans.items()):
             space.span_from[self.thing[unit]], space.span_to[self.thing[unit]] = begin, end
         space.flags[self.thing] = self.flags
+
+
+def in_a_row(things: NDArray[np.integer]) -> Place:
+    """The same rows as a slice, when they follow each other, as those of polls and imports do: faster to write."""
+    first, count = int(things[0]) if len(things) else 0, len(things)
+    if count and int(things[-1]) - first == count - 1 and bool((things[1:] > things[:-1]).all()):
+        return slice(first, first + count)
+    return things
 
 
 def held(space: Space, column: int, thing: int) -> Seen | None:

@@ -2,7 +2,9 @@
 
 from bisect import insort
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Level
 from rules.compiled import Flap, Rule

@@ -7,8 +7,10 @@ In a chain (a by b, b by c) the note of a waits until b itself is raised or merg
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Parent, Thing
 from rules.compiled import Inhibit, Rule

@@ -1,7 +1,8 @@
 """What holds for all rules: `quiet` holds orders and notices back, `limits` turn a storm into one order."""
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Level
 from gateway.domain.errors import ConfigError

@@ -1,8 +1,9 @@
 """The stage between the conditions and the transitions of a record: inhibit, flap, stale_after, quiet, limits."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Thing
 from gateway.domain.record import PolicySet

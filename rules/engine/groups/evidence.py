@@ -1,7 +1,7 @@
 """Why a group's alarm changed: which members voted, what they read, and how many there were."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rules.engine.groups.groups import Groups
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ballot:
     """What a member said to question `k`: its vote is kept at row `voter`; `things` are those that voted so, `since` µs
     that it is true, 0 = it is not; `counts`: it is true and has not lapsed.
@@ -69,7 +69,7 @@ def dressed(groups: "Groups", made: Made) -> Made:
         made.evidence, readings=tuple(readings.values()), signals=tuple(dict.fromkeys(signals)),
         thresholds=tuple(dict.fromkeys(thresholds))[:NAMED], members=named, others=max(0, voting - len(named)),
     )  # fmt: skip
-    return dataclasses.replace(made, rule=groups.rule, thing=Thing(0, 0, made.thing.group), evidence=evidence)
+    return msgspec.structs.replace(made, rule=groups.rule, thing=Thing(0, 0, made.thing.group), evidence=evidence)
 
 
 def _asked(groups: "Groups", condition: str) -> Sequence[int]:

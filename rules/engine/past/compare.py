@@ -1,9 +1,9 @@
 """What was said of an alarm against what a second look at the past saw: the late transitions between the two."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 
+from msgspec.structs import replace
 from msgspec.structs import replace as changed
 
 from gateway.domain.alarm import Change, Level

@@ -1,9 +1,8 @@
 """What the conditions did of late: the episodes of every alarm, so that a second look at the past can be compared."""
 
-from dataclasses import replace
-
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.domain.alarm import Change
 from gateway.domain.duration import HOUR

@@ -1,10 +1,10 @@
 """A second look at the past of one device, or one group of a rule, and what it changes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from msgspec.structs import replace
 
 from gateway.domain.alarm import Change
 from gateway.domain.duration import DAY

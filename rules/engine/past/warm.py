@@ -1,9 +1,9 @@
 """History for a rule that is new, or begins a new generation: it judges the past alone, then joins in."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from gateway.domain.alarm import Change
 from gateway.domain.record import Rerun
