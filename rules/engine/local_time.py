@@ -15,6 +15,8 @@ from rules.engine.space import Space, widened
 from rules.engine.world import World
 
 _THURSDAY = 3  # 1970-01-01, counted from Monday
+QUARTER = 15 * MINUTE  # every zone's offset changes at a quarter of an hour
+CLOSE = 4096
 _STEP = {SlotKind.HOUR: HOUR, SlotKind.WEEKDAY: DAY}
 
 
@@ -70,6 +72,12 @@ class LocalTime(RowTable):
             return (local // HOUR % 24).astype(np.float64)
         return ((local // DAY + _THURSDAY) % 7 + 1).astype(np.float64)
 
+    def hour_of_week(self, thing: NDArray[np.integer], t: I64) -> I64:
+        """0 = Monday 00:00, of each thing at `t` µs."""
+        local = t + self._each(thing, t // QUARTER * QUARTER, _offset)
+        found: I64 = (local // DAY + _THURSDAY) % 7 * 24 + local // HOUR % 24
+        return found
+
     def following(self, kind: SlotKind, thing: NDArray[np.integer], t: I64) -> I64:
         """The first moment after `t` at which that may be another, µs."""
         size = _STEP[kind]
@@ -79,11 +87,21 @@ class LocalTime(RowTable):
         """`of` the zone and the minute of every item: each pair is asked once."""
         zone, minute = self.zone[thing], t // MINUTE
         found = np.zeros(len(t), np.int64)
-        for number in np.unique(zone).tolist():
+        for number in np.flatnonzero(np.bincount(zone)).tolist():
             mine = np.flatnonzero(zone == number)
-            minutes, place = np.unique(minute[mine], return_inverse=True)
+            minutes, place = _distinct(minute[mine])
             found[mine] = np.array([of(self.zones[number], one) for one in minutes.tolist()], np.int64)[place]
         return found
+
+
+def _distinct(minute: I64) -> tuple[I64, NDArray[np.intp]]:
+    """(the minutes there are, of which each is); mostly they lie close together."""
+    low = int(minute.min())
+    off = minute - low
+    if int(off.max()) > CLOSE:
+        return np.unique(minute, return_inverse=True)
+    there = np.bincount(off) > 0
+    return low + np.flatnonzero(there), (np.cumsum(there) - 1)[off]
 
 
 def local_time_of(world: World, space: Space, installation: str) -> LocalTime:

@@ -1,6 +1,6 @@
 """What the signals of a rule have in common: their state by row, and the readings they are fed with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -72,6 +72,9 @@ class Table:
             setattr(self, name, widened(getattr(self, name), self.space.capacity, fill))
         for part in self.parts.values():
             part.grow()
+
+    def refresh(self, things: Sequence[int]) -> None:
+        """What facts say of these things changed."""
 
     def forget(self, thing: int) -> None:
         """As if never heard."""

@@ -1,21 +1,20 @@
 """`ewma` and `zscore`: what is usual, forgotten by half-lives of observed time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.duration import HOUR, MINUTE, from_us
+from gateway.domain.duration import HOUR
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Baseline
-from rules.engine.calendar import zone_of
+from rules.engine.local_time import local_time_of
 from rules.engine.signals.base import Gaps, Heard, Rows, Surroundings, Table, carried
 from rules.engine.signals.momentary import Momentary, Values
 from rules.engine.space import LONG_AGO, NEVER, Space
 
 SLOTS = 168  # hours of a week
-QUARTER = 15 * MINUTE  # every zone's offset changes at a quarter of an hour
 POLYNOMIAL = tuple(np.cumprod([1.0] + [-0.6931471805599453 / k for k in range(1, 19)]).tolist())[::-1]
 
 
@@ -25,7 +24,8 @@ def halved(x: F64) -> F64:
     part = np.minimum(x, 1100.0) - whole
     found = np.full(len(x), POLYNOMIAL[0])
     for factor in POLYNOMIAL[1:]:
-        found = found * part + factor
+        found *= part
+        found += factor
     scaled: F64 = np.ldexp(found, -whole.astype(np.int32))
     return scaled
 
@@ -95,7 +95,8 @@ class BaselineSignal(Momentary):
 
     def __init__(self, signal: Baseline, zone: str, space: Space, around: Surroundings) -> None:
         super().__init__(space, signal.name, signal.unit, (space.column(signal.point),), 0)
-        self.signal, self.zone, self.world = signal, zone, around.world
+        self.signal = signal
+        self.clock = local_time_of(around.world, space, zone) if signal.season else None
         self.gaps = Gaps(around.world, space, (signal.point,))
         self.mean: F64 = np.zeros(0)
         self.spread: F64 = np.zeros(0)
@@ -107,6 +108,10 @@ class BaselineSignal(Momentary):
         self.score: F64 = np.zeros(0)
         self.weeks = Weeks(space) if signal.season else None
         self.parts = {} if self.weeks is None else {"weeks": self.weeks}
+
+    def refresh(self, things: Sequence[int]) -> None:
+        if self.clock is not None:
+            self.clock.refresh(things)
 
     def held(self, things: Rows, t: I64) -> Values:  # noqa: ARG002 - only readings change it
         return self.score[things], (self.at[things] > LONG_AGO).astype(np.float64)
@@ -131,8 +136,8 @@ class BaselineSignal(Momentary):
         spread = np.where(again, self.spread_before[things], self.spread[things])
         before = np.where(again, self.at_before[things], self.at[things])
         slot, seat = np.zeros(0, np.int64), np.zeros(0, np.int32)
-        if self.weeks is not None:
-            slot, seat = self._slots(things, at), self.weeks.seats_of(things)
+        if self.weeks is not None and self.clock is not None:
+            slot, seat = self.clock.hour_of_week(things, at), self.weeks.seats_of(things)
             old = self.weeks.slots[:, slot, seat]
             mean = np.where(again, mean, old[0])
             spread = np.where(again, spread, np.nan_to_num(old[1]))
@@ -154,16 +159,3 @@ class BaselineSignal(Momentary):
         found = np.where(at - since >= self.signal.warmup, score if self.signal.zscore else mean, np.nan)
         self.score[things] = found
         return found
-
-    def _slots(self, things: Rows, at: I64) -> I64:
-        """Hour of the local week, 0 = Monday 00:00."""
-        zones = [self._zone(int(thing)) for thing in things]
-        found = {
-            key: from_us(key[1] * QUARTER).astimezone(zone_of(key[0]))
-            for key in set(zip(zones, (at // QUARTER).tolist(), strict=True))
-        }
-        hours = {key: local.weekday() * 24 + local.hour for key, local in found.items()}
-        return np.array([hours[key] for key in zip(zones, (at // QUARTER).tolist(), strict=True)], np.int64)
-
-    def _zone(self, thing: int) -> str:
-        return self.world.zone(self.world.devices[self.space.things[thing].device], self.zone)

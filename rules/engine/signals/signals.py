@@ -95,6 +95,8 @@ class Signals:
         """Attributes of these things changed."""
         for of in self.predicates():
             of.refresh(things)
+        for one in self.operators:
+            one.refresh(things)
 
     def grow(self) -> None:
         """Make room for the rows of the space."""
