@@ -22,10 +22,9 @@ from gateway.domain.record import (
 from rules.compiled import Rule
 from rules.engine.book import RuleBook, end_all
 from rules.engine.edits import Edit
-from rules.engine.emit import Made
 from rules.engine.frames import Counts, Late, single, views
 from rules.engine.fused import Fused
-from rules.engine.past.doubt import Inquiry, unheard
+from rules.engine.past.doubt import Inquiry
 from rules.engine.past.interim import Interim
 from rules.engine.past.replaced import Found, Replaced, hanging_on
 from rules.engine.past.requests import Requests
@@ -59,8 +58,7 @@ class Core:
         self.counts.given_up += self.requests.keep(batch, self.seq, self.now)
         if self.book.waiting:
             self._keep_interim(batch)
-        late, told = Late(self.accept_late), len(self.field.emitter.made)
-        denied = self.requests.denied(batch)
+        late = Late(self.accept_late)
         replaced: Found = {}
         for view in views(self.field.world, batch, self.counts, late):
             view.find_spans(self.field.downs)
@@ -85,26 +83,15 @@ class Core:
                 for thing, at in runner.windows.drain():
                     runner.doubt(thing, at)
         self._taken_back()
-        for rule in self.book.groups if denied else ():
-            for device, since in denied.items():
-                self.field.doubts.add(device, rule, since)
-        for made in self.field.emitter.made[told:]:
-            groups = self.book.groups.get(made.rule.id)
-            if groups is not None and (groups.rows[made.thing.group], made.at) in groups.poll.passed:
-                self._without(made)  # time alone had decided before these readings came
         self._ask(late.found, replaced)
-
-    def _without(self, made: Made) -> None:
-        """A group changed without a word of its members: what they said before may still come."""
-        for device in unheard(self.book, self.field.world, made):
-            self.requests.decide(device, made.at)
 
     def _ask(self, late: Mapping[int, int], replaced: Found) -> None:
         """What came up in this record: devices with late readings, values replaced at their moment, and doubts."""
         doubts = self.field.doubts.drain()
         if self.accept_late:
-            self.inquiry.doubts(self.seq, doubts)
-            self.inquiry.replace(self.seq, self.now, replaced)
+            groups: Found = {subject: rules for subject, rules in doubts.items() if isinstance(subject, tuple)}
+            self.inquiry.doubts(self.seq, {one: rules for one, rules in doubts.items() if one not in groups})
+            self.inquiry.replace(self.seq, self.now, replaced | groups)
             self.inquiry.late(self.seq, late)
 
     def _taken_back(self) -> None:
@@ -129,13 +116,9 @@ class Core:
         """Engine time moves on; it never steps back."""
         self.admit()
         self.now = max(self.now, now)
-        told = len(self.field.emitter.made)
         plain, others = self.book.split()
         for runner in [*(one for one in plain if one.soonest <= self.now), *others]:
             runner.tick(self.now)
-        for made in self.field.emitter.made[told:]:
-            if not made.thing.device:
-                self._without(made)
         self._ask({}, {})
 
     def due(self) -> int:

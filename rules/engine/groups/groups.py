@@ -42,6 +42,7 @@ class Groups(Register):
         self._image: dict[str, NDArray[Any]] = {}
         self._names: list[str] = []
         self._touched: dict[int, int] = {}
+        self._recent = self.recent.state()
         mine = field_of_members(common, rule.watch.group)
         for kind in kinds_of(rule, self.questions):
             asks = {n: one for n, one in enumerate(self.questions) if kind in one.kinds}
@@ -101,11 +102,11 @@ class Groups(Register):
     def flush(self) -> None:
         """The record is complete: judge the groups it is about, in order of time."""
         self.judge_touched()
-        self.poll.passed = set()
         units: list[Unit] = list(self.gathering.formed())
         self.heard, self.news = self.news, []
         if self.heard:
-            units += self.poll.moments(heard(self.heard, np.maximum(self.space.newest, self.clock // 2)))
+            floor = np.maximum(self.space.newest, self.clock // 2)
+            units += self.poll.moments(heard(self.heard, floor), floor)
         self._judge(units)
         for one in self.heard:
             np.maximum.at(self.space.newest, one.group, one.on_our_clock())  # holds and silences count from here
@@ -177,7 +178,7 @@ class Groups(Register):
         """Go on where the revision before was."""
         self.gathering.adopt(old.gathering)
         self.touched |= old.touched
-        self.clock, self.poll.looked = old.clock, old.poll.looked
+        self.clock, self.recent, self.poll.looked = old.clock, old.recent, old.poll.looked
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The space: its rows and newest answers, by name."""
@@ -186,8 +187,8 @@ class Groups(Register):
         return tables | {"groups": np.frombuffer(names, np.uint8), "groups.clock": self.clock[: len(self.rows)]}
 
     def extra(self) -> bytes:
-        """What waits."""
-        return msgspec.msgpack.encode((self.touched, self.gathering.state()))
+        """What waits, and how answers came about."""
+        return msgspec.msgpack.encode((self.touched, self.gathering.state(), self.recent.state()))
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
         """The inverse of `state`: the groups get the rows that they had."""
@@ -206,7 +207,7 @@ class Groups(Register):
 
     def load_extra(self, blob: bytes) -> None:
         """The inverse of `extra`."""
-        self._touched, waiting = msgspec.msgpack.decode(blob, type=tuple[dict[int, int], bytes])
+        self._touched, waiting, self._recent = msgspec.msgpack.decode(blob, type=tuple[dict[int, int], bytes, bytes])
         self.gathering.load(waiting)
 
     def restored(self) -> None:
@@ -216,3 +217,4 @@ class Groups(Register):
         for name, table in self._image.items():
             self.space.fill(name, table, columns)
         self.recount()
+        self.recent.load(self._recent)

@@ -67,8 +67,8 @@ class Heard:
 
 
 def heard(news: Sequence[News], floor: I64) -> Heard:
-    """`floor` i64 per group: its newest moment, µs. A group's time does not step back: what a member says of a moment
-    before it counts from then on.
+    """`floor` i64 per group: its newest moment, µs. What a member says of a moment before it counts from then on;
+    whether the group would have been decided otherwise is seen by `Revision`.
     """
     sources = tuple(dict.fromkeys((one.members, one.k) for one in news))
     places = {source: place for place, source in enumerate(sources)}

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.engine.groups.news import Heard
+from rules.engine.groups.revision import Revision
 from rules.engine.groups.standing import Shifts, joined
 from rules.engine.groups.tally import Key
 from rules.engine.groups.timeline import Change, Ends, Timeline
@@ -24,7 +25,7 @@ Unit = tuple[int, int, dict[int, float], int, int]
 
 
 class Poll:
-    """`looked` µs: up to when votes were seen to lapse · `passed`: (group, µs) that time alone decided in a record."""
+    """`looked` µs: up to when votes were seen to lapse."""
 
     def __init__(self, groups: "Groups") -> None:
         self.groups = groups
@@ -34,7 +35,6 @@ class Poll:
         self.counts_words = not isinstance(runner, LevelsRunner | SequenceRunner)
         self.aging = [n for n in groups.momentary if groups.questions[n].limits[1]]
         self.looked = -NEVER
-        self.passed: set[tuple[int, int]] = set()
 
     def _held(self) -> NDArray[np.float64]:
         """f64[momentary questions, groups]: what holds as far as the runner knows."""
@@ -50,8 +50,11 @@ class Poll:
         busy: Bools = runner.gate == G_BUSY
         return busy
 
-    def moments(self, news: Heard) -> Iterable[Unit]:
-        """What the runner has to look at. Where nothing waits, a moment at which no answer changes is none."""
+    def moments(self, news: Heard, floor: NDArray[np.int64]) -> Iterable[Unit]:
+        """What the runner has to look at. Where nothing waits, a moment at which no answer changes is none. `floor` i64
+        per group: its newest moment, µs.
+        """
+        revision = Revision(self.groups, floor)
         attentive, held = self._attentive(), self._held()
         horizon = self.groups.clock.copy()
         np.maximum.at(horizon, news.said.group, news.said.key)
@@ -63,6 +66,7 @@ class Poll:
             n, standing = members.numbers[k], members.standings[k]
             if self.groups.questions[n].numeric:
                 order, before = standing.changes(said)
+                revision.numbers(n, said.at(order), before)
                 other = (before != said.value[order]) & ~(np.isnan(before) & np.isnan(said.value[order]))
                 at, moved = at[order[other]], before[other]
                 changes.setdefault(n, []).extend(
@@ -73,16 +77,15 @@ class Poll:
             else:
                 relevant = standing.relevant(said)
                 at, said = at[relevant], said.where(relevant)
+                revision.votes(n, standing, said, members.group)
                 shifts.setdefault(n, []).append(standing.play(said, members.group, self.groups.clock, horizon))
             matters[at] = True
+        revision.settle()
         ordered = [Change(n, sorted(rows, key=lambda row: row[:2])) for n, rows in changes.items()]
         line = Timeline(self.groups, self._aged(shifts, horizon), ordered)
         ends = line.ends(news, np.flatnonzero(matters))
         line.apply(horizon)
-        chosen = self._chosen(ends, attentive, held)
-        alone = chosen.where(~chosen.spoke)
-        self.passed = set(zip(alone.group.tolist(), (alone.key // 2).tolist(), strict=True))
-        return self._units(chosen)
+        return self._units(self._chosen(ends, attentive, held))
 
     def _aged(self, shifts: dict[int, list[Shifts]], horizon: NDArray[np.int64]) -> dict[int, Shifts]:
         """The shifts of every question; of those that no answer came to, what time does."""
@@ -104,7 +107,16 @@ class Poll:
             turned = np.cumsum(turns)
             first = np.maximum.accumulate(np.where(np.diff(ends.group, prepend=-1) != 0, np.arange(len(ends)), 0))
             every = every | (turned - turned[first] + turns[first] > 0)
-        return ends.where(turns | (every & ends.spoke))
+        return ends.where(turns | (every & ends.spoke & ~self._settled(ends)))
+
+    def _settled(self, ends: Ends) -> Bools:
+        """Words of moments that a tick has decided: where they turn nothing, they would not have changed it."""
+        runner = self.groups.runner
+        until = np.full(self.groups.space.capacity, -NEVER)
+        for row, at in runner.decided.items() if not self.counts_words else ():
+            until[row] = at
+        found: Bools = ends.key <= 2 * until[ends.group]
+        return found
 
     def _units(self, ends: Ends) -> Iterable[Unit]:
         values = ends.values.T.tolist()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Rule
 from rules.engine.groups.questions import questions_of
+from rules.engine.groups.recent import Recent
 from rules.engine.groups.standin import GroupWorld, stand_in_thing
 from rules.engine.groups.standing import NO, YES, Shifts, Standing
 from rules.engine.groups.tally import NAN, Tally, counted, verdict
@@ -28,7 +29,7 @@ class Register:
     """
 
     def __init__(self, rule: Rule, common: Field, interval: Callable[[str], int]) -> None:
-        self.rule = rule
+        self.rule, self.common = rule, common
         self.questions = questions_of(rule)
         self.space = common.world.group_space(rule.id, rule.watch.group)
         self.world = GroupWorld(common.world, rule.watch.group, interval)
@@ -45,6 +46,7 @@ class Register:
         self.rows: dict[str, int] = {}
         self.counts: I64 = np.zeros((3, len(self.questions), 0), np.int64)
         self.clock: I64 = np.zeros(0, np.int64)
+        self.recent = Recent(len(self.questions))
         self.alive: I64 = np.zeros(0, np.int64)
         self.tallies: list[list[Tally]] = [[] for _ in self.questions]
 
@@ -61,6 +63,7 @@ class Register:
             room = max(64, self.space.capacity)
             self.counts, self.alive = widened(self.counts, room, 0), widened(self.alive, room, 0)
             self.clock = widened(self.clock, room, 2 * LONG_AGO)
+            self.recent.grow(room)
         for tallies, one in zip(self.tallies, self.questions, strict=True):
             if one.stat is not None:
                 tallies.append(Tally(one.stat))
@@ -104,6 +107,12 @@ class Register:
     def touch(self, row: int, at: int) -> None:
         """Membership or attributes changed at `at` µs: the group is judged again."""
         self.touched[row] = at
+        self.recent.begin(row, int(self.clock[row]) + 1)
+
+    def doubt(self, row: int, since: int) -> None:
+        """What was decided of the group at or after `since` µs is in doubt."""
+        group = self.space.things[row].group
+        self.common.doubts.add((self.rule.id, group), self.rule.id, since)
 
     # --- what it comes to
     def write(self, at: int) -> None:

@@ -5,7 +5,7 @@ compared as keys: twice the µs, at which readings are counted and votes turn ol
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,11 @@ class Answers:
 
     def where(self, mask: Bools) -> "Answers":
         """Some of them."""
-        return Answers(self.thing[mask], self.group[mask], self.t[mask], self.key[mask], self.value[mask])
+        return self.at(np.flatnonzero(mask))
+
+    def at(self, places: Index) -> "Answers":
+        """Those at these places, in their order."""
+        return Answers(self.thing[places], self.group[places], self.t[places], self.key[places], self.value[places])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +51,10 @@ class Votes:
     value: F64
     heard: I64
     began: I64
+
+    def at(self, places: Index) -> "Votes":
+        """Those at these places."""
+        return Votes(self.voter[places], self.value[places], self.heard[places], self.began[places])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,11 +81,14 @@ class Shifts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Played:
-    """What a record changed, for evidence as of a moment in it: things and votes with what they were before."""
+    """What a record changed, for evidence as of a moment in it: things with their `answer` before and what they `said`,
+    and votes with what they were before.
+    """
 
     thing: I32
     thing_key: I64
     answer: F64
+    said: F64
     votes: Votes
     key: I64
 
@@ -155,15 +166,17 @@ class Standing(Table):
         found = np.where(value == 1.0, YES, np.where(value == 0.0, NO, UNKNOWN)).astype(np.int8)
         true = value == 1.0
         if self.within:
-            found[true & (key >= self._silent(votes))] = UNKNOWN
+            found[true & (key >= self.silent(votes))] = UNKNOWN
         if self.began_within:
-            found[true & (key >= self._old(votes))] = NO
+            found[true & (key >= self.old(votes))] = NO
         return found
 
-    def _silent(self, votes: Votes) -> I64:
+    def silent(self, votes: Votes) -> I64:
+        """From which key on they say nothing any more, if they are true."""
         return 2 * (votes.heard + self.within) + 1 if self.within else np.full(len(votes.heard), FAR)
 
-    def _old(self, votes: Votes) -> I64:
+    def old(self, votes: Votes) -> I64:
+        """From which key on they began too long ago, if they are true."""
         return 2 * (votes.began + self.began_within) if self.began_within else np.full(len(votes.began), FAR)
 
     def ends(self) -> I64:
@@ -190,7 +203,7 @@ class Standing(Table):
         order = np.lexsort((said.t, said.thing))
         thing, value = said.thing[order], said.value[order]
         before = np.where(_first(thing), self.answer[thing], _shifted(value))
-        self.played = Played(thing, said.key[order], before, self.votes(thing[:0]), said.key[:0])
+        self.played = Played(thing, said.key[order], before, value, self.votes(thing[:0]), said.key[:0])
         self.answer[thing] = value
         return order, before
 
@@ -210,7 +223,9 @@ class Standing(Table):
         """The answers become those of now. What that, and time, shifts in each group after the key `clock` up to
         `horizon`, i64 per group; `group` i32 per thing.
         """
-        turns = self._turns(said)
+        turns, self.played, last_known = self.turned(said)
+        thing = self.played.thing
+        self.answer[thing], self.last[thing] = self.played.said, last_known
         key, before = turns.key, turns.before
         voter, first = turns.after.voter, _first(turns.after.voter)
         new, old = self.sides(turns.after, key), self.sides(before, key)
@@ -240,7 +255,7 @@ class Standing(Table):
 
     def lapses(self, votes: Votes, group: I32, start: I64, end: I64) -> Shifts:
         """What time alone does to votes after the key `start`, up to `end`, both i64 per vote."""
-        silent, old = self._silent(votes), self._old(votes)
+        silent, old = self.silent(votes), self.old(votes)
         true = votes.value == 1.0
         quiet = np.flatnonzero(true & (silent < old) & (start < silent) & (silent <= end))
         aged = np.flatnonzero(true & (start < old) & (old <= end))
@@ -252,8 +267,10 @@ class Standing(Table):
             _shifts(where[aged], old[aged], was, np.full(len(aged), NO, np.int8)),
         ])  # fmt: skip
 
-    def _turns(self, said: Answers) -> Turns:
-        """The answers of things, made into votes; the answers are those of now from here on."""
+    def turned(self, said: Answers) -> tuple[Turns, Played, Bools]:
+        """The answers of things, made into votes; nothing is changed. (The votes, the things with what they said
+        before, in the order of `Played`, and whether each was true when last known.)
+        """
         order = np.lexsort((said.t, said.thing))
         thing, value = said.thing[order], said.value[order]
         first, number = _first(thing), np.arange(len(thing))
@@ -266,21 +283,19 @@ class Standing(Table):
             (value == 1.0).astype(np.int64) - (before == 1.0), np.isnan(value).astype(np.int64) - np.isnan(before),
             last.astype(np.int64) - was,
         ])  # fmt: skip
-        self.played = Played(thing, said.key[order], before, self.votes(thing[:0]), said.key[:0])
-        self.answer[thing], self.last[thing] = value, last
+        played = Played(thing, said.key[order], before, value, self.votes(thing[:0]), said.key[:0])
         voter, t, key = self.voter[thing], said.t[order], said.key[order]
         if (voter != thing).any():
             again = np.lexsort((t, voter))
             voter, t, key, steps = voter[again], t[again], key[again], steps[:, again]
-        return self._summed(voter, t, key, steps)
+        return self._summed(voter, t, key, steps), played, last
 
     def _summed(self, voter: Rows, t: I64, key: I64, steps: I64) -> Turns:
         total, begin = np.cumsum(steps, axis=1), _begin(_first(voter))
         base = np.array([self.true[voter], self.unknown[voter], self.held[voter]])
         total += base - total[:, begin] + steps[:, begin]
-        whole = np.ones(len(voter), np.bool_)  # of one moment the last answer, when all have been given
-        whole[:-1] = (voter[1:] != voter[:-1]) | (key[1:] != key[:-1])
-        voter, t, key, total = voter[whole], t[whole], key[whole], total[:, whole]
+        whole = np.append((voter[1:] != voter[:-1]) | (t[1:] != t[:-1]), True)[: len(voter)]
+        voter, t, key, total = voter[whole], t[whole], key[whole], total[:, whole]  # when all of one moment is said
         first, now = _first(voter), self.votes(voter)
         held = np.where(first, self.held[voter], _shifted(total[2]))
         begins = (total[2] > 0) & (held == 0)
@@ -288,15 +303,18 @@ class Standing(Table):
         began = np.where(since >= _begin(first), t[since], now.began) if len(voter) else t
         value = np.where(total[0] > 0, 1.0, np.where(total[1] > 0, NAN, 0.0))
         after = Votes(voter, value, np.maximum(t, now.heard), began)
+        last = np.append((voter[1:] != voter[:-1]) | (key[1:] != key[:-1]), True)[: len(voter)]
+        after, key, total = after.at(np.flatnonzero(last)), key[last], total[:, last]
+        first, now = _first(after.voter), self.votes(after.voter)
         before = Votes(
-            voter, np.where(first, now.value, _shifted(value)), np.where(first, now.heard, _shifted(after.heard)),
-            np.where(first, now.began, _shifted(began)),
+            after.voter, np.where(first, now.value, _shifted(after.value)),
+            np.where(first, now.heard, _shifted(after.heard)), np.where(first, now.began, _shifted(after.began)),
         )  # fmt: skip
         return Turns(after, before, key, total)
 
     def _keep(self, turns: Turns) -> None:
         assert self.played is not None, "the things come before their votes"
-        self.played = Played(self.played.thing, self.played.thing_key, self.played.answer, turns.before, turns.key)
+        self.played = replace(self.played, votes=turns.before, key=turns.key)
         voter = turns.after.voter
         self.true[voter], self.unknown[voter], self.held[voter] = turns.total
         self.heard[voter], self.began[voter] = turns.after.heard, turns.after.began

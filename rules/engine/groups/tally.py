@@ -67,6 +67,19 @@ class Tally:
             number, part = value.as_integer_ratio()
             self._exact += sign * (number << (_SHIFT + 1 - part.bit_length()))
 
+    @property
+    def adds(self) -> bool:
+        """Does a sum of its answers tell its value?"""
+        return self._values is None
+
+    @property
+    def total(self) -> float:
+        """The sum of all answers, but of a least or greatest value."""
+        try:
+            return self._exact / (1 << _SHIFT)
+        except OverflowError:
+            return NAN
+
     def value(self, members: int) -> float:
         """The aggregate over so many members; NaN when too few are known."""
         stat = self.stat

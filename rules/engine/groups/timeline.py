@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64, U8
 from rules.engine.groups.news import Heard
+from rules.engine.groups.recent import Steps
 from rules.engine.groups.register import Register
 from rules.engine.groups.standing import NO, YES, Shifts
 from rules.engine.view import Bools
@@ -22,6 +23,15 @@ class Change:
 
     n: int
     rows: Sequence[tuple[int, int, tuple[int, int], float, float]]
+
+    def steps(self) -> Steps:
+        """What that does to the sum, and to how many are known."""
+        before = np.array([row[3] for row in self.rows])
+        after = np.array([row[4] for row in self.rows])
+        return Steps(
+            np.array([row[0] for row in self.rows], np.int64), np.array([row[1] for row in self.rows], np.int64),
+            np.nan_to_num(after) - np.nan_to_num(before), np.isnan(before).astype(np.float64) - np.isnan(after),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,4 +159,9 @@ class Timeline:
             mine = one.key <= upto[one.group]
             np.add.at(register.counts[YES, n], one.group[mine], one.yes[mine])
             np.add.at(register.counts[NO, n], one.group[mine], one.no[mine])
+            group, yes = one.group[mine].astype(np.int64), one.yes[mine].astype(np.float64)
+            register.recent.put(n, Steps(group, one.key[mine], yes, one.no[mine].astype(np.float64)))
+        for change in self.changes:
+            if change.rows and register.tallies[change.n][0].adds:
+                register.recent.put(change.n, change.steps())
         np.maximum(register.clock, upto, out=register.clock)

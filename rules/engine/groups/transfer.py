@@ -24,6 +24,7 @@ class Transfer:
         mine.runner.take_row(row, theirs.runner, other)
         mine.gathering.take(row, theirs.gathering, other, places)
         mine.clock[row] = theirs.clock[other]
+        mine.recent.take(row, theirs.recent, other)
         mine.touched.pop(row, None)
         mine.recount()
         return True

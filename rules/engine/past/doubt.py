@@ -1,15 +1,13 @@
 """From doubts to requests for history: late readings, decisions that readings came after, replaced values (RULES 5)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from rules.compiled import Rule
 from rules.engine.book import RuleBook
 from rules.engine.doubts import Subject
-from rules.engine.emit import Made
 from rules.engine.past.horizon import horizon
 from rules.engine.past.replaced import Replaced
 from rules.engine.past.requests import Requests
-from rules.engine.space import LONG_AGO
 from rules.engine.view import Bools
 from rules.engine.world import World
 
@@ -96,12 +94,3 @@ def span(world: World, rule: Rule) -> int:
     """How far back the rule looks from a moment, µs; NEVER = to the beginning."""
     every = max((point.every for point in world.points.values() if point.name in rule.points), default=0)
     return horizon(rule, every)
-
-
-def unheard(book: RuleBook, world: World, made: Made) -> Sequence[int]:
-    """The members of a group whose readings from before this change may still come."""
-    groups = book.groups[made.rule.id]
-    return [
-        device for device in groups.devices(groups.rows[made.thing.group])
-        if LONG_AGO < max(world.rows[device].space.newest[world.rows[device].things].tolist()) <= made.at
-    ]  # fmt: skip

@@ -1,14 +1,16 @@
 """Readings of rules with `lateness`: they wait until nothing older may come, then are judged in order (RULES 5).
 
 A frame waits until its device has spoken `lateness` later, or engine time has passed its moment by `lateness` (for one
-that took longer to come: its receipt), and timers of these rules are late by as much.
+that took longer to come: its receipt), and timers of these rules are late by as much. Of the members of a group all
+wait for engine time, so that what several say of one moment is judged at once.
 """
 
 import numpy as np
 
-from gateway.domain.reading import Batch, concat, decode_batch, empty_batch, encode_batch
+from gateway.domain.reading import I64, Batch, concat, decode_batch, empty_batch, encode_batch
 from rules.engine.core import Core
 from rules.engine.space import LONG_AGO, NEVER
+from rules.engine.view import Bools
 
 
 class Lane:
@@ -18,7 +20,7 @@ class Lane:
         self.lateness, self.core = lateness, core
         self.waiting: Batch = empty_batch()  # one frame per moment, in order of receipt
         self._moment = np.zeros(0, np.int64)
-        self._release = np.zeros(0, np.int64)
+        self._on_time: Bools = np.zeros(0, np.bool_)
 
     def batch(self, batch: Batch, now: int) -> None:
         """Take readings in; judge those whose time has come. `now` is engine time."""
@@ -35,7 +37,7 @@ class Lane:
     def due(self) -> int:
         """When something may happen, in engine time, µs; NEVER when nothing waits."""
         due = self.core.due()
-        waits = int(self._release.min()) if len(self._release) else NEVER
+        waits = int(self._release(self._members()).min(initial=NEVER))
         return min(waits, due + self.lateness if due < NEVER // 4 else NEVER)
 
     def _mine(self, batch: Batch) -> Batch:
@@ -54,9 +56,23 @@ class Lane:
         self._moment = batch.at.copy()
         np.maximum.at(moments := np.full(batch.frames, LONG_AGO, np.int64), batch.frame, batch.at)
         self._moment = moments[batch.frame]
-        received = batch.received[batch.frame]
-        on_time = received <= self._moment + self.lateness
-        self._release = np.where(on_time, self._moment, received) + self.lateness
+        self._on_time = batch.received[batch.frame] <= self._moment + self.lateness
+
+    def _members(self) -> Bools:
+        """Rows of devices that have a say in groups of these rules."""
+        world = self.core.field.world
+        asked = {members.space.kind for groups in self.core.book.groups.values() for members in groups.members}
+        if not asked:
+            return np.zeros(len(self.waiting), np.bool_)
+        mask = np.array([space.kind in asked for space in world.space_list], np.bool_)
+        found: Bools = mask[world.space_of[self.waiting.device]]
+        return found
+
+    def _release(self, members: Bools) -> I64:
+        """When each row is judged at the latest, in engine time; in a group the clocks of its members are mixed."""
+        received = self.waiting.received[self.waiting.frame]
+        moment = np.where(members, np.minimum(self._moment, received), self._moment)
+        return np.where(self._on_time, moment, received) + self.lateness
 
     def _go(self, now: int) -> None:
         batch = self.waiting
@@ -64,7 +80,9 @@ class Lane:
             return
         newest = np.full(int(batch.device.max()) + 1, LONG_AGO, np.int64)
         np.maximum.at(newest, batch.device, self._moment)
-        ripe = (self._release <= now) | (self._moment <= newest[batch.device] - self.lateness)
+        members = self._members()
+        spoken = (self._moment <= newest[batch.device] - self.lateness) & ~(members & self._on_time)
+        ripe = (self._release(members) <= now) | spoken
         # what is older than a ripe frame of its device goes with it
         passed = np.full(len(newest), LONG_AGO, np.int64)
         np.maximum.at(passed, batch.device[ripe], self._moment[ripe])

@@ -48,7 +48,6 @@ class Requests:
     def __init__(self) -> None:
         self._fresh: dict[Subject, None] = {}
         self.open: dict[Subject, Pending] = {}
-        self.decided: dict[int, int] = {}  # member -> when a tick changed an alarm of its group, for want of readings
         self.facts: dict[Owner, list[tuple[int, FactOf]]] = {}
 
     def holds(self, subject: Subject, since: int, rules: tuple[str, ...] = ()) -> bool:
@@ -92,24 +91,6 @@ class Requests:
         pending = self.open[subject]
         if start < pending.start:
             pending.start, pending.seq = max(0, start), seq
-
-    def decide(self, device: int, at: int) -> None:
-        """A tick changed an alarm of a group of the device at `at` µs because nothing came."""
-        self.decided[device] = max(at, self.decided.get(device, at))
-
-    def denied(self, batch: Batch) -> dict[int, int]:
-        """Devices with readings from before a change that a tick decided without them: the oldest such `at`, µs."""
-        found: dict[int, int] = {}
-        if not self.decided:
-            return found
-        mine = batch.select(np.isin(batch.device, np.array(list(self.decided), np.int32)))
-        for device in np.unique(mine.device).tolist():
-            at = mine.at[mine.device == device]
-            if int(at.min()) <= self.decided[device]:
-                found[device] = int(at.min())
-            if int(at.max()) > self.decided[device]:
-                del self.decided[device]
-        return found
 
     def keep(self, batch: Batch, seq: int, now: int) -> int:
         """Readings of those in doubt, of record `seq` at engine time `now` µs: the history may have been read before.
@@ -161,19 +142,17 @@ class Requests:
 
     def state(self) -> bytes:
         """For the snapshot."""
-        return _encoder.encode((list(self.open.items()), list(self.facts.items()), self.decided))
+        return _encoder.encode((list(self.open.items()), list(self.facts.items())))
 
     def load(self, blob: bytes) -> None:
         """The inverse of `state`."""
         if blob:
-            subjects, facts, self.decided = _decoder.decode(blob)
+            subjects, facts = _decoder.decode(blob)
             self.open, self.facts = dict(subjects), dict(facts)
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(
-    tuple[list[tuple[Subject, Pending]], list[tuple[Owner, list[tuple[int, FactOf]]]], dict[int, int]]
-)
+_decoder = msgspec.msgpack.Decoder(tuple[list[tuple[Subject, Pending]], list[tuple[Owner, list[tuple[int, FactOf]]]]])
 
 
 def _compact(batch: Batch) -> Batch:

@@ -161,6 +161,8 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
     if any(point.kind == "counter" for point in rule.points.values()):
         until = last + rule.lateness + round(40 * rule.pace) * SECOND  # it is decided whether the end is a gap
     facts = plans.facts(rng, rule, start, made, until) if mode in {"plain", "ahead"} else ()
+    if rule.group and mode in COMPARED:
+        until += 61 * SECOND  # groups are asked about at most once a minute
     until = max([until, *(at + length + round(31 * rule.pace) * SECOND for at, length in restarts)])
     compared = COMPARED.get(mode, "covered" if kind == "falling" else "exact")
     return SceneDef(

@@ -40,7 +40,6 @@ EXCLUDED: dict[str, str] = {
         ),
         "a down-time with what a broker kept: being mended (RULES.md section 5, down-time)",
     ),
-    "quorum/[bl]*": "a group's time does not step back (decision 009); members that speak at one instant",
 }
 """Kinds that are not run, and why; printed with every result."""
 
