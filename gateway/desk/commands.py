@@ -59,8 +59,8 @@ class Commands:
         after = lifecycle.decide(lifecycle.Situation(found, command, len(raised)))
         if isinstance(after, lifecycle.Refusal):
             raise lifecycle.refuse(after, found)
-        if command.reading is not None:
-            self._completed(book, found, command, command.reading)
+        if command.act is Act.RESOLVE or command.reading is not None:
+            self._completed(book, found, command)
         if after.state.ended and not found.state.ended:
             self._consequences_of_end(book, after, command, bool(raised))
         elif command.act is Act.REOPEN and found.closed_at is not None:
@@ -93,12 +93,14 @@ class Commands:
             due = book.now + self._clerk.policy.recheck_after
             book.wait(Deadline(after.id, after.tenant, Due.RECHECK, due, book.now))
 
-    def _completed(self, book: Book, order: WorkOrder, command: Command, reading: float) -> None:
-        """Maintenance was done at this counter reading: the next multiples count from it."""
+    def _completed(self, book: Book, order: WorkOrder, command: Command) -> None:
+        """The work was done, as a resolve says, or a close that brings the counter: plans count from it."""
+        done = command.occurred_at if command.act is Act.RESOLVE else order.resolved_at
+        at = min(done or book.now, book.now)
         alarms = book.unit.listed_in(order.id)
         things = {(alarm.rule, alarm.device, alarm.component): None for alarm in alarms if alarm.live and alarm.device}
         for rule, device, component in things:
-            fact = CycleDone(rule, device, component, reading, command.actor.id)
+            fact = CycleDone(rule, device, component, command.reading, command.actor.id, at, order.no)
             book.changes.facts.append((self._tenant, fact))
 
     def _reopenable(self, book: Book, found: WorkOrder, after: WorkOrder, raised: set[str]) -> WorkOrder:

@@ -117,13 +117,17 @@ class Closed(Struct, frozen=True, tag="closed"):
 
 
 class CycleDone(Struct, frozen=True, tag="cycle"):
-    """A maintenance cycle was completed at counter `reading` (canonical unit)."""
+    """The work of a plan was done at `at` µs (0 = when it was told), at counter `reading` (canonical unit; None = as it
+    stood when it was told). `order` is the work order of it.
+    """
 
     rule: str
     device: int
     component: int
-    reading: float
+    reading: float | None = None
     actor: str = ""
+    at: int = 0
+    order: str = ""
 
 
 class MeterExchanged(Struct, frozen=True, tag="exchanged"):

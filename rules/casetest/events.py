@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from gateway.domain.device import Device, PointKind
 from gateway.domain.units import parse_unit
-from rules.casetest.scene import Happening, Scene
+from rules.casetest.scene import Happening, Scene, Work
 from rules.casetest.things import CUSTOMER, SITE, component_of, find
-from rules.compiled import Every
+from rules.compiled import Due, Every
 from rules.engine.world import quantity
 
 KINDS = ("restart", "set", "edit", "unlatch", "exchange", "closed", "cycle", "site", "customer")
-_EVENT = ("at", *KINDS, "device", "component", "group", "identity")
+_EVENT = ("at", *KINDS, "done", "device", "component", "group", "identity")
 _OF_COMPONENTS = ("unlatch", "closed", "cycle")
 _TABLES = ("set", "edit", "exchange", "site", "customer")
 _WRITE = "{at: 90s, restart: 30s}, " + ", ".join(KINDS[1:-1]) + f" or {KINDS[-1]}"
@@ -32,6 +32,12 @@ def events(scene: Scene) -> None:
         if named is not None and (what not in _OF_COMPONENTS or "component" in table):
             scene.wrong(f"{where}.device", "shape", value=table["device"], write=f"device: {device.code}")
         value = _value(scene, device, what, table[what], f"{where}.{what}")
+        if "done" in table:
+            if what != "cycle":
+                scene.wrong(f"{where}.done", "done", what=what)
+            value = Work(
+                value.reading if isinstance(value, Work) else None, scene.moment(table["done"], f"{where}.done")
+            )
         home = scene.home[device.id] if scene.rule.watch.each else 0
         component = scene.whole(table, "component", home, where) if named is None else named
         identity = table.get("identity") or []
@@ -54,7 +60,7 @@ def _value(scene: Scene, device: Device, what: str, value: object, where: str) -
             return _counters(scene, device, found, where)
         return found
     if what == "cycle":
-        return _reading(scene, value, where)
+        return Work(_reading(scene, value, where))
     if value is not True:
         scene.wrong(where, "shape", value=value, write=f"{what}: true")
     return value
@@ -91,9 +97,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _reading(scene: Scene, value: object, where: str) -> float:
-    """The counter at which a cycle was completed, canonical."""
+def _reading(scene: Scene, value: object, where: str) -> float | None:
+    """The counter at which a cycle was completed, canonical; None for `true`: as it stands."""
     condition = scene.rule.condition
+    if value is True and isinstance(condition, Every | Due):
+        return None
     spec = None
     if isinstance(condition, Every):
         kinds = (scene.tests.vocabulary.get(kind, {}) for kind in scene.rule.watch.kinds)

@@ -30,7 +30,7 @@ from gateway.domain.record import (
     Unlatch,
 )
 from rules.casetest.intake import CaseIntake
-from rules.casetest.scene import Happening, Scene, Told
+from rules.casetest.scene import Happening, Scene, Told, Work
 from rules.casetest.things import customer_with, site_with
 from rules.casetest.until import ZONE, until
 from rules.engine import Engine
@@ -186,8 +186,8 @@ class Stage:
             return Unlatch(self.rule.id, device, component, group=event.group, identity=event.identity)
         if event.what == "closed":
             return Closed(self.rule.id, device, component, "test", group=event.group, identity=event.identity)
-        reading = event.value if isinstance(event.value, float) else 0.0
-        return CycleDone(self.rule.id, device, component, reading)
+        work = event.value if isinstance(event.value, Work) else Work(None)
+        return CycleDone(self.rule.id, device, component, work.reading, at=work.done)
 
     def _edit(self, event: Happening, value: Mapping[str, object], at: int) -> None:
         scene = self.scene

@@ -42,6 +42,17 @@ class Happening:
     identity: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a `cycle` carries: the counter (canonical unit; None = as it stands), and when the work was done, µs.
+
+    `done` 0 = when it is told.
+    """
+
+    reading: float | None
+    done: int = 0
+
+
 @dataclass(slots=True)
 class Scene:
     """Everything a case says, in µs and canonical units. `problems` non-empty = it cannot run.

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 from gateway.domain.device import Attr, Device
-from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
-from rules.casetest.scene import Scene
+from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND, from_us
+from rules.casetest.scene import Scene, Work
 from rules.compiled import (
     Active,
     Calendar,
     Due,
+    Every,
     Expression,
     Over,
     Quorum,
@@ -18,11 +20,12 @@ from rules.compiled import (
     Sequence,
     Silence,
     SlotKind,
+    Span,
     Streak,
     Swing,
 )
 from rules.compiled.reads import expressions
-from rules.engine.calendar import wall_time, window, zone_of
+from rules.engine.calendar import later, wall_time, window, zone_of
 
 ZONE = "UTC"
 """Of what has no site."""
@@ -44,9 +47,11 @@ def until(scene: Scene) -> int:
             ends += [window(zone, one, last)[1] + 3 * _every(scene, rule) + SECOND + late for one in _calendars(rule)]
         for found in (rule.condition for rule in rules):
             if isinstance(found, Due):
-                for day in _dates(scene, device, found.date):
+                for day in (*_dates(scene, device, found.date), *_again(scene, device, found, zone)):
                     days = (day + timedelta(days=offset // DAY) for _, offset in found.stages)
                     ends += [wall_time(one, found.at, zone) for one in days]
+            if isinstance(found, Every) and found.or_after is not None:
+                ends += [at + DAY for at in _terms(scene, device, found.or_after, zone)]
     return scene.start - (scene.start - max(ends)) // SECOND * SECOND  # the tick at or after it
 
 
@@ -99,6 +104,29 @@ def _calendars(rule: Rule) -> list[Calendar]:
 
 def _every(scene: Scene, rule: Rule) -> int:
     return max((point.every for point in scene.points.values() if point.name in rule.points), default=0)
+
+
+def _again(scene: Scene, device: Device, found: Due, zone: ZoneInfo) -> Iterator[date]:
+    """Of dates that come again the one after each date, and after each day on which the work was done."""
+    if found.repeat is None:
+        return
+    for day in _dates(scene, device, found.date):
+        yield later(day, found.repeat)
+    for at in _done(scene, device):
+        yield later(from_us(at).astimezone(zone).date(), found.repeat)
+
+
+def _terms(scene: Scene, device: Device, after: Span, zone: ZoneInfo) -> Iterator[int]:
+    """The day on which each term ends: after the registration, and after the work."""
+    for at in (device.registered, *_done(scene, device)):
+        yield wall_time(later(from_us(at).astimezone(zone).date(), after), 0, zone)
+
+
+def _done(scene: Scene, device: Device) -> Iterator[int]:
+    """When the work of a cycle was done, as events say."""
+    for event in scene.happenings:
+        if isinstance(event.value, Work) and event.device == device.id:
+            yield event.value.done or event.at
 
 
 def _dates(scene: Scene, device: Device, name: str) -> Iterator[date]:

@@ -15,6 +15,7 @@ from rules.compiled.condition import (
     Quorum,
     Sequence,
     Silence,
+    Span,
     Streak,
     Votes,
 )
@@ -61,6 +62,6 @@ __all__ = [
     "Active", "Aggregate", "AttrTest", "Bar", "Baseline", "Budget", "Calendar", "Condition", "Crossing", "Due", "Every",
     "Expression", "Flap", "Hold", "Increase", "Inhibit", "LevelRule", "Limit", "MemberStat", "Names", "NoticeTemplate",
     "OrderTemplate", "Over", "Period", "Policy", "Quiet", "Quorum", "Rate", "Rule", "Sequence", "Share", "Signal",
-    "Silence", "Slot", "SlotKind", "Stat", "Streak", "Swing", "Term", "TextOf", "Times", "Vocabulary", "Votes",
+    "Silence", "Slot", "SlotKind", "Span", "Stat", "Streak", "Swing", "Term", "TextOf", "Times", "Vocabulary", "Votes",
     "Watch", "Window",
 ]  # fmt: skip

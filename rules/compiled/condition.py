@@ -75,21 +75,35 @@ class Votes:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """So many calendar months, then so many days, in the zone of the thing: `6 months`, `30 days`."""
+
+    months: int = 0
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """Stages before and after a date in attribute `date` (local date of the thing's zone): (level, offset µs), rising.
 
-    `at`: minute of the local day at which stages fire. Stages missed while down fire once, the latest only.
+    `at`: minute of the local day at which stages fire. Stages missed while down fire once, the latest only. `repeat`:
+    the date comes again and again, counted from the date, or (`completed`) from the day the work was done.
     """
 
     date: str
     stages: tuple[tuple[Level, int], ...]
     at: int = 0
     clear: Expression | None = None
+    repeat: Span | None = None
+    completed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """A counter crosses multiples of `step` beyond `from_` (canonical unit), told `ahead` before each."""
+    """A counter crosses multiples of `step` beyond `from_` (canonical unit), told `ahead` before each.
+
+    `or_after`: or so long after the work was last done (before any: after the registration), whichever comes first.
+    """
 
     point: str
     step: float
@@ -97,6 +111,7 @@ class Every:
     from_: float = 0.0
     ahead: float = 0.0
     clear: Expression | None = None
+    or_after: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,11 @@ def signal_points(signal: Signal) -> set[str]:
     return points_of(signal.of) if isinstance(signal, Share | Times | MemberStat) else {signal.point}
 
 
+def is_plan(rule: Rule) -> bool:
+    """Does it hang on when its work was last done?"""
+    return isinstance(rule.condition, Due | Every)
+
+
 def points(rule: Rule) -> set[str]:
     """All points a rule reads, by its signals and members too."""
     names = {name for signal in rule.signals for name in signal_points(signal)}

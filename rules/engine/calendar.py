@@ -6,7 +6,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
-from rules.compiled import Calendar, Period
+from rules.compiled import Calendar, Period, Span
 
 
 @lru_cache(maxsize=512)
@@ -36,6 +36,23 @@ def wall_time(day: date, minute: int, zone: ZoneInfo, fold: int = 0) -> int:
         else:
             early = middle
     return found
+
+
+def later(day: date, span: Span, times: int = 1) -> date:
+    """The date `times` spans after `day`, always counted from `day`; where the month is too short, its last day.
+
+    >>> later(date(2026, 1, 31), Span(1), 2)
+    datetime.date(2026, 3, 31)
+    """
+    month = day.month + span.months * times
+    return _month_start(day.year, month, day.day) + timedelta(days=span.days * times)
+
+
+def fitting(first: date, day: date, span: Span) -> int:
+    """How many spans fit between two dates, one more or less."""
+    if not span.months:
+        return (day - first).days // span.days
+    return ((day.year - first.year) * 12 + day.month - first.month) // span.months
 
 
 _PARTS = {Period.HOUR: HOUR, Period.QUARTER_HOUR: 15 * MINUTE}

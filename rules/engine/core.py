@@ -1,6 +1,6 @@
 """World, rules and readings of one lateness: what the engine does with a record once its time has come."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from gateway.domain.record import (
     Unlatch,
 )  # fmt: skip
 from rules.compiled import Rule
+from rules.engine.acts import tell
 from rules.engine.book import RuleBook, end_all
 from rules.engine.edits import Edit
 from rules.engine.frames import Counts, Late, single, views
@@ -28,7 +29,7 @@ from rules.engine.past.doubt import Inquiry
 from rules.engine.past.interim import Interim
 from rules.engine.past.replaced import Found, Replaced, hanging_on
 from rules.engine.past.requests import Requests
-from rules.engine.runner import Field, Runner
+from rules.engine.runner import Field
 from rules.engine.signalled import Signalled
 from rules.engine.space import LONG_AGO, NEVER
 from rules.engine.view import View
@@ -159,11 +160,9 @@ class Core:
                 if customers.get(customer.code) != customer:
                     customers[customer.code] = customer
                     self._owner([d.id for d in self.field.world.devices.values() if d.customer == customer.code], at)
-            case Unlatch():
-                for runner, thing in self._meant(body):
-                    runner.unlatch(thing, at, body.identity)
-            case Closed() | CycleDone():
-                self._ended(body, at)
+            case Unlatch() | Closed() | CycleDone():
+                if not tell(self.book, self.field, body, at):
+                    return
             case MeterExchanged():
                 self._exchange(body)
             case _:
@@ -233,24 +232,6 @@ class Core:
             for runner in self.book.of(row.space.kind):
                 runner.refresh(row.things, at, "retired" if retired else "out_of_scope")
                 runner.revalue(row.things, at)
-
-    def _meant(self, fact: Unlatch | Closed | CycleDone) -> Iterator[tuple[Runner, int]]:
-        """The runners of the fact's rule that know its thing, and the row: of a group, or of a component."""
-        row, group = self.field.world.rows.get(fact.device), "" if isinstance(fact, CycleDone) else fact.group
-        for runner in self.book.runners.get(fact.rule, ()):
-            if group:
-                yield from ((runner, k) for k, thing in enumerate(runner.space.things) if thing.group == group)
-            elif row is not None and runner.space is row.space and fact.component < len(row.things):
-                thing = row.things[fact.component]
-                if runner.watched[thing]:
-                    yield runner, thing
-
-    def _ended(self, fact: Closed | CycleDone, at: int) -> None:
-        for runner, thing in self._meant(fact):
-            if isinstance(fact, CycleDone):
-                runner.cycle(thing, fact.reading, at)
-            else:
-                runner.closed(thing, at, fact.identity)
 
     def _exchange(self, fact: MeterExchanged) -> None:
         world = self.field.world

@@ -178,7 +178,7 @@ class Engine:
 
     def _empty(self) -> Core:
         field = Field(self._field.emitter, scalar=self._field.scalar, observe=self._field.observe)
-        field.after = self._after
+        field.after, field.completions = self._after, self._field.completions
         core = Core(field, self._accept)
         self._after.runners.append(core.book.runners)
         return core
@@ -247,6 +247,7 @@ class Engine:
         image = msgspec.structs.replace(
             image_of(self._core, self.partition, self.tenant), seq=self.seq, now=self.now,
             after=self._after.state(), ledger=self._ledger.state(), imports=self._imports,
+            completions=self._field.completions.state(),
             lanes=[
                 msgspec.structs.replace(
                     image_of(lane.core, self.partition, self.tenant), buffer=lane.state(), lateness=lateness
@@ -272,6 +273,7 @@ class Engine:
 
     def _load(self, image: Image) -> None:
         self.seq, self.now, self._imports = image.seq, image.now, image.imports
+        self._field.completions.load(image.completions)
         load_core(image, self._core, self._compile)
         for held in image.lanes:
             lane = self._lanes[held.lateness] = Lane(held.lateness, self._empty())

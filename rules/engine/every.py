@@ -7,6 +7,7 @@ import numpy as np
 
 from gateway.domain.duration import DAY
 from gateway.domain.reading import F64, I32, I64
+from gateway.domain.record import Fact
 from rules.compiled import Every, Rule
 from rules.engine.bound import Bound
 from rules.engine.form import Form
@@ -83,6 +84,8 @@ class EveryRunner(Form):
             return
         need = np.zeros(len(view), np.bool_)
         need[heard.unit] = self._special(heard)
+        if (some := self.overdue(view)) is not None:
+            need |= carry & some
         quiet = carry.copy()
         quiet[heard.unit] = False
         need |= quiet & (self.raised[view.thing] > 0)
@@ -119,6 +122,10 @@ class EveryRunner(Form):
         calm: Bools = self.counter.rising(heard) & (run / rule.step < (self.told[thing] + 1) * (1 - 2 * NEAR))
         calm &= heard.at - self.mark_at[0, thing] < DAY
         return ~calm
+
+    def overdue(self, view: View) -> Bools | None:  # noqa: ARG002 - nothing but the counter decides
+        """Units before which time alone did something to their thing."""
+        return None
 
     def _count(self, thing: int, value: float, at: int) -> None:
         """A known reading of the counter."""
@@ -181,11 +188,12 @@ class EveryRunner(Form):
     def count_of(self, thing: int) -> int:
         return max(1, int(self.count[thing]))
 
-    def cycle(self, thing: int, reading: float, at: int) -> None:
-        """The next multiples count from the reading at which the work was done."""
+    def cycle(self, thing: int, reading: float | None, done: int, at: int) -> None:  # noqa: ARG002
+        """The next multiples count from the reading at which the work was done, or else from the newest one."""
         self.put_off(thing, at, None, None, -1, reason="cycle")
-        self.base[thing] = reading + self.counter.shift[NOW, thing]
-        self.told[thing] = 0
+        line = self.counter.line(thing) if reading is None else reading + float(self.counter.shift[NOW, thing])
+        if line == line:
+            self.base[thing], self.told[thing] = line, 0
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
         """The hours run on the old counter stay."""
@@ -202,8 +210,12 @@ class EveryRunner(Form):
         known = int(self.mark_at[:, thing].max(initial=LONG_AGO, where=self.mark_at[:, thing] <= start))
         return known if known > LONG_AGO else start
 
-    def begin_twin(self, thing: int, twin: "EveryRunner", row: int, start: int) -> None:
-        """Row `row` of `twin`, which judges the past from `start` µs on, begins with the mark before."""
+    def begin_twin(self, thing: int, twin: Runner, row: int, start: int, past: Sequence[tuple[int, Fact]]) -> None:  # noqa: ARG002
+        """Row `row` of `twin`, which judges the past from `start` µs on, begins with the mark before.
+
+        `past`: (µs, fact) that the desk told of the thing before the readings.
+        """
+        assert isinstance(twin, EveryRunner), "the runner of the same rule"
         older = np.flatnonzero((self.mark_at[:, thing] <= start) & (self.mark_at[:, thing] > LONG_AGO))
         if len(older):
             k = int(older[0])

@@ -10,6 +10,7 @@ from rules.engine.sequence import SequenceRunner
 from rules.engine.silent import SilentRunner
 from rules.engine.space import Space
 from rules.engine.streak import StreakRunner
+from rules.engine.term import TermRunner
 from rules.engine.votes import VotesRunner
 
 _KINDS: dict[type, type[Runner]] = {
@@ -21,4 +22,6 @@ _KINDS: dict[type, type[Runner]] = {
 def runner_of(rule: Rule, zone: str, space: Space, common: Field) -> Runner:
     """The runner of `rule` on `space`; `zone` is the installation's."""
     levels = IdentityRunner if rule.identity else LevelsRunner
+    if isinstance(rule.condition, Every) and rule.condition.or_after is not None:
+        return TermRunner(rule, zone, space, common)
     return _KINDS.get(type(rule.condition), levels)(rule, zone, space, common)

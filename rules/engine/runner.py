@@ -109,8 +109,8 @@ class Runner(Speaker, ABC):
     def closed(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:
         """A person closed the work order of this thing's episode. Forms that do not clear by themselves end."""
 
-    def cycle(self, thing: int, reading: float, at: int) -> None:
-        """A maintenance cycle of this thing was completed at counter `reading` (canonical unit)."""
+    def cycle(self, thing: int, reading: float | None, done: int, at: int) -> None:
+        """Work was done at `done` µs and counter `reading` (canonical, None = as it stands), as was told at `at`."""
 
     def again(self, thing: int, since: int) -> int | None:  # noqa: ARG002 - only silence takes its time
         """When an alarm of this thing that counts from `since` µs would be raised; None = at once."""

@@ -75,6 +75,7 @@ class Image(Struct, frozen=True):
     lateness: int = 0
     after: bytes = b""
     ledger: bytes = b""
+    completions: bytes = b""
     imports: list[str] = []  # those that run
     lanes: list["Image"] = []
 

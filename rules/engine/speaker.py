@@ -13,6 +13,7 @@ from rules.compiled import Rule
 from rules.engine.active import Schedule
 from rules.engine.after import After
 from rules.engine.bound import Bound, Source, reading_seen
+from rules.engine.completions import Completions
 from rules.engine.doubts import Doubts
 from rules.engine.downs import Downs
 from rules.engine.emit import Emitter, Made, plan_of
@@ -38,6 +39,7 @@ class Field:
     downs: Downs = field(default_factory=Downs)
     doubts: Doubts = field(default_factory=Doubts)
     glitches: Glitches = field(default_factory=Glitches)
+    completions: Completions = field(default_factory=Completions)
     scalar: bool = False
     observe: Observe | None = None
     after: After = field(init=False)

@@ -12,6 +12,7 @@ from rules.expr.scope import dimension_of
 from rules.expr.where import measured, quantity
 from rules.format.build import LEVELS, Build
 from rules.format.fields import LONGEST, Fields, duration_of, guess
+from rules.format.span import span
 from rules.format.tree import Scalar, Tree, show
 
 _ATTRIBUTE = re.compile(r"[^\W\d]\w*")
@@ -60,18 +61,21 @@ def due(rule: Fields, holder: Fields, build: Build) -> Due | None:
     table = holder.table_of("due", "due: {date: insurance_until, stages: {minor: -14d, major: 0d}}")
     if table is None:
         return None
-    fields = Fields(table, holder.at("due"), holder.notes, ("date", "stages", "at"))
+    fields = Fields(table, holder.at("due"), holder.notes, ("date", "stages", "at", "repeat", "basis"))
     fields.require("date", "date: insurance_until")
     fields.require("stages", "stages: {minor: -14d, major: 0d}")
     date = fields.text("date")
     if date and not _ATTRIBUTE.fullmatch(date):
         fields.wrong("date", "rules.due.date", value=date, write="date: insurance_until")
         date = ""
-    stages, minute = _stages(fields), clock(fields, "at")
+    stages, minute, repeat = _stages(fields), clock(fields, "at"), span(fields, "repeat", "6 months")
+    completed = fields.choice("basis", ("date", "completed"), "date") == "completed"
+    if fields.has("basis") and not fields.has("repeat"):
+        fields.wrong("basis", "rules.due.basis")
     clear = build.condition_at(rule, "clear")
-    if not date or not stages or (rule.has("clear") and clear is None):
+    if not date or not stages or (rule.has("clear") and clear is None) or (fields.has("repeat") and repeat is None):
         return None
-    return Due(date, stages, minute, clear.expression if clear else None)
+    return Due(date, stages, minute, clear.expression if clear else None, repeat, completed)
 
 
 def _stages(fields: Fields) -> tuple[tuple[Level, int], ...]:
@@ -123,10 +127,10 @@ def every(rule: Fields, holder: Fields, build: Build, level: Level) -> Every | N
     table = holder.table_of("every", "every: {counter: run_hours, step: 500 h}")
     if table is None:
         return None
-    fields = Fields(table, holder.at("every"), holder.notes, ("counter", "step", "from", "ahead"))
+    fields = Fields(table, holder.at("every"), holder.notes, ("counter", "step", "from", "ahead", "or_after"))
     fields.require("counter", "counter: run_hours")
     fields.require("step", "step: 500 h")
-    spec = _counter(fields, build)
+    spec, after = _counter(fields, build), span(fields, "or_after", "1 year")
     clear = build.condition_at(rule, "clear")
     if spec is None:
         return None
@@ -138,7 +142,9 @@ def every(rule: Fields, holder: Fields, build: Build, level: Level) -> Every | N
         fields.wrong("ahead", "rules.every.ahead", value=show(fields.get("ahead") or Scalar(0)))
     if not step or first is None or ahead is None or (rule.has("clear") and clear is None):
         return None
-    return Every(spec.name, step, level, first, ahead, clear.expression if clear else None)
+    if fields.has("or_after") and after is None:
+        return None
+    return Every(spec.name, step, level, first, ahead, clear.expression if clear else None, after)
 
 
 def _counter(fields: Fields, build: Build) -> PointSpec | None:

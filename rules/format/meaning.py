@@ -114,10 +114,12 @@ def _condition(condition: Condition, said: Said) -> object:
             return [said(of), length, skips, span, said(clear)]
         case Votes(of, need, last, _, clear):
             return [said(of), need, last, said(clear)]
-        case Due(date, stages, at, clear):
-            return [date, [offset for _, offset in stages], at, said(clear)]
-        case Every(point, step, _, first, ahead, clear):
-            return [point, step, first, ahead, said(clear)]
+        case Due(date, stages, at, clear, repeat, completed):
+            once = [date, [offset for _, offset in stages], at, said(clear)]
+            return once if repeat is None else [*once, repeat.months, repeat.days, completed]
+        case Every(point, step, _, first, ahead, clear, after):
+            plain = [point, step, first, ahead, said(clear)]
+            return plain if after is None else [*plain, after.months, after.days]
         case Sequence(first, second, absent, within, _, unless, restart, _, clear):
             return [said(first), said(second), absent, within, said(unless), restart, said(clear)]
         case levels:

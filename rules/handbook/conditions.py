@@ -10,6 +10,7 @@ Body = Mapping[str, Any]
 """A rule as it is written, normalised: `rule` of `Rule.source`."""
 
 LEVELS = ("notice", "minor", "major", "critical")
+UNITS = ("day", "week", "month", "year")
 _FORMS = ("levels", "silent", "streak", "votes", "due", "every", "sequence")
 
 
@@ -48,6 +49,7 @@ def raised(body: Body, lang: Lang) -> list[str]:
             lines = [_due(what, lang)]
         case "every":
             told = say("handbook.told", lang, ahead=what["ahead"]) if "ahead" in what else ""
+            told += say("handbook.or_after", lang, span=_span(what["or_after"], lang)) if "or_after" in what else ""
             lines = [say("handbook.every", lang, counter=what["counter"], step=what["step"]) + told]
         case _:
             lines = [_sequence(what, lang)]
@@ -62,15 +64,16 @@ def ended(body: Body, lang: Lang) -> list[str]:
             say("handbook.level", lang, level=level, when=_clear(what[level], "when", lang))
             for level in LEVELS if level in what
         ]  # fmt: skip
-    return [_clear(body, form, lang)]
+    return [_clear(body, form, lang, what)]
 
 
-def _clear(body: Body, form: str, lang: Lang) -> str:
+def _clear(body: Body, form: str, lang: Lang, what: Any = None) -> str:
     latched = say("handbook.latched", lang) if body.get("auto_clear") is False else ""
     if "clear" in body:
         held = say("handbook.hold", lang, hold=body["clear_hold"]) if "clear_hold" in body else ""
         return _when(body["clear"], lang) + held + latched
     own = form if form in {"silent", "due", "every", "sequence"} else "default"
+    own = "due_again" if form == "due" and "repeat" in what else own
     return say(f"handbook.clear_{own}", lang) + latched
 
 
@@ -132,7 +135,19 @@ def _due(what: Body, lang: Lang) -> str:
             offset = parse_duration(str(what["stages"][level]))
             key = "ahead" if offset < 0 else "after" if offset else "on_day"
             stages.append(say(f"handbook.{key}", lang, level=level, span=format_duration(abs(offset))))
-    return say("handbook.due", lang, date=what["date"], stages=", ".join(stages), at=what.get("at", "00:00"))
+    told = say("handbook.due", lang, date=what["date"], stages=", ".join(stages), at=what.get("at", "00:00"))
+    if "repeat" not in what:
+        return told
+    basis = what.get("basis", "date")
+    return told + say(f"handbook.repeat_{basis}", lang, span=_span(what["repeat"], lang))
+
+
+def _span(written: str, lang: Lang) -> str:
+    """`6 months` -> 6 个月."""
+    number, unit = written.rstrip("s").partition(next(one for one in UNITS if one in written))[:2]
+    if lang == "en":
+        return written
+    return say(f"handbook.calendar_{unit}", lang, n=number.strip())
 
 
 def _sequence(what: Sequence[Body], lang: Lang) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from gateway.domain.device import Device
-from gateway.domain.duration import DAY, HOUR, format_duration
-from rules.compiled import Due, Silence
+from gateway.domain.duration import DAY, HOUR, format_duration, from_us
+from rules.compiled import Due, Every, Silence
+from rules.engine.calendar import later
 from rules.lint.atoms import UP, alternatives, atom
 from rules.lint.finding import Finding
 from rules.lint.fleet import Fleet
@@ -32,7 +33,7 @@ class Heard:
 
 
 def at_load(subject: Subject, around: Around) -> Iterator[Finding]:
-    """Silence of devices that never spoke, points no device has, dates that are past."""
+    """Silence of devices that never spoke, points no device has, dates and terms that are past."""
     lists = around.fleet
     if lists is None or subject.alone or subject.rule.mode == "off":
         return
@@ -44,6 +45,8 @@ def at_load(subject: Subject, around: Around) -> Iterator[Finding]:
         yield from _ages(subject, devices, heard)
     if isinstance(subject.rule.condition, Due) and around.today is not None:
         yield from _dates(subject, subject.rule.condition, lists, devices, around.today)
+    if isinstance(subject.rule.condition, Every) and around.today is not None:
+        yield from _terms(subject, subject.rule.condition, devices, around.today)
 
 
 def _silence(
@@ -103,6 +106,15 @@ def _dates(subject: Subject, condition: Due, lists: Fleet, devices: Sequence[Dev
             past.append(device)
     if past:
         yield subject.find("due-at-load", "due.date", date=condition.date, count=len(past), devices=_shown(past))
+
+
+def _terms(subject: Subject, condition: Every, devices: Sequence[Device], today: date) -> Iterator[Finding]:
+    """Registered longer ago than the term: what was done before this gateway is not known."""
+    after = condition.or_after
+    known = [device for device in devices if device.registered]
+    past = [one for one in known if after and later(from_us(one.registered).date(), after) < today]
+    if past:
+        yield subject.find("term-at-load", "every.or_after", count=len(past), devices=_shown(past))
 
 
 def _shown(devices: Sequence[Device]) -> str:

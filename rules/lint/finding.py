@@ -21,13 +21,14 @@ CODES: Mapping[str, Severity] = {
     "never-true": W, "always-true": W, "clear-never": W, "unless-never": W, "unless-always": W,
     "missing-below-interval": W, "silent-below-interval": W, "identity-unbounded": W, "quorum-unreachable": W,
     "hold-beyond-active": W, "flap-never": W, "streak-never": W, "wait-below-interval": W, "vote-below-interval": W,
+    "dates-overlap": W, "step-never": W,
     "silent-on-change": W, "repeats-on-change": INFO, "missing-on-change": W, "coverage-unknown": INFO,
     # signals
     "window-few-readings": W, "window-beyond-retention": W, "streak-beyond-retention": W, "baseline-cold": INFO,
     # what it watches
     "no-device": W, "point-never-seen": W, "point-not-everywhere": INFO, "attribute-nowhere": W, "overlap": W,
     "overlap-one-order": INFO, "silent-without-point": W, "silent-at-load": INFO,
-    "age-at-load": INFO, "due-at-load": INFO,
+    "age-at-load": INFO, "due-at-load": INFO, "term-at-load": INFO,
     # what it does
     "no-why": W, "one-language": INFO, "no-action": INFO, "latched-alone": W, "no-end": W, "critical-once": W,
     "critical-no-sla": INFO, "batch-critical": W, "safety-hours": W, "safety-delayed": W, "safety-quiet": INFO,

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, format_duration
-from rules.compiled import Calendar, Sequence, Streak
+from rules.compiled import Calendar, Due, Every, Sequence, Span, Streak
 from rules.compiled.reads import points_of
+from rules.engine.calendar import later
 from rules.lint.finding import Finding
 from rules.lint.subject import Around, Subject
 from rules.lint.windows import window_of
@@ -16,12 +18,43 @@ _WEEK = 7
 
 
 def spans(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
-    """Holds against `active`, `flap` against holds, `max_span` against the length of a streak, waits of a sequence."""
+    """Holds against `active`, `flap` against holds, `max_span` against the length of a streak, waits of a sequence.
+
+    Dates that come again against their stages, terms against steps.
+    """
     yield from _hours(subject)
     yield from _flap(subject)
     yield from _streak(subject)
     yield from _wait(subject)
     yield from _votes(subject)
+    yield from _dates(subject)
+    yield from _term(subject)
+
+
+def _dates(subject: Subject) -> Iterator[Finding]:
+    """The next date begins when the stages of this one are over."""
+    condition = subject.rule.condition
+    if not isinstance(condition, Due) or condition.repeat is None:
+        return
+    told, between = (condition.stages[-1][1] - condition.stages[0][1]) // DAY, shortest(condition.repeat)
+    if told >= between:
+        yield subject.find("dates-overlap", "due.repeat", told=told, between=between)
+
+
+def _term(subject: Subject) -> Iterator[Finding]:
+    """A counter of hours that cannot reach its step within the term."""
+    condition = subject.rule.condition
+    if not isinstance(condition, Every) or condition.or_after is None:
+        return
+    days = condition.or_after.days + condition.or_after.months * 31
+    if subject.unit(condition.point) == "h" and condition.step > days * 24:
+        yield subject.find("step-never", "every.or_after", days=days, hours=f"{condition.step:g}")
+
+
+def shortest(span: Span) -> int:
+    """How many days it has at least."""
+    first = [date(year, month, 1) for year in range(2024, 2028) for month in range(1, 13)]
+    return min((later(one, span) - one).days for one in first)
 
 
 def _hours(subject: Subject) -> Iterator[Finding]:

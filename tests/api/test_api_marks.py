@@ -66,7 +66,7 @@ async def test_the_counter_of_maintenance_reaches_the_rules(world: World) -> Non
     problem(await world.act(no, "resolve", **done | {"reading": -1.0}), 422, "invalid")
     assert (await world.act(no, "resolve", **done)).status_code == 200
     facts = [record.body for record in world.app.journal.kept(RecordKind.FACT, 0, 1000)]
-    assert CycleDone("hot", world.id("D1"), 1, 1512.5, "supervisor") in facts
+    assert CycleDone("hot", world.id("D1"), 1, 1512.5, "supervisor", NOW, no) in facts
 
 
 async def test_an_oa_system_tells_the_counter_too(world: World) -> None:
@@ -78,4 +78,4 @@ async def test_an_oa_system_tells_the_counter_too(world: World) -> None:
         answer = await world.callback({"order": no, "action": action, **fields}, f"msg_{n}")
         assert answer.status_code == 200, answer.text
     facts = [record.body for record in world.app.journal.kept(RecordKind.FACT, 0, 1000)]
-    assert CycleDone("hot", world.id("D1"), 1, 700.0, "oa") in facts
+    assert CycleDone("hot", world.id("D1"), 1, 700.0, "oa", NOW, no) in facts

@@ -18,7 +18,7 @@ from gateway.desk.lifecycle import Refusal, Situation, decide
 from gateway.domain.alarm import Change, Level
 from gateway.domain.duration import HOUR, MINUTE
 from gateway.domain.errors import CommandError
-from gateway.domain.record import Closed, Unlatch
+from gateway.domain.record import Closed, CycleDone, Unlatch
 from gateway.domain.text import say
 from gateway.domain.workorder import Act, Actor, Command, OrderState, Report, Role, WorkOrder
 from gateway.store import AlarmFilter, OrderFilter, SqlControlOutbox
@@ -166,9 +166,12 @@ def test_closing_and_unlatching_become_facts_for_the_rules(world: World) -> None
     world.work_through(order.no, Act.CLOSE, reason="ok")
     outbox = SqlControlOutbox(world.database)
     facts = [fact for _, fact in outbox.pending(10)]
+    done = world.order().resolved_at or 0
     assert facts == [
-        Unlatch("overtemp", 1, 1, "boss"), Closed("overtemp", 1, 1, order.no, "boss"), Closed("vendor", 1, 1,
-        order.no, "boss"),
+        Unlatch("overtemp", 1, 1, "boss"),
+        CycleDone("overtemp", 1, 1, None, "boss", done, order.no),
+        CycleDone("vendor", 1, 1, None, "boss", done, order.no),
+        Closed("overtemp", 1, 1, order.no, "boss"), Closed("vendor", 1, 1, order.no, "boss"),
     ]  # fmt: skip
     assert "alarm_unlatched" in [a.type for a in world.queries.audit(order.no)]
     world.apply(transition(3, Change.CLEARED))

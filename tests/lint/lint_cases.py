@@ -1,12 +1,12 @@
 """Rules that can never raise, never end, or raise at once; points told on change; two rules for one fault."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from lint_lab import heard, lists, rule
 
 from gateway.domain.device import Device
-from gateway.domain.duration import MINUTE
+from gateway.domain.duration import MINUTE, to_us
 
 HOT = '  when: "temp >= 85 degC"\n  hold: {for: 2m, gap: 30s}\n  clear: "temp < 75 degC"'
 FAULT = "  when: \"mode == 'fault'\"\n"
@@ -26,6 +26,12 @@ def _when(text: str) -> str:
 
 def _insured(until: str) -> dict[str, Any]:
     device = Device(1, "C1", "charger", "charger", attrs={"insured": until})
+    return {"today": date(2026, 11, 30), "fleet": lists(device)}
+
+
+def _registered(*day: int) -> dict[str, Any]:
+    at = to_us(datetime(*day, tzinfo=UTC))  # type: ignore[arg-type, misc]
+    device = Device(1, "C1", "charger", "charger", registered=at)
     return {"today": date(2026, 11, 30), "fleet": lists(device)}
 
 
@@ -73,6 +79,10 @@ NEVER: list[tuple[str, str, str, dict[str, Any]]] = [
         rule("  sequence: [{see: \"mode == 'idle'\"}, {see: \"mode == 'fault'\", within: 1m}]", order=TOLD), {},
     ),
     ("due-at-load", "", rule(INSURED), _insured("2026-11-19")),
+    ("dates-overlap", "", rule(INSURED.replace("}}", "}, repeat: 3 weeks}")), {}),
+    ("step-never", "", rule("  every: {counter: run_hours, step: 5000 h, or_after: 6 months}", "{kind: pump}"),
+     {"fleet": lists(Device(1, "U1", "pump", "pump"))}),
+    ("term-at-load", "", rule(SERVICE.replace("}", ", or_after: 1 year}")), _registered(2025, 11, 28)),
     (
         "overlap", "inhibit:",
         rule(HOT.replace(">= 85 degC", "> 80 degC and temp < 100 degC"), rule_id="a")
@@ -105,6 +115,8 @@ FINE: list[tuple[str, dict[str, Any]]] = [
     (rule(_when("contains(mode, 'fau') or contains(code, 'over')")), {}),
     (rule("  let: {s: {share: \"door == 'open'\", over: 1h}}\n" + _when("s > 90 %") + '  clear: "s < 50 %"'), {}),
     (rule(INSURED), _insured("2026-11-20")),
+    (rule(INSURED.replace("}}", "}, repeat: 1 month}")), _insured("2026-12-20")),
+    (rule(SERVICE.replace("}", ", or_after: 1 year}")), _registered(2025, 12, 1)),
     (rule("  silent: {any_of: temp, longer_than: 10m}"), {"seen": heard(1, "temp", 9 * MINUTE)}),
     (rule(_when("age(temp) > 10 min")), {"seen": heard(1, "temp", 9 * MINUTE)}),
 ]  # fmt: skip

@@ -24,6 +24,7 @@ POINTS = {
         "volume": PointSpec("volume", PointKind.COUNTER, "m3", HOUR),
         "flow": PointSpec("flow", PointKind.GAUGE, "m3/h", HOUR),
     },
+    "pump": {"run_hours": PointSpec("run_hours", PointKind.COUNTER, "h", HOUR)},
     "sensor": {"pressure": PointSpec("pressure", PointKind.GAUGE, "kPa", 10 * S)},
 }
 NAMES = Names(POINTS, calendar=WorkCalendar("cn", (2026, 2027), provisional=(2027,)))

@@ -26,6 +26,7 @@ from rules.compiled import (
     Sequence,
     Silence,
     SlotKind,
+    Span,
     Streak,
     Votes,
 )
@@ -68,6 +69,8 @@ FORMS: dict[str, str] = {
     "due": VAN + "due: {date: insurance_until, stages: {minor: -14d, major: 0d, critical: 3d}, at: '09:00'}",
     "every": VAN + "every: {counter: odometer, step: 10000 km, from: 500 km, ahead: 300 km}\n"
     "then: {order: {type: t, level: major}}",
+    "due again": VAN + "due: {date: insurance_until, stages: {minor: -14d}, repeat: 6 months, basis: completed}",
+    "every or after": VAN + "every: {counter: odometer, step: 10000 km, or_after: 1 year}",
     "sequence": GUN + "sequence:\n- {see: \"status == 'available'\", as: plug}\n"
     "- {not_see: \"status == 'charging'\", within: 5m, unless: \"status == 'fault'\"}\nagain: restart\n"
     "clear: \"status == 'charging'\"",
@@ -152,8 +155,16 @@ def test_due() -> None:
     assert condition("due") == Due("insurance_until", stages, 9 * 60)
 
 
+def test_due_again() -> None:
+    found = condition("due again")
+    assert found == Due("insurance_until", ((Level.MINOR, -14 * DAY),), 0, None, Span(6), completed=True)
+
+
 def test_every() -> None:
     assert condition("every") == Every("odometer", 10_000.0, Level.MAJOR, 500.0, 300.0)
+    found = condition("every or after")
+    assert isinstance(found, Every)
+    assert found.or_after == Span(12)
 
 
 def test_sequence() -> None:
@@ -284,6 +295,10 @@ EDITS: list[tuple[str, str, str, Edit]] = [
     ("votes", "need: 3", "need: 2", Edit.THRESHOLD),
     ("due", "-14d", "-15d", Edit.THRESHOLD),
     ("due", "insurance_until", "inspection_until", Edit.GENERATION),
+    ("due again", "6 months", "1 year", Edit.THRESHOLD),
+    ("due again", "basis: completed", "basis: date", Edit.THRESHOLD),
+    ("every or after", "1 year", "12 months", Edit.SAME),
+    ("every or after", ", or_after: 1 year", "", Edit.THRESHOLD),
     ("every", "step: 10000 km", "step: 9000 km", Edit.GENERATION),
     ("every", "step: 10000 km", "step: 10000000 m", Edit.SAME),
     ("every", "level: major", "level: minor", Edit.THRESHOLD),

@@ -108,6 +108,12 @@ PLAIN = "when: 'soc < 5 pct'\n"
         (VAN + "due: {date: d, stages: {minor: 0d}, at: 9}", [("due.at", "value.clock")]),
         (VAN + "due: {date: d, stages: {minor: 0d}, at: '24:00'}", [("due.at", "value.clock")]),
         (VAN + "due: {date: d, stages: {minor: 0d}}\nmissing: clear_after 1d", [("missing", "condition.misplaced")]),
+        (VAN + "due: {date: d, stages: {minor: 0d}, repeat: 6m}", [("due.repeat", "value.span")]),
+        (VAN + "due: {date: d, stages: {minor: 0d}, repeat: 0 days}", [("due.repeat", "value.span")]),
+        (VAN + "due: {date: d, stages: {minor: 0d}, repeat: 30 years}", [("due.repeat", "value.range")]),
+        (VAN + "due: {date: d, stages: {minor: 0d}, repeat: 1 year, basis: done}", [("due.basis", "value.choice")]),
+        (VAN + "due: {date: d, stages: {minor: 0d}, basis: completed}", [("due.basis", "due.basis")]),
+        (VAN + "every: {counter: odometer, step: 500 km, or_after: 365d}", [("every.or_after", "value.span")]),
         (
             VAN + "due: {date: d, stages: {minor: 0d}}\nthen: {order: {type: t, level: major}}",
             [("then.order.level", "then.level")],

@@ -141,8 +141,9 @@ class ReportIn(Input):
 
 
 class CommandIn(Input):
-    """One act. `occurred_at`: when it happened in the field, for what is told later. `reading`: the counter, in its
-    canonical unit, at which maintenance was done (resolve, close): the next one is due from there."""
+    """One act. `occurred_at`: when it happened in the field, for what is told later; of a resolve, when the work was
+    done: plans count from it. `reading`: the counter, in its canonical unit, at which maintenance was done (resolve,
+    close): the next one is due from there; without it, from its newest reading."""
 
     command_id: CommandId | None = None
     act: Act
@@ -272,10 +273,10 @@ async def act(
 
 
 async def carry_out(context: Context, command: Command, now: int) -> WorkOrder:
-    """A command, and what follows from it: deliveries wake up, the rules hear of a closed order."""
+    """A command, and what follows from it: deliveries wake up, the rules hear of work done and of closed orders."""
     order = await in_desk(context, partial(context.desk.command, command, now))
     context.relay.notify()
-    if command.act is Act.CLOSE or command.reading is not None:
+    if command.act in {Act.RESOLVE, Act.CLOSE}:
         await pump(context)
     return order
 

@@ -59,8 +59,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "种类 {kind} 没有设备档案 {name}；应写 {known} 之一",
     ),
     "casetest.cycle": (
-        "{value}: only a rule with every has cycles; write the event beside such a rule",
-        "{value}：只有 every 规则才有周期；应用于这样的规则",
+        "{value}: only a rule with every counts cycles by a reading, and one with due has cycle: true",
+        "{value}：只有 every 规则的周期带读数，due 规则应写 cycle: true",
+    ),
+    "casetest.done": (
+        "done says when the work of a cycle was done, and this event is {what}; remove it",
+        "done 是完成保养的时刻，而此事件是 {what}；请删去",
     ),
     "casetest.time": (
         "{value} is no offset from start; write 90s, 2m10s or 2026-05-01T00:00:00+08:00",

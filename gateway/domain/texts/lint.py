@@ -205,6 +205,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{date} of {count} devices ({devices} ..) is past the last stage: they raise as soon as the rule is in force",
         "{count} 台设备（{devices} 等）的 {date} 已过最后阶段：规则一生效就会触发",
     ),
+    "lint.term-at-load": (
+        "{count} devices ({devices} ..) were registered longer ago than or_after: they raise as soon as the rule is in force",
+        "{count} 台设备（{devices} 等）的投运时间早于 or_after：规则一生效就会触发",
+    ),
+    "lint.dates-overlap": (
+        "the stages stretch over {told} days and the next date may come after {between}: it is told only when all stages of the one before are over",
+        "各阶段跨 {told} 天，而下一个日期可能 {between} 天后就到：要等上一个日期的各阶段结束才会通知",
+    ),
+    "lint.step-never": (
+        "a counter of hours cannot run {hours} hours in the {days} days of or_after: the step is never what comes first",
+        "or_after 的 {days} 天内小时计数到不了 {hours} 小时：step 永远不会先到",
+    ),
     # what it does
     "lint.no-why": ("no why: who gets the order does not learn what to look at", "缺少 why：接单人不知道该看什么"),
     "lint.one-language": ("{name} stands in one language only", "{name} 只有一种语言"),

@@ -6,14 +6,15 @@ from functools import partial
 import numpy as np
 from msgspec.structs import replace
 
-from gateway.domain.alarm import Change
+from gateway.domain.alarm import Change, Thing
 from gateway.domain.duration import DAY
 from gateway.domain.reading import Batch, concat
-from gateway.domain.record import Down, Rerun
+from gateway.domain.record import Closed, Down, Fact, Rerun
 from rules.compiled import Rule
 from rules.compiled.reads import expressions_of
 from rules.engine.core import Core
 from rules.engine.doubts import Subject
+from rules.engine.due import DueRunner
 from rules.engine.emit import Made
 from rules.engine.every import EveryRunner
 from rules.engine.glitches import Glitch
@@ -85,6 +86,7 @@ class Judged:
         self.runners = [
             runner for runner in core.book.of(self.row.space.kind)
             if not runner.rule.watch.group and runner.watched[self.row.things].any()
+            and (not isinstance(runner, DueRunner) or runner.by_readings())
         ]  # fmt: skip
 
     def run(self, pending: Pending, history: Batch) -> None:
@@ -179,15 +181,17 @@ def lived_again(
         return None
     moments: list[Moment] = [(start, Down(last, start)) for last, start in core.field.downs.spans]
     moments = [one for one in (*moments, *facts) if one[0] >= int(rows.at[0])]
-    scratch, glitches = judged_twice(lambda: _begun(core, devices, rules, begin), rows, moments, core.now)
+    scratch, glitches = judged_twice(
+        lambda: _begun(core, devices, rules, begin, int(rows.at[0])), rows, moments, core.now
+    )  # fmt: skip
     _take_glitches(core, scratch, devices, glitches, begin)
     for device in devices:
         _newest_values(core, device, scratch)
     return scratch
 
 
-def _begun(core: Core, devices: Sequence[int], rules: Sequence[str], begin: int) -> Scratch:
-    """A scratch engine that knows what history from `begin` µs on does not show."""
+def _begun(core: Core, devices: Sequence[int], rules: Sequence[str], begin: int, first: int) -> Scratch:
+    """A scratch engine that knows what history from `begin` µs on, with readings from `first` on, does not show."""
     scratch = Scratch(core, devices, [core.book.rules[rule] for rule in rules])
     for twin in scratch.core.book.all():
         live = next((r for r in core.book.runners[twin.rule.id] if r.space.kind == twin.space.kind), None)
@@ -196,8 +200,19 @@ def _begun(core: Core, devices: Sequence[int], rules: Sequence[str], begin: int)
             if not isinstance(live, EveryRunner) or not isinstance(twin, EveryRunner):
                 continue
             if mine is not None and mine.space is live.space:
-                live.begin_twin(mine.things[place.component], twin, row, begin)
+                past = _past(core, twin.rule.id, place, first)
+                live.begin_twin(mine.things[place.component], twin, row, begin, past)
     return scratch
+
+
+def _past(core: Core, rule: str, place: Thing, until: int) -> list[tuple[int, Fact]]:
+    """(µs, fact): what the desk told about a rule on a thing before `until` µs, in order."""
+    kept = core.field.completions.of(rule, place.device, place.component, until)
+    closed: list[tuple[int, Fact]] = [
+        (at, one) for at, one in core.requests.facts.get(place.device, [])
+        if isinstance(one, Closed) and (one.rule, one.component) == (rule, place.component) and at < until
+    ]  # fmt: skip
+    return sorted([*closed, *((one.told, one.fact) for one in kept)], key=lambda one: one[0])
 
 
 def _take_glitches(

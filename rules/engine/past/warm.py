@@ -6,7 +6,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from gateway.domain.alarm import Change
-from gateway.domain.record import Rerun
+from gateway.domain.record import Closed, Rerun, Unlatch
 from gateway.domain.wanted import Wanted
 from rules.compiled import Rule
 from rules.engine.core import Core
@@ -14,6 +14,7 @@ from rules.engine.groups.questions import questions_of
 from rules.engine.groups.transfer import Transfer
 from rules.engine.past.doubt import span
 from rules.engine.past.lookback import Outlook, go_on, looked, restored, seed_of
+from rules.engine.past.requests import FactOf
 from rules.engine.past.rerun import condition_text, facts_of
 from rules.engine.past.scratch import Scratch
 from rules.engine.runner import Runner
@@ -37,7 +38,18 @@ def outlook(core: Core, wanted: Wanted, compile_rule: Callable[[bytes], Rule]) -
         facts = facts_of(core, wanted.group, wanted.devices)
         return Outlook(wanted.devices, seed_of(core, rule, wanted.devices, facts, group=True), compile_rule)
     devices = watched_by(core, rule)
-    return Outlook(devices, seed_of(core, rule, devices), compile_rule)
+    return Outlook(devices, seed_of(core, rule, devices, told(core, rule, devices)), compile_rule)
+
+
+def told(core: Core, rule: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
+    """What the desk said of a rule and these devices, by time: a new generation has to know it."""
+    known = core.requests.facts
+    found = [one for device in devices for one in known.get(device, []) if isinstance(one[1], Closed | Unlatch)]
+    mine: list[tuple[int, FactOf]] = [
+        one for one in found if isinstance(one[1], Closed | Unlatch) and one[1].rule == rule
+    ]
+    mine += [one for one in core.field.completions.of_rule(rule) if one[1].device in set(devices)]
+    return sorted(mine, key=lambda one: one[0])
 
 
 def reach(core: Core, rule: str) -> int:
@@ -56,7 +68,8 @@ def join(core: Core, answer: Rerun, at: int) -> None:
     if found is None or scratch is None:
         core.begin_cold(answer.rule, at)
         return
-    go_on(scratch, core.interim.since(max(answer.wanted, answer.upto)), (), core.now)
+    facts = [one for one in told(core, answer.rule, scratch.devices) if one not in found.facts]
+    go_on(scratch, core.interim.since(max(answer.wanted, answer.upto)), facts, core.now)
     _take_over(core, scratch, answer.rule, at)
     for one in (*found.glitches, *scratch.core.field.glitches.fresh):
         core.field.glitches.add(one)
