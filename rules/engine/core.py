@@ -72,12 +72,12 @@ class Core:
                     _first_frames(self.book, alone)
                     for runner in self.book.of(view.space.kind):
                         runner.follow(alone)
-                    alone.commit()
+                    _commit(self.book, alone)
                 view.space.newest[view.head] = view.head_t
                 continue
             _first_frames(self.book, view)
             self._judges(view.space.kind, view.space.capacity).frames(view)
-            view.commit()
+            _commit(self.book, view)
         self.book.flush()
         for runner in self.book.split()[1]:
             if runner.windows is not None and runner.windows.missed:  # a tick had closed them without these readings
@@ -249,6 +249,12 @@ class Core:
         """The newest applied time of a device, µs."""
         row = self.field.world.rows[device]
         return int(np.max(row.space.newest[row.things]))
+
+
+def _commit(book: RuleBook, view: View) -> None:
+    for runner in book.of(view.space.kind) if view.spans else ():
+        runner.silent_in(view)
+    view.commit()
 
 
 def _first_frames(book: RuleBook, view: View) -> None:

@@ -1,25 +1,67 @@
-"""Down-times of the gateway: what they take out of holds (RULES section 5)."""
+"""Down-times of the gateway: what they take out of holds, and how long after them ticks wait (RULES section 5, 064)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.duration import MINUTE, SECOND
+from gateway.domain.reading import I64, Batch
+from rules.engine.space import LONG_AGO
 
 KEEP = 64
+QUIET = SECOND
+"""So long nothing from before a start has to come, until ticks decide; at most `LONGEST` after it."""
+LONGEST = MINUTE
 
 
 class Downs:
-    """The newest down-times (from, to), µs, oldest first."""
+    """The newest down-times (from, to), µs, oldest first. `kept`: devices that spoke in the newest one, as what came
+    afterwards shows; ticks before `settled` µs decide nothing: what a broker kept is on its way.
+    """
 
     def __init__(self) -> None:
         self.spans: list[tuple[int, int]] = []
-        self.latest = -(1 << 62)
+        self.latest, self.settled = LONG_AGO, LONG_AGO
+        self.kept: set[int] = set()
 
     def add(self, last: int, start: int) -> None:
         """The process was away from `last` to `start`; nothing when it was not."""
         if start > last:
             self.spans = [*self.spans[-KEEP + 1 :], (last, start)]
             self.latest = max(self.latest, start)
+            self.kept = set()
+            self.settled = start + QUIET
+
+    def spoke(self, t: I64) -> NDArray[np.bool_]:
+        """Which of these moments lie in the newest down-time; within a second of the last tick it had not begun."""
+        last, start = self.spans[-1]
+        return (t > last + SECOND) & (t <= start)
+
+    def wait(self, batch: Batch, at: int) -> None:
+        """Readings that the journal got at `at` µs: those from before the start may have others behind them."""
+        if self.spans and at < self.latest + LONGEST and len(batch) and batch.at.min() <= self.latest:
+            self.settled = min(max(self.settled, at + QUIET), self.latest + LONGEST)
+
+    def ends(self, now: int) -> int:
+        """The end of the down-time that `now` lies in; LONG_AGO when it lies in none."""
+        return next((start for last, start in self.spans if last < now < start), LONG_AGO)
 
     def overlap(self, begin: int, end: int) -> int:
         """How much of [begin, end) the gateway was down, µs."""
         return sum(max(0, min(end, start) - max(begin, last)) for last, start in self.spans)
 
-    def outlasted(self, begin: int, end: int) -> int:
-        """The same for a device that promised no interval: a down-time in which it spoke at all does not count."""
-        return sum(min(end, start) - max(begin, last) for last, start in self.spans if begin <= start <= end)
+    def taken(self, begin: int, end: int, since: int, due: int, *, whole: bool) -> int:
+        """How much of the silence (begin, end], after `since`, does not count for what is over at `due` µs; what is
+        taken out moves that. `whole`: of a device that promised no interval a down-time in which it spoke counts.
+        """
+        total = 0
+        for last, start in self.spans:
+            part = min(end, start) - max(begin, since, last)
+            if part > 0 and max(begin, last) < due + total and not (whole and (begin > last or end < start)):
+                total += part
+        return total
+
+    def copied(self) -> "Downs":
+        """The same for another engine that judges the same time."""
+        found = Downs()
+        found.spans, found.latest, found.kept = list(self.spans), self.latest, set(self.kept)
+        return found

@@ -103,6 +103,7 @@ class Engine:
             core.seq = record.seq
         match record.body:
             case Batch():
+                self._core.field.downs.wait(record.body, record.at)
                 self._batch(record.body)
             case Tick():
                 self._tick(record.body)
@@ -132,9 +133,9 @@ class Engine:
             reach_back(core, self._ledger)
 
     def _tick(self, tick: Tick) -> None:
-        if tick.suspect:
+        self.now = max(self.now, self.now if tick.suspect else tick.at)
+        if tick.suspect or self.now < self._core.field.downs.settled:
             return
-        self.now = max(self.now, tick.at)
         self._core.tick(self.now)
         for lane in self._lanes.values():
             lane.tick(self.now)
@@ -142,9 +143,8 @@ class Engine:
 
     def next_due(self) -> int | None:
         """When the next timer may be due, µs: a tick then or later fires it. None when nothing waits."""
-        due = min(self._core.due(), self._after.next_due())
-        due = min([due, *(lane.due() for lane in self._lanes.values())])
-        return None if due >= NEVER // 4 else max(due, self.now + SECOND // 10)
+        due = min([self._core.due(), self._after.next_due(), *(lane.due() for lane in self._lanes.values())])
+        return None if due >= NEVER // 4 else max(due, self._core.field.downs.settled, self.now + SECOND // 10)
 
     # --- rules
     def _install(self, fact: RuleSet, at: int) -> None:

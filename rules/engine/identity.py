@@ -107,6 +107,10 @@ class IdentityRunner(Signalled):
         for lane in self.lanes:
             lane.refresh(things, at, reason)
 
+    def silent_in(self, view: View) -> None:
+        for lane in self.lanes:
+            lane.silent_in(view)
+
     # --- readings
     def frames(self, view: View) -> None:
         if self.signal_frames(view):

@@ -43,6 +43,8 @@ def image_of(core: Core, partition: int, tenant: str) -> Image:
             for runner in several
         ],
         downs=list(core.field.downs.spans),
+        kept=sorted(core.field.downs.kept),
+        settled=core.field.downs.settled,
         counts=asdict(core.counts),
         waiting=dict(core.book.waiting),
         requests=core.requests.state(),
@@ -65,6 +67,7 @@ def load_core(image: Image, core: Core, compile_rule: Callable[[bytes], Rule]) -
     load_world(image, core.field.world)
     for last, start in image.downs:
         core.field.downs.add(last, start)
+    core.field.downs.kept, core.field.downs.settled = set(image.kept), image.settled
     for fact in image.rules:
         core.book.place(fact, compile_rule(fact.source), waiting=image.waiting.get(fact.id))
     for held in image.runners:

@@ -137,6 +137,15 @@ class LevelState(Signalled):
             return False
         return bool(self.truth(self.unless, self.one(i, at, view, unit, before=before))[0] == 1.0)
 
+    def gone(self, i: int, at: int, view: View | None, unit: int, *, before: bool) -> bool:
+        """Would `missing: clear_after` end at once what begins at `at`?"""
+        if view is None:
+            heard = [int(self.space.good_at[column, i]) for column in self.columns]
+        else:
+            asked = view.good_at_before if before else view.good_at
+            heard = [int(asked(column)[unit]) for column in self.columns]
+        return max(heard) + self.rule.clear_after <= at
+
     def regate(self, i: int) -> None:
         """How closely the next frames of this thing must be looked at."""
         if self.steady_allowed:

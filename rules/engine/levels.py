@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.reading import F64
+from gateway.domain.reading import F64, I64
 from rules.engine.level_state import G_BUSY, G_IDLE, G_OUTSIDE, G_STEADY, IDLE, ON, RELEASED
 from rules.engine.machine import LevelMachine
 from rules.engine.runner import Runner
@@ -103,20 +103,21 @@ class LevelsRunner(LevelMachine):
 
     # --- engine time
     def tick(self, now: int) -> None:
+        self.take_out(now)
         self.close_windows(now)
         for thing, opening in self.reopenings(now):
             self.fire_at_tick(thing, opening)
             self.judge_opening(thing, opening, None, -1)
         if self.rule.clear_after:
-            for thing in np.flatnonzero(self.alarm).tolist():
-                heard = max(int(self.space.good_at[column, thing]) for column in self.columns)
-                self.gone_quiet(thing, heard + self.rule.clear_after, now, None, -1)
+            things, due, when = self._missing()
+            for k in np.flatnonzero(when <= now).tolist():
+                self.gone_quiet(int(things[k]), int(due[k]), now, None, -1)
         if self.soonest > now:
             return
         things, due = self.pending()
-        for thing in np.unique(things[due <= now]).tolist():
-            self.fire_at_tick(thing, now)
-        self.soonest = int(self.pending()[1].min(initial=NEVER))
+        again = [self.fire_at_tick(thing, now) for thing in np.unique(things[due <= now]).tolist()]
+        due = self.pending()[1]
+        self.soonest = min([*again, int(due[due > now].min(initial=NEVER))])
 
     def gone_quiet(self, thing: int, due: int, now: int, view: View | None, unit: int) -> None:
         """`missing: clear_after`: silence clears, but never what only a person may unlatch."""
@@ -135,10 +136,15 @@ class LevelsRunner(LevelMachine):
 
     def next_due(self) -> int:
         due = super().next_due()
-        if self.rule.clear_after and (things := np.flatnonzero(self.alarm)).size:
-            heard = np.max([self.space.good_at[column][things] for column in self.columns], axis=0)
-            due = min(due, int(heard.min()) + self.rule.clear_after)
+        if self.rule.clear_after:
+            due = min(due, int(self._missing()[2].min(initial=NEVER)))
         return due
+
+    def _missing(self) -> tuple[NDArray[np.intp], I64, I64]:
+        """The things that are on, when each is missing, and when a tick says so."""
+        things = np.flatnonzero(self.alarm)
+        due = np.max([self.space.good_at[column][things] for column in self.columns], axis=0) + self.rule.clear_after
+        return things, due, self.decided_after(things, due, self.columns)
 
     # --- facts
     def revalue(self, things: Sequence[int], at: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from gateway.domain.alarm import Change, Level
 from gateway.domain.reading import F64
 from rules.engine.bound import Bound
+from rules.engine.level_pause import LevelPause
 from rules.engine.level_state import (
     CLEARING,
     CLEARING_STALE,
@@ -19,7 +20,6 @@ from rules.engine.level_state import (
     RELEASED,
     VETOED,
     WAITS,
-    LevelState,
 )
 from rules.engine.space import LONG_AGO, NEVER
 from rules.engine.view import Reader, View
@@ -27,7 +27,7 @@ from rules.engine.view import Reader, View
 LEVELS = frozenset(float(level) for level in Level)
 
 
-class LevelMachine(LevelState):
+class LevelMachine(LevelPause):
     """What one look at the conditions, or one timer, does to the levels of a thing."""
 
     @abstractmethod
@@ -66,8 +66,9 @@ class LevelMachine(LevelState):
         *, reading: bool, before: bool,
     ) -> None:  # fmt: skip
         if self.m_gate[i] == G_BUSY:
-            if view is not None and self.common.downs.spans:
-                self._resume(i, *view.span(unit))
+            if self.common.downs.spans:
+                for silence in [self.running(i)] if view is None else view.silences(unit):
+                    self.resume(i, *silence)
             self._fire(i, t, view, unit)
             if self.schedule is not None:
                 self._drop_closed(i, t)
@@ -194,13 +195,15 @@ class LevelMachine(LevelState):
         else:
             self.m_phase[j][i] = IDLE
 
-    def fire_at_tick(self, i: int, now: int) -> None:
-        """Holds of thing `i` complete at engine time `now`; those without fresh evidence wait for a reading."""
+    def fire_at_tick(self, i: int, now: int) -> int:
+        """Holds of thing `i` complete at engine time `now`; those without fresh evidence wait for a reading.
+
+        Returns when to look at it again, µs.
+        """
         if self.common.downs.spans:
-            self._resume(i, int(self.space.span_from[i]), int(self.space.span_to[i]))
-        newest = int(self.space.newest[i])
-        pause = self.pause(i, newest, now, self.judged)
-        reset = pause > 0 and self.rule.downtime == "reset"
+            until = self.open_until(i, now, self.judged)
+            if until > now:
+                return until
         found = []
         for j in range(len(self.levels)):
             phase = self.m_phase[j][i]
@@ -208,34 +211,21 @@ class LevelMachine(LevelState):
                 continue
             length = self.levels[j].hold.for_ if phase == PENDING else self.levels[j].clear_hold
             due = self.m_since[j][i] + length
-            if due + pause > now:
+            if due > now:
                 continue
-            if self._closes(j, i) <= due + pause:
+            if self._closes(j, i) <= due:
                 self.m_phase[j][i] = IDLE
                 continue
-            if reset or due - self.m_last[j][i] > self.gap(j, i):
+            if due - self.m_last[j][i] > self.gap(j, i):
                 self.m_phase[j][i] = WAITS[phase]
             else:
-                found.append((due + pause, j))
+                found.append((due, j))
         for due, j in sorted(found):
             self._ripe(j, i)
             self.settle(i, due, None, -1)
             self.decide_without(i, due)
         self.regate(i)
-
-    def _resume(self, i: int, begin: int, end: int) -> None:
-        """The device's silence (begin, end] met a down-time: running holds move on by the part we were away."""
-        if end <= self.paused.get(i, LONG_AGO):
-            return
-        pause = self.pause(i, begin, end, self.judged)
-        for j in range(len(self.levels)):
-            if self.m_phase[j][i] in WAITS and self.m_since[j][i] <= begin and pause:
-                if self.rule.downtime == "reset":
-                    self.m_since[j][i], self.m_last[j][i] = NEVER // 2, LONG_AGO  # broken at the next reading
-                else:
-                    self.m_since[j][i] += pause
-                    self.m_last[j][i] += pause
-        self.paused[i] = end
+        return NEVER
 
     # --- outcome
     def settle(self, i: int, at: int, view: View | None, unit: int, *, before: bool = False, reason: str = "") -> None:
@@ -248,6 +238,10 @@ class LevelMachine(LevelState):
                 new, top = level.level, j
         if new and self.level_of is not None:
             new = self._level_now(i, at, view, unit, before=before) or old or new
+        if new and not old and self.rule.clear_after and self.gone(i, at, view, unit, before=before):
+            new = 0
+            for row in self.m_phase:
+                row[i] = row[i] if row[i] in (PENDING, PENDING_STALE) else IDLE
         self.regate(i)
         if new == old:
             return

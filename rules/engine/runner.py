@@ -9,19 +9,20 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import I64
 from rules.compiled import Rule
+from rules.engine.absence import Absence
 from rules.engine.bound import Bound
 from rules.engine.scopes import rows
 from rules.engine.signals.base import Table
 from rules.engine.signals.counter import Counter
 from rules.engine.space import LONG_AGO, NEVER, Space, widened
-from rules.engine.speaker import Field, Observe, Speaker
+from rules.engine.speaker import Field, Observe
 from rules.engine.view import Bools, View
 
 __all__ = ["Field", "Observe", "Runner"]
 NO_ROOM: Bools = np.zeros(0, np.bool_)
 
 
-class Runner(Speaker, ABC):
+class Runner(Absence, ABC):
     """Base of all kinds. A subclass keeps its state in `arrays` (name, fill) whose last axis is the row of the thing.
 
     `parts` are tables that belong to it besides `windows`. With `active` there is `opens` i64: the next opening at
@@ -147,14 +148,6 @@ class Runner(Speaker, ABC):
     def off_hours(self, thing: int, t: int) -> bool:
         """Is `t` outside the rule's `active`?"""
         return self.schedule is not None and not self.schedule.inside(self.local(thing), t)
-
-    # --- down-time
-    def pause(self, thing: int, begin: int, end: int, columns: tuple[int, ...]) -> int:
-        """Down-time to take out of the silence (begin, end] of a thing."""
-        every = self.every(thing, columns)
-        if self.rule.downtime == "count" or begin == LONG_AGO or end - begin <= 3 * every:
-            return 0
-        return self.common.downs.overlap(begin, end) if every else self.common.downs.outlasted(begin, end)
 
     # --- edits
     def adopt(self, old: "Runner") -> None:

@@ -100,7 +100,8 @@ class SequenceRunner(Form):
     def _until(self, thing: int, t: int, view: View | None, unit: int) -> None:
         """What time alone decided before `t`."""
         if view is not None and self.common.downs.spans:
-            self._resume(thing, *view.span(unit))
+            for silence in view.silences(unit):
+                self._resume(thing, *silence)
         self._lapsed(thing, t, view, unit)
 
     def _lapsed(self, thing: int, t: int, view: View | None, unit: int) -> None:
@@ -142,42 +143,36 @@ class SequenceRunner(Form):
         self.soonest = NEVER
         if not self.condition.absent:
             return
-        due = np.where(self.wait > LONG_AGO, self.wait, NEVER)
-        patience = NEVER
+        due, later = np.where(self.wait > LONG_AGO, self.wait, NEVER), NEVER
         for thing in np.flatnonzero(self.watched & (due <= now - self.condition.within)).tolist():
             if self.common.downs.spans:
-                self._resume(thing, int(self.space.span_from[thing]), int(self.space.span_to[thing]))
-            newest, begun = int(self.space.newest[thing]), int(self.wait[thing])
+                self._resume(thing, int(self.space.newest[thing]), now)
+            begun = int(self.wait[thing])
             if begun == LONG_AGO:
                 continue
-            if self.rule.downtime == "reset" and self.pause(thing, newest, now, self.judged):
-                self.wait[thing] = LONG_AGO
-                continue
-            if now < (until := self._grace(thing, newest)):
-                due[thing], patience = NEVER, min(patience, until)
-                continue
             deadline = begun + self.condition.within
+            if (when := self.decided_at(thing, deadline, self.judged)) > now:
+                due[thing], later = NEVER, min(later, when)
+                continue
             self._lapsed(thing, deadline + 1, None, -1)
             self.decide_without(thing, deadline)
         waiting = self.wait[self.watched & (self.wait > LONG_AGO) & (due < NEVER)]
-        self.soonest = int(waiting.min(initial=NEVER))
-        self.soonest = min(patience, self.soonest + self.condition.within if self.soonest < NEVER else NEVER)
-
-    def _grace(self, thing: int, newest: int) -> int:
-        """What the device said while the gateway was away gets three intervals to come: until then nothing is known."""
-        latest = self.common.downs.latest
-        if self.rule.downtime == "count" or latest <= newest:
-            return LONG_AGO
-        return latest + 3 * self.every(thing, self.judged)
+        self.soonest = min(later, int(waiting.min(initial=NEVER - self.condition.within)) + self.condition.within)
 
     def _resume(self, thing: int, begin: int, end: int) -> None:
         """The device's silence (begin, end] met a down-time: with `reset`, a wait that ran then is nothing."""
         if end <= self.resumed[thing]:
             return
         self.resumed[thing] = end
-        running = LONG_AGO < self.wait[thing] <= begin
-        if running and self.rule.downtime == "reset" and self.pause(thing, begin, end, self.judged):
-            self.wait[thing] = LONG_AGO
+        wait = int(self.wait[thing])
+        if self.rule.downtime == "reset" and LONG_AGO < wait <= begin:
+            due = wait + self.condition.within
+            if self.pause(thing, begin, end, self.judged, since=wait, due=due):
+                self.wait[thing] = LONG_AGO
+
+    def silent_in(self, view: View) -> None:
+        for unit in sorted(view.spans):
+            self._resume(int(view.thing[unit]), *view.spans[unit])
 
     def cleared(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
         super().cleared(thing, t, view, unit, before=before)

@@ -100,10 +100,12 @@ class Signalled(Runner):
         """Judge the moments of these things that come before `until`, one after another."""
         while (early := self.wake[things] < until).any():
             things, until = things[early], until[early]
-            self._judge_moments(things)
+            self._judge_moments(things, until)
 
-    def _judge_moments(self, things: NDArray[np.integer]) -> None:
+    def _judge_moments(self, things: NDArray[np.integer], until: I64) -> None:
+        """One moment of each, in a silence that lasts until `until` µs, or longer."""
         view = view_of(self.space, things, self.wake[things])
+        view.find_silences(self.common.downs, until)
         before = [(table, table[..., things]) for table in self.held_state()]
         self.frames(view)
         moved = np.zeros(len(things), np.bool_)
@@ -124,28 +126,21 @@ class Signalled(Runner):
         """Engine time is `now`: the moments up to it."""
         if not self.moments or self.awake > now:
             return
-        patience = self._patience(now)
-        ripe = self.watched if patience is None else self.watched & (patience <= now)
+        open_until = self.not_yet(now)
+        ripe = self.watched if open_until is None else self.watched & (open_until <= now)
         while len(due := np.flatnonzero(ripe & (self.wake <= now))):
-            self._judge_moments(due)
-        wake = self.wake if patience is None else np.maximum(self.wake, patience)
+            self._judge_moments(due, np.full(len(due), now, np.int64))
+        wake = self.wake if open_until is None else np.maximum(self.wake, open_until)
         self.awake = int(wake[self.watched].min(initial=NEVER))
 
-    def _patience(self, now: int) -> I64 | None:
-        """What devices said while the gateway was away gets three intervals to come: until then nothing is known.
-
-        None = there is nothing to wait for.
-        """
-        downs = self.common.downs
-        if self.rule.downtime == "count" or not downs.spans:
+    def not_yet(self, now: int) -> I64 | None:
+        """Until when moments of each thing up to engine time `now` wait after a down-time, µs. None = none waits."""
+        if not self.common.downs.spans:
             return None
-        last, start = downs.spans[-1]
         found = np.full(self.room, LONG_AGO, np.int64)
-        for thing in np.flatnonzero(self.watched & (self.space.newest <= start) & (self.wake <= now)).tolist():
-            some = 3 * self.every(thing, self.columns)
-            if start - last > some:
-                found[thing] = start + some
-        return found if bool((found > now).any()) else None
+        things = np.flatnonzero(self.watched & (self.wake <= now))
+        found[things] = self.decided_after(things, self.wake[things], self.columns)
+        return found
 
     @abstractmethod
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:

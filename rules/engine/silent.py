@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.alarm import Change
-from gateway.domain.duration import HOUR, SECOND, format_duration
+from gateway.domain.duration import HOUR, format_duration
 from gateway.domain.reading import I64
 from rules.compiled import Expression, Rule, Silence
 from rules.engine.bound import Bound
@@ -76,30 +76,12 @@ class SilentRunner(Signalled):
         found: I64 = np.minimum.reduce(since) if self.condition.all_of else np.maximum.reduce(since)
         return found
 
-    def _grace(self, thing: int, now: int, view: View | None = None) -> bool:
-        """May the device have spoken while the gateway was away? Then it gets three intervals to speak again.
-
-        Not when that was no longer than they are, nor when anything of then has come: then all of it would have.
-        What came within a second of the last tick came before the end.
-        """
-        latest = self.common.downs.latest
-        if self.rule.downtime == "count" or not self.common.downs.spans:
-            return False
-        last, some = self.common.downs.spans[-1][0], 3 * self.every(thing, self.heard_by)
-        if latest - last <= some or not latest <= now < latest + some:
-            return False
-        head = self.common.world.rows[self.space.things[thing].device].things[0]
-        spoke = int(self.space.newest[head])
-        if view is not None:
-            spoke = int(view.head_t[(view.head == head) & (view.head_t < now)].max(initial=spoke))
-        return spoke <= last + SECOND
-
     def frames(self, view: View) -> None:
         if self.windows is not None:
             self.signal_frames(view)
         carry = view.carry(self.heard_by)
         if self.judged:
-            carry = carry | view.carry(self.judged) if self.unless is not None else carry
+            carry = carry | view.carry(self.judged)
             if self.longer is not None and view.carry(self.judged).any():
                 self.soonest = -NEVER
         carry = carry & self.watched[view.thing]
@@ -127,7 +109,7 @@ class SilentRunner(Signalled):
     def _meet(self, view: View, unit: int, before: int, due: int, after: int, limit: int) -> None:
         thing, t = int(view.thing[unit]), int(view.t[unit])
         opening = self.reopened(thing, t)
-        if self.raised_at[thing] == LONG_AGO and due < t and not self._grace(thing, t, view):
+        if self.raised_at[thing] == LONG_AGO and due < t and self.decided_at(thing, due, self.heard_by) <= t:
             self._raise(thing, due, view, unit, before=True)
         if opening is not None and self.raised_at[thing] == VETOED:
             self._raise(thing, opening, view, unit, before=True)
@@ -184,10 +166,10 @@ class SilentRunner(Signalled):
         soonest = int(due[due > now].min()) if (due > now).any() else NEVER
         for k in np.flatnonzero(due <= now).tolist():
             thing = int(things[k])
-            if self._grace(thing, now):
-                soonest = min(soonest, self.common.downs.latest + 3 * self.every(thing, self.heard_by))
-                continue
-            self._raise(thing, int(due[k]), None, -1)
+            if (when := self.decided_at(thing, int(due[k]), self.heard_by)) > now:
+                soonest = min(soonest, when)
+            else:
+                self._raise(thing, int(due[k]), None, -1)
         self.soonest = soonest
 
     def is_on(self, thing: int) -> int:

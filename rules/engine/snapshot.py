@@ -14,7 +14,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.record import RuleSet
 
 MAGIC = b"FGRULES\x00"
-VERSION = 8
+VERSION = 9
 _HEAD = struct.Struct("<8sHQ")
 
 
@@ -66,6 +66,8 @@ class Image(Struct, frozen=True):
     runners: list[RunnerImage]
     downs: list[tuple[int, int]]
     counts: dict[str, int]
+    kept: list[int] = []
+    settled: int = 0
     waiting: dict[str, int] = {}  # rule -> the record that installed it
     requests: bytes = b""
     interim: bytes = b""

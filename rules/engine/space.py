@@ -29,7 +29,7 @@ class Space:
 
     value f64[c, n] newest value (NaN unknown) · good f64[c, n], good_at i64[c, n] newest known value and its time ·
     at, received i64[c, n], quality u8[c, n] of the newest reading · newest i64[n] newest applied time of the device ·
-    span_from, span_to i64[n] its last silence that met a down-time · flags u8[n] of the last frame · profile i32[n].
+    flags u8[n] of the last frame · profile i32[n].
     """
 
     def __init__(self, kind: str) -> None:
@@ -41,8 +41,6 @@ class Space:
         self.profile: I32 = np.zeros(0, np.int32)
         self.component: I32 = np.zeros(0, np.int32)
         self.newest: I64 = np.zeros(0, np.int64)
-        self.span_from: I64 = np.zeros(0, np.int64)
-        self.span_to: I64 = np.zeros(0, np.int64)
         self.flags: U8 = np.zeros(0, np.uint8)
         self.value: F64 = np.zeros((0, 0))
         self.good: F64 = np.zeros((0, 0))
@@ -118,6 +116,5 @@ _TABLES: tuple[tuple[str, float], ...] = (
     ("value", np.nan), ("good", np.nan), ("at", LONG_AGO), ("good_at", LONG_AGO), ("received", 0), ("quality", 0),
 )  # fmt: skip
 _PLAIN: tuple[tuple[str, float], ...] = (
-    ("profile", 0), ("component", 0), ("newest", LONG_AGO), ("span_from", LONG_AGO), ("span_to", LONG_AGO),
-    ("flags", 0),
+    ("profile", 0), ("component", 0), ("newest", LONG_AGO), ("flags", 0),
 )  # fmt: skip

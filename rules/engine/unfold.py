@@ -122,5 +122,8 @@ def _put_in(view: View, runs: Runs, found: Found, judged: Bools) -> View:
     found_view = View(
         view.space, view.thing[before], t[order], view.flags[before], merged, view.head, view.head_t, moment
     )  # fmt: skip
-    found_view.spans = {int(unit[k]): span for k, span in view.spans.items()}
+    for k, span in view.spans.items():  # the moments of a silence know it, too
+        stop = int(unit[k])
+        begin = int(unit[k - 1]) + 1 if k and view.thing[k - 1] == view.thing[k] else stop
+        found_view.spans |= dict.fromkeys(range(begin, stop + 1), span)
     return found_view

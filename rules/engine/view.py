@@ -227,22 +227,28 @@ class View:
         return np.where(self.first == np.arange(len(self)), held, shifted)
 
     def find_spans(self, downs: Downs) -> None:
-        """Note the silences of the devices that met a down-time of the gateway."""
+        """Note the silences of the devices that met a down-time of the gateway, and who spoke in the newest."""
         if not downs.spans:
             return
+        downs.kept.update(self.space.things[head].device for head in self.head[downs.spoke(self.head_t)].tolist())
         before = self.newest_before()
         begin, end = before.tolist(), self.t.tolist()
         for unit in np.flatnonzero((before < downs.latest) & (before > LONG_AGO)).tolist():
             if downs.overlap(begin[unit], end[unit]):
                 self.spans[unit] = (begin[unit], end[unit])
 
-    def span(self, unit: int) -> tuple[int, int]:
-        """The newest silence of the unit's thing that met a down-time, up to and with this unit."""
-        for other in range(unit, int(self.first[unit]) - 1, -1) if self.spans else ():
-            if other in self.spans:
-                return self.spans[other]
-        thing = self.thing[unit]
-        return int(self.space.span_from[thing]), int(self.space.span_to[thing])
+    def find_silences(self, downs: Downs, until: I64) -> None:
+        """The same of moments, one per thing: their silences last until `until` µs."""
+        if downs.spans:
+            before = self.newest_before()
+            for unit in np.flatnonzero((before < downs.latest) & (before > LONG_AGO)).tolist():
+                if downs.overlap(int(before[unit]), int(until[unit])):
+                    self.spans[unit] = (int(before[unit]), int(until[unit]))
+
+    def silences(self, unit: int) -> list[tuple[int, int]]:
+        """The silences of the unit's thing that met a down-time, up to and with this unit."""
+        here = range(int(self.first[unit]), unit + 1) if self.spans else ()
+        return [self.spans[other] for other in here if other in self.spans]
 
     def seen(self, column: int, unit: int, *, before: bool) -> Seen | None:
         """The newest reading of a column as of `unit`, or just before it; None when there never was one."""
@@ -286,8 +292,6 @@ class View:
             space.good_at[column][thing] = rows.at[mine]
         space.newest[self.thing] = self.t
         space.newest[self.head] = self.head_t
-        for unit, (begin, end) in sorted(self.spans.items()):
-            space.span_from[self.thing[unit]], space.span_to[self.thing[unit]] = begin, end
         space.flags[self.thing] = self.flags
 
 

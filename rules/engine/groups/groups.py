@@ -132,6 +132,7 @@ class Groups(Register):
         for one in [single(view, k) for k in range(len(view))] if self.common.scalar else [view]:
             one.find_spans(self.common.downs)
             self.runner.follow(one)
+            self.runner.silent_in(one)
             one.commit()
         np.maximum(self.space.newest, newest, out=self.space.newest)  # a window's end may lie before the newest reading
 

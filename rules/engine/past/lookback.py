@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.reading import Batch, concat, empty_batch
-from gateway.domain.record import Down, RuleSet
+from gateway.domain.record import RuleSet
 from rules.compiled import Rule
 from rules.engine.after.image import Kept, kept_of, made_of
 from rules.engine.core import Core
@@ -86,6 +86,8 @@ class LookBack:
         rule = compile_rule(known.rule.source)
         like = Core(Field(Emitter(0, ""), scalar=known.scalar), known.accept_late)
         like.now, world = known.now, like.field.world
+        for last, start in known.downs:
+            like.field.downs.add(last, start)
         for point in known.points:
             world.set_point(point)
         world.profiles = dict(known.profiles)
@@ -96,8 +98,7 @@ class LookBack:
         self._devices = np.array([device.id for device in known.devices], np.int32)
         self._like, self._rule = like, rule
         self._scratch = self._begin()
-        self._moments: list[Moment] = [(start, Down(last, start)) for last, start in known.downs]
-        self._moments += known.facts
+        self._moments: list[Moment] = list(known.facts)
         self._gathered: list[Batch] = []
 
     def _begin(self) -> Scratch:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from gateway.domain.alarm import Change, Thing
 from gateway.domain.duration import DAY
 from gateway.domain.reading import Batch, concat
-from gateway.domain.record import Closed, Down, Fact, Rerun
+from gateway.domain.record import Closed, Fact, Rerun
 from rules.compiled import Rule
 from rules.compiled.reads import expressions_of
 from rules.engine.core import Core
@@ -179,8 +179,7 @@ def lived_again(
     rows = rows.select(~expired(rows, core.accept_late))
     if not len(rows):
         return None
-    moments: list[Moment] = [(start, Down(last, start)) for last, start in core.field.downs.spans]
-    moments = [one for one in (*moments, *facts) if one[0] >= int(rows.at[0])]
+    moments = [one for one in facts if one[0] >= int(rows.at[0])]
     scratch, glitches = judged_twice(
         lambda: _begun(core, devices, rules, begin, int(rows.at[0])), rows, moments, core.now
     )  # fmt: skip

@@ -16,7 +16,7 @@ from rules.engine.world import World
 
 CHUNK = 8192  # rows judged at once where no timer is due between them
 Moment = tuple[int, Body]
-"""(µs, a fact or a Down) that the devices lived through."""
+"""(µs, a fact) that the devices lived through."""
 
 
 def small_world(world: World, devices: Iterable[int], into: World) -> None:
@@ -34,7 +34,9 @@ class Scratch:
 
     def __init__(self, like: Core, devices: Sequence[int], rules: Iterable[tuple[RuleSet, Rule]]) -> None:
         self.devices = devices
-        field = Field(Emitter(0, ""), glitches=Glitches(keep=True), scalar=like.field.scalar)
+        field = Field(
+            Emitter(0, ""), downs=like.field.downs.copied(), glitches=Glitches(keep=True), scalar=like.field.scalar
+        )  # fmt: skip
         self.core = Core(field, accept_late=0)
         small_world(like.field.world, devices, field.world)
         for fact, rule in rules:

@@ -164,7 +164,7 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
     if rule.group and mode in COMPARED:
         until += 61 * SECOND  # groups are asked about at most once a minute
     until = max([until, *(at + length + round(31 * rule.pace) * SECOND for at, length in restarts)])
-    compared = COMPARED.get(mode, "covered" if kind == "falling" else "exact")
+    compared = "covered" if kind in FALLING else COMPARED.get(mode, "exact")
     return SceneDef(
         rule, tuple(made), until, restarts, facts, start=start, zone=zone, mode=compared, kind=f"{kind}/{mode}"
     )  # fmt: skip

@@ -23,23 +23,6 @@ EXCLUDED: dict[str, str] = {
     "silent/buffered": "the same (RULES.md section 5, time and order)",
     "unless/*": "readings of the veto alone are no evidence for clear_hold: being mended (RULES.md section 1, unless)",
     "age/replaced": "an episode that was told as one and was two (RULES.md section 5, time and order)",
-    **dict.fromkeys(
-        (
-            f"{name}/down"
-            for name in (
-                "threshold",
-                "logic",
-                "levels",
-                "missing",
-                "silent",
-                "increase",
-                "calendar",
-                "sequence",
-                "falling",
-            )
-        ),
-        "a down-time with what a broker kept: being mended (RULES.md section 5, down-time)",
-    ),
 }
 """Kinds that are not run, and why; printed with every result."""
 

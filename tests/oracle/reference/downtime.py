@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from oracle.scene import SECOND
 
+FOREVER = 1 << 62
+
 
 def downs(restarts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """A tick comes every whole second, those at the second of the end not any more."""
@@ -20,12 +22,10 @@ class Absence:
         self.away, self.times, self.every = away, times, every
 
     def taken(self, begin: int, end: int) -> int:
-        """µs of (begin, end] that do not count, as known at `end`, or at the first tick after the start."""
+        """µs of (begin, end] that do not count: of each silence of the device, from one reading to the next."""
         total = 0
-        known = max([end, *(last // SECOND * SECOND + SECOND for first, last in self.away if first <= end <= last)])
-        times = [t for t in self.times if t < known] if self.away else []
         for first, last in self.away:
-            for since, until in zip(times, [*times[1:], known], strict=False):
+            for since, until in zip(self.times, [*self.times[1:], FOREVER], strict=False):
                 if until - since <= 3 * self.every:
                     continue
                 if self.every or since <= first <= last <= until:

@@ -1,7 +1,10 @@
-"""`silent` (RULES.md section 5): "raised at last event + longer_than (≥), by ticks even with no traffic"."""
+"""`silent` (RULES.md section 5): "raised at last event + longer_than (≥), by ticks even with no traffic".
+
+What a device said in a down-time may be lost: docs/decisions/064 says which silences are not told.
+"""
 
 from oracle.reference.time_order import Device, Judging
-from oracle.scene import Said
+from oracle.scene import SECOND, Said
 
 
 class Silence:
@@ -30,7 +33,7 @@ class Silence:
         now = 0
         for t in [*device.history.times, device.end + 1]:
             limit = self.limit(now)
-            if not on and limit is not None:
+            if not on and limit is not None and not self.excused(self.life(now) + limit, t):
                 due = self.life(now) + limit
                 vetoed = vetoed and due < now  # it was silent then already: raised when `unless` ends
                 if due < t and not device.vetoed(Judging(max(now, 0))):
@@ -42,6 +45,16 @@ class Silence:
                 said.append(Said(t, "cleared", level))
             now = t
         return said
+
+    def excused(self, due: int, t: int) -> bool:
+        """Nothing is known at `t`: it is within three intervals after a longer down-time of which nothing was kept."""
+        device = self.device
+        some = 3 * max(device.rule.points[name].every for name in self.keys["points"])
+        return any(
+            last - first > some and first < due and first < t <= last + some
+            and not any(first + SECOND < at <= last for at in device.history.times)
+            for first, last in device.downs
+        )  # fmt: skip
 
     def _cleared(self, t: int) -> bool:
         """ "clears on the next reading": of all_of, when each was heard within its time."""

@@ -127,18 +127,23 @@ class Threshold:
 
     def _missing(self, now: int) -> None:
         """`missing: clear_after`: the alarm ends so long after the last good reading."""
-        if not self.device.rule.missing or not self.level or isinstance(self.device, Group):
-            return
-        heard = max(
-            (at for name in self.points if (at := self.device.history.good_at(name, now)) is not None), default=0
-        )
-        if heard + self.device.rule.missing <= now:
+        if self.level and (due := self._gone(now)) <= now:
             for one in self.levels:
                 one.phase = "off"
-            self._settle(heard + self.device.rule.missing)
+            self._settle(due)
+
+    def _gone(self, now: int) -> int:
+        """When it is missing, as of `now`."""
+        if not self.device.rule.missing or isinstance(self.device, Group):
+            return FOREVER
+        heard = [at for name in self.points if (at := self.device.history.good_at(name, now)) is not None]
+        return max(heard, default=0) + self.device.rule.missing
 
     def _settle(self, t: int) -> None:
         """The alarm follows its levels."""
+        if not self.level and self._gone(t) <= t:
+            for one in self.levels:
+                one.phase = one.phase if one.phase == "pending" else "off"  # what is missing is not raised
         new = max((one.rule.level for one in self.levels if one.on), key=LEVELS.index, default="")
         self.held_back = bool(new) and not self.level and self.device.vetoed(Judging(t))
         if self.held_back:
