@@ -88,6 +88,22 @@ class LevelsRunner(LevelMachine):
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
         self._judge_one(thing, end, reader, view, unit, before=True)
 
+    def windows_closed(self, reader: Held) -> None:
+        when, clear, moved = self._looked_at(reader)
+        calm = self.schedule is None
+        for k in np.flatnonzero(moved).tolist() if calm else range(len(moved)):
+            thing, end = int(reader.thing[k]), int(reader.t[k])
+            self.judge(thing, end, [float(c[k]) for c in when], [float(c[k]) for c in clear], None, -1, before=True)
+
+    def _looked_at(self, reader: Held) -> tuple[list[F64], list[F64], Bools]:
+        """The truths of raising and of clearing, and of which things something can come."""
+        when = [self.truth(bound, reader) for bound in self.when]
+        clear = [self.clears(j, reader, column) for j, column in enumerate(when)]
+        moved = self.gate[reader.thing] != G_IDLE
+        for column in when:
+            moved |= column == 1.0
+        return when, clear, moved
+
     def judge_unit(self, view: View, unit: int) -> None:
         reader = Picked(view, np.array([unit]))
         reading = not view.moments[unit]
@@ -154,12 +170,7 @@ class LevelsRunner(LevelMachine):
             inside = inside[self.space.newest[inside] > LONG_AGO]  # a thing never heard is judged at its first frame
         if not len(inside):
             return
-        reader = Held(self.space, inside, at)
-        when = [self.truth(bound, reader) for bound in self.when]
-        clear = [self.clears(j, reader, column) for j, column in enumerate(when)]
-        moved = self.gate[inside] != G_IDLE
-        for column in when:
-            moved |= column == 1.0
+        when, clear, moved = self._looked_at(Held(self.space, inside, at))
         for k in np.flatnonzero(moved).tolist():
             thing = int(inside[k])
             self.judge(thing, at, [float(c[k]) for c in when], [float(c[k]) for c in clear], None, -1, reading=False)

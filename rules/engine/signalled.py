@@ -15,7 +15,7 @@ from rules.engine.runner import Field, Runner
 from rules.engine.scopes import rows
 from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.unfold import unfolded
-from rules.engine.view import Bools, Picked, Reader, View
+from rules.engine.view import Bools, Held, Picked, Reader, View
 
 
 def later_too(view: View, need: Bools, carry: Bools) -> Bools:
@@ -145,6 +145,11 @@ class Signalled(Runner):
     @abstractmethod
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
         """Signals of `thing` have new values since `end`; `reader` holds the points as of then."""
+
+    def windows_closed(self, reader: Held) -> None:
+        """The same at a tick, of many things with the same end."""
+        for thing, end in zip(reader.thing.tolist(), reader.t.tolist(), strict=True):
+            self.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
 
     def judge_unit(self, view: View, unit: int) -> None:
         """A frame carries points that the condition reads, or that its momentary signals are made of."""

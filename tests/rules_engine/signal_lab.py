@@ -78,6 +78,10 @@ class SignalLab:
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
         self.closed.append((self.space.things[thing].device, (end - T0) / S, float(self.value(reader)[0])))
 
+    def windows_closed(self, reader: Held) -> None:
+        for thing, end in zip(reader.thing.tolist(), reader.t.tolist(), strict=True):
+            self.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
+
     # --- the script
     def value(self, reader: Reader) -> NDArray[np.float64]:
         """The signal for every item."""

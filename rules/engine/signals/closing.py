@@ -1,6 +1,7 @@
 """What signals of calendar windows have in common: windows that close, and the values of the last closed ones."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 from gateway.domain.reading import F64, I64
 from rules.compiled import Calendar
 from rules.engine.calendar import window, zone_of
-from rules.engine.signals.base import EPSILON, Gaps, Heard, Surroundings, Table, readings
+from rules.engine.local_time import local_time_of
+from rules.engine.signals.base import EPSILON, Gaps, Heard, Rows, Surroundings, Table, readings
 from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.view import Bools, View
 
@@ -32,6 +34,7 @@ class Closing(Table):
         self.world, self.points = around.world, points
         self.columns = tuple(space.column(point) for point in points)
         self.gaps = Gaps(around.world, space, points)
+        self.clock = local_time_of(around.world, space, zone)
         self.start: I64 = np.zeros(0, np.int64)
         self.end: I64 = np.zeros(0, np.int64)
         self.begun: I64 = np.zeros(0, np.int64)
@@ -61,8 +64,8 @@ class Closing(Table):
         """
 
     @abstractmethod
-    def made(self, thing: int, now: int) -> tuple[float, float]:
-        """(value, coverage) of the running window at its end, known to be complete at `now`; the next one is empty."""
+    def made(self, things: Rows, now: int) -> tuple[F64, F64]:
+        """(value, coverage) of the running windows at their ends, known to be complete at `now`; the next are empty."""
 
     def changes(self, thing: int, value: float, at: int) -> bool:  # noqa: ARG002 - it does
         """Does this reading change anything? One that was sent again says nothing of the silence before it."""
@@ -72,18 +75,21 @@ class Closing(Table):
         """What the reading at `at` µs decided lies at or after this moment: it ends windows that wait for it."""
         return at
 
-    def decided(self, thing: int, now: int) -> bool:  # noqa: ARG002 - what is observed is known at the end
-        """Is what a window is worth known at `now`, without a reading since its end?"""
-        return True
+    def decided(self, things: Rows, now: int) -> Bools:  # noqa: ARG002 - what is observed is known at the end
+        """Where what a window is worth is known at `now`, without a reading since its end."""
+        return np.ones(len(things), np.bool_)
 
-    def decided_at(self, thing: int) -> int:  # noqa: ARG002
-        """When it will be at the latest, for a window that has ended, µs."""
-        return NEVER
+    def decided_at(self, things: Rows) -> I64:
+        """When it will be at the latest, for windows that have ended, µs."""
+        return np.full(len(things), NEVER, np.int64)
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
         """A new meter hangs at `point` since `at` µs and began at `start`."""
 
     # --- windows
+    def refresh(self, things: Sequence[int]) -> None:
+        self.clock.refresh(things)
+
     def gap(self, thing: int) -> int:
         """Longer silence is a gap, µs."""
         return int(self.gaps(np.array([thing]))[0])
@@ -99,15 +105,28 @@ class Closing(Table):
         """The first window of a thing that was never heard."""
         self.start[thing], self.end[thing], _ = self.window(thing, at)
 
-    def close(self, thing: int, now: int) -> tuple[float, int, int, float]:
-        """Close the running window: (value, start, end, coverage)."""
-        start, end = int(self.start[thing]), int(self.end[thing])
-        value, cover = self.made(thing, now)
-        if cover < self.coverage - EPSILON:
-            value = float("nan")
-        self.ring[1:, thing] = self.ring[:-1, thing].copy()
-        self.ring[0, thing] = value
-        self.cover[thing] = cover
-        self.begun[thing], self.done[thing] = start, end
-        self.start[thing], self.end[thing], _ = self.window(thing, end)
-        return value, start, end, cover
+    def windows(self, things: Rows, at: I64) -> tuple[I64, I64, F64]:
+        """`window` of each thing at its moment."""
+        start, end, days = at.copy(), at.copy(), np.zeros(len(things))
+        zone = self.clock.zone[things]
+        for number in np.flatnonzero(np.bincount(zone)).tolist():
+            known = zone_of(self.clock.zones[number])
+            assert known is not None, "World.zone answers with a zone that exists"
+            mine = np.flatnonzero(zone == number)
+            moments, place = np.unique(at[mine], return_inverse=True)
+            found = [window(known, self.calendar, moment) for moment in moments.tolist()]
+            start[mine], end[mine] = np.array([one[:2] for one in found], np.int64)[place].T
+            days[mine] = np.array([one[2] for one in found])[place]
+        return start, end, days
+
+    def close(self, things: Rows, now: int) -> F64:
+        """Close the running windows: their coverages."""
+        start, end = self.start[things], self.end[things]
+        value, cover = self.made(things, now)
+        for k in range(len(self.ring) - 1, 0, -1):
+            self.ring[k, things] = self.ring[k - 1, things]
+        self.ring[0, things] = np.where(cover < self.coverage - EPSILON, np.nan, value)
+        self.cover[things] = cover
+        self.begun[things], self.done[things] = start, end
+        self.start[things], self.end[things], _ = self.windows(things, end)
+        return cover

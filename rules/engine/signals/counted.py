@@ -4,7 +4,7 @@ import numpy as np
 
 from gateway.domain.reading import F64, I64, U8
 from rules.compiled import Calendar, Increase
-from rules.engine.signals.base import EPSILON, Heard, Surroundings
+from rules.engine.signals.base import EPSILON, Heard, Rows, Surroundings
 from rules.engine.signals.closing import Closing
 from rules.engine.signals.counter import BEFORE, NOW, Counter
 from rules.engine.space import LONG_AGO, NEVER, Space
@@ -119,27 +119,26 @@ class CountedIncrease(Closing):
         before = newest if newest < at else before
         return at if before == LONG_AGO else min(at, before)
 
-    def decided(self, thing: int, now: int) -> bool:
-        gap = self.gap(thing)
-        silent_since, end, start = int(self.counter.at[NOW, thing]), int(self.end[thing]), int(self.start[thing])
-        if gap == NEVER or now > silent_since + gap:
-            return True
+    def decided(self, things: Rows, now: int) -> Bools:
+        gap, silent_since = self.gaps(things), self.counter.at[NOW, things]
+        start, end, lost = self.start[things], self.end[things], self.lost[things]
         allowed = (1 - self.coverage + EPSILON) * (end - start)
-        lost = int(self.lost[thing])
-        return lost > allowed or lost + end - max(silent_since, start) <= allowed
+        known = (lost > allowed) | (lost + end - np.maximum(silent_since, start) <= allowed)
+        found: Bools = known | (gap == NEVER) | (now > silent_since + gap)
+        return found
 
-    def decided_at(self, thing: int) -> int:
-        return int(self.counter.at[NOW, thing]) + self.gap(thing) + 1
+    def decided_at(self, things: Rows) -> I64:
+        found: I64 = self.counter.at[NOW, things] + self.gaps(things) + 1
+        return found
 
-    def made(self, thing: int, now: int) -> tuple[float, float]:
-        start, end = int(self.start[thing]), int(self.end[thing])
-        silent_since, gap, lost = int(self.counter.at[NOW, thing]), self.gap(thing), int(self.lost[thing])
-        self.silent[thing] = gap != NEVER and now > silent_since + gap
-        if self.silent[thing]:
-            lost += end - max(silent_since, start)
-        line = self.counter.line(thing)
-        value = line - float(self.base[thing])
+    def made(self, things: Rows, now: int) -> tuple[F64, F64]:
+        start, end = self.start[things], self.end[things]
+        silent_since, gap = self.counter.at[NOW, things], self.gaps(things)
+        silent = (gap != NEVER) & (now > silent_since + gap)
+        lost = self.lost[things] + np.where(silent, end - np.maximum(silent_since, start), 0)
+        line = self.counter.value[NOW, things] + self.counter.shift[NOW, things]
+        value = line - self.base[things]
         if self.per_day:
-            value /= self.window(thing, start)[2] * 24  # the canonical time is the hour, so m3/day is m3/h
-        self._rebase(thing, line, 0)
+            value /= self.windows(things, start)[2] * 24  # the canonical time is the hour, so m3/day is m3/h
+        self.silent[things], self.base[things], self.lost[things], self.fresh[things] = silent, line, 0, 1
         return value, 1 - lost / (end - start)

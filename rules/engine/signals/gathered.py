@@ -118,37 +118,40 @@ class GatheredStat(Closing):
         return at if at < int(self.done[thing]) else NEVER
 
     # --- time
-    def made(self, thing: int, now: int) -> tuple[float, float]:  # noqa: ARG002 - nothing after its end matters
-        one, start, end = np.array([thing]), int(self.start[thing]), int(self.end[thing])
-        if self.at[thing] < end:
-            self._book(one, self.newest[one], self.at[one], np.array([min(end, int(self.shut[thing]))]))
-        value, cover = self._value(thing), int(self.seen[thing]) / (end - start)
-        self.count[thing] = self.seen[thing] = 0
-        self.first[thing] = np.nan
+    def made(self, things: Rows, now: int) -> tuple[F64, F64]:  # noqa: ARG002 - nothing after its end matters
+        start, end = self.start[things], self.end[things]
+        left = things[self.at[things] < end]
+        self._book(left, self.newest[left], self.at[left], np.minimum(self.end[left], self.shut[left]))
+        value, cover = self._values(things), self.seen[things] / (end - start)
+        self.count[things] = self.seen[things] = 0
+        self.first[things] = np.nan
         for name, fill in self.sums:
-            getattr(self, name)[thing] = fill
+            getattr(self, name)[things] = fill
         if self.counts is not None:
-            self.counts.forget(thing)
+            for thing in things.tolist():
+                self.counts.forget(thing)
         return value, cover
 
-    def _value(self, thing: int) -> float:
-        count, what = int(self.count[thing]), self.what
+    def _values(self, things: Rows) -> F64:
+        count, what = self.count[things], self.what
         if what is Aggregate.COUNT:
-            return float(count)
+            return count.astype(np.float64)
         if what is Aggregate.SUM:
-            return float(self.total[thing])
-        if not count:
-            return float("nan")
+            return self.total[things]
+        some = np.maximum(count, 1)
         if what is Aggregate.MEAN:
-            return float(self.total[thing]) / count
-        if what is Aggregate.STDDEV:
-            return float(np.sqrt(max(0.0, float(self.square[thing]) - float(self.total[thing]) ** 2 / count) / count))
-        if self.counts is not None:
-            return self.counts.value(thing, self.rank)
-        if what is Aggregate.FIRST:
-            return float(self.first[thing])
-        if what is Aggregate.LAST:
-            return float(self.newest[thing])
-        low = float(self.low[thing]) if what in LOWS else 0.0
-        high = float(self.high[thing]) if what in HIGHS else 0.0
-        return high - low if what is Aggregate.SPREAD else (low if what is Aggregate.MIN else high)
+            value = self.total[things] / some
+        elif what is Aggregate.STDDEV:
+            value = np.sqrt(np.maximum(0.0, self.square[things] - self.total[things] ** 2 / some) / some)
+        elif self.counts is not None:
+            each = zip(things.tolist(), count.tolist(), strict=True)
+            value = np.array([self.counts.value(thing, self.rank) if number else np.nan for thing, number in each])
+        elif what is Aggregate.FIRST:
+            value = self.first[things]
+        elif what is Aggregate.LAST:
+            value = self.newest[things]
+        elif what is Aggregate.SPREAD:
+            value = self.high[things] - self.low[things]
+        else:
+            value = self.low[things] if what is Aggregate.MIN else self.high[things]
+        return np.where(count > 0, value, np.nan)

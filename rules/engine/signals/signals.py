@@ -25,6 +25,9 @@ class Judge(Protocol):
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
         """Calendar signals of `thing` have new values since `end`; `reader` holds the points as of then."""
 
+    def windows_closed(self, reader: Held) -> None:
+        """The same at a tick, of many things with the same end."""
+
     def judge_units(self, view: View, units: NDArray[np.intp]) -> None:
         """These units carry what is judged, and the signals are as of each of them."""
 
@@ -214,10 +217,27 @@ class Signals:
         """Engine time is `now`: windows that ended close, unless what they are worth is still open."""
         if self.soonest > now:
             return
+        if len(self.windows) == 1:
+            self._close_all(self.windows[0], now, judge)
         for thing in self.due(now):
             for end in self.closings(thing, now, reading=False):
                 judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
         self.reckon(now)
+
+    def _close_all(self, one: Closing, now: int, judge: Judge) -> None:
+        """The windows of all things that ended, one of each."""
+        things = np.flatnonzero(one.end <= now)
+        things = things[one.decided(things, now)]
+        if not len(things):
+            return
+        covers = one.close(things, now)
+        if self.field.observe is not None:
+            for thing, cover in zip(things.tolist(), covers.tolist(), strict=True):
+                self._observe(thing, one, cover)
+        ends = one.done[things]
+        if self.watch_only is None or one.name in self.watch_only:
+            for end in np.unique(ends).tolist():
+                judge.windows_closed(Held(self.space, things[ends == end], end))
 
     def closings(self, thing: int, now: int, *, reading: bool) -> Iterator[int]:
         """Close what ends at or before `now`, in step; yields each end at which the rule can be judged.
@@ -230,18 +250,20 @@ class Signals:
             if end > now:
                 return
             due = [one for one in self.windows if one.end[thing] == end]
-            if not reading and not all(one.decided(thing, now) for one in due):
+            only = np.array([thing])
+            if not reading and not all(one.decided(only, now)[0] for one in due):
                 return
             for one in due:
-                self._observe(thing, one, *one.close(thing, now))
+                self._observe(thing, one, float(one.close(only, now)[0]))
             if self.watch_only is None or any(one.name in self.watch_only for one in due):
                 yield end
 
-    def _observe(self, thing: int, one: Closing, value: float, start: int, end: int, cover: float) -> None:
+    def _observe(self, thing: int, one: Closing, cover: float) -> None:
         if self.field.observe is not None:
             place = self.space.things[thing]
             self.field.observe(
-                self.rule.id, (place.device, place.component), one.name, value, start, end, cover
+                self.rule.id, (place.device, place.component), one.name, float(one.ring[0, thing]),
+                int(one.begun[thing]), int(one.done[thing]), cover,
             )  # fmt: skip
 
     def begin(self, thing: int, end: int) -> int:
@@ -259,8 +281,7 @@ class Signals:
         """Find the soonest time at which a window can be closed again."""
         self.soonest = min((int(one.end[one.end > now].min(initial=NEVER)) for one in self.windows), default=NEVER)
         for one in self.windows:
-            for thing in np.flatnonzero(one.end <= now).tolist():
-                self.soonest = min(self.soonest, one.decided_at(thing))
+            self.soonest = min(self.soonest, int(one.decided_at(np.flatnonzero(one.end <= now)).min(initial=NEVER)))
 
     def exchange(self, thing: int, point: str, start: float, at: int, judge: Judge) -> None:
         """A new meter hangs at `point` since `at` µs and began at `start`."""

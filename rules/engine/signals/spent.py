@@ -67,10 +67,10 @@ class SpentShare(Closing):
         self.truth[thing], self.since[thing] = value, at
         return at if at < int(self.done[thing]) else NEVER
 
-    def made(self, thing: int, now: int) -> tuple[float, float]:  # noqa: ARG002 - nothing after its end matters
-        one, start, end = np.array([thing]), int(self.start[thing]), int(self.end[thing])
-        if self.since[thing] < end:
-            self._book(one, self.truth[one], self.since[one], np.array([end]))
-        seen, true = int(self.seen[thing]), int(self.true[thing])
-        self.seen[thing] = self.true[thing] = 0
-        return (true / seen if seen else float("nan")), seen / (end - start)
+    def made(self, things: Rows, now: int) -> tuple[F64, F64]:  # noqa: ARG002 - nothing after its end matters
+        start, end = self.start[things], self.end[things]
+        left = things[self.since[things] < end]
+        self._book(left, self.truth[left], self.since[left], self.end[left])
+        seen, true = self.seen[things], self.true[things]
+        self.seen[things] = self.true[things] = 0
+        return np.where(seen > 0, true / np.maximum(seen, 1), np.nan), seen / (end - start)

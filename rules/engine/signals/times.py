@@ -163,7 +163,8 @@ class CalendarTimes(SpentShare):
             self.count[thing] += change
         return doubt
 
-    def made(self, thing: int, now: int) -> tuple[float, float]:
-        _, cover = super().made(thing, now)
-        count, self.count[thing] = float(self.count[thing]), 0
-        return (count if self.edges.known[thing] == self.edges.known[thing] else float("nan")), cover
+    def made(self, things: Rows, now: int) -> tuple[F64, F64]:
+        _, cover = super().made(things, now)
+        count = self.count[things].astype(np.float64)
+        self.count[things] = 0
+        return np.where(np.isnan(self.edges.known[things]), np.nan, count), cover
