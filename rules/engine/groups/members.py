@@ -67,6 +67,8 @@ class Members(Signalled):
         self.grow()
         for bound in self.of:
             bound.refresh(things)
+        if self.windows is not None:
+            self.windows.refresh(things)
         devices: dict[int, list[int]] = {}
         for thing in things:
             devices.setdefault(self.space.things[thing].device, []).append(thing)

@@ -219,7 +219,7 @@ class Signals:
             return
         if len(self.windows) == 1:
             self._close_all(self.windows[0], now, judge)
-        for thing in self.due(now):
+        for thing in _ended(self.windows, now):
             for end in self.closings(thing, now, reading=False):
                 judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
         self.reckon(now)
@@ -230,10 +230,8 @@ class Signals:
         things = things[one.decided(things, now)]
         if not len(things):
             return
-        covers = one.close(things, now)
-        if self.field.observe is not None:
-            for thing, cover in zip(things.tolist(), covers.tolist(), strict=True):
-                self._observe(thing, one, cover)
+        for thing, cover in zip(things.tolist(), one.close(things, now).tolist(), strict=True):
+            self._observe(thing, one, cover)
         ends = one.done[things]
         if self.watch_only is None or one.name in self.watch_only:
             for end in np.unique(ends).tolist():
@@ -270,13 +268,6 @@ class Signals:
         """Start of the earliest window that closed at `end`."""
         return min(int(one.begun[thing]) for one in self.windows if one.done[thing] == end)
 
-    def due(self, now: int) -> list[int]:
-        """Things with a window that ended at or before `now`."""
-        found: set[int] = set()
-        for one in self.windows:
-            found.update(np.flatnonzero(one.end <= now).tolist())
-        return sorted(found)
-
     def reckon(self, now: int) -> None:
         """Find the soonest time at which a window can be closed again."""
         self.soonest = min((int(one.end[one.end > now].min(initial=NEVER)) for one in self.windows), default=NEVER)
@@ -292,6 +283,14 @@ class Signals:
             one.exchange(thing, point, start, at)
         for one in self.windows:
             self.soonest = min(self.soonest, int(one.end[thing]))
+
+
+def _ended(windows: Sequence[Closing], now: int) -> list[int]:
+    """Things with a window that ended at or before `now`."""
+    found: set[int] = set()
+    for one in windows:
+        found.update(np.flatnonzero(one.end <= now).tolist())
+    return sorted(found)
 
 
 def _closed(one: Closing, thing: int) -> SignalSeen:
