@@ -103,6 +103,9 @@ class RuleEngine(Protocol):
     def broken(self) -> Mapping[str, str]:
         """Rules whose newest source does not compile -> the reason."""
 
+    def glitches(self, device: int | None = None) -> Mapping[str, int]:
+        """Point -> falls of its counter that were taken back: of a device as known now, None = all so far."""
+
 
 class Ticks(Protocol):
     """The ticker."""

@@ -135,6 +135,10 @@ class Collector:
         for result in ("reruns", "corrected", "unproven", "given_up", "cold"):
             reruns.add_metric([result], getattr(counts, result))
         yield reruns
+        glitches = counters("engine_glitches", "Falls of counters that were taken back, as they were found", "point")
+        for point, count in sorted(engine.glitches().items()):
+            glitches.add_metric([point], count)
+        yield glitches
 
     def _consumers(self) -> Iterator[Metric]:
         context = self._context

@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 from gateway.domain.alarm import Change, Evidence, Level, Thing
-from gateway.domain.device import Device, Point
-from gateway.domain.duration import MINUTE
+from gateway.domain.counter import CounterState, advance
+from gateway.domain.device import Device, Point, PointKind
+from gateway.domain.duration import MINUTE, format_duration
 from gateway.domain.errors import CommandError, StoreError
 from gateway.domain.reading import Batch
 from gateway.domain.text import Lang, say
@@ -69,13 +70,14 @@ def story_of(installation: Installation, alarm_id: str) -> Story:
     fact = installation.revision(alarm.rule, alarm.revision)
     rule = compile_source(fact.source) if fact is not None else None
     device = installation.device(alarm.device)
-    moments = sorted(_moments(installation, alarm, order), key=lambda one: one.at)
+    moments = list(_moments(installation, alarm, order))
     end = alarm.cleared_at if alarm.cleared_at is not None else max(alarm.last_seen, alarm.updated_at)
     thing, tracks, flaw = Thing(alarm.device, alarm.component, alarm.group), list[Track](), ""
     try:
         tracks = tracks_of(installation, thing, alarm.evidence, rule, alarm.raised_at, end)
     except StoreError as error:  # what was decided, and why, is told all the same
         flaw = str(error)
+    moments = sorted([*moments, *(one for track in tracks for one in _glitches(track))], key=lambda one: one.at)
     exact = fact is not None and fact.revision == alarm.revision
     return Story(alarm, device, rule, exact, order, moments, tracks, flaw)
 
@@ -137,6 +139,30 @@ def tracks_of(
     with installation.history() as (history, _, _):
         rows = history.rows(max(0, start - margin), end + margin, [device.id], ids)
     return [Track(point, rows.select(rows.point == point.id)) for point in points if (rows.point == point.id).any()]
+
+
+def _glitches(track: Track) -> Iterator[Moment]:
+    """Falls of a counter that were taken back, among the readings that are shown."""
+    point = track.point
+    state: CounterState | None = None
+    rows = zip(track.rows.at.tolist(), track.rows.value.tolist(), strict=True)
+    for at, value in rows if point.kind is PointKind.COUNTER else ():
+        if value != value:
+            continue
+        step = None if state is None else advance(state, value, at, point.counter)
+        if step is not None and step.back is not None:
+            away = format_duration(at - step.back.at)
+            what: dict[str, object] = {
+                "point": point.name,
+                "value": f"{step.back.value:.6g}",
+                "unit": point.unit,
+                "away": away,
+            }
+            yield Moment(at, "explain.at.glitch", what)
+        if state is None:
+            state = CounterState(value, 0.0, at)
+        elif step is not None:
+            state = step.state
 
 
 def _moments(installation: Installation, alarm: Alarm, order: WorkOrder | None) -> Iterator[Moment]:

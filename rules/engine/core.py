@@ -50,7 +50,7 @@ class Core:
         self._fused: dict[str, Fused] = {}
         self._fresh: dict[int, None] = {}
         self.replaced = Replaced()
-        self.inquiry = Inquiry(self.book, field.world, self.requests, self.replaced)
+        self.inquiry = Inquiry(self.book, field, self.requests, self.replaced)
 
     # --- readings and time
     def batch(self, batch: Batch) -> None:

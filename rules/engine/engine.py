@@ -19,6 +19,7 @@ from rules.engine.core import Core
 from rules.engine.edits import Edit
 from rules.engine.emit import Emitter
 from rules.engine.frames import Counts
+from rules.engine.glitches import together
 from rules.engine.image import image_of, load_core, without_rules
 from rules.engine.past.lane import Lane
 from rules.engine.past.ledger import Ledger
@@ -84,6 +85,11 @@ class Engine:
             for name in ("reruns", "corrected", "given_up", "unproven", "cold"):
                 setattr(total, name, getattr(total, name) + getattr(lane.core.counts, name))
         return total
+
+    def glitches(self, device: int | None = None) -> dict[str, int]:
+        """Point -> falls of its counter that were taken back: of a device as known now, None = all so far."""
+        found = [core.field.glitches for core in self._cores()]
+        return together(one.seen if device is None else one.counts(device) for one in found)
 
     def memory(self) -> int:
         """Bytes of state of all rules."""

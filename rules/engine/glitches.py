@@ -1,11 +1,13 @@
 """Glitches of counters: falls that were taken back (RULES section 4). What is remembered of them, and put right."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from gateway.domain.device import CounterModel
+from rules.engine.space import NEVER
 
 REMEMBERED = 64
 """Glitches of each device; more are counted only."""
@@ -37,7 +39,10 @@ Resent = tuple[int, int, str, CounterModel | None, int]
 
 
 class Glitches:
-    """Of all devices. `fresh`: those that `drain` has not returned yet; with `keep` all of them."""
+    """Of all devices. `fresh`: those that `drain` has not returned yet; with `keep` all of them.
+
+    `seen`: point -> how many were found so far, also those that a second look at the past no longer finds.
+    """
 
     def __init__(self, *, keep: bool = False) -> None:
         self._keep = keep
@@ -45,7 +50,8 @@ class Glitches:
         self._ignored: frozenset[Resent] = frozenset()
         self.fresh: list[Glitch] = []
         self.found: dict[int, list[Glitch]] = {}
-        self.forgotten: dict[int, int] = {}  # how many older ones of a device are not in `found` any more
+        self.forgotten: dict[int, dict[str, int]] = {}  # device -> point -> older ones that are not in `found` any more
+        self.seen: dict[str, int] = {}
         self._known: dict[tuple[int, int, str, CounterModel | None], list[Glitch]] = {}
 
     # --- what was found
@@ -56,9 +62,12 @@ class Glitches:
         if any(glitch.same(one) for one in mine):
             return
         mine.append(glitch)
-        if len(mine) > REMEMBERED:
-            self.forgotten[glitch.device] = self.forgotten.get(glitch.device, 0) + len(mine) - REMEMBERED
-            del mine[:-REMEMBERED]
+        self._count(self.seen, glitch.point)
+        while len(mine) > REMEMBERED:
+            self._count(self.forgotten.setdefault(glitch.device, {}), mine.pop(0).point)
+
+    def _count(self, counts: dict[str, int], point: str) -> None:
+        counts[point] = counts.get(point, 0) + 1
 
     def add_resent(self, row: Resent) -> None:
         """A counter took a reading for a row sent again."""
@@ -74,16 +83,30 @@ class Glitches:
 
     def replace(self, device: int, points: Container[str], since: int, again: Iterable[Glitch]) -> None:
         """A second look at these points of a device from `since` µs on found `again`."""
-        kept = [one for one in self.found.pop(device, []) if one.at < since or one.point not in points]
+        before = self.found.pop(device, [])
+        kept = [one for one in before if one.at < since or one.point not in points]
         for one in again:
             if one.device == device and not any(one.same(other) for other in kept):
                 kept.append(one)
+                if not any(one.same(other) for other in before):
+                    self._count(self.seen, one.point)
         if kept:
             self.found[device] = sorted(kept, key=lambda one: one.at)
 
-    def count(self, device: int) -> int:
-        """How many there were of a device."""
-        return len(self.found.get(device, ())) + self.forgotten.get(device, 0)
+    def moved(self, device: int, known: Sequence[Glitch]) -> int:
+        """Begin of the first glitch of a device in which something was booked and that `known` lacks, or has alone, µs;
+        NEVER = there is none.
+        """
+        mine = self.found.get(device, ())
+        other = [one for one in mine if not any(one.same(two) for two in known)]
+        other += [one for one in known if not any(one.same(two) for two in mine)]
+        return min((one.since for one in other if one.booked), default=NEVER)
+
+    def counts(self, device: int) -> dict[str, int]:
+        """Point -> how many there were of a device."""
+        found = Counter(self.forgotten.get(device, {}))
+        found.update(one.point for one in tuple(self.found.get(device, ())))
+        return dict(found)
 
     def begin(self, device: int, start: int) -> int:
         """The latest moment at or before `start` µs that lies in no glitch of the device."""
@@ -115,13 +138,22 @@ class Glitches:
     # --- snapshot
     def state(self) -> bytes:
         """For the snapshot."""
-        return _encoder.encode((self.found, self.forgotten))
+        return _encoder.encode((self.found, self.forgotten, self.seen))
 
     def load(self, blob: bytes) -> None:
         """The inverse of `state`."""
         if blob:
-            self.found, self.forgotten = _decoder.decode(blob)
+            self.found, self.forgotten, self.seen = _decoder.decode(blob)
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[dict[int, list[Glitch]], dict[int, int]])
+_decoder = msgspec.msgpack.Decoder(tuple[dict[int, list[Glitch]], dict[int, dict[str, int]], dict[str, int]])
+
+
+def together(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """What several, fed with the same readings, count by point: no glitch is counted twice."""
+    found: dict[str, int] = {}
+    for one in counts:
+        for point, count in tuple(one.items()):
+            found[point] = max(count, found.get(point, 0))
+    return found

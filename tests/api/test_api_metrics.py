@@ -21,6 +21,7 @@ from gateway.domain.duration import DAY, SECOND
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Reading, batch_of, empty_batch
 from gateway.domain.record import Parcel, Raw, Record, RuleSet
+from gateway.domain.workorder import Role
 from gateway.ports import Written
 from gateway.running import App
 from gateway.settings import load_project
@@ -163,6 +164,36 @@ async def test_what_the_journal_refused_is_accounted_for(world: World, monkeypat
     assert readings(found, "broker")["refused"] == 1
     assert found['messages_total{source="broker",state="refused"}'] == 2
     assert set(balances(found).values()) == {0}
+
+
+COUNTED = """\
+format: 1
+rules:
+- id: used
+  title: {en: Used, zh: 用量}
+  watch: {kind: charger}
+  let: {u: {increase: energy, per: day, coverage: 0}}
+  when: "u > 50 kWh"
+"""
+
+
+async def test_a_glitch_of_a_counter_is_counted_and_survives_a_restart(tmp_path: Path) -> None:
+    config, name = house(tmp_path, {"rules/a.yaml": COUNTED}), 'engine_glitches_total{point="energy"}'
+    secret = ""
+    for number, rows in enumerate(((100.0, 0.0, 101.0), (102.0, 7.0, 9.0, 150.0))):
+        async with live(config, HandClock()) as app:
+            secret = secret or app.keys.create("viewer", Role.VIEWER, NOW)[0]
+            assert (await scrape(app)).get(name, 0) == number
+            times = range(number * 10 - 60, 0)
+            await app.intake.emit(parcel(app, *zip(times, rows, strict=False)))
+            head = app.journal.head(0)
+            await until(lambda: app.rules.judged >= head, "the rules")  # noqa: B023 - awaited here
+            assert (await scrape(app))[name] == number + 1
+            assert app.api is not None
+            async with httpx.AsyncClient(base_url=app.api.url) as client:
+                answer = await client.get("/v1/devices/D1", headers={"Authorization": f"Bearer {secret}"})
+                other = await client.get("/v1/devices/D2", headers={"Authorization": f"Bearer {secret}"})
+            assert (answer.json()["glitches"], other.json()["glitches"]) == ({"energy": number + 1}, {})
 
 
 async def test_a_broken_rule_is_told_and_makes_nothing_unready(tmp_path: Path) -> None:

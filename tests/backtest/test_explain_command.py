@@ -197,6 +197,38 @@ def test_the_number_of_an_order_explains_all_its_alarms_with_their_level_changes
     assert "降级为一般：gun_temp >= 80 degC；gun_temp 82 degC" in chinese
 
 
+COUNTED = """\
+format: 1
+rules:
+- id: hot
+  title: {en: Connector over temperature, zh: 枪头过温}
+  watch: {kind: charger}
+  when: "gun_temp >= 90 degC and has(energy)"
+  then: {order: {type: repair, fault: E07, level: major}}
+"""
+
+
+def test_a_glitch_of_a_counter_stands_in_the_timeline(tmp_path: Path) -> None:
+    config = kit.project(tmp_path, COUNTED)
+    counter = "  energy: {unit: kWh, kind: counter, every: 1m, counter: {reset: restart}}\n"
+    (config.parent / "profiles" / "dc.yaml").write_text(kit.PROFILE + counter, "utf-8")
+    columns = kit.MAP.replace("points: {", "points: {energy: {column: energy, unit: kWh}, ")
+    (config.parent / "map.yaml").write_text(columns, "utf-8")
+    head, *rows = kit.csv().splitlines()
+    fallen = ("2026-06-01 11:50:00", "2026-06-01 11:51:00")
+    energy = ["0" if row.split(",")[1] in fallen else "15508.1" for row in rows]
+    table = [f"{head},energy", *(f"{row},{value}" for row, value in zip(rows, energy, strict=True))]
+    assert kit.import_history(config, "\n".join(table) + "\n").exit_code == 0
+    for queries in _queries(config):
+        (alarm,) = queries.alarms(AlarmFilter()).items
+    for lang, wanted in (
+        ("en", "energy fell from 15508.1 kWh and was back 3m later: a glitch of the counter, no reset"),
+        ("zh", "energy 从 15508.1 kWh 跌落，3m 后恢复：计数器跳变，不是复位"),
+    ):
+        found = kit.run("rules", "explain", alarm.id, "-c", str(config), "--lang", lang)
+        assert f"  2026-06-01 11:52:00  {wanted}" in found.stdout.splitlines(), found.stdout
+
+
 @pytest.mark.fault
 def test_beside_a_gateway_that_cannot_be_asked(tmp_path: Path) -> None:
     """The page without the stored readings, which it says."""

@@ -189,7 +189,7 @@ def check(point: str, kind: str, told_: Story, store: Store) -> None:
         begun, reached = multiples(counted, STEP, FROM, AHEAD)
         assert runner.told[0] == reached
         assert bool(runner.raised[0]) == (reached > begun)
-    assert store.engine._core.field.glitches.count(1) == len(counted.glitches)
+    assert store.engine.glitches(1).get(point, 0) == len(counted.glitches)
 
 
 @pytest.mark.parametrize("kind", RULES)

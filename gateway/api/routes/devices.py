@@ -65,9 +65,10 @@ class LatestView(View):
 
 
 class DeviceDetail(DeviceView):
-    """With its newest readings."""
+    """With its newest readings. `glitches`: point -> how often its counter seemed to fall, and had not (RULES 4)."""
 
     latest: list[LatestView]
+    glitches: dict[str, int]
 
 
 class ReadingView(View):
@@ -183,7 +184,7 @@ async def read_device(context: Gateway, principal: Reader, code: str) -> DeviceD
     named = [(context.registry.point_by_id(reading.point), reading) for reading in readings]
     latest = [_latest(point, reading, now) for point, reading in named if point is not None]
     latest.sort(key=lambda view: (view.component, view.point))
-    return DeviceDetail(**dict(_view(device)), latest=latest)
+    return DeviceDetail(**dict(_view(device)), latest=latest, glitches=dict(context.engine.glitches(device.id)))
 
 
 def _view(device: Device) -> DeviceView:

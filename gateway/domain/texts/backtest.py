@@ -132,6 +132,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "explain.reason.retired": ("the device was retired", "设备已停用"),
     "explain.reason.parent_ended": ("its parent alarm ended", "上级告警已结束"),
     "explain.at.decided": ("the rules decided (engine time)", "规则作出判定（引擎时间）"),
+    "explain.at.glitch": ("{point} fell from {value} {unit} and was back {away} later: a glitch of the counter, no reset", "{point} 从 {value} {unit} 跌落，{away} 后恢复：计数器跳变，不是复位"),
     "explain.at.recorded": ("recorded at the desk", "工单台记录"),
     "explain.at.wait": ("due: {reason}", "到期事项：{reason}"),
     "explain.at.order": ("order {no}: {type} by {actor} ({before} -> {after})", "工单 {no}：{actor} {type}（{before} -> {after}）"),

@@ -8,6 +8,7 @@ from rules.engine.doubts import Subject
 from rules.engine.past.horizon import horizon
 from rules.engine.past.replaced import Replaced
 from rules.engine.past.requests import Requests
+from rules.engine.runner import Field
 from rules.engine.view import Bools
 from rules.engine.world import World
 
@@ -15,13 +16,15 @@ from rules.engine.world import World
 class Inquiry:
     """What one core asks of stored history about devices and groups. Times are µs."""
 
-    def __init__(self, book: RuleBook, world: World, requests: Requests, replaced: Replaced) -> None:
-        self.book, self.world, self.requests, self.replaced = book, world, requests, replaced
+    def __init__(self, book: RuleBook, field: Field, requests: Requests, replaced: Replaced) -> None:
+        self.book, self.world, self.requests, self.replaced = book, field.world, requests, replaced
+        self._begin = field.glitches.begin  # a reading in a glitch may make it none, or another one
         self._reaches: dict[str, tuple[tuple[int, int], dict[int, int]]] = {}
 
     def late(self, seq: int, found: Mapping[int, int]) -> None:
         """Everything that was decided about these devices at or after so many µs is in doubt."""
         watched: dict[str, list[Bools]] = {}
+        found = {device: self._begin(device, since) for device, since in found.items()}
         for device, since in found.items():
             row = self.world.rows.get(device)
             if row is None or self.requests.holds(device, since):
@@ -41,6 +44,7 @@ class Inquiry:
             if isinstance(subject, tuple):
                 self._ask_group(seq, subject, rules[subject[0]])
                 continue
+            rules = {rule: self._begin(subject, since) for rule, since in rules.items()}
             for rule in rules.keys() & self.book.groups.keys():
                 self._ask_groups(seq, rule, {subject: rules[rule]})
             own = {rule: since for rule, since in rules.items() if rule not in self.book.groups}

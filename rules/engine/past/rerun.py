@@ -95,12 +95,18 @@ class Judged:
         if not runners:
             self.core.counts.reruns += 1
             return
+        glitches = self.core.field.glitches
+        known = tuple(glitches.found.get(self.device, ()))
         since = [batch for _, batch in pending.after(0)]
         scratch = lived_again(
             self.core, [self.device], [r.rule.id for r in runners], [history, *since],
             self.core.requests.facts.get(self.device, []), pending.start,
         )  # fmt: skip
         if scratch is None:
+            return
+        if (earlier := glitches.moved(self.device, known)) < pending.since:  # what was decided in it is in doubt too
+            reach = pending.since - pending.start
+            self.core.requests.ask(self.core.seq, self.device, earlier, reach, rules=pending.rules)
             return
         made = by_alarm(scratch.made)
         for runner in runners:

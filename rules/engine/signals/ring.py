@@ -139,6 +139,8 @@ class Ring(Table):
 
     def refold(self, things: Rows, number: I64) -> None:
         """The block of reading `number` anew."""
+        if not self.folds:
+            return
         for k, fold in enumerate(self.folds):
             begin = number & -BLOCK
             block = (number >> SHIFT) & (self.blocks.shape[1] - 1)
