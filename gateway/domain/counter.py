@@ -85,7 +85,7 @@ def _shift_of(last: float, value: float, model: CounterModel) -> float:
     drop, modulus = last - value, model.rollover
     if modulus > 0 and drop > modulus / 2 and 0 <= modulus - drop <= modulus / 4:
         return modulus
-    return last if model.reset == "restart" else drop
+    return last if model.reset == "restart" and value >= 0 else drop  # a number below zero counts nothing
 
 
 def _remembered(falls: tuple[Fall, ...], fall: Fall) -> tuple[Fall, ...]:

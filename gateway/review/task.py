@@ -15,6 +15,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.errors import StoreError
 from gateway.review.runner import play
 from rules.backtest import Episode, Field, Player
+from rules.engine.glitches import Glitches
 from rules.format import compile_source
 from sinks.series.duckdb.history import StoredHistory
 
@@ -75,25 +76,50 @@ def judge(task: Task, told: Told) -> Answer:
         live = Live(task.url, task.key)
     history = StoredHistory(Path(task.folder), live)
     try:
-        ids, points = [one.id for one in task.devices], [one.id for one in task.points]
-        place = Field(task.sites, task.customers, task.devices, task.points)
-        players = [
-            Player([compile_source(source) for source in one], place, task.zone, task.warm, task.start)
-            for one in task.sets
-        ]
-        before = history.before(task.warm, ids, points)
-        chosen = None if task.everyone else ids
-        pieces = (history.rows(start, end, chosen, points) for start, end, _ in task.spans)
-        readings = play(players, before, pieces, task.end, told)
-        found = [
-            Found(player.episodes.counted(task.end), player.episodes.before, player.episodes.merged)
-            for player in players
-        ]
-        return Answer(readings, found)
+        players, readings = _played(task, history, told)
+        return Answer(readings, _looked_again(task, history, players))
     finally:
         history.close()
         if live is not None:
             live.close()
+
+
+def _played(
+    task: Task, history: StoredHistory, told: Told, known: Sequence[Glitches | None] = ()
+) -> tuple[list[Player], int]:  # fmt: skip
+    """A player for each set of rules through the history, and how many readings there were."""
+    ids, points = [one.id for one in task.devices], [one.id for one in task.points]
+    place = Field(task.sites, task.customers, task.devices, task.points)
+    players = [
+        Player([compile_source(source) for source in one], place, task.zone, task.warm, task.start, glitches)
+        for one, glitches in zip(task.sets, known or [None] * len(task.sets), strict=True)
+    ]
+    before = history.before(task.warm, ids, points)
+    chosen = None if task.everyone else ids
+    pieces = (history.rows(start, end, chosen, points) for start, end, _ in task.spans)
+    return players, play(players, before, pieces, task.end, told)
+
+
+def _looked_again(task: Task, history: StoredHistory, players: Sequence[Player]) -> list[Found]:
+    """What came of it. Devices whose counters had glitches in which something was booked are judged once more, by
+    those who know (decision 020); all of them, where a rule looks at several.
+    """
+    misled = {device for player in players for device in player.misled}
+    if not misled:
+        return [_found(task, player) for player in players]
+    whole = any(player.joined for player in players)
+    devices = task.devices if whole else [one for one in task.devices if one.id in misled]
+    part = msgspec.structs.replace(task, devices=devices, everyone=task.everyone and whole)
+    again = [_found(task, one) for one in _played(part, history, lambda _: None, [one.glitches for one in players])[0]]
+    if whole:
+        return again
+    for player in players:
+        player.episodes.leave_out(misled)
+    return [_joined([_found(task, player), one]) for player, one in zip(players, again, strict=True)]
+
+
+def _found(task: Task, player: Player) -> Found:
+    return Found(player.episodes.counted(task.end), player.episodes.before, player.episodes.merged)
 
 
 def judge_shared(task: Task, told: Told, workers: int) -> Answer:

@@ -1,5 +1,6 @@
 """Transitions into episodes: from `raised` to `cleared`."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from gateway.domain.alarm import Change, Evidence, Level, OrderPlan, Thing, Transition
@@ -56,6 +57,10 @@ class Episodes:
             self._begin(key, t)
         elif episode is not None:
             self._go_on(key, episode, t)
+
+    def leave_out(self, devices: Container[int]) -> None:
+        """Those of these devices are told by others."""
+        self._all = [one for one in self._all if one.thing.device not in devices]
 
     def _begin(self, key: Key, t: Transition) -> None:
         episode = Episode(

@@ -12,6 +12,7 @@ from gateway.domain.record import Body, CustomerSet, DeviceSet, PointDefined, Re
 from rules.backtest.episodes import Episodes
 from rules.compiled import MemberStat, Rule
 from rules.engine import Engine
+from rules.engine.glitches import Glitches
 from rules.format import compile_source
 
 ROWS = 32_768
@@ -36,12 +37,19 @@ class Field:
 class Player:
     """An engine of its own with some rules, whatever their `mode`. `start` µs is where history begins.
 
-    Episodes that begin at or after `count_from` µs are counted.
+    Episodes that begin at or after `count_from` µs are counted. `known`: the glitches of counters that another player
+    found in the same history.
     """
 
-    def __init__(self, rules: Iterable[Rule], field: Field, zone: str, start: int, count_from: int) -> None:
+    def __init__(
+        self, rules: Iterable[Rule], field: Field, zone: str, start: int, count_from: int,
+        known: Glitches | None = None,
+    ) -> None:  # fmt: skip
         rules = list(rules)
-        self.engine = Engine(0, _judged_always, "backtest", accept_late=0)
+        self.glitches = Glitches(keep=True)
+        if known is not None:
+            self.glitches.know(known)
+        self.engine = Engine(0, _judged_always, "backtest", accept_late=0, glitches=self.glitches)
         self.episodes = Episodes(count_from)
         self.rows = 0
         self._seq = 0
@@ -76,6 +84,11 @@ class Player:
             self._step(due, Tick(due))
         if moment > self.engine.now:
             self._step(moment, Tick(moment))
+
+    @property
+    def misled(self) -> set[int]:
+        """Devices with a glitch in which something was booked: windows may have closed with it."""
+        return {one.device for one in self.glitches.fresh if one.booked}
 
     def _cuts(self, batch: Batch) -> Iterator[tuple[int, int]]:
         """(first row, after the last) of what is judged at once: timers fire in between, at their time."""

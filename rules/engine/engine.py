@@ -1,7 +1,6 @@
 """The engine: journal records in, transitions out. No clock, no randomness, no I/O; the journal is all it obeys."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 
 import msgspec
 
@@ -19,7 +18,7 @@ from rules.engine.core import Core
 from rules.engine.edits import Edit
 from rules.engine.emit import Emitter
 from rules.engine.frames import Counts
-from rules.engine.glitches import together
+from rules.engine.glitches import Glitches, together
 from rules.engine.image import image_of, load_core, without_rules
 from rules.engine.past.lane import Lane
 from rules.engine.past.ledger import Ledger
@@ -41,24 +40,23 @@ class Engine:
     `compile` turns the source of a RuleSet fact into a Rule; `observe` hears of every closed calendar window;
     `scalar` judges reading by reading through the scalar back ends: slow, the reference for the columns; `accept_late`
     µs: readings that come later change nothing any more (0: no late reading does); `compile_policy` turns the source of
-    a PolicySet fact into a Policy.
+    a PolicySet fact into a Policy; `glitches` is what is known of counters, of all rules together.
     """
 
     def __init__(
         self, partition: int, compile: Compile, tenant: str, *, observe: Observe | None = None, scalar: bool = False,  # noqa: A002
-        accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None,
+        accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None, glitches: Glitches | None = None,
     ) -> None:  # fmt: skip
         self.partition, self.tenant, self.seq, self.now = partition, tenant, 0, 0
-        self._compile, self._accept = compile, accept_late
-        self._field = Field(Emitter(partition, tenant), scalar=scalar, observe=observe)
+        self._compile, self._accept, self._glitches = compile, accept_late, glitches
+        self._field = Field(Emitter(partition, tenant), glitches=glitches or Glitches(), scalar=scalar, observe=observe)
         self._after = self._field.after = After(self._field.emitter, self._field.world, compile_policy)
         self._core = Core(self._field, accept_late)
         self._after.runners.append(self._core.book.runners)
         self._lanes: dict[int, Lane] = {}
         self._home: dict[str, Core] = {}
         self._broken: dict[str, str] = {}
-        self._ledger = Ledger(accept_late)
-        self._imports: list[str] = []
+        self._ledger, self._imports = Ledger(accept_late), list[str]()
 
     @property
     def rules(self) -> Mapping[str, tuple[RuleSet, Rule]]:
@@ -80,16 +78,11 @@ class Engine:
     @property
     def counts(self) -> Counts:
         """Readings by fate. Of rules with `lateness` only what is late for them, and second looks, count apart."""
-        total = Counts(*(getattr(self._core.counts, one.name) for one in fields(Counts)))
-        for lane in self._lanes.values():
-            for name in ("reruns", "corrected", "given_up", "unproven", "cold"):
-                setattr(total, name, getattr(total, name) + getattr(lane.core.counts, name))
-        return total
+        return self._core.counts.with_looks([lane.core.counts for lane in self._lanes.values()])
 
     def glitches(self, device: int | None = None) -> dict[str, int]:
         """Point -> falls of its counter that were taken back: of a device as known now, None = all so far."""
-        found = [core.field.glitches for core in self._cores()]
-        return together(one.seen if device is None else one.counts(device) for one in found)
+        return together(core.field.glitches.counts(device) for core in self._cores())
 
     def memory(self) -> int:
         """Bytes of state of all rules."""
@@ -183,8 +176,9 @@ class Engine:
         return self._lanes[lateness].core
 
     def _empty(self) -> Core:
-        field = Field(self._field.emitter, scalar=self._field.scalar, observe=self._field.observe)
-        field.after, field.completions = self._after, self._field.completions
+        like = self._field
+        field = Field(like.emitter, glitches=self._glitches or Glitches(), scalar=like.scalar, observe=like.observe)
+        field.after, field.completions = self._after, like.completions
         core = Core(field, self._accept)
         self._after.runners.append(core.book.runners)
         return core

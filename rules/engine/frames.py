@@ -5,7 +5,7 @@ and is judged moment by moment.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,14 @@ class Counts:
     given_up: int = 0
     unproven: int = 0
     cold: int = 0
+
+    def with_looks(self, others: Iterable["Counts"]) -> "Counts":
+        """The same readings, and the second looks of all."""
+        found = dataclasses.replace(self)
+        for one in others:
+            for name in ("reruns", "corrected", "given_up", "unproven", "cold"):
+                setattr(found, name, getattr(found, name) + getattr(one, name))
+        return found
 
 
 class Late:

@@ -70,7 +70,7 @@ class Glitches:
         counts[point] = counts.get(point, 0) + 1
 
     def add_resent(self, row: Resent) -> None:
-        """A counter took a reading for a row sent again."""
+        """A counter that fell took a reading for a row sent again."""
         if self._keep:
             self.resent.add(row)
 
@@ -102,8 +102,10 @@ class Glitches:
         other += [one for one in known if not any(one.same(two) for two in mine)]
         return min((one.since for one in other if one.booked), default=NEVER)
 
-    def counts(self, device: int) -> dict[str, int]:
-        """Point -> how many there were of a device."""
+    def counts(self, device: int | None) -> dict[str, int]:
+        """Point -> how many there were of a device as known now, None = of all so far."""
+        if device is None:
+            return dict(self.seen)
         found = Counter(self.forgotten.get(device, {}))
         found.update(one.point for one in tuple(self.found.get(device, ())))
         return dict(found)
@@ -154,6 +156,6 @@ def together(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """What several, fed with the same readings, count by point: no glitch is counted twice."""
     found: dict[str, int] = {}
     for one in counts:
-        for point, count in tuple(one.items()):
+        for point, count in one.items():
             found[point] = max(count, found.get(point, 0))
     return found

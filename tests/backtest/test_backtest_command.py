@@ -1,6 +1,7 @@
 """`fieldgate rules backtest`: on a stopped installation, beside a running gateway, against other rules."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -156,3 +157,34 @@ def test_shares_of_several_processes_give_what_one_gives(config: Path, monkeypat
     assert asked == [2]
     for key in ("episodes", "orders_per_day", "readings", "devices"):
         assert together[key] == alone[key], key
+
+
+USED = """\
+format: 1
+rules:
+- id: used
+  title: {en: Much used, zh: 用量大}
+  watch: {kind: charger}
+  let: {u: {increase: energy, per: day}}
+  when: "u > 50 kWh"
+"""
+
+
+def test_a_glitch_of_a_counter_is_looked_at_again(tmp_path: Path) -> None:
+    """CH-1 falls from 1000 to 3, counts up to 60 and is back the next day; CH-2 is not: 60 kWh on June 1st."""
+    config = kit.project(tmp_path, USED)
+    counter = "  energy: {unit: kWh, kind: counter, every: 1h, counter: {reset: restart}}\n"
+    (tmp_path / "profiles" / "dc.yaml").write_text(kit.PROFILE + counter, "utf-8")
+    (tmp_path / "map.yaml").write_text(kit.MAP.replace("gun_temp: {column: temp, unit: degC}", "energy: {column: e}"))
+    values = [*[1000] * 20, 3, 20, 40, 60, 60, 60]
+    rows = ["sn,at,e,status"]
+    for hour in range(48):
+        at = kit.BEGIN + timedelta(hours=hour)
+        for code, later in (("CH-1", 1001), ("CH-2", 61)):
+            value = values[hour] if hour < len(values) else later
+            rows.append(f"{code},{at:%Y-%m-%d %H:%M:%S},{value},charging")
+    found = kit.import_history(config, "\n".join(rows) + "\n")
+    assert found.exit_code == 0, found.output
+    answer = _json(config)
+    assert [(one["device"], one["raised"][:10]) for one in answer["episodes"]] == [("CH-2", "2026-06-02")]
+    assert answer["readings"] == 96

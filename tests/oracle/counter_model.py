@@ -95,7 +95,7 @@ def fallen(last: float, value: float, model: Falls) -> float:
         and 0 <= value + model.rollover - last <= model.rollover / 4
     ):
         return value + model.rollover - last
-    return value if model.reset == "restart" else 0.0
+    return max(0.0, value) if model.reset == "restart" else 0.0
 
 
 def taken_back(falls: Sequence[Fell], counts: Sequence[Count], value: float, last: float) -> Fell | None:

@@ -132,7 +132,8 @@ class Counter(Table):
         found = advance(before, value, at, self.model_of(thing))
         if not again:
             if found is None:
-                self.around.glitches.add_resent((*self._key(thing), at))
+                if before.falls:
+                    self.around.glitches.add_resent((*self._key(thing), at))
                 return None
             self._put(thing, BEFORE, before)
         self._put(thing, NOW, before if found is None else found.state)

@@ -75,7 +75,7 @@ def _fallen(point: PointDef, before: float, value: float) -> float:
         over = value + point.rollover - before
         if 0 <= over <= point.rollover / 4:
             return over
-    return value if point.reset == "restart" else 0.0
+    return max(0.0, value) if point.reset == "restart" else 0.0
 
 
 def good_numbers(history: History, name: str) -> list[tuple[int, float]]:
