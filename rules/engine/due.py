@@ -103,7 +103,8 @@ class DueRunner(Form):
 
     def _set_due(self, thing: int) -> None:
         following = self.dates.following(int(self.turn[thing]), int(self.stage[thing])) if self.date[thing] else None
-        self.due[thing] = NEVER if following is None else self._begins(thing, *following)
+        begins = NEVER if following is None else self._begins(thing, *following)
+        self.due[thing] = max(begins, int(self.floor[thing]))
 
     # --- stages
     def timers(self, now: int) -> None:
@@ -117,6 +118,8 @@ class DueRunner(Form):
 
     def _tell(self, thing: int, now: int, again: int | None) -> None:
         """The stages begun by `now`; what was vetoed at its own time is told at `again`."""
+        if now < self.floor[thing]:
+            return
         reached: list[tuple[int, int]] = []
         following = self.dates.following(int(self.turn[thing]), int(self.stage[thing]))
         while following is not None and self._begins(thing, *following) <= now:

@@ -18,7 +18,7 @@ from rules.engine.view import Bools, View
 
 class TermRunner(EveryRunner):
     """Besides the state of `EveryRunner`: since i64 µs, when the work was last done, or the registration; turn i32, how
-    many terms from there on are told; term i64 µs, when the next one ends; floor i64 µs, before which nothing is told.
+    many terms from there on are told; term i64 µs, when the next one is told; floor i64 µs, before which nothing is.
 
     Ticks end terms, and readings that come before the tick. On an open episode they count like multiples.
     """
@@ -73,13 +73,24 @@ class TermRunner(EveryRunner):
         return terms
 
     def _set_term(self, thing: int) -> None:
-        self.term[thing] = self._ends(thing, int(self.turn[thing]) + 1)
+        self.term[thing] = max(self._ends(thing, int(self.turn[thing]) + 1), int(self.floor[thing]))
 
     # --- the end of a term
     def timers(self, now: int) -> None:
+        waits = NEVER
         for thing in np.flatnonzero(self.watched & (self.term <= now)).tolist():
-            self._end_terms(thing, now, None, -1)
-        self.soonest = int(self.term.min(initial=NEVER, where=self.watched & (self.term > now)))
+            if now < (until := self._grace(thing)):
+                waits = min(waits, until)
+            else:
+                self._end_terms(thing, now, None, -1)
+        self.soonest = min(waits, int(self.term.min(initial=NEVER, where=self.watched & (self.term > now))))
+
+    def _grace(self, thing: int) -> int:
+        """After a down-time the readings that the broker kept come first, µs."""
+        downs, some = self.common.downs, 3 * self.every(thing, self.judged)
+        if self.rule.downtime == "count" or not downs.spans or downs.latest - downs.spans[-1][0] <= some:
+            return 0
+        return downs.latest + some if self.space.newest[thing] <= downs.latest else 0
 
     def _end_terms(
         self, thing: int, until: int, view: View | None, unit: int, *, before: bool = False, again: int | None = None
@@ -91,7 +102,7 @@ class TermRunner(EveryRunner):
         if self.raised[thing]:
             self.count[thing] += ended
         else:
-            at = max(int(self.term[thing]), int(self.floor[thing])) if again is None else again
+            at = int(self.term[thing]) if again is None else again
             if self.vetoed(thing, at, view, unit, before=before):
                 if view is None:
                     self.decide_without(thing, at)

@@ -25,7 +25,7 @@ class Mismatch:
 def compare(scene: SceneDef, number: int, got: Sequence[Transition], want: Sequence[Said]) -> Mismatch | None:
     """None = the same."""
     if scene.mode == "exact":
-        counts = scene.rule.form == "every"
+        counts = scene.rule.form in {"every", "due"}
         mine = at_once(
             [(one.at - scene.start, _word(one.change.value, one.count, counts=counts), one.level.word, one.identity)
              for one in got]

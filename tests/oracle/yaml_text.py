@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from oracle.scene import DeviceDef, Expr, LevelDef, Message, PointDef, RuleDef, SceneDef, SignalDef
+from oracle.scene import DeviceDef, Expr, FactDef, LevelDef, Message, PointDef, RuleDef, SceneDef, SignalDef
 
 from gateway.domain.duration import format_duration
 
@@ -115,6 +115,10 @@ def _sequence(keys: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"see": expression(keys["see"])}, second]
 
 
+def _span(span: tuple[int, str]) -> str:
+    return f"{span[0]} {span[1]}{'s' if span[0] > 1 else ''}"
+
+
 def _condition(rule: RuleDef) -> dict[str, Any]:
     keys = rule.keys
     match rule.form:
@@ -131,10 +135,14 @@ def _condition(rule: RuleDef) -> dict[str, Any]:
         case "due":
             stages = {level: f"{days}d" for level, days in keys["stages"]}
             hour, minute = keys["at"]
-            return {"due": {"date": keys["date"], "stages": stages, "at": f"{hour:02d}:{minute:02d}"}}
+            again = {"repeat": _span(keys["repeat"])} if keys.get("repeat") else {}
+            again |= {"basis": "completed"} if keys.get("completed") else {}
+            return {"due": {"date": keys["date"], "stages": stages, "at": f"{hour:02d}:{minute:02d}", **again}}
         case "every":
             amounts = {"step": keys["step"], "from": keys["first"], "ahead": keys["ahead"]}
-            return {"every": {"counter": keys["counter"], **{key: value for key, value in amounts.items() if value}}}
+            found = {key: value for key, value in amounts.items() if value}
+            found |= {"or_after": _span(keys["after"])} if "after" in keys else {}
+            return {"every": {"counter": keys["counter"], **found}}
         case "sequence":
             again = {"again": "restart"} if keys.get("restart") else {}
             return {"sequence": _sequence(keys)} | again
@@ -204,11 +212,17 @@ def case_table(scene: SceneDef, say: str = "") -> dict[str, Any]:
     events: list[dict[str, Any]] = [
         {"at": format_duration(at), "restart": format_duration(length)} for at, length in scene.restarts
     ]
-    events += [{"at": format_duration(one.at), "device": names[one.device], one.what: one.value} for one in scene.facts]
+    events += [{"at": format_duration(one.at), "device": names[one.device], **_fact(one)} for one in scene.facts]
     if events:
         found["events"] = events
     found["until"] = format_duration(scene.until)
     return found | {"expect": []}
+
+
+def _fact(fact: FactDef) -> dict[str, Any]:
+    if not isinstance(fact.value, tuple):
+        return {fact.what: fact.value}
+    return {fact.what: fact.value[0], "done": format_duration(fact.value[1])}
 
 
 def _iso(us: int) -> str:

@@ -1,4 +1,4 @@
-"""Rules of the forms that `test_engine_equivalence` leaves out: windows, groups, what comes after, lateness."""
+"""Rules of the forms that `test_engine_equivalence` leaves out: windows, groups, plans, what comes after, lateness."""
 
 from rules_engine.engine_lab import rules_of
 
@@ -27,6 +27,14 @@ _METERS = {
     "w.spread": "  let: {d: {spread: battery, per: hour, coverage: 0}, s: {stddev: battery, per: hour, coverage: 0}}\n"
                 "  when: 'd >= 0.2 V or s > 0.1 V'\n",
 }  # fmt: skip
+_PLANS = {
+    "v.term": "  every: {counter: volume, step: 3 m3, or_after: 1 day}\n",
+    "v.late": "  lateness: 15s\n  every: {counter: volume, step: 2 m3, ahead: 1 m3, or_after: 1 day}\n",
+}
+_DATES = {
+    "v.dates": "  due: {date: insured, stages: {minor: -1d, major: 0d}, at: '00:05', repeat: 1 week}\n",
+    "v.work": "  due: {date: insured, stages: {minor: 0d}, repeat: 1 day, basis: completed}\n",
+}  # fmt: skip
 _GROUPS = {
     "z.quorum": "  when: {members: {of: 'ambient > 30 degC', at_least: 1, within: 1m}}\n  hold: 5s\n",
     "z.mean": "  let: {avg: {members: {mean: ambient}}, n: {members: {count: 'heartbeat > 0'}}}\n"
@@ -42,6 +50,8 @@ MORE = rules_of(
     "format: 1\nrules:\n"
     + "".join(_rule(name, body, "{kind: charger, each: connector}") for name, body in _BODIES.items())
     + "".join(_rule(name, body, "{kind: gas_meter}") for name, body in _METERS.items())
+    + "".join(_rule(name, body, "{kind: gas_meter}") for name, body in _PLANS.items())
+    + "".join(_rule(name, body, "{kind: charger}") for name, body in _DATES.items())
     + "".join(_rule(name, body, "{kind: charger, group: plot}") for name, body in _GROUPS.items())
 )
 """The chargers need an attribute `plot`."""

@@ -118,7 +118,7 @@ ZONES = {"Europe/Berlin": (1774734000, 1792879200), "America/New_York": (1772949
 
 def place(rng: Random, rule: RuleDef) -> tuple[int, str]:
     """Where and when the case begins; rules with a calendar also beside a change of the clock."""
-    if rule.form != "due" and not any(signal.per for signal in rule.let.values()):
+    if rule.form != "due" and "after" not in rule.keys and not any(signal.per for signal in rule.let.values()):
         return SceneDef.start, "UTC"
     zone = rng.choice(sorted(ZONES))
     changes = ZONES[zone]
@@ -165,6 +165,8 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
         until += 61 * SECOND  # groups are asked about at most once a minute
     until = max([until, *(at + length + round(31 * rule.pace) * SECOND for at, length in restarts)])
     compared = "covered" if kind in FALLING else COMPARED.get(mode, "exact")
+    if "after" in rule.keys and mode == "down":
+        compared = "covered"  # whether a device that was never heard has spoken meanwhile is not known at the start
     return SceneDef(
         rule, tuple(made), until, restarts, facts, start=start, zone=zone, mode=compared, kind=f"{kind}/{mode}"
     )  # fmt: skip

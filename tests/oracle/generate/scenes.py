@@ -15,6 +15,7 @@ RULES: dict[str, Callable[[Random], RuleDef]] = {
     "sliding": windows.sliding, "share": windows.share, "swing": windows.swing, "times": windows.times,
     "age": windows.age, "calendar": windows.calendar, "increase": counters.increase, "falling": counters.falling,
     "quorum": groups.quorum, "due": plans.due, "every": plans.every,
+    "due_again": plans.due_again, "every_or_after": plans.every_or_after,
     "votes": conditions.votes, "cleared_runs": conditions.cleared_runs, "sequence": conditions.sequence,
 }  # fmt: skip
 MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced", "down")
