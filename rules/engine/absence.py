@@ -15,6 +15,11 @@ class Absence(Speaker):
     def silent_in(self, view: View) -> None:
         """A view was judged: the silences in it that met a down-time, for what is still running."""
 
+    def spoke(self, thing: int) -> int:
+        """When it, or any member of it, spoke last, µs."""
+        newest = int(self.space.newest[thing])
+        return newest if self.common.spoke is None else max(newest, self.common.spoke(thing))
+
     def pause(self, thing: int, begin: int, end: int, columns: tuple[int, ...], *, since: int, due: int) -> int:
         """Down-time to take out of the silence (begin, end] of a thing, after `since`, for what is over at `due` µs."""
         every = self.every(thing, columns)
@@ -50,7 +55,7 @@ class Absence(Speaker):
 
         A silence of no more than three intervals may still end, and nothing is taken out.
         """
-        downs, newest = self.common.downs, int(self.space.newest[thing])
+        downs, newest = self.common.downs, self.spoke(thing)
         if self.rule.downtime == "count" or newest >= downs.latest:
             return LONG_AGO
         until = newest + 3 * self.every(thing, columns) + 1

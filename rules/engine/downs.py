@@ -56,7 +56,13 @@ class Downs:
         total = 0
         for last, start in self.spans:
             part = min(end, start) - max(begin, since, last)
-            if part > 0 and max(begin, last) < due + total and not (whole and (begin > last or end < start)):
+            heard = end <= last + SECOND  # before the stop
+            if (
+                part > 0
+                and not heard
+                and max(begin, last) < due + total
+                and not (whole and (begin > last or end < start))
+            ):
                 total += part
         return total
 

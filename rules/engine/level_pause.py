@@ -19,7 +19,7 @@ class LevelPause(LevelState):
         things = np.unique(self.pending()[0])
         for i in things[self.space.newest[things] < downs.latest].tolist():
             if self.open_until(i, now, self.judged) <= now:
-                self.resume(i, int(self.space.newest[i]), now)
+                self.resume(i, self.spoke(i), now)
 
     def silent_in(self, view: View) -> None:
         for unit in sorted(view.spans) if self.timed else ():
@@ -36,7 +36,7 @@ class LevelPause(LevelState):
 
     def running(self, i: int) -> tuple[int, int]:
         """The silence of a thing that lasts, up to the end of the newest down-time."""
-        return int(self.space.newest[i]), self.common.downs.latest
+        return self.spoke(i), self.common.downs.latest
 
     def resume(self, i: int, begin: int, end: int) -> None:
         """The device's silence (begin, end], that may go on, met a down-time: running holds move on by the part we

@@ -76,6 +76,8 @@ class LevelsRunner(LevelMachine):
                 continue  # nothing can come of it
             if gate == G_STEADY and clear[0][k] != 1.0:
                 continue
+            if limit and calm and thing not in self.decided:
+                self.pass_time_of(thing, t, view, unit)
             if limit and self.m_alarm[thing]:
                 heard = max(int(view.good_at_before(column)[unit]) for column in self.columns)
                 self.gone_quiet(thing, heard + limit, t - 1, view, unit)

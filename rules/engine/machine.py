@@ -65,16 +65,21 @@ class LevelMachine(LevelPause):
         self, i: int, t: int, when: Sequence[float], clear: Sequence[float], view: View | None, unit: int,
         *, reading: bool, before: bool,
     ) -> None:  # fmt: skip
-        if self.m_gate[i] == G_BUSY:
-            if self.common.downs.spans:
-                for silence in [self.running(i)] if view is None else view.silences(unit):
-                    self.resume(i, *silence)
-            self._fire(i, t, view, unit)
-            if self.schedule is not None:
-                self._drop_closed(i, t)
+        self.pass_time_of(i, t, view, unit)
         for j in range(len(self.levels)):
             self._step(j, i, t, when[j], clear[j], reading=reading)
         self.settle(i, t, view, unit, before=before)
+
+    def pass_time_of(self, i: int, t: int, view: View | None, unit: int) -> None:
+        """What was due for thing `i` before `t` happens."""
+        if self.m_gate[i] != G_BUSY:
+            return
+        if self.common.downs.spans:
+            for silence in [self.running(i)] if view is None else view.silences(unit):
+                self.resume(i, *silence)
+        self._fire(i, t, view, unit)
+        if self.schedule is not None:
+            self._drop_closed(i, t)
 
     def _step(self, j: int, i: int, t: int, when: float, clear: float, *, reading: bool) -> None:
         """One level meets the truth at `t`."""
@@ -200,11 +205,8 @@ class LevelMachine(LevelPause):
 
         Returns when to look at it again, µs.
         """
-        if self.common.downs.spans:
-            until = self.open_until(i, now, self.judged)
-            if until > now:
-                return until
-        found = []
+        spoke, until = (self.spoke(i), self.open_until(i, now, self.judged)) if self.common.downs.spans else (0, 0)
+        found, again = [], NEVER
         for j in range(len(self.levels)):
             phase = self.m_phase[j][i]
             if phase not in (PENDING, CLEARING):
@@ -212,6 +214,9 @@ class LevelMachine(LevelPause):
             length = self.levels[j].hold.for_ if phase == PENDING else self.levels[j].clear_hold
             due = self.m_since[j][i] + length
             if due > now:
+                continue
+            if until > now and due > spoke:
+                again = until
                 continue
             if self._closes(j, i) <= due:
                 self.m_phase[j][i] = IDLE
@@ -225,7 +230,7 @@ class LevelMachine(LevelPause):
             self.settle(i, due, None, -1)
             self.decide_without(i, due)
         self.regate(i)
-        return NEVER
+        return again
 
     # --- outcome
     def settle(self, i: int, at: int, view: View | None, unit: int, *, before: bool = False, reason: str = "") -> None:

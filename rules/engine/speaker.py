@@ -32,7 +32,9 @@ OPENS = frozenset({Change.RAISED, Change.LEVEL_UP, Change.LEVEL_DOWN})
 
 @dataclass(slots=True)
 class Field:
-    """What all runners of an engine share. `scalar` = judge by the scalar back end, the reference."""
+    """What all runners of an engine share. `scalar` = judge by the scalar back end, the reference; `spoke`: when any
+    member of a group spoke last, µs (None: things speak for themselves).
+    """
 
     emitter: Emitter
     world: World = field(default_factory=World)
@@ -42,6 +44,7 @@ class Field:
     completions: Completions = field(default_factory=Completions)
     scalar: bool = False
     observe: Observe | None = None
+    spoke: Callable[[int], int] | None = None
     after: After = field(init=False)
     scopes: Scopes = field(init=False)
 

@@ -22,6 +22,7 @@ from rules.engine.groups.standin import field_of_groups, field_of_members
 from rules.engine.groups.tally import Key
 from rules.engine.kinds import runner_of
 from rules.engine.runner import Field, Runner
+from rules.engine.space import LONG_AGO
 from rules.engine.view import Rows, View
 
 
@@ -49,6 +50,7 @@ class Groups(Register):
             own = member_rule(rule, kind, tuple(asks.values()))
             self.members.append(Members(own, zone, common.world.space(kind), mine, self, len(self.members), asks))
         theirs = field_of_groups(common, self.world, lambda made: evidence.dressed(self, made))
+        theirs.spoke = self.spoke
         self.runner = runner_of(group_rule(rule, self.space.kind, self.questions), zone, self.space, theirs)
         self.poll = Poll(self)
 
@@ -64,6 +66,11 @@ class Groups(Register):
             things = np.flatnonzero(members.group[: len(members.space)] == row).tolist()
             found.update(members.space.things[thing].device for thing in things)
         return tuple(sorted(found))
+
+    def spoke(self, row: int) -> int:
+        """When any device that has a say in a group spoke last, µs."""
+        rows = [self.common.world.rows[device] for device in self.devices(row)]
+        return max([LONG_AGO, *(int(one.space.newest[one.things].max()) for one in rows)])
 
     def of_device(self, device: int) -> set[int]:
         """The rows of the groups in which a device has a say: at most one."""

@@ -26,7 +26,7 @@ class Absence:
         total = 0
         for first, last in self.away:
             for since, until in zip(self.times, [*self.times[1:], FOREVER], strict=False):
-                if until - since <= 3 * self.every:
+                if until - since <= 3 * self.every or until <= first + SECOND:  # it was heard before the stop
                     continue
                 if self.every or since <= first <= last <= until:
                     total += max(0, min(until, last, end) - max(since, first, begin))
