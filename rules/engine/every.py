@@ -13,7 +13,7 @@ from rules.engine.bound import Bound
 from rules.engine.form import Form
 from rules.engine.runner import Field, Runner
 from rules.engine.signalled import later_too
-from rules.engine.signals.base import Heard
+from rules.engine.signals.base import Heard, Rows
 from rules.engine.signals.counter import BEFORE, NOW, Counter
 from rules.engine.space import LONG_AGO, Space
 from rules.engine.view import Bools, Picked, View
@@ -83,7 +83,10 @@ class EveryRunner(Form):
         if not carry.any():
             return
         need = np.zeros(len(view), np.bool_)
-        need[heard.unit] = self._special(heard)
+        prior = self.counter.before(heard)
+        need[heard.unit] = self._special(heard, prior)
+        if not view.unique:
+            need[heard.unit] |= self._unmarked(heard.thing, heard.at)
         if (some := self.overdue(view)) is not None:
             need |= carry & some
         quiet = carry.copy()
@@ -98,7 +101,10 @@ class EveryRunner(Form):
         if self.schedule is not None:
             need |= carry & (view.t > self.opens[view.thing])
         need = carry if self.common.scalar else later_too(view, need, carry)
-        self.counter.run(heard.where(~need[heard.unit]))
+        calm = heard.where(~need[heard.unit])
+        self.counter.run(calm, prior if calm is heard else None)
+        if view.unique:
+            self._mark(calm.thing)
         units = np.flatnonzero(need)
         columns = self.truths(Picked(view, units))
         for k, unit in enumerate(units.tolist()):
@@ -113,15 +119,19 @@ class EveryRunner(Form):
         if k < len(self.heard) and self.heard.unit[k] == unit:
             self._count(thing, float(self.heard.value[k]), int(self.heard.at[k]))
         self.meet(thing, int(view.t[unit]), truths, view, unit)
-        self._mark(thing)
+        self._mark(np.array([thing]))
 
-    def _special(self, heard: Heard) -> Bools:
+    def _special(self, heard: Heard, prior: tuple[F64, I64]) -> Bools:
         """Which readings do more than rise below the next multiple."""
         thing, rule = heard.thing, self.condition
         run = heard.value + self.counter.shift[NOW, thing] - self.base[thing] + rule.ahead
-        calm: Bools = self.counter.rising(heard) & (run / rule.step < (self.told[thing] + 1) * (1 - 2 * NEAR))
-        calm &= heard.at - self.mark_at[0, thing] < DAY
+        calm: Bools = self.counter.rising(heard, prior) & (run / rule.step < (self.told[thing] + 1) * (1 - 2 * NEAR))
         return ~calm
+
+    def _unmarked(self, things: Rows, at: I64) -> Bools:
+        """Where a reading is the first one of its day."""
+        found: Bools = (at - self.mark_at[0, things] >= DAY) & ~np.isnan(self.base[things])
+        return found
 
     def overdue(self, view: View) -> Bools | None:  # noqa: ARG002 - nothing but the counter decides
         """Units before which time alone did something to their thing."""
@@ -142,15 +152,16 @@ class EveryRunner(Form):
             self.base[thing] = rule.from_
             self.told[thing] = self._reached(thing)
 
-    def _mark(self, thing: int) -> None:
+    def _mark(self, things: Rows) -> None:
         """One a day, after the first reading of the day was judged."""
-        at = int(self.counter.at[NOW, thing])
-        if np.isnan(self.base[thing]) or at - self.mark_at[0, thing] < DAY:
+        things = things[self._unmarked(things, self.counter.at[NOW, things])]
+        if not len(things):
             return
         for table in (self.mark_at, self.mark_run, self.mark_told):
-            table[1:, thing] = table[:-1, thing].copy()
-        self.mark_at[0, thing], self.mark_told[0, thing] = at, self.told[thing]
-        self.mark_run[0, thing] = self.counter.line(thing) - self.base[thing]
+            table[1:, things] = table[:-1, things]
+        self.mark_at[0, things], self.mark_told[0, things] = self.counter.at[NOW, things], self.told[things]
+        line = self.counter.value[NOW, things] + self.counter.shift[NOW, things]
+        self.mark_run[0, things] = line - self.base[things]
 
     def _reached(self, thing: int) -> int:
         run = self.counter.line(thing) - float(self.base[thing])

@@ -53,8 +53,9 @@ class Moments:
                 np.minimum(found, meets, out=found, where=meets + ~done > t)
             np.minimum(drift, t + 1, out=drift, where=bound.changing(reader))
         things = np.asarray(reader.thing, np.int64)
+        plain = bool(judged.all()) and not done.any()
         for one in self.sliding:
-            leaves, may = one.changes(things, t - ~judged + (done if one.closed else 0))
+            leaves, may = one.changes(things, t if plain else t - ~judged + (done if one.closed else 0))
             np.minimum(found, leaves, out=found)
             np.minimum(drift, may, out=drift)
         soon = np.flatnonzero(drift < np.minimum(found, NEVER // 2))

@@ -1,8 +1,10 @@
 """A counter as a line that only rises, for all things at once (RULES section 4): `gateway.domain.counter` decides."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.domain.counter import KEPT, CounterState, Fall, advance, exchanged
 from gateway.domain.device import CounterModel
@@ -45,6 +47,7 @@ class Counter(Table):
         self.fell: F64 = np.zeros((2, KEPT, 0))
         self.fell_shift: F64 = np.zeros((2, KEPT, 0))
         self.fell_at: I64 = np.zeros((2, KEPT, 0), np.int64)
+        self._fallen: bool | None = None
 
     # --- many readings
     def hear(self, view: View, inside: Bools) -> Heard:
@@ -67,25 +70,35 @@ class Counter(Table):
         place = self.space.things[thing]
         return place.device, place.component, self.point, self.model
 
-    def rising(self, heard: Heard) -> Bools:
-        """Which readings are newer than the one before, not lower, and take no fall back; the first ever is not."""
+    def before(self, heard: Heard) -> tuple[F64, I64]:
+        """(value, at) of the reading before each."""
+        return heard.before(self.value[NOW], self.at[NOW])
+
+    def rising(self, heard: Heard, prior: tuple[F64, I64] | None = None) -> Bools:
+        """Which readings are newer than the one before, not lower, and take no fall back; the first ever is not.
+
+        `prior`: what `before` found.
+        """
         thing = heard.thing
-        before, moment = heard.before(self.value[NOW], self.at[NOW])
+        before, moment = prior or self.before(heard)
         found: Bools = (heard.value >= before) & (heard.at > moment)
-        fell = self.fell[NOW, 0, thing]
-        back = heard.value >= fell
-        if back.any():
+        if self.fallen():
+            fell = self.fell[NOW, 0, thing]
             booked = before + self.shift[NOW, thing] - (fell + self.fell_shift[NOW, 0, thing])
-            found &= ~(back & (heard.value - before > booked))
+            found &= ~((heard.value >= fell) & (heard.value - before > booked))
         return found
 
     def follow(self, heard: Heard) -> Heard:
         """The same readings on the line, without those that change nothing."""
-        odd = ~self.rising(heard)
+        prior = self.before(heard)
+        odd = ~self.rising(heard, prior)
+        line = heard.value + self.shift[NOW, heard.thing]
+        if not odd.any():
+            self.run(heard, prior)
+            return Heard(heard.unit, heard.thing, heard.at, line)
         strange = np.zeros(self.value.shape[1], np.bool_)
         strange[heard.thing[odd]] = True
         rows = np.flatnonzero(strange[heard.thing])
-        line = heard.value + self.shift[NOW, heard.thing]
         floor = None
         for row in rows.tolist():
             found = self.step(int(heard.thing[row]), float(heard.value[row]), int(heard.at[row]))
@@ -97,19 +110,41 @@ class Counter(Table):
             self.run(heard.where(~strange[heard.thing]))
         return Heard(heard.unit, heard.thing, heard.at, line, floor).where(~np.isnan(line))
 
-    def run(self, heard: Heard) -> None:
-        """Readings that are `rising`."""
+    def run(self, heard: Heard, prior: tuple[F64, I64] | None = None) -> None:
+        """Readings that are `rising`. `prior`: what `before` found of them."""
         if not len(heard):
             return
-        last = np.append(heard.thing[1:] != heard.thing[:-1], np.ones(1, np.bool_))
-        things = heard.thing[last]
-        before, moment = heard.before(self.value[NOW], self.at[NOW])
-        self.value[BEFORE, things], self.at[BEFORE, things] = before[last], moment[last]
+        before, moment = prior or self.before(heard)
+        things, value, at = heard.thing, heard.value, heard.at
+        last = things[1:] != things[:-1]
+        if not last.all():
+            last = np.append(last, np.ones(1, np.bool_))
+            things, value, at, before, moment = (one[last] for one in (things, value, at, before, moment))
+        self.value[BEFORE, things], self.at[BEFORE, things] = before, moment
         self.shift[BEFORE, things] = self.shift[NOW, things]
-        if not np.isinf(self.fell[:, 0, things]).all():
+        if self.fallen():
             for table in (self.fell, self.fell_shift, self.fell_at):
                 table[BEFORE][:, things] = table[NOW][:, things]
-        self.value[NOW, things], self.at[NOW, things] = heard.value[last], heard.at[last]
+        self.value[NOW, things], self.at[NOW, things] = value, at
+
+    # --- falls
+    def fallen(self) -> bool:
+        """Did any of the counters fall? Too often is no harm."""
+        if self._fallen is None:
+            self._fallen = not bool(np.isinf(self.fell[:, 0]).all())
+        return self._fallen
+
+    def adopt(self, old: Any) -> None:
+        super().adopt(old)
+        self._fallen = None
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        super().load(state)
+        self._fallen = None
+
+    def take_row(self, thing: int, other: Any, row: int) -> None:
+        super().take_row(thing, other, row)
+        self._fallen = None
 
     # --- one reading
     def sent_again(self, thing: int, value: float, at: int) -> bool:
@@ -164,6 +199,8 @@ class Counter(Table):
     def _put(self, thing: int, which: int, state: CounterState) -> None:
         self.value[which, thing], self.shift[which, thing], self.at[which, thing], falls = state
         self.fell[which, :, thing] = np.inf
+        if falls:
+            self._fallen = True
         for k, fall in enumerate(reversed(falls)):
             self.fell[which, k, thing], self.fell_shift[which, k, thing], self.fell_at[which, k, thing] = fall
 

@@ -195,7 +195,7 @@ class SlidingSwing(Sliding):
         extreme = self.trail.fold(0, things, low, stop)
         last = self.trail.values(stop - 1, things)
         value = last - extreme if self.rise else extreme - last
-        whole = unbroken(self.trail, self.gaps, things, t, low, stop)
+        whole, _ = unbroken(self.trail, self.gaps, things, t, low, stop)
         return np.where(whole & (stop > low), value, np.nan), whole.astype(np.float64)
 
     def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:  # noqa: ARG002 - a gap begins, no more
@@ -209,12 +209,12 @@ def broken(trail: Trail, gaps: Gaps, things: Rows, t: I64, stop: I64) -> I64:
     return found
 
 
-def unbroken(trail: Trail, gaps: Gaps, things: Rows, t: I64, low: I64, stop: I64) -> Bools:
-    """No gap between the readings [low, stop), nor from the newest one to `t`."""
+def unbroken(trail: Trail, gaps: Gaps, things: Rows, t: I64, low: I64, stop: I64) -> tuple[Bools, I64]:
+    """(no gap between the readings [low, stop), nor from the newest one to `t`; from the first to the newest, µs)."""
     first, last = trail.times(low, things), trail.times(stop - 1, things)
     seen = trail.before(stop - 1, things) - trail.before(low, things)
     found: Bools = (seen == last - first) & (t - last <= gaps(things))
-    return found
+    return found, last - first
 
 
 class Slope(Sliding):
@@ -258,9 +258,8 @@ class Slope(Sliding):
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
         trail, last = self.trail, stop - 1
-        span = trail.times(last, things) - trail.times(low, things)
         change = trail.values(last, things) - trail.values(low, things)
-        whole = unbroken(trail, self.gaps, things, t, low, stop)
+        whole, span = unbroken(trail, self.gaps, things, t, low, stop)
         value = change / (np.maximum(span, 1) / HOUR)
         return np.where(whole & (last > low), value, np.nan), whole.astype(np.float64)
 

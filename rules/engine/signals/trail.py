@@ -49,8 +49,10 @@ class Trail(SquaredRing):
         made = self._newest
         if made is not None and np.array_equal(things, made.things) and np.array_equal(t, made.t):
             return made.low, made.stop
-        tail = self.tail[things]
-        stop = self.find(things, tail, self.head[things], t)
+        tail, stop = self.tail[things], self.head[things]
+        later = np.flatnonzero(self.times(stop - 1, things) > t)
+        if len(later):
+            stop[later] = self.find(things[later], tail[later], stop[later], t[later])
         return self._begin(things, tail, stop, t), stop
 
     def _begin(self, things: Rows, tail: I64, stop: I64, t: I64) -> I64:
@@ -139,6 +141,8 @@ class Trail(SquaredRing):
         head, tail, shut = self.head[things], self.tail[things], self.shut[things]
         newest = self._place(head - 1, things)
         before = self.at.reshape(-1).take(newest)
+        if (head - tail == len(self.at)).any():
+            tail = np.maximum(self._begin(things, tail, head, t) - 1, tail)
         fits = (at > before) & (head > 0) & (head - tail < len(self.at)) & (heard.value == heard.value)
         if heard.floor is not None or not (fits & (shut == NEVER)).all() or (things[1:] == things[:-1]).any():
             return None
