@@ -18,7 +18,7 @@ W, INFO = Severity.WARNING, Severity.INFO
 CODES: Mapping[str, Severity] = {
     # conditions
     "no-hysteresis": W, "hold-below-interval": W, "gap-below-interval": W, "gap-unknown": INFO, "level-weaker": W,
-    "never-true": W, "always-true": W, "clear-never": W, "unless-never": W, "unless-always": W,
+    "percent-no-unit": W, "never-true": W, "always-true": W, "clear-never": W, "unless-never": W, "unless-always": W,
     "missing-below-interval": W, "silent-below-interval": W, "identity-unbounded": W, "quorum-unreachable": W,
     "hold-beyond-active": W, "flap-never": W, "streak-never": W, "wait-below-interval": W, "vote-below-interval": W,
     "dates-overlap": W, "step-never": W,

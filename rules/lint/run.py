@@ -17,6 +17,7 @@ from rules.lint.finding import Finding, Severity
 from rules.lint.logic import logic
 from rules.lint.on_change import on_change
 from rules.lint.overlap import overlaps, parents, quiets
+from rules.lint.percents import percents
 from rules.lint.remarks import accept, remarks
 from rules.lint.spans import spans
 from rules.lint.subject import Around, Subject, written
@@ -25,7 +26,7 @@ from rules.lint.watching import watching
 from rules.lint.windows import windows
 
 CHECKS: tuple[Callable[[Subject, Around], Iterator[Finding]], ...] = (
-    conditions, logic, spans, on_change, windows, watching, at_load, doing, hours, tried,
+    conditions, logic, percents, spans, on_change, windows, watching, at_load, doing, hours, tried,
 )  # fmt: skip
 
 

@@ -36,6 +36,12 @@ def _registered(*day: int) -> dict[str, Any]:
 
 
 NEVER: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("percent-no-unit", 'when: "jolt > 0.9"', rule(_when("jolt > 90 %") + '  clear: "jolt < 0.5"'), {}),
+    (
+        "percent-no-unit", 'when: "0.005 < m"',
+        rule("  let: {m: {mean: jolt, over: 1h}}\n" + _when("5 ‰ < m") + '  clear: "m < 0"'), {},
+    ),
+    ("percent-no-unit", "attr('most', 0.9)\"", rule(_when("jolt > attr('most', 90 %)") + '  clear: "jolt < 0.5"'), {}),
     ("never-true", "", rule("  let: {s: {share: \"mode == 'fault'\", over: 1h}}\n" + _when("s > 150 %")), {}),
     ("never-true", "", rule("  let: {p: {percentile(90): temp, over: 1h}}\n" + _when("p > 300 degC")), {}),
     ("never-true", "", rule("  let: {n: {times: \"mode == 'fault'\", over: 1m}}\n" + _when("n >= 5")), {}),
@@ -114,6 +120,7 @@ FINE: list[tuple[str, dict[str, Any]]] = [
     (rule(OPEN), {}),
     (rule(_when("contains(mode, 'fau') or contains(code, 'over')")), {}),
     (rule("  let: {s: {share: \"door == 'open'\", over: 1h}}\n" + _when("s > 90 %") + '  clear: "s < 50 %"'), {}),
+    (rule(_when("temp / temp > 90 %") + '  clear: "temp < 0 degC"'), {}),
     (rule(INSURED), _insured("2026-11-20")),
     (rule(INSURED.replace("}}", "}, repeat: 1 month}")), _insured("2026-12-20")),
     (rule(SERVICE.replace("}", ", or_after: 1 year}")), _registered(2025, 12, 1)),

@@ -73,6 +73,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{high} ({when}) is reached before {low} ({other}) with the defaults of the attributes",
         "按属性默认值，{high}（{when}）比 {low}（{other}）先触发",
     ),
+    "lint.percent-no-unit": (
+        "{name} has no unit, so {limit} is read as {fraction}; where it goes up to 100, write {whole}, or better unit: % in its profile",
+        "{name} 没有单位，{limit} 按 {fraction} 理解；若取值到 100，应写 {whole}，最好在设备档案中写 unit: %",
+    ),
     "lint.never-true": (
         "{when} can never be true: nothing that {why} can be fits",
         "{when} 永远不会成立：{why} 没有可满足的取值",
