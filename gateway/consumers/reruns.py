@@ -116,7 +116,7 @@ class Reruns:
     def _look_up(self, wanted: Wanted) -> Batch | None:
         """In the series thread."""
         parts, rows = [], 0
-        for part in self._chunks(wanted, (wanted.device,)):
+        for part in self._chunks(wanted, wanted.devices or (wanted.device,)):
             parts.append(part)
             rows += len(part)
             if rows > MOST_ROWS:

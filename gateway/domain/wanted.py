@@ -9,7 +9,8 @@ from gateway.domain.reading import Batch
 
 
 class Wanted(Struct, frozen=True):
-    """A request: a Rerun with `wanted` = `seq` answers it. Late readings of `device`, or of a member of `group` for
+    """A request: a Rerun with `wanted` = `seq` answers it. Late readings of `device`, with the history of
+    `devices`, itself among them, when it is compared with others; or of a member of `group` for
     `rule`, whose `devices` are asked about; or `rule` alone: a warm-up of all it watches.
 
     `since` µs is the oldest event time in doubt; history is wanted from `start` µs on, and the newest readings before.

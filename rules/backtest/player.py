@@ -10,7 +10,7 @@ from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch
 from gateway.domain.record import Body, CustomerSet, DeviceSet, PointDefined, Record, RuleSet, SiteSet, Tick
 from rules.backtest.episodes import Episodes
-from rules.compiled import MemberStat, Rule
+from rules.compiled import MemberStat, PeerStat, Rule
 from rules.engine import Engine
 from rules.engine.glitches import Glitches
 from rules.format import compile_source
@@ -137,5 +137,5 @@ def _judged_always(source: bytes) -> Rule:
 
 def joined(rule: Rule) -> bool:
     """Does it hang on the order of what happens to different devices?"""
-    members = any(isinstance(signal, MemberStat) for signal in rule.signals)
+    members = any(isinstance(signal, MemberStat | PeerStat) for signal in rule.signals)
     return bool(rule.watch.group or rule.inhibit is not None or members)

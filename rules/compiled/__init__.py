@@ -48,6 +48,7 @@ from rules.compiled.signals import (
     Increase,
     MemberStat,
     Over,
+    PeerStat,
     Period,
     Rate,
     Share,
@@ -61,7 +62,8 @@ from rules.compiled.signals import (
 __all__ = [
     "Active", "Aggregate", "AttrTest", "Bar", "Baseline", "Budget", "Calendar", "Condition", "Crossing", "Due", "Every",
     "Expression", "Flap", "Hold", "Increase", "Inhibit", "LevelRule", "Limit", "MemberStat", "Names", "NoticeTemplate",
-    "OrderTemplate", "Over", "Period", "Policy", "Quiet", "Quorum", "Rate", "Rule", "Sequence", "Share", "Signal",
+    "OrderTemplate",
+    "Over", "PeerStat", "Period", "Policy", "Quiet", "Quorum", "Rate", "Rule", "Sequence", "Share", "Signal",
     "Silence", "Slot", "SlotKind", "Span", "Stat", "Streak", "Swing", "Term", "TextOf", "Times", "Vocabulary", "Votes",
     "Watch", "Window",
 ]  # fmt: skip

@@ -176,4 +176,19 @@ class MemberStat:
     each: bool = False
 
 
-Signal = Stat | Increase | Rate | Swing | Share | Times | Baseline | MemberStat
+@dataclass(frozen=True, slots=True)
+class PeerStat:
+    """mean, median (PERCENTILE), min or max of a point over all other things of the rule with the same attribute `by`.
+
+    Below `coverage`, the share of the others with a known value, and with none at all, it is unknown.
+    """
+
+    name: str
+    what: Aggregate
+    point: str
+    by: str
+    coverage: float = 0.0
+    unit: str = ""
+
+
+Signal = Stat | Increase | Rate | Swing | Share | Times | Baseline | MemberStat | PeerStat

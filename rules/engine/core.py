@@ -29,9 +29,10 @@ from rules.engine.past.doubt import Inquiry
 from rules.engine.past.interim import Interim
 from rules.engine.past.replaced import Found, Replaced, hanging_on
 from rules.engine.past.requests import Requests
+from rules.engine.peer_moments import judge
 from rules.engine.runner import Field
-from rules.engine.signalled import Signalled
-from rules.engine.space import LONG_AGO, NEVER
+from rules.engine.signalled import Signalled, first_frames
+from rules.engine.space import NEVER
 from rules.engine.view import View
 
 
@@ -66,14 +67,7 @@ class Core:
             if late.replaced:
                 replaced |= hanging_on(self.book, self.field.world, view, late.replaced)
             if self.field.scalar:
-                for unit in range(len(view)):
-                    alone = single(view, unit)
-                    alone.find_spans(self.field.downs)
-                    _first_frames(self.book, alone)
-                    for runner in self.book.of(view.space.kind):
-                        runner.follow(alone)
-                    _commit(self.book, alone)
-                view.space.newest[view.head] = view.head_t
+                _one_by_one(self, view)
                 continue
             _first_frames(self.book, view)
             self._judges(view.space.kind, view.space.capacity).frames(view)
@@ -202,6 +196,8 @@ class Core:
         if left is not None:
             for runner in self.book.of(left.space.kind):
                 runner.refresh(left.things, at, "out_of_scope")
+                if runner.peers is not None:
+                    runner.revalue(runner.peers.with_others(()), at)
         self._touch([fact.device.id], at)
 
     def admit(self) -> None:
@@ -231,7 +227,7 @@ class Core:
             retired = world.devices[device].life is Life.RETIRED
             for runner in self.book.of(row.space.kind):
                 runner.refresh(row.things, at, "retired" if retired else "out_of_scope")
-                runner.revalue(row.things, at)
+                runner.revalue(row.things if runner.peers is None else runner.peers.with_others(row.things), at)
 
     def _exchange(self, fact: MeterExchanged) -> None:
         world = self.field.world
@@ -258,11 +254,24 @@ def _commit(book: RuleBook, view: View) -> None:
 
 
 def _first_frames(book: RuleBook, view: View) -> None:
-    """Things that were never heard before: all their conditions are judged, whatever the frame carries."""
-    first = np.flatnonzero(view.newest_before() == LONG_AGO)
-    for runner in book.of(view.space.kind) if len(first) else ():
-        units = first[runner.watched[view.thing[first]]]
-        if isinstance(runner, Signalled) and runner.judged:
-            units = units[~view.carry(runner.judged)[units]]
-        if len(units):
-            runner.first_frames(view, units)
+    """Things that were never heard before, by the rules that look at nothing else; `judge` sees to the others."""
+    for runner in book.of(view.space.kind):
+        if runner.peers is None:
+            first_frames(runner, view)
+
+
+def _one_by_one(core: Core, view: View) -> None:
+    """The frames of a view, each judged alone: the reference. Who is compared with others is, in order of time."""
+    runners = core.book.of(view.space.kind)
+    for runner in runners:
+        if runner.peers is not None:
+            judge(runner, view)
+    for unit in range(len(view)):
+        alone = single(view, unit)
+        alone.find_spans(core.field.downs)
+        _first_frames(core.book, alone)
+        for runner in runners:
+            if runner.peers is None:
+                runner.follow(alone)
+        _commit(core.book, alone)
+    view.space.newest[view.head] = view.head_t

@@ -212,7 +212,7 @@ class Engine:
                 other = found.get(device, Wanted(0, device, since=pending.since, start=pending.start))
                 found[device] = Wanted(
                     max(other.seq, pending.seq), device, "", min(other.since, pending.since),
-                    min(other.start, pending.start),
+                    min(other.start, pending.start), devices=tuple(sorted({*other.devices, *pending.devices})),
                 )  # fmt: skip
             rules += [Wanted(seq, 0, rule, core.now, reach(core, rule)) for rule, seq in core.book.waiting.items()]
         return tuple(sorted([*found.values(), *rules], key=lambda one: (one.seq, one.device, one.rule, one.group)))

@@ -17,6 +17,7 @@ from rules.compiled import Bar, Expression, Term
 from rules.engine.facts import FactTable
 from rules.engine.level_state import G_BUSY, G_IDLE, G_STEADY
 from rules.engine.levels import LevelsRunner
+from rules.engine.peer_moments import judge
 from rules.engine.runner import Runner
 from rules.engine.view import Bools, View
 
@@ -163,7 +164,7 @@ class Fused:
         if self.runners:
             self._judge(view)
         for runner in self.alone:
-            runner.follow(view)
+            judge(runner, view)
 
     def _judge(self, view: View) -> None:
         x = np.stack([
@@ -285,6 +286,8 @@ def _first(thing: NDArray[np.integer], rule: Index, unit: Index) -> tuple[Index,
 # --- bars of a rule
 def _has_bars(runner: LevelsRunner) -> bool:
     if type(runner) is not LevelsRunner or runner.windows is not None or runner.schedule is not None or runner.moments:
+        return False
+    if runner.peers is not None:
         return False
     return all(level.when.bars for level in runner.levels)
 

@@ -5,6 +5,7 @@ from rules.engine.due import DueRunner
 from rules.engine.every import EveryRunner
 from rules.engine.identity import IdentityRunner
 from rules.engine.levels import LevelsRunner
+from rules.engine.peers import Peers, peered
 from rules.engine.runner import Field, Runner
 from rules.engine.sequence import SequenceRunner
 from rules.engine.silent import SilentRunner
@@ -21,7 +22,11 @@ _KINDS: dict[type, type[Runner]] = {
 
 def runner_of(rule: Rule, zone: str, space: Space, common: Field) -> Runner:
     """The runner of `rule` on `space`; `zone` is the installation's."""
-    levels = IdentityRunner if rule.identity else LevelsRunner
+    kind = _KINDS.get(type(rule.condition), IdentityRunner if rule.identity else LevelsRunner)
     if isinstance(rule.condition, Every) and rule.condition.or_after is not None:
-        return TermRunner(rule, zone, space, common)
-    return _KINDS.get(type(rule.condition), levels)(rule, zone, space, common)
+        kind = TermRunner
+    plain, peers = peered(rule)
+    runner = kind(plain, zone, space, common)
+    if peers:
+        runner.peers = runner.parts["peers"] = Peers(rule, peers, space, common.world)
+    return runner

@@ -50,7 +50,12 @@ class LevelMachine(LevelPause):
                 for row in self.m_phase:
                     row[i] = IDLE if row[i] == VETOED else row[i]
                 when = [NAN if row[i] == IDLE else truth for row, truth in zip(self.m_phase, when, strict=True)]
-        self._judge(i, t, when, clear, view, unit, reading=reading, before=before)
+        if reading or view is None or self.looks_back is not None:
+            self._judge(i, t, when, clear, view, unit, reading=reading, before=before)
+            return
+        self.look_back(view, unit)
+        self._judge(i, t, when, clear, view, unit, reading=False, before=before)
+        self.look_back(None, -1)
 
     def judge_opening(self, i: int, at: int, view: View | None, unit: int) -> None:
         """The hours of the rule begin at `at`: the values of then, that is from before `unit`, are judged again."""
@@ -111,7 +116,7 @@ class LevelMachine(LevelPause):
                 self._begin(j, i, t, reading=reading)
         elif when == 1.0:
             phase[i] = PENDING
-            self.m_last[j][i] = t if reading else last
+            self.m_last[j][i] = t if reading else max(last, min(t, self.newest(i)))
             self.soonest = min(self.soonest, due)
             if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
                 self._turn_on(j, i)
@@ -127,7 +132,7 @@ class LevelMachine(LevelPause):
             return False
         if clear == 1.0:
             phase[i] = CLEARING
-            self.m_last[j][i] = t if reading else last
+            self.m_last[j][i] = t if reading else max(last, min(t, self.newest(i)))
             self.soonest = min(self.soonest, due)
             if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
                 phase[i] = IDLE
@@ -150,7 +155,8 @@ class LevelMachine(LevelPause):
 
     def _run(self, j: int, i: int, t: int, length: int, *, reading: bool) -> None:
         self.m_since[j][i] = t
-        self.m_last[j][i] = t if reading else min(t, self.newest(i))
+        known = LONG_AGO if reading else self.newest(i)
+        self.m_last[j][i] = t if known == LONG_AGO else min(t, known)
         self.soonest = min(self.soonest, t + length)
 
     def _turn_on(self, j: int, i: int) -> None:

@@ -66,6 +66,7 @@ class Runner(Absence, ABC):
         if self.windows is not None:
             self.windows.refresh(things)
         inside, before = self.scope.inside(things), self.watched
+        self.place(things, inside)
         if inside is before:
             return
         asked = rows(things)

@@ -27,6 +27,16 @@ def later_too(view: View, need: Bools, carry: Bools) -> Bools:
     return carry & (count - before > 0)
 
 
+def first_frames(runner: Runner, view: View) -> None:
+    """Things that were never heard before: all their conditions are judged, whatever the frame carries."""
+    units = np.flatnonzero((view.newest_before() == LONG_AGO) & ~view.moments)
+    units = units[runner.watched[view.thing[units]]] if len(units) else units
+    if len(units) and isinstance(runner, Signalled) and runner.judged:
+        units = units[~view.carry(runner.judged)[units]]
+    if len(units):
+        runner.first_frames(view, units)
+
+
 class Signalled(Runner):
     """Drives `windows` and `moments`; a subclass says what a closed window and a frame mean.
 

@@ -1,10 +1,11 @@
 """What a runner says of a change: the transition with its evidence, its plan, and whether it is its hour."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from gateway.domain.alarm import Change, Evidence, Level, Plan, ReadingSeen, SignalSeen
 from gateway.domain.device import Device
@@ -18,6 +19,7 @@ from rules.engine.doubts import Doubts
 from rules.engine.downs import Downs
 from rules.engine.emit import Emitter, Made, plan_of
 from rules.engine.glitches import Glitches
+from rules.engine.peers import Peers
 from rules.engine.scopes import Scopes
 from rules.engine.signals import NoSignals, Signals
 from rules.engine.space import Space
@@ -64,6 +66,7 @@ class Speaker:
         self.plan = plan_of(rule)
         self.columns: tuple[int, ...] = tuple(space.column(name) for name in rule.points)
         self.windows = Signals(rule, zone, space, common) if rule.signals else None
+        self.peers: Peers | None = None
         self.signal: Source = self.source()
         self.schedule = None if rule.active is None else Schedule(rule.active)
         skill = None if rule.order is None else rule.order.skill_of
@@ -71,6 +74,11 @@ class Speaker:
         self.decided: dict[int, int] = {}
         self._every: dict[tuple[int, tuple[int, ...]], int] = {}
         self._version = -1
+
+    def place(self, things: Sequence[int], watched: NDArray[np.bool_]) -> None:
+        """Attributes of these things changed: those that are compared with others find them anew."""
+        if self.peers is not None:
+            self.peers.regroup(things, watched)
 
     def source(self) -> Source:
         """Who answers for signals."""
@@ -196,4 +204,5 @@ class Speaker:
         self, thing: int, at: int, view: View | None, unit: int, *, before: bool
     ) -> tuple[SignalSeen, ...]:  # fmt: skip
         """The signals of the rule, for evidence."""
-        return self.windows.seen(thing, at, view, unit, before=before) if self.windows is not None else ()
+        own = self.windows.seen(thing, at, view, unit, before=before) if self.windows is not None else ()
+        return own if self.peers is None else (*own, *self.peers.seen(thing, view, unit, before=before))

@@ -120,7 +120,8 @@ def _put_in(view: View, runs: Runs, found: Found, judged: Bools) -> View:
     rows = view.rows
     merged = Rows(rows.column, unit[rows.unit], rows.at, rows.value, rows.quality, rows.received)
     found_view = View(
-        view.space, view.thing[before], t[order], view.flags[before], merged, view.head, view.head_t, moment
+        view.space, view.thing[before], t[order], view.flags[before], merged, view.head, view.head_t,
+        moment | view.moments[before],
     )  # fmt: skip
     for k, span in view.spans.items():  # the moments of a silence know it, too
         stop = int(unit[k])

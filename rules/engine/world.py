@@ -36,6 +36,15 @@ def quantity(value: Attr, unit: str) -> float:
     return NAN if factor is None else written.canonical(float(match[1])) * factor[0] / factor[1]
 
 
+def name_of(value: object) -> str:
+    """The group of a device whose attribute is `value`; "" = in no group."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float | int):
+        return str(int(value)) if float(value).is_integer() else repr(float(value))
+    return value.strip() if isinstance(value, str) else ""
+
+
 @dataclass(slots=True)
 class Row:
     """Where a device lives: its space and the rows of its components, 0 = the device itself."""

@@ -26,6 +26,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "ewma": ("half_life", "season", "warmup"),
     "code_of": ("table",),
     "members": (),
+    "peers": (),
 }
 """operator -> the keys that may stand beside it."""
 
@@ -37,13 +38,13 @@ EXAMPLES = {
     "times": "faults: {times: \"status == 'fault'\", over: 24h}",
     "zscore": "odd: {zscore: pressure, half_life: 6h, warmup: 14d}", "ewma": "usual: {ewma: pressure, half_life: 6h}",
     "code_of": "code: {code_of: fault_code, table: charger_faults}",
-    "members": "low: {members: {mean: pressure}}",
+    "members": "low: {members: {mean: pressure}}", "peers": "others: {peers: {median: gun_temp, of: site}}",
 }  # fmt: skip
 _SPELLINGS = {
     "avg": "mean", "average": "mean", "std": "stddev", "stdev": "stddev", "range": "spread", "delta": "increase",
     "diff": "increase", "usage": "increase", "speed": "rate", "rises": "rise", "falls": "fall", "drop": "fall",
     "percent": "share", "fraction": "share", "ema": "ewma", "occurrences": "times", "number_of": "times",
-    "code": "code_of", "group": "members",
+    "code": "code_of", "group": "members", "others": "peers", "neighbours": "peers",
 }  # fmt: skip
 _RANKED = re.compile(r"(percentile|quantile|p)\s*\(?\s*([0-9]{1,2}(?:\.[0-9]+)?)\s*\)?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

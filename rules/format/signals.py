@@ -12,6 +12,7 @@ from rules.format.entries import EXAMPLES, Entry, entry
 from rules.format.fields import Fields
 from rules.format.members import member_stat, named
 from rules.format.operators import BUILDERS, code
+from rules.format.peers import peer_stat
 
 _DIFFERENCES = frozenset({Aggregate.SPREAD, Aggregate.STDDEV})
 
@@ -33,11 +34,14 @@ def signals(rule: Fields, build: Build) -> tuple[Signal, ...] | None:
         if one.operator == "code_of":
             complete = code(one, build, _within(build, needed.get(one.name))) and complete
     found: dict[str, Signal] = {}
-    plain = [one for one in entries if one.operator not in {"code_of", "members"}]
+    plain = [one for one in entries if one.operator not in {"code_of", "members", "peers"}]
     for one in plain:
         scope = _within(build, needed.get(one.name))
         if scope and (signal := BUILDERS[one.operator](one, scope)):
             found[one.name] = signal
+    for one in entries:
+        if one.operator == "peers" and (peer := peer_stat(one.name, one.fields, build)):
+            found[one.name] = peer
     build.scope = replace(build.scope, signals={name: _type(signal) for name, signal in found.items()})
     types: dict[str, SignalType] = {}
     for one in entries:

@@ -112,6 +112,12 @@ def _made_of(what: Body, lang: Lang) -> str:
         if "where" in inside:
             found += say("handbook.where", lang, where=inside["where"])
         return found + _coverage(inside, lang)
+    if "peers" in what:
+        inside = what["peers"]
+        operator = next(key for key in inside if key in OPERATORS)
+        name = say(f"handbook.op.{operator}", lang, rank="")
+        found = say("handbook.peers", lang, what=name, of=inside[operator], by=inside["of"])
+        return found + _coverage(inside, lang)
     written = next(key for key in what if key.partition("(")[0] in OPERATORS)
     operator, _, rank = written.partition("(")
     if operator == "times":

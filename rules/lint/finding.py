@@ -27,6 +27,7 @@ CODES: Mapping[str, Severity] = {
     "window-few-readings": W, "window-beyond-retention": W, "streak-beyond-retention": W, "baseline-cold": INFO,
     # what it watches
     "no-device": W, "point-never-seen": W, "point-not-everywhere": INFO, "attribute-nowhere": W, "overlap": W,
+    "peers-alone": W,
     "overlap-one-order": INFO, "silent-without-point": W, "silent-at-load": INFO,
     "age-at-load": INFO, "due-at-load": INFO, "term-at-load": INFO,
     # what it does

@@ -1,10 +1,12 @@
 """What a rule watches, against the lists of the installation and what was ever heard of it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gateway.domain.device import Device, Life
-from rules.compiled import Due, SlotKind
+from rules.compiled import Due, PeerStat, SlotKind
 from rules.compiled.reads import expressions, points
+from rules.engine.world import name_of
 from rules.lint.finding import Finding, Severity
 from rules.lint.fleet import Fleet
 from rules.lint.subject import Around, Subject
@@ -32,6 +34,7 @@ def watching(subject: Subject, around: Around) -> Iterator[Finding]:
     yield from _points(subject, lists, devices, around)
     yield from _attributes(subject, lists, devices)
     yield from _quorum(subject, lists)
+    yield from _peers(subject, lists)
 
 
 def _points(subject: Subject, lists: Fleet, devices: Sequence[Device], around: Around) -> Iterator[Finding]:
@@ -77,3 +80,18 @@ def _quorum(subject: Subject, lists: Fleet) -> Iterator[Finding]:
                 "quorum-unreachable", "when", need=quorum.at_least, most=largest, group=subject.rule.watch.group,
                 write=f"at_least: {largest}",
             )  # fmt: skip
+
+
+def _peers(subject: Subject, lists: Fleet) -> Iterator[Finding]:
+    """Nobody to be compared with: the value is unknown for ever."""
+    rule, world = subject.rule, lists.world
+    for signal in rule.signals:
+        if not isinstance(signal, PeerStat):
+            continue
+        beside = Counter(
+            (kind, name) for kind in rule.watch.kinds for row in lists.rows(rule, kind)
+            if (device := world.devices[world.space(kind).things[row].device]).life is Life.IN_SERVICE
+            and (name := name_of(world.facts(device).get(signal.by)))
+        )  # fmt: skip
+        if max(beside.values(), default=0) < 2:
+            yield subject.find("peers-alone", f"let.{signal.name}", name=signal.name, by=signal.by)

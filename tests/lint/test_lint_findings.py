@@ -87,6 +87,12 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         "point-not-everywhere", "", rule(GOOD, "{kind: charger}"),
         {"fleet": lists(Device(1, "C1", "charger", "charger"), Device(2, "C2", "other", "charger"))},
     ),
+    (
+        "peers-alone", "",
+        rule("""  let: {others: {peers: {median: temp, of: bay}}}
+  when: "temp > others + 15 degC"
+  clear: "temp < others + 10 degC\""""), {},
+    ),
     ("attribute-nowhere", "", rule("  due: {date: insured, stages: {minor: -14d}}"), {}),
     ("attribute-nowhere", "", rule("  when: \"temp > attr('limit')\"\n  clear: \"temp < 10 degC\""), {}),
     ("overlap", "inhibit: {by: a, same: [code]", rule(GOOD, rule_id="a") + rule(GOOD.replace("85", "90")), {}),

@@ -80,6 +80,9 @@ def _level(level: LevelDef) -> dict[str, Any]:
 
 
 def _signal(signal: SignalDef) -> dict[str, Any]:
+    if signal.operator == "peers":
+        share = {} if signal.coverage is None else {"coverage": signal.coverage}
+        return {"peers": {signal.more["what"]: signal.of, "of": signal.more["by"]} | share}
     of = expression(signal.of) if isinstance(signal.of, tuple) else signal.of
     found: dict[str, Any] = {signal.operator: of}
     if signal.over:

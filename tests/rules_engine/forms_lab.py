@@ -12,6 +12,10 @@ _BODIES = {
               "  when: 'drop > 9 degC or up > 3 A'\n",
     "w.ewma": "  let: {avg: {ewma: gun_temp, half_life: 30s, warmup: 40s}}\n  when: 'gun_temp > avg + 5 degC'\n",
     "w.z": "  let: {z: {zscore: gun_temp, half_life: 1m, warmup: 30s, season: hour_of_week}}\n  when: 'abs(z) > 1.2'\n",
+    "w.peers": "  let: {others: {peers: {median: gun_temp, of: plot}}}\n  when: 'gun_temp > others + 5 degC'\n"
+               "  hold: 10s\n",
+    "w.peers-votes": "  let: {o: {peers: {max: gun_temp, of: plot, coverage: 0.5}}}\n"
+                     "  when: {votes: {of: 'gun_temp > o', need: 2, last: 3}}\n",
     "x.flap": "  when: 'gun_temp >= 80 degC'\n  flap: {raises: 1, in: 5m, quiet: 2m}\n",
     "x.flap-levels": "  levels:\n    minor: {when: 'gun_temp >= 70 degC'}\n"
                      "    major: {when: 'gun_temp >= 85 degC', hold: 5s}\n  flap: {raises: 2, in: 10m, quiet: 1m}\n",

@@ -32,6 +32,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "handbook.max_gap": (", unknown over a gap of more than {gap}", "，间隔超过 {gap} 时为未知"),
     "handbook.table_of": (" by the table `{table}`", "，按代码表 `{table}`"),
     "handbook.per_day": (", per day", "，折算到每天"),
+    "handbook.peers": ("{what} of `{of}` over the others of the same `{by}`", "同一 `{by}` 内其他成员 `{of}` 的{what}"),
     "handbook.members": ("{what} over the members of the group", "组内成员的 {what}"),
     "handbook.of": ("{what} of `{of}`", "`{of}` 的 {what}"),
     "handbook.times": ("how often `{of}` became true", "`{of}` 变为真的次数"),

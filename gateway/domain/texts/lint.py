@@ -185,6 +185,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "attribute {name} has no default and none of {count} devices, nor their sites or customers, has it: always unknown",
         "属性 {name} 没有默认值，{count} 台设备及其场站、客户都没有此属性：始终为未知",
     ),
+    "lint.peers-alone": (
+        "no two watched things in service share {by}, so {name} compares with nobody: always unknown",
+        "没有两个在用的被监视对象同属一个 {by}，{name} 没有可比较的对象：始终为未知",
+    ),
     "lint.overlap": (
         "raises on {name} as {other} ({place}) does, of the same devices: two alarms for one event, fault {fault}",
         "与 {other}（{place}）都因同一设备的 {name} 触发：一个事件两条告警，故障 {fault}",

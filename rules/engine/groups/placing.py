@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway.domain.device import Device, Life
-from rules.engine.groups.standin import name_of
 from rules.engine.groups.tally import NAN
+from rules.engine.world import name_of
 
 if TYPE_CHECKING:
     from rules.engine.groups.members import Members

@@ -4,8 +4,7 @@ The answers are columns of the group's own table, so that what is left is an ord
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from gateway.domain.alarm import Level
 from rules.compiled import (
@@ -23,6 +22,7 @@ from rules.compiled import (
     Watch,
 )
 from rules.compiled.reads import points_of, signal_points
+from rules.compiled.rewrite import rewritten
 
 _SIGNALS = frozenset({SlotKind.SIGNAL, SlotKind.BEFORE})
 
@@ -120,29 +120,13 @@ def group_rule(rule: Rule, kind: str, questions: Sequence[Question]) -> Rule:
     return replace(
         rule, watch=Watch((kind,), group=rule.watch.group), signals=(), quorums=(),
         points=tuple(one.column for one in questions),
-        condition=_told(rule.condition), unless=_told(rule.unless), identity=(), order=order,
+        condition=rewritten(rule.condition, _slot), unless=rewritten(rule.unless, _slot), identity=(), order=order,
     )  # fmt: skip
 
 
 def asked_by(expression: Expression) -> tuple[str, ...]:
     """The columns that an expression of `group_rule` reads."""
     return tuple(dict.fromkeys(slot.name for slot in expression.slots if slot.kind is SlotKind.POINT))
-
-
-def _told(part: Any) -> Any:
-    """The same part of a condition, its expressions reading the columns of the group."""
-    if isinstance(part, Expression):
-        return replace(part, slots=tuple(_slot(slot) for slot in part.slots))
-    if isinstance(part, tuple):
-        return tuple(_told(one) for one in part)
-    if is_dataclass(part) and not isinstance(part, type):
-        changed = {one.name: _told(value) for one in fields(part) if _holds(value := getattr(part, one.name))}
-        return replace(part, **changed) if changed else part
-    return part
-
-
-def _holds(value: object) -> bool:
-    return isinstance(value, Expression | LevelRule)
 
 
 def _slot(slot: Slot) -> Slot:

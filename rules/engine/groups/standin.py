@@ -91,12 +91,3 @@ def field_of_groups(common: Field, world: GroupWorld, dress: Callable[[Made], Ma
     own = copy.copy(common)
     own.world, own.emitter = world, GroupEmitter(common.emitter, dress)
     return own
-
-
-def name_of(value: object) -> str:
-    """The group of a device whose attribute is `value`; "" = in no group."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float | int):
-        return str(int(value)) if float(value).is_integer() else repr(float(value))
-    return value.strip() if isinstance(value, str) else ""

@@ -1,6 +1,6 @@
 """From doubts to requests for history: late readings, decisions that readings came after, replaced values (RULES 5)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from rules.compiled import Rule
 from rules.engine.book import RuleBook
@@ -11,6 +11,9 @@ from rules.engine.past.requests import Requests
 from rules.engine.runner import Field
 from rules.engine.view import Bools
 from rules.engine.world import World
+
+MOST_BESIDE = 64
+"""Devices of a group up to which a late reading of one puts in doubt what was decided about the others."""
 
 
 class Inquiry:
@@ -34,7 +37,8 @@ class Inquiry:
                 masks = {id(r.watched): r.watched for r in self.book.of(kind) if not r.rule.watch.group}
                 watched[kind] = list(masks.values())
             if any(mask[thing] for mask in watched[kind] for thing in row.things):
-                self.requests.ask(seq, device, since, self._reach(kind, row.things[0]))
+                everything = tuple(one.rule.id for one in self.book.of(kind))
+                self._ask_device(seq, device, since, self._reach(kind, row.things[0]), everything)
         for rule in self.book.groups:
             self._ask_groups(seq, rule, found)
 
@@ -53,7 +57,23 @@ class Inquiry:
                 continue
             since, names = min(own.values()), tuple(sorted(own))
             if not self.requests.holds(subject, since, names):
-                self.requests.ask(seq, subject, since, self.reach_of(subject, names), rules=names)
+                self._ask_device(seq, subject, since, self.reach_of(subject, names), names, names)
+
+    def _ask_device(
+        self, seq: int, device: int, since: int, reach: int, judged: Sequence[str], rules: tuple[str, ...] = ()
+    ) -> None:  # fmt: skip
+        """With the history of the others where a rule that is `judged` compares with them; they are in doubt, too."""
+        row = self.world.rows[device]
+        beside: dict[str, set[int]] = {}
+        for runner in self.book.of(row.space.kind):
+            if runner.peers is not None and runner.rule.id in judged:
+                beside[runner.rule.id] = runner.peers.devices_beside(row.things)
+        devices = set[int]().union(*beside.values())
+        self.requests.ask(seq, device, since, reach, tuple(sorted(devices)), rules)
+        for rule, found in beside.items():
+            for other in sorted(found - {device}) if len(found) <= MOST_BESIDE else ():
+                if not self.requests.holds(other, since, (rule,)):
+                    self.requests.ask(seq, other, since, reach, tuple(sorted(found)), (rule,))
 
     def replace(self, seq: int, now: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
         """Values were replaced at their moment: at once, or when the pause of the device is over."""

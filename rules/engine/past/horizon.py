@@ -11,6 +11,7 @@ from rules.compiled import (
     Increase,
     LevelRule,
     MemberStat,
+    PeerStat,
     Period,
     Rate,
     Rule,
@@ -38,7 +39,9 @@ _PERIODS = {
 
 def needs_history(rule: Rule) -> bool:
     """Does a new generation of the rule know more when it has seen the past? Else the newest values are enough."""
-    remembers = any(not isinstance(signal, MemberStat) for signal in rule.signals)  # members are asked as they are
+    remembers = any(
+        not isinstance(signal, MemberStat | PeerStat) for signal in rule.signals
+    )  # members are asked as they are
     began = any(quorum.began_within for quorum in rule.quorums)
     return remembers or began or isinstance(rule.condition, Streak | Votes | Sequence | Every)
 
@@ -97,5 +100,5 @@ def _window(signal: Signal, interval: int) -> int:
             return over + gap + 3 * interval
         case Baseline():
             return NEVER  # it never forgets
-        case MemberStat():
+        case MemberStat() | PeerStat():
             return MINUTE

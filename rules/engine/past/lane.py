@@ -59,9 +59,10 @@ class Lane:
         self._on_time = batch.received[batch.frame] <= self._moment + self.lateness
 
     def _members(self) -> Bools:
-        """Rows of devices that have a say in groups of these rules."""
+        """Rows of devices that have a say in groups of these rules, or are compared with others."""
         world = self.core.field.world
         asked = {members.space.kind for groups in self.core.book.groups.values() for members in groups.members}
+        asked |= {runner.space.kind for runner in self.core.book.all() if runner.peers is not None}
         if not asked:
             return np.zeros(len(self.waiting), np.bool_)
         mask = np.array([space.kind in asked for space in world.space_list], np.bool_)

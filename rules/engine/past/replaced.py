@@ -91,7 +91,7 @@ def hanging_on(book: RuleBook, world: World, view: View, replaced: Sequence[tupl
 
 def _other(runner: Runner, view: View, units: NDArray[np.intp]) -> Bools:
     """Are the conditions of the rule otherwise than just before these units? Where the runner cannot tell, they are."""
-    conditions = runner.truths_decide()
+    conditions = runner.truths_decide() if runner.peers is None else None  # others are compared with it
     if conditions is None:
         return np.ones(len(units), np.bool_)
     moved = np.zeros(len(units), np.bool_)

@@ -100,7 +100,7 @@ class Requests:
         if not self.open:
             return 0
         before = len(self.open)
-        devices = [subject for subject in self.open if isinstance(subject, int)]
+        devices = [one for one, pending in self.open.items() if isinstance(one, int) and not pending.devices]
         hit = batch.select(np.isin(batch.device, np.array(devices, np.int32)))
         for device in np.unique(hit.device).tolist():
             self._keep(device, hit.select(hit.device == device), seq, now)

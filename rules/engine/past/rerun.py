@@ -99,18 +99,21 @@ class Judged:
         known = tuple(glitches.found.get(self.device, ()))
         since = [batch for _, batch in pending.after(0)]
         scratch = lived_again(
-            self.core, [self.device], [r.rule.id for r in runners], [history, *since],
+            self.core, pending.devices or [self.device], [r.rule.id for r in runners], [history, *since],
             self.core.requests.facts.get(self.device, []), pending.start,
         )  # fmt: skip
         if scratch is None:
             return
         if (earlier := glitches.moved(self.device, known)) < pending.since:  # what was decided in it is in doubt too
             reach = pending.since - pending.start
-            self.core.requests.ask(self.core.seq, self.device, earlier, reach, rules=pending.rules)
+            self.core.requests.ask(self.core.seq, self.device, earlier, reach, pending.devices, pending.rules)
             return
-        made = by_alarm(scratch.made)
+        made = by_alarm(one for one in scratch.made if one.thing.device == self.device)
         for runner in runners:
             self._compare(runner, scratch, made, pending.since)
+            if runner.peers is not None:
+                runner.peers.regroup(self.row.things, runner.watched)
+                runner.revalue(runner.peers.with_others(()), self.core.now)
 
     def _compare(self, runner: Runner, scratch: Scratch, made: dict[Key, list[Made]], since: int) -> None:
         twin = next(r for r in scratch.core.book.runners[runner.rule.id] if r.space.kind == runner.space.kind)

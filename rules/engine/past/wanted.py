@@ -37,7 +37,7 @@ def answer(engine: Asks, history: History) -> tuple[Rerun, ...]:
 def answer_one(engine: Asks, wanted: Wanted, history: History) -> Rerun:
     """The fact that answers one request; the history holds all readings up to record `wanted.seq`."""
     if not wanted.rule:
-        found = in_order(history((wanted.device,), wanted.start))
+        found = in_order(history(wanted.devices or (wanted.device,), wanted.start))
         blob = encode_batch(found) if 0 < len(found) <= MOST_ROWS else b""
         return Rerun(wanted.seq, wanted.device, since=wanted.since, history=blob)
     outlook = engine.outlook(wanted)

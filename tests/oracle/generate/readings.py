@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from oracle.generate import plans
+from oracle.generate import peers, plans
 from oracle.generate.counters import counted
 from oracle.generate.parts import STATES
 from oracle.scene import MINUTE, SECOND, DeviceDef, Message, PointDef, RuleDef, SceneDef
@@ -152,10 +152,12 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
             if rule.points[name].kind == "counter":
                 messages = counted(rng, messages, name, falls=kind in FALLING)
         messages = shuffled(rng, messages, rule.lateness) if mode == "lateness" else MODES[mode](rng, messages)
-        made.append(DeviceDef(tuple(messages), plans.attrs(rng, rule, start)))
+        made.append(DeviceDef(tuple(messages), plans.attrs(rng, rule, start) | peers.bay(rng, rule)))
     last = max(one.received for device in made for one in device.messages)
     until = last + rule.lateness + round(rng.choice((0, 10, 60, 120)) * rule.pace) * SECOND
     restarts = ((SECOND * rng.randint(0, last // SECOND), 0),) if rng.random() < 0.3 else ()
+    if any(one.operator == "peers" for one in rule.let.values()):
+        restarts = ()  # see peers/down
     if mode == "down":
         restarts, made = away(rng, rule, last, made)
     if any(point.kind == "counter" for point in rule.points.values()):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from fnmatch import fnmatch
 from random import Random
 
-from oracle.generate import conditions, counters, groups, plans, readings, windows
+from oracle.generate import conditions, counters, groups, peers, plans, readings, windows
 from oracle.reference.expressions import points_in, signals_in
 from oracle.scene import Expr, RuleDef, SceneDef
 
@@ -14,12 +14,14 @@ RULES: dict[str, Callable[[Random], RuleDef]] = {
     "streak": conditions.streak,
     "sliding": windows.sliding, "share": windows.share, "swing": windows.swing, "times": windows.times,
     "age": windows.age, "calendar": windows.calendar, "increase": counters.increase, "falling": counters.falling,
-    "quorum": groups.quorum, "due": plans.due, "every": plans.every,
+    "quorum": groups.quorum, "peers": peers.beside, "due": plans.due, "every": plans.every,
     "due_again": plans.due_again, "every_or_after": plans.every_or_after,
     "votes": conditions.votes, "cleared_runs": conditions.cleared_runs, "sequence": conditions.sequence,
 }  # fmt: skip
 MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced", "down")
 EXCLUDED: dict[str, str] = {
+    "peers/buffered": "what comes later than the others by less than a gap counts from then on (decision 061)",
+    "peers/down": "a moment of others inside a silence that met a down-time does not know of it (RULES.md section 5)",
     "*/late": "an episode that was told as one and was two: being mended (RULES.md section 5, time and order)",
     "silent/buffered": "the same (RULES.md section 5, time and order)",
     "unless/*": "readings of the veto alone are no evidence for clear_hold: being mended (RULES.md section 1, unless)",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from oracle.reference.groups import Group
+from oracle.reference.peers import others
 from oracle.reference.plans import Due, Every
 from oracle.reference.runs import Streak, Votes
 from oracle.reference.sequences import Sequences
@@ -28,6 +29,9 @@ def judge(scene: SceneDef, number: int) -> list[Said]:
     history = History(rule.points, scene.devices[number].messages, scene.start)
     newest = max([scene.until, *history.times])  # what its clock told ahead of time moves its time, too
     device = Device(scene, number, history, newest - rule.lateness)
+    device.signals.others = {
+        name: others(scene, number, signal) for name, signal in rule.let.items() if signal.operator == "peers"
+    }
     return real(FORMS[rule.form](device).run())
 
 

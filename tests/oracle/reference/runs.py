@@ -17,7 +17,7 @@ class Runs:
         mine = set(self.device.judgings(self.keys["of"]))
         for at in self.device.judgings(self.keys["of"], self.rule.clear, self.rule.unless):
             truth = self.device.value(self.keys["of"], at)
-            if at in mine:
+            if at in mine and (not at.after or self.counts(truth)):
                 self.count(at, truth)
                 self.owed = self.owed and not self.unmet(at)
             if self.on:
@@ -42,6 +42,15 @@ class Runs:
         if self.rule.clear is not None:
             return self.device.value(self.rule.clear, at) is True
         return self.unmet(at)
+
+    def counts(self, truth: bool | None) -> bool:
+        """Without a reading: a closed window always, what others said when it makes the truth another."""
+        beside = any(signal.operator == "peers" for signal in self.rule.let.values())
+        return not beside or (truth is not None and truth is not self.standing())
+
+    def standing(self) -> bool:
+        """Was the newest item true?"""
+        raise NotImplementedError
 
     def count(self, at: Judging, truth: bool | None) -> None:
         """An item."""
@@ -68,6 +77,9 @@ class Streak(Runs):
         self.times: list[int] = []
         self.truth: bool | None = None
 
+    def standing(self) -> bool:
+        return bool(self.times)
+
     def count(self, at: Judging, truth: bool | None) -> None:
         self.truth = truth
         if truth:
@@ -93,6 +105,9 @@ class Votes(Runs):
     def __init__(self, device: Device) -> None:
         super().__init__(device)
         self.votes: list[bool] = []
+
+    def standing(self) -> bool:
+        return self.votes[-1:] == [True]
 
     def count(self, at: Judging, truth: bool | None) -> None:
         if truth is not None:

@@ -2,10 +2,11 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 
-from oracle.reference import expressions
+from oracle.reference import expressions, peers
 from oracle.reference.counters import calendar_increase
 from oracle.reference.values import History
 from oracle.reference.windows import CLOSE, calendar_window, grid, observed
@@ -21,10 +22,13 @@ class Signals:
     def __init__(self, rule: RuleDef, history: History, start: int, zone: str, end: int) -> None:
         self.rule, self.history, self.start, self.zone, self.end = rule, history, start, zone, end
         self._closed: dict[tuple[str, int], float | None] = {}
+        self.others: dict[str, Sequence[History]] = {}
 
     def at(self, name: str, t: int, n: int = 0) -> float | None:
         """The value at `t`; of a calendar signal that of the last closed window, or of n windows before."""
         signal = self.rule.let[name]
+        if signal.operator == "peers":
+            return peers.worth(signal, self.others[name], t)
         if signal.per:
             return self._calendar(name, signal, t, n)
         return self._sliding(signal, t)
@@ -127,13 +131,16 @@ class Signals:
     def points(self, name: str) -> set[str]:
         """The points whose readings it is judged by; a calendar signal is judged at its closings only."""
         signal = self.rule.let[name]
-        if signal.per:
+        if signal.per or signal.operator == "peers":
             return set()
         return expressions.points_in(signal.of) if isinstance(signal.of, tuple) else {signal.of}
 
     def changes(self, name: str) -> set[int]:
         """Moments at which it changes with time alone."""
         signal = self.rule.let[name]
+        if signal.operator == "peers":
+            heard = self.history.times[:1]
+            return {t for t in peers.changes(signal, self.others[name]) if heard and heard[0] <= t <= self.end}
         if signal.per:
             return {stop for _, stop in self.windows(signal.per) if stop <= self.end}
         (point,) = self.points(name)

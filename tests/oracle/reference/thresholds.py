@@ -30,33 +30,40 @@ class LevelState:
         """When a running hold is fulfilled; None = it will be broken by silence, or none runs."""
         if self.phase not in {"pending", "clearing"}:
             return None
-        due = self.absence.after(self.since, self.rule.hold if self.phase == "pending" else self.rule.clear_hold)
+        due = self._end()
         # "at completion the last true reading is at most `gap` old"
         return due if self.absence.length(self.last, due) <= self.gap else None
+
+    def _end(self) -> int:
+        """When what is held has been held for long enough."""
+        return self.absence.after(self.since, self.rule.hold if self.phase == "pending" else self.rule.clear_hold)
 
     def fulfil(self) -> None:
         """The hold is over."""
         self.phase = "on" if self.phase == "pending" else "off"
 
-    def meet(self, t: int, when: bool | None, clear: bool | None, *, reading: bool) -> None:
-        """The level is judged at `t`."""
-        broken = self.phase in {"pending", "clearing"} and reading and self.absence.length(self.last, t) > self.gap
+    def meet(self, t: int, when: bool | None, clear: bool | None, newest: int | None, *, reading: bool) -> None:
+        """The level is judged at `t`; `newest`: when the reading was by which it is."""
+        broken = self.phase in {"pending", "clearing"} and (
+            self._end() < t or (reading and self.absence.length(self.last, t) > self.gap)
+        )
         if self.phase in {"pending", "off"}:
             if broken or when is False:  # "only a reading or a longer silence breaks it"
                 self.phase = "off"
             if when:
-                self._hold("pending", t, self.rule.hold)
+                self._hold("pending", t, newest, self.rule.hold)
             return
         if broken or clear is False:
             self.phase = "on"
         if clear and self.rule.auto_clear:
-            self._hold("clearing", t, self.rule.clear_hold)
+            self._hold("clearing", t, newest, self.rule.clear_hold)
 
-    def _hold(self, phase: str, t: int, length: int) -> None:
+    def _hold(self, phase: str, t: int, newest: int | None, length: int) -> None:
         if self.phase != phase:
-            self.phase, self.since = phase, t
-        self.last = t
-        if t >= self.absence.after(self.since, length):
+            self.phase, self.since, self.last = phase, t, t if newest is None else newest
+        self.last = max(self.last, self.last if newest is None else newest)
+        due = self.due()
+        if not length or (due is not None and t >= due):
             self.fulfil()
 
 
@@ -90,14 +97,22 @@ class Threshold:
         self._missing(device.end)
         return self.said
 
+    def _newest(self, at: Judging) -> int | None:
+        """ "gap is measured between good readings": what changes without one is no reading."""
+        if not at.after or isinstance(self.device, Group):
+            return at.t
+        known = [self.device.history.good_at(name, at.t) for name in self.points]
+        return max((t for t in known if t is not None), default=None)
+
     def _judge(self, at: Judging) -> None:
+        newest = self._newest(at)
         for one in self.levels:
             when = self.device.value(one.rule.when, at)
             clear = self._opposite(when) if one.rule.clear is None else self.device.value(one.rule.clear, at)
             if self.held_back and when is False:
                 one.phase = "off"  # what was never raised needs no clear to be over
             else:
-                one.meet(at.t, when, clear, reading=not at.after)
+                one.meet(at.t, when, clear, newest, reading=not at.after)
         if not self.held_back or any(self.device.value(one.rule.when, at) for one in self.levels):
             self._settle(at.t)  # unknown raises nothing
 

@@ -57,7 +57,20 @@ class Device:
             if node is None:
                 continue
             for name in expressions.signals_in(node):
-                found |= {Judging(t, after=True) for t in self.signals.changes(name)}
+                if self.rule.let[name].operator == "peers":
+                    found |= self._beside(name)
+                else:
+                    found |= {Judging(t, after=True) for t in self.signals.changes(name)}
             for point, limit in expressions.age_limits(node):
                 found |= {Judging(at + limit, after=True) for at, _ in self.history.good(point)}
         return sorted(one for one in found if one.t <= self.end)
+
+    def _beside(self, name: str) -> set[Judging]:
+        """When others speak; a frame of its own of that time is judged with what they say. "A condition on a thing
+        that was never heard is judged at its first frame".
+        """
+        keys, rule = self.rule.keys, self.rule
+        conditions = [node for one in rule.levels for node in (one.when, one.clear)]
+        points = self.points([*conditions, keys.get("of"), rule.clear, rule.unless])
+        own = {t for t in self.history.times if points & self.history.frames[t].keys()} | set(self.history.times[:1])
+        return {Judging(t, after=t not in own) for t in [*self.signals.changes(name), *self.history.times[:1]]}

@@ -1,0 +1,47 @@
+"""`peers` of `let`: a point of the others, such as `{peers: {median: gun_temp, of: site}}`."""
+
+import re
+
+from gateway.domain.device import PointKind
+from gateway.domain.units import canonical_symbol, parse_unit
+from rules.compiled import Aggregate, PeerStat
+from rules.expr.flaw import Flaw
+from rules.format.build import Build
+from rules.format.fields import Fields
+
+WHAT = {"mean": Aggregate.MEAN, "median": Aggregate.PERCENTILE, "min": Aggregate.MIN, "max": Aggregate.MAX}
+_EXAMPLE = "peers: {median: gun_temp, of: site}"
+_ATTRIBUTE = re.compile(r"[^\W\d]\w*")
+
+
+def peer_stat(name: str, fields: Fields, build: Build) -> PeerStat | None:
+    """The signal; None after its problems were noted."""
+    if build.scope is None:
+        return None
+    if build.scope.group:
+        fields.wrong("peers", "rules.let.peers_group", group=build.scope.group)
+        return None
+    table = fields.table_of("peers", _EXAMPLE)
+    if table is None:
+        return None
+    inside = Fields(table, fields.at("peers"), fields.notes, (*WHAT, "of", "coverage"))
+    written = [key for key in WHAT if inside.has(key)]
+    if len(written) != 1:
+        fields.wrong("peers", "rules.let.peers_one", known=", ".join(WHAT), write=_EXAMPLE)
+        return None
+    inside.require("of", "of: site")
+    key, by, coverage = written[0], inside.word("of"), inside.share("coverage", 0.0)
+    if by and not _ATTRIBUTE.fullmatch(by):
+        inside.wrong("of", "rules.watch.group", value=by)
+        return None
+    point = inside.word(key)
+    if not by or not point:
+        return None
+    spec = build.scope.point(point)
+    if isinstance(spec, Flaw):
+        inside.wrong(key, spec.key, **{**spec.fields, "at": 1})
+        return None
+    if spec.kind is PointKind.STATE:
+        inside.wrong(key, "rules.let.peers_state", name=point)
+        return None
+    return PeerStat(name, WHAT[key], point, by, coverage, canonical_symbol(parse_unit(spec.unit)))
