@@ -85,6 +85,11 @@ class Runner(Absence, ABC):
         """The conditions whose truths at each moment are all that the state is made of; None = it takes more."""
         return None
 
+    @property
+    def decides_back(self) -> bool:
+        """May a reading decide that an alarm began before it?"""
+        return False
+
     # --- what a subclass does
     @abstractmethod
     def follow(self, view: View) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import zip_longest
 
 from msgspec.structs import replace
 from msgspec.structs import replace as changed
@@ -25,16 +26,25 @@ def by_alarm(made: Iterable[Made]) -> dict[Key, list[Made]]:
 
 
 class Comparison:
-    """One thing of one rule: said in the ledger of `owner`, `made` by the scratch engine; in doubt from `since` µs."""
+    """One thing of one rule: said in the ledger of `owner`, `made` by the scratch engine; in doubt from `since` µs.
+
+    A rule that decides `back` in time said, or would have said, something of before: then that is in doubt too.
+    """
 
     def __init__(
-        self, ledger: Ledger, owner: Owner, rule: str, component: int, made: dict[Key, list[Made]], since: int
+        self, ledger: Ledger, owner: Owner, rule: str, component: int, made: dict[Key, list[Made]], since: int,
+        *, back: bool = False,
     ) -> None:  # fmt: skip
         self.ledger, self.owner, self.since, self.made = ledger, owner, since, made
         said = ledger.of(owner)
         self.keys = sorted({key for key in (*said, *made) if key[:2] == (rule, component)})
         self.again = {key: _episodes(made.get(key, [])) for key in self.keys}
-        self.proven = all(_on(said.get(key, []), since) == _on(self.again[key], since) for key in self.keys)
+        both = [(said.get(key, []), self.again[key]) for key in self.keys]
+        while other := [pair for pair in both if _on(pair[0], self.since) != _on(pair[1], self.since)]:
+            if not back:
+                break
+            self.since = min(one.raised for pair in other for some in pair for one in some if one.on(self.since))
+        self.proven = not other
 
     def settle(self, core: Core, withdraw: Withdraw) -> None:
         """Emit what differs; the second look holds from now on."""
@@ -47,75 +57,92 @@ class Comparison:
 
 
 class _Difference:
-    """One alarm: `said` in the ledger, `again` by the second look, whose changes are `made`; from `since` µs on."""
+    """One alarm: `said` in the ledger, `again` by the second look, whose changes are `made`; from `since` µs on.
+
+    What was said and what was are paired in order of time, one to one. An alarm that is on, then and now, is the same.
+    """
 
     def __init__(self, made: list[Made], said: list[Episode], again: list[Episode], since: int) -> None:
         self.made, self.since = made, since
         self.before = [one for one in said if one.cleared < since]
-        self.said = [one for one in said if one.cleared >= since]
+        self.said = _by_raise(one for one in said if one.cleared >= since)
         self.again = [one for one in again if one.cleared >= since]
         self.live = self.said[-1] if self.said and self.said[-1].cleared == NEVER else None
         self.true = self.again[-1] if self.again and self.again[-1].cleared == NEVER else None
+        self.mates = self._pairs()
+
+    def _pairs(self) -> dict[int, Episode]:
+        """id of an episode that was -> what was said of it."""
+        pairs: dict[int, Episode] = {}
+        free = self.said
+        if self.live is not None and self.true is not None:
+            pairs[id(self.true)] = self.live
+            free = free[:-1]
+        past = [one for one in self.again if one is not self.true]
+        for one, following in zip_longest(past, past[1:]):
+            mates = [other for other in free if other.shares(one)]
+            if len(mates) > 1 and following is not None and mates[-1].shares(following):
+                mates.pop()
+            if mates:
+                pairs[id(one)] = mates[-1]
+                free = [other for other in free if other is not mates[-1]]
+        return pairs
 
     def changes(self, withdraw: Callable[[int, int], Made]) -> tuple[list[Made], list[Episode]]:
         """Late transitions that lead from what was said to what is true, and the episodes that stand then."""
-        now, standing = self._now(withdraw)
-        past = self._past(standing)
-        over = [one for one in self.said if one is not self.live and not any(a.meets(one) for a in self.again)]
-        past += [replace(withdraw(one.raised, one.level), episode=one.told) for one in over]
-        stands = sorted(standing.values(), key=lambda one: one.raised)
-        return [*now, *past] if self.live is not None else [*past, *now], [*self.before, *stands]
-
-    def _now(self, withdraw: Callable[[int, int], Made]) -> tuple[list[Made], dict[int, Episode]]:
-        """What becomes of the alarm that is on, by what was said or in truth; the episodes that this is about."""
-        live, true = self.live, self.true
-        if live is not None and true is not None:
-            change = Change.LEVEL_UP if live.level < true.level else Change.LEVEL_DOWN
-            moved = [] if live.level == true.level else [
-                _late(self.made, max(live.moved, true.moved), true.level, change)
-            ]  # fmt: skip
-            return moved, {id(true): _told(true, live.told)}
-        if live is not None:
-            ended = [one for one in self.again if one.cleared > live.raised]
-            if ended:
-                end = ended[-1]
-                return [_late(self.made, end.cleared, end.level, Change.CLEARED)], {id(end): _told(end, live.told)}
-            return [withdraw(max(self.since, 0), live.level)], {}
-        if true is None:
-            return [], {}
-        before = max((one.cleared for one in self.said if one.meets(true)), default=LONG_AGO)
-        return _whole(self.made, true, before), {id(true): _told(true, max(true.raised, before))}
-
-    def _past(self, standing: dict[int, Episode]) -> list[Made]:
-        """Episodes that are over: those nobody knew of, and those whose end was another one."""
         found: list[Made] = []
-        beside = self.live is not None or self.true is not None
+        standing = list(self.before)
         for one in self.again:
-            if id(one) in standing:
+            mate = self.mates.get(id(one))
+            changes, told = self._unknown(one) if mate is None else (self._moved(one, mate), mate.told)
+            found += changes
+            standing.append(changed(one, told=told))
+        for left in self.said:
+            if any(left is mate for mate in self.mates.values()):
                 continue
-            mates = [other for other in self.said if other.meets(one)]
-            mate = mates[-1] if mates else None
-            standing[id(one)] = _told(one, one.raised if mate is None else mate.told)
-            if mate is None:
-                episode = one.raised if beside else 0
-                found += [replace(change, episode=episode) for change in _whole(self.made, one, LONG_AGO)]
-            elif mate.cleared not in (NEVER, one.cleared):
-                found.append(
-                    replace(_late(self.made, one.cleared, one.level, Change.CLEARED), episode=mate.told)
-                )  # fmt: skip
-        return found
+            if left is not self.live and any(left.shares(one) for one in self.again):
+                standing.append(left)  # part of what was: the gap before the next stays as it was told
+            elif left is self.live:
+                found.insert(0, withdraw(max(self.since, 0), left.level))
+            else:
+                found.append(replace(withdraw(left.told, left.level), episode=left.told))
+        return found, sorted(standing, key=lambda one: (one.raised, one.cleared))
+
+    def _moved(self, one: Episode, mate: Episode) -> list[Made]:
+        """What was said of an episode differs: its level now, or its end."""
+        if one is self.true:
+            if one.level == mate.level:
+                return []
+            change = Change.LEVEL_UP if mate.level < one.level else Change.LEVEL_DOWN
+            return [_late(self.made, max(mate.moved, one.moved), one.level, change)]
+        if one.cleared == mate.cleared:
+            return []
+        end = _late(self.made, one.cleared, one.level, Change.CLEARED)
+        return [end if mate is self.live else replace(end, episode=mate.told)]
+
+    def _unknown(self, one: Episode) -> tuple[list[Made], int]:
+        """An episode that nothing was said of, or that is told as part of another; and the raise it is known by."""
+        if one is self.true:
+            before = max((other.cleared for other in self.said if other.shares(one)), default=LONG_AGO)
+            return _whole(self.made, one, before), max(one.raised, before)
+        if self.live is not None and self.true is not None and self.live.shares(one):
+            return [], self.live.told  # an alarm that is on stays on
+        beside = self.live is not None or self.true is not None or any(other.shares(one) for other in self.said)
+        record = one.raised if beside else 0
+        return [replace(change, episode=record) for change in _whole(self.made, one, LONG_AGO)], one.raised
+
+
+def _by_raise(episodes: Iterable[Episode]) -> list[Episode]:
+    """One for each raise that people know: the last, whose end is the end that was told."""
+    newest = {one.told: one for one in episodes}
+    return sorted(newest.values(), key=lambda one: one.cleared)
 
 
 def _episodes(made: list[Made]) -> list[Episode]:
     found: list[Episode] = []
     for one in made:
         note(found, one)
-    return found
-
-
-def _told(episode: Episode, at: int) -> Episode:
-    """The episode as it stands: people know it by its raise at `at` µs."""
-    return changed(episode, told=at)
+    return [one for one in found if one.raised < one.cleared]
 
 
 def _on(episodes: list[Episode], moment: int) -> bool:
@@ -130,5 +157,6 @@ def _late(made: list[Made], at: int, level: int, change: Change) -> Made:
 
 def _whole(made: list[Made], episode: Episode, before: int) -> list[Made]:
     """An episode nobody knew of: raised, and cleared when it is over; not before `before` µs (it was on till then)."""
-    inside = [one for one in made if episode.raised <= one.at <= episode.cleared and one.change is not Change.WITHDRAWN]
-    return [replace(one, at=max(one.at, before), late=True) for one in inside]
+    begin = max(k for k, one in enumerate(made) if one.at == episode.raised and one.change is Change.RAISED)
+    end = next((k for k in range(begin, len(made)) if made[k].change is Change.CLEARED), len(made))
+    return [replace(one, at=max(one.at, before), late=True) for one in made[begin : end + 1]]

@@ -35,9 +35,9 @@ class Episode(Struct):
         """Was it on just before `moment`?"""
         return self.raised < moment <= self.cleared
 
-    def meets(self, other: "Episode") -> bool:
-        """Have the two any time in common?"""
-        return self.raised <= other.cleared and other.raised <= self.cleared
+    def shares(self, other: "Episode") -> bool:
+        """Was `other` on at a time for which people know this one?"""
+        return self.told < other.cleared and other.raised < self.cleared
 
 
 class Ledger:
@@ -55,8 +55,9 @@ class Ledger:
     def hear(self, made: list[Made]) -> None:
         """What the conditions changed in one record; corrections (`late`) are noted by who makes them.
 
-        An alarm whose end lies at or before its raise never was: it is withdrawn, not cleared. One that was raised once
-        more, because its clear was none, ends as the episode that it was before.
+        An alarm whose end lies at or before its raise never was: it is withdrawn, not cleared, and not said at all when
+        this record raised it. One that was raised once more, because its clear was none, ends as the episode it was
+        before.
         """
         heard: list[Made] = []
         for one in made:
@@ -75,6 +76,7 @@ class Ledger:
                 last.cleared, last.told = one.at, last.raised
             else:
                 note(episodes, heard[-1])
+                _unsaid(heard)
         made[:] = heard
 
     def put(self, owner: Owner, key: Key, episodes: list[Episode]) -> None:
@@ -120,6 +122,15 @@ class Ledger:
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(tuple[int, list[tuple[Owner, Key, list[Episode]]]])
+
+
+def _unsaid(heard: list[Made]) -> None:
+    """The last change takes an alarm back: that it was raised is not said either, if nobody knows it yet."""
+    mine = [k for k, one in enumerate(heard) if one.key == heard[-1].key and not one.late]
+    begin = next((k for k in reversed(mine) if heard[k].change is Change.RAISED), None)
+    if begin is not None:
+        gone = {k for k in mine if k >= begin}
+        heard[:] = [one for k, one in enumerate(heard) if k not in gone]
 
 
 def note(episodes: list[Episode], made: Made) -> None:

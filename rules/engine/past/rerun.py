@@ -122,7 +122,9 @@ class Judged:
             place = runner.space.things[thing]
             if not runner.watched[thing] or place not in rows:
                 continue
-            found = Comparison(self.ledger, self.device, runner.rule.id, place.component, made, since)
+            found = Comparison(
+                self.ledger, self.device, runner.rule.id, place.component, made, since, back=runner.decides_back
+            )
             if not found.proven:
                 self.core.counts.unproven += 1  # the history does not explain what was decided before: leave it
                 continue
