@@ -13,6 +13,7 @@ from rules.engine.runner import Field, Runner
 from rules.engine.scopes import rows
 from rules.engine.signalled import Signalled, later_too
 from rules.engine.space import NEVER, Space
+from rules.engine.veto import Veto
 from rules.engine.view import Bools, Picked, Reader, View
 
 NAN = float("nan")
@@ -49,6 +50,7 @@ class Form(Signalled):
         self.main_columns = tuple(dict.fromkeys(column for bound in main for column in bound.columns))
         columns = tuple(dict.fromkeys(column for bound in self._conditions() for column in bound.columns))
         self.judged = () if self.by_windows else columns
+        self.veto = Veto(self.rule, self.space, self.unless, self._conditions())
 
     def _of_windows(self, bound: Bound) -> bool:
         """Does it read a closed window? Then windows are what is counted, not readings."""
@@ -133,9 +135,10 @@ class Form(Signalled):
         if self.decided and self.overtaken(int(view.thing[unit]), int(view.t[unit]), moment=moment):
             return
         self.before(view, unit)
-        judge = self.meet if view.carry(self.main_columns)[unit] else self.aside
-        if moment and not self.counts_moment(int(view.thing[unit]), truths):
-            judge = self.aside
+        asked = view.carry(self.main_columns)[unit]
+        judge = self.meet if asked and (not moment or self.counts_moment(int(view.thing[unit]), truths)) else self.aside
+        if self.veto.alone(view, unit):
+            truths = [*truths[:-1], NAN]  # it says nothing of `clear`
         judge(int(view.thing[unit]), int(view.t[unit]), truths, view, unit)
 
     def counts_moment(self, thing: int, truths: Sequence[float]) -> bool:  # noqa: ARG002

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gateway.domain.reading import I64
-from rules.engine.level_state import G_BUSY, PENDING, PENDING_STALE, WAITS, LevelState
+from rules.engine.level_state import G_BUSY, PENDING, PENDING_STALE, VETOED, WAITS, LevelState
 from rules.engine.space import LONG_AGO, NEVER
 from rules.engine.view import View
 
@@ -47,9 +47,12 @@ class LevelPause(LevelState):
         taken = False
         for j, level in enumerate(self.levels):
             phase, since, last = self.m_phase[j][i], self.m_since[j][i], self.m_last[j][i]
-            if phase not in WAITS:
+            if phase == VETOED:  # it is full: only what was heard of it counts
+                since, due = LONG_AGO, end
+            elif phase not in WAITS:
                 continue
-            due = since + (level.hold.for_ if phase in (PENDING, PENDING_STALE) else level.clear_hold)
+            else:
+                due = since + (level.hold.for_ if phase in (PENDING, PENDING_STALE) else level.clear_hold)
             pause, unheard = (
                 self.pause(i, begin, end, self.judged, since=max(known, one), due=due) for one in (since, last)
             )

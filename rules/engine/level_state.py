@@ -17,6 +17,7 @@ from rules.engine.runner import Field, Runner
 from rules.engine.scopes import rows
 from rules.engine.signalled import Signalled
 from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.veto import Veto
 from rules.engine.view import View
 
 IDLE, PENDING, ON, CLEARING, RELEASED, PENDING_STALE, CLEARING_STALE, VETOED = range(8)
@@ -69,7 +70,10 @@ class LevelState(Signalled):
         self.level_of = None if written is None else Bound(written, space, common.world, self.signal)
         self.unless = None if rule.unless is None else Bound(rule.unless, space, common.world, self.signal)
         self.judged = tuple(dict.fromkeys(column for bound in self.conditions() for column in bound.columns))
-        self.told = tuple(dict.fromkeys(column for bound in self.conditions() for column in bound.told))
+        held = [bound for bound in self.conditions() if bound is not self.unless]
+        self.told = tuple(dict.fromkeys(column for bound in held for column in bound.told))
+        self.veto = Veto(rule, space, self.unless, self.conditions())
+        self.asked = tuple(column for column in self.judged if column not in self.veto.columns)
         self.paused: dict[int, int] = {}
         self.looks_back: int | None = None
         self.steady_allowed = (
@@ -120,14 +124,12 @@ class LevelState(Signalled):
         """Time of the newest known value that the conditions read; `looks_back` while a view is being judged."""
         if self.looks_back is not None:
             return self.looks_back
-        return max((int(self.space.good_at[column, i]) for column in self.judged), default=LONG_AGO)
+        return max((int(self.space.good_at[column, i]) for column in self.asked), default=LONG_AGO)
 
     def look_back(self, view: View | None, unit: int) -> None:
         """The newest value is that from before `unit`; with no view, the one that the space holds."""
         known = (
-            [LONG_AGO, *(int(view.good_at_before(column)[unit]) for column in self.judged)]
-            if view is not None
-            else None
+            [LONG_AGO, *(int(view.good_at_before(column)[unit]) for column in self.asked)] if view is not None else None
         )
         self.looks_back = None if known is None else max(known)
 

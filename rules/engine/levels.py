@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
-from rules.engine.level_state import G_BUSY, G_IDLE, G_OUTSIDE, G_STEADY, IDLE, ON, RELEASED
+from rules.engine.level_state import G_BUSY, G_IDLE, G_OUTSIDE, G_STEADY, ON, RELEASED
 from rules.engine.machine import LevelMachine
 from rules.engine.runner import Runner
 from rules.engine.scopes import rows
@@ -66,7 +66,6 @@ class LevelsRunner(LevelMachine):
         picked = Picked(view, units)
         clear = [self.clears(j, picked, when[j]).tolist() for j in range(len(self.levels))]
         truths = [column.tolist() for column in when]
-        limit = self.rule.clear_after
         calm = self.schedule is None
         for k, (unit, thing, t) in enumerate(
             zip(units.tolist(), picked.thing.tolist(), picked.t.tolist(), strict=True)
@@ -76,11 +75,6 @@ class LevelsRunner(LevelMachine):
                 continue  # nothing can come of it
             if gate == G_STEADY and clear[0][k] != 1.0:
                 continue
-            if limit and calm and thing not in self.decided:
-                self.pass_time_of(thing, t, view, unit)
-            if limit and self.m_alarm[thing]:
-                heard = max(int(view.good_at_before(column)[unit]) for column in self.columns)
-                self.gone_quiet(thing, heard + limit, t - 1, view, unit)
             self.judge(
                 thing, t, [column[k] for column in truths], [column[k] for column in clear], view, unit,
                 reading=not view.moments[unit],
@@ -126,27 +120,20 @@ class LevelsRunner(LevelMachine):
         for thing, opening in self.reopenings(now):
             self.fire_at_tick(thing, opening)
             self.judge_opening(thing, opening, None, -1)
-        if self.rule.clear_after:
-            things, due, when = self._missing()
-            for k in np.flatnonzero(when <= now).tolist():
-                self.gone_quiet(int(things[k]), int(due[k]), now, None, -1)
+        self._end_missing(now)
         if self.soonest > now:
             return
         things, due = self.pending()
         again = [self.fire_at_tick(thing, now) for thing in np.unique(things[due <= now]).tolist()]
+        self._end_missing(now)
         due = self.pending()[1]
         self.soonest = min([*again, int(due[due > now].min(initial=NEVER))])
 
-    def gone_quiet(self, thing: int, due: int, now: int, view: View | None, unit: int) -> None:
-        """`missing: clear_after`: silence clears, but never what only a person may unlatch."""
-        latched = any(
-            self.m_phase[j][thing] == ON and not rule.auto_clear for j, rule in enumerate(self.levels)
-        )  # fmt: skip
-        if due > now or latched:
-            return
-        for j in range(len(self.levels)):
-            self.m_phase[j][thing] = IDLE
-        self.settle(thing, due, view, unit, before=True, reason="missing")
+    def _end_missing(self, now: int) -> None:
+        if self.rule.clear_after:
+            things, due, when = self._missing()
+            for k in np.flatnonzero(when <= now).tolist():
+                self.gone_quiet(int(things[k]), int(due[k]), now, None, -1)
 
     def only_soonest(self) -> bool:
         calm = self.windows is None and self.schedule is None and not self.rule.clear_after

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from gateway.domain.alarm import Change, Level
 from gateway.domain.reading import F64
 from rules.engine.bound import Bound
-from rules.engine.level_pause import LevelPause
 from rules.engine.level_state import (
     CLEARING,
-    CLEARING_STALE,
     G_BUSY,
     IDLE,
     IS_ON,
@@ -17,17 +15,17 @@ from rules.engine.level_state import (
     ON,
     PENDING,
     PENDING_STALE,
-    RELEASED,
     VETOED,
     WAITS,
 )
-from rules.engine.space import LONG_AGO, NEVER
+from rules.engine.level_steps import LevelSteps
+from rules.engine.space import NEVER
 from rules.engine.view import Reader, View
 
 LEVELS = frozenset(float(level) for level in Level)
 
 
-class LevelMachine(LevelPause):
+class LevelMachine(LevelSteps):
     """What one look at the conditions, or one timer, does to the levels of a thing."""
 
     @abstractmethod
@@ -71,9 +69,10 @@ class LevelMachine(LevelPause):
         *, reading: bool, before: bool,
     ) -> None:  # fmt: skip
         self.pass_time_of(i, t, view, unit)
-        for j in range(len(self.levels)):
-            self._step(j, i, t, when[j], clear[j], reading=reading)
-        self.settle(i, t, view, unit, before=before)
+        if not reading or before or view is None or not self.veto.alone(view, unit):
+            for j in range(len(self.levels)):
+                self._step(j, i, t, when[j], clear[j], reading=reading)
+        self.settle(i, t, view, unit, before=before, when=when)
 
     def pass_time_of(self, i: int, t: int, view: View | None, unit: int) -> None:
         """What was due for thing `i` before `t` happens."""
@@ -86,98 +85,24 @@ class LevelMachine(LevelPause):
         if self.schedule is not None:
             self._drop_closed(i, t)
 
-    def _step(self, j: int, i: int, t: int, when: float, clear: float, *, reading: bool) -> None:
-        """One level meets the truth at `t`."""
-        phase = self.m_phase[j]
-        now = phase[i]
-        if now == IDLE:
-            if when == 1.0:
-                self._begin(j, i, t, reading=reading)
-            return
-        if now in (PENDING, PENDING_STALE):
-            self._step_pending(j, i, t, when, reading=reading)
-            return
-        if now == VETOED:
-            phase[i] = IDLE if when == 0.0 else VETOED
-            return
-        if now in (CLEARING, CLEARING_STALE):
-            if self._step_clearing(j, i, t, clear, reading=reading):
-                return
-            now = phase[i]
-        if clear == 1.0 and (self.levels[j].auto_clear or now == RELEASED):
-            self._begin_clear(j, i, t, reading=reading)
-
-    def _step_pending(self, j: int, i: int, t: int, when: float, *, reading: bool) -> None:
-        phase, last = self.m_phase[j], self.m_last[j][i]
-        due = self.m_since[j][i] + self.levels[j].hold.for_
-        if due < t or (reading and t - last > self.gap(j, i)):  # what was due in time has fired before: it broke
-            phase[i] = IDLE
-            if when == 1.0:
-                self._begin(j, i, t, reading=reading)
-        elif when == 1.0:
-            phase[i] = PENDING
-            self.m_last[j][i] = t if reading else max(last, min(t, self.newest(i)))
-            self.soonest = min(self.soonest, due)
-            if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
-                self._turn_on(j, i)
-        elif when == 0.0:
-            phase[i] = IDLE
-
-    def _step_clearing(self, j: int, i: int, t: int, clear: float, *, reading: bool) -> bool:
-        """False when the level is on again, and meets the truth anew."""
-        phase, last = self.m_phase[j], self.m_last[j][i]
-        due = self.m_since[j][i] + self.levels[j].clear_hold
-        if due < t or (reading and t - last > self.gap(j, i)):
-            self._back_on(j, i)
-            return False
-        if clear == 1.0:
-            phase[i] = CLEARING
-            self.m_last[j][i] = t if reading else max(last, min(t, self.newest(i)))
-            self.soonest = min(self.soonest, due)
-            if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
-                phase[i] = IDLE
-        elif clear == 0.0:
-            self._back_on(j, i)
-        return True
-
-    def _begin_clear(self, j: int, i: int, t: int, *, reading: bool) -> None:
-        length = self.levels[j].clear_hold
-        self.m_phase[j][i] = CLEARING if length else IDLE
-        if length:
-            self._run(j, i, t, length, reading=reading)
-
-    def _begin(self, j: int, i: int, t: int, *, reading: bool) -> None:
-        if self.levels[j].hold.for_ == 0:
-            self._turn_on(j, i)
-            return
-        self.m_phase[j][i] = PENDING
-        self._run(j, i, t, self.levels[j].hold.for_, reading=reading)
-
-    def _run(self, j: int, i: int, t: int, length: int, *, reading: bool) -> None:
-        self.m_since[j][i] = t
-        known = LONG_AGO if reading else self.newest(i)
-        self.m_last[j][i] = t if known == LONG_AGO else min(t, known)
-        self.soonest = min(self.soonest, t + length)
-
-    def _turn_on(self, j: int, i: int) -> None:
-        """Met for long enough: it is on, unless a veto, which `settle` asks for, keeps it from that."""
-        self.m_phase[j][i] = ON if self.unless is None else VETOED
-        self.m_since[j][i] = self.m_last[j][i] = LONG_AGO
-
-    def _back_on(self, j: int, i: int) -> None:
-        self.m_phase[j][i] = ON if self.levels[j].auto_clear else RELEASED
-        self.m_since[j][i] = self.m_last[j][i] = LONG_AGO
-
     # --- timers
     def _fire(self, i: int, t: int, view: View | None, unit: int) -> None:
         """What was due before `t` happens first, each at its own time."""
+        quiet = NEVER
+        if self.rule.clear_after and view is not None:
+            heard = max(int(view.good_at_before(column)[unit]) for column in self.columns)
+            quiet = heard + self.rule.clear_after
         while True:
-            first = min((found for j in range(len(self.levels)) if (found := self._due(j, i, t)) is not None),
-                        default=None)  # fmt: skip
-            if first is None:
+            due, j = min((found for j in range(len(self.levels)) if (found := self._due(j, i, t)) is not None),
+                         default=(t, -1))  # fmt: skip
+            if self.m_alarm[i] and quiet < due:
+                self.gone_quiet(i, quiet, t, view, unit)
+                quiet = NEVER
+            elif j >= 0:
+                self._ripe(j, i)
+                self.settle(i, due, view, unit, before=True)
+            else:
                 return
-            self._ripe(first[1], i)
-            self.settle(i, first[0], view, unit, before=True)
 
     def _due(self, j: int, i: int, t: int) -> tuple[int, int] | None:
         phase, rule = self.m_phase[j][i], self.levels[j]
@@ -238,13 +163,27 @@ class LevelMachine(LevelPause):
         self.regate(i)
         return again
 
+    def gone_quiet(self, thing: int, due: int, now: int, view: View | None, unit: int) -> None:
+        """`missing: clear_after`: silence clears, but never what only a person may unlatch."""
+        latched = any(
+            self.m_phase[j][thing] == ON and not rule.auto_clear for j, rule in enumerate(self.levels)
+        )  # fmt: skip
+        if due > now or latched:
+            return
+        for j in range(len(self.levels)):
+            self.m_phase[j][thing] = IDLE
+        self.settle(thing, due, view, unit, before=True, reason="missing")
+
     # --- outcome
-    def settle(self, i: int, at: int, view: View | None, unit: int, *, before: bool = False, reason: str = "") -> None:
-        """The alarm follows its levels; a change is a transition at `at` µs."""
+    def settle(
+        self, i: int, at: int, view: View | None, unit: int, *, before: bool = False, reason: str = "",
+        when: Sequence[float] | None = None,
+    ) -> None:  # fmt: skip
+        """The alarm follows its levels; a change is a transition at `at` µs. `when`: the truths of then, if judged."""
         old, new, top = self.m_alarm[i], 0, -1
         for j, level in enumerate(self.levels):
             if self.m_phase[j][i] == VETOED and not self.vetoed(i, at, view, unit, before=before):
-                self.m_phase[j][i] = ON
+                self._let_go(j, i, at, 1.0 if when is None else when[j])
             if IS_ON[self.m_phase[j][i]]:
                 new, top = level.level, j
         if new and self.level_of is not None:

@@ -31,6 +31,7 @@ class Runner(Absence, ABC):
 
     arrays: tuple[tuple[str, float], ...] = ()
     in_service = False  # planned devices are not meant
+    decides_back = False  # a reading may decide that an alarm began before it
 
     def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
         super().__init__(rule, zone, space, common)
@@ -84,11 +85,6 @@ class Runner(Absence, ABC):
     def truths_decide(self) -> Sequence[Bound] | None:
         """The conditions whose truths at each moment are all that the state is made of; None = it takes more."""
         return None
-
-    @property
-    def decides_back(self) -> bool:
-        """May a reading decide that an alarm began before it?"""
-        return False
 
     # --- what a subclass does
     @abstractmethod

@@ -41,6 +41,7 @@ class SilentRunner(Signalled):
         self.unless = None if rule.unless is None else Bound(rule.unless, space, common.world, self.signal)
         self.judged = tuple(dict.fromkeys(column for bound in self.bounds() for column in bound.columns))
         text = longer.text if isinstance(longer, Expression) else format_duration(longer)
+        self.decides_back = self.longer is not None  # how long it may be silent counts from when it was heard
         self.plain = self.longer is None and self.unless is None and self.schedule is None
         how = "all_of" if self.condition.all_of else "any_of"
         self.text = f"silent {how} [{', '.join(self.condition.points)}] longer_than {text}"
@@ -120,7 +121,10 @@ class SilentRunner(Signalled):
             # a reading older than the deadline proves that there was no silence
             if raised != VETOED:
                 self._say(thing, t, Change.CLEARED if t > raised else Change.WITHDRAWN, view, unit)
-        elif raised == VETOED or (raised == LONG_AGO and view.moments[unit] and after + limit <= t):
+        elif raised == VETOED and t < after + limit < NEVER:  # by what is allowed now, it is not silent any more
+            self.raised_at[thing] = LONG_AGO
+            self.soonest = min(self.soonest, after + limit)
+        elif after + limit <= t and (raised == VETOED or (raised == LONG_AGO and view.moments[unit])):
             self._raise(thing, t, view, unit)
 
     def _raise(self, thing: int, at: int, view: View | None, unit: int, *, before: bool = False) -> None:

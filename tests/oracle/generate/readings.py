@@ -111,6 +111,8 @@ COMPARED = {"buffered": "covered", "late": "covered", "replaced": "covered", "do
 """What is compared (see `compare.py`), where it is not every transition."""
 
 
+LOOKS = 62 * SECOND
+"""A device with replaced values is looked at again at most once a minute (decision 041)."""
 ZONES = {"Europe/Berlin": (1774734000, 1792879200), "America/New_York": (1772949600, 1793509200),
          "Asia/Shanghai": (), "Australia/Lord_Howe": (1775314800, 1790953200), "UTC": ()}  # fmt: skip
 """Zones with the seconds since 1970 at which their clocks change in 2026."""
@@ -162,6 +164,8 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
         restarts, made = away(rng, rule, last, made)
     if any(point.kind == "counter" for point in rule.points.values()):
         until = last + rule.lateness + round(40 * rule.pace) * SECOND  # it is decided whether the end is a gap
+    if mode == "replaced":
+        until = max(until, last + rule.lateness + LOOKS)
     facts = plans.facts(rng, rule, start, made, until) if mode in {"plain", "ahead"} else ()
     if rule.group and mode in COMPARED:
         until += 61 * SECOND  # groups are asked about at most once a minute

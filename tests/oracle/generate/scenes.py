@@ -22,10 +22,6 @@ MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced", "down")
 EXCLUDED: dict[str, str] = {
     "peers/buffered": "what comes later than the others by less than a gap counts from then on (decision 061)",
     "peers/down": "a moment of others inside a silence that met a down-time does not know of it (RULES.md section 5)",
-    "*/late": "an episode that was told as one and was two: being mended (RULES.md section 5, time and order)",
-    "silent/buffered": "the same (RULES.md section 5, time and order)",
-    "unless/*": "readings of the veto alone are no evidence for clear_hold: being mended (RULES.md section 1, unless)",
-    "age/replaced": "an episode that was told as one and was two (RULES.md section 5, time and order)",
 }
 """Kinds that are not run, and why; printed with every result."""
 

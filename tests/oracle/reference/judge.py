@@ -36,11 +36,11 @@ def judge(scene: SceneDef, number: int) -> list[Said]:
 
 
 def real(said: list[Said]) -> list[Said]:
-    """An alarm whose end would be at its raise never was."""
+    """An alarm whose end would be at its raise, or before it, never was."""
     out: list[Said] = []
     for one in said:
         last = next((k for k in range(len(out) - 1, -1, -1) if out[k].identity == one.identity), None)
-        if last is not None and one.what == "cleared" and (out[last].what, out[last].at) == ("raised", one.at):
+        if last is not None and (one.what, out[last].what) == ("cleared", "raised") and one.at <= out[last].at:
             del out[last]
         else:
             out.append(one)

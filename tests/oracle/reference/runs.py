@@ -81,11 +81,10 @@ class Streak(Runs):
         return bool(self.times)
 
     def count(self, at: Judging, truth: bool | None) -> None:
+        if truth is None and self.keys.get("skips"):
+            return
         self.truth = truth
-        if truth:
-            self.times.append(at.t)
-        elif truth is False or not self.keys.get("skips"):
-            self.times = []
+        self.times = [*self.times, at.t] if truth else []
 
     def met(self, at: Judging, truth: bool | None) -> bool:
         row = self.times[-self.keys["length"] :]

@@ -38,6 +38,11 @@ class LevelState:
         """When what is held has been held for long enough."""
         return self.absence.after(self.since, self.rule.hold if self.phase == "pending" else self.rule.clear_hold)
 
+    def broken(self, t: int) -> None:
+        """A fulfilled hold under a veto goes on; "only a reading or a longer silence breaks it"."""
+        if self.on and self.rule.hold and self.absence.length(self.last, t) > self.gap:
+            self.phase = "off"
+
     def fulfil(self) -> None:
         """The hold is over."""
         self.phase = "on" if self.phase == "pending" else "off"
@@ -88,13 +93,11 @@ class Threshold:
         mine = set(device.judgings(*self.nodes))
         for at in device.judgings(*self.nodes, device.rule.unless):
             self._timers(at.t - 1)
-            self._missing(at.t - 1)
             if at in mine:
                 self._judge(at)
             else:
                 self._decide_again(at)
         self._timers(device.end)
-        self._missing(device.end)
         return self.said
 
     def _newest(self, at: Judging) -> int | None:
@@ -109,9 +112,14 @@ class Threshold:
         for one in self.levels:
             when = self.device.value(one.rule.when, at)
             clear = self._opposite(when) if one.rule.clear is None else self.device.value(one.rule.clear, at)
-            if self.held_back and when is False:
-                one.phase = "off"  # what was never raised needs no clear to be over
-            else:
+            if self.held_back:
+                if not at.after:
+                    one.broken(at.t)
+                if when is False:
+                    one.phase = "off"  # what was never raised needs no clear to be over
+                elif when and not at.after:
+                    one.last = at.t
+            if not self.held_back or not one.on:
                 one.meet(at.t, when, clear, newest, reading=not at.after)
         if not self.held_back or any(self.device.value(one.rule.when, at) for one in self.levels):
             self._settle(at.t)  # unknown raises nothing
@@ -120,10 +128,9 @@ class Threshold:
         """ "A hold goes on under it, and raises when it ends"; silence longer than its gap has broken it meanwhile."""
         if self.held_back:
             for one in self.levels:
-                silent = one.rule.hold and one.absence.length(one.last, at.t) > one.gap
-                if silent or self.device.value(one.rule.when, at) is not True:
-                    one.phase = "off"
-            self._settle(at.t)
+                one.broken(at.t)
+            if any(self.device.value(one.rule.when, at) for one in self.levels):
+                self._settle(at.t)  # unknown raises nothing
 
     @staticmethod
     def _opposite(truth: bool | None) -> bool | None:
@@ -133,6 +140,7 @@ class Threshold:
         """Holds that are fulfilled by `now`, each at its own time."""
         while True:
             due = min((t for one in self.levels if (t := one.due()) is not None), default=FOREVER)
+            self._missing(min(due, now))
             if due > now:
                 return
             for one in self.levels:
