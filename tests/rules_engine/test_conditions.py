@@ -17,13 +17,14 @@ from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from gateway.domain.record import Closed, CycleDone, DeviceSet, MeterExchanged, SiteSet, Tick
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Active, Names
+from rules.engine import Engine
 from rules.engine.active import Schedule, instant
 from rules.engine.emit import Emitter
 from rules.engine.every import multiples
 from rules.engine.kinds import runner_of
 from rules.engine.runner import Field, Runner
 from rules.engine.space import LONG_AGO, NEVER
-from rules.format import load_text
+from rules.format import compile_source, load_text
 
 ZONES = ("UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago")
 MINUTES = st.integers(0, 1439)
@@ -267,6 +268,21 @@ def test_an_alarm_of_closed_work_does_not_come_back_by_itself() -> None:
     lab.read([told(7, "volume", 70, 16.0)])
     assert brief(lab.got) == [("raised", 10), ("cleared", 20), ("raised", 40), ("cleared", 50), ("raised", 70)]
     assert [one.reason for one in lab.got if one.change is Change.CLEARED] == ["closed", "cycle"]
+
+
+def test_marks_of_a_day_are_those_of_one_reading_after_the_other() -> None:
+    one = rule("  every: {counter: volume, step: 5 m3}", "{kind: gas_meter}")
+    lab = Lab([one], [meter(number) for number in range(1, 30)])
+    for hour in range(0, 24 * 8, 8):
+        frames = [[told(number, "volume", hour * 3600 + number, hour / (30 + number))] for number in range(1, 30)]
+        lab.read(*frames[: 29 - hour % 3], at=hour * 3600 + 30)
+    slow = Engine(0, compile_source, "lab", scalar=True)
+    for record in lab.records:
+        slow.step(record)
+    columns, scalars = book(lab, "r").state(), slow._core.book.runners["r"][0].state()
+    assert (columns["mark_at"][0] > LONG_AGO).all()
+    for name in ("mark_at", "mark_run", "mark_told"):
+        np.testing.assert_array_equal(columns[name], scalars[name])
 
 
 def test_hours_run_on_the_old_meter_stay() -> None:

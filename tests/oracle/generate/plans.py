@@ -79,7 +79,7 @@ def facts(rng: Random, rule: RuleDef, start: int, devices: Sequence[DeviceDef], 
                 out.append(FactDef(at, number, "cycle", completed(rng, rule, device, at)))
                 continue
             if rule.form == "due":
-                at = at // HOUR * HOUR + HOUR
+                at = min(at // HOUR * HOUR + HOUR, until)
                 value = {"attrs": {"insp": day(start, at // DAY + rng.randint(-1, 8))}}
                 out.append(FactDef(at, number, "set", value) if rng.random() < 0.6 else FactDef(at, number, "closed"))
             elif rule.form == "every" and rng.random() < 0.6 and (value := counter_at(device, at)) is not None:
