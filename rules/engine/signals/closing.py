@@ -96,8 +96,7 @@ class Closing(Table):
 
     def window(self, thing: int, at: int) -> tuple[int, int, float]:
         """The first window of the thing that ends after `at`, and its days."""
-        device = self.world.devices[self.space.things[thing].device]
-        zone = zone_of(self.world.zone(device, self.zone))
+        zone = zone_of(self.clock.zones[self.clock.zone[thing]])
         assert zone is not None, "World.zone answers with a zone that exists"
         return window(zone, self.calendar, at)
 
@@ -107,6 +106,9 @@ class Closing(Table):
 
     def windows(self, things: Rows, at: I64) -> tuple[I64, I64, F64]:
         """`window` of each thing at its moment."""
+        if len(things) == 1:
+            begin, until, length = self.window(int(things[0]), int(at[0]))
+            return np.array([begin]), np.array([until]), np.array([length])
         start, end, days = at.copy(), at.copy(), np.zeros(len(things))
         zone = self.clock.zone[things]
         for number in np.flatnonzero(np.bincount(zone)).tolist():
