@@ -5,6 +5,7 @@ import gc
 import pytest
 
 from gateway.cli.bench.fleet import Fleet, rules_of
+from gateway.cli.bench.groups import Groups
 from gateway.cli.bench.rules import measure, statistics_rules, streak_rules, window_rules
 from gateway.cli.bench.scale import Run, main, reloads, scale_rules
 from gateway.cli.bench.time_alone import month_close, time_alone
@@ -50,3 +51,11 @@ def test_reloads_leave_nothing_behind() -> None:
     gc.collect()
     assert len(gc.get_objects()) - before < 100, "not one object for each of the 105 edits"
     assert len(run.bench.engine._core.field.world.shared) == tables
+
+
+def test_messages_that_overtake_each_other_seldom_put_a_group_in_doubt() -> None:
+    """1 % of 10,000 sensors are in a fault, which is as many as the rule waits for in each group of 1,000."""
+    groups = Groups(10_000, 0.01)
+    for number in range(48):
+        groups.judge(number)
+    assert groups.asked <= 2  # in two minutes, of ten groups

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gateway.cli.bench.fleet import POINTS, ROWS, Bench, Fleet, rules_of
+from gateway.cli.bench.groups import groups_batch_ms
 from gateway.cli.bench.scale import Run, reloads
 from gateway.cli.bench.time_alone import month_close, time_alone
 from gateway.domain.reading import Batch
@@ -120,12 +121,13 @@ def run_rules_bench(seconds: float) -> dict[str, float]:
 
 
 def run_more(seconds: float) -> dict[str, Any]:
-    """Windows, streaks, devices that repeat within a batch, and the curve over rules and devices."""
+    """Windows, streaks, groups, devices that repeat within a batch, and the curve over rules and devices."""
     curve = _curve()
     return {
         **_two("window", window_rules(), seconds),
         **_two("statistics", statistics_rules(), seconds),
         **_two("streak", streak_rules(), seconds),
+        "groups_batch_ms": round(groups_batch_ms(DEVICES, HITS), 1),
         "month_close_s": round(month_close(), 2),
         "time_alone": {key: round(value, 2) for key, value in time_alone().items()},
         "repeated_readings_s": round(_repeated(seconds)),
