@@ -44,7 +44,8 @@ def answer(scene: SceneDef, *, replays: bool = True) -> Answer:
     by_device: list[list[Transition]] = [[] for _ in range(scene.cases)]
     for one in stage.got:
         if one.change is not Change.MERGED:
-            by_device[0 if scene.rule.group else one.thing.device - 1].append(one)
+            place = scene.groups.index(one.thing.group) if scene.rule.group else one.thing.device - 1
+            by_device[place].append(one)
     same = not replays or [canonical(one) for one in stage.got] == [canonical(one) for one in _again(stage.records)]
     return Answer(tuple(map(tuple, by_device)), same)
 

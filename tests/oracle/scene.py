@@ -18,7 +18,9 @@ LEVELS = ("notice", "minor", "major", "critical")
 
 @dataclass(frozen=True)
 class PointDef:
-    """A point of the profile. `every` 0 = reported on change; `values` are the texts of a state."""
+    """A point of the profile. `every` 0 = reported on change; `values` are the texts of a state; `each`: of every
+    component; its readings are named `#2.x`.
+    """
 
     kind: str = "gauge"
     every: int = 10 * SECOND
@@ -26,6 +28,7 @@ class PointDef:
     rollover: float = 0.0
     reset: str = "swap"
     resolution: float = 0.0
+    each: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class SignalDef:
 class RuleDef:
     """A rule. `form` names the condition, `keys` its own keys; `levels` are those of `when` and `levels`.
 
-    `group`: one alarm for all devices of the scene, whose conditions are quorums. `pace`: its points speak so many
+    `group`: one alarm for all devices of an attribute `g`, whose conditions are quorums and aggregates; `components` of
+    each of them. `pace`: its points speak so many
     times slower than every 10 s.
     """
 
@@ -73,6 +77,7 @@ class RuleDef:
     downtime: str = "pause"
     pace: float = 1.0
     group: bool = False
+    components: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,8 +127,13 @@ class SceneDef:
 
     @property
     def cases(self) -> int:
-        """How many alarms are compared: one per device, or that of the group."""
-        return 1 if self.rule.group else len(self.devices)
+        """How many alarms are compared: one per device, or per group."""
+        return len(self.groups) if self.rule.group else len(self.devices)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups, in the order of their first members."""
+        return tuple(dict.fromkeys(str(one.attrs["g"]) for one in self.devices))
 
 
 @dataclass(frozen=True)

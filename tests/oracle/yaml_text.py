@@ -53,7 +53,7 @@ def expression(node: Expr) -> str:
 
 
 def _point(point: PointDef) -> dict[str, Any]:
-    found: dict[str, Any] = {"kind": point.kind}
+    found: dict[str, Any] = {"kind": point.kind} | ({"each": True} if point.each else {})
     if point.every:
         found["every"] = format_duration(point.every)
     if point.values:
@@ -83,6 +83,8 @@ def _signal(signal: SignalDef) -> dict[str, Any]:
     if signal.operator == "peers":
         share = {} if signal.coverage is None else {"coverage": signal.coverage}
         return {"peers": {signal.more["what"]: signal.of, "of": signal.more["by"]} | share}
+    if signal.operator == "members":
+        return {"members": {signal.of[0]: expression(signal.of[1]), **signal.more}}
     of = expression(signal.of) if isinstance(signal.of, tuple) else signal.of
     found: dict[str, Any] = {signal.operator: of}
     if signal.over:
@@ -156,7 +158,7 @@ def rule_table(rule: RuleDef) -> dict[str, Any]:
     """The rule as a mapping."""
     found: dict[str, Any] = {
         "id": RULE,
-        "watch": {"kind": KIND} | ({"group": "site"} if rule.group else {}),
+        "watch": {"kind": KIND} | ({"group": "g"} if rule.group else {}),
         **_condition(rule),
     }
     if rule.let:
@@ -177,7 +179,8 @@ def rule_table(rule: RuleDef) -> dict[str, Any]:
 
 def file_text(rule: RuleDef, sites: Mapping[str, Any] | None = None) -> str:
     """A stand-alone file with the rule and its points."""
-    profiles = {KIND: {"points": {name: _point(point) for name, point in rule.points.items()}}}
+    points = {name: _point(point) for name, point in rule.points.items()}
+    profiles = {KIND: {"points": points} | ({"components": rule.components} if rule.components else {})}
     top: dict[str, Any] = {"format": 1, "profiles": profiles, "rules": [rule_table(rule)], "test": []}
     return json.dumps(top | ({"sites": sites} if sites else {}), ensure_ascii=False)
 
@@ -187,7 +190,7 @@ def _message(message: Message, device: str) -> dict[str, Any]:
     if device:
         found["device"] = device
     for name, value in message.values.items():
-        found[name] = "bad" if value is None else value
+        found[f"{device}{name}" if name.startswith("#") else name] = "bad" if value is None else value
     if message.received != message.at:
         found["received"] = format_duration(message.received)
     return found

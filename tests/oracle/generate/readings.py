@@ -142,6 +142,12 @@ def away(
     return ((at, length),), out
 
 
+def one_gun(rng: Random, rule: RuleDef, message: Message) -> Message:
+    """The message is about one of the components."""
+    gun = rng.randint(1, rule.components)
+    return replace(message, values={f"#{gun}.{name}": value for name, value in message.values.items()})
+
+
 def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str], devices: int) -> SceneDef:
     """A rule with its devices."""
     if mode == "lateness":
@@ -154,7 +160,12 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
             if rule.points[name].kind == "counter":
                 messages = counted(rng, messages, name, falls=kind in FALLING)
         messages = shuffled(rng, messages, rule.lateness) if mode == "lateness" else MODES[mode](rng, messages)
+        if rule.components:
+            messages = [one_gun(rng, rule, one) for one in messages]
         made.append(DeviceDef(tuple(messages), plans.attrs(rng, rule, start) | peers.bay(rng, rule)))
+    if rule.group:  # one group, or two
+        size = len(made) if len(made) < 4 or rng.random() < 0.6 else len(made) // 2
+        made = [replace(one, attrs={"g": "left" if k < size else "right"}) for k, one in enumerate(made)]
     last = max(one.received for device in made for one in device.messages)
     until = last + rule.lateness + round(rng.choice((0, 10, 60, 120)) * rule.pace) * SECOND
     restarts = ((SECOND * rng.randint(0, last // SECOND), 0),) if rng.random() < 0.3 else ()

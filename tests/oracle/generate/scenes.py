@@ -14,8 +14,8 @@ RULES: dict[str, Callable[[Random], RuleDef]] = {
     "streak": conditions.streak,
     "sliding": windows.sliding, "share": windows.share, "swing": windows.swing, "times": windows.times,
     "age": windows.age, "calendar": windows.calendar, "increase": counters.increase, "falling": counters.falling,
-    "quorum": groups.quorum, "peers": peers.beside, "due": plans.due, "every": plans.every,
-    "due_again": plans.due_again, "every_or_after": plans.every_or_after,
+    "quorum": groups.quorum, "components": groups.components, "aggregate": groups.aggregate, "peers": peers.beside,
+    "due": plans.due, "every": plans.every, "due_again": plans.due_again, "every_or_after": plans.every_or_after,
     "votes": conditions.votes, "cleared_runs": conditions.cleared_runs, "sequence": conditions.sequence,
 }  # fmt: skip
 MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced", "down")
@@ -42,7 +42,7 @@ def generate(kind: str, seed: int, devices: int = DEVICES) -> SceneDef:
     name, mode = kind.split("/")
     rng = Random(f"{kind} {seed}")
     rule = RULES[name](rng)
-    devices = min(devices, rng.randint(2, 5)) if rule.group else devices
+    devices = min(devices, rng.choice((2, 3, 4, 5, 6, 8))) if rule.group else devices
     return readings.scene(rng, name, mode, rule, used_points(rng, rule), devices)
 
 

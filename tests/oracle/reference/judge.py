@@ -1,6 +1,7 @@
 """What is right: all transitions of one device, from its readings sorted and corrected."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from oracle.reference.groups import Group
 from oracle.reference.peers import others
@@ -11,7 +12,7 @@ from oracle.reference.silence import Silence
 from oracle.reference.thresholds import Threshold
 from oracle.reference.time_order import Device
 from oracle.reference.values import History
-from oracle.scene import Said, SceneDef
+from oracle.scene import DeviceDef, RuleDef, Said, SceneDef
 
 FORMS: dict[str, Callable[[Device], Threshold | Silence | Streak | Votes | Sequences | Due | Every]] = {
     "levels": Threshold, "silent": Silence, "streak": Streak, "votes": Votes, "sequence": Sequences, "due": Due,
@@ -23,8 +24,9 @@ def judge(scene: SceneDef, number: int) -> list[Said]:
     """The transitions of device `number`, in order."""
     rule = scene.rule
     if rule.group:
-        members = [History(rule.points, one.messages, scene.start) for one in scene.devices]
-        end = max([scene.until, *(t for one in members for t in one.times)]) - rule.lateness
+        mine = [one for one in scene.devices if one.attrs["g"] == scene.groups[number]]
+        members = [guns(one, rule, scene.start) for one in mine]
+        end = max([scene.until, *(t for guns in members for one in guns for t in one.times)]) - rule.lateness
         return real(Threshold(Group(scene, members, end)).run())
     history = History(rule.points, scene.devices[number].messages, scene.start)
     newest = max([scene.until, *history.times])  # what its clock told ahead of time moves its time, too
@@ -33,6 +35,24 @@ def judge(scene: SceneDef, number: int) -> list[Said]:
         name: others(scene, number, signal) for name, signal in rule.let.items() if signal.operator == "peers"
     }
     return real(FORMS[rule.form](device).run())
+
+
+def guns(device: DeviceDef, rule: RuleDef, start: int) -> list[History]:
+    """The readings of each component of a device, or of the device itself."""
+    if not rule.components:
+        return [History(rule.points, device.messages, start)]
+    found = []
+    for number in range(1, rule.components + 1):
+        mark = f"#{number}."
+        mine = [
+            replace(
+                one,
+                values={name.removeprefix(mark): value for name, value in one.values.items() if name.startswith(mark)},
+            )
+            for one in device.messages
+        ]
+        found.append(History(rule.points, [one for one in mine if one.values], start))
+    return found
 
 
 def real(said: list[Said]) -> list[Said]:
