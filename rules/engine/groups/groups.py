@@ -116,7 +116,8 @@ class Groups(Register):
             units += self.poll.moments(heard(self.heard, floor), floor)
         self._judge(units)
         for one in self.heard:
-            np.maximum.at(self.space.newest, one.group, one.on_our_clock())  # holds and silences count from here
+            spoke = one.spoke()  # holds and silences count from here
+            np.maximum.at(self.space.newest, one.group[spoke], one.on_our_clock()[spoke])
         if self.heard:
             self._known_now()
         self.heard = []

@@ -112,6 +112,15 @@ class Members(Signalled):
         found: I64 = np.where((received > 0) & (received < at), received, at).max(axis=0)
         return found
 
+    def heard_last(self, k: int, things: NDArray[np.integer]) -> I64:
+        """When the members that these things belong to said anything of the points of question `k` last, µs."""
+        voter = self.standings[k].voter
+        asked = np.flatnonzero(voter >= 0)
+        found = np.full(len(voter), LONG_AGO)
+        np.maximum.at(found, voter[asked], self._heard(self.of[k], asked))
+        last: I64 = found[voter[things]]
+        return last
+
     def _restate(
         self, k: int, things: NDArray[np.intp], values: F64, heard: I64, became: I64, at: int
     ) -> None:  # fmt: skip

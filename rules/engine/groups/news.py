@@ -44,6 +44,20 @@ class News:
         found[self.view.rows.unit] = self.view.rows.received
         return found[self.units]
 
+    def spoke(self) -> NDArray[np.bool_]:
+        """Which came with a reading, or as a window closed; not with time alone."""
+        if self.view is None or not self.members.of[self.k].columns:
+            return np.ones(len(self.t), np.bool_)
+        found: NDArray[np.bool_] = ~self.view.moments[self.units]
+        return found
+
+    def heard(self) -> I64:
+        """The reading that each answer hangs on, µs."""
+        found, spoke = self.on_our_clock(), self.spoke()
+        if not spoke.all():
+            found = np.where(spoke, found, self.members.heard_last(self.k, self.thing))
+        return found
+
     def flags(self) -> U8:
         """The flags of the frames."""
         return np.zeros(len(self.t), np.uint8) if self.view is None else self.view.flags[self.units]
@@ -56,6 +70,7 @@ class Heard:
     sources: tuple[tuple["Members", int], ...]
     of: I32
     said: Answers
+    spoke: NDArray[np.bool_]
     flags: U8
     received: I64
 
@@ -63,7 +78,7 @@ class Heard:
         """The answers to one question of one kind of member: where they stand, and what they are."""
         at = np.flatnonzero(self.of == place) if len(self.sources) > 1 else np.arange(len(self.of))
         said = self.said
-        return at, Answers(said.thing[at], said.group[at], said.t[at], said.key[at], said.value[at])
+        return at, said.at(at)
 
 
 def heard(news: Sequence[News], floor: I64) -> Heard:
@@ -75,12 +90,14 @@ def heard(news: Sequence[News], floor: I64) -> Heard:
     of = np.repeat(
         np.array([places[one.members, one.k] for one in news], np.int32), [len(one.thing) for one in news]
     )  # fmt: skip
-    thing, group, t, value = (
+    thing, group, t, value, last = (
         np.concatenate(columns)
-        for columns in zip(*((one.thing, one.group, one.on_our_clock(), one.value) for one in news), strict=True)
+        for columns in zip(
+            *((one.thing, one.group, one.on_our_clock(), one.value, one.heard()) for one in news), strict=True
+        )
     )
-    said = Answers(thing, group, t, 2 * np.maximum(t, floor[group]), value)
+    said = Answers(thing, group, t, 2 * np.maximum(t, floor[group]), value, last)
     return Heard(
-        sources, of, said, np.concatenate([one.flags() for one in news]),
+        sources, of, said, np.concatenate([one.spoke() for one in news]), np.concatenate([one.flags() for one in news]),
         np.concatenate([one.received() for one in news]),
     )  # fmt: skip

@@ -80,6 +80,7 @@ class Poll:
                 revision.votes(n, standing, said, members.group)
                 shifts.setdefault(n, []).append(standing.play(said, members.group, self.groups.clock, horizon))
             matters[at] = True
+        matters &= news.spoke
         revision.settle()
         ordered = [Change(n, sorted(rows, key=lambda row: row[:2])) for n, rows in changes.items()]
         line = Timeline(self.groups, self._aged(shifts, horizon), ordered)

@@ -4,6 +4,7 @@ It counts from the newest moment on; where an answer of the past would have been
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +50,7 @@ class Revision:
         voters = np.zeros(len(standing.voter), np.bool_)
         voters[standing.voter[said.thing[past]]] = True
         mine = said.where(voters[standing.voter[said.thing]])
-        turns, _, _ = standing.turned(Answers(mine.thing, mine.group, mine.t, 2 * mine.t, mine.value))
+        turns, _, _ = standing.turned(replace(mine, key=2 * mine.t))
         voter, key = turns.after.voter, turns.key
         end = 2 * self.floor[group[voter]] + 1
         following = np.where(np.append(voter[1:] != voter[:-1], True), end, np.append(key[1:], 0))

@@ -25,7 +25,7 @@ Rows = NDArray[np.integer]
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
     """Answers of things, each thing's in its order: i32[n] rows and groups, t i64 µs on our clock, key i64 in the
-    time of the group, value f64.
+    time of the group, value f64, heard i64 µs: the reading that it hangs on, older where time alone changed it.
     """
 
     thing: I32
@@ -33,6 +33,7 @@ class Answers:
     t: I64
     key: I64
     value: F64
+    heard: I64
 
     def where(self, mask: Bools) -> "Answers":
         """Some of them."""
@@ -40,7 +41,7 @@ class Answers:
 
     def at(self, places: Index) -> "Answers":
         """Those at these places, in their order."""
-        return Answers(self.thing[places], self.group[places], self.t[places], self.key[places], self.value[places])
+        return Answers(*(getattr(self, name)[places] for name in Answers.__slots__))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,7 +214,7 @@ class Standing(Table):
         answer = self.answer[said.thing]
         matters = (said.value != answer) & ~(np.isnan(said.value) & np.isnan(answer))
         if self.within:
-            matters |= self.true[voter] > 0
+            matters |= (self.true[voter] > 0) | bool((said.heard < said.t).any())
         mark = np.zeros(len(self.voter), np.bool_)
         mark[voter[matters]] = True
         found: Bools = mark[voter]
@@ -284,25 +285,27 @@ class Standing(Table):
             last.astype(np.int64) - was,
         ])  # fmt: skip
         played = Played(thing, said.key[order], before, value, self.votes(thing[:0]), said.key[:0])
-        voter, t, key = self.voter[thing], said.t[order], said.key[order]
+        voter, t, key, heard = self.voter[thing], said.t[order], said.key[order], said.heard[order]
         if (voter != thing).any():
             again = np.lexsort((t, voter))
-            voter, t, key, steps = voter[again], t[again], key[again], steps[:, again]
-        return self._summed(voter, t, key, steps), played, last
+            voter, t, key, heard, steps = voter[again], t[again], key[again], heard[again], steps[:, again]
+        return self._summed(voter, t, key, heard, steps), played, last
 
-    def _summed(self, voter: Rows, t: I64, key: I64, steps: I64) -> Turns:
+    def _summed(self, voter: Rows, t: I64, key: I64, heard: I64, steps: I64) -> Turns:
         total, begin = np.cumsum(steps, axis=1), _begin(_first(voter))
         base = np.array([self.true[voter], self.unknown[voter], self.held[voter]])
         total += base - total[:, begin] + steps[:, begin]
+        spoke = np.maximum.accumulate(np.where(heard == t, np.arange(len(t)), -1)) if len(t) else begin
+        heard = np.where(spoke >= begin, t[spoke], heard)
         whole = np.append((voter[1:] != voter[:-1]) | (t[1:] != t[:-1]), True)[: len(voter)]
-        voter, t, key, total = voter[whole], t[whole], key[whole], total[:, whole]  # when all of one moment is said
+        voter, t, key, heard, total = voter[whole], t[whole], key[whole], heard[whole], total[:, whole]  # all is said
         first, now = _first(voter), self.votes(voter)
         held = np.where(first, self.held[voter], _shifted(total[2]))
         begins = (total[2] > 0) & (held == 0)
         since = np.maximum.accumulate(np.where(begins, np.arange(len(voter)), -1)) if len(voter) else begins
         began = np.where(since >= _begin(first), t[since], now.began) if len(voter) else t
         value = np.where(total[0] > 0, 1.0, np.where(total[1] > 0, NAN, 0.0))
-        after = Votes(voter, value, np.maximum(t, now.heard), began)
+        after = Votes(voter, value, np.maximum(heard, now.heard), began)
         last = np.append((voter[1:] != voter[:-1]) | (key[1:] != key[:-1]), True)[: len(voter)]
         after, key, total = after.at(np.flatnonzero(last)), key[last], total[:, last]
         first, now = _first(after.voter), self.votes(after.voter)
