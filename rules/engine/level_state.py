@@ -210,6 +210,18 @@ class LevelState(Signalled):
     def load_extra(self, blob: bytes) -> None:
         self.paused = msgspec.msgpack.decode(blob, type=dict[int, int]) if blob else {}
 
+    def latched(self, i: int) -> bool:
+        """May only a person unlatch the thing?"""
+        return any(self.m_phase[j][i] == ON and not rule.auto_clear for j, rule in enumerate(self.levels))
+
+    def ends_by(self, i: int, at: int) -> bool:
+        """Does a running hold of the thing end at `at` µs or before?"""
+        for j, rule in enumerate(self.levels):
+            length = {PENDING: rule.hold.for_, CLEARING: rule.clear_hold}.get(self.m_phase[j][i])
+            if length is not None and self.m_since[j][i] + length <= at:
+                return True
+        return False
+
     def pending(self) -> tuple[NDArray[np.intp], I64]:
         """(thing, due time) of every running hold."""
         things, due = [np.zeros(0, np.intp)], [np.zeros(0, np.int64)]

@@ -124,16 +124,28 @@ class LevelsRunner(LevelMachine):
         if self.soonest > now:
             return
         things, due = self.pending()
-        again = [self.fire_at_tick(thing, now) for thing in np.unique(things[due <= now]).tolist()]
+        ends = self._undecided(now)
+        ripe = np.unique(things[due <= now]).tolist()
+        again = [self.fire_at_tick(thing, now, ends.get(thing, NEVER)) for thing in ripe]
         self._end_missing(now)
         due = self.pending()[1]
         self.soonest = min([*again, int(due[due > now].min(initial=NEVER))])
+
+    def _undecided(self, now: int) -> dict[int, int]:
+        """Things of which a tick does not know yet that they are missing -> when they would be, µs (decision 064)."""
+        if not self.rule.clear_after or not self.common.downs.spans:
+            return {}
+        things, due, when = self._missing()
+        open_ = np.flatnonzero((due <= now) & (when > now))
+        return {thing: at for thing, at in zip(things[open_].tolist(), due[open_].tolist(), strict=True)
+                if not self.latched(thing)}  # fmt: skip
 
     def _end_missing(self, now: int) -> None:
         if self.rule.clear_after:
             things, due, when = self._missing()
             for k in np.flatnonzero(when <= now).tolist():
-                self.gone_quiet(int(things[k]), int(due[k]), now, None, -1)
+                if not self.ends_by(int(things[k]), int(due[k])):
+                    self.gone_quiet(int(things[k]), int(due[k]), now, None, -1)
 
     def only_soonest(self) -> bool:
         calm = self.windows is None and self.schedule is None and not self.rule.clear_after

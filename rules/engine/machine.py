@@ -12,7 +12,6 @@ from rules.engine.level_state import (
     IDLE,
     IS_ON,
     NAN,
-    ON,
     PENDING,
     PENDING_STALE,
     VETOED,
@@ -131,8 +130,9 @@ class LevelMachine(LevelSteps):
         else:
             self.m_phase[j][i] = IDLE
 
-    def fire_at_tick(self, i: int, now: int) -> int:
-        """Holds of thing `i` complete at engine time `now`; those without fresh evidence wait for a reading.
+    def fire_at_tick(self, i: int, now: int, last: int = NEVER) -> int:
+        """Holds of thing `i` that end by `last` µs complete at engine time `now`; those without fresh evidence wait
+        for a reading.
 
         Returns when to look at it again, µs.
         """
@@ -144,7 +144,7 @@ class LevelMachine(LevelSteps):
                 continue
             length = self.levels[j].hold.for_ if phase == PENDING else self.levels[j].clear_hold
             due = self.m_since[j][i] + length
-            if due > now:
+            if due > min(now, last):
                 continue
             if until > now and due > spoke:
                 again = until
@@ -165,10 +165,7 @@ class LevelMachine(LevelSteps):
 
     def gone_quiet(self, thing: int, due: int, now: int, view: View | None, unit: int) -> None:
         """`missing: clear_after`: silence clears, but never what only a person may unlatch."""
-        latched = any(
-            self.m_phase[j][thing] == ON and not rule.auto_clear for j, rule in enumerate(self.levels)
-        )  # fmt: skip
-        if due > now or latched:
+        if due > now or self.latched(thing):
             return
         for j in range(len(self.levels)):
             self.m_phase[j][thing] = IDLE
