@@ -226,8 +226,8 @@ class Runner(Absence, ABC):
     def memory(self) -> int:
         """Bytes of state held for this rule on this space."""
         own = sum(getattr(self, name).nbytes for name, _ in self.arrays)
-        held = [part.state() for part in (*self.parts.values(), self.windows) if part is not None]
-        return int(own + sum(table.nbytes for one in held for table in one.values()))
+        signals = () if self.windows is None else self.windows.operators
+        return int(own + sum(part.memory() for part in (*self.parts.values(), *signals)))
 
     def only_soonest(self) -> bool:
         """Does a tick before `soonest` want nothing of it, ever? Then `soonest` is its `next_due` too."""

@@ -98,16 +98,13 @@ def _held(rule: Rule, names: Names) -> Iterator[Held]:
         runners = [runner_of(rule, "UTC", world.space(kind), common) for kind in rule.watch.kinds]
     for runner in runners:
         runner.grow()
-        windows, used = 0.0, sum(_bytes(part) for part in runner.parts.values())
-        own = runner.memory() - used - (0 if runner.windows is None else _bytes(runner.windows))
+        windows, used = 0.0, sum(part.memory() for part in runner.parts.values())
+        own = runner.memory() - used
         if runner.windows is not None:
+            own -= sum(one.memory() for one in runner.windows.operators)
             windows = _windows(runner.windows, rule, names)
         kind = runner.space.kind if runner.space.kind in names.points else ""
         yield Held(kind, own / max(1, runner.space.capacity), windows + used / max(1, len(runner.space)))
-
-
-def _bytes(part: Table | Signals) -> int:
-    return sum(table.nbytes for table in part.state().values())
 
 
 def _point(number: int, kind: str, spec: PointSpec) -> Point:

@@ -97,6 +97,12 @@ class Table:
             found |= {f"{name}.{key}": table for key, table in part.state().items()}
         return found
 
+    def memory(self) -> int:
+        """Bytes of the rows in use, with what is made of others and in no snapshot."""
+        rows = len(self.space)
+        own = sum(getattr(self, name)[..., :rows].nbytes for name, _ in self.arrays)
+        return int(own + sum(part.memory() for part in self.parts.values()))
+
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         """The inverse of `state`."""
         for name, fill in self.arrays:

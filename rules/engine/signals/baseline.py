@@ -67,6 +67,9 @@ class Weeks(Table):
     def state(self) -> dict[str, NDArray[Any]]:
         return super().state() | {"slots": self.slots[:, :, : self.seats]}
 
+    def memory(self) -> int:
+        return super().memory() + self.slots[:, :, : self.seats].nbytes
+
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         super().load(state)
         self.slots = np.array(state["slots"])
