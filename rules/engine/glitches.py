@@ -17,6 +17,7 @@ class Glitch(Struct, frozen=True):
     """`point` of a device seemed to fall from `value` after `since` µs and was back at `at` µs.
 
     `booked`: something was counted in between that never was. `model` is the rule's own, None = the profile's.
+    `left`: µs of the falls before that may still be taken back.
     """
 
     device: int
@@ -27,6 +28,7 @@ class Glitch(Struct, frozen=True):
     since: int
     at: int
     booked: bool
+    left: tuple[int, ...] = ()
 
     def same(self, other: "Glitch") -> bool:
         """The same one, seen by another rule or another component."""
@@ -127,6 +129,11 @@ class Glitches:
     def known(self, device: int, component: int, point: str, model: CounterModel | None) -> Sequence[Glitch]:
         """What `know` said of a counter."""
         return self._known.get((device, component, point, model), ())
+
+    def ends(self, device: int, component: int, point: str, model: CounterModel | None, at: int) -> Glitch | None:
+        """The glitch, known beforehand, that ends at `at` µs; of several the longest. None = none does."""
+        mine = [one for one in self.known(device, component, point, model) if one.at == at]
+        return min(mine, key=lambda one: one.since, default=None)
 
     def ignored(self, row: Resent) -> bool:
         """Was it a row sent again, in readings of which `know` told?"""

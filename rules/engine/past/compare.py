@@ -103,10 +103,18 @@ class _Difference:
             if left is not self.live and any(left.shares(one) for one in self.again):
                 standing.append(left)  # part of what was: the gap before the next stays as it was told
             elif left is self.live:
-                found.insert(0, withdraw(max(self.since, 0), left.level))
+                found.insert(0, self._undone(left, max(self.since, 0), withdraw))
             else:
-                found.append(replace(withdraw(left.told, left.level), episode=left.told))
+                found.append(replace(self._undone(left, left.told, withdraw), episode=left.told))
         return found, sorted(standing, key=lambda one: (one.raised, one.cleared))
+
+    def _undone(self, left: Episode, at: int, withdraw: Callable[[int, int], Made]) -> Made:
+        """What was said of an episode is taken back at `at` µs; or it ended where another part of it did, before."""
+        end = max((one.cleared for one in self.before if one.told == left.told), default=0)
+        if not end:
+            return withdraw(at, left.level)
+        known = [one for one in self.made if one.at == end and one.change is Change.CLEARED]
+        return _late(known or [withdraw(end, left.level)], end, left.level, Change.CLEARED)
 
     def _moved(self, one: Episode, mate: Episode) -> list[Made]:
         """What was said of an episode differs: its level now, or its end."""

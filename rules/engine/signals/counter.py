@@ -86,6 +86,10 @@ class Counter(Table):
             fell = self.fell[NOW, 0, thing]
             booked = before + self.shift[NOW, thing] - (fell + self.fell_shift[NOW, 0, thing])
             found &= ~((heard.value >= fell) & (heard.value - before > booked))
+            if self.around.glitches.any_known:
+                ends = self.around.glitches.ends
+                pairs = zip(thing.tolist(), heard.at.tolist(), strict=True)
+                found &= np.array([ends(*self._key(one), at) is None for one, at in pairs], np.bool_)
         return found
 
     def follow(self, heard: Heard) -> Heard:
@@ -164,6 +168,8 @@ class Counter(Table):
         if before is None:
             self._put(thing, NOW, CounterState(value, 0.0, at))
             return Placed(value)
+        if before.falls and (over := self.around.glitches.ends(*self._key(thing), at)) is not None:
+            before = before._replace(falls=tuple(one for one in before.falls if one.at in over.left))
         found = advance(before, value, at, self.model_of(thing))
         if not again:
             if found is None:
@@ -176,12 +182,12 @@ class Counter(Table):
             return Placed(before.line)
         if found.back is None:
             return Placed(found.state.line)
-        self._taken_back(thing, before, found.back, at)
+        self._taken_back(thing, before, found.back, found.state)
         return Placed(found.state.line, found.back.line)
 
-    def _taken_back(self, thing: int, before: CounterState, fall: Fall, at: int) -> None:
-        booked = before.line > fall.line
-        self.around.glitches.add(Glitch(*self._key(thing), fall.value, fall.at, at, booked))
+    def _taken_back(self, thing: int, before: CounterState, fall: Fall, after: CounterState) -> None:
+        booked, left = before.line > fall.line, tuple(one.at for one in after.falls)
+        self.around.glitches.add(Glitch(*self._key(thing), fall.value, fall.at, after.at, booked, left))
 
     def state_of(self, thing: int, which: int = NOW) -> CounterState | None:
         """The newest reading of a thing, or the one before it; None when there is none."""
