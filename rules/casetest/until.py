@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from gateway.domain.device import Attr, Device
@@ -19,13 +20,14 @@ from rules.compiled import (
     Rule,
     Sequence,
     Silence,
-    SlotKind,
+    Slot,
     Span,
     Streak,
     Swing,
 )
-from rules.compiled.reads import expressions
+from rules.compiled.ages import oldest
 from rules.engine.calendar import later, wall_time, window, zone_of
+from rules.engine.world import quantity
 
 ZONE = "UTC"
 """Of what has no site."""
@@ -39,6 +41,7 @@ def until(scene: Scene) -> int:
     late = max(rule.lateness for rule in rules)
     ends = [last + late + max(length(rule) for rule in rules)]
     for device in scene.devices.values():
+        ends += [last + late + length(rule) + oldest(rule, partial(_numbers, scene, device)) for rule in rules]
         site = scene.sites.get(device.site)
         zone = zone_of(site.timezone if site is not None and site.timezone else ZONE)
         if zone is None:
@@ -74,7 +77,6 @@ def _timers(rule: Rule) -> Iterator[int]:
     yield from (max(quorum.within, quorum.began_within) for quorum in rule.quorums if isinstance(quorum, Quorum))
     yield from (window.length for one in rule.signals if isinstance(window := getattr(one, "window", None), Over))
     yield from (one.over for one in rule.signals if isinstance(one, Rate | Swing))
-    yield from (age for one in (*expressions(rule), *(quorum.of for quorum in rule.quorums)) for age in _ages(one))
     match rule.condition:
         case Silence(longer_than=Expression(limits=limits)):
             hours = [limit.value for limit in limits if limit.value == limit.value]
@@ -91,10 +93,10 @@ def _timers(rule: Rule) -> Iterator[int]:
                 yield level.clear_hold
 
 
-def _ages(expression: Expression) -> Iterator[int]:
-    """What `age(..)` is compared with; canonical times are hours."""
-    if any(slot.kind is SlotKind.AGE for slot in expression.slots):
-        yield from (round(one.value * HOUR) for one in expression.limits if one.unit == "h" and one.value == one.value)
+def _numbers(scene: Scene, device: Device, slot: Slot) -> Iterator[float]:
+    """What an attribute may be over the case, in the unit that is asked for."""
+    yield slot.default
+    yield from (quantity(value, slot.unit) for value in _values(scene, device, slot.name))
 
 
 def _calendars(rule: Rule) -> list[Calendar]:
@@ -130,18 +132,23 @@ def _done(scene: Scene, device: Device) -> Iterator[int]:
 
 
 def _dates(scene: Scene, device: Device, name: str) -> Iterator[date]:
-    """The dates an attribute has over the case: of the device, its site, its customer, and as events change it."""
+    """The dates an attribute has over the case."""
+    for value in _values(scene, device, name):
+        try:
+            yield date.fromisoformat(str(value)[:10])
+        except ValueError:
+            continue
+
+
+def _values(scene: Scene, device: Device, name: str) -> list[Attr]:
+    """What an attribute is over the case: of the device, its site, its customer, and as events change it."""
     site, customer = scene.sites.get(device.site), scene.customers.get(device.customer)
     holders: list[Mapping[str, Attr]] = [one.attrs for one in (device, site, customer) if one is not None]
-    found: list[object] = [attrs[name] for attrs in holders if name in attrs]
+    found: list[Attr] = [attrs[name] for attrs in holders if name in attrs]
     for event in scene.happenings:
         tables = [event.value] if event.what == "set" else []
         if event.what in {"site", "customer"} and isinstance(event.value, Mapping):
             tables = list(event.value.values())
         attrs = [table["attrs"] for table in tables if isinstance(table, Mapping) and "attrs" in table]
         found += [one[name] for one in attrs if isinstance(one, Mapping) and name in one]
-    for value in found:
-        try:
-            yield date.fromisoformat(str(value)[:10])
-        except ValueError:
-            continue
+    return found

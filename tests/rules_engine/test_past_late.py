@@ -20,6 +20,7 @@ LEVELS = rule(
     rule_id="levels",
 )
 CALM = rule('  when: "gun_temp >= 90 degC"\n  clear: "gun_temp < 80 degC"\n  clear_hold: 50s', rule_id="calm")
+OLD = rule('  when: "age(gun_temp) > 26 h and current >= 10 A"', rule_id="old")
 HOURLY = rule(
     '  let: {used: {increase: volume, per: hour}}\n  when: "used >= 5 m3"', "{kind: gas_meter}", rule_id="hourly"
 )
@@ -42,6 +43,20 @@ def test_s05_a_late_reading_raises_late_and_the_counter_shows_it() -> None:
     assert gateway.engine.counts.corrected == 1
     assert not gateway.on()
     gateway.check_replay()
+
+
+def test_a_second_look_reads_from_as_long_ago_as_ages_ask() -> None:
+    gateway = Gateway([OLD], [charger(1)], answers=False)
+    hours = 3600.0
+    gateway.read([temp(0, 20)], at=0)
+    gateway.read([temp(hours, float("nan"))], at=hours)
+    gateway.read([told(1, "current", 28 * hours, 1, 1)], at=28 * hours)
+    gateway.read([told(1, "current", 26.5 * hours, 20, 1, received=29 * hours)], at=29 * hours)
+    (wanted,) = gateway.engine.wanted
+    assert wanted.start <= T0 + 0.5 * hours * S
+    gateway.answers = True
+    gateway.give(29 * hours)
+    assert told_of(gateway.got) == [("raised", 26.5 * hours, True), ("cleared", 28 * hours, True)]
 
 
 def test_s06_a_late_reading_withdraws_what_a_hold_had_raised() -> None:

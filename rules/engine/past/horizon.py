@@ -19,6 +19,7 @@ from rules.compiled import (
     Share,
     Signal,
     Silence,
+    Slot,
     SlotKind,
     Stat,
     Streak,
@@ -26,11 +27,13 @@ from rules.compiled import (
     Times,
     Votes,
 )  # fmt: skip
+from rules.compiled.ages import oldest
 from rules.compiled.reads import expressions
 from rules.engine.space import NEVER
 
 MARGIN = HOUR
 UNPROMISED = 6 * HOUR  # the longest interval we reckon with between readings of a point that promises none
+LONG = 48.0  # hours that we reckon with where a length hangs on readings or attributes
 _PERIODS = {
     Period.QUARTER_HOUR: 15 * MINUTE, Period.HOUR: HOUR, Period.DAY: 25 * HOUR, Period.NIGHT: 49 * HOUR,
     Period.WEEK: 8 * DAY, Period.MONTH: 32 * DAY, Period.QUARTER: 93 * DAY, Period.YEAR: 367 * DAY,
@@ -61,7 +64,13 @@ def horizon(rule: Rule, every: int) -> int:
         depth += condition.length
         windows = windows or 3 * interval
     span = windows * depth if windows < NEVER else NEVER
-    return min(NEVER, span + max(_waits(rule, interval), default=0) + 3 * interval + MARGIN)
+    old = oldest(rule, _numbers)  # what was read last before may be bad
+    return min(NEVER, span + old + max(_waits(rule, interval), default=0) + 3 * interval + MARGIN)
+
+
+def _numbers(slot: Slot) -> tuple[float, ...]:
+    """What we reckon with for an attribute that an age is compared with, in hours."""
+    return (slot.default, LONG)
 
 
 def _waits(rule: Rule, interval: int) -> Iterator[int]:
@@ -87,7 +96,7 @@ def _held(level: LevelRule, interval: int) -> int:
 
 
 def _hours(longer: Expression) -> int:
-    return round(max([48.0, *(limit.value for limit in longer.limits if limit.value == limit.value)]) * HOUR)
+    return round(max([LONG, *(limit.value for limit in longer.limits if limit.value == limit.value)]) * HOUR)
 
 
 def _window(signal: Signal, interval: int) -> int:
