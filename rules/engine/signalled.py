@@ -128,8 +128,10 @@ class Signalled(Runner):
         self._set_wake(view, view.moments, view.moments)
 
     def held_state(self) -> list[NDArray[Any]]:
-        """What the rule remembers of its things: a moment that changes it has decided something."""
-        own = [getattr(self, name) for name, _ in self.arrays if name not in ("wake", "opens")]
+        """What the rule remembers of its things: a moment that changes it has decided something. When the newest item
+        was counted is no part of it: it counts only with what it was.
+        """
+        own = [getattr(self, name) for name, _ in self.arrays if name not in ("wake", "opens", "at", "earlier")]
         return own + (self.windows.turned() if self.windows is not None else [])
 
     def pass_time(self, now: int) -> None:

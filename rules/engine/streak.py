@@ -52,6 +52,7 @@ class StreakRunner(Form):
 
     def frames(self, view: View) -> None:
         plain = self.unless is None and self.schedule is None and not self.rule.clear_after and self.windows is None
+        plain &= not self.decided
         if self.common.scalar or not view.unique or not plain or self.moments or view.moments.any():
             super().frames(view)
             return

@@ -103,12 +103,14 @@ def fold(start: int, got: Iterable[Transition]) -> tuple[list[Episode], str]:
     open_: list[Episode] = []
     done: list[Episode] = []
     strange = ""
+    records: list[Episode] = []
     for one in got:
         at, level = one.at - start, one.level.word
         if one.change is Change.RAISED:
             open_.append(Episode(((at, level),), None, one.identity))
+            records += [open_[-1]] if one.episode else []
             continue
-        chosen = meant(one, open_, done, start)
+        chosen = meant(one, open_ if one.episode else [some for some in open_ if some not in records], done, start)
         if chosen is None:
             strange = f"{one.change.value} without an alarm"
             continue

@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.domain.alarm import Change
+from gateway.domain.alarm import Change, Level
 from gateway.domain.duration import HOUR
 from rules.engine.emit import Made
 from rules.engine.space import NEVER
@@ -57,7 +57,7 @@ class Ledger:
 
         An alarm whose end lies at or before its raise never was: it is withdrawn, not cleared, and not said at all when
         this record raised it. One that was raised once more, because its clear was none, ends as the episode it was
-        before.
+        before; one that people knew by a later raise is recorded as it was.
         """
         heard: list[Made] = []
         for one in made:
@@ -72,7 +72,10 @@ class Ledger:
                 continue
             heard[-1] = replace(one, change=Change.WITHDRAWN)
             if one.at > last.raised:
-                heard.append(replace(one, late=True, episode=last.raised))
+                record = replace(one, late=True, episode=last.raised)
+                begin = replace(record, at=last.raised, level=Level(last.level), change=Change.RAISED)
+                known = any(other.told == last.raised for other in episodes[:-1])
+                heard += [record] if known else [begin, record]
                 last.cleared, last.told = one.at, last.raised
             else:
                 note(episodes, heard[-1])

@@ -166,11 +166,11 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
     if rule.group:  # one group, or two
         size = len(made) if len(made) < 4 or rng.random() < 0.6 else len(made) // 2
         made = [replace(one, attrs={"g": "left" if k < size else "right"}) for k, one in enumerate(made)]
+    if mode in COMPARED and any(one.operator == "peers" for one in rule.let.values()):
+        made = peers.in_order(made, 3 * max(rule.points[name].every for name in used))
     last = max(one.received for device in made for one in device.messages)
     until = last + rule.lateness + round(rng.choice((0, 10, 60, 120)) * rule.pace) * SECOND
     restarts = ((SECOND * rng.randint(0, last // SECOND), 0),) if rng.random() < 0.3 else ()
-    if any(one.operator == "peers" for one in rule.let.values()):
-        restarts = ()  # see peers/down
     if mode == "down":
         restarts, made = away(rng, rule, last, made)
     if any(point.kind == "counter" for point in rule.points.values()):

@@ -20,7 +20,6 @@ RULES: dict[str, Callable[[Random], RuleDef]] = {
 }  # fmt: skip
 MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced", "down")
 EXCLUDED: dict[str, str] = {
-    "peers/buffered": "what comes later than the others by less than a gap counts from then on (decision 061)",
     "peers/down": "a moment of others inside a silence that met a down-time does not know of it (RULES.md section 5)",
 }
 """Kinds that are not run, and why; printed with every result."""
