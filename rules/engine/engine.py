@@ -120,6 +120,8 @@ class Engine:
             case body:
                 for core in self._cores():
                     core.moment(body, record.at)
+        for core in self._cores():
+            reach_back(core, self._ledger)
         self._ledger.hear(self._field.emitter.made)
         self._after.settle(self.now, record.at)
         return self._field.emitter.finish(record.seq, max(self.now, record.at), importing=bool(self._imports))
@@ -128,8 +130,6 @@ class Engine:
         self._core.batch(batch)
         for lane in self._lanes.values():
             lane.batch(batch, self.now)
-        for core in self._cores():
-            reach_back(core, self._ledger)
 
     def _tick(self, tick: Tick) -> None:
         self.now = max(self.now, self.now if tick.suspect else tick.at)
@@ -226,10 +226,8 @@ class Engine:
             core = self._home.get(fact.rule)
             if core is not None and fact.group:
                 judge_group(core, self._ledger, fact)
-                reach_back(core, self._ledger)
             elif core is not None and core.book.waiting.get(fact.rule) == fact.wanted:
                 join(core, fact, at)
-                reach_back(core, self._ledger)
             return
         for core in self._cores():
             found = core.requests.answered(fact.device, fact.wanted)

@@ -205,3 +205,15 @@ def test_a_counter_means_what_the_rules_say(point: str, kind: str) -> None:
         check(point, kind, told_, live(point, kind, told_, cut=random.Random(seed)))
 
     whatever_the_meter_says()
+
+
+def test_a_look_that_a_tick_asks_for_begins_before_the_fall() -> None:
+    """0 from 1260 s on never was, 357 counts from 353: 357 + 5 - 15 = 347 is 8 x 40. The second value that is replaced
+    within a minute is looked at by a tick; a look that begins at 0 would count 357 more.
+    """
+    told_ = Story([(60, 100), (660, 353), (1260, 0), (5460, 0), (7860, 0), (10260, 357), (12660, 180), (12660, 357),
+                   (12700, 180), (12700, 357)])  # fmt: skip
+    store = live("water", "every", told_)
+    check("water", "every", told_, store)
+    assert runner_of(store).told[0] == 8
+    store.check_replay()
