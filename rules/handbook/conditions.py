@@ -139,15 +139,32 @@ def _due(what: Body, lang: Lang) -> str:
     if "repeat" not in what:
         return told
     basis = what.get("basis", "date")
-    return told + say(f"handbook.repeat_{basis}", lang, span=_span(what["repeat"], lang))
+    span = _span(what["repeat"], lang)
+    return told + say(f"handbook.repeat_{basis}", lang, span=span, every=_each(what["repeat"], lang))
 
 
 def _span(written: str, lang: Lang) -> str:
     """`6 months` -> 6 个月."""
-    number, unit = written.rstrip("s").partition(next(one for one in UNITS if one in written))[:2]
     if lang == "en":
         return written
-    return say(f"handbook.calendar_{unit}", lang, n=number.strip())
+    number, unit = _parts(written)
+    return say(f"handbook.calendar_{unit}", lang, n=number)
+
+
+def _each(written: str, lang: Lang) -> str:
+    """`6 months` -> every 6 months, 每 6 个月; `1 year` -> every year, 每年."""
+    number, unit = _parts(written)
+    return (
+        say(f"handbook.each_{unit}", lang)
+        if number == "1"
+        else say("handbook.each_span", lang, span=_span(written, lang))
+    )
+
+
+def _parts(written: str) -> tuple[str, str]:
+    """`6 months` -> 6, month."""
+    number, unit = written.rstrip("s").partition(next(one for one in UNITS if one in written))[:2]
+    return number.strip(), unit
 
 
 def _sequence(what: Sequence[Body], lang: Lang) -> str:
