@@ -184,8 +184,6 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
     if restarts:
         until = max(until, last + rule.lateness + 2 * SECOND)  # ticks wait while the broker delivers (decision 064)
     compared = "covered" if kind in FALLING else COMPARED.get(mode, "exact")
-    if "after" in rule.keys and mode == "down":
-        compared = "covered"  # whether a device that was never heard has spoken meanwhile is not known at the start
     return SceneDef(
         rule, tuple(made), until, restarts, facts, start=start, zone=zone, mode=compared, kind=f"{kind}/{mode}"
     )  # fmt: skip
