@@ -20,7 +20,7 @@ RULES: dict[str, Callable[[Random], RuleDef]] = {
 }  # fmt: skip
 MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced", "down")
 EXCLUDED: dict[str, str] = {
-    "peers/down": "a moment of others inside a silence that met a down-time does not know of it (RULES.md section 5)",
+    "peers/down": "what a broker kept of others comes before it is known whether this one was silent (decision 061)",
 }
 """Kinds that are not run, and why; printed with every result."""
 
