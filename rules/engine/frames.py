@@ -388,4 +388,7 @@ def single(view: View, unit: int) -> View:
         rows.received[mine],
     )  # fmt: skip
     here = slice(unit, unit + 1)
-    return View(view.space, view.thing[here], view.t[here], view.flags[here], own, view.thing[:0], view.t[:0])
+    return View(
+        view.space, view.thing[here], view.t[here], view.flags[here], own, view.thing[:0], view.t[:0],
+        view.moments[here],
+    )  # fmt: skip

@@ -126,12 +126,13 @@ class LevelState(Signalled):
             return self.looks_back
         return max((int(self.space.good_at[column, i]) for column in self.asked), default=LONG_AGO)
 
-    def look_back(self, view: View | None, unit: int) -> None:
-        """The newest value is that from before `unit`; with no view, the one that the space holds."""
-        known = (
-            [LONG_AGO, *(int(view.good_at_before(column)[unit]) for column in self.asked)] if view is not None else None
-        )
-        self.looks_back = None if known is None else max(known)
+    def look_back(self, view: View | None, unit: int, *, before: bool = True) -> None:
+        """The newest value is that from `before` `unit`, or as of it; with no view, the one that the space holds."""
+        if view is None:
+            self.looks_back = None
+            return
+        known = view.good_at_before if before else view.good_at
+        self.looks_back = max((int(known(column)[unit]) for column in self.asked), default=LONG_AGO)
 
     def vetoed(self, i: int, at: int, view: View | None, unit: int, *, before: bool) -> bool:
         """Does `unless` forbid a raise now? Unknown forbids nothing."""

@@ -50,7 +50,7 @@ class LevelMachine(LevelSteps):
         if reading or view is None or self.looks_back is not None:
             self._judge(i, t, when, clear, view, unit, reading=reading, before=before)
             return
-        self.look_back(view, unit)
+        self.look_back(view, unit, before=before)
         self._judge(i, t, when, clear, view, unit, reading=False, before=before)
         self.look_back(None, -1)
 

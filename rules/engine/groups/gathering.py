@@ -59,8 +59,8 @@ class Gathering:
         """Somebody that was waited for may have left."""
         self.awake.update(row for row in rows if row in self.waiting)
 
-    def formed(self) -> Iterator[tuple[int, int, dict[int, float], int, int]]:
-        """Every group and window end that is complete: (row, end, column -> value, 0, 0)."""
+    def formed(self) -> Iterator[tuple[int, int, dict[int, float], int, int, int]]:
+        """Every group and window end that is complete: (row, end, column -> value, 0, 0, end)."""
         awake, self.awake = sorted(self.awake), set()
         for row in awake:
             waiting = self.waiting[row]
@@ -75,7 +75,7 @@ class Gathering:
                     break
                 values = waiting.pop(end)
                 self.done[row] = end
-                yield row, end, self._columns(row, end, asked, values), 0, 0
+                yield row, end, self._columns(row, end, asked, values), 0, 0, end
             if not waiting:
                 del self.waiting[row]
 

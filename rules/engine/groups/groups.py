@@ -110,6 +110,7 @@ class Groups(Register):
         """The record is complete: judge the groups it is about, in order of time."""
         self.judge_touched()
         units: list[Unit] = list(self.gathering.formed())
+        self._catch_up()
         self.heard, self.news = self.news, []
         if self.heard:
             floor = np.maximum(self.space.newest, self.clock // 2)
@@ -125,6 +126,16 @@ class Groups(Register):
             for standing in members.standings:
                 standing.played = None
 
+    def _catch_up(self) -> None:
+        """What time alone changed in the other members before the newest reading of their group comes first."""
+        if not any(members.moments for members in self.members):
+            return
+        until = np.full(self.space.capacity, LONG_AGO)
+        for one in self.news:
+            np.maximum.at(until, one.group, one.on_our_clock())
+        for members in self.members:
+            members.catch_up(until)
+
     def pass_time(self, now: int) -> None:
         """Engine time is `now`: votes lapse at their time."""
         newest = self.space.newest.copy()
@@ -137,15 +148,17 @@ class Groups(Register):
             return
         view = self._view(units)
         newest = self.space.newest.copy()
+        for row, _, _, _, _, good in units:
+            newest[row] = max(newest[row], good)
         for one in [single(view, k) for k in range(len(view))] if self.common.scalar else [view]:
             one.find_spans(self.common.downs)
             self.runner.follow(one)
             self.runner.silent_in(one)
             one.commit()
-        np.maximum(self.space.newest, newest, out=self.space.newest)  # a window's end may lie before the newest reading
+        self.space.newest[:] = newest  # a window's end may lie before it, and at some moments nobody speaks
 
     def _view(self, units: Sequence[Unit]) -> View:
-        cells = [(k, column, t, value, received) for k, (_, t, values, _, received) in enumerate(units)
+        cells = [(k, column, at, value, received) for k, (_, _, values, _, received, at) in enumerate(units)
                  for column, value in values.items()]  # fmt: skip
         value = np.array([cell[3] for cell in cells], np.float64)
         rows = Rows(
@@ -155,20 +168,23 @@ class Groups(Register):
             np.array([cell[4] for cell in cells], np.int64),
         )  # fmt: skip
         none = np.zeros(0, np.int32)
+        silent = np.array([unit[5] < unit[1] for unit in units], np.bool_)
         return View(
             self.space, np.array([unit[0] for unit in units], np.int32),
             np.array([unit[1] for unit in units], np.int64),
-            np.array([unit[3] for unit in units], np.uint8), rows, none, np.zeros(0, np.int64),
+            np.array([unit[3] for unit in units], np.uint8), rows, none, np.zeros(0, np.int64), silent,
         )  # fmt: skip
 
     def _known_now(self) -> None:
-        space, rows = self.space, np.zeros(len(self.rows), np.bool_)
+        """Good readings count where no answer turned, too."""
+        space, newest = self.space, np.full(len(self.rows), LONG_AGO)
         for one in self.heard:
-            rows[one.group] = True
-        for n in self.momentary:
-            column = self.columns[n]
-            known = np.flatnonzero(rows & ~np.isnan(space.value[column, : len(rows)]))
-            space.good_at[column][known] = space.at[column][known] = space.newest[known]
+            good = one.good()
+            np.maximum.at(newest, one.group[good], one.on_our_clock()[good])
+        rows = np.flatnonzero(newest > LONG_AGO)
+        for column in (self.columns[n] for n in self.momentary):
+            at = np.maximum(newest[rows], space.good_at[column][rows])
+            space.good_at[column][rows] = space.at[column][rows] = at
 
     def _interval(self, column: str) -> int:
         return max(

@@ -201,6 +201,17 @@ class Members(Signalled):
         return bool((self.closed_at[k][must] >= end).all())
 
     # --- time, facts, edits
+    def catch_up(self, until: I64) -> None:
+        """The moments of members that come before `until`, i64 per group µs."""
+        newest = int(until.max(initial=LONG_AGO))
+        if not self.moments or self.awake >= newest:
+            return
+        due = self.watched & (self.group >= 0) & (self.wake < until[self.group])
+        if (open_until := self.not_yet(newest)) is not None:
+            due &= open_until <= newest
+        things = np.flatnonzero(due)
+        self._pass(things, until[self.group[things]])
+
     def tick(self, now: int) -> None:
         self.close_windows(now)
         if self.number == len(self.groups.members) - 1:

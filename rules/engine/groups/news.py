@@ -51,6 +51,14 @@ class News:
         found: NDArray[np.bool_] = ~self.view.moments[self.units]
         return found
 
+    def good(self) -> NDArray[np.bool_]:
+        """Which came with a good reading of what the question is about."""
+        found, columns = self.spoke(), self.members.of[self.k].columns
+        if self.view is not None and columns:
+            newest = np.max([self.view.good_at(column)[self.units] for column in columns], axis=0)
+            found = found & (newest >= self.t)
+        return found
+
     def heard(self) -> I64:
         """The reading that each answer hangs on, µs."""
         found, spoke = self.on_our_clock(), self.spoke()
@@ -71,6 +79,7 @@ class Heard:
     of: I32
     said: Answers
     spoke: NDArray[np.bool_]
+    good: NDArray[np.bool_]
     flags: U8
     received: I64
 
@@ -98,6 +107,8 @@ def heard(news: Sequence[News], floor: I64) -> Heard:
     )
     said = Answers(thing, group, t, 2 * np.maximum(t, floor[group]), value, last)
     return Heard(
-        sources, of, said, np.concatenate([one.spoke() for one in news]), np.concatenate([one.flags() for one in news]),
-        np.concatenate([one.received() for one in news]),
+        sources, of, said,
+        *(np.concatenate(column) for column in zip(
+            *((one.spoke(), one.good(), one.flags(), one.received()) for one in news), strict=True
+        )),
     )  # fmt: skip

@@ -14,14 +14,15 @@ from rules.engine.groups.timeline import Change, Ends, Timeline
 from rules.engine.level_state import G_BUSY
 from rules.engine.levels import LevelsRunner
 from rules.engine.sequence import SequenceRunner
-from rules.engine.space import NEVER
+from rules.engine.space import LONG_AGO, NEVER
 from rules.engine.view import Bools
 
 if TYPE_CHECKING:
     from rules.engine.groups.groups import Groups
 
-Unit = tuple[int, int, dict[int, float], int, int]
-"""(row of the group, µs, column -> value, flags, received µs)."""
+Unit = tuple[int, int, dict[int, float], int, int, int]
+"""(row of the group, µs, column -> value, flags, received µs, the newest good reading as of then µs: an older one when
+time alone makes the moment)."""
 
 
 class Poll:
@@ -86,7 +87,8 @@ class Poll:
         line = Timeline(self.groups, self._aged(shifts, horizon), ordered)
         ends = line.ends(news, np.flatnonzero(matters))
         line.apply(horizon)
-        return self._units(self._chosen(ends, attentive, held))
+        chosen = self._chosen(ends, attentive, held)
+        return self._units(chosen, self._good(chosen, news))
 
     def _aged(self, shifts: dict[int, list[Shifts]], horizon: NDArray[np.int64]) -> dict[int, Shifts]:
         """The shifts of every question; of those that no answer came to, what time does."""
@@ -119,13 +121,38 @@ class Poll:
         found: Bools = ends.key <= 2 * until[ends.group]
         return found
 
-    def _units(self, ends: Ends) -> Iterable[Unit]:
+    def _good(self, ends: Ends, news: Heard | None) -> NDArray[np.int64]:
+        """When the newest good reading of each group was as of these moments, µs: then, where a member spoke."""
+        t = ends.key // 2
+        if news is None or self.counts_words or self.groups.runner.windows is not None:
+            return t
+        turned = set(zip(news.said.group[~news.spoke].tolist(), news.said.key[~news.spoke].tolist(), strict=True))
+        if not turned:
+            return t
+        by_time = [pair in turned for pair in zip(ends.group.tolist(), ends.key.tolist(), strict=True)]
+        found = self.groups.space.good_at[[self.groups.columns[n] for n in self.groups.momentary]].max(axis=0)[
+            ends.group
+        ]
+        if any(by_time):
+            group, key = news.said.group[news.good].astype(np.int64), news.said.key[news.good]
+            order = np.lexsort((key, group))
+            group, key = group[order], key[order]
+            for k, (row, moment) in enumerate(zip(ends.group.tolist(), ends.key.tolist(), strict=True)):
+                begin, stop = np.searchsorted(group, row), np.searchsorted(group, row, "right")
+                last = begin + np.searchsorted(key[begin:stop], moment, "right") - 1
+                if last >= begin:
+                    found[k] = max(found[k], key[last] // 2)
+        silent = np.array(by_time, np.bool_) & (found > LONG_AGO)
+        return np.where(silent, np.minimum(found, t), t)
+
+    def _units(self, ends: Ends, good: NDArray[np.int64]) -> Iterable[Unit]:
         values = ends.values.T.tolist()
         columns = [self.groups.columns[n] for n in self.groups.momentary]
-        for row, key, cells, flags, received in zip(
-            ends.group.tolist(), ends.key.tolist(), values, ends.flags.tolist(), ends.received.tolist(), strict=True
+        for row, key, cells, flags, received, at in zip(
+            ends.group.tolist(), ends.key.tolist(), values, ends.flags.tolist(), ends.received.tolist(), good.tolist(),
+            strict=True,
         ):  # fmt: skip
-            yield row, key // 2, dict(zip(columns, cells, strict=True)), flags, received
+            yield row, key // 2, dict(zip(columns, cells, strict=True)), flags, received, at
 
     def lapsed(self, now: int) -> list[Unit]:
         """Engine time is `now`: what the runner has to look at because votes lapsed, each at its time."""
@@ -148,7 +175,7 @@ class Poll:
         last = np.append(ends.group[1:] != ends.group[:-1], True)
         for n, values in zip(self.groups.momentary, ends.values, strict=True):  # what openings and edits will look at
             self.groups.space.value[self.groups.columns[n], ends.group[last]] = values[last]
-        return list(self._units(chosen))
+        return list(self._units(chosen, self._good(chosen, None)))
 
     def next_lapse(self) -> int:
         """When a vote turns old next, µs; NEVER when none does."""

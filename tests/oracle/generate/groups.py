@@ -44,6 +44,8 @@ def _predicate(rng: Random) -> Expr:
     of: Expr = ("cmp", rng.choice((">=", ">")), ("point", "x"), parts.number(rng.randint(2, 4)))
     if rng.random() < 0.2:
         of = (rng.choice(("and", "or")), of, parts.comparison(rng, "y"))
+    elif rng.random() < 0.15:
+        of = ("cmp", ">", ("age", "x"), ("span", SECOND * rng.choice((15, 20, 30))))
     return of
 
 

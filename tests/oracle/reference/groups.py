@@ -31,6 +31,7 @@ class Group:
     def __init__(self, scene: SceneDef, members: Sequence[Member], end: int) -> None:
         self.rule, self.members, self.end = scene.rule, members, end
         self.history = Times(members)
+        self.turns: set[Judging] = set()  # when time alone turns what a member says
         self.downs = downs(scene.restarts) if scene.rule.downtime != "count" else []
 
     def _asked(self, node: Expr) -> Iterable[tuple[Expr, dict[str, Any]]]:
@@ -46,6 +47,12 @@ class Group:
         asked = [of for node in nodes if node is not None for of, _ in self._asked(node)]
         return {name for of in asked for name in expressions.points_in(of)}
 
+    def good_at(self, points: Iterable[str], t: int) -> int | None:
+        """When any member gave a good reading of one of these points last, as of `t`."""
+        histories = [one for member in self.members for one in member]
+        known = [one.good_at(name, t) for one in histories for name in points]
+        return max((at for at in known if at is not None), default=None)
+
     def vetoed(self, at: Judging) -> bool:
         """Groups of the generators have no veto."""
         return False
@@ -57,9 +64,11 @@ class Group:
             points = expressions.points_in(of)
             for one in (one for member in self.members for one in member):
                 spoke = [t for t in one.times if points & one.frames[t].keys()]
-                found |= {Judging(t) for t in spoke}
+                moments = {Judging(t) for t in spoke} | _ages(of, one)
+                found |= moments
+                self.turns |= _ages(of, one)
                 if "began_within" in limits:  # a vote that lapses by `within` is unknown, which changes nothing
-                    found |= {Judging(t + limits["began_within"], after=True) for t in spoke}
+                    found |= {Judging(one.t + limits["began_within"], after=True) for one in moments}
         return sorted(one for one in found if one.t <= self.end)
 
     def value(self, node: Expr, at: Judging) -> Any:
@@ -97,7 +106,7 @@ class Group:
         if what == "count":
             said = [_vote(of, {}, member, at) for member in self.members]
         else:
-            said = [_answer(of, one, at.t) for member in self.members for one in member]
+            said = [_answer(of, one, at) for member in self.members for one in member]
         known = [one for one in said if one is not None]
         if not known or len(known) < signal.more.get("coverage", 0.9) * len(said) - 1e-9:
             return None
@@ -106,8 +115,14 @@ class Group:
         return float(made[what]())
 
 
-def _answer(of: Expr, one: History, t: int) -> Any:
-    return expressions.value(of, expressions.Moment(one, _no_signals, t))
+def _answer(of: Expr, one: History, at: Judging) -> Any:
+    return expressions.value(of, expressions.Moment(one, _no_signals, at.t, at.after))
+
+
+def _ages(of: Expr, one: History) -> set[Judging]:
+    """When ages that are asked for turn."""
+    limits = expressions.age_limits(of)
+    return {Judging(at + limit, after=True) for point, limit in limits for at, _ in one.good(point)}
 
 
 def _vote(of: Expr, limits: dict[str, Any], member: Member, at: Judging) -> bool | None:
@@ -122,11 +137,12 @@ def _vote(of: Expr, limits: dict[str, Any], member: Member, at: Judging) -> bool
     before = False
     known = [False] * len(member)  # was each component true when it was known last?
     truths: list[bool | None] = []
-    for t in spoke:
-        truths = [_answer(of, one, t) for one in member]
+    moments = {Judging(t) for t in spoke} | {turn for one in member for turn in _ages(of, one) if turn <= at}
+    for moment in sorted(moments):
+        truths = [_answer(of, one, moment) for one in member]
         known = [last if truth is None else truth for last, truth in zip(known, truths, strict=True)]
         if any(known) and not before:
-            began = t
+            began = moment.t
         before = any(known)
     vote = True if True in truths else None if None in truths else False
     if vote and "began_within" in limits and (began is None or at.t >= began + limits["began_within"]):

@@ -102,8 +102,10 @@ class Threshold:
 
     def _newest(self, at: Judging) -> int | None:
         """ "gap is measured between good readings": what changes without one is no reading."""
-        if not at.after or isinstance(self.device, Group):
+        if not at.after:
             return at.t
+        if isinstance(self.device, Group):
+            return self.device.good_at(self.points, at.t) if at in self.device.turns else at.t
         known = [self.device.history.good_at(name, at.t) for name in self.points]
         return max((t for t in known if t is not None), default=None)
 
