@@ -153,6 +153,7 @@ class Ring(Table):
         """Readings into their blocks."""
         if not self.folds:
             return
+        self._fill(things, number)
         count = self.blocks.shape[1]
         single = bool((things[1:] != things[:-1]).all())
         if not single:
@@ -169,11 +170,15 @@ class Ring(Table):
                 flat[place] = fold(flat.take(place), value)
             else:
                 fold.at(flat, place, value)
-        self._fill(things, number)
 
     def _fill(self, things: Rows, number: I64) -> None:
-        """Of blocks that end with one of these readings: the folds from each of their readings on."""
-        ends = np.flatnonzero((number & (BLOCK - 1)) == BLOCK - 1)
+        """Of blocks that end with one of these readings: the folds from each of their readings on.
+
+        A block may have lost its first readings to a newer one already; the windows end in it then.
+        """
+        ends = np.flatnonzero(
+            ((number & (BLOCK - 1)) == BLOCK - 1) & (number + len(self.at) >= self.head[things])
+        )  # fmt: skip
         if not len(ends):
             return
         things, slot = things[ends], number[ends] & (len(self.at) - 1)
