@@ -47,6 +47,7 @@ from rules.compiled.signals import (
     Calendar,
     Increase,
     MemberStat,
+    Operand,
     Over,
     PeerStat,
     Period,
@@ -62,7 +63,7 @@ from rules.compiled.signals import (
 __all__ = [
     "Active", "Aggregate", "AttrTest", "Bar", "Baseline", "Budget", "Calendar", "Condition", "Crossing", "Due", "Every",
     "Expression", "Flap", "Hold", "Increase", "Inhibit", "LevelRule", "Limit", "MemberStat", "Names", "NoticeTemplate",
-    "OrderTemplate",
+    "Operand", "OrderTemplate",
     "Over", "PeerStat", "Period", "Policy", "Quiet", "Quorum", "Rate", "Rule", "Sequence", "Share", "Signal",
     "Silence", "Slot", "SlotKind", "Span", "Stat", "Streak", "Swing", "Term", "TextOf", "Times", "Vocabulary", "Votes",
     "Watch", "Window",

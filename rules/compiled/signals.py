@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.domain.device import CounterModel
+from gateway.domain.duration import DAY, HOUR
 from rules.compiled.expression import AttrTest, Expression
 
 
@@ -20,6 +21,12 @@ class Period(StrEnum):
     NIGHT = "night"
 
 
+_LONGEST = {
+    Period.QUARTER_HOUR: HOUR // 4, Period.HOUR: HOUR, Period.DAY: 25 * HOUR, Period.WEEK: 7 * DAY + HOUR,
+    Period.MONTH: 31 * DAY + HOUR, Period.QUARTER: 92 * DAY + HOUR, Period.YEAR: 366 * DAY, Period.NIGHT: 25 * HOUR,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """`per: month(from: 26)`: `start` is the first day of a month (1-31), 1 by default; 31 its last day.
@@ -34,6 +41,11 @@ class Calendar:
     begin: int = 0
     end: int = 0
 
+    @property
+    def longest(self) -> int:
+        """From the end of one window to that of the next, at most, µs."""
+        return _LONGEST[self.period]
+
 
 @dataclass(frozen=True, slots=True)
 class Over:
@@ -43,6 +55,8 @@ class Over:
 
 
 Window = Calendar | Over
+Operand = str | Expression
+"""What a signal is made of: the name of a point, or an expression over points and other signals."""
 
 
 class Aggregate(StrEnum):
@@ -62,11 +76,11 @@ class Aggregate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """An aggregate of a point over a window. `rank` is that of a percentile: 50 = the median."""
+    """An aggregate over a window. `rank` is that of a percentile: 50 = the median."""
 
     name: str
     what: Aggregate
-    point: str
+    of: Operand
     window: Window
     coverage: float = 0.9
     unit: str = ""
@@ -107,7 +121,7 @@ class Swing:
 
     name: str
     rise: bool
-    point: str
+    of: Operand
     over: int
     max_gap: int = 0  # 0 = 3 x every
     unit: str = ""
@@ -146,7 +160,7 @@ class Baseline:
 
     name: str
     zscore: bool
-    point: str
+    of: Operand
     half_life: int
     season: bool = False
     warmup: int = 0

@@ -37,6 +37,9 @@ class Source(Protocol):
     def __call__(self, slot: Slot, reader: Reader) -> F64:
         """One value per item of the reader."""
 
+    def period_of(self, slot: Slot) -> int:
+        """From one value of a signal whose windows close to the next, at most, µs; 0 = it has none."""
+
     def columns_of(self, slot: Slot) -> tuple[int, ...]:
         """The columns whose readings change a momentary value; none for that of a closed window."""
 

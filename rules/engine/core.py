@@ -74,8 +74,10 @@ class Core:
             _commit(self.book, view)
         self.book.flush()
         for runner in self.book.split()[1]:
-            if runner.windows is not None and runner.windows.missed:  # a tick had closed them without these readings
-                for thing, at in runner.windows.drain():
+            if (
+                runner.windows is not None and runner.windows.chain.missed
+            ):  # a tick had closed them without these readings
+                for thing, at in runner.windows.chain.drain():
                     runner.doubt(thing, at)
         self._taken_back()
         self._ask(late.found, replaced)

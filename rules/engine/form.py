@@ -12,6 +12,7 @@ from rules.engine.bound import Bound
 from rules.engine.runner import Field, Runner
 from rules.engine.scopes import rows
 from rules.engine.signalled import Signalled, later_too
+from rules.engine.signals import Signals
 from rules.engine.space import NEVER, Space
 from rules.engine.veto import Veto
 from rules.engine.view import Bools, Picked, Reader, View
@@ -46,15 +47,11 @@ class Form(Signalled):
     def judge_by(self, *main: Bound) -> None:
         """The expressions whose truths `meet` gets, in this order; that of `clear` (NaN without) comes last."""
         self.main = main
-        self.by_windows = any(self._of_windows(bound) for bound in main)
+        self.by_windows = any(_of_windows(bound, self.windows) for bound in main)
         self.main_columns = tuple(dict.fromkeys(column for bound in main for column in bound.columns))
         columns = tuple(dict.fromkeys(column for bound in self._conditions() for column in bound.columns))
         self.judged = () if self.by_windows else columns
         self.veto = Veto(self.rule, self.space, self.unless, self._conditions())
-
-    def _of_windows(self, bound: Bound) -> bool:
-        """Does it read a closed window? Then windows are what is counted, not readings."""
-        return any(not self.signal.columns_of(slot) for slot in _signals(bound))
 
     def counted(self) -> frozenset[str]:
         bounds = self.main if self.by_windows else self.bounds()
@@ -269,6 +266,12 @@ class Form(Signalled):
         for part in (*self.parts.values(), self.windows):
             if part is not None:
                 part.forget(thing)
+
+
+def _of_windows(bound: Bound, windows: Signals | None) -> bool:
+    """Does it read closed windows, or signals of nothing else? Then windows are counted, not readings."""
+    slots, closing = _signals(bound), windows.chain.closing if windows is not None else frozenset()
+    return any(slot.name in closing for slot in slots) or (bool(slots) and not bound.columns)
 
 
 def _signals(bound: Bound) -> list[Slot]:

@@ -9,6 +9,8 @@ from gateway.domain.duration import SECOND
 from gateway.domain.reading import I64
 from rules.engine.bound import Bound
 from rules.engine.signals import Momentary, Signals
+from rules.engine.signals.closing import Closing
+from rules.engine.signals.now import others
 from rules.engine.space import NEVER, Space
 from rules.engine.view import Bools, Picked, Reader, Rows, View
 
@@ -20,15 +22,18 @@ class Moments:
     """What of a rule changes by itself, on one space.
 
     Exact moments: an age reaches what it is compared with; a reading leaves a window. What changes continuously (a
-    share, the covered part of a window) is looked at on the grids of all signals of the rule.
+    share, the covered part of a window) is looked at on the grids of all signals of the rule. Where signals are made of
+    others, the windows of the `closing` ones end at moments, too: what hears of them goes on from there.
     """
 
     def __init__(self, bounds: Sequence[Bound], windows: Signals | None) -> None:
         self.windows = windows
-        asked = [*bounds, *(windows.predicates() if windows is not None else ())]
+        asked = [*bounds, *(windows.chain.bounds() if windows is not None else ())]
         self.aging = [bound for bound in asked if bound.turning]
         momentary: Sequence[Momentary] = () if windows is None else windows.now.signals
         self.sliding = [one for one in momentary if one.grid]
+        chained = windows is not None and bool(momentary) and bool(windows.chain.nested)
+        self.closing: Sequence[Closing] = windows.windows if windows is not None and chained else ()
         read = [*asked, *self.sliding]
         self.columns = tuple(dict.fromkeys(column for one in read for column in one.columns))
         grids = {one.grid for one in self.sliding}
@@ -53,11 +58,21 @@ class Moments:
                 np.minimum(found, meets, out=found, where=meets + ~done > t)
             np.minimum(drift, t + 1, out=drift, where=bound.changing(reader))
         things = np.asarray(reader.thing, np.int64)
+        for window in self.closing:
+            ends = window.end[things]
+            np.minimum(found, ends, out=found, where=ends + ~judged > t)
+        aside = np.flatnonzero(~judged)  # what changed since it was judged, or was read at this very time, is to come
         plain = bool(judged.all()) and not done.any()
         for one in self.sliding:
             leaves, may = one.changes(things, t if plain else t - ~judged + (done if one.closed else 0))
             np.minimum(found, leaves, out=found)
             np.minimum(drift, may, out=drift)
+            if len(aside):
+                leaves, may = one.changes(things[aside], t[aside])
+                pending = np.where(
+                    others(one.held(things[aside], t[aside])[0], one.newest[things[aside]]), t[aside], may
+                )
+                found[aside], drift[aside] = np.minimum(found[aside], leaves), np.minimum(drift[aside], pending)
         soon = np.flatnonzero(drift < np.minimum(found, NEVER // 2))
         for grid in self.grids:
             found[soon] = np.minimum(found[soon], -(-drift[soon] // grid) * grid)

@@ -98,7 +98,19 @@ class Signalled(Runner):
         if len(view):
             last = np.flatnonzero(np.append(view.thing[1:] != view.thing[:-1], np.ones(1, np.bool_)))
             last = last[self.watched[view.thing[last]]]
-            self._set_wake(Picked(view, last), view.moments[last], view.carry(self.moments.columns)[last])
+            carry = view.carry(self.moments.columns)
+            if not carry[last].all():
+                last = last[self._stirred(view, last, carry)]
+            self._set_wake(Picked(view, last), view.moments[last], carry[last])
+
+    def _stirred(self, view: View, last: NDArray[np.intp], carry: Bools) -> Bools:
+        """Of which things, of these last units, the next moment may be another than it was before the view."""
+        things, wake = view.thing[last], self.wake[view.thing[last]]
+        mine = np.isin(things, view.thing[carry]) | (wake < view.t[last]) | (wake == NEVER)
+        if self.windows is not None and self.windows.now.handed:
+            mine |= np.isin(things, self.windows.now.given())
+        found: Bools = mine
+        return found
 
     def _set_wake(self, reader: Reader, done: Bools, judged: Bools) -> None:
         """When the things of `reader` have to be looked at again after it."""
@@ -132,7 +144,7 @@ class Signalled(Runner):
         was counted is no part of it: it counts only with what it was.
         """
         own = [getattr(self, name) for name, _ in self.arrays if name not in ("wake", "opens", "at", "earlier")]
-        return own + (self.windows.turned() if self.windows is not None else [])
+        return own + (self.windows.chain.turned() if self.windows is not None else [])
 
     def pass_time(self, now: int) -> None:
         """Engine time is `now`: the moments up to it."""
@@ -203,9 +215,15 @@ class Signalled(Runner):
     def close_windows(self, now: int) -> None:
         """Engine time is `now`: what time alone does, then windows that ended."""
         self.pass_time(now)
-        if self.windows is not None:
-            self.windows.watch_only = self.counted()
-            self.windows.close(now, self)
+        if self.windows is None:
+            return
+        self.windows.watch_only = self.counted()
+        self.windows.close(now, self)
+        if self.moments and self.windows.now.handed:
+            things = self.windows.now.given()
+            done = np.ones(len(things), np.bool_)
+            self._set_wake(Held(self.space, things, now), done, done)
+            self.pass_time(now)
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
         """A new meter hangs at `point` since `at` µs and began at `start`."""

@@ -1,6 +1,6 @@
 """A view with the moments between the units of a thing put in, where time alone may change something."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,8 @@ from rules.engine.space import LONG_AGO
 from rules.engine.view import Bools, Rows, View
 
 Index = NDArray[np.intp]
+ENDS = ""
+"""The windows that close, beside the names of signals."""
 
 
 class Runs(NamedTuple):
@@ -39,8 +41,12 @@ def unfolded(moments: Moments, view: View, inside: Bools) -> View:
     last = np.append(first[1:], len(view)) - 1
     runs = Runs(np.repeat(np.arange(len(first)), last - first + 1), first, last)
     found = [*_ages(moments, view, inside, runs)]
+    known: dict[str, list[Found]] = {ENDS: [*_ends(moments, view, inside, runs)]}
+    found += known[ENDS]
     for one in moments.sliding:
-        found += _windows(one, moments.grids, view, inside, runs)
+        mine = [*_windows(one, moments.grids, view, inside, runs), *_inner(one, moments, known, view, runs)]
+        known[one.name] = mine
+        found += mine
     return _put_in(view, runs, _distinct(view, runs, found), view.carry(moments.columns)) if found else view
 
 
@@ -77,6 +83,35 @@ def _windows(one: Momentary, grids: Sequence[int], view: View, inside: Bools, ru
     for item, start, stop in one.stretches(things, heard, place[runs.group[heard.unit]], begin, end):
         for grid in grids:
             yield _on_grid(grid, many[item], start, stop)
+
+
+def _inner(
+    one: Momentary, moments: Moments, known: Mapping[str, list[Found]], view: View, runs: Runs
+) -> Iterator[Found]:  # fmt: skip
+    """When values of other signals that came between units leave its window."""
+    feed = one.feed
+    if feed is None or not feed.nested or moments.windows is None:
+        return
+    for name in sorted(feed.names):
+        for found in known.get(name, ()):
+            yield Found(found.group, found.t + one.over, found.late)
+    closes = feed.by_windows or one.name in moments.windows.chain.mixed
+    for ends in known.get(ENDS, ()) if closes and one.over else ():
+        yield Found(ends.group, ends.t + one.over, ends.late)
+        some, first = np.unique(ends.group, return_index=True)
+        for grid in moments.grids:
+            yield _on_grid(grid, some, ends.t[first], view.t[runs.last[some]])
+
+
+def _ends(moments: Moments, view: View, inside: Bools, runs: Runs) -> Iterator[Found]:
+    """Where windows end between the units of a thing, in order."""
+    for window in moments.closing:
+        for group in np.flatnonzero((runs.last > runs.first) & inside[runs.first]).tolist():
+            thing, last = int(view.thing[runs.first[group]]), int(view.t[runs.last[group]])
+            ends, end = [], int(view.t[runs.first[group]]) - 1
+            while (end := window.window(thing, end)[1]) < last:
+                ends.append(end)
+            yield Found(np.full(len(ends), group), np.array(ends, np.int64), np.ones(len(ends), np.bool_))
 
 
 def _on_grid(grid: int, group: Index, begin: I64, end: I64) -> Found:

@@ -33,7 +33,8 @@ def nearest(word: str, known: Sequence[str]) -> str:
 class SignalType:
     """What an expression must know of a `let` signal.
 
-    `unit` canonical; `calendar` None = a momentary value; `delta`: a difference of temperatures; `points` are what it
+    `unit` canonical; `calendar` None = a momentary value; `closes`: the windows whose ends give it a new value, None =
+    readings do; `delta`: a difference of temperatures; `points` are what it
     is made of; `group`: it belongs to the group, not to each member.
     """
 
@@ -42,6 +43,7 @@ class SignalType:
     delta: bool = False
     points: tuple[str, ...] = ()
     group: bool = False
+    closes: Calendar | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,15 +122,15 @@ def _of(inside: Fields, what: Aggregate, scope: Scope, build: Build) -> tuple[Ex
         build.note(error, inside.at(key), inside.line(key))
         return None
     build.meanings[text] = meaning(of, node)
-    return of, SignalType(unit, calendar, delta, group=True)
+    return of, SignalType(unit, calendar, delta, group=True, closes=calendar)
 
 
 def _calendar(of: Expression, signals: Mapping[str, SignalType], text: str) -> Calendar | None:
     """The calendar of what is asked for: the group's value is one of the same windows."""
     named = {slot.name for slot in of.slots if slot.kind in {SlotKind.SIGNAL, SlotKind.BEFORE}}
-    windows = {signals[name].calendar for name in named}
-    points = sorted(points_of(of)) + sorted(name for name in named if signals[name].calendar is None)
-    calendars = sorted(name for name in named if signals[name].calendar is not None)
+    windows = {signals[name].closes for name in named}
+    points = sorted(points_of(of)) + sorted(name for name in named if signals[name].closes is None)
+    calendars = sorted(name for name in named if signals[name].closes is not None)
     if calendars and points:
         raise fail("rules.expr.members_mixed", 0, text=text, point=points[0], signal=calendars[0])
     if len(windows) > 1:

@@ -9,7 +9,9 @@ from gateway.domain.units import canonical_symbol, divide, parse_unit
 from rules.compiled import (
     Aggregate,
     Baseline,
+    Expression,
     Increase,
+    Operand,
     Rate,
     Share,
     Signal,
@@ -17,16 +19,16 @@ from rules.compiled import (
     Swing,
     Times,
 )
-from rules.expr.compile import condition, meaning
-from rules.expr.flaw import ExpressionError, Flaw
+from rules.compiled.reads import OF_SIGNALS, points_of
+from rules.expr.compile import condition, meaning, number
+from rules.expr.flaw import ExpressionError, Flaw, fail
 from rules.expr.parse import parse
 from rules.expr.scope import Coded, Scope, dimension_of, nearest
-from rules.expr.syntax import Name
+from rules.expr.syntax import Compare, Logic, Member, Name, Not, Syntax
 from rules.expr.where import measured, quantity
 from rules.format.build import Build
 from rules.format.entries import Entry, rank_of
 from rules.format.fields import Fields
-from rules.format.members import names_of
 from rules.format.tree import Scalar, quoted, show
 from rules.format.windows import length, window
 
@@ -59,11 +61,10 @@ def _stat(entry: Entry, scope: Scope) -> Signal | None:
     what = Aggregate.PERCENTILE if entry.operator == "median" else Aggregate(entry.operator)
     rank = rank_of(entry.key) or 50.0
     over, coverage = window(fields), fields.share("coverage", 0.9)
-    spec = _measured(entry, scope)
-    if over is None or spec is None:
+    made = _made_of(entry, scope)
+    if over is None or made is None:
         return None
-    unit = "" if what is Aggregate.COUNT else _canonical(spec)
-    return Stat(entry.name, what, spec.name, over, coverage, unit, rank)
+    return Stat(entry.name, what, made[0], over, coverage, "" if what is Aggregate.COUNT else made[1], rank)
 
 
 def _increase(entry: Entry, scope: Scope) -> Signal | None:
@@ -94,10 +95,10 @@ def _rate(entry: Entry, scope: Scope) -> Signal | None:
 def _swing(entry: Entry, scope: Scope) -> Signal | None:
     fields = entry.fields
     over, gap = length(fields), fields.duration("max_gap", 0, least=SECOND)
-    spec = _measured(entry, scope)
-    if over is None or spec is None:
+    made = _made_of(entry, scope)
+    if over is None or made is None:
         return None
-    return Swing(entry.name, entry.operator == "rise", spec.name, over.length, gap, _canonical(spec))
+    return Swing(entry.name, entry.operator == "rise", made[0], over.length, gap, made[1])
 
 
 def _predicate(entry: Entry, scope: Scope) -> Signal | None:
@@ -108,10 +109,8 @@ def _predicate(entry: Entry, scope: Scope) -> Signal | None:
     if not text:
         return None
     try:
-        if used := sorted(names_of(parse(text)) & entry.others - set(scope.codes)):
-            fields.wrong(key, "rules.let.of_signal", name=used[0], operator=key, known=_known(scope))
-            return None
         expression, node = condition(text, scope)
+        _together(expression, scope)
     except ExpressionError as error:
         entry.build.note(error, fields.at(key), fields.line(key))
         return None
@@ -125,11 +124,11 @@ def _baseline(entry: Entry, scope: Scope) -> Signal | None:
     half = fields.duration("half_life", 0, least=SECOND)
     season = fields.choice("season", ("hour_of_week",), "") == "hour_of_week"
     warmup = fields.duration("warmup", 0)
-    spec = _measured(entry, scope)
-    if spec is None or not half:
+    made = _made_of(entry, scope)
+    if made is None or not half:
         return None
     zscore = entry.operator == "zscore"
-    return Baseline(entry.name, zscore, spec.name, half, season, warmup, "" if zscore else _canonical(spec))
+    return Baseline(entry.name, zscore, made[0], half, season, warmup, "" if zscore else made[1])
 
 
 BUILDERS: Mapping[str, Callable[[Entry, Scope], Signal | None]] = {
@@ -138,6 +137,44 @@ BUILDERS: Mapping[str, Callable[[Entry, Scope], Signal | None]] = {
     "times": _predicate,
     "zscore": _baseline, "ewma": _baseline,
 }  # fmt: skip
+
+
+# -- what they are made of
+
+
+def _made_of(entry: Entry, scope: Scope) -> tuple[Operand, str] | None:
+    """(a point, another signal or an expression over both; its canonical unit); None after its problems were noted."""
+    fields, key = entry.fields, entry.key
+    text = fields.text(key, most=2_000)
+    if not text:
+        return None
+    try:
+        tree = parse(text)
+        if isinstance(tree, Name) and "." not in tree.name and tree.name not in scope.signals:
+            spec = _measured(entry, scope)
+            return None if spec is None else (spec.name, _canonical(spec))
+        if _is_predicate(text, tree, scope):
+            _no_predicate(fields, key, text)
+            return None
+        expression, node, measure = number(text, scope)
+        if expression.crossings is None:
+            fields.wrong(key, "rules.let.age", text=text, operator=key)
+            return None
+        _together(expression, scope)
+    except ExpressionError as error:
+        entry.build.note(error, fields.at(key), fields.line(key))
+        return None
+    entry.build.meanings[text] = meaning(expression, node)
+    return expression, measure.unit
+
+
+def _together(expression: Expression, scope: Scope) -> None:
+    """What only changes as windows close has one moment for all of them. Raises ExpressionError."""
+    named = sorted({slot.name for slot in expression.slots if slot.kind in OF_SIGNALS})
+    windows = {scope.signals[name].closes: name for name in named}
+    if not points_of(expression) and None not in windows and len(windows) > 1:
+        first, second, *_ = windows.values()
+        raise fail("rules.expr.members_windows", 0, text=expression.text, first=first, second=second)
 
 
 # -- points
@@ -154,14 +191,18 @@ def _known(scope: Scope) -> str:
 def _point(entry: Entry, scope: Scope) -> PointSpec | None:
     """The point an operator is of, as all kinds declare it."""
     fields, key = entry.fields, entry.key
-    if _is_predicate(fields, key, scope):
-        text = show(fields.table.entries[key])
-        counts = key == "count"
-        flaw = "rules.let.count_predicate" if counts else "rules.let.predicate"
-        fields.wrong(key, flaw, text=text, operator=key, write=f"times: {quoted(text)}", other=f"share: {quoted(text)}")
-        return None
-    name = fields.word(key)
+    name = fields.text(key, most=2_000)
     if not name:
+        return None
+    try:
+        tree = parse(name)
+    except ExpressionError:
+        tree = None
+    if tree is not None and _is_predicate(name, tree, scope):
+        _no_predicate(fields, key, name)
+        return None
+    if not isinstance(tree, Name):
+        fields.wrong(key, "rules.let.one_point", text=name, operator=key)
         return None
     if name in entry.others:
         fields.wrong(key, "rules.let.of_signal", name=name, operator=key, known=_known(scope))
@@ -173,15 +214,20 @@ def _point(entry: Entry, scope: Scope) -> PointSpec | None:
     return found
 
 
-def _is_predicate(fields: Fields, key: str, scope: Scope) -> bool:
-    """Does a condition stand where a point belongs? A bare name is a point, also one that counts as true or false."""
-    tree = fields.get(key)
-    if not isinstance(tree, Scalar) or not isinstance(tree.value, str):
-        return False
+def _is_predicate(text: str, tree: Syntax, scope: Scope) -> bool:
+    """Is it true or false? A bare name is a point, also one that counts as true or false."""
+    if isinstance(tree, Compare | Logic | Not | Member):
+        return True
     try:
-        return not isinstance(parse(tree.value), Name) and condition(tree.value, scope)[0].boolean
+        return not isinstance(tree, Name) and condition(text, scope)[0].boolean
     except ExpressionError:
         return False
+
+
+def _no_predicate(fields: Fields, key: str, text: str) -> None:
+    """A condition stands where a point or a number belongs."""
+    flaw = "rules.let.count_predicate" if key == "count" else "rules.let.predicate"
+    fields.wrong(key, flaw, text=text, operator=key, write=f"times: {quoted(text)}", other=f"share: {quoted(text)}")
 
 
 def _measured(entry: Entry, scope: Scope) -> PointSpec | None:

@@ -52,7 +52,7 @@ def _one_sort(fields: Fields, of: Expression, build: Build) -> None:
     """Readings, or windows that close together: else nobody could say what comes after what."""
     if build.scope is None:
         return
-    types = {name: kind.calendar for name, kind in build.scope.signals.items()}
+    types = {name: kind.closes for name, kind in build.scope.signals.items()}
     windows = {slot.name: types.get(slot.name) for slot in of.slots if slot.kind in _OF_SIGNALS}
     closed = {name: window for name, window in windows.items() if window is not None}
     rows = [slot.name for slot in of.slots if slot.kind not in _FIXED and slot.name not in closed]

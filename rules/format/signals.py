@@ -1,19 +1,24 @@
 """`let`: named signals (RULES section 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from rules.compiled import Aggregate, Calendar, Increase, MemberStat, Share, Signal, Stat, Swing, Times
-from rules.compiled.reads import signal_points
+from rules.compiled import Aggregate, Calendar, Expression, Signal, Stat, Swing
+from rules.compiled.reads import closes_with, every_point, operand_of
+from rules.expr.compile import number
+from rules.expr.flaw import ExpressionError
 from rules.expr.measure import TEMPERATURE
-from rules.expr.scope import Scope, SignalType, dimension_of
+from rules.expr.parse import parse
+from rules.expr.scope import Scope, SignalType, dimension_of, nearest
 from rules.format.build import Build
 from rules.format.entries import EXAMPLES, Entry, entry
 from rules.format.fields import Fields
-from rules.format.members import member_stat, named
+from rules.format.members import member_stat, named, names_of
 from rules.format.operators import BUILDERS, code
 from rules.format.peers import peer_stat
+from rules.format.tree import Scalar
 
+_OF_OTHERS = frozenset({"members", "peers"})
 _DIFFERENCES = frozenset({Aggregate.SPREAD, Aggregate.STDDEV})
 
 
@@ -29,20 +34,32 @@ def signals(rule: Fields, build: Build) -> tuple[Signal, ...] | None:
     complete = len(entries) == len(table.entries)
     if build.scope is None:
         return None
-    needed = _needed(entries, build)
+    needed, plain, inner = _needed(entries, build), {}, {}
     for one in entries:
         if one.operator == "code_of":
-            complete = code(one, build, _within(build, needed.get(one.name))) and complete
+            complete = code(one, build, _within(build, needed.get(one.name), {})) and complete
+        elif one.operator not in _OF_OTHERS:
+            plain[one.name] = one
+            inner[one.name] = _names(one) & one.others - set(build.scope.codes)
+    groups = {one.name for one in entries if one.operator in _OF_OTHERS}
     found: dict[str, Signal] = {}
-    plain = [one for one in entries if one.operator not in {"code_of", "members", "peers"}]
-    for one in plain:
-        scope = _within(build, needed.get(one.name))
-        if scope and (signal := BUILDERS[one.operator](one, scope)):
-            found[one.name] = signal
+    known: dict[str, SignalType] = {}
+    slips = {name for name, one in plain.items() if _misspelt(one, build)}  # what was meant is known by then
+    for name in sorted(_inner_first(inner, needed), key=slips.__contains__):
+        one = plain[name]
+        for group in sorted(inner[name] & groups):
+            one.fields.wrong(one.key, "rules.let.of_members", name=group, operator=one.key)
+        scope = _within(build, needed.get(name), known)
+        if scope and inner[name] <= set(known) and (signal := BUILDERS[one.operator](one, scope)):
+            found[name] = signal
+            known[name] = _type(signal, found, scope)
+    for name in sorted(set(plain) - set(found)):
+        _cycle(plain[name], inner)
     for one in entries:
         if one.operator == "peers" and (peer := peer_stat(one.name, one.fields, build)):
             found[one.name] = peer
-    build.scope = replace(build.scope, signals={name: _type(signal) for name, signal in found.items()})
+            known[one.name] = _type(peer, found, build.scope)
+    build.scope = replace(build.scope, signals=known)
     types: dict[str, SignalType] = {}
     for one in entries:
         if one.operator == "members" and (made := member_stat(one.name, one.fields, build)):
@@ -68,22 +85,61 @@ def _needed(entries: Sequence[Entry], build: Build) -> dict[str, tuple[str, ...]
     return out
 
 
-def _within(build: Build, kinds: tuple[str, ...] | None) -> Scope | None:
+def _names(one: Entry) -> set[str]:
+    """The names in what a signal is made of."""
+    written = one.fields.get(one.key)
+    if not isinstance(written, Scalar) or not isinstance(written.value, str):
+        return set()
+    try:
+        return names_of(parse(written.value))
+    except ExpressionError:
+        return set()  # said when it is compiled
+
+
+def _misspelt(one: Entry, build: Build) -> bool:
+    """Does it name something that is nothing, but almost another signal?"""
+    points = {name for specs in build.vocabulary.values() for name in specs}
+    return any(nearest(name, sorted(one.others)) for name in _names(one) - one.others - points)
+
+
+def _inner_first(inner: Mapping[str, set[str]], needed: dict[str, tuple[str, ...]]) -> list[str]:
+    """The names, each after those that it is made of; those of a ring are left out. `needed` learns of inner ones."""
+    order: list[str] = []
+    while ready := [name for name in inner if name not in order and inner[name] & set(inner) <= set(order)]:
+        order += ready
+    for name in reversed(order):
+        for one in inner[name] if name in needed else ():
+            needed[one] = tuple(dict.fromkeys([*needed.get(one, ()), *needed[name]]))
+    return order
+
+
+def _cycle(one: Entry, inner: Mapping[str, set[str]]) -> None:
+    """Say so when a signal is made of itself."""
+    path = [one.name]
+    while (more := sorted(inner[path[-1]] & set(inner))) and path[-1] not in path[:-1]:
+        path.append(one.name if one.name in more else more[0])
+    if len(path) > 1 and path[-1] == one.name:
+        one.fields.wrong(one.key, "rules.let.cycle", name=one.name, path=" → ".join(path))
+
+
+def _within(build: Build, kinds: tuple[str, ...] | None, known: Mapping[str, SignalType]) -> Scope | None:
     """One thing of these kinds, by default the watched ones: what a signal is made of."""
     if build.scope is None:
         return None
     if not kinds:
-        return replace(build.scope.members(), signals={})
+        return replace(build.scope.members(), signals=known)
     vocabulary = {kind: build.vocabulary[kind] for kind in kinds if kind in build.vocabulary}
-    return replace(build.scope, vocabulary=vocabulary or build.scope.vocabulary, signals={}, group="")
+    return replace(build.scope, vocabulary=vocabulary or build.scope.vocabulary, signals=known, group="")
 
 
-def _type(signal: Signal) -> SignalType:
-    """What expressions must know of it; a MemberStat makes its own."""
-    calendar = None
-    if isinstance(signal, Stat | Increase | Share | Times) and isinstance(signal.window, Calendar):
-        calendar = signal.window
-    unit = "" if isinstance(signal, Share | Times) else signal.unit
+def _type(signal: Signal, found: Mapping[str, Signal], scope: Scope) -> SignalType:
+    """What expressions must know of it, and those that it is made of; a MemberStat makes its own."""
+    window = getattr(signal, "window", None)
+    of, unit = operand_of(signal), getattr(signal, "unit", "")
     delta = isinstance(signal, Swing) or (isinstance(signal, Stat) and signal.what in _DIFFERENCES)
+    if isinstance(of, Expression) and not of.boolean:
+        delta = delta or number(of.text, scope)[2].delta
     delta = delta and dimension_of(unit) == TEMPERATURE
-    return SignalType(unit, calendar, delta, tuple(sorted(signal_points(signal))), isinstance(signal, MemberStat))
+    points = tuple(sorted(every_point(signal, found.values())))
+    closes = next(iter(closes_with(signal, found.values())), None)
+    return SignalType(unit, window if isinstance(window, Calendar) else None, delta, points, closes=closes)

@@ -13,7 +13,7 @@ import numpy as np
 from gateway.domain.device import Device, Point, PointSpec
 from gateway.domain.duration import SECOND
 from rules.compiled import Names, Rule
-from rules.compiled.reads import points, signal_points
+from rules.compiled.reads import every_point, fed_by, points
 from rules.engine.emit import Emitter
 from rules.engine.groups import group_runners
 from rules.engine.kinds import runner_of
@@ -120,7 +120,10 @@ def _windows(windows: Signals, rule: Rule, names: Names) -> float:
     total = 0.0
     for one in windows.operators:
         signal = told.get(one.name)
-        intervals = [] if signal is None else _intervals(names, rule, signal_points(signal))
+        intervals: list[int] = []
+        if signal is not None:
+            calendars = fed_by(signal, rule.signals)
+            intervals = [one.longest for one in calendars] or _intervals(names, rule, every_point(signal, rule.signals))
         total += _table(one, min(intervals, default=UNPROMISED), 0 if signal is None else window_of(signal))
     return total
 

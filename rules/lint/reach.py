@@ -3,7 +3,7 @@
 from math import inf
 
 from gateway.domain.device import PointKind
-from rules.compiled import Aggregate, Baseline, Increase, MemberStat, Rate, Share, Signal, Stat, Swing, Times
+from rules.compiled import Aggregate, Baseline, Increase, MemberStat, Operand, Rate, Share, Signal, Stat, Swing, Times
 from rules.lint.atoms import Range
 from rules.lint.subject import Subject
 from rules.lint.windows import slowest, window_of
@@ -42,24 +42,32 @@ def _signal(subject: Subject, signal: Signal) -> Range:
             return Range(0.0, most_times(subject, signal))
         case Increase() | MemberStat(what=Aggregate.COUNT) | Stat(what=Aggregate.COUNT):
             return Range(0.0)
-        case Stat(what=what, point=point):
+        case Stat(what=what, of=of):
             if what in _OF_THE_VALUES:
-                return point_reach(subject, point)
-            return _wide(subject, point) if what in {Aggregate.SPREAD, Aggregate.STDDEV} else EVERYTHING
-        case Swing(point=point):
-            return _wide(subject, point)
+                return _operand(subject, of)
+            return _wide(subject, of) if what in {Aggregate.SPREAD, Aggregate.STDDEV} else EVERYTHING
+        case Swing(of=of):
+            return _wide(subject, of)
         case Rate(point=point):
             spec = subject.spec(point)
             return Range(0.0) if spec is not None and spec.kind is PointKind.COUNTER else EVERYTHING
-        case Baseline(zscore=False, point=point):
-            return point_reach(subject, point)
+        case Baseline(zscore=False, of=of):
+            return _operand(subject, of)
         case _:
             return EVERYTHING
 
 
-def _wide(subject: Subject, point: str) -> Range:
-    """How far two values of a point can be apart."""
-    found = point_reach(subject, point)
+def _operand(subject: Subject, of: Operand) -> Range:
+    """Of a point, or of another signal; an expression may be anything."""
+    if isinstance(of, str):
+        return point_reach(subject, of)
+    named = {signal.name: signal for signal in subject.rule.signals}
+    return _signal(subject, named[of.text]) if of.text in named else EVERYTHING
+
+
+def _wide(subject: Subject, of: Operand) -> Range:
+    """How far two of its values can be apart."""
+    found = _operand(subject, of)
     return Range(0.0, found.high - found.low)
 
 

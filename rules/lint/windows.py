@@ -17,7 +17,7 @@ from rules.compiled import (
     Swing,
     Times,
 )
-from rules.compiled.reads import signal_points
+from rules.compiled.reads import every_point, fed_by
 from rules.engine.signals.make import depth_of
 from rules.lint.finding import Finding
 from rules.lint.subject import Around, Subject
@@ -44,8 +44,11 @@ def windows(subject: Subject, around: Around) -> Iterator[Finding]:
 
 
 def slowest(subject: Subject, signal: Signal) -> int:
-    """The longest promised interval of its points, µs; 0 = unknown."""
-    return max((subject.every(name) for name in signal_points(signal)), default=0)
+    """The longest promised interval of its points, or of the windows that it is made of, µs; 0 = unknown."""
+    signals = subject.rule.signals
+    if calendars := fed_by(signal, signals):
+        return max(LENGTHS[one.period] for one in calendars)
+    return max((subject.every(name) for name in every_point(signal, signals)), default=0)
 
 
 def window_of(signal: Signal) -> int:

@@ -123,8 +123,8 @@ def test_in_order_data_after_a_tick_is_reported_and_not_booked() -> None:
         lab.tick(2 * H)
         lab.read([told(1, name, 2 * M, 5.0)], [told(1, name, 2 * H + M, 6.0)])
         lab.tick(4 * H)
-        assert lab.signals.drain() == [(0, T0 + since * S)]
-        assert lab.signals.drain() == []
+        assert lab.signals.chain.drain() == [(0, T0 + since * S)]
+        assert lab.signals.chain.drain() == []
         assert [value for _, _, value in lab.closed] == [1.0 if name == "volume" else 2.0, 0.0, 1.0, 0.0]
 
 

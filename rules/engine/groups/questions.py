@@ -16,15 +16,12 @@ from rules.compiled import (
     MemberStat,
     Quorum,
     Rule,
-    Signal,
     Slot,
     SlotKind,
     Watch,
 )
-from rules.compiled.reads import points_of, signal_points
+from rules.compiled.reads import OF_SIGNALS, closes_with, points_of, signal_points, with_inner
 from rules.compiled.rewrite import rewritten
-
-_SIGNALS = frozenset({SlotKind.SIGNAL, SlotKind.BEFORE})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +99,8 @@ def kinds_of(rule: Rule, questions: Sequence[Question]) -> tuple[str, ...]:
 
 def member_rule(rule: Rule, kind: str, questions: Sequence[Question]) -> Rule:
     """What is asked of the members of one kind, as a rule: its signals and the points they read."""
-    wanted = {slot.name for one in questions for slot in one.of.slots if slot.kind in _SIGNALS}
+    asked = {slot.name for one in questions for slot in one.of.slots if slot.kind in OF_SIGNALS}
+    wanted = with_inner(asked, rule.signals)
     signals = tuple(one for one in rule.signals if one.name in wanted and not isinstance(one, MemberStat))
     points = {name for one in questions for name in points_of(one.of)}
     points |= {name for signal in signals for name in signal_points(signal)}
@@ -138,6 +136,6 @@ def _slot(slot: Slot) -> Slot:
 
 
 def _calendars(rule: Rule, of: Expression) -> tuple[Calendar, ...]:
-    named: dict[str, Signal] = {signal.name: signal for signal in rule.signals}
-    windows = [getattr(named.get(slot.name), "window", None) for slot in of.slots if slot.kind in _SIGNALS]
-    return tuple(dict.fromkeys(one for one in windows if isinstance(one, Calendar)))
+    named = {signal.name: signal for signal in rule.signals}
+    asked = [named[slot.name] for slot in of.slots if slot.kind in OF_SIGNALS and slot.name in named]
+    return tuple(dict.fromkeys(one for signal in asked for one in closes_with(signal, rule.signals)))

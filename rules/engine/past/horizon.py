@@ -28,7 +28,7 @@ from rules.compiled import (
     Votes,
 )  # fmt: skip
 from rules.compiled.ages import oldest
-from rules.compiled.reads import expressions
+from rules.compiled.reads import OF_SIGNALS, expressions, fed_by, inner_first, operand_of
 from rules.engine.space import NEVER
 
 MARGIN = HOUR
@@ -59,7 +59,7 @@ def horizon(rule: Rule, every: int) -> int:
     asked += [signal.of for signal in rule.signals if isinstance(signal, MemberStat)]
     depth = 1 + max((slot.n for one in asked for slot in one.slots if slot.kind is SlotKind.BEFORE), default=0)
     condition = rule.condition
-    windows = max((_window(signal, interval) for signal in rule.signals), default=0)
+    windows = max(_spans(rule.signals, interval), default=0)
     if isinstance(condition, Streak):
         depth += condition.length
         windows = windows or 3 * interval
@@ -97,6 +97,18 @@ def _held(level: LevelRule, interval: int) -> int:
 
 def _hours(longer: Expression) -> int:
     return round(max([LONG, *(limit.value for limit in longer.limits if limit.value == limit.value)]) * HOUR)
+
+
+def _spans(signals: tuple[Signal, ...], interval: int) -> Iterator[int]:
+    """Of each signal, with those that it is made of."""
+    spans: dict[str, int] = {}
+    for one in inner_first(signals):
+        calendars, of = fed_by(one, signals), operand_of(one)
+        slots = () if isinstance(of, str) else [slot for slot in of.slots if slot.kind in OF_SIGNALS]
+        inner = max((spans.get(slot.name, 0) * (1 + slot.n) for slot in slots), default=0)
+        own = _window(one, max([interval, *(calendar.longest for calendar in calendars)]))
+        spans[one.name] = min(own + inner, NEVER)
+        yield spans[one.name]
 
 
 def _window(signal: Signal, interval: int) -> int:

@@ -53,6 +53,10 @@ class NoSignals:
         """None."""
         return ()
 
+    def period_of(self, slot: Slot) -> int:  # noqa: ARG002 - it has none
+        """None."""
+        return 0
+
 
 class Table:
     """State in arrays whose last axis is the row of the thing. `arrays`: (attribute, what a new row holds).
@@ -229,3 +233,12 @@ def carried(count: int, thing: Rows, unit: NDArray[np.intp], whose: Rows) -> NDA
     if len(unit):
         last[(last >= 0) & (whose[last] != thing)] = -1
     return last
+
+
+def turns(things: Rows, special: Bools) -> I64:
+    """How many special items of the same thing came up to and with each item."""
+    count = np.cumsum(special, dtype=np.int64)
+    first = np.ones(len(things), np.bool_)
+    first[1:] = things[1:] != things[:-1]
+    start = np.maximum.accumulate(np.where(first, np.arange(len(things)), 0))
+    return count - count[start] + special[start]

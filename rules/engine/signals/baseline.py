@@ -10,9 +10,11 @@ from gateway.domain.duration import HOUR
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Baseline
 from rules.engine.local_time import local_time_of
-from rules.engine.signals.base import Gaps, Heard, Rows, Surroundings, Table, carried
+from rules.engine.signals.base import Heard, Rows, Surroundings, Table, carried
+from rules.engine.signals.feed import Feed
 from rules.engine.signals.momentary import Momentary, Values
 from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.view import View
 
 SLOTS = 168  # hours of a week
 POLYNOMIAL = tuple(np.cumprod([1.0] + [-0.6931471805599453 / k for k in range(1, 19)]).tolist())[::-1]
@@ -96,11 +98,11 @@ class BaselineSignal(Momentary):
         ("mean_before", np.nan), ("spread_before", 0), ("at_before", LONG_AGO), ("score", np.nan),
     )  # fmt: skip
 
-    def __init__(self, signal: Baseline, zone: str, space: Space, around: Surroundings) -> None:
-        super().__init__(space, signal.name, signal.unit, (space.column(signal.point),), 0)
+    def __init__(self, signal: Baseline, zone: str, space: Space, around: Surroundings, feed: Feed) -> None:
+        super().__init__(space, signal.name, signal.unit, feed.columns, 0)
         self.signal = signal
         self.clock = local_time_of(around.world, space, zone) if signal.season else None
-        self.gaps = Gaps(around.world, space, (signal.point,))
+        self.feed, self.of, self.gaps = feed, feed.bound, feed.gaps()
         self.mean: F64 = np.zeros(0)
         self.spread: F64 = np.zeros(0)
         self.at: I64 = np.zeros(0, np.int64)
@@ -115,6 +117,12 @@ class BaselineSignal(Momentary):
     def refresh(self, things: Sequence[int]) -> None:
         if self.clock is not None:
             self.clock.refresh(things)
+
+    def settled(self, view: View, heard: Heard) -> Heard:
+        return super().settled(view, heard.where(~view.moments[heard.unit]))  # time alone teaches nothing
+
+    def turned(self) -> I64:
+        return self.at
 
     def held(self, things: Rows, t: I64) -> Values:  # noqa: ARG002 - only readings change it
         return self.score[things], (self.at[things] > LONG_AGO).astype(np.float64)

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
 from rules.compiled import Calendar
+from rules.engine.bound import Bound
 from rules.engine.calendar import window, zone_of
 from rules.engine.local_time import local_time_of
-from rules.engine.signals.base import EPSILON, Gaps, Heard, Rows, Surroundings, Table, readings
+from rules.engine.signals.base import EPSILON, Gaps, Heard, Rows, Surroundings, Table, readings, turns
+from rules.engine.signals.feed import Feed
 from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.view import Bools, View
 
@@ -24,6 +26,9 @@ class Closing(Table):
     arrays: tuple[tuple[str, float], ...] = (
         ("start", LONG_AGO), ("end", NEVER), ("begun", LONG_AGO), ("done", LONG_AGO), ("cover", 0), ("ring", np.nan)
     )  # fmt: skip
+
+    feed: Feed | None = None
+    of: Bound | None = None
 
     def __init__(
         self, name: str, unit: str, calendar: Calendar, coverage: float, depth: int, zone: str, space: Space,
@@ -44,8 +49,45 @@ class Closing(Table):
 
     # --- what an operator does
     def hear(self, view: View, inside: Bools) -> Heard:
-        """Its readings in the units `inside` of a view."""
-        return readings(view, self.columns[0], inside, known=True)
+        """Its readings in the units `inside` of a view; of other signals the places alone."""
+        if self.feed is None:
+            return readings(view, self.columns[0], inside, known=True)
+        return self.feed.hear(view, inside, self.latest)
+
+    def latest(self, things: Rows) -> F64:
+        """The value that was heard last of each thing; NaN: none, or unknown."""
+        return np.full(len(things), np.nan)
+
+    def turned(self) -> I64:
+        """What changes when a value is heard that no reading brought."""
+        return self.end
+
+    def outside(self, heard: Heard) -> Bools:
+        """Which of them begin or end a window, or came after it was closed."""
+        thing, at = heard.thing, heard.at
+        found: Bools = (self.start[thing] == LONG_AGO) | (at >= self.end[thing]) | (at < self.done[thing])
+        return found
+
+    def follow(self, view: View, places: Heard) -> list[tuple[int, int]]:
+        """Values of other signals at these places, known now; (thing, µs since when it is in doubt by one)."""
+        assert self.feed is not None, "only a feed reads other signals"
+        left, late = self.feed.settled(view, places, self.latest), []
+        while len(left):
+            special = self.special(left)
+            turn = turns(left.thing, special)
+            self.quick(left.where(turn == 0))
+            single = (turn == 1) & special
+            for k in np.flatnonzero(single).tolist():
+                thing, at = int(left.thing[k]), int(left.at[k])
+                if (since := self.take(thing, float(left.value[k]), at)) != NEVER:
+                    late.append((thing, since))
+            left = left.where((turn > 0) & ~single)
+        return late
+
+    def take_window(self, thing: int, value: float, begun: int, end: int) -> None:
+        """The value of a window [begun, end) that closed: it counts where it begins, but in the window that runs."""
+        running = int(self.start[thing])
+        self.take(thing, value, max(begun, self.window(thing, end - 1)[0] if running == LONG_AGO else running))
 
     @abstractmethod
     def special(self, heard: Heard) -> Bools:

@@ -1,14 +1,15 @@
-"""mean min max sum count first last spread stddev and percentiles of a point per calendar window."""
+"""mean min max sum count first last spread stddev and percentiles per calendar window."""
 
 import numpy as np
 
 from gateway.domain.reading import F64, I64
 from rules.compiled import Aggregate, Calendar, Stat
-from rules.engine.signals.base import Heard, Rows, Surroundings, readings
+from rules.engine.signals.base import Heard, Rows, Surroundings
 from rules.engine.signals.closing import Closing
+from rules.engine.signals.feed import Feed
 from rules.engine.signals.quantile import ValueCounts
 from rules.engine.space import LONG_AGO, NEVER, Space
-from rules.engine.view import Bools, View
+from rules.engine.view import Bools
 
 SUMS = frozenset({Aggregate.MEAN, Aggregate.SUM, Aggregate.STDDEV})
 LOWS = frozenset({Aggregate.MIN, Aggregate.SPREAD})
@@ -23,11 +24,14 @@ class GatheredStat(Closing):
     It is observed until then, for no longer than the gap, and until a bad one (`shut`).
     """
 
-    def __init__(self, signal: Stat, depth: int, zone: str, space: Space, around: Surroundings) -> None:
+    def __init__(
+        self, signal: Stat, depth: int, zone: str, space: Space, around: Surroundings, feed: Feed
+    ) -> None:  # fmt: skip
         assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
         super().__init__(
-            signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, (signal.point,)
+            signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, feed.points
         )
+        self.feed, self.of, self.gaps = feed, feed.bound, feed.gaps()
         self.what = what = signal.what
         self.rank = signal.rank
         self.counts = ValueCounts(space) if what is Aggregate.PERCENTILE else None
@@ -53,8 +57,11 @@ class GatheredStat(Closing):
             ("shut", NEVER), *self.sums,
         )  # fmt: skip
 
-    def hear(self, view: View, inside: Bools) -> Heard:
-        return readings(view, self.columns[0], inside, known=False)
+    def latest(self, things: Rows) -> F64:
+        return np.where(self.shut[things] == NEVER, self.newest[things], np.nan)
+
+    def turned(self) -> I64:
+        return self.at
 
     # --- readings
     def special(self, heard: Heard) -> Bools:
@@ -98,7 +105,7 @@ class GatheredStat(Closing):
     def take(self, thing: int, value: float, at: int) -> int:
         last = int(self.at[thing])
         if at < last:
-            return NEVER
+            return at if self.feed is not None and self.feed.turning else NEVER  # time alone may have given it a value
         if last == LONG_AGO:
             if value == value:
                 self.open(thing, at)

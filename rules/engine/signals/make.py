@@ -3,8 +3,10 @@
 from rules.compiled import (
     Baseline,
     Calendar,
+    Expression,
     Increase,
     MemberStat,
+    PeerStat,
     Rate,
     Rule,
     Share,
@@ -14,12 +16,13 @@ from rules.compiled import (
     Swing,
     Times,
 )
-from rules.compiled.reads import expressions
-from rules.engine.bound import Bound, Source
+from rules.compiled.reads import expressions, operand_of
+from rules.engine.bound import Source
 from rules.engine.signals.base import Surroundings
 from rules.engine.signals.baseline import BaselineSignal
 from rules.engine.signals.closing import Closing
 from rules.engine.signals.counted import CountedIncrease
+from rules.engine.signals.feed import Feed
 from rules.engine.signals.gathered import GatheredStat
 from rules.engine.signals.momentary import Momentary
 from rules.engine.signals.sliding import SlidingIncrease, SlidingShare, SlidingStat, SlidingSwing, Slope
@@ -31,7 +34,7 @@ from rules.engine.space import Space
 def depth_of(rule: Rule, name: str) -> int:
     """How many closed windows of a signal the rule looks back at."""
     asked = [*expressions(rule), *(quorum.of for quorum in rule.quorums)]
-    asked += [signal.of for signal in rule.signals if isinstance(signal, Share | Times | MemberStat)]
+    asked += [of for signal in rule.signals if isinstance(of := operand_of(signal), Expression)]
     back = [s.n for e in asked for s in e.slots if s.kind is SlotKind.BEFORE and s.name == name]
     return 1 + max(back, default=0)
 
@@ -42,27 +45,29 @@ def operator(
     """The operator of a signal on one space; None for one over members, which is not worked out per thing."""
     depth = depth_of(rule, signal.name)
     match signal:
-        case Stat(window=Calendar()):
-            return GatheredStat(signal, depth, zone, space, around)
-        case Stat():
-            return SlidingStat(signal, space, around)
         case Increase(window=Calendar()):
             return CountedIncrease(signal, depth, zone, space, around)
         case Increase():
             return SlidingIncrease(signal, space, around)
         case Rate():
             return Slope(signal, space, around)
-        case Swing():
-            return SlidingSwing(signal, space, around)
-        case Share(window=Calendar()):
-            return SpentShare(signal, depth, zone, space, around, Bound(signal.of, space, around.world, source))
-        case Share():
-            return SlidingShare(signal, space, around, Bound(signal.of, space, around.world, source))
-        case Times(window=Calendar()):
-            return CalendarTimes(signal, depth, zone, space, around, Bound(signal.of, space, around.world, source))
-        case Times():
-            return SlidingTimes(signal, space, around, Bound(signal.of, space, around.world, source))
-        case Baseline():
-            return BaselineSignal(signal, zone, space, around)
-        case _:
+        case MemberStat() | PeerStat():
             return None
+    feed = Feed(signal.of, space, around, source)
+    match signal:
+        case Stat(window=Calendar()):
+            return GatheredStat(signal, depth, zone, space, around, feed)
+        case Stat():
+            return SlidingStat(signal, space, feed)
+        case Swing():
+            return SlidingSwing(signal, space, feed)
+        case Share(window=Calendar()):
+            return SpentShare(signal, depth, zone, space, around, feed)
+        case Share():
+            return SlidingShare(signal, space, feed)
+        case Times(window=Calendar()):
+            return CalendarTimes(signal, depth, zone, space, around, feed)
+        case Times():
+            return SlidingTimes(signal, space, feed)
+        case Baseline():
+            return BaselineSignal(signal, zone, space, around, feed)

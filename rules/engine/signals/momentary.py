@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
-from rules.engine.signals.base import Heard, Rows, Table, readings
+from rules.engine.bound import Bound
+from rules.engine.signals.base import Heard, Rows, Table
+from rules.engine.signals.feed import Feed
 from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.view import Bools, View
 
@@ -25,6 +27,9 @@ class Momentary(Table):
 
     arrays: tuple[tuple[str, float], ...] = (("newest", np.nan), ("share", 0), ("moment", LONG_AGO))
     grid = 0
+    feed: Feed | None = None
+    of: Bound | None = None
+    known_only = False
     closed = False
 
     def __init__(self, space: Space, name: str, unit: str, columns: tuple[int, ...], over: int) -> None:
@@ -36,8 +41,22 @@ class Momentary(Table):
 
     # --- what an operator does
     def hear(self, view: View, inside: Bools) -> Heard:
-        """Its readings in the units `inside` of a view."""
-        return readings(view, self.columns[0], inside, known=False)
+        """Its readings in the units `inside` of a view; of other signals the places alone."""
+        assert self.feed is not None, "an operator without a feed hears by itself"
+        return self.feed.hear(view, inside, self.latest, known=self.known_only)
+
+    def settled(self, view: View, heard: Heard) -> Heard:
+        """The values of other signals at these places, which are known now."""
+        assert self.feed is not None, "only a feed reads other signals"
+        return self.feed.settled(view, heard, self.latest, known=self.known_only)
+
+    def latest(self, things: Rows) -> F64:
+        """The value that was heard last of each thing; NaN: none, or unknown."""
+        return np.full(len(things), np.nan)
+
+    def turned(self) -> I64:
+        """What changes when a value is heard that no reading brought."""
+        return self.moment
 
     @abstractmethod
     def take(self, things: Rows, t: I64, heard: Heard) -> Values:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.alarm import SignalSeen
 from gateway.domain.reading import F64
-from rules.engine.signals.base import Heard
+from rules.engine.signals.base import Heard, carried
 from rules.engine.signals.momentary import Momentary
 from rules.engine.space import LONG_AGO
 from rules.engine.view import Bools, Picked, Reader, View
@@ -27,12 +27,14 @@ class Now:
         self.shares: F64 = np.zeros((0, 0))
         self.shown: Bools = np.zeros((0, 0), np.bool_)
         self.before: list[tuple[F64, F64, NDArray[np.int64]]] = []
+        self.handed: dict[tuple[str, int], list[tuple[float, float, int]]] = {}
 
     def begin(self, view: View, inside: Bools) -> list[Heard]:
         """A view comes: what each signal hears in it."""
         if not self.signals:
             return []
         self.view = view
+        self.handed = {}
         self.values = np.full((len(self.signals), len(view)), np.nan)
         self.shares = np.zeros((len(self.signals), len(view)))
         self.shown = np.zeros((len(self.signals), len(view)), np.bool_)
@@ -42,8 +44,13 @@ class Now:
         ]
         return [one.hear(view, inside) for one in self.signals]
 
-    def take(self, view: View, units: NDArray[np.intp], heard: Sequence[Heard]) -> None:
-        """Go on to these units, in order of thing and time, and remember what was worth what there."""
+    def take(
+        self, view: View, units: NDArray[np.intp], heard: Sequence[Heard], judged: Bools | None = None
+    ) -> None:  # fmt: skip
+        """Go on to these units, in order of thing and time, and remember what was worth what there.
+
+        With `judged`, units that are not, and carry nothing of a signal, leave it as it was told last.
+        """
         if not self.signals:
             return
         things, t = view.thing[units].astype(np.int64), view.t[units]
@@ -52,20 +59,38 @@ class Now:
         whole = len(units) == len(view)
         for k, (one, some) in enumerate(zip(self.signals, heard, strict=True)):
             mine = some if whole else _among(some, units, len(view))
+            if one.feed is not None and one.feed.nested and len(mine):
+                mine = _settled(one, view, units, mine)
             mine = Heard(mine.unit, mine.thing.astype(np.int64), mine.at, mine.value)
             when = t + between if one.closed else t
             # with nothing heard readings stay: older ones may still come, in order
             value, share = one.held(things, when) if between.all() and not len(mine) else one.take(things, when, mine)
             where = slice(None) if whole else units
             self.values[k, where], self.shares[k, where] = value, share
-            if reading:
+            if reading and judged is None:
                 self.shown[k, where] = True
                 one.newest[things], one.share[things], one.moment[things] = value, share, t
                 continue
-            tell = np.flatnonzero(~between | _others(value, _ones_before(value, one.newest, things)))
+            told = ~between if judged is None else ~between & judged[units]
+            told[mine.unit] |= ~between[mine.unit]
+            tell = np.flatnonzero(
+                told | (between & others(value, _ones_before(value, one.newest, things, told | between)))
+            )
             self.shown[k, units[tell]] = True
             whose = things[tell]
             one.newest[whose], one.share[whose], one.moment[whose] = value[tell], share[tell], t[tell]
+
+    def hand(self, one: Momentary, thing: int, value: float, at: int) -> None:
+        """A signal hears the value of windows that closed at `at` µs."""
+        things, t = np.array([thing]), np.array([at])
+        heard = Heard(np.zeros(1, np.intp), things, t, np.array([value]))
+        found, share = one.take(things, t, heard.where(~np.isnan(heard.value)) if one.known_only else heard)
+        one.newest[things], one.share[things], one.moment[things] = found, share, t
+        self.handed.setdefault((one.name, thing), []).append((float(found[0]), float(share[0]), at))
+
+    def given(self) -> NDArray[np.int64]:
+        """The things that were handed values since the view began, or since windows were looked at."""
+        return np.array(sorted({thing for _, thing in self.handed}), np.int64)
 
     def value(self, one: Momentary, reader: Reader) -> F64:
         """What a signal is worth for every item of `reader`."""
@@ -85,6 +110,10 @@ class Now:
         value, share, moment = float(one.newest[thing]), float(one.share[thing]), int(one.moment[thing])
         if view is not None and view is self.view:
             value, share, moment = self._in_view(k, view, unit, before=before)
+            until = at if before and at is not None else int(view.t[unit])
+            for found in self.handed.get((one.name, thing), ()):
+                if moment < found[2] <= until:
+                    value, share, moment = found
         elif view is None and at is not None and moment > LONG_AGO:
             values, shares = one.held(np.array([thing]), np.array([at]))
             value, share, moment = float(values[0]), float(shares[0]), at
@@ -111,15 +140,23 @@ def _among(heard: Heard, units: NDArray[np.intp], count: int) -> Heard:
     return Heard(item[item >= 0], mine.thing, mine.at, mine.value)
 
 
-def _ones_before(value: F64, newest: F64, things: NDArray[np.int64]) -> F64:
-    """The value of the item before of the same thing, else what is `newest` of it."""
+def _settled(one: Momentary, view: View, units: NDArray[np.intp], heard: Heard) -> Heard:
+    """What a signal hears of others, which are known now; numbered among `units` of the view."""
+    found = one.settled(view, Heard(units[heard.unit], heard.thing, heard.at, heard.value))
+    return Heard(np.searchsorted(units, found.unit), found.thing, found.at, found.value)
+
+
+def _ones_before(value: F64, newest: F64, things: NDArray[np.int64], told: Bools) -> F64:
+    """The value of the item before of the same thing that was `told`, else what is `newest` of it."""
     found = newest[things]
     same = np.flatnonzero(things[1:] == things[:-1]) + 1
-    found[same] = value[same - 1]
+    some = np.flatnonzero(told)
+    last = carried(len(things), things, some, things[some])[same - 1]
+    found[same[last >= 0]] = value[some[last[last >= 0]]]
     return found
 
 
-def _others(a: F64, b: F64) -> Bools:
+def others(a: F64, b: F64) -> Bools:
     """Where two values differ, unknown being one."""
     found: Bools = (a != b) & ~(np.isnan(a) & np.isnan(b))
     return found

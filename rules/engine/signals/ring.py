@@ -179,7 +179,7 @@ class Ring(Table):
         ends = np.flatnonzero(
             ((number & (BLOCK - 1)) == BLOCK - 1) & (number + len(self.at) >= self.head[things])
         )  # fmt: skip
-        if not len(ends):
+        if not len(ends) or not self.folds:
             return
         things, slot = things[ends], number[ends] & (len(self.at) - 1)
         place = (slot - np.arange(BLOCK)[:, None]) * len(self.head) + things

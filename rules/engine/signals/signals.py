@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.alarm import SignalSeen
-from gateway.domain.reading import F64, I64
+from gateway.domain.reading import F64
 from rules.compiled import Rule, Slot
-from rules.engine.bound import Bound
-from rules.engine.signals.base import Heard, Rows, Surroundings
+from rules.compiled.reads import inner_first
+from rules.engine.signals.base import Heard, Surroundings, turns
+from rules.engine.signals.chain import Chain
 from rules.engine.signals.closing import Closing
 from rules.engine.signals.make import operator
 from rules.engine.signals.momentary import Momentary
@@ -38,21 +39,24 @@ class Judge(Protocol):
 class Signals:
     """Calendar signals (`windows`) close in step at their end; momentary ones have a value at every judged unit.
 
-    `watch_only` names the calendar signals whose windows are judged (None = all). `missed` collects (thing, µs since
-    when it is in doubt) by readings that came in order but after a tick had closed windows without them: only a rerun
-    puts that right.
+    `watch_only` names the calendar signals whose windows are judged (None = all). `chain.missed` collects (thing,
+    µs since when it is in doubt) by readings that came in order but after a tick had closed windows without them: only
+    a rerun puts that right.
     """
 
     def __init__(self, rule: Rule, zone: str, space: Space, field: Surroundings) -> None:
         self.rule, self.zone, self.space, self.field = rule, zone, space, field
-        found = [operator(signal, rule, zone, space, field, self) for signal in rule.signals]
-        self.operators = tuple(one for one in found if one is not None)
+        self.index: dict[str, Momentary | Closing] = {}
+        for signal in inner_first(rule.signals):
+            one = operator(signal, rule, zone, space, field, self)
+            if one is not None:
+                self.index[signal.name] = one
+        self.operators = tuple(self.index.values())
         self.windows = tuple(one for one in self.operators if isinstance(one, Closing))
-        self.index = {one.name: one for one in self.operators}
         self.now = Now(tuple(one for one in self.operators if isinstance(one, Momentary)))
+        self.chain = Chain(self.operators, self.now, space, scalar=field.scalar)
         self.columns = tuple(dict.fromkeys(column for one in self.operators for column in one.columns))
         self.watch_only: frozenset[str] | None = None
-        self.missed: list[tuple[int, int]] = []
         self.soonest = NEVER
 
     # --- what a bound expression asks for
@@ -64,15 +68,12 @@ class Signals:
         one = self.index.get(slot.name)
         return one.columns if isinstance(one, Momentary) else ()
 
-    def predicates(self) -> list[Bound]:
-        """The expressions whose truths signals are made of."""
-        found = [getattr(one, "of", None) for one in self.operators]
-        return [of for of in found if of is not None]
-
-    def turned(self) -> list[NDArray[Any]]:
-        """What changes when an age turns a predicate that signals are made of."""
-        aged = [one for one in self.operators if (of := getattr(one, "of", None)) is not None and of.turning]
-        return [getattr(one, "turned")() for one in aged]  # noqa: B009 - as `of`
+    def period_of(self, slot: Slot) -> int:
+        """From one value of a signal whose windows close to the next, at most, µs; 0 = readings give it values."""
+        one = self.index.get(slot.name)
+        if isinstance(one, Closing):
+            return one.calendar.longest
+        return one.feed.period if one is not None and one.feed is not None else 0
 
     def value(self, slot: Slot, reader: Reader) -> F64:
         """A momentary signal as of each item, or the value of a window `slot.n` closed periods ago; NaN unknown."""
@@ -96,7 +97,7 @@ class Signals:
     # --- state
     def refresh(self, things: Sequence[int]) -> None:
         """Attributes of these things changed."""
-        for of in self.predicates():
+        for of in self.chain.bounds():
             of.refresh(things)
         for one in self.operators:
             one.refresh(things)
@@ -116,7 +117,7 @@ class Signals:
         for mine, other in zip(self.operators, old.operators, strict=True):
             mine.adopt(other)
         self.refresh(range(len(self.space)))
-        self.soonest, self.missed = old.soonest, old.missed
+        self.soonest, self.chain.missed = old.soonest, old.chain.missed
 
     def take_row(self, thing: int, other: "Signals", row: int) -> None:
         """Row `row` of `other`, signals of the same rule in another engine, becomes `thing`'s."""
@@ -134,11 +135,6 @@ class Signals:
             mark = f"{k}."
             one.load({key.removeprefix(mark): table for key, table in state.items() if key.startswith(mark)})
         self.soonest = -NEVER
-
-    def drain(self) -> list[tuple[int, int]]:
-        """`missed` since the last call."""
-        found, self.missed = self.missed, []
-        return found
 
     def decided_from(self, thing: int, at: int) -> int:
         """What the reading at `at` µs decided lies at or after this moment."""
@@ -160,34 +156,38 @@ class Signals:
         active = judged & inside
         for some in (*heard, *momentary):
             active[some.unit] = True
-        left = np.flatnonzero(active)
+        left, told = np.flatnonzero(active), judged | view.moments
         while len(left):
             special = np.zeros(len(view), np.bool_)
             pick = np.zeros(len(view), np.bool_)
             pick[left] = True
             mine = [some.where(pick[some.unit]) for some in heard]
             for one, some in zip(self.windows, mine, strict=True):
-                special[some.unit[one.special(some)]] = True
+                odd = one.outside(some) if one.name in self.chain.nested else one.special(some)
+                special[some.unit[odd]] = True
             between = left[view.moments[left]]
             for one in self.windows if len(between) else ():
                 special[between] |= one.end[view.thing[between]] <= view.t[between]
-            turn = _turns(view.thing[left], special[left])
+            turn = turns(view.thing[left], special[left])
             calm, first = left[turn == 0], left[(turn == 1) & special[left]]
             pick[left[turn > 0]] = False
             for one, some in zip(self.windows, mine, strict=True):
-                one.quick(some.where(pick[some.unit]))
-            self._judge(view, calm, momentary, judged, judge)
+                if one.name not in self.chain.nested:
+                    one.quick(some.where(pick[some.unit]))
+            self._judge(view, calm, momentary, mine, judged, told, judge)
             for unit in first.tolist():
                 self._single(view, unit, mine, judge)
-            self._judge(view, first, momentary, judged, judge)
+            self._judge(view, first, momentary, mine, judged, told, judge)
             left = left[(turn > 0) & ~((turn == 1) & special[left])]
 
     def _judge(
-        self, view: View, units: NDArray[np.intp], momentary: Sequence[Heard], judged: Bools, judge: Judge
+        self, view: View, units: NDArray[np.intp], momentary: Sequence[Heard], heard: Sequence[Heard], judged: Bools,
+        told: Bools, judge: Judge,
     ) -> None:  # fmt: skip
         if not len(units):
             return
-        self.now.take(view, units, momentary)
+        self.now.take(view, units, momentary, None if told[units].all() else told)
+        self.soonest = min(self.soonest, self.chain.follow(view, units, zip(self.windows, heard, strict=True)))
         asked = units[judged[units]]
         asked = asked[~judge.idle(view, asked)]
         if len(asked):
@@ -196,28 +196,30 @@ class Signals:
     def _single(self, view: View, unit: int, heard: Sequence[Heard], judge: Judge) -> None:
         """A unit that may close windows, fall, repeat, or be the first."""
         thing = int(view.thing[unit])
-        fresh = []
+        fresh, times = [], []
         for one, some in zip(self.windows, heard, strict=True):
             k = int(np.searchsorted(some.unit, unit))
             if k < len(some) and some.unit[k] == unit:
-                fresh.append((one, float(some.value[k]), int(some.at[k])))
+                times.append(int(some.at[k]))
+                if one.name not in self.chain.nested:
+                    fresh.append((one, float(some.value[k]), int(some.at[k])))
         reading = not view.moments[unit]
-        now = max(at for _, _, at in fresh) if reading else int(view.t[unit])
-        reading = reading and any(one.changes(thing, value, at) for one, value, at in fresh)
+        now = max(times) if reading else int(view.t[unit])
+        if reading and len(fresh) == len(times):
+            reading = any(one.changes(thing, value, at) for one, value, at in fresh)
         for end in self.closings(thing, now, reading=reading):
             judge.window_closed(thing, end, Prior(view, np.array([unit]), end), view, unit)
         for one, value, at in fresh:
-            since = one.take(thing, value, at)
-            if since != NEVER:
-                self.missed.append((thing, since))
+            self.chain.note(thing, one.take(thing, value, at))
             self.soonest = min(self.soonest, int(one.end[thing]))
 
     # --- time
     def close(self, now: int, judge: Judge) -> None:
         """Engine time is `now`: windows that ended close, unless what they are worth is still open."""
+        self.now.handed.clear()
         if self.soonest > now:
             return
-        if len(self.windows) == 1:
+        if len(self.windows) == 1 and not self.chain.passes_on:
             self._close_all(self.windows[0], now, judge)
         for thing in _ended(self.windows, now):
             for end in self.closings(thing, now, reading=False):
@@ -251,9 +253,8 @@ class Signals:
             only = np.array([thing])
             if not reading and not all(one.decided(only, now)[0] for one in due):
                 return
-            for one in due:
-                self._observe(thing, one, float(one.close(only, now)[0]))
-            if self.watch_only is None or any(one.name in self.watch_only for one in due):
+            new = self.chain.close(thing, end, now, self._observe)
+            if self.watch_only is None or new & self.watch_only:
                 yield end
 
     def _observe(self, thing: int, one: Closing, cover: float) -> None:
@@ -299,12 +300,3 @@ def _closed(one: Closing, thing: int) -> SignalSeen:
         return SignalSeen(one.name, None, one.unit, 0, 0, 0.0)
     known = None if value != value else value
     return SignalSeen(one.name, known, one.unit, int(one.begun[thing]), end, float(one.cover[thing]))
-
-
-def _turns(things: Rows, special: Bools) -> I64:
-    """How many special items of the same thing came up to and with each item."""
-    count = np.cumsum(special, dtype=np.int64)
-    first = np.ones(len(things), np.bool_)
-    first[1:] = things[1:] != things[:-1]
-    start = np.maximum.accumulate(np.where(first, np.arange(len(things)), 0))
-    return count - count[start] + special[start]

@@ -1,7 +1,7 @@
 """Signals over the last so many minutes: (t - over, t]."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +10,14 @@ from gateway.domain.device import PointKind
 from gateway.domain.duration import HOUR, SECOND
 from gateway.domain.reading import F64, I64
 from rules.compiled import Aggregate, Increase, Over, Rate, Share, Stat, Swing
-from rules.engine.bound import Bound
-from rules.engine.signals.base import EPSILON, Declared, Gaps, Heard, Rows, Surroundings, readings
+from rules.engine.signals.base import EPSILON, Declared, Gaps, Heard, Rows, Surroundings
 from rules.engine.signals.counter import Counter
+from rules.engine.signals.feed import Feed
 from rules.engine.signals.momentary import Momentary, Values
 from rules.engine.signals.quantile import of_windows
 from rules.engine.signals.trail import Trail
 from rules.engine.space import LONG_AGO, NEVER, Space
-from rules.engine.view import Bools, Picked, View
+from rules.engine.view import Bools, View
 
 FOLDS: dict[Aggregate, tuple[np.ufunc, ...]] = {
     Aggregate.MEAN: (np.add,), Aggregate.SUM: (np.add,), Aggregate.MIN: (np.minimum,), Aggregate.MAX: (np.maximum,),
@@ -52,6 +52,12 @@ class Sliding(Momentary):
         """The readings as the trail keeps them."""
         return heard
 
+    def latest(self, things: Rows) -> F64:
+        return np.where(self.trail.shut[things] == NEVER, self.trail.newest(things), np.nan)
+
+    def turned(self) -> I64:
+        return self.trail.head
+
     def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
         low, stop = self.trail.part(things, t)
         leaves = np.where(low < stop, self.trail.times(low, things) + (self.trail.over - self.closed), NEVER)
@@ -82,6 +88,8 @@ class Sliding(Momentary):
         quiet = at + np.minimum(self.gaps(things[thing]), NEVER // 4)
         spoke = (at > LONG_AGO) & (until > at)
         moving = (self.moment[things] > begin) | ~self.still(things, heard, item)
+        if self.feed is not None and self.feed.nested:
+            moving[:] = True  # nobody knows yet
         np.logical_or.at(moving, thing[spoke], (until > quiet)[spoke])
         some = np.flatnonzero(spoke & moving[thing])
         yield thing[some], at[some], np.minimum(until[some] - 1, at[some] + self.over)
@@ -131,12 +139,13 @@ def uncovered(share: F64, known: Bools, coverage: float, t: I64, end: I64, over:
 class SlidingStat(Sliding):
     """mean min max sum count first last spread stddev (of the whole: divided by n), percentiles of the readings."""
 
-    def __init__(self, signal: Stat, space: Space, around: Surroundings) -> None:
+    def __init__(self, signal: Stat, space: Space, feed: Feed) -> None:
         assert isinstance(signal.window, Over), "calendar windows are elsewhere"
         length = signal.window.length
-        super().__init__(space, signal.name, signal.unit, (space.column(signal.point),), length)
+        super().__init__(space, signal.name, signal.unit, feed.columns, length)
+        self.feed, self.of = feed, feed.bound
         self.what, self.coverage, self.rank = signal.what, signal.coverage, signal.rank
-        self.gaps = Gaps(around.world, space, (signal.point,))
+        self.gaps = feed.gaps()
         squared = signal.what is Aggregate.STDDEV
         self.trail = Trail(space, self.gaps, length, FOLDS.get(signal.what, ()), squared=squared)
         self.parts = {"trail": self.trail}
@@ -181,15 +190,15 @@ class SlidingStat(Sliding):
 class SlidingSwing(Sliding):
     """`rise`, `fall`: unknown while two readings of the window, or the newest one and now, are too far apart."""
 
-    def __init__(self, signal: Swing, space: Space, around: Surroundings) -> None:
-        super().__init__(space, signal.name, signal.unit, (space.column(signal.point),), signal.over)
+    known_only = True
+
+    def __init__(self, signal: Swing, space: Space, feed: Feed) -> None:
+        super().__init__(space, signal.name, signal.unit, feed.columns, signal.over)
+        self.feed, self.of = feed, feed.bound
         self.rise = signal.rise
-        self.gaps = Gaps(around.world, space, (signal.point,), signal.max_gap)
+        self.gaps = feed.gaps(signal.max_gap)
         self.trail = Trail(space, self.gaps, signal.over, (np.minimum if signal.rise else np.maximum,))
         self.parts = {"trail": self.trail}
-
-    def hear(self, view: View, inside: Bools) -> Heard:
-        return readings(view, self.columns[0], inside, known=True)
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
         extreme = self.trail.fold(0, things, low, stop)
@@ -321,22 +330,14 @@ class SlidingIncrease(Sliding):
 class SlidingShare(Sliding):
     """`share`: the observed time in which a predicate was true, by all observed time."""
 
-    def __init__(self, signal: Share, space: Space, around: Surroundings, of: Bound) -> None:
+    def __init__(self, signal: Share, space: Space, feed: Feed) -> None:
         assert isinstance(signal.window, Over), "calendar windows are elsewhere"
         length = signal.window.length
-        super().__init__(space, signal.name, "", of.columns, length)
-        self.of, self.coverage, self.scalar = of, signal.coverage, around.scalar
-        points = tuple(space.names[column] for column in of.told)
-        self.gaps = Gaps(around.world, space, points)
+        super().__init__(space, signal.name, "", feed.columns, length)
+        self.feed, self.of, self.coverage = feed, feed.bound, signal.coverage
+        self.gaps = feed.gaps()
         self.trail = Trail(space, self.gaps, length, truth=True)
         self.parts = {"trail": self.trail}
-
-    def hear(self, view: View, inside: Bools) -> Heard:
-        return truths(self.of, view, inside, self.trail.newest, scalar=self.scalar)
-
-    def turned(self) -> I64:
-        """What changes when time alone turns the predicate."""
-        return self.trail.head
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
         seen, true = self._spent(things, t, low, stop)
@@ -367,20 +368,3 @@ class SlidingShare(Sliding):
         yes = np.where(t < end, self.trail.values(stop - 1, things), np.nan)  # NaN: it grows on neither side
         moves = known & ((true < seen) | (yes == 0.0)) & ((true > 0) | (yes == 1.0))
         return np.where(moves, t + 1, uncovered(share, known, self.coverage, t, end, self.over))
-
-
-def truths(of: Bound, view: View, inside: Bools, newest: Callable[[Rows], F64], *, scalar: bool) -> Heard:
-    """A predicate at every unit that carries a point of it, as if it were a reading; and where an age turned it.
-
-    `newest`: the truth that is known of each thing before the view.
-    """
-    unit = np.flatnonzero(view.carry(of.columns) & inside)
-    if not of.turning:
-        unit = unit[~view.moments[unit]]
-    reader = Picked(view, unit)
-    truth = of.scalar(reader) if scalar else of.vector(reader)
-    heard = Heard(unit, reader.thing, reader.t, truth)
-    if not of.turning or not len(unit):
-        return heard
-    before = np.where(heard.first(), newest(heard.thing), np.append(np.nan, truth[:-1]))
-    return heard.where(~view.moments[unit] | ((truth != before) & ~np.isnan(truth)))

@@ -4,12 +4,11 @@ import numpy as np
 
 from gateway.domain.reading import F64, I64
 from rules.compiled import Calendar, Share, Times
-from rules.engine.bound import Bound
-from rules.engine.signals.base import Gaps, Heard, Rows, Surroundings
+from rules.engine.signals.base import Heard, Rows, Surroundings
 from rules.engine.signals.closing import Closing
-from rules.engine.signals.sliding import truths
+from rules.engine.signals.feed import Feed
 from rules.engine.space import LONG_AGO, NEVER, Space
-from rules.engine.view import Bools, View
+from rules.engine.view import Bools
 
 
 class SpentShare(Closing):
@@ -18,23 +17,20 @@ class SpentShare(Closing):
     arrays = (*Closing.arrays, ("truth", np.nan), ("since", LONG_AGO), ("seen", 0), ("true", 0))
 
     def __init__(
-        self, signal: Share | Times, depth: int, zone: str, space: Space, around: Surroundings, of: Bound
+        self, signal: Share | Times, depth: int, zone: str, space: Space, around: Surroundings, feed: Feed
     ) -> None:  # fmt: skip
         assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
-        points = tuple(space.names[column] for column in of.columns)
-        super().__init__(signal.name, "", signal.window, signal.coverage, depth, zone, space, around, points)
-        self.gaps = Gaps(around.world, space, tuple(space.names[column] for column in of.told))
-        self.of, self.scalar = of, around.scalar
+        super().__init__(signal.name, "", signal.window, signal.coverage, depth, zone, space, around, feed.points)
+        self.feed, self.of, self.gaps = feed, feed.bound, feed.gaps()
         self.truth: F64 = np.zeros(0)
         self.since: I64 = np.zeros(0, np.int64)
         self.seen: I64 = np.zeros(0, np.int64)
         self.true: I64 = np.zeros(0, np.int64)
 
-    def hear(self, view: View, inside: Bools) -> Heard:
-        return truths(self.of, view, inside, lambda things: self.truth[things], scalar=self.scalar)
+    def latest(self, things: Rows) -> F64:
+        return self.truth[things]
 
     def turned(self) -> I64:
-        """What changes when time alone turns the predicate."""
         return self.since
 
     def special(self, heard: Heard) -> Bools:
@@ -58,7 +54,7 @@ class SpentShare(Closing):
 
     def take(self, thing: int, value: float, at: int) -> int:
         if at < int(self.since[thing]):
-            return at if self.of.turning else NEVER  # its age may have turned it since, at a tick
+            return at if self.feed is not None and self.feed.turning else NEVER  # time alone may have turned it since
         if self.since[thing] == LONG_AGO:
             self.open(thing, at)
         else:

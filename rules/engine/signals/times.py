@@ -4,14 +4,14 @@ import numpy as np
 
 from gateway.domain.reading import F64, I64, U8
 from rules.compiled import Over, Times
-from rules.engine.bound import Bound
-from rules.engine.signals.base import EPSILON, Gaps, Heard, Rows, Surroundings, Table, carried
+from rules.engine.signals.base import EPSILON, Heard, Rows, Surroundings, Table, carried
+from rules.engine.signals.feed import Feed
 from rules.engine.signals.momentary import Values
-from rules.engine.signals.sliding import Sliding, truths, uncovered
+from rules.engine.signals.sliding import Sliding, uncovered
 from rules.engine.signals.spent import SpentShare
 from rules.engine.signals.trail import Trail
 from rules.engine.space import LONG_AGO, NEVER, Space
-from rules.engine.view import Bools, View
+from rules.engine.view import Bools
 
 
 class Edges(Table):
@@ -75,23 +75,23 @@ class Edges(Table):
 class SlidingTimes(Sliding):
     """State: a trail of the moments at which it became true, `Edges`; with a coverage also a trail of all truths."""
 
-    def __init__(self, signal: Times, space: Space, around: Surroundings, of: Bound) -> None:
+    def __init__(self, signal: Times, space: Space, feed: Feed) -> None:
         assert isinstance(signal.window, Over), "calendar windows are elsewhere"
         length = signal.window.length
-        super().__init__(space, signal.name, "", of.columns, length)
-        self.of, self.coverage, self.scalar = of, signal.coverage, around.scalar
-        gaps = self.gaps = Gaps(around.world, space, tuple(space.names[column] for column in of.told))
-        self.trail, self.edges = Trail(space, gaps, length), Edges(space)
+        super().__init__(space, signal.name, "", feed.columns, length)
+        self.feed, self.of, self.coverage = feed, feed.bound, signal.coverage
+        self.gaps = feed.gaps()
+        self.trail, self.edges = Trail(space, self.gaps, length), Edges(space)
         self.parts = {"trail": self.trail, "edges": self.edges}
-        self.truths = Trail(space, gaps, length) if signal.coverage else None
+        self.truths = Trail(space, self.gaps, length) if signal.coverage else None
         if self.truths is not None:
             self.parts["truths"] = self.truths
 
-    def hear(self, view: View, inside: Bools) -> Heard:
-        return truths(self.of, view, inside, lambda things: self.edges.known[things], scalar=self.scalar)
+    def latest(self, things: Rows) -> F64:
+        known = self.edges.known[things]
+        return known if self.truths is None else np.where(self.truths.shut[things] == NEVER, known, np.nan)
 
     def turned(self) -> I64:
-        """What changes when time alone turns the predicate."""
         return self.edges.moment
 
     def take(self, things: Rows, t: I64, heard: Heard) -> Values:
@@ -139,9 +139,9 @@ class CalendarTimes(SpentShare):
     arrays = (*SpentShare.arrays, ("count", 0))
 
     def __init__(
-        self, signal: Times, depth: int, zone: str, space: Space, around: Surroundings, of: Bound
+        self, signal: Times, depth: int, zone: str, space: Space, around: Surroundings, feed: Feed
     ) -> None:  # fmt: skip
-        super().__init__(signal, depth, zone, space, around, of)
+        super().__init__(signal, depth, zone, space, around, feed)
         self.edges = Edges(space)
         self.parts = {"edges": self.edges}
         self.count: I64 = np.zeros(0, np.int64)

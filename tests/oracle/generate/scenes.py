@@ -4,7 +4,7 @@ from collections.abc import Callable
 from fnmatch import fnmatch
 from random import Random
 
-from oracle.generate import conditions, counters, groups, peers, plans, readings, windows
+from oracle.generate import conditions, counters, groups, nested, peers, plans, readings, windows
 from oracle.reference.expressions import points_in, signals_in
 from oracle.scene import Expr, RuleDef, SceneDef
 
@@ -16,6 +16,7 @@ RULES: dict[str, Callable[[Random], RuleDef]] = {
     "age": windows.age, "calendar": windows.calendar, "increase": counters.increase, "falling": counters.falling,
     "quorum": groups.quorum, "components": groups.components, "aggregate": groups.aggregate, "peers": peers.beside,
     "due": plans.due, "every": plans.every, "due_again": plans.due_again, "every_or_after": plans.every_or_after,
+    "nested": nested.nested,
     "votes": conditions.votes, "cleared_runs": conditions.cleared_runs, "sequence": conditions.sequence,
 }  # fmt: skip
 MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced", "down")
@@ -55,9 +56,16 @@ def used_points(rng: Random, rule: RuleDef) -> list[str]:
         if node is not None and node != tuple(rule.keys.get("points", ())):
             found |= points_in(node)
             for name in signals_in(node):
-                of = rule.let[name].of
-                found |= points_in(of) if isinstance(of, tuple) else {of}
+                found |= _points_of(rule, name)
     others = sorted(set(rule.points) - found)
     if others and (not found or rng.random() < 0.25):
         found.add(rng.choice(others))
     return sorted(found)
+
+
+def _points_of(rule: RuleDef, name: str) -> set[str]:
+    """The points that a signal and those that it is made of read."""
+    of = rule.let[name].of
+    if not isinstance(of, tuple):
+        return {of}
+    return points_in(of).union(*(_points_of(rule, inner) for inner in signals_in(of)))

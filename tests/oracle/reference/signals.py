@@ -8,9 +8,10 @@ from itertools import pairwise
 
 from oracle.reference import expressions, peers
 from oracle.reference.counters import calendar_increase
+from oracle.reference.operands import Operands
 from oracle.reference.values import History
-from oracle.reference.windows import CLOSE, calendar_window, grid, observed
-from oracle.scene import RuleDef, SignalDef
+from oracle.reference.windows import CLOSE, Row, calendar_window, observed
+from oracle.scene import Expr, RuleDef, SignalDef
 
 COVERAGE = 0.9
 """Unless written."""
@@ -23,6 +24,11 @@ class Signals:
         self.rule, self.history, self.start, self.zone, self.end = rule, history, start, zone, end
         self._closed: dict[tuple[str, int], float | None] = {}
         self.others: dict[str, Sequence[History]] = {}
+        self.operands = Operands(rule, history, start, end, self._of, self.windows)
+
+    def _of(self, node: Expr, t: int) -> float | bool | None:
+        found: float | bool | None = expressions.value(node, expressions.Moment(self.history, self.at, t))
+        return found
 
     def at(self, name: str, t: int, n: int = 0) -> float | None:
         """The value at `t`; of a calendar signal that of the last closed window, or of n windows before."""
@@ -31,7 +37,7 @@ class Signals:
             return peers.worth(signal, self.others[name], t)
         if signal.per:
             return self._calendar(name, signal, t, n)
-        return self._sliding(signal, t)
+        return self._sliding(name, signal, t)
 
     # --- calendar windows
     @cached_property
@@ -58,69 +64,44 @@ class Signals:
             all_of = calendar_increase(signal, self.history, self.windows(signal.per), coverage, self.end)
             self._closed |= {(name, begin): value for begin, value in all_of.items()}
         elif (name, window[0]) not in self._closed:
-            self._closed[name, window[0]] = self._over(signal, *window, open_end=True)
+            rows = self.operands.rows_within(name, self.windows(signal.per))
+            self._closed[name, window[0]] = self._over(signal, rows, *window, open_end=True)
         return self._closed.get((name, window[0]))
 
     # --- sliding windows
-    def _sliding(self, signal: SignalDef, t: int) -> float | None:
+    def _sliding(self, name: str, signal: SignalDef, t: int) -> float | None:
         if signal.operator in {"rise", "fall"}:
-            return self._swing(signal, t)
-        return self._over(signal, t - signal.over, t, open_end=False)
+            return self._swing(name, signal, t)
+        return self._over(signal, self.operands.rows(name), t - signal.over, t, open_end=False)
 
-    def _over(self, signal: SignalDef, begin: int, end: int, *, open_end: bool) -> float | None:
+    def _over(self, signal: SignalDef, rows: Sequence[Row], begin: int, end: int, *, open_end: bool) -> float | None:
         """Over [begin, end) of the calendar, or (begin, end] that slides."""
         coverage = COVERAGE if signal.coverage is None else signal.coverage
+        past = [(at, value) for at, value in rows if at < end or (at == end and not open_end)]
         if signal.operator == "share":
-            return self._share(signal, begin, end, coverage)
+            return self._share(past, self.operands.reach(signal), begin, end, coverage)
         if signal.operator == "times":
-            return self._times(signal, begin, end, open_end=open_end)
-        heard = self.history.heard(signal.of, end)
-        if heard is None or observed(self.history, signal.of, begin, end) / (end - begin) < coverage - CLOSE:
+            return times(past, begin, open_end=open_end)
+        first = next((at for at, value in past if value is not None), None)
+        reach = self.operands.reach(signal)
+        if first is None or observed(past, reach, begin, end) / (end - begin) < coverage - CLOSE:
             return None
-        rows = [float(value) if not isinstance(value, str) else 0.0 for at, value in self.history.good(signal.of)
-                if (begin <= at < end if open_end else begin < at <= end)]  # fmt: skip
-        return fold(signal, rows)
+        inside = [0.0 if isinstance(value, str) else float(value) for at, value in past
+                  if value is not None and (begin <= at if open_end else begin < at)]  # fmt: skip
+        return fold(signal, inside)
 
-    def _share(self, signal: SignalDef, begin: int, end: int, coverage: float) -> float | None:
+    def _share(self, rows: Sequence[Row], reach: int, begin: int, end: int, coverage: float) -> float | None:
         """ "fraction of observed time it was true"; a state reported on change holds until the next report."""
-        known = true = 0
-        (point,) = expressions.points_in(signal.of)
-        rows, reach = self.history.of(point), 3 * self.history.points[point].every
-        for k, (at, _) in enumerate(rows):
-            truth = expressions.value(signal.of, expressions.Moment(self.history, self.at, at))
-            until = rows[k + 1][0] if k + 1 < len(rows) else end
-            if reach:
-                until = min(until, at + reach)
-            length = max(0, min(until, end) - max(at, begin))
-            if truth is not None:
-                known += length
-                true += length if truth else 0
+        known = observed(rows, reach, begin, end)
         if not known or known / (end - begin) < coverage - CLOSE:
             return None
-        return true / known
+        return observed([(at, value or None) for at, value in rows], reach, begin, end) / known
 
-    def _times(self, signal: SignalDef, begin: int, end: int, *, open_end: bool) -> float | None:
-        """ "how often it became true": true now, and not true when last known; the first known value counts."""
-        known: bool | None = None
-        count = 0
-        for at in self.history.times:
-            if at > end or (open_end and at == end):
-                break
-            if not expressions.points_in(signal.of) & self.history.frames[at].keys():
-                continue
-            truth = expressions.value(signal.of, expressions.Moment(self.history, self.at, at))
-            if truth is None:
-                continue
-            if truth and known is not True and (begin <= at if open_end else begin < at):
-                count += 1
-            known = truth
-        return None if known is None else float(count)
-
-    def _swing(self, signal: SignalDef, t: int) -> float | None:
+    def _swing(self, name: str, signal: SignalDef, t: int) -> float | None:
         """Last minus lowest, highest minus last; unknown over a gap of more than `max_gap` (3 x `every`)."""
-        rows = [(at, float(value)) for at, value in self.history.good(signal.of)
-                if t - signal.over < at <= t and not isinstance(value, str)]  # fmt: skip
-        gap = signal.more.get("max_gap") or 3 * self.history.points[signal.of].every or math.inf
+        rows = [(at, float(value)) for at, value in self.operands.rows(name)
+                if t - signal.over < at <= t and value is not None and not isinstance(value, str)]  # fmt: skip
+        gap = signal.more.get("max_gap") or self.operands.reach(signal) or math.inf
         times = [at for at, _ in rows] + [t]
         if not rows or any(b - a > gap for a, b in pairwise(times)):
             return None
@@ -129,11 +110,9 @@ class Signals:
 
     # --- when it changes
     def points(self, name: str) -> set[str]:
-        """The points whose readings it is judged by; a calendar signal is judged at its closings only."""
+        """The points whose readings it is judged by; one of closed windows is judged at its closings only."""
         signal = self.rule.let[name]
-        if signal.per or signal.operator == "peers":
-            return set()
-        return expressions.points_in(signal.of) if isinstance(signal.of, tuple) else {signal.of}
+        return set() if signal.per or signal.operator == "peers" else self.operands.points(signal)
 
     def changes(self, name: str) -> set[int]:
         """Moments at which it changes with time alone."""
@@ -143,13 +122,20 @@ class Signals:
             return {t for t in peers.changes(signal, self.others[name]) if heard and heard[0] <= t <= self.end}
         if signal.per:
             return {stop for _, stop in self.windows(signal.per) if stop <= self.end}
-        (point,) = self.points(name)
-        found = {at + signal.over for at, _ in self.history.of(point)}
-        if self.history.times:
-            step = grid(signal.over)
-            first = self.history.times[0]
-            found |= set(range(first + step - (self.start + first) % step, self.end + 1, step))
-        return {t for t in found if t <= self.end}
+        return self.operands.changes(name)
+
+
+def times(rows: Sequence[Row], begin: int, *, open_end: bool) -> float | None:
+    """ "how often it became true": true now, and not true when last known; the first known value counts."""
+    known: float | str | None = None
+    count = 0
+    for at, truth in rows:
+        if truth is None:
+            continue
+        if truth and known is not True and (begin <= at if open_end else begin < at):
+            count += 1
+        known = truth
+    return None if known is None else float(count)
 
 
 def fold(signal: SignalDef, rows: list[float]) -> float | None:

@@ -1,12 +1,12 @@
 """Windows and what was observed in them (RULES.md section 4)."""
 
 from calendar import monthrange
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from oracle.reference.values import History
 from oracle.scene import HOUR, MINUTE, SECOND
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,9 +99,12 @@ def _at(zone: str, day: datetime, hour: int = 0, minute: int = 0) -> int:
     return wall(zone, day.year, day.month, day.day, hour, minute)
 
 
-def observed(history: History, point: str, begin: int, end: int) -> int:
-    """µs of [begin, end) in which the point was known: from a good reading to the next, at most 3 x `every`."""
-    rows, reach = history.of(point), 3 * history.points[point].every
+Row = tuple[int, float | str | None]
+"""(at, value), None = bad or unknown."""
+
+
+def observed(rows: Sequence[Row], reach: int, begin: int, end: int) -> int:
+    """µs of [begin, end) in which something was known: from a good row to the next, at most `reach` (0 = for ever)."""
     total = 0
     for k, (at, value) in enumerate(rows):
         if value is None:

@@ -1,0 +1,114 @@
+"""Signals that are made of other signals: who hears of whom, and when."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import F64
+from rules.engine.bound import Bound
+from rules.engine.signals.base import Heard
+from rules.engine.signals.closing import Closing
+from rules.engine.signals.momentary import Momentary
+from rules.engine.signals.now import Now
+from rules.engine.space import NEVER, Space
+from rules.engine.view import Held, View
+
+Operator = Momentary | Closing
+Observe = Callable[[int, Closing, float], None]
+"""(thing, signal, coverage) of a window that closed."""
+
+
+class Chain:
+    """`operators`, each after those that it is made of. `nested`: the names of those that are made of others; `mixed`:
+    those of what comes with readings and of what closes, to which both give values. `passes_on`: somebody hears of
+    windows that close, those of the signals `closing`.
+
+    `missed`: (thing, µs) since when something is in doubt by a value that came too late.
+    """
+
+    def __init__(self, operators: Sequence[Operator], now: Now, space: Space, *, scalar: bool) -> None:
+        self.operators, self.now, self.space, self.scalar = operators, now, space, scalar
+        self.nested = frozenset(one.name for one in operators if one.feed is not None and one.feed.nested)
+        self.mixed: dict[str, Operator] = {}
+        self.missed: list[tuple[int, int]] = []
+        self.passes_on = False
+        self.closing = frozenset(one.name for one in operators if isinstance(one, Closing))
+        closes = set(self.closing)
+        for one in operators:
+            if one.feed is not None and not one.feed.names.isdisjoint(closes):
+                self.passes_on = True
+                closes.add(one.name)
+                if not one.feed.by_windows:
+                    self.mixed[one.name] = one
+
+    def bounds(self) -> list[Bound]:
+        """The expressions that signals are made of."""
+        return [one.of for one in self.operators if one.of is not None]
+
+    def turned(self) -> list[NDArray[Any]]:
+        """What changes when time alone gives a new value to what signals are made of."""
+        return [one.turned() for one in self.operators if one.feed is not None and one.feed.turning]
+
+    def drain(self) -> list[tuple[int, int]]:
+        """`missed` since the last call."""
+        found, self.missed = self.missed, []
+        return found
+
+    def note(self, thing: int, since: int) -> None:
+        """Something is in doubt since then; NEVER = nothing is."""
+        if since != NEVER:
+            self.missed.append((thing, since))
+
+    def follow(self, view: View, units: NDArray[np.intp], heard: Iterable[tuple[Closing, Heard]]) -> int:
+        """What others are worth in these units is known now: calendar signals hear it. The soonest end of them, µs."""
+        soonest = NEVER
+        for one, some in heard:
+            if one.name in self.nested and len(some):
+                places = some.where(np.isin(some.unit, units))
+                self.missed += one.follow(view, places)
+                soonest = min(soonest, int(one.end[places.thing].min(initial=NEVER)))
+        return soonest
+
+    def close(self, thing: int, end: int, now: int, observe: Observe) -> set[str]:
+        """The windows of a thing that end then; what is made of them hears their values first. Names of what is new."""
+        begun: dict[str, int] = {}
+        for one in self.operators:
+            if one.feed is not None and one.feed.by_windows and not one.feed.names.isdisjoint(begun):
+                start = min(begun[name] for name in one.feed.names if name in begun)
+                self._hand_on(one, thing, start, end)
+                if isinstance(one, Momentary):
+                    begun[one.name] = start
+            if isinstance(one, Closing) and one.end[thing] == end:
+                observe(thing, one, float(one.close(np.array([thing]), now)[0]))
+                begun[one.name] = int(one.begun[thing])
+        new = set(begun)
+        for name, one in self.mixed.items():
+            if one.feed is not None and not one.feed.names.isdisjoint(new):
+                self._hand_beside(one, thing, end)
+                new.add(name)
+        return new
+
+    def _hand_on(self, one: Operator, thing: int, begun: int, end: int) -> None:
+        """The value of the windows [begun, end) that a signal is made of."""
+        value = float(self._value(one, thing, end)[0])
+        if isinstance(one, Closing):
+            one.take_window(thing, value, begun, end)
+        else:
+            self.now.hand(one, thing, value, end)
+
+    def _hand_beside(self, one: Operator, thing: int, end: int) -> None:
+        """The value since `end`, when it is another one."""
+        value = float(self._value(one, thing, end)[0])
+        if value != value or value == one.latest(np.array([thing]))[0]:
+            return
+        if isinstance(one, Closing):
+            self.note(thing, one.take(thing, value, end))
+        else:
+            self.now.hand(one, thing, value, end)
+
+    def _value(self, one: Operator, thing: int, end: int) -> F64:
+        assert one.of is not None, "other signals are named in an expression"
+        reader = Held(self.space, np.array([thing]), end)
+        return one.of.scalar(reader) if self.scalar else one.of.vector(reader)
