@@ -2,12 +2,24 @@
 
 import pytest
 from oracle.check import check
-from oracle.generate.scenes import DEVICES, EXCLUDED, KINDS, generate
+from oracle.generate.scenes import EXCLUDED, KINDS, generate
 
 PARTS = 8
 CASES = 2_000
-SCENES = [(kind, seed) for seed in range(CASES) for kind in KINDS][: CASES // DEVICES + 10]
-"""A scene of a group is one case, all others are `DEVICES`."""
+
+
+def _scenes() -> list[tuple[str, int]]:
+    """As many as make `CASES`, of every kind in turn: a scene of groups has few, all others `DEVICES`."""
+    found, count = [], 0
+    for seed, kind in ((seed, kind) for seed in range(CASES) for kind in KINDS):
+        if count >= CASES:
+            break
+        found.append((kind, seed))
+        count += generate(kind, seed).cases
+    return found
+
+
+SCENES = _scenes()
 
 
 @pytest.mark.parametrize("part", range(PARTS))

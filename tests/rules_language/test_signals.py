@@ -326,7 +326,7 @@ def test_a_code_in_members() -> None:
 @pytest.mark.parametrize("operator", KEYS)
 def test_every_operator_has_an_example(operator: str) -> None:
     text = EXAMPLES.get(operator, f"x: {{{operator}: flow, over: 10m}}")
-    kind = dict.fromkeys(("share", "times", "code_of"), "charger") | dict.fromkeys(("rise", "fall"), "vehicle")
+    kind = dict.fromkeys(("share", "times", "code_of", "peers"), "charger") | dict.fromkeys(("rise", "fall"), "vehicle")
     found, _ = all_of(f"{{{text}}}", kind.get(operator, "gas_meter"), "site" if operator == "members" else "")
     assert len(found) == (operator != "code_of")
 

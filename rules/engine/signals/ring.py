@@ -54,7 +54,8 @@ class Ring(Table):
         size, count = state["value"].shape
         shape = (len(self.folds), size if self.folds else 0, count)
         super().load({**state, "suffix": np.full(shape, np.nan)})
-        blocks = self.value.reshape(-1, BLOCK, self.value.shape[1]) if self.folds else self.value
+        count = self.value.shape[1]
+        blocks = self.value.reshape(len(self.value) // BLOCK, BLOCK, count) if self.folds else self.value
         for k, fold in enumerate(self.folds):
             self.suffix[k] = fold.accumulate(blocks[:, ::-1], axis=1)[:, ::-1].reshape(self.value.shape)
 
