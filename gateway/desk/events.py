@@ -25,7 +25,7 @@ _LISTS = ("readings", "signals", "thresholds", "members")
 
 
 def _unnamed(evidence: dict[str, Any], named: int) -> int:
-    """How many members voted that a shorter list does not name."""
+    """How many members voted, or were counted, that a shorter list does not name."""
     others: int = evidence["others"]
     return others + max(0, len(evidence["members"]) - named)
 

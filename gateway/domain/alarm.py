@@ -72,9 +72,10 @@ class ThresholdSeen(Struct, frozen=True):
 
 
 class MemberSeen(Struct, frozen=True):
-    """A member of a group that voted: `device` is its code; `component` 0 = the device votes as one.
+    """A member of a group that voted or was counted: `device` is its code; `component` 0 = the device as one.
 
-    `since` µs is when its vote became true, 0 = unknown; `readings` are what it read, of a component as `2.status`.
+    `since` µs is when its vote became true, 0 = it was counted in an aggregate; `readings` are what it read, of a
+    component as `2.status`, or what its signal was.
     """
 
     device: str
@@ -86,7 +87,8 @@ class MemberSeen(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """Why: what the engine saw when it decided. `condition` is the rule text that held.
 
-    Of a group: `members` that voted, the first to begin first, and how many `others` did that are not named.
+    Of a group: `members` that voted, the first to begin first, or whose readings an aggregate counted, those that
+    decide first, and how many `others` are not named.
     """
 
     condition: str = ""

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from gateway.domain.alarm import Evidence, ReadingSeen
+from gateway.domain.alarm import Evidence, MemberSeen, ReadingSeen
 from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
 from gateway.domain.reading import Quality
@@ -112,17 +112,29 @@ def _evidence(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
 
 
 def _members(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
-    """Who voted in a group, since when, and what it read."""
-    if evidence.members:
+    """Who voted in a group, since when, and who else was counted in an aggregate; what they read."""
+    voted = [one for one in evidence.members if one.since]
+    counted = [one for one in evidence.members if not one.since]
+    if voted:
         yield say("explain.members", lang)
-    for one in evidence.members:
-        name = f"{one.device}#{one.component}" if one.component else one.device
-        read = say("explain.join", lang).join(f"{seen.point} = {_value(seen, lang)}" for seen in one.readings)
+    for one in voted:
+        read = _read(one, lang)
         readings = say("explain.member_readings", lang, readings=read) if read else ""
-        since = local(one.since, zone) if one.since else "-"
-        yield "  " + say("explain.member", lang, member=name, since=since, readings=readings)
+        yield "  " + say("explain.member", lang, member=_member(one), since=local(one.since, zone), readings=readings)
+    if counted:
+        yield say("explain.counted", lang)
+    for one in counted:
+        yield "  " + say("explain.counted_member", lang, member=_member(one), readings=_read(one, lang) or "-")
     if evidence.others:
         yield "  " + say("explain.others", lang, count=evidence.others)
+
+
+def _member(one: MemberSeen) -> str:
+    return f"{one.device}#{one.component}" if one.component else one.device
+
+
+def _read(one: MemberSeen, lang: Lang) -> str:
+    return say("explain.join", lang).join(f"{seen.point} = {_value(seen, lang)}" for seen in one.readings)
 
 
 def _value(one: ReadingSeen, lang: Lang) -> str:

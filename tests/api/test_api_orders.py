@@ -49,6 +49,16 @@ async def test_an_alarm_of_a_group_names_who_voted(world: World) -> None:
     assert shown["members"][0]["readings"] == shown["readings"]
 
 
+async def test_an_alarm_of_an_aggregate_names_who_was_counted(world: World) -> None:
+    raised = transition(7, group="HZ-1")
+    seen = MemberSeen("D1", 2, 0, raised.evidence.readings)
+    evidence = msgspec.structs.replace(raised.evidence, members=(seen,), others=3)
+    world.app.desk.apply([msgspec.structs.replace(raised, evidence=evidence)], 7, (), NOW + 7_000_000)
+    shown = (await world.get("/v1/alarms/0-7-0"))["evidence"]
+    assert shown["members"] == [{"device": "D1", "component": 2, "since": None, "readings": shown["readings"]}]
+    assert shown["others"] == 3
+
+
 async def test_the_life_of_an_order(world: World) -> None:
     world.raise_alarm()
     no = (await world.get("/v1/work-orders"))["items"][0]["no"]

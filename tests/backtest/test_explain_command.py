@@ -130,6 +130,23 @@ def test_the_members_that_voted(lang: Lang, lines: list[str]) -> None:
     assert found[1:] == lines
 
 
+@pytest.mark.parametrize(
+    ("lang", "lines"),
+    [
+        ("en", ["Members that voted:", "  C1: true since 2026-06-01 12:00:00, temp = 90 degC",
+                "Members counted:", "  C2#2: temp = 90 degC", "  C3: -", "  and 3 more"]),
+        ("zh", ["投票的成员：", "  C1：自 2026-06-01 12:00:00 起成立，temp = 90 degC",
+                "计入的成员：", "  C2#2：temp = 90 degC", "  C3：-", "  另有 3 个"]),
+    ],
+)  # fmt: skip
+def test_the_members_that_an_aggregate_counted(lang: Lang, lines: list[str]) -> None:
+    at = 1_780_315_200_000_000
+    seen = (ReadingSeen("temp", 90.0, "degC", at, at, 2),)
+    members = MemberSeen("C1", 0, at, seen), MemberSeen("C2", 2, 0, seen), MemberSeen("C3", 0, 0)
+    found = list(page._evidence(Evidence("c", members=members, others=3), ZoneInfo("UTC"), lang))
+    assert found[1:] == lines
+
+
 def test_the_picture(config: Path, alarm: Alarm, tmp_path: Path) -> None:
     path = tmp_path / "why.svg"
     assert kit.run("rules", "explain", alarm.id, "-c", str(config), "--lang", "zh", "--plot", str(path)).exit_code == 0

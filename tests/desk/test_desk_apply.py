@@ -442,6 +442,21 @@ def test_an_event_names_the_members_that_voted(world: World) -> None:
     assert (len(evidence["members"]), evidence["others"]) == (25, 7)
 
 
+def test_an_event_names_the_members_that_an_aggregate_counted(world: World) -> None:
+    from gateway.domain.alarm import MemberSeen
+
+    raised = transition(7)
+    counted = (MemberSeen("C1", 2, 0, raised.evidence.readings),)
+    world.apply(
+        msgspec.structs.replace(raised, evidence=msgspec.structs.replace(raised.evidence, members=counted, others=4))
+    )
+    evidence = world.events()[-1]["data"]["workOrder"]["alarm"]["evidence"]
+    assert evidence["members"] == [
+        {"device": "C1", "component": 2, "since": None, "readings": evidence["readings"]},
+    ]  # fmt: skip
+    assert evidence["others"] == 4
+
+
 def test_a_body_never_exceeds_twenty_kilobytes(world: World) -> None:
     from gateway.domain.alarm import MemberSeen, SignalSeen
 

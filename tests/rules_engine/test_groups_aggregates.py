@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from gateway.domain.alarm import Transition
 from gateway.domain.device import Device, Life, Site
 from gateway.domain.record import Down, SiteSet
 from rules.compiled import Aggregate, MemberStat, Quorum
@@ -39,6 +40,46 @@ def test_mean_of_what_is_known() -> None:
     signal = lab.got[1].evidence.signals[0]
     assert (signal.name, signal.value, signal.coverage) == ("all", 5 / 3, 0.6)
     lab.same_everywhere()
+
+
+def named(got: Transition) -> list[tuple[str, int, list[tuple[str, object]]]]:
+    """Members of the evidence: device, since, readings."""
+    return [(one.device, one.since, [(r.point, r.value) for r in one.readings]) for one in got.evidence.members]
+
+
+def test_evidence_names_the_members_that_an_aggregate_counted() -> None:
+    for what, raised in (
+        ("min", [("p2", 1.0), ("p3", 2.0), ("p1", 3.0)]), ("mean", [("p1", 3.0), ("p3", 2.0), ("p2", 1.0)]),
+    ):  # fmt: skip
+        rule = group_rule(f'  let: {{x: {{members: {{{what}: pressure, coverage: 0.6}}}}}}\n  when: "x < 2.5 kPa"')
+        lab = GroupLab([rule], [sensor(number) for number in range(1, 5)])
+        lab.tell(says(1, 0, 3.0), says(2, 0, 1.0), says(3, 10, 2.0))
+        (got,) = lab.got
+        assert named(got) == [(device, 0, [("pressure", value)]) for device, value in raised], "p4 said nothing"
+        assert [one.readings[0].at for one in got.evidence.members if one.device == "p3"] == [T0 + 10_000_000]
+        assert got.evidence.others == 0
+        lab.same_everywhere()
+
+
+def test_evidence_of_an_aggregate_is_bounded_and_has_what_decides() -> None:
+    rule = group_rule('  let: {x: {members: {max: pressure, coverage: 1}}}\n  when: "x > 3 kPa"')
+    lab = GroupLab([rule], [sensor(number) for number in range(1, 31)])
+    lab.tell(*(says(number, number, 4.0 if number == 29 else 1.0) for number in range(1, 31)))
+    (got,) = lab.got
+    assert named(got)[0] == ("p29", 0, [("pressure", 4.0)])
+    assert (len(got.evidence.members), got.evidence.others) == (20, 10)
+
+
+def test_evidence_of_a_quorum_beside_an_aggregate_names_each_member_once() -> None:
+    rule = group_rule(
+        '  let: {x: {members: {mean: pressure, coverage: 0.5}}}\n'
+        '  when: {all: [{members: {of: "pressure < 1 kPa", at_least: 1}}, "x < 2 kPa"]}'
+    )  # fmt: skip
+    lab = GroupLab([rule], [sensor(number) for number in range(1, 4)])
+    lab.tell(says(1, 0, 1.5), says(2, 10, 0.5))
+    (got,) = lab.got
+    assert sorted(named(got)) == [("p1", 0, [("pressure", 1.5)]), ("p2", T0 + 10_000_000, [("pressure", 0.5)])]
+    assert got.evidence.others == 0
 
 
 def test_lowest_highest_and_how_many() -> None:
@@ -81,6 +122,9 @@ def test_what_a_supply_meter_gave_against_what_users_took() -> None:
         "supply": (110, 1.0), "users": (88, 1.0)
     }  # fmt: skip
     assert [one.point for one in raised.evidence.readings] == ["p1.sent", "p2.used", "p3.used", "p4.used"]
+    assert sorted(one.device for one in raised.evidence.members) == ["p1", "p2", "p3", "p4"]
+    assert all(one.since == 0 and one.readings[0].at == raised.at for one in raised.evidence.members)
+    assert raised.evidence.others == 0
     lab.same_everywhere(restarts=range(20, len(lab.records), 17))
 
 

@@ -88,7 +88,9 @@ class ThresholdSeenView(View):
 
 
 class MemberSeenView(View):
-    """A member of a group that voted, since when; component 0 = the device as one."""
+    """A member of a group that voted, since when; or that an aggregate counted: since is null. Component 0 = the device
+    as one.
+    """
 
     device: str
     component: int
@@ -97,7 +99,7 @@ class MemberSeenView(View):
 
 
 class EvidenceView(View):
-    """Why. Of a group: `members` that voted, and how many `others` did that are not named."""
+    """Why. Of a group: `members` that voted or were counted, and how many `others` are not named."""
 
     condition: str
     readings: list[ReadingSeenView]

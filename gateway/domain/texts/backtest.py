@@ -96,6 +96,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "explain.reading": ("{point} = {value}  at {at}  received {received} (+{late})  {quality}", "{point} = {value}  时间 {at}  接收 {received}（+{late}）  {quality}"),
     "explain.members": ("Members that voted:", "投票的成员："),
     "explain.member": ("{member}: true since {since}{readings}", "{member}：自 {since} 起成立{readings}"),
+    "explain.counted": ("Members counted:", "计入的成员："),
+    "explain.counted_member": ("{member}: {readings}", "{member}：{readings}"),
     "explain.join": (", ", "，"),
     "explain.member_readings": (", {readings}", "，{readings}"),
     "explain.others": ("and {count} more", "另有 {count} 个"),

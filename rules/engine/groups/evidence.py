@@ -1,5 +1,6 @@
-"""Why a group's alarm changed: which members voted, what they read, and how many there were."""
+"""Why a group's alarm changed: which members voted or were counted, what they read, and how many there were."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,9 +15,9 @@ from rules.engine.bound import reading_seen
 from rules.engine.emit import Made
 from rules.engine.groups.gathering import NAMED
 from rules.engine.groups.members import Members
-from rules.engine.groups.questions import asked_by
+from rules.engine.groups.questions import Question, asked_by
 from rules.engine.groups.standing import FAR, YES
-from rules.engine.groups.tally import aggregate
+from rules.engine.groups.tally import aggregate, weight
 from rules.engine.view import Seen, View, held
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, eq=False)
 class Ballot:
     """What a member said to question `k`: its vote is kept at row `voter`; `things` are those that voted so, `since` µs
-    that it is true, 0 = it is not; `counts`: it is true and has not lapsed.
+    that it is true, 0 = it is not; `counts`: it is a vote that is true and has not lapsed, or a known number.
     """
 
     members: Members
@@ -38,36 +39,66 @@ class Ballot:
     things: tuple[int, ...]
 
 
+class Counted:
+    """`members`: those that evidence names, by device and component; and how many there were."""
+
+    def __init__(self) -> None:
+        self.members: dict[tuple[str, int], MemberSeen] = {}
+        self._all: set[tuple[int, int]] = set()
+        self._more: dict[int, int] = {}
+
+    def name(self, member: MemberSeen) -> None:
+        """Name it; what it read for another question may be there already."""
+        seen = self.members.setdefault((member.device, member.component), member)
+        readings = tuple(dict.fromkeys((*seen.readings, *member.readings)))
+        self.members[member.device, member.component] = msgspec.structs.replace(
+            seen, since=seen.since or member.since, readings=readings
+        )
+
+    def add(self, place: Thing, alone: bool) -> None:
+        """It was counted; `alone`: the component for itself."""
+        self._all.add((place.device, place.component if alone else 0))
+
+    def more(self, number: int, known: int) -> None:
+        """So many more of kind `number` were counted in a closed window."""
+        self._more[number] = max(known, self._more.get(number, 0))
+
+    def others(self, named: int) -> int:
+        """How many are not named."""
+        return len(self._all) + sum(self._more.values()) - named
+
+
 def dressed(groups: "Groups", made: Made) -> Made:
     """What the runner said of a stand-in, as a transition of the group and of the whole rule."""
     row = -1 - made.thing.device
     readings: dict[str, ReadingSeen] = {}
-    voted: dict[tuple[str, int], MemberSeen] = {}
+    counted = Counted()
     signals: list[SignalSeen] = []
-    thresholds, voting = list(made.evidence.thresholds), 0
+    thresholds = list(made.evidence.thresholds)
     for n in _asked(groups, made.evidence.condition):
         one = groups.questions[n]
         if one.gathered:
             signals.append(groups.gathering.seen(n, row))
-            found = list(_windows(groups, n, row))
+            found = _closed(groups, n, row, counted)
         else:
             ballots = list(_ballots(groups, n, row, made.at))
             signals += _counts(groups, n, ballots, several=len(groups.rule.quorums) > 1)
-            chosen = _named(ballots, votes=not one.numeric)
+            chosen = _named(one, ballots)
             found = [seen for ballot in sorted(chosen, key=_place) for seen in _readings(groups, ballot, made.at)]
             thresholds += (limit for ballot in chosen for limit in _thresholds(ballot))
             for ballot in chosen:
                 if ballot.counts:
-                    member = _member(groups, ballot, made.at)
-                    voted.setdefault((member.device, member.component), member)
-            voting += sum(ballot.counts for ballot in ballots) if not one.numeric else 0
+                    counted.name(_member(groups, ballot, made.at))
+            for ballot in ballots:
+                if ballot.counts:
+                    counted.add(ballot.members.space.things[ballot.voter], one.components)
         for reading in found:
             if len(readings) < NAMED:
                 readings.setdefault(reading.point, reading)
-    named = tuple(voted.values())[:NAMED]
+    named = tuple(counted.members.values())[:NAMED]
     evidence = msgspec.structs.replace(
         made.evidence, readings=tuple(readings.values()), signals=tuple(dict.fromkeys(signals)),
-        thresholds=tuple(dict.fromkeys(thresholds))[:NAMED], members=named, others=max(0, voting - len(named)),
+        thresholds=tuple(dict.fromkeys(thresholds))[:NAMED], members=named, others=counted.others(len(named)),
     )  # fmt: skip
     return msgspec.structs.replace(made, rule=groups.rule, thing=Thing(0, 0, made.thing.group), evidence=evidence)
 
@@ -95,8 +126,8 @@ def _ballots(groups: "Groups", n: int, row: int, at: int) -> Iterator[Ballot]:
             if voter in own:
                 value = float(answers[i] if groups.questions[n].numeric else votes.value[i])
                 same = tuple(int(things[j]) for j in own[voter] if answers[j] == value)
-                true = value == 1.0 and 0 < votes.began[i] < FAR
-                counts = not groups.questions[n].numeric and bool(sides[i] == YES)
+                true = not groups.questions[n].numeric and value == 1.0 and 0 < votes.began[i] < FAR
+                counts = value == value if groups.questions[n].numeric else bool(sides[i] == YES)
                 yield Ballot(members, k, voter, value, counts, int(votes.began[i]) if true else 0, same)
 
 
@@ -116,10 +147,16 @@ def _counts(groups: "Groups", n: int, ballots: Sequence[Ballot], *, several: boo
     yield SignalSeen(name, float(len(ballots)), "", 0, 0, covered)
 
 
-def _named(ballots: Sequence[Ballot], *, votes: bool) -> list[Ballot]:
-    """The members that voted, the first to begin first, else all that are known; as many as evidence names."""
-    voting = sorted((ballot for ballot in ballots if ballot.counts), key=lambda one: (one.since, *_place(one)))
-    return (voting if votes and voting else [ballot for ballot in ballots if ballot.value == ballot.value])[:NAMED]
+def _named(one: Question, ballots: Sequence[Ballot]) -> list[Ballot]:
+    """The members that voted, the first to begin first; those counted, what decides first; else all that are known; as
+    many as evidence names.
+    """
+    counting = [ballot for ballot in ballots if ballot.counts]
+    if one.numeric and one.stat is not None:
+        stat = one.stat
+        return sorted(counting, key=lambda ballot: (weight(stat, ballot.value), _place(ballot)))[:NAMED]
+    voting = sorted(counting, key=lambda ballot: (ballot.since, *_place(ballot)))
+    return (voting or [ballot for ballot in ballots if ballot.value == ballot.value])[:NAMED]
 
 
 def _place(ballot: Ballot) -> tuple[int, int]:
@@ -175,14 +212,25 @@ def _seen(groups: "Groups", members: Members, thing: int, column: int, at: int) 
     return None if found is None or min(found.at, found.received or found.at) > at else found
 
 
-def _windows(groups: "Groups", n: int, row: int) -> Iterator[ReadingSeen]:
-    """What the members of an aggregate over closed windows had in the newest one."""
-    formed, stat = groups.gathering.newest.get((n, row)), groups.questions[n].stat
-    if formed is None or stat is None:
-        return
+def _closed(groups: "Groups", n: int, row: int, counted: Counted) -> list[ReadingSeen]:
+    """What the members of an aggregate over closed windows had in the newest one; names them."""
+    one, formed = groups.questions[n], groups.gathering.newest.get((n, row))
+    if formed is None or one.stat is None:
+        return []
+    text, more, found = one.stat.of.text, Counter(formed.counted), []
     for (number, thing), value in formed.members:
-        name = f"{_name(groups.members[number], thing)}.{stat.of.text}"
-        yield ReadingSeen(name, value, stat.of.unit, formed.end, 0, int(Quality.GOOD))
+        members = groups.members[number]
+        seen = ReadingSeen(text, value, one.stat.of.unit, formed.end, 0, int(Quality.GOOD))
+        found.append(((number, thing), msgspec.structs.replace(seen, point=f"{_name(members, thing)}.{text}")))
+        if one.numeric or value == 1.0:
+            place = members.space.things[thing]
+            code = members.common.world.devices[place.device].code
+            counted.name(MemberSeen(code, place.component if one.components else 0, 0, (seen,)))
+            counted.add(place, one.components)
+            more[number] -= 1
+    for number, known in more.items():
+        counted.more(number, known)
+    return [seen for _, seen in sorted(found, key=lambda pair: pair[0])]
 
 
 def _name(members: Members, thing: int) -> str:

@@ -1,5 +1,6 @@
 """Aggregates over closed windows: a group has its value once every member has closed the window (RULES section 4)."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,8 @@ from msgspec import Struct
 
 from gateway.domain.alarm import SignalSeen
 from rules.engine.calendar import window, zone_of
-from rules.engine.groups.tally import Key, aggregate
+from rules.engine.groups.questions import Question
+from rules.engine.groups.tally import Key, aggregate, weight
 
 if TYPE_CHECKING:
     from rules.engine.groups.groups import Groups
@@ -17,13 +19,16 @@ NAMED = 20  # members that evidence names
 
 
 class Formed(Struct, frozen=True):
-    """The newest window of an aggregate: its bounds µs, value, covered share, and the first members with theirs."""
+    """The newest window of an aggregate: its bounds µs, value, covered share, the members that decide first with
+    theirs, and how many of each kind were `counted`.
+    """
 
     start: int
     end: int
     value: float
     covered: float
     members: list[tuple[Key, float]]
+    counted: dict[int, int] = {}
 
 
 class Kept(Struct, frozen=True):
@@ -108,9 +113,19 @@ class Gathering:
             found[self.groups.columns[n]] = value
             start = self._start(n, row, end)
             assert start is not None, "only windows that end then are asked for"
-            known = [(key, value) for key, value in mine if value == value]
-            self.newest[n, row] = Formed(start, end, value, covered, known[:NAMED])
+            self.newest[n, row] = self._formed(one, mine, Formed(start, end, value, covered, []))
         return found
+
+    @staticmethod
+    def _formed(one: Question, mine: Iterable[tuple[Key, float]], formed: Formed) -> Formed:
+        """With the members that are known."""
+        stat = one.stat
+        assert stat is not None, "only aggregates gather windows"
+        known = sorted(
+            ((key, value) for key, value in mine if value == value), key=lambda said: (weight(stat, said[1]), said[0])
+        )
+        counted = Counter(key[0] for key, value in known if one.numeric or value == 1.0)
+        return msgspec.structs.replace(formed, members=known[:NAMED], counted=dict(counted))
 
     def _votes(self, n: int, answers: Iterable[tuple[Key, float]]) -> list[tuple[Key, float]]:
         """The answers of components as those of their devices: true if one is, unknown while one could be."""

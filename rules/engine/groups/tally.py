@@ -103,3 +103,10 @@ def aggregate(stat: MemberStat, answers: Iterable[tuple[Key, float]], members: i
     for key, value in given:
         tally.change(key, NAN, value)
     return tally.value(members), covered
+
+
+def weight(stat: MemberStat, value: float) -> float:
+    """Orders members by what they do to the aggregate, the one that decides first: for `min` the least, else the
+    greatest.
+    """
+    return value if stat.what is Aggregate.MIN else -value
