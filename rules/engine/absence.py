@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import I64
-from rules.engine.space import LONG_AGO
+from rules.engine.space import LONG_AGO, NEVER
 from rules.engine.speaker import Speaker
 from rules.engine.view import View
 
@@ -20,12 +20,16 @@ class Absence(Speaker):
         newest = int(self.space.newest[thing])
         return newest if self.common.spoke is None else max(newest, self.common.spoke(thing))
 
-    def pause(self, thing: int, begin: int, end: int, columns: tuple[int, ...], *, since: int, due: int) -> int:
-        """Down-time to take out of the silence (begin, end] of a thing, after `since`, for what is over at `due` µs."""
+    def pause(
+        self, thing: int, begin: int, end: int, columns: tuple[int, ...], *, since: int, due: int, upto: int = NEVER
+    ) -> int:  # fmt: skip
+        """Down-time to take out of the silence (begin, end] of a thing, after `since` and up to `upto`, for what is
+        over at `due` µs.
+        """
         every = self.every(thing, columns)
         if self.rule.downtime == "count" or begin == LONG_AGO or end - begin <= 3 * every:
             return 0
-        return self.common.downs.taken(begin, end, since, due, whole=not every)
+        return self.common.downs.taken(begin, end, since, due, upto, whole=not every)
 
     def decided_at(self, thing: int, due: int, columns: tuple[int, ...]) -> int:
         """When a tick decides what is due at `due` for want of readings, both µs.

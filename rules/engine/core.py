@@ -85,6 +85,9 @@ class Core:
     def _ask(self, late: Mapping[int, int], replaced: Found) -> None:
         """What came up in this record: devices with late readings, values replaced at their moment, and doubts."""
         doubts = self.field.doubts.drain()
+        for later in self.field.doubts.drain_later():
+            self.replaced.wait(*later)
+        doubts = {subject: self.replaced.with_waiting(subject, rules) for subject, rules in doubts.items()}
         if self.accept_late:
             groups: Found = {subject: rules for subject, rules in doubts.items() if isinstance(subject, tuple)}
             self.inquiry.doubts(self.seq, {one: rules for one, rules in doubts.items() if one not in groups})

@@ -9,11 +9,21 @@ class Doubts:
 
     def __init__(self) -> None:
         self._found: dict[Subject, dict[str, int]] = {}
+        self._later: list[tuple[Subject, str, int, int]] = []
 
     def add(self, subject: Subject, rule: str, since: int) -> None:
         """Decisions of the rule at or after `since` µs are in doubt."""
         rules = self._found.setdefault(subject, {})
         rules[rule] = min(since, rules.get(rule, since))
+
+    def add_later(self, subject: Subject, rule: str, since: int, until: int) -> None:
+        """The same, and what it takes to decide again is known at `until` µs."""
+        self._later.append((subject, rule, since, until))
+
+    def drain_later(self) -> list[tuple[Subject, str, int, int]]:
+        """All of these since the last call: (subject, rule, since, until)."""
+        found, self._later = self._later, []
+        return found
 
     def drain(self) -> dict[Subject, dict[str, int]]:
         """All since the last call."""

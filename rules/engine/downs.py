@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.alarm import Thing
 from gateway.domain.duration import MINUTE, SECOND
 from gateway.domain.reading import I64, Batch
 from rules.engine.space import LONG_AGO
@@ -15,13 +16,15 @@ LONGEST = MINUTE
 
 class Downs:
     """The newest down-times (from, to), µs, oldest first. `kept`: devices that spoke in the newest one, as what came
-    afterwards shows; ticks before `settled` µs decide nothing: what a broker kept is on its way.
+    afterwards shows; ticks before `settled` µs decide nothing: what a broker kept is on its way. `said`: when things
+    spoke, as far as history tells, and the time up to which it does.
     """
 
     def __init__(self) -> None:
         self.spans: list[tuple[int, int]] = []
         self.latest, self.settled = LONG_AGO, LONG_AGO
         self.kept: set[int] = set()
+        self.said: dict[Thing, I64] = {}
 
     def add(self, last: int, start: int) -> None:
         """The process was away from `last` to `start`; nothing when it was not."""
@@ -49,13 +52,19 @@ class Downs:
         """How much of [begin, end) the gateway was down, µs."""
         return sum(max(0, min(end, start) - max(begin, last)) for last, start in self.spans)
 
-    def taken(self, begin: int, end: int, since: int, due: int, *, whole: bool) -> int:
-        """How much of the silence (begin, end], after `since`, does not count for what is over at `due` µs; what is
-        taken out moves that. `whole`: of a device that promised no interval a down-time in which it spoke counts.
+    def next_said(self, thing: Thing, at: int) -> int | None:
+        """Until when a thing that was silent at `at` µs was so; None = that is not known."""
+        times = self.said.get(thing)
+        return None if times is None else int(times[min(int(np.searchsorted(times, at, "right")), len(times) - 1)])
+
+    def taken(self, begin: int, end: int, since: int, due: int, upto: int, *, whole: bool) -> int:
+        """How much of the silence (begin, end], after `since` and up to `upto`, does not count for what is over at
+        `due` µs; what is taken out moves that. `whole`: of a device that promised no interval a down-time in which it
+        spoke counts.
         """
         total = 0
         for last, start in self.spans:
-            part = min(end, start) - max(begin, since, last)
+            part = min(end, start, upto) - max(begin, since, last)
             heard = end <= last + SECOND  # before the stop
             if (
                 part > 0

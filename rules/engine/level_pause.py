@@ -24,7 +24,7 @@ class LevelPause(LevelState):
     def silent_in(self, view: View) -> None:
         for unit in sorted(view.spans) if self.timed else ():
             if self.m_gate[view.thing[unit]] == G_BUSY:
-                self.resume(int(view.thing[unit]), *view.spans[unit])
+                self.resume(int(view.thing[unit]), *view.spans[unit], int(view.t[unit]))
 
     def not_yet(self, now: int) -> I64 | None:
         found = super().not_yet(now)
@@ -38,23 +38,24 @@ class LevelPause(LevelState):
         """The silence of a thing that lasts, up to the end of the newest down-time."""
         return self.spoke(i), self.common.downs.latest
 
-    def resume(self, i: int, begin: int, end: int) -> None:
+    def resume(self, i: int, begin: int, end: int, now: int = NEVER) -> None:
         """The device's silence (begin, end], that may go on, met a down-time: running holds move on by the part we
-        were away, each part once."""
-        known = self.paused.get(i, LONG_AGO)
-        if end <= known:
+        were away up to `now`, each part once."""
+        known, upto = self.paused.get(i, LONG_AGO), min(end, now)
+        if upto <= known:
             return
         taken = False
         for j, level in enumerate(self.levels):
             phase, since, last = self.m_phase[j][i], self.m_since[j][i], self.m_last[j][i]
             if phase == VETOED:  # it is full: only what was heard of it counts
-                since, due = LONG_AGO, end
+                since, due = LONG_AGO, upto
             elif phase not in WAITS:
                 continue
             else:
                 due = since + (level.hold.for_ if phase in (PENDING, PENDING_STALE) else level.clear_hold)
             pause, unheard = (
-                self.pause(i, begin, end, self.judged, since=max(known, one), due=due) for one in (since, last)
+                self.pause(i, begin, end, self.judged, since=max(known, one), due=due, upto=upto)
+                for one in (since, last)
             )
             if not pause and not unheard:
                 continue
@@ -64,4 +65,4 @@ class LevelPause(LevelState):
             else:
                 self.m_since[j][i], self.m_last[j][i] = since + pause, last + unheard
         if taken:
-            self.paused[i] = end
+            self.paused[i] = upto

@@ -39,6 +39,11 @@ class LevelMachine(LevelSteps):
         """The conditions of thing `i` are `when`, `clear` at `t` µs; `reading` False = looked at once more."""
         if self.decided and view is not None and self.overtaken(i, t, moment=bool(view.moments[unit])):
             return
+        if view is not None and unit in view.open and self.ends_by(i, t):
+            since, known = view.open[unit]  # a tick ends the hold when it is known; own readings before that look back
+            self.decide_without(i, max(t, since + 3 * self.every(i, self.judged)))
+            self.doubt_later(i, since, known)
+            return
         if self.schedule is not None:
             opening = self.reopened(i, t)
             if opening is not None:
@@ -79,7 +84,7 @@ class LevelMachine(LevelSteps):
             return
         if self.common.downs.spans:
             for silence in [self.running(i)] if view is None else view.silences(unit):
-                self.resume(i, *silence)
+                self.resume(i, *silence, NEVER if view is None else t)
         self._fire(i, t, view, unit)
         if self.schedule is not None:
             self._drop_closed(i, t)

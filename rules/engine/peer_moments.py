@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.duration import MINUTE
 from gateway.domain.reading import F64, I64, U8, Flag, Quality
+from rules.engine.downs import QUIET
 from rules.engine.peer_values import others
 from rules.engine.peers import Peers
 from rules.engine.runner import Runner
@@ -46,6 +47,7 @@ def judge(runner: Runner, view: View) -> None:
         runner.follow(view)
         return
     wide, newest = _Widening(runner.peers, view, runner).done()
+    _note_silences(wide, runner)
     first_frames(runner, wide)
     last = np.flatnonzero(np.append(wide.thing[1:] != wide.thing[:-1], np.ones(min(1, len(wide)), np.bool_)))
     last = last[wide.moments[last] & runner.watched[wide.thing[last]]]
@@ -61,6 +63,28 @@ def judge(runner: Runner, view: View) -> None:
         moved |= other if other.ndim == 1 else other.any(axis=0)
     for n in np.flatnonzero(moved).tolist():
         runner.decide_without(int(things[n]), int(wide.t[last[n]]))
+
+
+def _note_silences(wide: View, runner: Signalled) -> None:
+    """Note the silences that met a down-time at the moments in them, and where it is still open whether they are."""
+    downs = runner.common.downs
+    if not downs.spans or runner.rule.downtime == "count" or not wide.moments.any():
+        return
+    index, count = np.arange(len(wide)), len(wide)
+    before = np.maximum.accumulate(np.where(wide.moments, -1, index))
+    after = np.minimum.accumulate(np.where(wide.moments, count, index)[::-1])[::-1]
+    begin = np.where(before >= wide.first, wide.t[np.maximum(before, 0)], wide.space.newest[wide.thing])
+    asked = wide.moments & (begin > LONG_AGO) & (begin < downs.latest) & runner.watched[wide.thing]
+    for unit in np.flatnonzero(asked).tolist():
+        since, t, thing, own = int(begin[unit]), int(wide.t[unit]), int(wide.thing[unit]), int(after[unit])
+        if not downs.overlap(since, t):
+            continue
+        known = own < count and wide.thing[own] == thing
+        end = int(wide.t[own]) if known else downs.next_said(wide.space.things[thing], t)
+        wide.spans[unit] = (since, t if end is None else max(end, t))
+        usual = 3 * runner.every(thing, runner.judged)
+        if end is None and (t - since <= usual or (not usual and t < downs.latest)):
+            wide.open[unit] = (since, max(downs.latest + QUIET, since + usual + 1))
 
 
 class _Widening:

@@ -153,6 +153,10 @@ class Speaker:
         subject = place.device if place.device > 0 else (self.rule.id, place.group)
         self.common.doubts.add(subject, self.rule.id, since)
 
+    def doubt_later(self, thing: int, since: int, until: int) -> None:
+        """The same of a thing that is compared with others, once engine time is `until` µs."""
+        self.common.doubts.add_later(self.space.things[thing].device, self.rule.id, since, until)
+
     # --- saying it
     def emit(
         self, thing: int, at: int, change: Change, level: int, bound: Bound | None, view: View | None, unit: int,

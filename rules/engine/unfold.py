@@ -158,6 +158,7 @@ def _put_in(view: View, runs: Runs, found: Found, judged: Bools) -> View:
         view.space, view.thing[before], t[order], view.flags[before], merged, view.head, view.head_t,
         moment | view.moments[before],
     )  # fmt: skip
+    found_view.open = {int(unit[k]): span for k, span in view.open.items()}
     for k, span in view.spans.items():  # the moments of a silence know it, too
         stop = int(unit[k])
         begin = int(unit[k - 1]) + 1 if k and view.thing[k - 1] == view.thing[k] else stop

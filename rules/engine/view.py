@@ -82,6 +82,8 @@ class View:
     """Units of one batch and space, ordered by thing, then time; nothing is written to the space yet.
 
     Units of `moments` carry no reading: something changes there with time alone. They come after readings of that time.
+    `spans`: unit -> the silence (from, to), µs, that lies before it, or around a moment, and met a down-time; `open`:
+    moments of which nobody knows yet whether such a silence counts -> (silent since, when that is known), µs.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class View:
         self.now: I64 = t if moments is None else t + moments
         self._idle: Bools | None = None
         self.spans: dict[int, tuple[int, int]] = {}
+        self.open: dict[int, tuple[int, int]] = {}
         count = len(thing)
         self.first: I32 = np.arange(count, dtype=np.int32)
         new = np.ones(count, np.bool_)
@@ -248,7 +251,8 @@ class View:
     def silences(self, unit: int) -> list[tuple[int, int]]:
         """The silences of the unit's thing that met a down-time, up to and with this unit."""
         here = range(int(self.first[unit]), unit + 1) if self.spans else ()
-        return [self.spans[other] for other in here if other in self.spans]
+        found = {self.spans[other][0]: self.spans[other] for other in here if other in self.spans}
+        return list(found.values())
 
     def seen(self, column: int, unit: int, *, before: bool) -> Seen | None:
         """The newest reading of a column as of `unit`, or just before it; None when there never was one."""

@@ -42,6 +42,17 @@ class Replaced:
         self.asked.update(dict.fromkeys(ripe, now))
         return {subject: self.waiting.pop(subject) for subject in ripe}
 
+    def wait(self, subject: Subject, rule: str, since: int, until: int) -> None:
+        """A rule is to be judged again since `since`, not before engine time `until`, µs."""
+        waiting = self.waiting.setdefault(subject, {})
+        waiting[rule] = min(since, waiting.get(rule, since))
+        self.asked[subject] = max(until - PAUSE, self.asked.get(subject, -NEVER))
+
+    def with_waiting(self, subject: Subject, rules: Mapping[str, int]) -> dict[str, int]:
+        """What is asked now about these rules, from as early as what waits for them."""
+        waiting = self.waiting.get(subject, {})
+        return {rule: min(since, waiting.get(rule, since)) for rule, since in rules.items()}
+
     def due(self) -> int:
         """When something that waits may be asked, µs; NEVER when nothing waits."""
         if not self.waiting:

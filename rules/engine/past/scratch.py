@@ -53,6 +53,7 @@ class Scratch:
 
     def live_through(self, history: Batch, moments: Sequence[Moment], now: int) -> None:
         """Readings sorted by time, and what else happened, up to engine time `now`."""
+        self._remember(history, now)
         begin = 0
         for at, body in sorted(moments, key=lambda one: one[0]):
             end = int(np.searchsorted(history.at, at, "right"))
@@ -62,6 +63,19 @@ class Scratch:
             self.core.moment(body, at)
         self.feed(history, begin, len(history))
         self.until(now)
+
+    def _remember(self, history: Batch, now: int) -> None:
+        """When those spoke that are compared with others, so that what others said in a silence knows its end."""
+        downs, world = self.core.field.downs, self.core.field.world
+        if not downs.spans or not any(runner.peers is not None for runner in self.core.book.all()):
+            return
+        component = world.point_component[history.point]
+        for device in self.devices:
+            mine, row = history.device == device, world.rows[device]
+            for thing in row.things:
+                place = row.space.things[thing]
+                some = mine if not place.component else mine & ((component == 0) | (component == place.component))
+                downs.said[place] = np.append(np.unique(history.at[some]), now)
 
     def feed(self, history: Batch, begin: int, end: int) -> None:
         """Judge the rows [begin, end), timers in between at their time."""

@@ -20,9 +20,7 @@ RULES: dict[str, Callable[[Random], RuleDef]] = {
     "votes": conditions.votes, "cleared_runs": conditions.cleared_runs, "sequence": conditions.sequence,
 }  # fmt: skip
 MODES = ("plain", "lateness", "ahead", "buffered", "late", "replaced", "down")
-EXCLUDED: dict[str, str] = {
-    "peers/down": "what a broker kept of others comes before it is known whether this one was silent (decision 061)",
-}
+EXCLUDED: dict[str, str] = {}
 """Kinds that are not run, and why; printed with every result."""
 
 
