@@ -99,7 +99,7 @@ class StreakRunner(Form):
             self.count[thing] = min(int(self.count[thing]) + 1, rule.length)
             if not again or self.starts[0, thing] != t:
                 self.starts[1:, thing] = self.starts[:-1, thing].copy()
-            self.starts[0, thing] = t if windows is None else windows.begin(thing, t)
+            self.starts[0, thing] = t if windows is None else windows.ends.begin(thing, t)
         elif of == 0.0 or not rule.unknown_skips:
             self.count[thing] = 0
         if self.raised[thing]:

@@ -71,8 +71,11 @@ class Chain:
                 soonest = min(soonest, int(one.end[places.thing].min(initial=NEVER)))
         return soonest
 
-    def close(self, thing: int, end: int, now: int, observe: Observe) -> set[str]:
-        """The windows of a thing that end then; what is made of them hears their values first. Names of what is new."""
+    def close(self, thing: int, ready: Sequence[Closing], end: int, now: int, observe: Observe) -> set[str]:
+        """The windows of `ready`, which end then; what is made of them hears their values first.
+
+        Names of what is new.
+        """
         begun: dict[str, int] = {}
         for one in self.operators:
             if one.feed is not None and one.feed.by_windows and not one.feed.names.isdisjoint(begun):
@@ -80,7 +83,7 @@ class Chain:
                 self._hand_on(one, thing, start, end)
                 if isinstance(one, Momentary):
                     begun[one.name] = start
-            if isinstance(one, Closing) and one.end[thing] == end:
+            if isinstance(one, Closing) and one in ready:
                 observe(thing, one, float(one.close(np.array([thing]), now)[0]))
                 begun[one.name] = int(one.begun[thing])
         new = set(begun)

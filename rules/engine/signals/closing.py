@@ -1,7 +1,8 @@
 """What signals of calendar windows have in common: windows that close, and the values of the last closed ones."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ from rules.engine.view import Bools, View
 class Closing(Table):
     """State: start, end of the running window (or of the next night), begun, done of the last closed one; cover f32.
 
-    `ring` f64[depth]: values of the last closed windows. 36 + 8 x depth B.
+    `ring` f64[depth]: values of the last closed windows; deeper when windows close before those of other signals.
+    36 + 8 x depth B.
     """
 
     arrays: tuple[tuple[str, float], ...] = (
@@ -36,6 +38,7 @@ class Closing(Table):
     ) -> None:  # fmt: skip
         super().__init__(space)
         self.name, self.unit, self.calendar, self.coverage, self.zone = name, unit, calendar, coverage, zone
+        self.depth = depth
         self.world, self.points = around.world, points
         self.columns = tuple(space.column(point) for point in points)
         self.gaps = Gaps(around.world, space, points)
@@ -129,6 +132,25 @@ class Closing(Table):
         """A new meter hangs at `point` since `at` µs and began at `start`."""
 
     # --- windows
+    @property
+    def kept(self) -> int:
+        """How many windows the ring holds beyond those that the rule reads."""
+        return len(self.ring) - self.depth
+
+    def deepen(self, more: int) -> None:
+        """Room in the ring for `more` windows than the rule reads."""
+        if (missing := more - self.kept) > 0:
+            self.ring = np.vstack([self.ring, np.full((missing, self.ring.shape[1]), np.nan)])
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.deepen(len(state["ring"]) - self.depth)
+        super().load(state)
+
+    def take_row(self, thing: int, other: Any, row: int) -> None:
+        self.deepen(other.kept)
+        other.deepen(self.kept)
+        super().take_row(thing, other, row)
+
     def refresh(self, things: Sequence[int]) -> None:
         self.clock.refresh(things)
 

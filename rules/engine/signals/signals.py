@@ -1,6 +1,6 @@
 """All `let` signals of one rule on one space: fed with views and time, asked for values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,10 +13,11 @@ from rules.compiled.reads import inner_first
 from rules.engine.signals.base import Heard, Surroundings, turns
 from rules.engine.signals.chain import Chain
 from rules.engine.signals.closing import Closing
+from rules.engine.signals.ends import Ends
 from rules.engine.signals.make import operator
 from rules.engine.signals.momentary import Momentary
 from rules.engine.signals.now import Now
-from rules.engine.space import LONG_AGO, NEVER, Space
+from rules.engine.space import NEVER, Space
 from rules.engine.view import Bools, Held, Prior, Reader, View
 
 
@@ -37,7 +38,8 @@ class Judge(Protocol):
 
 
 class Signals:
-    """Calendar signals (`windows`) close in step at their end; momentary ones have a value at every judged unit.
+    """Calendar signals (`windows`) close when it is known what they are worth (`ends`); momentary ones have a value at
+    every judged unit.
 
     `watch_only` names the calendar signals whose windows are judged (None = all). `chain.missed` collects (thing,
     µs since when it is in doubt) by readings that came in order but after a tick had closed windows without them: only
@@ -55,6 +57,7 @@ class Signals:
         self.windows = tuple(one for one in self.operators if isinstance(one, Closing))
         self.now = Now(tuple(one for one in self.operators if isinstance(one, Momentary)))
         self.chain = Chain(self.operators, self.now, space, scalar=field.scalar)
+        self.ends = Ends(self.windows, self.chain)
         self.columns = tuple(dict.fromkeys(column for one in self.operators for column in one.columns))
         self.watch_only: frozenset[str] | None = None
         self.soonest = NEVER
@@ -80,7 +83,7 @@ class Signals:
         one = self.index[slot.name]
         if isinstance(one, Momentary):
             return self.now.value(one, reader)
-        found: F64 = one.ring[slot.n][reader.thing]
+        found: F64 = one.ring[slot.n + self.ends.behind.get(slot.name, 0)][reader.thing]
         return found
 
     def seen(
@@ -90,7 +93,7 @@ class Signals:
         return tuple(
             self.now.seen(one, thing, at, view, unit, before=before)
             if isinstance(one, Momentary)
-            else _closed(one, thing)
+            else self.ends.seen(one, thing)
             for one in self.operators
         )
 
@@ -205,9 +208,10 @@ class Signals:
                     fresh.append((one, float(some.value[k]), int(some.at[k])))
         reading = not view.moments[unit]
         now = max(times) if reading else int(view.t[unit])
-        if reading and len(fresh) == len(times):
-            reading = any(one.changes(thing, value, at) for one, value, at in fresh)
-        for end in self.closings(thing, now, reading=reading):
+        telling = [one for one, value, at in fresh if reading and one.changes(thing, value, at)]
+        if reading and len(fresh) < len(times):
+            telling = list(self.windows)
+        for end in self.closings(thing, now, telling):
             judge.window_closed(thing, end, Prior(view, np.array([unit]), end), view, unit)
         for one, value, at in fresh:
             self.chain.note(thing, one.take(thing, value, at))
@@ -222,7 +226,7 @@ class Signals:
         if len(self.windows) == 1 and not self.chain.passes_on:
             self._close_all(self.windows[0], now, judge)
         for thing in _ended(self.windows, now):
-            for end in self.closings(thing, now, reading=False):
+            for end in self.closings(thing, now, ()):
                 judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
         self.reckon(now)
 
@@ -239,23 +243,9 @@ class Signals:
             for end in np.unique(ends).tolist():
                 judge.windows_closed(Held(self.space, things[ends == end], end))
 
-    def closings(self, thing: int, now: int, *, reading: bool) -> Iterator[int]:
-        """Close what ends at or before `now`, in step; yields each end at which the rule can be judged.
-
-        A `reading` at `now` decides whether the silence before it was a gap; without, a window stays open while that
-        is undecided.
-        """
-        while True:
-            end = min(int(one.end[thing]) for one in self.windows)
-            if end > now:
-                return
-            due = [one for one in self.windows if one.end[thing] == end]
-            only = np.array([thing])
-            if not reading and not all(one.decided(only, now)[0] for one in due):
-                return
-            new = self.chain.close(thing, end, now, self._observe)
-            if self.watch_only is None or new & self.watch_only:
-                yield end
+    def closings(self, thing: int, now: int, heard: Collection[Closing]) -> Iterator[int]:
+        """`Ends.closings` of what is watched."""
+        return self.ends.closings(thing, now, heard, self.watch_only, self._observe)
 
     def _observe(self, thing: int, one: Closing, cover: float) -> None:
         if self.field.observe is not None:
@@ -265,10 +255,6 @@ class Signals:
                 int(one.begun[thing]), int(one.done[thing]), cover,
             )  # fmt: skip
 
-    def begin(self, thing: int, end: int) -> int:
-        """Start of the earliest window that closed at `end`."""
-        return min(int(one.begun[thing]) for one in self.windows if one.done[thing] == end)
-
     def reckon(self, now: int) -> None:
         """Find the soonest time at which a window can be closed again."""
         self.soonest = min((int(one.end[one.end > now].min(initial=NEVER)) for one in self.windows), default=NEVER)
@@ -277,8 +263,8 @@ class Signals:
 
     def exchange(self, thing: int, point: str, start: float, at: int, judge: Judge) -> None:
         """A new meter hangs at `point` since `at` µs and began at `start`."""
-        if any(point in one.points for one in self.windows):
-            for end in self.closings(thing, at, reading=True):
+        if heard := [one for one in self.windows if point in one.points]:
+            for end in self.closings(thing, at, heard):
                 judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
         for one in self.operators:
             one.exchange(thing, point, start, at)
@@ -292,11 +278,3 @@ def _ended(windows: Sequence[Closing], now: int) -> list[int]:
     for one in windows:
         found.update(np.flatnonzero(one.end <= now).tolist())
     return sorted(found)
-
-
-def _closed(one: Closing, thing: int) -> SignalSeen:
-    value, end = float(one.ring[0, thing]), int(one.done[thing])
-    if end == LONG_AGO:
-        return SignalSeen(one.name, None, one.unit, 0, 0, 0.0)
-    known = None if value != value else value
-    return SignalSeen(one.name, known, one.unit, int(one.begun[thing]), end, float(one.cover[thing]))

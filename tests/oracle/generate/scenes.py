@@ -14,6 +14,7 @@ RULES: dict[str, Callable[[Random], RuleDef]] = {
     "streak": conditions.streak,
     "sliding": windows.sliding, "share": windows.share, "swing": windows.swing, "times": windows.times,
     "age": windows.age, "calendar": windows.calendar, "increase": counters.increase, "falling": counters.falling,
+    "beside": counters.beside,
     "quorum": groups.quorum, "components": groups.components, "aggregate": groups.aggregate, "peers": peers.beside,
     "due": plans.due, "every": plans.every, "due_again": plans.due_again, "every_or_after": plans.every_or_after,
     "nested": nested.nested,
