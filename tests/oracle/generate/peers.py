@@ -49,3 +49,12 @@ def in_order(devices: Sequence[DeviceDef], gap: int) -> list[DeviceDef]:
         if one.at <= own or not 0 <= max(others, default=-1) - one.at <= gap:
             kept[k].append(one)
     return [replace(one, messages=tuple(some)) for one, some in zip(devices, kept, strict=True) if some]
+
+
+def before_stop(devices: Sequence[DeviceDef], restarts: Sequence[tuple[int, int]]) -> list[DeviceDef]:
+    """Without what came at the moment of a stop, after the last tick: others are judged by it before the down-time that
+    it lies in is known (decision 061).
+    """
+    stops = {at for at, _ in restarts}
+    kept = [tuple(one for one in device.messages if one.received not in stops) for device in devices]
+    return [replace(one, messages=some or one.messages) for one, some in zip(devices, kept, strict=True)]

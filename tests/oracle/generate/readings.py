@@ -181,6 +181,8 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
     if rule.group and mode in COMPARED:
         until += 61 * SECOND  # groups are asked about at most once a minute
     until = max([until, *(at + length + round(31 * rule.pace) * SECOND for at, length in restarts)])
+    if any(one.operator == "peers" for one in rule.let.values()):
+        made = peers.before_stop(made, restarts)
     if restarts:
         until = max(until, last + rule.lateness + 2 * SECOND)  # ticks wait while the broker delivers (decision 064)
     compared = "covered" if kind in FALLING else COMPARED.get(mode, "exact")
