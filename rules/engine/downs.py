@@ -17,7 +17,8 @@ LONGEST = MINUTE
 class Downs:
     """The newest down-times (from, to), µs, oldest first. `kept`: devices that spoke in the newest one, as what came
     afterwards shows; ticks before `settled` µs decide nothing: what a broker kept is on its way. `said`: when things
-    spoke, as far as history tells, and the time up to which it does.
+    spoke, as far as history tells, and the time up to which it does. A second look at a group knows what was known at
+    `hindsight` µs, and which devices have `returned` since the newest down-time.
     """
 
     def __init__(self) -> None:
@@ -25,6 +26,7 @@ class Downs:
         self.latest, self.settled = LONG_AGO, LONG_AGO
         self.kept: set[int] = set()
         self.said: dict[Thing, I64] = {}
+        self.hindsight, self.returned = LONG_AGO, frozenset[int]()
 
     def add(self, last: int, start: int) -> None:
         """The process was away from `last` to `start`; nothing when it was not."""
@@ -79,4 +81,5 @@ class Downs:
         """The same for another engine that judges the same time."""
         found = Downs()
         found.spans, found.latest, found.kept = list(self.spans), self.latest, set(self.kept)
+        found.hindsight, found.returned = self.hindsight, self.returned
         return found

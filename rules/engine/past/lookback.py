@@ -127,6 +127,9 @@ class LookBack:
             if not len(rows):
                 return b""
             self._moments = [one for one in self._moments if one[0] >= int(rows.at[0])]
+            downs = self._like.field.downs
+            downs.hindsight = self._seed.now
+            downs.returned = frozenset(rows.device[rows.at > downs.latest].tolist())
             self._scratch, glitches = judged_twice(self._begin, rows, self._moments, self._seed.now)
         else:
             self._scratch.live_through(rows, self._moments, self._seed.now)

@@ -7,6 +7,7 @@ from random import Random
 from oracle.generate import peers, plans
 from oracle.generate.counters import counted
 from oracle.generate.parts import STATES
+from oracle.reference.expressions import walk
 from oracle.scene import MINUTE, SECOND, DeviceDef, Message, PointDef, RuleDef, SceneDef
 
 Value = float | str | None
@@ -148,6 +149,15 @@ def one_gun(rng: Random, rule: RuleDef, message: Message) -> Message:
     return replace(message, values={f"#{gun}.{name}": value for name, value in message.values.items()})
 
 
+def _asks_ages(rule: RuleDef) -> bool:
+    """What members become by time alone is known only after the others have spoken: what was told by then is moved by
+    no transition (decisions 041, 064).
+    """
+    nodes = [node for level in rule.levels for node in (level.when, level.clear) if node is not None]
+    nodes += [signal.of[1] for signal in rule.let.values() if signal.operator == "members"]
+    return any(part[0] == "age" for node in nodes for part in walk(node))
+
+
 def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str], devices: int) -> SceneDef:
     """A rule with its devices."""
     if mode == "lateness":
@@ -185,7 +195,8 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
         made = peers.before_stop(made, restarts)
     if restarts:
         until = max(until, last + rule.lateness + 2 * SECOND)  # ticks wait while the broker delivers (decision 064)
-    compared = "covered" if kind in FALLING else COMPARED.get(mode, "exact")
+    moves = kind in FALLING or (mode == "down" and rule.group and _asks_ages(rule))
+    compared = "covered" if moves else COMPARED.get(mode, "exact")
     return SceneDef(
         rule, tuple(made), until, restarts, facts, start=start, zone=zone, mode=compared, kind=f"{kind}/{mode}"
     )  # fmt: skip
