@@ -163,7 +163,8 @@ class Signalled(Runner):
             return None
         found = np.full(self.room, LONG_AGO, np.int64)
         things = np.flatnonzero(self.watched & (self.wake <= now))
-        found[things] = self.decided_after(things, self.wake[things], self.columns)
+        devices, due = [self.space.things[thing].device for thing in things.tolist()], self.wake[things]
+        found[things] = self.common.downs.known(devices, due, self.decided_after(things, due, self.columns))
         return found
 
     @abstractmethod

@@ -212,12 +212,6 @@ class Members(Signalled):
         things = np.flatnonzero(due)
         self._pass(things, until[self.group[things]])
 
-    def decided_after(self, things: NDArray[np.intp], due: I64, columns: tuple[int, ...]) -> I64:
-        """A second look waits for nothing that is known by now."""
-        found, downs = super().decided_after(things, due, columns), self.common.downs
-        returned = [self.space.things[thing].device in downs.returned for thing in things.tolist()]
-        return np.where((found <= downs.hindsight) | np.array(returned, np.bool_), due, found)
-
     def tick(self, now: int) -> None:
         self.close_windows(now)
         if self.number == len(self.groups.members) - 1:
