@@ -296,7 +296,7 @@ class Standing(Table):
         base = np.array([self.true[voter], self.unknown[voter], self.held[voter]])
         total += base - total[:, begin] + steps[:, begin]
         spoke = np.maximum.accumulate(np.where(heard == t, np.arange(len(t)), -1)) if len(t) else begin
-        heard = np.where(spoke >= begin, t[spoke], np.where(heard <= t, heard, LONG_AGO))
+        heard = np.where(spoke >= begin, t[spoke], heard)
         whole = np.append((voter[1:] != voter[:-1]) | (t[1:] != t[:-1]), True)[: len(voter)]
         voter, t, key, heard, total = voter[whole], t[whole], key[whole], heard[whole], total[:, whole]  # all is said
         first, now = _first(voter), self.votes(voter)
