@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from gateway.domain.device import PointKind
 from gateway.domain.units import parse_unit
+from rules.compiled.reads import operand_of
 from rules.expr.measure import RATIO
 from rules.expr.syntax import Call, Compare, Name, Number, Syntax, number_text, render
 from rules.lint.atoms import trees, walk
@@ -48,8 +49,8 @@ def _compared(subject: Subject, path: str, written: object, side: Syntax, limit:
 def _bare(subject: Subject, name: str) -> bool:
     """Is it a gauge without a unit, or a signal of one, that may go beyond 1?"""
     signal = next((one for one in subject.rule.signals if one.name == name), None)
-    point = name if signal is None else str(getattr(signal, "point", ""))
-    spec = subject.spec(point)
+    of = name if signal is None else operand_of(signal)
+    spec = subject.spec(of) if isinstance(of, str) else None
     if spec is None or spec.unit or spec.kind is not PointKind.GAUGE or (signal is not None and subject.unit(name)):
         return False
     most = spec.plausible.max
