@@ -16,6 +16,9 @@ _BODIES = {
                "  hold: 10s\n",
     "w.peers-votes": "  let: {o: {peers: {max: gun_temp, of: plot, coverage: 0.5}}}\n"
                      "  when: {votes: {of: 'gun_temp > o', need: 2, last: 3}}\n",
+    "w.difference": "  let: {d: {mean: 'gun_temp - ambient', over: 40s, coverage: 0}}\n  when: 'd > 45 degC'\n",
+    "w.top": "  let: {m: {mean: gun_temp, over: 30s, coverage: 0}, top: {max: m, over: 1m, coverage: 0}}\n"
+             "  when: 'top > 80 degC'\n",
     "x.flap": "  when: 'gun_temp >= 80 degC'\n  flap: {raises: 1, in: 5m, quiet: 2m}\n",
     "x.flap-levels": "  levels:\n    minor: {when: 'gun_temp >= 70 degC'}\n"
                      "    major: {when: 'gun_temp >= 85 degC', hold: 5s}\n  flap: {raises: 2, in: 10m, quiet: 1m}\n",
@@ -30,6 +33,12 @@ _METERS = {
     "w.lowest": "  let: {low: {min: battery, per: 'night(08:30-10:00)', coverage: 0}}\n  when: 'low < 3.4 V'\n",
     "w.spread": "  let: {d: {spread: battery, per: hour, coverage: 0}, s: {stddev: battery, per: hour, coverage: 0}}\n"
                 "  when: 'd >= 0.2 V or s > 0.1 V'\n",
+}  # fmt: skip
+_CHAINED = {
+    "w.days": "  let: {u: {increase: volume, per: hour, coverage: 0}, most: {max: u, per: day, coverage: 0}}\n"
+              "  when: 'most > 1 m3'\n",
+    "w.hours": "  let: {h: {mean: battery, per: hour, coverage: 0}, low: {min: h, over: 3h, coverage: 0}}\n"
+               "  when: 'low < 3.3 V'\n",
 }  # fmt: skip
 _PLANS = {
     "v.term": "  every: {counter: volume, step: 3 m3, or_after: 1 day}\n",
@@ -53,7 +62,7 @@ def _rule(name: str, body: str, watch: str) -> str:
 MORE = rules_of(
     "format: 1\nrules:\n"
     + "".join(_rule(name, body, "{kind: charger, each: connector}") for name, body in _BODIES.items())
-    + "".join(_rule(name, body, "{kind: gas_meter}") for name, body in _METERS.items())
+    + "".join(_rule(name, body, "{kind: gas_meter}") for name, body in (_METERS | _CHAINED).items())
     + "".join(_rule(name, body, "{kind: gas_meter}") for name, body in _PLANS.items())
     + "".join(_rule(name, body, "{kind: charger}") for name, body in _DATES.items())
     + "".join(_rule(name, body, "{kind: charger, group: plot}") for name, body in _GROUPS.items())
