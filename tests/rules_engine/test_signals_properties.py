@@ -103,7 +103,7 @@ def heard(lab: SignalLab) -> list[object]:
     out = [[(device, at, np.float64(value).tobytes()) for device, at, value in side] for side in sides]
     seen = [lab.signals.seen(thing) for thing in range(len(lab.space))]
     held = [np.float64(lab.at(1e6, thing)).tobytes() for thing in range(len(lab.space))]
-    return [*out, repr(seen), held, lab.signals.missed]
+    return [*out, repr(seen), held, lab.signals.chain.missed]
 
 
 def sorted_by(side: list[tuple[int, float, float]]) -> list[tuple[int, float, float]]:
