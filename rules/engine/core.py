@@ -74,9 +74,7 @@ class Core:
             _commit(self.book, view)
         self.book.flush()
         for runner in self.book.split()[1]:
-            if (
-                runner.windows is not None and runner.windows.chain.missed
-            ):  # a tick had closed them without these readings
+            if runner.windows is not None:  # those that a tick had closed without these readings
                 for thing, at in runner.windows.chain.drain():
                     runner.doubt(thing, at)
         self._taken_back()

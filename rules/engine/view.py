@@ -31,16 +31,8 @@ class Rows:
     received: I64
     whole: tuple[int, ...] = ()
 
-    def of(self, column: int) -> I32 | None:
-        """The rows of a column of whole units; None when units differ."""
-        if not self.whole:
-            return None
-        if column not in self.whole:
-            return np.zeros(0, np.int32)
-        return np.arange(self.whole.index(column), len(self.column), len(self.whole), dtype=np.int32)
-
     def slice_of(self, column: int) -> slice | None:
-        """The same as a slice; None also when no unit carries the column."""
+        """The rows of a column of whole units; None when units differ, or none carries it."""
         return slice(self.whole.index(column), None, len(self.whole)) if column in self.whole else None
 
 
@@ -117,8 +109,10 @@ class View:
     def _rows_of(self, column: int) -> I32:
         found = self._of.get(column)
         if found is None:
-            found = self.rows.of(column)
-            if found is None:
+            mine, count = self.rows.slice_of(column), len(self.rows.column)
+            if mine is not None:
+                found = np.arange(mine.start, count, mine.step, dtype=np.int32)
+            else:
                 found = np.flatnonzero(self.rows.column == column).astype(np.int32)
             self._of[column] = found
         return found
@@ -234,19 +228,17 @@ class View:
         if not downs.spans:
             return
         downs.kept.update(self.space.things[head].device for head in self.head[downs.spoke(self.head_t)].tolist())
-        before = self.newest_before()
-        begin, end = before.tolist(), self.t.tolist()
-        for unit in np.flatnonzero((before < downs.latest) & (before > LONG_AGO)).tolist():
-            if downs.overlap(begin[unit], end[unit]):
-                self.spans[unit] = (begin[unit], end[unit])
+        self.find_silences(downs, self.t)
 
     def find_silences(self, downs: Downs, until: I64) -> None:
-        """The same of moments, one per thing: their silences last until `until` µs."""
-        if downs.spans:
-            before = self.newest_before()
-            for unit in np.flatnonzero((before < downs.latest) & (before > LONG_AGO)).tolist():
-                if downs.overlap(int(before[unit]), int(until[unit])):
-                    self.spans[unit] = (int(before[unit]), int(until[unit]))
+        """The silences that met a down-time, each lasting until `until` µs: the unit, or later around a moment."""
+        if not downs.spans:
+            return
+        before = self.newest_before()
+        for unit in np.flatnonzero((before < downs.latest) & (before > LONG_AGO)).tolist():
+            begin, end = int(before[unit]), int(until[unit])
+            if downs.overlap(begin, end):
+                self.spans[unit] = (begin, end)
 
     def silences(self, unit: int) -> list[tuple[int, int]]:
         """The silences of the unit's thing that met a down-time, up to and with this unit."""
@@ -268,9 +260,6 @@ class View:
 
     def _newest_of(self, column: int, stops: NDArray[np.intp] | None, *, known: bool) -> tuple[Place, Place]:
         """(things, rows) of the newest (known) reading of a column; `stops`: last unit of each, None = it has one."""
-        mine = self.rows.slice_of(column)
-        if mine is not None and stops is None and not known:
-            return in_a_row(self.thing), mine
         if stops is not None:
             found = self.last(column, known=known)[stops]
             found = found[found >= 0]
@@ -283,8 +272,12 @@ class View:
         """Write the newest readings of the batch to the space."""
         space, rows = self.space, self.rows
         stops = None if self.unique else np.flatnonzero(np.append(self.thing[1:] != self.thing[:-1], True))
+        things = in_a_row(self.thing) if rows.whole and stops is None else None
         for column in rows.whole or np.flatnonzero(np.bincount(rows.column)).tolist():
-            thing, mine = self._newest_of(column, stops, known=False)
+            mine: Place | None = rows.slice_of(column)
+            thing = things
+            if thing is None or mine is None:
+                thing, mine = self._newest_of(column, stops, known=False)
             value = rows.value[mine]
             space.value[column][thing] = value
             space.at[column][thing] = rows.at[mine]
