@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint types contracts check lock clean fuzz-rules
+.PHONY: demo test lint types contracts sbom check lock clean fuzz-rules
 CASES ?= 200000
 SEED ?= 1
 KINDS ?=
@@ -25,7 +25,11 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-check: test lint types contracts
+# What is in it (CycloneDX), and that we may use it.
+sbom: $(VENV)/.dev
+	$(BIN)/python .ci/sbom.py dist/fieldgate.cdx.json
+
+check: test lint types contracts sbom
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fieldgate needs Python 3.11 or newer")'
