@@ -11,7 +11,7 @@ from oracle.reference.judge import judge
 from oracle.scene import DeviceDef, Expr, LevelDef, RuleDef, Said, SceneDef
 from oracle.yaml_text import RULE, case_table, file_text
 
-STEPS = 400
+STEPS = 1_000
 """Attempts at most."""
 
 
@@ -49,6 +49,9 @@ def _smaller(scene: SceneDef) -> Iterator[SceneDef]:
             yield _part(scene, k, k + 1)
         yield _part(scene, 0, count // 2)
         yield _part(scene, count // 2, count)
+        for size in (4, 1) if count > 4 else (1,):  # things that are compared with others are no devices alone
+            for k in range(0, count, size):
+                yield _without(scene, k, min(count, k + size))
     if scene.restarts:
         yield replace(scene, restarts=())
     for k in range(len(scene.facts)):
@@ -63,6 +66,13 @@ def _part(scene: SceneDef, first: int, last: int) -> SceneDef:
     """These devices with their facts."""
     facts = tuple(replace(one, device=one.device - first) for one in scene.facts if first <= one.device < last)
     return replace(scene, devices=scene.devices[first:last], facts=facts)
+
+
+def _without(scene: SceneDef, first: int, last: int) -> SceneDef:
+    """All but these devices."""
+    before, after = _part(scene, 0, first), _part(scene, last, len(scene.devices))
+    facts = tuple(replace(one, device=one.device + first) for one in after.facts)
+    return replace(scene, devices=before.devices + after.devices, facts=before.facts + facts)
 
 
 def _with(scene: SceneDef, number: int, messages: tuple[Any, ...]) -> SceneDef:
