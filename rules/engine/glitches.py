@@ -72,7 +72,7 @@ class Glitches:
         counts[point] = counts.get(point, 0) + 1
 
     def add_resent(self, row: Resent) -> None:
-        """A counter that fell took a reading for a row sent again."""
+        """A counter took a reading for a row sent again; the fall that it lies in may come after it."""
         if self._keep:
             self.resent.add(row)
 

@@ -173,8 +173,7 @@ class Counter(Table):
         found = advance(before, value, at, self.model_of(thing))
         if not again:
             if found is None:
-                if before.falls:
-                    self.around.glitches.add_resent((*self._key(thing), at))
+                self.around.glitches.add_resent((*self._key(thing), at))
                 return None
             self._put(thing, BEFORE, before)
         self._put(thing, NOW, before if found is None else found.state)
