@@ -40,6 +40,7 @@ class NoTimes:
 class LevelState(Signalled):
     """State: phase u8, since i64, last i64 per level; alarm u8 (level of the alarm, 0 = none), gate u8 per thing.
 
+    `deferred`: things whose holds a second look decides -> until when ticks leave these alone, engine time µs.
     gate 0 idle · 1 must be judged at every frame · 2 on, only clearing matters · 255 not watched. 17 B per level + 2,
     but 1 B per level + 2 for a rule without holds, and + 8 with `active`.
     """
@@ -75,6 +76,7 @@ class LevelState(Signalled):
         self.veto = Veto(rule, space, self.unless, self.conditions())
         self.asked = tuple(column for column in self.judged if column not in self.veto.columns)
         self.paused: dict[int, int] = {}
+        self.deferred: dict[int, int] = {}
         self.looks_back: int | None = None
         self.steady_allowed = (
             count == 1 and not rule.clear_after and rule.active is None and self.level_of is None and not rule.unless
@@ -190,6 +192,7 @@ class LevelState(Signalled):
             self.m_phase[j][i], self.m_since[j][i], self.m_last[j][i] = IDLE, LONG_AGO, LONG_AGO
         self.m_alarm[i] = 0
         self.paused.pop(i, None)
+        self.deferred.pop(i, None)
 
     def is_on(self, thing: int) -> int:
         return self.m_alarm[thing]
@@ -198,6 +201,7 @@ class LevelState(Signalled):
         assert isinstance(other, LevelState), "rows move between runners of one rule only"
         super().take_row(thing, other, row)
         self.paused.pop(thing, None)
+        self.deferred.pop(thing, None)
         if row in other.paused:
             self.paused[thing] = other.paused[row]
         if self.watched[thing]:
@@ -206,10 +210,12 @@ class LevelState(Signalled):
             self.m_gate[thing] = G_OUTSIDE
 
     def extra(self) -> bytes:
-        return msgspec.msgpack.encode(self.paused) if self.paused else b""
+        some = self.paused or self.deferred
+        return msgspec.msgpack.encode((self.paused, self.deferred)) if some else b""
 
     def load_extra(self, blob: bytes) -> None:
-        self.paused = msgspec.msgpack.decode(blob, type=dict[int, int]) if blob else {}
+        found = msgspec.msgpack.decode(blob, type=tuple[dict[int, int], dict[int, int]]) if blob else ({}, {})
+        self.paused, self.deferred = found
 
     def latched(self, i: int) -> bool:
         """May only a person unlatch the thing?"""

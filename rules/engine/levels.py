@@ -189,7 +189,7 @@ class LevelsRunner(LevelMachine):
     def adopt(self, old: Runner) -> None:
         assert isinstance(old, LevelsRunner), "edits keep state only between rules of one shape"
         super().adopt(old)
-        self.paused = old.paused
+        self.paused, self.deferred = old.paused, old.deferred
         self.adopt_gate(self.gate.copy())
 
     def edited(self, old: Runner, at: int) -> None:
@@ -203,7 +203,8 @@ class LevelsRunner(LevelMachine):
     def inherit(self, old: "LevelsRunner") -> None:
         """Thresholds, holds or levels were edited: levels of the same name go on where they are."""
         self.grow()
-        self.watched, self.alarm, self.paused, self.decided = old.watched, old.alarm, old.paused, old.decided
+        self.watched, self.alarm, self.decided = old.watched, old.alarm, old.decided
+        self.paused, self.deferred = old.paused, old.deferred
         if old.schedule is not None and self.schedule is not None:
             self.opens = old.opens
         self.reschedule(old)

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from gateway.domain.alarm import Change, Level
+from gateway.domain.duration import MINUTE, SECOND
 from gateway.domain.reading import F64
 from rules.engine.bound import Bound
 from rules.engine.level_state import (
@@ -18,7 +19,7 @@ from rules.engine.level_state import (
     WAITS,
 )
 from rules.engine.level_steps import LevelSteps
-from rules.engine.space import NEVER
+from rules.engine.space import LONG_AGO, NEVER
 from rules.engine.view import Reader, View
 
 LEVELS = frozenset(float(level) for level in Level)
@@ -40,8 +41,9 @@ class LevelMachine(LevelSteps):
         if self.decided and view is not None and self.overtaken(i, t, moment=bool(view.moments[unit])):
             return
         if view is not None and unit in view.open and self.ends_by(i, t):
-            since, known = view.open[unit]  # a tick ends the hold when it is known; own readings before that look back
-            self.decide_without(i, max(t, since + 3 * self.every(i, self.judged)))
+            since, known = view.open[unit]  # a second look ends the hold when it is known
+            self.decide_without(i, max(t, known + SECOND))
+            self.deferred[i] = known + MINUTE
             self.doubt_later(i, since, known)
             return
         if self.schedule is not None:
@@ -141,6 +143,10 @@ class LevelMachine(LevelSteps):
 
         Returns when to look at it again, µs.
         """
+        waits = self.deferred.get(i, LONG_AGO)
+        if waits > now:
+            return waits
+        self.deferred.pop(i, None)
         spoke, until = (self.spoke(i), self.open_until(i, now, self.judged)) if self.common.downs.spans else (0, 0)
         found, again = [], NEVER
         for j in range(len(self.levels)):
