@@ -135,6 +135,13 @@ class Written:
     expired: int
     conflict: int = 0
 
+    def plus(self, other: "Written") -> "Written":
+        """Both together."""
+        return Written(
+            self.stored + other.stored, self.duplicate + other.duplicate, self.expired + other.expired,
+            self.conflict + other.conflict,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class SeriesStats:

@@ -48,9 +48,12 @@ class SeriesConsumer:
         return self.progress.written
 
     async def run(self) -> None:
-        """Until cancelled. Raises StoreError when the store does (the supervisor starts it again)."""
+        """Until cancelled. Raises StoreError when the store does (the supervisor starts it again).
+
+        Started again, it goes on behind what it has counted: the store tells what became of a write that failed.
+        """
         cursor = await self._blocking(lambda: self._store.cursor(self._partition))
-        self.progress = replace(self.progress, cursor=cursor)
+        self.progress = replace(self.progress, cursor=self.cursor or cursor)
         while True:
             records = await self._journal.wait(self._partition, self.cursor)
             if sum(_rows(record) for record in records) < MOST_ROWS:
@@ -70,23 +73,14 @@ class SeriesConsumer:
         result, last, before = self._store.write(self._partition, records), records[-1].seq, self.progress
         self.progress = Progress(
             max(before.cursor, last),
-            _sum(before.written, result),
-            _sum(before.replayed, result) if last <= self._began else before.replayed,
+            before.written.plus(result),
+            before.replayed.plus(result) if last <= self._began else before.replayed,
         )
 
     async def drain(self, upto: int) -> None:
         """Write all there is up to `upto` (shutdown)."""
         while self.cursor < upto:
             await self.write(_first_rows(await self._journal.wait(self._partition, self.cursor)))
-
-
-def _sum(one: Written, other: Written) -> Written:
-    return Written(
-        one.stored + other.stored,
-        one.duplicate + other.duplicate,
-        one.expired + other.expired,
-        one.conflict + other.conflict,
-    )
 
 
 def _rows(record: Record) -> int:

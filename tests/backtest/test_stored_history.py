@@ -73,7 +73,7 @@ def test_sealed_and_open_files_give_one_history(tmp_path: Path) -> None:
 
 
 def _open(store: DuckDbStore) -> set[str]:
-    return {stem for stem, segment in store._segments.items() if not segment.sealed}
+    return {stem for stem, segment in store._folder._segments.items() if not segment.sealed}
 
 
 def test_spans_are_of_like_size_and_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ def test_retention_deletes_files(store: SeriesStore, clock: HandClock, tmp_path:
 def test_a_crash_between_the_late_and_the_live_commit_loses_and_doubles_nothing(
     store: SeriesStore, reopen: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sinks.series.duckdb.store as module
+    import sinks.series.duckdb.folder as module
 
     whole = module.insert
     calls: list[str] = []

@@ -6,6 +6,7 @@ unsealed files only. One process may write a file and nobody else may read it me
 read-only, the live ones answer through this process (DESIGN section 5).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from gateway.domain.errors import StoreError
 
 Kind = Literal["live", "late"]
 FORMAT = 1
+HEAD_BYTES = 3 * 4096  # a shorter file never held anything
 COLUMNS = "device, point, ts, value, quality, flags, received, seq"
 
 _CREATE = """
@@ -48,13 +50,16 @@ class Segment:
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: Path, kind: Kind, *, sealed: bool) -> Segment:
-    """Open (or create) the file. Raises StoreError for a file of another format or a damaged one."""
+    """Open (or create) the file; one whose creation was cut off is created again. Raises StoreError for a file of
+    another format, or that cannot be opened."""
     name = f"s_{path.stem.replace('-', '_')}"
-    fresh = not path.exists()
+    if not sealed and _unborn(path):
+        path.unlink()
     quoted = str(path).replace("'", "''")
     try:
         connection.execute(f"ATTACH '{quoted}' AS {name}" + (" (READ_ONLY)" if sealed else ""))
-        if fresh:
+        tables = "SELECT count(*) FROM duckdb_tables() WHERE database_name = ?"
+        if not sealed and connection.execute(tables, [name]).fetchall() == [(0,)]:
             connection.execute("BEGIN")
             connection.execute(_CREATE.format(name=name, format=FORMAT, kind=kind))
             connection.execute("COMMIT")
@@ -64,6 +69,14 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, kind: Kind, *, sea
     if row is None or row[0] != FORMAT:
         raise StoreError(f"{path}: not a segment of format {FORMAT}")
     return Segment(path, name, row[1], sealed, row[2], row[3], row[4], row[5])
+
+
+def _unborn(path: Path) -> bool:
+    """Was its creation cut off before anything was in it?"""
+    if not path.exists() or path.stat().st_size >= HEAD_BYTES or path.with_name(path.name + ".wal").exists():
+        return False
+    head = path.read_bytes()
+    return head[8:12] == b"DUCK" or not any(head)
 
 
 def progress(connection: duckdb.DuckDBPyConnection, segment: Segment, partition: int) -> int:
@@ -108,6 +121,7 @@ def insert(
         )
         connection.execute("COMMIT")
     except duckdb.Error:
-        connection.execute("ROLLBACK")
+        with suppress(duckdb.Error):  # what went wrong first is what counts
+            connection.execute("ROLLBACK")
         raise
     return segment

@@ -1,0 +1,266 @@
+"""DuckDB segments by day of arrival, old rows in a late segment merged on read; errors are DuckDB's own.
+
+Measured on two cores: 2.6 M rows/s in 160 k-row transactions with the cursor inside (DESIGN section 5 quotes 2.0 M).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.duration import DAY
+from gateway.domain.reading import Batch, Flag, Reading, concat, empty_batch
+from gateway.domain.record import Record
+from gateway.ports import Buckets, Clock, Series, SeriesStats, Written
+from sinks.series.duckdb import query
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.history import bucket_counts, unordered
+from sinks.series.duckdb.newest import Newest, keys_of
+from sinks.series.duckdb.segment import Kind, Segment, attach, insert, progress
+
+LATE_AFTER = 2 * DAY  # rows older than their segment's start by more than this do not spoil its bounds
+
+
+class Folder:
+    """The segments of a folder, opened once: after an error of DuckDB it is good for nothing but `abandon`.
+
+    Rows are new when they are later than everything stored of their (device, point), which the columns of `Newest` tell
+    without a query; only the others are looked up. A changed value is one more row, flagged; reads show the last one.
+    """
+
+    def __init__(self, folder: Path, config: DuckDbConfig, clock: Clock) -> None:
+        """Opens the folder, creating it. Raises StoreError when a file is damaged or another process writes it."""
+        self._folder, self._config, self._clock = folder, config, clock
+        folder.mkdir(parents=True, exist_ok=True)
+        self._connection = duckdb.connect(
+            ":memory:", config={"threads": config.threads, "memory_limit": f"{config.memory >> 20}MiB"}
+        )
+        self._connection.execute("SET preserve_insertion_order = false")
+        self._segments: dict[str, Segment] = {}
+        self._newest = Newest()
+        self._cursor: dict[int, int] = {}
+        self._floor = clock.now() - config.retention
+        self.attempted = (0, Written(0, 0, 0))
+        """(last sequence number, counts) of the newest write, also when it failed."""
+        try:
+            self._open_all()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _open_all(self) -> None:
+        names = sorted(path.stem for path in self._folder.glob("*.duckdb"))
+        open_now = {self._name("live"), self._name("late")}
+        for stem in names:
+            kind: Kind = "late" if stem.startswith("late") else "live"
+            newest = stem == max((n for n in names if n.startswith(kind)), default="")
+            self._attach(stem, kind, sealed=stem not in open_now and not newest)
+        for segment in self._segments.values():
+            if not segment.sealed:
+                self._newest.update(query.newest(self._connection, segment))
+
+    def _attach(self, stem: str, kind: Kind, *, sealed: bool) -> Segment:
+        segment = attach(self._connection, self._folder / f"{stem}.duckdb", kind, sealed=sealed)
+        self._segments[stem] = segment
+        return segment
+
+    def _name(self, kind: Kind) -> str:
+        day = datetime.fromtimestamp(self._clock.now() / 1e6, UTC)
+        return f"{kind}-{day:%Y%m}" if kind == "late" or self._config.segment == "month" else f"{kind}-{day:%Y%m%d}"
+
+    def _writable(self, kind: Kind) -> Segment:
+        """The segment that takes rows now; the one before is sealed when its day is over."""
+        stem = self._name(kind)
+        current = [s for s in self._segments.values() if s.kind == kind and not s.sealed]
+        if any(s.path.stem >= stem for s in current):
+            return max(current, key=lambda s: s.path.stem)  # the clock may have been set back: never write a sealed one
+        for old in current:
+            self._connection.execute(f"CHECKPOINT {old.name}")
+            self._connection.execute(f"DETACH {old.name}")
+            self._attach(old.path.stem, kind, sealed=True)
+        fresh = self._attach(stem, kind, sealed=False)
+        if kind == "live":
+            known = self._newest.columns()  # noqa: F841 - read by DuckDB by its name
+            self._connection.execute(f"INSERT INTO {fresh.name}.newest SELECT * FROM known")
+        return fresh
+
+    def cursor(self, partition: int) -> int:
+        """The last sequence number of which every row is stored."""
+        if partition not in self._cursor:
+            live = (s for s in self._segments.values() if s.kind == "live")
+            self._cursor[partition] = max((progress(self._connection, s, partition) for s in live), default=0)
+        return self._cursor[partition]
+
+    def write(self, partition: int, records: Sequence[Record]) -> Written:
+        """See `SeriesStore.write`. Late rows are committed first, the live segment's cursor counts."""
+        done = self.cursor(partition)
+        fresh = [record for record in records if record.seq > done]
+        if not fresh:
+            return Written(0, 0, 0)
+        batches = [(record.seq, record.body) for record in fresh if isinstance(record.body, Batch) and len(record.body)]
+        return self._write(partition, fresh[-1].seq, batches)
+
+    def _write(self, partition: int, last: int, batches: Sequence[tuple[int, Batch]]) -> Written:
+        whole = concat([batch for _, batch in batches]) if batches else empty_batch()
+        seq = np.repeat(np.array([s for s, _ in batches], np.int64), [len(batch) for _, batch in batches])
+        alive = whole.at >= self._floor
+        expired = int((~alive).sum())
+        if expired:
+            whole, seq = whole.select(alive), seq[alive]
+        keep, changed, replaced = self._judge(whole)
+        duplicate = int((~keep).sum())
+        flags = whole.flags | np.where(changed, np.uint8(Flag.CONFLICT), np.uint8(0))
+        live = self._writable("live")
+        made = Written(int(keep.sum()), duplicate, expired, int((changed & keep).sum()))
+        self.attempted = (last, made)
+        start = self._clock.now() - LATE_AFTER
+        rows_to_store = keep & ~replaced
+        for kind, rows in (("late", rows_to_store & (whole.at < start)), ("live", rows_to_store & (whole.at >= start))):
+            if kind == "late" and not rows.any():
+                continue
+            segment = self._writable("late") if kind == "late" else live
+            chosen = rows & (seq > progress(self._connection, segment, partition))
+            part = whole.select(chosen)
+            columns: dict[str, object] = {
+                "device": part.device, "point": part.point, "ts": part.at, "value": part.value, "quality": part.quality,
+                "flags": flags[chosen], "received": part.received[part.frame], "seq": seq[chosen],
+            }  # fmt: skip
+            self._segments[segment.path.stem] = insert(
+                self._connection, segment, partition, last, columns, int(changed[chosen].sum())
+            )
+        self._cursor[partition] = last
+        if len(whole):
+            self._newest.update(whole.select(keep))
+        return made
+
+    def _judge(self, batch: Batch) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+        """(rows that are no duplicates, of these the ones that replace another value, and those that a later row of
+        this very write replaces: rows of one record have no order in the store)."""
+        count = len(batch)
+        keep, changed, replaced = np.ones(count, np.bool_), np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+        if not count:
+            return keep, changed, replaced
+        key = keys_of(batch.device, batch.point)
+        newest_of_all = max((s.last for s in self._segments.values() if s.last is not None), default=-(2**62))
+        sure = self._newest.newer(key, batch.at, newest_of_all)
+        order = np.lexsort((np.arange(count), batch.at, key))
+        twin = np.zeros(count, np.bool_)  # same identity as another row of this very write
+        same = (key[order][1:] == key[order][:-1]) & (batch.at[order][1:] == batch.at[order][:-1])
+        twin[order[1:][same]] = True
+        twin[order[:-1][same]] = True
+        doubtful = np.flatnonzero(~sure | twin)
+        if len(doubtful):
+            known = query.stored_values(self._connection, self._segments.values(), batch, doubtful)
+            kept: dict[tuple[int, int], int] = {}
+            for row in doubtful.tolist():
+                identity = (int(key[row]), int(batch.at[row]))
+                value = (float(batch.value[row]), int(batch.quality[row]))
+                before = known.get(identity)
+                keep[row] = before is None or not query.equal(before, value)
+                changed[row] = before is not None and bool(keep[row])
+                known[identity] = value
+                if keep[row]:
+                    replaced[kept.get(identity, row)] = identity in kept
+                    kept[identity] = row
+        return keep, changed, replaced
+
+    def range(self, device: int, point: int, start: int, end: int, limit: int = 100_000) -> Series:
+        """See `SeriesStore.range`."""
+        return query.series(
+            self._connection, self._touching(start, end), device, point, max(start, self._floor), end, limit
+        )
+
+    def aggregate(self, device: int, point: int, start: int, end: int, every: int) -> Buckets:
+        """See `SeriesStore.aggregate`. Raises ValueError for `every` <= 0."""
+        if every <= 0:
+            raise ValueError("every must be positive")
+        return query.buckets(
+            self._connection, self._touching(start, end), device, point, start, end, every, self._floor
+        )
+
+    def latest(self, device: int) -> Sequence[Reading]:
+        """See `SeriesStore.latest`."""
+        return [reading for reading in self._newest.of(device) if reading.at >= self._floor]
+
+    def scan(self, start: int, end: int, devices: Sequence[int] | None = None) -> Iterator[Batch]:
+        """See `SeriesStore.scan`."""
+        yield from query.scan(self._connection, self._touching(start, end), max(start, self._floor), end, devices)
+
+    def before(self, moment: int, devices: Sequence[int]) -> Batch:
+        """See `SeriesStore.before`."""
+        return query.before(self._connection, list(self._segments.values()), self._floor, moment, devices)
+
+    def open_rows(
+        self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None
+    ) -> Batch:  # fmt: skip
+        """See `SeriesStore.open_rows`."""
+        return unordered(self._connection, self._open(start, end), start, end, devices, points)
+
+    def open_counts(self, start: int, end: int, width: int) -> NDArray[np.int64]:
+        """See `SeriesStore.open_counts`."""
+        return bucket_counts(self._connection, self._open(start, end), start, end, width)
+
+    def _open(self, start: int, end: int) -> list[Segment]:
+        return [one for one in self._touching(start, end) if not one.sealed]
+
+    def _touching(self, start: int, end: int) -> list[Segment]:
+        return [s for s in self._segments.values() if s.touches(start, end)]
+
+    def retain(self, before: int) -> int:
+        """Older rows are gone from reads at once; a file gives its space back when all of its rows are gone."""
+        self._floor = max(self._floor, before)
+        gone = 0
+        for stem, segment in list(self._segments.items()):
+            if segment.last is None or segment.last >= self._floor or stem in {self._name("live"), self._name("late")}:
+                continue
+            if not segment.sealed and segment.kind == "live":
+                continue  # it holds the cursor until a newer one is written
+            self._connection.execute(f"DETACH {segment.name}")
+            segment.path.unlink()
+            del self._segments[stem]
+            gone += segment.rows
+        gone += self._trim("late")
+        return gone
+
+    def _trim(self, kind: Kind) -> int:
+        """The writable late segment lives for a month: its expired rows are deleted in place, its pages used again."""
+        gone = 0
+        for segment in [
+            s for s in self._segments.values() if s.kind == kind and not s.sealed and s.touches(-(2**62), self._floor)
+        ]:
+            row = self._connection.execute(f"DELETE FROM {segment.name}.reading WHERE ts < ?", [self._floor]).fetchone()
+            count = int(row[0]) if row else 0
+            self._connection.execute(f"UPDATE {segment.name}.meta SET first = ?, rows = rows - ?", [self._floor, count])
+            self._connection.execute(f"CHECKPOINT {segment.name}")
+            self._attach_again(segment)
+            gone += count
+        return gone
+
+    def _attach_again(self, segment: Segment) -> None:
+        self._connection.execute(f"DETACH {segment.name}")
+        self._attach(segment.path.stem, segment.kind, sealed=segment.sealed)
+
+    def stats(self) -> SeriesStats:
+        """See `SeriesStore.stats`."""
+        all_ = list(self._segments.values())
+        size = sum(path.stat().st_size for path in self._folder.iterdir())
+        return SeriesStats(
+            sum(s.rows for s in all_), size, len(all_),
+            min((s.first for s in all_ if s.first is not None), default=0),
+            max((s.last for s in all_ if s.last is not None), default=0),
+        )  # fmt: skip
+
+    def settle(self) -> None:
+        """Fold the write-ahead logs into the files, synced."""
+        for segment in self._segments.values():
+            if not segment.sealed:
+                self._connection.execute(f"CHECKPOINT {segment.name}")
+
+    def abandon(self) -> None:
+        """Let the files go as they are; what was committed is in their logs."""
+        with suppress(duckdb.Error):
+            self._connection.close()
