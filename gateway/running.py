@@ -32,6 +32,7 @@ from rules.engine import Engine
 
 log = structlog.get_logger()
 PARTITION = 0
+STORE_RETRY = 5.0  # seconds between two tries, at most: a small journal fills while a store is away
 HISTORY = 30 * DAY  # settled deliveries, attempts and journaled facts are kept this long in SQL
 
 
@@ -145,8 +146,8 @@ class App:
         desk = self.threads.runner("desk")
         await self.ticker.start()
         self.supervisor.start("rules.judge", self.rules.judge, fatal=True)
-        self.supervisor.start("rules.commit", self.rules.commit)
-        self.supervisor.start("series", self.series.run)
+        self.supervisor.start("rules.commit", self.rules.commit, longest=STORE_RETRY)
+        self.supervisor.start("series", self.series.run, longest=STORE_RETRY)
         await self._judged(self.journal.head(PARTITION))
         await desk(lambda: self.registry.apply(self.project.wanted))
         await self.pump.pump()

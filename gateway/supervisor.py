@@ -8,19 +8,23 @@ from dataclasses import dataclass, field
 import structlog
 
 from gateway.domain.duration import MINUTE, SECOND
-from gateway.domain.errors import InvariantBroken, SourceRejected
+from gateway.domain.errors import GatewayError, InvariantBroken, SourceRejected
 
 log = structlog.get_logger()
 Run = Callable[[], Awaitable[None]]
+PROVEN = 5.0
+"""Seconds without an error after which a task that was down counts as up again."""
+LONGEST = 60.0
+"""Seconds between two tries, at most."""
 
 
 @dataclass(slots=True)
 class Health:
-    """Of one supervised task: `up`, restarts so far, the last error's text."""
+    """Of one supervised task: `up`, restarts so far, the last error."""
 
     up: bool = True
     restarts: int = 0
-    error: str = ""
+    error: BaseException | None = None
 
 
 @dataclass(slots=True)
@@ -33,15 +37,17 @@ class Supervisor:
     broken: BaseException | None = None
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    def start(self, name: str, run: Run, *, fatal: bool = False) -> None:
-        """Keep `run` going under `name` until `stop`. `fatal`: any error of it stops the process."""
+    def start(self, name: str, run: Run, *, fatal: bool = False, longest: float = LONGEST) -> None:
+        """Keep `run` going under `name` until `stop`. `fatal`: any error of it stops the process. `longest` bounds the
+        seconds between two tries."""
         self.health[name] = Health()
-        self._tasks[name] = asyncio.create_task(self._keep(name, run, fatal), name=name)
+        self._tasks[name] = asyncio.create_task(self._keep(name, run, fatal, longest), name=name)
 
-    async def _keep(self, name: str, run: Run, fatal: bool) -> None:
-        health, attempt = self.health[name], 0
+    async def _keep(self, name: str, run: Run, fatal: bool, longest: float) -> None:
+        health, attempt, loop = self.health[name], 0, asyncio.get_running_loop()
         while True:
-            started = asyncio.get_running_loop().time()
+            started = loop.time()
+            proof = loop.call_later(PROVEN, _proven, name, health)
             try:
                 await run()
                 return
@@ -51,17 +57,18 @@ class Supervisor:
                     self.broken = error
                     self.fatal.set()
                     return
-                if asyncio.get_running_loop().time() - started > MINUTE / SECOND:
+                if loop.time() - started > MINUTE / SECOND:
                     attempt = 0
                 rejected = isinstance(error, SourceRejected)
                 if health.up:
-                    log.error("task down", task=name, error=f"{type(error).__name__}: {error}", exc_info=not rejected)
-                health.up, health.error = False, str(error)
+                    expected = isinstance(error, GatewayError)
+                    log.error("task down", task=name, error=f"{type(error).__name__}: {error}", exc_info=not expected)
+                health.up, health.error = False, error
                 health.restarts += 1
                 attempt += 1
-            await asyncio.sleep(self.pause(attempt, rejected))
-            log.info("task starts again", task=name, attempt=attempt)
-            health.up = True
+            finally:
+                proof.cancel()
+            await asyncio.sleep(min(longest, self.pause(attempt, rejected)))
 
     async def stop(self, *names: str) -> None:
         """Cancel these tasks (all when none is named) and wait for them."""
@@ -69,6 +76,13 @@ class Supervisor:
         for task in chosen:
             task.cancel()
         await asyncio.gather(*chosen, return_exceptions=True)
+
+
+def _proven(name: str, health: Health) -> None:
+    """It has run for a while: what was down is up. A task that only starts again has shown nothing yet."""
+    if not health.up:
+        log.info("task up again", task=name, restarts=health.restarts)
+    health.up = True
 
 
 def full_jitter(attempt: int, *, rejected: bool = False) -> float:

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from gateway.api.config import ApiConfig
 from gateway.desk import Desk
-from gateway.domain.errors import Problem
+from gateway.domain.errors import Problem, StoreError
 from gateway.domain.text import Lang
 from gateway.history.service import Imports
 from gateway.intake import ControlPump, Intake
@@ -111,6 +111,7 @@ class Ticks(Protocol):
     """The ticker."""
 
     missed: int
+    failing: StoreError | None
 
 
 class Latencies(Protocol):
@@ -125,7 +126,7 @@ class Health(Protocol):
 
     up: bool
     restarts: int
-    error: str
+    error: BaseException | None
 
 
 class Tasks(Protocol):

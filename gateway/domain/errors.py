@@ -8,6 +8,7 @@ GatewayError
 |   +-- DecodeError        one message or point: dead letter, count, go on            <- the source itself
 +-- StoreError
 |   +-- StoreUnavailable   hold the batch, stop taking more                           <- supervisor
+|   |   +-- StoreClosed        for good: this process is ending                       <- whoever waits
 |   +-- StoreFull          the disk or the configured bound is reached                <- intake
 +-- DeliveryError
 |   +-- DeliveryDeferred   try again, not before `retry_after`                        <- delivery
@@ -86,6 +87,10 @@ class StoreError(GatewayError):
 
 class StoreUnavailable(StoreError):
     """Locked, unreachable, restarting: hold what you have and try again."""
+
+
+class StoreClosed(StoreUnavailable):
+    """Closed for good: waiting would not help."""
 
 
 class StoreFull(StoreError):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.clocks import Watermark, clamp, mark_suspect
 from gateway.domain.duration import SECOND
-from gateway.domain.errors import InvariantBroken, StoreFull
+from gateway.domain.errors import InvariantBroken, StoreClosed, StoreFull, StoreUnavailable
 from gateway.domain.plausible import Judged, Plausibility, PointBook
 from gateway.domain.reading import Batch, concat
 from gateway.domain.record import Body, Define, Fact, Parcel, Raw, Record, RecordKind, Tick
@@ -156,13 +156,15 @@ class Intake:
         return structs.replace(raw, payload=raw.payload[:most], detail=f"{detail}{most} of {size} bytes kept")
 
     async def _append_patiently(self, append: Append) -> tuple[Record, ...]:
-        """Waiting for room is the back-pressure: nothing of it is acknowledged meanwhile."""
+        """Waiting for the disk is the back-pressure: nothing of it is acknowledged meanwhile."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self.config.full_wait / SECOND
         while True:
             try:
                 return await self.journal.append(self.partition, append, self.clock.now())
-            except StoreFull:
+            except StoreClosed:
+                raise
+            except (StoreFull, StoreUnavailable):
                 if loop.time() + FULL_RETRY > until:
                     raise
             await asyncio.sleep(FULL_RETRY)

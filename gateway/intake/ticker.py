@@ -61,7 +61,8 @@ class Ticker:
         self._intake = intake
         self._cadence = Cadence(intake.config.tick, intake.config.tick_spacing)
         self._sooner = asyncio.Event()
-        self._failing = False
+        self.failing: StoreError | None = None
+        """Why the journal took no tick the last time."""
         self.missed = 0
         self.last = Tick(0)
 
@@ -95,17 +96,17 @@ class Ticker:
                 self._missed(error)
 
     def _recovered(self) -> None:
-        if self._failing:
+        if self.failing is not None:
             log.info("ticks go on", missed=self.missed)
-        self._failing = False
+        self.failing = None
 
     def _missed(self, error: StoreError) -> None:
         self.missed += 1
         now = self._intake.clock.now()
         self._cadence.ticked(now, now)
-        if not self._failing:
+        if self.failing is None:
             log.error("the journal takes no tick: timers stand still", error=str(error))
-        self._failing = True
+        self.failing = error
 
     async def _tick(self, before: tuple[Down, ...] = ()) -> None:
         intake = self._intake

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, Final, TypeVar
 
-from gateway.domain.errors import InvariantBroken, StoreError, StoreFull, StoreUnavailable
+from gateway.domain.errors import InvariantBroken, StoreClosed, StoreError, StoreFull
 from gateway.domain.reading import Batch
 from gateway.domain.record import Record, RecordKind, encode_body, kind_of
 from gateway.domain.text import say
@@ -133,8 +133,8 @@ class Writer:
         if self._stopping:
             raise self._closed()
 
-    def _closed(self) -> StoreUnavailable:
-        return StoreUnavailable(say("journal.closed", path=self._path))
+    def _closed(self) -> StoreClosed:
+        return StoreClosed(say("journal.closed", path=self._path))
 
     def stop(self) -> None:
         """Commit what is queued, then end; blocks."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from gateway.api.context import Context, Gateway
-from gateway.domain.errors import StoreError
+from gateway.domain.errors import SourceError, SourceRejected, StoreError, StoreFull, StoreUnavailable
 
 router = APIRouter(tags=["health"])
 PROBE_SECONDS = 2.0
@@ -17,6 +17,12 @@ MOST_NAMED = 10
 """Broken rules that are named."""
 VITAL = ("rules.judge", "rules.commit", "series", "ticker")
 """Tasks without which nothing is judged or stored. A source or an endpoint that is down makes no gateway unready."""
+WHY = (
+    (StoreFull, "no room on the disk, or in the bounds of the configuration"),
+    (StoreUnavailable, "the disk fails, or another process holds the file"),
+    (SourceRejected, "refused by the other side"),
+    (SourceError, "the other side does not answer"),
+)
 
 
 @router.get("/healthz")
@@ -35,7 +41,7 @@ async def readyz(context: Gateway) -> JSONResponse:
     parts = {
         "live": "ok" if context.ready else "starting or stopping",
         "database": await _probe(partial(context.queries.order, "")),
-        "journal": await _probe(partial(context.journal.last, 0)),
+        "journal": _why(context.ticker.failing) or await _probe(partial(context.journal.last, 0)),
         **{name: _task(context, name) for name in VITAL if name in context.supervisor.health},
     }
     vital = all(part == "ok" for part in parts.values())
@@ -67,14 +73,22 @@ async def _probe(call: Any) -> str:
             await asyncio.to_thread(call)
     except TimeoutError:
         return "slow"
-    except StoreError:
-        return "down"
+    except StoreError as error:
+        return _why(error)
     return "ok"
 
 
 def _task(context: Context, name: str) -> str:
     health = context.supervisor.health.get(name)
-    return "ok" if health is None or health.up else "down"
+    return "ok" if health is None or health.up else _why(health.error)
+
+
+def _why(error: BaseException | None) -> str:
+    """ "" without an error. Never its own words: they name files and addresses, and this is answered to everyone."""
+    if error is None:
+        return ""
+    kind = next((words for kind, words in WHY if isinstance(error, kind)), "an error, see the log")
+    return f"down: {kind}"
 
 
 def _rules(context: Context) -> str:

@@ -11,7 +11,7 @@ import structlog
 from numpy import int64
 from numpy.typing import NDArray
 
-from gateway.domain.errors import StoreFull, StoreUnavailable
+from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
 from gateway.domain.reading import Batch, Reading
 from gateway.domain.record import Record
 from gateway.ports import Buckets, Clock, Series, SeriesStats, Written
@@ -125,7 +125,10 @@ class DuckDbStore:
 
     def _again(self) -> Folder:
         """Replays the logs, and syncs what they hold: a log whose sync failed is not believed to be on disk."""
-        folder = Folder(self._path, self._config, self._clock)
+        try:
+            folder = Folder(self._path, self._config, self._clock)
+        except StoreError as error:  # it was open before: whatever is wrong now, the disk may get over it
+            raise StoreUnavailable(str(error)) from error
         try:
             folder.retain(self._floor)
             folder.settle()
