@@ -58,17 +58,18 @@ class Group:
         return False
 
     def judgings(self, *nodes: Expr | None) -> list[Judging]:
-        """Readings of members, and when votes began too long ago."""
+        """Readings of members, when ages turn, and when votes began too long ago."""
         found = set()
         for of, limits in (asked for node in nodes if node is not None for asked in self._asked(node)):
-            points = expressions.points_in(of)
             for one in (one for member in self.members for one in member):
-                spoke = [t for t in one.times if points & one.frames[t].keys()]
-                moments = {Judging(t) for t in spoke} | _ages(of, one)
-                found |= moments
-                self.turns |= _ages(of, one)
+                found |= {Judging(t) for t in _spoke(of, one)} | _ages(of, one)
+            for course in (_course(of, voter) for voter in self._voters(limits)):
+                before = [None, *(vote for _, vote, _ in course)]
+                self.turns |= {moment for (moment, vote, _), last in zip(course, before, strict=False)
+                               if moment.after and vote is not last}  # fmt: skip
                 if "began_within" in limits:  # a vote that lapses by `within` is unknown, which changes nothing
-                    found |= {Judging(one.t + limits["began_within"], after=True) for one in moments}
+                    begun = {began for _, _, began in course if began is not None}
+                    found |= {Judging(began + limits["began_within"], after=True) for began in begun}
         return sorted(one for one in found if one.t <= self.end)
 
     def value(self, node: Expr, at: Judging) -> Any:
@@ -78,13 +79,26 @@ class Group:
         nobody = History({}, ())
         return expressions.value(node, expressions.Moment(nobody, lambda name, t, n: self._aggregate(name, at), at.t))
 
+    def newest(self, points: Iterable[str], nodes: Sequence[Expr], at: Judging) -> int | None:
+        """The reading by which the group is judged at a moment at which nobody spoke: what time alone turns in a
+        member is none; that a vote is too old counts from its own time, where it turns anything (decision 041).
+        """
+        before = Judging(at.t - 1, after=True)
+        quorums = all(node[0] == "members" for node in nodes)  # the numbers of an aggregate never lapse
+        if quorums and at not in self.turns and any(self.value(node, at) != self.value(node, before) for node in nodes):
+            return at.t
+        return self.good_at(points, at.t)
+
+    def _voters(self, limits: dict[str, Any]) -> Sequence[Member]:
+        """Devices, or each of their components."""
+        if limits.get("per") != "component":
+            return self.members
+        return [[one] for member in self.members for one in member]
+
     def _quorum(self, node: Expr, at: Judging) -> bool | None:
         """ "all given limits must hold; unknown members are no votes"."""
         limits = dict(node[2])
-        voters = (
-            self.members if limits.get("per") != "component" else [[one] for member in self.members for one in member]
-        )
-        votes = [_vote(node[1], limits, member, at) for member in voters]
+        votes = [_vote(node[1], limits, member, at) for member in self._voters(limits)]
         yes, unknown = votes.count(True), votes.count(None)
         tests = {
             "at_least": lambda count: count >= limits["at_least"], "at_most": lambda count: count <= limits["at_most"],
@@ -125,29 +139,40 @@ def _ages(of: Expr, one: History) -> set[Judging]:
     return {Judging(at + limit, after=True) for point, limit in limits for at, _ in one.good(point)}
 
 
-def _vote(of: Expr, limits: dict[str, Any], member: Member, at: Judging) -> bool | None:
-    """Of one member, "true if any of its components is", by its newest reading; what is too old says nothing, what
-    began too long ago is no vote.
+def _course(of: Expr, member: Member) -> list[tuple[Judging, bool | None, int | None]]:
+    """What a member says from each moment on, "true if any of its components is", and since when it is so; what it
+    said before it became unknown goes on.
     """
-    points = expressions.points_in(of)
-    spoke = sorted({t for one in member for t in one.times if t <= at.t and points & one.frames[t].keys()})
-    if not spoke:
-        return None
+    spoke = {Judging(t) for one in member for t in _spoke(of, one)}
+    out: list[tuple[Judging, bool | None, int | None]] = []
     began: int | None = None
     before = False
     known = [False] * len(member)  # was each component true when it was known last?
-    truths: list[bool | None] = []
-    moments = {Judging(t) for t in spoke} | {turn for one in member for turn in _ages(of, one) if turn <= at}
-    for moment in sorted(moments):
+    for moment in sorted(spoke.union(*(_ages(of, one) for one in member))):
         truths = [_answer(of, one, moment) for one in member]
         known = [last if truth is None else truth for last, truth in zip(known, truths, strict=True)]
         if any(known) and not before:
             began = moment.t
         before = any(known)
-    vote = True if True in truths else None if None in truths else False
+        out.append((moment, True if True in truths else None if None in truths else False, began))
+    return out
+
+
+def _spoke(of: Expr, one: History) -> list[int]:
+    points = expressions.points_in(of)
+    return [t for t in one.times if points & one.frames[t].keys()]
+
+
+def _vote(of: Expr, limits: dict[str, Any], member: Member, at: Judging) -> bool | None:
+    """Of one member, by its newest reading; what is too old says nothing, what began too long ago is no vote."""
+    spoke = [t for one in member for t in _spoke(of, one) if t <= at.t]
+    said = [(vote, began) for moment, vote, began in _course(of, member) if moment <= at]
+    if not spoke or not said:
+        return None
+    vote, began = said[-1]
     if vote and "began_within" in limits and (began is None or at.t >= began + limits["began_within"]):
         return False
-    if vote and "within" in limits and at.t > spoke[-1] + limits["within"]:
+    if vote and "within" in limits and at.t > max(spoke) + limits["within"]:
         return None  # "a vote lapses"; a member that said no has none to lapse
     return vote
 

@@ -105,7 +105,7 @@ class Threshold:
         if not at.after:
             return at.t
         if isinstance(self.device, Group):
-            return self.device.good_at(self.points, at.t) if at in self.device.turns else at.t
+            return self.device.newest(self.points, [node for node in self.nodes if node is not None], at)
         known = [self.device.history.good_at(name, at.t) for name in self.points]
         return max((t for t in known if t is not None), default=None)
 
