@@ -117,8 +117,9 @@ def _ballots(groups: "Groups", n: int, row: int, at: int) -> Iterator[Ballot]:
     for members, standing in groups.asked(n):
         k = members.numbers.index(n)
         things = np.flatnonzero((standing.voter >= 0) & (members.group == row))
-        answers, votes = standing.as_of(2 * at, things)
-        sides = standing.sides(votes, 2 * at)
+        key = groups.poll.key(row, at)
+        answers, votes = standing.as_of(key, things)
+        sides = standing.sides(votes, key)
         own: dict[int, list[int]] = {}
         for i, voter in enumerate(standing.voter[things].tolist()):
             own.setdefault(voter, []).append(i)

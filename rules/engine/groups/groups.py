@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.reading import Quality
+from gateway.domain.reading import I64, Quality
 from rules.compiled import Rule
 from rules.engine.frames import single
 from rules.engine.groups import evidence
@@ -115,12 +115,13 @@ class Groups(Register):
         if self.heard:
             floor = np.maximum(self.space.newest, self.clock // 2)
             units += self.poll.moments(heard(self.heard, floor), floor)
+        good = self._good_at()
         self._judge(units)
         for one in self.heard:
             spoke = one.spoke()  # holds and silences count from here
             np.maximum.at(self.space.newest, one.group[spoke], one.on_our_clock()[spoke])
-        if self.heard:
-            self._known_now()
+        if self.heard or units:
+            self._known_now(good)
         self.heard = []
         for members in self.members:
             for standing in members.standings:
@@ -138,9 +139,12 @@ class Groups(Register):
 
     def pass_time(self, now: int) -> None:
         """Engine time is `now`: votes lapse at their time."""
-        newest = self.space.newest.copy()
-        self._judge(self.poll.lapsed(now))
+        if not (units := self.poll.lapsed(now)):
+            return
+        newest, good = self.space.newest.copy(), self._good_at()
+        self._judge(units)
         self.space.newest[:] = newest  # nobody spoke
+        self._known_now(good)
 
     def _judge(self, units: Sequence[Unit]) -> None:
         units = sorted((unit for unit in units if self.alive[unit[0]]), key=lambda unit: unit[:2])
@@ -175,16 +179,22 @@ class Groups(Register):
             np.array([unit[3] for unit in units], np.uint8), rows, none, np.zeros(0, np.int64), silent,
         )  # fmt: skip
 
-    def _known_now(self) -> None:
-        """Good readings count where no answer turned, too."""
-        space, newest = self.space, np.full(len(self.rows), LONG_AGO)
+    def _good_at(self) -> I64:
+        """i64[momentary questions, groups]: when the newest good reading was."""
+        found: I64 = self.space.good_at[[self.columns[n] for n in self.momentary]]
+        return found
+
+    def _known_now(self, before: I64) -> None:
+        """Good readings count where no answer turned, too; that a vote lapsed is none. `before`: see `_good_at`."""
+        newest = np.full(self.space.capacity, LONG_AGO)
         for one in self.heard:
             good = one.good()
             np.maximum.at(newest, one.group[good], one.on_our_clock()[good])
         rows = np.flatnonzero(newest > LONG_AGO)
-        for column in (self.columns[n] for n in self.momentary):
-            at = np.maximum(newest[rows], space.good_at[column][rows])
-            space.good_at[column][rows] = space.at[column][rows] = at
+        for n, kept in zip(self.momentary, before, strict=True):
+            good_at = self.space.good_at[self.columns[n]]
+            good_at[:] = np.maximum(kept, newest)
+            self.space.at[self.columns[n]][rows] = good_at[rows]
 
     def _interval(self, column: str) -> int:
         return max(

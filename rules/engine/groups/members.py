@@ -45,6 +45,8 @@ class Members(Signalled):
         self.group: I32 = np.zeros(0, np.int32)
         self.standings = [Standing(space, *one.limits) for one in self.questions]
         self.of = [Bound(one.of, space, common.world, self.signal) for one in self.questions]
+        for standing, bound in zip(self.standings, self.of, strict=True):
+            standing.turning = bound.turning or bound.has_signal
         momentary = [bound for bound, one in zip(self.of, self.questions, strict=True) if not one.gathered]
         self.judged = tuple(dict.fromkeys(column for bound in momentary for column in bound.columns))
         self.watching = space.kind in groups.rule.watch.kinds
@@ -111,15 +113,6 @@ class Members(Signalled):
         received = np.array([self.space.received[column][things] for column in bound.columns])
         found: I64 = np.where((received > 0) & (received < at), received, at).max(axis=0)
         return found
-
-    def heard_last(self, k: int, things: NDArray[np.integer]) -> I64:
-        """When the members that these things belong to said anything of the points of question `k` last, µs."""
-        voter = self.standings[k].voter
-        asked = np.flatnonzero(voter >= 0)
-        found = np.full(len(voter), LONG_AGO)
-        np.maximum.at(found, voter[asked], self._heard(self.of[k], asked))
-        last: I64 = found[voter[things]]
-        return last
 
     def _restate(
         self, k: int, things: NDArray[np.intp], values: F64, heard: I64, became: I64, at: int

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64, U8
 from rules.engine.groups.standing import Answers
+from rules.engine.space import LONG_AGO
 from rules.engine.view import View
 
 if TYPE_CHECKING:
@@ -60,11 +61,8 @@ class News:
         return found
 
     def heard(self) -> I64:
-        """The reading that each answer hangs on, µs."""
-        found, spoke = self.on_our_clock(), self.spoke()
-        if not spoke.all():
-            found = np.where(spoke, found, self.members.heard_last(self.k, self.thing))
-        return found
+        """The reading that each answer came with, µs; LONG_AGO where time alone changed it."""
+        return np.where(self.spoke(), self.on_our_clock(), LONG_AGO)
 
     def flags(self) -> U8:
         """The flags of the frames."""
@@ -105,10 +103,9 @@ def heard(news: Sequence[News], floor: I64) -> Heard:
             *((one.thing, one.group, one.on_our_clock(), one.value, one.heard()) for one in news), strict=True
         )
     )
-    said = Answers(thing, group, t, 2 * np.maximum(t, floor[group]), value, last)
-    return Heard(
-        sources, of, said,
-        *(np.concatenate(column) for column in zip(
-            *((one.spoke(), one.good(), one.flags(), one.received()) for one in news), strict=True
-        )),
-    )  # fmt: skip
+    spoke, good, flags, received = (
+        np.concatenate(columns)
+        for columns in zip(*((one.spoke(), one.good(), one.flags(), one.received()) for one in news), strict=True)
+    )
+    key = 2 * np.maximum(t, floor[group]) + (~spoke & (t >= floor[group]))
+    return Heard(sources, of, Answers(thing, group, t, key, value, last), spoke, good, flags, received)

@@ -26,7 +26,7 @@ time alone makes the moment)."""
 
 
 class Poll:
-    """`looked` µs: up to when votes were seen to lapse."""
+    """`looked` µs: up to when votes were seen to lapse; `turned`: (row, µs) of what time alone made, as judged last."""
 
     def __init__(self, groups: "Groups") -> None:
         self.groups = groups
@@ -36,6 +36,7 @@ class Poll:
         self.counts_words = not isinstance(runner, LevelsRunner | SequenceRunner)
         self.aging = [n for n in groups.momentary if groups.questions[n].limits[1]]
         self.looked = -NEVER
+        self.turned: set[tuple[int, int]] = set()
 
     def _held(self) -> NDArray[np.float64]:
         """f64[momentary questions, groups]: what holds as far as the runner knows."""
@@ -101,7 +102,12 @@ class Poll:
 
     def _chosen(self, ends: Ends, attentive: Bools, held: NDArray[np.float64]) -> Ends:
         """What is judged: where something turns, and from there on, or where a hold runs, every word of a member."""
-        ends = ends.where(ends.key % 2 == 0)  # a vote that falls silent decides nothing
+        ends = ends.where(ends.told)  # a vote that falls silent decides nothing
+        if len(ends):  # all that time alone does at one µs is one moment
+            goes_on = (
+                (ends.group[1:] == ends.group[:-1]) & (ends.key[1:] == ends.key[:-1] + 1) & (ends.key[1:] % 2 == 1)
+            )
+            ends = ends.where(np.append(~goes_on, True) | ends.spoke)
         turns = ends.turns(held) if len(ends) else np.zeros(0, np.bool_)
         if self.counts_words:  # what time does counts as one more word only where it is known
             turns &= ends.spoke | ~np.isnan(ends.values).any(axis=0)
@@ -148,11 +154,17 @@ class Poll:
     def _units(self, ends: Ends, good: NDArray[np.int64]) -> Iterable[Unit]:
         values = ends.values.T.tolist()
         columns = [self.groups.columns[n] for n in self.groups.momentary]
+        odd = ends.key % 2 == 1
+        self.turned = set(zip(ends.group[odd].tolist(), (ends.key[odd] // 2).tolist(), strict=True))
         for row, key, cells, flags, received, at in zip(
             ends.group.tolist(), ends.key.tolist(), values, ends.flags.tolist(), ends.received.tolist(), good.tolist(),
             strict=True,
         ):  # fmt: skip
             yield row, key // 2, dict(zip(columns, cells, strict=True)), flags, received, at
+
+    def key(self, row: int, at: int) -> int:
+        """The key of a moment of a group, for evidence."""
+        return 2 * at + ((row, at) in self.turned)
 
     def lapsed(self, now: int) -> list[Unit]:
         """Engine time is `now`: what the runner has to look at because votes lapsed, each at its time."""

@@ -50,7 +50,7 @@ class Revision:
         voters = np.zeros(len(standing.voter), np.bool_)
         voters[standing.voter[said.thing[past]]] = True
         mine = said.where(voters[standing.voter[said.thing]])
-        turns, _, _ = standing.turned(replace(mine, key=2 * mine.t))
+        turns, _, _ = standing.turned(replace(mine, key=2 * mine.t + (mine.heard != mine.t)))
         voter, key = turns.after.voter, turns.key
         end = 2 * self.floor[group[voter]] + 1
         following = np.where(np.append(voter[1:] != voter[:-1], True), end, np.append(key[1:], 0))
@@ -96,11 +96,11 @@ class Revision:
         if stat is not None and stat.what in _EXTREMES:
             self._extremes(n, said, before)
             return
-        group = said.group.astype(np.int64)
+        group, key = said.group.astype(np.int64), 2 * said.t + (said.heard != said.t)
         moved = np.nan_to_num(said.value) - np.nan_to_num(before)
         known = np.isnan(before).astype(np.float64) - np.isnan(said.value)
         self.steps.setdefault(n, []).append(Steps(
-            np.concatenate([group, group]), np.concatenate([2 * said.t, 2 * self.floor[group] + 1]),
+            np.concatenate([group, group]), np.concatenate([key, 2 * self.floor[group] + 1]),
             np.concatenate([moved, -moved]), np.concatenate([known, -known]),
         ))  # fmt: skip
 

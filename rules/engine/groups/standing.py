@@ -1,7 +1,8 @@
 """What the members of one kind say to one question: every thing, and every vote that is made of them (RULES section 5).
 
 Votes change with answers, and with time alone: `began_within` makes a vote old, `within` makes it silent. Moments are
-compared as keys: twice the µs, at which readings are counted and votes turn old; one more, at which votes fall silent.
+compared as keys: twice the µs, at which readings are counted and votes turn old; one more, at which time alone turns
+answers. A vote falls silent a µs after its time: a member may say what it says up to then.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ Rows = NDArray[np.integer]
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
     """Answers of things, each thing's in its order: i32[n] rows and groups, t i64 µs on our clock, key i64 in the
-    time of the group, value f64, heard i64 µs: the reading that it hangs on, older where time alone changed it.
+    time of the group, value f64, heard i64 µs: the reading that it came with, LONG_AGO where time alone changed it.
     """
 
     thing: I32
@@ -97,7 +98,8 @@ class Played:
 class Standing(Table):
     """State per thing: answer f64, last u8 (the last known answer was true); per vote, at its first thing: heard i64,
     began i64. 25 B. Made of it: `voter` i32 (where its vote is kept, -1 = not asked), and per vote how many things
-    it is made of, how many of them are true, unknown, and were true when last known: 20 B.
+    it is made of, how many of them are true, unknown, and were true when last known: 20 B. `turning`: time alone may
+    make votes true.
     """
 
     arrays = (("answer", NAN), ("last", 0), ("heard", LONG_AGO), ("began", LONG_AGO))
@@ -107,6 +109,7 @@ class Standing(Table):
         super().__init__(space)
         self.within, self.began_within = within, began_within
         self.timed = bool(within or began_within)
+        self.turning = False
         self.answer: F64 = np.zeros(0)
         self.last: NDArray[np.uint8] = np.zeros(0, np.uint8)
         self.heard: I64 = np.zeros(0, np.int64)
@@ -174,7 +177,7 @@ class Standing(Table):
 
     def silent(self, votes: Votes) -> I64:
         """From which key on they say nothing any more, if they are true."""
-        return 2 * (votes.heard + self.within) + 1 if self.within else np.full(len(votes.heard), FAR)
+        return 2 * (votes.heard + self.within + 1) if self.within else np.full(len(votes.heard), FAR)
 
     def old(self, votes: Votes) -> I64:
         """From which key on they began too long ago, if they are true."""
@@ -201,7 +204,7 @@ class Standing(Table):
     # --- a record
     def changes(self, said: Answers) -> tuple[Index, F64]:
         """(order by thing and time, answer before each in that order); the answers are those of now from here on."""
-        order = np.lexsort((said.t, said.thing))
+        order = np.lexsort((said.key, said.t, said.thing))
         thing, value = said.thing[order], said.value[order]
         before = np.where(_first(thing), self.answer[thing], _shifted(value))
         self.played = Played(thing, said.key[order], before, value, self.votes(thing[:0]), said.key[:0])
@@ -214,7 +217,7 @@ class Standing(Table):
         answer = self.answer[said.thing]
         matters = (said.value != answer) & ~(np.isnan(said.value) & np.isnan(answer))
         if self.within:
-            matters |= (self.true[voter] > 0) | bool((said.heard < said.t).any())
+            matters |= (self.true[voter] > 0) | self.turning
         mark = np.zeros(len(self.voter), np.bool_)
         mark[voter[matters]] = True
         found: Bools = mark[voter]
@@ -272,7 +275,7 @@ class Standing(Table):
         """The answers of things, made into votes; nothing is changed. (The votes, the things with what they said
         before, in the order of `Played`, and whether each was true when last known.)
         """
-        order = np.lexsort((said.t, said.thing))
+        order = np.lexsort((said.key, said.t, said.thing))
         thing, value = said.thing[order], said.value[order]
         first, number = _first(thing), np.arange(len(thing))
         before = np.where(first, self.answer[thing], _shifted(value))
@@ -287,7 +290,7 @@ class Standing(Table):
         played = Played(thing, said.key[order], before, value, self.votes(thing[:0]), said.key[:0])
         voter, t, key, heard = self.voter[thing], said.t[order], said.key[order], said.heard[order]
         if (voter != thing).any():
-            again = np.lexsort((t, voter))
+            again = np.lexsort((key, t, voter))
             voter, t, key, heard, steps = voter[again], t[again], key[again], heard[again], steps[:, again]
         return self._summed(voter, t, key, heard, steps), played, last
 
@@ -297,7 +300,8 @@ class Standing(Table):
         total += base - total[:, begin] + steps[:, begin]
         spoke = np.maximum.accumulate(np.where(heard == t, np.arange(len(t)), -1)) if len(t) else begin
         heard = np.where(spoke >= begin, t[spoke], heard)
-        whole = np.append((voter[1:] != voter[:-1]) | (t[1:] != t[:-1]), True)[: len(voter)]
+        other = (voter[1:] != voter[:-1]) | (t[1:] != t[:-1]) | (key[1:] != key[:-1])
+        whole = np.append(other, True)[: len(voter)]
         voter, t, key, heard, total = voter[whole], t[whole], key[whole], heard[whole], total[:, whole]  # all is said
         first, now = _first(voter), self.votes(voter)
         held = np.where(first, self.held[voter], _shifted(total[2]))

@@ -37,13 +37,15 @@ class Change:
 @dataclass(frozen=True, slots=True, eq=False)
 class Ends:
     """Moments of groups, in order: i[n] group and key, f64[momentary questions, n] what holds from then on, whether a
-    member `spoke`, flags of what was said and when it was received (µs).
+    member `spoke`, whether anything but votes that fall silent is `told`, flags of what was said and when it was
+    received (µs).
     """
 
     group: NDArray[np.integer]
     key: I64
     values: F64
     spoke: Bools
+    told: Bools
     flags: U8
     received: I64
 
@@ -53,8 +55,8 @@ class Ends:
     def where(self, mask: Bools) -> "Ends":
         """Some of them."""
         return Ends(
-            self.group[mask], self.key[mask], self.values[:, mask], self.spoke[mask], self.flags[mask],
-            self.received[mask],
+            self.group[mask], self.key[mask], self.values[:, mask], self.spoke[mask], self.told[mask],
+            self.flags[mask], self.received[mask],
         )  # fmt: skip
 
     def turns(self, held: F64) -> Bools:
@@ -85,6 +87,7 @@ class Timeline:
         place = np.empty(len(order), np.int64)
         place[order] = number
         start = len(spoke)
+        told = key[last] % 2 == 1
         changes = {change.n: change for change in self.changes}
         for k, n in enumerate(self.register.momentary):
             one, change = self.shifts.get(n), changes.get(n)
@@ -94,6 +97,8 @@ class Timeline:
                 values[k] = self._numbers(n, change, rows.tolist(), group[last])
             else:
                 values[k] = self._votes(n, one, rows, group[last])
+            if one is not None:
+                told[rows[one.no != 0]] = True
             start += count
         heard_at, flags = np.zeros(len(last), np.bool_), np.zeros(len(last), np.uint8)
         received = np.zeros(len(last), np.int64)
@@ -102,7 +107,7 @@ class Timeline:
             heard_at[at] = True
             np.bitwise_or.at(flags, at, heard.flags[spoke])
             np.maximum.at(received, at, heard.received[spoke])
-        return Ends(group[last], key[last], values, heard_at, flags, received)
+        return Ends(group[last], key[last], values, heard_at, told | heard_at, flags, received)
 
     def _rows(self, heard: Heard | None, spoke: Index) -> tuple[I64, I64, Index]:
         """(groups, keys of everything, its order)."""
