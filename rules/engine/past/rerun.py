@@ -122,8 +122,9 @@ class Judged:
             place = runner.space.things[thing]
             if not runner.watched[thing] or place not in rows:
                 continue
+            begin = since if runner.windows is None else runner.windows.doubted_from(thing, since)
             found = Comparison(
-                self.ledger, self.device, runner.rule.id, place.component, made, since, back=runner.decides_back
+                self.ledger, self.device, runner.rule.id, place.component, made, begin, back=runner.decides_back
             )
             if not found.proven:
                 self.core.counts.unproven += 1  # the history does not explain what was decided before: leave it

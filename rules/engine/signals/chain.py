@@ -23,7 +23,7 @@ Observe = Callable[[int, Closing, float], None]
 class Chain:
     """`operators`, each after those that it is made of. `nested`: the names of those that are made of others; `mixed`:
     those of what comes with readings and of what closes, to which both give values. `passes_on`: somebody hears of
-    windows that close, those of the signals `closing`.
+    windows that close, those of the signals `closing`; `derived` are made of nothing else.
 
     `missed`: (thing, µs) since when something is in doubt by a value that came too late.
     """
@@ -35,13 +35,16 @@ class Chain:
         self.missed: list[tuple[int, int]] = []
         self.passes_on = False
         self.closing = frozenset(one.name for one in operators if isinstance(one, Closing))
-        closes = set(self.closing)
+        closes, derived = set(self.closing), set[str]()
         for one in operators:
             if one.feed is not None and not one.feed.names.isdisjoint(closes):
                 self.passes_on = True
                 closes.add(one.name)
-                if not one.feed.by_windows:
+                if one.feed.by_windows:
+                    derived.add(one.name)
+                else:
                     self.mixed[one.name] = one
+        self.derived = frozenset(derived)
 
     def bounds(self) -> list[Bound]:
         """The expressions that signals are made of."""
@@ -71,19 +74,20 @@ class Chain:
                 soonest = min(soonest, int(one.end[places.thing].min(initial=NEVER)))
         return soonest
 
-    def close(self, thing: int, ready: Sequence[Closing], end: int, now: int, observe: Observe) -> set[str]:
-        """The windows of `ready`, which end then; what is made of them hears their values first.
+    def pass_on(self, thing: int, begun: dict[str, int], end: int, now: int, observe: Observe) -> set[str]:
+        """Windows ended then and are closed: what is made of them hears their values, and closes its own.
 
-        Names of what is new.
+        `begun`: the start of each, by name. Names of what is new.
         """
-        begun: dict[str, int] = {}
+        if not self.passes_on:
+            return set(begun)
         for one in self.operators:
             if one.feed is not None and one.feed.by_windows and not one.feed.names.isdisjoint(begun):
                 start = min(begun[name] for name in one.feed.names if name in begun)
                 self._hand_on(one, thing, start, end)
                 if isinstance(one, Momentary):
                     begun[one.name] = start
-            if isinstance(one, Closing) and one in ready:
+            if one.name in self.derived and isinstance(one, Closing) and one.end[thing] == end:
                 observe(thing, one, float(one.close(np.array([thing]), now)[0]))
                 begun[one.name] = int(one.begun[thing])
         new = set(begun)

@@ -120,6 +120,10 @@ class Closing(Table):
         """What the reading at `at` µs decided lies at or after this moment: it ends windows that wait for it."""
         return at
 
+    def doubted_from(self, thing: int, since: int) -> int:  # noqa: ARG002 - a window ends without a reading
+        """What readings at or after `since` µs decided, or time for want of them, lies at or after this moment."""
+        return since
+
     def decided(self, things: Rows, now: int) -> Bools:  # noqa: ARG002 - what is observed is known at the end
         """Where what a window is worth is known at `now`, without a reading since its end."""
         return np.ones(len(things), np.bool_)

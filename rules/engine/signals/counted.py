@@ -119,6 +119,10 @@ class CountedIncrease(Closing):
         before = newest if newest < at else before
         return at if before == LONG_AGO else min(at, before)
 
+    def doubted_from(self, thing: int, since: int) -> int:
+        gap = self.gap(thing)  # no longer than this windows that ended wait to be told whether it was one
+        return since if gap == NEVER else since - gap
+
     def decided(self, things: Rows, now: int) -> Bools:
         gap, silent_since = self.gaps(things), self.counter.at[NOW, things]
         start, end, lost = self.start[things], self.end[things], self.lost[things]

@@ -20,6 +20,7 @@ class Ends:
 
     def __init__(self, windows: Sequence[Closing], chain: Chain) -> None:
         self.windows, self.chain = windows, chain
+        self.bare = [one for one in windows if one.name not in chain.derived]
         self.behind: dict[str, int] = {}
         self.at = LONG_AGO
 
@@ -29,62 +30,70 @@ class Ends:
         """Close what ended at or before `now` µs and is decided; yields each end at which the rule can be judged.
 
         `heard`: the signals with a reading at `now`, which decides whether the silence before it was a gap. `watch`:
-        the signals whose windows are judged, None = all. Signals made of closed windows hear them all at once: there a
-        reading of one decides for all.
+        the signals whose windows are judged, None = all. A signal made of closed windows closes, and hears their
+        values, when none of them that ended by then is open.
         """
-        if heard and self.chain.passes_on:
-            heard = self.windows
         only = np.array([thing])
         while True:
             first = min(int(one.end[thing]) for one in self.windows)
             if first > now:
                 return
-            due = [one for one in self.windows if one.end[thing] <= now]
-            ready = [one for one in due if one in heard or one.decided(only, now)[0]]
-            if self.chain.passes_on and any(one.end[thing] == first and one not in ready for one in due):
+            bare = min(int(one.end[thing]) for one in self.bare)
+            ready = [one for one in self.bare if one.end[thing] <= now and (one in heard or one.decided(only, now)[0])]
+            if first < bare:
+                end = first
+            elif ready:
+                end = min(int(one.end[thing]) for one in ready)
+                self._close(thing, [one for one in ready if one.end[thing] == end], bare, now, observe)
+            else:
                 return
-            if not ready:
-                return
-            end = min(int(one.end[thing]) for one in ready)
-            ready = [one for one in ready if one.end[thing] == end]
-            if end > first:
-                self._keep(thing, ready, first)
-            new = self.chain.close(thing, ready, end, now, observe)
-            yield from self._judged(thing, first, new if watch is None else new & watch, watch)
+            until = min([now + 1, *(int(one.end[thing]) for one in self.bare)])
+            if first < until:
+                yield from self._judged(thing, first, until, now, watch, observe)
+
+    def _close(self, thing: int, ready: Sequence[Closing], first: int, now: int, observe: Observe) -> None:
+        """Close windows that are made of readings; `first`: where the first that is open ended."""
+        if ready[0].end[thing] > first:
+            self._keep(thing, ready, first)
+        for one in ready:
+            observe(thing, one, float(one.close(np.array([thing]), now)[0]))
 
     def _keep(self, thing: int, ready: Sequence[Closing], first: int) -> None:
         """The windows of `ready` close before one that ended at `first`: what was before is still asked for."""
         for one in ready:
             one.deepen(1 + self._since(one, thing, first))
 
-    def _judged(self, thing: int, first: int, new: Collection[str], watch: frozenset[str] | None) -> Iterator[int]:
-        """The ends from `first` up to the next one that is open."""
-        until = min(int(one.end[thing]) for one in self.windows)
-        if until == first:
-            return
-        if max(int(one.done[thing]) for one in self.windows) == first:
-            if new or any(one.done[thing] == first for one in self._watched(watch)):
-                yield first
-            return
+    def _judged(
+        self, thing: int, first: int, until: int, now: int, watch: frozenset[str] | None, observe: Observe
+    ) -> Iterator[int]:  # fmt: skip
+        """The ends from `first` up to the next one that is open, at `until` µs."""
         if any(self._since(one, thing, first) > one.kept for one in self.windows):
             # a point first heard in an old packet: of others, time alone has closed and judged what ended since
-            if new:
+            if self.chain.passes_on:
+                self.chain.note(thing, first)
+            if any(one.done[thing] == first for one in self.windows if watch is None or one.name in watch):
                 yield first
             return
         end = first
         while end < until:
-            if any(self._ends(one, thing, end) for one in self._watched(watch)):
-                self.behind, self.at = {one.name: self._since(one, thing, end) for one in self.windows}, end
-                yield end
+            self.behind, self.at = {one.name: self._since(one, thing, end) for one in self.windows}, end
+            if not any(self.behind.values()):
                 self.behind = {}
-            end = min(one.window(thing, end)[1] for one in self.windows)
-
-    def _watched(self, watch: frozenset[str] | None) -> list[Closing]:
-        return [one for one in self.windows if watch is None or one.name in watch]
+            begun = {one.name: one.window(thing, end - 1)[0] for one in self.windows if self._ends(one, thing, end)}
+            new = self.chain.pass_on(thing, begun, end, now, observe)
+            if new if watch is None else new & watch:
+                yield end
+            self.behind = {}
+            end = min(self._next(one, thing, end) for one in self.windows)
 
     def _ends(self, one: Closing, thing: int, end: int) -> bool:
         """Did a window of it end then?"""
-        return int(one.done[thing]) >= end and one.window(thing, end - 1)[1] == end
+        done = int(one.done[thing])
+        return done == end or (done > end and one.window(thing, end - 1)[1] == end)
+
+    def _next(self, one: Closing, thing: int, end: int) -> int:
+        """Where its next window ends after `end`."""
+        return int(one.end[thing]) if one.done[thing] <= end else one.window(thing, end)[1]
 
     def _since(self, one: Closing, thing: int, end: int) -> int:
         """How many windows that ended after `end` it has closed; one more than it keeps stands for all above."""

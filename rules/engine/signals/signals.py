@@ -143,6 +143,10 @@ class Signals:
         """What the reading at `at` µs decided lies at or after this moment."""
         return min([at, *(one.decided_from(thing, at) for one in self.windows)])
 
+    def doubted_from(self, thing: int, since: int) -> int:
+        """What readings at or after `since` µs decided, or time for want of them, lies at or after this moment."""
+        return min([since, *(one.doubted_from(thing, since) for one in self.windows)])
+
     # --- readings
     def follow(self, view: View, inside: Bools, judged: Bools) -> None:
         """The units `inside` of a view when no window closes: then they can be judged all at once."""
@@ -209,8 +213,6 @@ class Signals:
         reading = not view.moments[unit]
         now = max(times) if reading else int(view.t[unit])
         telling = [one for one, value, at in fresh if reading and one.changes(thing, value, at)]
-        if reading and len(fresh) < len(times):
-            telling = list(self.windows)
         for end in self.closings(thing, now, telling):
             judge.window_closed(thing, end, Prior(view, np.array([unit]), end), view, unit)
         for one, value, at in fresh:
