@@ -26,7 +26,7 @@ def expression(node: Expr) -> str:
     kind = node[0]
     match kind:
         case "num":
-            return f"{node[1]:g}{' ' + node[2] if len(node) > 2 else ''}"
+            return f"{node[1]:.12g}{' ' + node[2] if len(node) > 2 else ''}"
         case "span":
             return f"{node[1] / 1e6:g} s"
         case "point" | "signal":

@@ -4,8 +4,8 @@ from dataclasses import replace
 from random import Random
 
 from oracle.generate import parts
-from oracle.generate.windows import COVERAGES, STATS, compared, points
-from oracle.scene import MINUTE, Expr, RuleDef, SignalDef
+from oracle.generate.windows import COVERAGES, STATS, baseline, compared, points
+from oracle.scene import MINUTE, SECOND, Expr, LevelDef, PointDef, RuleDef, SignalDef
 
 OVERS = (2, 3, 5, 10)
 INNER = ("mean", "min", "max", "first", "last", "spread", "median")
@@ -15,7 +15,7 @@ LONGER = {"hour": (60, "day"), "15min": (20, "hour"), "day": (360, "week"), "day
 
 def nested(rng: Random) -> RuleDef:
     """One of them."""
-    return rng.choice((of_points, of_sliding, peak, truths, of_windows, of_days, mixed))(rng)
+    return rng.choice((of_points, of_sliding, peak, truths, of_windows, of_days, mixed, of_counters, of_usual))(rng)
 
 
 def outer(rng: Random, of: Expr) -> SignalDef:
@@ -99,6 +99,35 @@ def of_days(rng: Random) -> RuleDef:
     pace, longer = LONGER[per]
     of: Expr = ("signal", "b") if rng.random() < 0.7 else ("arith", "-", ("signal", "b"), ("before", "b", 1))
     return rule(rng, pace, {"b": closed(rng, per), "a": replace(outer(rng, of), per=longer)})
+
+
+def of_counters(rng: Random) -> RuleDef:
+    """The usual increase of the last hours, the most of a day; of one counter, or of two that are sent apart."""
+    per = rng.choice(("hour", "hour", "15min", "day"))
+    pace, longer = LONGER[per]
+    let = {name: SignalDef("increase", point, per=per, coverage=rng.choice(COVERAGES))
+           for name, point in (("b", "c"), ("e", "d"))}  # fmt: skip
+    of: Expr = rng.choice((("signal", "b"), ("arith", "-", ("signal", "b"), ("signal", "e")),
+                           ("arith", "-", ("signal", "b"), ("before", "b", 1))))  # fmt: skip
+    length = {"hour": 60, "15min": 15, "day": 1440}[per] * MINUTE
+    window = {"per": longer} if rng.random() < 0.5 else {"over": round(length * rng.choice((2, 3, 3.5, 5)))}
+    let["a"] = replace(outer(rng, of), **window)
+    a, b, e = (("signal", name) for name in "abe")
+    zero = parts.number(rng.choice((0, 1, 3)))
+    when: Expr = rng.choice((("cmp", ">", b, a), ("cmp", ">=", a, zero), ("cmp", ">", b, zero), ("cmp", ">", e, zero),
+                             ("and", ("cmp", ">", b, zero), ("cmp", ">=", a, zero))))  # fmt: skip
+    points = {name: PointDef("counter", 10 * SECOND * pace) for name in "cd"}
+    return RuleDef("levels", points, (LevelDef("minor", when),), let=let, pace=pace)
+
+
+def of_usual(rng: Random) -> RuleDef:
+    """What is usual of a sliding mean; the highest of what is usual."""
+    if rng.random() < 0.5:
+        let = {"a": baseline(rng, 6, ("signal", "b")), "b": inner(rng, 6)}
+    else:
+        signal = replace(outer(rng, ("signal", "b")), over=rng.choice(OVERS) * MINUTE)
+        let = {"a": signal, "b": replace(baseline(rng, 6, "x"), operator="ewma")}
+    return rule(rng, 6, let, (0.613, 0.913, 1.717, 2.555, 3.141))
 
 
 def mixed(rng: Random) -> RuleDef:

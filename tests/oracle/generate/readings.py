@@ -121,7 +121,8 @@ ZONES = {"Europe/Berlin": (1774734000, 1792879200), "America/New_York": (1772949
 
 def place(rng: Random, rule: RuleDef) -> tuple[int, str]:
     """Where and when the case begins; rules with a calendar also beside a change of the clock."""
-    if rule.form != "due" and "after" not in rule.keys and not any(signal.per for signal in rule.let.values()):
+    local = any(signal.per or "season" in signal.more for signal in rule.let.values())
+    if rule.form != "due" and "after" not in rule.keys and not local:
         return SceneDef.start, "UTC"
     zone = rng.choice(sorted(ZONES))
     changes = ZONES[zone]

@@ -13,6 +13,7 @@ RULES: dict[str, Callable[[Random], RuleDef]] = {
     "missing": conditions.missing, "unless": conditions.unless, "silent": conditions.silent,
     "streak": conditions.streak,
     "sliding": windows.sliding, "share": windows.share, "swing": windows.swing, "times": windows.times,
+    "spreads": windows.spreads, "usual": windows.usual, "paired": windows.paired,
     "age": windows.age, "calendar": windows.calendar, "increase": counters.increase, "falling": counters.falling,
     "beside": counters.beside,
     "quorum": groups.quorum, "components": groups.components, "aggregate": groups.aggregate, "peers": peers.beside,

@@ -107,3 +107,84 @@ def calendar(rng: Random) -> RuleDef:
         keys = {"of": rule.levels[0].when, "length": rng.randint(1, 3), "skips": rng.random() < 0.5, "level": "minor"}
         rule = replace(rule, form="streak", levels=(), keys=keys)
     return rule
+
+
+# --- statistics
+def fine(rng: Random) -> Expr:
+    """Numbers with digits, far from zero or near it; of one gauge, or of two."""
+    of: Expr = rng.choice((("point", "x"), ("point", "x"), ("arith", "-", ("point", "x"), ("point", "y"))))
+    of = ("arith", "*", of, parts.number(rng.choice((1, 0.37, 0.013))))
+    return of if rng.random() < 0.5 else ("arith", "+", of, parts.number(rng.choice((17.5, 1000, 250000))))
+
+
+def shifted(of: Expr, limit: float) -> float:
+    """A limit for what is made of `fine` numbers, where numbers made of x would have `limit`."""
+    base = of[3][1] if of[1] == "+" else 0.0
+    scaled = of[2] if of[1] == "+" else of
+    return round(float(base + limit * scaled[3][1]), 6)
+
+
+def spreads(rng: Random) -> RuleDef:
+    """Standard deviations and percentiles of numbers with digits, over windows of both sorts."""
+    of = fine(rng)
+    signal = SignalDef(rng.choice(PERCENTILES), of, coverage=rng.choice(COVERAGES))
+    if signal.operator == "stddev":
+        of = ("arith", "*", ("point", "x"), of[2][3] if of[1] == "+" else of[3])
+    limits = tuple(shifted(of, limit) for limit in (0.413, 0.877, 1.611, 2.217, 3.309))
+    if rng.random() < 0.4:
+        over = rng.choice((5, 20, 60)) * MINUTE
+        return RuleDef("levels", points(6), compared(rng, "a", limits), let={"a": replace(signal, over=over)}, pace=6)
+    per = rng.choice(sorted(CALENDARS))
+    let = {"a": replace(signal, per=per)}
+    return RuleDef("levels", points(CALENDARS[per]), compared(rng, "a", limits), let=let, pace=CALENDARS[per])
+
+
+PERCENTILES = ("stddev", "stddev", "percentile(75)", "percentile(90)", "percentile(2.5)", "median")
+
+
+def baseline(rng: Random, pace: int, of: str | Expr) -> SignalDef:
+    """What is usual, or how far off the newest is."""
+    more = {"half_life": rng.choice((1, 5, 30)) * MINUTE * pace // 6}
+    if rng.random() < 0.5:
+        more["warmup"] = rng.choice((1, 10)) * MINUTE * pace // 6
+    return SignalDef(rng.choice(("ewma", "zscore")), of, more=more)
+
+
+def usual(rng: Random) -> RuleDef:
+    """`ewma` and `zscore`, some of them with a season."""
+    pace = rng.choice((6, 6, 360, 2160))
+    signal = baseline(rng, pace, rng.choice(("x", "z", ("arith", "-", ("point", "x"), ("point", "y")))))
+    if pace > 6:
+        signal = replace(signal, more=signal.more | {"season": "hour_of_week"})
+    limits = (0.613, 1.417, 2.333) if signal.operator == "zscore" else (0.913, 1.717, 2.555, 3.141)
+    return RuleDef("levels", points(pace), compared(rng, "a", limits), let={"a": signal}, pace=pace)
+
+
+def paired(rng: Random) -> RuleDef:
+    """Two signals of any sort in one condition."""
+    pace = rng.choice((6, 60))
+    let = {name: _one(rng, pace) for name in "ab"}
+    one, other = (compared(rng, name, (0.35, 0.9, 1.45, 2.5, 3.1))[0] for name in let)
+    when: Expr = (rng.choice(("and", "or")), one.when, other.when)
+    if rng.random() < 0.2:
+        when = ("cmp", rng.choice(("<", ">")), ("signal", "a"), ("signal", "b"))
+    level = LevelDef("minor", when, clear=parts.maybe(rng, 0.3, other.clear or ("not", one.when)))
+    return RuleDef("levels", points(pace), (level,), let=let, pace=pace)
+
+
+def _one(rng: Random, pace: int) -> SignalDef:
+    """For `paired`."""
+    roll, over = rng.random(), rng.choice((2, 3, 5, 10)) * MINUTE * pace // 6
+    coverage = rng.choice(COVERAGES)
+    if roll < 0.25:
+        return baseline(rng, pace, "x")
+    if roll < 0.4:
+        return SignalDef("share", predicate(rng), over, coverage=coverage)
+    if roll < 0.5:
+        return SignalDef("times", predicate(rng), over)
+    if roll < 0.6:
+        return SignalDef(rng.choice(("rise", "fall")), "x", over)
+    signal = SignalDef(rng.choice((*STATS, *PERCENTILES)), rng.choice("xyz"), coverage=coverage)
+    if roll < 0.8:
+        return replace(signal, over=over)
+    return replace(signal, per={6: "15min", 60: "hour"}[pace])

@@ -65,6 +65,11 @@ class Operands:
                 self._rows[name] = self._values(signal)
         return self._rows[name]
 
+    def told(self, name: str) -> list[Row]:
+        """The rows that readings brought."""
+        points, frames = self.points(self.rule.let[name]), self.history.frames
+        return [(at, value) for at, value in self.rows(name) if points & frames.get(at, {}).keys()]
+
     def _values(self, signal: SignalDef) -> list[Row]:
         points = self.points(signal)
         frames = {t for t in self.history.times if points & self.history.frames[t].keys()}
@@ -86,6 +91,8 @@ class Operands:
     def changes(self, name: str) -> set[int]:
         """When time alone may change a signal over the last so many minutes."""
         signal = self.rule.let[name]
+        if not signal.over:
+            return set()  # a baseline: only readings teach it anything
         found = {at + signal.over for at, _ in self.rows(name)} | self.moments(signal)
         drifts = signal.coverage != 0 or signal.operator == "share"
         overs = {one.over for one in self.rule.let.values() if one.over}

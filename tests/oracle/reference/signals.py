@@ -2,11 +2,13 @@
 
 import math
 import statistics
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 
 from oracle.reference import expressions, peers
+from oracle.reference.baseline import baseline
 from oracle.reference.counters import calendar_increase
 from oracle.reference.operands import Operands
 from oracle.reference.values import History
@@ -15,6 +17,8 @@ from oracle.scene import Expr, RuleDef, SignalDef
 
 COVERAGE = 0.9
 """Unless written."""
+BASELINES = frozenset({"ewma", "zscore"})
+"""Only readings teach them anything."""
 
 
 class Signals:
@@ -22,6 +26,8 @@ class Signals:
 
     def __init__(self, rule: RuleDef, history: History, start: int, zone: str, end: int) -> None:
         self.rule, self.history, self.start, self.zone, self.end = rule, history, start, zone, end
+        self._baselines: dict[str, tuple[list[int], list[float | None]]] = {}
+        self._windows: dict[str, list[tuple[int, int]]] = {}
         self._closed: dict[tuple[str, int], float | None] = {}
         self.others: dict[str, Sequence[History]] = {}
         self.operands = Operands(rule, history, start, end, self._of, self.windows)
@@ -37,7 +43,18 @@ class Signals:
             return peers.worth(signal, self.others[name], t)
         if signal.per:
             return self._calendar(name, signal, t, n)
+        if signal.operator in BASELINES:
+            return self._usual(name, signal, t)
         return self._sliding(name, signal, t)
+
+    def _usual(self, name: str, signal: SignalDef, t: int) -> float | None:
+        if name not in self._baselines:
+            rows = self.operands.told(name)
+            worth = baseline(signal, rows, self.operands.reach(signal), self.start, self.zone)
+            self._baselines[name] = [at for at, _ in rows], worth
+        times, values = self._baselines[name]
+        k = bisect_right(times, t)
+        return values[k - 1] if k else None
 
     # --- calendar windows
     @cached_property
@@ -47,7 +64,9 @@ class Signals:
 
     def windows(self, per: str) -> list[tuple[int, int]]:
         """Windows that end after the first reading, from the start of the case, in order."""
-        out, t = [], self.first
+        if per in self._windows:
+            return self._windows[per]
+        out, t = self._windows.setdefault(per, []), self.first
         while t <= self.end:
             begin, stop = calendar_window(per, self.zone, self.start + t)
             out.append((begin - self.start, stop - self.start))
@@ -120,6 +139,8 @@ class Signals:
         if signal.operator == "peers":
             heard = self.history.times[:1]
             return {t for t in peers.changes(signal, self.others[name]) if heard and heard[0] <= t <= self.end}
+        if signal.operator in BASELINES:
+            return set()
         if signal.per:
             return {stop for _, stop in self.windows(signal.per) if stop <= self.end}
         return self.operands.changes(name)
