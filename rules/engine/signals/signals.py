@@ -172,9 +172,8 @@ class Signals:
             for one, some in zip(self.windows, mine, strict=True):
                 odd = one.outside(some) if one.name in self.chain.nested else one.special(some)
                 special[some.unit[odd]] = True
-            between = left[view.moments[left]]
-            for one in self.windows if len(between) else ():
-                special[between] |= one.end[view.thing[between]] <= view.t[between]
+            for one in self.windows:
+                special[left] |= one.end[view.thing[left]] <= view.t[left]
             turn = turns(view.thing[left], special[left])
             calm, first = left[turn == 0], left[(turn == 1) & special[left]]
             pick[left[turn > 0]] = False
@@ -203,17 +202,13 @@ class Signals:
     def _single(self, view: View, unit: int, heard: Sequence[Heard], judge: Judge) -> None:
         """A unit that may close windows, fall, repeat, or be the first."""
         thing = int(view.thing[unit])
-        fresh, times = [], []
+        fresh: list[tuple[Closing, float, int]] = []
         for one, some in zip(self.windows, heard, strict=True):
             k = int(np.searchsorted(some.unit, unit))
-            if k < len(some) and some.unit[k] == unit:
-                times.append(int(some.at[k]))
-                if one.name not in self.chain.nested:
-                    fresh.append((one, float(some.value[k]), int(some.at[k])))
-        reading = not view.moments[unit]
-        now = max(times) if reading else int(view.t[unit])
-        telling = [one for one, value, at in fresh if reading and one.changes(thing, value, at)]
-        for end in self.closings(thing, now, telling):
+            if k < len(some) and some.unit[k] == unit and one.name not in self.chain.nested:
+                fresh.append((one, float(some.value[k]), int(some.at[k])))
+        telling = [one for one, value, at in fresh if not view.moments[unit] and one.changes(thing, value, at)]
+        for end in self.closings(thing, int(view.t[unit]), telling):
             judge.window_closed(thing, end, Prior(view, np.array([unit]), end), view, unit)
         for one, value, at in fresh:
             self.chain.note(thing, one.take(thing, value, at))
