@@ -159,6 +159,7 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
                 "start": _iso(s.start) if s.end else None,
                 "end": _iso(s.end) if s.end else None,
                 "coverage": s.coverage,
+                "made": s.made,
             }
             for s in evidence.signals
         ],

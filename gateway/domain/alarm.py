@@ -53,7 +53,7 @@ class ReadingSeen(Struct, frozen=True):
 
 
 class SignalSeen(Struct, frozen=True):
-    """A `let` signal in evidence: its value over [start, end) µs; None = unknown."""
+    """A `let` signal in evidence: its value over [start, end) µs; None = unknown. `made`: how the rule defines it."""
 
     name: str
     value: float | None
@@ -61,6 +61,7 @@ class SignalSeen(Struct, frozen=True):
     start: int = 0
     end: int = 0
     coverage: float = 1.0
+    made: str = ""
 
 
 class ThresholdSeen(Struct, frozen=True):

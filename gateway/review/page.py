@@ -102,8 +102,11 @@ def _evidence(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
     for signal in evidence.signals:
         value = say("explain.unknown_value", lang) if signal.value is None else number(signal.value, signal.unit)
         window = f"{local(signal.start, zone)} .. {local(signal.end, zone)}" if signal.end else "-"
-        yield "  " + say(
-            "explain.signal", lang, name=signal.name, value=value, window=window, coverage=f"{signal.coverage:.0%}"
+        found = {"name": signal.name, "value": value, "window": window, "coverage": f"{signal.coverage:.0%}"}
+        yield "  " + (
+            say("explain.made", lang, made=signal.made, **found)
+            if signal.made
+            else say("explain.signal", lang, **found)
         )
     if evidence.thresholds:
         yield say("explain.thresholds", lang)

@@ -69,7 +69,10 @@ class ReadingSeenView(View):
 
 
 class SignalSeenView(View):
-    """A computed signal over [start, end); both null for one that has no window, such as a count of votes."""
+    """A computed signal over [start, end); both null for one that has no window, such as a count of votes.
+
+    `made`: how the rule defines it, such as "mean: u - w, over: 7d".
+    """
 
     name: str
     value: float | None
@@ -77,6 +80,7 @@ class SignalSeenView(View):
     start: Instant | None
     end: Instant | None
     coverage: float
+    made: str
 
 
 class ThresholdSeenView(View):
@@ -235,7 +239,7 @@ def _evidence(evidence: Evidence) -> EvidenceView:
         signals=[
             SignalSeenView(
                 name=s.name, value=finite(s.value), unit=s.unit, start=s.start if s.end else None, end=s.end or None,
-                coverage=s.coverage,
+                coverage=s.coverage, made=s.made,
             )
             for s in evidence.signals
         ],

@@ -103,6 +103,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "explain.others": ("and {count} more", "另有 {count} 个"),
     "explain.signals": ("Signals:", "信号："),
     "explain.signal": ("{name} = {value}  window {window}  coverage {coverage}", "{name} = {value}  窗口 {window}  覆盖率 {coverage}"),
+    "explain.made": ("{name} = {value}  ({made})  window {window}  coverage {coverage}", "{name} = {value}（{made}）  窗口 {window}  覆盖率 {coverage}"),
     "explain.thresholds": ("Thresholds:", "阈值："),
     "explain.threshold": ("{value}  from {origin}", "{value}  来自{origin}"),
     "explain.origin.rule": ("the rule", "规则"),

@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from gateway.domain.alarm import SignalSeen
 from gateway.domain.reading import F64
 from rules.compiled import Rule, Slot
+from rules.compiled.definition import definition
 from rules.compiled.reads import inner_first
 from rules.engine.signals.base import Heard, Surroundings, turns
 from rules.engine.signals.chain import Chain
@@ -53,6 +55,7 @@ class Signals:
             one = operator(signal, rule, zone, space, field, self)
             if one is not None:
                 self.index[signal.name] = one
+        self.made = {signal.name: definition(signal) for signal in rule.signals}
         self.operators = tuple(self.index.values())
         self.windows = tuple(one for one in self.operators if isinstance(one, Closing))
         self.now = Now(tuple(one for one in self.operators if isinstance(one, Momentary)))
@@ -90,12 +93,13 @@ class Signals:
         self, thing: int, at: int | None = None, view: View | None = None, unit: int = -1, *, before: bool = False
     ) -> tuple[SignalSeen, ...]:  # fmt: skip
         """Every signal for evidence: the last closed window; a momentary one as of `unit`, before it, or of `at`."""
-        return tuple(
+        found = (
             self.now.seen(one, thing, at, view, unit, before=before)
             if isinstance(one, Momentary)
             else self.ends.seen(one, thing)
             for one in self.operators
         )
+        return tuple(replace(one, made=self.made[one.name]) for one in found)
 
     # --- state
     def refresh(self, things: Sequence[int]) -> None:
