@@ -39,7 +39,8 @@ from rules.engine.view import View
 class Core:
     """`now` is its engine time, `seq` the record it is at; `requests`, `interim`: what it wants of stored history.
 
-    `inquiry` turns doubts into requests; `replaced`: values that were replaced at their moment.
+    `inquiry` turns doubts into requests; `replaced`: values that were replaced at their moment; `overtaken`: those that
+    are compared with others who overtook each other.
     """
 
     def __init__(self, field: Field, accept_late: int) -> None:
@@ -51,7 +52,8 @@ class Core:
         self._fused: dict[str, Fused] = {}
         self._fresh: dict[int, None] = {}
         self.replaced = Replaced()
-        self.inquiry = Inquiry(self.book, field, self.requests, self.replaced)
+        self.overtaken = Replaced()
+        self.inquiry = Inquiry(self.book, field, self.requests, self.replaced, self.overtaken)
 
     # --- readings and time
     def batch(self, batch: Batch) -> None:
@@ -85,12 +87,14 @@ class Core:
         doubts = self.field.doubts.drain()
         for later in self.field.doubts.drain_later():
             self.replaced.wait(*later)
+        soon = self.field.doubts.drain_soon()
         doubts = {subject: self.replaced.with_waiting(subject, rules) for subject, rules in doubts.items()}
         if self.accept_late:
             groups: Found = {subject: rules for subject, rules in doubts.items() if isinstance(subject, tuple)}
             self.inquiry.doubts(self.seq, {one: rules for one, rules in doubts.items() if one not in groups})
             self.inquiry.replace(self.seq, self.now, replaced | groups)
             self.inquiry.late(self.seq, late)
+            self.inquiry.overtake(self.seq, self.now, soon)
 
     def _taken_back(self) -> None:
         """Falls of counters that were none: what the rules made of them is in doubt."""
@@ -123,7 +127,7 @@ class Core:
         """When the next timer of a rule may be due, µs; NEVER when nothing waits."""
         plain, others = self.book.split()
         first = min([runner.soonest for runner in plain], default=NEVER)
-        return min([runner.next_due() for runner in others] + [first, self.replaced.due()])
+        return min([runner.next_due() for runner in others] + [first, self.replaced.due(), self.overtaken.due()])
 
     def _keep_interim(self, batch: Batch) -> None:
         if not self.interim.keep(self.seq, self.now, batch):

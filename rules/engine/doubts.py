@@ -10,6 +10,7 @@ class Doubts:
     def __init__(self) -> None:
         self._found: dict[Subject, dict[str, int]] = {}
         self._later: list[tuple[Subject, str, int, int]] = []
+        self._soon: dict[Subject, dict[str, int]] = {}
 
     def add(self, subject: Subject, rule: str, since: int) -> None:
         """Decisions of the rule at or after `since` µs are in doubt."""
@@ -19,6 +20,16 @@ class Doubts:
     def add_later(self, subject: Subject, rule: str, since: int, until: int) -> None:
         """The same, and what it takes to decide again is known at `until` µs."""
         self._later.append((subject, rule, since, until))
+
+    def add_soon(self, device: int, rule: str, since: int) -> None:
+        """The same of a device alone, whomever it is compared with, and not more often than once a minute."""
+        rules = self._soon.setdefault(device, {})
+        rules[rule] = min(since, rules.get(rule, since))
+
+    def drain_soon(self) -> dict[Subject, dict[str, int]]:
+        """All of these since the last call."""
+        found, self._soon = self._soon, {}
+        return found
 
     def drain_later(self) -> list[tuple[Subject, str, int, int]]:
         """All of these since the last call: (subject, rule, since, until)."""

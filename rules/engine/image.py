@@ -50,6 +50,7 @@ def image_of(core: Core, partition: int, tenant: str) -> Image:
         requests=core.requests.state(),
         interim=core.interim.state(),
         replaced=core.replaced.state(),
+        overtaken=core.overtaken.state(),
         glitches=core.field.glitches.state(),
     )
 
@@ -57,7 +58,16 @@ def image_of(core: Core, partition: int, tenant: str) -> Image:
 def without_rules(image: Image, now: int) -> Image:
     """The field alone, as of engine time `now` µs."""
     return msgspec.structs.replace(
-        image, rules=[], runners=[], waiting={}, requests=b"", interim=b"", replaced=b"", counts={}, now=now
+        image,
+        rules=[],
+        runners=[],
+        waiting={},
+        requests=b"",
+        interim=b"",
+        replaced=b"",
+        overtaken=b"",
+        counts={},
+        now=now,
     )
 
 
@@ -80,6 +90,7 @@ def load_core(image: Image, core: Core, compile_rule: Callable[[bytes], Rule]) -
     core.requests.load(image.requests)
     core.interim.load(image.interim)
     core.replaced.load(image.replaced)
+    core.overtaken.load(image.overtaken)
     core.field.glitches.load(image.glitches)
 
 

@@ -29,4 +29,5 @@ def runner_of(rule: Rule, zone: str, space: Space, common: Field) -> Runner:
     runner = kind(plain, zone, space, common)
     if peers:
         runner.peers = runner.parts["peers"] = Peers(rule, peers, space, common.world)
+        runner.peers.remember(runner.truths_decide())
     return runner

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.duration import MINUTE
 from gateway.domain.reading import F64, I64, U8, Flag, Quality
 from rules.engine.downs import QUIET
+from rules.engine.past.doubt import MOST_BESIDE
 from rules.engine.peer_values import others
 from rules.engine.peers import Peers
 from rules.engine.runner import Runner
@@ -38,6 +38,16 @@ class Moved(NamedTuple):
         )  # fmt: skip
 
 
+class Overtaken(NamedTuple):
+    """Readings of a group since `since` µs came after newer ones: `whose` are the places of those they may matter to
+    among its `members`.
+    """
+
+    members: Index
+    whose: Index
+    since: int
+
+
 def judge(runner: Runner, view: View) -> None:
     """Judge the units of a view, and with `peers` the moments at which others changed.
 
@@ -46,6 +56,7 @@ def judge(runner: Runner, view: View) -> None:
     if runner.peers is None or not isinstance(runner, Signalled):
         runner.follow(view)
         return
+    overtaken, recent = _overtaken(runner.peers, view, runner), runner.peers.recent
     wide, newest = _Widening(runner.peers, view, runner).done()
     _note_silences(wide, runner)
     first_frames(runner, wide)
@@ -54,6 +65,10 @@ def judge(runner: Runner, view: View) -> None:
     things = wide.thing[last]
     before = [table[..., things] for table in runner.held_state()]
     runner.follow(wide)
+    if recent is not None:
+        judged = wide.carry(runner.judged) | (wide.newest_before() == LONG_AGO)
+        recent.hear(view)
+        recent.note(wide, judged & runner.watched[wide.thing], runner.truth)
     for k, things_of, worth in newest:
         runner.peers.write(k, things_of, worth)
     moved = np.zeros(len(things), np.bool_)
@@ -63,6 +78,37 @@ def judge(runner: Runner, view: View) -> None:
         moved |= other if other.ndim == 1 else other.any(axis=0)
     for n in np.flatnonzero(moved).tolist():
         runner.decide_without(int(things[n]), int(wide.t[last[n]]))
+    for one in overtaken:
+        asked = one.members[one.whose] if recent is None else recent.otherwise(*one, runner.truth)
+        for thing in asked[runner.watched[asked]].tolist():
+            runner.doubt_soon(thing, one.since)
+
+
+def _overtaken(peers: Peers, view: View, runner: Signalled) -> list[Overtaken]:
+    """What in the view is older than the newest reading of its group, not that from files; of groups so large that
+    nobody else looks back, those alone who spoke long after it.
+    """
+    found, space = [], view.space
+    own = tuple(column for column in runner.judged if column not in peers.columns)
+    live = ~view.moments & ((view.flags & Flag.IMPORTED) == 0)
+    takes = (view.carry(own) | (view.newest_before() == LONG_AGO)) & runner.watched[view.thing]
+    for k, point in enumerate(peers.points):
+        group = peers.group[k, : len(space)]
+        clock = np.full(len(peers.names) + 1, LONG_AGO, np.int64)
+        np.maximum.at(clock, group, space.newest[: len(space)])
+        inside, said = peers.group[k, view.thing], view.present(point)
+        late = np.flatnonzero(live & (said | takes) & (inside >= 0) & (view.t < clock[inside]))
+        for row in np.unique(inside[late]).tolist():
+            units, members = late[inside[late] == row], peers.members(k, row)
+            if len({space.things[one].device for one in members.tolist()}) > MOST_BESIDE:
+                some = units[takes[units] & (clock[row] - view.t[units] > peers.gap(k, view.thing[units]))]
+                for thing, at in zip(view.thing[some].tolist(), view.t[some].tolist(), strict=True):
+                    runner.doubt_soon(thing, at)
+                continue
+            mine = np.isin(members, view.thing[units])
+            whose = np.flatnonzero(mine | said[units].any())
+            found.append(Overtaken(members, whose, int(view.t[units].min())))
+    return found
 
 
 def _note_silences(wide: View, runner: Signalled) -> None:
@@ -118,7 +164,7 @@ class _Widening:
         view, space, signal = self.view, self.space, self.peers.signals[k]
         carried = units[view.present(self.peers.points[k])[units]]
         clock = int(space.newest[members].max())
-        self._doubt(carried[clock - view.t[carried] > self._gap(k, view.thing[carried])])
+        self._doubt(carried[clock - view.t[carried] > self.peers.gap(k, view.thing[carried])])
         place = np.full(space.capacity, -1, np.intp)
         place[members] = np.arange(len(members))
         moments, step = np.unique(view.t[carried], return_inverse=True)
@@ -146,11 +192,6 @@ class _Widening:
         found.append(_moved(k, view.thing[here], view.t[here], own.worth[mine], view.flags[here], here))
         self.newest.append((k, members, before))
         return found
-
-    def _gap(self, k: int, things: NDArray[np.integer]) -> I64:
-        """How long readings may be on their way until the past has to be looked at again."""
-        gap = self.peers.gaps[k](things)
-        return np.where(gap < NEVER // 4, gap, MINUTE)
 
     def _doubt(self, units: Index) -> None:
         """What came too late for what was decided about the others; not history from files."""

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from gateway.domain.alarm import SignalSeen
 from gateway.domain.device import Life
-from gateway.domain.reading import F64, I32
+from gateway.domain.duration import MINUTE
+from gateway.domain.reading import F64, I32, I64
 from rules.compiled import PeerStat, Rule, Slot, SlotKind
 from rules.compiled.rewrite import rewritten
+from rules.engine.bound import Bound
+from rules.engine.peer_recent import Recent
 from rules.engine.peer_values import others
 from rules.engine.scopes import rows
 from rules.engine.signals.base import Gaps, Table
-from rules.engine.space import Space, widened
+from rules.engine.space import NEVER, Space, widened
 from rules.engine.view import Bools, View
 from rules.engine.world import World, name_of
 
@@ -66,6 +69,13 @@ class Peers(Table):
         self.group: I32 = np.zeros((len(self.signals), 0), np.int32)
         self.order: NDArray[np.intp] = np.zeros(0, np.intp)
         self.moved: set[int] = set()
+        self.recent: Recent | None = None
+
+    def remember(self, conditions: Sequence[Bound] | None) -> None:
+        """Remember what was said of late, where it tells what the `conditions` of the rule were; None = it does not."""
+        if conditions is not None and len(self.signals) == 1 and not any(bound.turning for bound in conditions):
+            self.recent = Recent(self.space, self.signals[0], self.columns[0], conditions)
+            self.parts["recent"] = self.recent
 
     def grow(self) -> None:
         super().grow()
@@ -132,6 +142,11 @@ class Peers(Table):
             for row in {int(self.group[k, thing]) for thing in things} - {-1}:
                 found.update(self.space.things[thing].device for thing in self.members(k, row).tolist())
         return found
+
+    def gap(self, k: int, things: NDArray[np.integer]) -> I64:
+        """How long readings of signal `k` may be on their way until nobody can have waited for them, µs."""
+        gap = self.gaps[k](things)
+        return np.where(gap < NEVER // 4, gap, MINUTE)
 
     # --- evidence
     def seen(self, thing: int, view: View | None, unit: int, *, before: bool) -> tuple[SignalSeen, ...]:

@@ -14,7 +14,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.record import RuleSet
 
 MAGIC = b"FGRULES\x00"
-VERSION = 10
+VERSION = 11
 _HEAD = struct.Struct("<8sHQ")
 
 
@@ -72,6 +72,7 @@ class Image(Struct, frozen=True):
     requests: bytes = b""
     interim: bytes = b""
     replaced: bytes = b""
+    overtaken: bytes = b""
     glitches: bytes = b""
     buffer: bytes = b""  # of a lane
     lateness: int = 0

@@ -157,6 +157,10 @@ class Speaker:
         """The same of a thing that is compared with others, once engine time is `until` µs."""
         self.common.doubts.add_later(self.space.things[thing].device, self.rule.id, since, until)
 
+    def doubt_soon(self, thing: int, since: int) -> None:
+        """The same of a thing alone that is compared with others, not more often than once a minute."""
+        self.common.doubts.add_soon(self.space.things[thing].device, self.rule.id, since)
+
     # --- saying it
     def emit(
         self, thing: int, at: int, change: Change, level: int, bound: Bound | None, view: View | None, unit: int,

@@ -19,8 +19,11 @@ MOST_BESIDE = 64
 class Inquiry:
     """What one core asks of stored history about devices and groups. Times are µs."""
 
-    def __init__(self, book: RuleBook, field: Field, requests: Requests, replaced: Replaced) -> None:
-        self.book, self.world, self.requests, self.replaced = book, field.world, requests, replaced
+    def __init__(
+        self, book: RuleBook, field: Field, requests: Requests, replaced: Replaced, overtaken: Replaced
+    ) -> None:  # fmt: skip
+        self.book, self.world, self.requests = book, field.world, requests
+        self.replaced, self.overtaken = replaced, overtaken
         self._begin = field.glitches.begin  # a reading in a glitch may make it none, or another one
         self._reaches: dict[str, tuple[tuple[int, int], dict[int, int]]] = {}
 
@@ -60,9 +63,12 @@ class Inquiry:
                 self._ask_device(seq, subject, since, self.reach_of(subject, names), names, names)
 
     def _ask_device(
-        self, seq: int, device: int, since: int, reach: int, judged: Sequence[str], rules: tuple[str, ...] = ()
+        self, seq: int, device: int, since: int, reach: int, judged: Sequence[str], rules: tuple[str, ...] = (),
+        *, alone: bool = False,
     ) -> None:  # fmt: skip
-        """With the history of the others where a rule that is `judged` compares with them; they are in doubt, too."""
+        """With the history of the others where a rule that is `judged` compares with them. They are in doubt, too,
+        unless it is `alone`.
+        """
         row = self.world.rows[device]
         beside: dict[str, set[int]] = {}
         for runner in self.book.of(row.space.kind):
@@ -71,7 +77,7 @@ class Inquiry:
         devices = set[int]().union(*beside.values())
         self.requests.ask(seq, device, since, reach, tuple(sorted(devices)), rules)
         for rule, found in beside.items():
-            for other in sorted(found - {device}) if len(found) <= MOST_BESIDE else ():
+            for other in sorted(found - {device}) if len(found) <= MOST_BESIDE and not alone else ():
                 if not self.requests.holds(other, since, (rule,)):
                     self.requests.ask(seq, other, since, reach, tuple(sorted(found)), (rule,))
 
@@ -79,6 +85,19 @@ class Inquiry:
         """Values were replaced at their moment: at once, or when the pause of the device is over."""
         if found or self.replaced.due() <= now:
             self.doubts(seq, self.replaced.take(found, now))
+
+    def overtake(self, seq: int, now: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
+        """Devices that are compared with others were judged with what these said later: at once, or when their pause is
+        over.
+        """
+        if not found and self.overtaken.due() > now:
+            return
+        for device, rules in self.overtaken.take(found, now).items():
+            if not isinstance(device, int) or device not in self.world.rows:
+                continue
+            since, names = min(self._begin(device, one) for one in rules.values()), tuple(sorted(rules))
+            if not self.requests.holds(device, since, names):
+                self._ask_device(seq, device, since, self.reach_of(device, names), names, names, alone=True)
 
     def reach_of(self, device: int, rules: Iterable[str]) -> int:
         """How far back these rules look for a device, µs."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from random import Random
 
 from oracle.generate import conditions, parts
-from oracle.scene import DeviceDef, Expr, Message, RuleDef, SignalDef
+from oracle.scene import DeviceDef, Expr, RuleDef, SignalDef
 
 BAYS = ("a", "b", "c", "d", None)
 """Of 16 devices some are three, some alone, some in no group."""
@@ -34,21 +34,6 @@ def bay(rng: Random, rule: RuleDef) -> dict[str, str]:
     """The attribute that says which group a device is in."""
     found = rng.choice(BAYS) if any(one.operator == "peers" for one in rule.let.values()) else None
     return {"bay": found} if found else {}
-
-
-def in_order(devices: Sequence[DeviceDef], gap: int) -> list[DeviceDef]:
-    """Without what came, in the order of its device, up to a gap behind others of its bay: decision 061 shifts it."""
-    bays = [one.attrs.get("bay", str(k)) for k, one in enumerate(devices)]
-    kept: list[list[Message]] = [[] for _ in devices]
-    sent = sorted((one.received, k, n) for k, device in enumerate(devices) for n, one in enumerate(device.messages))
-    for received, k, n in sent:
-        one = devices[k].messages[n]
-        others = (m.at for some, bay in zip(kept, bays, strict=True) if bay == bays[k] and some is not kept[k]
-                  for m in some if m.received < received)  # fmt: skip
-        own = max((m.at for m in kept[k] if m.received < received), default=-1)
-        if one.at <= own or not 0 <= max(others, default=-1) - one.at <= gap:
-            kept[k].append(one)
-    return [replace(one, messages=tuple(some)) for one, some in zip(devices, kept, strict=True) if some]
 
 
 def before_stop(devices: Sequence[DeviceDef], restarts: Sequence[tuple[int, int]]) -> list[DeviceDef]:

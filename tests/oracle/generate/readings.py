@@ -177,8 +177,6 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
     if rule.group:  # one group, or two
         size = len(made) if len(made) < 4 or rng.random() < 0.6 else len(made) // 2
         made = [replace(one, attrs={"g": "left" if k < size else "right"}) for k, one in enumerate(made)]
-    if mode in COMPARED and any(one.operator == "peers" for one in rule.let.values()):
-        made = peers.in_order(made, 3 * max(rule.points[name].every for name in used))
     last = max(one.received for device in made for one in device.messages)
     until = last + rule.lateness + round(rng.choice((0, 10, 60, 120)) * rule.pace) * SECOND
     restarts = ((SECOND * rng.randint(0, last // SECOND), 0),) if rng.random() < 0.3 else ()
@@ -189,8 +187,8 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
     if mode == "replaced":
         until = max(until, last + rule.lateness + LOOKS)
     facts = plans.facts(rng, rule, start, made, until) if mode in {"plain", "ahead"} else ()
-    if rule.group and mode in COMPARED:
-        until += 61 * SECOND  # groups are asked about at most once a minute
+    if mode in COMPARED and (rule.group or any(one.operator == "peers" for one in rule.let.values())):
+        until += 61 * SECOND  # those who hang on others are asked about at most once a minute
     until = max([until, *(at + length + round(31 * rule.pace) * SECOND for at, length in restarts)])
     if any(one.operator == "peers" for one in rule.let.values()):
         made = peers.before_stop(made, restarts)
