@@ -91,17 +91,28 @@ class Signalled(Runner):
         if not self.moments:
             self.frames(view)
             return
-        first = np.flatnonzero(view.first == np.arange(len(view)))
-        self._pass(view.thing[first], view.t[first])
-        view = unfolded(self.moments, view, self.watched[view.thing])
+        if view.unique:
+            self._pass(view.thing, view.t)
+        else:
+            first = np.flatnonzero(view.first == np.arange(len(view)))
+            self._pass(view.thing[first], view.t[first])
+            view = unfolded(self.moments, view, view.within(self.watched))
         self.frames(view)
         if len(view):
-            last = np.flatnonzero(np.append(view.thing[1:] != view.thing[:-1], np.ones(1, np.bool_)))
-            last = last[self.watched[view.thing[last]]]
-            carry = view.carry(self.moments.columns)
-            if not carry[last].all():
-                last = last[self._stirred(view, last, carry)]
-            self._set_wake(Picked(view, last), view.moments[last], carry[last])
+            self._look_on(view)
+
+    def _look_on(self, view: View) -> None:
+        """When the things of a view that was judged have to be looked at again."""
+        inside, carry = view.within(self.watched), view.carry(self.moments.columns)
+        if view.unique and inside.all() and carry.all():
+            self._set_wake(view, view.moments, carry)
+            return
+        last = np.ones(len(view), np.bool_)
+        last[:-1] = view.thing[1:] != view.thing[:-1]
+        picked = np.flatnonzero(last & inside)
+        if not carry[picked].all():
+            picked = picked[self._stirred(view, picked, carry)]
+        self._set_wake(Picked(view, picked), view.moments[picked], carry[picked])
 
     def _stirred(self, view: View, last: NDArray[np.intp], carry: Bools) -> Bools:
         """Of which things, of these last units, the next moment may be another than it was before the view."""
@@ -195,7 +206,7 @@ class Signalled(Runner):
         if windows is None:
             self._leave_out(view)
             return False
-        inside = self.watched[view.thing]
+        inside = view.within(self.watched)
         judged = view.carry(self.judged) & inside
         if not windows.windows:
             windows.follow(view, inside, judged)

@@ -74,8 +74,9 @@ class View:
     """Units of one batch and space, ordered by thing, then time; nothing is written to the space yet.
 
     Units of `moments` carry no reading: something changes there with time alone. They come after readings of that time.
-    `spans`: unit -> the silence (from, to), µs, that lies before it, or around a moment, and met a down-time; `open`:
-    moments of which nobody knows yet whether such a silence counts -> (silent since, when that is known), µs.
+    `heard`: what signals were told of it, kept for all rules. `spans`: unit -> the silence (from, to), µs, that lies
+    before it, or around a moment, and met a down-time; `open`: moments of which nobody knows yet whether such a silence
+    counts -> (silent since, when that is known), µs.
     """
 
     def __init__(
@@ -102,6 +103,8 @@ class View:
         self._carry: dict[tuple[int, ...], Bools] = {}
         self._last: dict[tuple[int, bool], I32] = {}
         self._value: dict[int, F64] = {}
+        self._within: dict[int, tuple[Bools, Bools]] = {}
+        self.heard: dict[tuple[int, bool, int], Any] = {}
 
     def __len__(self) -> int:
         return len(self.thing)
@@ -117,6 +120,13 @@ class View:
             self._of[column] = found
         return found
 
+    def within(self, watched: Bools) -> Bools:
+        """Of which units the thing is `watched`. Shared: not to be written to."""
+        found = self._within.get(id(watched))
+        if found is None:
+            found = self._within[id(watched)] = watched, watched[self.thing]
+        return found[1]
+
     def present(self, column: int) -> Bools:
         """Which units carry a reading of the column."""
         mask = self._present.get(column)
@@ -131,7 +141,7 @@ class View:
         mask = self._carry.get(columns)
         if mask is None:
             mask = self.moments.copy() if self._idle is None else self.moments & ~self._idle
-            for column in columns:
+            for column in columns if len(self.rows.unit) else ():
                 mask |= self.present(column)
             self._carry[columns] = mask
         return mask

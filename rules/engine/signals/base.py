@@ -212,15 +212,26 @@ class Heard:
 
 
 def readings(view: View, column: int, inside: Bools, *, known: bool) -> Heard:
-    """The readings of a column in the units `inside`; `known` leaves out bad ones."""
-    row = view.last(column, known=known)
-    mask = (row >= 0) & inside
-    unit = np.flatnonzero(mask)
-    row = row[unit]
-    fresh = view.rows.unit[row] == unit
-    if not fresh.all():
+    """The readings of a column in the units `inside` of a view; `known` leaves out bad ones."""
+    key = column, known, id(inside)
+    if (kept := view.heard.get(key)) is not None:
+        found: Heard = kept[1]
+        return found
+    rows, whole = view.rows, view.rows.slice_of(column)
+    if whole is not None and inside.all():
+        at, value = np.ascontiguousarray(rows.at[whole]), np.ascontiguousarray(rows.value[whole])
+        found = Heard(np.arange(len(value)), view.thing, at, value)
+        if known:
+            found = found.where(~np.isnan(value))
+    else:
+        row = view.last(column, known=known)
+        unit = np.flatnonzero((row >= 0) & inside)
+        row = row[unit]
+        fresh = rows.unit[row] == unit
         unit, row = unit[fresh], row[fresh]
-    return Heard(unit, view.thing[unit], view.rows.at[row], view.rows.value[row])
+        found = Heard(unit, view.thing[unit], rows.at[row], rows.value[row])
+    view.heard[key] = inside, found
+    return found
 
 
 def carried(count: int, thing: Rows, unit: NDArray[np.intp], whose: Rows) -> NDArray[np.intp]:

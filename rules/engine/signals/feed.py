@@ -54,7 +54,7 @@ class Feed:
         if not self.nested and not self.bound.turning:
             unit = unit[~view.moments[unit]]
         heard = Heard(unit, view.thing[unit], view.t[unit], np.zeros(len(unit)))
-        return heard if self.nested else self.settled(view, heard, newest, known=known)
+        return heard if self.nested or not len(unit) else self.settled(view, heard, newest, known=known)
 
     def settled(self, view: View, heard: Heard, newest: Newest, *, known: bool = False) -> Heard:
         """The values at these places; where no reading came only those that time alone changed."""

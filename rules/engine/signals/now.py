@@ -53,16 +53,16 @@ class Now:
         """
         if not self.signals:
             return
-        things, t = view.thing[units].astype(np.int64), view.t[units]
-        between = view.moments[units]
-        reading = not between.any()
         whole = len(units) == len(view)
+        things, t, between = view.thing, view.t, view.moments
+        if not whole:
+            things, t, between = things[units], t[units], between[units]
+        reading = not between.any()
         for k, (one, some) in enumerate(zip(self.signals, heard, strict=True)):
             mine = some if whole else _among(some, units, len(view))
             if one.feed is not None and one.feed.nested and len(mine):
                 mine = _settled(one, view, units, mine)
-            mine = Heard(mine.unit, mine.thing.astype(np.int64), mine.at, mine.value)
-            when = t + between if one.closed else t
+            when = t + between if one.closed and not reading else t
             # with nothing heard readings stay: older ones may still come, in order
             value, share = one.held(things, when) if between.all() and not len(mine) else one.take(things, when, mine)
             where = slice(None) if whole else units

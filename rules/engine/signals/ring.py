@@ -114,15 +114,17 @@ class Ring(Table):
         table, begin, end = self.blocks[k], (low >> SHIFT) + 1, stop >> SHIFT
         found = self.of(self.suffix[k], low, things)
         count = end - begin
-        for j in range(int(count.max(initial=0))):
-            found = fold(found, np.where(j < count, self.of(table, begin + j, things), nothing))
+        least, most = int(count.min(initial=0)), int(count.max(initial=0))
+        for j in range(most):
+            block = self.of(table, begin + j, things)
+            found = fold(found, block if j < least else np.where(j < count, block, nothing))
         rest = self.of(table, end, things)
         odd = (stop != self.head[things]) & (count >= 0)
         if odd.any():
             older = np.flatnonzero(odd)
             rest[older] = self._singly(fold, things[older], stop[older] & -BLOCK, stop[older])
         found = fold(found, np.where(stop & (BLOCK - 1), rest, nothing))
-        if (count < 0).any():  # both ends in one block
+        if least < 0:  # both ends in one block
             short = np.flatnonzero(count < 0)
             found[short] = self._singly(fold, things[short], low[short], stop[short])
         total: F64 = found

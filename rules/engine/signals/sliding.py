@@ -15,7 +15,7 @@ from rules.engine.signals.counter import Counter
 from rules.engine.signals.feed import Feed
 from rules.engine.signals.momentary import Momentary, Values
 from rules.engine.signals.quantile import of_windows
-from rules.engine.signals.trail import Trail
+from rules.engine.signals.trail import EVERYTHING, Trail
 from rules.engine.space import LONG_AGO, NEVER, Space
 from rules.engine.view import Bools, View
 
@@ -42,6 +42,8 @@ class Sliding(Momentary):
     def take(self, things: Rows, t: I64, heard: Heard) -> Values:
         value, share = np.full(len(things), np.nan), np.zeros(len(things))
         for items, low, stop in self.trail.take(things, t, self.line(heard)):
+            if items is EVERYTHING:
+                return self.measure(things, t, low, stop)
             value[items], share[items] = self.measure(things[items], t[items], low, stop)
         return value, share
 
@@ -117,12 +119,8 @@ class Sliding(Momentary):
 
     def observed(self, things: Rows, t: I64, low: I64, stop: I64) -> F64:
         """Share of the window that was observed."""
-        (seen,) = self.trail.once(low, "seen", lambda: (self._time(things, t, low, stop),))
-        share: F64 = seen / self.over
+        share: F64 = self.trail.spent(things, t, low, stop)[0] / self.over
         return share
-
-    def _time(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:
-        return self.trail.reached(things, stop, t) - self.trail.reached(things, low, t - self.over)
 
 
 def uncovered(share: F64, known: Bools, coverage: float, t: I64, end: I64, over: int) -> I64:
@@ -340,7 +338,7 @@ class SlidingShare(Sliding):
         self.parts = {"trail": self.trail}
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
-        seen, true = self._spent(things, t, low, stop)
+        seen, true = self.trail.spent(things, t, low, stop)
         share: F64 = seen / self.over
         known = (share >= self.coverage - EPSILON) & (seen > 0)
         return np.where(known, true / np.maximum(seen, 1), np.nan), share
@@ -351,18 +349,8 @@ class SlidingShare(Sliding):
         found[item[heard.value != whole[item]]] = False
         return found
 
-    def _spent(self, things: Rows, t: I64, low: I64, stop: I64) -> tuple[I64, I64]:
-        """(observed time in the window, that in which it was true)."""
-        seen, true = self.trail.once(low, "spent", lambda: self._parts(things, t, low, stop))
-        return seen, true
-
-    def _parts(self, things: Rows, t: I64, low: I64, stop: I64) -> tuple[I64, I64]:
-        trail, begin = self.trail, t - self.over
-        true = trail.reached(things, stop, t, true=True) - trail.reached(things, low, begin, true=True)
-        return self._time(things, t, low, stop), true
-
     def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:
-        seen, true = self._spent(things, t, low, stop)
+        seen, true = self.trail.spent(things, t, low, stop)
         share, end = seen / self.over, self.trail.watched(things, stop)
         known = (share >= self.coverage - EPSILON) & (seen > 0)
         yes = np.where(t < end, self.trail.values(stop - 1, things), np.nan)  # NaN: it grows on neither side

@@ -128,7 +128,7 @@ class SlidingTimes(Sliding):
 
     def _seen(self, things: Rows, t: I64, low: I64, stop: I64) -> F64:
         assert self.truths is not None, "only a coverage asks for it"
-        seen = self.truths.reached(things, stop, t) - self.truths.reached(things, low, t - self.over)
+        seen = self.truths.spent(things, t, low, stop)[0]
         share: F64 = seen / self.over
         return share
 

@@ -1,6 +1,6 @@
 """The newest readings of every thing in a ring: what sliding windows are worked out from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,22 @@ MANY = 1 << 20
 DENSE = 16  # a thing may speak this many times as often as promised
 EVERYTHING = slice(None)
 PLENTY = 4096  # readings that are kept of a thing that promised nothing
-Made = tuple[NDArray[Any], ...]
+Spent = tuple[I64, I64]
+"""(observed time, the part of it in which the value was 1), µs; of a ring that keeps no truth both are the first."""
 Part = tuple[NDArray[np.intp] | slice, I64, I64]
 """(items, first reading inside the window, one past the newest), as numbers of readings since the first ever."""
 
 
 class Newest:
-    """The windows [low, stop) of things as of `t`, after their newest readings, and what was `found` of them."""
+    """The windows [low, stop) of things as of `t` that were asked for last.
 
-    def __init__(self, things: Rows, t: I64, low: I64, stop: I64) -> None:
-        self.things, self.t, self.low, self.stop = things, t, low, stop
-        self.found: dict[str, Made] = {}
+    `upto`: observed time up to the newest readings, when these are as new as `t`. `spent`: what was observed of the
+    windows, once that was asked for.
+    """
+
+    def __init__(self, things: Rows, t: I64, low: I64, stop: I64, upto: Spent | None) -> None:
+        self.things, self.t, self.low, self.stop, self.upto = things, t, low, stop, upto
+        self.spent: Spent | None = None
 
 
 class Trail(SquaredRing):
@@ -47,55 +52,81 @@ class Trail(SquaredRing):
     def part(self, things: Rows, t: I64) -> tuple[I64, I64]:
         """The window of each thing as of `t`: (first reading inside, one past the newest)."""
         made = self._newest
-        if made is not None and np.array_equal(things, made.things) and np.array_equal(t, made.t):
+        if made is not None and _same(things, made.things) and _same(t, made.t):
             return made.low, made.stop
         tail, stop = self.tail[things], self.head[things]
         later = np.flatnonzero(self.times(stop - 1, things) > t)
         if len(later):
             stop[later] = self.find(things[later], tail[later], stop[later], t[later])
-        return self._begin(things, tail, stop, t), stop
+        self._newest = Newest(things, t, self._begin(things, tail, stop, t), stop, None)
+        return self._newest.low, stop
 
     def _begin(self, things: Rows, tail: I64, stop: I64, t: I64) -> I64:
-        return np.maximum(stop - 2, tail) if self.pair else self.find(things, tail, stop, t - self.over)
+        if self.pair:
+            return np.maximum(stop - 2, tail)
+        second = tail + 1  # the oldest one that is kept is mostly outside
+        low = self.find(things, second, stop, t - self.over)
+        same = np.flatnonzero(low == second)
+        if len(same):
+            first, mine = tail[same], things[same]
+            low[same] -= (first >= stop[same]) | (self.times(first, mine) > t[same] - self.over)
+        return low
 
     def settle(self) -> None:
-        """The newest windows are not asked for any more."""
+        """The windows that were asked for last will not be asked for again."""
         self._newest = None
 
-    def once(self, low: I64, what: str, make: Callable[[], Made]) -> Made:
-        """What `make` works out of the windows that begin with `low`; of the newest it is kept until `settle`."""
-        made = self._newest
-        if made is None or made.low is not low:
-            return make()
-        if what not in made.found:
-            made.found[what] = make()
-        return made.found[what]
+    def forget(self, thing: int) -> None:
+        self.settle()
+        super().forget(thing)
+
+    def take_row(self, thing: int, other: Any, row: int) -> None:
+        self.settle()
+        super().take_row(thing, other, row)
 
     # --- observed time
-    def reached(self, things: Rows, number: I64, moment: I64, *, true: bool = False) -> I64:
-        """Observed time from the first reading to `moment`, before which `number` readings were made, µs.
+    def spent(self, things: Rows, t: I64, low: I64, stop: I64) -> Spent:
+        """What was observed of the windows [low, stop) of `t`."""
+        made = self._newest if self._newest is not None and self._newest.low is low else None
+        if made is not None and made.spent is not None:
+            return made.spent
+        upto = None if made is None else made.upto
+        since = self._reached(things, low, t - self.over, inner=upto is not None)
+        if upto is None:
+            upto = self._reached(things, stop, t)
+        found = upto[0] - since[0], upto[1] - since[1]
+        if made is not None:
+            made.spent = found
+        return found
 
-        With `true`: the part of it in which the value was 1.
+    def _reached(self, things: Rows, number: I64, moment: I64, *, inner: bool = False) -> Spent:
+        """What was observed from the first reading to `moment`, before which `number` readings were made.
+
+        `inner`: each has one more reading.
         """
-        chain = self.true if true else self.seen
-        head, place = self.head[things], self._place(number - 1, things)
+        place = self._place(number - 1, things)
         at, seen = self.at.reshape(-1).take(place), self.seen.reshape(-1).take(place)
-        later = number < head
-        length = self.of(self.seen, number, things) - seen if later.any() else np.zeros(len(things), np.int64)
-        if not later.all():
+        length = self.of(self.seen, number, things) - seen
+        later = None if inner else number < self.head[things]
+        if later is not None and not later.all():
             length = np.where(later, length, np.minimum(self.gaps(things), self.shut[things] - at))
         span = np.minimum(moment - at, length)
-        if true:
-            seen = self.true.reshape(-1).take(place)
-            span = np.where(self.value.reshape(-1).take(place) == 1.0, span, 0)
-        found: I64 = seen + span
-        none = number <= self.tail[things]
-        if none.any():
-            found = np.where(none, np.where(later, self.of(chain, number, things), 0), found)
-        return found
+        found = [seen + span]
+        if self.truth:
+            held = self.value.reshape(-1).take(place) == 1.0
+            found.append(self.true.reshape(-1).take(place) + np.where(held, span, 0))
+        none = np.flatnonzero(number <= self.tail[things])
+        if len(none):
+            follows = np.ones(len(none), np.bool_) if later is None else later[none]
+            for chain, total in zip((self.seen, self.true), found, strict=False):
+                total[none] = np.where(follows, self.of(chain, number[none], things[none]), 0)
+        return found[0], found[-1]
 
     def watched(self, things: Rows, stop: I64) -> I64:
         """Until when the newest of the readings before `stop` is observed if no other comes, µs."""
+        made = self._newest
+        if made is not None and made.stop is stop and made.upto is not None:
+            return made.t + np.minimum(self.gaps(things), NEVER // 4)
         at = self.times(stop - 1, things)
         found: I64 = np.minimum(at + np.minimum(self.gaps(things), NEVER // 4), self.shut[things])
         return found
@@ -118,7 +149,7 @@ class Trail(SquaredRing):
             yield EVERYTHING, step.low, step.stop
             return
         heard = self._newer(heard)
-        stage, room = self._stages(heard)
+        stage, room = _stages(self, heard)
         last = carried(len(things), things, heard.unit, heard.thing)
         when = np.where(last >= 0, stage[last], 0) if len(heard) else np.zeros(len(things), np.intp)
         for number in range(int(when.max(initial=0)) + 1):
@@ -137,52 +168,37 @@ class Trail(SquaredRing):
 
     def _step(self, heard: Heard, t: I64) -> Newest | None:
         """Add one newer known reading of each thing, where there is room for all. Else nothing is done: None."""
-        things, at = heard.thing, heard.at
-        head, tail, shut = self.head[things], self.tail[things], self.shut[things]
+        things, at, value, size = heard.thing, heard.at, heard.value, len(self.at)
+        head, tail = self.head[things], self.tail[things]
         newest = self._place(head - 1, things)
         before = self.at.reshape(-1).take(newest)
-        if (head - tail == len(self.at)).any():
+        if int((head - tail).max()) >= size:
             tail = np.maximum(self._begin(things, tail, head, t) - 1, tail)
-        fits = (at > before) & (head > 0) & (head - tail < len(self.at)) & (heard.value == heard.value)
-        if heard.floor is not None or not (fits & (shut == NEVER)).all() or (things[1:] == things[:-1]).any():
+        fits = (at > before) & (head > 0) & (head - tail < size) & (value == value) & (self.shut[things] == NEVER)
+        if heard.floor is not None or not fits.all() or not (things[1:] != things[:-1]).all():
             return None
         place = self._place(head, things)
         length = np.minimum(at - before, self.gaps(things))
-        self.seen.reshape(-1)[place] = self.seen.reshape(-1).take(newest) + length
+        seen = self.seen.reshape(-1).take(newest) + length
+        self.seen.reshape(-1)[place] = seen
+        upto = seen, seen
         if self.truth:
             held = np.where(self.value.reshape(-1).take(newest) == 1.0, length, 0)
-            self.true.reshape(-1)[place] = self.true.reshape(-1).take(newest) + held
+            true = self.true.reshape(-1).take(newest) + held
+            self.true.reshape(-1)[place] = true
+            upto = seen, true
         self.at.reshape(-1)[place] = at
-        self.value.reshape(-1)[place] = heard.value
+        self.value.reshape(-1)[place] = value
         self.head[things] = stop = head + 1
-        self.fold_in(things, head, heard.value)
+        self.fold_in(things, head, value)
         low = self._begin(things, tail, stop, t)
         self.tail[things] = np.maximum(low - 1, tail)
-        return Newest(things, t, low, stop)
+        return Newest(things, t, low, stop, upto if self.over and _same(at, t) else None)
 
     def _newer(self, heard: Heard) -> Heard:
         """Readings that are not older than the newest one."""
         head = self.head[heard.thing]
         return heard.where((head == 0) | (heard.at >= self.times(head - 1, heard.thing)))
-
-    def _stages(self, heard: Heard) -> tuple[NDArray[np.intp], int]:
-        """(stage of each reading, the most of one thing per stage): one that changes the past starts a stage."""
-        first = heard.first()
-        unknown = np.isnan(heard.value)
-        head = self.head[heard.thing]
-        newest = np.where(head > 0, self.times(head - 1, heard.thing), -NEVER)
-        before = np.where(first, newest, np.append(-NEVER, heard.at[:-1])[: len(heard)])
-        again = heard.at == before
-        if heard.floor is not None:
-            again |= ~np.isnan(heard.floor)
-        if first.all():
-            return again.astype(np.intp), 1
-        room = int(np.clip(MANY // self.space.capacity, 32, 4096))
-        cut = np.cumsum(again | (unknown & ~first))
-        ordinal = heard.ordinal()
-        start = np.arange(len(heard)) - ordinal
-        stage = cut - cut[start] + again[start] + ordinal // room
-        return stage, min(room, int(ordinal.max()) + 1)
 
     def _make_room(self, rows: Heard, room: int, things: Rows, t: I64) -> None:
         size = len(self.at)
@@ -269,6 +285,10 @@ class Trail(SquaredRing):
             yield self.true, np.where(held == 1.0, length, 0)
 
 
+def _same(a: NDArray[np.integer], b: NDArray[np.integer]) -> bool:
+    return a is b or np.array_equal(a, b)
+
+
 def _still_to_come(fresh: I64, things: Rows) -> I64:
     """How many of the fresh readings of an item's thing come with later items."""
     if not fresh.any():
@@ -281,3 +301,23 @@ def _still_to_come(fresh: I64, things: Rows) -> I64:
     end = np.flatnonzero(last)[np.cumsum(last) - last]
     found: I64 = total[end] - total
     return found
+
+
+def _stages(trail: Trail, heard: Heard) -> tuple[NDArray[np.intp], int]:
+    """(stage of each reading, the most of one thing per stage): one that changes the past starts a stage."""
+    first = heard.first()
+    unknown = np.isnan(heard.value)
+    head = trail.head[heard.thing]
+    newest = np.where(head > 0, trail.times(head - 1, heard.thing), -NEVER)
+    before = np.where(first, newest, np.append(-NEVER, heard.at[:-1])[: len(heard)])
+    again = heard.at == before
+    if heard.floor is not None:
+        again |= ~np.isnan(heard.floor)
+    if first.all():
+        return again.astype(np.intp), 1
+    room = int(np.clip(MANY // trail.space.capacity, 32, 4096))
+    cut = np.cumsum(again | (unknown & ~first))
+    ordinal = heard.ordinal()
+    start = np.arange(len(heard)) - ordinal
+    stage = cut - cut[start] + again[start] + ordinal // room
+    return stage, min(room, int(ordinal.max()) + 1)
