@@ -24,6 +24,8 @@ def tell(book: RuleBook, field: Field, fact: Unlatch | Closed | CycleDone, at: i
             case CycleDone():
                 runner.cycle(thing, fact.reading, min(at, fact.at or at), at)
             case Closed():
+                if runner.is_on(thing) and is_plan(runner.rule):
+                    field.completions.close(at, runner.rule, fact.device, fact.component)
                 runner.closed(thing, at, fact.identity)
             case Unlatch():
                 runner.unlatch(thing, at, fact.identity)

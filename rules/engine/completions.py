@@ -1,9 +1,10 @@
-"""When the work of plans was done (RULES section 5, `due`, `every`): it outlives edits of the rule."""
+"""When the work of plans was done, or closed without it (RULES section 5, `due`, `every`): it outlives edits."""
 
 import msgspec
 from msgspec import Struct
 
 from gateway.domain.record import Closed, CycleDone
+from rules.compiled import Due, Every, Rule
 
 KEPT = 4
 """Completions that are remembered for each rule and thing."""
@@ -23,16 +24,28 @@ class Completion(Struct, frozen=True):
 
 
 class Completions:
-    """Of every plan on every thing the newest, by rule, device and component."""
+    """Of every plan on every thing the newest, by rule, device and component; and when an order was closed without the
+    work, by whose dates or terms: those of another meaning are none.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[Key, list[Completion]] = {}
+        self._closed: dict[Key, tuple[int, str]] = {}
 
     def add(self, told: int, fact: CycleDone) -> None:
         """The work was done, as a record at `told` µs says."""
         kept = self._kept.setdefault((fact.rule, fact.device, fact.component), [])
         kept.append(Completion(told, fact))
         del kept[:-KEPT]
+
+    def close(self, told: int, rule: Rule, device: int, component: int) -> None:
+        """The order of a plan that was raised on a thing was closed at `told` µs, and nothing was done."""
+        self._closed[rule.id, device, component] = told, _meaning(rule)
+
+    def closed(self, rule: Rule, device: int, component: int, until: int) -> int:
+        """When that was last, µs, if it was told by `until` µs; 0 = never, or of other dates or terms."""
+        told, meaning = self._closed.get((rule.id, device, component), (0, ""))
+        return told if told <= until and meaning == _meaning(rule) else 0
 
     def of(self, rule: str, device: int, component: int, until: int) -> list[Completion]:
         """Those of a rule on a thing that were told before `until` µs, the newest last."""
@@ -49,9 +62,25 @@ class Completions:
 
     def state(self) -> bytes:
         """For the snapshot."""
-        return msgspec.msgpack.encode(list(self._kept.values())) if self._kept else b""
+        if not (self._kept or self._closed):
+            return b""
+        return msgspec.msgpack.encode((list(self._kept.values()), list(self._closed.items())))
 
     def load(self, blob: bytes) -> None:
         """The inverse of `state`."""
-        found = msgspec.msgpack.decode(blob, type=list[list[Completion]]) if blob else []
+        found, closed = _decoder.decode(blob) if blob else ([], [])
         self._kept = {(kept[0].fact.rule, kept[0].fact.device, kept[0].fact.component): kept for kept in found}
+        self._closed = dict(closed)
+
+
+_decoder = msgspec.msgpack.Decoder(tuple[list[list[Completion]], list[tuple[Key, tuple[int, str]]]])
+
+
+def _meaning(rule: Rule) -> str:
+    """What the dates or terms of a plan hang on; other stages or another scope are the same plan."""
+    match rule.condition:
+        case Due(date=name, repeat=repeat):
+            return f"{name} {repeat}"
+        case Every(or_after=term):
+            return f"{term}"
+    return ""

@@ -1,110 +1,24 @@
 """`due`: stages before and after a date that an attribute holds (RULES section 5, S32)."""
 
 from collections.abc import Sequence
-from datetime import date
 
 import numpy as np
 
-from gateway.domain.duration import format_duration, from_us
-from gateway.domain.reading import F64, I32, I64, U8
-from rules.compiled import Due, Rule
-from rules.engine.calendar import zone_of
-from rules.engine.dates import Dates, readable
-from rules.engine.form import Form
-from rules.engine.runner import Field, Runner
-from rules.engine.space import LONG_AGO, NEVER, Space
+from gateway.domain.duration import format_duration
+from gateway.domain.reading import F64
+from gateway.domain.record import Fact
+from rules.engine.due_plan import DuePlan
+from rules.engine.runner import Runner
+from rules.engine.space import LONG_AGO, NEVER
 from rules.engine.view import Bools, View
 
 
-class DueRunner(Form):
-    """State: raised u8; written i32 (the date of the attribute, an ordinal, 0 = none); date i32 (that from which turns
-    are counted: the attribute's, or the day the work was done); turn i32, stage u8 (stages of this turn that are told),
-    due i64, floor i64, count i32 per thing: 34 B.
-
-    Only ticks fire stages. Of several that are due at once, the latest of the highest level is told, at its own time:
-    but not before `floor`, when the date was written, the device registered or the rule installed. Of turns before that
-    only the newest counts. A later date ends the episode as `renewed`; an earlier one lets it rise; a date that is gone
-    or cannot be read changes nothing. Work done, and an order closed without it, settle every turn that has begun.
+class DueRunner(DuePlan):
+    """Only ticks fire stages, and readings that end a veto. Of several that are due at once, the latest of the highest
+    level is told, at its own time. Work done, and an order closed without it, settle every turn that has begun.
     """
 
-    arrays: tuple[tuple[str, float], ...] = (
-        ("raised", 0), ("written", 0), ("date", 0), ("turn", 0), ("stage", 0), ("due", NEVER), ("floor", 0),
-        ("count", 0),
-    )  # fmt: skip
     ends_by_fact = True
-
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
-        assert isinstance(rule.condition, Due), "kinds.py gives due rules to this class only"
-        super().__init__(rule, zone, space, common, rule.condition.clear)
-        self.condition: Due = rule.condition
-        self.dates = Dates(self.condition)
-        self.stages = self.dates.stages
-        self.written: I32 = np.zeros(0, np.int32)
-        self.date: I32 = np.zeros(0, np.int32)
-        self.turn: I32 = np.zeros(0, np.int32)
-        self.stage: U8 = np.zeros(0, np.uint8)
-        self.due: I64 = np.zeros(0, np.int64)
-        self.floor: I64 = np.zeros(0, np.int64)
-        self.count: I32 = np.zeros(0, np.int32)
-        self.judge_by()
-
-    # --- dates
-    def refresh(self, things: Sequence[int], at: int, reason: str) -> None:
-        super().refresh(things, at, reason)
-        for thing in things:
-            if self.watched[thing]:
-                self._redate(thing, at)
-        self.soonest = -NEVER
-
-    def _redate(self, thing: int, at: int) -> None:
-        """The date, or the zone, of this thing may be another since `at`."""
-        found, known, device = self._date_of(thing), self.floor[thing] > 0, self.device(thing)
-        if not known or (found and found != self.written[thing]):
-            self.floor[thing] = max(1, at, device.registered if device is not None else at)
-        if found and (not known or found != self.written[thing]):
-            if known and self.date[thing] and found > self._day(thing).toordinal():
-                self.put_off(thing, at, None, None, -1, reason="renewed")
-            self.written[thing] = self.date[thing] = found
-            self.turn[thing] = max(0, self._begun(thing, int(self.floor[thing])))
-            self.count[thing] = 0
-            if known or not self.raised[thing]:
-                self.stage[thing] = 0
-        if not known:
-            self._remember(thing, at)
-        self._set_due(thing)
-
-    def _remember(self, thing: int, at: int) -> None:
-        """What was done before this generation of the rule; a date that is later than what comes of it holds."""
-        place = self.space.things[thing]
-        for one in self.common.completions.of(self.rule.id, place.device, place.component, at + 1)[-1:]:
-            written, turn = int(self.written[thing]), int(self.turn[thing])
-            self._settle(thing, one.done, one.told)
-            if self.condition.completed and written > self._day(thing).toordinal():
-                self.date[thing], self.turn[thing] = written, turn
-
-    def _date_of(self, thing: int) -> int:
-        device = self.device(thing)
-        if device is None:
-            return 0
-        for _, attrs in self.common.world.owners(device):
-            if self.condition.date in attrs:
-                return readable(str(attrs[self.condition.date]))
-        return 0
-
-    def _day(self, thing: int) -> date:
-        """The date in question."""
-        return self.dates.day(int(self.date[thing]), int(self.turn[thing]))
-
-    def _begun(self, thing: int, moment: int) -> int:
-        return self.dates.begun(self.local(thing), int(self.date[thing]), moment)
-
-    def _begins(self, thing: int, turn: int, stage: int) -> int:
-        return self.dates.begins(self.local(thing), int(self.date[thing]), turn, stage)
-
-    def _set_due(self, thing: int) -> None:
-        following = self.dates.following(int(self.turn[thing]), int(self.stage[thing])) if self.date[thing] else None
-        begins = NEVER if following is None else self._begins(thing, *following)
-        self.due[thing] = max(begins, int(self.floor[thing]))
 
     # --- stages
     def timers(self, now: int) -> None:
@@ -114,10 +28,10 @@ class DueRunner(Form):
 
     def decide(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:  # noqa: ARG002
         if self.date[thing]:
-            self._tell(thing, t, t)
+            self._tell(thing, t if view is None else t - 1, t, view, unit)
 
-    def _tell(self, thing: int, now: int, again: int | None) -> None:
-        """The stages begun by `now`; what was vetoed at its own time is told at `again`."""
+    def _tell(self, thing: int, now: int, again: int | None, view: View | None = None, unit: int = -1) -> None:
+        """The stages begun by `now`; what was vetoed at its own time, before `unit`, is told at `again`, as of it."""
         if now < self.floor[thing]:
             return
         reached: list[tuple[int, int]] = []
@@ -130,10 +44,12 @@ class DueRunner(Form):
         turn, stage = max(reached, key=lambda one: (self.stages[one[1]][0], one))
         level, offset = self.stages[stage]
         at = max(self._begins(thing, turn, stage), int(self.floor[thing]))
-        if self.vetoed(thing, at, None, -1):
-            if again is None or self.vetoed(thing, again, None, -1):
+        before = self.due[thing] <= at and not self.vetoed(thing, at, view, unit, before=True)
+        if not before:
+            if again is None or self.vetoed(thing, again, view, unit):
                 self.due[thing] = NEVER if following is None else self._begins(thing, *following)
-                self.decide_without(thing, at)
+                if view is None:
+                    self.decide_without(thing, at)
                 return
             at = again
         day = self.dates.day(int(self.date[thing]), turn)
@@ -143,13 +59,13 @@ class DueRunner(Form):
         self._set_due(thing)
         if level > self.raised[thing]:
             text, count = f"due {self.condition.date} {day} {format_duration(offset)}", int(self.count[thing])
-            self.put_on(thing, at, level, None, None, -1, text=text, count=count)
+            self.put_on(thing, at, level, None, view, unit, before=before, text=text, count=count)
 
     def revalue(self, things: Sequence[int], at: int) -> None:
-        """`clear` at once; what was vetoed, by the next tick."""
+        """`clear`, and what was vetoed."""
         for thing in things:
             if self.watched[thing] and self.date[thing]:
-                self._set_due(thing)
+                self.decide(thing, at, None, -1)
                 reader = self.one(thing, at, None, -1)
                 if self.raised[thing] and self.clear is not None and self.truth(self.clear, reader)[0] == 1.0:
                     self.cleared(thing, at, None, -1)
@@ -160,8 +76,8 @@ class DueRunner(Form):
         return left
 
     def by_readings(self) -> bool:
-        """May a second look at readings find something? Of dates that come again it never does (decision 063)."""
-        return self.condition.repeat is None and bool(self.bounds())
+        """May a second look at readings find something?"""
+        return bool(self.bounds())
 
     def count_of(self, thing: int) -> int:
         return max(1, int(self.count[thing]))
@@ -174,23 +90,6 @@ class DueRunner(Form):
         self._set_due(thing)
         self.soonest = -NEVER
 
-    def _settle(self, thing: int, done: int, at: int) -> None:
-        if self.condition.repeat is None:
-            return
-        if self.condition.completed:
-            self.date[thing] = from_us(done).astimezone(zone_of(self.local(thing))).toordinal()
-            self.turn[thing], self.stage[thing] = 1, 0
-            self.floor[thing] = max(self.floor[thing], at)
-        elif self.date[thing]:
-            self._pass_over(thing, at)
-
-    def _pass_over(self, thing: int, at: int) -> None:
-        """Every turn that has begun by `at` is settled."""
-        begun = self._begun(thing, at)
-        if begun >= self.turn[thing]:
-            self.turn[thing], self.stage[thing] = begun + 1, 0
-            self.floor[thing] = max(self.floor[thing], at)
-
     def closed(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:
         """Without the work: the date is passed over, the next one counts from it."""
         if self.raised[thing] and self.condition.repeat is not None:
@@ -200,6 +99,16 @@ class DueRunner(Form):
             self.soonest = -NEVER
             return
         super().closed(thing, at, identity)
+
+    # --- the past
+    def begin_twin(self, thing: int, twin: Runner, row: int, start: int, past: Sequence[tuple[int, Fact]]) -> None:
+        """Row `row` of `twin`, which judges the past from `start` µs on, begins with what had been told by then.
+
+        `past`: (µs, fact) that the desk told of the thing before the readings. A stage that waits for its veto waits.
+        """
+        assert isinstance(twin, DueRunner), "the runner of the same rule"
+        if self.written[thing]:
+            twin.relive(row, self, thing, start, past)
 
     def stirred(self, view: View, truths: Sequence[F64]) -> Bools:  # noqa: ARG002 - readings only end it
         return np.zeros(len(view), np.bool_)

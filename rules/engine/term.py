@@ -49,6 +49,9 @@ class TermRunner(EveryRunner):
         for one in self.common.completions.of(self.rule.id, place.device, place.component, at + 1)[-1:]:
             self.since[thing] = one.done
         self.turn[thing] = max(0, self._ended(thing, at) - 1)
+        closed = self.common.completions.closed(self.rule, place.device, place.component, at)
+        if closed > self.since[thing]:
+            self.turn[thing] = max(int(self.turn[thing]), self._ended(thing, closed))
 
     def _registered(self, thing: int) -> int:
         device = self.device(thing)

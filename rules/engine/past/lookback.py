@@ -44,6 +44,7 @@ class Seed(Struct, frozen=True):
     profiles: dict[str, int]
     downs: list[tuple[int, int]]
     facts: list[tuple[int, FactOf]]
+    completions: bytes = b""
 
 
 class Looked(Struct, frozen=True):
@@ -73,7 +74,7 @@ def seed_of(
         Seed(
             core.now, core.book.rules[rule][0], group, core.accept_late, core.field.scalar, list(world.sites.values()),
             list(world.customers.values()), [world.devices[one] for one in devices], list(world.points.values()),
-            world.profiles, core.field.downs.spans, list(facts),
+            world.profiles, core.field.downs.spans, list(facts), core.field.completions.state(),
         )
     )  # fmt: skip
 
@@ -86,6 +87,7 @@ class LookBack:
         rule = compile_rule(known.rule.source)
         like = Core(Field(Emitter(0, ""), scalar=known.scalar), known.accept_late)
         like.now, world = known.now, like.field.world
+        like.field.completions.load(known.completions)
         for last, start in known.downs:
             like.field.downs.add(last, start)
         for point in known.points:

@@ -208,7 +208,7 @@ def _begun(core: Core, devices: Sequence[int], rules: Sequence[str], begin: int,
         live = next((r for r in core.book.runners[twin.rule.id] if r.space.kind == twin.space.kind), None)
         for row, place in enumerate(twin.space.things):
             mine = core.field.world.rows.get(place.device)
-            if not isinstance(live, EveryRunner) or not isinstance(twin, EveryRunner):
+            if not isinstance(live, EveryRunner | DueRunner):
                 continue
             if mine is not None and mine.space is live.space:
                 past = _past(core, twin.rule.id, place, first)

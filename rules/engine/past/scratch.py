@@ -38,6 +38,7 @@ class Scratch:
             Emitter(0, ""), downs=like.field.downs.copied(), glitches=Glitches(keep=True), scalar=like.field.scalar
         )  # fmt: skip
         self.core = Core(field, accept_late=0)
+        field.completions.load(like.field.completions.state())
         small_world(like.field.world, devices, field.world)
         for fact, rule in rules:
             self.core.book.place(fact, rule)
