@@ -23,6 +23,7 @@ from gateway.domain.record import RecordKind
 from gateway.intake import ControlPump, Intake, Ticker
 from gateway.journal import SqliteJournal
 from gateway.latency import Latency
+from gateway.lock import FileLock
 from gateway.ports import Clock, Source
 from gateway.registry import Registry
 from gateway.reload import Reload
@@ -53,26 +54,38 @@ from sinks.oa.webhook.sink import WebhookSink
 from sinks.series.duckdb import DuckDbStore
 
 log = structlog.get_logger()
+JOURNAL = "journal.sqlite"
+GIVING_WAY = 60.0  # seconds an import may take to give way to a gateway that starts
 KEPT = 5_000  # records per read while the world is rebuilt
 LOOK_BACK = (sys.executable, "-m", "gateway.review.lookback")
 """A process that judges stored history: many readings must not slow down those that come now."""
 
 
-def build(project: Project, clock: Clock | None = None) -> App:
-    """Open every store and tie the parts together; starts nothing.
+def build(project: Project, clock: Clock | None = None, *, command: str = "run") -> App:
+    """Take the data folder, open every store and tie the parts together; starts nothing.
 
-    Raises ConfigError for what only now shows (secrets, templates), StoreError for stores that cannot be opened.
+    Nothing is touched before the lock is held. `command` names the holder to others; a `run` asks an import to give way
+    and waits for it. Raises ConfigError for what only now shows (secrets, templates), StoreError for stores that cannot
+    be opened.
     """
     if wrong := house.misplaced():
         raise ConfigError([Problem(place, "", "app.misplaced", {"name": name}) for name, place in wrong.items()])
-    settings, clock, threads = project.settings, clock or SystemClock(), Threads()
+    lock = FileLock(project.settings.data_dir / JOURNAL, command, GIVING_WAY if command == "run" else 0.0)
+    try:
+        return _built(project, clock or SystemClock(), lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _built(project: Project, clock: Clock, lock: FileLock) -> App:
+    settings, threads = project.settings, Threads()
     data = settings.data_dir
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)  # names, phone numbers, what is going to be signed
     database = Database(f"sqlite:///{data / 'fieldgate.sqlite'}")
     database.upgrade()
     series_store = DuckDbStore(data / "series", settings.series, clock)
     consumed = max(Desk(DeskBooks(database)).cursor(), series_store.cursor(PARTITION))
-    journal = SqliteJournal(data / "journal.sqlite", settings.journal, partition=PARTITION, consumed=consumed)
+    journal = SqliteJournal(data / JOURNAL, settings.journal, partition=PARTITION, consumed=consumed, lock=lock)
     registry = Registry(SqlRegistryStore(database, clock, settings.tenant), settings.tenant, clock)
     registry.recover(_definitions(journal))
     desk = _desk(project, database, journal.lease(PARTITION, settings.name))
@@ -96,7 +109,7 @@ def build(project: Project, clock: Clock | None = None) -> App:
     )  # fmt: skip
     rules.on_wanted = reruns.wake
     return App(
-        project=project, clock=clock, threads=threads, database=database, desk=desk, deliveries=deliveries,
+        project=project, clock=clock, lock=lock, threads=threads, database=database, desk=desk, deliveries=deliveries,
         queries=Queries(database, settings.tenant), keys=ApiKeys(database, settings.tenant),
         inbox=Inbox(database, settings.tenant), outbox=outbox, series_store=series_store, journal=journal,
         registry=registry, engine=engine, intake=intake, ticker=ticker, sinks=sinks, relay=relay, snapshots=snapshots,

@@ -21,6 +21,7 @@ from gateway.history.service import Imports
 from gateway.intake import ControlPump, Intake, Ticker
 from gateway.journal import SqliteJournal
 from gateway.latency import Latency
+from gateway.lock import FileLock
 from gateway.ports import Clock, SeriesStore, Sink, Source
 from gateway.registry import Registry
 from gateway.reload import CONFIGURATION, Reload, rule_changes
@@ -91,6 +92,7 @@ class App:
 
     project: Project
     clock: Clock
+    lock: FileLock
     threads: Threads
     database: Database
     desk: Desk
@@ -221,8 +223,8 @@ class App:
         await self.supervisor.stop()
         await self.threads.runner("series")(self.series_store.close)
         self.threads.close()
-        self.journal.close()
         self.database.close()
+        self.journal.close()  # last: it lets others have the data
 
     async def stop(self) -> None:
         """Doors first, then what is under way, then snapshots and files. Nothing acknowledged is lost."""
@@ -246,5 +248,5 @@ class App:
             await sink.close()
         await self.threads.runner("series")(self.series_store.close)
         self.threads.close()
-        self.journal.close()
         self.database.close()
+        self.journal.close()  # last: it lets others have the data

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.problems import UNUSABLE, refuse
-from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem, StoreError
+from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem, StoreError, StoreUnavailable
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def command(
     except ConfigError as error:
         refuse(error, order.lang)
     except (GatewayError, InvariantBroken) as error:
-        click.echo(str(error), err=True)
+        click.echo(error.text(order.lang) if isinstance(error, GatewayError) else str(error), err=True)
         sys.exit(UNUSABLE)
     sys.exit(status)
 
@@ -159,8 +159,9 @@ async def _alone(order: Order, url: str) -> int:
     """No gateway runs: this process is it, without sources and doors."""
     from gateway import logs
     from gateway.app import build
+    from gateway.imports.handover import GivingWay
     from gateway.imports.job import Paper
-    from gateway.imports.target import Local
+    from gateway.imports.target import Local, Remote
     from gateway.settings.project import load_project
 
     project = load_project(order.config)
@@ -170,16 +171,28 @@ async def _alone(order: Order, url: str) -> int:
         return await _run(order, Paper(project.wanted))
     logs.configure("warning", project.settings.log.format)
     try:
-        app = build(project)
-    except StoreError as error:
-        held = say("import.held", order.lang, path=project.settings.data_dir, url=url or "-")
-        raise StoreError(f"{error}\n{held}") from error
+        app = build(project, command="import")
+    except StoreUnavailable as error:
+        held = say("import.held", order.lang, url=url or "-")
+        raise StoreError(f"{error.text(order.lang)}\n{held}") from error
     await app.start(doors=False)
-    try:
-        return await _run(order, Local(app.imports))
-    finally:
-        await app.imports.reap(before=1 << 62)
+    key = project.settings.data_dir / "admin.key"
+
+    async def leave() -> None:
+        click.echo(say("import.handed_over", order.lang), err=True)
         await app.stop()
+
+    way = GivingWay(Local(app.imports), app.lock.wanted, leave, lambda: Remote(url, _key(key)) if url else None)
+    watching = asyncio.create_task(way.watch())
+    try:
+        return await _run(order, way)
+    finally:
+        if not way.gave_way:
+            watching.cancel()
+            await app.imports.reap(before=1 << 62)
+            await app.stop()
+        await asyncio.gather(watching, return_exceptions=True)
+        await way.close()
 
 
 async def _run(order: Order, target: "Target") -> int:

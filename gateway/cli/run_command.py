@@ -44,7 +44,7 @@ def command(config: Path, lang: str) -> None:
     except ConfigError as error:
         refuse(error, language)
     except (StoreError, InvariantBroken) as error:
-        click.echo(str(error), err=True)
+        click.echo(error.text(language) if isinstance(error, StoreError) else str(error), err=True)
         sys.exit(1)
     sys.exit(status)
 

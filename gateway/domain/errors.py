@@ -20,6 +20,7 @@ InvariantBroken is not a GatewayError: nobody catches it, the process stops.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from gateway.domain.text import Lang, say
 
@@ -45,7 +46,21 @@ class Problem:
 
 
 class GatewayError(Exception):
-    """Anything this program expects to go wrong."""
+    """Anything this program expects to go wrong. `text` in a language, where the catalogue has it."""
+
+    key: str = ""
+    fields: Mapping[str, object] = {}
+
+    @classmethod
+    def of(cls, key: str, **fields: object) -> Self:
+        """With a text of the catalogue."""
+        error = cls(say(key, **fields))
+        error.key, error.fields = key, fields
+        return error
+
+    def text(self, lang: Lang) -> str:
+        """For a person."""
+        return say(self.key, lang, **self.fields) if self.key else str(self)
 
 
 class ConfigError(GatewayError):

@@ -1,5 +1,6 @@
 """One import from the file to the result."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +37,13 @@ async def prepare(file: Path, map_file: Path, target: Target, lang: Lang, now: i
     """
     mapping = load_map(map_file)
     table = open_table(file, mapping)
-    codes = device_codes(table, mapping, Rejects(None))
+    codes = await asyncio.to_thread(device_codes, table, mapping, Rejects(None))  # a big file takes its time
     found = await target.lookup(codes)
     reader = FileReader(table, mapping, found, str(map_file), now)
     beside = rejected_file(file)
     rejects = Rejects(beside, table.encoding, table.delimiter, lang, header=table.header)
     try:
-        columns = reader.read(rejects)
+        columns = await asyncio.to_thread(reader.read, rejects)
     finally:
         rejects.close()
     return Prepared(columns, rejects, beside)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gateway.domain.errors import StoreUnavailable
 from gateway.history.wire import Begin, Result
 from gateway.imports.series import Columns
-from gateway.imports.target import Target
+from gateway.imports.target import Target, Unknown
 
 Step = Callable[[int], None]
 """Readings sent since the last call."""
@@ -19,15 +19,19 @@ async def send(target: Target, columns: Columns, file: str, actor: str, step: St
     told = 0
     for _ in range(_RESTARTS):
         count, complete = 0, True
-        for chunk in columns.chunks(begun.max_bytes):
-            if (await target.rows(begun.id, chunk)).next <= chunk.number:
-                complete = False
-                break
-            count = chunk.number + 1
-            if count > told:
-                told = count
-                step(len(chunk.at))
-        result = await target.end(begun.id, count) if complete else None
+        try:
+            for chunk in columns.chunks(begun.max_bytes):
+                if (await target.rows(begun.id, chunk)).next <= chunk.number:
+                    complete = False
+                    break
+                count = chunk.number + 1
+                if count > told:
+                    told = count
+                    step(len(chunk.at))
+            result = await target.end(begun.id, count) if complete else None
+        except Unknown:
+            begun = await target.begin(Begin(file, actor))
+            continue
         if result is not None:
             return result
     raise StoreUnavailable(f"the gateway restarted {_RESTARTS} times during the import")

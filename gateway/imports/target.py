@@ -30,6 +30,10 @@ class Lost(GatewayError):
         super().__init__(f"chunk {expected} is expected")
 
 
+class Unknown(Refused):
+    """The gateway knows no such import: it ended with its last mark, and the gateway restarted before it said so."""
+
+
 class Target(Protocol):
     """What takes an import."""
 
@@ -99,10 +103,17 @@ class Remote:
 
     async def alive(self) -> bool:
         """Whether a gateway answers."""
+        return await self._health() in {200, 503}
+
+    async def ready(self) -> bool:
+        """Whether it is ready, too."""
+        return await self._health() == httpx.codes.OK
+
+    async def _health(self) -> int:
         try:
-            return (await self._client.get("/readyz", timeout=5)).status_code in {200, 503}
+            return (await self._client.get("/readyz", timeout=5)).status_code
         except httpx.TransportError:
-            return False
+            return 0
 
     async def lookup(self, codes: Sequence[str]) -> Found:
         """As Target."""
@@ -150,6 +161,8 @@ def _decoded(response: httpx.Response, answer: type[T]) -> T:
         said = _problem(response)
         if response.status_code == httpx.codes.CONFLICT and isinstance(expected := said.get("expected"), int):
             raise Lost(expected)
+        if said.get("code") == "unknown-import":
+            raise Unknown(f"{response.request.url}: 404 {said.get('detail')}")
         detail = said.get("detail") or said.get("title") or response.reason_phrase
         raise Refused(f"{response.request.url}: {response.status_code} {detail}")
     return msgspec.msgpack.decode(response.content, type=answer)

@@ -10,7 +10,6 @@ from pysqlite3 import dbapi2 as sqlite
 
 from gateway.domain.errors import InvariantBroken, StoreFull, StoreUnavailable
 from gateway.domain.record import Receipts, RecordKind
-from gateway.domain.text import say
 from gateway.journal.ballast import Ballast
 from gateway.journal.config import JournalConfig
 from gateway.journal.receipts import Ledger, ReceiptPlan, ReceiptRows
@@ -107,7 +106,7 @@ class JournalFile:
         except sqlite.Error as error:
             self._undo(db, error)
             self.counters.refused += len(entries)
-            raise StoreFull(say("journal.disk_full", path=self.path)) from error
+            raise StoreFull.of("journal.disk_full", path=self.path) from error
 
     def _undo(self, db: Connection, error: sqlite.Error) -> None:
         """Roll back. Raises StoreUnavailable unless the disk is full: after any other error the file is opened anew."""
@@ -119,7 +118,7 @@ class JournalFile:
             self._db = None
             with suppress(sqlite.Error):
                 db.close()
-            raise StoreUnavailable(say("journal.failing", path=self.path, what=error)) from error
+            raise StoreUnavailable.of("journal.failing", path=self.path, what=error) from error
 
     def _ready(self) -> Connection:
         """The connection; after a failure a new one.
@@ -137,7 +136,7 @@ class JournalFile:
                 state = stored_state(db)
             except sqlite.Error as error:
                 self.counters.failed += 1
-                raise StoreUnavailable(say("journal.failing", path=self.path, what=error)) from error
+                raise StoreUnavailable.of("journal.failing", path=self.path, what=error) from error
             if state.head != self.state.head:
                 raise InvariantBroken(
                     f"journal {self.path}: record {self.state.head} was on disk, now {state.head} is last"
@@ -283,7 +282,7 @@ class JournalFile:
             db.execute("COMMIT")
         except sqlite.Error as error:
             self._undo(db, error)
-            raise StoreUnavailable(say("journal.disk_full", path=self.path)) from error
+            raise StoreUnavailable.of("journal.disk_full", path=self.path) from error
         return int(row[0])
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ missing in between, a file that ends before what its consumers have taken. Then 
 and numbering goes on well above everything anyone may have seen: a number must never mean two records.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -20,7 +19,6 @@ from pysqlite3 import dbapi2 as sqlite
 from gateway.domain.duration import to_us
 from gateway.domain.errors import InvariantBroken, StoreError, StoreUnavailable
 from gateway.domain.record import RecordKind
-from gateway.domain.text import say
 from gateway.journal.file import stored_state
 from gateway.journal.reader import JournalReader
 from gateway.journal.retention import State
@@ -47,29 +45,6 @@ COLUMNS: Final = "SELECT seq, kind, at, crc, body, ident FROM record "
 _Row = tuple[int, int, int, int, bytes, int | None]
 
 
-class FileLock:
-    """Only one process writes a journal: an exclusive lock on `<path>.lock`, held until `release` or the process ends.
-
-    Raises StoreUnavailable while another holds it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StoreUnavailable(say("journal.failing", path=path, what=error)) from error
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._handle)
-            raise StoreUnavailable(say("journal.held", path=path)) from error
-
-    def release(self) -> None:
-        """Let others write. Call once."""
-        os.close(self._handle)
-
-
 def open_file(path: Path, partition: int, *, recover: bool, consumed: int) -> tuple[Connection, State]:
     """The writing connection and the state of the file; a missing file is created.
 
@@ -83,7 +58,7 @@ def open_file(path: Path, partition: int, *, recover: bool, consumed: int) -> tu
         if recover and not what:
             what = _hidden_damage(path, partition)
         if what and not recover:
-            raise StoreError(say("journal.damaged", path=path, what=what))
+            raise StoreError.of("journal.damaged", path=path, what=what)
         if what:
             _salvage(path, partition, consumed)
         db = connect_writer(path)
@@ -94,10 +69,10 @@ def open_file(path: Path, partition: int, *, recover: bool, consumed: int) -> tu
         if state.head < consumed:
             if not recover:
                 db.close()
-                raise StoreError(say("journal.behind", path=path, head=state.head, consumed=consumed))
+                raise StoreError.of("journal.behind", path=path, head=state.head, consumed=consumed)
             _skip(db, state, consumed + RECOVERY_SKIP)
     except (sqlite.Error, OSError) as error:
-        raise StoreUnavailable(say("journal.failing", path=path, what=error)) from error
+        raise StoreUnavailable.of("journal.failing", path=path, what=error) from error
     return db, state
 
 

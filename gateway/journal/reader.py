@@ -10,7 +10,6 @@ from pysqlite3 import dbapi2 as sqlite
 
 from gateway.domain.errors import InvariantBroken, StoreError, StoreUnavailable
 from gateway.domain.record import Record, RecordKind
-from gateway.domain.text import say
 from gateway.journal.schema import (
     Connection,
     check_identity,
@@ -40,14 +39,14 @@ class JournalReader:
         self._closed = False
         with self._connection() as db:
             if not check_identity(db, path, partition):
-                raise StoreError(say("journal.foreign", path=path))
+                raise StoreError.of("journal.foreign", path=path)
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         """A connection inside one read transaction; SQLite's errors become ours."""
         with self._lock:
             if self._closed:
-                raise StoreUnavailable(say("journal.closed", path=self._path))
+                raise StoreUnavailable.of("journal.closed", path=self._path)
             db = self._idle.pop() if self._idle else None
         try:
             if db is None:
@@ -62,7 +61,7 @@ class JournalReader:
                 db.close()
             if is_damage(error):
                 raise InvariantBroken(f"journal {self._path}: {error}") from error
-            raise StoreUnavailable(say("journal.failing", path=self._path, what=error)) from error
+            raise StoreUnavailable.of("journal.failing", path=self._path, what=error) from error
         except BaseException:
             self._give_back(db)
             raise
@@ -82,7 +81,7 @@ class JournalReader:
         with self._connection() as db:
             floor = meta(db, "floor")
             if after < floor:
-                raise StoreError(say("journal.gone", floor=floor, after=after))
+                raise StoreError.of("journal.gone", floor=floor, after=after)
             out: list[Record] = []
             size, expected = 0, after + 1
             for row in db.execute(COLUMNS + "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)):
@@ -175,7 +174,7 @@ class JournalReader:
     def check_partition(self, partition: int) -> None:
         """Raises StoreError when this file holds another one."""
         if partition != self._partition:
-            raise StoreError(say("journal.wrong_partition", found=self._partition, wanted=partition))
+            raise StoreError.of("journal.wrong_partition", found=self._partition, wanted=partition)
 
     def close(self) -> None:
         """Close all connections; later calls raise StoreUnavailable."""

@@ -14,7 +14,6 @@ from pysqlite3 import dbapi2 as sqlite
 
 from gateway.domain.errors import StoreError
 from gateway.domain.record import Body, DeviceDefined, PointDefined, Raw, RecordKind, decode_body
-from gateway.domain.text import say
 
 Connection = Any
 """pysqlite3 ships no types."""
@@ -91,14 +90,14 @@ def open_body(seq: int, kind: int, at: int, blob: bytes) -> Body:
     try:
         return decode_body(kind, blob)
     except ValueError as error:
-        raise StoreError(say("journal.newer_record", seq=seq)) from error
+        raise StoreError.of("journal.newer_record", seq=seq) from error
 
 
 def check_version() -> None:
     """Raises StoreError when the SQLite at hand is not safe."""
     if sqlite.sqlite_version_info < OLDEST_SQLITE:
         needed = ".".join(map(str, OLDEST_SQLITE))
-        raise StoreError(say("journal.sqlite_old", found=sqlite.sqlite_version, needed=needed))
+        raise StoreError.of("journal.sqlite_old", found=sqlite.sqlite_version, needed=needed)
 
 
 def connect_writer(path: Path) -> Connection:
@@ -138,12 +137,12 @@ def check_identity(db: Connection, path: Path, partition: int) -> bool:
     if application != APPLICATION:
         if application == 0 and db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
             return False
-        raise StoreError(say("journal.foreign", path=path))
+        raise StoreError.of("journal.foreign", path=path)
     if version > FORMAT:
-        raise StoreError(say("journal.newer", path=path, found=version, known=FORMAT))
+        raise StoreError.of("journal.newer", path=path, found=version, known=FORMAT)
     found = meta(db, "partition")
     if found != partition:
-        raise StoreError(say("journal.other_partition", path=path, found=found, wanted=partition))
+        raise StoreError.of("journal.other_partition", path=path, found=found, wanted=partition)
     return True
 
 

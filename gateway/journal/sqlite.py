@@ -9,16 +9,16 @@ from typing import Final
 
 from gateway.domain.errors import StoreError
 from gateway.domain.record import Record, RecordKind
-from gateway.domain.text import say
 from gateway.journal.ballast import Ballast
 from gateway.journal.config import JournalConfig
 from gateway.journal.file import JournalFile
 from gateway.journal.memory import Recent
-from gateway.journal.opening import FileLock, open_file
+from gateway.journal.opening import open_file
 from gateway.journal.reader import JournalReader
 from gateway.journal.receipts import Ledger
 from gateway.journal.stats import JournalStats
 from gateway.journal.writer import Call, Writer
+from gateway.lock import FileLock
 from gateway.ports import Append
 
 WAIT_RECORDS: Final = 512
@@ -28,8 +28,9 @@ WAIT_RECORDS: Final = 512
 class SqliteJournal:
     """The ports PartitionedLog and ReceiptLedger on one file; one partition, one writing process.
 
-    Opening takes an exclusive lock and checks the newest part of the file. `consumed` is the highest sequence number
-    any consumer has taken so far: a journal that ends below it is the wrong one. Nothing is deleted before `release`.
+    Opening takes an exclusive lock, unless given one (which is its own then), and checks the newest part of the file.
+    `consumed` is the highest sequence number any consumer has taken so far: a journal that ends below it is the wrong
+    one. Nothing is deleted before `release`.
     Raises StoreUnavailable while another process has the file, StoreError when it is damaged, foreign or behind
     (`recover`: see gateway.journal.opening).
     """
@@ -42,10 +43,11 @@ class SqliteJournal:
         partition: int = 0,
         recover: bool = False,
         consumed: int = 0,
+        lock: FileLock | None = None,
     ) -> None:
         config = config or JournalConfig()
         self._path = path
-        self._lock = FileLock(path)
+        self._lock = lock or FileLock(path)
         try:
             ballast = Ballast(path, config.ballast, config.free_space_floor)
             db, state = open_file(path, partition, recover=recover, consumed=consumed)
@@ -107,7 +109,7 @@ class SqliteJournal:
         """
         self._reader.check_partition(partition)
         if seq > self._recent.head:
-            raise StoreError(say("journal.behind", path=self._path, head=self._recent.head, consumed=seq))
+            raise StoreError.of("journal.behind", path=self._path, head=self._recent.head, consumed=seq)
         self._file.released = max(self._file.released, seq)
 
     def claim(self, session: str, packet: int, digest: int) -> bool:

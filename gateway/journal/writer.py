@@ -14,7 +14,6 @@ from typing import Any, Final, TypeVar
 from gateway.domain.errors import InvariantBroken, StoreClosed, StoreError, StoreFull
 from gateway.domain.reading import Batch
 from gateway.domain.record import Record, RecordKind, encode_body, kind_of
-from gateway.domain.text import say
 from gateway.journal.file import Entry, JournalFile
 from gateway.journal.memory import Recent
 from gateway.journal.retention import ROW_BYTES
@@ -134,7 +133,7 @@ class Writer:
             raise self._closed()
 
     def _closed(self) -> StoreClosed:
-        return StoreClosed(say("journal.closed", path=self._path))
+        return StoreClosed.of("journal.closed", path=self._path)
 
     def stop(self) -> None:
         """Commit what is queued, then end; blocks."""
@@ -217,7 +216,7 @@ class Writer:
 
     def _full(self) -> StoreFull:
         used = self._file.used_bytes
-        return StoreFull(say("journal.full", path=self._path, used=used, limit=self._file.limit))
+        return StoreFull.of("journal.full", path=self._path, used=used, limit=self._file.limit)
 
     def _count(self, records: Sequence[Record], sizes: Sequence[int]) -> None:
         self.tally.kinds.update(record.kind for record in records)

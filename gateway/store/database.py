@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, Dialect, Engine, Insert, Table, Update, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql as pg
@@ -13,10 +15,21 @@ from sqlalchemy.dialects import sqlite as lite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
-from gateway.store.migrate import upgrade
+from gateway.store.backup import back_up
+from gateway.store.migrate import Plan, plan, upgrade
 
 T = TypeVar("T")
+log = structlog.get_logger()
 _RACES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What an upgrade did: from `current` over `pending`; `copy` is the file from before ("" = none was needed)."""
+
+    current: str
+    pending: tuple[str, ...]
+    copy: str
 
 
 class Database:
@@ -30,10 +43,12 @@ class Database:
         """`readers` connections for queries; `busy` µs a writer waits for another process."""
         parsed = make_url(url)
         self.embedded = parsed.get_backend_name() == "sqlite"
+        self._file: Path | None = None
         if self.embedded:
             if not parsed.database or parsed.database == ":memory:":
                 raise StoreError("the desk needs a file: a database in memory does not survive a restart")
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            self._file = Path(parsed.database)
+            self._file.parent.mkdir(parents=True, exist_ok=True)
             lite_options: dict[str, Any] = {
                 "module": sqlite, "connect_args": {"timeout": busy / 1e6}, "hide_parameters": True,
             }  # fmt: skip
@@ -45,10 +60,23 @@ class Database:
             self._writer = create_engine(parsed, pool_size=2, pool_pre_ping=True, hide_parameters=True)
             self._reader = create_engine(parsed, pool_size=readers, pool_pre_ping=True, hide_parameters=True)
 
-    def upgrade(self) -> None:
-        """Bring the tables to this release, at start. Raises StoreError for a database of a newer release."""
-        with _translated(), self._writer.begin() as connection:
-            upgrade(connection)
+    def plan(self) -> Plan:
+        """What `upgrade` would do. Raises StoreError for a database of a newer release."""
+        with _translated(), self._reader.begin() as connection:
+            return plan(connection)
+
+    def upgrade(self) -> Migrated:
+        """Bring the tables to this release, at start; a file is copied before. Raises StoreError for a database of a
+        newer release, which stays as it is."""
+        now, copy = self.plan(), ""
+        if now.pending:
+            if now.current and self._file is not None:
+                copy = str(back_up(self._file, now.current))
+            with _translated(), self._writer.begin() as connection:
+                upgrade(connection)
+            if now.current:
+                log.warning("database migrated", revisions=now.pending, was=now.current, copy=copy)
+        return Migrated(now.current, now.pending, copy)
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         """`work` in one transaction: all of it is on disk when this returns, or nothing when it raises.
@@ -73,8 +101,11 @@ class Database:
     def close(self) -> None:
         """Checkpoint and close every connection."""
         if self.embedded:
-            with _translated(), self._writer.connect() as connection:
-                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            try:
+                with _translated(), self._writer.connect() as connection:
+                    connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except StoreError as error:  # what is committed is safe in the log
+                log.warning("database: closed with its log unfolded", error=str(error))
         self.dispose()
 
     def dispose(self) -> None:
@@ -123,6 +154,14 @@ def _compiled(dialect: Dialect, statement: Insert | Update) -> tuple[str, tuple[
     return compiled.string, tuple((name, name.removeprefix("b_")) for name in names or ())
 
 
+def _first(error: DBAPIError) -> DBAPIError:
+    """What went wrong first: a transaction that a full disk ended cannot be rolled back either, and says so last."""
+    first, before = error, error.__context__
+    while before is not None:
+        first, before = before if isinstance(before, DBAPIError) else first, before.__context__
+    return first
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
@@ -130,7 +169,7 @@ def _translated() -> Iterator[None]:
     except IntegrityError:
         raise
     except OperationalError as error:
-        message = str(error.orig)
+        message = str(_first(error).orig)
         if "disk is full" in message or "No space left" in message:
             raise StoreFull(message) from error
         raise StoreUnavailable(message) from error

@@ -3,6 +3,7 @@
 Nearly every start finds the tables as they should be: then one query tells, and alembic is not even imported.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,38 @@ from gateway.domain.errors import StoreError
 FOLDER = Path(__file__).parent / "migrations"
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """From which revision ("" = there are no tables yet), over which, oldest first (none: it is up to date)."""
+
+    current: str
+    pending: tuple[str, ...]
+
+
+def revisions() -> tuple[str, ...]:
+    """Oldest first. A file is called `<revision>_<slug>.py`, revisions are numbers of equal length."""
+    return tuple(sorted(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py")))
+
+
 def head() -> str:
-    """The newest revision: a file is called `<revision>_<slug>.py`, revisions are numbers of equal length."""
-    return max(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py"))
+    """The newest revision."""
+    return revisions()[-1]
+
+
+def plan(connection: Connection) -> Plan:
+    """What `upgrade` would do. Raises StoreError for a database of a newer release."""
+    known = revisions()
+    if not inspect(connection).has_table("alembic_version"):
+        return Plan("", known)
+    current = connection.scalar(text("SELECT version_num FROM alembic_version")) or ""
+    if current and current not in known:
+        raise StoreError.of("store.newer", found=current, known=known[-1])
+    return Plan(current, tuple(one for one in known if one > current))
 
 
 def upgrade(connection: Connection) -> None:
     """Apply every revision the database lacks, in the caller's transaction. Raises StoreError for an unknown one."""
-    known = inspect(connection).has_table("alembic_version")
-    if not known or connection.scalars(text("SELECT version_num FROM alembic_version")).all() != [head()]:
+    if plan(connection).pending:
         _migrate(connection)
 
 
@@ -36,10 +60,5 @@ def _migrate(connection: Connection) -> None:
         return list(scripts._upgrade_revs("head", revision))  # noqa: SLF001 - what alembic's own env.py is given
 
     context = MigrationContext.configure(connection, opts={"fn": steps, "as_sql": False})
-    now = context.get_current_revision()
-    if now is not None and now not in {script.revision for script in scripts.walk_revisions()}:
-        raise StoreError(
-            f"the database is at revision {now}, which this release does not know: install a newer release"
-        )
     with Operations.context(context):
         context.run_migrations()

@@ -1,6 +1,7 @@
 """The SQLite journal: the contract, group commit, live consumers, what opening refuses."""
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from gateway.domain.device import Point
 from gateway.domain.errors import InvariantBroken, StoreError, StoreUnavailable
 from gateway.domain.record import DeviceDefined, PointDefined, Raw, RecordKind, Tick
 from gateway.journal import JournalReader, SqliteJournal
-from gateway.journal.opening import FileLock
 from gateway.journal.schema import INSERT_RECORD, seal
+from gateway.lock import FileLock
 from gateway.ports import Append
 
 
@@ -106,14 +107,14 @@ async def test_two_event_loops_share_a_journal(tmp_path: Path) -> None:
 async def test_a_second_process_is_refused(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "j.db", FAST)
     script = (
-        "import sys; from pathlib import Path; from gateway.journal.opening import FileLock\n"
+        "import sys; from pathlib import Path; from gateway.lock import FileLock\n"
         "from gateway.domain.errors import StoreUnavailable\n"
         "try: FileLock(Path(sys.argv[1]))\n"
         "except StoreUnavailable as error: print(error)\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "j.db")]
     said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
-    assert "another process writes the journal" in said.stdout
+    assert f"process {os.getpid()} (fieldgate)" in said.stdout
     journal.close()
     FileLock(tmp_path / "j.db").release()
 

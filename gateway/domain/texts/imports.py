@@ -158,7 +158,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{url} 没有网关应答；若要在网关停止时导入，请给出 -c",
     ),
     "import.held": (
-        "a gateway holds {path}, but does not answer at {url}; give --api",
-        "{path} 正被网关占用，但 {url} 没有应答；请给出 --api",
+        "no gateway answers at {url}; if one has the data, give its address by --api",
+        "{url} 没有网关应答；如果数据正被网关使用，请用 --api 给出其地址",
+    ),
+    "import.handed_over": (
+        "a gateway starts and gets the data; the import goes on through it",
+        "网关正在启动，数据交由网关使用；导入将通过网关继续",
+    ),
+    "import.gave_way": (
+        "a gateway started and got the data, but the import found no way to it; give the same command again: what is in stays in",
+        "网关已启动并接管数据，但导入无法连接到该网关；请重新执行同一命令：已导入的数据会保留",
     ),
 }

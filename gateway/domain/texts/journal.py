@@ -6,8 +6,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "SQLite {found} 可能损坏预写日志；日志库需要 {needed} 或更新版本（请安装 pysqlite3 0.6.1 或更新版本）",
     ),
     "journal.held": (
-        "another process writes the journal {path}; stop it before starting this one",
-        "另一个进程正在写日志库 {path}；请先停止它",
+        "another process has the data in {path} (a gateway of an older release does not say which); stop it first",
+        "另一个进程正在使用 {path} 中的数据（旧版本的网关不会说明是哪个进程）；请先停止它",
+    ),
+    "journal.held_by": (
+        "process {pid} ({command}) has the data in {path}; stop it first",
+        "进程 {pid}（{command}）正在使用 {path} 中的数据；请先停止它",
     ),
     "journal.foreign": (
         "{path} is not a journal of this program; configure another path, the file stays as it is",

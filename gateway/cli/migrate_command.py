@@ -1,0 +1,82 @@
+"""`fieldgate migrate`"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.cli.problems import UNUSABLE, refuse
+from gateway.domain.errors import ConfigError, StoreError
+from gateway.domain.text import Lang, say
+from gateway.store.database import Database, Migrated
+
+
+@click.command("migrate")
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=Path("config/gateway.yaml"),
+    show_default=True, help="The main file.",
+)  # fmt: skip
+@click.option("--check", is_flag=True, help="Only say what would be done.")
+@click.option(
+    "--lang", type=click.Choice(["zh", "en"]), help="Language of the report. [default: that of the main file]"
+)
+def command(config: Path, check: bool, lang: Lang | None) -> None:
+    """Bring the database to this release, as the next start would: a copy first, then the changes. Needs a stopped
+    gateway; `--check` changes nothing and may run beside one.
+
+    Exit status 0 done, or nothing to do; 1 with `--check`: there is something to do; 2 impossible.
+
+    Example: fieldgate migrate --check -c config/gateway.yaml
+    """
+    from gateway.settings import load_settings
+
+    try:
+        settings = load_settings(config)
+    except ConfigError as error:
+        refuse(error, lang or "zh")
+    language, data = lang or settings.language, settings.data_dir
+    try:
+        said, status = _checked(data, language) if check else _migrated(data, language)
+    except StoreError as error:
+        click.echo(error.text(language), err=True)
+        sys.exit(UNUSABLE)
+    click.echo(said)
+    sys.exit(status)
+
+
+def _checked(data: Path, lang: Lang) -> tuple[str, int]:
+    from gateway.store.migrate import head
+
+    path = data / "fieldgate.sqlite"
+    if not path.is_file():
+        return say("store.migrate.none", lang, path=path, head=head()), 0
+    database = Database(f"sqlite:///{path}")
+    try:
+        plan = database.plan()
+    finally:
+        database.dispose()
+    if not plan.pending:
+        return say("store.migrate.current", lang, path=path, current=plan.current), 0
+    pending = ", ".join(plan.pending)
+    return say("store.migrate.pending", lang, path=path, current=plan.current or "-", pending=pending), 1
+
+
+def _migrated(data: Path, lang: Lang) -> tuple[str, int]:
+    from gateway.lock import FileLock
+    from gateway.store.migrate import head
+
+    path = data / "fieldgate.sqlite"
+    if not path.is_file():
+        return say("store.migrate.none", lang, path=path, head=head()), 0
+    lock = FileLock(data / "journal.sqlite", "migrate")
+    try:
+        database = Database(f"sqlite:///{path}")
+        try:
+            made: Migrated = database.upgrade()
+        finally:
+            database.close()
+    finally:
+        lock.release()
+    if not made.pending:
+        return say("store.migrate.current", lang, path=path, current=made.current), 0
+    return say("store.migrate.done", lang, path=path, current=made.current, head=head(), copy=made.copy), 0
