@@ -229,16 +229,28 @@ class View:
         held = self.space.newest[self.thing]
         if self.unique:
             return held
-        shifted = np.empty_like(self.t)
-        shifted[0], shifted[1:] = LONG_AGO, self.t[:-1]
-        return np.where(self.first == np.arange(len(self)), held, shifted)
+        spoke = np.maximum.accumulate(np.where(self.moments, -1, np.arange(len(self))))
+        shifted = np.append(-1, spoke[:-1])
+        return np.where(shifted < self.first, held, self.t[shifted])
 
-    def find_spans(self, downs: Downs) -> None:
-        """Note the silences of the devices that met a down-time of the gateway, and who spoke in the newest."""
+    def _spoken_after(self, lasts: I64 | None) -> I64:
+        """Time of the next frame of each unit's thing from it on; where none follows, up to when the silence `lasts`."""
+        if not self.moments.any():
+            return self.t
+        count = len(self)
+        later = np.minimum.accumulate(np.where(self.moments, count, np.arange(count))[::-1])[::-1]
+        mine = (later < count) & (self.first[np.minimum(later, count - 1)] == self.first)
+        longest = self.t if lasts is None else np.maximum(self.t, lasts)
+        return np.where(mine, self.t[np.minimum(later, count - 1)], longest)
+
+    def find_spans(self, downs: Downs, lasts: I64 | None = None) -> None:
+        """Note the silences of the devices that met a down-time of the gateway, and who spoke in the newest. `lasts` i64
+        per unit: up to when a silence after it is known to last, µs.
+        """
         if not downs.spans:
             return
         downs.kept.update(self.space.things[head].device for head in self.head[downs.spoke(self.head_t)].tolist())
-        self.find_silences(downs, self.t)
+        self.find_silences(downs, self._spoken_after(lasts))
 
     def find_silences(self, downs: Downs, until: I64) -> None:
         """The silences that met a down-time, each lasting until `until` µs: the unit, or later around a moment."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from oracle.scene import LEVELS, Episode, Said, SceneDef
+from oracle.scene import LEVELS, SECOND, Episode, Said, SceneDef
 
 from gateway.domain.alarm import Change, Transition
 
@@ -38,7 +38,12 @@ def compare(scene: SceneDef, number: int, got: Sequence[Transition], want: Seque
     right, _ = fold_said(want)
     if found == right and not strange:
         return None
-    if scene.mode == "covered" and covered(found, right) and not strange:
+    if scene.mode == "waited":  # all is exact, but what stands around a down-time
+        away = [[one for one in some if around(scene, one)] for some in (found, right)]
+        same = [one for one in found if not around(scene, one)] == [one for one in right if not around(scene, one)]
+    else:
+        away, same = [found, right], scene.mode == "covered"
+    if same and covered(*away) and not strange:
         return Mismatch(MOVED, number, episodes(found), episodes(right))
     return Mismatch(strange or "episodes", number, episodes(found), episodes(right))
 
@@ -60,6 +65,13 @@ def covered(found: Sequence[Episode], right: Sequence[Episode]) -> bool:
     return all(any(touch(one, other) for other in right) for one in found) and all(
         any(touch(one, other) for other in found) for one in right
     )
+
+
+def around(scene: SceneDef, one: Episode) -> bool:
+    """Was it on in a down-time, or in the three intervals after it in which members are waited for (064)?"""
+    wait = 3 * max(point.every for point in scene.rule.points.values()) + 2 * SECOND
+    end = FOREVER if one.end is None else one.end
+    return any(one.begin <= at + length + wait and end >= at - SECOND for at, length in scene.restarts)
 
 
 def touch(one: Episode, other: Episode) -> bool:

@@ -112,7 +112,8 @@ class SceneDef:
     """A rule, devices that do not know of each other, restarts (at, length) and facts, until the last tick.
 
     `mode` says what is compared: `exact` every transition; `standing` the episodes that stand in the end; `covered`
-    that they are the right ones, be it with another begin or end.
+    that they are the right ones, be it with another begin or end; `waited` the latter around a down-time, else the
+    former.
     """
 
     rule: RuleDef

@@ -64,8 +64,8 @@ class Gathering:
         """Somebody that was waited for may have left."""
         self.awake.update(row for row in rows if row in self.waiting)
 
-    def formed(self) -> Iterator[tuple[int, int, dict[int, float], int, int, int]]:
-        """Every group and window end that is complete: (row, end, column -> value, 0, 0, end)."""
+    def formed(self) -> Iterator[tuple[int, int, dict[int, float], int, int, int, bool]]:
+        """Every group and window end that is complete: (row, end, column -> value, 0, 0, end, False)."""
         awake, self.awake = sorted(self.awake), set()
         for row in awake:
             waiting = self.waiting[row]
@@ -80,7 +80,7 @@ class Gathering:
                     break
                 values = waiting.pop(end)
                 self.done[row] = end
-                yield row, end, self._columns(row, end, asked, values), 0, 0, end
+                yield row, end, self._columns(row, end, asked, values), 0, 0, end, False
             if not waiting:
                 del self.waiting[row]
 

@@ -106,8 +106,8 @@ class Groups(Register):
         """A member closed a window at `end` µs."""
         self.gathering.put(question, row, key, end, value)
 
-    def flush(self) -> None:
-        """The record is complete: judge the groups it is about, in order of time."""
+    def flush(self, now: int = LONG_AGO) -> None:
+        """The record is complete: judge the groups it is about, in order of time; at engine time `now` of a tick."""
         self.judge_touched()
         units: list[Unit] = list(self.gathering.formed())
         self._catch_up()
@@ -115,8 +115,10 @@ class Groups(Register):
         if self.heard:
             floor = np.maximum(self.space.newest, self.clock // 2)
             units += self.poll.moments(heard(self.heard, floor), floor)
-        good = self._good_at()
-        self._judge(units)
+        good, lasts = self._good_at(), np.full(self.space.capacity, now)
+        for one in self.heard:
+            np.maximum.at(lasts, one.group, one.on_our_clock())
+        self._judge(units, lasts)
         for one in self.heard:
             spoke = one.spoke()  # holds and silences count from here
             np.maximum.at(self.space.newest, one.group[spoke], one.on_our_clock()[spoke])
@@ -142,27 +144,31 @@ class Groups(Register):
         if not (units := self.poll.lapsed(now)):
             return
         newest, good = self.space.newest.copy(), self._good_at()
-        self._judge(units)
+        self._judge(units, np.full(self.space.capacity, now))
         self.space.newest[:] = newest  # nobody spoke
         self._known_now(good)
 
-    def _judge(self, units: Sequence[Unit]) -> None:
+    def _judge(self, units: Sequence[Unit], lasts: I64) -> None:
+        """`lasts` i64 per group: up to when nobody speaks after these units, µs."""
         units = sorted((unit for unit in units if self.alive[unit[0]]), key=lambda unit: unit[:2])
         if not units:
             return
         view = self._view(units)
+        view.find_spans(self.common.downs, lasts[view.thing])
         newest = self.space.newest.copy()
-        for row, _, _, _, _, good in units:
-            newest[row] = max(newest[row], good)
-        for one in [single(view, k) for k in range(len(view))] if self.common.scalar else [view]:
-            one.find_spans(self.common.downs)
+        for row, _, _, _, _, good, silent in units:
+            newest[row] = max(newest[row], LONG_AGO if silent else good)
+        alone = [single(view, k) for k in range(len(view))] if self.common.scalar else []
+        for k, one in enumerate(alone):
+            one.spans = {0: view.spans[k]} if k in view.spans else {}
+        for one in alone or [view]:
             self.runner.follow(one)
             self.runner.silent_in(one)
             one.commit()
         self.space.newest[:] = newest  # a window's end may lie before it, and at some moments nobody speaks
 
     def _view(self, units: Sequence[Unit]) -> View:
-        cells = [(k, column, at, value, received) for k, (_, _, values, _, received, at) in enumerate(units)
+        cells = [(k, column, at, value, received) for k, (_, _, values, _, received, at, _) in enumerate(units)
                  for column, value in values.items()]  # fmt: skip
         value = np.array([cell[3] for cell in cells], np.float64)
         rows = Rows(
@@ -172,7 +178,7 @@ class Groups(Register):
             np.array([cell[4] for cell in cells], np.int64),
         )  # fmt: skip
         none = np.zeros(0, np.int32)
-        silent = np.array([unit[5] < unit[1] for unit in units], np.bool_)
+        silent = np.array([unit[6] for unit in units], np.bool_)
         return View(
             self.space, np.array([unit[0] for unit in units], np.int32),
             np.array([unit[1] for unit in units], np.int64),

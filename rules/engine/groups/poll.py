@@ -20,9 +20,9 @@ from rules.engine.view import Bools
 if TYPE_CHECKING:
     from rules.engine.groups.groups import Groups
 
-Unit = tuple[int, int, dict[int, float], int, int, int]
-"""(row of the group, µs, column -> value, flags, received µs, the newest good reading as of then µs: an older one when
-time alone makes the moment)."""
+Unit = tuple[int, int, dict[int, float], int, int, int, bool]
+"""(row of the group, µs, column -> value, flags, received µs, the newest good reading as of then µs, which is older
+where time alone turned a member, whether nobody spoke)."""
 
 
 class Poll:
@@ -156,11 +156,12 @@ class Poll:
         columns = [self.groups.columns[n] for n in self.groups.momentary]
         odd = ends.key % 2 == 1
         self.turned = set(zip(ends.group[odd].tolist(), (ends.key[odd] // 2).tolist(), strict=True))
-        for row, key, cells, flags, received, at in zip(
+        silent = ~ends.spoke if isinstance(self.groups.runner, LevelsRunner) else good < ends.key // 2
+        for row, key, cells, flags, received, at, quiet in zip(
             ends.group.tolist(), ends.key.tolist(), values, ends.flags.tolist(), ends.received.tolist(), good.tolist(),
-            strict=True,
+            silent.tolist(), strict=True,
         ):  # fmt: skip
-            yield row, key // 2, dict(zip(columns, cells, strict=True)), flags, received, at
+            yield row, key // 2, dict(zip(columns, cells, strict=True)), flags, received, at, quiet
 
     def key(self, row: int, at: int) -> int:
         """The key of a moment of a group, for evidence."""

@@ -151,12 +151,18 @@ def one_gun(rng: Random, rule: RuleDef, message: Message) -> Message:
 
 
 def _asks_ages(rule: RuleDef) -> bool:
-    """What members become by time alone is known only after the others have spoken: what was told by then is moved by
-    no transition (decisions 041, 064).
+    """What members become by time alone is known only after the others have spoken: what was told around a down-time by
+    then is moved by no transition (decisions 041, 064).
     """
     nodes = [node for level in rule.levels for node in (level.when, level.clear) if node is not None]
     nodes += [signal.of[1] for signal in rule.let.values() if signal.operator == "members"]
     return any(part[0] == "age" for node in nodes for part in walk(node))
+
+
+def _compared(kind: str, mode: str, rule: RuleDef) -> str:
+    if kind in FALLING:
+        return "covered"
+    return "waited" if mode == "down" and rule.group and _asks_ages(rule) else COMPARED.get(mode, "exact")
 
 
 def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str], devices: int) -> SceneDef:
@@ -194,8 +200,7 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
         made = peers.before_stop(made, restarts)
     if restarts:
         until = max(until, last + rule.lateness + 2 * SECOND)  # ticks wait while the broker delivers (decision 064)
-    moves = kind in FALLING or (mode == "down" and rule.group and _asks_ages(rule))
-    compared = "covered" if moves else COMPARED.get(mode, "exact")
     return SceneDef(
-        rule, tuple(made), until, restarts, facts, start=start, zone=zone, mode=compared, kind=f"{kind}/{mode}"
+        rule, tuple(made), until, restarts, facts, start=start, zone=zone, mode=_compared(kind, mode, rule),
+        kind=f"{kind}/{mode}",
     )  # fmt: skip
