@@ -1,6 +1,7 @@
 """Votes of members: per device or component, and how they lapse with time alone (RULES section 5, `members`)."""
 
 from collections.abc import Iterable
+from random import Random
 
 from engine_lab import T0
 from groups_lab import GroupLab, group_rule, says, seen, sensor
@@ -258,6 +259,32 @@ def test_a_count_of_devices_over_closed_windows() -> None:
     for minute in range(0, 140, 20):
         lab.tell(*(says(n, 60 * minute, minute * 3 / 60, "volume") for n in (1, 2)))
     assert seen(lab.got) == [("raised", "s1", 7200)]
+    lab.same_everywhere()
+
+
+def test_a_count_over_closed_windows_of_many_members() -> None:
+    """Hour by hour the same as counting the meters one by one."""
+    body = """  let:
+    used: {increase: volume, per: hour}
+    many: {members: {count: "used > 2 m3"}}
+  when: "many >= 12"
+"""
+    rng, meters, hours = Random(7), range(1, 26), 14
+    lab = GroupLab([group_rule(body, "{kind: user, group: site}")], [sensor(n, kind="user") for n in meters])
+    stands = {n: [0.0] for n in meters}
+    for step in range(3 * hours + 1):
+        lab.tell(*(says(n, 1200 * step, stands[n][-1], "volume") for n in meters))
+        for n in meters:
+            stands[n].append(stands[n][-1] + rng.choice((0.25, 1.0)))
+    expected, on = [], False
+    for hour in range(hours):
+        first, last = max(0, 3 * hour - 1), 3 * hour + 2  # the readings before its start and before its end
+        count = sum(stood[last] - stood[first] > 2 for stood in stands.values())
+        if (count >= 12) != on:
+            on = not on
+            expected.append(("raised" if on else "cleared", "s1", 3600 * (hour + 1)))
+    assert seen(lab.got) == expected
+    assert len(expected) > 4
     lab.same_everywhere()
 
 
