@@ -57,10 +57,11 @@ class Absence(Speaker):
     def open_until(self, thing: int, now: int, columns: tuple[int, ...]) -> int:
         """Until when it is open at engine time `now` whether a down-time counts for a thing, µs; LONG_AGO = known.
 
-        A silence of no more than three intervals may still end, and nothing is taken out.
+        A silence of no more than three intervals may still end, and nothing is taken out. Groups wait for members.
         """
         downs, newest = self.common.downs, self.spoke(thing)
+        waits = LONG_AGO if self.common.unsure is None else self.common.unsure(thing, now)
         if self.rule.downtime == "count" or newest >= downs.latest:
-            return LONG_AGO
+            return waits
         until = newest + 3 * self.every(thing, columns) + 1
-        return max(downs.ends(now), until if now < until and downs.overlap(newest, now) else LONG_AGO)
+        return max(waits, downs.ends(now), until if now < until and downs.overlap(newest, now) else LONG_AGO)

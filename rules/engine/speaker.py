@@ -35,7 +35,8 @@ OPENS = frozenset({Change.RAISED, Change.LEVEL_UP, Change.LEVEL_DOWN})
 @dataclass(slots=True)
 class Field:
     """What all runners of an engine share. `scalar` = judge by the scalar back end, the reference; `spoke`: when any
-    member of a group spoke last, µs (None: things speak for themselves).
+    member of a group spoke last, µs (None: things speak for themselves); `unsure`: until when a member of it may still
+    turn out to have spoken before a moment that has passed at engine time, both µs.
     """
 
     emitter: Emitter
@@ -47,6 +48,7 @@ class Field:
     scalar: bool = False
     observe: Observe | None = None
     spoke: Callable[[int], int] | None = None
+    unsure: Callable[[int, int], int] | None = None
     after: After = field(init=False)
     scopes: Scopes = field(init=False)
 

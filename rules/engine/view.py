@@ -234,7 +234,7 @@ class View:
         return np.where(shifted < self.first, held, self.t[shifted])
 
     def _spoken_after(self, lasts: I64 | None) -> I64:
-        """Time of the next frame of each unit's thing from it on; where none follows, up to when the silence `lasts`."""
+        """Time of the next frame of each unit's thing from it on; where there is none, up to when silence `lasts`."""
         if not self.moments.any():
             return self.t
         count = len(self)
@@ -244,8 +244,9 @@ class View:
         return np.where(mine, self.t[np.minimum(later, count - 1)], longest)
 
     def find_spans(self, downs: Downs, lasts: I64 | None = None) -> None:
-        """Note the silences of the devices that met a down-time of the gateway, and who spoke in the newest. `lasts` i64
-        per unit: up to when a silence after it is known to last, µs.
+        """Note the silences of the devices that met a down-time of the gateway, and who spoke in the newest.
+
+        `lasts` i64 per unit: up to when a silence after it is known to last, µs.
         """
         if not downs.spans:
             return

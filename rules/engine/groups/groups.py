@@ -50,7 +50,7 @@ class Groups(Register):
             own = member_rule(rule, kind, tuple(asks.values()))
             self.members.append(Members(own, zone, common.world.space(kind), mine, self, len(self.members), asks))
         theirs = field_of_groups(common, self.world, lambda made: evidence.dressed(self, made))
-        theirs.spoke = self.spoke
+        theirs.spoke, theirs.unsure = self.spoke, self.unsure
         self.runner = runner_of(group_rule(rule, self.space.kind, self.questions), zone, self.space, theirs)
         self.poll = Poll(self)
 
@@ -71,6 +71,15 @@ class Groups(Register):
         """When any device that has a say in a group spoke last, µs."""
         rows = [self.common.world.rows[device] for device in self.devices(row)]
         return max([LONG_AGO, *(int(one.space.newest[one.things].max()) for one in rows)])
+
+    def unsure(self, row: int, now: int) -> int:
+        """Until when a moment of a member that has passed at engine time `now` is not judged, µs; LONG_AGO = none."""
+        found = LONG_AGO
+        for members in self.members:
+            if members.moments and (open_until := members.not_yet(now)) is not None:
+                asked = members.watched & (members.group == row) & (members.wake <= now)
+                found = max(found, int(open_until[asked].max(initial=LONG_AGO)))
+        return found
 
     def of_device(self, device: int) -> set[int]:
         """The rows of the groups in which a device has a say: at most one."""

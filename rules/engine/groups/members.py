@@ -14,7 +14,6 @@ from rules.engine.groups.news import News
 from rules.engine.groups.placing import place, standing_of
 from rules.engine.groups.questions import Question
 from rules.engine.groups.standing import Standing
-from rules.engine.moments import view_of
 from rules.engine.runner import Field
 from rules.engine.signalled import Signalled
 from rules.engine.space import LONG_AGO, Space, widened
@@ -202,28 +201,12 @@ class Members(Signalled):
             return
         due = self.watched & (self.group >= 0) & (self.wake < until[self.group])
         if (open_until := self.not_yet(newest)) is not None:
-            self._unsure(np.flatnonzero(due & (open_until > newest)))
             due &= open_until <= newest
         things = np.flatnonzero(due)
         self._pass(things, until[self.group[things]])
 
-    def _unsure(self, things: NDArray[np.intp]) -> None:
-        """Whether these members spoke before their next moment is not known after a down-time: where it would turn an
-        age, their answers are unknown from then on until it is (decision 064).
-        """
-        for k, (one, bound, standing) in enumerate(zip(self.questions, self.of, self.standings, strict=True)):
-            here = things[(standing.voter[things] >= 0) & ~np.isnan(standing.answer[things])]
-            if one.gathered or bound.has_signal or not bound.turning or not len(here):
-                continue
-            view = view_of(self.space, here, self.wake[here])
-            units = np.flatnonzero(self.truth(bound, view) != standing.answer[here])
-            if len(units):
-                self._say(k, view, units, view.thing[units], view.t[units], np.full(len(units), NAN))
-
     def tick(self, now: int) -> None:
         self.close_windows(now)
-        if self.moments and (open_until := self.not_yet(now)) is not None:
-            self._unsure(np.flatnonzero(self.watched & (self.group >= 0) & (self.wake <= now) & (open_until > now)))
         if self.number == len(self.groups.members) - 1:
             self.groups.flush(now)  # what windows say comes before what the groups' own timers do
             self.groups.pass_time(now)
