@@ -106,7 +106,7 @@ class _Difference:
                 found.insert(0, self._undone(left, max(self.since, 0), withdraw))
             else:
                 found.append(replace(self._undone(left, left.told, withdraw), episode=left.told))
-        return found, sorted(standing, key=lambda one: (one.raised, one.cleared))
+        return found, sorted(standing, key=lambda one: (one.cleared == NEVER, one.raised, one.cleared))
 
     def _undone(self, left: Episode, at: int, withdraw: Callable[[int, int], Made]) -> Made:
         """What was said of an episode is taken back at `at` µs; or it ended where another part of it did, before."""
