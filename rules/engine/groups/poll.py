@@ -171,10 +171,11 @@ class Poll:
         """Engine time is `now`: what the runner has to look at because votes lapsed, each at its time."""
         if not any(any(one.limits) for one in self.groups.questions):
             return []
-        self.looked = max(self.looked, now)
-        rows = len(self.groups.rows)
+        rows, waits = len(self.groups.rows), self._waiting(now)
+        self.looked = self.looked if waits else max(self.looked, now)
         horizon = np.maximum(self.groups.clock, 2 * now + 1)
         horizon[rows:] = self.groups.clock[rows:]
+        horizon[waits] = self.groups.clock[waits]
         line = Timeline(self.groups, self._aged({}, horizon))
         ends = line.ends(None, np.zeros(0, np.intp))
         if not len(ends):
@@ -189,6 +190,14 @@ class Poll:
         for n, values in zip(self.groups.momentary, ends.values, strict=True):  # what openings and edits will look at
             self.groups.space.value[self.groups.columns[n], ends.group[last]] = values[last]
         return list(self._units(chosen, self._good(chosen, None)))
+
+    def _waiting(self, now: int) -> list[int]:
+        """Groups with a hold of which nobody knows yet whether a down-time counts: it comes before what lapses."""
+        runner = self.groups.runner
+        if not isinstance(runner, LevelsRunner) or not runner.timed or not self.groups.common.downs.spans:
+            return []
+        things = np.unique(runner.pending()[0]).tolist()
+        return [row for row in things if runner.open_until(row, now, runner.judged) > now]
 
     def next_lapse(self) -> int:
         """When a vote turns old next, µs; NEVER when none does."""
