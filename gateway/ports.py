@@ -3,7 +3,7 @@
 All times are µs since 1970 UTC, all sequence numbers rise by one within a partition.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -248,8 +248,9 @@ class ControlOutbox(Protocol):
 class Settled:
     """What became of one attempt. `state`: delivered, retry (not before `next_at`) or dead.
 
-    `charge` False: the attempt does not count (breaker open, endpoint paused). `status` is the HTTP status, 0 = none.
-    `excerpt` is a redacted piece of the answer, `latency` µs.
+    `charge` False: the attempt does not count (the endpoint does not work for anything). `tried` False: nothing was
+    sent, the delivery goes back as it was. `status` is the HTTP status, 0 = none. `excerpt` is a redacted piece of the
+    answer, `latency` µs.
     """
 
     state: Literal["delivered", "retry", "dead"]
@@ -260,23 +261,34 @@ class Settled:
     reference: str = ""
     excerpt: str = ""
     latency: int = 0
+    tried: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """At most `room` deliveries of one endpoint: those of the highest level first, or, for a probe of an endpoint that
+    does not work, those that wait longest, so that no message is in the way of all others."""
+
+    room: int
+    longest: bool = False
 
 
 class DeliveryQueue(Protocol):
     """The outbox as the relay sees it. Blocking; called in the desk's thread."""
 
-    def lease(self, owner: str, now: int, until: int, limit: int, endpoints: Sequence[str]) -> Sequence[Delivery]:
-        """Due deliveries of these endpoints, leased until `until`: at most one per (endpoint, subject), the oldest
-        unsettled, so that events of one work order arrive in order. An expired lease is due again."""
-
-    def settle(self, delivery: Delivery, result: Settled, now: int) -> None:
-        """Record the attempt and the new state. A delivery settled before stays as it is."""
+    def exchange(
+        self, owner: str, now: int, until: int, done: Sequence[tuple[Delivery, Settled]], asks: Mapping[str, Ask]
+    ) -> Mapping[str, Sequence[Delivery]]:
+        """One transaction: record what became of `done`, then lease what is due of each endpoint until `until`. At most
+        one per (endpoint, subject), the oldest unsettled, so that events of one work order arrive in order. An expired
+        lease is due again. What was settled before stays as it is."""
 
     def disable(self, endpoint: str, reason: str, now: int) -> None:
         """The endpoint said 410 Gone: its deliveries wait until a person enables it."""
 
-    def next_due(self, now: int) -> int | None:
-        """When the next unsettled delivery becomes due, µs; None = nothing waits."""
+    def next_due(self, now: int, endpoints: Collection[str]) -> int | None:
+        """The earliest time after `now`, µs, at which a delivery of these endpoints may become due; None = there is
+        none. What is due already is leased, or blocked by one that is."""
 
 
 class Judge(Protocol):

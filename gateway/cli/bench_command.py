@@ -1,4 +1,4 @@
-"""`fieldgate bench ingest|rules|restart|backtest`: measured figures, as JSON for scripts."""
+"""`fieldgate bench ingest|rules|restart|backtest|delivery`: measured figures, as JSON for scripts."""
 
 import json
 from pathlib import Path
@@ -95,3 +95,17 @@ def backtest(readings: int, report: Path | None) -> None:
     from gateway.cli.bench.backtest import run_backtest_bench
 
     _tell({key: round(value) for key, value in run_backtest_bench(readings).items()}, report)
+
+
+@command.command("delivery")
+@click.option("--events", type=click.IntRange(300, 100_000), default=3_000, show_default=True)
+@REPORT
+def delivery(events: int, report: Path | None) -> None:
+    """Webhooks from a queue on disk: events a second to one endpoint while another never answers, and how soon a
+    critical event is received that is queued behind minor ones. `ratio` is to plain posts by the same client.
+
+    Example: fieldgate bench delivery --report delivery.json
+    """
+    from gateway.cli.bench.delivery import measure
+
+    _tell(measure(events), report)

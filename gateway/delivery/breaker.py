@@ -67,6 +67,7 @@ class Breaker:
         self._row = 0  # failures in a row when closed, successes in a row when half-open
         self._probing = False
         self._opened = 0  # times opened since it was last closed
+        self._probed = 0  # when the last probe began
         self._until = 0
 
     def state(self, now: int) -> State:
@@ -94,6 +95,7 @@ class Breaker:
         if not self.room(now, 1):
             return None
         self._probing = self._state is State.HALF_OPEN
+        self._probed = now
         return self._generation
 
     def succeeded(self, permit: int, now: int) -> None:
@@ -115,7 +117,7 @@ class Breaker:
         if permit != self._generation:
             return
         if self._state is State.HALF_OPEN:
-            self._open(now)
+            self._open(now, self._probed)
             return
         self._row += 1
         self._recent.append((now, False))
@@ -124,7 +126,7 @@ class Breaker:
         failures = sum(not ok for _, ok in self._recent)
         by_share = len(self._recent) >= self._policy.sample and failures >= self._policy.share * len(self._recent)
         if self._row >= self._policy.failures or by_share:
-            self._open(now)
+            self._open(now, now)
 
     def neutral(self, permit: int) -> None:
         """The attempt says nothing about the endpoint: a fault of our own, or it was called off."""
@@ -137,11 +139,12 @@ class Breaker:
         self._enter(State.OPEN)
         self._until = until
 
-    def _open(self, now: int) -> None:
+    def _open(self, now: int, since: int) -> None:
+        """The pause counts from the begin of a probe: one that hangs does not make the next come later."""
         pause = min(self._policy.pause << min(self._opened, 32), self._policy.longest)
         self._opened += 1
         self._enter(State.OPEN)
-        self._until = now + pause
+        self._until = max(since + pause, now + min(self._policy.pause, self._policy.longest))
 
     def _enter(self, state: State) -> None:
         self._state = state

@@ -14,14 +14,14 @@ _Positive = Annotated[Duration, Field(gt=0)]
 class BreakerConfig(Section):
     """When an endpoint is left alone. It opens after `failures` in a row, or when at least `sample` attempts ended
     within `window` and the share `share` of them failed; for `pause`, doubled with every failed probe up to
-    `longest`; it closes after `successes` probes."""
+    `longest`, so that an endpoint is found working that long after it came back; it closes after `successes` probes."""
 
-    failures: Annotated[int, Field(ge=1, le=100)] = 5
+    failures: Annotated[int, Field(ge=1, le=100)] = 3
     sample: Annotated[int, Field(ge=2, le=200)] = 10
     share: Annotated[float, Field(gt=0, le=1)] = 0.7
     window: _Positive = 5 * MINUTE
-    pause: _Positive = 15 * SECOND
-    longest: _Positive = 5 * MINUTE
+    pause: _Positive = 1 * SECOND
+    longest: _Positive = 15 * SECOND
     successes: Annotated[int, Field(ge=1, le=20)] = 1
 
 
@@ -35,7 +35,7 @@ class DeliveryConfig(Section):
     `backoff: false` is for tests and drills: every retry is due at once and no breaker opens.
     """
 
-    concurrency: Annotated[int, Field(ge=1, le=16)] = 4
+    concurrency: Annotated[int, Field(ge=1, le=16)] = 8
     deadline: _Positive = 40 * SECOND
     lease: _Positive = 60 * SECOND
     drain: Annotated[Duration, Field(ge=0, le=8 * SECOND)] = 5 * SECOND

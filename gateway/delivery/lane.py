@@ -1,10 +1,19 @@
 """One endpoint as the relay sees it: its sink, its breaker, what is under way, what was counted."""
 
+from collections import deque
 from dataclasses import dataclass
 
-from gateway.delivery.breaker import Breaker, Policy
+from gateway.delivery.breaker import Breaker, Policy, State
 from gateway.domain.delivery import Delivery
-from gateway.ports import Settled, Sink
+from gateway.domain.duration import MS, SECOND
+from gateway.ports import Ask, Settled, Sink
+
+_SOON = 250 * MS
+"""What is leased ahead of the attempts goes out within about this time: so much later may an urgent event come."""
+_AHEAD = 4
+"""Leased ahead at most, for each attempt under way."""
+_STALE = 5 * SECOND
+"""The endpoint became slow: what waited longer goes back, so that the most urgent is chosen anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +31,56 @@ class EndpointStats:
     latency: int
 
 
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A delivery that is ours from `at` (µs, monotonic) until `until` (µs, wall clock)."""
+
+    delivery: Delivery
+    at: int
+    until: int
+
+
 class Lane:
     """What one endpoint is doing. Used from the event loop only; `now` is µs of the monotonic clock."""
 
     def __init__(self, sink: Sink, policy: Policy, concurrency: int) -> None:
         self.sink = sink
         self.breaker = Breaker(policy)
-        self.flying: dict[str, Delivery] = {}  # leased to us, not yet settled, by id
+        self.flying: dict[str, Leased] = {}  # being sent, by id
+        self.ahead: deque[Leased] = deque()  # not begun
         self.hungry = True  # something may be due that we have not asked for
         self._concurrency = concurrency
+        self._pace = 0.0  # µs of a successful attempt, a moving average; 0 = none yet
         self._delivered = self._retried = self._dead = self._last_delivered_at = self._latency = 0
         self._last_error = ""
 
-    def room(self, now: int) -> int:
-        """How many deliveries may be leased now."""
-        return self.breaker.room(now, max(0, self._concurrency - len(self.flying)))
+    def ask(self, now: int) -> Ask | None:
+        """What to lease now, None when there is no room or nothing new can be due."""
+        if not self.hungry:
+            return None
+        most = self._concurrency - len(self.flying)
+        probe = self.breaker.state(now) is State.HALF_OPEN
+        if not probe and self._pace:
+            most += min(_AHEAD * self._concurrency, int(self._concurrency * _SOON / self._pace))
+        room = self.breaker.room(now, max(0, most - len(self.ahead)))
+        return Ask(room, longest=probe) if room else None
+
+    def begin(self, now: int) -> tuple[Leased, int] | None:
+        """The next to be sent and the breaker's permit; None = not now."""
+        if not self.ahead or len(self.flying) >= self._concurrency or (permit := self.breaker.admit(now)) is None:
+            return None
+        leased = self.ahead.popleft()
+        self.flying[leased.delivery.id] = leased
+        return leased, permit
+
+    def give_back(self, now: int) -> list[Leased]:
+        """What is ahead and should not stay: the breaker is open, or it waits too long."""
+        if not self.ahead or (self.breaker.room(now, 1) and now - self.ahead[0].at < _STALE):
+            return []
+        back = list(self.ahead)
+        self.ahead.clear()
+        self.hungry = True
+        return back
 
     def opens_in(self, now: int) -> int | None:
         """µs until a hungry lane with an open breaker may probe; None when the breaker is not what it waits for."""
@@ -44,14 +88,13 @@ class Lane:
         return None if until is None else max(0, until - now)
 
     def count(self, settled: Settled, at: int) -> None:
-        """Note a settlement; `at` µs since 1970. What was never tried counts as nothing."""
-        if settled.reason == "paused":
-            return
+        """Note how an attempt ended; `at` µs since 1970."""
         if settled.latency:
             self._latency = settled.latency
         if settled.state == "delivered":
             self._delivered += 1
             self._last_delivered_at, self._last_error = at, ""
+            self._pace += (settled.latency - self._pace) / (8 if self._pace else 1)
             return
         self._last_error = settled.reason
         if settled.state == "dead":

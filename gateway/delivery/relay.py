@@ -1,42 +1,33 @@
 """The relay: leases what is due, sends it through the sinks, settles it.
 
-Each endpoint is a lane with its own concurrency and breaker, so a slow one delays nobody. Only what can be sent at
-once is leased: memory is bounded by endpoints x concurrency, the backlog stays in the queue. The relay sleeps until
-`notify`, the end of an attempt, or the time the queue or a breaker names. Delivery is at least once: an attempt whose
-end nobody recorded is repeated, with the same id, when its lease has expired.
+Each endpoint is a lane with its own concurrency and breaker, so a slow one delays nobody. Only what goes out within a
+moment is leased: memory is bounded by endpoints x concurrency, the backlog stays in the queue, and what is urgent
+overtakes it there. All that ended since the last transaction is recorded in the next, which also leases: a slow disk
+slows one transaction, not each event. The relay sleeps until `notify`, the end of an attempt, or the time the queue or
+a breaker names. Delivery is at least once: an attempt whose end nobody recorded is repeated, with the same id, when
+its lease has expired.
 """
 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import structlog
 
 from gateway.delivery.breaker import State
 from gateway.delivery.config import DeliveryConfig
-from gateway.delivery.lane import EndpointStats, Lane
+from gateway.delivery.exchange import Ended, Exchange, RunBlocking
+from gateway.delivery.lane import EndpointStats, Lane, Leased
 from gateway.delivery.outcome import Fault, Outcome, Result, judge
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import MS, SECOND
-from gateway.domain.errors import DeliveryDeferred, DeliveryRefused, InvariantBroken, StoreError
+from gateway.domain.errors import DeliveryDeferred, DeliveryRefused, InvariantBroken
 from gateway.ports import Clock, DeliveryQueue, Settled, Sink
 
-_T = TypeVar("_T")
 _log = structlog.stdlib.get_logger(__name__)
-
-_RECHECK = 1 * SECOND
-"""The queue says something was due that we may not send (blocked, or another process has it): look again then."""
 _random = secrets.SystemRandom()
-_HANDBACK = 2.0  # s to give back what was under way at a stop
-_STORE_WAIT = (0.1, 0.3, 1.0, 3.0)  # s between tries to reach the queue; the last one repeats
-
-
-class RunBlocking(Protocol):
-    """Runs a call in the desk's thread and waits for its result."""
-
-    def __call__(self, call: Callable[[], _T], /) -> Awaitable[_T]: ...
 
 
 class Relay:
@@ -53,16 +44,15 @@ class Relay:
         owner: str = "",
         draw: Callable[[], float] = _random.random,
     ) -> None:
-        self._queue, self._clock, self._run_blocking, self._config = queue, clock, run_blocking, config
-        self._owner = owner or f"relay-{secrets.token_hex(6)}"
-        self._draw = draw
+        self._clock, self._config, self._draw = clock, config, draw
         self._lanes = {name: Lane(sink, config.breaker, config.concurrency) for name, sink in sinks.items()}
+        owner = owner or f"relay-{secrets.token_hex(6)}"
+        self._exchange = Exchange(queue, clock, run_blocking, owner, self._lanes)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._next_due: int | None = None
         self._broken: BaseException | None = None
-        self._store_failures = 0
 
     def notify(self) -> None:
         """Something was queued, enabled or asked for again. From any thread."""
@@ -80,7 +70,7 @@ class Relay:
         """Until cancelled; then attempts under way get `drain` to end. Raises what the queue raises besides
         StoreError, and InvariantBroken."""
         self._loop = asyncio.get_running_loop()
-        self._broken, self._store_failures = None, 0
+        self._broken, self._exchange.failures, self._stopping = None, 0, False
         self._look()
         try:
             while self._broken is None:
@@ -101,73 +91,54 @@ class Relay:
         return int(self._loop.time() * SECOND)
 
     async def _round(self) -> None:
-        """Lease what hungry lanes have room for, and start it."""
+        """Record what ended and lease what hungry lanes have room for, in one transaction; start what was leased."""
         now = self._monotonic()
-        asks = {name: room for name, lane in self._lanes.items() if lane.hungry and (room := lane.room(now))}
-        if not asks:
+        asks = {name: ask for name, lane in self._lanes.items() if (ask := lane.ask(now))}
+        if not asks and not self._exchange.done:
             return
         for name in asks:  # before the call: whoever notifies during it must be heard
             self._lanes[name].hungry = False
         until = self._clock.now() + self._config.lease
-        call = asyncio.ensure_future(self._run_blocking(lambda: self._lease(asks, until)))
-        stopped = False
-        try:
-            await asyncio.wait({call})
-        except asyncio.CancelledError:  # the thread may have leased already: know what, so that it can be given back
-            stopped = True
-            await asyncio.wait({call})
-        try:
-            leased, self._next_due = call.result()
-        except StoreError as error:
-            self._store_lost(error)
-            leased = dict.fromkeys(asks, ())
-            full = set(asks)
-        else:
-            self._store_found()
-            full = {name for name, deliveries in leased.items() if len(deliveries) >= asks[name]}
-        for name, deliveries in leased.items():
-            lane = self._lanes[name]
-            lane.hungry = lane.hungry or name in full
-            lane.flying.update((delivery.id, delivery) for delivery in deliveries)
-        if stopped:
+        turn = await self._exchange.turn(asks, until)
+        for name, ask in asks.items():
+            lane, deliveries = self._lanes[name], turn.leased.get(name)
+            lane.hungry = lane.hungry or deliveries is None or len(deliveries) >= ask.room
+            lane.ahead.extend(Leased(delivery, now, until) for delivery in deliveries or ())
+        if turn.cancelled:
             raise asyncio.CancelledError
-        for name, deliveries in leased.items():
-            for delivery in deliveries:
-                task = asyncio.create_task(self._attempt(self._lanes[name], delivery, until))
-                self._tasks.add(task)
-                task.add_done_callback(self._ended)
+        for lane in self._lanes.values():
+            self._begin(lane)
 
-    def _lease(self, asks: Mapping[str, int], until: int) -> tuple[dict[str, Sequence[Delivery]], int | None]:
-        """In the desk's thread. One lease per endpoint: the backlog of one must not use up the room of another."""
-        now = self._clock.now()
-        leased = {name: self._queue.lease(self._owner, now, until, room, [name]) for name, room in asks.items()}
-        return leased, self._queue.next_due(now)
-
-    def _store_lost(self, error: StoreError) -> None:
-        if self._store_failures == 0:
-            _log.warning("delivery queue unavailable", error=str(error))
-        self._store_failures += 1
-
-    def _store_found(self) -> None:
-        if self._store_failures:
-            _log.info("delivery queue available again", failures=self._store_failures)
-        self._store_failures = 0
+    def _begin(self, lane: Lane) -> None:
+        """Start attempts while there is room."""
+        now = self._monotonic()
+        while not self._stopping and (begun := lane.begin(now)):
+            task = asyncio.create_task(self._attempt(lane, *begun))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        if back := lane.give_back(now):
+            pause = (lane.breaker.until(now) or now) - now
+            settled = Settled("retry", "paused" if pause else "", next_at=self._clock.now() + pause,
+                              charge=False, tried=False)  # fmt: skip
+            self._exchange.done += [Ended(leased, settled) for leased in back]
+            self._wake.set()
 
     async def _sleep(self) -> None:
         """Until something may have changed. Steps of the wall clock cost at most `poll`."""
-        waits = [self._config.poll]
-        if self._store_failures:
-            waits.append(round(_STORE_WAIT[min(self._store_failures, len(_STORE_WAIT)) - 1] * SECOND))
-        elif self._next_due is not None:
-            remaining = self._next_due - self._clock.now()
-            waits.append(remaining if remaining > 0 else _RECHECK)
-        now = self._monotonic()
+        if pause := self._exchange.pause():  # whatever ends meanwhile must not hurry the next try
+            await asyncio.sleep(pause)
+            return
+        waits, due, now = [self._config.poll], self._exchange.next_due, self._monotonic()
+        if due is not None:
+            waits.append(due - self._clock.now())
         waits += [left for lane in self._lanes.values() if (left := lane.opens_in(now)) is not None]
         try:
             # 1 ms at least: rounding must not make this a busy loop.
             async with asyncio.timeout(max(min(waits), MS) / SECOND):
                 await self._wake.wait()
         except TimeoutError:
+            if due is not None and due <= self._clock.now():
+                self._exchange.next_due = None  # whoever has room asks now, the others when they have
             self._look()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -176,14 +147,8 @@ class Relay:
             self._broken = self._broken or error
         self._wake.set()
 
-    async def _attempt(self, lane: Lane, delivery: Delivery, until: int) -> None:
-        now = self._monotonic()
-        permit = lane.breaker.admit(now)
-        if permit is None:  # it opened while this was being leased
-            pause = (lane.breaker.until(now) or now + _RECHECK) - now
-            later = Settled("retry", "paused", next_at=self._clock.now() + pause, charge=False)
-            await self._settle(lane, delivery, Outcome(later, "nothing"), until)
-            return
+    async def _attempt(self, lane: Lane, leased: Leased, permit: int) -> None:
+        now, delivery = self._monotonic(), leased.delivery
         try:
             result = await self._send(lane.sink, delivery)
         except asyncio.CancelledError:
@@ -192,7 +157,16 @@ class Relay:
         ended = self._monotonic()
         outcome = judge(result, delivery.attempt, self._clock.now(), ended - now, self._draw(), self._config)
         self._learn(lane, permit, outcome, ended)
-        await self._settle(lane, delivery, outcome, until)
+        settled = self._spared(lane, outcome, ended)
+        self._exchange.done.append(Ended(leased, settled, outcome.disable))
+        del lane.flying[delivery.id]
+        lane.hungry = True  # the next one of this subject may be due
+        lane.count(settled, self._clock.now())
+        if settled.state == "dead" or outcome.disable:
+            _log.warning("endpoint disabled" if outcome.disable else "dead letter", endpoint=lane.sink.name,
+                         delivery=delivery.id, subject=delivery.subject, type=delivery.type, attempt=delivery.attempt,
+                         reason=settled.reason)  # fmt: skip
+        self._begin(lane)
 
     async def _send(self, sink: Sink, delivery: Delivery) -> Result:
         try:
@@ -229,61 +203,39 @@ class Relay:
         elif before is State.HALF_OPEN and after is State.CLOSED:
             _log.info("endpoint works again", endpoint=lane.sink.name)
 
-    async def _settle(self, lane: Lane, delivery: Delivery, outcome: Outcome, until: int) -> None:
-        """Record it, if need be for as long as the lease lasts; after that the delivery is due again anyway."""
-        settled, tries = outcome.settled, 0
-
-        def record() -> None:
-            now = self._clock.now()
-            if outcome.disable:  # first, so that nothing more is leased for it
-                self._queue.disable(lane.sink.name, settled.reason, now)
-            self._queue.settle(delivery, settled, now)
-
-        while True:
-            try:
-                await self._run_blocking(record)
-                break
-            except StoreError as error:
-                if self._clock.now() >= until:
-                    _log.error("attempt not recorded", endpoint=lane.sink.name, delivery=delivery.id, error=str(error))
-                    break
-                await asyncio.sleep(_STORE_WAIT[min(tries, len(_STORE_WAIT) - 1)])
-                tries += 1
-        lane.flying.pop(delivery.id, None)
-        lane.hungry = True  # the next one of this subject may be due
-        lane.count(settled, self._clock.now())
-        if settled.state == "dead" or outcome.disable:
-            _log.warning("endpoint disabled" if outcome.disable else "dead letter", endpoint=lane.sink.name,
-                         delivery=delivery.id, subject=delivery.subject, type=delivery.type, attempt=delivery.attempt,
-                         reason=settled.reason)  # fmt: skip
+    def _spared(self, lane: Lane, outcome: Outcome, now: int) -> Settled:
+        """An endpoint that does not work at all costs no message an attempt: it is sent again when the breaker lets
+        the next probe through, however long that lasts."""
+        until = lane.breaker.until(now)
+        if outcome.lesson != "failed" or until is None:
+            return outcome.settled
+        next_at = self._clock.now() + until - now
+        reason = outcome.settled.reason.removeprefix("exhausted: ")
+        return replace(outcome.settled, state="retry", reason=reason, next_at=next_at, charge=False)
 
     async def _drain(self) -> None:
         """Let attempts end, then call the rest off and give it back: the next start sends it at once, the same id."""
-        if self._tasks:
-            try:
-                await asyncio.wait(self._tasks, timeout=self._config.drain / SECOND)
-            finally:  # whoever cancels twice does not want to wait
-                late = list(self._tasks)
-                for task in late:
-                    task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        left = [(lane, delivery) for lane in self._lanes.values() for delivery in lane.flying.values()]
-        for lane in self._lanes.values():
-            lane.flying.clear()
-        if not left:
-            return
-        now = self._clock.now()
-        back = Settled("retry", "stopped", next_at=now, charge=False)
-
-        def hand_back() -> None:
-            for _, delivery in left:
-                self._queue.settle(delivery, back, now)
-
+        self._stopping = True
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._config.drain / SECOND
         try:
-            async with asyncio.timeout(_HANDBACK):
-                await self._run_blocking(hand_back)
-        except (StoreError, TimeoutError):
-            _log.warning("deliveries left to their leases", count=len(left))
+            while self._tasks and (left := until - loop.time()) > 0:
+                await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                await self._exchange.hand_back(())
+        finally:  # whoever cancels twice does not want to wait
+            late = list(self._tasks)
+            for task in late:
+                task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        stopped = Settled("retry", "stopped", next_at=self._clock.now(), charge=False)
+        never = replace(stopped, reason="", tried=False)
+        rest = []
+        for lane in self._lanes.values():
+            rest += [Ended(leased, stopped) for leased in lane.flying.values()]
+            rest += [Ended(leased, never) for leased in lane.ahead]
+            lane.ahead.clear()
+            lane.flying.clear()
+        await self._exchange.hand_back(rest)
 
 
 def _place(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from gateway.desk.events import PREFIX, alarm_event, order_event
 from gateway.desk.keys import Origin, digest, event_id
 from gateway.desk.policy import Policy
 from gateway.desk.templates import Rendered, Templates
-from gateway.domain.alarm import NoticePlan
+from gateway.domain.alarm import Level, NoticePlan
 from gateway.domain.duration import from_us
 from gateway.domain.notice import Notice, NoticeState, OutboxEvent, Recipient, Route
 from gateway.domain.text import Lang
@@ -61,18 +61,19 @@ class Publisher:
                 note=note,
                 now=book.now,
             ),
+            order.level,
         )
 
     def alarm(self, book: Book, alarm: Alarm, kind: str, origin: Origin) -> None:
         """One event about an alarm."""
-        self._send(book, alarm_event(self.policy, alarm, kind, origin, book.where(alarm), book.now))
+        self._send(book, alarm_event(self.policy, alarm, kind, origin, book.where(alarm), book.now), alarm.level)
 
-    def _send(self, book: Book, event: OutboxEvent) -> None:
+    def _send(self, book: Book, event: OutboxEvent, level: Level) -> None:
         book.changes.events.append(event)
         book.applied.events += 1
         for route in self._ways("webhook", event.type.removeprefix(PREFIX)):
             book.changes.shipments.append(
-                Shipment(event.tenant, route.endpoint, event.id, event.subject, event.created_at)
+                Shipment(event.tenant, route.endpoint, event.id, event.subject, event.created_at, level)
             )
 
     # notices
@@ -158,7 +159,9 @@ class Publisher:
                 book.now,
             )
         )
-        book.changes.shipments.append(Shipment(alarm.tenant, route.endpoint, event, f"notice-{identity}", book.now))
+        book.changes.shipments.append(
+            Shipment(alarm.tenant, route.endpoint, event, f"notice-{identity}", book.now, alarm.level)
+        )
         book.applied.notices += 1
 
     def _render(

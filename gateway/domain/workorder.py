@@ -298,13 +298,14 @@ class Done(Struct, frozen=True):
 
 
 class Shipment(Struct, frozen=True):
-    """Event `event` has to reach `endpoint`."""
+    """Event `event` has to reach `endpoint`, before those of a lower level."""
 
     tenant: str
     endpoint: str
     event: str
     subject: str
     created_at: int
+    level: Level
 
 
 class Place(Struct, frozen=True):

@@ -1,20 +1,36 @@
 """The delivery queue (port DeliveryQueue): leases, attempts, dead letters, redelivery.
 
+The highest level goes first; an event that is more urgent than those before it of its subject lifts them (`SqlUnit`).
 `next_at` of a pending row is when it may be tried, of a leased one when the lease ends: both are "due when past", so a
 relay that died gives its deliveries back by itself. Events of one subject reach one endpoint in the order they were
 made: only the oldest unsettled row of (endpoint, subject) is ever leased.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, not_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    not_,
+    select,
+    update,
+)
 
 from gateway.domain.delivery import Delivery
 from gateway.domain.notice import NoticeState
-from gateway.ports import Settled
+from gateway.ports import Ask, Settled
 from gateway.store import tables as t
-from gateway.store.database import Database, upsert
+from gateway.store.database import Database, bulk, upsert
+from gateway.store.rows import chunks
 
 _EXCERPT = 1_000
 
@@ -26,40 +42,25 @@ class SqlDeliveryQueue:
         self._database = database
         self._tenant = tenant
 
-    def lease(self, owner: str, now: int, until: int, limit: int, endpoints: Sequence[str]) -> Sequence[Delivery]:
-        """Due deliveries, leased until `until`: fair between endpoints, oldest subject first within one."""
+    def exchange(
+        self, owner: str, now: int, until: int, done: Sequence[tuple[Delivery, Settled]], asks: Mapping[str, Ask]
+    ) -> Mapping[str, Sequence[Delivery]]:
+        """Record what became of `done`, then lease until `until` what is asked for: on disk together."""
 
-        def work(c: Connection) -> list[Delivery]:
-            taken: list[Delivery] = []
-            share = max(1, limit // max(1, len(endpoints)))
-            for room in (share, limit):
-                for endpoint in endpoints:
-                    size = min(room, limit - len(taken))
-                    if size > 0:
-                        taken.extend(self._lease(c, owner, now, until, size, endpoint))
-            return taken
+        def work(c: Connection) -> Mapping[str, Sequence[Delivery]]:
+            _settle(c, done, now)
+            return {endpoint: _lease(c, owner, now, until, endpoint, ask) for endpoint, ask in asks.items()}
 
         return self._database.transact(work)
 
-    def _lease(self, c: Connection, owner: str, now: int, until: int, limit: int, endpoint: str) -> list[Delivery]:
-        d = t.delivery.c
-        columns = (d.id, d.endpoint, d.attempt, t.outbox.c.id, t.outbox.c.type, d.subject, t.outbox.c.body)
-        due = (
-            select(*columns, t.outbox.c.content_type)
-            .join(t.outbox, t.outbox.c.id == d.event)
-            .where(d.endpoint == endpoint, d.settled_at.is_(None), d.next_at <= now, _enabled(), _oldest())
-            .order_by(d.next_at, d.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=t.delivery)
-        )
-        rows = c.execute(due).all()
-        if rows:
-            held = {"state": "leased", "owner": owner, "next_at": until, "attempt": d.attempt + 1, "updated_at": now}
-            c.execute(update(t.delivery).where(d.id.in_([row[0] for row in rows])).values(held))
-        return [
-            Delivery(event, name, kind, subject, body, content_type, attempt + 1)
-            for _, name, attempt, event, kind, subject, body, content_type in rows
-        ]
+    def lease(self, owner: str, now: int, until: int, limit: int, endpoint: str) -> Sequence[Delivery]:
+        """`exchange` with nothing to record."""
+        return self.exchange(owner, now, until, (), {endpoint: Ask(limit)})[endpoint]
+
+    def settle(self, delivery: Delivery, result: Settled, now: int) -> None:
+        """Record the attempt and the new state. A delivery settled before stays as it is; so does one that another
+        relay holds by now, unless the receiver took it."""
+        self.exchange("", now, now, [(delivery, result)], {})
 
     def reclaim(self, now: int) -> int:
         """Leases of a process that is gone are due at once; returns how many. Only for whoever knows that no other
@@ -68,56 +69,6 @@ class SqlDeliveryQueue:
         left = {"state": "pending", "owner": "", "next_at": now, "updated_at": now}
         mine = update(t.delivery).where(d.state == "leased", d.tenant == self._tenant).values(left)
         return self._database.transact(lambda c: c.execute(mine).rowcount)
-
-    def settle(self, delivery: Delivery, result: Settled, now: int) -> None:
-        """Record the attempt and the new state. A delivery settled before stays as it is; so does one that another
-        relay holds by now, unless the receiver took it."""
-        self.settle_all([(delivery, result)], now)
-
-    def settle_all(self, results: Sequence[tuple[Delivery, Settled]], now: int) -> None:
-        """`settle` for many, on disk together."""
-
-        def work(c: Connection) -> None:
-            for delivery, result in results:
-                self._settle(c, delivery, result, now)
-
-        self._database.transact(work)
-
-    def _settle(self, c: Connection, delivery: Delivery, result: Settled, now: int) -> None:
-        d = t.delivery.c
-        mine = (d.event == delivery.id, d.endpoint == delivery.endpoint)
-        found = select(d.id, d.tenant, d.state, d.attempt, d.settled_at).where(*mine).with_for_update()
-        row = c.execute(found).one_or_none()
-        if row is None:
-            return
-        self._attempt(c, row.id, row.tenant, delivery, result, now)
-        current = row.state == "leased" and row.attempt == delivery.attempt
-        if row.settled_at is not None or not (current or result.state == "delivered"):
-            return
-        waits = result.state == "retry"
-        values: dict[str, Any] = {
-            "state": "pending" if waits else result.state, "reason": result.reason, "reference": result.reference,
-            "owner": "", "updated_at": now, "next_at": max(result.next_at, now) if waits else now,
-            "attempt": row.attempt - (0 if result.charge else 1), "settled_at": None if waits else now,
-        }  # fmt: skip
-        c.execute(update(t.delivery).where(d.id == row.id).values(values))
-        if waits:  # those behind it need not be looked at before
-            later = values["next_at"]
-            behind = (d.endpoint == delivery.endpoint, d.subject == delivery.subject, d.settled_at.is_(None))
-            mute = update(t.delivery).where(*behind, d.id > row.id, d.state == "pending", d.next_at < later)
-            c.execute(mute.values(next_at=later))
-        else:
-            said = NoticeState.SENT if result.state == "delivered" else NoticeState.FAILED
-            told = {"state": said, "reason": result.reason, "updated_at": now}
-            c.execute(update(t.notice).where(t.notice.c.event == delivery.id).values(told))
-
-    def _attempt(self, c: Connection, row: int, tenant: str, delivery: Delivery, result: Settled, now: int) -> None:
-        values = {
-            "delivery": row, "tenant": tenant, "attempt": delivery.attempt, "at": now, "state": result.state,
-            "status": result.status, "reason": result.reason, "excerpt": result.excerpt[:_EXCERPT],
-            "latency": result.latency, "charged": result.charge,
-        }  # fmt: skip
-        c.execute(insert(t.delivery_attempt), [values])
 
     def disable(self, endpoint: str, reason: str, now: int) -> None:
         """The endpoint said 410 Gone: its deliveries wait until a person enables it."""
@@ -135,14 +86,20 @@ class SqlDeliveryQueue:
         rows = select(e.endpoint, e.reason).where(e.disabled_at.is_not(None))
         return self._database.query(lambda c: {row.endpoint: row.reason for row in c.execute(rows)})
 
-    def next_due(self, now: int) -> int | None:
-        """When the next unsettled delivery becomes due, µs (never before `now`); None = nothing waits."""
+    def next_due(self, now: int, endpoints: Collection[str]) -> int | None:
+        """The earliest time after `now`, µs, at which a delivery of these endpoints may become due; None = none."""
         d = t.delivery.c
-        first = select(func.min(d.next_at)).where(
-            d.settled_at.is_(None), _enabled(), _oldest()
-        )  # a blocked row is not due, whatever its time
-        found: int | None = self._database.query(lambda c: c.execute(first).scalar_one_or_none())
-        return None if found is None else max(found, now)
+
+        def work(c: Connection) -> list[int]:
+            firsts = (
+                c.execute(
+                    select(func.min(d.next_at)).where(d.endpoint == name, d.settled_at.is_(None), d.next_at > now)
+                ).scalar_one_or_none()
+                for name in endpoints
+            )
+            return [first for first in firsts if first is not None]
+
+        return min(self._database.query(work), default=None)
 
     def redeliver(self, ids: Sequence[int], now: int) -> int:
         """Dead or delivered rows are tried again from the first attempt, the same bytes and id; returns how many."""
@@ -175,6 +132,119 @@ class SqlDeliveryQueue:
             return len(events)
 
         return self._database.transact(work)
+
+
+def _lease(c: Connection, owner: str, now: int, until: int, endpoint: str, ask: Ask) -> list[Delivery]:
+    d = t.delivery.c
+    columns = (d.id, d.endpoint, d.attempt, t.outbox.c.id, t.outbox.c.type, d.subject, t.outbox.c.body)
+    # "+ 0": a range of times must not tempt the planner away from the index with the order; the limit ends the walk.
+    due_at = d.next_at if ask.longest else d.next_at + literal_column("0")
+    due = (
+        select(*columns, t.outbox.c.content_type)
+        .join(t.outbox, t.outbox.c.id == d.event)
+        .where(d.endpoint == endpoint, d.settled_at.is_(None), due_at <= now, _enabled(), _oldest())
+        .order_by(*(() if ask.longest else (d.level.desc(),)), d.next_at, d.id)
+        .limit(ask.room)
+        .with_for_update(skip_locked=True, of=t.delivery)
+    )
+    rows = c.execute(due).all()
+    bulk(c, _LEASED, [{"id": row[0], "owner": owner, "next_at": until, "updated_at": now} for row in rows])
+    return [
+        Delivery(event, name, kind, subject, body, content_type, attempt + 1)
+        for _, name, attempt, event, kind, subject, body, content_type in rows
+    ]
+
+
+def _settle(c: Connection, done: Sequence[tuple[Delivery, Settled]], now: int) -> None:
+    found = _found(c, {delivery.id for delivery, _ in done})
+    attempts, changes, behind, notices = [], [], [], []
+    for delivery, result in done:
+        row = found.get((delivery.id, delivery.endpoint))
+        if row is None:
+            continue
+        if result.tried:
+            attempts.append(_attempt(row, delivery, result, now))
+        current = row["state"] == "leased" and row["attempt"] == delivery.attempt
+        if row["settled_at"] is not None or not (current or result.state == "delivered"):
+            continue
+        row.update(_after(row, result, now))
+        changes.append(row)
+        if result.state == "retry":
+            behind.append(row)
+        else:
+            said = NoticeState.SENT if result.state == "delivered" else NoticeState.FAILED
+            notices.append({"event": delivery.id, "state": said, "reason": result.reason, "updated_at": now})
+    bulk(c, _ATTEMPT, attempts)
+    bulk(c, _CHANGED, changes)
+    bulk(c, _BEHIND, behind)
+    bulk(c, _NOTICE, notices)
+
+
+def _found(c: Connection, events: Collection[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """(event, endpoint) -> the row of the delivery, of all endpoints of these events, locked."""
+    d = t.delivery.c
+    columns = (d.id, d.event, d.endpoint, d.subject, d.tenant, d.state, d.attempt, d.settled_at, d.reason)
+    names = [column.key for column in columns]
+    found = {}
+    for part in chunks(sorted(events), 500):
+        for values in c.execute(select(*columns).where(d.event.in_(part)).with_for_update()):
+            row = dict(zip(names, values, strict=True))
+            found[row["event"], row["endpoint"]] = row
+    return found
+
+
+def _attempt(row: Mapping[str, Any], delivery: Delivery, result: Settled, now: int) -> dict[str, Any]:
+    return {
+        "delivery": row["id"], "tenant": row["tenant"], "attempt": delivery.attempt, "at": now, "state": result.state,
+        "status": result.status, "reason": result.reason, "excerpt": result.excerpt[:_EXCERPT],
+        "latency": result.latency, "charged": result.charge,
+    }  # fmt: skip
+
+
+def _after(row: Mapping[str, Any], result: Settled, now: int) -> dict[str, Any]:
+    waits, reason = result.state == "retry", result.reason if result.tried else result.reason or row["reason"]
+    return {
+        "state": "pending" if waits else result.state, "reason": reason, "reference": result.reference,
+        "owner": "", "updated_at": now, "next_at": max(result.next_at, now) if waits else now,
+        "attempt": row["attempt"] - (0 if result.charge else 1), "settled_at": None if waits else now,
+    }  # fmt: skip
+
+
+def _named(*names: str) -> dict[str, BindParameter[Any]]:
+    return {name: bindparam(name) for name in names}
+
+
+_d, _n = t.delivery.c, t.notice.c
+_LEASED = (
+    update(t.delivery)
+    .where(_d.id == bindparam("b_id"))
+    .values(
+        state=literal_column("'leased'"),
+        attempt=_d.attempt + literal_column("1"),
+        **_named("owner", "next_at", "updated_at"),
+    )
+)
+_CHANGED = (
+    update(t.delivery)
+    .where(_d.id == bindparam("b_id"))
+    .values(_named("state", "reason", "reference", "owner", "updated_at", "next_at", "attempt", "settled_at"))
+)
+_BEHIND = (  # those behind one that waits need not be looked at before
+    update(t.delivery)
+    .where(
+        _d.endpoint == bindparam("b_endpoint"), _d.subject == bindparam("b_subject"), _d.settled_at.is_(None),
+        _d.id > bindparam("b_id"), _d.state == literal_column("'pending'"), _d.next_at < bindparam("b_next_at"),
+    )
+    .values(_named("next_at"))
+)  # fmt: skip
+_NOTICE = (
+    update(t.notice)
+    .where(_n.event == bindparam("b_event"), _n.event != literal_column("''"))  # the second is what its index asks for
+    .values(_named("state", "reason", "updated_at"))
+)
+_ATTEMPT = insert(t.delivery_attempt).values(
+    _named("delivery", "tenant", "attempt", "at", "state", "status", "reason", "excerpt", "latency", "charged")
+)
 
 
 def _enabled() -> ColumnElement[bool]:

@@ -197,8 +197,14 @@ delivery = Table(
     "delivery", metadata, _key(), _tenant(), _text("endpoint"),
     Column("event_id", Text, ForeignKey("outbox.id"), key="event", nullable=False), _text("subject"), _text("state"),
     _whole("attempt"), _when("next_at"), _text("owner"), _text("reason"), _text("reference"), _when("created_at"),
-    _when("updated_at"), _maybe("settled_at"), UniqueConstraint("tenant", "endpoint", "event"),
+    _when("updated_at"), _maybe("settled_at"),
+    Column("level", SmallInteger, nullable=False, server_default=text("0")),
+    UniqueConstraint("tenant", "endpoint", "event"),
     sqlite_autoincrement=True,  # a row number never comes back
+)  # fmt: skip
+Index(
+    "ix_delivery_urgent", delivery.c.endpoint, delivery.c.level.desc(), delivery.c.next_at, delivery.c.id,
+    **_where(_OPEN),
 )  # fmt: skip
 Index("ix_delivery_due", delivery.c.endpoint, delivery.c.next_at, delivery.c.id, **_where(_OPEN))
 Index("ix_delivery_subject", delivery.c.endpoint, delivery.c.subject, delivery.c.id, **_where(_OPEN))

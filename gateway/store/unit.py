@@ -211,7 +211,10 @@ class SqlUnit:
         insert_new(self._c, t.wo_alarm, [_row(link) for link in changes.links])
         self._insert(t.audit, [_row(audit) for audit in changes.audits])
         self._insert(t.outbox, [_row(event) for event in changes.events])
-        self._insert(t.delivery, [_shipment(_row(shipment)) for shipment in changes.shipments])
+        shipments = [_row(shipment) for shipment in changes.shipments]
+        if shipments:  # what stands before an urgent event of its subject is as urgent: the order there is kept
+            bulk(self._c, _LIFT, shipments)
+        self._insert(t.delivery, [_shipment(row) for row in shipments])
         self._insert(t.notice, [_row(notice) for notice in changes.notices])
         self._drop_deadlines(changes.deadlines_gone)
         upsert(self._c, t.deadline, [_row(deadline) for deadline in changes.deadlines])
@@ -271,6 +274,16 @@ def _given(table: Table) -> list[str]:
     return [c.key for c in table.c if not (c.primary_key and c.autoincrement is True)]
 
 
+_LIFT = (
+    update(t.delivery)
+    .where(
+        t.delivery.c.endpoint == bindparam("b_endpoint"),
+        t.delivery.c.subject == bindparam("b_subject"),
+        t.delivery.c.settled_at.is_(None),
+        t.delivery.c.level < bindparam("b_level"),
+    )
+    .values(level=bindparam("level"))
+)
 _INSERTED = (t.alarm, t.alarm_change, t.work_order, t.audit, t.outbox, t.delivery, t.notice, t.command)
 _INSERT = {table.name: insert(table).values({key: bindparam(key) for key in _given(table)}) for table in _INSERTED}
 _UPDATE = {table.name: _update(table) for table in _FIXED}

@@ -196,7 +196,7 @@ async def test_the_feed_and_deliveries(world: World) -> None:
     from gateway.ports import Settled
 
     queue = world.app.deliveries
-    (leased,) = queue.lease("me", NOW + HOUR, NOW + 2 * HOUR, 1, ["oa"])
+    (leased,) = queue.lease("me", NOW + HOUR, NOW + 2 * HOUR, 1, "oa")
     queue.settle(leased, Settled("dead", "http", 404, excerpt="gone"), NOW + MINUTE)
     assert (await world.get("/v1/deliveries", params={"state": "dead"}))["items"][0]["reason"] == "http"
     (attempt,) = (await world.get(f"/v1/deliveries/{row['id']}/attempts"))["items"]

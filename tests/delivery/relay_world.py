@@ -2,12 +2,12 @@
 
 import asyncio
 import selectors
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from gateway.domain.delivery import Delivery, Receipt
-from gateway.ports import Settled
+from gateway.ports import Ask, Settled
 
 T = TypeVar("T")
 START = 1_795_327_200_000_000
@@ -68,6 +68,7 @@ class Row:
     next_at: int = 0
     leased_until: int = 0
     owner: str = ""
+    level: int = 2
     history: list[Settled] = field(default_factory=list)
 
 
@@ -81,17 +82,26 @@ class MemoryQueue:
         self.most_leased = 0
         self._masks = masks
 
-    def add(self, endpoint: str, subject: str, number: int) -> None:
-        self.rows.append(
-            Row(Delivery(f"{endpoint}-{subject}-{number}", endpoint, "workorder.updated", subject, b"{}", "", 1))
-        )
+    def add(self, endpoint: str, subject: str, number: int, level: int = 2) -> None:
+        made = Delivery(f"{endpoint}-{subject}-{number}", endpoint, "workorder.updated", subject, b"{}", "", 1)
+        self.rows.append(Row(made, level=level))
 
-    def lease(self, owner: str, now: int, until: int, limit: int, endpoints: Sequence[str]) -> Sequence[Delivery]:
+    def exchange(
+        self, owner: str, now: int, until: int, done: Sequence[tuple[Delivery, Settled]], asks: Mapping[str, Ask]
+    ) -> Mapping[str, Sequence[Delivery]]:
+        for delivery, settled in done:
+            self.settle(delivery, settled, now)
+        return {endpoint: self.lease(owner, now, until, ask, endpoint) for endpoint, ask in asks.items()}
+
+    def lease(self, owner: str, now: int, until: int, ask: Ask, endpoint: str) -> Sequence[Delivery]:
         self.leases += 1
         taken: list[Delivery] = []
-        for row in self._heads():
-            endpoint = row.delivery.endpoint
-            if len(taken) < limit and endpoint in endpoints and endpoint not in self.disabled and self._due(row) <= now:
+        heads = self._heads()
+        heads.sort(key=lambda row: self._due(row) if ask.longest else -row.level)
+        for row in heads:
+            if len(taken) < ask.room and endpoint == row.delivery.endpoint and self._due(row) <= now:
+                if endpoint in self.disabled:
+                    continue
                 row.leased_until, row.owner = until, owner
                 taken.append(row.delivery)
         leased = sum(row.state == "pending" and row.leased_until > now for row in self.rows)
@@ -102,7 +112,8 @@ class MemoryQueue:
         row = next(r for r in self.rows if r.delivery.endpoint == delivery.endpoint and r.delivery.id == delivery.id)
         if row.state != "pending" or not row.leased_until:
             return
-        row.history.append(result)
+        if result.tried:
+            row.history.append(result)
         row.leased_until = 0
         if result.state == "retry":
             row.next_at = result.next_at
@@ -113,10 +124,9 @@ class MemoryQueue:
     def disable(self, endpoint: str, reason: str, now: int) -> None:
         self.disabled[endpoint] = reason
 
-    def next_due(self, now: int) -> int | None:
+    def next_due(self, now: int, endpoints: Collection[str]) -> int | None:
         heads = self._heads() if self._masks else [r for r in self._heads() if r.delivery.endpoint not in self.disabled]
-        times = [row.next_at if self._masks else self._due(row) for row in heads]
-        return min(times, default=None)
+        return min((due for row in heads if (due := self._due(row)) > now), default=None)
 
     def _due(self, row: Row) -> int:
         return max(row.next_at, row.leased_until)

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_plan() -> None:
     plan = [wait(n, RETRIES, jitter=0.2, draw=0.5) for n in range(1, 13)]
     seconds = [None if w is None else w // SECOND for w in plan]
-    assert seconds == [5, 30, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400, None, None]
+    assert seconds == [5, 12, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400, None, None]
 
 
 @given(st.integers(1, 10), DRAW, st.floats(0, 0.5))
@@ -61,7 +61,7 @@ def test_outcomes() -> None:
     )
     assert done.settled.latency == 7
     later = outcome(DeliveryDeferred("failing: 500", status=500), 2)
-    assert (later.settled.state, later.settled.next_at, later.settled.charge) == ("retry", 1000 + 30 * SECOND, True)
+    assert (later.settled.state, later.settled.next_at, later.settled.charge) == ("retry", 1000 + 12 * SECOND, True)
     last = outcome(DeliveryDeferred("failing: 500", status=500), 11)
     assert (last.settled.state, last.settled.reason, last.settled.status) == ("dead", "exhausted: failing: 500", 500)
     never = outcome(DeliveryRefused("bad_body"))

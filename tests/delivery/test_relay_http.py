@@ -12,7 +12,8 @@ import pytest
 from relay_world import MemoryQueue, Row, stop
 
 from gateway.delivery.config import DeliveryConfig
-from gateway.delivery.relay import Relay, RunBlocking
+from gateway.delivery.exchange import RunBlocking
+from gateway.delivery.relay import Relay
 from gateway.domain.delivery import Delivery
 from simulators.hooks import Fault, running
 from simulators.oa import Oa, build

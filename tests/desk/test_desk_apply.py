@@ -10,6 +10,7 @@ import pytest
 from desk_kit import NOW, World, transition
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from gateway.desk import events
 from gateway.domain.alarm import Change, Level, NoticePlan
@@ -19,7 +20,7 @@ from gateway.domain.errors import InvariantBroken
 from gateway.domain.notice import Route
 from gateway.domain.record import DeviceSet, ImportMark, RuleGone
 from gateway.domain.workorder import Act, Actor, AlarmState, Changes, Due, OrderState, Report, Role
-from gateway.store import AlarmFilter, DeliveryFilter, OrderFilter, SqlUnit, forget
+from gateway.store import AlarmFilter, DeliveryFilter, OrderFilter, SqlUnit, forget, tables
 
 
 def test_a_raise_makes_one_alarm_one_order_one_event_with_the_evidence(world: World) -> None:
@@ -48,6 +49,15 @@ def test_a_raise_makes_one_alarm_one_order_one_event_with_the_evidence(world: Wo
         ("oa", "com.fieldgate.workorder.created", order.no)
     ]
     assert world.desk.cursor() == 7
+
+
+def test_deliveries_are_as_urgent_as_their_order_and_so_is_what_stands_before_them(world: World) -> None:
+    world.apply(transition(1, level=Level.MINOR))
+    world.apply(transition(2, Change.LEVEL_UP, level=Level.CRITICAL))
+    world.act(world.order().no, Act.ASSIGN, assignee="zhang")
+    rows = world.database.query(lambda c: c.execute(select(tables.delivery.c.level)).scalars().all())
+    assert len(rows) == 3
+    assert set(rows) == {Level.CRITICAL}
 
 
 def test_the_event_of_a_persons_command_shows_the_evidence_too(world: World) -> None:
@@ -370,7 +380,7 @@ def sms(world: World) -> list[dict[str, object]]:
     from gateway.store import SqlDeliveryQueue
 
     queue = SqlDeliveryQueue(world.database)
-    return [json.loads(d.body) for d in queue.lease("t", NOW + 90 * HOUR, NOW + 91 * HOUR, 100, ["sms"])]
+    return [json.loads(d.body) for d in queue.lease("t", NOW + 90 * HOUR, NOW + 91 * HOUR, 100, "sms")]
 
 
 def test_the_customer_is_told_once_with_a_template_and_never_in_the_feed(world: World) -> None:

@@ -1,0 +1,131 @@
+"""The relay's side of the queue: what ended and what comes next, in one transaction."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import structlog
+
+from gateway.delivery.lane import Leased
+from gateway.domain.delivery import Delivery
+from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
+from gateway.ports import Ask, Clock, DeliveryQueue, Settled
+
+_T = TypeVar("_T")
+_log = structlog.stdlib.get_logger(__name__)
+
+_HANDBACK = 2.0  # s to give back what was under way at a stop
+_WAIT = (0.1, 0.3, 1.0, 3.0)  # s between tries to reach the queue; the last one repeats
+
+
+class RunBlocking(Protocol):
+    """Runs a call in the desk's thread and waits for its result."""
+
+    def __call__(self, call: Callable[[], _T], /) -> Awaitable[_T]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a delivery that is ours, not yet recorded. `disable`: the endpoint is gone."""
+
+    leased: Leased
+    settled: Settled
+    disable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """`leased` by endpoint; `cancelled`: the caller was, while the thread leased all the same."""
+
+    leased: Mapping[str, Sequence[Delivery]]
+    cancelled: bool
+
+
+class Exchange:
+    """`done` waits for the next transaction. `next_due`, µs of the wall clock: when something may become due that is
+    not now; `failures` of the queue in a row. Used from the event loop."""
+
+    def __init__(
+        self, queue: DeliveryQueue, clock: Clock, run_blocking: RunBlocking, owner: str, endpoints: Collection[str]
+    ) -> None:
+        self.queue, self._clock, self._run_blocking = queue, clock, run_blocking
+        self._owner, self._endpoints = owner, tuple(endpoints)
+        self.done: list[Ended] = []
+        self.next_due: int | None = None
+        self.failures = 0
+
+    async def turn(self, asks: Mapping[str, Ask], until: int) -> Turn:
+        """Record what ended and lease until `until`; when the queue cannot be reached, keep what ended."""
+        done, self.done = self.done, []
+        call = asyncio.ensure_future(self._run_blocking(lambda: self._turn(done, asks, until)))
+        cancelled = False
+        try:
+            await asyncio.wait({call})
+        except asyncio.CancelledError:  # the thread may have leased already: know what, so that it can be given back
+            cancelled = True
+            await asyncio.wait({call})
+        try:
+            leased, self.next_due = call.result()
+        except StoreError as error:
+            self._lost(error, done)
+            return Turn({}, cancelled)
+        if self.failures:
+            _log.info("delivery queue available again", failures=self.failures)
+        self.failures = 0
+        return Turn(leased, cancelled)
+
+    def _turn(
+        self, done: Sequence[Ended], asks: Mapping[str, Ask], until: int
+    ) -> tuple[Mapping[str, Sequence[Delivery]], int | None]:
+        """In the desk's thread."""
+        now = self._clock.now()
+        for endpoint, reason in {e.leased.delivery.endpoint: e.settled.reason for e in done if e.disable}.items():
+            self.queue.disable(endpoint, reason, now)  # first, so that nothing more is leased for it
+        results = [(ended.leased.delivery, ended.settled) for ended in done]
+        try:
+            leased = self.queue.exchange(self._owner, now, until, results, asks)
+        except (StoreUnavailable, StoreFull):
+            raise
+        except StoreError:  # one of them cannot be recorded: not the others' fault
+            for delivery, settled in results:
+                self._record(delivery, settled, now)
+            leased = self.queue.exchange(self._owner, now, until, (), asks)
+        if all(len(leased[name]) >= ask.room for name, ask in asks.items()):  # then there is more now
+            return leased, self.next_due
+        return leased, self.queue.next_due(now, self._endpoints)
+
+    def _record(self, delivery: Delivery, settled: Settled, now: int) -> None:
+        try:
+            self.queue.exchange(self._owner, now, now, [(delivery, settled)], {})
+        except (StoreUnavailable, StoreFull):
+            raise
+        except StoreError as error:
+            _log.error("attempt not recorded", endpoint=delivery.endpoint, delivery=delivery.id, error=str(error))
+
+    def _lost(self, error: StoreError, done: Sequence[Ended]) -> None:
+        """Keep what ended for as long as its lease lasts; after that the delivery is due again anyway."""
+        if self.failures == 0:
+            _log.warning("delivery queue unavailable", error=str(error))
+        self.failures += 1
+        now = self._clock.now()
+        self.done[:0] = [ended for ended in done if ended.leased.until > now]
+        for ended in done:
+            if ended.leased.until <= now and ended.settled.tried:
+                delivery = ended.leased.delivery
+                _log.error("attempt not recorded", endpoint=delivery.endpoint, delivery=delivery.id, error=str(error))
+
+    def pause(self) -> float:
+        """Seconds until the queue should be tried again; 0 = it works."""
+        return _WAIT[min(self.failures, len(_WAIT)) - 1] if self.failures else 0.0
+
+    async def hand_back(self, rest: Sequence[Ended]) -> None:
+        """At a stop: record what ended, and what is given back; not for long."""
+        done, self.done = [*self.done, *rest], []
+        if not done:
+            return
+        try:
+            async with asyncio.timeout(_HANDBACK):
+                await self._run_blocking(lambda: self._turn(done, {}, 0))
+        except (StoreError, TimeoutError):
+            _log.warning("deliveries left to their leases", count=len(done))

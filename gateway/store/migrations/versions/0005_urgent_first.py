@@ -1,0 +1,30 @@
+"""The level of what a delivery is about: the most urgent goes first."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """What waits has the level of its order, or of its alarm; notices of before go after those of today."""
+    op.add_column("delivery", sa.Column("level", sa.SmallInteger(), nullable=False, server_default=sa.text("0")))
+    op.execute(
+        "UPDATE delivery SET level = coalesce("
+        "(SELECT o.level FROM work_order AS o WHERE o.tenant_id = delivery.tenant_id AND o.no = delivery.subject), "
+        "(SELECT a.level FROM alarm AS a WHERE a.id = delivery.subject), 0) WHERE settled_at IS NULL"
+    )
+    waiting = sa.text("settled_at IS NULL")
+    op.create_index(
+        "ix_delivery_urgent", "delivery", ["endpoint", sa.text("level DESC"), "next_at", "id"],
+        sqlite_where=waiting, postgresql_where=waiting,
+    )  # fmt: skip
+
+
+def downgrade() -> None:
+    """Drop it."""
+    op.drop_index("ix_delivery_urgent", "delivery")
+    op.drop_column("delivery", "level")
