@@ -91,7 +91,8 @@ def _built(project: Project, clock: Clock, lock: FileLock) -> App:
     desk = _desk(project, database, journal.lease(PARTITION, settings.name))
     snapshots = Snapshots(data / "snapshots", PARTITION)
     engine, start = _engine(journal, snapshots, desk.cursor(), settings)
-    intake = Intake(journal, registry, clock, settings.intake, PARTITION)
+    steady = clock.steady if isinstance(clock, SystemClock) else clock.now
+    intake = Intake(journal, registry, clock, settings.intake, PARTITION, steady)
     ticker = Ticker(intake)
     outbox, deliveries = SqlControlOutbox(database), SqlDeliveryQueue(database, settings.tenant)
     sinks = _sinks(settings, clock)
@@ -106,6 +107,7 @@ def _built(project: Project, clock: Clock, lock: FileLock) -> App:
         rules, engine, series, series_store, rules_thread=threads.runner("rules"),
         series_thread=threads.runner("series"), journal=intake.facts,
         worker=partial(LookBackProcess.start, LOOK_BACK),
+        until=lambda: clock.now() + settings.clock.ahead_limit,
     )  # fmt: skip
     rules.on_wanted = reruns.wake
     return App(

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Protocol
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway.api.server import ApiServer
 from gateway.consumers import Reruns, RulesConsumer, SeriesConsumer, Snapshots
@@ -16,6 +15,7 @@ from gateway.delivery import Relay
 from gateway.desk import Desk
 from gateway.domain.duration import DAY
 from gateway.domain.errors import InvariantBroken
+from gateway.domain.record import ClockStep
 from gateway.domain.workorder import Applied
 from gateway.history.service import Imports
 from gateway.intake import ControlPump, Intake, Ticker
@@ -25,6 +25,7 @@ from gateway.lock import FileLock
 from gateway.ports import Clock, SeriesStore, Sink, Source
 from gateway.registry import Registry
 from gateway.reload import CONFIGURATION, Reload, rule_changes
+from gateway.scheduler import Scheduler
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
 from gateway.store import ApiKeys, Database, Inbox, Queries, SqlControlOutbox, SqlDeliveryQueue, forget
@@ -82,7 +83,7 @@ class Committed:
         """Measure the orders made; wake the relay when something waits to be sent."""
         assert isinstance(applied, Applied)
         self.latency.created(applied.created, self.clock.now())
-        if applied.events or applied.notices:
+        if applied.events or applied.notices or applied.clock_steps:
             self.relay.notify()
 
 
@@ -119,13 +120,14 @@ class App:
     committed: Committed
     snapshots: Snapshots
     supervisor: Supervisor = field(default_factory=Supervisor)
-    scheduler: AsyncIOScheduler = field(default_factory=AsyncIOScheduler)
+    scheduler: Scheduler = field(default_factory=Scheduler)
     ready: bool = False
     started: int = 0
     api: ApiServer | None = None
     imports: Imports = field(init=False)
 
     def __post_init__(self) -> None:
+        self.intake.stepped.append(self._clock_stepped)
         self.imports = Imports(self, {profile.id: profile for profile in self.project.wanted.profiles})
 
     @property
@@ -186,11 +188,14 @@ class App:
 
     def _schedule(self) -> None:
         """Deadlines and house-keeping. All truth is in tables: a tick that is missed is caught up by the next."""
-        options = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
-        self.scheduler.add_job(self._deadlines, "interval", seconds=5, **options)
-        self.scheduler.add_job(self._release, "interval", seconds=10, **options)
-        self.scheduler.add_job(self._keep_house, "interval", minutes=10, **options)
+        self.scheduler.every(5, "deadlines", self._deadlines)
+        self.scheduler.every(10, "release", self._release)
+        self.scheduler.every(600, "house", self._keep_house)
         self.scheduler.start()
+
+    def _clock_stepped(self, step: ClockStep) -> None:  # noqa: ARG002 - forward or back, all is looked at again
+        self.scheduler.again()
+        self.relay.notify()
 
     async def _deadlines(self) -> None:
         applied = await self.threads.runner("desk")(lambda: self.desk.tick(self.clock.now()))
@@ -205,6 +210,9 @@ class App:
         await self.threads.runner("desk")(self.registry.save_texts)
 
     async def _keep_house(self) -> None:
+        """Delete what is too old. By a clock that was set far ahead nothing is too old yet: it may be a mistake."""
+        if not self.intake.clock_is_trusted():
+            return
         now = self.clock.now()
         retention, old = self.settings.series.retention, now - HISTORY
         await self.threads.runner("series")(lambda: self.series_store.retain(now - retention))
@@ -215,8 +223,7 @@ class App:
     async def abandon(self) -> None:
         """Leave at once: what is on disk is enough, the next start replays the rest."""
         self.ready = False
-        if self.scheduler.running:
-            self.scheduler.shutdown(wait=False)
+        self.scheduler.stop()
         if self.api is not None:
             await self.api.stop()
         await self.supervisor.stop("rules.judge")
@@ -229,8 +236,7 @@ class App:
     async def stop(self) -> None:
         """Doors first, then what is under way, then snapshots and files. Nothing acknowledged is lost."""
         self.ready = False
-        if self.scheduler.running:
-            self.scheduler.shutdown(wait=False)
+        self.scheduler.stop()
         relay = asyncio.create_task(self.supervisor.stop("relay"))  # attempts under way take their time meanwhile
         if self.api is not None:
             await self.api.stop()

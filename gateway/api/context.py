@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from gateway.api.config import ApiConfig
 from gateway.desk import Desk
 from gateway.domain.errors import Problem, StoreError
+from gateway.domain.record import Tick
 from gateway.domain.text import Lang
 from gateway.history.service import Imports
 from gateway.intake import ControlPump, Intake
@@ -111,6 +112,7 @@ class Ticks(Protocol):
     """The ticker."""
 
     missed: int
+    last: Tick
     failing: StoreError | None
 
 

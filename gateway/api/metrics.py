@@ -104,6 +104,13 @@ class Collector:
             lost_readings.add_metric([source], b.decoded - gone)
         self._stored(readings, lost_readings)
         yield from (messages, readings, lost, lost_readings)
+        steps = counters("clock_steps", "Steps of the gateway's clock: forward, back, back so little that timers wait",
+                          "kind")  # fmt: skip
+        for kind, count in intake.steps.items():
+            steps.add_metric([kind], count)
+        yield steps
+        behind = max(0, intake.watermark.newest - self._context.clock.now())
+        yield gauge("clock_behind_seconds", "How far the gateway's clock is behind its journal", behind / SECOND)
         yield counter("state_texts_refused", "Texts of state points that found their table full",
                        self._context.registry.refused_texts)  # fmt: skip
 

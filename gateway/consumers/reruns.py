@@ -18,9 +18,9 @@ log = structlog.get_logger()
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 MOST_ROWS = 500_000  # of one device: the record that holds them must fit the journal
 MOST_OF_GROUP = 4_000_000
+END = 1 << 62
 MOST_IMAGE = 64 * 1024 * 1024
 FEW = 50_000  # rows that are not worth a process of their own
-END = 1 << 62
 PAUSE = 0.05  # s between two looks at how far the store has come
 
 
@@ -53,16 +53,19 @@ class Stored(Protocol):
 
 
 class Reruns:
-    """One request after another. A request that a crash left open is in the engine's snapshot, and asked again."""
+    """One request after another. A request that a crash left open is in the engine's snapshot, and asked again.
+
+    Readings after `until` µs are no history: a clock wrote them that was ahead.
+    """
 
     def __init__(
         self, rules: Wants, engine: Judge, series: Stored, store: SeriesStore, *, rules_thread: Blocking,
         series_thread: Blocking, journal: Callable[[Sequence[Fact]], Awaitable[list[int]]],
-        worker: Callable[[bytes], Awaitable[Worker]],
+        worker: Callable[[bytes], Awaitable[Worker]], until: Callable[[], int] = lambda: END,
     ) -> None:  # fmt: skip
         self._rules, self._engine, self._series, self._store = rules, engine, series, store
         self._rules_thread, self._series_thread, self._journal = rules_thread, series_thread, journal
-        self._worker = worker
+        self._worker, self._until = worker, until
         self._more = asyncio.Event()
         self._under_way: Wanted | None = None
         self.upto = 0  # the record of the newest answer: before it is judged, what is wanted is old news
@@ -172,7 +175,7 @@ class Reruns:
         """In the series thread, each `next` of it."""
         if devices:
             yield self._store.before(wanted.start, devices)
-            yield from self._store.scan(wanted.start, END, devices)
+            yield from self._store.scan(wanted.start, self._until(), devices)
 
 
 def _fed(outlook: LookingBack, history: Sequence[Batch]) -> bytes:

@@ -8,7 +8,6 @@ from typing import Any, get_args
 
 from gateway.consumers.snapshots import Snapshots
 from gateway.domain.alarm import Transition
-from gateway.domain.duration import SECOND
 from gateway.domain.record import Fact, Record
 from gateway.domain.wanted import Wanted
 from gateway.ports import Clock, Desk, Judge, PartitionedLog
@@ -16,8 +15,8 @@ from gateway.ports import Clock, Desk, Judge, PartitionedLog
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 FACTS = get_args(Fact)
 MOST_TRANSITIONS = 500
-SNAPSHOT_EVERY = 10 * SECOND
-CURSOR_EVERY = SECOND
+SNAPSHOT_EVERY = 10.0  # s
+CURSOR_EVERY = 1.0  # s
 
 
 @dataclass(slots=True)
@@ -60,8 +59,8 @@ class RulesConsumer:
         self.wanted: tuple[Wanted, ...] = engine.wanted
         self._queue: asyncio.Queue[DeskWork] = asyncio.Queue(maxsize=8)
         self._open: DeskWork | None = None
-        self._last_snapshot = clock.now()
-        self._last_cursor = 0
+        self._next_snapshot: float | None = None  # s of the event loop's clock, that nobody sets
+        self._next_cursor = float("-inf")
         self.judged = start
         self.committed = 0
         self.transitions = 0
@@ -78,10 +77,11 @@ class RulesConsumer:
                 raise
 
     async def _judge_some(self, records: Sequence[Record]) -> None:
-        due = self._clock.now() - self._last_snapshot >= SNAPSHOT_EVERY
+        time = asyncio.get_running_loop().time
+        due = self._next_snapshot is not None and time() >= self._next_snapshot
         work = await self._rules_thread(partial(self._step, records, snapshot=due))
-        if due:
-            self._last_snapshot = self._clock.now()
+        if due or self._next_snapshot is None:
+            self._next_snapshot = time() + SNAPSHOT_EVERY
         self.judged = work.cursor
         if self.wanted:
             self.on_wanted()
@@ -114,12 +114,12 @@ class RulesConsumer:
             self._open = None  # only now: after a failed transaction the same work is tried again
 
     async def _commit_one(self, work: DeskWork) -> None:
-        now = self._clock.now()
+        time = asyncio.get_running_loop().time
         idle = not work.transitions and not work.facts and not work.snapshot
-        if idle and now - self._last_cursor < CURSOR_EVERY:
+        if idle and time() < self._next_cursor:
             return  # replaying records without transitions costs nothing: the cursor may trail a second
-        await self._desk_thread(lambda: self._apply(work, now))
-        self._last_cursor = now
+        await self._desk_thread(lambda: self._apply(work, self._clock.now()))
+        self._next_cursor = time() + CURSOR_EVERY
         self.committed = work.cursor
 
     def _apply(self, work: DeskWork, now: int) -> None:

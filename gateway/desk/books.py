@@ -71,6 +71,9 @@ class Unit(Protocol):
     def release(self, tenant: str, reason: Due, now: int) -> None:
         """Deadlines of this reason that have no time become due now."""
 
+    def step_back(self, frm: int, to: int) -> None:
+        """The clock was set back: what is due later than it would have been without the step comes forward."""
+
     def command(self, tenant: str, command: str) -> Done | None:
         """The command of this id, when it was carried out before."""
 

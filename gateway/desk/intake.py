@@ -12,7 +12,7 @@ from gateway.desk.keys import Origin, alarm_key, order_key
 from gateway.desk.ordering import waits_of
 from gateway.desk.requests import Requests
 from gateway.domain.alarm import Change, Level, Transition
-from gateway.domain.record import Fact, ImportMark, RuleGone, RuleSet
+from gateway.domain.record import ClockStep, Fact, ImportMark, RuleGone, RuleSet
 from gateway.domain.workorder import Alarm, AlarmState, Deadline, Due, WorkOrder
 
 _OVER = {Change.CLEARED, Change.WITHDRAWN}
@@ -142,6 +142,9 @@ class Intake:
                 book.wait(Deadline(f"import:{fact.id}", self._tenant, Due.IMPORTING, None, book.now))
             case ImportMark(done=True):
                 self._imported(book, f"import:{fact.id}")
+            case ClockStep(goes_back=True):
+                book.unit.step_back(fact.frm, fact.to)
+                book.applied.clock_steps += 1
             case RuleGone() | RuleSet():
                 notes.of_rule(book, self._clerk, self._tenant, fact, origin)
             case _:

@@ -5,10 +5,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.duration import DAY, SECOND
 from gateway.domain.reading import Batch, Flag, Quality
+from gateway.domain.record import ClockStep, Down
 
 YEAR_2000: Final = 946_684_800_000_000
 """µs; a clock before it was never set."""
+BUILT: Final = 1_767_225_600_000_000
+"""µs, 2026-01-01: no clock that is right shows an earlier time, where a journal has a later one."""
+TOLERANCE: Final = 2 * SECOND
+"""Differences up to this are no step: clocks that are slewed drift."""
 
 
 def clamp(batch: Batch, ahead_limit: int) -> tuple[Batch, NDArray[np.bool_] | None]:
@@ -62,3 +68,57 @@ class Watermark:
         suspect = now < self.newest
         self.newest = max(self.newest, now)
         return suspect
+
+
+class Timekeeper:
+    """Watches the gateway's own clock: what is to be journaled of its steps, and when engine time follows one back.
+
+    The clock is held against one that nobody sets (`steady`, any origin). Pure; all times µs. `mark.newest` is the
+    newest time in the journal. A clock behind it by up to `limit` is waited for. So is one that was never set (before
+    `BUILT`, as with an empty battery) where the journal knows a later time. Any other step back that is seen is
+    followed at once; a clock that was found behind, as after a start, once it has been so for `patience`.
+
+    A clock that was set, or is found, more than a day ahead may be wrong: for a day it is not `trusted` with deletions.
+    """
+
+    def __init__(self, newest: int, limit: int, patience: int) -> None:
+        self.mark = Watermark(newest)
+        self._limit, self._patience = limit, patience
+        self._offset: int | None = None
+        self._behind: int | None = None
+        self._doubted: int | None = None
+        self._before: tuple[int | None, int, int | None] = (None, newest, None)
+
+    def look(self, now: int, steady: int) -> tuple[Down | ClockStep, ...]:
+        """What to journal before anything else, now that the clock says `now`; mostly nothing."""
+        self._before = self._offset, self.mark.newest, self._behind
+        newest = self.mark.newest
+        ahead = now - newest if self._offset is None else now - steady - self._offset
+        shift = 0 if self._offset is None else ahead
+        self._offset, said = now - steady, now - shift
+        if ahead > DAY:
+            self._doubted = steady + DAY if now - ahead >= BUILT else None
+        elif ahead < -TOLERANCE:
+            self._doubted = None
+        if shift > TOLERANCE:
+            last = max(said, newest)
+            away = (Down(last, now),) if now > last else ()
+            return (*away, ClockStep(said, now))
+        set_back = shift < -TOLERANCE
+        if newest - now <= self._limit or now < BUILT <= newest:
+            self._behind = None
+            return (ClockStep(said, now, waits=True),) if set_back else ()
+        if not set_back:
+            self._behind = steady if self._behind is None else self._behind
+            if steady - self._behind < self._patience:
+                return ()
+        self._behind, self.mark.newest = None, now
+        return (ClockStep(said if set_back else newest, now),)
+
+    def trusted(self, steady: int) -> bool:
+        """May what is old by this clock be deleted?"""
+        return self._doubted is None or steady >= self._doubted
+
+    def undo(self) -> None:
+        """What the last look found could not be journaled: the next one finds it again."""
+        self._offset, self.mark.newest, self._behind = self._before

@@ -168,6 +168,22 @@ class ImportMark(Struct, frozen=True, tag="import"):
     actor: str = ""
 
 
+class ClockStep(Struct, frozen=True, tag="clock"):
+    """The gateway's clock was set from `frm` to `to`, both µs.
+
+    A step back takes engine time with it, unless it `waits`: then time stands still until the clock has caught up.
+    """
+
+    frm: int
+    to: int
+    waits: bool = False
+
+    @property
+    def goes_back(self) -> bool:
+        """Does engine time go back to `to`?"""
+        return self.to < self.frm and not self.waits
+
+
 class DeviceDefined(Struct, frozen=True, tag="define_device"):
     """Integer `id` means this device of this tenant, from here on."""
 
@@ -186,7 +202,7 @@ class PointDefined(Struct, frozen=True, tag="define_point"):
 
 Fact = (
     SiteSet | CustomerSet | DeviceSet | RuleSet | RuleGone | PolicySet | Unlatch | Closed | CycleDone | MeterExchanged
-    | Rerun | ImportMark
+    | Rerun | ImportMark | ClockStep
 )  # fmt: skip
 Define = DeviceDefined | PointDefined
 Body = Batch | Tick | Fact | Define | Down | Raw

@@ -368,7 +368,8 @@ class Applied:
     """What one call did. `fresh` transitions were applied, `dropped` were at or below the committed cursor.
 
     `orphaned`: clears of episodes that were not open. `held` orders wait for a deadline row. `merged` alarms became
-    part of another's episode, `gathered` joined the parent order of a storm or a batch.
+    part of another's episode, `gathered` joined the parent order of a storm or a batch. `clock_steps` brought due-times
+    forward.
     """
 
     fresh: int = 0
@@ -387,6 +388,7 @@ class Applied:
     ended: int = 0
     events: int = 0
     notices: int = 0
+    clock_steps: int = 0
     created: list[Created] = field(default_factory=list)
 
     def add(self, other: "Applied") -> None:

@@ -14,7 +14,7 @@ from gateway.domain.errors import CommandError, InvariantBroken
 from gateway.domain.record import ImportMark, Parcel, Record, RecordKind
 from gateway.history.catalogue import points_of
 from gateway.history.outcome import Outcome, outcome
-from gateway.history.session import HARD, TARGET, Session
+from gateway.history.session import HARD, TARGET, Session, steady
 from gateway.history.wire import Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
 
 log = structlog.get_logger()
@@ -78,7 +78,7 @@ class Imports:
         columns that do not fit together. Raises StoreError: send the same chunk again."""
         session = self._session(number)
         async with session.lock:
-            session.touched = self._host.clock.now()
+            session.touched = steady()
             if session.ended:
                 raise CommandError(409, "import-over", f"import {session.id} is over")
             if chunk.number > session.next:
@@ -99,7 +99,7 @@ class Imports:
         """
         session = self._session(number)
         async with session.lock:
-            session.touched = self._host.clock.now()
+            session.touched = steady()
             if wanted.chunks != session.next:
                 if session.ended:
                     raise CommandError(409, "import-over", f"import {session.id} ended after {session.next} chunks")
@@ -207,17 +207,16 @@ class Imports:
             mark = record.body
             assert isinstance(mark, ImportMark), "only marks were collected"
             session = Session(mark.id, mark.file, mark.actor, record.at)
-            session.touched = self._host.clock.now()
             self._sessions[mark.id] = session
 
     async def run(self) -> None:
         """End what nobody goes on with, until cancelled."""
         while True:
             await asyncio.sleep(IDLE / SECOND / 20)
-            await self.reap(self._host.clock.now() - IDLE)
+            await self.reap(steady() - IDLE)
 
     async def reap(self, before: int) -> int:
-        """End imports that were last touched before `before` µs; returns how many."""
+        """End imports that were last touched before `before` (see `Session.touched`); returns how many."""
         idle = [s for s in self._sessions.values() if not s.ended and s.touched < before and not s.lock.locked()]
         for session in idle:
             async with session.lock:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
@@ -24,6 +25,11 @@ COUNTS: Final = ("imported", "duplicates", "replaced", "late", "expired", "refus
 _BOUND: Final = 2**62  # µs; beyond it is no time
 
 
+def steady() -> int:
+    """µs of a clock that nobody sets."""
+    return time.monotonic_ns() // 1000
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """Readings that leave the buffer together: registry ids, µs, canonical values, in the order they came."""
@@ -37,13 +43,14 @@ class Part:
 
 @dataclass(slots=True)
 class Session:
-    """`next` chunk number, `newest`: device -> its newest stored reading before this import. Times µs."""
+    """`next` chunk number, `newest`: device -> its newest stored reading before this import. Times µs; `touched` is of
+    a clock that nobody sets."""
 
     id: str
     file: str
     actor: str
     opened: int
-    touched: int = 0
+    touched: int = field(default_factory=steady)
     next: int = 0
     ended: int = 0  # sequence number of the last mark
     result: Result | None = None
@@ -57,9 +64,6 @@ class Session:
     _at: "array[int]" = field(default_factory=lambda: array("q"))
     _value: "array[float]" = field(default_factory=lambda: array("d"))
     _quality: "array[int]" = field(default_factory=lambda: array("B"))
-
-    def __post_init__(self) -> None:
-        self.touched = self.touched or self.opened
 
     @property
     def buffered(self) -> int:

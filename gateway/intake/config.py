@@ -19,6 +19,7 @@ class IntakeConfig(Section):
     """
 
     ahead_limit: Annotated[Duration, Field(ge=0)] = 5 * MINUTE
+    patience: Annotated[Duration, Field(ge=0)] = MINUTE
     linger: Annotated[Duration, Field(ge=0, le=SECOND)] = 20 * MS
     raw_payload: Annotated[Bytes, Field(ge=0, le=1024 * 1024)] = 4096
     full_wait: Annotated[Duration, Field(ge=0, le=5 * MINUTE)] = 10 * SECOND

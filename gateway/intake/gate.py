@@ -1,26 +1,29 @@
 """`emit`: returns when the parcel is on disk. Parcels that arrive while a commit runs become one batch record."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, Protocol
 
 import numpy as np
+import structlog
 from msgspec import structs
 from numpy.typing import NDArray
 
-from gateway.domain.clocks import Watermark, clamp, mark_suspect
-from gateway.domain.duration import SECOND
-from gateway.domain.errors import InvariantBroken, StoreClosed, StoreFull, StoreUnavailable
+from gateway.domain.clocks import Timekeeper, clamp, mark_suspect
+from gateway.domain.duration import SECOND, iso
+from gateway.domain.errors import InvariantBroken, StoreClosed, StoreError, StoreFull, StoreUnavailable
 from gateway.domain.plausible import Judged, Plausibility, PointBook
 from gateway.domain.reading import Batch, concat
-from gateway.domain.record import Body, Define, Fact, Parcel, Raw, Record, RecordKind, Tick
+from gateway.domain.record import Body, ClockStep, Define, Fact, Parcel, Raw, Record, RecordKind, Tick
 from gateway.intake.balance import Balance, Trail
 from gateway.intake.config import IntakeConfig
 from gateway.intake.counts import Counts, check_parcel
 from gateway.ports import Append, Clock, Directory, PartitionedLog
 
+log = structlog.get_logger()
 GROUP_ROWS: Final = 65_536
 """A batch record gets no more readings than this, unless one parcel alone has more."""
 FULL_RETRY: Final = 0.25
@@ -58,16 +61,25 @@ class _Group:
 
 
 class Intake:
-    """One per partition. All calls on one event loop, except where said."""
+    """One per partition. All calls on one event loop, except where said.
+
+    `steady` is a clock in µs that nobody sets (None = nobody sets `clock` either). `stepped` are told of every step of
+    `clock` once it is journaled; `steps` counts them.
+    """
 
     def __init__(
-        self, journal: Log, directory: Points, clock: Clock, config: IntakeConfig | None = None, partition: int = 0
-    ) -> None:
+        self, journal: Log, directory: Points, clock: Clock, config: IntakeConfig | None = None, partition: int = 0,
+        steady: Callable[[], int] | None = None,
+    ) -> None:  # fmt: skip
         self.config = config or IntakeConfig()
         self.journal, self.clock, self.partition = journal, clock, partition
+        self.steady = steady or clock.now
         self._directory = directory
         self._plausibility = Plausibility(directory)
-        self.watermark = Watermark(_newest(journal, partition))
+        self._time = Timekeeper(_newest(journal, partition), self.config.ahead_limit, self.config.patience)
+        self.watermark = self._time.mark
+        self.stepped: list[Callable[[ClockStep], None]] = []
+        self.steps = Counter[str](dict.fromkeys(("forward", "back", "waits"), 0))
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._last_start = float("-inf")
@@ -114,6 +126,7 @@ class Intake:
     async def _flush_group(self, items: Sequence[_Waiting]) -> None:
         parcels = [item.parcel for item in items]
         try:
+            await self.keep_time()
             group = self._merge(parcels)
             records = await self._append_patiently(group.append)
             self._directory.journaled(group.defines)
@@ -184,6 +197,31 @@ class Intake:
         for source in {parcel.source for parcel in parcels}:
             self._counts[source].snapshot().check()
 
+    async def keep_time(self) -> None:
+        """Look at the clock: a step of it is journaled before whatever comes after it. Raises StoreError."""
+        found = self._time.look(self.clock.now(), self.steady())
+        if not found:
+            return
+        try:
+            await self._append_patiently(Append(found))
+        except StoreError:
+            self._time.undo()
+            raise
+        step = found[-1]
+        assert isinstance(step, ClockStep), "a step comes last"
+        kind = "waits" if step.waits else "back" if step.goes_back else "forward"
+        self.steps[kind] += 1
+        log.warning("the clock was set", before=iso(step.frm), now=iso(step.to),
+                    timers="wait until it has caught up" if step.waits else "go on at the new time")  # fmt: skip
+        if step.goes_back:
+            self._plausibility.forget()
+        for tell in self.stepped:
+            tell(step)
+
+    def clock_is_trusted(self) -> bool:
+        """May what is old by the clock be deleted? See `Timekeeper`."""
+        return self._time.trusted(self.steady())
+
     async def drain(self) -> None:
         """Returns when nothing waits any more. For shutdown, after the sources have stopped."""
         while self._task is not None:
@@ -206,6 +244,7 @@ class Intake:
 
     async def append(self, append: Append) -> tuple[Record, ...]:
         """Journal small records at once, past the parcels that wait: facts and ticks never queue behind readings."""
+        await self.keep_time()
         now = self.clock.now()
         self.watermark.observe(now)
         return await self.journal.append(self.partition, append, now)

@@ -19,7 +19,7 @@ HORIZON: Final = 10 * MINUTE
 
 
 class Cadence:
-    """When the next tick is due, by the gateway's clock (µs). Pure.
+    """When the next tick is due, µs. Pure. `now` is the gateway's clock, `steady` one that nobody sets.
 
     Ordinary ticks come every `every`; asked ones not before they are due, rounded up to a multiple of `spacing`, so
     that timers close together share a tick and any number of requests stays bounded.
@@ -29,27 +29,33 @@ class Cadence:
         self._every, self._spacing = every, spacing
         self._asked: list[int] = []
         self._known: set[int] = set()
-        self._last = 0
+        self._reached = 0
+        self._last: int | None = None
 
     def ask(self, due: int, now: int) -> bool:
         """A tick is wanted at `due`; True when it is now the next one asked for."""
         slot = -(-due // self._spacing) * self._spacing
-        if due <= self._last or due - now > HORIZON or slot in self._known:
+        if due <= self._reached or due - now > HORIZON or slot in self._known:
             return False
         self._known.add(slot)
         heapq.heappush(self._asked, slot)
         return self._asked[0] == slot
 
-    def wait(self, now: int) -> int:
-        """µs until the next tick; never longer than `every`, also when the clock was set back."""
-        due = self._last + self._every
+    def wait(self, now: int, steady: int) -> int:
+        """Until the next tick; never longer than `every`, whatever was done to the clock."""
+        if self._last is None:
+            return 0
+        left = self._last + self._every - steady
         if self._asked:
-            due = min(due, max(self._asked[0], self._last + self._spacing))
-        return min(max(due - now, 0), self._every)
+            left = min(left, max(self._asked[0] - now, self._last + self._spacing - steady))
+        return min(max(left, 0), self._every)
 
-    def ticked(self, at: int, now: int) -> None:
-        """A tick moved engine time to `at`; `now` is what the clock said (the two differ while it is suspect)."""
-        self._last = now
+    def ticked(self, at: int, steady: int) -> None:
+        """A tick moved engine time to `at`. What was asked before a step back is asked again when it is due."""
+        if at < self._reached:
+            self._asked.clear()
+            self._known.clear()
+        self._last, self._reached = steady, at
         while self._asked and self._asked[0] <= at:
             self._known.discard(heapq.heappop(self._asked))
 
@@ -81,7 +87,7 @@ class Ticker:
         """Tick on, until cancelled. A journal that takes no tick is asked again at the next."""
         while True:
             self._sooner.clear()
-            wait = self._cadence.wait(self._intake.clock.now())
+            wait = self._cadence.wait(self._intake.clock.now(), self._intake.steady())
             if wait > 0:
                 try:
                     async with asyncio.timeout(wait / SECOND):
@@ -102,19 +108,18 @@ class Ticker:
 
     def _missed(self, error: StoreError) -> None:
         self.missed += 1
-        now = self._intake.clock.now()
-        self._cadence.ticked(now, now)
+        self._cadence.ticked(self._intake.clock.now(), self._intake.steady())
         if self.failing is None:
             log.error("the journal takes no tick: timers stand still", error=str(error))
         self.failing = error
 
     async def _tick(self, before: tuple[Down, ...] = ()) -> None:
         intake = self._intake
-        now = intake.clock.now()
-        suspect = intake.watermark.observe(now)
+        await intake.keep_time()
+        suspect = intake.watermark.observe(intake.clock.now())
         tick = Tick(intake.watermark.newest, suspect)
         await intake.append(Append((*before, tick)))
-        self._cadence.ticked(tick.at, now)
+        self._cadence.ticked(tick.at, intake.steady())
         self.last = tick
 
     def nudge(self, due_at: int) -> None:

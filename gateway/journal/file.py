@@ -170,7 +170,7 @@ class JournalFile:
             used += entry.size
             firsts.append(state.head)
             receipts.extend(entry.receipts)
-            state.head_at = max(state.head_at, entry.at)
+            state.head_at = entry.at  # earlier than before when the clock was set back
             for kind, ident, body in entry.rows:
                 state.head += 1
                 state.tick = state.head if kind == RecordKind.TICK else state.tick

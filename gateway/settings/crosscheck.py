@@ -64,8 +64,9 @@ def check_settings(document: Document, settings: Settings) -> Findings:
                 if not any(fnmatchcase(family, pattern.split(".", 1)[0]) for family in EVENTS):
                     fields = {"value": pattern, "known": ", ".join(f"{family}.*" for family in EVENTS)}
                     found.problems.append(document.problem((*place, "events", index), "config.events", **fields))
-    if ("intake", "ahead_limit") in document.lines:
-        found.problems.append(document.problem(("intake", "ahead_limit"), "config.intake_ahead"))
+    for name in ("ahead_limit", "patience"):
+        if ("intake", name) in document.lines:
+            found.problems.append(document.problem(("intake", name), "config.intake_clock", name=name))
     _brokers(document, settings, found)
     for key, owner in (("config.warn.no_source", settings.sources), ("config.warn.no_endpoint", settings.endpoints)):
         if not owner:

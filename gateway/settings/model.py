@@ -61,12 +61,14 @@ class RegistryFiles(Section):
 
 
 class ClockConfig(Section):
-    """What device clocks may do (RULES section 5)."""
+    """What device clocks may do (RULES section 5), and the gateway's own."""
 
     ahead_limit: Annotated[Duration, Field(ge=SECOND, le=24 * HOUR)] = 5 * MINUTE
     """An event time further than this in the future is replaced by the receive time, and flagged."""
     accept_late: Annotated[Duration, Field(ge=0, le=31 * DAY)] = 72 * HOUR
     """A late reading that was on its way for longer is stored, never judged; 0 = no late reading is judged."""
+    patience: Annotated[Duration, Field(ge=0, le=24 * HOUR)] = MINUTE
+    """A clock that a start finds behind the journal may be set within this time; then timers go back to it."""
 
 
 class LogConfig(Section):

@@ -151,7 +151,9 @@ def _settings(document: Document) -> Settings | None:
 
 def _completed(settings: Settings) -> Settings:
     """What is written once and used by several folders."""
-    intake = settings.intake.model_copy(update={"ahead_limit": settings.clock.ahead_limit})
+    intake = settings.intake.model_copy(
+        update={"ahead_limit": settings.clock.ahead_limit, "patience": settings.clock.patience}
+    )
     return settings.model_copy(update={"intake": intake})
 
 

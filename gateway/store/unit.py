@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table, Update, bindparam, delete, func, inser
 from gateway.domain.record import encode_body
 from gateway.domain.workorder import Alarm, Changes, Deadline, Done, Due, Place, Position, WorkOrder
 from gateway.store import tables as t
+from gateway.store.clock_step import step_back
 from gateway.store.database import Database, bulk, insert_new, upsert
 from gateway.store.rows import alarm_of, alarm_row, change_row, chunks, order_of, order_row, plain_of, route_of
 
@@ -193,6 +194,10 @@ class SqlUnit:
         c = t.deadline.c
         waiting = (c.tenant == tenant, c.reason == reason, c.due_at.is_(None))
         self._c.execute(update(t.deadline).where(*waiting).values(due_at=now))
+
+    def step_back(self, frm: int, to: int) -> None:
+        """The clock was set back: what is due later than it would have been without the step comes forward."""
+        step_back(self._c, frm, to)
 
     def command(self, tenant: str, command: str) -> Done | None:
         """The command of this id, when it was carried out before."""

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from msgspec.structs import replace
 
+from gateway.domain.alarm import Change, Evidence, Level, Thing
 from gateway.domain.record import RuleSet
 from rules.compiled import Rule
 from rules.engine.edits import Edit, classify
+from rules.engine.emit import Made, plan_of
 from rules.engine.groups import Groups, Members, group_runners
 from rules.engine.groups.questions import kinds_of, questions_of
 from rules.engine.kinds import runner_of
@@ -14,12 +17,16 @@ from rules.engine.past.horizon import needs_history
 from rules.engine.runner import Field, Runner
 from rules.engine.space import LONG_AGO
 
+SET_BACK = "clock_set_back"
+Standing = dict[tuple[Thing, tuple[str, ...]], int]
+
 
 class RuleBook:
     """`rules`: id -> (fact, rule), `runners`: id -> one per kind of device.
 
     `waiting`: rules that want history before they judge, id -> record that installed them; they have no runners yet.
-    `groups`: the groups of rules on groups, by rule id.
+    `groups`: the groups of rules on groups, by rule id. `standing`: rule id -> level of the alarms that were on when
+    it began anew because the clock was set back, by thing and identity, until it has judged.
     """
 
     def __init__(self, common: Field) -> None:
@@ -27,6 +34,7 @@ class RuleBook:
         self.runners: dict[str, list[Runner]] = {}
         self.waiting: dict[str, int] = {}
         self.groups: dict[str, Groups] = {}
+        self.standing: dict[str, Standing] = {}
         self._versions: dict[str, int] = {}
         self._of: dict[str, list[Runner]] = {}
         self._split: tuple[list[Runner], list[Runner]] | None = None
@@ -94,6 +102,7 @@ class RuleBook:
         self.rules[fact.id] = (fact, rule)
         if rule.mode == "off":
             self._put(fact.id, [])
+            self.standing.pop(fact.id, None)
             return Edit.SILENTLY
         edit = Edit.SILENTLY
         if old is not None and old[1].mode != "off" and not awaited:
@@ -130,6 +139,40 @@ class RuleBook:
         self._put(rule, list(self._built(fact, compiled)))
         return self.runners[rule]
 
+    def anew(self, rule: str, at: int, seq: int) -> None:
+        """As if installed at `at` µs by record `seq`; its alarms stand until it has judged."""
+        fact, compiled = self.rules[rule]
+        self.standing.setdefault(rule, {}).update(on_of(self.runners[rule]))
+        if needs_history(compiled) and self._heard(compiled):
+            self.waiting[rule] = seq
+            self._put(rule, [])
+            return
+        self._put(rule, list(self._built(fact, compiled)))
+        for runner in self.runners[rule]:
+            runner.refresh(range(len(runner.space)), at, "")
+            runner.revalue(range(len(runner.space)), at)
+
+    def settle(self, rule: str, at: int) -> None:
+        """A rule that began anew has judged: alarms that were on all the while are not raised again, others end."""
+        left, emitter = self.standing.pop(rule, None), self._field.emitter
+        if left is None:
+            return
+        made: list[Made] = []
+        for one in emitter.made:
+            mine = one.rule.id == rule and one.change is Change.RAISED and not one.late
+            level = left.pop((one.thing, one.identity), None) if mine else None
+            if level is None:
+                made.append(one)
+            elif one.level != level:
+                up = one.level > level
+                made.append(replace(one, change=Change.LEVEL_UP if up else Change.LEVEL_DOWN))
+        compiled = self.rules[rule][1]
+        plan, why = plan_of(compiled), Evidence()
+        for (thing, identity), level in sorted(left.items()):
+            end = Made(at, compiled, plan, thing, Change.CLEARED, Level(level), why, SET_BACK, identity=identity)
+            made.append(end)
+        emitter.made = made
+
     def _succeed(self, old: Runner | None, new: Runner, edit: Edit, at: int) -> None:
         things = range(len(new.space))
         if old is not None and edit in (Edit.SAME, Edit.TEXT):
@@ -160,8 +203,19 @@ class RuleBook:
     def drop(self, rule: str) -> list[Runner]:
         """The rule was deleted: its open alarms stay as they are, only the state goes. Its last runners."""
         self.waiting.pop(rule, None)
+        self.standing.pop(rule, None)
         self.rules.pop(rule, None)
         return self._put(rule, None)
+
+
+def on_of(runners: Iterable[Runner]) -> Standing:
+    """The alarms of a rule that are on, and their levels."""
+    return {
+        (Thing(0, 0, thing.group) if thing.group else thing, identity): level
+        for runner in runners
+        for row, thing in enumerate(runner.space.things)
+        for identity, level in runner.on(row)
+    }
 
 
 def end_all(runner: Runner, at: int) -> None:

@@ -2,6 +2,7 @@
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.domain.record import Closed, CycleDone
 from rules.compiled import Due, Every, Rule
@@ -54,6 +55,11 @@ class Completions:
     def of_rule(self, rule: str) -> list[tuple[int, CycleDone]]:
         """(told, fact) of all things of a rule."""
         return [(one.told, one.fact) for key, kept in self._kept.items() if key[0] == rule for one in kept]
+
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: nothing was told later."""
+        for key, kept in self._kept.items():
+            self._kept[key] = [replace(one, told=min(one.told, to)) for one in kept]
 
     def settled(self, closed: Closed) -> bool:
         """Was the work of this order done? Then its end says nothing more to the plan."""

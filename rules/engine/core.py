@@ -138,6 +138,9 @@ class Core:
         """A rule that waited begins with what is there."""
         self.counts.cold += 1
         self.book.cold(rule, at)
+        if rule in self.book.standing:
+            self.book.flush()
+            self.book.settle(rule, at)
         if not self.book.waiting:
             self.interim.clear()
 
@@ -178,6 +181,8 @@ class Core:
         self.admit()
         edit = self.book.install(fact, rule, at, self.seq)
         self.book.flush()
+        if fact.id not in self.book.waiting:
+            self.book.settle(fact.id, at)
         if fact.id not in self.book.groups:
             self.requests.drop(fact.id)
         if not self.book.waiting:

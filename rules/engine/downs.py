@@ -18,7 +18,8 @@ class Downs:
     """The newest down-times (from, to), µs, oldest first. `kept`: devices that spoke in the newest one, as what came
     afterwards shows; ticks before `settled` µs decide nothing: what a broker kept is on its way. `said`: when things
     spoke, as far as history tells, and the time up to which it does. A second look at a group knows what was known at
-    `hindsight` µs, and which devices have `returned` since the newest down-time.
+    `hindsight` µs, and which devices have `returned` since the newest down-time. `steps`: the newest steps forward of
+    the gateway's clock (from, to), µs: no time passed between the two.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class Downs:
         self.kept: set[int] = set()
         self.said: dict[Thing, I64] = {}
         self.hindsight, self.returned = LONG_AGO, frozenset[int]()
+        self.steps: list[tuple[int, int]] = []
 
     def add(self, last: int, start: int) -> None:
         """The process was away from `last` to `start`; nothing when it was not."""
@@ -77,6 +79,22 @@ class Downs:
                 total += part
         return total
 
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: nothing was later."""
+        self.spans = [(last, min(start, to)) for last, start in self.spans if last < to]
+        self.latest, self.settled = min(self.latest, to), min(self.settled, to)
+        self.steps = [(frm, min(end, to)) for frm, end in self.steps if frm < to]
+
+    def stepped(self, frm: int, to: int) -> None:
+        """The clock was set forward."""
+        self.steps = [*self.steps[-KEEP + 1 :], (frm, to)]
+
+    def put_off(self, since: I64, due: I64) -> I64:
+        """Due-times of what counts from `since`, both µs, by a clock that was set forward between the two."""
+        for frm, to in self.steps:
+            due = np.where((since <= frm) & (due > frm), due + (to - frm), due)
+        return due
+
     def known(self, devices: list[int], due: I64, decided: I64) -> I64:
         """When moments of devices at `due` are decided: a second look at a group waits for nothing known by now, µs."""
         returned = np.array([device in self.returned for device in devices], np.bool_)
@@ -86,5 +104,5 @@ class Downs:
         """The same for another engine that judges the same time."""
         found = Downs()
         found.spans, found.latest, found.kept = list(self.spans), self.latest, set(self.kept)
-        found.hindsight, found.returned = self.hindsight, self.returned
+        found.hindsight, found.returned, found.steps = self.hindsight, self.returned, list(self.steps)
         return found

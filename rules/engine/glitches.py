@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.domain.device import CounterModel
 from rules.engine.space import NEVER
@@ -118,6 +119,11 @@ class Glitches:
             if one.since < start <= one.at:
                 start = one.since
         return start
+
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: none was later."""
+        for device, found in self.found.items():
+            self.found[device] = [replace(one, since=min(one.since, to), at=min(one.at, to)) for one in found]
 
     # --- what is known beforehand, when the past is judged once more
     def know(self, other: "Glitches") -> None:

@@ -45,6 +45,7 @@ def image_of(core: Core, partition: int, tenant: str) -> Image:
         downs=list(core.field.downs.spans),
         kept=sorted(core.field.downs.kept),
         settled=core.field.downs.settled,
+        steps=list(core.field.downs.steps),
         counts=asdict(core.counts),
         waiting=dict(core.book.waiting),
         requests=core.requests.state(),
@@ -52,6 +53,10 @@ def image_of(core: Core, partition: int, tenant: str) -> Image:
         replaced=core.replaced.state(),
         overtaken=core.overtaken.state(),
         glitches=core.field.glitches.state(),
+        standing={
+            rule: [(thing, identity, level) for (thing, identity), level in alarms.items()]
+            for rule, alarms in core.book.standing.items()
+        },
     )
 
 
@@ -68,6 +73,7 @@ def without_rules(image: Image, now: int) -> Image:
         overtaken=b"",
         counts={},
         now=now,
+        standing={},
     )
 
 
@@ -78,6 +84,7 @@ def load_core(image: Image, core: Core, compile_rule: Callable[[bytes], Rule]) -
     for last, start in image.downs:
         core.field.downs.add(last, start)
     core.field.downs.kept, core.field.downs.settled = set(image.kept), image.settled
+    core.field.downs.steps = list(image.steps)
     for fact in image.rules:
         core.book.place(fact, compile_rule(fact.source), waiting=image.waiting.get(fact.id))
     for held in image.runners:
@@ -87,6 +94,9 @@ def load_core(image: Image, core: Core, compile_rule: Callable[[bytes], Rule]) -
                 runner.load({name: array(one) for name, one in held.tables.items()})
                 runner.load_extra(held.extra)
                 runner.decided.update(held.decided)
+    core.book.standing = {
+        rule: {(thing, identity): level for thing, identity, level in alarms} for rule, alarms in image.standing.items()
+    }
     core.requests.load(image.requests)
     core.interim.load(image.interim)
     core.replaced.load(image.replaced)

@@ -216,9 +216,9 @@ class Runner(Absence, ABC):
         if self.windows is not None and other.windows is not None:
             self.windows.take_row(thing, other.windows, row)
         self.take_decided(thing, other, row)
-        self._look_again()
+        self.look_again()
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
         """When anything is due has to be found out anew."""
         self.soonest = -NEVER
         self.next_open = -NEVER if self.schedule is not None else NEVER
@@ -264,7 +264,7 @@ class Runner(Absence, ABC):
             part.load(_of_part(state, name))
         if self.windows is not None:
             self.windows.load(_of_part(state, "windows"))
-        self._look_again()
+        self.look_again()
 
 
 def _of_part(state: dict[str, NDArray[Any]], part: str) -> dict[str, NDArray[Any]]:

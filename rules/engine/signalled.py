@@ -247,6 +247,6 @@ class Signalled(Runner):
         due = min(super().next_due(), self.awake)
         return due if self.windows is None else min(due, self.windows.soonest)
 
-    def _look_again(self) -> None:
-        super()._look_again()
+    def look_again(self) -> None:
+        super().look_again()
         self.awake = -NEVER if self.moments else NEVER

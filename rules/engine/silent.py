@@ -72,6 +72,11 @@ class SilentRunner(Signalled):
         hours = self.longer.scalar(reader) if self.common.scalar else self.longer.vector(reader)
         return np.where(np.isnan(hours), NEVER, np.nan_to_num(hours) * HOUR).astype(np.int64)
 
+    def _due(self, heard: I64, limit: I64) -> I64:
+        """When those last heard at `heard` have been silent for `limit`, both µs."""
+        due = heard + limit
+        return self.common.downs.put_off(heard, due) if self.common.downs.steps else due
+
     def _heard(self, columns: Sequence[I64], things: NDArray[np.integer]) -> I64:
         since = [np.maximum(column, self.registered[things]) for column in columns]
         found: I64 = np.minimum.reduce(since) if self.condition.all_of else np.maximum.reduce(since)
@@ -93,21 +98,22 @@ class SilentRunner(Signalled):
         times = (view.good_at_before, view.good_at) if self.condition.good else (view.heard_at_before, view.heard_at)
         before, after = (self._heard([heard(column) for column in self.heard_by], thing) for heard in times)
         limit_before = self._limit(Prior(view, np.arange(len(view)), view.t - 1))
-        due = before + limit_before
+        due = self._due(before, limit_before)
         need = carry & ((self.raised_at[thing] > LONG_AGO) | (due < view.t) | view.moments)
         if self.decided:
             need |= carry & np.isin(thing, list(self.decided))
         need = carry if self.common.scalar else later_too(view, need, carry)
         units = np.flatnonzero(need)
-        limit = self._limit(Picked(view, units))
+        ends = self._due(after[units], self._limit(Picked(view, units)))
         for k, unit in enumerate(units.tolist()):
             if self.decided and self.overtaken(int(thing[unit]), int(view.t[unit])):
                 continue
             self._meet(
-                view, unit, int(before[unit]), int(due[unit]), int(after[unit]), int(limit[k])
+                view, unit, int(before[unit]), int(due[unit]), int(after[unit]), int(ends[k])
             )  # fmt: skip
 
-    def _meet(self, view: View, unit: int, before: int, due: int, after: int, limit: int) -> None:
+    def _meet(self, view: View, unit: int, before: int, due: int, after: int, ends: int) -> None:
+        """`ends`: when what it is allowed to be silent for since `after` is over."""
         thing, t = int(view.thing[unit]), int(view.t[unit])
         opening = self.reopened(thing, t)
         if self.raised_at[thing] == LONG_AGO and due < t and self.decided_at(thing, due, self.heard_by) <= t:
@@ -115,16 +121,16 @@ class SilentRunner(Signalled):
         if opening is not None and self.raised_at[thing] == VETOED:
             self._raise(thing, opening, view, unit, before=True)
         raised = int(self.raised_at[thing])
-        if raised != LONG_AGO and after > before and after + limit >= t:
+        if raised != LONG_AGO and after > before and ends >= t:
             self.raised_at[thing] = LONG_AGO
-            self.soonest = min(self.soonest, after + limit)
+            self.soonest = min(self.soonest, ends)
             # a reading older than the deadline proves that there was no silence
             if raised != VETOED:
                 self._say(thing, t, Change.CLEARED if t > raised else Change.WITHDRAWN, view, unit)
-        elif raised == VETOED and t < after + limit < NEVER:  # by what is allowed now, it is not silent any more
+        elif raised == VETOED and t < ends < NEVER:  # by what is allowed now, it is not silent any more
             self.raised_at[thing] = LONG_AGO
-            self.soonest = min(self.soonest, after + limit)
-        elif after + limit <= t and (raised == VETOED or (raised == LONG_AGO and view.moments[unit])):
+            self.soonest = min(self.soonest, ends)
+        elif ends <= t and (raised == VETOED or (raised == LONG_AGO and view.moments[unit])):
             self._raise(thing, t, view, unit)
 
     def _raise(self, thing: int, at: int, view: View | None, unit: int, *, before: bool = False) -> None:
@@ -166,7 +172,7 @@ class SilentRunner(Signalled):
             return
         table = self.space.good_at if self.condition.good else self.space.at
         heard = self._heard([table[column][things] for column in self.heard_by], things)
-        due = heard + self._limit(Held(self.space, things, now))
+        due = self._due(heard, self._limit(Held(self.space, things, now)))
         soonest = int(due[due > now].min()) if (due > now).any() else NEVER
         for k in np.flatnonzero(due <= now).tolist():
             thing = int(things[k])

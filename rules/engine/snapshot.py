@@ -80,6 +80,8 @@ class Image(Struct, frozen=True):
     ledger: bytes = b""
     completions: bytes = b""
     imports: list[str] = []  # those that run
+    steps: list[tuple[int, int]] = []
+    standing: dict[str, list[tuple[Thing, tuple[str, ...], int]]] = {}
     lanes: list["Image"] = []
 
 

@@ -29,7 +29,7 @@ def test_every_timer_gets_its_tick_and_ticks_keep_their_distance(asks: list[tupl
     pending = sorted((T0 + start + when, ahead) for when, ahead in asks)
     dues = []
     while pending or now < T0 + start + 9 * SECOND:
-        next_tick = now + cadence.wait(now)
+        next_tick = now + cadence.wait(now, now)
         if pending and pending[0][0] <= next_tick:
             now = max(now, pending[0][0])
             dues.append(now + pending[0][1])
@@ -55,14 +55,26 @@ def test_far_timers_and_repeats_take_no_memory() -> None:
     assert cadence.ask(T0 + 10, T0)
     assert not cadence.ask(T0 + 20, T0), "the same slot"
     assert not cadence.ask(T0 + SECOND, T0), "not the first"
-    assert cadence.wait(T0) == SPACING
+    assert cadence.wait(T0, T0) == SPACING
 
 
 def test_a_clock_set_back_or_ahead_does_not_stop_the_ticks() -> None:
     cadence = Cadence(SECOND, SPACING)
     cadence.ticked(T0, T0)
-    assert cadence.wait(T0 - 3600 * SECOND) == SECOND
-    assert cadence.wait(T0 + 3600 * SECOND) == 0
+    assert cadence.wait(T0 - 3600 * SECOND, T0) == SECOND
+    assert cadence.wait(T0 + 3600 * SECOND, T0) == SECOND
+    assert cadence.ask(T0 + SECOND // 2, T0)
+    assert cadence.wait(T0 + 3600 * SECOND, T0) == SPACING, "what is asked for is due by now"
+
+
+def test_after_a_step_back_timers_are_asked_for_by_the_new_time() -> None:
+    cadence = Cadence(SECOND, SPACING)
+    cadence.ticked(T0 + 3600 * SECOND, T0)
+    assert not cadence.ask(T0 + SECOND // 2, T0), "long past"
+    assert cadence.ask(T0 + 3601 * SECOND, T0 + 3600 * SECOND)
+    cadence.ticked(T0, T0 + SECOND)
+    assert cadence.ask(T0 + SECOND // 2, T0)
+    assert cadence.wait(T0, T0 + SECOND) == SECOND // 2
 
 
 async def _ticks(rig: Rig, count: int) -> list[Tick]:

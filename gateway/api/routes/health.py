@@ -9,7 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from gateway.api.context import Context, Gateway
+from gateway.domain.duration import SECOND, format_duration
 from gateway.domain.errors import SourceError, SourceRejected, StoreError, StoreFull, StoreUnavailable
+from gateway.domain.text import say
 
 router = APIRouter(tags=["health"])
 PROBE_SECONDS = 2.0
@@ -35,8 +37,8 @@ async def healthz() -> dict[str, str]:
 async def readyz(context: Gateway) -> JSONResponse:
     """200 when it is live and its stores work, else 503; what is wrong in `parts`.
 
-    A broken rule, or rule files that could not be reloaded, are said there and make nothing unready: the revision
-    before and all other rules are judged.
+    A broken rule, rule files that could not be reloaded, or a clock that is behind the journal, are said there and
+    make nothing unready: the revision before and all other rules are judged, readings are stored and judged.
     """
     parts = {
         "live": "ok" if context.ready else "starting or stopping",
@@ -45,7 +47,7 @@ async def readyz(context: Gateway) -> JSONResponse:
         **{name: _task(context, name) for name in VITAL if name in context.supervisor.health},
     }
     vital = all(part == "ok" for part in parts.values())
-    parts["rules"] = _rules(context)
+    parts["rules"], parts["clock"] = _rules(context), _clock(context)
     ready = context.ready and not context.supervisor.fatal.is_set() and vital
     sources = {name: _task(context, f"source.{name}") for name in context.sources}
     return JSONResponse({"ready": ready, "parts": parts, "sources": sources}, 200 if ready else 503)
@@ -89,6 +91,13 @@ def _why(error: BaseException | None) -> str:
         return ""
     kind = next((words for kind, words in WHY if isinstance(error, kind)), "an error, see the log")
     return f"down: {kind}"
+
+
+def _clock(context: Context) -> str:
+    tick, behind = context.ticker.last, context.intake.watermark.newest - context.clock.now()
+    if not tick.suspect or behind <= 0:
+        return "ok"
+    return say("api.clock.behind", context.settings.language, behind=format_duration(-(-behind // SECOND) * SECOND))
 
 
 def _rules(context: Context) -> str:

@@ -78,6 +78,10 @@ class Plausibility:
         if judged.keys is not None and judged.memory is not None:
             self._memories.put(judged.keys, judged.memory, judged.falls)
 
+    def forget(self) -> None:
+        """The gateway's clock was set back: what is remembered is of later than what comes."""
+        self._memories = Memories()
+
     def _out_of_bounds(self, batch: Batch) -> Bools | None:
         doubtful = np.flatnonzero(batch.quality == Quality.UNCERTAIN)
         if not len(doubtful):

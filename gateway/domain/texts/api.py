@@ -62,6 +62,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "请给出 command_id 或 Idempotency-Key 请求头,重复提交才不会重复生效",
     ),
     "api.if_match": ("If-Match takes the ETag of the order", "If-Match 应为工单的 ETag"),
+    "api.clock.behind": (
+        "the clock is {behind} behind the journal: timers wait until it has caught up or is set",
+        "时钟比日志落后 {behind}:计时器等待时钟追上或校准",
+    ),
     "api.future": ("`occurred_at` lies in the future", "occurred_at 在未来"),
     "api.not_settled": (
         "delivery {id} is unknown, or still under way",

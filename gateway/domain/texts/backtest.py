@@ -131,6 +131,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "explain.reason.cycle": ("the maintenance was done", "保养已完成"),
     "explain.reason.renewed": ("the date was renewed", "日期已更新"),
     "explain.reason.rule_changed": ("the rule was changed", "规则已修改"),
+    "explain.reason.clock_set_back": ("the gateway's clock was set back, and what came before does not bear it out", "网关时钟被回拨，且此前的读数不支持该告警"),
     "explain.reason.out_of_scope": ("the rule no longer watches it", "规则不再监视该对象"),
     "explain.reason.retired": ("the device was retired", "设备已停用"),
     "explain.reason.parent_ended": ("its parent alarm ended", "上级告警已结束"),

@@ -1,7 +1,7 @@
 """`flap`: more than `raises` in `in` are one unstable episode, until quiet (RULES section 5)."""
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -59,6 +59,16 @@ class Flapper:
             self.timers.drop((rule, thing, identity))
             if alarm.count and not alarm.on and alarm.end is not None:
                 yield replace(alarm.end, unstable=True, count=alarm.count)
+
+    def step_back(self, to: int, rules: Mapping[str, Rule]) -> None:
+        """The clock was set back to `to` µs: nothing was later."""
+        for rule, alarms in self.alarms.items():
+            flap = rules[rule].flap
+            assert flap is not None, "an edit that takes `flap` away forgets the rule's alarms"
+            for who, alarm in alarms.items():
+                alarm.times, alarm.last = [min(at, to) for at in alarm.times], min(alarm.last, to)
+                alarm.end = alarm.end and replace(alarm.end, at=min(alarm.end.at, to))
+                self._arm((rule, *who), alarm, flap)
 
     # --- changes
     def take(self, made: Made) -> list[Made]:

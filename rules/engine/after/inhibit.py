@@ -109,6 +109,19 @@ class Inhibitor:
         parent = self.rules.get(rule.inhibit.by) if rule.inhibit is not None else None
         return parent is not None and (parent.mode == "live" or rule.mode != "live")
 
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: nothing was raised later, and nothing waits longer for that."""
+        self.parents.step_back(to)
+        for rule, children in self.children.items():
+            for who, child in children.items():
+                ahead = max(0, child.at - to)
+                child.at, child.note = child.at - ahead, None if child.note is None else min(child.note, to)
+                child.made = replace(child.made, at=min(child.made.at, to))
+                child.change = child.change and replace(child.change, at=min(child.change.at, to))
+                if child.parent is None and ahead:
+                    child.due -= ahead
+                    self.timers.set((rule, *who), child.due)
+
     # --- changes of conditions
     def take(self, made: Made) -> list[Made]:
         """What is to be told of this change now: it, nothing, or first the raise that was held."""

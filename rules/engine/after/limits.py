@@ -39,6 +39,11 @@ class Spent:
                 spent.appendleft((at, number - over))
             over -= number
 
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: what was spent later is not."""
+        for name, spent in list(self.spent.items()):
+            self.spent[name] = deque(one for one in spent if one[0] <= to)
+
     def purge(self, budget: Budget | None, now: int) -> None:
         """Forget what no longer counts."""
         for name in list(self.spent):

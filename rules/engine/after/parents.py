@@ -71,6 +71,12 @@ class Parents:
         elif made.change in (Change.CLEARED, Change.WITHDRAWN):
             self._remove(made.rule.id, who)
 
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: no alarm is on since later."""
+        for alarms in self.open.values():
+            for alarm in alarms.values():
+                alarm.at = min(alarm.at, to)
+
     def since(self, key: AlarmKey) -> int:
         """When an open alarm was raised, µs; long ago when nobody knows."""
         alarm = self.open.get(key[0], {}).get(key[1:])

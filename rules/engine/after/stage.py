@@ -82,6 +82,14 @@ class After:
         for _ in self.flapper.forget(rule):
             pass
 
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: nothing that is known here was later."""
+        self._now = min(self._now, to)
+        self.inhibitor.step_back(to)
+        self.flapper.step_back(to, self.inhibitor.rules)
+        for spent in (self.policies.alarms, self.policies.orders):
+            spent.step_back(to)
+
     def _seed(self, by: str) -> None:
         """Alarms of a rule that others are inhibited by from now on."""
         rule = self.inhibitor.rules.get(by)

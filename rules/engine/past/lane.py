@@ -34,6 +34,14 @@ class Lane:
         self._go(now)
         self.core.tick(now - self.lateness)
 
+    def give_up(self) -> None:
+        """Wait for nothing older any more: judge all that waits, in order."""
+        batch = self.waiting
+        if len(batch):
+            order = np.lexsort((batch.frame, self._moment, batch.device))
+            self._hold(empty_batch())
+            self.core.batch(_renumbered(batch.select(order)))
+
     def due(self) -> int:
         """When something may happen, in engine time, µs; NEVER when nothing waits."""
         due = self.core.due()

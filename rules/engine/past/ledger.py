@@ -107,6 +107,13 @@ class Ledger:
             if not alarms:
                 del self.owners[owner]
 
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: what began or ended later did so then."""
+        every = (one for alarms in self.owners.values() for episodes in alarms.values() for one in episodes)
+        for one in every:
+            one.raised, one.moved, one.told = min(one.raised, to), min(one.moved, to), min(one.told, to)
+            one.cleared = one.cleared if one.cleared == NEVER else min(one.cleared, to)
+
     def state(self) -> bytes:
         """For the snapshot."""
         rows = [

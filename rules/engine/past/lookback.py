@@ -45,6 +45,7 @@ class Seed(Struct, frozen=True):
     downs: list[tuple[int, int]]
     facts: list[tuple[int, FactOf]]
     completions: bytes = b""
+    steps: list[tuple[int, int]] = []
 
 
 class Looked(Struct, frozen=True):
@@ -75,6 +76,7 @@ def seed_of(
             core.now, core.book.rules[rule][0], group, core.accept_late, core.field.scalar, list(world.sites.values()),
             list(world.customers.values()), [world.devices[one] for one in devices], list(world.points.values()),
             world.profiles, core.field.downs.spans, list(facts), core.field.completions.state(),
+            core.field.downs.steps,
         )
     )  # fmt: skip
 
@@ -90,6 +92,7 @@ class LookBack:
         like.field.completions.load(known.completions)
         for last, start in known.downs:
             like.field.downs.add(last, start)
+        like.field.downs.steps = list(known.steps)
         for point in known.points:
             world.set_point(point)
         world.profiles = dict(known.profiles)

@@ -59,6 +59,11 @@ class Replaced:
             return NEVER
         return min(self.asked.get(subject, -NEVER) for subject in self.waiting) + PAUSE
 
+    def clear(self) -> None:
+        """Nobody waits."""
+        self.waiting.clear()
+        self.asked.clear()
+
     def state(self) -> bytes:
         """For the snapshot."""
         return msgspec.msgpack.encode((list(self.waiting.items()), list(self.asked.items())))

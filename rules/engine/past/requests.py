@@ -132,6 +132,13 @@ class Requests:
         for subject in [one for one in self.open if isinstance(one, tuple) and one[0] == rule]:
             del self.open[subject]
 
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: nothing is in doubt any more, no fact is of later."""
+        self.open.clear()
+        self._fresh.clear()
+        for owner, facts in self.facts.items():
+            self.facts[owner] = [(min(at, to), fact) for at, fact in facts]
+
     def lived(self, at: int, fact: FactOf) -> None:
         """The desk told something about a device or a group."""
         owner = fact.device or (fact.group if isinstance(fact, Unlatch | Closed) else "")

@@ -71,6 +71,7 @@ def join(core: Core, answer: Rerun, at: int) -> None:
     facts = [one for one in told(core, answer.rule, scratch.devices) if one not in found.facts]
     go_on(scratch, core.interim.since(max(answer.wanted, answer.upto)), facts, core.now)
     _take_over(core, scratch, answer.rule, at)
+    core.book.settle(answer.rule, at)
     for one in (*found.glitches, *scratch.core.field.glitches.fresh):
         core.field.glitches.add(one)
     core.recount()  # windows that closed in a glitch before it was known to be one

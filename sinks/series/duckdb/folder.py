@@ -212,7 +212,7 @@ class Folder:
 
     def retain(self, before: int) -> int:
         """Older rows are gone from reads at once; a file gives its space back when all of its rows are gone."""
-        self._floor = max(self._floor, before)
+        self._floor = before  # lower than it was when the clock was set back
         gone = 0
         for stem, segment in list(self._segments.items()):
             if segment.last is None or segment.last >= self._floor or stem in {self._name("live"), self._name("late")}:
@@ -223,15 +223,14 @@ class Folder:
             segment.path.unlink()
             del self._segments[stem]
             gone += segment.rows
-        gone += self._trim("late")
-        return gone
+        return gone + self._trim()
 
-    def _trim(self, kind: Kind) -> int:
-        """The writable late segment lives for a month: its expired rows are deleted in place, its pages used again."""
-        gone = 0
-        for segment in [
-            s for s in self._segments.values() if s.kind == kind and not s.sealed and s.touches(-(2**62), self._floor)
-        ]:
+    def _trim(self) -> int:
+        """The writable late segment lives for a month, and a live one that a clock began which was ahead for as long as
+        that was: their expired rows are deleted in place, their pages used again."""
+        gone, today = 0, self._name("live")
+        lasting = [s for s in self._segments.values() if not s.sealed and (s.kind == "late" or s.path.stem > today)]
+        for segment in [s for s in lasting if s.touches(-(2**62), self._floor)]:
             row = self._connection.execute(f"DELETE FROM {segment.name}.reading WHERE ts < ?", [self._floor]).fetchone()
             count = int(row[0]) if row else 0
             self._connection.execute(f"UPDATE {segment.name}.meta SET first = ?, rows = rows - ?", [self._floor, count])

@@ -30,7 +30,7 @@ class DuckDbStore:
     def __init__(self, folder: Path, config: DuckDbConfig, clock: Clock) -> None:
         """Opens the folder, creating it. Raises StoreError when a file is damaged or another process writes it."""
         self._path, self._config, self._clock = folder, config, clock
-        self._floor = 0
+        self._floor = clock.now() - config.retention
         self._doubtful = (0, NOTHING)
         self._folder: Folder | None = Folder(folder, config, clock)
 
@@ -81,7 +81,7 @@ class DuckDbStore:
 
     def retain(self, before: int) -> int:
         """Older rows are gone from reads at once; a file gives its space back when all of its rows are gone."""
-        self._floor = max(self._floor, before)
+        self._floor = before
         return self._ask(lambda folder: folder.retain(before))
 
     def stats(self) -> SeriesStats:

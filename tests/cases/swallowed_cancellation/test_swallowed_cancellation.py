@@ -31,6 +31,7 @@ class QuietIntake:
     """What the ticker needs while no tick is due."""
 
     clock = StandingClock()
+    steady = clock.now
 
 
 async def at_once(call: Callable[[], Any]) -> Any:
