@@ -47,7 +47,8 @@ def answered(api: int, most: float = 8.0) -> float:
     began = time.monotonic()
     try:
         httpx.get(f"http://127.0.0.1:{api}/healthz", timeout=most).raise_for_status()
-    except httpx.TransportError:
+    except httpx.TransportError as error:
+        print("no answer:", repr(error), f"{time.monotonic() - began:.1f} s")  # noqa: T201 - shown when the test fails
         return most
     return time.monotonic() - began
 

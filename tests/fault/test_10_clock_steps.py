@@ -112,6 +112,11 @@ class Site:
         assert max(took) < 8, self.log.read_text()[-3000:]
         assert sorted(took)[4] < 1, took
 
+    def metric(self, name: str) -> float:
+        """The sum of the samples of `name`."""
+        lines = httpx.get(f"http://127.0.0.1:{self.api}/metrics").text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
     def told(self) -> dict[str, int]:
         """Fault -> orders at the OA."""
         found: dict[str, int] = {}
@@ -200,7 +205,9 @@ def test_what_was_queued_ahead_of_time_is_delivered_after_the_step_back(tmp_path
         here.start()
         here.oa_fails(on=True)
         here.send(0, temp=95.0)
-        kill.wait_until(lambda: httpx.get(f"http://127.0.0.1:{here.oa}/stats").json()["requests"] >= 2, 15, "tries")
+        kill.wait_until(
+            lambda: httpx.get(f"http://127.0.0.1:{here.oa}/stats").json().get("requests", 0) >= 2, 15, "tries"
+        )
         here.step(0)
         here.oa_fails(on=False)
         here.wait("HOT", 1)
@@ -212,7 +219,9 @@ def test_what_was_queued_ahead_of_time_is_delivered_after_a_restart_at_the_right
         here.start()
         here.oa_fails(on=True)
         here.send(0, temp=95.0)
-        kill.wait_until(lambda: httpx.get(f"http://127.0.0.1:{here.oa}/stats").json()["requests"] >= 2, 15, "tries")
+        kill.wait_until(
+            lambda: httpx.get(f"http://127.0.0.1:{here.oa}/stats").json().get("requests", 0) >= 2, 15, "tries"
+        )
         here.stop()
         here.clock.set(0)
         here.start()
