@@ -5,15 +5,20 @@ cannot be put right in place: rules with signals, and rules on groups, begin ane
 their alarms stay until they have judged, and end as `clock_set_back` when they are not on by then.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from gateway.domain.record import ClockStep
+from rules.engine.after import After
 from rules.engine.core import Core
 from rules.engine.identity import IdentityRunner
 from rules.engine.level_state import LevelState
+from rules.engine.past.lane import Lane
+from rules.engine.past.ledger import Ledger
 from rules.engine.runner import Runner
 from rules.engine.signals.base import Table
 from rules.engine.space import NEVER
@@ -22,13 +27,37 @@ FUTURE = frozenset({"opens", "wake", "due", "term"})
 """State of runners that is about times to come; it is reckoned anew."""
 
 
-def step_back(core: Core, to: int, lateness: int) -> None:
+def stepped(
+    step: ClockStep, now: int, core: Core, lanes: Mapping[int, Lane], ledger: Ledger, after: After
+) -> int:  # fmt: skip
+    """The clock was set at engine time `now` µs: engine time after it. `lanes`: lateness -> readings that wait."""
+    if step.to > step.frm:
+        for one in (core, *(lane.core for lane in lanes.values())):
+            one.field.downs.stepped(step.frm, step.to)
+    if not step.goes_back:
+        return now
+    for lane in lanes.values():
+        lane.give_up()
+    made = core.field.emitter.made
+    made[:] = [replace(one, at=min(one.at, step.to)) for one in made]
+    core.field.completions.step_back(step.to)
+    ledger.step_back(step.to)
+    after.step_back(step.to)
+    _step_back(core, step.to, 0)
+    for lateness, lane in lanes.items():
+        _step_back(lane.core, step.to, lateness)
+    return step.to
+
+
+def _step_back(core: Core, to: int, lateness: int) -> None:
     """Rules of one lateness and their readings; engine time becomes `to` µs, less `lateness`."""
+    core.admit()
     core.now = to - lateness
     _field(core, to)
     core.requests.step_back(to)
     core.interim.clear()
     core.replaced.clear()
+    core.overtaken.clear()
     book = core.book
     for rule, (_, compiled) in list(book.rules.items()):
         if rule in book.waiting:

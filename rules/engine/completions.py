@@ -60,6 +60,7 @@ class Completions:
         """The clock was set back to `to` µs: nothing was told later."""
         for key, kept in self._kept.items():
             self._kept[key] = [replace(one, told=min(one.told, to)) for one in kept]
+        self._closed = {key: (min(told, to), meaning) for key, (told, meaning) in self._closed.items()}
 
     def settled(self, closed: Closed) -> bool:
         """Was the work of this order done? Then its end says nothing more to the plan."""

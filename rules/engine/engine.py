@@ -14,7 +14,7 @@ from rules.compiled import Rule
 from rules.engine import snapshot
 from rules.engine.after import After
 from rules.engine.after.policy import CompilePolicy
-from rules.engine.clock_step import step_back
+from rules.engine.clock_step import stepped
 from rules.engine.core import Core
 from rules.engine.edits import Edit
 from rules.engine.emit import Emitter
@@ -116,7 +116,7 @@ class Engine:
             case Rerun():
                 self._rerun(record.body, record.at)
             case ClockStep():
-                self._stepped(record.body)
+                self.now = stepped(record.body, self.now, self._core, self._lanes, self._ledger, self._after)
             case ImportMark():
                 self._imports = [one for one in self._imports if one != record.body.id]
                 self._imports += [] if record.body.done else [record.body.id]
@@ -142,25 +142,6 @@ class Engine:
         for lane in self._lanes.values():
             lane.tick(self.now)
         self._ledger.sweep(self.now)
-
-    def _stepped(self, step: ClockStep) -> None:
-        """The clock was set. When it goes back, engine time does too, and nothing that is known was later."""
-        if step.to > step.frm:
-            for core in self._cores():
-                core.field.downs.stepped(step.frm, step.to)
-        if not step.goes_back:
-            return
-        self.now = to = step.to
-        for lane in self._lanes.values():
-            lane.give_up()
-        made = self._field.emitter.made
-        made[:] = [msgspec.structs.replace(one, at=min(one.at, to)) for one in made]
-        self._field.completions.step_back(to)
-        self._ledger.step_back(to)
-        self._after.step_back(to)
-        step_back(self._core, to, 0)
-        for lateness, lane in self._lanes.items():
-            step_back(lane.core, to, lateness)
 
     def next_due(self) -> int | None:
         """When the next timer may be due, µs: a tick then or later fires it. None when nothing waits."""

@@ -19,7 +19,7 @@ from simulators.servers import free_port, mosquitto, owns_port
 
 pytestmark = [
     *kill.pytestmark,
-    pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (apt-get install libfaketime)"),
+    pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (apt-get install faketime)"),
 ]
 DEVICES = 12
 RULES = """\

@@ -12,7 +12,7 @@ from test_10_clock_steps import Site, site
 
 pytestmark = [
     *kill.pytestmark,
-    pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (apt-get install libfaketime)"),
+    pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (apt-get install faketime)"),
 ]
 RULES = """\
 format: 1
