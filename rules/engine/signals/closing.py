@@ -124,7 +124,7 @@ class Closing(Table):
         """What readings at or after `since` µs decided, or time for want of them, lies at or after this moment."""
         return since
 
-    def decided(self, things: Rows, now: int) -> Bools:  # noqa: ARG002 - what is observed is known at the end
+    def decided(self, things: Rows, now: int | I64) -> Bools:  # noqa: ARG002 - what is observed is known at the end
         """Where what a window is worth is known at `now`, without a reading since its end."""
         return np.ones(len(things), np.bool_)
 

@@ -123,7 +123,7 @@ class CountedIncrease(Closing):
         gap = self.gap(thing)  # no longer than this windows that ended wait to be told whether it was one
         return since if gap == NEVER else since - gap
 
-    def decided(self, things: Rows, now: int) -> Bools:
+    def decided(self, things: Rows, now: int | I64) -> Bools:
         gap, silent_since = self.gaps(things), self.counter.at[NOW, things]
         start, end, lost = self.start[things], self.end[things], self.lost[things]
         allowed = (1 - self.coverage + EPSILON) * (end - start)

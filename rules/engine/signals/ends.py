@@ -5,9 +5,12 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 
 from gateway.domain.alarm import SignalSeen
+from gateway.domain.reading import I64
+from rules.engine.signals.base import Rows
 from rules.engine.signals.chain import Chain, Observe
 from rules.engine.signals.closing import Closing
-from rules.engine.space import LONG_AGO
+from rules.engine.space import LONG_AGO, NEVER
+from rules.engine.view import Bools
 
 
 class Ends:
@@ -23,6 +26,19 @@ class Ends:
         self.bare = [one for one in windows if one.name not in chain.derived]
         self.behind: dict[str, int] = {}
         self.at = LONG_AGO
+
+    def due(self, things: Rows, t: I64) -> Bools:
+        """Of which of these things a window that ended by `t` µs can close."""
+        found = np.zeros(len(things), np.bool_)
+        first = np.full(len(things), NEVER, np.int64)
+        for one in self.bare:
+            first = np.minimum(first, one.end[things])
+            if len(ended := np.flatnonzero(one.end[things] <= t)):
+                found[ended] |= one.decided(things[ended], t[ended])
+        for one in self.windows:
+            if one.name in self.chain.derived:
+                found |= (one.end[things] <= t) & (one.end[things] < first)
+        return found
 
     def closings(
         self, thing: int, now: int, heard: Collection[Closing], watch: frozenset[str] | None, observe: Observe

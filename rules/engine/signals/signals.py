@@ -176,8 +176,7 @@ class Signals:
             for one, some in zip(self.windows, mine, strict=True):
                 odd = one.outside(some) if one.name in self.chain.nested else one.special(some)
                 special[some.unit[odd]] = True
-            for one in self.windows:
-                special[left] |= one.end[view.thing[left]] <= view.t[left]
+            special[left] |= self.ends.due(view.thing[left], view.t[left])
             turn = turns(view.thing[left], special[left])
             calm, first = left[turn == 0], left[(turn == 1) & special[left]]
             pick[left[turn > 0]] = False
