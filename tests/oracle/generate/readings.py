@@ -74,10 +74,13 @@ def _in_order(messages: list[Message]) -> list[Message]:
 
 
 def late(rng: Random, messages: list[Message]) -> list[Message]:
-    """Some come long after those that follow them."""
+    """Some come long after those that follow them: by seconds, or by as many steps of the device."""
     out = list(messages)
+    step = max(SECOND, out[-1].at // len(out) // 20 // SECOND * SECOND)
+    unit = SECOND if rng.random() < 0.5 else step
     for k in rng.sample(range(len(out)), min(len(out), rng.randint(1, 3))):
-        out[k] = replace(out[k], received=out[k].received + SECOND * rng.choice((10, 20, 30, 45, 60, 100, 200)))
+        delay = min(unit * rng.choice((10, 20, 30, 45, 60, 100, 200)), ACCEPTED)
+        out[k] = replace(out[k], received=out[k].received + delay)
     return out
 
 
@@ -114,6 +117,8 @@ COMPARED = {"buffered": "covered", "late": "covered", "replaced": "covered", "do
 
 LOOKS = 62 * SECOND
 """A device with replaced values is looked at again at most once a minute (decision 041)."""
+ACCEPTED = 71 * 3600 * SECOND
+"""What comes later is never judged (`accept_late`)."""
 ZONES = {"Europe/Berlin": (1774734000, 1792879200), "America/New_York": (1772949600, 1793509200),
          "Asia/Shanghai": (), "Australia/Lord_Howe": (1775314800, 1790953200), "UTC": ()}  # fmt: skip
 """Zones with the seconds since 1970 at which their clocks change in 2026."""
