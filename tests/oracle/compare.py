@@ -1,13 +1,16 @@
 """The product's transitions against the reference's: every one of them, or what stands in the end."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from oracle.known import unexplained
 from oracle.scene import LEVELS, SECOND, Episode, Said, SceneDef
 
 from gateway.domain.alarm import Change, Transition
 
 FOREVER = 1 << 62
+REMEMBERED = 32
+"""Episodes of an alarm that are corrected."""
 MOVED = "moved"
 """Not a mismatch: an episode stands with another begin or end than it had. Counted on its own."""
 
@@ -44,7 +47,7 @@ def compare(scene: SceneDef, number: int, got: Sequence[Transition], want: Seque
     else:
         away, same = [found, right], scene.mode == "covered"
     if same and covered(*away) and not strange:
-        return Mismatch(MOVED, number, episodes(found), episodes(right))
+        strange = "raise" if unexplained(scene, number, odd_raises(scene, found, right, got)) else MOVED
     return Mismatch(strange or "episodes", number, episodes(found), episodes(right))
 
 
@@ -56,28 +59,62 @@ def _word(what: str, count: int, *, counts: bool) -> str:
 def covered(found: Sequence[Episode], right: Sequence[Episode]) -> bool:
     """The state in the end is the same; every episode that was is told, and nothing is told that never was.
 
-    What a late reading moves, begin or end of an episode that was told already, no transition can say
-    (docs/decisions/009): the one that stands must touch the one that was.
+    An alarm keeps the raise by which people know it, stays on through a pause that comes to light, and one that was
+    ended too early is raised once more (docs/decisions/009, 041). Everything else is exact: of what hangs together the
+    end, and the level then; what else ended did so within an episode that was. Of more episodes than are remembered
+    only the open ones have to be right.
     """
-    ends = [[(one.identity, one.levels[-1][1]) for one in some if one.end is None] for some in (found, right)]
-    if ends[0] != ends[1]:
-        return False
-    return all(any(touch(one, other) for other in right) for one in found) and all(
-        any(touch(one, other) for other in found) for one in right
-    )
+    if max(len(found), len(right)) > REMEMBERED:
+        on = [[(one.identity, one.levels[-1][1]) for one in some if one.end is None] for some in (found, right)]
+        return on[0] == on[1] and all(mine and theirs for mine, theirs in together(found, right))
+    for mine, theirs in together(found, right):
+        if not mine or not theirs or last(mine) != last(theirs):
+            return False
+        ends = {end_of(one) for one in theirs}
+        inside = [one for one in mine if end_of(one) not in ends]
+        if not all(any(other.begin < end_of(one) < end_of(other) for other in theirs) for one in inside):
+            return False
+    return True
+
+
+def together(found: Sequence[Episode], right: Sequence[Episode]) -> Iterator[tuple[list[Episode], list[Episode]]]:
+    """Episodes of both sides that hang together: each shares a moment with another one."""
+    for identity in sorted({one.identity for one in (*found, *right)}):
+        both = [(one, side) for side, some in enumerate((found, right)) for one in some if one.identity == identity]
+        group: tuple[list[Episode], list[Episode]] = ([], [])
+        until = -1
+        for one, side in sorted(both, key=lambda pair: (pair[0].begin, end_of(pair[0]))):
+            if one.begin > until and until >= 0:
+                yield group
+                group = ([], [])
+            group[side].append(one)
+            until = max(until, end_of(one))
+        yield group
+
+
+def end_of(one: Episode) -> int:
+    """Its end, or never."""
+    return FOREVER if one.end is None else one.end
+
+
+def last(some: Sequence[Episode]) -> tuple[int, str]:
+    """The last end, and the level then."""
+    newest = max(some, key=end_of)
+    return end_of(newest), newest.levels[-1][1]
+
+
+def odd_raises(
+    scene: SceneDef, found: Sequence[Episode], right: Sequence[Episode], got: Sequence[Transition]
+) -> set[int]:  # fmt: skip
+    """Raises that stand and are none of the true ones, nor the moments at which an alarm was told to end."""
+    ends = {one.at - scene.start for one in got if one.change is Change.CLEARED}
+    return {one.begin for one in found} - {one.begin for one in right} - ends
 
 
 def around(scene: SceneDef, one: Episode) -> bool:
     """Was it on in a down-time, or in the three intervals after it in which members are waited for (064)?"""
     wait = 3 * max(point.every for point in scene.rule.points.values()) + 2 * SECOND
-    end = FOREVER if one.end is None else one.end
-    return any(one.begin <= at + length + wait and end >= at - SECOND for at, length in scene.restarts)
-
-
-def touch(one: Episode, other: Episode) -> bool:
-    """Do they share a moment?"""
-    ends = [FOREVER if end is None else end for end in (one.end, other.end)]
-    return one.identity == other.identity and one.begin <= ends[1] and other.begin <= ends[0]
+    return any(one.begin <= at + length + wait and end_of(one) >= at - SECOND for at, length in scene.restarts)
 
 
 Row = tuple[int, str, str, tuple[str, ...]]

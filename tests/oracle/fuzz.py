@@ -30,7 +30,7 @@ class Found:
 
     cases: Counter[str] = field(default_factory=Counter)
     bad: list[tuple[str, str, int, int]] = field(default_factory=list)
-    moved: int = 0
+    moved: Counter[str] = field(default_factory=Counter)
 
 
 def work(job: tuple[str, int, int]) -> Found:
@@ -43,7 +43,7 @@ def work(job: tuple[str, int, int]) -> Found:
         try:
             for one in check(scene, moved=True):
                 if one.what == MOVED:
-                    found.moved += 1
+                    found.moved[kind] += 1
                 else:
                     found.bad.append((kind, one.what, seed, one.device))
         except Exception as flaw:
@@ -80,7 +80,7 @@ def main() -> int:
     given = options.parse_args()
     kinds = [kind for kind in KINDS if given.kinds in kind]
     begun = shown = time.monotonic()
-    moved, total, bad = 0, Counter[str](), list[tuple[str, str, int, int]]()
+    moved, total, bad = Counter[str](), Counter[str](), list[tuple[str, str, int, int]]()
     with Pool(given.jobs) as pool:
         for found in pool.imap_unordered(work, jobs(given.cases, given.seed, kinds)):
             total += found.cases
@@ -101,7 +101,7 @@ def main() -> int:
         files = pool.starmap(write, list(dict.fromkeys(chosen)))
     report = {
         "cases": total.total(), "seconds": round(seconds, 1), "mismatches": len(bad), "by_kind": dict(by_kind),
-        "moved": moved,        "seed": given.seed, "excluded": dict(EXCLUDED), "files": files,
+        "moved": dict(moved), "seed": given.seed, "excluded": dict(EXCLUDED), "files": files,
     }  # fmt: skip
     print(json.dumps(report, ensure_ascii=False))
     return 1 if bad else 0

@@ -2,7 +2,9 @@
 
 import pytest
 from oracle.check import check
+from oracle.compare import covered
 from oracle.generate.scenes import EXCLUDED, KINDS, generate
+from oracle.scene import Episode
 
 PARTS = 8
 CASES = 2_000
@@ -39,3 +41,21 @@ def test_there_are_so_many_cases() -> None:
 
 def test_no_kind_is_left_out_without_a_reason() -> None:
     assert all(len(reason) > 20 for reason in EXCLUDED.values())
+
+
+@pytest.mark.parametrize(
+    ("told", "end", "same"),
+    [
+        ([(0, 10)], 10, True),  # known by an earlier raise
+        ([(5, 8), (8, 10)], 10, True),  # ended too early, and raised once more
+        ([(0, 12)], 10, False),
+        ([(5, 10), (12, None)], 10, False),
+        ([(5, 8)], 10, False),
+    ],
+)
+def test_what_may_be_told_of_an_episode_in_the_past(
+    told: list[tuple[int, int | None]], end: int, same: bool
+) -> None:  # fmt: skip
+    """An alarm from 3 to `end`."""
+    found = [Episode(((begin, "minor"),), until) for begin, until in told]
+    assert covered(found, [Episode(((3, "minor"),), end)]) is same
