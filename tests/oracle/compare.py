@@ -98,9 +98,10 @@ def end_of(one: Episode) -> int:
 
 
 def last(some: Sequence[Episode]) -> tuple[int, str]:
-    """The last end, and the level then."""
+    """The last end, and the level then: what was told of later is not taken back."""
     newest = max(some, key=end_of)
-    return end_of(newest), newest.levels[-1][1]
+    levels = [level for at, level in newest.levels if at <= end_of(newest)]
+    return end_of(newest), (levels or [newest.levels[0][1]])[-1]
 
 
 def odd_raises(
