@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gateway.domain.reading import I64
 from rules.engine.moments import Moments
 from rules.engine.signals import Momentary
-from rules.engine.space import LONG_AGO
+from rules.engine.space import LONG_AGO, NEVER
 from rules.engine.view import Bools, Rows, View
 
 Index = NDArray[np.intp]
@@ -127,27 +127,38 @@ def _distinct(view: View, runs: Runs, found: Sequence[Found]) -> Found:
     group = np.concatenate([one.group for one in found]).astype(np.intp)
     t = np.concatenate([one.t for one in found])
     late = np.concatenate([one.late for one in found])
-    begin, end = view.t[runs.first][group], view.t[runs.last][group]
-    inner = (t < end) & (t >= begin)
-    order = np.flatnonzero(inner)[np.lexsort((~late[inner], t[inner], group[inner]))]
+    inner = np.flatnonzero((t < view.t[runs.last][group]) & (t >= view.t[runs.first][group]))
+    order = inner[in_order(group[inner], t[inner])]
     group, t, late = group[order], t[order], late[order]
     new = np.ones(len(t), np.bool_)
     new[1:] = (group[1:] != group[:-1]) | (t[1:] != t[:-1])
-    return Found(group[new], t[new], late[new])
+    first = np.flatnonzero(new)
+    return Found(group[first], t[first], np.logical_or.reduceat(late, first) if len(first) else late)
+
+
+def in_order(group: Index, t: I64) -> Index:
+    """By group, then time; of the same the first comes first. Whole numbers of both in one are sorted faster."""
+    if not len(t):
+        return np.zeros(0, np.intp)
+    begin, span = int(t.min()), int(t.max()) - int(t.min()) + 1
+    if (int(group.max()) + 1) * span < NEVER:
+        return np.argsort(group * span + (t - begin), kind="stable")
+    return np.lexsort((t, group))
 
 
 def _put_in(view: View, runs: Runs, found: Found, judged: Bools) -> View:
     """The view with these moments as units of their own; `judged` units are those of their time, too."""
+    if not len(found.t):
+        return view
     group, t = np.concatenate([runs.group, found.group]), np.concatenate([view.t, found.t])
-    between = np.arange(len(t)) >= len(view)
-    order = np.lexsort((between, t, group))
-    moment = between[order]
+    order = in_order(group, t)  # units before the moments of their time
+    moment = order >= len(view)
+    group, t = group[order], t[order]
     same = np.zeros(len(t), np.bool_)
-    same[1:] = moment[1:] & (t[order][1:] == t[order][:-1]) & (group[order][1:] == group[order][:-1])
+    same[1:] = moment[1:] & (t[1:] == t[:-1]) & (group[1:] == group[:-1])
     same[1:] &= np.concatenate([judged, np.ones(len(found.t), np.bool_)])[order][:-1]
-    late = np.concatenate([np.ones(len(view), np.bool_), found.late])[order]
-    order = order[~same | late]
-    moment = between[order]
+    kept = ~same | np.concatenate([np.ones(len(view), np.bool_), found.late])[order]
+    order, t, moment = order[kept], t[kept], moment[kept]
     if not moment.any():
         return view
     unit = np.flatnonzero(~moment).astype(np.int32)
@@ -155,7 +166,7 @@ def _put_in(view: View, runs: Runs, found: Found, judged: Bools) -> View:
     rows = view.rows
     merged = Rows(rows.column, unit[rows.unit], rows.at, rows.value, rows.quality, rows.received)
     found_view = View(
-        view.space, view.thing[before], t[order], view.flags[before], merged, view.head, view.head_t,
+        view.space, view.thing[before], t, view.flags[before], merged, view.head, view.head_t,
         moment | view.moments[before],
     )  # fmt: skip
     found_view.open = {int(unit[k]): span for k, span in view.open.items()}
