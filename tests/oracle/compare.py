@@ -68,7 +68,7 @@ def covered(found: Sequence[Episode], right: Sequence[Episode]) -> bool:
         on = [[(one.identity, one.levels[-1][1]) for one in some if one.end is None] for some in (found, right)]
         return on[0] == on[1] and all(mine and theirs for mine, theirs in together(found, right))
     for mine, theirs in together(found, right):
-        if not mine or not theirs or last(mine) != last(theirs):
+        if not mine or not theirs or not ends_alike(mine, theirs):
             return False
         ends = {end_of(one) for one in theirs}
         inside = [one for one in mine if end_of(one) not in ends]
@@ -97,11 +97,13 @@ def end_of(one: Episode) -> int:
     return FOREVER if one.end is None else one.end
 
 
-def last(some: Sequence[Episode]) -> tuple[int, str]:
-    """The last end, and the level then: what was told of later is not taken back."""
-    newest = max(some, key=end_of)
-    levels = [level for at, level in newest.levels if at <= end_of(newest)]
-    return end_of(newest), (levels or [newest.levels[0][1]])[-1]
+def ends_alike(mine: Sequence[Episode], theirs: Sequence[Episode]) -> bool:
+    """Is the last end the same, and the level then? A level that was told of after the true end is not taken back."""
+    newest = [max(some, key=end_of) for some in (mine, theirs)]
+    end = end_of(newest[0])
+    levels = [[level for at, level in one.levels if at <= end] for one in newest]
+    told = {newest[0].levels[-1][1], *levels[0][-1:]}
+    return end == end_of(newest[1]) and bool(told & {newest[1].levels[-1][1], *levels[1][-1:]})
 
 
 def odd_raises(
