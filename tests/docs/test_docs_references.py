@@ -11,10 +11,11 @@ import pytest
 from gateway.cli import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 _PATH = re.compile(r"`((?:gateway|protocols|rules|sinks|simulators|config|docs|benchmarks|tests)/[\w./-]*\w/?)`")
+_TEST = re.compile(r"`(tests/[\w./-]+\.py)::(\w+)`")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -63,6 +64,13 @@ def test_relative_links_resolve(page: Path) -> None:
 def test_files_that_are_named_exist(page: Path) -> None:
     names = _PATH.findall(page.read_text("utf-8"))
     assert sorted({name for name in names if not (ROOT / name).exists()}) == []
+
+
+@every_page
+def test_tests_that_are_named_exist(page: Path) -> None:
+    named = _TEST.findall(page.read_text("utf-8"))
+    files = {name: (ROOT / name).read_text("utf-8") if (ROOT / name).exists() else "" for name, _ in named}
+    assert sorted(f"{name}::{test}" for name, test in named if f"def {test}(" not in files[name]) == []
 
 
 @every_page
