@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint types contracts sbom check lock clean fuzz-rules
+.PHONY: demo test test-fast test-faults lint types contracts sbom check lock clean fuzz-rules
 CASES ?= 200000
 SEED ?= 1
 KINDS ?=
@@ -13,7 +13,11 @@ demo: $(VENV)/.run
 	$(BIN)/fieldgate demo --for 60s --seed 7 $(DEMO)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto $(PYTEST)
+	$(BIN)/python -m pytest -n auto -m "not slow_fault" $(PYTEST)
+
+# Faults that take longer than 20 s each.
+test-faults: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto -m slow_fault tests/fault $(PYTEST)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -29,7 +33,7 @@ contracts: $(VENV)/.dev
 sbom: $(VENV)/.dev
 	$(BIN)/python .ci/sbom.py dist/fieldgate.cdx.json
 
-check: test lint types contracts sbom
+check: test test-faults lint types contracts sbom
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fieldgate needs Python 3.11 or newer")'
