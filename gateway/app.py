@@ -2,14 +2,15 @@
 
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from gateway import house
+from gateway import house, marker
 from gateway.clock import SystemClock
 from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesConsumer, Snapshots
 from gateway.delivery import Relay
@@ -17,7 +18,7 @@ from gateway.desk import Desk
 from gateway.desk.policy import OrderType, Policy
 from gateway.desk.templates import Templates
 from gateway.domain.duration import SECOND
-from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.errors import ConfigError, Problem, StoreError
 from gateway.domain.notice import Route
 from gateway.domain.record import RecordKind
 from gateway.intake import ControlPump, Intake, Ticker
@@ -41,6 +42,7 @@ from gateway.store import (
     SqlDeliveryQueue,
     SqlRegistryStore,
 )
+from gateway.store.soundness import damage, identity
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.source import ModbusSource
 from protocols.mqtt.source import MqttSource
@@ -55,6 +57,7 @@ from sinks.series.duckdb import DuckDbStore
 
 log = structlog.get_logger()
 JOURNAL = "journal.sqlite"
+LOOK = 3.0  # seconds a start looks for damage in the database; `fieldgate check --data` looks at all of it
 GIVING_WAY = 60.0  # seconds an import may take to give way to a gateway that starts
 KEPT = 5_000  # records per read while the world is rebuilt
 LOOK_BACK = (sys.executable, "-m", "gateway.review.lookback")
@@ -71,21 +74,25 @@ def build(project: Project, clock: Clock | None = None, *, command: str = "run")
     if wrong := house.misplaced():
         raise ConfigError([Problem(place, "", "app.misplaced", {"name": name}) for name, place in wrong.items()])
     lock = FileLock(project.settings.data_dir / JOURNAL, command, GIVING_WAY if command == "run" else 0.0)
-    try:
-        return _built(project, clock or SystemClock(), lock)
-    except BaseException:
-        lock.release()
-        raise
+    with ExitStack() as opened:  # what is open when something goes wrong is closed, the lock last
+        opened.callback(lock.release)
+        app = _built(project, clock or SystemClock(), lock, opened)
+        opened.pop_all()
+    return app
 
 
-def _built(project: Project, clock: Clock, lock: FileLock) -> App:
+def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) -> App:
     settings, threads = project.settings, Threads()
     data = settings.data_dir
-    database = Database(f"sqlite:///{data / 'fieldgate.sqlite'}")
-    database.upgrade()
+    marker.check_present(data)
+    database = _database(data / "fieldgate.sqlite")
+    opened.callback(database.dispose)
     series_store = DuckDbStore(data / "series", settings.series, clock)
+    opened.callback(series_store.close)
     consumed = max(Desk(DeskBooks(database)).cursor(), series_store.cursor(PARTITION))
     journal = SqliteJournal(data / JOURNAL, settings.journal, partition=PARTITION, consumed=consumed, lock=lock)
+    opened.callback(journal.close)
+    marker.settle(data, {"database": identity(data / "fieldgate.sqlite"), "journal": journal.identity, "series": 0})
     registry = Registry(SqlRegistryStore(database, clock, settings.tenant), settings.tenant, clock)
     registry.recover(_definitions(journal))
     desk = _desk(project, database, journal.lease(PARTITION, settings.name))
@@ -119,6 +126,15 @@ def _built(project: Project, clock: Clock, lock: FileLock) -> App:
         series=series, reruns=reruns, reload=Reload(project, engine, clock, intake.facts),
         sources=_sources(project, registry, journal, clock), verify_callback=partial(_verified, settings, clock),
     )  # fmt: skip
+
+
+def _database(path: Path) -> Database:
+    """Looked at, then brought to this release."""
+    if path.exists() and (what := damage(path, LOOK)):
+        raise StoreError.of("store.damaged", path=path, what=what)
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    return database
 
 
 def _definitions(journal: SqliteJournal) -> list[Any]:

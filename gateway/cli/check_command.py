@@ -20,8 +20,9 @@ from gateway.domain.text import Lang, say
     show_default=True,
     help="The main file; every other file is named in it.",
 )
+@click.option("--data", is_flag=True, help="Read all files of the data folder, too. Changes nothing; takes a while.")
 @click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of the report. [default: that of the file]")
-def command(config: Path, lang: Lang | None) -> None:
+def command(config: Path, data: bool, lang: Lang | None) -> None:
     """Check the whole configuration and name everything that is wrong, at once.
 
     Reads the main file, profiles, the lists of sites, customers and devices, templates and rules, and sums up what
@@ -50,6 +51,29 @@ def command(config: Path, lang: Lang | None) -> None:
         sys.exit(2)
     click.echo(say("config.check.ok", language, file=config, **report.project.counts()))
     click.echo(summary(report.project, language))
+    if data:
+        _look_at_data(report.project.settings.data_dir, language)
+
+
+def _look_at_data(folder: Path, language: Lang) -> None:
+    from gateway.domain.errors import StoreError
+    from gateway.rescue import survey
+
+    wrong = 0
+    try:
+        for path, what in survey(folder):
+            if what == "locked":
+                click.echo(say("check.data.locked", language, path=path))
+                continue
+            wrong += 1
+            click.echo(say("check.data.wrong", language, path=path, what=what), err=True)
+    except StoreError as error:
+        click.echo(error.text(language), err=True)
+        sys.exit(2)
+    if wrong:
+        click.echo(say("check.data.failed", language, count=wrong), err=True)
+        sys.exit(2)
+    click.echo(say("check.data.ok", language, path=folder))
 
 
 def _print(problems: Sequence[Problem], language: Lang) -> None:

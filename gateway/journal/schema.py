@@ -5,6 +5,7 @@ ones are found. Rows (floor, head] are dense except for the ranges in `lost`, wh
 """
 
 import os
+import secrets
 import struct
 from pathlib import Path
 from typing import Any, Final
@@ -124,11 +125,23 @@ def create(db: Connection, partition: int) -> None:
     db.execute("BEGIN IMMEDIATE")
     for statement in TABLES:
         db.execute(statement)
-    rows = [("partition", partition), ("floor", 0), ("raw_bytes", 0), ("raw_floor", 0)]
+    rows = [("partition", partition), ("floor", 0), ("raw_bytes", 0), ("raw_floor", 0), ("identity", new_identity())]
     db.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows)
     db.execute(f"PRAGMA application_id={APPLICATION}").fetchall()
     db.execute(f"PRAGMA user_version={FORMAT}").fetchall()
     db.execute("COMMIT")
+
+
+def new_identity() -> int:
+    """A number that tells this file from every other."""
+    return secrets.randbelow(2**62) + 1
+
+
+def identity(db: Connection) -> int:
+    """That number; made now for a file of an older release."""
+    row = (new_identity(),)
+    db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('identity', ?)", row)
+    return meta(db, "identity")
 
 
 def check_identity(db: Connection, path: Path, partition: int) -> bool:

@@ -16,6 +16,7 @@ from gateway.journal.memory import Recent
 from gateway.journal.opening import open_file
 from gateway.journal.reader import JournalReader
 from gateway.journal.receipts import Ledger
+from gateway.journal.schema import identity
 from gateway.journal.stats import JournalStats
 from gateway.journal.writer import Call, Writer
 from gateway.lock import FileLock
@@ -51,6 +52,8 @@ class SqliteJournal:
         try:
             ballast = Ballast(path, config.ballast, config.free_space_floor)
             db, state = open_file(path, partition, recover=recover, consumed=consumed)
+            self.identity = identity(db)
+            """Tells this file from every other."""
             self._ledger = Ledger(config.receipts)
             self._file = JournalFile(path, config, db, state, self._ledger, ballast)
             self._reader = JournalReader(path, partition)

@@ -65,15 +65,15 @@ class Database:
         with _translated(), self._reader.begin() as connection:
             return plan(connection)
 
-    def upgrade(self) -> Migrated:
-        """Bring the tables to this release, at start; a file is copied before. Raises StoreError for a database of a
-        newer release, which stays as it is."""
+    def upgrade(self, target: str = "") -> Migrated:
+        """Bring the tables to this release (or to the revision `target`), at start; a file is copied before. Raises
+        StoreError for a database of a newer release, which stays as it is."""
         now, copy = self.plan(), ""
         if now.pending:
             if now.current and self._file is not None:
                 copy = str(back_up(self._file, now.current))
             with _translated(), self._writer.begin() as connection:
-                upgrade(connection)
+                upgrade(connection, target or "head")
             if now.current:
                 log.warning("database migrated", revisions=now.pending, was=now.current, copy=copy)
         return Migrated(now.current, now.pending, copy)

@@ -43,13 +43,13 @@ def plan(connection: Connection) -> Plan:
     return Plan(current, tuple(one for one in known if one > current))
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, target: str = "head") -> None:
     """Apply every revision the database lacks, in the caller's transaction. Raises StoreError for an unknown one."""
     if plan(connection).pending:
-        _migrate(connection)
+        _migrate(connection, target)
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, target: str) -> None:
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
     from alembic.script import ScriptDirectory
@@ -57,7 +57,7 @@ def _migrate(connection: Connection) -> None:
     scripts = ScriptDirectory(str(FOLDER))
 
     def steps(revision: Any, _context: MigrationContext) -> list[object]:
-        return list(scripts._upgrade_revs("head", revision))  # noqa: SLF001 - what alembic's own env.py is given
+        return list(scripts._upgrade_revs(target, revision))  # noqa: SLF001 - what alembic's own env.py is given
 
     context = MigrationContext.configure(connection, opts={"fn": steps, "as_sql": False})
     with Operations.context(context):

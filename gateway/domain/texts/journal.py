@@ -26,16 +26,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "日志库 {path} 保存的是分区 {found}，不是 {wanted}；请配置分区 {wanted} 的路径",
     ),
     "journal.damaged": (
-        ("the journal {path} is damaged: {what}. Nothing was changed. Check the disk and restore the file from a backup, or start once "
-        "with recovery: the damaged file is moved aside, every intact record is kept, the lost numbers are listed"),
-        ("日志库 {path} 已损坏：{what}。未做任何改动。请检查磁盘并从备份恢复该文件，或以恢复方式启动一次：损坏的文件会被移到一旁，"
-        "完好的记录全部保留，丢失的编号会列出"),
+        ("the journal {path} is damaged: {what}. Nothing was changed. Check the disk and restore the file from a backup, or run "
+        "`fieldgate recover`: the damaged file is moved aside, every intact record is kept, what is lost is listed"),
+        ("日志库 {path} 已损坏：{what}。未做任何改动。请检查磁盘并从备份恢复该文件，或运行 `fieldgate recover`：损坏的文件会被移到一旁，"
+        "完好的记录全部保留，丢失的内容会列出"),
     ),
     "journal.behind": (
         ("the journal {path} ends at record {head}, but its consumers have already taken record {consumed}: the file was replaced or "
-        "truncated. Put the right file back, or start once with recovery: numbering continues above {consumed}"),
+        "truncated. Put the right file back, or run `fieldgate recover`: numbering continues above {consumed}"),
         ("日志库 {path} 止于第 {head} 条记录，而消费者已处理到第 {consumed} 条：文件被替换或截断。请放回正确的文件，"
-        "或以恢复方式启动一次：编号将从 {consumed} 之后继续"),
+        "或运行 `fieldgate recover`：编号将从 {consumed} 之后继续"),
     ),
     "journal.wrong_partition": (
         "this journal holds partition {found}, not {wanted}",

@@ -25,4 +25,107 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{path}: brought from revision {current} to {head}; the copy from before is {copy}",
         "{path}：已从版本 {current} 升级到 {head}；升级前的副本为 {copy}",
     ),
+    "store.marker": (
+        "{path} cannot be read: {error}. It says which stores there must be; `fieldgate recover` looks at what is there and writes it anew",
+        "无法读取 {path}：{error}。该文件记录应有哪些数据文件；`fieldgate recover` 会检查现有文件并重新写入",
+    ),
+    "store.missing": (
+        "missing: {paths}. The last start had it; starting without it would be a fresh start without a word. Put it back, or run `fieldgate recover`: it makes again what the journal holds and says what is lost",
+        "缺少文件：{paths}。上次启动时它还在；没有它就启动，等于悄悄从头开始。请放回该文件，或运行 `fieldgate recover`：会按日志库重建，并说明丢失了什么",
+    ),
+    "store.other": (
+        "{path} is not the file of the last start: it was replaced. Put the right one back, or run `fieldgate recover` to go on with this one",
+        "{path} 不是上次启动时的文件：它被替换过。请放回原来的文件，或运行 `fieldgate recover` 以现有文件继续",
+    ),
+    "store.damaged": (
+        "{path} is damaged: {what}. Nothing was changed. Check the disk, put a backup back, or run `fieldgate recover`: the damaged file is moved aside and every row that can be read is kept",
+        "{path} 已损坏：{what}。未做任何改动。请检查磁盘并放回备份，或运行 `fieldgate recover`：损坏的文件会被移到一旁，可读取的记录全部保留",
+    ),
+    "store.segment.missing": (
+        "readings are missing: {paths}. Put the files back, or run `fieldgate recover`: what the journal still holds is stored again",
+        "缺少读数文件：{paths}。请放回这些文件，或运行 `fieldgate recover`：日志库中仍有的读数会重新入库",
+    ),
+    "store.segment.damaged": (
+        "{path} cannot be opened: {what}. Put a backup back, or run `fieldgate recover`: what can be read is kept, what the journal still holds is stored again",
+        "无法打开 {path}：{what}。请放回备份，或运行 `fieldgate recover`：可读取的部分会保留，日志库中仍有的读数会重新入库",
+    ),
+    "store.segment.locked": (
+        "{path} is open in another process (lock): {what}",
+        "{path} 正被另一个进程打开（lock）：{what}",
+    ),
+    "check.data.ok": ("{path}: all files are whole", "{path}：所有文件完好"),
+    "check.data.locked": (
+        "{path}: open in a running gateway, not looked at",
+        "{path}：正被运行中的网关打开，未检查",
+    ),
+    "check.data.wrong": (
+        "{path}: {what}",
+        "{path}：{what}",
+    ),
+    "check.data.failed": (
+        "{count} file(s) are damaged or missing; stop the gateway and run `fieldgate recover`",
+        "{count} 个文件损坏或缺失；请停止网关并运行 `fieldgate recover`",
+    ),
+    "recover.database.missing": (
+        "LOST: the database {path}: alarms, work orders, deliveries, API keys. A new one is made",
+        "已丢失：数据库 {path}，包括告警、工单、投递记录和 API 密钥。将新建数据库",
+    ),
+    "recover.database.damaged": (
+        "the database {path} was damaged ({what}); it is now {aside}",
+        "数据库 {path} 已损坏（{what}），现已移到 {aside}",
+    ),
+    "recover.table": (
+        "LOST: rows of the table {table}, {bad} place(s) could not be read; {kept} rows are kept",
+        "已丢失：表 {table} 的部分记录，{bad} 处无法读取；保留 {kept} 行",
+    ),
+    "recover.rows": ("{count} rows are in the new database", "新数据库中共有 {count} 行"),
+    "recover.registry": (
+        "{count} devices, points, sites and customers came back from the journal, with their numbers",
+        "{count} 个设备、测点、站点和客户已从日志库恢复，编号不变",
+    ),
+    "recover.orders": (
+        "LOST: which alarms and work orders there were. What the journal still holds is judged again at the next start: alarms that stand get orders again, with new numbers, and receivers hear of them again",
+        "已丢失：原有的告警和工单。下次启动时会按日志库中仍有的数据重新判断：仍成立的告警会重新派单，工单号是新的，接收方会再次收到",
+    ),
+    "recover.position": (
+        "alarms up to record {seq} are kept; the next start judges what came after",
+        "第 {seq} 条记录及之前的告警已保留；下次启动时判断其后的数据",
+    ),
+    "recover.segment.missing": (
+        "LOST: {path} is not there any more; what the journal holds of it is stored again",
+        "已丢失：{path} 不存在；日志库中仍有的部分会重新入库",
+    ),
+    "recover.segment.damaged": (
+        "LOST: {path} was damaged ({what}); it is now {aside}; {kept} rows are kept, {lost} could not be read. What the journal holds of them is stored again",
+        "已丢失：{path} 已损坏（{what}），现已移到 {aside}；保留 {kept} 行，{lost} 行无法读取。其中日志库仍有的部分会重新入库",
+    ),
+    "recover.replay": (
+        "readings that came since {since} (record {floor}) are stored again at the next start where they are missing",
+        "自 {since}（第 {floor} 条记录）以来的读数，缺失的会在下次启动时重新入库",
+    ),
+    "recover.journal.missing": (
+        "LOST: the journal {path}: what was received and not yet stored or judged. A new one is made",
+        "已丢失：日志库 {path}，即已接收但尚未入库或判断的数据。将新建日志库",
+    ),
+    "recover.journal.damaged": (
+        "the journal {path} was damaged; it is now {aside}; {kept} records are kept",
+        "日志库 {path} 已损坏，现已移到 {aside}；保留 {kept} 条记录",
+    ),
+    "recover.journal.lost": (
+        "LOST: records {first} to {last} of the journal, received between {since} and {until}",
+        "已丢失：日志库第 {first} 至 {last} 条记录，接收时间在 {since} 与 {until} 之间",
+    ),
+    "recover.journal.skipped": (
+        "the newest record that is kept is {head}; whatever came after it is gone; numbering goes on far above",
+        "保留的最新记录为第 {head} 条；其后的记录已丢失；编号将从远高于此处继续",
+    ),
+    "recover.told": (
+        "{count} sites, customers and devices are told to the new journal",
+        "{count} 个站点、客户和设备将写入新的日志库",
+    ),
+    "recover.done": ("nothing is lost; start the gateway", "没有丢失任何数据；可以启动网关"),
+    "recover.lost": (
+        "what is marked LOST is gone; everything else is in place: start the gateway",
+        "标有“已丢失”的内容无法恢复；其余均已就位：可以启动网关",
+    ),
 }  # fmt: skip

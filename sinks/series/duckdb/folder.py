@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.duration import DAY
+from gateway.domain.errors import StoreError
 from gateway.domain.reading import Batch, Flag, Reading, concat, empty_batch
 from gateway.domain.record import Record
 from gateway.ports import Buckets, Clock, Series, SeriesStats, Written
@@ -20,7 +21,7 @@ from sinks.series.duckdb import query
 from sinks.series.duckdb.config import DuckDbConfig
 from sinks.series.duckdb.history import bucket_counts, unordered
 from sinks.series.duckdb.newest import Newest, keys_of
-from sinks.series.duckdb.segment import Kind, Segment, attach, insert, progress
+from sinks.series.duckdb.segment import Kind, Segment, attach, insert, progress, segment_names, write_names
 
 LATE_AFTER = 2 * DAY  # rows older than their segment's start by more than this do not spoil its bounds
 
@@ -54,6 +55,10 @@ class Folder:
 
     def _open_all(self) -> None:
         names = sorted(path.stem for path in self._folder.glob("*.duckdb"))
+        if gone := sorted(set(segment_names(self._folder)) - set(names)):
+            raise StoreError.of(
+                "store.segment.missing", paths=", ".join(str(self._folder / f"{n}.duckdb") for n in gone)
+            )
         open_now = {self._name("live"), self._name("late")}
         for stem in names:
             kind: Kind = "late" if stem.startswith("late") else "live"
@@ -62,6 +67,7 @@ class Folder:
         for segment in self._segments.values():
             if not segment.sealed:
                 self._newest.update(query.newest(self._connection, segment))
+        write_names(self._folder, names)
 
     def _attach(self, stem: str, kind: Kind, *, sealed: bool) -> Segment:
         segment = attach(self._connection, self._folder / f"{stem}.duckdb", kind, sealed=sealed)
@@ -83,6 +89,7 @@ class Folder:
             self._connection.execute(f"DETACH {old.name}")
             self._attach(old.path.stem, kind, sealed=True)
         fresh = self._attach(stem, kind, sealed=False)
+        write_names(self._folder, self._segments)
         if kind == "live":
             known = self._newest.columns()  # noqa: F841 - read by DuckDB by its name
             self._connection.execute(f"INSERT INTO {fresh.name}.newest SELECT * FROM known")
@@ -220,8 +227,9 @@ class Folder:
             if not segment.sealed and segment.kind == "live":
                 continue  # it holds the cursor until a newer one is written
             self._connection.execute(f"DETACH {segment.name}")
-            segment.path.unlink()
             del self._segments[stem]
+            write_names(self._folder, self._segments)  # first: what is in the list must be there
+            segment.path.unlink()
             gone += segment.rows
         return gone + self._trim()
 

@@ -6,6 +6,8 @@ unsealed files only. One process may write a file and nobody else may read it me
 read-only, the live ones answer through this process (DESIGN section 5).
 """
 
+import json
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +16,11 @@ from typing import Literal
 import duckdb
 
 from gateway.domain.errors import StoreError
+from gateway.durable import replace_synced
 
 Kind = Literal["live", "late"]
 FORMAT = 1
+NAMES = "segments.json"
 HEAD_BYTES = 3 * 4096  # a shorter file never held anything
 COLUMNS = "device, point, ts, value, quality, flags, received, seq"
 
@@ -65,9 +69,11 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, kind: Kind, *, sea
             connection.execute("COMMIT")
         row = connection.execute(f"SELECT format, kind, first, last, rows, conflicts FROM {name}.meta").fetchone()
     except duckdb.Error as error:
-        raise StoreError(f"{path}: {error}") from error
+        locked = "lock on file" in str(error)
+        key = "store.segment.locked" if locked else "store.segment.damaged"
+        raise StoreError.of(key, path=path, what=" ".join(str(error).split())) from error
     if row is None or row[0] != FORMAT:
-        raise StoreError(f"{path}: not a segment of format {FORMAT}")
+        raise StoreError.of("store.segment.damaged", path=path, what=f"not a segment of format {FORMAT}")
     return Segment(path, name, row[1], sealed, row[2], row[3], row[4], row[5])
 
 
@@ -77,6 +83,21 @@ def _unborn(path: Path) -> bool:
         return False
     head = path.read_bytes()
     return head[8:12] == b"DUCK" or not any(head)
+
+
+def segment_names(folder: Path) -> list[str]:
+    """Which segments there must be, by the list in the folder; [] when there is none. Raises StoreError."""
+    try:
+        return [str(name) for name in json.loads((folder / NAMES).read_text("utf-8"))["segments"]]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError.of("store.marker", path=folder / NAMES, error=error) from error
+
+
+def write_names(folder: Path, names: Iterable[str]) -> None:
+    """Write that list, synced. Raises OSError."""
+    replace_synced(folder / NAMES, {"segments": sorted(names)})
 
 
 def progress(connection: duckdb.DuckDBPyConnection, segment: Segment, partition: int) -> int:

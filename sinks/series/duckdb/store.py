@@ -111,12 +111,12 @@ class DuckDbStore:
             yield folder
         except duckdb.OutOfMemoryException as error:
             raise StoreUnavailable(str(error)) from error
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
             self._leave(error)
             full = "space" in str(error).lower()
             raise (StoreFull if full else StoreUnavailable)(f"{self._path}: {error}") from error
 
-    def _leave(self, error: duckdb.Error) -> None:
+    def _leave(self, error: Exception) -> None:
         if self._folder is not None:
             log.warning("series store: opened anew before it is used again", error=str(error))
             self._doubtful = self._folder.attempted
