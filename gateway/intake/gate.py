@@ -82,6 +82,8 @@ class Intake:
         self.steps = Counter[str](dict.fromkeys(("forward", "back", "waits"), 0))
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
+        self.failing: StoreError | None = None
+        """Why the journal took no parcel the last time."""
         self._last_start = float("-inf")
         self._counts: dict[str, Counts] = {}
         self.trail = Trail()
@@ -174,10 +176,13 @@ class Intake:
         until = loop.time() + self.config.full_wait / SECOND
         while True:
             try:
-                return await self.journal.append(self.partition, append, self.clock.now())
+                records = await self.journal.append(self.partition, append, self.clock.now())
+                self.failing = None
+                return records
             except StoreClosed:
                 raise
-            except (StoreFull, StoreUnavailable):
+            except (StoreFull, StoreUnavailable) as error:
+                self.failing = error
                 if loop.time() + FULL_RETRY > until:
                     raise
             await asyncio.sleep(FULL_RETRY)

@@ -43,7 +43,8 @@ async def readyz(context: Gateway) -> JSONResponse:
     parts = {
         "live": "ok" if context.ready else "starting or stopping",
         "database": await _probe(partial(context.queries.order, "")),
-        "journal": _why(context.ticker.failing) or await _probe(partial(context.journal.last, 0)),
+        "journal": _why(context.ticker.failing or context.intake.failing)
+        or await _probe(partial(context.journal.last, 0)),
         **{name: _task(context, name) for name in VITAL if name in context.supervisor.health},
     }
     vital = all(part == "ok" for part in parts.values())
