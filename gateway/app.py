@@ -92,6 +92,8 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     consumed = max(Desk(DeskBooks(database)).cursor(), series_store.cursor(PARTITION))
     journal = SqliteJournal(data / JOURNAL, settings.journal, partition=PARTITION, consumed=consumed, lock=lock)
     opened.callback(journal.close)
+    if (stored := series_store.cursor(PARTITION)) < (floor := journal.stats().floor):
+        raise StoreError.of("store.series.behind", path=data / "series", cursor=stored, floor=floor)
     marker.settle(data, {"database": identity(data / "fieldgate.sqlite"), "journal": journal.identity, "series": 0})
     registry = Registry(SqlRegistryStore(database, clock, settings.tenant), settings.tenant, clock)
     registry.recover(_definitions(journal))

@@ -69,7 +69,10 @@ def _recover(data: Path, tenant: str) -> Report:
             _position(database, report)
         if mended.emptied and (count := registry.tell(database, tenant)):
             report.say("recover.told", count=count)
-        if replay:
+        stored = segments.cursor(folder, PARTITION)
+        if stored < mended.floor and not replay:
+            report.lose("recover.series.behind", cursor=stored, floor=mended.floor)
+        if replay or stored < mended.floor:
             segments.rewind(folder, PARTITION, mended.floor)
             report.say("recover.replay", floor=mended.floor, since=iso(mended.since) if mended.since else "-")
     finally:

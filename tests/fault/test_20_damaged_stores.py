@@ -226,6 +226,21 @@ def test_a_damaged_record_is_said_by_number_and_time(site: Site) -> None:
     site.whole()
 
 
+def test_readings_that_end_before_the_journal_begins_are_said(site: Site) -> None:
+    (live,) = (site.data / "series").glob("live*.duckdb")
+    with closing(duckdb.connect(str(live))) as series:
+        series.execute("UPDATE progress SET seq = 1")
+    with closing(sqlite.connect(str(site.data / "journal.sqlite"), isolation_level=None)) as db:
+        db.execute("UPDATE meta SET value = 3 WHERE key = 'floor'")
+    started = site.bring()
+    assert (started.exit_code, "end at record 1" in started.output, "`fieldgate recover`" in started.output) == (
+        2, True, True,
+    )  # fmt: skip
+    done = site.fieldgate("recover")
+    assert (done.exit_code, "LOST: readings of records 1 to 3" in done.output) == (1, True)
+    site.whole()
+
+
 def test_another_file_in_the_place_of_a_store_is_no_fresh_start(site: Site, tmp_path: Path) -> None:
     other = Site(tmp_path / "other") if (tmp_path / "other").mkdir() is None else None
     assert other is not None

@@ -42,8 +42,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "该日志库保存的是分区 {found}，不是 {wanted}",
     ),
     "journal.gone": (
-        "records up to {floor} were deleted by retention, {after} is older; the consumer needs a newer snapshot",
-        "第 {floor} 条及之前的记录已按保留策略删除，{after} 更旧；消费者需要更新的快照",
+        "records up to {floor} were deleted by retention, {after} is older; stop the gateway and run `fieldgate recover`",
+        "第 {floor} 条及之前的记录已按保留策略删除，{after} 更旧；请停止网关并运行 `fieldgate recover`",
     ),
     "journal.newer_record": (
         "record {seq} was written by a newer version and cannot be read by this one",

@@ -53,6 +53,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{path} is open in another process (lock): {what}",
         "{path} 正被另一个进程打开（lock）：{what}",
     ),
+    "store.series.behind": (
+        "the readings in {path} end at record {cursor} of the journal, which begins after {floor}: an older copy was put back. Put the newer one back, or run `fieldgate recover` to go on, with what lies between lost",
+        "{path} 中的读数只到日志库第 {cursor} 条记录，而日志库从第 {floor} 条之后开始：放回的是较旧的副本。请放回较新的副本，或运行 `fieldgate recover` 继续（两者之间的读数会丢失）",
+    ),
+    "recover.series.behind": (
+        "LOST: readings of records {cursor} to {floor} of the journal: neither the journal nor the series store has them",
+        "已丢失：日志库第 {cursor} 至 {floor} 条记录的读数：日志库和读数库中都没有",
+    ),
     "check.data.ok": ("{path}: all files are whole", "{path}：所有文件完好"),
     "check.data.locked": (
         "{path}: open in a running gateway, not looked at",
