@@ -368,8 +368,7 @@ class Applied:
     """What one call did. `fresh` transitions were applied, `dropped` were at or below the committed cursor.
 
     `orphaned`: clears of episodes that were not open. `held` orders wait for a deadline row. `merged` alarms became
-    part of another's episode, `gathered` joined the parent order of a storm or a batch. `clock_steps` brought due-times
-    forward.
+    part of another's episode, `gathered` joined the parent order of a storm or a batch. `clock_steps` moved due-times.
     """
 
     fresh: int = 0
