@@ -65,6 +65,10 @@ class Lane:
         room = self.breaker.room(now, max(0, most - len(self.ahead)))
         return Ask(room, longest=probe) if room else None
 
+    def holds(self, delivery: str) -> bool:
+        """Is it being sent, or about to be? A step of the wall clock ends leases before their time."""
+        return delivery in self.flying or any(leased.delivery.id == delivery for leased in self.ahead)
+
     def begin(self, now: int) -> tuple[Leased, int] | None:
         """The next to be sent and the breaker's permit; None = not now."""
         if not self.ahead or len(self.flying) >= self._concurrency or (permit := self.breaker.admit(now)) is None:

@@ -103,7 +103,8 @@ class Relay:
         for name, ask in asks.items():
             lane, deliveries = self._lanes[name], turn.leased.get(name)
             lane.hungry = lane.hungry or deliveries is None or len(deliveries) >= ask.room
-            lane.ahead.extend(Leased(delivery, now, until) for delivery in deliveries or ())
+            fresh = [delivery for delivery in deliveries or () if not lane.holds(delivery.id)]
+            lane.ahead.extend(Leased(delivery, now, until) for delivery in fresh)
         if turn.cancelled:
             raise asyncio.CancelledError
         for lane in self._lanes.values():

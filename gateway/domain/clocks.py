@@ -43,6 +43,16 @@ def clamp(batch: Batch, ahead_limit: int) -> tuple[Batch, NDArray[np.bool_] | No
     ), wrong
 
 
+def received_by(batch: Batch, now: int) -> Batch:
+    """No frame was received after `now` µs: one that says so came before the gateway's clock was set back."""
+    if not batch.frames or int(batch.received.max()) <= now + TOLERANCE:
+        return batch
+    received = np.minimum(batch.received, now)
+    return Batch(
+        batch.device, batch.point, batch.at, batch.value, batch.quality, batch.flags, batch.frame, received
+    )  # fmt: skip
+
+
 def mark_suspect(batch: Batch) -> Batch:
     """All rows were received while the gateway's own clock ran behind its journal."""
     return Batch(

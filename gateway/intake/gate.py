@@ -12,7 +12,7 @@ import structlog
 from msgspec import structs
 from numpy.typing import NDArray
 
-from gateway.domain.clocks import Timekeeper, clamp, mark_suspect
+from gateway.domain.clocks import Timekeeper, clamp, mark_suspect, received_by
 from gateway.domain.duration import SECOND, iso
 from gateway.domain.errors import InvariantBroken, StoreClosed, StoreError, StoreFull, StoreUnavailable
 from gateway.domain.plausible import Judged, Plausibility, PointBook
@@ -147,8 +147,10 @@ class Intake:
                     item.done.set_result(None)
 
     def _merge(self, parcels: Sequence[Parcel]) -> _Group:
-        suspect = self.watermark.observe(self.clock.now())
-        batch, wrong = clamp(concat([parcel.batch for parcel in parcels]), self.config.ahead_limit)
+        now = self.clock.now()
+        suspect = self.watermark.observe(now)
+        batch = received_by(concat([parcel.batch for parcel in parcels]), now)
+        batch, wrong = clamp(batch, self.config.ahead_limit)
         judged = self._plausibility.judge(batch)
         batch = judged.batch
         if suspect and len(batch):

@@ -236,6 +236,18 @@ async def test_a_request_that_a_crash_left_open_is_asked_again() -> None:
     assert [t.late for t in gateway.got] == [True, True]
 
 
+async def test_what_a_clock_wrote_that_was_ahead_is_no_history() -> None:
+    gateway = Gateway(PLAIN)
+    for at, value in ((0, 20.0), (20, 20.0), (9_000, 95.0)):
+        gateway.read(at, value)
+    wanted = Wanted(1, 1, since=T0, start=T0)
+    for until, rows in ((T0 + 100 * S, 2), (T0 + 10_000 * S, 3)):
+        gateway.reruns._until = lambda until=until: until  # type: ignore[misc]
+        found = gateway.reruns._look_up(wanted)
+        assert found is not None
+        assert len(found) == rows
+
+
 async def test_too_much_history_is_given_up(monkeypatch: Any) -> None:
     monkeypatch.setattr("gateway.consumers.reruns.MOST_ROWS", 1)
     gateway = Gateway(PLAIN)

@@ -383,3 +383,26 @@ async def test_notify_from_another_thread_and_after_the_end() -> None:
     thread.join()
     await stop(task)
     relay.notify()
+
+
+def test_a_step_of_the_wall_clock_sends_nothing_twice_at_once() -> None:
+    async def main() -> None:
+        async def slow(_: Delivery) -> None:
+            await asyncio.sleep(20)
+
+        queue, sink = MemoryQueue(), TestSink("oa", slow)
+        for number in range(10):
+            queue.add("oa", f"S{number}", 1)
+        relay = relay_of(queue, sink)
+        clock = relay._clock
+        assert isinstance(clock, LoopClock)
+        task = asyncio.create_task(relay.run())
+        await until(lambda: len(sink.sent) >= 2, 1)
+        clock.step = 30 * 24 * 3600 * SECOND  # every lease is over by this clock
+        relay.notify()
+        await until(lambda: len(sink.taken) == 10, 100)
+        assert len(sink.sent) == 10, "what is under way is not begun again"
+        assert relay.stats()["oa"].in_flight == 0
+        await stop(task)
+
+    virtually(main)

@@ -86,6 +86,29 @@ def test_retention_deletes_files(store: SeriesStore, clock: HandClock, tmp_path:
     assert store.cursor(0) == 9
 
 
+def test_a_clock_that_was_far_ahead_and_is_set_back_blocks_neither_rows_nor_retention(
+    store: SeriesStore, clock: HandClock, reopen: Open
+) -> None:
+    store.write(0, [record(1, at(0, 1.0))])
+    clock.time += 30 * DAY
+    store.write(0, [record(2, at(30 * DAY / SECOND, 2.0))])
+    store.retain(clock.time - 10 * DAY)
+    clock.time = NOW + DAY
+    assert store.write(0, [record(3, at(DAY / SECOND, 3.0))]).expired == 1, "by the floor of the wrong clock"
+    store.retain(clock.time - 10 * DAY)
+    for day in range(2, 15):
+        clock.time = NOW + day * DAY
+        assert store.write(0, [record(2 + day, at(day * DAY / SECOND, float(day)))]).stored == 1
+        store.retain(clock.time - 10 * DAY)
+    kept = store.range(1, 1, NOW, clock.time + SECOND).value.tolist()
+    assert kept == [float(day) for day in range(4, 15)], "ten days"
+    assert store.stats().rows == len(kept) + 1, (
+        "what is older takes no room, though its file is named after a day to come"
+    )
+    store.close()
+    assert reopen().range(1, 1, NOW, clock.time + SECOND).value.tolist() == kept
+
+
 def test_a_crash_between_the_late_and_the_live_commit_loses_and_doubles_nothing(
     store: SeriesStore, reopen: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
