@@ -180,7 +180,13 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS.keys())
+SLOW = {"an hour ahead and back", "two hours back", "past 2038 and back"}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [pytest.param(steps, id=name, marks=[pytest.mark.slow_fault] * (name in SLOW)) for name, steps in STEPS.items()],
+)
 def test_the_gateway_goes_on_after_each_step(tmp_path: Path, steps: list[int]) -> None:
     first, *later = steps
     with site(tmp_path, first) as here:

@@ -73,6 +73,7 @@ def test_a_deadline_that_passed_while_no_process_ran_is_met_once(tmp_path: Path)
         here.stop()
 
 
+@pytest.mark.slow_fault
 @pytest.mark.parametrize(
     ("day", "first", "second"),
     [
@@ -97,6 +98,7 @@ def test_a_local_time_that_comes_twice_or_never_is_met_once(
         here.stop()
 
 
+@pytest.mark.slow_fault
 def test_a_local_time_that_passed_while_no_process_ran_is_met_once(tmp_path: Path) -> None:
     with site(tmp_path, ahead_of(datetime(2026, 10, 24, 22, tzinfo=UTC))) as here:
         prepare(here, "2026-10-25")
