@@ -123,6 +123,7 @@ class App:
     scheduler: Scheduler = field(default_factory=Scheduler)
     ready: bool = False
     started: int = 0
+    loop: asyncio.AbstractEventLoop | None = None
     api: ApiServer | None = None
     imports: Imports = field(init=False)
 
@@ -146,7 +147,10 @@ class App:
         Without `doors` (an import while no gateway runs): no source, no relay, no API, no deadlines, and engine time
         stands still, so that nothing falls silent meanwhile.
         """
-        self.started = self.clock.now()
+        self.started, self.loop = self.clock.now(), asyncio.get_running_loop()
+        if doors:
+            self.api = ApiServer(self)
+            await self.api.listen()
         desk = self.threads.runner("desk")
         await self.ticker.start()
         self.supervisor.start("rules.judge", self.rules.judge, fatal=True)
@@ -160,7 +164,7 @@ class App:
         await self._judged(self.journal.head(PARTITION))
         self.supervisor.start("reruns", self.reruns.run)
         self.imports.recover()
-        if not doors:
+        if self.api is None:
             return
         if left := await desk(lambda: self.deliveries.reclaim(self.clock.now())):
             log.info("deliveries that were under way at the last stop are tried again", count=left)
@@ -171,7 +175,6 @@ class App:
         for name, source in self.sources.items():
             self.supervisor.start(f"source.{name}", lambda source=source: source.run(self.intake.emit))  # type: ignore[misc]
         self._schedule()
-        self.api = ApiServer(self)
         await self.api.start()
         self.ready = True
         log.info(

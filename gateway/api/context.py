@@ -8,7 +8,8 @@ from typing import Annotated, Any, Protocol, TypeVar, cast
 
 from fastapi import Depends, Request
 
-from gateway.api.config import ApiConfig
+from gateway.api.bridge import across
+from gateway.api.config import ApiConfig, HealthConfig
 from gateway.desk import Desk
 from gateway.domain.errors import Problem, StoreError
 from gateway.domain.record import Tick
@@ -49,6 +50,8 @@ class Settings(Protocol):
     def data_dir(self) -> Path: ...
     @property
     def api(self) -> ApiConfig: ...
+    @property
+    def health(self) -> HealthConfig: ...
     @property
     def desk(self) -> DeskSettings: ...
     @property
@@ -169,10 +172,14 @@ class Reloads(Protocol):
 
 
 class Context(Protocol):
-    """The gateway, seen from its API. `ready`: it is live; `started` µs."""
+    """The gateway, seen from its API. `ready`: it is live; `started` µs; `loop`: the one that devices are read on (None
+    while nothing runs). What belongs to that loop is reached by `in_ingest` alone: sources, intake, pump, imports, the
+    relay's counts, the supervisor's `fatal`. The stores have threads of their own; registry and queries may be asked
+    from anywhere."""
 
     ready: bool
     started: int
+    loop: asyncio.AbstractEventLoop | None
 
     @property
     def settings(self) -> Settings: ...
@@ -249,3 +256,8 @@ async def in_series(context: Context, call: Callable[[], T]) -> T:
     """Runs where the series store lives."""
     result: T = await context.threads.runner("series")(call)
     return result
+
+
+async def in_ingest(context: Context, make: Callable[[], Awaitable[T]]) -> T:
+    """Awaits `make()` on the loop that devices are read on: keep it short."""
+    return await across(context.loop, make)

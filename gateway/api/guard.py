@@ -48,10 +48,10 @@ class Traffic:
 
 
 class Guard:
-    """ASGI middleware, outside of everything but the server's last resort."""
+    """ASGI middleware, outside of everything but the server's last resort. Without `keys` everything is open."""
 
-    def __init__(self, app: ASGIApp, context: Context, traffic: Traffic) -> None:
-        self._app, self._context, self._traffic = app, context, traffic
+    def __init__(self, app: ASGIApp, context: Context, traffic: Traffic, *, keys: bool = True) -> None:
+        self._app, self._context, self._traffic, self._keys = app, context, traffic, keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -78,7 +78,7 @@ class Guard:
 
     async def _admit(self, scope: Scope, headers: Headers) -> None:
         path = scope["path"]
-        if path.startswith(SIGNED) or (path in OPEN and not self._context.settings.api.exposed):
+        if not self._keys or path.startswith(SIGNED) or (path in OPEN and not self._context.settings.api.exposed):
             return
         principal = await self._authenticate(headers)
         if path in OPEN and not principal.may(Permission.READ):

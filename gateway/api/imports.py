@@ -1,6 +1,7 @@
 """`/v1/imports`: history comes in (`fieldgate import`). Bodies are MessagePack or JSON: `gateway.history.wire`."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
@@ -8,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from gateway.api.access import Permission, Principal
-from gateway.api.context import Context, in_desk
+from gateway.api.context import Context, in_desk, in_ingest
 from gateway.api.problems import language, respond
 from gateway.api.values import refused
 from gateway.domain.errors import CommandError, StoreError
@@ -63,7 +64,8 @@ class _Door:
         """Check, decode, act, encode; what goes wrong is a problem document."""
         try:
             _permit(await self._principal(request))
-            answer = await act(self._decoded(request, await self._body(request), kind))
+            asked = self._decoded(request, await self._body(request), kind)
+            answer = await in_ingest(self._context, partial(act, asked))
         except (CommandError, StoreError) as error:
             return respond(error, language(request.headers))
         if PACK in request.headers.get("accept", ""):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from gateway.api.context import Context
+from gateway.api.context import Context, in_ingest
 from gateway.api.families import counter, counters, fill, gauge, gauges
 from gateway.api.guard import Traffic
 from gateway.api.source_metrics import source_metrics
@@ -49,8 +49,13 @@ class Metrics:
         async with self._one:
             if now - self._taken >= SQL_EVERY:
                 self._rows, self._taken = await asyncio.to_thread(self._ask), now
+        collector = Collector(self._context, self._traffic, self._rows)
+
+        async def collect() -> list[Metric]:
+            return list(collector.collect())
+
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(Collector(self._context, self._traffic, self._rows))
+        registry.register(_Collected(await in_ingest(self._context, collect)))
         return generate_latest(registry)
 
     def _ask(self) -> Rows:
@@ -62,8 +67,19 @@ class Metrics:
             return Rows()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Collected:
+    """Families for prometheus."""
+
+    families: list[Metric]
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them."""
+        yield from self.families
+
+
 class Collector:
-    """A prometheus collector over the running gateway."""
+    """Reads the running gateway, on the loop that devices are read on: numbers of one moment."""
 
     def __init__(self, context: Context, traffic: Traffic, rows: Rows) -> None:
         self._context, self._traffic, self._rows = context, traffic, rows

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from gateway.api.bridge import across
 from gateway.domain.errors import CommandError, InvariantBroken, StoreError, StoreFull
 from gateway.domain.text import Lang, say
 
@@ -114,10 +115,14 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:
     """A promise does not hold: the process stops, as it would anywhere else."""
-    tasks = request.app.state.context.supervisor
+    context = request.app.state.context
     log.critical("stopping: this error cannot be undone", task="api", error=str(error), exc_info=error)
-    tasks.broken = error
-    tasks.fatal.set()
+
+    async def stop() -> None:
+        context.supervisor.broken = error
+        context.supervisor.fatal.set()
+
+    await across(context.loop, stop)
     return await _unexpected(request, error)
 
 

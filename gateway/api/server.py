@@ -1,18 +1,23 @@
-"""The HTTP server inside the gateway's event loop."""
+"""The HTTP servers: the API, and health on a listener of its own. Each on an event loop and a thread of its own, so
+that no caller delays a device, and none of the API's callers hides whether the gateway is alive.
+"""
 
 import asyncio
 import socket
+import ssl
+from collections.abc import Collection
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 
 from gateway.api import imports, problems
-from gateway.api.config import ApiConfig
+from gateway.api.bridge import LoopThread
 from gateway.api.context import Context, in_desk
+from gateway.api.door import CLOSE_SECONDS, Bounds, Door
 from gateway.api.firstkey import ensure_admin
 from gateway.api.guard import Guard, Traffic
 from gateway.api.metrics import Metrics
@@ -20,21 +25,15 @@ from gateway.api.routes import alarms, callbacks, deliveries, devices, health, h
 from gateway.domain.errors import ConfigError, Problem
 
 ROUTERS = (health, devices, history, alarms, orders, deliveries, journal, keys, callbacks)
-CONNECTIONS = 512  # at once; more are answered 503
-CLOSE_SECONDS = 3  # for open requests at a stop
+HEALTH_BOUNDS = Bounds(total=64, per_address=32, max_body=1024)
 log = structlog.get_logger()
 
 
 def create_api(context: Context) -> FastAPI:
     """All routes on one application."""
-    api = FastAPI(
-        title="Fieldgate", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
-        responses=problems.RESPONSES,
-    )  # fmt: skip
-    traffic = Traffic()
-    api.state.context, api.state.traffic, api.state.metrics = context, traffic, Metrics(context, traffic)
+    api, traffic = _application(context), Traffic()
+    api.state.traffic, api.state.metrics = traffic, Metrics(context, traffic)
     api.state.pending = set()
-    problems.install(api)
     for module in ROUTERS:
         api.include_router(module.router)
     api.include_router(imports.router(context))
@@ -42,69 +41,146 @@ def create_api(context: Context) -> FastAPI:
     return api
 
 
+def create_health(context: Context, traffic: Traffic) -> FastAPI:
+    """What tells how the gateway is, without keys: `/healthz`, `/readyz`, on loopback `/metrics`."""
+    api = _application(context)
+    api.state.metrics = Metrics(context, traffic)
+    api.include_router(health.brief if context.settings.health.exposed else health.router)
+    api.add_middleware(Guard, context=context, traffic=Traffic(), keys=False)
+    return api
+
+
+def _application(context: Context) -> FastAPI:
+    api = FastAPI(
+        title="Fieldgate", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
+        responses=problems.RESPONSES,
+    )  # fmt: skip
+    api.state.context = context
+    problems.install(api)
+    return api
+
+
+class Listening:
+    """One application on one socket. The address is taken at once; raises ConfigError (`section`.port) when it cannot
+    be."""
+
+    def __init__(self, section: str, host: str, port: int) -> None:
+        self.section = section
+        self._socket = _listener(section, host, port)
+        self._thread: LoopThread | None = None
+        self.door: Door | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it has."""
+        return int(self._socket.getsockname()[1])
+
+    def url(self, scheme: str = "http") -> str:
+        """Its address."""
+        host = self._socket.getsockname()[0]
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+
+    async def open(self, app: Any, bounds: Bounds, tls: ssl.SSLContext | None = None) -> None:
+        """Returns when it answers. Until then nobody can connect."""
+        try:
+            self._socket.listen(1024)
+        except OSError as error:
+            host, port = self._socket.getsockname()[:2]
+            raise _taken(self.section, host, port, error) from error
+        self._thread = LoopThread(self.section)
+        self.door = Door(self._socket, app, bounds, tls)
+        await self._thread.run(self.door.open())
+
+    async def close(self, pending: Collection[asyncio.Task[Any]] = ()) -> None:
+        """Finish open requests, then what they left behind, then close."""
+        if self._thread is not None and self.door is not None:
+            await self._thread.run(self.door.close())
+            await self._thread.run(_wait(pending))
+            await self._thread.stop()
+            self._thread = None
+        self._socket.close()
+
+
 class ApiServer:
-    """uvicorn without its signal handlers."""
+    """The API and the listener for health."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self._config: ApiConfig = context.settings.api
-        self._api = create_api(context)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                self._api, log_config=None, lifespan="off", access_log=False, server_header=False, proxy_headers=False,
-                limit_concurrency=CONNECTIONS, timeout_graceful_shutdown=CLOSE_SECONDS, ws="none",
-            )
-        )  # fmt: skip
-        self._socket: socket.socket | None = None
-        self._task: asyncio.Task[None] | None = None
-        self.url = ""
+        self._context, self._config = context, context.settings.api
+        self.api = create_api(context)
+        self._main: Listening | None = None
+        self._health: Listening | None = None
+        self.url = self.health_url = ""
         self.first_key: Path | None = None  # where the first start wrote the admin's key
 
+    async def listen(self) -> None:
+        """Take both addresses and answer about health. Raises ConfigError when one is taken."""
+        config, health_config = self._config, self._context.settings.health
+        self._main = Listening("api", config.host, config.port)
+        port = health_config.port
+        if port is None:
+            port = config.port and config.port + 1
+        try:
+            self._health = Listening("health", health_config.host, port)
+        except ConfigError:
+            await self._main.close()
+            self._main = None
+            raise
+        self.url, self.health_url = self._main.url(), self._health.url()
+        await self._health.open(create_health(self._context, self.api.state.traffic), HEALTH_BOUNDS)
+
     async def start(self) -> None:
-        """Returns when it listens. Raises ConfigError when the address is taken, StoreError for the admin's key."""
-        self._socket = self._listen()
+        """Returns when it answers everything. Raises as `listen` does, StoreError for the admin's key."""
+        if self._main is None:
+            await self.listen()
+        assert self._main is not None
         try:
             self.first_key = await in_desk(self._context, partial(ensure_admin, self._context))
             await callbacks.resume(self._context)
         except BaseException:
-            self._socket.close()
+            await self.stop()
             raise
-        config = self._server.config
-        config.load()
-        self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup([self._socket])
-        host, port = self._socket.getsockname()[:2]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        if self._config.exposed:
+        config = self._config
+        per_address = min(config.connections, config.connections_per_address)
+        await self._main.open(self.api, Bounds(config.connections, per_address, config.max_body))
+        if config.exposed:
             log.warning("the api is reachable from other machines: put a TLS proxy before it", url=self.url)
-        self._task = asyncio.create_task(self._server.main_loop(), name="api")
+
+    @property
+    def door(self) -> Door:
+        """That of the API; it is open."""
+        assert self._main is not None
+        assert self._main.door is not None
+        return self._main.door
 
     async def stop(self) -> None:
         """Finish open requests, then close."""
-        if self._task is not None:
-            self._server.should_exit = True
-            await self._task
-            await self._server.shutdown()
-            self._task = None
-        if self._api.state.pending:
-            await asyncio.wait(self._api.state.pending, timeout=CLOSE_SECONDS)
-        if self._socket is not None:
-            self._socket.close()
+        if self._main is not None:
+            await self._main.close(self.api.state.pending)
+        if self._health is not None:
+            await self._health.close()
+        self._main = self._health = None
 
-    def _listen(self) -> socket.socket:
-        """Our own socket: uvicorn would end the process when the port is taken."""
-        host, port = self._config.host, self._config.port
-        family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
-        # asyncio switches Nagle's delay off only where the protocol is named: without it an answer takes 40 ms more
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.bind((host, port))
-            listener.listen(1024)
-            return listener
-        except OSError as error:
-            listener.close()
-            fields = {"host": host, "port": port, "error": error.strerror or ""}
-            raise ConfigError([Problem("api", "api.port", "api.listen", fields)]) from error
+
+async def _wait(pending: Collection[asyncio.Task[Any]]) -> None:
+    if pending:
+        await asyncio.wait(pending, timeout=CLOSE_SECONDS)
+
+
+def _listener(section: str, host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
+    # asyncio switches Nagle's delay off only where the protocol is named: without it an answer takes 40 ms more
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, port))
+        return listener
+    except OSError as error:
+        listener.close()
+        raise _taken(section, host, port, error) from error
+
+
+def _taken(section: str, host: str, port: int, error: OSError) -> ConfigError:
+    fields = {"host": host, "port": port, "error": error.strerror or ""}
+    return ConfigError([Problem(section, f"{section}.port", "api.listen", fields)])

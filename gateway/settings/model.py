@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from gateway.api.config import ApiConfig
+from gateway.api.config import ApiConfig, HealthConfig
 from gateway.delivery.config import DeliveryConfig
 from gateway.desk.config import DeskConfig
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
@@ -112,6 +112,7 @@ class Settings(Section):
     intake: IntakeConfig = IntakeConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     api: ApiConfig = ApiConfig()
+    health: HealthConfig = HealthConfig()
     clock: ClockConfig = ClockConfig()
     log: LogConfig = LogConfig()
 

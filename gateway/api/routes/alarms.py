@@ -9,7 +9,7 @@ import structlog
 from fastapi import APIRouter, Path, Query
 
 from gateway.api.access import Principal, Reader, Unlatcher
-from gateway.api.context import Context, Gateway, in_desk
+from gateway.api.context import Context, Gateway, in_desk, in_ingest
 from gateway.api.values import (
     CommandId,
     Cursor,
@@ -324,7 +324,7 @@ async def unlatch(context: Gateway, principal: Unlatcher, alarm_id: AlarmId, bod
 async def pump(context: Context) -> None:
     """What the rules must know enters the journal. A journal that does not take it now gets it with the next pump."""
     try:
-        await context.pump.pump()
+        await in_ingest(context, context.pump.pump)
     except StoreError as error:
         log.warning("fact waits for the journal", error=str(error))
 

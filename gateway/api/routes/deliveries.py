@@ -1,15 +1,16 @@
 """Deliveries and endpoints."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, Path, Query, status
 
 from gateway.api.access import Operator, Repairer
-from gateway.api.context import Context, Gateway, in_desk
+from gateway.api.context import Context, Gateway, in_desk, in_ingest
 from gateway.api.values import MAX_INT, Cursor, Instant, Limit, Line, PageView, View, refused
 from gateway.store.queries import AttemptRow, DeliveryFilter, DeliveryRow
 
@@ -111,7 +112,9 @@ async def redeliver(context: Gateway, principal: Repairer, delivery: DeliveryId)
 async def list_endpoints(context: Gateway, _: Operator) -> EndpointsView:
     """How each endpoint is doing."""
     disabled = await asyncio.to_thread(context.deliveries.disabled)
-    return EndpointsView(items=[_endpoint(context, name, disabled) for name in sorted(context.settings.endpoints)])
+    stats = await _stats(context)
+    names = sorted(context.settings.endpoints)
+    return EndpointsView(items=[_endpoint(context, name, disabled, stats[name]) for name in names])
 
 
 @router.post("/endpoints/{name}/enable")
@@ -122,7 +125,8 @@ async def enable(context: Gateway, principal: Repairer, name: Annotated[str, Pat
     await in_desk(context, partial(context.deliveries.enable, name))
     log.info("endpoint enabled", endpoint=name, actor=principal.key.name)
     context.relay.notify()
-    return _endpoint(context, name, await asyncio.to_thread(context.deliveries.disabled))
+    disabled = await asyncio.to_thread(context.deliveries.disabled)
+    return _endpoint(context, name, disabled, (await _stats(context))[name])
 
 
 def _view(row: DeliveryRow) -> DeliveryView:
@@ -140,9 +144,16 @@ def _attempt(row: AttemptRow) -> AttemptView:
     )  # fmt: skip
 
 
-def _endpoint(context: Context, name: str, disabled: dict[str, str]) -> EndpointView:
+async def _stats(context: Context) -> Mapping[str, Any]:
+    async def ask() -> Mapping[str, Any]:
+        return context.relay.stats()
+
+    return await in_ingest(context, ask)
+
+
+def _endpoint(context: Context, name: str, disabled: dict[str, str], stats: Any) -> EndpointView:
     """Of the URL only its host: vendors put tokens into the rest."""
-    config, stats = context.settings.endpoints[name], context.relay.stats()[name]
+    config = context.settings.endpoints[name]
     return EndpointView(
         name=name, type=config.type, host=urlsplit(config.url).hostname or "", disabled=disabled.get(name, ""),
         breaker=stats.breaker, delivered=stats.delivered, retried=stats.retried, dead=stats.dead,

@@ -8,12 +8,15 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from gateway.api.context import Context, Gateway
+from gateway.api.context import Context, Gateway, in_ingest
 from gateway.domain.duration import SECOND, format_duration
 from gateway.domain.errors import SourceError, SourceRejected, StoreError, StoreFull, StoreUnavailable
 from gateway.domain.text import say
 
 router = APIRouter(tags=["health"])
+brief = APIRouter(tags=["health"])
+"""For a listener that other machines reach: whether, never what."""
+PULSE_SECONDS = 5.0
 PROBE_SECONDS = 2.0
 MOST_NAMED = 10
 """Broken rules that are named."""
@@ -28,9 +31,15 @@ WHY = (
 
 
 @router.get("/healthz")
-async def healthz() -> dict[str, str]:
-    """The process answers: restart it when it does not."""
-    return {"status": "alive"}
+@brief.get("/healthz")
+async def healthz(context: Gateway) -> JSONResponse:
+    """The process works: restart it when it does not. The loop that devices are read on must answer within 5 s."""
+    try:
+        async with asyncio.timeout(PULSE_SECONDS):
+            await in_ingest(context, _pulse)
+    except TimeoutError:
+        return JSONResponse({"status": "stuck"}, 503)
+    return JSONResponse({"status": "alive"})
 
 
 @router.get("/readyz")
@@ -40,18 +49,17 @@ async def readyz(context: Gateway) -> JSONResponse:
     A broken rule, rule files that could not be reloaded, or a clock that is behind the journal, are said there and
     make nothing unready: the revision before and all other rules are judged, readings are stored and judged.
     """
-    parts = {
-        "live": "ok" if context.ready else "starting or stopping",
-        "database": await _probe(partial(context.queries.order, "")),
-        "journal": _why(context.ticker.failing or context.intake.failing)
-        or await _probe(partial(context.journal.last, 0)),
-        **{name: _task(context, name) for name in VITAL if name in context.supervisor.health},
-    }
-    vital = all(part == "ok" for part in parts.values())
+    ready, parts = await _parts(context)
     parts["rules"], parts["clock"] = _rules(context), _clock(context)
-    ready = context.ready and not context.supervisor.fatal.is_set() and vital
     sources = {name: _task(context, f"source.{name}") for name in context.sources}
     return JSONResponse({"ready": ready, "parts": parts, "sources": sources}, 200 if ready else 503)
+
+
+@brief.get("/readyz")
+async def brief_readyz(context: Gateway) -> JSONResponse:
+    """200 or 503."""
+    ready, _ = await _parts(context)
+    return JSONResponse({"ready": ready}, 200 if ready else 503)
 
 
 @router.get("/metrics", response_class=Response)
@@ -68,6 +76,22 @@ async def openapi(request: Request) -> dict[str, Any]:
     schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "fg_…"}}
     schema["security"] = [{"key": []}]
     return schema
+
+
+async def _pulse() -> None:
+    """Something to wait for."""
+
+
+async def _parts(context: Context) -> tuple[bool, dict[str, str]]:
+    parts = {
+        "live": "ok" if context.ready else "starting or stopping",
+        "database": await _probe(partial(context.queries.order, "")),
+        "journal": _why(context.ticker.failing or context.intake.failing)
+        or await _probe(partial(context.journal.last, 0)),
+        **{name: _task(context, name) for name in VITAL if name in context.supervisor.health},
+    }
+    vital = all(part == "ok" for part in parts.values())
+    return context.ready and not context.supervisor.fatal.is_set() and vital, parts
 
 
 async def _probe(call: Any) -> str:

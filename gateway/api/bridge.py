@@ -1,0 +1,46 @@
+"""From the API's event loop to the loop that devices are read on, and back. The API touches ingest nowhere else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from threading import Thread
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+JOIN: Final = 10.0  # s
+
+
+async def across(loop: asyncio.AbstractEventLoop | None, make: Callable[[], Awaitable[T]]) -> T:
+    """What `make()` gives when it is awaited on `loop`; here when that is None or this very loop.
+
+    Raises what it raises. A cancelled call is cancelled there too.
+    """
+    if loop is None or loop is asyncio.get_running_loop():
+        return await make()
+
+    async def work() -> T:
+        return await make()
+
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), loop))
+
+
+class LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self, name: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._over = asyncio.Event()
+        self._thread = Thread(target=self._main, name=name, daemon=True)
+        self._thread.start()
+
+    def _main(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._over.wait())
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await `work` there."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop))
+
+    async def stop(self) -> None:
+        """Cancel what still runs there and end the thread."""
+        self.loop.call_soon_threadsafe(self._over.set)
+        await asyncio.to_thread(self._thread.join, JOIN)

@@ -1,0 +1,260 @@
+"""Connections: how many, for how long, and when they are closed. HTTP itself is uvicorn's.
+
+Nobody can keep the door shut: a connection that brings no whole request in time is closed, one that does not read its
+answer too, and at a bound the one that has waited longest for its request makes room for the new one.
+"""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any, Final
+
+import h11
+import structlog
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+REQUEST_SECONDS: Final = 10.0
+"""From the connection, or the answer before, to the end of the next request's headers."""
+HANDSHAKE_SECONDS: Final = 5.0
+STALLED_SECONDS: Final = 30.0
+"""An answer that is not read for so long is given up."""
+CLOSE_SECONDS: Final = 3.0
+"""For open requests at a stop."""
+LINGER_SECONDS: Final = 2.0
+LINGER_BYTES: Final = 1 << 20
+"""What a caller goes on sending after a refusal is thrown away for so long, so that they can read why."""
+PIECE: Final = 64
+"""Bytes: a body may have as many pieces (chunks, or packets) as if each of them had so many, and these on top."""
+PIECES: Final = 64
+FULL_PAUSE: Final = 0.2  # s, when the process has no file descriptor left
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Connections at once, and from one address; the largest body in bytes."""
+
+    total: int
+    per_address: int
+    max_body: int
+
+
+class _Parser(h11.Connection):
+    """Refuses a body in crumbs: each costs as much work as a whole packet."""
+
+    pieces = most = 0
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self.pieces = 0
+        elif isinstance(event, h11.Data):
+            self.pieces += 1
+            if self.pieces > self.most:
+                raise h11.RemoteProtocolError("too many pieces")
+        return event
+
+
+class Connection(H11Protocol):
+    """One connection, from its acceptance on."""
+
+    def __init__(self, door: "Door", client: socket.socket, address: str) -> None:
+        super().__init__(door.config, door.state, {}, asyncio.get_running_loop())
+        self.conn = _Parser(h11.SERVER)
+        self.conn.most = PIECES + door.bounds.max_body // PIECE
+        self.door, self.address, self._client = door, address, client
+        self.opening: asyncio.Task[None] | None = None
+        self.open = False  # the handshake is over
+        self.waits_since = self.loop.time()
+        self.stalled_since = 0.0
+        self._left: int | None = None  # bytes that are still thrown away
+
+    @property
+    def idle(self) -> bool:
+        """No request is under way."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """From asyncio."""
+        self.open, self.waits_since = True, self.loop.time()
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """From asyncio."""
+        if self._left is None:
+            super().data_received(data)
+        elif self._left > len(data):
+            self._left -= len(data)
+        else:
+            self.transport.abort()
+
+    def on_response_complete(self) -> None:
+        """From the cycle. A request that was answered before it was all there ends the connection."""
+        self.waits_since = self.loop.time()
+        if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
+            self._left = LINGER_BYTES
+            self.flow.resume_reading()
+            with suppress(NotImplementedError):  # TLS has no half-closed connections
+                self.transport.write_eof()
+            self.loop.call_later(LINGER_SECONDS, self.transport.close)
+            return
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """From asyncio: the caller does not read."""
+        self.stalled_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """From asyncio: the caller reads again."""
+        self.stalled_since = 0.0
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """From asyncio."""
+        self.door.forget(self)
+        super().connection_lost(exc)
+
+    def shut(self) -> None:
+        """At once."""
+        if self.open:
+            self.transport.abort()
+        elif self.opening is not None:
+            self.opening.cancel()
+            self._client.close()
+            self.door.forget(self)
+
+    def look(self, now: float) -> None:
+        """Once a second: close what brings nothing, or takes nothing."""
+        if not self.open:
+            return  # the handshake has a time of its own
+        if self.stalled_since and now - self.stalled_since > STALLED_SECONDS:
+            self.transport.abort()
+        elif self.idle and now - self.waits_since > REQUEST_SECONDS:
+            if self.transport.is_closing():
+                self.transport.abort()
+            else:
+                self.waits_since = now  # what is written still goes out, for as long again
+                self.transport.close()
+
+
+class Door:
+    """Accepts on one listening socket. All calls on one event loop."""
+
+    def __init__(self, listener: socket.socket, app: Any, bounds: Bounds, tls: ssl.SSLContext | None = None) -> None:
+        self._listener, self.bounds, self._tls = listener, bounds, tls
+        self.config = uvicorn.Config(
+            app, log_config=None, lifespan="off", access_log=False, server_header=False, proxy_headers=False, ws="none",
+            timeout_keep_alive=int(REQUEST_SECONDS),
+        )  # fmt: skip
+        self.config.load()
+        self.state = ServerState()
+        self.inside: set[Connection] = set()
+        self._addresses: Counter[str] = Counter()
+        self._left = asyncio.Event()  # somebody went
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Returns when connections are accepted."""
+        self._listener.setblocking(False)
+        self._date()
+        self._tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._watch())]
+        for task in self._tasks:
+            task.add_done_callback(_ended)
+
+    async def close(self) -> None:
+        """Accept no more; open requests get a while to end."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._listener.close()
+        for connection in list(self.inside):
+            if connection.open:
+                connection.shutdown()
+            else:
+                connection.shut()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while self.inside:
+                    self._left.clear()
+                    await self._left.wait()
+        for connection in list(self.inside):
+            connection.shut()
+        for answer in list(self.state.tasks):
+            answer.cancel()
+        await asyncio.gather(*self.state.tasks, return_exceptions=True)
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, peer = await loop.sock_accept(self._listener)
+            except OSError as error:
+                log.warning("the api cannot accept a connection", error=error.strerror or "")
+                await asyncio.sleep(FULL_PAUSE)
+                continue
+            address = str(peer[0])
+            if not self._room(address):
+                client.close()
+                continue
+            connection = Connection(self, client, address)
+            self.inside.add(connection)
+            self._addresses[address] += 1
+            connection.opening = loop.create_task(self._take(connection, client))
+
+    async def _take(self, connection: Connection, client: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        timeout = HANDSHAKE_SECONDS if self._tls else None
+        try:
+            await loop.connect_accepted_socket(
+                lambda: connection, client, ssl=self._tls, ssl_handshake_timeout=timeout
+            )  # fmt: skip
+        except OSError:  # no handshake, or none in time (ssl.SSLError, TimeoutError)
+            client.close()
+            self.forget(connection)
+
+    def _room(self, address: str) -> bool:
+        """Is there room for one more, or can there be?"""
+        here = self._addresses[address] >= self.bounds.per_address
+        if not here and len(self.inside) < self.bounds.total:
+            return True
+        idle = [c for c in self.inside if c.idle and (not here or c.address == address)]
+        if not idle:
+            return False
+        longest = min(idle, key=lambda connection: connection.waits_since)
+        longest.shut()
+        self.forget(longest)  # an abort is heard of a moment later
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        """It is gone, or as good as gone."""
+        if connection in self.inside:
+            self.inside.discard(connection)
+            self._left.set()
+            self._addresses[connection.address] -= 1
+            if not self._addresses[connection.address]:
+                del self._addresses[connection.address]
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1)
+            self._date()
+            now = loop.time()
+            for connection in list(self.inside):
+                connection.look(now)
+
+    def _date(self) -> None:
+        self.state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("the api accepts nothing any more", error=str(error), exc_info=error)

@@ -1,0 +1,63 @@
+"""Attacks on the API from a process of its own: `python flood.py PORT SECONDS half-open|crumbs|giant …`."""
+
+import asyncio
+import sys
+from contextlib import suppress
+
+HALF_OPEN, CRUMBLERS = 600, 4
+HEADERS = b"POST /v1/callbacks/oa HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+
+
+async def half_open(port: int, wanted: int) -> None:
+    """Half a request on each of many connections; those that are closed come again."""
+
+    async def one() -> None:
+        while True:
+            with suppress(OSError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"GET /healthz HTTP/1.1\r\nhost: 127")
+                await reader.read()
+                writer.close()
+            await asyncio.sleep(0.5)
+
+    await asyncio.gather(*(one() for _ in range(wanted)))
+
+
+async def crumbs(port: int) -> None:
+    """A body in chunks of one byte, as fast as it is taken, again and again."""
+    while True:
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(HEADERS + b"transfer-encoding: chunked\r\n\r\n")
+            while not writer.is_closing():
+                writer.write(b"1\r\nx\r\n" * 2_000)
+                await writer.drain()
+        await asyncio.sleep(0)
+
+
+async def giant(port: int) -> None:
+    """A body of 1 GB, announced honestly or not at all."""
+    piece = b"x" * 65_536
+    for how in (b"content-length: 1000000000\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n"):
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(HEADERS + how)
+            for _ in range(1_000_000_000 // len(piece)):
+                if writer.is_closing():
+                    break
+                writer.write(b"10000\r\n" + piece + b"\r\n" if b"chunked" in how else piece)
+                await writer.drain()
+
+
+async def main(port: int, seconds: float, kinds: list[str]) -> None:
+    work = [half_open(port, HALF_OPEN)] if "half-open" in kinds else []
+    work += [crumbs(port) for _ in range(CRUMBLERS)] if "crumbs" in kinds else []
+    work += [giant(port)] if "giant" in kinds else []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.gather(*work)
+            await asyncio.sleep(seconds)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]))
