@@ -181,7 +181,7 @@ def _desk(project: Project, database: Database, epoch: int) -> Desk:
         else Route(name, "webhook", tuple(config.events), settings.language)
         for name, config in settings.endpoints.items()
     ]
-    api = settings.api.url or f"http://{settings.api.host}:{settings.api.port}"
+    api = settings.api.url or settings.api.address
     policy = Policy(
         installation=settings.name, zone=ZoneInfo(settings.timezone),
         recheck_after=settings.desk.recheck_after, tell_after=settings.desk.tell_after,

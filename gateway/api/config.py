@@ -1,6 +1,7 @@
 """`api:` of the settings."""
 
 from ipaddress import ip_address
+from pathlib import Path
 
 from pydantic import Field, field_validator
 
@@ -17,15 +18,27 @@ def address(value: str) -> str:
     return value
 
 
+class TlsFiles(Section):
+    """PEM files. `cert` holds the whole chain, the gateway's own certificate first; renewed files are taken over."""
+
+    cert: Path
+    key: Path
+
+
 class ApiConfig(Section):
-    """Where the API listens. Loopback unless told otherwise; every other address needs a proxy with TLS before it."""
+    """Where the API listens. Loopback unless told otherwise; other addresses need `tls`, or a proxy that has it."""
 
     host: str = "127.0.0.1"
     """An IP address of this machine."""
     port: int = Field(default=8420, ge=0, le=65_535)
     """0 = any free port (printed at start)."""
     url: str = ""
-    """How OA systems reach this API (links in events); "" = http://host:port."""
+    """How OA systems reach this API (links in events); "" = its own address."""
+    hosts: tuple[str, ...] = ()
+    """Names callers may use for this gateway, besides that in `url`, the machine's own, localhost and IP addresses."""
+    tls: TlsFiles | None = None
+    behind_tls_proxy: bool = False
+    """A proxy on the way speaks TLS and names the caller in X-Forwarded-For; nobody gets here past it."""
     connections: int = Field(default=512, ge=16, le=4096)
     """At once; then the one that has waited longest for a request makes room, else a new one is refused."""
     connections_per_address: int = Field(default=64, ge=4, le=4096)
@@ -43,6 +56,17 @@ class ApiConfig(Section):
     def exposed(self) -> bool:
         """True when others than this machine can reach it."""
         return not ip_address(self.host).is_loopback
+
+    @property
+    def plain(self) -> bool:
+        """True when keys would cross a network as clear text."""
+        return self.exposed and self.tls is None and not self.behind_tls_proxy
+
+    @property
+    def address(self) -> str:
+        """`https://host:port`, as it is configured."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
 
 class HealthConfig(Section):

@@ -6,7 +6,6 @@ answer too, and at a bound the one that has waited longest for its request makes
 
 import asyncio
 import socket
-import ssl
 import time
 from collections import Counter
 from contextlib import suppress
@@ -19,6 +18,9 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
+
+from gateway.api.config import TlsFiles
+from gateway.api.tls import Renewal, server_context
 
 REQUEST_SECONDS: Final = 10.0
 """From the connection, or the answer before, to the end of the next request's headers."""
@@ -33,6 +35,9 @@ LINGER_BYTES: Final = 1 << 20
 PIECE: Final = 64
 """Bytes: a body may have as many pieces (chunks, or packets) as if each of them had so many, and these on top."""
 PIECES: Final = 64
+ACCEPT: Final = 64
+"""Connections that are accepted in one turn of the loop."""
+LAST: Final = 0.01  # s
 FULL_PAUSE: Final = 0.2  # s, when the process has no file descriptor left
 log = structlog.get_logger()
 
@@ -65,12 +70,12 @@ class _Parser(h11.Connection):
 class Connection(H11Protocol):
     """One connection, from its acceptance on."""
 
-    def __init__(self, door: "Door", client: socket.socket, address: str) -> None:
+    def __init__(self, door: "Door", address: str) -> None:
         super().__init__(door.config, door.state, {}, asyncio.get_running_loop())
         self.conn = _Parser(h11.SERVER)
         self.conn.most = PIECES + door.bounds.max_body // PIECE
-        self.door, self.address, self._client = door, address, client
-        self.opening: asyncio.Task[None] | None = None
+        self.door, self.address = door, address
+        self.opening: asyncio.Task[Any] | None = None
         self.open = False  # the handshake is over
         self.waits_since = self.loop.time()
         self.stalled_since = 0.0
@@ -128,8 +133,6 @@ class Connection(H11Protocol):
             self.transport.abort()
         elif self.opening is not None:
             self.opening.cancel()
-            self._client.close()
-            self.door.forget(self)
 
     def look(self, now: float) -> None:
         """Once a second: close what brings nothing, or takes nothing."""
@@ -148,8 +151,11 @@ class Connection(H11Protocol):
 class Door:
     """Accepts on one listening socket. All calls on one event loop."""
 
-    def __init__(self, listener: socket.socket, app: Any, bounds: Bounds, tls: ssl.SSLContext | None = None) -> None:
-        self._listener, self.bounds, self._tls = listener, bounds, tls
+    def __init__(self, listener: socket.socket, app: Any, bounds: Bounds, tls: TlsFiles | None = None) -> None:
+        """Raises OSError for certificates that cannot be used."""
+        self._listener, self.bounds = listener, bounds
+        self._tls = None if tls is None else server_context(tls)
+        self._renewal = None if tls is None else Renewal(tls)
         self.config = uvicorn.Config(
             app, log_config=None, lifespan="off", access_log=False, server_header=False, proxy_headers=False, ws="none",
             timeout_keep_alive=int(REQUEST_SECONDS),
@@ -159,22 +165,24 @@ class Door:
         self.inside: set[Connection] = set()
         self._addresses: Counter[str] = Counter()
         self._left = asyncio.Event()  # somebody went
-        self._tasks: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop
+        self._watching: asyncio.Task[None]
 
     async def open(self) -> None:
         """Returns when connections are accepted."""
         self._listener.setblocking(False)
         self._date()
-        self._tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._watch())]
-        for task in self._tasks:
-            task.add_done_callback(_ended)
+        self._loop = asyncio.get_running_loop()
+        self._attend()
+        self._watching = asyncio.create_task(self._watch())
+        self._watching.add_done_callback(_ended)
 
     async def close(self) -> None:
         """Accept no more; open requests get a while to end."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._watching.cancel()
+        self._loop.remove_reader(self._listener)
         self._listener.close()
+        left = [connection.opening for connection in self.inside if connection.opening is not None]
         for connection in list(self.inside):
             if connection.open:
                 connection.shutdown()
@@ -189,36 +197,50 @@ class Door:
             connection.shut()
         for answer in list(self.state.tasks):
             answer.cancel()
-        await asyncio.gather(*self.state.tasks, return_exceptions=True)
+        await asyncio.gather(self._watching, *left, *self.state.tasks, return_exceptions=True)
+        await asyncio.sleep(LAST)  # for transports to close their sockets
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    def _accept(self) -> None:
+        """Somebody is at the door."""
+        for _ in range(ACCEPT):
             try:
-                client, peer = await loop.sock_accept(self._listener)
-            except OSError as error:
+                client, peer = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:  # no file descriptor is left
                 log.warning("the api cannot accept a connection", error=error.strerror or "")
-                await asyncio.sleep(FULL_PAUSE)
-                continue
+                self._loop.remove_reader(self._listener)
+                self._loop.call_later(FULL_PAUSE, self._attend)
+                return
             address = str(peer[0])
             if not self._room(address):
                 client.close()
                 continue
-            connection = Connection(self, client, address)
-            self.inside.add(connection)
-            self._addresses[address] += 1
-            connection.opening = loop.create_task(self._take(connection, client))
+            client.setblocking(False)
+            self._take(client, address)
 
-    async def _take(self, connection: Connection, client: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
+    def _attend(self) -> None:
+        if self._listener.fileno() >= 0:
+            self._loop.add_reader(self._listener, self._accept)
+
+    def _take(self, client: socket.socket, address: str) -> None:
+        connection = Connection(self, address)
+        self.inside.add(connection)
+        self._addresses[address] += 1
         timeout = HANDSHAKE_SECONDS if self._tls else None
-        try:
-            await loop.connect_accepted_socket(
+        opening = self._loop.create_task(
+            self._loop.connect_accepted_socket(
                 lambda: connection, client, ssl=self._tls, ssl_handshake_timeout=timeout
-            )  # fmt: skip
-        except OSError:  # no handshake, or none in time (ssl.SSLError, TimeoutError)
-            client.close()
-            self.forget(connection)
+            )
+        )  # fmt: skip
+
+        def opened(task: asyncio.Task[Any]) -> None:
+            if task.cancelled() or task.exception() is not None:  # no handshake, or none in time
+                client.close()
+                self.forget(connection)
+
+        opening.add_done_callback(opened)
+        connection.opening = opening
 
     def _room(self, address: str) -> bool:
         """Is there room for one more, or can there be?"""
@@ -243,11 +265,12 @@ class Door:
                 del self._addresses[connection.address]
 
     async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(1)
             self._date()
-            now = loop.time()
+            if self._renewal is not None and (renewed := self._renewal.look()) is not None:
+                self._tls = renewed
+            now = self._loop.time()
             for connection in list(self.inside):
                 connection.look(now)
 
@@ -257,4 +280,4 @@ class Door:
 
 def _ended(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("the api accepts nothing any more", error=str(error), exc_info=error)
+        log.critical("the api looks after its connections no longer", error=str(error), exc_info=error)

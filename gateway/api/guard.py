@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.access import Permission, Principal
 from gateway.api.context import Context
+from gateway.api.hosts import Hosts
 from gateway.api.problems import language, respond
 from gateway.api.values import refused
 from gateway.domain.errors import CommandError, StoreError
@@ -52,6 +53,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, context: Context, traffic: Traffic, *, keys: bool = True) -> None:
         self._app, self._context, self._traffic, self._keys = app, context, traffic, keys
+        self._hosts = Hosts(context.settings.api.url, context.settings.api.hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -77,6 +79,8 @@ class Guard:
         await self._app(scope, receive, sending)
 
     async def _admit(self, scope: Scope, headers: Headers) -> None:
+        if not self._hosts.known(headers.get("host", "")):
+            raise refused(421, "host_unknown")
         path = scope["path"]
         if not self._keys or path.startswith(SIGNED) or (path in OPEN and not self._context.settings.api.exposed):
             return

@@ -4,7 +4,6 @@ that no caller delays a device, and none of the API's callers hides whether the 
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Collection
 from functools import partial
 from ipaddress import ip_address
@@ -16,6 +15,7 @@ from fastapi import FastAPI
 
 from gateway.api import imports, problems
 from gateway.api.bridge import LoopThread
+from gateway.api.config import TlsFiles
 from gateway.api.context import Context, in_desk
 from gateway.api.door import CLOSE_SECONDS, Bounds, Door
 from gateway.api.firstkey import ensure_admin
@@ -80,7 +80,7 @@ class Listening:
         host = self._socket.getsockname()[0]
         return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
-    async def open(self, app: Any, bounds: Bounds, tls: ssl.SSLContext | None = None) -> None:
+    async def open(self, app: Any, bounds: Bounds, tls: TlsFiles | None = None) -> None:
         """Returns when it answers. Until then nobody can connect."""
         try:
             self._socket.listen(1024)
@@ -125,7 +125,7 @@ class ApiServer:
             await self._main.close()
             self._main = None
             raise
-        self.url, self.health_url = self._main.url(), self._health.url()
+        self.url, self.health_url = self._main.url("https" if config.tls else "http"), self._health.url()
         await self._health.open(create_health(self._context, self.api.state.traffic), HEALTH_BOUNDS)
 
     async def start(self) -> None:
@@ -140,10 +140,10 @@ class ApiServer:
             await self.stop()
             raise
         config = self._config
-        per_address = min(config.connections, config.connections_per_address)
-        await self._main.open(self.api, Bounds(config.connections, per_address, config.max_body))
-        if config.exposed:
-            log.warning("the api is reachable from other machines: put a TLS proxy before it", url=self.url)
+        # a proxy brings everybody's connections from one address
+        per_address = config.connections if config.behind_tls_proxy else config.connections_per_address
+        bounds = Bounds(config.connections, per_address, config.max_body)
+        await self._main.open(self.api, bounds, config.tls)
 
     @property
     def door(self) -> Door:

@@ -117,10 +117,10 @@ async def _import(order: Order) -> int:
         flaws.append(Problem(str(order.file), "", "config.file.missing", {"value": str(order.file)}))
     if flaws:
         raise ConfigError(flaws)
-    url, data = _addresses(order)
+    url, data, cert = _addresses(order)
     if url:
         key = data / "admin.key" if data is not None else None
-        async with Remote(url, _key(key)) as remote:
+        async with Remote(url, _key(key), cert=cert) as remote:
             if await remote.alive():
                 return await _run(order, remote)
     if order.api and not order.configured:
@@ -128,22 +128,21 @@ async def _import(order: Order) -> int:
     return await _alone(order, url)
 
 
-def _addresses(order: Order) -> tuple[str, Path | None]:
-    """Where a gateway would answer ("" = nowhere), and where its data is."""
+def _addresses(order: Order) -> tuple[str, Path | None, Path | None]:
+    """Where a gateway would answer ("" = nowhere), where its data is, and the certificate it has to show."""
     from gateway.settings import load_settings
 
     if order.api and order.data is not None:
-        return order.api, order.data
+        return order.api, order.data, None
     try:
         settings = load_settings(order.config)
     except ConfigError:
         if order.api:
-            return order.api, order.data
+            return order.api, order.data, None
         raise
     api = settings.api
-    host = f"[{api.host}]" if ":" in api.host else api.host
-    own = f"http://{host}:{api.port}" if api.port else ""
-    return order.api or own, order.data or settings.data_dir
+    cert = api.tls.cert if api.tls and not order.api else None
+    return order.api or (api.address if api.port else ""), order.data or settings.data_dir, cert
 
 
 def _key(path: Path | None) -> str:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol, TypeVar
 
 import httpx
 import msgspec
 
+from gateway.api.tls import pinned
 from gateway.domain.errors import GatewayError, StoreUnavailable
 from gateway.history.service import Imports
 from gateway.history.wire import MAX_LOOKUP, Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
@@ -88,9 +90,10 @@ class Local:
 class Remote:
     """The API of a running gateway. Waits out a restart of it, `patience` seconds each time."""
 
-    def __init__(self, url: str, key: str = "", patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, key: str = "", patience: float = PATIENCE, cert: Path | None = None) -> None:
         headers = {"Content-Type": PACK, "Accept": PACK} | ({"Authorization": f"Bearer {key}"} if key else {})
-        self._client = httpx.AsyncClient(base_url=url, headers=headers, timeout=90, trust_env=False)
+        verify = True if cert is None else pinned(cert)
+        self._client = httpx.AsyncClient(base_url=url, headers=headers, timeout=90, trust_env=False, verify=verify)
         self._patience = patience
 
     async def __aenter__(self) -> "Remote":

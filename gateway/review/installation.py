@@ -20,6 +20,7 @@ from gateway.settings.project import load_settings
 from gateway.store import Database, Queries, SqlRegistryStore
 
 if TYPE_CHECKING:
+    from gateway.review.live import Address
     from rules.compiled import Names
     from sinks.series.duckdb.history import StoredHistory
 
@@ -79,39 +80,41 @@ class Installation:
         return next((one for one in self.known.devices if one.id == number), None)
 
     @contextmanager
-    def history(self) -> Iterator[tuple["StoredHistory", str, str]]:
-        """(stored readings, url, key): files that a running gateway has open come through its API ("" = there is none).
+    def history(self) -> Iterator[tuple["StoredHistory", "Address"]]:
+        """(stored readings, API): files that a running gateway has open come through its API.
 
         Raises StoreError.
         """
-        from gateway.review.live import Live
+        from gateway.review.live import Address, Live
         from sinks.series.duckdb.history import Locked, StoredHistory
 
-        folder, url, key, live = self.settings.data_dir / "series", "", "", None
+        folder, live = self.settings.data_dir / "series", None
+        address = Address()
         try:
             history = StoredHistory(folder)
         except Locked:
-            url, key = self._address()
-            live = Live(url, key, self.lang)
+            address = self._address()
+            live = Live(address, self.lang)
             history = StoredHistory(folder, live)
         try:
-            yield history, url, key
+            yield history, address
         finally:
             history.close()
             if live is not None:
                 live.close()
 
-    def _address(self) -> tuple[str, str]:
-        """URL and key of the running gateway."""
+    def _address(self) -> "Address":
+        """Of the running gateway."""
+        from gateway.review.live import Address
+
         api, path = self.settings.api, self.settings.data_dir / "admin.key"
-        host = f"[{api.host}]" if ":" in api.host else api.host
         if not api.port:
             raise StoreError(say("review.no_port", self.lang, path=self.settings.data_dir))
         try:
             key = path.read_text("utf-8").strip()
         except OSError as error:
             raise StoreError(say("review.no_key", self.lang, path=path, error=error.strerror or "")) from error
-        return f"http://{host}:{api.port}", key
+        return Address(api.address, key, str(api.tls.cert) if api.tls else "")
 
 
 @contextmanager

@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 import numpy as np
+from msgspec import Struct
 
+from gateway.api.tls import pinned
 from gateway.domain.duration import from_us
 from gateway.domain.errors import StoreError, StoreUnavailable
 from gateway.domain.reading import I64, Batch, decode_batch
@@ -15,13 +17,24 @@ from gateway.domain.text import Lang, say
 PATIENCE = 60.0  # s for one answer: its store may be busy writing
 
 
+class Address(Struct, frozen=True):
+    """Of an API: its URL ("" = there is none), a key, and the file of its certificate ("" = the system decides)."""
+
+    url: str = ""
+    key: str = ""
+    cert: str = ""
+
+
 class Live:
     """Its API over HTTP. Blocking."""
 
-    def __init__(self, url: str, key: str, lang: Lang = "en") -> None:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self.url, self._lang = url, lang
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=PATIENCE, trust_env=False)
+    def __init__(self, address: Address, lang: Lang = "en") -> None:
+        headers = {"Authorization": f"Bearer {address.key}"} if address.key else {}
+        self.url, self._lang = address.url, lang
+        verify = pinned(address.cert) if address.cert else True
+        self._client = httpx.Client(
+            base_url=self.url, headers=headers, timeout=PATIENCE, trust_env=False, verify=verify
+        )  # fmt: skip
 
     def __enter__(self) -> "Live":
         return self

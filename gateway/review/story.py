@@ -136,7 +136,7 @@ def tracks_of(
     every = max((point.every for point in points), default=0) or UNPROMISED // AROUND
     margin = min(max(AROUND * every, SHORTEST), max(LONGEST, 4 * every))
     ids = [point.id for point in points]
-    with installation.history() as (history, _, _):
+    with installation.history() as (history, _):
         rows = history.rows(max(0, start - margin), end + margin, [device.id], ids)
     return [Track(point, rows.select(rows.point == point.id)) for point in points if (rows.point == point.id).any()]
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.errors import StoreError
+from gateway.review.live import Address, Live
 from gateway.review.runner import play
 from rules.backtest import Episode, Field, Player
 from rules.engine.glitches import Glitches
@@ -27,11 +28,10 @@ Told = Callable[[int], None]
 
 class Task(Struct, frozen=True):
     """`sets` of rule sources; `spans` (start, end, rows) µs to be read of these devices and points; `folder` of the
-    segments, `url` and `key` of the gateway that has some of them open ("" = none has)."""
+    segments, `live` the gateway that has some of them open."""
 
     folder: str
-    url: str
-    key: str
+    live: Address
     sets: list[list[bytes]]
     sites: list[Site]
     customers: list[Customer]
@@ -70,10 +70,8 @@ _messages = msgspec.msgpack.Decoder(Message)
 def judge(task: Task, told: Told) -> Answer:
     """In this process. Raises StoreError."""
     live = None
-    if task.url:
-        from gateway.review.live import Live
-
-        live = Live(task.url, task.key)
+    if task.live.url:
+        live = Live(task.live)
     history = StoredHistory(Path(task.folder), live)
     try:
         players, readings = _played(task, history, told)

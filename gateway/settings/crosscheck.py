@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from gateway.api.config import ApiConfig
+from gateway.api.tls import reason, server_context
 from gateway.desk.templates import NoticeTemplate
 from gateway.domain.device import Point
 from gateway.domain.duration import parse_duration
@@ -68,6 +70,7 @@ def check_settings(document: Document, settings: Settings) -> Findings:
         if ("intake", name) in document.lines:
             found.problems.append(document.problem(("intake", name), "config.intake_clock", name=name))
     _brokers(document, settings, found)
+    _api(document, settings.api, found)
     for key, owner in (("config.warn.no_source", settings.sources), ("config.warn.no_endpoint", settings.endpoints)):
         if not owner:
             found.warnings.append(document.problem((), key))
@@ -104,6 +107,17 @@ def _keys(document: Document, place: Place, endpoint: HttpEndpoint, found: Findi
         return  # the unreadable file is reported by its own key
     except ValueError as error:
         found.problems.append(document.problem((*place, "secret"), "config.secret", reason=str(error)))
+
+
+def _api(document: Document, api: ApiConfig, found: Findings) -> None:
+    if api.plain:
+        found.problems.append(document.problem(("api", "host"), "api.plain", host=api.host))
+    if api.tls is not None:
+        try:
+            server_context(api.tls)
+        except OSError as error:
+            fields = {"cert": api.tls.cert, "key": api.tls.key, "reason": reason(error)}
+            found.problems.append(document.problem(("api", "tls"), "api.tls", **fields))
 
 
 def _brokers(document: Document, settings: Settings, found: Findings) -> None:

@@ -28,7 +28,7 @@ timezone: Asia/Shanghai
 language: en
 data_dir: var
 registry: {{sites: sites.csv, customers: customers.csv, devices: devices.csv}}
-api: {{port: 0, max_body: 4KiB}}
+api: {{port: 0, max_body: 4KiB, hosts: [gateway]}}
 journal: {{linger: 0ms, free_space_floor: 0B, ballast: 0B}}
 endpoints:
   oa:

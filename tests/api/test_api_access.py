@@ -113,7 +113,7 @@ async def test_a_key_bound_to_sites_sees_nothing_else(world: World) -> None:
 
 async def test_health_is_open_on_loopback_alone(tmp_path: Path) -> None:
     for host, status in (("127.0.0.1", 200), ("0.0.0.0", 401)):
-        changes = {"gateway.yaml": MAIN.replace("{port: 0,", f"{{port: 0, host: {host},")}
+        changes = {"gateway.yaml": MAIN.replace("{port: 0,", f"{{port: 0, host: {host}, behind_tls_proxy: true,")}
         world = World(tmp_path / host, changes)
         for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
             assert (await world.ask("GET", path, None)).status_code == status

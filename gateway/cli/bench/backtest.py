@@ -85,6 +85,7 @@ def run_backtest_bench(readings: int) -> dict[str, float]:
     Keys: readings_s (one process per core, their start included), one_process_readings_s, processes, readings, rules,
     devices, episodes, scan_s (reading the files alone). All by the clock on the wall.
     """
+    from gateway.review.live import Address
     from gateway.review.task import Task, judge, judge_shared
     from rules.compiled import Names
     from rules.format import load_text
@@ -105,7 +106,7 @@ def run_backtest_bench(readings: int) -> dict[str, float]:
         scan = scanned / (perf_counter() - begun)
         history.close()
         task = Task(
-            folder, "", "", [[rule.source for rule in loaded.rules]], [], [], devices, points, "UTC", START - HOUR,
+            folder, Address(), [[rule.source for rule in loaded.rules]], [], [], devices, points, "UTC", START - HOUR,
             START,
             spans[-1][1], spans, everyone=True,
         )  # fmt: skip

@@ -2,8 +2,20 @@
 
 TEXTS: dict[str, tuple[str, str]] = {
     "api.host": (
-        "{got!r} is not an IP address; write 127.0.0.1, or 0.0.0.0 behind a TLS proxy",
-        "{got!r} 不是 IP 地址;请写 127.0.0.1,或在 TLS 代理之后写 0.0.0.0",
+        "{got!r} is not an IP address; write 127.0.0.1, or 0.0.0.0 with `tls` or behind a TLS proxy",
+        "{got!r} 不是 IP 地址;请写 127.0.0.1;配置了 tls 或位于 TLS 代理之后时可写 0.0.0.0",
+    ),
+    "api.plain": (
+        "on {host} keys and personal data would cross the network in clear text; write tls: {{cert: FILE, key: FILE}}, or behind_tls_proxy: true when a proxy speaks TLS and nobody gets past it",
+        "在 {host} 上，密钥和个人数据会以明文经过网络;请配置 tls: {{cert: 文件, key: 文件}};若前面有 TLS 代理且无人能绕过它，请写 behind_tls_proxy: true",
+    ),
+    "api.tls": (
+        "the API cannot use {cert} with {key}: {reason}; both are PEM files, the certificate with its chain, the key without a password",
+        "API 无法使用证书 {cert} 和私钥 {key}:{reason};两者均为 PEM 文件,证书须含证书链,私钥不得有密码",
+    ),
+    "api.host_unknown": (
+        "this gateway has another name; one more is written under api.hosts",
+        "该网关不使用此主机名;如需增加主机名,请写入 api.hosts",
     ),
     "api.listen": (
         "cannot listen on {host}:{port}: {error}; write another port, or 0 for any free one",

@@ -1,0 +1,70 @@
+"""TLS of the API: the server's side, and that of our own commands on the same machine."""
+
+import ssl
+from pathlib import Path
+
+import structlog
+
+from gateway.api.config import TlsFiles
+
+log = structlog.get_logger()
+
+
+def server_context(files: TlsFiles) -> ssl.SSLContext:
+    """TLS 1.2 or newer. Raises OSError (ssl.SSLError is one) for files that cannot be read or do not fit."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(files.cert, files.key, password=_no_password)
+    return context
+
+
+def pinned(cert: Path | str) -> ssl.SSLContext:
+    """For a client that trusts this very certificate and no other, whatever names stand in it. Raises OSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cafile=cert)
+    return context
+
+
+class Renewal:
+    """Notices that the files changed."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._files, self._seen = files, _stamp(files)
+
+    def look(self) -> ssl.SSLContext | None:
+        """A context with the new files, None when they are as before or not in order (then it is said once)."""
+        now = _stamp(self._files)
+        if now == self._seen:
+            return None
+        self._seen = now
+        try:
+            context = server_context(self._files)
+        except OSError as error:
+            log.error("the renewed certificate of the api cannot be used; the one before is", error=reason(error))
+            return None
+        log.info("the api has a renewed certificate", cert=str(self._files.cert))
+        return context
+
+
+def reason(error: OSError) -> str:
+    """Why, in few words."""
+    return str(getattr(error, "reason", None) or error.strerror or type(error).__name__)
+
+
+def _stamp(files: TlsFiles) -> tuple[tuple[int, int, int], ...]:
+    found = []
+    for path in (files.cert, files.key):
+        try:
+            stat = path.stat()
+        except OSError:
+            found.append((0, 0, 0))
+        else:
+            found.append((stat.st_ino, stat.st_mtime_ns, stat.st_size))
+    return tuple(found)
+
+
+def _no_password() -> str:
+    """Without it OpenSSL would ask at the terminal."""
+    raise ssl.SSLError("the key has a password")
