@@ -27,7 +27,7 @@ from gateway.latency import Latency
 from gateway.lock import FileLock
 from gateway.ports import Clock, Source
 from gateway.registry import Registry
-from gateway.reload import Reload
+from gateway.reload import Reload, RuleJournal
 from gateway.running import PARTITION, App, ClosingSink, Committed, Threads
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
@@ -38,6 +38,7 @@ from gateway.store import (
     DeskBooks,
     Inbox,
     Queries,
+    SecurityAudit,
     SqlControlOutbox,
     SqlDeliveryQueue,
     SqlRegistryStore,
@@ -101,8 +102,9 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     snapshots = Snapshots(data / "snapshots", PARTITION)
     engine, start = _engine(journal, snapshots, desk.cursor(), settings)
     steady = clock.steady if isinstance(clock, SystemClock) else clock.now
-    intake = Intake(journal, registry, clock, settings.intake, PARTITION, steady)
+    intake = Intake(journal, registry, clock, settings.intake, PARTITION, steady, settings.tenant)
     ticker = Ticker(intake)
+    audit = SecurityAudit(database, settings.tenant)
     outbox, deliveries = SqlControlOutbox(database), SqlDeliveryQueue(database, settings.tenant)
     sinks = _sinks(settings, clock)
     relay = Relay(deliveries, sinks, clock, threads.runner("desk"), settings.delivery)
@@ -121,11 +123,13 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     rules.on_wanted = reruns.wake
     return App(
         project=project, clock=clock, lock=lock, threads=threads, database=database, desk=desk, deliveries=deliveries,
-        queries=Queries(database, settings.tenant), keys=ApiKeys(database, settings.tenant),
+        queries=Queries(database, settings.tenant), keys=ApiKeys(database, settings.tenant), audit=audit,
         inbox=Inbox(database, settings.tenant), outbox=outbox, series_store=series_store, journal=journal,
         registry=registry, engine=engine, intake=intake, ticker=ticker, sinks=sinks, relay=relay, snapshots=snapshots,
         pump=ControlPump(outbox, intake, threads.runner("desk")), rules=rules, committed=committed,
-        series=series, reruns=reruns, reload=Reload(project, engine, clock, intake.facts),
+        series=series, reruns=reruns, reload=Reload(
+            project, engine, clock, RuleJournal(intake.facts, audit, threads.runner("desk"), clock)
+        ),
         sources=_sources(project, registry, journal, clock), verify_callback=partial(_verified, settings, clock),
     )  # fmt: skip
 

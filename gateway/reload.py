@@ -20,11 +20,37 @@ from gateway.settings.document import read_document
 from gateway.settings.lookups import load_lookups
 from gateway.settings.project import Project
 from gateway.settings.rulebook import Rulebook, RuleFiles, load_rulebook
+from gateway.store import Deed
 from rules.compiled import Names, Rule
 
 log = structlog.get_logger()
 POLL = 2.0  # s between two looks at the files
 CONFIGURATION = "configuration"
+
+
+class Noted(Protocol):
+    """The security audit."""
+
+    def add(self, deed: Deed) -> None:
+        """Blocking; the desk's thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleJournal:
+    """Changes of rules: into the journal, then into the audit."""
+
+    facts: Callable[[Sequence[Fact]], Awaitable[list[int]]]
+    audit: Noted
+    desk: Callable[[Callable[[], None]], Awaitable[None]]
+    clock: Clock
+
+    async def __call__(self, facts: Sequence[Fact]) -> list[int]:
+        """Their sequence numbers. Raises StoreError."""
+        sequence = await self.facts(facts)
+        actor = str(getattr(facts[0], "actor", "")) if facts else ""
+        deed = Deed(self.clock.now(), actor, "", "rule.change", " ".join(map(_name, facts)), str(len(facts)))
+        await self.desk(lambda: self.audit.add(deed))
+        return sequence
 
 
 class InForce(Protocol):
@@ -64,7 +90,7 @@ def rule_changes(rulebook: Rulebook, zone: str, engine: InForce, actor: str) -> 
 
 
 class Reload:
-    """Looks at the rule files every `POLL` seconds, and when asked (`wake`: SIGHUP)."""
+    """Looks at the rule files every `POLL` seconds, and when asked (`wake`: SIGHUP). `journal` takes what changed."""
 
     def __init__(
         self, project: Project, engine: InForce, clock: Clock,
@@ -72,7 +98,7 @@ class Reload:
     ) -> None:  # fmt: skip
         self.project = project
         self.last = Reloaded(clock.now(), CONFIGURATION)
-        self._engine, self._clock, self._journal = engine, clock, journal
+        self._engine, self._clock, self.journal = engine, clock, journal
         self._files: RuleFiles = {}
         self._asked = asyncio.Event()
         self._lock = asyncio.Lock()
@@ -116,7 +142,7 @@ class Reload:
             facts = rule_changes(rulebook, self.project.settings.timezone, self._engine, actor)
             try:
                 if facts:
-                    await self._journal(facts)
+                    await self.journal(facts)
             except StoreError as error:
                 self._seen = None  # tried again at the next look
                 log.warning("rules not reloaded: the journal cannot take them now", error=str(error))

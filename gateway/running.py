@@ -28,7 +28,7 @@ from gateway.reload import CONFIGURATION, Reload, rule_changes
 from gateway.scheduler import Scheduler
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
-from gateway.store import ApiKeys, Database, Inbox, Queries, SqlControlOutbox, SqlDeliveryQueue, forget
+from gateway.store import ApiKeys, Database, Inbox, Queries, SecurityAudit, SqlControlOutbox, SqlDeliveryQueue, forget
 from gateway.supervisor import Supervisor
 from rules.engine import Engine
 
@@ -100,6 +100,7 @@ class App:
     queries: Queries
     deliveries: SqlDeliveryQueue
     keys: ApiKeys
+    audit: SecurityAudit
     inbox: Inbox
     outbox: SqlControlOutbox
     series_store: SeriesStore
@@ -160,7 +161,7 @@ class App:
         await desk(lambda: self.registry.apply(self.project.wanted))
         await self.pump.pump()
         if changed := rule_changes(self.project.rulebook, self.settings.timezone, self.engine, CONFIGURATION):
-            await self.intake.facts(changed)
+            await self.reload.journal(changed)
         await self._judged(self.journal.head(PARTITION))
         self.supervisor.start("reruns", self.reruns.run)
         self.imports.recover()

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from gateway.api.values import refused
 from gateway.domain.device import Device
 from gateway.domain.workorder import Actor, Role
+from gateway.store import Deed
 from gateway.store.access import ApiKey
 
 
@@ -40,9 +41,17 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The holder of a key. The key's name is the person's or system's id: orders are assigned to it."""
+    """The holder of a key, and where they are.
+
+    The key's name is the person's or system's id: orders are assigned to it.
+    """
 
     key: ApiKey
+    address: str = ""
+
+    def deed(self, at: int, act: str, subject: str = "", detail: str = "") -> Deed:
+        """For the audit."""
+        return Deed(at, self.key.name, self.address, act, subject, detail)
 
     @property
     def actor(self) -> Actor:

@@ -9,6 +9,11 @@ from gateway.domain.duration import MINUTE
 from gateway.section import Bytes, Duration, Section, wrong
 
 
+def key_file(data_dir: Path, tenant: str) -> Path:
+    """Where the first start writes the admin's key: each tenant has a file of its own."""
+    return data_dir / ("admin.key" if tenant == "default" else f"admin-{tenant}.key")
+
+
 def address(value: str) -> str:
     """`value`, when it is an IP address."""
     try:

@@ -19,7 +19,7 @@ from gateway.intake import ControlPump, Intake
 from gateway.journal import SqliteJournal
 from gateway.ports import Clock, SeriesStore, Written
 from gateway.registry import Registry
-from gateway.store import ApiKeys, Inbox, Queries, SqlControlOutbox, SqlDeliveryQueue
+from gateway.store import ApiKeys, Inbox, Queries, SecurityAudit, SqlControlOutbox, SqlDeliveryQueue
 
 T = TypeVar("T")
 
@@ -44,6 +44,8 @@ class Settings(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def tenant(self) -> str: ...
     @property
     def language(self) -> Lang: ...
     @property
@@ -195,6 +197,8 @@ class Context(Protocol):
     def deliveries(self) -> SqlDeliveryQueue: ...
     @property
     def keys(self) -> ApiKeys: ...
+    @property
+    def audit(self) -> SecurityAudit: ...
     @property
     def inbox(self) -> Inbox: ...
     @property

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import structlog
 
+from gateway.api.config import key_file
 from gateway.api.context import Context
 from gateway.api.routes.keys import live
+from gateway.domain.duration import SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.text import say
 from gateway.domain.workorder import Role
 
-FILE = "admin.key"
 _OURS = re.compile(r"admin(-\d+)?")
 log = structlog.get_logger()
 
@@ -23,13 +24,15 @@ def ensure_admin(context: Context) -> Path | None:
     The file is made, empty, before the key: one that is empty at the next start tells of a crash in between, whose key
     nobody has read; it is revoked. Raises StoreError when the file cannot be written.
     """
-    path, now = context.settings.data_dir / FILE, context.clock.now()
+    path, now = key_file(context.settings.data_dir, context.settings.tenant), context.clock.now()
     keys = context.keys.all()
     admins = [key for key in keys if key.role is Role.ADMIN and not key.sites and live(key, now)]
     unread = path.exists() and path.stat().st_size == 0
     if admins and not unread:
         return None
     try:
+        if path.exists() and not unread:
+            path.replace(path.with_suffix(f".key.{now // SECOND}"))  # perhaps another's: nobody's key is overwritten
         path.unlink(missing_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:

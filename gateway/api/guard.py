@@ -1,8 +1,8 @@
 """What stands before every route: a valid key, a bounded body that arrives in time, headers that give nothing away."""
 
 import asyncio
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections import deque
+from ipaddress import ip_address
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,6 +12,7 @@ from gateway.api.access import Permission, Principal
 from gateway.api.context import Context
 from gateway.api.hosts import Hosts
 from gateway.api.problems import language, respond
+from gateway.api.traffic import Traffic
 from gateway.api.values import refused
 from gateway.domain.errors import CommandError, StoreError
 
@@ -27,25 +28,19 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-_SAY_EVERY = 60.0
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Traffic:
-    """Counts since the start: answers by status, refused logins and callbacks by reason."""
-
-    answers: Counter[int] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    said: float = float("-inf")
-
-    def refuse(self, reason: str) -> None:
-        """Count, and say so once a minute: a flood of wrong keys must not become a flood of log lines."""
-        self.refused[reason] += 1
-        now = asyncio.get_running_loop().time()
-        if now - self.said >= _SAY_EVERY:
-            self.said = now
-            log.warning("api access refused", reason=reason, so_far=self.refused.total())
+def caller_address(scope: Scope, headers: Headers, *, proxied: bool) -> str:
+    """Where a request comes from: behind a proxy what that adds last to X-Forwarded-For, else the other end."""
+    other = str(scope["client"][0]) if scope.get("client") else ""
+    if not proxied:
+        return other
+    told = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    try:
+        return str(ip_address(told))
+    except ValueError:
+        return other
 
 
 class Guard:
@@ -81,28 +76,33 @@ class Guard:
     async def _admit(self, scope: Scope, headers: Headers) -> None:
         if not self._hosts.known(headers.get("host", "")):
             raise refused(421, "host_unknown")
+        address = caller_address(scope, headers, proxied=self._context.settings.api.behind_tls_proxy)
+        scope.setdefault("state", {})["address"] = address
         path = scope["path"]
-        if not self._keys or path.startswith(SIGNED) or (path in OPEN and not self._context.settings.api.exposed):
+        if not self._keys or (path in OPEN and not self._context.settings.api.exposed):
             return
-        principal = await self._authenticate(headers)
+        if path.startswith(SIGNED):
+            self._traffic.hold_back(address)
+            return
+        principal = await self._authenticate(headers, address)
         if path in OPEN and not principal.may(Permission.READ):
             raise refused(403, "role", role=principal.key.role.value, permission=Permission.READ.value)
-        scope.setdefault("state", {})["principal"] = principal
+        scope["state"]["principal"] = principal
+        await self._traffic.admin_seen(self._context, principal, f"{scope['method']} {path}")
 
-    async def _authenticate(self, headers: Headers) -> Principal:
+    async def _authenticate(self, headers: Headers, address: str) -> Principal:
         scheme, _, secret = headers.get("authorization", "").partition(" ")
-        reason = ""
         if scheme.lower() != "bearer" or not secret:
-            reason = "no_key"
-        elif not secret.startswith("fg_") or len(secret) > 100 or not secret.isascii():
-            reason = "wrong_key"
-        else:
+            await self._traffic.refuse(self._context, "no_key", address)
+            raise refused(401, "unauthorized")
+        self._traffic.hold_back(address, secret)
+        if secret.startswith("fg_") and len(secret) <= 100 and secret.isascii():
             now = self._context.clock.now()
             key = await asyncio.to_thread(self._context.keys.verify, secret, now)
             if key is not None:
-                return Principal(key)
-            reason = "wrong_key"
-        self._traffic.refuse(reason)
+                self._traffic.throttle.good(secret)
+                return Principal(key, address)
+        await self._traffic.refuse(self._context, "wrong_key", address)
         raise refused(401, "unauthorized")
 
     async def _bounded(self, headers: Headers, receive: Receive) -> Receive:

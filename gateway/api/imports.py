@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from gateway.api.access import Permission, Principal
+from gateway.api.config import key_file
 from gateway.api.context import Context, in_desk, in_ingest
 from gateway.api.problems import language, respond
 from gateway.api.values import refused
@@ -35,7 +36,9 @@ def router(context: Context) -> APIRouter:
     @routes.post("")
     async def begin(request: Request) -> Response:
         """An import begins: its id."""
-        return await door.open(request, Begin, imports.begin)
+        who = getattr(request.state, "principal", None)
+        key, address = (who.key.name, who.address) if isinstance(who, Principal) else ("", _address(request))
+        return await door.open(request, Begin, lambda wanted: imports.begin(wanted, key, address))
 
     @routes.post("/{number}/rows")
     async def rows(request: Request, number: str) -> Response:
@@ -83,7 +86,7 @@ class _Door:
             key = await in_desk(context, lambda: context.keys.verify(secret.strip(), context.clock.now()))
             if key is not None:
                 return Principal(key)
-        elif not (context.settings.data_dir / "admin.key").exists() and _here(request):
+        elif not key_file(context.settings.data_dir, context.settings.tenant).exists() and _here(request):
             return None
         raise refused(401, "unauthorized")
 
@@ -113,6 +116,10 @@ def _permit(principal: Principal | None) -> None:
         raise refused(403, "role", role=principal.key.role.value, permission=Permission.KEYS.value)
     if principal.key.sites:
         raise refused(403, "scope")
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
 
 
 def _here(request: Request) -> bool:

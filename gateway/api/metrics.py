@@ -9,8 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from gateway.api.context import Context, in_ingest
 from gateway.api.families import counter, counters, fill, gauge, gauges
-from gateway.api.guard import Traffic
 from gateway.api.source_metrics import source_metrics
+from gateway.api.traffic import Traffic
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.record import RecordKind

@@ -69,6 +69,9 @@ def respond(error: CommandError | StoreError, lang: Lang) -> JSONResponse:
     """What a caller gets for an error of ours."""
     if isinstance(error, CommandError):
         headers = {"www-authenticate": 'Bearer realm="fieldgate"'} if error.status == HTTPStatus.UNAUTHORIZED else {}
+        if error.status == HTTPStatus.TOO_MANY_REQUESTS:
+            fields = error.extra.get("fields")
+            headers = {"retry-after": str(fields["seconds"] if isinstance(fields, Mapping) else RETRY_AFTER)}
         return answer(of_command(error, lang), headers)
     log.warning("store failed in a request", error=str(error))
     return answer(of_store(error, lang), {"retry-after": RETRY_AFTER})

@@ -117,9 +117,8 @@ async def _import(order: Order) -> int:
         flaws.append(Problem(str(order.file), "", "config.file.missing", {"value": str(order.file)}))
     if flaws:
         raise ConfigError(flaws)
-    url, data, cert = _addresses(order)
+    url, key, cert = _addresses(order)
     if url:
-        key = data / "admin.key" if data is not None else None
         async with Remote(url, _key(key), cert=cert) as remote:
             if await remote.alive():
                 return await _run(order, remote)
@@ -129,20 +128,25 @@ async def _import(order: Order) -> int:
 
 
 def _addresses(order: Order) -> tuple[str, Path | None, Path | None]:
-    """Where a gateway would answer ("" = nowhere), where its data is, and the certificate it has to show."""
+    """Where a gateway would answer ("" = nowhere), where the admin's key is, and the certificate it has to show."""
+    from gateway.api.config import key_file
     from gateway.settings import load_settings
 
     if order.api and order.data is not None:
-        return order.api, order.data, None
+        return order.api, order.data / "admin.key", None
     try:
         settings = load_settings(order.config)
     except ConfigError:
         if order.api:
-            return order.api, order.data, None
+            return order.api, order.data and order.data / "admin.key", None
         raise
     api = settings.api
     cert = api.tls.cert if api.tls and not order.api else None
-    return order.api or (api.address if api.port else ""), order.data or settings.data_dir, cert
+    return (
+        order.api or (api.address if api.port else ""),
+        key_file(order.data or settings.data_dir, settings.tenant),
+        cert,
+    )
 
 
 def _key(path: Path | None) -> str:

@@ -7,14 +7,24 @@ start-up error, not a silent night.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateRuntimeError, TemplateSyntaxError, nodes
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.text import Lang
 
 MAX_TEXT = 500
+MAX_SOURCE = 1000
+FILTERS = frozenset({"abs", "capitalize", "default", "d", "float", "int", "length", "lower", "round",
+                     "string", "title", "trim", "truncate", "upper"})  # fmt: skip
+ALLOWED = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Compare, nodes.Operand, nodes.And,
+    nodes.Or, nodes.Not, nodes.Neg, nodes.Pos, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod,
+    nodes.Concat, nodes.CondExpr, nodes.If, nodes.Keyword, nodes.Test,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +54,37 @@ SAMPLE: dict[str, object] = {
 """Everything a template may name."""
 
 
+class _Sandbox(SandboxedEnvironment):
+    """Arithmetic is for numbers: a text times a number is as long as somebody likes."""
+
+    intercepted_binops = frozenset({"*", "%", "//"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """From Jinja."""
+        if not isinstance(left, int | float) or not isinstance(right, int | float):
+            raise TemplateRuntimeError(f"{operator} is for numbers")
+        return super().call_binop(context, operator, left, right)
+
+
+def check(environment: SandboxedEnvironment, source: str) -> None:
+    """A template takes time and room in proportion to its length. Raises TemplateError for what could take more: loops,
+    calls, powers, filters that repeat."""
+    if len(source) > MAX_SOURCE:
+        raise TemplateSyntaxError(f"longer than {MAX_SOURCE} characters", 1)
+    for node in environment.parse(source).find_all(nodes.Node):
+        if isinstance(node, nodes.Filter):
+            if node.name not in FILTERS:
+                raise TemplateSyntaxError(f"unknown filter {node.name}; write one of {', '.join(sorted(FILTERS))}",
+                                          node.lineno)  # fmt: skip
+        elif not isinstance(node, ALLOWED):
+            raise TemplateSyntaxError(f"{type(node).__name__} has no place in a notice", node.lineno)
+
+
 class Templates:
     """All templates of the configuration, compiled. Raises ConfigError with every mistake at once."""
 
     def __init__(self, templates: Mapping[str, NoticeTemplate], file: str = "config") -> None:
-        environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+        environment = _Sandbox(undefined=StrictUndefined, autoescape=False)
         self._codes = {name: template.code for name, template in templates.items()}
         self._texts: dict[tuple[str, str], Template] = {}
         self._params: dict[str, dict[str, Template]] = {name: {} for name in templates}
@@ -57,6 +93,7 @@ class Templates:
             sources = {"en": template.en, "zh": template.zh, **{f"params.{k}": v for k, v in template.params.items()}}
             for place, source in sources.items():
                 try:
+                    check(environment, source)
                     compiled = environment.from_string(source)
                     compiled.render(SAMPLE)
                 except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
@@ -77,7 +114,7 @@ class Templates:
         """None when a value does not fit the template (a text where it divides): the caller records that."""
         try:
             text = self._texts[name, language].render(values)
-            params = {key: template.render(values) for key, template in self._params[name].items()}
+            params = {key: template.render(values)[:MAX_TEXT] for key, template in self._params[name].items()}
         except (TemplateError, TypeError, ValueError, ArithmeticError):
             return None
         return Rendered(self._codes[name], text[:MAX_TEXT], params)

@@ -47,6 +47,8 @@ class Raw(Struct, frozen=True, tag="raw"):
     payload: bytes
     received: int
     detail: str = ""
+    tenant: str = ""
+    """Whose source it came from; "" in journals of the first release."""
 
 
 # Facts: journaled changes the rules must know.

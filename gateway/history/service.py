@@ -16,6 +16,7 @@ from gateway.history.catalogue import points_of
 from gateway.history.outcome import Outcome, outcome
 from gateway.history.session import HARD, TARGET, Session, steady
 from gateway.history.wire import Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
+from gateway.store import Deed
 
 log = structlog.get_logger()
 IDLE: Final = 10 * MINUTE
@@ -39,6 +40,7 @@ class Host(Protocol):
     reruns: Any
     queries: Any
     threads: Any
+    audit: Any
     supervisor: Any
 
     @property
@@ -64,12 +66,15 @@ class Imports:
         }
         return Found(devices, profiles)
 
-    async def begin(self, wanted: Begin) -> Begun:
-        """The first mark is in the journal when this returns. Raises StoreError."""
+    async def begin(self, wanted: Begin, key: str = "", address: str = "") -> Begun:
+        """The first mark is in the journal when this returns. `key` and `address` of the caller, for the audit: without
+        them it is whom the importer names. Raises StoreError."""
         session = Session(secrets.token_hex(8), wanted.file, wanted.actor, self._host.clock.now())
         await self._host.intake.fact(ImportMark(session.id, session.file, done=False, actor=session.actor))
         self._sessions[session.id] = session
         self._forget_old()
+        session.key, session.address = key or wanted.actor, address
+        await self._note(session, "import.begin", session.id)
         log.info("import begins", id=session.id, file=session.file, actor=session.actor)
         return Begun(session.id, self._host.settings.api.max_body)
 
@@ -111,10 +116,16 @@ class Imports:
                 if not await self._passed(session.ended, PATIENCE):
                     return Result(done=False)
                 session.result = await self._result(session)
+                await self._note(session, "import.end", f"{session.id}, imported: {session.counts['imported']}")
                 log.info("import ends", id=session.id, file=session.file, imported=session.counts["imported"])
             return session.result
 
     # --- inside
+    async def _note(self, session: Session, act: str, detail: str) -> None:
+        host = self._host
+        deed = Deed(host.clock.now(), session.key, session.address, act, session.file, detail)
+        await host.threads.runner("desk")(lambda: host.audit.add(deed))
+
     def _session(self, number: str) -> Session:
         session = self._sessions.get(number)
         if session is None:

@@ -50,6 +50,8 @@ class Session:
     file: str
     actor: str
     opened: int
+    key: str = ""
+    address: str = ""
     touched: int = field(default_factory=steady)
     next: int = 0
     ended: int = 0  # sequence number of the last mark

@@ -1,6 +1,7 @@
 """Rows that cannot be imported: counted by reason, the first shown, all written beside the file."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import Final, TextIO
 from gateway.domain.text import Lang, say
 
 SHOWN: Final = 20
+FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_NUMBER: Final = re.compile(r"[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?")
 _LONGEST = 60
 
 
@@ -59,11 +62,13 @@ class Rejects:
             self._file = self.path.open(
                 "w", encoding="utf-8-sig" if plain else self.encoding, errors="replace", newline=""
             )
-            csv.writer(self._file, delimiter=self.delimiter).writerow([*self.header, "_row", "_reason"])
+            names = [*map(harmless, self.header), "_row", "_reason"]
+            csv.writer(self._file, delimiter=self.delimiter).writerow(names)
         width = len(self.header)
         padded = [*cells[:width], *[""] * (width - len(cells))]
         text = say(reject.key, self.lang, **reject.fields)
-        csv.writer(self._file, delimiter=self.delimiter).writerow([*padded, reject.row, text])
+        row = [*map(harmless, padded), reject.row, harmless(text)]
+        csv.writer(self._file, delimiter=self.delimiter).writerow(row)
 
     def close(self) -> None:
         """Finish the file; without rejected rows an older one is removed, so that it cannot be taken for this run's."""
@@ -72,6 +77,14 @@ class Rejects:
             self._file = None
         elif self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def harmless(cell: str) -> str:
+    """`cell` as a spreadsheet shows it and does not calculate it: what begins like a formula and is no number gets a
+    quotation mark before it."""
+    if not cell.lstrip().startswith(FORMULA) and not cell.startswith(("\t", "\r", "\n")):
+        return cell
+    return cell if _NUMBER.fullmatch(cell.strip()) else f"'{cell}"
 
 
 def _short(value: object) -> object:

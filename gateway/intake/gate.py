@@ -69,12 +69,12 @@ class Intake:
 
     def __init__(
         self, journal: Log, directory: Points, clock: Clock, config: IntakeConfig | None = None, partition: int = 0,
-        steady: Callable[[], int] | None = None,
+        steady: Callable[[], int] | None = None, tenant: str = "",
     ) -> None:  # fmt: skip
         self.config = config or IntakeConfig()
         self.journal, self.clock, self.partition = journal, clock, partition
         self.steady = steady or clock.now
-        self._directory = directory
+        self._directory, self._tenant = directory, tenant
         self._plausibility = Plausibility(directory)
         self._time = Timekeeper(_newest(journal, partition), self.config.ahead_limit, self.config.patience)
         self.watermark = self._time.mark
@@ -168,9 +168,10 @@ class Intake:
     def _bounded(self, raw: Raw) -> Raw:
         size, most = len(raw.payload), self.config.raw_payload
         if size <= most:
-            return raw
+            return structs.replace(raw, tenant=self._tenant)
         detail = f"{raw.detail}; " if raw.detail else ""
-        return structs.replace(raw, payload=raw.payload[:most], detail=f"{detail}{most} of {size} bytes kept")
+        detail = f"{detail}{most} of {size} bytes kept"
+        return structs.replace(raw, payload=raw.payload[:most], detail=detail, tenant=self._tenant)
 
     async def _append_patiently(self, append: Append) -> tuple[Record, ...]:
         """Waiting for the disk is the back-pressure: nothing of it is acknowledged meanwhile."""

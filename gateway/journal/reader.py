@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from pysqlite3 import dbapi2 as sqlite
 
 from gateway.domain.errors import InvariantBroken, StoreError, StoreUnavailable
-from gateway.domain.record import Record, RecordKind
+from gateway.domain.record import Raw, Record, RecordKind
 from gateway.journal.schema import (
     Connection,
     check_identity,
@@ -127,15 +128,15 @@ class JournalReader:
         with self._connection() as db:
             return [self._record(row) for row in db.execute(query, (kind, after, limit))]
 
-    def dead_letters(self, limit: int, before_seq: int | None = None) -> list[Record]:
-        """Dead letters that still have their content, newest first, below `before_seq`."""
-        query = (
-            COLUMNS
-            + "WHERE kind = 6 AND kind <> 1 AND seq < ? AND seq > ? AND length(body) > 0 ORDER BY seq DESC LIMIT ?"
-        )
+    def dead_letters(self, limit: int, before_seq: int | None = None, tenant: str = "") -> list[Record]:
+        """Dead letters that still have their content, newest first, below `before_seq`; of one tenant when it is named,
+        with those of the first release, which say no tenant."""
+        query = COLUMNS + "WHERE kind = 6 AND kind <> 1 AND seq < ? AND seq > ? AND length(body) > 0 ORDER BY seq DESC"
         with self._connection() as db:
             before = before_seq if before_seq is not None else 2**63 - 1
-            return [self._record(row) for row in db.execute(query, (before, meta(db, "raw_floor"), limit))]
+            records = map(self._record, db.execute(query, (before, meta(db, "raw_floor"))))
+            mine = (r for r in records if not tenant or (isinstance(r.body, Raw) and r.body.tenant in {"", tenant}))
+            return list(islice(mine, limit))
 
     def epoch(self) -> tuple[int, str]:
         """(epoch, owner) of the last lease; (0, "") when there was none."""

@@ -127,9 +127,10 @@ class SqliteJournal:
         """Records of one kind after `after`, in order, also below what retention kept whole. Blocking."""
         return self._reader.kept(kind, after, limit)
 
-    def dead_letters(self, limit: int, before_seq: int | None = None) -> list[Record]:
-        """Dead letters that still have their content, newest first, below `before_seq`. Blocking."""
-        return self._reader.dead_letters(limit, before_seq)
+    def dead_letters(self, limit: int, before_seq: int | None = None, tenant: str = "") -> list[Record]:
+        """Dead letters that still have their content, newest first, below `before_seq`, of one tenant when it is named.
+        Blocking."""
+        return self._reader.dead_letters(limit, before_seq, tenant)
 
     def check(self) -> list[str]:
         """Read the whole file; what is wrong with it, [] = nothing. Blocking, takes a while."""

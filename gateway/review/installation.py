@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from gateway.api.config import key_file
 from gateway.clock import SystemClock
 from gateway.domain.device import Device, Point
 from gateway.domain.errors import StoreError
@@ -107,7 +108,7 @@ class Installation:
         """Of the running gateway."""
         from gateway.review.live import Address
 
-        api, path = self.settings.api, self.settings.data_dir / "admin.key"
+        api, path = self.settings.api, key_file(self.settings.data_dir, self.settings.tenant)
         if not api.port:
             raise StoreError(say("review.no_port", self.lang, path=self.settings.data_dir))
         try:

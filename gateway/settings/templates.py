@@ -19,6 +19,7 @@ from gateway.settings.document import read_document
 from gateway.settings.explain import explain, located
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=60)]
+Text = Annotated[str, Field(max_length=1000)]
 
 
 class TemplateModel(Section):
@@ -27,7 +28,7 @@ class TemplateModel(Section):
     zh: str = Field(min_length=1, max_length=1000, examples=['"{{ device }} 温度 {{ value }} {{ unit }}"'])
     en: str = Field(min_length=1, max_length=1000, examples=['"{{ device }} at {{ value }} {{ unit }}"'])
     code: str = Field(default="", max_length=100)
-    params: tuple[Word, ...] | dict[Word, str] = ()
+    params: Annotated[tuple[Word, ...], Field(max_length=30)] | Annotated[dict[Word, Text], Field(max_length=30)] = ()
 
     def build(self, name: str) -> NoticeTemplate:
         """As the desk wants it. Without a code of its own a template goes out under its name."""

@@ -5,6 +5,7 @@ Nothing outside this folder knows SQL. Blocking; writes are serialised (one writ
 
 from gateway.store.access import ApiKey, ApiKeys, Inbound, Inbox
 from gateway.store.audience import CustomerAudience
+from gateway.store.audit import Deed, SecurityAudit
 from gateway.store.control import SqlControlOutbox
 from gateway.store.database import Database
 from gateway.store.deliveries import SqlDeliveryQueue
@@ -19,6 +20,7 @@ __all__ = [
     "ApiKeys",
     "CustomerAudience",
     "Database",
+    "Deed",
     "DeliveryFilter",
     "DeliveryRow",
     "DeskBooks",
@@ -27,6 +29,7 @@ __all__ = [
     "OrderFilter",
     "Page",
     "Queries",
+    "SecurityAudit",
     "SqlControlOutbox",
     "SqlDeliveryQueue",
     "SqlRegistryStore",

@@ -9,8 +9,10 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Row, insert, select, update
 
+from gateway.domain.errors import CommandError
 from gateway.domain.workorder import Role
 from gateway.store import tables as t
+from gateway.store.audit import Deed, note
 from gateway.store.database import Database, insert_new
 from gateway.store.rows import columns
 
@@ -39,8 +41,9 @@ class ApiKeys:
         self._tenant = tenant
 
     def create(
-        self, name: str, role: Role, now: int, sites: Sequence[str] = (), expires_at: int | None = None
-    ) -> tuple[str, ApiKey]:
+        self, name: str, role: Role, now: int, sites: Sequence[str] = (), expires_at: int | None = None,
+        deed: Deed | None = None,
+    ) -> tuple[str, ApiKey]:  # fmt: skip
         """(the key, shown once, and its row). Raises StoreError when the name is taken."""
         secret = f"fg_{secrets.token_urlsafe(32)}"
         key = ApiKey(secrets.token_hex(8), self._tenant, name, role, tuple(sites), now, expires_at, None, None)
@@ -49,7 +52,12 @@ class ApiKeys:
             "digest": _digest(secret),
             "sites": msgspec.json.encode(key.sites).decode(),
         }
-        self._database.transact(lambda c: c.execute(insert(t.api_key), [row]))
+
+        def work(c: Connection) -> None:
+            c.execute(insert(t.api_key), [row])
+            note(c, self._tenant, deed)
+
+        self._database.transact(work)
         return secret, key
 
     def verify(self, secret: str, now: int) -> ApiKey | None:
@@ -64,11 +72,17 @@ class ApiKeys:
             self._database.transact(lambda c: c.execute(used))
         return found[0]
 
-    def revoke(self, name: str, now: int) -> bool:
+    def revoke(self, name: str, now: int, deed: Deed | None = None) -> bool:
         """False when there is no such live key."""
         k = t.api_key.c
         gone = update(t.api_key).where(k.tenant == self._tenant, k.name == name, k.revoked_at.is_(None))
-        return self._database.transact(lambda c: c.execute(gone.values(revoked_at=now)).rowcount) > 0
+
+        def work(c: Connection) -> bool:
+            found = c.execute(gone.values(revoked_at=now)).rowcount > 0
+            note(c, self._tenant, deed if found else None)
+            return found
+
+        return self._database.transact(work)
 
     def all(self) -> list[ApiKey]:
         """Every key, newest first."""
@@ -98,7 +112,10 @@ class Inbox:
         self._tenant = tenant
 
     def receive(self, endpoint: str, external_id: str, body: bytes, now: int) -> tuple[Inbound, bool]:
-        """(the row, is it new). On disk when this returns, so the caller may answer at once."""
+        """(the row, is it new). On disk when this returns, so the caller may answer at once.
+
+        Raises CommandError 409 when the id came before with another body: it is no repeat.
+        """
         i = t.inbox.c
         row = {
             "tenant": self._tenant, "endpoint": endpoint, "external_id": external_id, "body": body, "received_at": now,
@@ -111,6 +128,9 @@ class Inbox:
             if known is None:
                 insert_new(c, t.inbox, [row])
             found = Inbound(*c.execute(select(t.inbox).where(*same)).one())
+            if found.body != body:
+                detail = "this webhook-id came before with another body"
+                raise CommandError(409, "callback_reused", detail, key="api.callback_reused")
             return found, known is None
 
         return self._database.transact(work)

@@ -29,6 +29,7 @@ from gateway.domain.delivery import Delivery
 from gateway.domain.notice import NoticeState
 from gateway.ports import Ask, Settled
 from gateway.store import tables as t
+from gateway.store.audit import Deed, note
 from gateway.store.database import Database, bulk, upsert
 from gateway.store.rows import chunks
 
@@ -75,10 +76,15 @@ class SqlDeliveryQueue:
         row = {"tenant": self._tenant, "endpoint": endpoint, "disabled_at": now, "reason": reason}
         self._database.transact(lambda c: upsert(c, t.endpoint_state, [row]))
 
-    def enable(self, endpoint: str) -> None:
+    def enable(self, endpoint: str, deed: Deed | None = None) -> None:
         """A person enabled it again: what waited is due."""
         e = t.endpoint_state.c
-        self._database.transact(lambda c: c.execute(delete(t.endpoint_state).where(e.endpoint == endpoint)))
+
+        def work(c: Connection) -> None:
+            c.execute(delete(t.endpoint_state).where(e.endpoint == endpoint))
+            note(c, self._tenant, deed)
+
+        self._database.transact(work)
 
     def disabled(self) -> dict[str, str]:
         """Endpoint -> why it is disabled."""
@@ -101,7 +107,7 @@ class SqlDeliveryQueue:
 
         return min(self._database.query(work), default=None)
 
-    def redeliver(self, ids: Sequence[int], now: int) -> int:
+    def redeliver(self, ids: Sequence[int], now: int, deed: Deed | None = None) -> int:
         """Dead or delivered rows are tried again from the first attempt, the same bytes and id; returns how many."""
         d = t.delivery.c
         ended = (d.id.in_(ids), d.settled_at.is_not(None))
@@ -113,7 +119,13 @@ class SqlDeliveryQueue:
             "updated_at": now,
             "settled_at": None,
         }
-        return self._database.transact(lambda c: c.execute(update(t.delivery).where(*ended).values(fresh)).rowcount)
+
+        def work(c: Connection) -> int:
+            count = c.execute(update(t.delivery).where(*ended).values(fresh)).rowcount
+            note(c, self._tenant, deed if count else None)
+            return count
+
+        return self._database.transact(work)
 
     def purge(self, before: int) -> int:
         """Forget events made before `before` (µs) whose deliveries all arrived; returns how many. Dead letters stay."""

@@ -10,10 +10,13 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.record import Fact, encode_body
 from gateway.ports import Clock, Known
 from gateway.store import tables as t
+from gateway.store.audit import Deed, note
 from gateway.store.database import Database, upsert
 from gateway.store.rows import columns, json_text
 
 S = TypeVar("S", Site, Customer, Device, Point)
+CONFIGURATION = "configuration"
+"""The actor of what the files say."""
 _JSON = {"attrs", "tags", "sites", "values", "plausible", "counter", "quiet"}
 
 
@@ -49,6 +52,14 @@ class SqlRegistryStore:
             if facts:
                 rows = [{"tenant": self._tenant, "fact": encode_body(fact), "created_at": now} for fact in facts]
                 c.execute(insert(t.control_outbox), rows)
+
+            summary = ", ".join(
+                f"{kind}: {count}" for kind, count in (
+                    ("sites", len(changed.sites)), ("customers", len(changed.customers)),
+                    ("devices", len(changed.devices)), ("points", len(changed.points)),
+                ) if count
+            )  # fmt: skip
+            note(c, self._tenant, Deed(now, CONFIGURATION, "", "registry.change", "", summary) if facts else None)
 
         self._database.transact(work)
 

@@ -1,14 +1,21 @@
 """What may be forgotten. Orders, their audit and the alarms they list stay: they are the history of a device."""
 
+from typing import Final
+
 from sqlalchemy import Connection, delete, exists, not_, select
 
+from gateway.domain.duration import DAY
 from gateway.store import tables as t
 from gateway.store.database import Database
+
+AUDIT: Final = 400 * DAY
+"""How much longer than the rest the security audit is kept."""
 
 
 def forget(database: Database, before: int) -> int:
     """Delete, of before `before` (µs): ended alarms that no order lists (shadow mode, no order asked), ids of commands,
-    callbacks that were carried out, API keys revoked. Returns the rows deleted."""
+    callbacks, carried out or parked, API keys revoked; of `AUDIT` before that, the security audit. Returns the rows
+    deleted."""
 
     def work(c: Connection) -> int:
         listed = exists().where(t.wo_alarm.c.alarm == t.alarm.c.id)
@@ -17,7 +24,8 @@ def forget(database: Database, before: int) -> int:
         statements = (
             delete(t.alarm).where(t.alarm.c.cleared_at < before, not_(listed)),
             delete(t.command).where(t.command.c.at < before),
-            delete(t.inbox).where(t.inbox.c.processed_at < before),
+            delete(t.inbox).where(t.inbox.c.received_at < before),
+            delete(t.security_audit).where(t.security_audit.c.at < before - AUDIT),
             delete(t.api_key).where(t.api_key.c.revoked_at < before),
         )
         return sum(c.execute(statement).rowcount for statement in statements)

@@ -232,6 +232,11 @@ api_key = Table(
     _when("created_at"), _maybe("expires_at"), _maybe("revoked_at"), _maybe("used_at"),
     UniqueConstraint("tenant", "name"), UniqueConstraint("tenant", "digest"),
 )  # fmt: skip
+security_audit = Table(
+    "security_audit", metadata, _key(), _tenant(), _when("at"), _text("actor"), _text("address"), _text("act"),
+    _text("subject"), _text("detail"),
+    sqlite_autoincrement=True,  # a row number never comes back
+)  # fmt: skip
 control_outbox = Table(
     "control_outbox", metadata, _key(), _tenant(), Column("fact", LargeBinary, nullable=False), _when("created_at"),
     _maybe("journaled_seq"),

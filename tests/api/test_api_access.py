@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from api_kit import MAIN, NOW, World, problem
 
-from gateway.api.firstkey import FILE, ensure_admin
+from gateway.api.firstkey import ensure_admin
 from gateway.domain.duration import HOUR
 from gateway.domain.workorder import Role
 
+FILE = "admin.key"
 EVERYBODY = {Role.VIEWER, Role.OPERATOR, Role.ENGINEER, Role.SUPERVISOR, Role.ADMIN, Role.INTEGRATOR}
 WORKERS = EVERYBODY - {Role.VIEWER}
 OPERATORS = {Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN, Role.INTEGRATOR}
@@ -24,7 +25,8 @@ MATRIX = [
     ("GET", "/v1/deliveries/1/attempts", OPERATORS), ("POST", "/v1/deliveries/1/redeliver", CHIEFS),
     ("GET", "/v1/endpoints", OPERATORS), ("POST", "/v1/endpoints/oa/enable", CHIEFS),
     ("GET", "/v1/dead-letters", OPERATORS), ("GET", "/v1/keys", {Role.ADMIN}), ("POST", "/v1/keys", {Role.ADMIN}),
-    ("DELETE", "/v1/keys/nobody", {Role.ADMIN}), ("POST", "/v1/history/before", OPERATORS),
+    ("DELETE", "/v1/keys/nobody", {Role.ADMIN}), ("GET", "/v1/audit", {Role.ADMIN}),
+    ("POST", "/v1/history/before", OPERATORS),
     ("POST", "/v1/history/open/counts", OPERATORS), ("POST", "/v1/history/open/rows", OPERATORS),
 ]  # fmt: skip
 

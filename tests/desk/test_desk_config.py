@@ -34,8 +34,26 @@ def test_every_mistake_of_the_templates_at_once() -> None:
 
 
 def test_a_value_that_does_not_fit_renders_to_nothing_and_long_texts_end() -> None:
-    templates = Templates({"t": NoticeTemplate("{{ value * 2 }}", "{{ title * 99 }}")})
+    templates = Templates({"t": NoticeTemplate("{{ value * 2 }}", "{{ title }}")})
     assert templates.render("t", "en", SAMPLE | {"value": None}) is None
-    long = templates.render("t", "zh", SAMPLE)
+    long = templates.render("t", "zh", SAMPLE | {"title": "x" * 999})
     assert long is not None
     assert len(long.text) == 500
+
+
+@pytest.mark.parametrize("source", [
+    "{{ title * 999999 }}", "{{ '%999999s' % title }}", "{{ 9 ** 9 ** 9 }}", "{% for i in range(99999) %}x{% endfor %}",
+    "{{ range(99999) | list }}", "{{ title | center(9999999) }}", "{{ title.upper() }}", "{{ title[0] }}",
+    "{% set x = title %}{{ x }}", "{% macro m() %}{% endmacro %}", "{{ title | replace('a', 'aa') }}", "x" * 1001,
+])  # fmt: skip
+def test_no_template_takes_more_time_or_room_than_its_length(source: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Templates({"t": NoticeTemplate(source, "ok")})
+    assert [problem.path for problem in error.value.problems] == ["templates.t.en"]
+
+
+def test_what_notices_need_is_there() -> None:
+    source = "{% if value > 80 %}{{ (value / 2) | round(1) }} {{ unit }}{% else %}{{ why | d('-') }}{% endif %}"
+    made = Templates({"t": NoticeTemplate(source, source, "", {"a": "{{ title }}"})}).render("t", "en", SAMPLE)
+    assert made is not None
+    assert made.text == "45.8 degC"

@@ -16,8 +16,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.api import problems
 from gateway.api.context import Context, Gateway, in_desk
-from gateway.api.guard import Traffic
 from gateway.api.routes.alarms import pump
+from gateway.api.traffic import Traffic
 from gateway.api.values import MAX_INT, CommandId, Line, Text, When, refused
 from gateway.domain.errors import CommandError, StoreError
 from gateway.domain.workorder import Act, Actor, Command, Role
@@ -102,9 +102,9 @@ async def _verified(context: Context, traffic: Traffic, endpoint: str, request: 
     try:
         return await asyncio.to_thread(context.verify_callback, endpoint, headers, body)
     except KeyError:
-        traffic.refuse("callback_endpoint")
+        await traffic.refuse(context, "callback_endpoint", request.state.address)
     except ValueError as error:
-        traffic.refuse(f"callback_{error}")
+        await traffic.refuse(context, f"callback_{error}", request.state.address)
     except OSError as error:
         log.error("secret cannot be read", endpoint=endpoint, error=error.strerror)
         raise refused(503, "store") from None
@@ -121,7 +121,10 @@ async def _settle(context: Context, endpoint: str, external_id: str, body: bytes
             return Answer(first["status"], first["body"])
         return _carry_out(context, row, now)
 
-    answer = await in_desk(context, work)
+    try:
+        answer = await in_desk(context, work)
+    except CommandError as error:
+        return Answer(error.status, problems.of_command(error))
     if answer.fresh:
         context.relay.notify()
         if answer.act in _HEARD:

@@ -101,7 +101,9 @@ async def list_attempts(context: Gateway, _: Operator, delivery: DeliveryId) -> 
 @router.post("/deliveries/{delivery}/redeliver", status_code=status.HTTP_202_ACCEPTED)
 async def redeliver(context: Gateway, principal: Repairer, delivery: DeliveryId) -> None:
     """Send it again, the same bytes under the same id: a receiver that has it does nothing."""
-    count = await in_desk(context, partial(context.deliveries.redeliver, [delivery], context.clock.now()))
+    now = context.clock.now()
+    deed = principal.deed(now, "delivery.redeliver", str(delivery))
+    count = await in_desk(context, partial(context.deliveries.redeliver, [delivery], now, deed))
     if not count:
         raise refused(409, "not_settled", id=delivery)
     log.info("redelivery", delivery=delivery, actor=principal.key.name)
@@ -122,7 +124,8 @@ async def enable(context: Gateway, principal: Repairer, name: Annotated[str, Pat
     """An endpoint that said 410 Gone gets its deliveries again."""
     if name not in context.settings.endpoints:
         raise refused(404, "unknown_endpoint")
-    await in_desk(context, partial(context.deliveries.enable, name))
+    deed = principal.deed(context.clock.now(), "endpoint.enable", name)
+    await in_desk(context, partial(context.deliveries.enable, name, deed))
     log.info("endpoint enabled", endpoint=name, actor=principal.key.name)
     context.relay.notify()
     disabled = await asyncio.to_thread(context.deliveries.disabled)

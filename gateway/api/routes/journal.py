@@ -52,7 +52,9 @@ async def list_dead_letters(
 ) -> PageView[DeadLetterView]:
     """Newest first."""
     before = unpack_number(cursor) if cursor else None
-    records = await asyncio.to_thread(context.journal.dead_letters, limit + 1, before)
+    records = await asyncio.to_thread(
+        context.journal.dead_letters, limit + 1, before, context.settings.tenant
+    )  # fmt: skip
     found = [_view(record, record.body) for record in records[:limit] if isinstance(record.body, Raw)]
     return PageView(items=found, next=pack(str(records[limit - 1].seq)) if len(records) > limit else "")
 

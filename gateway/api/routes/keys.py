@@ -7,7 +7,7 @@ import structlog
 from fastapi import APIRouter, Path, status
 from pydantic import Field
 
-from gateway.api.access import PERMISSIONS, KeyKeeper, Permission, Reader
+from gateway.api.access import PERMISSIONS, KeyKeeper, Permission, Principal, Reader
 from gateway.api.context import Context, Gateway, in_desk
 from gateway.api.values import Input, Instant, View, When, refused
 from gateway.domain.workorder import Role
@@ -93,7 +93,8 @@ async def create_key(context: Gateway, principal: KeyKeeper, body: KeyIn) -> New
     def work() -> tuple[str, ApiKey]:
         if any(key.name == body.name for key in context.keys.all()):
             raise refused(409, "key_name")
-        return context.keys.create(body.name, Role(body.role), now, body.sites, body.expires_at)
+        deed = principal.deed(now, "key.create", body.name, f"{body.role} {' '.join(body.sites)}".strip())
+        return context.keys.create(body.name, Role(body.role), now, body.sites, body.expires_at, deed)
 
     secret, key = await in_desk(context, work)
     log.info("key created", name=key.name, role=key.role.value, actor=principal.key.name)
@@ -103,17 +104,17 @@ async def create_key(context: Gateway, principal: KeyKeeper, body: KeyIn) -> New
 @router.delete("/keys/{name}", status_code=status.HTTP_204_NO_CONTENT)
 async def revoke_key(context: Gateway, principal: KeyKeeper, name: Annotated[str, Path(max_length=60)]) -> None:
     """From now on nobody gets in with it."""
-    await in_desk(context, lambda: _revoke(context, name))
+    await in_desk(context, lambda: _revoke(context, name, principal))
     log.info("key revoked", name=name, actor=principal.key.name)
 
 
-def _revoke(context: Context, name: str) -> None:
+def _revoke(context: Context, name: str, principal: Principal) -> None:
     now = context.clock.now()
     keys = [key for key in context.keys.all() if live(key, now)]
     lasting = [key.name for key in keys if key.role is Role.ADMIN and not key.sites and key.expires_at is None]
     if lasting == [name]:
         raise refused(409, "last_admin")
-    if not context.keys.revoke(name, now):
+    if not context.keys.revoke(name, now, principal.deed(now, "key.revoke", name)):
         raise refused(404, "unknown_key")
 
 

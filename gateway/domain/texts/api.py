@@ -42,6 +42,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "api.invalid": ("{count} thing(s) wrong with the request, see errors", "请求有 {count} 处错误,见 errors"),
     "api.too_large": ("the body is larger than {most} bytes", "请求体超过 {most} 字节"),
     "api.too_slow": ("the body did not arrive in time", "请求体未及时到达"),
+    "api.slow_down": (
+        "too many refused requests from this address; try again in {seconds} s",
+        "该地址被拒绝的请求过多;请在 {seconds} 秒后重试",
+    ),
+    "api.callback_reused": (
+        "this webhook-id came before with another body: a repeat has the same bytes, another message another id",
+        "该 webhook-id 曾用于不同的内容:重发应保持原始字节,新消息应使用新的 id",
+    ),
     "api.internal": ("something went wrong inside; it has been logged", "内部错误,已记录日志"),
     "api.store": ("a store does not work just now; try again", "存储暂时不可用,请重试"),
     "api.busy": ("busy: send it again, it is carried out once only", "系统繁忙:请重发,只会执行一次"),

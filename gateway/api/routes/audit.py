@@ -1,0 +1,43 @@
+"""Who did what to the installation, for admins."""
+
+import asyncio
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from gateway.api.access import KeyKeeper
+from gateway.api.context import Gateway
+from gateway.api.values import Cursor, Instant, Limit, Line, PageView, View, pack, unpack_number
+
+router = APIRouter(prefix="/v1", tags=["access"])
+
+
+class DeedView(View):
+    """`actor`: the name of a key, `configuration`, or "" for nobody known; `address` "" = this machine's own files."""
+
+    id: int
+    at: Instant
+    actor: str
+    address: str
+    act: str
+    subject: str
+    detail: str
+
+
+@router.get("/audit")
+async def read_audit(
+    context: Gateway, _: KeyKeeper, act: Annotated[Line, Query()] = "", actor: Annotated[Line, Query()] = "",
+    limit: Limit = 50, cursor: Cursor = "",
+) -> PageView[DeedView]:  # fmt: skip
+    """Newest first. `act` may be a family: `key` is `key.create` and `key.revoke`."""
+    before = unpack_number(cursor) if cursor else None
+    rows = await asyncio.to_thread(partial(context.audit.rows, limit + 1, before, act=act, actor=actor))
+    items = [
+        DeedView(
+            id=row.id, at=row.at, actor=row.actor, address=row.address, act=row.act, subject=row.subject,
+            detail=row.detail,
+        )
+        for row in rows[:limit]
+    ]  # fmt: skip
+    return PageView(items=items, next=pack(str(rows[limit - 1].id)) if len(rows) > limit else "")

@@ -1,0 +1,71 @@
+"""What is counted of requests, and what is written of those that were refused."""
+
+import asyncio
+import math
+from collections import Counter, OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from gateway.api.access import Principal
+from gateway.api.context import Context, in_desk
+from gateway.api.throttle import Throttle
+from gateway.api.values import refused
+from gateway.domain.duration import HOUR
+from gateway.domain.errors import StoreError
+from gateway.domain.workorder import Role
+from gateway.store import Deed
+
+_LOG_EVERY: Final = 60.0  # s
+ADMINS: Final = 1024
+"""Pairs of a key and an address whose last note is remembered."""
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Counts since the start: answers by status, refused logins and callbacks by reason."""
+
+    answers: Counter[int] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    throttle: Throttle = field(default_factory=Throttle)
+    _said: float = float("-inf")
+    _admins: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict)
+
+    def hold_back(self, address: str, secret: str = "") -> None:
+        """Raises CommandError 429 for an address that was refused too often; not for a key that opened lately."""
+        wait = self.throttle.wait(address, asyncio.get_running_loop().time())
+        if wait and not (secret and self.throttle.knows(secret)):
+            self.refused["throttled"] += 1
+            raise refused(429, "slow_down", seconds=math.ceil(wait))
+
+    async def refuse(self, context: Context, reason: str, address: str) -> None:
+        """Count; say so in the log once a minute and in the audit now and then: a flood of wrong keys must not become
+        a flood of lines and rows."""
+        self.refused[reason] += 1
+        now = asyncio.get_running_loop().time()
+        if now - self._said >= _LOG_EVERY:
+            self._said = now
+            log.warning("api access refused", reason=reason, address=address, so_far=self.refused.total())
+        if count := self.throttle.refused(address, now, guess=reason != "no_key"):
+            await _write(context, Deed(context.clock.now(), "", address, "access.refused", reason, str(count)))
+
+    async def admin_seen(self, context: Context, principal: Principal, asked: str) -> None:
+        """An admin's key is used: a row for each address, once an hour."""
+        if principal.key.role is not Role.ADMIN:
+            return
+        now, pair = context.clock.now(), (principal.key.name, principal.address)
+        if abs(now - self._admins.get(pair, -HOUR)) < HOUR:
+            return
+        self._admins[pair] = now
+        self._admins.move_to_end(pair)
+        if len(self._admins) > ADMINS:
+            self._admins.popitem(last=False)
+        await _write(context, principal.deed(now, "access.admin", principal.key.name, asked))
+
+
+async def _write(context: Context, deed: Deed) -> None:
+    with suppress(StoreError):  # the answer is the same; the store's trouble is told elsewhere
+        await in_desk(context, lambda: context.audit.add(deed))
