@@ -5,6 +5,7 @@ answer too, and at a bound the one that has waited longest for its request makes
 """
 
 import asyncio
+import logging
 import socket
 import time
 from collections import Counter
@@ -161,6 +162,7 @@ class Door:
             timeout_keep_alive=int(REQUEST_SECONDS),
         )  # fmt: skip
         self.config.load()
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # who sends nonsense writes no line for each
         self.state = ServerState()
         self.inside: set[Connection] = set()
         self._addresses: Counter[str] = Counter()

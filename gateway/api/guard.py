@@ -67,11 +67,12 @@ class Guard:
         headers = Headers(scope=scope)
         try:
             await self._admit(scope, headers)
-            receive = await self._bounded(headers, receive)
+            whole = await self._bounded(headers, receive)
         except (CommandError, StoreError) as error:
             await respond(error, language(headers))(scope, receive, sending)
             return
-        await self._app(scope, receive, sending)
+        if whole is not None:
+            await self._app(scope, whole, sending)
 
     async def _admit(self, scope: Scope, headers: Headers) -> None:
         if not self._hosts.known(headers.get("host", "")):
@@ -105,8 +106,8 @@ class Guard:
         await self._traffic.refuse(self._context, "wrong_key", address)
         raise refused(401, "unauthorized")
 
-    async def _bounded(self, headers: Headers, receive: Receive) -> Receive:
-        """Reads the body, at most `max_body`, before anything parses it."""
+    async def _bounded(self, headers: Headers, receive: Receive) -> Receive | None:
+        """Reads the body, at most `max_body`, before anything parses it. None when the caller has gone meanwhile."""
         most = self._context.settings.api.max_body
         announced = headers.get("content-length", "0")
         if not (announced.isascii() and announced.isdigit()) or int(announced[:18]) > most:
@@ -117,11 +118,13 @@ class Guard:
             async with asyncio.timeout(BODY_SECONDS):
                 while True:
                     message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
                     messages.append(message)
                     size += len(message.get("body", b""))
                     if size > most:
                         raise refused(413, "too_large", most=most)
-                    if message["type"] != "http.request" or not message.get("more_body", False):
+                    if not message.get("more_body", False):
                         break
         except TimeoutError:
             raise refused(408, "too_slow") from None
