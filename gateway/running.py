@@ -28,7 +28,17 @@ from gateway.reload import CONFIGURATION, Reload, rule_changes
 from gateway.scheduler import Scheduler
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
-from gateway.store import ApiKeys, Database, Inbox, Queries, SecurityAudit, SqlControlOutbox, SqlDeliveryQueue, forget
+from gateway.store import (
+    ApiKeys,
+    Database,
+    Inbox,
+    Queries,
+    SecurityAudit,
+    SqlControlOutbox,
+    SqlDeliveryQueue,
+    blank_dead,
+    forget,
+)
 from gateway.supervisor import Supervisor
 from rules.engine import Engine
 
@@ -221,7 +231,12 @@ class App:
         retention, old = self.settings.series.retention, now - HISTORY
         await self.threads.runner("series")(lambda: self.series_store.retain(now - retention))
         desk = self.threads.runner("desk")
-        for clean in (self.deliveries.purge, self.outbox.purge, partial(forget, self.database)):
+        for clean in (
+            self.deliveries.purge,
+            self.outbox.purge,
+            partial(forget, self.database),
+            partial(blank_dead, self.database),
+        ):
             await desk(partial(clean, old))
 
     async def abandon(self) -> None:

@@ -19,7 +19,7 @@ from gateway.intake import ControlPump, Intake
 from gateway.journal import SqliteJournal
 from gateway.ports import Clock, SeriesStore, Written
 from gateway.registry import Registry
-from gateway.store import ApiKeys, Inbox, Queries, SecurityAudit, SqlControlOutbox, SqlDeliveryQueue
+from gateway.store import ApiKeys, Database, Inbox, Queries, SecurityAudit, SqlControlOutbox, SqlDeliveryQueue
 
 T = TypeVar("T")
 
@@ -197,6 +197,8 @@ class Context(Protocol):
     def deliveries(self) -> SqlDeliveryQueue: ...
     @property
     def keys(self) -> ApiKeys: ...
+    @property
+    def database(self) -> Database: ...
     @property
     def audit(self) -> SecurityAudit: ...
     @property

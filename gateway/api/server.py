@@ -21,11 +21,23 @@ from gateway.api.door import CLOSE_SECONDS, Bounds, Door
 from gateway.api.firstkey import ensure_admin
 from gateway.api.guard import Guard
 from gateway.api.metrics import Metrics
-from gateway.api.routes import alarms, audit, callbacks, deliveries, devices, health, history, journal, keys, orders
+from gateway.api.routes import (
+    alarms,
+    audit,
+    callbacks,
+    customers,
+    deliveries,
+    devices,
+    health,
+    history,
+    journal,
+    keys,
+    orders,
+)
 from gateway.api.traffic import Traffic
 from gateway.domain.errors import ConfigError, Problem
 
-ROUTERS = (health, devices, history, alarms, orders, deliveries, journal, keys, audit, callbacks)
+ROUTERS = (health, devices, history, alarms, orders, deliveries, journal, keys, audit, customers, callbacks)
 HEALTH_BOUNDS = Bounds(total=64, per_address=32, max_body=1024)
 log = structlog.get_logger()
 

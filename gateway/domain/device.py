@@ -108,7 +108,8 @@ class Site(Struct, frozen=True):
 
 
 class Customer(Struct, frozen=True):
-    """Who gets a notice. `phone` is personal data: never logged."""
+    """Who gets a notice. `name` and `phone` are personal data: never logged, and no part of a fact. `gone`: not in the
+    list any more, gets no notices."""
 
     code: Code
     name: str = ""
@@ -116,6 +117,7 @@ class Customer(Struct, frozen=True):
     language: str = ""
     sites: tuple[str, ...] = ()
     attrs: dict[str, Attr] = {}
+    gone: bool = False
 
 
 class Device(Struct, frozen=True):

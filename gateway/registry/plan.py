@@ -1,6 +1,6 @@
 """What has to change so that the registry knows what the files say: a pure difference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -33,7 +33,7 @@ class Change:
     facts: Sequence[Fact]
 
     def __bool__(self) -> bool:
-        return bool(self.facts or self.rows.points)
+        return bool(self.facts or self.rows.points or self.rows.customers)
 
 
 def newest(points: Sequence[Point]) -> dict[PointKey, Point]:
@@ -47,16 +47,17 @@ def newest(points: Sequence[Point]) -> dict[PointKey, Point]:
 def plan(known: Known, wanted: Wanted, now: int) -> Change:
     """The difference between `known` and `wanted`; `now` µs is when a device without a date was first seen.
 
-    Nothing is deleted: a device that is wanted no more is retired; sites and customers stay. Ids go on from the
-    highest that was ever given. The facts come in an order in which each refers to what is known before it.
+    Nothing is deleted: a device that is wanted no more is retired, a customer is gone; sites stay. Ids go on from the
+    highest that was ever given. The facts come in an order in which each refers to what is known before it. They hold
+    no names and phone numbers of customers: what is in the journal cannot be erased.
     """
     sites = _changed({s.code: s for s in known.sites}, {s.code: s for s in wanted.sites})
-    customers = _changed({c.code: c for c in known.customers}, {c.code: c for c in wanted.customers})
+    customers = _customers({c.code: c for c in known.customers}, {c.code: c for c in wanted.customers})
     devices = _devices(known.devices, wanted.devices, now)
     points = _points(known, wanted)
     facts: list[Fact] = [
         *(SiteSet(site) for site in sites),
-        *(CustomerSet(customer) for customer in customers),
+        *_customer_facts({c.code: c for c in known.customers}, customers),
         *(DeviceSet(device) for device in devices),
     ]
     return Change(Known(sites, customers, devices, points), tuple(facts))
@@ -64,6 +65,23 @@ def plan(known: Known, wanted: Wanted, now: int) -> Change:
 
 def _changed(known: Mapping[str, T], wanted: Mapping[str, T]) -> list[T]:
     return [value for code, value in wanted.items() if known.get(code) != value]
+
+
+def _customers(known: Mapping[str, Customer], wanted: Mapping[str, Customer]) -> list[Customer]:
+    gone = [replace(value, gone=True) for code, value in known.items() if code not in wanted and not value.gone]
+    return _changed(known, wanted) + gone
+
+
+def _customer_facts(known: Mapping[str, Customer], changed: Sequence[Customer]) -> Iterator[Fact]:
+    for customer in changed:
+        old = known.get(customer.code)
+        if old is None or impersonal(old) != impersonal(customer):
+            yield CustomerSet(impersonal(customer))
+
+
+def impersonal(customer: Customer) -> Customer:
+    """What rules may know of a customer."""
+    return replace(customer, name="", phone="")
 
 
 def _devices(known: Sequence[Device], wanted: Sequence[Device], now: int) -> list[Device]:

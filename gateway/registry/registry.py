@@ -66,6 +66,7 @@ class Registry:
         self._codes: dict[int, dict[str, int]] = {}
         self._device_written: NDArray[np.bool_] = np.zeros(1, np.bool_)
         self._point_written: NDArray[np.bool_] = np.zeros(1, np.bool_)
+        self._now: _Snapshot
         self._take(store.load())
 
     @property
@@ -119,6 +120,13 @@ class Registry:
             with self._lock:
                 self._merge(change.rows)
             return list(change.facts)
+
+    def forget_customer(self, code: str) -> None:
+        """The store has erased them."""
+        with self._lock:
+            now = self._now
+            customers = {key: value for key, value in now.customers.items() if key != code}
+            self._now = _Snapshot(now.sites, customers, now.devices, now.points, now.by_code, now.by_profile)
 
     def state_code(self, point: int, text: str) -> int | None:
         """The code of a state text. Unknown texts get the next code, in one table for all components of a point."""

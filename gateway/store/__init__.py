@@ -9,6 +9,7 @@ from gateway.store.audit import Deed, SecurityAudit
 from gateway.store.control import SqlControlOutbox
 from gateway.store.database import Database
 from gateway.store.deliveries import SqlDeliveryQueue
+from gateway.store.erase import Erased, blank_dead, erase_customer
 from gateway.store.queries import AlarmFilter, DeliveryFilter, DeliveryRow, OrderFilter, Page, Queries
 from gateway.store.registry import SqlRegistryStore
 from gateway.store.retention import forget
@@ -24,6 +25,7 @@ __all__ = [
     "DeliveryFilter",
     "DeliveryRow",
     "DeskBooks",
+    "Erased",
     "Inbound",
     "Inbox",
     "OrderFilter",
@@ -34,5 +36,7 @@ __all__ = [
     "SqlDeliveryQueue",
     "SqlRegistryStore",
     "SqlUnit",
+    "blank_dead",
+    "erase_customer",
     "forget",
 ]

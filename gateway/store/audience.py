@@ -33,7 +33,8 @@ class CustomerAudience:
 
     def _find(self, c: Connection, who: str | Sequence[str], device: int, group: str) -> list[Recipient]:
         p, d = t.customer.c, t.device.c
-        rows = select(p.code, p.phone, p.language, p.sites).where(p.tenant == self._tenant).order_by(p.code)
+        rows = select(p.code, p.phone, p.language, p.sites).where(p.tenant == self._tenant, p.gone.is_(False))
+        rows = rows.order_by(p.code)
         place = c.execute(select(d.site, d.customer).where(d.id == device, d.tenant == self._tenant)).one_or_none()
         if who == "customer":
             rows = rows.where(p.code == (place.customer if place else group))

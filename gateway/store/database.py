@@ -98,14 +98,24 @@ class Database:
         with _translated(), self._reader.begin() as connection:
             return work(connection)
 
-    def close(self) -> None:
-        """Checkpoint and close every connection."""
+    def fold(self) -> None:
+        """Bring the write-ahead log into the file, and empty it when nobody reads from it just now."""
         if self.embedded:
             try:
                 with _translated(), self._writer.connect() as connection:
                     connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except StoreError as error:  # what is committed is safe in the log
-                log.warning("database: closed with its log unfolded", error=str(error))
+                log.warning("database: its log is not folded into it", error=str(error))
+
+    def compact(self) -> None:
+        """Write the file anew without anything that was ever deleted. As long as that takes, nobody else may write."""
+        if self.embedded:
+            with _translated(), self._writer.connect() as connection:
+                connection.connection.cursor().execute("VACUUM")
+
+    def close(self) -> None:
+        """Checkpoint and close every connection."""
+        self.fold()
         self.dispose()
 
     def dispose(self) -> None:
@@ -187,6 +197,7 @@ def _tune(engine: Engine, *, begin: str, query_only: bool) -> None:
             cursor.execute("PRAGMA journal_mode = WAL")
             cursor.execute("PRAGMA synchronous = FULL")
             cursor.execute("PRAGMA wal_autocheckpoint = 4000")
+            cursor.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, not only left
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA cache_size = -32000")
         cursor.execute(f"PRAGMA query_only = {'ON' if query_only else 'OFF'}")

@@ -108,9 +108,11 @@ class SqlDeliveryQueue:
         return min(self._database.query(work), default=None)
 
     def redeliver(self, ids: Sequence[int], now: int, deed: Deed | None = None) -> int:
-        """Dead or delivered rows are tried again from the first attempt, the same bytes and id; returns how many."""
+        """Dead or delivered rows are tried again from the first attempt, the same bytes and id; returns how many. Not
+        those whose bytes were forgotten."""
         d = t.delivery.c
-        ended = (d.id.in_(ids), d.settled_at.is_not(None))
+        whole = select(t.outbox.c.id).where(t.outbox.c.id == d.event, t.outbox.c.body != b"").exists()
+        ended = (d.id.in_(ids), d.settled_at.is_not(None), whole)
         fresh = {
             "state": "pending",
             "attempt": 0,

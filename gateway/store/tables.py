@@ -90,6 +90,7 @@ site = Table(
 customer = Table(
     "customer", metadata, _tenant(primary_key=True), Column("code", Text, primary_key=True), _text("name"),
     _text("phone"), _text("language"), _text("sites"), _text("attrs"),
+    _flag("gone", server_default=false()),
 )  # fmt: skip
 device = Table(
     "device", metadata, Column("id", Integer, primary_key=True, autoincrement=False), _tenant(), _text("code"),

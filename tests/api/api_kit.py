@@ -103,8 +103,9 @@ class World:
         self.app: App = build(load_project(house(self.folder, self.changes), {}), self.clock)
         self.app.registry.apply(self.app.project.wanted)
         self.app.ready, self.app.started = True, NOW
+        known = {key.name for key in self.app.keys.all()}
         for role in Role:
-            if role is not Role.SYSTEM:
+            if role is not Role.SYSTEM and role.value not in known:
                 self.secrets[role], _ = self.app.keys.create(role.value, role, NOW)
         self.api = create_api(self.app)
         transport = httpx.ASGITransport(self.api, raise_app_exceptions=False)

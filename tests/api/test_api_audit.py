@@ -51,7 +51,7 @@ async def test_keys_and_endpoints(world: World) -> None:
 async def test_a_delivery_that_is_sent_again(world: World) -> None:
     world.raise_alarm()
     (delivery, *_) = (await world.get("/v1/deliveries"))["items"]
-    (leased, *_) = world.app.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, ["oa"])
+    (leased, *_) = world.app.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "oa")
     world.app.deliveries.settle(leased, Settled("dead", "no"), NOW)
     assert (await world.ask("POST", f"/v1/deliveries/{delivery['id']}/redeliver")).status_code == 202
     assert ("admin", "127.0.0.1", "delivery.redeliver", str(delivery["id"])) in await acts(world)

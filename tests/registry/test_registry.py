@@ -155,7 +155,9 @@ def test_silence_counts_from_the_day_a_device_is_taken_up_never_from_an_older_da
 
 def test_only_what_changed_is_a_fact() -> None:
     reg, _ = registry(None, "A", "B")
-    moved = Wanted((Site("S1", name="new"),), (), (device("A", site="S1"), device("B")), (CHARGER,))
+    moved = Wanted(
+        (Site("S1", name="new"),), wanted("A", "B").customers, (device("A", site="S1"), device("B")), (CHARGER,)
+    )
     assert reg.apply(moved) == [
         SiteSet(Site("S1", name="new")),
         DeviceSet(replace(device("A", site="S1"), id=1, registered=1_000_000)),

@@ -1,0 +1,43 @@
+"""A customer is erased, on their request."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from gateway.api.access import KeyKeeper
+from gateway.api.context import Gateway, in_desk
+from gateway.api.routes.alarms import pump
+from gateway.api.values import View, refused
+from gateway.store import Erased, erase_customer
+
+router = APIRouter(prefix="/v1", tags=["customers"])
+
+
+class ErasedView(View):
+    """What was removed. `listed`: the list of customers that this gateway started with names them, so that the next
+    start brings them back unless the list is changed."""
+
+    customer: bool
+    notices: int
+    deliveries: int
+    listed: bool
+
+
+@router.delete("/customers/{code}")
+async def erase(context: Gateway, principal: KeyKeeper, code: Annotated[str, Path(max_length=120)]) -> ErasedView:
+    """Their record, what was written to them, and the messages to them, sent or not."""
+    deed = principal.deed(context.clock.now(), "customer.erase", code)
+
+    def work() -> tuple[Erased, bool]:
+        erased = erase_customer(context.database, context.settings.tenant, code, deed)
+        listed = any(one.code == code and not one.gone for one in context.registry.known().customers)
+        context.registry.forget_customer(code)
+        return erased, listed
+
+    erased, listed = await in_desk(context, work)
+    if not erased:
+        raise refused(404, "unknown_customer")
+    await pump(context)
+    return ErasedView(
+        customer=erased.customer, notices=erased.notices, deliveries=erased.deliveries, listed=listed
+    )  # fmt: skip

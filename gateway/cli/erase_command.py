@@ -1,0 +1,121 @@
+"""`fieldgate erase`"""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.domain.errors import ConfigError, GatewayError, StoreError
+from gateway.domain.text import Lang, say
+
+if TYPE_CHECKING:
+    from gateway.settings.model import Settings
+
+PATIENCE = 30.0  # s
+
+
+@click.group("erase")
+def command() -> None:
+    """Remove what is known of a person.
+
+    Example: fieldgate erase customer C-1042
+    """
+
+
+@command.command("customer")
+@click.argument("code")
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=Path("config/gateway.yaml"),
+    show_default=True, help="The main file.",
+)  # fmt: skip
+@click.option(
+    "--lang", type=click.Choice(["zh", "en"]), help="Language of the report. [default: that of the main file]"
+)
+def customer(code: str, config: Path, lang: Lang | None) -> None:
+    """Remove a customer: name, phone number and attributes, what was written to them, and the messages to them with
+    every attempt to send them, whether the gateway runs or not. Take them off the list of customers first.
+
+    The code stays where devices and notices name it. Exit status 0 removed, 1 nothing is known of them, 2 nothing was
+    done.
+
+    Example: fieldgate erase customer C-1042 -c config/gateway.yaml
+    """
+    from gateway.cli.problems import refuse
+    from gateway.settings.project import load_project
+
+    try:
+        project = load_project(config)
+        language: Lang = lang or project.settings.language
+        if any(one.code == code for one in project.wanted.customers):
+            click.echo(say("erase.listed", language, code=code, file=project.settings.registry.customers), err=True)
+            sys.exit(2)
+        found = _running(project.settings, code, language)
+        found = _alone(project.settings, code) if found is None else found
+    except ConfigError as error:
+        refuse(error, lang or "zh")
+    except GatewayError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    if not any(found):
+        click.echo(say("erase.unknown", language, code=code), err=True)
+        sys.exit(1)
+    known, notices, deliveries = found
+    record = say("erase.record" if known else "erase.no_record", language)
+    click.echo(say("erase.done", language, code=code, record=record, notices=notices, deliveries=deliveries))
+
+
+def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, int] | None:
+    """Through the API of the gateway that runs; None when none does."""
+    from urllib.parse import quote
+
+    import httpx
+
+    from gateway.api.config import key_file
+    from gateway.api.tls import pinned
+
+    api, key = settings.api, key_file(settings.data_dir, settings.tenant)
+    if not api.port:
+        return None
+    verify = pinned(api.tls.cert) if api.tls else True
+    try:
+        secret = key.read_text("utf-8").strip()
+    except OSError:
+        secret = ""
+    headers = {"authorization": f"Bearer {secret}", "accept-language": lang}
+    try:
+        with httpx.Client(base_url=api.address, verify=verify, timeout=PATIENCE, trust_env=False) as client:
+            answer = client.delete(f"/v1/customers/{quote(code, safe='')}", headers=headers)
+    except httpx.TransportError:
+        return None
+    if answer.status_code == httpx.codes.NOT_FOUND and answer.json().get("code") == "unknown_customer":
+        return False, 0, 0
+    if not answer.is_success:
+        raise StoreError(say("erase.refused", lang, url=api.address, status=answer.status_code, key=key))
+    told = answer.json()
+    return bool(told["customer"]), int(told["notices"]), int(told["deliveries"])
+
+
+def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
+    """No gateway runs: this process is the one writer of the database meanwhile. Raises StoreError."""
+    from gateway.lock import FileLock
+    from gateway.store import Database, Deed, erase_customer
+
+    file = settings.data_dir / "fieldgate.sqlite"
+    if not file.is_file():
+        return False, 0, 0
+    lock = FileLock(settings.data_dir / "journal.sqlite", "erase")
+    try:
+        database = Database(f"sqlite:///{file}")
+        try:
+            database.upgrade()
+            deed = Deed(time.time_ns() // 1000, "", "", "customer.erase", code)
+            erased = erase_customer(database, settings.tenant, code, deed)
+            if erased:
+                database.compact()
+        finally:
+            database.close()
+    finally:
+        lock.release()
+    return erased.customer, erased.notices, erased.deliveries

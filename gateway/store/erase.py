@@ -1,0 +1,75 @@
+"""A person is erased: their record, what was written to them, and the bodies of what was or would be sent."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from sqlalchemy import Connection, delete, insert, select, update
+
+from gateway.domain.device import Customer
+from gateway.domain.record import CustomerSet, encode_body
+from gateway.store import tables as t
+from gateway.store.audit import Deed, note
+from gateway.store.database import Database
+
+_CHUNK = 500
+
+
+class Erased(Struct, frozen=True):
+    """How much there was."""
+
+    customer: bool = False
+    notices: int = 0
+    deliveries: int = 0
+
+    def __bool__(self) -> bool:
+        return self.customer or bool(self.notices)
+
+
+def erase_customer(database: Database, tenant: str, code: str, deed: Deed) -> Erased:
+    """One transaction: the customer's row, the parameters of their notices, their messages with every attempt. What has
+    not been sent is not sent any more. The code stays where devices and notices name it. A fact tells the rules."""
+
+    def work(c: Connection) -> Erased:
+        mine = (t.customer.c.tenant == tenant, t.customer.c.code == code)
+        known = c.execute(delete(t.customer).where(*mine)).rowcount > 0
+        told = (t.notice.c.params != "{}") | (t.notice.c.event != "")
+        notices = (t.notice.c.tenant == tenant, t.notice.c.recipient == code, told)
+        events = [event for event in c.scalars(select(t.notice.c.event).where(*notices)) if event]
+        count = c.execute(update(t.notice).where(*notices).values(params="{}", event="")).rowcount
+        gone = sum(_forget_events(c, events[start : start + _CHUNK]) for start in range(0, len(events), _CHUNK))
+        erased = Erased(known, count, gone)
+        if erased:
+            fact = {
+                "tenant": tenant,
+                "fact": encode_body(CustomerSet(Customer(code, gone=True))),
+                "created_at": deed.at,
+            }
+            c.execute(insert(t.control_outbox), [fact])
+            note(c, tenant, deed)
+        return erased
+
+    erased = database.transact(work)
+    database.fold()
+    return erased
+
+
+def _forget_events(c: Connection, events: Sequence[str]) -> int:
+    deliveries = list(c.scalars(select(t.delivery.c.id).where(t.delivery.c.event.in_(events))))
+    c.execute(delete(t.delivery_attempt).where(t.delivery_attempt.c.delivery.in_(deliveries)))
+    c.execute(delete(t.delivery).where(t.delivery.c.id.in_(deliveries)))
+    c.execute(delete(t.outbox).where(t.outbox.c.id.in_(events)))
+    return len(deliveries)
+
+
+def blank_dead(database: Database, before: int) -> int:
+    """Bodies of events made before `before` (µs) of which a delivery was given up: forgotten, the record of it stays.
+    Returns how many. What waits or is under way keeps its body."""
+
+    def work(c: Connection) -> int:
+        o, d = t.outbox.c, t.delivery.c
+        dead = select(d.event).where(d.state == "dead", d.created_at < before)
+        waits = select(d.event).where(d.settled_at.is_(None))
+        old = (o.created_at < before, o.id.in_(dead), o.id.not_in(waits), o.body != b"")
+        return c.execute(update(t.outbox).where(*old).values(body=b"")).rowcount
+
+    return database.transact(work)

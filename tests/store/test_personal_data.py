@@ -1,0 +1,165 @@
+"""Names and phone numbers live in SQL alone, and leave it when they are no longer needed or wanted."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from api_kit import MAIN, NOW, World, house, problem, transition
+from msgspec import structs
+from sqlalchemy import select
+
+from gateway.app import build
+from gateway.domain.alarm import NoticePlan
+from gateway.domain.duration import DAY, SECOND
+from gateway.domain.record import CustomerSet, RecordKind
+from gateway.domain.workorder import Role
+from gateway.ports import Settled
+from gateway.settings import load_project
+from gateway.store import Database, SecurityAudit, blank_dead, tables
+
+PHONE, NAME = "13800000001", "Wang"
+SMS = """\
+endpoints:
+  sms:
+    type: sms
+    url: https://sms.example.com/send
+    secret: whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=
+    sign: x
+    templates: {hot: CODE}
+"""
+TOLD = MAIN.replace("endpoints:\n", SMS).replace("desk:\n", "desk:\n  audiences: {owner: customer}\n")
+FILES = {
+    "gateway.yaml": TOLD + "templates: templates.yaml\n",
+    "templates.yaml": 'hot: {zh: "{{ device }}", en: "{{ device }}", params: [device]}\n',
+}
+NO_WANG = {**FILES, "customers.csv": "code,name,phone\nC2,Li,13800000002\n",
+           "devices.csv": "code,profile,site,customer\nD1,dc,HZ-1,C2\nD2,dc,NB-1,C2\n"}  # fmt: skip
+
+
+@pytest.fixture
+async def told(tmp_path: Path) -> Any:
+    """A world in which a message to Wang waits."""
+    world = World(tmp_path, FILES)
+    tell(world, 1)
+    yield world
+    await world.close()
+
+
+def tell(world: World, seq: int, code: str = "D1") -> None:
+    raised = transition(seq, device=world.id(code), fault=f"E{seq}")
+    plan = structs.replace(raised.plan, notice=NoticePlan("owner", "hot"))
+    raised = structs.replace(raised, plan=plan)
+    world.app.desk.apply([raised], seq, (), NOW + seq * SECOND)
+
+
+def bodies(database: Database) -> list[bytes]:
+    rows = select(tables.outbox.c.body).where(tables.outbox.c.kind == "notice")
+    return database.query(lambda c: list(c.scalars(rows)))
+
+
+def phones(folder: Path) -> Iterator[str]:
+    for path in folder.rglob("*"):
+        if path.is_file() and PHONE.encode() in path.read_bytes():
+            yield path.name.partition("-")[0]
+
+
+async def test_facts_and_snapshots_hold_no_names_and_numbers(tmp_path: Path) -> None:
+    app = build(load_project(house(tmp_path, FILES), {}))
+    await app.start()
+    facts = [record.body for record in app.journal.kept(RecordKind.FACT, 0, 1000)]
+    await app.stop()
+    assert [(f.customer.code, f.customer.name, f.customer.phone) for f in facts if isinstance(f, CustomerSet)] == [
+        ("C1", "", "")
+    ]
+    assert list((tmp_path / "var" / "snapshots").iterdir())
+    assert set(phones(tmp_path / "var")) == {"fieldgate.sqlite"}
+
+
+async def test_another_number_is_no_news_for_the_rules(tmp_path: Path) -> None:
+    world = World(tmp_path, FILES)
+    await world.close()
+    files = {**FILES, "customers.csv": "code,name,phone\nC1,Wang,13900000009\n"}
+    world = World(tmp_path, files)
+    assert len(world.app.outbox.pending(100)) == len({row for row, _ in world.app.outbox.pending(100)})
+    changed = [f for _, f in world.app.outbox.pending(100) if isinstance(f, CustomerSet)]
+    assert len(changed) == 1, "the first one alone"
+    tell(world, 1)
+    assert json.loads(bodies(world.app.database)[0])["phone"] == "13900000009"
+    await world.close()
+
+
+async def test_who_is_off_the_list_gets_no_notices(tmp_path: Path) -> None:
+    world = World(tmp_path, FILES)
+    await world.close()
+    files = {**NO_WANG, "devices.csv": FILES.get("devices.csv", "code,profile,site,customer\nD1,dc,HZ-1,C2\n")}
+    world = World(tmp_path, files)
+    gone = {c.code: c.gone for c in world.app.registry.known().customers}
+    assert gone == {"C1": True, "C2": False}
+    from gateway.store import CustomerAudience
+
+    audience = CustomerAudience(world.app.database, {"both": ["C1", "C2"]})
+    assert [to.customer for to in audience.resolve("both", 0)] == ["C2"]
+    await world.close()
+    world = World(tmp_path, {**FILES, "devices.csv": "code,profile,site,customer\nD1,dc,HZ-1,C1\n"})
+    assert {c.code: c.gone for c in world.app.registry.known().customers} == {"C1": False, "C2": True}
+    await world.close()
+
+
+async def test_a_customer_is_erased_by_the_api(told: World) -> None:
+    assert PHONE.encode() in bodies(told.app.database)[0]
+    tell(told, 2, "D3")
+    leased = told.app.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "sms")
+    told.app.deliveries.settle(leased[0], Settled("dead", "no", excerpt=PHONE), NOW)
+    answer = await told.ask("DELETE", "/v1/customers/C1")
+    assert answer.json() == {"customer": True, "notices": 2, "deliveries": 2, "listed": True}
+    assert bodies(told.app.database) == []
+    assert told.app.registry.known().customers == ()
+    problem(await told.ask("DELETE", "/v1/customers/C1"), 404, "unknown_customer")
+    problem(await told.ask("DELETE", "/v1/customers/C1", Role.SUPERVISOR), 403, "role")
+    (row,) = [row for row in told.app.audit.rows(9) if row.act == "customer.erase"]
+    assert (row.actor, row.subject) == ("admin", "C1")
+    facts = [r.body.customer for r in told.app.journal.kept(RecordKind.FACT, 0, 99) if isinstance(r.body, CustomerSet)]
+    assert (facts[-1].code, facts[-1].attrs, facts[-1].gone) == ("C1", {}, True)
+
+
+async def test_a_customer_is_erased_by_the_command(tmp_path: Path) -> None:
+    world = World(tmp_path, FILES)
+    tell(world, 1)
+    await world.close()
+
+    def erase(lang: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "gateway", "erase", "customer", "C1", "-c", str(tmp_path / "gateway.yaml")]
+        done = subprocess.run([*command, "--lang", lang], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = erase("en")
+    assert (code, "list of customers" in said) == (2, True), said
+    house(tmp_path, NO_WANG)
+    code, said = erase("en")
+    assert code == 0, said
+    assert said == (
+        "customer C1 is erased: name, phone number and attributes; texts of 1 notice(s); 1 message(s) with their "
+        "attempts\n"
+    )
+    assert set(phones(tmp_path / "var")) == set(), "not in pages that were freed either"
+    code, said = erase("zh")
+    assert (code, said) == (1, "没有客户 C1 的任何记录\n")
+    database = Database(f"sqlite:///{tmp_path / 'var' / 'fieldgate.sqlite'}")
+    assert [row.act for row in SecurityAudit(database).rows(1)] == ["customer.erase"]
+    assert database.query(lambda c: list(c.scalars(select(tables.customer.c.code)))) == []
+    database.close()
+
+
+async def test_messages_that_were_given_up_are_forgotten(told: World) -> None:
+    leased = told.app.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "sms")
+    assert blank_dead(told.app.database, NOW + 40 * DAY) == 0, "it waits"
+    told.app.deliveries.settle(leased[0], Settled("dead", "no"), NOW)
+    assert blank_dead(told.app.database, NOW - DAY) == 0, "it is young"
+    assert blank_dead(told.app.database, NOW + 40 * DAY) == 1
+    assert bodies(told.app.database) == [b""]
+    (dead,) = [d for d in (await told.get("/v1/deliveries"))["items"] if d["state"] == "dead"]
+    problem(await told.ask("POST", f"/v1/deliveries/{dead['id']}/redeliver"), 409, "not_settled")
