@@ -1,5 +1,6 @@
 """`build(project) -> App`: the one file that names concrete classes and ties them together."""
 
+import stat
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -74,12 +75,27 @@ def build(project: Project, clock: Clock | None = None, *, command: str = "run")
     """
     if wrong := house.misplaced():
         raise ConfigError([Problem(place, "", "app.misplaced", {"name": name}) for name, place in wrong.items()])
+    close_to_others(project.settings.data_dir)
     lock = FileLock(project.settings.data_dir / JOURNAL, command, GIVING_WAY if command == "run" else 0.0)
     with ExitStack() as opened:  # what is open when something goes wrong is closed, the lock last
         opened.callback(lock.release)
         app = _built(project, clock or SystemClock(), lock, opened)
         opened.pop_all()
     return app
+
+
+def close_to_others(data: Path) -> None:
+    """The data folder is for this user alone: names, phone numbers, what is going to be signed. One that others may
+    enter is closed, and that is said. Raises StoreError when it is somebody else's."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = stat.S_IMODE(data.stat().st_mode)
+    if not mode & 0o077:
+        return
+    try:
+        data.chmod(mode & 0o700)
+    except OSError as error:
+        raise StoreError.of("app.data_open", path=data, mode=f"{mode:04o}", error=error.strerror or "") from error
+    log.warning("data_dir was open to other users: it is not any more", path=str(data), mode=f"{mode:04o}")
 
 
 def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) -> App:

@@ -1,5 +1,6 @@
 """`fieldgate erase`"""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -105,6 +106,7 @@ def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
     file = settings.data_dir / "fieldgate.sqlite"
     if not file.is_file():
         return False, 0, 0
+    os.umask(0o077)
     lock = FileLock(settings.data_dir / "journal.sqlite", "erase")
     try:
         database = Database(f"sqlite:///{file}")

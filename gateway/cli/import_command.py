@@ -1,6 +1,7 @@
 """`fieldgate import`"""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -172,6 +173,7 @@ async def _alone(order: Order, url: str) -> int:
         project = replace(project, settings=project.settings.model_copy(update={"data_dir": order.data}))
     if order.dry_run:
         return await _run(order, Paper(project.wanted))
+    os.umask(0o077)
     logs.configure("warning", project.settings.log.format)
     try:
         app = build(project, command="import")

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ def command(config: Path, lang: str) -> None:
     from gateway import logs
 
     language: Lang = "en" if lang == "en" else "zh"
+    os.umask(0o077)  # whatever is made from here on is for this user alone
     gc.disable()  # what a start makes stays: a fifth of its time went into looking for garbage
     try:
         project = load_project(config)

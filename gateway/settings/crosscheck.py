@@ -20,6 +20,7 @@ from gateway.settings.explain import located, nearest
 from gateway.settings.inventory import Inventory
 from gateway.settings.model import Settings, sections
 from gateway.settings.profiles import LoadedProfile
+from gateway.settings.reading import Unfit, read_file
 from gateway.settings.rulebook import Rulebook, RuleFile
 from protocols.modbus.config import ModbusConfig
 from protocols.mqtt.check import check as check_routes
@@ -33,6 +34,7 @@ from sinks.oa.webhook.config import WebhookConfig
 
 EVENTS = ("workorder", "alarm")
 """The families of events a webhook can hear."""
+MOST_SECRET = 1 << 20  # bytes: of a key or a bundle of certificates
 _LARGEST_UNIT = 255
 AUDIENCES = ("customer", "site", "area")
 """What an audience can be besides a list of customers."""
@@ -85,10 +87,12 @@ def _secrets(document: Document, place: Place, section: BaseModel, found: Findin
             found.warnings.append(document.problem(here, "config.inline_secret", name=name))
         if isinstance(value, Path) and name.endswith("_file") and here in document.lines:
             try:
-                value.read_bytes()
+                read_file(value, MOST_SECRET)
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 found.problems.append(document.problem(here, "config.file.unreadable", value=str(value), reason=reason))
+            except Unfit as unfit:
+                found.problems.append(document.problem(here, unfit.key, **unfit.fields))
 
 
 def _stands_in_file(document: Document, place: Place, secret: SecretStr) -> bool:

@@ -19,6 +19,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from gateway.domain.errors import Problem
+from gateway.settings.reading import Unfit, read_file
 
 Place = tuple[str | int, ...]
 """Where in a file: ("sources", "broker", "routes", 0, "filter")."""
@@ -97,15 +98,15 @@ def read_document(path: Path, env: Mapping[str, str] | None = None) -> Document:
     """Read a YAML file. Problems (unreadable, too big, not UTF-8, syntax) are in the document, nothing is raised."""
     document = Document(str(path))
     try:
-        blob = path.read_bytes()
+        blob = read_file(path, MAX_BYTES)
     except FileNotFoundError:
         document.add((), "config.file.missing", value=str(path))
         return document
     except OSError as error:
         document.add((), "config.file.unreadable", value=str(path), reason=error.strerror or type(error).__name__)
         return document
-    if len(blob) > MAX_BYTES:
-        document.add((), "config.file.too_big", size=len(blob), limit=MAX_BYTES)
+    except Unfit as unfit:
+        document.add((), unfit.key, **unfit.fields)
         return document
     try:
         text = blob.decode("utf-8-sig")

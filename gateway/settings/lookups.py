@@ -7,6 +7,8 @@ from pathlib import Path
 from gateway.domain.codes import CodeTable
 from gateway.domain.errors import Problem
 from gateway.domain.fence import Fence
+from gateway.settings.document import MAX_BYTES
+from gateway.settings.reading import Unfit, read_file
 from rules.format import code_table, fence_file
 
 SUFFIXES = frozenset({".yaml", ".yml"})
@@ -32,7 +34,7 @@ def load_lookups(codes: Path, fences: Path) -> Lookups:
         found.problems += problems
         if table is not None:
             found.codes[path.stem], found.files[path.stem] = table, path
-    if fences.is_file() and (text := read_text(fences, found.problems)) is not None:
+    if fences.exists() and (text := read_text(fences, found.problems)) is not None:
         found.fences, problems = fence_file(text, str(fences))
         found.problems += problems
     return found
@@ -41,11 +43,13 @@ def load_lookups(codes: Path, fences: Path) -> Lookups:
 def read_text(path: Path, problems: list[Problem]) -> str | None:
     """The text of a file; None after its problem was noted."""
     try:
-        blob = path.read_bytes()
+        blob = read_file(path, MAX_BYTES)
         return blob.decode("utf-8-sig")
     except OSError as error:
         fields = {"value": str(path), "reason": error.strerror or type(error).__name__}
         problems.append(Problem(str(path), "", "config.file.unreadable", fields))
+    except Unfit as unfit:
+        problems.append(Problem(str(path), "", unfit.key, unfit.fields))
     except UnicodeDecodeError as error:
         line = blob.count(b"\n", 0, error.start) + 1
         problems.append(Problem(str(path), "", "config.file.not_utf8", {}, line))

@@ -14,6 +14,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.units import Unit, parse_unit
 from gateway.settings.document import code_point, narrow, wide_character
 from gateway.settings.explain import nearest
+from gateway.settings.reading import Unfit, read_file
 
 MAX_BYTES = 64 * 2**20
 _HEADER_UNIT = re.compile(r"(.+?)\s*[(（\[]([^()（）\[\]]+)[)）\]]")
@@ -70,16 +71,17 @@ def read_table(path: Path, columns: Mapping[str, Sequence[str]], required: Seque
     """Read a CSV file. `columns` maps each field to the headers that name it; other columns become attributes."""
     table = Table(str(path))
     try:
-        blob = path.read_bytes()
+        blob = read_file(path, MAX_BYTES)
     except FileNotFoundError:
         table.add(None, "", "config.file.missing", value=str(path))
         return table
     except OSError as error:
         table.add(None, "", "config.file.unreadable", value=str(path), reason=error.strerror or type(error).__name__)
         return table
-    if len(blob) > MAX_BYTES:
-        table.add(None, "", "config.file.too_big", size=len(blob), limit=MAX_BYTES)
-    elif (text := _decoded(table, blob)) is not None:
+    except Unfit as unfit:
+        table.add(None, "", unfit.key, **unfit.fields)
+        return table
+    if (text := _decoded(table, blob)) is not None:
         _parse(table, text, columns, required)
     return table
 

@@ -14,7 +14,10 @@ from protocols.mqtt.path import Missed, scalar_text
 from protocols.mqtt.route import Route
 from protocols.mqtt.topic import Template
 
+LONGEST = 512
+"""Bytes of a topic; messages of longer ones are dead letters."""
 _TOPICS = 200_000  # topics remembered; more than that are forgotten together and learned again
+_TOPIC_BYTES = 32 * 2**20  # of them all
 _TARGETS = 200_000
 
 
@@ -105,7 +108,7 @@ class Bindings:
         self._directory = directory
         self._version = directory.version
         self._lanes: dict[tuple[Any, ...], Lane | None] = {}
-        self._targets = 0
+        self._targets = self._bytes = 0
 
     def refresh(self) -> None:
         """Forget everything when the registry has changed."""
@@ -116,9 +119,15 @@ class Bindings:
     def _forget(self) -> None:
         self.known.clear()
         self._lanes.clear()
-        self._targets = 0
+        self._targets = self._bytes = 0
 
     def entry(self, topic: str) -> Entry:
+        """What `topic` means; remembered unless it names a device nobody knows, of which there is no end.
+
+        Raises DecodeError for a topic that is too long.
+        """
+        if (size := len(topic.encode("utf-8", "surrogatepass"))) > LONGEST:
+            raise DecodeError("topic_too_long", f"{size} bytes, at most {LONGEST}")
         matches = ((route, route.pattern.match(topic)) for route in self._routes)
         entry = Entry([Candidate(route, captures) for route, captures in matches if captures is not None])
         for candidate in entry.candidates:
@@ -126,9 +135,14 @@ class Bindings:
                 with suppress(DecodeError):  # said again, and counted, with each message
                     candidate.fixed = self.target(candidate, None, None)
         entry.learn()
-        if len(self.known) >= _TOPICS:
+        by_topic = [c for c in entry.candidates if c.route.settled_by_topic]
+        if by_topic and len(by_topic) == len(entry.candidates) and all(c.fixed is None for c in by_topic):
+            return entry
+        if len(self.known) >= _TOPICS or self._bytes + size > _TOPIC_BYTES:
             self.known.clear()
+            self._bytes = 0
         self.known[topic] = entry
+        self._bytes += size
         return entry
 
     def target(self, candidate: Candidate, body: Any, root: Any) -> Target:
@@ -142,6 +156,8 @@ class Bindings:
         target = candidate.targets.get((code, components))
         if target is None:
             target = self._resolve(candidate, code, components)
+            if isinstance(target, DecodeError) and target.reason == "unknown_device":
+                raise target
             self._targets += 1
             if self._targets > _TARGETS:
                 self._forget()  # a flood of made-up ids must not fill the memory

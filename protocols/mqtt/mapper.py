@@ -18,7 +18,7 @@ from gateway.domain.errors import DecodeError
 from gateway.domain.reading import I64, Batch, empty_batch
 from gateway.domain.record import Raw
 from gateway.ports import Directory
-from protocols.mqtt.binding import Bindings, Candidate, Entry
+from protocols.mqtt.binding import LONGEST, Bindings, Candidate, Entry
 from protocols.mqtt.column import BAD, UNCERTAIN
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.document import check_keys, parse_bare, parse_document
@@ -103,7 +103,11 @@ class Mapper:
             topic, payload = message.topic, message.payload
             entry = known.get(topic)
             if entry is None:
-                entry = self.bindings.entry(topic)
+                try:
+                    entry = self.bindings.entry(topic)
+                except DecodeError as error:
+                    work.failed(ordinal, error)
+                    continue
             try:
                 hot = entry.hot
                 if (hot is None and not entry.cases) or len(payload) > limit:
@@ -153,7 +157,7 @@ class Mapper:
             message = messages[ordinal]
             payload = message.payload[:_KEPT_OF_TOO_LARGE] if error.reason == "too_large" else message.payload
             at = int(received[ordinal])
-            rejected.append(Raw(self._source, message.topic, error.reason, bytes(payload), at, error.detail))
+            rejected.append(Raw(self._source, message.topic[:LONGEST], error.reason, bytes(payload), at, error.detail))
         batch = _joined(blocks, accepted, received)
         return Mapped(
             batch, tuple(rejected), len(work.ignored),

@@ -91,9 +91,25 @@ def test_a_dead_letter_said_often_keeps_no_history() -> None:
     mapper = Mapper("src", config([FREE]), registry())
     for _ in range(50):
         run_map(mapper, said("charger/ghost/telemetry", {"temp": 1}))
-    (kept,) = mapper.bindings.known["charger/ghost/telemetry"].candidates[0].targets.values()
-    assert isinstance(kept, DecodeError)
-    assert kept.__traceback__ is None
+    assert mapper.bindings.known == {}, "of unknown devices there is no end"
+    assert mapper.bindings._targets == 0
+
+
+def test_a_topic_that_is_too_long_is_a_dead_letter() -> None:
+    mapper = Mapper("src", config([FREE]), registry())
+    for topic, reason in (("charger/c1/" + "x" * 600, "topic_too_long"), ("充" * 171, "topic_too_long"),
+                          ("y" * 512, "unmatched")):  # fmt: skip
+        (raw,) = run_map(mapper, said(topic, {"temp": 1})).rejected
+        assert (raw.reason, raw.address) == (reason, topic[:512])
+    assert set(mapper.bindings.known) == {"y" * 512}
+
+
+def test_topics_that_are_remembered_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("protocols.mqtt.binding._TOPIC_BYTES", 1000)
+    mapper = Mapper("src", config([FREE]), registry())
+    for i in range(100):
+        run_map(mapper, said(f"{i:03}" + "x" * 97, {"temp": 1}))
+        assert sum(map(len, mapper.bindings.known)) == mapper.bindings._bytes <= 1000
 
 
 class Pairs(list):

@@ -4,6 +4,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # files
     "config.file.missing": ("there is no file {value}; create it, or correct the path", "文件 {value} 不存在；请创建该文件或改正路径"),
     "config.file.unreadable": ("{value} cannot be read: {reason}", "无法读取 {value}：{reason}"),
+    "config.file.special": ("{value} is not a regular file (a pipe, a device or a folder); it is not read", "{value} 不是普通文件(可能是管道、设备或目录),不会读取"),
     "config.file.too_big": ("the file has {size} bytes, at most {limit} are read; split it", "文件有 {size} 字节，最多读取 {limit} 字节；请拆分"),
     "config.file.not_utf8": ("this line is not UTF-8; save the file as UTF-8", "该行不是 UTF-8 编码；请将文件另存为 UTF-8"),
     "config.folder.missing": ("there is no folder {value}; create it, or correct the path", "文件夹 {value} 不存在；请创建或改正路径"),

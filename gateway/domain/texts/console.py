@@ -11,5 +11,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "package {name} comes from elsewhere than the rest of Fieldgate; install it into a venv of its own",
         "软件包 {name} 与 Fieldgate 其余部分不在同一位置;请安装到独立的 venv 中",
     ),
+    "app.data_open": (
+        "data_dir {path} is open to other users (mode {mode}) and cannot be closed: {error}; give it to the user that runs the gateway, with mode 0700",
+        "数据目录 {path} 对其他用户开放(权限 {mode})且无法收紧:{error};请将其归属运行网关的用户,权限设为 0700",
+    ),
     "app.secret": ("the secret cannot be read: {error}", "无法读取密钥文件:{error}"),
 }

@@ -1,0 +1,26 @@
+"""Files of the configuration are read without waiting and without end: regular files of a bounded size."""
+
+import os
+import stat
+from pathlib import Path
+
+
+class Unfit(Exception):
+    """A file that is not read; `key` and `fields` say why."""
+
+    def __init__(self, key: str, **fields: object) -> None:
+        self.key, self.fields = key, fields
+        super().__init__(key)
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """All of it. A pipe, a device or a folder is never waited for. Raises Unfit, OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise Unfit("config.file.special", value=str(path))
+        blob = file.read(most + 1)
+    if len(blob) > most:
+        raise Unfit("config.file.too_big", size=max(found.st_size, len(blob)), limit=most)
+    return blob
