@@ -192,13 +192,15 @@ def test_keys_are_kept_as_digests_and_end(database: Database) -> None:
 def test_a_callback_that_comes_twice_is_one_row(database: Database) -> None:
     inbox = Inbox(database)
     first, new = inbox.receive("oa", "ev-1", b'{"a":1}', 10)
-    again, repeated = inbox.receive("oa", "ev-1", b'{"a":2}', 11)
+    again, repeated = inbox.receive("oa", "ev-1", b'{"a":1}', 11)
     assert (new, repeated, again) == (True, False, first)
+    with pytest.raises(CommandError, match="another body"):
+        inbox.receive("oa", "ev-1", b'{"a":2}', 11)
     assert inbox.receive("erp", "ev-1", b"x", 12)[1]
     assert [row.endpoint for row in inbox.waiting()] == ["oa", "erp"]
     inbox.done(first.id, "accepted", 13)
     inbox.done(first.id, "rejected", 14)
-    assert inbox.receive("oa", "ev-1", b"", 15)[0].result == "accepted"
+    assert inbox.receive("oa", "ev-1", b'{"a":1}', 15)[0].result == "accepted"
     assert [row.endpoint for row in inbox.waiting()] == ["erp"]
 
 
