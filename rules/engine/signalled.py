@@ -230,7 +230,10 @@ class Signalled(Runner):
         if self.windows is None:
             return
         self.windows.watch_only = self.counted()
-        self.windows.close(now, self)
+        waits = self.wake <= now if self.moments and self.moments.closing else None
+        self.windows.close(now, self, waits)
+        if waits is not None and waits.any():
+            self.windows.soonest = min(self.windows.soonest, self.awake)
         if self.moments and self.windows.now.handed:
             things = self.windows.now.given()
             done = np.ones(len(things), np.bool_)

@@ -1,23 +1,41 @@
 """Signals that are made of other signals: who hears of whom, and when."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.reading import F64
 from rules.engine.bound import Bound
 from rules.engine.signals.base import Heard
 from rules.engine.signals.closing import Closing
 from rules.engine.signals.momentary import Momentary
 from rules.engine.signals.now import Now
 from rules.engine.space import NEVER, Space
-from rules.engine.view import Held, View
+from rules.engine.view import Held, Prior, Reader, View
 
 Operator = Momentary | Closing
 Observe = Callable[[int, Closing, float], None]
 """(thing, signal, coverage) of a window that closed."""
+
+
+class Place(NamedTuple):
+    """Where windows of a thing close: at engine time `now` µs, or in a unit of a view, whose time `now` is then."""
+
+    thing: int
+    now: int
+    view: View | None = None
+    unit: int = -1
+
+    def before(self, space: Space, end: int) -> Reader:
+        """The thing as of `end` µs, before what the unit brings."""
+        if self.view is None:
+            return Held(space, np.array([self.thing]), end)
+        return Prior(self.view, np.array([self.unit]), end)
+
+    def brings(self, columns: tuple[int, ...], end: int) -> bool:
+        """Does the unit itself say what these columns are at `end` µs?"""
+        return self.view is not None and self.now == end and bool(self.view.carry(columns)[self.unit])
 
 
 class Chain:
@@ -74,40 +92,42 @@ class Chain:
                 soonest = min(soonest, int(one.end[places.thing].min(initial=NEVER)))
         return soonest
 
-    def pass_on(self, thing: int, begun: dict[str, int], end: int, now: int, observe: Observe) -> set[str]:
+    def pass_on(self, place: Place, begun: dict[str, int], end: int, observe: Observe) -> set[str]:
         """Windows ended then and are closed: what is made of them hears their values, and closes its own.
 
         `begun`: the start of each, by name. Names of what is new.
         """
         if not self.passes_on:
             return set(begun)
+        thing = place.thing
         for one in self.operators:
             if one.feed is not None and one.feed.by_windows and not one.feed.names.isdisjoint(begun):
                 start = min(begun[name] for name in one.feed.names if name in begun)
-                self._hand_on(one, thing, start, end)
+                self._hand_on(one, place, start, end)
                 if isinstance(one, Momentary):
                     begun[one.name] = start
             if one.name in self.derived and isinstance(one, Closing) and one.end[thing] == end:
-                observe(thing, one, float(one.close(np.array([thing]), now)[0]))
+                observe(thing, one, float(one.close(np.array([thing]), place.now)[0]))
                 begun[one.name] = int(one.begun[thing])
         new = set(begun)
         for name, one in self.mixed.items():
             if one.feed is not None and not one.feed.names.isdisjoint(new):
-                self._hand_beside(one, thing, end)
+                if not place.brings(one.columns, end):
+                    self._hand_beside(one, place, end)
                 new.add(name)
         return new
 
-    def _hand_on(self, one: Operator, thing: int, begun: int, end: int) -> None:
+    def _hand_on(self, one: Operator, place: Place, begun: int, end: int) -> None:
         """The value of the windows [begun, end) that a signal is made of."""
-        value = float(self._value(one, thing, end)[0])
+        value, thing = self._value(one, place, end), place.thing
         if isinstance(one, Closing):
             one.take_window(thing, value, begun, end)
         else:
             self.now.hand(one, thing, value, end)
 
-    def _hand_beside(self, one: Operator, thing: int, end: int) -> None:
+    def _hand_beside(self, one: Operator, place: Place, end: int) -> None:
         """The value since `end`, when it is another one."""
-        value = float(self._value(one, thing, end)[0])
+        value, thing = self._value(one, place, end), place.thing
         if value != value or value == one.latest(np.array([thing]))[0]:
             return
         if isinstance(one, Closing):
@@ -115,7 +135,7 @@ class Chain:
         else:
             self.now.hand(one, thing, value, end)
 
-    def _value(self, one: Operator, thing: int, end: int) -> F64:
+    def _value(self, one: Operator, place: Place, end: int) -> float:
         assert one.of is not None, "other signals are named in an expression"
-        reader = Held(self.space, np.array([thing]), end)
-        return one.of.scalar(reader) if self.scalar else one.of.vector(reader)
+        reader = place.before(self.space, end)
+        return float((one.of.scalar(reader) if self.scalar else one.of.vector(reader))[0])

@@ -7,7 +7,7 @@ import numpy as np
 from gateway.domain.alarm import SignalSeen
 from gateway.domain.reading import I64
 from rules.engine.signals.base import Rows
-from rules.engine.signals.chain import Chain, Observe
+from rules.engine.signals.chain import Chain, Observe, Place
 from rules.engine.signals.closing import Closing
 from rules.engine.space import LONG_AGO, NEVER
 from rules.engine.view import Bools
@@ -41,14 +41,15 @@ class Ends:
         return found
 
     def closings(
-        self, thing: int, now: int, heard: Collection[Closing], watch: frozenset[str] | None, observe: Observe
+        self, place: Place, heard: Collection[Closing], watch: frozenset[str] | None, observe: Observe
     ) -> Iterator[int]:  # fmt: skip
-        """Close what ended at or before `now` µs and is decided; yields each end at which the rule can be judged.
+        """Close what ended by then and is decided; yields each end at which the rule can be judged.
 
-        `heard`: the signals with a reading at `now`, which decides whether the silence before it was a gap. `watch`:
+        `heard`: the signals with a reading there, which decides whether the silence before it was a gap. `watch`:
         the signals whose windows are judged, None = all. A signal made of closed windows closes, and hears their
         values, when none of them that ended by then is open.
         """
+        thing, now = place.thing, place.now
         only = np.array([thing])
         while True:
             first = min(int(one.end[thing]) for one in self.windows)
@@ -65,7 +66,7 @@ class Ends:
                 return
             until = min([now + 1, *(int(one.end[thing]) for one in self.bare)])
             if first < until:
-                yield from self._judged(thing, first, until, now, watch, observe)
+                yield from self._judged(place, first, until, watch, observe)
 
     def _close(self, thing: int, ready: Sequence[Closing], first: int, now: int, observe: Observe) -> None:
         """Close windows that are made of readings; `first`: where the first that is open ended."""
@@ -80,9 +81,10 @@ class Ends:
             one.deepen(1 + self._since(one, thing, first))
 
     def _judged(
-        self, thing: int, first: int, until: int, now: int, watch: frozenset[str] | None, observe: Observe
+        self, place: Place, first: int, until: int, watch: frozenset[str] | None, observe: Observe
     ) -> Iterator[int]:  # fmt: skip
         """The ends from `first` up to the next one that is open, at `until` µs."""
+        thing = place.thing
         if any(self._since(one, thing, first) > one.kept for one in self.windows):
             # a point first heard in an old packet: of others, time alone has closed and judged what ended since
             if self.chain.passes_on:
@@ -96,7 +98,7 @@ class Ends:
             if not any(self.behind.values()):
                 self.behind = {}
             begun = {one.name: one.window(thing, end - 1)[0] for one in self.windows if self._ends(one, thing, end)}
-            new = self.chain.pass_on(thing, begun, end, now, observe)
+            new = self.chain.pass_on(place, begun, end, observe)
             if new if watch is None else new & watch:
                 yield end
             self.behind = {}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gateway.domain.alarm import SignalSeen
 from gateway.domain.reading import F64
 from rules.engine.signals.base import Heard, carried
-from rules.engine.signals.momentary import Momentary
+from rules.engine.signals.momentary import Momentary, Values
 from rules.engine.space import LONG_AGO
 from rules.engine.view import Bools, Picked, Reader, View
 
@@ -63,8 +63,7 @@ class Now:
             if one.feed is not None and one.feed.nested and len(mine):
                 mine = _settled(one, view, units, mine)
             when = t + between if one.closed and not reading else t
-            # with nothing heard readings stay: older ones may still come, in order
-            value, share = one.held(things, when) if between.all() and not len(mine) else one.take(things, when, mine)
+            value, share = one.take(things, when, mine) if not between.all() else _told_by_time(one, things, when, mine)
             where = slice(None) if whole else units
             self.values[k, where], self.shares[k, where] = value, share
             if reading and judged is None:
@@ -138,6 +137,17 @@ def _among(heard: Heard, units: NDArray[np.intp], count: int) -> Heard:
     item = place[heard.unit]
     mine = heard.where(item >= 0)
     return Heard(item[item >= 0], mine.thing, mine.at, mine.value)
+
+
+def _told_by_time(one: Momentary, things: NDArray[np.int64], t: NDArray[np.int64], heard: Heard) -> Values:
+    """At moments alone. Of things that hear nothing at them readings stay: older ones may still come, in order."""
+    told = np.isin(things, heard.thing)
+    if len(told) and told.all():
+        return one.take(things, t, heard)
+    value, share = one.held(things, t)
+    if len(items := np.flatnonzero(told)):
+        value[items], share[items] = one.take(things[items], t[items], _among(heard, items, len(things)))
+    return value, share
 
 
 def _settled(one: Momentary, view: View, units: NDArray[np.intp], heard: Heard) -> Heard:

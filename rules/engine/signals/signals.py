@@ -13,7 +13,7 @@ from rules.compiled import Rule, Slot
 from rules.compiled.definition import definition
 from rules.compiled.reads import inner_first
 from rules.engine.signals.base import Heard, Surroundings, turns
-from rules.engine.signals.chain import Chain
+from rules.engine.signals.chain import Chain, Place
 from rules.engine.signals.closing import Closing
 from rules.engine.signals.ends import Ends
 from rules.engine.signals.make import operator
@@ -211,28 +211,32 @@ class Signals:
             if k < len(some) and some.unit[k] == unit and one.name not in self.chain.nested:
                 fresh.append((one, float(some.value[k]), int(some.at[k])))
         telling = [one for one, value, at in fresh if not view.moments[unit] and one.changes(thing, value, at)]
-        for end in self.closings(thing, int(view.t[unit]), telling):
+        for end in self.closings(Place(thing, int(view.t[unit]), view, unit), telling):
             judge.window_closed(thing, end, Prior(view, np.array([unit]), end), view, unit)
         for one, value, at in fresh:
             self.chain.note(thing, one.take(thing, value, at))
             self.soonest = min(self.soonest, int(one.end[thing]))
 
     # --- time
-    def close(self, now: int, judge: Judge) -> None:
-        """Engine time is `now`: windows that ended close, unless what they are worth is still open."""
+    def close(self, now: int, judge: Judge, waits: Bools | None = None) -> None:
+        """Engine time is `now`: windows that ended close, unless what they are worth is still open, as it is of things
+        that have moments before it left (`waits`).
+        """
         self.now.handed.clear()
         if self.soonest > now:
             return
         if len(self.windows) == 1 and not self.chain.passes_on:
-            self._close_all(self.windows[0], now, judge)
+            self._close_all(self.windows[0], now, judge, waits)
         for thing in _ended(self.windows, now):
-            for end in self.closings(thing, now, ()):
+            if waits is not None and waits[thing]:
+                continue
+            for end in self.closings(Place(thing, now), ()):
                 judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
         self.reckon(now)
 
-    def _close_all(self, one: Closing, now: int, judge: Judge) -> None:
+    def _close_all(self, one: Closing, now: int, judge: Judge, waits: Bools | None) -> None:
         """The windows of all things that ended, one of each."""
-        things = np.flatnonzero(one.end <= now)
+        things = np.flatnonzero(one.end <= now if waits is None else (one.end <= now) & ~waits)
         things = things[one.decided(things, now)]
         if not len(things):
             return
@@ -243,9 +247,9 @@ class Signals:
             for end in np.unique(ends).tolist():
                 judge.windows_closed(Held(self.space, things[ends == end], end))
 
-    def closings(self, thing: int, now: int, heard: Collection[Closing]) -> Iterator[int]:
+    def closings(self, place: Place, heard: Collection[Closing]) -> Iterator[int]:
         """`Ends.closings` of what is watched."""
-        return self.ends.closings(thing, now, heard, self.watch_only, self._observe)
+        return self.ends.closings(place, heard, self.watch_only, self._observe)
 
     def _observe(self, thing: int, one: Closing, cover: float) -> None:
         if self.field.observe is not None:
@@ -264,7 +268,7 @@ class Signals:
     def exchange(self, thing: int, point: str, start: float, at: int, judge: Judge) -> None:
         """A new meter hangs at `point` since `at` µs and began at `start`."""
         if heard := [one for one in self.windows if point in one.points]:
-            for end in self.closings(thing, at, heard):
+            for end in self.closings(Place(thing, at), heard):
                 judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
         for one in self.operators:
             one.exchange(thing, point, start, at)
