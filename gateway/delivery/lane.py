@@ -87,9 +87,14 @@ class Lane:
         return back
 
     def opens_in(self, now: int) -> int | None:
-        """µs until a hungry lane with an open breaker may probe; None when the breaker is not what it waits for."""
-        until = self.breaker.until(now) if self.hungry else None
-        return None if until is None else max(0, until - now)
+        """µs until a hungry lane whose breaker was open may probe, 0 = since a moment ago; None when the breaker is not
+        what it waits for."""
+        if not self.hungry or self.breaker.state(now) is State.CLOSED:
+            return None
+        until = self.breaker.until(now)
+        if until is None:
+            return 0 if self.breaker.room(now, 1) else None
+        return max(0, until - now)
 
     def count(self, settled: Settled, at: int) -> None:
         """Note how an attempt ended; `at` µs since 1970."""

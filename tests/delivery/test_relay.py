@@ -9,10 +9,12 @@ import pytest
 from relay_world import LoopClock, MemoryQueue, TestSink, inline, stop, until, virtually
 
 from gateway.delivery.config import DeliveryConfig
+from gateway.delivery.lane import Lane
 from gateway.delivery.relay import Relay
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused
+from gateway.ports import Ask
 
 CONFIG = DeliveryConfig()
 
@@ -130,6 +132,21 @@ def test_one_event_alone_is_delivered_soon_after_an_outage_of_hours() -> None:
         await stop(task)
 
     virtually(main)
+
+
+def test_a_breaker_that_opens_between_two_looks_is_not_forgotten() -> None:
+    lane = Lane(TestSink("oa"), CONFIG.breaker, 8)
+    for _ in range(CONFIG.breaker.failures):
+        permit = lane.breaker.admit(0)
+        assert permit is not None
+        lane.breaker.failed(permit, 0)
+    pause = CONFIG.breaker.pause
+    assert lane.ask(pause - 1) is None
+    assert lane.opens_in(pause - 1) == 1
+    assert lane.opens_in(pause + 1) == 0, "time went on since it was asked"
+    assert lane.ask(pause + 1) == Ask(1, longest=True)
+    assert lane.breaker.admit(pause + 1) is not None
+    assert lane.opens_in(pause + 2) is None, "the probe is under way"
 
 
 def test_a_probe_that_hangs_does_not_make_the_next_come_later() -> None:
