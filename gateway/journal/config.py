@@ -17,8 +17,8 @@ class JournalConfig(Section):
     bound what is kept after every consumer has passed it (a journal that is full of unread records refuses batches).
     `raw_max_bytes` bounds dead letters: the oldest lose their content first. The file does not grow while the disk has
     less than `free_space_floor` left; `ballast` is given back to a disk that is full all the same, so that deleting
-    works (with neither, a full disk needs room from outside before the journal goes on). `memory` bounds the records
-    kept for live consumers. `receipts` is the receive maximum of a session.
+    works (with neither, a full disk needs room from outside before the journal goes on). `memory` bounds what is
+    kept of the last seconds for live consumers. `receipts` is the receive maximum of a session.
     """
 
     linger: Annotated[Duration, Field(ge=0, le=SECOND)] = 20 * MS

@@ -1,24 +1,41 @@
 """The newest records in memory, for live consumers: they need no decode and no read."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from threading import Lock
 
+from gateway.domain.reading import Batch
 from gateway.domain.record import Record
 
 Waiter = asyncio.Future[None]
+KEEP = 10.0
+"""Seconds. A consumer that is further behind than that (a store that is away) reads the file: then memory does not grow
+with the time it is away, only with the rate of messages."""
+_OBJECT = 1024  # bytes of a record's Python objects and array heads, measured
+_COMPACT = 64
+
+
+def footprint(record: Record, size: int) -> int:
+    """Bytes of memory, about; `size` is that of the body on disk. A small batch is mostly objects."""
+    body = record.body
+    if not isinstance(body, Batch):
+        return _OBJECT + 4 * size
+    columns = (body.device, body.point, body.at, body.value, body.quality, body.flags, body.frame, body.received)
+    return _OBJECT + sum(column.nbytes for column in columns)
 
 
 class Recent:
-    """Records (first, head], bounded by bytes, and whoever waits for the next. Safe between threads.
+    """Records (first, head] of the last seconds, bounded by bytes, and whoever waits for the next. For any thread.
 
     `head` is the newest record on disk; publishing happens after the commit only.
     """
 
-    def __init__(self, head: int, max_bytes: int) -> None:
-        self._lock = Lock()
+    def __init__(self, head: int, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock, self._clock = Lock(), clock
         self._records: list[Record] = []
         self._sizes: list[int] = []
+        self._times: list[float] = []
         self._skip = 0  # records before this index are gone; the lists are compacted now and then
         self._bytes, self._max_bytes = 0, max_bytes
         self._waiters: set[Waiter] = set()
@@ -27,26 +44,30 @@ class Recent:
 
     @property
     def bytes(self) -> int:
-        """Size of what is kept, as it is on disk."""
+        """Memory of what is kept, about."""
         return self._bytes
 
     def publish(self, records: Sequence[Record], sizes: Sequence[int]) -> list[Waiter]:
-        """Add committed records; returns who must be woken, each in its own loop."""
+        """Add committed records, `sizes` on disk; returns who must be woken, each in its own loop."""
+        memory = [footprint(record, size) for record, size in zip(records, sizes, strict=True)]
         with self._lock:
+            now = self._clock()
             self._records.extend(records)
-            self._sizes.extend(sizes)
-            self._bytes += sum(sizes)
-            self._shrink()
+            self._sizes.extend(memory)
+            self._times.extend([now] * len(records))
+            self._bytes += sum(memory)
+            self._shrink(now - KEEP)
             if records:
                 self.head = records[-1].seq
             return self._leave()
 
-    def _shrink(self) -> None:
-        while self._bytes > self._max_bytes and self._skip < len(self._records):
+    def _shrink(self, before: float) -> None:
+        while self._skip < len(self._records) and (self._bytes > self._max_bytes or self._times[self._skip] < before):
             self._bytes -= self._sizes[self._skip]
             self._skip += 1
-        if self._skip > 64 and self._skip * 2 > len(self._records):
-            del self._records[: self._skip], self._sizes[: self._skip]
+        if self._skip >= _COMPACT:
+            for kept in (self._records, self._sizes, self._times):
+                del kept[: self._skip]
             self._skip = 0
 
     def _leave(self) -> list[Waiter]:

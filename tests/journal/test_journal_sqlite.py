@@ -28,7 +28,7 @@ class TestContract(LogContract):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=6), min_size=1, max_size=5), st.integers(0, 4000))
+@given(st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=6), min_size=1, max_size=5), st.integers(0, 20_000))
 def test_group_commit_keeps_order_and_loses_nothing(waves: list[list[int]], memory: int) -> None:
     """Waves of appends from one loop, with little memory: ring, file and answers tell the same story."""
 
