@@ -247,10 +247,7 @@ class App:
             await self.api.stop()
         await self.supervisor.stop("rules.judge")
         await self.supervisor.stop()
-        await self.threads.runner("series")(self.series_store.close)
-        self.threads.close()
-        self.database.close()
-        self.journal.close()  # last: it lets others have the data
+        await self._close()
 
     async def stop(self) -> None:
         """Doors first, then what is under way, then snapshots and files. Nothing acknowledged is lost."""
@@ -271,7 +268,11 @@ class App:
         await self.threads.runner("desk")(self.registry.save_texts)
         for sink in self.sinks.values():
             await sink.close()
+        await self._close()
+
+    async def _close(self) -> None:
+        """Close the files, off the event loop: whoever waits for this may have to give up."""
         await self.threads.runner("series")(self.series_store.close)
-        self.threads.close()
-        self.database.close()
-        self.journal.close()  # last: it lets others have the data
+        # The journal last: it lets others have the data.
+        for close in (self.threads.close, self.database.close, self.journal.close):
+            await asyncio.to_thread(close)

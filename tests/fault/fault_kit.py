@@ -23,7 +23,7 @@ class Installation:
     """What `installation` started. `data` is the gateway's data folder, `log` what it says on standard error."""
 
     def __init__(self, folder: Path, broker: int, oa: int, gate: Shared, data: Path, more: str) -> None:
-        self.folder, self.data, self._gate, self._oa = folder, data, gate, oa
+        self.folder, self.data, self.broker, self._gate, self._oa = folder, data, broker, gate, oa
         self.api, self.log = free_port(), folder / "gateway.log"
         self.config = kill.project(folder / "project", broker, self.api, oa)
         text = self.config.read_text().replace("data_dir: var", f"data_dir: {data}")
@@ -65,6 +65,15 @@ class Installation:
         self.sent = before + count
         self._gate.set(0, self.sent)
         kill.wait_until(lambda: self._gate.get(1) == self.sent, 30, "the broker's acknowledgements")
+
+    def flood(self, count: int) -> None:
+        """So many more messages as fast as they go, whether or not they are acknowledged."""
+        self.sent += count
+        self._gate.set(0, self.sent)
+
+    def acknowledged(self) -> int:
+        """Messages that the broker acknowledged to the sender."""
+        return self._gate.get(1)
 
     def readiness(self) -> dict[str, Any]:
         """What `/readyz` says; {} when nobody answers."""

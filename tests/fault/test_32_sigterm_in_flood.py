@@ -1,6 +1,8 @@
-"""SIGTERM: everything under way ends on disk, status 0 within ten seconds, and the next start goes on from there."""
+"""Scenario 32, SIGTERM: everything under way ends on disk, status 0 within ten seconds, the process gone with its last
+word, nothing said that is no error; the next start goes on from there. In a flood, on a slow disk, at any moment."""
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -8,8 +10,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+from fault_kit import installation
+from faulty_disk import FaultyDisk
 from hostile_kit import (
     CONFIG,
     ENDPOINT,
@@ -70,7 +76,11 @@ def stop(gateway: "subprocess.Popen[bytes]", log: Path) -> None:
         status = gateway.wait(WITHIN)
     except subprocess.TimeoutExpired:
         raise AssertionError(f"still there after {WITHIN} s:\n{log.read_text()}") from None
+    gone = datetime.now(UTC)
     assert status == 0, log.read_text()
+    last = said(log, "stopped")[-1:]
+    if last:  # a second, and what this machine needs to say so
+        assert (gone - datetime.fromisoformat(last[0]["timestamp"])).total_seconds() < 2, "gone with its last word"
 
 
 def head(data: Path) -> int:
@@ -182,6 +192,7 @@ def test_sigterm_while_the_oa_hangs_and_requests_do_not_end(tmp_path: Path) -> N
             stop(gateway, log)
         stats = oa_stats(oa)
     assert (stats["orders"], stats["events"]) == (1, 1)
+    assert not [line for line in said(log) if line["level"] in {"error", "critical"}]
 
 
 async def hot(port: int, device: str) -> None:
@@ -197,6 +208,59 @@ def test_sigterm_right_after_the_start(tmp_path: Path) -> None:
         wait_until(lambda: (tmp_path / "project" / "var" / "journal.sqlite").exists(), 60, log.read_text)
         wait_until(lambda: caught(gateway.pid), 60, log.read_text)
         stop(gateway, log)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.4, 1.0, 2.0])
+def test_sigterm_at_any_moment_is_no_error(tmp_path: Path, pause: float) -> None:
+    """While it starts, right when it is live, while messages come, queries run and nobody is at the OA."""
+    log, api, nobody = tmp_path / "gateway.log", free_port(), free_port()
+    with Shared(tmp_path / "gate", GATE_BYTES) as gate, mosquitto(tmp_path / "broker") as broker:
+        config = write_project(
+            tmp_path / "project", devices=[f"D{n:05d}" for n in range(DEVICES)], config=CONFIG + ENDPOINT,
+            broker=broker.port, api=api, oa=nobody,
+        )  # fmt: skip
+        with load(broker.port, gate):
+            for turn in range(2):  # the second start has a journal to replay
+                with gateway_process(config, log) as gateway:
+                    wait_until(lambda gateway=gateway: caught(gateway.pid), 60, log.read_text)
+                    if turn:
+                        wait_until(lambda: ready(api), 60, log.read_text)
+                        wait_until(lambda: counted(api, "journaled") > 100, 30, log.read_text)
+                    time.sleep(pause)
+                    asking = threading.Thread(target=ask, args=(api,))
+                    asking.start()
+                    stop(gateway, log)
+                    asking.join()
+    wrong = [line for line in said(log) if line["level"] in {"error", "critical"}]
+    assert not wrong, wrong
+    assert "Traceback" not in log.read_text()
+
+
+def ask(api: int) -> None:
+    """Requests that a stop may cut off."""
+    for path in ("/metrics", "/readyz", "/v1/alarms", "/metrics"):
+        fetch(api, path)
+
+
+@pytest.mark.slow_fault
+def test_sigterm_in_a_flood_on_a_disk_that_takes_two_seconds_for_a_sync(tmp_path: Path) -> None:
+    disk = FaultyDisk(tmp_path)
+    with installation(tmp_path) as it:
+        it.start(disk.environment)
+        it.send(4_000, 2.0)
+        disk.rules("fsync 2000 /")
+        it.flood(20_000)
+        time.sleep(2.0)
+        began = time.monotonic()
+        assert it.gateway is not None
+        stop(it.gateway, it.log)
+        assert time.monotonic() - began < WITHIN
+        assert "Traceback" not in it.said()
+        disk.rules()
+        it.restarted = True
+        it.start(os.environ)
+        it.settled()
+        it.check()
 
 
 def caught(pid: int) -> bool:
