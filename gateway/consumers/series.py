@@ -56,10 +56,14 @@ class SeriesConsumer:
         self.progress = replace(self.progress, cursor=self.cursor or cursor)
         while True:
             records = await self._journal.wait(self._partition, self.cursor)
-            if sum(_rows(record) for record in records) < MOST_ROWS:
+            if sum(_rows(record) for record in records) < MOST_ROWS and not self._behind(records):
                 await asyncio.sleep(self._flush / SECOND)
                 records = await self._journal.wait(self._partition, self.cursor)
             await self.write(_first_rows(records))
+
+    def _behind(self, records: Sequence[Record]) -> bool:
+        """Is there more than one look at the journal gives? Then there is no time to wait for company."""
+        return records[-1].seq < self._journal.head(self._partition)
 
     async def write(self, records: Sequence[Record]) -> None:
         """One transaction: rows and cursor; two when replay ends among `records`, so that they are counted apart."""

@@ -26,7 +26,8 @@ from protocols.mqtt.stats import Stats
 from protocols.mqtt.transport import Connection
 
 _PARCELS = 64  # on the way to the journal at once
-_SEEDS = 200_000
+_SEEDS = 50_000  # topics whose seed is remembered
+_LONGEST = 512
 
 log = structlog.get_logger()
 
@@ -35,9 +36,11 @@ class Digests(dict[str, int]):
     """Topic -> seed, remembered; `of` = xxh3-64 of a payload seeded with xxh3-64 of its topic: stable over restarts."""
 
     def __missing__(self, topic: str) -> int:
-        if len(self) >= _SEEDS:
-            self.clear()
-        seed = self[topic] = xxh3_64_intdigest(topic.encode("utf-8", "surrogatepass"))
+        seed = xxh3_64_intdigest(topic.encode("utf-8", "surrogatepass"))
+        if len(topic) <= _LONGEST:
+            if len(self) >= _SEEDS:
+                self.clear()
+            self[topic] = seed
         return seed
 
     def of(self, message: Message) -> int:

@@ -254,6 +254,34 @@ async def test_series_writes_once_and_counts() -> None:
     task.cancel()
 
 
+async def test_many_small_records_are_passed_without_a_pause_for_each_look() -> None:
+    """A dead letter is a record: a flood of them must not hold back the readings behind it."""
+
+    class Bounded(MemoryLog):
+        async def wait(self, partition: int, after: int) -> Sequence[Record]:
+            return (await super().wait(partition, after))[:512]
+
+    class Store:
+        seq = 0
+
+        def cursor(self, partition: int) -> int:
+            return self.seq
+
+        def write(self, partition: int, records: Sequence[Record]) -> Written:
+            self.seq = records[-1].seq
+            return Written(0, 0, 0)
+
+    log = Bounded()
+    log.add(*[Tick(n) for n in range(50_000)])
+    series = SeriesConsumer(log, Store(), inline, flush=1_000_000)  # type: ignore[arg-type]
+    task = asyncio.create_task(series.run())
+    async with asyncio.timeout(15):  # one second for each look would be 98
+        while series.cursor < 49_000:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_write_whose_caller_was_cancelled_is_counted_once() -> None:
     log, pool, begun, go_on = MemoryLog(), ThreadPoolExecutor(1), asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
