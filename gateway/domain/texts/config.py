@@ -136,8 +136,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.events": ("no event fits {value}; known: {known}", "没有事件匹配 {value}；已知：{known}"),
     # warnings
     "config.warn.mosquitto": (
-        "if {url} is Mosquitto, its mosquitto.conf needs: max_queued_messages 0, max_inflight_messages 0, persistence true, autosave_interval 1, autosave_on_changes true; with the defaults it drops what queues above 1000 messages while Fieldgate restarts",
-        "若 {url} 为 Mosquitto，其 mosquitto.conf 须设置：max_queued_messages 0、max_inflight_messages 0、persistence true、autosave_interval 1、autosave_on_changes true；默认设置在本程序重启期间会丢弃超过 1000 条的排队消息",
+        "if {url} is Mosquitto, its mosquitto.conf needs: max_queued_messages 0, max_inflight_messages 0, persistence true, autosave_interval 1, autosave_on_changes false; with the defaults it drops what queues above 1000 messages while Fieldgate restarts",
+        "若 {url} 为 Mosquitto，其 mosquitto.conf 须设置：max_queued_messages 0、max_inflight_messages 0、persistence true、autosave_interval 1、autosave_on_changes false；默认设置在本程序重启期间会丢弃超过 1000 条的排队消息",
     ),
     "config.warn.plain": ("{url} is not encrypted and not on this machine; use mqtts://", "{url} 未加密且不在本机；请使用 mqtts://"),
     "config.warn.no_source": ("no source is configured: nothing will be read", "未配置来源：不会读取任何数据"),
