@@ -71,7 +71,7 @@ def test_a_slow_endpoint_and_a_dead_one_delay_nobody() -> None:
         before = asyncio.get_running_loop().time()
         assert await until(lambda: "oa-X-1" in sinks[2].taken, 5) - before < 0.1
         assert max(sink.most_busy for sink in sinks) <= CONFIG.concurrency
-        assert queue.most_leased <= 3 * CONFIG.concurrency + 4 * CONFIG.concurrency  # the quick one's are leased ahead
+        assert queue.most_leased <= (3 + 12) * CONFIG.concurrency  # the quick one's are leased ahead
         stats = relay.stats()
         assert (stats["oa"].delivered, stats["oa"].breaker, stats["oa"].last_error) == (201, "closed", "")
         assert (stats["dead"].breaker, stats["dead"].last_error) == ("open", "connect")
@@ -204,7 +204,7 @@ def test_a_critical_event_overtakes_thousands_but_not_its_own_subject() -> None:
         queue.add("oa", "X", 1, level=4)
         queue.add("oa", "X", 2, level=4)
         relay.notify()
-        assert await until(lambda: "oa-X-2" in sink.taken, 30) - asked < 0.5
+        assert await until(lambda: "oa-X-2" in sink.taken, 30) - asked < 0.6, "two, one after the other"
         assert len(sink.taken) < 400
         await stop(task)
 
