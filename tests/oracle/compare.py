@@ -98,10 +98,10 @@ def end_of(one: Episode) -> int:
 
 
 def ends_alike(mine: Sequence[Episode], theirs: Sequence[Episode]) -> bool:
-    """Is the last end the same, and the level then? A level that was told of after the true end is not taken back."""
+    """Is the last end the same, and the level then? A level that was told at or after the true end stays."""
     newest = [max(some, key=end_of) for some in (mine, theirs)]
     end = end_of(newest[0])
-    levels = [[level for at, level in one.levels if at <= end] for one in newest]
+    levels = [[level for at, level in one.levels if at < end] for one in newest]
     told = {newest[0].levels[-1][1], *levels[0][-1:]}
     return end == end_of(newest[1]) and bool(told & {newest[1].levels[-1][1], *levels[1][-1:]})
 
@@ -109,9 +109,10 @@ def ends_alike(mine: Sequence[Episode], theirs: Sequence[Episode]) -> bool:
 def odd_raises(
     scene: SceneDef, found: Sequence[Episode], right: Sequence[Episode], got: Sequence[Transition]
 ) -> set[int]:  # fmt: skip
-    """Raises that stand and are none of the true ones, nor the moments at which an alarm was told to end."""
+    """Raises that stand, are in none of the true episodes, and at no moment at which an alarm was told to end."""
     ends = {one.at - scene.start for one in got if one.change is Change.CLEARED}
-    return {one.begin for one in found} - {one.begin for one in right} - ends
+    begins = {one.begin for one in found} - ends
+    return {at for at in begins if not any(one.begin <= at < end_of(one) for one in right)}
 
 
 def around(scene: SceneDef, one: Episode) -> bool:

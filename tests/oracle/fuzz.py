@@ -85,6 +85,8 @@ def main() -> int:
         for found in pool.imap_unordered(work, jobs(given.cases, given.seed, kinds)):
             total += found.cases
             bad += found.bad
+            for kind, what, seed, device in found.bad:
+                print(f"differs: {kind} seed {seed} device {device}: {what}", file=sys.stderr)
             moved += found.moved
             if time.monotonic() - shown > 10:
                 shown = time.monotonic()
