@@ -66,7 +66,8 @@ def _look_at_data(folder: Path, language: Lang) -> None:
                 click.echo(say("check.data.locked", language, path=path))
                 continue
             wrong += 1
-            click.echo(say("check.data.wrong", language, path=path, what=what), err=True)
+            key = "check.data.missing" if what == "missing" else "check.data.wrong"
+            click.echo(say(key, language, path=path, what=what), err=True)
     except StoreError as error:
         click.echo(error.text(language), err=True)
         sys.exit(2)

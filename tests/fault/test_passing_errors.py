@@ -55,3 +55,57 @@ def test_while_a_store_fails_readyz_says_which_and_why(tmp_path: Path, part: str
         site.settled()
         assert site.said().count("source down") == 0, "the broker's messages wait, the session stays"
         site.check()
+
+
+SERIES = """
+import sys
+from pathlib import Path
+import structlog
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+sys.path.insert(0, sys.argv[2])
+from store_contract import NOW, at, record
+from gateway.domain.errors import StoreError
+from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+class C:
+    def now(self): return NOW
+store = DuckDbStore(Path(sys.argv[1]), DuckDbConfig(), C())
+for seq in range(1, 5):
+    input()
+    made = None
+    try:
+        made = store.write(0, [record(n, at(n, float(n))) for n in range(1, seq + 1)])
+        print(made.stored, flush=True)
+    except StoreError as error:
+        print(type(error).__name__, flush=True)
+rows = sum(len(batch) for batch in store.scan(0, 2**62))
+print(rows, store.stats().rows, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [("fsync EIO .duckdb 1", "StoreUnavailable"), ("write EIO .duckdb 1", "StoreUnavailable"),
+     ("write ENOSPC .duckdb", "StoreFull")],
+)  # fmt: skip
+def test_the_series_store_names_the_first_error_and_counts_every_row_once(tmp_path: Path, rule: str, name: str) -> None:
+    disk = FaultyDisk(tmp_path)
+    command = [kill.sys.executable, "-c", SERIES, str(tmp_path / "series"), str(Path(__file__).parents[1] / "series")]
+    pipe = kill.subprocess.PIPE
+    store = kill.subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=disk.environment)
+    assert store.stdin is not None
+    assert store.stdout is not None
+    said = []
+    try:
+        for rules in ([], [rule], [], []):
+            disk.rules(*rules)
+            store.stdin.write("\n")
+            store.stdin.flush()
+            said.append(store.stdout.readline().strip())
+        rows = store.stdout.readline().split()
+    finally:
+        store.kill()
+        store.wait(10)
+        store.stdin.close()
+        store.stdout.close()
+    assert said == ["1", name, "2", "1"], "what failed is stored, and counted, by the next write"
+    assert rows == ["4", "4"]

@@ -12,11 +12,13 @@ from alembic.script import ScriptDirectory
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, UniqueConstraint, insert, select, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
 from gateway.store import Database, SqlUnit, tables
 from gateway.store.migrate import FOLDER, head
+from gateway.store.soundness import damage, identity
 
 _ORDER_TEXTS = (
     "tenant_id", "no", "key", "type", "fault", "source", "title_en", "title_zh", "group", "priority", "priority_reason",
@@ -222,3 +224,28 @@ def test_writers_take_turns(database: Database) -> None:
     for thread in threads:
         thread.join(60)
     assert database.query(lambda c: c.execute(select(tables.order_counter.c.last)).scalar_one()) == 30
+
+
+def test_a_rollback_that_fails_does_not_hide_what_went_wrong_first(database: Database) -> None:
+    def full(_: Connection) -> None:
+        try:
+            raise OperationalError("INSERT", None, sqlite.OperationalError("database or disk is full"))  # noqa: TRY301
+        except OperationalError:
+            raise OperationalError("ROLLBACK", None, sqlite.OperationalError("cannot rollback")) from None
+
+    with pytest.raises(StoreFull, match="disk is full"):
+        database.transact(full)
+
+
+def test_the_check_for_damage_keeps_to_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "some.db"
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    database.close()
+    assert damage(path) == damage(path, 0.0) == ""
+    known = identity(path)
+    assert known == identity(path) != 0
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(bytes(4096 * 3))
+    assert damage(path) != ""

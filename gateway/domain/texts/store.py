@@ -66,6 +66,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{path}: open in a running gateway, not looked at",
         "{path}：正被运行中的网关打开，未检查",
     ),
+    "check.data.missing": ("{path}: missing", "{path}：文件缺失"),
     "check.data.wrong": (
         "{path}: {what}",
         "{path}：{what}",
