@@ -7,6 +7,7 @@ mounted again: its journal replays as after a power cut.
 import random
 from pathlib import Path
 
+import pytest
 import test_kill as kill
 from fault_kit import installation
 from mounts import ext4
@@ -15,6 +16,7 @@ pytestmark = kill.pytestmark
 JOURNAL = "journal: {ballast: 0B, free_space_floor: 8MiB}\n"
 
 
+@pytest.mark.slow_fault
 def test_the_power_is_cut_four_times_under_load(tmp_path: Path) -> None:
     chance = random.Random(3)
     with ext4(tmp_path) as disk, installation(tmp_path, data=disk.folder / "var", more=JOURNAL) as site:

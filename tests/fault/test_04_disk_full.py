@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import httpx
+import pytest
 import test_kill as kill
 from fault_kit import installation
 from mounts import tmpfs
@@ -21,6 +22,7 @@ def fill(folder: Path, leave: int) -> Path:
     return path
 
 
+@pytest.mark.slow_fault
 def test_a_full_disk_holds_messages_back_until_there_is_room(tmp_path: Path) -> None:
     with tmpfs(tmp_path / "small", "48m") as small, installation(tmp_path, data=small / "var", more=JOURNAL) as site:
         site.start()

@@ -3,12 +3,14 @@
 import shutil
 from pathlib import Path
 
+import pytest
 import test_kill as kill
 from fault_kit import installation
 
 pytestmark = kill.pytestmark
 
 
+@pytest.mark.slow_fault
 def test_an_older_copy_of_the_series_store_is_caught_up_from_the_journal(tmp_path: Path) -> None:
     with installation(tmp_path) as site:
         site.start()

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 import test_kill as kill
 from fault_kit import installation
 from pysqlite3 import dbapi2 as sqlite
@@ -13,6 +14,7 @@ pytestmark = kill.pytestmark
 HELD = 14.0  # seconds; a writer waits 10
 
 
+@pytest.mark.slow_fault
 def test_a_held_write_lock_delays_orders_and_makes_none_twice(tmp_path: Path) -> None:
     with installation(tmp_path) as site:
         site.start()

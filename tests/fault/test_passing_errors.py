@@ -21,6 +21,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow_fault
 def test_one_failed_call_after_another_loses_and_doubles_nothing(tmp_path: Path) -> None:
     disk = FaultyDisk(tmp_path)
     with installation(tmp_path) as site:
@@ -39,6 +40,7 @@ def test_one_failed_call_after_another_loses_and_doubles_nothing(tmp_path: Path)
         site.check()
 
 
+@pytest.mark.slow_fault
 @pytest.mark.parametrize(("part", "rule"), [("series", "fsync EIO .duckdb"), ("journal", "write EIO journal.sqlite")])
 def test_while_a_store_fails_readyz_says_which_and_why(tmp_path: Path, part: str, rule: str) -> None:
     disk = FaultyDisk(tmp_path)

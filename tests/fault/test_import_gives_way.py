@@ -56,6 +56,7 @@ def project(folder: Path, port: int) -> tuple[Path, Path, Path, int]:
 
 
 @pytest.mark.fault
+@pytest.mark.slow_fault
 def test_the_gateway_starts_and_the_import_goes_on_through_it(tmp_path: Path) -> None:
     port = free_port()
     config, file, mapping, count = project(tmp_path, port)
