@@ -13,10 +13,12 @@ from sqlalchemy import func, insert, select
 from gateway import marker
 from gateway.desk import Desk
 from gateway.domain.duration import iso
+from gateway.domain.errors import StoreError, StoreUnavailable
 from gateway.lock import FileLock
 from gateway.rescue import lost, registry, rows, segments
 from gateway.rescue.aside import move_aside
 from gateway.store import Database, DeskBooks, soundness, tables
+from sinks.series.duckdb.segment import NAMES
 
 PARTITION = 0
 
@@ -51,8 +53,10 @@ def recover(data: Path, tenant: str) -> Report:
 def _recover(data: Path, tenant: str) -> Report:
     report = Report()
     path, folder = data / marker.FILES["database"], (data / marker.FILES["series"]).parent
+    expected = _expected(data, report)
+    if not expected and not any((data / file).exists() for file in marker.FILES.values()):
+        raise StoreError.of("store.nothing", path=data)
     folder.mkdir(exist_ok=True)
-    expected = marker.expected(data)
     rebuilt = _database(path, report, missed="database" in expected)
     database = Database(f"sqlite:///{path}")
     try:
@@ -81,8 +85,20 @@ def _recover(data: Path, tenant: str) -> Report:
     return report
 
 
+def _expected(data: Path, report: Report) -> dict[str, int]:
+    try:
+        return marker.expected(data)
+    except StoreError as error:
+        report.say("recover.marker", aside=move_aside(data / marker.NAME), error=error)
+        return dict.fromkeys(marker.FILES, 0)
+
+
 def _database(path: Path, report: Report, *, missed: bool) -> bool:
     """Is it a new one?"""
+    fresh = path.with_name(path.name + ".recovering")
+    if not path.exists() and fresh.exists() and not soundness.damage(fresh):
+        fresh.rename(path)  # a recovery was cut off in its last step
+        return True
     if not path.exists():
         if missed:
             report.lose("recover.database.missing", path=path)
@@ -90,7 +106,6 @@ def _database(path: Path, report: Report, *, missed: bool) -> bool:
     what = soundness.damage(path)
     if not what:
         return False
-    fresh = path.with_name(path.name + ".recovering")
     for suffix in ("", "-wal", "-shm"):
         fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
     found = rows.salvage(path, fresh)
@@ -120,18 +135,29 @@ def _position(database: Database, report: Report) -> None:
 
 def _segments(folder: Path, report: Report, *, missed: bool) -> bool:
     """Is anything to be stored again?"""
-    replay = missed and not (folder / "segments.json").exists()
+    replay = missed and not (folder / NAMES).exists()
     if replay:
         report.lose("recover.segment.missing", path=folder)
-    for name in segments.listed(folder):
+    segments.finish(folder)
+    for name in _listed(folder, report):
         report.lose("recover.segment.missing", path=folder / f"{name}.duckdb")
         replay = True
     for path in sorted(folder.glob("*.duckdb")):
         if what := segments.damage(path):
+            if what == "locked":
+                raise StoreUnavailable.of("store.segment.locked", path=path, what="-")
             aside, kept, gone = segments.replace(path)
             report.lose("recover.segment.damaged", path=path, what=what, aside=aside, kept=kept, lost=_count(gone))
             replay = True
-    return replay
+    return replay or not (folder / NAMES).exists()
+
+
+def _listed(folder: Path, report: Report) -> list[str]:
+    try:
+        return segments.listed(folder)
+    except StoreError as error:
+        report.say("recover.marker", aside=move_aside(folder / NAMES), error=error)
+        return []
 
 
 def _count(number: int) -> str:

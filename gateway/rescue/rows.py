@@ -22,7 +22,8 @@ def salvage(damaged: Path, fresh: Path) -> dict[str, tuple[int, int]]:
 
     The tables are first those of the release that wrote them, then brought to this one.
     """
-    with closing(sqlite.connect(str(damaged), isolation_level=None)) as old:
+    uri = f"{damaged.absolute().as_uri()}?mode=ro"  # it is moved aside as it was found
+    with closing(sqlite.connect(uri, uri=True, isolation_level=None)) as old:
         database = Database(f"sqlite:///{fresh}")
         try:
             database.upgrade(_revision(old))

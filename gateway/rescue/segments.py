@@ -27,13 +27,20 @@ def damage(path: Path) -> str:
                 db.execute(f"SELECT * FROM it.{table}").fetchall()
     except duckdb.Error as error:
         said = " ".join(str(error).split())
-        return "locked" if "lock" in said.lower() and "block" not in said.lower() else said
+        return "locked" if "Could not set lock on file" in said else said
     return ""
 
 
 def listed(folder: Path) -> list[str]:
     """Segments that are in the list and not in the folder."""
     return sorted(name for name in segment_names(folder) if not (folder / f"{name}.duckdb").exists())
+
+
+def finish(folder: Path) -> None:
+    """Put files in place that a recovery had made whole when it was cut off."""
+    for path in sorted((folder / "recovering").glob("*.duckdb")):
+        if not (folder / path.name).exists() and not damage(path):
+            path.rename(folder / path.name)
 
 
 def replace(path: Path) -> tuple[Path, int, int]:

@@ -254,9 +254,36 @@ def test_a_marker_that_cannot_be_read_is_said(site: Site) -> None:
     (site.data / "stores.json").write_text("{")
     started = site.bring()
     assert (started.exit_code, "stores.json cannot be read" in started.output) == (2, True)
-    (site.data / "stores.json").unlink()
+    done = site.fieldgate("recover")
+    assert (done.exit_code, "written anew" in done.output) == (0, True)
     site.whole()
     assert set(json.loads((site.data / "stores.json").read_text())["stores"]) == {"database", "journal", "series"}
+
+
+def test_a_list_of_segments_that_cannot_be_read_is_said(site: Site) -> None:
+    (site.data / "series" / "segments.json").write_text("[]")
+    started = site.bring()
+    assert (started.exit_code, "segments.json cannot be read" in started.output) == (2, True)
+    done = site.fieldgate("recover")
+    assert (done.exit_code, "written anew" in done.output) == (0, True)
+    site.whole()
+
+
+def test_a_recovery_that_was_cut_off_before_its_last_step_is_finished(site: Site) -> None:
+    path, live = site.data / "fieldgate.sqlite", segment(site)
+    path.rename(path.with_name(path.name + ".recovering"))
+    (live.parent / "recovering").mkdir()
+    live.rename(live.parent / "recovering" / live.name)
+    done = site.fieldgate("recover")
+    assert (done.exit_code, "LOST" in done.output) == (0, False), done.output
+    site.whole()
+
+
+def test_nothing_to_recover_makes_nothing(tmp_path: Path) -> None:
+    empty = Site(tmp_path)
+    done = empty.fieldgate("recover")
+    assert (done.exit_code, "there is no data" in done.output) == (2, True)
+    assert {path.name for path in empty.data.iterdir()} == {"journal.sqlite.lock"}
 
 
 def test_every_command_a_text_names_exists() -> None:

@@ -61,6 +61,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "LOST: readings of records {cursor} to {floor} of the journal: neither the journal nor the series store has them",
         "已丢失：日志库第 {cursor} 至 {floor} 条记录的读数：日志库和读数库中都没有",
     ),
+    "store.nothing": (
+        "there is no data in {path}: nothing to recover",
+        "{path} 中没有数据，无需恢复",
+    ),
+    "recover.marker": (
+        "the list of what must be there could not be read and is written anew; the old one is {aside} ({error})",
+        "应有文件的清单无法读取，将重新写入；原清单已移到 {aside}（{error}）",
+    ),
     "check.data.ok": ("{path}: all files are whole", "{path}：所有文件完好"),
     "check.data.locked": (
         "{path}: open in a running gateway, not looked at",

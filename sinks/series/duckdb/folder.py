@@ -55,7 +55,8 @@ class Folder:
 
     def _open_all(self) -> None:
         names = sorted(path.stem for path in self._folder.glob("*.duckdb"))
-        if gone := sorted(set(segment_names(self._folder)) - set(names)):
+        listed = segment_names(self._folder)
+        if gone := sorted(set(listed) - set(names)):
             raise StoreError.of(
                 "store.segment.missing", paths=", ".join(str(self._folder / f"{n}.duckdb") for n in gone)
             )
@@ -67,7 +68,8 @@ class Folder:
         for segment in self._segments.values():
             if not segment.sealed:
                 self._newest.update(query.newest(self._connection, segment))
-        write_names(self._folder, names)
+        if sorted(self._segments) != sorted(listed) or not names:
+            write_names(self._folder, self._segments)
 
     def _attach(self, stem: str, kind: Kind, *, sealed: bool) -> Segment:
         segment = attach(self._connection, self._folder / f"{stem}.duckdb", kind, sealed=sealed)
