@@ -82,6 +82,7 @@ class Intake:
         self.steps = Counter[str](dict.fromkeys(("forward", "back", "waits"), 0))
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
+        self._ending = False
         self.failing: StoreError | None = None
         """Why the journal took no parcel the last time."""
         self._last_start = float("-inf")
@@ -186,7 +187,7 @@ class Intake:
                 raise
             except (StoreFull, StoreUnavailable) as error:
                 self.failing = error
-                if loop.time() + FULL_RETRY > until:
+                if self._ending or loop.time() + FULL_RETRY > until:
                     raise
             await asyncio.sleep(FULL_RETRY)
 
@@ -231,7 +232,9 @@ class Intake:
         return self._time.trusted(self.steady())
 
     async def drain(self) -> None:
-        """Returns when nothing waits any more. For shutdown, after the sources have stopped."""
+        """Returns when nothing waits any more; what the journal does not take now is given back. For the end, after
+        the sources have stopped."""
+        self._ending = True
         while self._task is not None:
             await asyncio.wait([self._task])
 

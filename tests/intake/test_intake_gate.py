@@ -188,6 +188,34 @@ async def test_a_journal_that_stays_full_is_told_to_the_source(tmp_path: Path) -
     rig.close()
 
 
+async def test_a_journal_that_fails_holds_the_source_but_not_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(tmp_path, full_wait="60s")
+    good = rig.journal.append
+
+    async def failing(*_: object) -> None:
+        raise StoreUnavailable("the disk is away")
+
+    monkeypatch.setattr(rig.journal, "append", failing)
+    waiting = asyncio.create_task(rig.intake.emit(parcel(1)))
+    await asyncio.wait([waiting], timeout=0.6)
+    assert not waiting.done()
+    assert isinstance(rig.intake.failing, StoreUnavailable)
+    monkeypatch.setattr(rig.journal, "append", good)
+    async with asyncio.timeout(10):
+        await waiting
+    assert rig.intake.failing is None
+    monkeypatch.setattr(rig.journal, "append", failing)
+    waiting = asyncio.create_task(rig.intake.emit(parcel(2)))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await rig.intake.drain()
+    with pytest.raises(StoreUnavailable):
+        await waiting
+    rig.close()
+
+
 async def test_a_closed_journal_is_told_to_everyone(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.close()
