@@ -111,3 +111,22 @@ def test_the_series_store_names_the_first_error_and_counts_every_row_once(tmp_pa
         store.stdout.close()
     assert said == ["1", name, "2", "1"], "what failed is stored, and counted, by the next write"
     assert rows == ["4", "4"]
+
+
+@pytest.mark.slow_fault
+def test_a_small_journal_stops_intake_for_no_longer_than_the_series_store_is_away(tmp_path: Path) -> None:
+    small = "journal: {max_bytes: 4MiB, ballast: 0B}\n"
+    disk = FaultyDisk(tmp_path)
+    with installation(tmp_path, more=small) as site:
+        site.start(disk.environment)
+        site.send(800)
+        disk.rules("fsync EIO .duckdb")
+        site.send(40_000, seconds=12)
+        kill.wait_until(lambda: "no room" in str(site.readiness()), 30, "the journal is full", site.log)
+        disk.rules()
+        began = kill.time.monotonic()
+        kill.wait_until(lambda: site.readiness()["parts"]["journal"] == "ok", 30, "intake goes on", site.log)
+        assert kill.time.monotonic() - began < 25, "a try at least every 5 s, a release every 10 s"
+        site.settled()
+        assert "Traceback" not in site.said()
+        site.check(journal=False)
