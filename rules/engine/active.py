@@ -44,7 +44,9 @@ def _between(month: int, first: int, last: int) -> bool:
 
 @lru_cache(maxsize=1024)
 def _intervals(zone: str, active: Active, year: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """(starts, ends) of the intervals that start in `year` and the years beside it; those that touch are one."""
+    """(starts, ends) of the intervals that start in `year` and the years beside it; those that touch are one. What
+    holds from the first day on is without a beginning (LONG_AGO), what holds to the last without an end (NEVER).
+    """
     day, last = date(year - 1, 1, 1), date(year + 1, 12, 31)
     found: list[tuple[int, int]] = []
     while day <= last:
@@ -61,6 +63,10 @@ def _intervals(zone: str, active: Active, year: int) -> tuple[tuple[int, ...], t
         elif start < end:
             starts.append(start)
             ends.append(end)
+    if starts and starts[0] < instant(zone, date(year - 1, 1, 2), 0):
+        starts[0] = LONG_AGO
+    if ends and ends[-1] >= instant(zone, date(year + 2, 1, 1), 0):
+        ends[-1] = NEVER
     return tuple(starts), tuple(ends)
 
 
@@ -73,7 +79,7 @@ def _always(active: Active) -> bool:
     whole_weeks = {*active.days} >= _WEEK or not (active.days or active.workday or active.holiday)
     if not whole_weeks and not (active.workday and active.holiday and {*active.days} >= {5, 6}):
         return False
-    covered = max((end for begin, end in active.spans if end < begin), default=0)  # from the evening before
+    covered = max((end for begin, end in active.spans if end <= begin), default=0)  # from the day before
     for begin, end in sorted(active.spans):
         if begin > covered:
             return False
@@ -96,7 +102,7 @@ class Schedule:
         return self.always or self.closing(zone, at) > at
 
     def closing(self, zone: str, at: int) -> int:
-        """The end of the interval that holds `at`; `at` itself when none does."""
+        """The end of the interval that holds `at`, NEVER after the end of next year; `at` itself when none does."""
         if self.always:
             return NEVER
         starts, ends = self._around(zone, at)
