@@ -61,7 +61,7 @@ def covered(found: Sequence[Episode], right: Sequence[Episode]) -> bool:
 
     An alarm keeps the raise by which people know it, stays on through a pause that comes to light, and one that was
     ended too early is raised once more (docs/decisions/009, 041). Everything else is exact: of what hangs together the
-    end, and the level then; what else ended did so within an episode that was. Of more episodes than are remembered
+    end, and the level of what is on; what else ended did so within an episode that was. Of more episodes than are remembered
     only the open ones have to be right.
     """
     if max(len(found), len(right)) > REMEMBERED:
@@ -98,12 +98,10 @@ def end_of(one: Episode) -> int:
 
 
 def ends_alike(mine: Sequence[Episode], theirs: Sequence[Episode]) -> bool:
-    """Is the last end the same, and the level then? A level that was told at or after the true end stays."""
-    newest = [max(some, key=end_of) for some in (mine, theirs)]
-    end = end_of(newest[0])
-    levels = [[level for at, level in one.levels if at < end] for one in newest]
-    told = {newest[0].levels[-1][1], *levels[0][-1:]}
-    return end == end_of(newest[1]) and bool(told & {newest[1].levels[-1][1], *levels[1][-1:]})
+    """Is the last end the same, and the level of what is on? A level that was told of what is over stays."""
+    last = [max(some, key=end_of) for some in (mine, theirs)]
+    levels = {one.levels[-1][1] for one in last}
+    return end_of(last[0]) == end_of(last[1]) and (last[0].end is not None or len(levels) == 1)
 
 
 def odd_raises(
