@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.reading import F64, I64
 from rules.engine.bound import Bound
 from rules.engine.signals.base import Heard
 from rules.engine.signals.closing import Closing
@@ -27,15 +28,21 @@ class Place(NamedTuple):
     view: View | None = None
     unit: int = -1
 
-    def before(self, space: Space, end: int) -> Reader:
-        """The thing as of `end` µs, before what the unit brings."""
+    def as_of(self, space: Space, end: int) -> Reader:
+        """The thing at `end` µs: with what the unit brings, if that is its time, else before it."""
         if self.view is None:
             return Held(space, np.array([self.thing]), end)
-        return Prior(self.view, np.array([self.unit]), end)
+        return (_Told if self.now == end else Prior)(self.view, np.array([self.unit]), end)
 
-    def brings(self, columns: tuple[int, ...], end: int) -> bool:
-        """Does the unit itself say what these columns are at `end` µs?"""
-        return self.view is not None and self.now == end and bool(self.view.carry(columns)[self.unit])
+
+class _Told(Prior):
+    """The same with the points as the unit tells them; signals have not heard of it yet."""
+
+    def value(self, column: int) -> F64:
+        return self.view.value(column)[self.units]
+
+    def good_at(self, column: int) -> I64:
+        return self.view.good_at(column)[self.units]
 
 
 class Chain:
@@ -112,8 +119,7 @@ class Chain:
         new = set(begun)
         for name, one in self.mixed.items():
             if one.feed is not None and not one.feed.names.isdisjoint(new):
-                if not place.brings(one.columns, end):
-                    self._hand_beside(one, place, end)
+                self._hand_beside(one, place, end)
                 new.add(name)
         return new
 
@@ -137,5 +143,5 @@ class Chain:
 
     def _value(self, one: Operator, place: Place, end: int) -> float:
         assert one.of is not None, "other signals are named in an expression"
-        reader = place.before(self.space, end)
+        reader = place.as_of(self.space, end)
         return float((one.of.scalar(reader) if self.scalar else one.of.vector(reader))[0])
