@@ -61,8 +61,8 @@ def covered(found: Sequence[Episode], right: Sequence[Episode]) -> bool:
 
     An alarm keeps the raise by which people know it, stays on through a pause that comes to light, and one that was
     ended too early is raised once more (docs/decisions/009, 041). Everything else is exact: of what hangs together the
-    end, and the level of what is on; what else ended did so within an episode that was. Of more episodes than are remembered
-    only the open ones have to be right.
+    end, and the level of what is on; what else ended did so within an episode that was. Of more episodes than are
+    remembered only the open ones have to be right.
     """
     if max(len(found), len(right)) > REMEMBERED:
         on = [[(one.identity, one.levels[-1][1]) for one in some if one.end is None] for some in (found, right)]
