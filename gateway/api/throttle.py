@@ -1,7 +1,7 @@
 """Who is refused again and again waits: a bound on what guessing costs us, and on what it writes."""
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
 from typing import Final
@@ -15,7 +15,7 @@ ADDRESSES: Final = 4096
 KNOWN: Final = 1024
 """Keys that were good lately: who has one is not held up by others at the same address."""
 SAY_EVERY: Final = 600.0
-"""Seconds between two audit rows about one address."""
+"""Seconds between two audit rows about one address and reason."""
 ROWS: Final = 60
 """Audit rows about refused access in `SAY_EVERY` seconds, of all addresses together."""
 
@@ -37,8 +37,8 @@ def source_of(address: str) -> str:
 class _Caller:
     left: float
     at: float
-    said: float = float("-inf")
-    unsaid: int = 0
+    said: dict[str, float] = field(default_factory=dict)
+    unsaid: Counter[str] = field(default_factory=Counter)
 
 
 class Throttle:
@@ -57,9 +57,9 @@ class Throttle:
         self._refill(caller, now)
         return 0.0 if caller.left >= 1 else (1 - caller.left) * EVERY
 
-    def refused(self, address: str, now: float, *, guess: bool = True) -> int:
-        """Count one; without a `guess` it costs the address nothing. How many refusals an audit row should tell now,
-        0 = none is due."""
+    def refused(self, address: str, now: float, reason: str = "wrong_key", *, guess: bool = True) -> int:
+        """Count one; without a `guess` it costs the address nothing. How many refusals for this reason an audit row
+        should tell now, 0 = none is due."""
         source = source_of(address)
         caller = self._callers.pop(source, None) or _Caller(float(BURST), now)
         self._callers[source] = caller
@@ -68,14 +68,13 @@ class Throttle:
         self._refill(caller, now)
         if guess:
             caller.left = max(0.0, caller.left - 1)
-        caller.unsaid += 1
+        caller.unsaid[reason] += 1
         if now - self._window >= SAY_EVERY:
             self._window, self._rows = now, 0
-        if now - caller.said < SAY_EVERY or self._rows >= ROWS:
+        if now - caller.said.get(reason, float("-inf")) < SAY_EVERY or self._rows >= ROWS:
             return 0
-        caller.said, self._rows = now, self._rows + 1
-        count, caller.unsaid = caller.unsaid, 0
-        return count
+        caller.said[reason], self._rows = now, self._rows + 1
+        return caller.unsaid.pop(reason)
 
     def good(self, secret: str) -> None:
         """This key opened."""

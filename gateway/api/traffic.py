@@ -49,7 +49,7 @@ class Traffic:
         if now - self._said >= _LOG_EVERY:
             self._said = now
             log.warning("api access refused", reason=reason, address=address, so_far=self.refused.total())
-        if count := self.throttle.refused(address, now, guess=reason != "no_key"):
+        if count := self.throttle.refused(address, now, reason, guess=reason != "no_key"):
             await _write(context, Deed(context.clock.now(), "", address, "access.refused", reason, str(count)))
 
     async def admin_seen(self, context: Context, principal: Principal, asked: str) -> None:

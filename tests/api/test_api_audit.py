@@ -89,6 +89,14 @@ async def test_guesses_are_counted_written_and_slowed_down(world: World) -> None
     assert [(row.actor, row.address, row.subject, row.detail) for row in rows] == [("", "127.0.0.1", "wrong_key", "1")]
 
 
+async def test_each_reason_is_told(world: World) -> None:
+    await world.ask("GET", "/v1/me", None)
+    await world.client.get("/v1/me", headers=WRONG)
+    await world.ask("GET", "/v1/me", None)
+    rows = [row.subject for row in world.app.audit.rows(99) if row.act == "access.refused"]
+    assert rows == ["wrong_key", "no_key"]
+
+
 async def test_a_key_that_opened_is_not_held_up_by_others(world: World) -> None:
     await world.get("/v1/me")
     await world.client.get("/v1/me", headers=WRONG)
