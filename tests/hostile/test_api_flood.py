@@ -21,7 +21,7 @@ from simulators.servers import free_port
 HERE = Path(__file__).parent
 SECONDS = float(os.environ.get("FLOOD_SECONDS", "6"))
 PROBES = 25  # a second
-BUSY = 2.0
+BUSY = 3.0
 """Seconds that a reading or an answer about health may take at the very most, on a machine that other work shares."""
 
 
@@ -32,10 +32,12 @@ class Broker:
         self.delays: list[float] = []
         self._sent: dict[int, float] = {}
         self._writer: asyncio.StreamWriter | None = None
+        self.writers: list[asyncio.StreamWriter] = []
         self.subscribed = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         buffer, self._writer = b"", writer
+        self.writers.append(writer)
         while data := await reader.read(1 << 16):
             buffer += data
             with suppress(IndexError):
@@ -75,6 +77,12 @@ async def broker() -> AsyncIterator[tuple[Broker, int]]:
         yield made, server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for writer in made.writers:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+        await server.wait_closed()
+        await asyncio.sleep(0.05)
 
 
 async def probe(seconds: float, act: Callable[[int], Any]) -> None:
