@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import test_kill as kill
+import process_kit as kit
 
 from simulators.gate import Shared
 from simulators.load import GATE_BYTES
 from simulators.servers import free_port, mosquitto
 
-ORDERS = kill.DEVICES // kill.HOT
+ORDERS = kit.DEVICES // kit.HOT
 """Orders that come of the load once every device has sent."""
 
 
@@ -25,7 +26,7 @@ class Installation:
     def __init__(self, folder: Path, broker: int, oa: int, gate: Shared, data: Path, more: str) -> None:
         self.folder, self.data, self.broker, self._gate, self._oa = folder, data, broker, gate, oa
         self.api, self.log = free_port(), folder / "gateway.log"
-        self.config = kill.project(folder / "project", broker, self.api, oa)
+        self.config = kit.project(folder / "project", broker, self.api, oa)
         text = self.config.read_text().replace("data_dir: var", f"data_dir: {data}")
         self.config.write_text(text + more)
         self.gateway: subprocess.Popen[bytes] | None = None
@@ -35,9 +36,9 @@ class Installation:
         """The gateway, up to ready."""
         with self.log.open("ab") as out:
             command = ("-m", "gateway", "run", "-c", str(self.config), "--lang", "en")
-            self.gateway = kill.spawn(*command, stdout=out, stderr=out, env=environment)
+            self.gateway = kit.spawn(*command, stdout=out, stderr=out, env=environment)
         if wait:
-            kill.wait_until(lambda: self.gone() or kill.ready(self.api), 60, "ready", self.log)
+            kit.wait_until(lambda: self.gone() or kit.ready(self.api), 60, "ready", self.log)
             assert not self.gone(), self.said()[-2000:]
 
     def gone(self) -> bool:
@@ -64,7 +65,7 @@ class Installation:
             time.sleep(0.005)
         self.sent = before + count
         self._gate.set(0, self.sent)
-        kill.wait_until(lambda: self._gate.get(1) == self.sent, 30, "the broker's acknowledgements")
+        kit.wait_until(lambda: self._gate.get(1) == self.sent, 30, "the broker's acknowledgements")
 
     def flood(self, count: int) -> None:
         """So many more messages as fast as they go, whether or not they are acknowledged."""
@@ -86,9 +87,9 @@ class Installation:
     def settled(self, seconds: float = 60) -> None:
         """Everything is stored, every order is at the OA."""
         metrics, stats = f"http://127.0.0.1:{self.api}/metrics", f"http://127.0.0.1:{self._oa}/stats"
-        kill.wait_until(lambda: self._received() >= self.sent, seconds, "every message at the gateway", self.log)
-        kill.wait_until(lambda: kill.stored_lag(metrics) == 0, seconds, "the series store", self.log)
-        kill.wait_until(lambda: httpx.get(stats).json().get("orders") == ORDERS, seconds, "orders at the OA", self.log)
+        kit.wait_until(lambda: self._received() >= self.sent, seconds, "every message at the gateway", self.log)
+        kit.wait_until(lambda: kit.stored_lag(metrics) == 0, seconds, "the series store", self.log)
+        kit.wait_until(lambda: httpx.get(stats).json().get("orders") == ORDERS, seconds, "orders at the OA", self.log)
 
     def _received(self) -> int:
         """Readings the journal has, in messages; counts of the processes before are not in it."""
@@ -108,15 +109,15 @@ class Installation:
         if not self.gone():
             assert self.stop() == 0, self.said()[-2000:]
         if journal:
-            kill.check(self.data, self.sent, ORDERS)
+            kit.check(self.data, self.sent, ORDERS)
             return
-        store = kill.DuckDbStore(self.data / "series", kill.DuckDbConfig(), kill.SystemClock())
+        store = kit.DuckDbStore(self.data / "series", kit.DuckDbConfig(), kit.SystemClock())
         try:
-            rows = [identity for batch in store.scan(0, 2**62) for identity in kill.identities(batch)]
+            rows = [identity for batch in store.scan(0, 2**62) for identity in kit.identities(batch)]
             assert len(rows) == len(set(rows)) == store.stats().rows == self.sent * 4
         finally:
             store.close()
-        created = [subject for kind, subject in kill.outbox(self.data) if kind.endswith("workorder.created")]
+        created = [subject for kind, subject in kit.outbox(self.data) if kind.endswith("workorder.created")]
         assert len(created) == len(set(created)) == ORDERS
 
     def said(self) -> str:
@@ -126,7 +127,7 @@ class Installation:
     def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
         """`fieldgate ...` to its end."""
         options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 120}
-        return subprocess.run([kill.sys.executable, "-m", "gateway", *command], **options)
+        return subprocess.run([sys.executable, "-m", "gateway", *command], **options)
 
 
 @contextmanager
@@ -135,13 +136,13 @@ def installation(folder: Path, *, data: Path | None = None, more: str = "") -> I
     with ExitStack() as stack:
         gate = stack.enter_context(Shared(folder / "gate", GATE_BYTES))
         broker = stack.enter_context(mosquitto(folder / "broker"))
-        oa = stack.enter_context(kill.oa_system(folder))
+        oa = stack.enter_context(kit.oa_system(folder))
         made = Installation(folder, broker.port, oa, gate, data or folder / "var", more)
         load: Sequence[str] = (
             "-m", "simulators.load", "--broker", f"127.0.0.1:{broker.port}", "--topic", "kill/{}/telemetry",
-            "--devices", str(kill.DEVICES), "--hot", str(kill.HOT), "--gate", str(gate.path), "--name", "fault",
+            "--devices", str(kit.DEVICES), "--hot", str(kit.HOT), "--gate", str(gate.path), "--name", "fault",
         )  # fmt: skip
-        process = kill.spawn(*load)
+        process = kit.spawn(*load)
         try:
             yield made
         finally:

@@ -4,15 +4,16 @@ A real file system is shut down without flushing (EXT4_IOC_SHUTDOWN on a loop mo
 mounted again: its journal replays as after a power cut.
 """
 
+import os
 import random
 from pathlib import Path
 
+import process_kit as kit
 import pytest
-import test_kill as kill
 from fault_kit import installation
 from mounts import ext4
 
-pytestmark = kill.pytestmark
+pytestmark = kit.NEEDS_MOSQUITTO
 JOURNAL = "journal: {ballast: 0B, free_space_floor: 8MiB}\n"
 
 
@@ -39,7 +40,7 @@ def test_without_the_sync_the_cut_would_lose_it(tmp_path: Path) -> None:
     with ext4(tmp_path) as disk:
         (disk.folder / "synced").write_text("kept")
         with (disk.folder / "synced").open() as file:
-            kill.os.fsync(file.fileno())
+            os.fsync(file.fileno())
         (disk.folder / "unsynced").write_text("gone")
         disk.cut()
         disk.unmount()

@@ -5,12 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import process_kit as kit
 import pytest
-import test_kill as kill
 from fault_kit import installation
 from mounts import tmpfs
 
-pytestmark = kill.pytestmark
+pytestmark = kit.NEEDS_MOSQUITTO
 JOURNAL = "journal: {max_bytes: 16MiB, ballast: 2MiB, free_space_floor: 2MiB}\n"
 
 
@@ -39,9 +39,9 @@ def test_a_full_disk_holds_messages_back_until_there_is_room(tmp_path: Path) -> 
             assert not site.gone(), site.said()[-2000:]
             assert httpx.get(f"http://127.0.0.1:{site.api}/healthz", timeout=5).status_code == 200
             if not leave:
-                kill.wait_until(lambda: "no room" in str(site.readiness()), 30, "the reason is said", site.log)
+                kit.wait_until(lambda: "no room" in str(site.readiness()), 30, "the reason is said", site.log)
             filler.unlink()
-            kill.wait_until(lambda: kill.ready(site.api), 60, "ready again, without a restart", site.log)
+            kit.wait_until(lambda: kit.ready(site.api), 60, "ready again, without a restart", site.log)
         site.settled()
         assert "Traceback" not in site.said()
         site.check(journal=False)  # it gave up what every consumer had, to make room

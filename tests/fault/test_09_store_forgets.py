@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
+import process_kit as kit
 import pytest
-import test_kill as kill
 from fault_kit import installation
 
-pytestmark = kill.pytestmark
+pytestmark = kit.NEEDS_MOSQUITTO
 
 
 @pytest.mark.slow_fault

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import httpx
 import paho.mqtt.client as mqtt
+import process_kit as kit
 import pytest
-import test_kill as kill
 from fake_clock import DAY, HOUR, LIBRARY, FakeClock, answered, resident, until
 from paho.mqtt.enums import CallbackAPIVersion
 
 from simulators.servers import free_port, mosquitto, owns_port
 
 pytestmark = [
-    *kill.pytestmark,
+    *kit.NEEDS_MOSQUITTO,
     pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (apt-get install faketime)"),
 ]
 DEVICES = 12
@@ -57,7 +57,7 @@ class Site:
     def __init__(self, folder: Path, clock: FakeClock, broker: int, oa: int) -> None:
         self.folder, self.clock, self.oa = folder, clock, oa
         self.api, self.log = free_port(), folder / "gateway.log"
-        self.config = kill.project(folder / "project", broker, self.api, oa)
+        self.config = kit.project(folder / "project", broker, self.api, oa)
         text = self.config.read_text()
         points = "      points: {gun_temp: {path: temp}, voltage: {path: u}, power: {path: p}}"
         before = text.index("      time: {path: ts")
@@ -76,8 +76,8 @@ class Site:
     def start(self) -> None:
         with self.log.open("ab") as out:
             command = ("-m", "gateway", "run", "-c", str(self.config), "--lang", "en")
-            self.gateway = kill.spawn(*command, stdout=out, stderr=out, env=self.clock.environment)
-        kill.wait_until(lambda: self.gone() or kill.ready(self.api), 60, "ready", self.log)
+            self.gateway = kit.spawn(*command, stdout=out, stderr=out, env=self.clock.environment)
+        kit.wait_until(lambda: self.gone() or kit.ready(self.api), 60, "ready", self.log)
         assert not self.gone(), self.log.read_text()[-3000:]
         assert owns_port(self.pid, self.api)
 
@@ -126,7 +126,7 @@ class Site:
 
     def wait(self, fault: str, count: int, seconds: float = 30) -> None:
         """So many orders of a fault reach the OA, and no more."""
-        kill.wait_until(lambda: self.told().get(fault, 0) >= count, seconds, f"order {count} for {fault}", self.log)
+        kit.wait_until(lambda: self.told().get(fault, 0) >= count, seconds, f"order {count} for {fault}", self.log)
         assert self.told()[fault] == count
 
     def works(self, device: int) -> None:
@@ -152,11 +152,11 @@ class Site:
 def site(folder: Path, ahead: float = 0) -> Iterator[Site]:
     """Broker and OA run; the gateway, not started, and the OA have a clock that is `ahead` s."""
     clock = FakeClock(folder, ahead)
-    (folder / "oa.secret").write_text(kill.SECRET)
+    (folder / "oa.secret").write_text(kit.SECRET)
     with ExitStack() as stack:
         broker = stack.enter_context(mosquitto(folder / "broker"))
         command = ("-m", "simulators.oa", "--secret-file", str(folder / "oa.secret"), "--actions", "")
-        oa = kill.spawn(*command, stdout=subprocess.PIPE, env=clock.environment)
+        oa = kit.spawn(*command, stdout=subprocess.PIPE, env=clock.environment)
         assert oa.stdout is not None
         made = Site(folder, clock, broker.port, int(json.loads(oa.stdout.readline())["port"]))
         try:
@@ -211,7 +211,7 @@ def test_what_was_queued_ahead_of_time_is_delivered_after_the_step_back(tmp_path
         here.start()
         here.oa_fails(on=True)
         here.send(0, temp=95.0)
-        kill.wait_until(
+        kit.wait_until(
             lambda: httpx.get(f"http://127.0.0.1:{here.oa}/stats").json().get("requests", 0) >= 2, 15, "tries"
         )
         here.step(0)
@@ -225,7 +225,7 @@ def test_what_was_queued_ahead_of_time_is_delivered_after_a_restart_at_the_right
         here.start()
         here.oa_fails(on=True)
         here.send(0, temp=95.0)
-        kill.wait_until(
+        kit.wait_until(
             lambda: httpx.get(f"http://127.0.0.1:{here.oa}/stats").json().get("requests", 0) >= 2, 15, "tries"
         )
         here.stop()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from fault_kit import Installation, installation
+from process_kit import spawn, wait_until
 from process_memory import MIB, resident
-from test_kill import spawn, wait_until
 
 from simulators.gate import Shared
 from simulators.load import GATE_BYTES

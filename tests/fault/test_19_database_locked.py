@@ -5,12 +5,12 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import process_kit as kit
 import pytest
-import test_kill as kill
 from fault_kit import installation
 from pysqlite3 import dbapi2 as sqlite
 
-pytestmark = kill.pytestmark
+pytestmark = kit.NEEDS_MOSQUITTO
 HELD = 14.0  # seconds; a writer waits 10
 
 
@@ -20,16 +20,16 @@ def test_a_held_write_lock_delays_orders_and_makes_none_twice(tmp_path: Path) ->
         site.start()
         with closing(sqlite.connect(str(site.data / "fieldgate.sqlite"), isolation_level=None, timeout=10)) as other:
             other.execute("BEGIN IMMEDIATE")
-            began = kill.time.monotonic()
+            began = kit.time.monotonic()
             site.send(800, seconds=2)
-            kill.wait_until(lambda: not kill.ready(site.api), 30, "not ready", site.log)
+            kit.wait_until(lambda: not kit.ready(site.api), 30, "not ready", site.log)
             answer = site.readiness()
             assert answer["parts"]["rules.commit"] == "down: the disk fails, or another process holds the file"
             assert answer["parts"]["journal"] == answer["parts"]["series"] == "ok"
             assert httpx.get(f"http://127.0.0.1:{site.api}/healthz", timeout=5).status_code == 200
-            kill.time.sleep(max(0.0, HELD - (kill.time.monotonic() - began)))
+            kit.time.sleep(max(0.0, HELD - (kit.time.monotonic() - began)))
             other.execute("ROLLBACK")
-        kill.wait_until(lambda: kill.ready(site.api), 30, "ready again", site.log)
+        kit.wait_until(lambda: kit.ready(site.api), 30, "ready again", site.log)
         site.settled()
         assert "Traceback" not in site.said()
         site.check()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from fault_kit import installation
 from faulty_disk import FaultyDisk
+from process_kit import wait_until
 from process_memory import MIB, resident
-from test_kill import wait_until
 
 from simulators.servers import mosquitto_binary
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import process_kit as kit
 import pytest
-import test_kill as kill
 from fake_clock import HOUR, LIBRARY
 from test_10_clock_steps import Site, site
 
 pytestmark = [
-    *kill.pytestmark,
+    *kit.NEEDS_MOSQUITTO,
     pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (apt-get install faketime)"),
 ]
 RULES = """\
@@ -60,7 +60,7 @@ def test_a_deadline_that_passed_while_no_process_ran_is_met_once(tmp_path: Path)
         prepare(here, "")
         here.start()
         here.send(1, temp=95.0)
-        kill.wait_until(lambda: here.metric("fieldgate_alarms_raised") >= 1, 20, "the alarm", here.log)
+        kit.wait_until(lambda: here.metric("fieldgate_alarms_raised") >= 1, 20, "the alarm", here.log)
         here.stop()
         here.clock.set(2 * HOUR)
         here.start()
@@ -119,9 +119,9 @@ def test_a_second_start_on_the_same_files_is_refused_and_doubles_nothing(tmp_pat
         prepare(here, "")
         here.start()
         here.send(1, temp=95.0)
-        kill.wait_until(lambda: here.metric("fieldgate_alarms_raised") >= 1, 20, "the alarm", here.log)
+        kit.wait_until(lambda: here.metric("fieldgate_alarms_raised") >= 1, 20, "the alarm", here.log)
         with (tmp_path / "second.log").open("wb") as out:
-            second = kill.spawn(
+            second = kit.spawn(
                 "-m", "gateway", "run", "-c", str(here.config), stdout=out, stderr=out, env=here.clock.environment
             )
         assert second.wait(60) != 0

@@ -5,12 +5,12 @@ The whole gateway under load on a shim that fails single calls (`shim/disk.c`).
 
 from pathlib import Path
 
+import process_kit as kit
 import pytest
-import test_kill as kill
 from fault_kit import installation
 from faulty_disk import FaultyDisk
 
-pytestmark = kill.pytestmark
+pytestmark = kit.NEEDS_MOSQUITTO
 
 FAULTS = {
     "series, one fsync": ["fsync EIO .duckdb 1"],
@@ -31,7 +31,7 @@ def test_one_failed_call_after_another_loses_and_doubles_nothing(tmp_path: Path)
             disk.rules(*rules)
             site.send(800, seconds=1.5)
             disk.rules()
-            kill.wait_until(lambda: kill.ready(site.api), 30, f"ready after: {name}", site.log)
+            kit.wait_until(lambda: kit.ready(site.api), 30, f"ready after: {name}", site.log)
         site.settled()
         assert site.metric("fieldgate_balance_", "") == 0, "no count was lost on the way"
         said = site.said()
@@ -49,11 +49,11 @@ def test_while_a_store_fails_readyz_says_which_and_why(tmp_path: Path, part: str
         site.send(400)
         disk.rules(rule)
         site.send(400, seconds=2.5)
-        seen = [site.readiness() for _ in range(20) if not kill.time.sleep(0.1)]
+        seen = [site.readiness() for _ in range(20) if not kit.time.sleep(0.1)]
         assert not any(answer["ready"] for answer in seen), seen
         assert {answer["parts"][part] for answer in seen} == {"down: the disk fails, or another process holds the file"}
         disk.rules()
-        kill.wait_until(lambda: kill.ready(site.api), 20, "ready again", site.log)
+        kit.wait_until(lambda: kit.ready(site.api), 20, "ready again", site.log)
         site.settled()
         assert site.said().count("source down") == 0, "the broker's messages wait, the session stays"
         site.check()
@@ -91,9 +91,9 @@ print(rows, store.stats().rows, flush=True)
 )  # fmt: skip
 def test_the_series_store_names_the_first_error_and_counts_every_row_once(tmp_path: Path, rule: str, name: str) -> None:
     disk = FaultyDisk(tmp_path)
-    command = [kill.sys.executable, "-c", SERIES, str(tmp_path / "series"), str(Path(__file__).parents[1] / "series")]
-    pipe = kill.subprocess.PIPE
-    store = kill.subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=disk.environment)
+    command = [kit.sys.executable, "-c", SERIES, str(tmp_path / "series"), str(Path(__file__).parents[1] / "series")]
+    pipe = kit.subprocess.PIPE
+    store = kit.subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=disk.environment)
     assert store.stdin is not None
     assert store.stdout is not None
     said = []
@@ -122,11 +122,11 @@ def test_a_small_journal_stops_intake_for_no_longer_than_the_series_store_is_awa
         site.send(800)
         disk.rules("fsync EIO .duckdb")
         site.send(40_000, seconds=12)
-        kill.wait_until(lambda: "no room" in str(site.readiness()), 30, "the journal is full", site.log)
+        kit.wait_until(lambda: "no room" in str(site.readiness()), 30, "the journal is full", site.log)
         disk.rules()
-        began = kill.time.monotonic()
-        kill.wait_until(lambda: site.readiness()["parts"]["journal"] == "ok", 30, "intake goes on", site.log)
-        assert kill.time.monotonic() - began < 25, "a try at least every 5 s, a release every 10 s"
+        began = kit.time.monotonic()
+        kit.wait_until(lambda: site.readiness()["parts"]["journal"] == "ok", 30, "intake goes on", site.log)
+        assert kit.time.monotonic() - began < 25, "a try at least every 5 s, a release every 10 s"
         site.settled()
         assert "Traceback" not in site.said()
         site.check(journal=False)

@@ -1,4 +1,4 @@
-"""Whatever bytes a broker hands over: every message is acknowledged and accounted for, nothing falls over.
+"""Scenario 13: whatever bytes a broker hands over: every message is acknowledged and accounted for, nothing falls over.
 
 The whole gateway in this process, fed by a scripted broker, so that topics and flags may be such as no real one lets
 through. Afterwards the same journal is replayed by a new start.
@@ -23,6 +23,7 @@ from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Raw
 from gateway.running import App
 
+pytestmark = pytest.mark.fault
 QUICK = CONFIG.replace("    client_id: hostile-gateway\n", "    client_id: hostile-gateway\n    linger: 0ms\n").replace(
     "ballast: 0B}", "ballast: 0B, linger: 0ms}\nintake: {linger: 0ms}"
 )

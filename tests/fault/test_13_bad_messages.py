@@ -1,4 +1,4 @@
-"""Every kind of bad message between two good ones, through a real broker and the whole gateway.
+"""Scenario 13: every kind of bad message between two good ones, through a real broker and the whole gateway.
 
 One run makes them all; each test then looks at what became of one.
 """

@@ -1,4 +1,5 @@
-"""Secrets and telephone numbers that stand out, a run full of failures, and a search for them in all it said."""
+"""Scenario 24: secrets and telephone numbers that stand out, a run full of failures, and a search for them in all it
+said."""
 
 import asyncio
 import base64
@@ -35,6 +36,7 @@ from gateway.domain.errors import StoreError
 from gateway.store import Database
 from simulators.servers import free_port, mosquitto
 
+pytestmark = pytest.mark.fault
 BROKER = "canary-mqtt-Xq7!zz"
 WRONG = "canary-refused-Yw8!zz"
 CALLER = "fg_canaryCallerKey0123456789abcdefghijk"

@@ -1,0 +1,101 @@
+"""Scenario 2: SIGKILL under 2,000 msg/s QoS 1: every acknowledged message stored once, orders as without the kill.
+
+Real processes: mosquitto, the gateway, the load, an OA system. Twenty seeds, each one kill at a moment drawn from it,
+four in a row on one installation, so that some hit the start and the replay. Messages keep coming all the time. Two
+rows of the five belong to the ordinary run.
+"""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from process_kit import (
+    DEVICES,
+    HOT,
+    NEEDS_MOSQUITTO,
+    check,
+    oa_system,
+    outbox,
+    project,
+    ready,
+    spawn,
+    start_gateway,
+    stored_lag,
+    wait_until,
+)
+
+from simulators.gate import Shared
+from simulators.load import GATE_BYTES
+from simulators.servers import free_port, mosquitto
+
+RATE = 2_000
+TAIL = 1.0  # seconds of load after the last kill
+pytestmark = NEEDS_MOSQUITTO
+ORDINARY = 2
+ROWS = [
+    pytest.param(
+        range(4 * row, 4 * row + 4), id=f"seeds{4 * row}-{4 * row + 3}",
+        marks=[] if row < ORDINARY else [pytest.mark.slow_fault],
+    )
+    for row in range(5)
+]  # fmt: skip
+
+
+def pace(gate: Shared, start: float, seconds: float) -> None:
+    """Let the load send RATE messages a second until `seconds` after `start`."""
+    while (passed := time.monotonic() - start) < seconds:
+        gate.set(0, int(passed * RATE))
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("seeds", ROWS)
+def test_kill_under_load(tmp_path: Path, seeds: range) -> None:
+    pauses = [random.Random(seed).uniform(0.2, 4.5) for seed in seeds]
+    log = tmp_path / "gateway.log"
+    with (
+        Shared(tmp_path / "gate", GATE_BYTES) as gate,
+        mosquitto(tmp_path / "broker") as broker,
+        oa_system(tmp_path) as oa,
+    ):
+        api = free_port()
+        config = project(tmp_path / "project", broker.port, api, oa)
+        gateway = start_gateway(config, log)
+        load = None
+        try:
+            wait_until(lambda: ready(api), 60, "ready", log)
+            load = spawn(
+                "-m", "simulators.load", "--broker", f"127.0.0.1:{broker.port}", "--topic", "kill/{}/telemetry",
+                "--devices", str(DEVICES), "--hot", str(HOT), "--gate", str(gate.path), "--name", "kill",
+            )  # fmt: skip
+            start = time.monotonic()
+            for pause in pauses:
+                pace(gate, start, time.monotonic() - start + pause)
+                os.kill(gateway.pid, signal.SIGKILL)
+                gateway.wait()
+                gateway = start_gateway(config, log)
+            pace(gate, start, time.monotonic() - start + TAIL)
+            sent = gate.get(0)
+            wait_until(lambda: gate.get(1) == sent, 30, "the broker's acknowledgements")
+            wait_until(lambda: ready(api), 60, "ready", log)
+            orders = DEVICES // HOT
+            url = f"http://127.0.0.1:{oa}/stats"
+            wait_until(lambda: httpx.get(url).json().get("orders") == orders, 30, f"{orders} orders at the OA")
+            data = tmp_path / "project" / "var"
+            metrics = f"http://127.0.0.1:{api}/metrics"
+            wait_until(lambda: stored_lag(metrics) == 0, 30, "the series store")
+            stats = httpx.get(url).json()
+        finally:
+            gate.set(2, 1)
+            gateway.terminate()
+            gateway.wait(20)
+            if load is not None:
+                load.wait(10)
+    assert stats["orders"] == orders
+    assert stats.get("out_of_order", 0) == 0
+    check(data, sent, orders)
+    created = [row for row in outbox(data) if row[0].endswith("workorder.created")]
+    assert len(created) == len({subject for _, subject in created}) == orders
