@@ -93,7 +93,8 @@ class Operands:
         signal = self.rule.let[name]
         if not signal.over:
             return set()  # a baseline: only readings teach it anything
-        found = {at + signal.over for at, _ in self.rows(name)} | self.moments(signal)
+        # what was unknown is in no window: it leaves none
+        found = {at + signal.over for at, value in self.rows(name) if value is not None} | self.moments(signal)
         drifts = signal.coverage != 0 or signal.operator == "share"
         overs = {one.over for one in self.rule.let.values() if one.over}
         for step in {grid(over) for over in overs if drifts and self.history.times}:
