@@ -190,6 +190,11 @@ class SeriesStore(Protocol):
     def retain(self, before: int) -> int:
         """Delete readings older than `before`, give the space back; returns the rows deleted."""
 
+    def expire(self, moments: Mapping[int, int]) -> bool:
+        """Of each of these points delete readings older than its moment (µs), and take none any more. Every call names
+        all of them: a point that is not named is kept like the rest. Works for a short while; True: call again.
+        """
+
     def stats(self) -> SeriesStats:
         """Size now."""
 

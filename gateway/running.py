@@ -23,7 +23,7 @@ from gateway.journal import SqliteJournal
 from gateway.latency import Latency
 from gateway.lock import FileLock
 from gateway.ports import Clock, SeriesStore, Sink, Source
-from gateway.registry import Registry
+from gateway.registry import Registry, shorter
 from gateway.reload import CONFIGURATION, Reload, rule_changes
 from gateway.scheduler import Scheduler
 from gateway.settings.model import Settings
@@ -238,6 +238,11 @@ class App:
             partial(blank_dead, self.database),
         ):
             await desk(partial(clean, old))
+        # Last, and a file at a time: what is written meanwhile must not wait long.
+        moments = shorter(self.project.wanted.profiles, self.registry.known().points, now)
+        series = self.threads.runner("series")
+        while self.intake.clock_is_trusted() and await series(lambda: self.series_store.expire(moments)):
+            pass
 
     async def abandon(self) -> None:
         """Leave at once: what is on disk is enough, the next start replays the rest."""

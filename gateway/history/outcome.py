@@ -35,18 +35,18 @@ class Outcome:
     counts: dict[str, int]
 
 
-def outcome(part: Readings, store: SeriesStore, newest: dict[int, int], now: int, floor: int) -> Outcome:
+def outcome(part: Readings, store: SeriesStore, newest: dict[int, int], now: int, floor: I64) -> Outcome:
     """New readings sorted by device and time, one frame per (device, moment), received `now`, flagged imported.
 
     A reading that is stored already with the same value, or comes twice in `part`, is a duplicate; of different values
-    at one moment the last holds. Readings before `floor` would be deleted at once: expired. `newest` is filled with the
-    newest stored reading of each device.
+    at one moment the last holds. Readings before their `floor` (µs, one per reading) would be deleted at once: expired.
+    `newest` is filled with the newest stored reading of each device.
     """
     for device in np.unique(part.device).tolist():
         if device not in newest:
             newest[device] = max((reading.at for reading in store.latest(device)), default=_NEVER)
     rows = np.lexsort((np.arange(len(part.at)), part.point, part.at, part.device))
-    alive = part.at[rows] >= floor
+    alive = part.at[rows] >= floor[rows]
     expired = int((~alive).sum())
     rows = rows[alive]
     rows, twice, differing = _last_of_twins(part, rows)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
+import numpy as np
 import structlog
 
 from gateway.domain.device import Profile
@@ -16,6 +17,7 @@ from gateway.history.catalogue import points_of
 from gateway.history.outcome import Outcome, outcome
 from gateway.history.session import HARD, TARGET, Session, steady
 from gateway.history.wire import Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
+from gateway.registry import shorter
 from gateway.store import Deed
 
 log = structlog.get_logger()
@@ -139,7 +141,10 @@ class Imports:
             return False
         await self._keep_up()
         now = self._host.clock.now()
-        floor = now - self._host.settings.series.retention
+        floor = np.full(len(part.at), now - self._host.settings.series.retention, np.int64)
+        for point, moment in shorter(self._profiles.values(), self._host.registry.known().points, now).items():
+            mine = part.point == point
+            floor[mine] = np.maximum(floor[mine], moment)
         series: Callable[[Callable[[], Any]], Awaitable[Any]] = self._host.threads.runner("series")
         made: Outcome = await series(lambda: outcome(part, self._host.series_store, session.newest, now, floor))
         if len(made.batch):

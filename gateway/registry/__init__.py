@@ -2,5 +2,6 @@
 
 from gateway.registry.plan import Change, Wanted, plan
 from gateway.registry.registry import Registry
+from gateway.registry.shorter import shorter
 
-__all__ = ["Change", "Registry", "Wanted", "plan"]
+__all__ = ["Change", "Registry", "Wanted", "plan", "shorter"]

@@ -10,6 +10,7 @@ import duckdb
 from gateway.domain.reading import Flag
 from gateway.rescue.aside import move_aside
 from sinks.series.duckdb.segment import COLUMNS, Kind, attach, segment_names, write_names
+from sinks.series.duckdb.shorter import DONE
 
 GROUP: Final = 122_880
 """Rows of one row group of DuckDB: what one damaged block costs."""
@@ -53,6 +54,7 @@ def replace(path: Path) -> tuple[Path, int, int]:
     kind: Kind = "late" if path.stem.startswith("late") else "live"
     kept, lost = _salvage(path, fresh, kind)
     aside = move_aside(path, ".wal")
+    (path.parent / DONE).unlink(missing_ok=True)  # what was saved may hold again what had expired
     if kept:
         fresh.rename(path)
     else:

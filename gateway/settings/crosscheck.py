@@ -13,7 +13,7 @@ from gateway.api.config import ApiConfig
 from gateway.api.tls import reason, server_context
 from gateway.desk.templates import NoticeTemplate
 from gateway.domain.device import Point
-from gateway.domain.duration import parse_duration
+from gateway.domain.duration import format_duration, parse_duration
 from gateway.domain.errors import Problem
 from gateway.settings.document import Document, Place
 from gateway.settings.explain import located, nearest
@@ -162,10 +162,22 @@ def check_together(
             found.problems += [located(problem, document) for problem in wrong]
         if isinstance(source, ModbusConfig):
             _modbus(found, document, place, source, profiles, inventory)
+    _kept(found, settings, profiles)
     _addresses(found, settings, profiles, inventory)
     _audiences(found, document, settings, inventory)
     check_rules(found, document, settings, rulebook, templates, template_file)
     _usage(found, document, profiles, inventory, rulebook)
+
+
+def _kept(found: Findings, settings: Settings, profiles: Mapping[str, LoadedProfile]) -> None:
+    """A point can be kept for a shorter time than the rest, not for a longer one."""
+    limit = settings.series.retention
+    for one in profiles.values():
+        for spec in one.profile.points:
+            if spec.retain > limit and one.document is not None:
+                fields = {"value": format_duration(spec.retain), "limit": format_duration(limit)}
+                place = ("points", spec.name, "retain")
+                found.problems.append(one.document.problem(place, "config.profile.retain", **fields))
 
 
 def _audiences(found: Findings, document: Document, settings: Settings, inventory: Inventory) -> None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from pydantic import Field, ValidationError
 
 from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec, Profile
+from gateway.domain.duration import DAY
 from gateway.domain.errors import Problem
 from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
 from gateway.section import Duration, Section
@@ -59,6 +60,8 @@ class PointModel(Section):
     missing: tuple[float | str, ...] = ()
     plausible: PlausibleModel = PlausibleModel()
     counter: CounterSection | None = None
+    retain: Duration | None = Field(default=None, ge=DAY)
+    """Readings older than this are deleted, where that is shorter than `series.retention`: positions of vehicles."""
     revision: int = Field(default=1, ge=1)
 
 
@@ -141,7 +144,7 @@ def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
     return PointSpec(
         name=name, kind=point.kind, unit=canonical_symbol(unit), every=point.every, each=point.each,
         values=point.values, missing=point.missing, plausible=_plausible(document, place, point.plausible, unit),
-        counter=_counter(document, place, point.counter, unit), revision=point.revision,
+        counter=_counter(document, place, point.counter, unit), revision=point.revision, retain=point.retain or 0,
     )  # fmt: skip
 
 

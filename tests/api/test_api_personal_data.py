@@ -15,7 +15,8 @@ from sqlalchemy import select
 from gateway.app import build
 from gateway.domain.alarm import NoticePlan
 from gateway.domain.duration import DAY, SECOND
-from gateway.domain.record import CustomerSet, RecordKind
+from gateway.domain.reading import Reading, batch_of
+from gateway.domain.record import CustomerSet, Record, RecordKind
 from gateway.domain.workorder import Role
 from gateway.ports import Settled
 from gateway.settings import load_project
@@ -163,3 +164,35 @@ async def test_messages_that_were_given_up_are_forgotten(told: World) -> None:
     assert bodies(told.app.database) == [b""]
     (dead,) = [d for d in (await told.get("/v1/deliveries"))["items"] if d["state"] == "dead"]
     problem(await told.ask("POST", f"/v1/deliveries/{dead['id']}/redeliver"), 409, "not_settled")
+
+
+VEHICLES = {
+    "devices.csv": "code,profile\nV1,van\nV2,van\n",
+    "profiles/van.yaml": "kind: vehicle\npoints: {lat: {unit: deg, retain: 30d}, soc: {unit: pct}}\n",
+}
+
+
+async def test_positions_go_before_the_rest_also_after_a_restart_and_not_by_a_clock_nobody_believes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, VEHICLES)
+    lat, soc = (world.app.registry.points("van")[name, 0].id for name in ("lat", "soc"))
+    days = [Reading(world.id("V1"), point, NOW - day * DAY, float(day)) for point in (lat, soc) for day in range(40)]
+    parked = Reading(world.id("V2"), lat, NOW - 33 * DAY, 30.5)
+    world.app.series_store.write(7, [Record(1, NOW, batch_of([[*days, parked]]))])
+
+    def kept(point: int) -> int:
+        return len(world.app.series_store.range(world.id("V1"), point, 0, NOW + DAY).at)
+
+    for trusted, positions in ((False, 40), (True, 31)):
+        monkeypatch.setattr(type(world.app.intake), "clock_is_trusted", lambda _, trusted=trusted: trusted)
+        await world.app._keep_house()
+        assert (kept(lat), kept(soc)) == (positions, 40)
+    assert world.app.series_store.latest(world.id("V2")) == []
+    await world.close()
+    world = World(tmp_path, VEHICLES)
+    assert (kept(lat), kept(soc)) == (31, 40)
+    world.clock.at += 5 * DAY
+    await world.app._keep_house()
+    assert (kept(lat), kept(soc)) == (26, 40)
+    await world.close()

@@ -290,3 +290,14 @@ def test_a_stopped_gateway_that_was_named_by_url_is_not_replaced(tmp_path: Path)
     ]
     done = CliRunner().invoke(main, asked)
     assert (done.exit_code, "no gateway answers at http://127.0.0.1:9" in done.stderr) == (2, True)
+
+
+def test_history_of_a_point_that_is_kept_for_a_shorter_time_is_not_taken(tmp_path: Path) -> None:
+    gas = kit.GAS.replace("missing: [999]", "missing: [999], retain: 1d")
+    config = kit.project(tmp_path, gas=gas)
+    rows = "".join(f"GM-1,2026-01-0{day} 00:00:00,{day}.0,2{day}\n" for day in range(1, 6))
+    mapping = kit.MAP.replace("unit: m3}}", "unit: m3}, pressure: {column: 压力, unit: kPa}}")
+    done = kit.run(config, *kit.write(tmp_path, "表号,时间,用量,压力\n" + rows, mapping))
+    assert done.exit_code == 0, done.stderr
+    assert "5 new" in done.stdout
+    assert "5 older than" in done.stdout

@@ -56,7 +56,7 @@ def _import(store: DuckDbStore, seq: int, values: list[float], quality: list[int
     session.add(Chunk(0, ["M-1"], [("flow", 0)], [0] * count, [0] * count, moments, [*values], quality), names)
     part = session.cut(whole=True)
     assert part is not None
-    made = outcome(part, store, {}, NOW, 0)
+    made = outcome(part, store, {}, NOW, np.zeros(len(part.at), np.int64))
     if len(made.batch):
         store.write(0, [Record(seq, NOW, Plausibility(names).judge(made.batch).batch)])
     return made.counts

@@ -1,7 +1,7 @@
 """What every SeriesStore must do; an adapter's tests subclass `StoreContract` and give the fixture `store`."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
@@ -21,6 +21,13 @@ def record(seq: int, *readings: Reading) -> Record:
 
 def at(second: float, value: float, device: int = 1, point: int = 1, quality: Quality = Quality.GOOD) -> Reading:
     return Reading(device, point, NOW + int(second * SECOND), value, quality, received=NOW + int(second * SECOND) + 5)
+
+
+def expire(store: SeriesStore, moments: Mapping[int, int]) -> None:
+    for _ in range(100):
+        if not store.expire(moments):
+            return
+    raise AssertionError("it never comes to an end")
 
 
 class StoreContract:
@@ -120,6 +127,38 @@ class StoreContract:
         assert store.retain(NOW - DAY) >= 0
         assert store.range(1, 1, NOW - 9 * DAY, NOW + DAY).value.tolist() == [2.0]
         assert store.cursor(0) == 1
+
+    def test_a_point_can_be_kept_for_a_shorter_time_than_the_rest(self, store: SeriesStore, reopen: Open) -> None:
+        old = -5 * DAY / SECOND
+        store.write(0, [record(1, at(old, 1.0), at(old, 2.0, point=2), at(0, 3.0), at(0, 4.0, point=2))])
+        store.write(0, [record(2, at(old, 5.0, device=2), at(old, 6.0, device=2, point=2))])
+        moments = {2: NOW - DAY}
+        expire(store, moments)
+        assert not store.expire(moments), "nothing is left to do"
+        for _ in range(2):
+            assert store.range(1, 2, NOW - 9 * DAY, NOW + DAY).value.tolist() == [4.0]
+            assert store.range(1, 1, NOW - 9 * DAY, NOW + DAY).value.tolist() == [1.0, 3.0]
+            assert [(r.point, r.value) for r in store.latest(2)] == [(1, 5.0)]
+            assert [r.point for r in store.before(NOW - 2 * DAY, [1, 2]).readings()] == [1, 1]
+            assert store.stats().rows == 4
+            store.close()
+            store = reopen()
+        late = store.write(0, [record(3, at(old + 1, 7.0, point=2), at(old + 1, 8.0))])
+        assert (late.stored, late.expired) == (1, 1), "and none are taken any more, after a restart neither"
+        assert store.cursor(0) == 3
+
+    def test_a_shorter_time_moves_on_goes_back_and_ends(self, store: SeriesStore) -> None:
+        store.write(0, [record(1, *(at(-day * DAY / SECOND, float(day)) for day in range(6)))])
+        for kept in (4, 2):
+            expire(store, {1: NOW - kept * DAY})
+            assert store.range(1, 1, NOW - 9 * DAY, NOW + DAY).value.tolist() == [float(d) for d in range(kept, -1, -1)]
+        expire(store, {1: NOW - 3 * DAY})
+        again = [record(2, at(-3 * DAY / SECOND, 3.0), at(-4 * DAY / SECOND, 4.0))]
+        assert (store.write(0, again).stored, store.stats().rows) == (1, 4), "the clock was set back"
+        expire(store, {1: NOW - 2 * DAY})
+        assert store.stats().rows == 3
+        expire(store, {})
+        assert store.write(0, [record(3, at(-4 * DAY / SECOND, 4.0))]).stored == 1
 
     def test_partitions_have_their_own_cursor(self, store: SeriesStore) -> None:
         store.write(0, [record(7, at(0, 1.0))])

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import textwrap
@@ -11,12 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_contract import NOW, Open, StoreContract, at, record
+from store_contract import NOW, Open, StoreContract, at, expire, record
 
-from gateway.domain.duration import DAY, SECOND
+from gateway.domain.duration import DAY, HOUR, SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.reading import Reading, concat
 from gateway.ports import SeriesStore
+from gateway.rescue.segments import replace
 from sinks.series.duckdb import DuckDbConfig, DuckDbStore
 
 
@@ -84,6 +86,126 @@ def test_retention_deletes_files(store: SeriesStore, clock: HandClock, tmp_path:
     assert store.retain(NOW + 2 * DAY + SECOND) == 3
     assert len(list((tmp_path / "series").glob("live-*.duckdb"))) == 2
     assert store.cursor(0) == 9
+
+
+def bytes_of(folder: Path, value: float) -> list[str]:
+    """Sealed files in which this value stands. (Closing a file that is open lets its lock go, so not the live one.)"""
+    sealed = sorted(folder.glob("live-*.duckdb"))[:-1]
+    return [path.name for path in sealed if struct.pack("<d", value) in path.read_bytes()]
+
+
+OTHER_READER = """
+import sys
+from pathlib import Path
+from gateway.domain.reading import empty_batch
+from sinks.series.duckdb.history import StoredHistory
+
+class Nothing:
+    def rows(self, *_):
+        return empty_batch()
+
+history = StoredHistory(Path(sys.argv[1]), owner=Nothing())
+print(len(history.rows(0, 2**62, None, [2])), flush=True)
+sys.stdin.readline()
+print(len(history.rows(0, 2**62, None, [2])), flush=True)
+"""
+
+
+def test_a_sealed_file_is_written_anew_without_the_points_that_are_kept_for_a_shorter_time(
+    store: SeriesStore, clock: HandClock, reopen: Open, tmp_path: Path
+) -> None:
+    """Every file but today's and the late one: no row, no page, no `newest` of the point; who reads goes on reading."""
+    folder, secret = tmp_path / "series", 30.287463917
+    for day in range(6):
+        clock.time = NOW + day * DAY
+        second = day * DAY / SECOND
+        parked = [at(second, secret, device=9, point=2)] if day == 0 else []
+        store.write(0, [record(day + 1, at(second, float(day)), at(second, secret + day, point=2), *parked)])
+    assert bytes_of(folder, secret)
+    command = [sys.executable, "-c", OTHER_READER, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "6\n", "five days, and the parked vehicle; today's file is ours"
+        expire(store, {2: NOW + 3 * DAY})
+        assert reader.communicate("\n", timeout=20)[0] == "6\n", "it had the files open and is not disturbed"
+    assert bytes_of(folder, secret) == []
+    for _ in range(2):
+        assert store.range(1, 2, NOW, NOW + 9 * DAY).value.tolist() == [secret + day for day in (3, 4, 5)]
+        assert store.range(1, 1, NOW, NOW + 9 * DAY).value.tolist() == [float(day) for day in range(6)]
+        assert (store.latest(9), store.cursor(0), store.stats().rows) == ([], 6, 9)
+        store.close()
+        store = reopen()
+    before = {path.name: path.stat().st_ino for path in folder.glob("*.duckdb")}
+    expire(store, {2: NOW + 4 * DAY})
+    changed = [name for name, number in before.items() if (folder / name).stat().st_ino != number]
+    assert len(changed) == 1, "only the file with the day that has passed"
+    assert store.retain(NOW + 3 * DAY + SECOND) == 4
+    assert store.range(1, 1, NOW, NOW + 9 * DAY).value.tolist() == [4.0, 5.0]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace", "sync_names"])
+def test_a_crash_while_a_file_is_written_anew_loses_nothing(
+    store: SeriesStore, clock: HandClock, reopen: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    import sinks.series.duckdb.shorter as module
+
+    store.write(0, [record(1, at(0, 1.0), at(0, 2.0, point=2))])
+    clock.time += DAY
+    store.write(0, [record(2, at(DAY / SECOND, 3.0), at(DAY / SECOND, 4.0, point=2))])
+
+    def crash(*_: object) -> None:
+        raise SystemExit
+
+    owner = {"fsync": module.os, "replace": Path, "sync_names": module}[step]
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, crash)
+        with pytest.raises(SystemExit):
+            store.expire({2: NOW + DAY})
+    store._folder.abandon()  # type: ignore[attr-defined]
+    again = reopen()
+    assert not list((tmp_path / "series").glob("*.part*"))
+    assert again.range(1, 1, NOW, NOW + 9 * DAY).value.tolist() == [1.0, 3.0]
+    expire(again, {2: NOW + DAY})
+    assert again.range(1, 2, NOW, NOW + 9 * DAY).value.tolist() == [4.0]
+    assert again.range(1, 1, NOW, NOW + 9 * DAY).value.tolist() == [1.0, 3.0]
+
+
+@pytest.mark.parametrize("left", ["", "\0\0\0", "[]", None])
+def test_when_nobody_knows_what_is_done_all_files_are_looked_at_again(
+    store: SeriesStore, clock: HandClock, reopen: Open, tmp_path: Path, left: str | None
+) -> None:
+    done = tmp_path / "series" / "shorter.json"
+    store.write(0, [record(1, at(0, 1.0, point=2), at(0, 1.5))])
+    expire(store, {2: NOW})
+    clock.time += DAY
+    store.write(0, [record(2, at(DAY / SECOND, 2.0))])
+    store.close()
+    if left is None:
+        path = next(iter(sorted((tmp_path / "series").glob("live-*.duckdb"))))
+        _, kept, _ = replace(path)  # as a recovery does: the rows come from the file as it lies there
+        assert kept == 2
+        assert not done.exists()
+    else:
+        done.write_text(left)
+    again = reopen()
+    expire(again, {2: NOW + SECOND})
+    assert again.range(1, 2, NOW - DAY, NOW + DAY).value.tolist() == []
+    assert again.range(1, 1, NOW - DAY, NOW + 2 * DAY).value.tolist() == [1.5, 2.0]
+
+
+def test_points_expire_while_a_scan_is_under_way(
+    store: SeriesStore, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sinks.series.duckdb.query.SCAN_ROWS", 100)
+    for day in range(3):
+        clock.time = NOW + day * DAY
+        rows = [at(day * DAY / SECOND + i, float(i), point=1 + i % 2) for i in range(10_000)]
+        store.write(0, [record(day + 1, *rows)])
+    scan = store.scan(NOW, NOW + 9 * DAY)
+    seen = len(next(scan))
+    expire(store, {2: clock.time + HOUR})
+    assert seen + sum(len(batch) for batch in scan) == 30_000, "it shows what was there when it began"
+    assert store.stats().rows == 15_000 + (10_000 - 3_600) // 2
 
 
 def test_a_clock_that_was_far_ahead_and_is_set_back_blocks_neither_rows_nor_retention(

@@ -9,11 +9,13 @@ from click.testing import CliRunner
 
 from gateway.cli import main
 from gateway.domain.device import Life
+from gateway.domain.duration import DAY
 from gateway.domain.errors import ConfigError
 from gateway.domain.text import catalogue
 from gateway.domain.workdays import NO_CALENDAR
 from gateway.settings import Report, Settings, inspect_project, load_project, load_settings
 from gateway.settings.document import parse_document
+from gateway.settings.profiles import load_profiles
 from protocols.mqtt.config import MqttConfig
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -519,3 +521,31 @@ def test_no_text_of_this_area_is_unused() -> None:
     for key in catalogue():
         if key.startswith("config.") and not key.startswith(computed):
             assert f'"{key}"' in code or f'"{key.removesuffix("_near")}' in code, key
+
+
+def test_no_point_is_kept_for_a_longer_time_than_the_rest(tmp_path: Path) -> None:
+    keeping = PROFILE.replace("missing: [-40]", "missing: [-40], retain: 30d")
+    found = problems(tmp_path, {"profiles/dc.yaml": keeping, "gateway.yaml": MAIN + "series: {retention: 29d}\n"})
+    assert found == [("dc.yaml", 4, "points.temp.retain", "profile.retain")]
+    (tmp_path / "profiles/dc.yaml").write_text(keeping.replace("30d", "29d"), "utf-8")
+    report = inspect_project(tmp_path / "gateway.yaml", {})
+    assert report.problems == []
+    assert report.project is not None
+    assert [spec.retain // DAY for spec in report.project.wanted.profiles[0].points] == [29, 0]
+    (tmp_path / "profiles/dc.yaml").write_text(keeping.replace("30d", "1h"), "utf-8")
+    (problem,) = inspect_project(tmp_path / "gateway.yaml", {}).problems
+    assert problem.path == "points.temp.retain"
+
+
+def test_positions_of_vehicles_are_kept_for_a_month() -> None:
+    for folder in (CONFIG, CONFIG / "demo"):
+        profiles, wrong = load_profiles(folder / "profiles")
+        assert wrong == []
+        kept = {
+            (name, spec.name): spec.retain // DAY
+            for name, one in profiles.items() for spec in one.profile.points
+            if one.profile.kind == "vehicle" and (spec.retain or spec.unit == "deg")
+        }  # fmt: skip
+        assert kept
+        assert {point for _, point in kept} == {"lat", "lon"}
+        assert set(kept.values()) == {30}

@@ -70,6 +70,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.profile.only_counter": ("only a counter has `{name}`; remove it, or write kind: counter", "只有累计量才有 `{name}`；请删除，或写 kind: counter"),
     "config.profile.counter_stands": ("a counter may stand still for months; remove stuck_after", "累计量可能数月不变；请删除 stuck_after"),
     "config.profile.only_max_rate": ("relearn belongs to max_rate; write max_rate too, or remove relearn", "relearn 须与 max_rate 一起使用；请写 max_rate，或删除 relearn"),
+    "config.profile.retain": ("retain {value} is longer than series.retention ({limit}), after which every reading is deleted; write at most {limit}, or remove retain", "retain {value} 长于 series.retention（{limit}），而所有读数到期即删；请写不超过 {limit} 的值，或删除 retain"),
     "config.profile.value_twice": ("the state {value!r} stands here twice; keep one", "状态 {value!r} 重复；请只保留一个"),
     "config.profile.min_max": ("min {value} is not below max {max}; exchange them", "min {value} 不小于 max {max}；请对调"),
     "config.calendar": ("there is no calendar {value} in {folder}; write calendar: {write} (there are {known}), or add the file", "{folder} 中没有日历 {value}；请写 calendar: {write}（现有 {known}），或添加该文件"),

@@ -3,7 +3,7 @@
 Measured on two cores: 2.6 M rows/s in 160 k-row transactions with the cursor inside (DESIGN section 5 quotes 2.0 M).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +20,10 @@ from gateway.ports import Buckets, Clock, Series, SeriesStats, Written
 from sinks.series.duckdb import query
 from sinks.series.duckdb.config import DuckDbConfig
 from sinks.series.duckdb.history import bucket_counts, unordered
-from sinks.series.duckdb.newest import Newest, keys_of
+from sinks.series.duckdb.judging import judge
+from sinks.series.duckdb.newest import Newest
 from sinks.series.duckdb.segment import Kind, Segment, attach, insert, progress, segment_names, write_names
+from sinks.series.duckdb.shorter import Shorter, left_over
 
 LATE_AFTER = 2 * DAY  # rows older than their segment's start by more than this do not spoil its bounds
 
@@ -45,6 +47,7 @@ class Folder:
         self._newest = Newest()
         self._cursor: dict[int, int] = {}
         self._floor = clock.now() - config.retention
+        self._shorter = Shorter(folder)
         self.attempted = (0, Written(0, 0, 0))
         """(last sequence number, counts) of the newest write, also when it failed."""
         try:
@@ -54,6 +57,8 @@ class Folder:
             raise
 
     def _open_all(self) -> None:
+        for path in left_over(self._folder):
+            path.unlink()
         names = sorted(path.stem for path in self._folder.glob("*.duckdb"))
         listed = segment_names(self._folder)
         if gone := sorted(set(listed) - set(names)):
@@ -87,6 +92,7 @@ class Folder:
         if any(s.path.stem >= stem for s in current):
             return max(current, key=lambda s: s.path.stem)  # the clock may have been set back: never write a sealed one
         for old in current:
+            self._shorter.seal(self._connection, old)
             self._connection.execute(f"CHECKPOINT {old.name}")
             self._connection.execute(f"DETACH {old.name}")
             self._attach(old.path.stem, kind, sealed=True)
@@ -116,11 +122,11 @@ class Folder:
     def _write(self, partition: int, last: int, batches: Sequence[tuple[int, Batch]]) -> Written:
         whole = concat([batch for _, batch in batches]) if batches else empty_batch()
         seq = np.repeat(np.array([s for s, _ in batches], np.int64), [len(batch) for _, batch in batches])
-        alive = whole.at >= self._floor
+        alive = (whole.at >= self._floor) & self._shorter.alive(whole)
         expired = int((~alive).sum())
         if expired:
             whole, seq = whole.select(alive), seq[alive]
-        keep, changed, replaced = self._judge(whole)
+        keep, changed, replaced = judge(self._connection, self._segments.values(), self._newest, whole)
         duplicate = int((~keep).sum())
         flags = whole.flags | np.where(changed, np.uint8(Flag.CONFLICT), np.uint8(0))
         live = self._writable("live")
@@ -145,37 +151,6 @@ class Folder:
         if len(whole):
             self._newest.update(whole.select(keep))
         return made
-
-    def _judge(self, batch: Batch) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-        """(rows that are no duplicates, of these the ones that replace another value, and those that a later row of
-        this very write replaces: rows of one record have no order in the store)."""
-        count = len(batch)
-        keep, changed, replaced = np.ones(count, np.bool_), np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-        if not count:
-            return keep, changed, replaced
-        key = keys_of(batch.device, batch.point)
-        newest_of_all = max((s.last for s in self._segments.values() if s.last is not None), default=-(2**62))
-        sure = self._newest.newer(key, batch.at, newest_of_all)
-        order = np.lexsort((np.arange(count), batch.at, key))
-        twin = np.zeros(count, np.bool_)  # same identity as another row of this very write
-        same = (key[order][1:] == key[order][:-1]) & (batch.at[order][1:] == batch.at[order][:-1])
-        twin[order[1:][same]] = True
-        twin[order[:-1][same]] = True
-        doubtful = np.flatnonzero(~sure | twin)
-        if len(doubtful):
-            known = query.stored_values(self._connection, self._segments.values(), batch, doubtful)
-            kept: dict[tuple[int, int], int] = {}
-            for row in doubtful.tolist():
-                identity = (int(key[row]), int(batch.at[row]))
-                value = (float(batch.value[row]), int(batch.quality[row]))
-                before = known.get(identity)
-                keep[row] = before is None or not query.equal(before, value)
-                changed[row] = before is not None and bool(keep[row])
-                known[identity] = value
-                if keep[row]:
-                    replaced[kept.get(identity, row)] = identity in kept
-                    kept[identity] = row
-        return keep, changed, replaced
 
     def range(self, device: int, point: int, start: int, end: int, limit: int = 100_000) -> Series:
         """See `SeriesStore.range`."""
@@ -248,6 +223,17 @@ class Folder:
             self._attach_again(segment)
             gone += count
         return gone
+
+    def expire(self, moments: Mapping[int, int]) -> bool:
+        """See `SeriesStore.expire`."""
+        self._shorter.aim(moments)
+        for point, before in moments.items():
+            self._newest.drop(point, before)
+        for segment in self._shorter.next(list(self._segments.values())):
+            if (cleaned := self._shorter.clean(self._connection, segment)) is not None:
+                self._segments[segment.path.stem] = cleaned
+                return True
+        return False
 
     def _attach_again(self, segment: Segment) -> None:
         self._connection.execute(f"DETACH {segment.name}")

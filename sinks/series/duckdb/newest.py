@@ -58,6 +58,14 @@ class Newest:
         self._flags[place] = batch.flags[rows]
         self._received[place] = batch.received[batch.frame[rows]]
 
+    def drop(self, point: int, before: int) -> None:
+        """Let go what is older than `before` µs of one point."""
+        keep = ((self._key & 0xFFFFFFFF) != point) | (self._at >= before)
+        if keep.all():
+            return
+        self._key, self._at, self._value = self._key[keep], self._at[keep], self._value[keep]
+        self._quality, self._flags, self._received = self._quality[keep], self._flags[keep], self._received[keep]
+
     def _grow(self, key: I64) -> None:
         place = np.searchsorted(self._key, key)
         self._key = np.insert(self._key, place, key)

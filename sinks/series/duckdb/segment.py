@@ -64,9 +64,7 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, kind: Kind, *, sea
         connection.execute(f"ATTACH '{quoted}' AS {name}" + (" (READ_ONLY)" if sealed else ""))
         tables = "SELECT count(*) FROM duckdb_tables() WHERE database_name = ?"
         if not sealed and connection.execute(tables, [name]).fetchall() == [(0,)]:
-            connection.execute("BEGIN")
-            connection.execute(_CREATE.format(name=name, format=FORMAT, kind=kind))
-            connection.execute("COMMIT")
+            create(connection, name, kind)
         row = connection.execute(f"SELECT format, kind, first, last, rows, conflicts FROM {name}.meta").fetchone()
     except duckdb.Error as error:
         locked = "lock on file" in str(error)
@@ -75,6 +73,13 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, kind: Kind, *, sea
     if row is None or row[0] != FORMAT:
         raise StoreError.of("store.segment.damaged", path=path, what=f"not a segment of format {FORMAT}")
     return Segment(path, name, row[1], sealed, row[2], row[3], row[4], row[5])
+
+
+def create(connection: duckdb.DuckDBPyConnection, name: str, kind: Kind) -> None:
+    """The tables of an attached file that has none, in one transaction."""
+    connection.execute("BEGIN")
+    connection.execute(_CREATE.format(name=name, format=FORMAT, kind=kind))
+    connection.execute("COMMIT")
 
 
 def _unborn(path: Path) -> bool:

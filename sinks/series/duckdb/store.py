@@ -1,7 +1,7 @@
 """The embedded series store. After an error of DuckDB the folder is opened anew: a connection that met a failed sync is
 invalid for ever, while the files are as good as their last commit."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -83,6 +83,10 @@ class DuckDbStore:
         """Older rows are gone from reads at once; a file gives its space back when all of its rows are gone."""
         self._floor = before
         return self._ask(lambda folder: folder.retain(before))
+
+    def expire(self, moments: Mapping[int, int]) -> bool:
+        """See `SeriesStore.expire`. A sealed file is written anew; the live ones use the pages again."""
+        return self._ask(lambda folder: folder.expire(moments))
 
     def stats(self) -> SeriesStats:
         """See `SeriesStore.stats`."""
