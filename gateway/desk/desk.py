@@ -99,9 +99,7 @@ class Desk:
         return sorted(steps, key=lambda step: step[:2])
 
     def _fold(self, book: Book, steps: Sequence[_Step], goal: Position) -> Applied:
-        done = book.unit.position(self._partition) or Position(0, _DONE, 0)
-        if done.epoch > self._epoch:
-            raise InvariantBroken(f"partition {self._partition} belongs to epoch {done.epoch}, not {self._epoch}")
+        done = self._held(book.unit)
         at = (done.seq, done.ordinal)
         fresh = [step for step in steps if step[:2] > at]
         preload(book, [body for _, _, body in fresh if isinstance(body, Transition)])
@@ -150,9 +148,17 @@ class Desk:
 
     def _transact(self, now: int, work: Callable[[Book], T]) -> T:
         def inside(unit: Unit) -> T:
+            self._held(unit)
             return work(Book(unit, now))
 
         return self._books.transact(inside)
+
+    def _held(self, unit: Unit) -> Position:
+        """How far the partition is; raises InvariantBroken, and so keeps nothing, once a newer epoch holds it."""
+        done = unit.position(self._partition) or Position(0, _DONE, 0)
+        if done.epoch > self._epoch:
+            raise InvariantBroken(f"partition {self._partition} belongs to epoch {done.epoch}, not {self._epoch}")
+        return done
 
     def _do(self, now: int, work: Callable[[Book], T]) -> T:
         def inside(book: Book) -> T:
