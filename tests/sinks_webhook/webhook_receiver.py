@@ -57,7 +57,7 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Behave:
 
 
 @asynccontextmanager
-async def receiving(behave: Behave, *, ssl: object = None) -> AsyncIterator[Receiver]:
+async def receiving(behave: Behave, *, ssl: object = None, host: str = "127.0.0.1") -> AsyncIterator[Receiver]:
     receiver = Receiver(behave)
     live: set[asyncio.StreamWriter] = set()
 
@@ -78,7 +78,7 @@ async def receiving(behave: Behave, *, ssl: object = None) -> AsyncIterator[Rece
             live.discard(writer)
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=ssl)
+    server = await asyncio.start_server(serve, host, 0, ssl=ssl)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver
