@@ -139,8 +139,15 @@ async def establish(config: MqttConfig, context: ssl.SSLContext | None, connecti
     except ssl.SSLCertVerificationError as error:
         failure = SourceRejected(f"{host}:{port}: {error.verify_message}")
     except OSError as error:
-        failure = SourceUnavailable(f"{host}:{port}: {error}")
+        failure = SourceUnavailable(f"{host}:{port}: {_said(error, encrypted=context is not None)}")
     except SourceError as error:
         failure = error
     connection.abort(failure)
     raise failure
+
+
+def _said(error: OSError, *, encrypted: bool) -> str:
+    """A server that is no TLS server, or a very old one, just hangs up: then the error alone does not help anybody."""
+    if encrypted and isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
+        return "the connection ended in the TLS handshake; does this port speak TLS 1.2 or newer?"
+    return str(error) or type(error).__name__

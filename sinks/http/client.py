@@ -170,9 +170,9 @@ class Client:
         except socket.gaierror:
             raise SendFailed("resolve") from None
         except httpcore.ConnectError as error:
-            raise SendFailed("tls" if isinstance(error.__context__, ssl.SSLError) else "connect") from None
-        except (httpcore.NetworkError, httpcore.ProtocolError):
-            raise SendFailed("broken") from None
+            raise SendFailed("tls" if _of_tls(error) else "connect") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError) as error:  # TLS 1.3: a missing certificate is told late
+            raise SendFailed("tls" if _of_tls(error) else "broken") from None
         except OSError:  # the authority file, or a resolver that fails in its own way
             raise SendFailed("connect") from None
 
@@ -206,3 +206,11 @@ class Client:
             await pool.aclose()
         if self._backend is not None:
             self._backend.close()
+
+
+def _of_tls(error: BaseException) -> bool:
+    """Whether TLS itself is what went wrong, however often it was wrapped."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__context__
+    return isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
