@@ -9,13 +9,12 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mqtt5
 import pytest
-from hostile_kit import CONFIG, live, publish_bytes, until, write_project
+from hostile_kit import CONFIG, ScriptedBroker, live, publish_bytes, until, write_project
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -30,46 +29,9 @@ QUICK = CONFIG.replace("    client_id: hostile-gateway\n", "    client_id: hosti
 
 
 @dataclass
-class Broker:
-    """Says yes to everything; counts the acknowledgements."""
-
-    port: int = 0
-    acknowledged: int = 0
-    writer: asyncio.StreamWriter | None = None
-    server: asyncio.Server | None = None
-    tasks: set[Any] = field(default_factory=set)
-
-    async def open(self) -> None:
-        self.server = await asyncio.start_server(self._came, "127.0.0.1", 0)
-        self.port = self.server.sockets[0].getsockname()[1]
-
-    async def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writer, buffer = writer, b""
-        while data := await reader.read(1 << 16):
-            buffer += data
-            while True:
-                try:
-                    packet, size = mqtt5.read(memoryview(buffer))
-                except IndexError:
-                    break
-                buffer = buffer[size:]
-                self._answer(packet, writer)
-        writer.close()
-
-    def _answer(self, packet: Any, writer: asyncio.StreamWriter) -> None:
-        if isinstance(packet, mqtt5.ConnectPacket):
-            writer.write(mqtt5.ConnAckPacket(session_present=True).write())
-        elif isinstance(packet, mqtt5.SubscribePacket):
-            granted = [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE] * len(packet.topic_filters)
-            writer.write(mqtt5.SubAckPacket(packet.packet_id, granted).write())
-        elif isinstance(packet, mqtt5.PubAckPacket):
-            self.acknowledged += 1
-
-
-@dataclass
 class World:
     runner: asyncio.Runner
-    broker: Broker
+    broker: ScriptedBroker
     app: App
     config: Path
     packet: int = 0
@@ -97,7 +59,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("fuzz")
     with asyncio.Runner() as runner, ExitStack() as stack:
-        broker = Broker()
+        broker = ScriptedBroker()
         runner.run(broker.open())
         config = write_project(folder, devices=["G", "H"], config=QUICK, broker=broker.port)
         opened = live(config)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,43 @@ async def client(port: int, name: str, *, expiry: int = 0, user: str | None = No
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
+
+
+@dataclass
+class ScriptedBroker:
+    """Says yes to everything; counts the acknowledgements."""
+
+    port: int = 0
+    acknowledged: int = 0
+    writer: asyncio.StreamWriter | None = None
+    server: asyncio.Server | None = None
+    tasks: set[Any] = field(default_factory=set)
+
+    async def open(self) -> None:
+        self.server = await asyncio.start_server(self._came, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+
+    async def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writer, buffer = writer, b""
+        while data := await reader.read(1 << 16):
+            buffer += data
+            while True:
+                try:
+                    packet, size = mqtt5.read(memoryview(buffer))
+                except IndexError:
+                    break
+                buffer = buffer[size:]
+                self._answer(packet, writer)
+        writer.close()
+
+    def _answer(self, packet: Any, writer: asyncio.StreamWriter) -> None:
+        if isinstance(packet, mqtt5.ConnectPacket):
+            writer.write(mqtt5.ConnAckPacket(session_present=True).write())
+        elif isinstance(packet, mqtt5.SubscribePacket):
+            granted = [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE] * len(packet.topic_filters)
+            writer.write(mqtt5.SubAckPacket(packet.packet_id, granted).write())
+        elif isinstance(packet, mqtt5.PubAckPacket):
+            self.acknowledged += 1
 
 
 def publish_bytes(topic: str | bytes, payload: bytes, packet: int = 0, retain: bool = False) -> bytes:
