@@ -36,6 +36,7 @@ def needs_mosquitto(test: Any) -> Any:
 
 SECRET = "whsec_" + "a2lsbC10ZXN0LXNlY3JldC1vZi0zMi1ieXRlcyEhISE="
 CLIENT = "hostile-gateway"
+START = 1_767_225_600_000  # ms
 CONFIG = """\
 name: hostile
 timezone: Asia/Shanghai
@@ -211,6 +212,16 @@ async def client(port: int, name: str, *, expiry: int = 0, user: str | None = No
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
+
+
+def stats(app: App) -> Any:
+    """Counts of the one source."""
+    return app.sources["broker"].stats  # type: ignore[attr-defined]
+
+
+async def say(sender: Client, device: str, number: int, temp: float = 20.0) -> bool:
+    """A temperature, `number` ms after START; True when the broker took it."""
+    return await sender.publish(f"h/{device}/telemetry", text({"ts": START + number, "temp": temp}))
 
 
 @dataclass
