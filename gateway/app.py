@@ -213,8 +213,8 @@ def _desk(project: Project, database: Database, epoch: int) -> Desk:
     audience = CustomerAudience(database, settings.desk.audiences, settings.tenant)
     templates = Templates(project.templates, str(settings.templates or ""))
     return Desk(
-        DeskBooks(database), policy, routes=routes, templates=templates, audience=audience, tenant=settings.tenant,
-        partition=PARTITION, epoch=epoch,
+        DeskBooks(database, settings.mask), policy, routes=routes, templates=templates, audience=audience,
+        tenant=settings.tenant, partition=PARTITION, epoch=epoch,
     )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import structlog
 
+from gateway.domain.mask import masked
+
 HIDDEN = "***"
 _SECRET_KEY = re.compile(r"(secret|password|token|authorization|api_key|phone|signature)", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
@@ -18,8 +20,14 @@ _SECRET_TEXT = re.compile(
 )
 
 
+_PLATE = re.compile(
+    r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·•. -]?[A-Z0-9]{4,5}[A-Z0-9挂警学]"
+)
+
+
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank values under telling keys, and what looks like a secret or a phone number in any text, however deep."""
+    """Blank values under telling keys, and what looks like a secret or a phone number in any text, however deep;
+    number plates are masked."""
     for key, value in event.items():
         event[key] = HIDDEN if _SECRET_KEY.search(key) else _blanked(value)
     return event
@@ -28,14 +36,18 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 def _blanked(value: Any) -> Any:
     """Values that are no JSON (errors, tuples) are written as texts or lists, as the renderer would."""
     if isinstance(value, str):
-        return _SECRET_TEXT.sub(HIDDEN, value)
+        return _readable(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
         return {str(k): HIDDEN if _SECRET_KEY.search(str(k)) else _blanked(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_blanked(item) for item in value]
-    return _SECRET_TEXT.sub(HIDDEN, repr(value))
+    return _readable(repr(value))
+
+
+def _readable(text: str) -> str:
+    return _PLATE.sub(lambda found: masked(found[0]), _SECRET_TEXT.sub(HIDDEN, text))
 
 
 def configure(level: str = "info", form: Literal["json", "text"] = "json") -> None:

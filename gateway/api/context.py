@@ -12,6 +12,7 @@ from gateway.api.bridge import across
 from gateway.api.config import ApiConfig, HealthConfig
 from gateway.desk import Desk
 from gateway.domain.errors import Problem, StoreError
+from gateway.domain.mask import Mask
 from gateway.domain.record import Tick
 from gateway.domain.text import Lang
 from gateway.history.service import Imports
@@ -48,6 +49,8 @@ class Settings(Protocol):
     def tenant(self) -> str: ...
     @property
     def language(self) -> Lang: ...
+    @property
+    def mask(self) -> Mask: ...
     @property
     def data_dir(self) -> Path: ...
     @property

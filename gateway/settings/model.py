@@ -11,6 +11,7 @@ from gateway.api.config import ApiConfig, HealthConfig
 from gateway.delivery.config import DeliveryConfig
 from gateway.desk.config import DeskConfig
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
+from gateway.domain.mask import Mask
 from gateway.domain.text import Lang
 from gateway.intake.config import IntakeConfig
 from gateway.journal.config import JournalConfig
@@ -78,6 +79,14 @@ class LogConfig(Section):
     format: Literal["json", "text"] = "json"
 
 
+class PrivacyConfig(Section):
+    """What of persons is shown."""
+
+    mask: tuple[Annotated[str, Field(min_length=1, max_length=60)], ...] = Field(default=("plate",), max_length=100)
+    """Attributes of devices that notices and events, and callers of the API who are no admins, see masked: 京A****5.
+    The same where the value stands in a device's name. Rules see the whole value."""
+
+
 class Settings(Section):
     """`gateway.yaml`. Relative paths count from the folder of that file."""
 
@@ -115,6 +124,12 @@ class Settings(Section):
     health: HealthConfig = HealthConfig()
     clock: ClockConfig = ClockConfig()
     log: LogConfig = LogConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+
+    @property
+    def mask(self) -> Mask:
+        """Of attributes that leave the house."""
+        return Mask(frozenset(self.privacy.mask))
 
 
 def sections(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], BaseModel]]:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Table, Update, bindparam, delete, func, insert, select, update
 
+from gateway.domain.mask import NOTHING, Mask
 from gateway.domain.record import encode_body
 from gateway.domain.workorder import Alarm, Changes, Deadline, Done, Due, Place, Position, WorkOrder
 from gateway.store import tables as t
@@ -21,19 +22,20 @@ _row = msgspec.structs.asdict
 class DeskBooks:
     """The database as the desk sees it."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, mask: Mask = NOTHING) -> None:
+        """`mask`: what names of devices must not show."""
+        self._database, self._mask = database, mask
 
     def transact(self, work: Callable[["SqlUnit"], T]) -> T:
         """`work` in one transaction; it may run twice, the loser's changes are gone."""
-        return self._database.transact(lambda connection: work(SqlUnit(connection)))
+        return self._database.transact(lambda connection: work(SqlUnit(connection, self._mask)))
 
 
 class SqlUnit:
     """One open transaction. Times µs."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._c = connection
+    def __init__(self, connection: Connection, mask: Mask = NOTHING) -> None:
+        self._c, self._mask = connection, mask
 
     def position(self, partition: int) -> Position | None:
         """The committed cursor of a partition, locked for this transaction."""
@@ -121,9 +123,9 @@ class SqlUnit:
         return [alarm_of(row) for row in self._c.execute(rows.order_by(x.at, x.alarm))]
 
     def places(self, devices: Sequence[int]) -> Mapping[int, Place]:
-        """Device id -> its names; devices nobody registered are missing."""
+        """Device id -> its names, fit to leave the house; devices nobody registered are missing."""
         d, s = t.device.c, t.site.c
-        found = {}
+        found: dict[int, Place] = {}
         for chunk in chunks(devices, _IN):
             rows = (
                 select(
@@ -141,7 +143,10 @@ class SqlUnit:
                 .outerjoin(t.site, (s.tenant == d.tenant) & (s.code == d.site))
                 .where(d.id.in_(chunk))
             )
-            found.update({row[0]: Place(*row[:8], route_of(row[8], row[9])) for row in self._c.execute(rows)})
+            for row in self._c.execute(rows):
+                place = Place(*row[:8], route_of(row[8], row[9]))
+                shown = self._mask.text(place.name, msgspec.json.decode(row[8]))
+                found[row[0]] = msgspec.structs.replace(place, name=shown)
         return found
 
     def sites(self, tenant: str, codes: Sequence[str]) -> Mapping[str, Place]:

@@ -196,3 +196,33 @@ async def test_positions_go_before_the_rest_also_after_a_restart_and_not_by_a_cl
     await world.app._keep_house()
     assert (kept(lat), kept(soc)) == (26, 40)
     await world.close()
+
+
+async def test_plates_are_whole_for_admins_and_rules_and_masked_everywhere_else(tmp_path: Path) -> None:
+    plate, shown = "京A·12345", "京A****5"
+    changes = {
+        **FILES,
+        "devices.csv": f"code,name,profile,site,customer,plate\nD1,Van {plate},dc,HZ-1,C1,{plate}\nD2,,dc,NB-1,C1,\n",
+        "templates.yaml": 'hot: {zh: "{{ device_name }}", en: "{{ device_name }}", params: [device_name]}\n',
+    }
+    world = World(tmp_path, changes)
+    for role in Role:
+        if role is Role.SYSTEM:
+            continue
+        answer = await world.ask("GET", "/v1/devices/D1", role)
+        if answer.status_code == 200:
+            whole = plate if role is Role.ADMIN else shown
+            assert (answer.json()["attrs"]["plate"], answer.json()["name"]) == (whole, f"Van {whole}"), role
+    listed = await world.get("/v1/devices", Role.VIEWER)
+    assert listed["items"][0]["attrs"] == {"plate": shown}
+    tell(world, 1)
+    rows = world.app.database.query(lambda c: list(c.execute(select(tables.outbox.c.kind, tables.outbox.c.body))))
+    assert {kind for kind, _ in rows} == {"event", "notice"}
+    assert all(plate not in (text := body.decode()) and f"Van {shown}" in text for _, body in rows)
+    for path in ("/v1/alarms", "/v1/work-orders"):
+        (item,) = (await world.get(path))["items"]
+        assert item["place"]["name"] == f"Van {shown}"
+    device = world.app.registry.device("D1")
+    assert device is not None
+    assert device.attrs["plate"] == plate, "what rules see"
+    await world.close()

@@ -30,7 +30,6 @@ from gateway.domain.alarm import Change, Evidence, ReadingSeen
 from gateway.domain.errors import StoreError
 from gateway.domain.record import Unlatch
 from gateway.domain.workorder import Actor, Alarm, AlarmState, Due
-from gateway.registry import Registry
 from gateway.store.queries import AlarmFilter
 
 router = APIRouter(prefix="/v1/alarms", tags=["alarms"])
@@ -196,13 +195,14 @@ class UnlatchView(View):
     sequence: int | None
 
 
-def place_view(registry: Registry, device: int, component: int, group: str) -> PlaceView:
-    """Names for an id."""
+def place_view(context: Context, device: int, component: int, group: str) -> PlaceView:
+    """Names for an id, masked as in events."""
+    registry = context.registry
     known = registry.device_by_id(device) if device else None
     site = known.site if known else group if group and registry.site(group) else ""
+    name = context.settings.mask.text(known.name, known.attrs) if known else ""
     return PlaceView(
-        device=known.code if known else "", name=known.name if known else "", component=component, group=group,
-        site=site,
+        device=known.code if known else "", name=name, component=component, group=group, site=site
     )  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def alarm_view(context: Context, alarm: Alarm, numbers: Mapping[str, str]) -> Al
     """`numbers` maps ids of orders to their numbers."""
     return AlarmView(
         id=alarm.id, rule=alarm.rule, revision=alarm.revision, identity=alarm.identity, state=alarm.state,
-        place=place_view(context.registry, alarm.device, alarm.component, alarm.group), level=word_of(alarm.level),
+        place=place_view(context, alarm.device, alarm.component, alarm.group), level=word_of(alarm.level),
         peak=word_of(alarm.peak), title=TitleView(en=alarm.plan.title_en, zh=alarm.plan.title_zh), why=alarm.plan.why,
         why_zh=alarm.plan.why_in("zh"),
         evidence=_evidence(alarm.evidence), raised_at=alarm.raised_at, decided_at=alarm.decided_at,

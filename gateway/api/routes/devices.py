@@ -25,7 +25,9 @@ from gateway.api.values import (
 )
 from gateway.domain.device import Attr, Device, Life, Point, PointKind
 from gateway.domain.duration import DAY, SECOND
+from gateway.domain.mask import NOTHING
 from gateway.domain.reading import Flag, Quality, Reading
+from gateway.domain.workorder import Role
 from gateway.ports import Buckets, Series
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])
@@ -141,7 +143,7 @@ async def list_devices(
 
     found = await asyncio.to_thread(work)
     more = pack(found[limit - 1].code) if len(found) > limit else ""
-    return PageView(items=[_view(device) for device in found[:limit]], next=more)
+    return PageView(items=[_view(context, principal, device) for device in found[:limit]], next=more)
 
 
 @router.get("/{code:path}/series")
@@ -184,14 +186,17 @@ async def read_device(context: Gateway, principal: Reader, code: str) -> DeviceD
     named = [(context.registry.point_by_id(reading.point), reading) for reading in readings]
     latest = [_latest(point, reading, now) for point, reading in named if point is not None]
     latest.sort(key=lambda view: (view.component, view.point))
-    return DeviceDetail(**dict(_view(device)), latest=latest, glitches=dict(context.engine.glitches(device.id)))
+    return DeviceDetail(
+        **dict(_view(context, principal, device)), latest=latest, glitches=dict(context.engine.glitches(device.id))
+    )
 
 
-def _view(device: Device) -> DeviceView:
+def _view(context: Context, principal: Principal, device: Device) -> DeviceView:
+    mask = NOTHING if principal.key.role is Role.ADMIN else context.settings.mask
     return DeviceView(
-        code=device.code, name=device.name, kind=device.kind, profile=device.profile, site=device.site,
-        customer=device.customer, components=device.components, life=device.life, registered_at=device.registered,
-        attrs=device.attrs, tags=device.tags,
+        code=device.code, name=mask.text(device.name, device.attrs), kind=device.kind, profile=device.profile,
+        site=device.site, customer=device.customer, components=device.components, life=device.life,
+        registered_at=device.registered, attrs=mask.attrs(device.attrs), tags=device.tags,
     )  # fmt: skip
 
 

@@ -164,7 +164,7 @@ def order_view(context: Context, order: WorkOrder) -> OrderView:
         no=order.no, version=order.version, state=order.state, type=order.type, fault=order.fault, source=order.source,
         level=word_of(order.level), priority=order.priority, priority_reason=order.priority_reason,
         title=TitleView(en=order.title_en, zh=order.title_zh), why=order.why, why_zh=order.why_zh,
-        place=place_view(context.registry, order.device, order.component, order.group), assignee=order.assignee,
+        place=place_view(context, order.device, order.component, order.group), assignee=order.assignee,
         skill=order.skill, sla=order.sla, count=order.count, causes=order.causes, reopen_count=order.reopen_count,
         related_to=order.related_to, hold_reason=order.hold_reason, close_reason=order.close_reason,
         resolution=ResolutionView(fault=order.fault_found, cause=order.cause, remedy=order.remedy),
