@@ -26,6 +26,8 @@ from protocols.modbus.config import ModbusConfig
 from protocols.mqtt.check import check as check_routes
 from protocols.mqtt.config import MqttConfig
 from rules.compiled import Rule
+from rules.compiled.reads import signal_points
+from rules.engine.past.horizon import horizon
 from rules.format import references
 from sinks.http.config import HttpEndpoint
 from sinks.http.signing import weakness
@@ -166,7 +168,20 @@ def check_together(
     _addresses(found, settings, profiles, inventory)
     _audiences(found, document, settings, inventory)
     check_rules(found, document, settings, rulebook, templates, template_file)
+    _look_back(found, profiles, rulebook)
     _usage(found, document, profiles, inventory, rulebook)
+
+
+def _look_back(found: Findings, profiles: Mapping[str, LoadedProfile], rulebook: Rulebook) -> None:
+    """Rules with signals of a point that is kept for a shorter time than they look back."""
+    short = [(one.profile, spec) for one in profiles.values() for spec in one.profile.points if spec.retain]
+    for name, rule in rulebook.rules.items():
+        read = {point for signal in rule.signals for point in signal_points(signal)}
+        for profile, spec in short:
+            if profile.kind in rule.watch.kinds and spec.name in read and horizon(rule, spec.every) > spec.retain:
+                file = rulebook.files[name]
+                fields = {"value": spec.name, "kept": format_duration(spec.retain), "profile": profile.id}
+                found.warnings.append(file.document.problem(file.place(name, "let"), "config.warn.look_back", **fields))
 
 
 def _kept(found: Findings, settings: Settings, profiles: Mapping[str, LoadedProfile]) -> None:

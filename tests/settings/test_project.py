@@ -537,6 +537,19 @@ def test_no_point_is_kept_for_a_longer_time_than_the_rest(tmp_path: Path) -> Non
     assert problem.path == "points.temp.retain"
 
 
+@pytest.mark.parametrize(("over", "warned"), [("20d", False), ("40d", True)])
+def test_a_rule_that_looks_further_back_than_its_point_is_kept(tmp_path: Path, over: str, warned: bool) -> None:
+    rule = RULES.replace(
+        '  when: "temp > 85 degC"', f'  let: {{hottest: {{max: temp, over: {over}}}}}\n  when: "hottest > 85 degC"'
+    )
+    profile = PROFILE.replace("missing: [-40]", "missing: [-40], retain: 30d")
+    report = inspect(tmp_path, {"profiles/dc.yaml": profile, "rules/a.yaml": rule})
+    assert report.problems == []
+    assert [p.fields for p in report.warnings if p.key == "config.warn.look_back"] == warned * [
+        {"value": "temp", "kept": "30d", "profile": "dc"}
+    ]
+
+
 def test_positions_of_vehicles_are_kept_for_a_month() -> None:
     for folder in (CONFIG, CONFIG / "demo"):
         profiles, wrong = load_profiles(folder / "profiles")

@@ -146,6 +146,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.warn.no_endpoint": ("no endpoint is configured: work orders stay in this house", "未配置端点：工单不会发往外部系统"),
     "config.warn.no_sms": ("rules ask for notices, but there is no endpoint of type sms: none will be sent", "规则要求通知，但没有 sms 类型的端点：通知不会发出"),
     "config.warn.unused_profile": ("no device has profile {value}", "没有设备使用型号 {value}"),
+    "config.warn.look_back": ("the rule looks further back than readings of {value} are kept (retain: {kept} in profile {profile}): when it begins anew, it knows only these", "规则回看的时间长于 {value} 的保存期（型号 {profile} 中 retain: {kept}）：规则重新开始时，只能看到保存期内的读数"),
     "config.warn.uncovered": ("no device of the kind {value} is known: rule {rule} watches nothing", "没有 {value} 类设备：规则 {rule} 不监视任何对象"),
     # fieldgate check
     "config.check.ok": (
