@@ -224,7 +224,7 @@ class SqlUnit:
         shipments = [_row(shipment) for shipment in changes.shipments]
         if shipments:  # what stands before an urgent event of its subject is as urgent: the order there is kept
             bulk(self._c, _LIFT, shipments)
-        self._insert(t.delivery, [_shipment(row) for row in shipments])
+        self._insert(t.delivery, [_shipment(row) for row in _lifted(shipments)])
         self._insert(t.notice, [_row(notice) for notice in changes.notices])
         self._drop_deadlines(changes.deadlines_gone)
         upsert(self._c, t.deadline, [_row(deadline) for deadline in changes.deadlines])
@@ -306,3 +306,12 @@ def _slots(position: Position) -> dict[str, int]:
 def _shipment(row: dict[str, Any]) -> dict[str, Any]:
     blank = {"state": "pending", "attempt": 0, "owner": "", "reason": "", "reference": "", "settled_at": None}
     return {**row, **blank, "next_at": row["created_at"], "updated_at": row["created_at"]}
+
+
+def _lifted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each as urgent as the most urgent after it of its subject at its endpoint; `_LIFT` does so with what waits."""
+    urgent: dict[tuple[str, str], int] = {}
+    for row in reversed(rows):
+        line = (row["endpoint"], row["subject"])
+        row["level"] = urgent[line] = max(urgent.get(line, row["level"]), row["level"])
+    return rows
