@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from gateway.domain.alarm import Transition, canonical
 from gateway.domain.device import CounterModel, Device, Point, PointKind, PointSpec, Site
 from gateway.domain.duration import SECOND
@@ -120,6 +122,15 @@ class Lab:
         """A batch of frames."""
         when = at if at is not None else max((f.at - T0) / S for frame in frames for f in frame)
         return self.write(batch_of(frames), when)
+
+
+def in_any_order(said: Iterable[Transition], prologue: int) -> list[bytes]:
+    """What was raised as a rule was installed (up to record `prologue`) has the number of that record: rules that are
+    installed in another order give others there, and the same bytes after it.
+    """
+    said = list(said)
+    early = [replace(one, seq=0, ordinal=0) for one in said if one.seq <= prologue]
+    return sorted(bytes_of(early)) + bytes_of([one for one in said if one.seq > prologue])
 
 
 def run(records: Iterable[Record], *, scalar: bool = False, restart_at: int = -1) -> list[Transition]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from engine_lab import POINTS, T0, Lab, S, bytes_of, charger, meter, rules_of, run, told
+from engine_lab import POINTS, T0, Lab, S, bytes_of, charger, in_any_order, meter, rules_of, run, told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -327,13 +327,7 @@ def test_the_order_in_which_rules_were_installed_is_irrelevant(records: list[Rec
     head = _prologue(records) - len(rules)
     bodies = [r.body for r in others[:head]] + rules[::-1] + [r.body for r in others[head:]]
     turned = [Record(old.seq, old.at, body) for old, body in zip(records, bodies, strict=True)]
-    assert _anywhere(run(records), _prologue(records)) == _anywhere(run(turned), _prologue(records))
-
-
-def _anywhere(said: list[Transition], prologue: int) -> list[bytes]:
-    """What was raised as a rule was installed has the number of that record: there the order may be another one."""
-    early = [replace(one, seq=0, ordinal=0) for one in said if one.seq <= prologue]
-    return sorted(bytes_of(early)) + bytes_of([one for one in said if one.seq > prologue])
+    assert in_any_order(run(records), _prologue(records)) == in_any_order(run(turned), _prologue(records))
 
 
 def _prologue(records: list[Record]) -> int:

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from rules_engine.engine_lab import SPECS, T0, Lab, S, bytes_of, run, told
+from rules_engine.engine_lab import SPECS, T0, Lab, S, bytes_of, in_any_order, run, told
 from rules_engine.forms_lab import MORE
 from rules_engine.past_lab import Gateway
 from rules_engine.test_engine_equivalence import DEVICES, RULES, SITES, frames, journals
@@ -65,7 +65,9 @@ def test_replay_and_a_restart_anywhere_are_the_same_bytes(records: list[Record],
 def test_the_order_of_rules_is_irrelevant(records: list[Record], random: Random) -> None:
     turned = list(MORE)
     random.shuffle(turned)
-    assert bytes_of(run(everywhere(records))) == bytes_of(run(everywhere(records, turned)))
+    whole, other = everywhere(records), everywhere(records, turned)
+    first = next((k for k, one in enumerate(whole) if isinstance(one.body, Batch)), len(whole))
+    assert in_any_order(run(whole), first) == in_any_order(run(other), first)
 
 
 @SOME
