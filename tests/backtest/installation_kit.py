@@ -21,6 +21,7 @@ language: en
 data_dir: data
 registry: {devices: devices.csv, sites: sites.csv}
 api: {port: %d}
+health: {port: 0}
 log: {level: warning}
 desk: {order_types: {repair: {}}}
 endpoints:

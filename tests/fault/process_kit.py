@@ -40,6 +40,7 @@ profiles: profiles
 rules: rules
 log: {{level: warning}}
 api: {{port: {api}}}
+health: {{port: 0}}
 desk: {{order_types: {{repair: {{}}}}}}
 sources:
   broker:

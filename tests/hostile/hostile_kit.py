@@ -47,6 +47,7 @@ profiles: profiles
 rules: rules
 log: {level: info}
 api: {port: @api@}
+health: {port: 0}
 journal: {free_space_floor: 0B, ballast: 0B}
 desk: {order_types: {repair: {}}}
 sources:

@@ -114,7 +114,7 @@ def at(values: list[float], share: float) -> float:
 async def test_no_caller_of_the_api_delays_a_device(tmp_path: Path, kinds: list[str]) -> None:
     log, api, health = tmp_path / "gateway.log", free_port(), free_port()
     async with broker() as (devices, port):
-        settings = CONFIG + f"health: {{port: {health}}}\n"
+        settings = CONFIG.replace("health: {port: 0}", f"health: {{port: {health}}}")
         config = write_project(tmp_path / "project", devices=["D1"], broker=port, api=api, config=settings)
         with gateway_process(config, log):
             await asyncio.to_thread(wait_until, lambda: ready(api), 60, log.read_text)

@@ -14,6 +14,7 @@ language: en
 data_dir: data
 registry: {devices: devices.csv}
 api: {port: %d}
+health: {port: 0}
 desk: {order_types: {verify_meter: {}}}
 """
 GAS = """\
