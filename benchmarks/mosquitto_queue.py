@@ -22,6 +22,7 @@ from typing import Any
 import click
 import mqtt5
 
+from simulators.packets import whole_packets
 from simulators.servers import Broker, _serve, free_port, mosquitto_binary
 
 VARIANTS = (
@@ -69,16 +70,9 @@ class Link(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        view = memoryview(self._rest + data)
-        at = 0
-        while at < len(view):
-            try:
-                packet, size = mqtt5.read(view[at:])
-            except IndexError:
-                break
-            at += size
+        packets, self._rest = whole_packets(self._rest + data)
+        for packet in packets:
             self.packets.put_nowait(packet)
-        self._rest = bytes(view[at:])
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio.Protocol
         self.packets.put_nowait(None)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import mqtt5
 
+from simulators.packets import whole_packets
+
 WINDOW = 8_000
 GATE_BYTES = 24
 
@@ -41,19 +43,12 @@ class Publisher(asyncio.Protocol):
             self.done.set_exception(exc or ConnectionError("the broker closed the connection"))
 
     def data_received(self, data: bytes) -> None:
-        view = memoryview(self._buffer + data)
-        at = 0
-        while at < len(view):
-            try:
-                packet, size = mqtt5.read(view[at:])
-            except IndexError:
-                break
-            at += size
+        packets, self._buffer = whole_packets(self._buffer + data)
+        for packet in packets:
             if isinstance(packet, mqtt5.PubAckPacket):
                 self.acked += 1
             elif isinstance(packet, mqtt5.ConnAckPacket):
                 self.ready.set_result(None)
-        self._buffer = bytes(view[at:])
         if self._qos:
             struct.pack_into("<Q", self._gate, 8, self.acked)
 

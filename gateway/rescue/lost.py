@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pysqlite3 import dbapi2 as sqlite
+
 from gateway.journal.opening import open_file
 from gateway.journal.schema import connect_reader
 
@@ -66,7 +68,7 @@ def _lost(path: Path) -> set[tuple[int, int]]:
     try:
         with closing(connect_reader(path)) as db:
             return set(db.execute("SELECT first, last FROM lost"))
-    except Exception:  # noqa: BLE001 - a damaged file may answer anything
+    except sqlite.Error:  # the file may be damaged anywhere
         return set()
 
 

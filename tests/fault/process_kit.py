@@ -2,7 +2,6 @@
 the end: every message once, one order per hot device."""
 
 import csv
-import json
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hostile_kit import simulator
 
 from gateway.clock import SystemClock
 from gateway.domain.reading import Batch
@@ -121,17 +121,8 @@ def ready(api: int) -> bool:
 
 @contextmanager
 def oa_system(folder: Path) -> Iterator[int]:
-    (folder / "oa.secret").write_text(SECRET)
-    process = spawn(
-        "-m", "simulators.oa", "--secret-file", str(folder / "oa.secret"), "--actions", "", stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        yield int(json.loads(process.stdout.readline())["port"])
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
+    with simulator(folder, "oa", SECRET, "--actions", "") as port:
+        yield port
 
 
 def stored_lag(metrics: str) -> int:

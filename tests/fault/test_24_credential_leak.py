@@ -4,9 +4,7 @@ said."""
 import asyncio
 import base64
 import hashlib
-import json
 import os
-import subprocess
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,7 +22,7 @@ from hostile_kit import (
     oa_system,
     ready,
     said,
-    spawn,
+    simulator,
     wait_until,
     write_project,
 )
@@ -170,17 +168,8 @@ def asked(api: int, admin: str) -> list[str]:
 @contextmanager
 def sms_gateway(folder: Path) -> Iterator[int]:
     """The simulator, at its day limit from the start: its refusal names the number."""
-    (folder / "sms.secret").write_text(SMS)
-    process = spawn(
-        "-m", "simulators.sms", "--secret-file", str(folder / "sms.secret"), "--per-day", "0", stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        yield int(json.loads(process.stdout.readline())["port"])
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
+    with simulator(folder, "sms", SMS, "--per-day", "0") as port:
+        yield port
 
 
 NAMED = "    client_id: hostile-gateway\n"

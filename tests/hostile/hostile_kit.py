@@ -18,6 +18,7 @@ import pytest
 from gateway.app import build
 from gateway.running import App
 from gateway.settings import load_project
+from simulators.packets import whole_packets
 from simulators.servers import mosquitto_binary
 
 NEEDS_MOSQUITTO = [
@@ -242,13 +243,8 @@ class ScriptedBroker:
     async def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writer, buffer = writer, b""
         while data := await reader.read(1 << 16):
-            buffer += data
-            while True:
-                try:
-                    packet, size = mqtt5.read(memoryview(buffer))
-                except IndexError:
-                    break
-                buffer = buffer[size:]
+            packets, buffer = whole_packets(buffer + data)
+            for packet in packets:
                 self._answer(packet, writer)
         writer.close()
 
@@ -324,12 +320,11 @@ def ready(api: int) -> bool:
 
 
 @contextmanager
-def oa_system(folder: Path, *options: str, port: int = 0, secret: str = SECRET) -> Iterator[int]:
-    """The OA simulator as a process; gives its port."""
-    file = folder / "oa.secret"
+def simulator(folder: Path, name: str, secret: str, *options: str) -> Iterator[int]:
+    """`simulators.NAME` as a process with a file for its secret; gives its port."""
+    file = folder / f"{name}.secret"
     file.write_text(secret)
-    command = ("-m", "simulators.oa", "--secret-file", str(file), "--port", str(port), *(options or ("--actions", "")))
-    process = spawn(*command, stdout=subprocess.PIPE)
+    process = spawn("-m", f"simulators.{name}", "--secret-file", str(file), *options, stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
         yield int(json.loads(process.stdout.readline())["port"])
@@ -337,6 +332,13 @@ def oa_system(folder: Path, *options: str, port: int = 0, secret: str = SECRET) 
         process.terminate()
         process.wait(10)
         process.stdout.close()
+
+
+@contextmanager
+def oa_system(folder: Path, *options: str, port: int = 0, secret: str = SECRET) -> Iterator[int]:
+    """The OA simulator as a process; gives its port."""
+    with simulator(folder, "oa", secret, "--port", str(port), *(options or ("--actions", ""))) as given:
+        yield given
 
 
 def oa_stats(port: int) -> dict[str, Any]:

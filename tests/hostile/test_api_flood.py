@@ -16,6 +16,7 @@ import mqtt5
 import pytest
 from hostile_kit import CONFIG, fetch, gateway_process, publish_bytes, ready, text, wait_until, write_project
 
+from simulators.packets import whole_packets
 from simulators.servers import free_port
 
 HERE = Path(__file__).parent
@@ -39,12 +40,9 @@ class Broker:
         buffer, self._writer = b"", writer
         self.writers.append(writer)
         while data := await reader.read(1 << 16):
-            buffer += data
-            with suppress(IndexError):
-                while True:
-                    packet, size = mqtt5.read(memoryview(buffer))
-                    buffer = buffer[size:]
-                    self._answer(packet, writer)
+            packets, buffer = whole_packets(buffer + data)
+            for packet in packets:
+                self._answer(packet, writer)
         writer.close()
 
     def _answer(self, packet: Any, writer: asyncio.StreamWriter) -> None:
