@@ -23,7 +23,7 @@ import click
 import mqtt5
 
 from simulators.packets import whole_packets
-from simulators.servers import Broker, _serve, free_port, mosquitto_binary
+from simulators.servers import Broker, free_port, mosquitto_binary, serving
 
 VARIANTS = (
     (True, 1), (True, 100), (True, 1000), (True, 10000), (False, 1), (False, 5), (False, 30), (False, 1800),
@@ -55,7 +55,7 @@ def broker(folder: Path, on_changes: bool, interval: int, messages: int = 0) -> 
         port=port, folder=folder, messages=messages, on_changes=str(on_changes).lower(), interval=interval
     )
     config.write_text(("user root\n" if os.geteuid() == 0 else "") + text)
-    yield from _serve([binary, "-c", str(config)], port)
+    yield from serving([binary, "-c", str(config)], port)
 
 
 class Link(asyncio.Protocol):

@@ -133,7 +133,7 @@ def mosquitto(folder: Path, *, autosave: bool = False, extra: str = "") -> Itera
     )
     user = "user root\n" if os.geteuid() == 0 else ""
     config.write_text(user + text + extra, "utf-8")
-    yield from _serve([binary, "-c", str(config)], port)
+    yield from serving([binary, "-c", str(config)], port)
 
 
 @contextmanager
@@ -143,10 +143,11 @@ def iotcore(folder: Path) -> Iterator[Broker]:
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "iotcore.toml"
     config.write_text(IOTCORE_CONFIG.format(port=port), "utf-8")
-    yield from _serve([sys.executable, "-m", "iotcore", "--config", str(config), "--log-level", "error"], port)
+    yield from serving([sys.executable, "-m", "iotcore", "--config", str(config), "--log-level", "error"], port)
 
 
-def _serve(command: list[str], port: int) -> Iterator[Broker]:
+def serving(command: list[str], port: int) -> Iterator[Broker]:
+    """The broker that `command` starts, once it listens on `port`; stopped in the end."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
     broker = Broker(process, port, command)
     try:

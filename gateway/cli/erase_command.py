@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.options import main_file, report_language
 from gateway.domain.errors import ConfigError, GatewayError, StoreError
 from gateway.domain.text import Lang, say
 
@@ -27,13 +28,8 @@ def command() -> None:
 
 @command.command("customer")
 @click.argument("code")
-@click.option(
-    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=Path("config/gateway.yaml"),
-    show_default=True, help="The main file.",
-)  # fmt: skip
-@click.option(
-    "--lang", type=click.Choice(["zh", "en"]), help="Language of the report. [default: that of the main file]"
-)
+@main_file
+@report_language
 def customer(code: str, config: Path, lang: Lang | None) -> None:
     """Remove a customer: name, phone number and attributes, what was written to them, and the messages to them with
     every attempt to send them, whether the gateway runs or not. Take them off the list of customers first.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.options import report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem, StoreError, StoreUnavailable
 from gateway.domain.text import Lang, say
@@ -58,9 +59,7 @@ class Order:
 @click.option("--strict", is_flag=True, help="Import nothing if any row is wrong.")
 @click.option("--dry-run", is_flag=True, help="Check every row, send nothing.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no summary; rejected rows are still reported.")
-@click.option(
-    "--lang", type=click.Choice(["zh", "en"]), help="Language of the report. [default: that of the main file]"
-)
+@report_language
 @click.option("--actor", default="", help="Who imports, for the record. [default: the user of this machine]")
 def command(
     file: Path, mapping: Path, config: Path | None, data: Path | None, api: str, strict: bool, dry_run: bool,

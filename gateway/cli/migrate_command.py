@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, StoreError
 from gateway.domain.text import Lang, say
@@ -12,14 +13,9 @@ from gateway.store.database import Database, Migrated
 
 
 @click.command("migrate")
-@click.option(
-    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=Path("config/gateway.yaml"),
-    show_default=True, help="The main file.",
-)  # fmt: skip
+@main_file
 @click.option("--check", is_flag=True, help="Only say what would be done.")
-@click.option(
-    "--lang", type=click.Choice(["zh", "en"]), help="Language of the report. [default: that of the main file]"
-)
+@report_language
 def command(config: Path, check: bool, lang: Lang | None) -> None:
     """Bring the database to this release, as the next start would: a copy first, then the changes. Needs a stopped
     gateway; `--check` changes nothing and may run beside one.

@@ -5,19 +5,15 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, InvariantBroken, StoreError
 from gateway.domain.text import Lang, say
 
 
 @click.command("recover")
-@click.option(
-    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=Path("config/gateway.yaml"),
-    show_default=True, help="The main file.",
-)  # fmt: skip
-@click.option(
-    "--lang", type=click.Choice(["zh", "en"]), help="Language of the report. [default: that of the main file]"
-)
+@main_file
+@report_language
 def command(config: Path, lang: Lang | None) -> None:
     """Mend damaged or missing files of the data folder. Needs a stopped gateway.
 

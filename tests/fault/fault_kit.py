@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import process_kit as kit
+from hostile_kit import ready, spawn
 
 from simulators.gate import Shared
 from simulators.load import GATE_BYTES
@@ -36,9 +37,9 @@ class Installation:
         """The gateway, up to ready."""
         with self.log.open("ab") as out:
             command = ("-m", "gateway", "run", "-c", str(self.config), "--lang", "en")
-            self.gateway = kit.spawn(*command, stdout=out, stderr=out, env=environment)
+            self.gateway = spawn(*command, stdout=out, stderr=out, env=environment)
         if wait:
-            kit.wait_until(lambda: self.gone() or kit.ready(self.api), 60, "ready", self.log)
+            kit.wait_until(lambda: self.gone() or ready(self.api), 60, "ready", self.log)
             assert not self.gone(), self.said()[-2000:]
 
     def gone(self) -> bool:
@@ -142,7 +143,7 @@ def installation(folder: Path, *, data: Path | None = None, more: str = "") -> I
             "-m", "simulators.load", "--broker", f"127.0.0.1:{broker.port}", "--topic", "kill/{}/telemetry",
             "--devices", str(kit.DEVICES), "--hot", str(kit.HOT), "--gate", str(gate.path), "--name", "fault",
         )  # fmt: skip
-        process = kit.spawn(*load)
+        process = spawn(*load)
         try:
             yield made
         finally:

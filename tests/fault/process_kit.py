@@ -3,7 +3,6 @@ the end: every message once, one order per hot device."""
 
 import csv
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hostile_kit import simulator
+from hostile_kit import simulator, spawn
 
 from gateway.clock import SystemClock
 from gateway.domain.reading import Batch
@@ -95,10 +94,6 @@ def project(folder: Path, broker: int, api: int, oa: int) -> Path:
     return folder / "gateway.yaml"
 
 
-def spawn(*command: str, **options: object) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, *command], **options)  # type: ignore[call-overload, no-any-return]
-
-
 def start_gateway(config: Path, log: Path) -> "subprocess.Popen[bytes]":
     with log.open("ab") as out:
         return spawn("-m", "gateway", "run", "-c", str(config), "--lang", "en", stdout=out, stderr=out)
@@ -110,13 +105,6 @@ def wait_until(true: Callable[[], bool], seconds: float, what: str, log: Path | 
         tail = log.read_text("utf-8", "replace")[-2000:] if log and time.monotonic() >= until else ""
         assert time.monotonic() < until, f"not within {seconds} s: {what}\n{tail}"
         time.sleep(0.02)
-
-
-def ready(api: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{api}/readyz", timeout=1).status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hostile_kit import ready, spawn
 from process_kit import (
     DEVICES,
     HOT,
@@ -21,8 +22,6 @@ from process_kit import (
     oa_system,
     outbox,
     project,
-    ready,
-    spawn,
     start_gateway,
     stored_lag,
     wait_until,

@@ -8,6 +8,7 @@ import httpx
 import process_kit as kit
 import pytest
 from fault_kit import installation
+from hostile_kit import ready
 from mounts import tmpfs
 
 pytestmark = kit.NEEDS_MOSQUITTO
@@ -41,7 +42,7 @@ def test_a_full_disk_holds_messages_back_until_there_is_room(tmp_path: Path) -> 
             if not leave:
                 kit.wait_until(lambda: "no room" in str(site.readiness()), 30, "the reason is said", site.log)
             filler.unlink()
-            kit.wait_until(lambda: kit.ready(site.api), 60, "ready again, without a restart", site.log)
+            kit.wait_until(lambda: ready(site.api), 60, "ready again, without a restart", site.log)
         site.settled()
         assert "Traceback" not in site.said()
         site.check(journal=False)  # it gave up what every consumer had, to make room

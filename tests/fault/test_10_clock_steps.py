@@ -13,6 +13,7 @@ import paho.mqtt.client as mqtt
 import process_kit as kit
 import pytest
 from fake_clock import DAY, HOUR, LIBRARY, FakeClock, answered, resident, until
+from hostile_kit import ready, spawn
 from paho.mqtt.enums import CallbackAPIVersion
 
 from simulators.servers import free_port, mosquitto, owns_port
@@ -76,8 +77,8 @@ class Site:
     def start(self) -> None:
         with self.log.open("ab") as out:
             command = ("-m", "gateway", "run", "-c", str(self.config), "--lang", "en")
-            self.gateway = kit.spawn(*command, stdout=out, stderr=out, env=self.clock.environment)
-        kit.wait_until(lambda: self.gone() or kit.ready(self.api), 60, "ready", self.log)
+            self.gateway = spawn(*command, stdout=out, stderr=out, env=self.clock.environment)
+        kit.wait_until(lambda: self.gone() or ready(self.api), 60, "ready", self.log)
         assert not self.gone(), self.log.read_text()[-3000:]
         assert owns_port(self.pid, self.api)
 
@@ -156,7 +157,7 @@ def site(folder: Path, ahead: float = 0) -> Iterator[Site]:
     with ExitStack() as stack:
         broker = stack.enter_context(mosquitto(folder / "broker"))
         command = ("-m", "simulators.oa", "--secret-file", str(folder / "oa.secret"), "--actions", "")
-        oa = kit.spawn(*command, stdout=subprocess.PIPE, env=clock.environment)
+        oa = spawn(*command, stdout=subprocess.PIPE, env=clock.environment)
         assert oa.stdout is not None
         made = Site(folder, clock, broker.port, int(json.loads(oa.stdout.readline())["port"]))
         try:
@@ -206,14 +207,21 @@ def test_the_gateway_goes_on_after_each_step(tmp_path: Path, steps: list[int]) -
         assert "Traceback" not in said
 
 
-def test_what_was_queued_ahead_of_time_is_delivered_after_the_step_back(tmp_path: Path) -> None:
-    with site(tmp_path, 30 * DAY) as here:
+@contextmanager
+def queued_ahead_of_time(folder: Path) -> Iterator[Site]:
+    """A gateway whose clock is a month ahead, with an order that its OA refuses."""
+    with site(folder, 30 * DAY) as here:
         here.start()
         here.oa_fails(on=True)
         here.send(0, temp=95.0)
         kit.wait_until(
             lambda: httpx.get(f"http://127.0.0.1:{here.oa}/stats").json().get("requests", 0) >= 2, 15, "tries"
         )
+        yield here
+
+
+def test_what_was_queued_ahead_of_time_is_delivered_after_the_step_back(tmp_path: Path) -> None:
+    with queued_ahead_of_time(tmp_path) as here:
         here.step(0)
         here.oa_fails(on=False)
         here.wait("HOT", 1)
@@ -221,13 +229,7 @@ def test_what_was_queued_ahead_of_time_is_delivered_after_the_step_back(tmp_path
 
 
 def test_what_was_queued_ahead_of_time_is_delivered_after_a_restart_at_the_right_time(tmp_path: Path) -> None:
-    with site(tmp_path, 30 * DAY) as here:
-        here.start()
-        here.oa_fails(on=True)
-        here.send(0, temp=95.0)
-        kit.wait_until(
-            lambda: httpx.get(f"http://127.0.0.1:{here.oa}/stats").json().get("requests", 0) >= 2, 15, "tries"
-        )
+    with queued_ahead_of_time(tmp_path) as here:
         here.stop()
         here.clock.set(0)
         here.start()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from fault_kit import Installation, installation
-from process_kit import spawn, wait_until
+from hostile_kit import spawn
+from process_kit import wait_until
 from process_memory import MIB, resident
 
 from simulators.gate import Shared

@@ -8,6 +8,7 @@ import httpx
 import process_kit as kit
 import pytest
 from fault_kit import installation
+from hostile_kit import ready
 from pysqlite3 import dbapi2 as sqlite
 
 pytestmark = kit.NEEDS_MOSQUITTO
@@ -22,14 +23,14 @@ def test_a_held_write_lock_delays_orders_and_makes_none_twice(tmp_path: Path) ->
             other.execute("BEGIN IMMEDIATE")
             began = kit.time.monotonic()
             site.send(800, seconds=2)
-            kit.wait_until(lambda: not kit.ready(site.api), 30, "not ready", site.log)
+            kit.wait_until(lambda: not ready(site.api), 30, "not ready", site.log)
             answer = site.readiness()
             assert answer["parts"]["rules.commit"] == "down: the disk fails, or another process holds the file"
             assert answer["parts"]["journal"] == answer["parts"]["series"] == "ok"
             assert httpx.get(f"http://127.0.0.1:{site.api}/healthz", timeout=5).status_code == 200
             kit.time.sleep(max(0.0, HELD - (kit.time.monotonic() - began)))
             other.execute("ROLLBACK")
-        kit.wait_until(lambda: kit.ready(site.api), 30, "ready again", site.log)
+        kit.wait_until(lambda: ready(site.api), 30, "ready again", site.log)
         site.settled()
         assert "Traceback" not in site.said()
         site.check()

@@ -8,6 +8,7 @@ import httpx
 import process_kit as kit
 import pytest
 from fake_clock import HOUR, LIBRARY
+from hostile_kit import spawn
 from test_10_clock_steps import Site, site
 
 pytestmark = [
@@ -121,7 +122,7 @@ def test_a_second_start_on_the_same_files_is_refused_and_doubles_nothing(tmp_pat
         here.send(1, temp=95.0)
         kit.wait_until(lambda: here.metric("fieldgate_alarms_raised") >= 1, 20, "the alarm", here.log)
         with (tmp_path / "second.log").open("wb") as out:
-            second = kit.spawn(
+            second = spawn(
                 "-m", "gateway", "run", "-c", str(here.config), stdout=out, stderr=out, env=here.clock.environment
             )
         assert second.wait(60) != 0

@@ -9,6 +9,7 @@ import process_kit as kit
 import pytest
 from fault_kit import installation
 from faulty_disk import FaultyDisk
+from hostile_kit import ready
 
 pytestmark = kit.NEEDS_MOSQUITTO
 
@@ -31,7 +32,7 @@ def test_one_failed_call_after_another_loses_and_doubles_nothing(tmp_path: Path)
             disk.rules(*rules)
             site.send(800, seconds=1.5)
             disk.rules()
-            kit.wait_until(lambda: kit.ready(site.api), 30, f"ready after: {name}", site.log)
+            kit.wait_until(lambda: ready(site.api), 30, f"ready after: {name}", site.log)
         site.settled()
         assert site.metric("fieldgate_balance_", "") == 0, "no count was lost on the way"
         said = site.said()
@@ -53,7 +54,7 @@ def test_while_a_store_fails_readyz_says_which_and_why(tmp_path: Path, part: str
         assert not any(answer["ready"] for answer in seen), seen
         assert {answer["parts"][part] for answer in seen} == {"down: the disk fails, or another process holds the file"}
         disk.rules()
-        kit.wait_until(lambda: kit.ready(site.api), 20, "ready again", site.log)
+        kit.wait_until(lambda: ready(site.api), 20, "ready again", site.log)
         site.settled()
         assert site.said().count("source down") == 0, "the broker's messages wait, the session stays"
         site.check()

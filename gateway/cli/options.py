@@ -1,0 +1,13 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+
+import click
+
+main_file = click.option(
+    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=Path("config/gateway.yaml"),
+    show_default=True, help="The main file.",
+)  # fmt: skip
+report_language = click.option(
+    "--lang", type=click.Choice(["zh", "en"]), help="Language of the report. [default: that of the main file]"
+)
