@@ -3,6 +3,9 @@
 The whole gateway under load on a shim that fails single calls (`shim/disk.c`).
 """
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import process_kit as kit
@@ -50,7 +53,7 @@ def test_while_a_store_fails_readyz_says_which_and_why(tmp_path: Path, part: str
         site.send(400)
         disk.rules(rule)
         site.send(400, seconds=2.5)
-        seen = [site.readiness() for _ in range(20) if not kit.time.sleep(0.1)]
+        seen = [site.readiness() for _ in range(20) if not time.sleep(0.1)]
         assert not any(answer["ready"] for answer in seen), seen
         assert {answer["parts"][part] for answer in seen} == {"down: the disk fails, or another process holds the file"}
         disk.rules()
@@ -92,9 +95,9 @@ print(rows, store.stats().rows, flush=True)
 )  # fmt: skip
 def test_the_series_store_names_the_first_error_and_counts_every_row_once(tmp_path: Path, rule: str, name: str) -> None:
     disk = FaultyDisk(tmp_path)
-    command = [kit.sys.executable, "-c", SERIES, str(tmp_path / "series"), str(Path(__file__).parents[1] / "series")]
-    pipe = kit.subprocess.PIPE
-    store = kit.subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=disk.environment)
+    command = [sys.executable, "-c", SERIES, str(tmp_path / "series"), str(Path(__file__).parents[1] / "series")]
+    pipe = subprocess.PIPE
+    store = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=disk.environment)
     assert store.stdin is not None
     assert store.stdout is not None
     said = []
@@ -125,9 +128,9 @@ def test_a_small_journal_stops_intake_for_no_longer_than_the_series_store_is_awa
         site.send(40_000, seconds=12)
         kit.wait_until(lambda: "no room" in str(site.readiness()), 30, "the journal is full", site.log)
         disk.rules()
-        began = kit.time.monotonic()
+        began = time.monotonic()
         kit.wait_until(lambda: site.readiness()["parts"]["journal"] == "ok", 30, "intake goes on", site.log)
-        assert kit.time.monotonic() - began < 25, "a try at least every 5 s, a release every 10 s"
+        assert time.monotonic() - began < 25, "a try at least every 5 s, a release every 10 s"
         site.settled()
         assert "Traceback" not in site.said()
         site.check(journal=False)
