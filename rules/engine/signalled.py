@@ -187,6 +187,12 @@ class Signalled(Runner):
         for thing, end in zip(reader.thing.tolist(), reader.t.tolist(), strict=True):
             self.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
 
+    def windows_ended(self, things: Sequence[int], end: int) -> None:
+        """Readings from before `end` µs that come now would be judged by windows that had not ended then."""
+        if self.judged:
+            for thing in things:
+                self.decide_without(thing, end - 1)
+
     def judge_unit(self, view: View, unit: int) -> None:
         """A frame carries points that the condition reads, or that its momentary signals are made of."""
 

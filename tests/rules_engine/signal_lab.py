@@ -82,6 +82,9 @@ class SignalLab:
         for thing, end in zip(reader.thing.tolist(), reader.t.tolist(), strict=True):
             self.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
 
+    def windows_ended(self, things: Sequence[int], end: int) -> None:
+        assert all(self.space.things[thing].device >= 0 for thing in things)
+
     # --- the script
     def value(self, reader: Reader) -> NDArray[np.float64]:
         """The signal for every item."""

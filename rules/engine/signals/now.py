@@ -17,6 +17,7 @@ class Now:
     """`values`, `shares` f64[signal, unit] of the newest view; others than those that were taken are NaN.
 
     `shown` bool[signal, unit]: what evidence may show; a moment without a reading only where the value is another.
+    `taken` bool[unit]: gone on to.
     """
 
     def __init__(self, signals: tuple[Momentary, ...]) -> None:
@@ -26,6 +27,7 @@ class Now:
         self.values: F64 = np.zeros((0, 0))
         self.shares: F64 = np.zeros((0, 0))
         self.shown: Bools = np.zeros((0, 0), np.bool_)
+        self.taken: Bools = np.zeros(0, np.bool_)
         self.before: list[tuple[F64, F64, NDArray[np.int64]]] = []
         self.handed: dict[tuple[str, int], list[tuple[float, float, int]]] = {}
 
@@ -38,6 +40,7 @@ class Now:
         self.values = np.full((len(self.signals), len(view)), np.nan)
         self.shares = np.zeros((len(self.signals), len(view)))
         self.shown = np.zeros((len(self.signals), len(view)), np.bool_)
+        self.taken = np.zeros(len(view), np.bool_)
         self.before = [
             (one.newest[view.thing], one.share[view.thing].astype(np.float64), one.moment[view.thing])
             for one in self.signals
@@ -53,6 +56,7 @@ class Now:
         """
         if not self.signals:
             return
+        self.taken[units] = True
         whole = len(units) == len(view)
         things, t, between = view.thing, view.t, view.moments
         if not whole:
@@ -104,16 +108,17 @@ class Now:
     def seen(
         self, one: Momentary, thing: int, at: int | None, view: View | None, unit: int, *, before: bool
     ) -> SignalSeen:  # fmt: skip
-        """For evidence: as of a unit; as of the last one before it; as of `at`, between views."""
+        """For evidence: as of a unit; as of the last one before it; as of `at`, between views or units."""
         k = self.index[one.name]
         value, share, moment = float(one.newest[thing]), float(one.share[thing]), int(one.moment[thing])
-        if view is not None and view is self.view:
+        ahead = view is None or (before and view is self.view and not self.taken[unit])
+        if not ahead and view is not None and view is self.view:
             value, share, moment = self._in_view(k, view, unit, before=before)
             until = at if before and at is not None else int(view.t[unit])
             for found in self.handed.get((one.name, thing), ()):
                 if moment < found[2] <= until:
                     value, share, moment = found
-        elif view is None and at is not None and moment > LONG_AGO:
+        elif ahead and at is not None and moment > LONG_AGO:
             values, shares = one.held(np.array([thing]), np.array([at]))
             value, share, moment = float(values[0]), float(shares[0]), at
         if moment == LONG_AGO:

@@ -32,6 +32,9 @@ class Judge(Protocol):
     def windows_closed(self, reader: Held) -> None:
         """The same at a tick, of many things with the same end."""
 
+    def windows_ended(self, things: Sequence[int], end: int) -> None:
+        """Without a reading windows of these things closed: what they are worth is not what it was before `end` µs."""
+
     def judge_units(self, view: View, units: NDArray[np.intp]) -> None:
         """These units carry what is judged, and the signals are as of each of them."""
 
@@ -213,6 +216,8 @@ class Signals:
         telling = [one for one, value, at in fresh if not view.moments[unit] and one.changes(thing, value, at)]
         for end in self.closings(Place(thing, int(view.t[unit]), view, unit), telling):
             judge.window_closed(thing, end, Prior(view, np.array([unit]), end), view, unit)
+            if view.moments[unit]:
+                judge.windows_ended([thing], end)
         for one, value, at in fresh:
             self.chain.note(thing, one.take(thing, value, at))
             self.soonest = min(self.soonest, int(one.end[thing]))
@@ -232,6 +237,7 @@ class Signals:
                 continue
             for end in self.closings(Place(thing, now), ()):
                 judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
+                judge.windows_ended([thing], end)
         self.reckon(now)
 
     def _close_all(self, one: Closing, now: int, judge: Judge, waits: Bools | None) -> None:
@@ -246,6 +252,7 @@ class Signals:
         if self.watch_only is None or one.name in self.watch_only:
             for end in np.unique(ends).tolist():
                 judge.windows_closed(Held(self.space, things[ends == end], end))
+                judge.windows_ended(things[ends == end].tolist(), end)
 
     def closings(self, place: Place, heard: Collection[Closing]) -> Iterator[int]:
         """`Ends.closings` of what is watched."""
