@@ -260,5 +260,5 @@ def _sources(project: Project, registry: Registry, journal: SqliteJournal, clock
                         )
                     ]
                 ) from None
-            sources[name] = MqttSource(name, config, registry, journal, clock, password)
+            sources[name] = MqttSource(name, config, registry, journal, clock, password, words=project.as_sent)
     return sources

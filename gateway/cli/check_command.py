@@ -38,6 +38,7 @@ def command(config: Path, data: bool, lang: Lang | None) -> None:
     """
     from gateway.cli.rules.check import summary
     from gateway.settings import inspect_project
+    from protocols.mqtt.check import covered
 
     report = inspect_project(config)
     language = lang or report.language
@@ -50,6 +51,8 @@ def command(config: Path, data: bool, lang: Lang | None) -> None:
         click.echo(say("config.check.failed", language, count=len(report.problems), files=files), err=True)
         sys.exit(2)
     click.echo(say("config.check.ok", language, file=config, **report.project.counts()))
+    for key, fields in covered(report.coverage):
+        click.echo(say(key, language, **fields))
     click.echo(summary(report.project, language))
     if data:
         _look_at_data(report.project.settings.data_dir, language)

@@ -68,6 +68,15 @@ class PointSpec(Struct, frozen=True):
     retain: int = 0
 
 
+class AsSent(Struct, frozen=True):
+    """How devices of a profile send one point: `unit` as the profile writes it, raw `missing` values that mean no data,
+    the declared `values` of a state."""
+
+    unit: str = ""
+    missing: tuple[float | str, ...] = ()
+    values: tuple[str, ...] = ()
+
+
 class Profile(Struct, frozen=True):
     """Points of a device model, with its source document. `components` is the usual number of connectors (0 = none)."""
 

@@ -12,7 +12,6 @@ from pydantic import BaseModel, SecretStr
 from gateway.api.config import ApiConfig
 from gateway.api.tls import reason, server_context
 from gateway.desk.templates import NoticeTemplate
-from gateway.domain.device import Point
 from gateway.domain.duration import format_duration, parse_duration
 from gateway.domain.errors import Problem
 from gateway.settings.document import Document, Place
@@ -23,6 +22,7 @@ from gateway.settings.profiles import LoadedProfile
 from gateway.settings.reading import Unfit, read_file
 from gateway.settings.rulebook import Rulebook, RuleFile
 from protocols.modbus.config import ModbusConfig
+from protocols.mqtt.check import Coverage, Fleet
 from protocols.mqtt.check import check as check_routes
 from protocols.mqtt.config import MqttConfig
 from rules.compiled import Rule
@@ -44,10 +44,11 @@ AUDIENCES = ("customer", "site", "area")
 
 @dataclass(slots=True)
 class Findings:
-    """Problems and warnings of one look."""
+    """Problems and warnings of one look, and what the routes can fill."""
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    coverage: list[Coverage] = field(default_factory=list)
 
 
 def is_duration(text: str) -> bool:
@@ -153,15 +154,14 @@ def check_together(
     inventory: Inventory, rulebook: Rulebook, templates: Mapping[str, NoticeTemplate], template_file: Path | None,
 ) -> None:  # fmt: skip
     """Sources against profiles and devices, rules against templates and kinds."""
-    points = [
-        Point(0, one.profile.id, spec.name, kind=spec.kind, unit=spec.unit, values=spec.values)
-        for one in profiles.values() for spec in one.profile.points
-    ]  # fmt: skip
+    fleet = _fleet(profiles, inventory)
     for name, source in settings.sources.items():
         place: Place = ("sources", name)
         if isinstance(source, MqttConfig):
-            wrong = check_routes(source, points, document.file, f"sources.{name}")
-            found.problems += [located(problem, document) for problem in wrong]
+            routes = check_routes(source, fleet, document.file, f"sources.{name}")
+            found.problems += [located(problem, document) for problem in routes.problems]
+            found.warnings += [located(problem, document) for problem in routes.warnings]
+            found.coverage += routes.coverage
         if isinstance(source, ModbusConfig):
             _modbus(found, document, place, source, profiles, inventory)
     _kept(found, settings, profiles)
@@ -170,6 +170,14 @@ def check_together(
     check_rules(found, document, settings, rulebook, templates, template_file)
     _look_back(found, profiles, rulebook)
     _usage(found, document, profiles, inventory, rulebook)
+
+
+def _fleet(profiles: Mapping[str, LoadedProfile], inventory: Inventory) -> Fleet:
+    connectors: dict[str, int] = {}
+    for device in inventory.devices.values():
+        connectors[device.profile] = max(connectors.get(device.profile, 0), device.components)
+    of = {code: device.profile for code, device in inventory.devices.items()}
+    return Fleet({name: one.profile for name, one in profiles.items()}, of, connectors)
 
 
 def _look_back(found: Findings, profiles: Mapping[str, LoadedProfile], rulebook: Rulebook) -> None:

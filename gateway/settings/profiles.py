@@ -4,7 +4,6 @@ A point may be declared in any unit (`Wh`); it is stored in the canonical one (`
 unit (`plausible`, `counter`) are converted with it. `missing` holds raw values and stays as written.
 """
 
-import keyword
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Annotated, Any, Literal
 from msgspec.structs import replace
 from pydantic import Field, ValidationError
 
-from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec, Profile
+from gateway.domain.device import AsSent, CounterModel, Plausible, PointKind, PointSpec, Profile
 from gateway.domain.duration import DAY
 from gateway.domain.errors import Problem
 from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
@@ -22,9 +21,10 @@ from gateway.section import Duration, Section
 from gateway.settings.document import Document, Place, read_document
 from gateway.settings.explain import explain
 from gateway.settings.quantity import parse_quantity
+from rules.expr.token import KEYWORDS
 
 _WORD = r"^[A-Za-z][A-Za-z0-9_]*$"
-_RESERVED = frozenset({"and", "or", "not", "in", "true", "false", "unknown"}) | frozenset(keyword.kwlist)
+_RESERVED = KEYWORDS | {"unknown"}
 Number = float | str
 """A number in the unit of the point, or a text with its own unit: `-40 degF`."""
 
@@ -91,6 +91,13 @@ class LoadedProfile:
     modbus: Mapping[str, Any] | None = None
     document: Document | None = field(default=None, compare=False, repr=False)
 
+    def as_sent(self) -> dict[str, AsSent]:
+        """How devices send each point, by its name."""
+        return {
+            spec.name: AsSent(self.declared.get(spec.name, ""), spec.missing, spec.values)
+            for spec in self.profile.points
+        }
+
 
 def load_profiles(folder: Path) -> tuple[dict[str, LoadedProfile], list[Problem]]:
     """Every profile of a folder by its id, and every problem of every file."""
@@ -133,7 +140,7 @@ def load_profile(path: Path) -> tuple[LoadedProfile | None, list[Problem]]:
 
 def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
     place: Place = ("points", name)
-    if name in _RESERVED:
+    if name.lower() in _RESERVED:
         document.add(place, "config.profile.reserved", name=name)
     try:
         unit = parse_unit(point.unit)

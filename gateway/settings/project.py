@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway.desk.templates import NoticeTemplate
-from gateway.domain.device import PointSpec, Profile
+from gateway.domain.device import AsSent, PointSpec, Profile
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.text import Lang
 from gateway.ports import Known
@@ -18,7 +18,7 @@ from gateway.settings.calendars import calendar_name, load_calendar
 from gateway.settings.crosscheck import check_settings, check_together
 from gateway.settings.document import Document, read_document
 from gateway.settings.explain import explain, located
-from gateway.settings.inherit import declared_in_map, with_profile_words
+from gateway.settings.inherit import declared_in_map
 from gateway.settings.inventory import Inventory, load_inventory, zones
 from gateway.settings.lookups import load_lookups
 from gateway.settings.model import Settings, anchored
@@ -27,6 +27,7 @@ from gateway.settings.rulebook import Rulebook, load_rulebook
 from gateway.settings.templates import load_templates
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.registers import load as load_map
+from protocols.mqtt.check import Coverage
 from rules.compiled import Names
 
 
@@ -49,6 +50,11 @@ class Project:
         """Kind of device -> its points, in canonical units."""
         return self.names.points
 
+    def as_sent(self, profile: str) -> Mapping[str, AsSent]:
+        """How devices of a profile send each point; empty for an unknown profile."""
+        one = self.profiles.get(profile)
+        return {} if one is None else one.as_sent()
+
     def counts(self) -> dict[str, int]:
         """How many of everything, for a summary. Points are those the registry will know."""
         points = plan(Known((), (), (), ()), self.wanted, 0).rows.points
@@ -62,12 +68,14 @@ class Project:
 
 @dataclass(slots=True)
 class Report:
-    """What was found: a project, or the problems that stand in its way. `language` is the one to report in."""
+    """What was found: a project, or the problems that stand in its way. `language` is the one to report in, `coverage`
+    what the routes can fill."""
 
     language: Lang
     project: Project | None = None
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    coverage: list[Coverage] = field(default_factory=list)
 
 
 def load_project(path: Path, env: Mapping[str, str] | None = None) -> Project:
@@ -118,12 +126,11 @@ def inspect_project(path: Path, env: Mapping[str, str] | None = None) -> Report:
     if settings is not None:
         findings = check_settings(document, settings)
         if whole:  # else what is missing in a profile that did not load would be reported everywhere it is used
-            settings, unclear = with_profile_words(settings, profiles, document)
-            findings.problems += unclear
             check_together(findings, document, settings, profiles, inventory, rulebook, templates, files.templates)
         named = {problem.path for problem in document.problems}
         report.problems += [p for p in findings.problems if p.file != document.file or p.path not in named]
         report.warnings += findings.warnings
+        report.coverage = findings.coverage
     report.problems, report.warnings = _sorted(report.problems), _sorted(report.warnings)
     if settings is not None and not report.problems:
         report.project = Project(

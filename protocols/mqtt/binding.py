@@ -1,11 +1,11 @@
 """What a topic means, worked out once and remembered until the registry changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.device import Device
+from gateway.domain.device import AsSent, Device
 from gateway.domain.errors import DecodeError
 from gateway.ports import Directory
 from protocols.mqtt.column import Column, Misfit, misfit
@@ -21,6 +21,15 @@ _TOPIC_BYTES = 32 * 2**20  # of them all
 _TARGETS = 200_000
 
 
+Words = Callable[[str], Mapping[str, AsSent]]
+"""Profile -> how its devices send each point, by name."""
+
+
+def no_words(profile: str) -> Mapping[str, AsSent]:  # noqa: ARG001 - as Words
+    """Every point is sent in its canonical unit."""
+    return {}
+
+
 @dataclass(slots=True)
 class Target:
     device: int
@@ -30,11 +39,12 @@ class Target:
 class Candidate:
     """A route that a topic matches, with what the topic says. `fixed`: device and lane, when the topic tells both."""
 
-    __slots__ = ("captures", "code", "fixed", "route", "targets")
+    __slots__ = ("captures", "code", "fixed", "points", "route", "targets")
 
     def __init__(self, route: Route, captures: Mapping[str, str]) -> None:
         self.route = route
         self.captures = captures
+        self.points = route.named(captures)
         self.code = route.device.fill(captures) if isinstance(route.device, Template) else None
         self.targets: dict[tuple[str | None, tuple[int | None, ...]], Target | DecodeError] = {}
         self.fixed: Target | None = None
@@ -100,12 +110,13 @@ class Entry:
 class Bindings:
     """The routes over the registry's directory: topic -> Entry, message -> Target. Everything remembered is bounded."""
 
-    def __init__(self, routes: Sequence[Route], directory: Directory) -> None:
+    def __init__(self, routes: Sequence[Route], directory: Directory, words: Words = no_words) -> None:
         self.known: dict[str, Entry] = {}
         self.misfits: dict[int, Misfit] = {}
         """Points that a route cannot fill (their readings are bad), by point id."""
         self._routes = tuple(routes)
         self._directory = directory
+        self._words = words
         self._version = directory.version
         self._lanes: dict[tuple[Any, ...], Lane | None] = {}
         self._targets = self._bytes = 0
@@ -129,7 +140,8 @@ class Bindings:
         if (size := len(topic.encode("utf-8", "surrogatepass"))) > LONGEST:
             raise DecodeError("topic_too_long", f"{size} bytes, at most {LONGEST}")
         matches = ((route, route.pattern.match(topic)) for route in self._routes)
-        entry = Entry([Candidate(route, captures) for route, captures in matches if captures is not None])
+        made = (Candidate(route, captures) for route, captures in matches if captures is not None)
+        entry = Entry([candidate for candidate in made if self._meant(candidate)])
         for candidate in entry.candidates:
             if candidate.route.settled_by_topic:
                 with suppress(DecodeError):  # said again, and counted, with each message
@@ -145,6 +157,11 @@ class Bindings:
         self._bytes += size
         return entry
 
+    def _meant(self, candidate: Candidate) -> bool:
+        """Not when the topic names a device of a profile that the route is not for: the next route is asked."""
+        device = self._directory.device(candidate.code) if candidate.route.profiles and candidate.code else None
+        return device is None or device.profile in candidate.route.profiles
+
     def target(self, candidate: Candidate, body: Any, root: Any) -> Target:
         route, code = candidate.route, candidate.code
         if code is None and not isinstance(route.device, Template):
@@ -152,7 +169,7 @@ class Bindings:
                 code = scalar_text(route.device.reach(body, root))
             except Missed:
                 raise DecodeError("unknown_device", f"nothing at {route.device.text}") from None
-        components = tuple(point.component.number(candidate.captures, body, root) for point in route.points)
+        components = tuple(point.component.number(candidate.captures, body, root) for point in candidate.points)
         target = candidate.targets.get((code, components))
         if target is None:
             target = self._resolve(candidate, code, components)
@@ -172,6 +189,8 @@ class Bindings:
         device = self._directory.device(code) if code else None
         if device is None:
             return DecodeError("unknown_device", (code or "")[:120])
+        if candidate.route.profiles and device.profile not in candidate.route.profiles:
+            return DecodeError("unmatched", f"the route is not for profile {device.profile}")
         lane = self._lane(candidate, device, components)
         if lane is None:
             return DecodeError("no_points", f"profile {device.profile} has none of the route's points")
@@ -179,19 +198,21 @@ class Bindings:
 
     def _lane(self, candidate: Candidate, device: Device, components: tuple[int | None, ...]) -> Lane | None:
         route = candidate.route
-        names = tuple(point.name.fill(candidate.captures) for point in route.points)
-        key = (route.index, device.profile, names, components)
+        rules = candidate.points
+        key = (route.index, device.profile, tuple((rule.name.text, id(rule.config)) for rule in rules), components)
         if key in self._lanes:
             return self._lanes[key]
-        known = self._directory.points(device.profile)
+        known, words = self._directory.points(device.profile), self._words(device.profile)
         columns = []
-        for rule, name, component in zip(route.points, names, components, strict=True):
+        for rule, component in zip(rules, components, strict=True):
+            name = rule.name.text
             point = None if component is None else known.get((name, component))
             if point is not None:
                 wrong = misfit(rule.config, point)
                 if wrong is not None:
                     self.misfits[point.id] = wrong
-                columns.append((rule.path, Column(rule.config, point, self._directory.state_code)))
+                column = Column(rule.config, point, self._directory.state_code, words.get(name, AsSent()))
+                columns.append((rule.path, column))
         lane = Lane(route.time_path, route.time_optional, route.moments, columns) if columns else None
         self._lanes[key] = lane
         return lane

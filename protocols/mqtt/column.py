@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from gateway.domain.device import Point, PointKind
+from gateway.domain.device import AsSent, Point, PointKind
 from gateway.domain.reading import F64, U8, Quality
-from gateway.domain.units import DIMENSIONLESS, parse_unit
+from gateway.domain.units import parse_unit
 from protocols.mqtt.config import PointMap
 from protocols.mqtt.number import parse_number
 from protocols.mqtt.path import scalar_text
@@ -23,6 +23,7 @@ DROPPED = 255  # instead of a quality: no row, the point's table of state texts 
 LONGEST_STATE = 120
 _REMEMBERED = 4096
 _NOTHING = (math.nan, BAD)
+_PLAIN = AsSent()
 
 StateCode = Callable[[int, str], int | None]
 
@@ -49,20 +50,21 @@ def misfit(config: PointMap, point: Point) -> Misfit | None:
 
 
 class Column:
-    """Converter of one point. Without `unit` the message is taken to be in the point's canonical unit."""
+    """Converter of one point. What the route leaves out, its unit and the values that mean no data, is as the profile
+    says; without either, the message is taken to be in the point's canonical unit."""
 
-    def __init__(self, config: PointMap, point: Point, state_code: StateCode) -> None:
+    def __init__(self, config: PointMap, point: Point, state_code: StateCode, sent: AsSent = _PLAIN) -> None:
         self.point = point.id
         self._state = point.kind is PointKind.STATE
         self._declared = len(point.values) if self._state else 0
         self._state_code = state_code
         self._misfit = misfit(config, point) is not None
-        numbers = (m for m in config.missing if not isinstance(m, str))
-        self._missing_numbers = tuple(sorted({float(m) for m in numbers}))
-        self._missing_texts = frozenset(m.strip() for m in config.missing if isinstance(m, str))
+        missing = sent.missing if config.missing is None else config.missing
+        self._missing_numbers = tuple(sorted({float(m) for m in missing if not isinstance(m, str)}))
+        self._missing_texts = frozenset(m.strip() for m in missing if isinstance(m, str))
         self._map = {scalar_text(key): value for key, value in config.map.items()}
         self._bit = config.bit
-        unit = DIMENSIONLESS if config.unit is None else parse_unit(config.unit)
+        unit = parse_unit(config.unit if config.unit is not None else "" if self._state else sent.unit)
         self._scale, self._offset = float(config.scale), float(config.offset)
         self._factor, self._shift = float(unit.factor), float(unit.offset)
         low, high = point.plausible.min, point.plausible.max

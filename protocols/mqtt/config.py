@@ -13,7 +13,7 @@ from gateway.domain.units import UnitError, parse_unit
 from gateway.section import Bytes, Duration, Section, read_secret, wrong
 from protocols.mqtt.path import parse_each, parse_path
 from protocols.mqtt.problem import submodel
-from protocols.mqtt.topic import parse_pattern, parse_template
+from protocols.mqtt.topic import TopicPattern, parse_pattern, parse_template
 
 Scalar = bool | int | float | str
 EPOCH_UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": -1_000}
@@ -115,17 +115,18 @@ class TimeMap(Section):
 class PointMap(Section):
     """Where one point stands in the message, and how it becomes the point's canonical value.
 
-    In this order: `missing` (raw numbers and texts that mean no data), `bit`, `map`, `scale`, `offset`, `unit`.
+    In this order: `missing` (raw numbers and texts that mean no data), `bit`, `map`, `scale`, `offset`, `unit`. What is
+    left out of `missing` and `unit` the profile says. Without `path`: what differs for one name that a template gives.
     """
 
-    path: JsonPath
+    path: JsonPath | None = None
     point: NameTemplate | None = None
     component: Annotated[int | ComponentOf, BeforeValidator(_component)] = 0
     unit: Annotated[str, AfterValidator(_unit)] | None = None
     scale: float = 1.0
     offset: float = 0.0
     map: dict[Scalar, Scalar] = Field(default_factory=dict)
-    missing: tuple[Scalar, ...] = ()
+    missing: tuple[Scalar, ...] | None = None
     bit: int | None = Field(default=None, ge=0, le=63)
 
     @field_validator("scale")
@@ -152,7 +153,7 @@ class When(Section):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.equals is None) == (self.exists is None):
+        if (self.equals is None) == (self.exists is None) or self.equals == ():
             raise wrong("mqtt.when")
         return self
 
@@ -163,6 +164,7 @@ class RouteConfig(Section):
     filter: str
     device: Annotated[str | DeviceAt, BeforeValidator(_device)]
     points: dict[str, PointMap]
+    profiles: tuple[str, ...] = ()
     time: TimeMap | None = None
     when: When | None = None
     inner: JsonPath | None = None
@@ -181,6 +183,11 @@ class RouteConfig(Section):
         pattern = parse_pattern(self.filter)
         if not self.points:
             raise wrong("mqtt.points")
+        beside = [key for key, point in self.points.items() if point.path is None]
+        if beside and not any(
+            p.path is not None and parse_template(p.point or k).names for k, p in self.points.items()
+        ):
+            raise wrong("mqtt.no_path", got=", ".join(beside))
         used = [(t, parse_template(t).names) for t in self.templates()]
         used += [
             (c, (c,))
@@ -194,7 +201,7 @@ class RouteConfig(Section):
         if self.is_text:
             others = {"when": self.when, "each": self.each, "inner": self.inner, "time": self.time}
             bad = [key for key, value in others.items() if value is not None]
-            bad += [f"points.{key}" for key, p in self.points.items() if p.path.strip() != "."]
+            bad += [f"points.{key}" for key, p in self.points.items() if p.path is not None and p.path.strip() != "."]
             bad += ["device.path"] if isinstance(self.device, DeviceAt) else []
             bad += [
                 f"points.{key}.component.path"
@@ -206,13 +213,13 @@ class RouteConfig(Section):
 
     def templates(self) -> list[str]:
         """Every text that may use captures."""
-        names = [point.point or key for key, point in self.points.items()]
+        names = [p.point or key for key, p in self.points.items() if p.path is not None or p.point is not None]
         return names + ([self.device] if isinstance(self.device, str) else [])
 
     @property
     def is_text(self) -> bool:
         """The payload is one bare value, not JSON."""
-        return any(point.path.strip() == "." for point in self.points.values())
+        return any(point.path is not None and point.path.strip() == "." for point in self.points.values())
 
 
 class Reconnect(Section):
@@ -303,13 +310,14 @@ class MqttConfig(Section):
     def _order(self) -> Self:
         if not self.routes:
             raise wrong("mqtt.no_routes")
-        settled: dict[str, int] = {}
+        settled: list[tuple[int, TopicPattern]] = []
         for index, route in enumerate(self.routes):
-            subscription = parse_pattern(route.filter).subscription
-            if subscription in settled:
-                raise wrong("mqtt.unreachable", got=index + 1, first=settled[subscription] + 1)
-            if route.when is None:
-                settled[subscription] = index
+            pattern = parse_pattern(route.filter)
+            first = next((number for number, taken in settled if taken.covers(pattern)), None)
+            if first is not None:
+                raise wrong("mqtt.unreachable", got=index + 1, first=first + 1)
+            if route.when is None and not route.profiles:
+                settled.append((index, pattern))
         return self
 
     @property

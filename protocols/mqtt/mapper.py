@@ -18,7 +18,7 @@ from gateway.domain.errors import DecodeError
 from gateway.domain.reading import I64, Batch, empty_batch
 from gateway.domain.record import Raw
 from gateway.ports import Directory
-from protocols.mqtt.binding import LONGEST, Bindings, Candidate, Entry
+from protocols.mqtt.binding import LONGEST, Bindings, Candidate, Entry, Words, no_words
 from protocols.mqtt.column import BAD, UNCERTAIN
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.document import check_keys, parse_bare, parse_document
@@ -75,13 +75,14 @@ class _Work:
 
 
 class Mapper:
-    """The routes of one source over the registry's directory."""
+    """The routes of one source over the registry's directory. `words`: how devices send the points of a profile."""
 
-    def __init__(self, source: str, config: MqttConfig, directory: Directory) -> None:
+    def __init__(self, source: str, config: MqttConfig, directory: Directory, words: Words = no_words) -> None:
         self._source = source
         self._limit = config.max_payload
         self._ignore_unmatched = config.unmatched == "ignore"
-        self.bindings = Bindings([compile_route(index, route) for index, route in enumerate(config.routes)], directory)
+        routes = [compile_route(index, route) for index, route in enumerate(config.routes)]
+        self.bindings = Bindings(routes, directory, words)
 
     # ---- many messages ----------------------------------------------------------------------------------------
     def map(self, messages: Sequence[Message], received: I64) -> Mapped:

@@ -14,7 +14,7 @@ Missed = (KeyError, IndexError, TypeError)
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """`[Type=Vehicle]`: the first object of a list whose `key` has the text `value`."""
+    """`[Type=Vehicle]`, `[kind.id=7]`: the first object of a list whose `key` has the text `value`."""
 
     key: str
     value: str
@@ -53,9 +53,19 @@ class Path:
 
 def _picked(items: list[Any], pick: Any) -> Any:
     for item in items:
-        if type(item) is dict and scalar_text(item.get(pick.key)) == pick.value:
+        if type(item) is dict and scalar_text(_below(item, pick.key)) == pick.value:
             return item
     raise KeyError(pick.key)
+
+
+def _below(item: dict[str, Any], key: str) -> Any:
+    """The value of `key`, or at the end of its parts: `kind.id`."""
+    node: Any = item
+    if key not in item and "." in key:
+        *parents, key = key.split(".")
+        for part in parents:
+            node = node.get(part) if type(node) is dict else None
+    return node.get(key) if type(node) is dict else None
 
 
 def scalar_text(raw: Any) -> str | None:

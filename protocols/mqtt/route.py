@@ -1,13 +1,13 @@
 """Routes compiled from configuration: everything that does not depend on the registry."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from protocols.mqtt.config import DeviceAt, PointMap, RouteConfig, When
 from protocols.mqtt.moment import Moments
 from protocols.mqtt.path import Missed, Path, parse_each, parse_path, scalar_text
-from protocols.mqtt.topic import Template, TopicPattern, parse_pattern, parse_template
+from protocols.mqtt.topic import Template, TopicPattern, parse_pattern, parse_template, point_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,19 @@ class PointRule:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A compiled route. `device`: a template over the topic, or a path in the message.
+    """A compiled route. `device`: a template over the topic, or a path in the message. `profiles`: whose devices it is
+    for, empty = all.
 
-    `switch`: (key, texts) when `when` asks for a top-level key to be one of these texts.
+    `beside`: what differs, by index of a point and the name its template gives. `switch`: (key, texts) when `when` asks
+    for a top-level key to be one of these texts.
     """
 
     index: int
     pattern: TopicPattern
     device: Template | Path
     points: tuple[PointRule, ...]
+    beside: Mapping[tuple[int, str], PointRule]
+    profiles: frozenset[str]
     text: bool
     skip_retained: bool
     when: Callable[[Any], bool] | None
@@ -65,6 +69,18 @@ class Route:
     time_path: Path | None
     moments: Moments | None
     time_optional: bool
+
+    def named(self, captures: Mapping[str, str]) -> tuple[PointRule, ...]:
+        """The points with the names that these captures give them."""
+        found = []
+        for index, rule in enumerate(self.points):
+            if rule.name.names:
+                name = point_name(rule.name.fill(captures))
+                own = self.beside.get((index, name))
+                text = name if own is None else own.name.fill(captures) if own.name.text else name
+                rule = replace(own or rule, name=Template(text, ()))
+            found.append(rule)
+        return tuple(found)
 
     @property
     def plain(self) -> bool:
@@ -94,6 +110,21 @@ def _component(config: PointMap) -> ComponentRule:
     if isinstance(of, int):
         return ComponentRule(of)
     return ComponentRule(0, of.capture, None if of.path is None else parse_path(of.path), of.add)
+
+
+def _beside(config: RouteConfig, points: tuple[PointRule, ...]) -> dict[tuple[int, str], PointRule]:
+    """Each templated point with what is set for one name of it. A name that stays as it is has an empty template."""
+    found = {}
+    for key, own in config.points.items():
+        if own.path is not None:
+            continue
+        said = {name: getattr(own, name) for name in own.model_fields_set}
+        for index, rule in enumerate(points):
+            if rule.name.names:
+                merged = rule.config.model_copy(update=said)
+                name = Template("", ()) if own.point is None else parse_template(own.point)
+                found[index, point_name(key)] = PointRule(name, _component(merged), rule.path, merged)
+    return found
 
 
 def _condition(when: When) -> Callable[[Any], bool]:
@@ -128,12 +159,15 @@ def compile_route(index: int, config: RouteConfig) -> Route:
     points = tuple(
         PointRule(parse_template(point.point or key), _component(point), parse_path(point.path), point)
         for key, point in config.points.items()
+        if point.path is not None
     )
     return Route(
         index=index,
         pattern=parse_pattern(config.filter),
         device=parse_path(config.device.path) if isinstance(config.device, DeviceAt) else parse_template(config.device),
         points=points,
+        beside=_beside(config, points),
+        profiles=frozenset(config.profiles),
         text=config.is_text,
         skip_retained=config.retained == "skip",
         when=None if config.when is None else _condition(config.when),

@@ -11,6 +11,7 @@ import structlog
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceError, SourceRejected
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
+from protocols.mqtt.binding import Words, no_words
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.mapper import Mapper
 from protocols.mqtt.session import Hello, Session
@@ -26,7 +27,8 @@ log = structlog.get_logger()
 
 
 class MqttSource:
-    """A gateway.ports.Source. `password` is the secret itself, read by the caller."""
+    """A gateway.ports.Source. `password` is the secret itself, read by the caller; `words`: how devices of a profile
+    send its points."""
 
     def __init__(
         self,
@@ -37,6 +39,7 @@ class MqttSource:
         clock: Clock,
         password: str | None = None,
         jitter: Callable[[], float] = random.random,
+        words: Words = no_words,
     ) -> None:
         self.stats = Stats()
         self._name = name
@@ -44,7 +47,7 @@ class MqttSource:
         self._ledger = ledger
         self._clock = clock
         self._jitter = jitter
-        self._mapper = Mapper(name, config, directory)
+        self._mapper = Mapper(name, config, directory, words)
         self._digests = Digests()
         self._filters = subscriptions(config)
         self._hello = Hello(

@@ -1,4 +1,4 @@
-"""Topic filters with named levels: `charger/{device}/telemetry`, `ovms/{user}/{device}/metric/{field*}`."""
+"""Topic filters with named levels: `charger/{device}/telemetry`, `evcc/{field*}`, `site/wallbox_{n}/power`."""
 
 import re
 from collections.abc import Mapping
@@ -6,26 +6,30 @@ from dataclasses import dataclass
 
 from gateway.section import wrong
 
-_CAPTURE = re.compile(r"\{([a-z_][a-z0-9_]*)(\*?)\}")
+_REST = re.compile(r"\{([a-z_][a-z0-9_]*)\*\}")
 _HOLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+_NOT_IN_A_NAME = re.compile(r"\W")
+
+Level = str | re.Pattern[str] | None
+"""One level of a filter: a text, a text with captures in it, or None = captured whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicPattern:
-    """A parsed filter. `levels`: a text, or None for a captured level; `names` of the captures in order.
+    """A parsed filter. `names` of the captures in order; `rest`: the last capture takes one or more levels.
 
-    `rest`: the last capture takes one or more levels. `subscription` is what the broker is asked for.
+    `subscription` is what the broker is asked for.
     """
 
     text: str
-    levels: tuple[str | None, ...]
+    levels: tuple[Level, ...]
     names: tuple[str, ...]
     rest: bool
 
     @property
     def subscription(self) -> str:
         """The MQTT filter: `charger/+/telemetry`."""
-        parts = ["+" if level is None else level for level in self.levels]
+        parts = [level if isinstance(level, str) else "+" for level in self.levels]
         return "/".join([*parts[:-1], "#"] if self.rest else parts)
 
     def match(self, topic: str) -> dict[str, str] | None:
@@ -33,15 +37,42 @@ class TopicPattern:
         parts = topic.split("/")
         if self.rest and len(parts) > len(self.levels):
             parts[len(self.levels) - 1 :] = ["/".join(parts[len(self.levels) - 1 :])]
-        if len(parts) != len(self.levels) or (topic.startswith("$") and self.levels[0] is None):
+        if len(parts) != len(self.levels) or (topic.startswith("$") and not isinstance(self.levels[0], str)):
             return None
-        captured = []
+        captured: list[str] = []
         for level, part in zip(self.levels, parts, strict=True):
             if level is None:
                 captured.append(part)
-            elif level != part:
+            elif isinstance(level, str):
+                if level != part:
+                    return None
+            elif found := level.fullmatch(part):
+                captured += found.groups()
+            else:
                 return None
         return dict(zip(self.names, captured, strict=True))
+
+    def covers(self, other: "TopicPattern") -> bool:
+        """Does every topic of `other` match this one?"""
+        mine, theirs = self.levels, other.levels
+        if self.rest:
+            if len(theirs) < len(mine):
+                return False
+        elif other.rest or len(mine) != len(theirs):
+            return False
+        if not isinstance(mine[0], str) and isinstance(theirs[0], str) and theirs[0].startswith("$"):
+            return False
+        return all(_level_covers(a, b) for a, b in zip(mine, theirs, strict=False))
+
+
+def _level_covers(mine: Level, theirs: Level) -> bool:
+    if mine is None or mine == theirs:
+        return True
+    if isinstance(mine, str) or theirs is None:
+        return False
+    if isinstance(theirs, str):
+        return mine.fullmatch(theirs) is not None
+    return mine.pattern == theirs.pattern
 
 
 def parse_pattern(text: str) -> TopicPattern:
@@ -50,25 +81,36 @@ def parse_pattern(text: str) -> TopicPattern:
         raise wrong("mqtt.filter_share", got=text)
     if "+" in text or "#" in text:
         raise wrong("mqtt.filter_wildcard", got=text)
-    levels: list[str | None] = []
+    levels: list[Level] = []
     names: list[str] = []
     parts = text.split("/")
     rest = False
     for index, part in enumerate(parts):
-        found = _CAPTURE.fullmatch(part)
-        if found is None:
-            if "{" in part or "}" in part or "\0" in part or (not text):
-                raise wrong("mqtt.filter_level", got=text, level=part)
-            levels.append(part)
-            continue
-        rest = bool(found[2])
-        if rest and index != len(parts) - 1:
+        whole = _REST.fullmatch(part) or _HOLE.fullmatch(part)
+        between = _HOLE.split(part)[::2]
+        rest = _REST.fullmatch(part) is not None
+        broken = not whole and any("{" in piece or "}" in piece for piece in between)
+        joined = not whole and any(not piece for piece in between[1:-1])  # {a}{b}: who could tell where b begins
+        if broken or joined or "\0" in part or not text or (rest and index != len(parts) - 1):
             raise wrong("mqtt.filter_level", got=text, level=part)
-        if found[1] in names:
-            raise wrong("mqtt.filter_twice", got=text, level=found[1])
-        names.append(found[1])
-        levels.append(None)
+        captured = [whole[1]] if whole else _HOLE.findall(part)
+        for name in captured:
+            if name in names:
+                raise wrong("mqtt.filter_twice", got=text, level=name)
+            names.append(name)
+        levels.append(None if whole else _inside(between) if captured else part)
     return TopicPattern(text, tuple(levels), tuple(names), rest)
+
+
+def _inside(between: list[str]) -> re.Pattern[str]:
+    """A level with captures between these texts: each takes at least one character, and as few as it can."""
+    return re.compile("(.+?)".join(map(re.escape, between)), re.DOTALL)
+
+
+def point_name(text: str) -> str:
+    """The name of a point for what a message calls it: whatever cannot stand in a name becomes `_`: `grid/power` ->
+    `grid_power`."""
+    return _NOT_IN_A_NAME.sub("_", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +122,11 @@ class Template:
 
     def fill(self, captures: Mapping[str, str]) -> str:
         """The text with every {name} replaced."""
-        return _HOLE.sub(lambda hole: captures[hole[1]], self.text)
+        return _HOLE.sub(lambda hole: captures[hole[1]], self.text) if self.names else self.text
+
+    def matcher(self) -> re.Pattern[str]:
+        """What the filled text can be, each capture being anything."""
+        return re.compile("(.*)".join(map(re.escape, _HOLE.split(self.text)[::2])), re.DOTALL)
 
 
 def parse_template(text: str) -> Template:

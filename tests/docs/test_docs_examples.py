@@ -84,7 +84,7 @@ def test_the_message_becomes_what_the_table_says(project: Project, registry: Reg
     config = project.settings.sources["broker"]
     assert isinstance(config, MqttConfig)
     received = 1_767_225_601_000_000
-    mapped = Mapper("broker", config, registry).map(
+    mapped = Mapper("broker", config, registry, project.as_sent).map(
         [Publish(topic, text.strip().encode())], np.array([received], np.int64)
     )
     assert mapped.rejected == ()

@@ -8,9 +8,10 @@ from mqtt_kit import CHARGER, SIMPLE, config
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from gateway.domain.device import PointSpec, Profile
 from gateway.domain.duration import DAY, MS, SECOND
 from gateway.domain.text import say
-from protocols.mqtt.check import check
+from protocols.mqtt.check import Fleet, check
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.source import subscriptions
 
@@ -62,6 +63,7 @@ POINT = {"path": "x"}
         ({"time": {"path": "ts", "unit": "ms", "zone": "UTC"}}, "mqtt.zone_unused"),
         ({"time": {"path": "ts", "unit": "iso", "zone": "Mars/Olympus"}}, "mqtt.zone"),
         ({"time": {"path": "ts", "unit": "iso", "zone": "../../etc/passwd"}}, "mqtt.zone"),
+        ({"points": {"a": {"unit": "W"}}}, "mqtt.no_path"), ({"when": {"path": "a", "equals": []}}, "mqtt.when"),
         ({"when": {"path": "a"}}, "mqtt.when"), ({"when": {"path": "a", "equals": 1, "exists": True}}, "mqtt.when"),
         ({"each": "data"}, "mqtt.each"), ({"unknown": 1}, "extra_forbidden"), ({"retained": "maybe"}, "literal_error"),
     ],
@@ -117,13 +119,15 @@ def test_routes_are_checked_against_the_profiles() -> None:
         "gun_temp": {"path": "t", "unit": "degF"}, "voltage": {"path": "u", "unit": "A"}, "speed": {"path": "v"},
         "power": {"path": "p", "map": {"on": "high"}}, "status": {"path": "s", "unit": "A", "map": {1: "idle"}},
     }  # fmt: skip
-    found = check(config([SIMPLE | {"points": points}]), CHARGER, "gateway.yaml", "sources.b")
-    assert [(p.path, p.key) for p in found] == [
+    specs = {p.name: PointSpec(p.name, p.kind, p.unit, values=p.values) for p in CHARGER if not p.component}
+    fleet = Fleet({"charger": Profile("charger", "charger", tuple(specs.values()))})
+    found = check(config([SIMPLE | {"points": points}]), fleet, "gateway.yaml", "sources.b")
+    assert [(p.path, p.key) for p in found.problems] == [
         ("sources.b.routes[0].points.voltage", "mqtt.bind_unit"),
         ("sources.b.routes[0].points.speed", "mqtt.bind_point"),
         ("sources.b.routes[0].points.power", "mqtt.bind_map"),
     ]
-    assert all(problem.render(lang) for problem in found for lang in ("en", "zh"))
+    assert all(problem.render(lang) for problem in found.problems for lang in ("en", "zh"))
 
 
 def test_subscriptions_ask_for_retained_messages_only_when_a_route_uses_them() -> None:

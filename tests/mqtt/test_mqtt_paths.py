@@ -146,11 +146,38 @@ def test_a_pattern_matches_what_its_subscription_brings(levels: list[str], rest:
         assert "/".join(topic).startswith(filled)
 
 
+PARTS = st.sampled_from(["a", "b", "$x", "{}", "a{}", "a{}b"])
+FILTERS = st.tuples(st.lists(PARTS, min_size=1, max_size=3), st.booleans()).map(
+    lambda made: "/".join([*(part.replace("{}", f"{{n{i}}}") for i, part in enumerate(made[0])), *["{r*}"][: made[1]]])
+)
+TOPICS = st.lists(st.sampled_from(["a", "b", "$x", "", "ax", "ab", "axb"]), min_size=1, max_size=5).map("/".join)
+
+
+@given(FILTERS, FILTERS, st.lists(TOPICS, min_size=1, max_size=20))
+@settings(deadline=None)
+def test_what_a_pattern_covers_it_matches(one: str, other: str, topics: list[str]) -> None:
+    wide, narrow = parse_pattern(one), parse_pattern(other)
+    if wide.covers(narrow):
+        assert [topic for topic in topics if narrow.match(topic) is not None and wide.match(topic) is None] == []
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "covered"),
+    [
+        ("a/{x}", "a/b{n}", True), ("a/b{n}", "a/{x}", False), ("a/b{n}", "a/b1", True), ("a/b{n}", "a/b{m}", True),
+        ("a/{x*}", "a/b/c", True), ("a/{x*}", "a", False), ("a/{x}", "a/{y*}", False), ("{x}/b", "$SYS/b", False),
+        ("a/{x*}", "a/{y*}", True), ("a", "b", False),
+    ],
+)  # fmt: skip
+def test_which_filters_cover_which(wide: str, narrow: str, covered: bool) -> None:
+    assert parse_pattern(wide).covers(parse_pattern(narrow)) is covered
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("$share/g/a", "multi-gateway"), ("a/+", "{name}"), ("a/#", "{name*}"),
-        ("a/x{n}", "not a level"), ("a/{n*}/b", "not a level"),
+        ("a/{n}{m}", "not a level"), ("a/x{n*}", "not a level"), ("a/{n*}/b", "not a level"),
         ("{n}/{n}", "twice"), ("a/{N}", "not a level"), ("", "not a level"),
     ],
 )  # fmt: skip

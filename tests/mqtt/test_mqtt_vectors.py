@@ -76,7 +76,7 @@ ROUTES: Mapping[str, Mapping[str, Any]] = {
     "teslamate-geofence": {"filter": "teslamate/cars/{car}/{field}", "device": "car:{car}", **SCALAR},
     "ovms-12v-alert": {
         "filter": "ovms/{user}/{car}/metric/v/b/{field*}", "device": "{car}",
-        "points": {"any": {"path": ".", "point": "v/b/{field}", "map": {"yes": 1, "no": 0}}},
+        "points": {"any": {"path": ".", "point": "v_b_{field}", "map": {"yes": 1, "no": 0}}},
     },
     "evcc-lp1-charging": {"filter": "evcc/loadpoints/{lp}/{field}", "device": "evcc/loadpoints/{lp}", **SCALAR},
     "evcc-lp1-chargedEnergy": {"filter": "evcc/loadpoints/{lp}/{field}", "device": "evcc/loadpoints/{lp}", **SCALAR},
@@ -162,11 +162,11 @@ EXPECTED: Mapping[str, Mapping[str, Any]] = {
     "emqx-gbt32960-alarm": {"alarm_level": 2.0, "general_flags": 0.0},
     "tb-ts": {"doubleKey": 42.0, "longKey": 73.0, "someNumber": 42.0},
     "emqx-gbt32960-location": {"lat": pytest.approx(0.0001), "lon": pytest.approx(0.00001)},
-    "ovms-12v-alert": {"v/b/12v/voltage/alert": 1.0},
+    "ovms-12v-alert": {"v_b_12v_voltage_alert": 1.0},
     "z2m-climate": {"battery": 91.0, "voltage": pytest.approx(2.985)},  # 2985 mV of a coin cell
     "shelly-notify": {"switch:3.aenergy.total": 0.0},  # apower is absent: no reading
-    "mbmd-power-l1": {"Power/L1": 230.115},
-    "evcc-nan": {"grid/power": None},
+    "mbmd-power-l1": {"Power_L1": 230.115},
+    "evcc-nan": {"grid_power": None},
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli import main
-from gateway.domain.device import Life
+from gateway.domain.device import AsSent, Life
 from gateway.domain.duration import DAY
 from gateway.domain.errors import ConfigError
 from gateway.domain.text import catalogue
@@ -201,24 +201,12 @@ def test_paths_count_from_the_file_and_absolute_ones_stay(tmp_path: Path) -> Non
     assert settings.data_dir == Path("/srv/data")
 
 
-def test_a_route_takes_unit_and_missing_values_from_the_profile(tmp_path: Path) -> None:
-    source = load_project(house(tmp_path), {}).settings.sources["b"]
-    assert isinstance(source, MqttConfig)
-    points = source.routes[0].points
-    assert (points["energy"].unit, points["energy"].missing) == ("Wh", ())
-    assert (points["temp"].unit, points["temp"].missing) == (None, (-40.0,))
-    changed = MAIN.replace("{path: e}", "{path: e, unit: kWh, missing: [0]}")
-    source = load_project(house(tmp_path, {"gateway.yaml": changed}), {}).settings.sources["b"]
-    assert isinstance(source, MqttConfig)
-    assert (source.routes[0].points["energy"].unit, source.routes[0].points["energy"].missing) == ("kWh", (0,))
-
-
-def test_a_route_has_to_say_what_profiles_disagree_on(tmp_path: Path) -> None:
+def test_a_project_knows_how_devices_send_their_points(tmp_path: Path) -> None:
     other = "kind: meter\npoints:\n  energy: {unit: kWh, kind: counter}\n  temp: {unit: degC, missing: [255]}\n"
-    assert problems(tmp_path, {"profiles/other.yaml": other}) == [
-        ("gateway.yaml", 12, "sources.b.routes[0].points.energy", "source.unit"),
-        ("gateway.yaml", 12, "sources.b.routes[0].points.temp", "source.missing"),
-    ]
+    project = load_project(house(tmp_path, {"profiles/other.yaml": other}), {})
+    assert project.as_sent("dc") == {"temp": AsSent("degC", (-40.0,)), "energy": AsSent("Wh")}
+    assert project.as_sent("other") == {"energy": AsSent("kWh"), "temp": AsSent("degC", (255.0,))}
+    assert project.as_sent("nobody") == {}
 
 
 def test_the_clock_is_set_in_one_place(tmp_path: Path) -> None:

@@ -123,8 +123,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.source.device": ("there is no device {value}; add it to the list of devices", "设备 {value} 不存在；请先加入设备清单"),
     "config.source.device_near": ("there is no device {value}; did you mean {near}?", "设备 {value} 不存在；是否想写 {near}？"),
     "config.source.no_map": ("device {value} has profile {profile}, which has no `modbus` section; add one to {file}", "设备 {value} 的型号 {profile} 没有 `modbus` 段；请在 {file} 中添加"),
-    "config.source.unit": ("profiles declare {value} in several units ({said}); write the unit of the message: unit: …", "各型号对 {value} 声明的单位不同（{said}）；请写明报文的单位 unit: …"),
-    "config.source.missing": ("profiles disagree on the values of {value} that mean no data ({said}); write them here: missing: [...]", "各型号对 {value} 的无效值定义不同（{said}）；请在此写明 missing: [...]"),
     "config.intake_clock": ("write this as clock.{name}: it holds for every source", "请写在 clock.{name}：它对所有来源生效"),
     "config.rule.order_type": ("there is no order type {value}; write it in the main file: desk: {{order_types: {{{value}: {{}}}}}}", "工单类型 {value} 不存在；请写入主文件：desk: {{order_types: {{{value}: {{}}}}}}"),
     "config.rule.order_type_near": ("there is no order type {value}; did you mean {near}?", "工单类型 {value} 不存在；是否想写 {near}？"),

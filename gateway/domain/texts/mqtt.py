@@ -36,8 +36,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{got!r}：一层请写 {{name}}，其余各层请写 {{name*}}，不要写 + 和 #",
     ),
     "mqtt.filter_level": (
-        "{got!r}: {level!r} is not a level; a level is a text or {{name}} alone, and {{name*}} only at the end",
-        "{got!r}：{level!r} 不是合法的一层；一层是文字或单独的 {{name}}，{{name*}} 只能在最后",
+        "{got!r}: {level!r} is not a level; write a text, {{name}}, or both with text between two names (gun_{{n}}), and {{name*}} alone and only at the end",
+        "{got!r}：{level!r} 不是合法的一层；请写文字、{{name}}，或两者组合（如 gun_{{n}}，两个名称之间须有文字）；{{name*}} 须单独成层且只能在最后",
     ),
     "mqtt.filter_twice": (
         "{got!r}: the name {{{level}}} stands twice; give each level its own name",
@@ -100,12 +100,53 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mqtt.points": ("a route without points reads nothing; write at least one point",
                     "没有测点的路由读不到任何东西；请至少写一个测点"),
     "mqtt.unreachable": (
-        "route {got} has the same filter as route {first} and that one has no when: it would never be used; write when on the earlier one, or move it to the end",
-        "第 {got} 条路由与第 {first} 条过滤器相同而后者没有 when，永远不会用到；请给前一条写 when，或把它移到最后",
+        "route {first} takes every message of route {got}, which would never be used; write when on route {first}, or move it to the end",
+        "第 {first} 条路由会接走第 {got} 条的全部消息，后者永远用不到；请给第 {first} 条写 when，或把它移到最后",
+    ),
+    "mqtt.no_path": (
+        "{got} without path: that sets something for one name of a templated point, and no point of this route is named by a template; write path: …",
+        "{got} 没有 path：这种写法只用于按模板命名的测点，而该路由没有这样的测点；请写 path: …",
     ),
     "mqtt.bind_point": (
-        "no profile has a point {got}; points there are: {known}",
-        "没有任何型号有测点 {got}；已有测点：{known}",
+        "no device this route can reach has a point {got}; the points of {profiles} are: {known}",
+        "该路由能到达的设备都没有测点 {got}；{profiles} 的测点有：{known}",
+    ),
+    "mqtt.bind_template": (
+        "{got} can name no point of {profiles}, whose points are: {known}",
+        "{got} 得不出 {profiles} 的任何测点名；其测点有：{known}",
+    ),
+    "mqtt.beside_unused": (
+        "no template of this route gives the name {got}, so this is never used; templates: {known}",
+        "该路由的模板得不出名称 {got}，此项永远用不到；模板有：{known}",
+    ),
+    "mqtt.bind_each": (
+        "point {point} of profile {profile} is one per connector; write component: 1, \"{{gun}}\" or {{path: …}}",
+        "型号 {profile} 的测点 {point} 每个枪头各有一个；请写 component: 1、\"{{gun}}\" 或 {{path: …}}",
+    ),
+    "mqtt.bind_alone": (
+        "point {point} of profile {profile} is that of the device itself, not of a connector; remove component, or write each: true in the profile",
+        "型号 {profile} 的测点 {point} 属于设备本身而非枪头；请删去 component，或在型号中写 each: true",
+    ),
+    "mqtt.bind_component": (
+        "there is no connector {got}: devices of profile {profile} have at most {most}",
+        "没有第 {got} 枪：型号 {profile} 的设备最多 {most} 枪",
+    ),
+    "mqtt.suits_others": (
+        "this does not suit point {point} of profile {profile}, whose readings would be bad or lost; if the route is not for that profile, write profiles: [{fits}]",
+        "此项与型号 {profile} 的测点 {point} 不符，其读数会无效或丢失；若该路由不用于此型号，请写 profiles: [{fits}]",
+    ),
+    "mqtt.no_profile": ("there is no profile {got}; known: {known}", "型号 {got} 不存在；已有：{known}"),
+    "mqtt.no_device_fits": (
+        "no device in the list has a code that {got} can give (there is, for example, {example}); correct it, or add the devices",
+        "设备清单中没有编号符合 {got} 的设备（清单中例如有 {example}）；请改正，或添加设备",
+    ),
+    "mqtt.covers_all": (
+        "{place} {filter}: fills all {all} points of {profile}: {fills}",
+        "{place} {filter}：可填充 {profile} 的全部 {all} 个测点：{fills}",
+    ),
+    "mqtt.covers_some": (
+        "{place} {filter}: fills {count} of {all} points of {profile}: {fills}; not: {rest}",
+        "{place} {filter}：可填充 {profile} 的 {count}/{all} 个测点：{fills}；未涉及：{rest}",
     ),
     "mqtt.bind_unit": (
         "{got} does not fit point {point} of profile {profile}, which is stored in {unit}; write a unit of the same kind",
