@@ -260,5 +260,9 @@ def _sources(project: Project, registry: Registry, journal: SqliteJournal, clock
                         )
                     ]
                 ) from None
-            sources[name] = MqttSource(name, config, registry, journal, clock, password, words=project.as_sent)
+            memory = project.settings.data_dir / "sessions" / f"{name}.json"
+            sources[name] = MqttSource(
+                name, config, registry, journal, clock, password, words=project.as_sent, memory=memory,
+                retention=project.settings.series.retention,
+            )  # fmt: skip
     return sources

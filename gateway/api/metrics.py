@@ -109,6 +109,7 @@ class Collector:
             b = intake.balance(source)
             for state in MESSAGE_STATES:
                 messages.add_metric([source, state], getattr(b, state))
+            messages.add_metric([source, "partial"], b.partial)
             for state, count in (
                 ("decoded", b.decoded), ("journaled", b.readings_journaled), ("refused", b.readings_refused),
                 ("in_flight", b.readings_in_flight), ("clamped", b.clamped), ("clock_suspect", b.suspect),

@@ -13,10 +13,11 @@ from protocols.mqtt.stats import Stats as MqttStats
 
 def source_metrics(sources: Mapping[str, Any]) -> Iterator[Metric]:
     """All families; `sources` by name. A family without a source of its protocol stays empty."""
-    rejected = counters("dead_letters", "Rejected messages", "source", "reason")
+    rejected = counters("dead_letters", "Messages of which something could not be used", "source", "reason")
     up = gauges("source_up", "1 while the source is connected (Modbus: at least one link)", "source")
     for name, source in sources.items():
-        fill(rejected, name, ((str(reason), count) for reason, count in getattr(source.stats, "rejected", {}).items()))
+        dead = Counter(getattr(source.stats, "rejected", {})) + Counter(getattr(source.stats, "partial", {}))
+        fill(rejected, name, ((str(reason), count) for reason, count in dead.items()))
         if hasattr(source.stats, "connected"):
             up.add_metric([name], float(source.stats.connected))
     yield from (rejected, up)

@@ -171,7 +171,8 @@ async def _alone(order: Order, url: str) -> int:
     if order.data is not None:
         project = replace(project, settings=project.settings.model_copy(update={"data_dir": order.data}))
     if order.dry_run:
-        return await _run(order, Paper(project.wanted))
+        oldest = time.time_ns() // 1000 - project.settings.series.retention
+        return await _run(order, Paper(project.wanted, oldest))
     os.umask(0o077)
     logs.configure("warning", project.settings.log.format)
     try:

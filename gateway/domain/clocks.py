@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.duration import DAY, SECOND
-from gateway.domain.reading import Batch, Flag, Quality
+from gateway.domain.reading import I64, Batch, Flag, Quality
 from gateway.domain.record import ClockStep, Down
 
 YEAR_2000: Final = 946_684_800_000_000
@@ -41,6 +41,15 @@ def clamp(batch: Batch, ahead_limit: int) -> tuple[Batch, NDArray[np.bool_] | No
         batch.frame,
         batch.received,
     ), wrong
+
+
+def outlived(at: I64, received: I64, retention: int) -> NDArray[np.bool_] | None:
+    """Which event times are older than `retention` µs (0 = nothing is), though no clock is wrong; None = none is. A
+    reading of such a time would be deleted as it is stored."""
+    if not retention or not len(at):
+        return None
+    old: NDArray[np.bool_] = (at < received - retention) & (at >= YEAR_2000)
+    return old if old.any() else None
 
 
 def received_by(batch: Batch, now: int) -> Batch:

@@ -32,6 +32,7 @@ class Flag(IntFlag):
     IMPORTED = 8  # history brought in by `fieldgate import`
     CLOCK_SUSPECT = 16  # received while the gateway's own clock ran behind its journal
     IMPLAUSIBLE = 32  # outside of its profile's `plausible`; uncertain, and unknown to rules
+    RETAINED = 64  # a replay that does not say when it was true; uncertain, stored, never judged
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,7 +261,8 @@ class Parcel:
     """What a source hands to intake: readings, dead letters and the receipts of both.
 
     `messages` counts messages (or poll cycles) in it, `duplicates` those left out because the journal had them already;
-    so messages = journaled + duplicates + len(rejected).
+    so messages = journaled + duplicates + len(rejected). `partial`: dead letters of journaled messages, a part of which
+    could not be used.
     """
 
     source: str
@@ -270,3 +271,4 @@ class Parcel:
     messages: int = 0
     duplicates: int = 0
     receipts: Receipts | None = None
+    partial: tuple[Raw, ...] = ()

@@ -20,7 +20,11 @@ def points_of(points: Iterable[Point], declared: Profile | None) -> list[PointIn
 
 
 def found_in(
-    devices: Sequence[Device], points: Sequence[Point], profiles: Sequence[Profile], codes: Iterable[str]
+    devices: Sequence[Device],
+    points: Sequence[Point],
+    profiles: Sequence[Profile],
+    codes: Iterable[str],
+    oldest: int = 0,
 ) -> Found:
     """Answer a look-up from rows that are not in a registry yet (a dry run without a gateway)."""
     declared: Mapping[str, Profile] = {profile.id: profile for profile in profiles}
@@ -32,4 +36,5 @@ def found_in(
             name: points_of([p for p in points if p.profile == name], declared.get(name))
             for name in dict.fromkeys(known.values())
         },
+        oldest,
     )

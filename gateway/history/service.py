@@ -66,7 +66,7 @@ class Imports:
             name: points_of(registry.points(name).values(), self._profiles.get(name))
             for name in dict.fromkeys(devices.values())
         }
-        return Found(devices, profiles)
+        return Found(devices, profiles, self._host.clock.now() - self._host.settings.series.retention)
 
     async def begin(self, wanted: Begin, key: str = "", address: str = "") -> Begun:
         """The first mark is in the journal when this returns. `key` and `address` of the caller, for the audit: without

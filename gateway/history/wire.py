@@ -26,10 +26,11 @@ class PointInfo(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """Known devices -> their profile; profiles -> their points."""
+    """Known devices -> their profile; profiles -> their points. Readings before `oldest` µs are not kept (0: all)."""
 
     devices: dict[str, str]
     profiles: dict[str, list[PointInfo]]
+    oldest: int = 0
 
 
 class Begin(Struct, frozen=True, forbid_unknown_fields=True):

@@ -52,13 +52,13 @@ async def prepare(file: Path, map_file: Path, target: Target, lang: Lang, now: i
 class Paper:
     """The target of a dry run without a gateway: what the configuration lists answers look-ups."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        self._wanted = wanted
+    def __init__(self, wanted: Wanted, oldest: int = 0) -> None:
+        self._wanted, self._oldest = wanted, oldest
 
     async def lookup(self, codes: Sequence[str]) -> Found:
         """As Target."""
         rows = plan(Known((), (), (), ()), self._wanted, 0).rows
-        return found_in(rows.devices, rows.points, self._wanted.profiles, codes)
+        return found_in(rows.devices, rows.points, self._wanted.profiles, codes, self._oldest)
 
     async def begin(self, wanted: Begin) -> Begun:
         """Raises Refused."""

@@ -132,6 +132,8 @@ class FileReader:
         at = self._moment(cell, before)
         if at > self._now + _AHEAD:
             raise BadTime("import.row.future")
+        if at < self._found.oldest:
+            raise BadTime("import.row.retention")
         return at
 
     def _info(self, profile: str, name: str) -> PointInfo:

@@ -56,10 +56,12 @@ def merged(answers: Iterable[Found]) -> Found:
     """Several answers as one."""
     devices: dict[str, str] = {}
     profiles: dict[str, Any] = {}
+    oldest = 0
     for answer in answers:
         devices |= answer.devices
         profiles |= answer.profiles
-    return Found(devices, profiles)
+        oldest = max(oldest, answer.oldest)
+    return Found(devices, profiles, oldest)
 
 
 class Local:

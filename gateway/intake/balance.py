@@ -17,7 +17,7 @@ class Balance:
     Messages (or poll cycles): received = journaled + duplicate + rejected + refused + in_flight. A refused one was not
     acknowledged: it comes again, or its source says so. Readings: decoded = readings_journaled + readings_refused +
     readings_in_flight; `clamped`, `suspect` and `implausible` of the journaled ones carry
-    those flags.
+    those flags. `partial` of the journaled messages left a dead letter, too: a part of them could not be used.
     """
 
     received: int = 0
@@ -33,6 +33,7 @@ class Balance:
     clamped: int = 0
     suspect: int = 0
     implausible: int = 0
+    partial: int = 0
 
     def check(self) -> None:
         """Raises InvariantBroken when something got lost, or came from nowhere."""

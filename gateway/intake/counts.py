@@ -24,6 +24,7 @@ class Counts:
         self._under_way(parcel, -1)
         self._n["duplicate"] += parcel.duplicates
         self._n["rejected"] += len(parcel.rejected)
+        self._n["partial"] += len(parcel.partial)
         self._n["journaled"] += parcel.messages - parcel.duplicates - len(parcel.rejected)
         self._n["readings_journaled"] += rows
         self._n["clamped"] += clamped
@@ -57,7 +58,8 @@ def check_parcel(parcel: Parcel) -> None:
     frame = batch.frame
     if n and (frame[0] < 0 or frame[-1] >= batch.frames or bool((frame[1:] < frame[:-1]).any())):
         raise InvariantBroken(f"source {parcel.source}: frames out of order or without a receive time")
-    if parcel.duplicates < 0 or parcel.messages < parcel.duplicates + len(parcel.rejected):
+    journaled = parcel.messages - parcel.duplicates - len(parcel.rejected)
+    if parcel.duplicates < 0 or journaled < 0:
         raise InvariantBroken(
             f"source {parcel.source}: {parcel.messages} messages, but {parcel.duplicates} duplicates"
             f" and {len(parcel.rejected)} rejected"

@@ -162,7 +162,7 @@ class Intake:
         bodies: list[Body] = [*defines]
         if len(batch):
             bodies.append(batch)
-        bodies += [self._bounded(raw) for parcel in parcels for raw in parcel.rejected]
+        bodies += [self._bounded(raw) for parcel in parcels for raw in (*parcel.rejected, *parcel.partial)]
         receipts = tuple(parcel.receipts for parcel in parcels if parcel.receipts is not None)
         return _Group(Append(tuple(bodies), receipts), defines, len(batch), clamped, suspect, implausible, judged)
 

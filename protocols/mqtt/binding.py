@@ -62,11 +62,11 @@ class Spot:
 class Hot:
     """Messages that the hot path may take: all to one `spot`, or to `parts` by what stands at the key `split`."""
 
-    __slots__ = ("candidate", "parts", "skip_retained", "split", "spot")
+    __slots__ = ("candidate", "parts", "split", "spot", "takes_retained")
 
     def __init__(self, candidate: Candidate) -> None:
         self.candidate = candidate
-        self.skip_retained = candidate.route.skip_retained
+        self.takes_retained = candidate.route.retained == "use"
         self.spot = None if candidate.fixed is None else _spot(candidate.fixed)
         self.split = candidate.route.split
         self.parts: dict[int | str, Spot] = {}
@@ -114,6 +114,8 @@ class Bindings:
         self.known: dict[str, Entry] = {}
         self.misfits: dict[int, Misfit] = {}
         """Points that a route cannot fill (their readings are bad), by point id."""
+        self.every: dict[int, int] = {}
+        """The promised interval, µs, of each point that a route fills."""
         self._routes = tuple(routes)
         self._directory = directory
         self._words = words
@@ -211,6 +213,7 @@ class Bindings:
                 wrong = misfit(rule.config, point)
                 if wrong is not None:
                     self.misfits[point.id] = wrong
+                self.every[point.id] = point.every
                 column = Column(rule.config, point, self._directory.state_code, words.get(name, AsSent()))
                 columns.append((rule.path, column))
         lane = Lane(route.time_path, route.time_optional, route.moments, columns) if columns else None

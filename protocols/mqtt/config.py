@@ -169,7 +169,7 @@ class RouteConfig(Section):
     when: When | None = None
     inner: JsonPath | None = None
     each: str | None = None
-    retained: Literal["skip", "use"] = "skip"
+    retained: Literal["use", "uncertain", "ignore"] = "uncertain"
 
     @field_validator("each")
     @classmethod

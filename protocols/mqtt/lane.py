@@ -1,7 +1,7 @@
 """Messages of one route and one set of points, collected row by row and converted column by column."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ _SHAPES = 256  # key sets of partial messages remembered per lane
 class Block:
     """Rows of one shape: `ordinal` is the message's index in its parcel, non-decreasing.
 
-    `dropped` counts readings left out because a point's table of state texts is full.
+    `dropped` counts readings left out because their texts were refused, `short` are the messages they are of.
     """
 
     ordinal: I32
@@ -30,12 +30,13 @@ class Block:
     value: F64
     quality: U8
     dropped: int = 0
+    short: tuple[int, ...] = ()
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Block":
         """The chosen rows, in the order of an index array."""
         return Block(
             self.ordinal[rows], self.device[rows], self.point[rows],
-            self.at[rows], self.value[rows], self.quality[rows], self.dropped,
+            self.at[rows], self.value[rows], self.quality[rows], self.dropped, self.short,
         )  # fmt: skip
 
 
@@ -88,7 +89,9 @@ class Shape:
         elif keep is None:
             return self._block(ordinal, device, at, value, quality)
         rows = ~dropped if keep is None else ~dropped & keep[:, None]
-        return self._block(ordinal, device, at, value, quality, rows.ravel())
+        block = self._block(ordinal, device, at, value, quality, rows.ravel())
+        short = tuple(ordinal[dropped.any(axis=1)].tolist())
+        return replace(block, dropped=int(np.count_nonzero(dropped)), short=short) if short else block
 
     def _block(
         self, ordinal: I32, device: I32, at: I64, value: F64, quality: U8, rows: NDArray[np.bool_] | None = None
@@ -96,7 +99,7 @@ class Shape:
         width, count = len(self.columns), len(ordinal)
         block = Block(
             np.repeat(ordinal, width), np.repeat(device, width), np.tile(self.points, count), np.repeat(at, width),
-            value.ravel(), quality.ravel(), int(np.count_nonzero(quality == DROPPED)),
+            value.ravel(), quality.ravel(),
         )  # fmt: skip
         return block if rows is None else block.select(rows)
 

@@ -14,6 +14,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from gateway.domain.clocks import outlived
+from gateway.domain.duration import iso
 from gateway.domain.errors import DecodeError
 from gateway.domain.reading import I64, Batch, empty_batch
 from gateway.domain.record import Raw
@@ -24,6 +26,7 @@ from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.document import check_keys, parse_bare, parse_document
 from protocols.mqtt.lane import Block, Shape
 from protocols.mqtt.path import Missed
+from protocols.mqtt.retained import mark_retained
 from protocols.mqtt.route import compile_route
 
 _KEPT_OF_TOO_LARGE = 1024
@@ -42,7 +45,8 @@ class Message(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What became of n messages: n = batch.frames + len(rejected) + ignored."""
+    """What became of n messages: n = batch.frames + len(rejected) + ignored. `partial`: dead letters of messages that
+    are in the batch, too."""
 
     batch: Batch
     rejected: tuple[Raw, ...] = ()
@@ -51,6 +55,7 @@ class Mapped:
     uncertain: int = 0
     bad_elements: int = 0
     state_overflow: int = 0
+    partial: tuple[Raw, ...] = ()
 
 
 @dataclass(slots=True)
@@ -61,6 +66,8 @@ class _Work:
     reasons: dict[int, DecodeError] = field(default_factory=dict)
     ignored: set[int] = field(default_factory=set)
     failures: Counter[str] = field(default_factory=Counter)
+    retained: list[int] = field(default_factory=list)
+    """Replays of which nobody knows how old they are, unless they say so."""
 
     def failed(self, ordinal: int, error: DecodeError) -> None:
         self.reasons.setdefault(ordinal, error)
@@ -75,10 +82,13 @@ class _Work:
 
 
 class Mapper:
-    """The routes of one source over the registry's directory. `words`: how devices send the points of a profile."""
+    """The routes of one source over the registry's directory. `words`: how devices send the points of a profile;
+    `retention` µs: how long readings are kept (0 = for ever)."""
 
-    def __init__(self, source: str, config: MqttConfig, directory: Directory, words: Words = no_words) -> None:
-        self._source = source
+    def __init__(
+        self, source: str, config: MqttConfig, directory: Directory, words: Words = no_words, retention: int = 0
+    ) -> None:
+        self._source, self._retention = source, retention
         self._limit = config.max_payload
         self._ignore_unmatched = config.unmatched == "ignore"
         routes = [compile_route(index, route) for index, route in enumerate(config.routes)]
@@ -117,7 +127,7 @@ class Mapper:
                 document = loads(payload)
                 if hot is None:
                     hot = entry.cases.get(document[entry.key])
-                if hot is None or (message.retain and hot.skip_retained):
+                if hot is None or (message.retain and not hot.takes_retained):
                     self._odd(ordinal, message, entry, work)
                     continue
                 spot = hot.spot or self.bindings.part(hot, document)
@@ -145,9 +155,12 @@ class Mapper:
             shape.devices.append(spot.device)
 
     def _assemble(self, messages: Sequence[Message], received: I64, blocks: list[Block], work: _Work) -> Mapped:
+        blocks = [self._kept(block, received, work) for block in blocks]
         accepted = np.zeros(len(messages), np.bool_)
         for block in blocks:
             accepted[block.ordinal] = True
+            for ordinal in block.short:
+                work.reasons.setdefault(ordinal, DecodeError("state_overflow"))
         rejected = []
         lost = Counter[str]()
         for ordinal in np.flatnonzero(~accepted).tolist():
@@ -155,18 +168,37 @@ class Mapper:
                 continue
             error = work.reasons.get(ordinal) or DecodeError("no_points")
             lost[error.reason] += 1
-            message = messages[ordinal]
-            payload = message.payload[:_KEPT_OF_TOO_LARGE] if error.reason == "too_large" else message.payload
-            at = int(received[ordinal])
-            rejected.append(Raw(self._source, message.topic[:LONGEST], error.reason, bytes(payload), at, error.detail))
+            rejected.append(self._letter(messages[ordinal], int(received[ordinal]), error))
+        partial = [
+            self._letter(messages[ordinal], int(received[ordinal]), error)
+            for ordinal, error in sorted(work.reasons.items()) if accepted[ordinal]
+        ]  # fmt: skip
         batch = _joined(blocks, accepted, received)
+        if work.retained:
+            frame = np.cumsum(accepted) - 1
+            kept = [int(frame[ordinal]) for ordinal in work.retained if accepted[ordinal]]
+            batch = mark_retained(batch, kept, self.bindings.every)
         return Mapped(
             batch, tuple(rejected), len(work.ignored),
             bad=int(np.count_nonzero(batch.quality == BAD)),
             uncertain=int(np.count_nonzero(batch.quality == UNCERTAIN)),
             bad_elements=sum((work.failures - lost).values()),
-            state_overflow=sum(block.dropped for block in blocks),
+            state_overflow=sum(block.dropped for block in blocks), partial=tuple(partial),
         )  # fmt: skip
+
+    def _letter(self, message: Message, received: int, error: DecodeError) -> Raw:
+        payload = message.payload[:_KEPT_OF_TOO_LARGE] if error.reason == "too_large" else message.payload
+        return Raw(self._source, message.topic[:LONGEST], error.reason, bytes(payload), received, error.detail)
+
+    def _kept(self, block: Block, received: I64, work: _Work) -> Block:
+        """Without what is older than the store keeps: its messages are dead letters, in whole or in part."""
+        old = outlived(block.at, received[block.ordinal], self._retention)
+        if old is None:
+            return block
+        oldest = dict(zip(block.ordinal[old].tolist(), block.at[old].tolist(), strict=True))
+        for ordinal, at in oldest.items():
+            work.failed(ordinal, DecodeError("older_than_retention", f"of {iso(at)}"))
+        return block.select(~old)
 
     # ---- one odd message --------------------------------------------------------------------------------------
     def _try_odd(self, ordinal: int, message: Message, entry: Entry, work: _Work) -> None:
@@ -192,9 +224,11 @@ class Mapper:
                 root = document = parse_document(message.payload) if document is _UNREAD else document
             if route.when is not None and not route.when(root):
                 continue
-            if message.retain and route.skip_retained:
-                work.ignored.add(ordinal)
-                return None
+            if message.retain and route.retained != "use":
+                if route.retained == "ignore":
+                    work.ignored.add(ordinal)
+                    return None
+                work.retained.append(ordinal)
             return self._take(ordinal, candidate, root, work)
         return self._unmatched(ordinal, work)
 

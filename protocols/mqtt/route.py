@@ -61,7 +61,7 @@ class Route:
     beside: Mapping[tuple[int, str], PointRule]
     profiles: frozenset[str]
     text: bool
-    skip_retained: bool
+    retained: str
     when: Callable[[Any], bool] | None
     switch: tuple[str, frozenset[str]] | None
     inner: Path | None
@@ -169,7 +169,7 @@ def compile_route(index: int, config: RouteConfig) -> Route:
         beside=_beside(config, points),
         profiles=frozenset(config.profiles),
         text=config.is_text,
-        skip_retained=config.retained == "skip",
+        retained=config.retained,
         when=None if config.when is None else _condition(config.when),
         switch=None if config.when is None else _switch(config.when),
         inner=None if config.inner is None else parse_path(config.inner),

@@ -11,6 +11,7 @@ import mqtt5
 import numpy as np
 
 from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
+from protocols.mqtt.subscriptions import Subscriptions
 
 # Reason codes that another try will not change. The codec's codes are not hashable: their numbers are kept.
 _REFUSED = frozenset(int(code) for code in (
@@ -25,6 +26,7 @@ _NOT_GRANTED = frozenset(int(code) for code in (
     mqtt5.SubAckReasonCode.NOT_AUTHORIZED,
     mqtt5.SubAckReasonCode.TOPIC_FILTER_INVALID,
     mqtt5.SubAckReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
+    mqtt5.SubAckReasonCode.SUBSCRIPTION_IDS_NOT_SUPPORTED,
     mqtt5.SubAckReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
 ))  # fmt: skip
 _SENT_AWAY = frozenset(int(code) for code in (
@@ -33,7 +35,6 @@ _SENT_AWAY = frozenset(int(code) for code in (
     mqtt5.DisconnectReasonCode.ADMINISTRATIVE_ACTION,
     mqtt5.DisconnectReasonCode.TOPIC_FILTER_INVALID,
 ))  # fmt: skip
-_SUBSCRIBE_ID = 1
 _MQTT3_REFUSAL = b"\x20\x02\x00"  # a CONNACK of MQTT 3.1.1: two bytes, no properties
 
 
@@ -78,9 +79,13 @@ class Phase(Enum):
 
 
 class Session:
-    """One connection's worth of protocol. After `failure` is set nothing more is read."""
+    """One connection's worth of protocol. After `failure` is set nothing more is read.
 
-    def __init__(self, hello: Hello, filters: Sequence[mqtt5.TopicFilter]) -> None:
+    `held`: the filters that the broker may keep for us, brought up to date; of those that are not wanted a resumed
+    session is told.
+    """
+
+    def __init__(self, hello: Hello, wanted: Subscriptions, held: set[str] | None = None) -> None:
         self.phase = Phase.CONNECTING
         self.failure: SourceError | None = None
         self.resumed = False
@@ -89,7 +94,11 @@ class Session:
         self.degraded: tuple[str, ...] = ()
         """Filters that were granted QoS 0 only: their messages are not acknowledged."""
         self._hello = hello
-        self._filters = tuple(filters)
+        self._wanted = wanted
+        self._held = set[str]() if held is None else held
+        self._asked: dict[int, tuple[str, ...]] = {}
+        self._left: dict[int, tuple[str, ...]] = {}
+        self._packets = 0
         self._rest = bytearray()
         self._need = 0
         self._out: list[bytes] = []
@@ -193,8 +202,10 @@ class Session:
     def _control(self, packet: object) -> None:
         if isinstance(packet, mqtt5.ConnAckPacket) and self.phase is Phase.CONNECTING:
             self._connected(packet)
-        elif isinstance(packet, mqtt5.SubAckPacket) and self.phase is Phase.SUBSCRIBING:
+        elif isinstance(packet, mqtt5.SubAckPacket) and packet.packet_id in self._asked:
             self._subscribed(packet)
+        elif isinstance(packet, mqtt5.UnsubAckPacket) and packet.packet_id in self._left:
+            self._held.difference_update(self._left.pop(packet.packet_id))
         elif isinstance(packet, mqtt5.PingRespPacket) and self.phase is not Phase.CONNECTING:
             return  # that bytes came is all the keep-alive needs to know
         elif isinstance(packet, mqtt5.PubRelPacket) and self.phase is not Phase.CONNECTING:
@@ -210,30 +221,58 @@ class Session:
             text = f"the broker refused the connection: {_reason(packet.reason_code, packet.reason_str)}"
             self._fail(SourceRejected(text) if int(packet.reason_code) in _REFUSED else SourceUnavailable(text))
             return
-        wild = any({"+", "#"} & set(filter_.pattern) for filter_ in self._filters)
-        if wild and not packet.wildcard_subscription_available:
+        if not packet.wildcard_subscription_available and any({"+", "#"} & set(p) for p in self._wanted.patterns):
             self._fail(SourceRejected("the broker allows no wildcard subscriptions, the routes need them"))
+            return
+        if not packet.subscription_id_available and self._wanted.numbers:
+            clash = ", ".join(self._wanted.numbers)
+            self._fail(SourceRejected(
+                f"filters overlap, and the broker has no subscription identifiers to tell copies by: {clash}"
+            ))  # fmt: skip
             return
         self.resumed = packet.session_present
         if packet.server_keep_alive is not None:
             self.keepalive = packet.server_keep_alive
+        if not self.resumed:
+            self._held.clear()
         self.phase = Phase.SUBSCRIBING
-        self._out.append(mqtt5.SubscribePacket(_SUBSCRIBE_ID, list(self._filters)).write())
+        self._follow()
+
+    def _follow(self) -> None:
+        """Ask for what is wanted, then no more for what is not, so that nothing falls in between."""
+        numbers = self._wanted.numbers
+        plain = [one for one in self._wanted.filters if one.pattern not in numbers]
+        alone = [([one], numbers[one.pattern]) for one in self._wanted.filters if one.pattern in numbers]
+        for filters, number in [*([(plain, None)] if plain else []), *alone]:  # one identifier per SUBSCRIBE
+            packet = self._packet()
+            self._asked[packet] = tuple(one.pattern for one in filters)
+            self._out.append(mqtt5.SubscribePacket(packet, filters, subscription_id=number).write())
+        if gone := tuple(sorted(self._held.difference(self._wanted.patterns))):
+            packet = self._packet()
+            self._left[packet] = gone
+            self._out.append(mqtt5.UnsubscribePacket(packet, list(gone)).write())
+        self._held.update(self._wanted.patterns)
+
+    def _packet(self) -> int:
+        self._packets = self._packets % 0xFFFF + 1
+        return self._packets
 
     def _subscribed(self, packet: mqtt5.SubAckPacket) -> None:
-        codes = list(packet.reason_codes)
-        if packet.packet_id != _SUBSCRIBE_ID or len(codes) != len(self._filters):
+        patterns = self._asked.pop(packet.packet_id)
+        if len(packet.reason_codes) != len(patterns):
             self._fail(SourceUnavailable("a SUBACK that answers another SUBSCRIBE"))
             return
-        failed = [(f.pattern, code) for f, code in zip(self._filters, codes, strict=True) if int(code) >= 0x80]
+        codes = list(zip(patterns, packet.reason_codes, strict=True))
+        failed = [(pattern, code) for pattern, code in codes if int(code) >= 0x80]
         if failed:
             text = "; ".join(f"{pattern}: {_reason(code, packet.reason_str)}" for pattern, code in failed)
             hard = any(int(code) in _NOT_GRANTED for _, code in failed)
             text = f"the broker refused the subscription: {text}"
             self._fail(SourceRejected(text) if hard else SourceUnavailable(text))
             return
-        self.degraded = tuple(f.pattern for f, code in zip(self._filters, codes, strict=True) if int(code) == 0)
-        self.phase = Phase.READY
+        self.degraded += tuple(pattern for pattern, code in codes if int(code) == 0)
+        if not self._asked:
+            self.phase = Phase.READY
 
 
 def _reason(code: Enum, text: str | None) -> str:

@@ -23,6 +23,7 @@ from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.mapper import Mapped, Mapper
 from protocols.mqtt.session import Message
 from protocols.mqtt.stats import Stats
+from protocols.mqtt.subscriptions import Subscriptions
 from protocols.mqtt.transport import Connection
 
 _PARCELS = 64  # on the way to the journal at once
@@ -60,6 +61,7 @@ class Depot:
     emit: Emit
     stats: Stats
     digests: Digests
+    asked: Subscriptions
 
     @property
     def session(self) -> str:
@@ -153,7 +155,7 @@ class Shipping:
     def _send(self, messages: list[Message], received: I64) -> None:
         depot = self._depot
         resumed = self.connection is not None and self.connection.session.resumed
-        repeats = self._repeats(messages) if resumed else ()
+        repeats = self._copies(messages).union(self._repeats(messages) if resumed else ())
         fresh: Sequence[Message] = messages
         if repeats:
             keep = np.ones(len(messages), np.bool_)
@@ -170,7 +172,7 @@ class Shipping:
         )
         acks = self.connection.session.acks(packets, second) if packets and self.connection is not None else b""
         parcel = Parcel(
-            depot.name, mapped.batch, mapped.rejected,
+            depot.name, mapped.batch, mapped.rejected, partial=mapped.partial,
             messages=len(messages) - mapped.ignored, duplicates=len(repeats),
             receipts=Receipts(depot.session, packets, [digests.of(m) for m, _ in acknowledged]) if packets else None,
         )  # fmt: skip
@@ -189,6 +191,16 @@ class Shipping:
         for wrong in found[self._depot.stats.misfits :]:
             log.error("route does not fit", source=self._depot.name, problem=say(wrong.key, **wrong.fields))
         self._depot.stats.misfits = len(found)
+
+    def _copies(self, messages: list[Message]) -> set[int]:
+        """Indices of messages that came by another subscription, too, and count there."""
+        asked = self._depot.asked
+        if not asked.numbers:
+            return set()
+        return {
+            index for index, message in enumerate(messages)
+            if isinstance(message, mqtt5.PublishPacket) and asked.is_copy(message.topic, message.subscription_ids or ())
+        }  # fmt: skip
 
     def _repeats(self, messages: list[Message]) -> list[int]:
         """Indices of redelivered messages that the journal has: their acknowledgement got lost, nothing else."""
@@ -240,6 +252,7 @@ class Shipping:
             stats.bad_elements += mapped.bad_elements
             stats.state_overflow += mapped.state_overflow
             stats.rejected.update(raw.reason for raw in mapped.rejected)
+            stats.partial.update(raw.reason for raw in mapped.partial)
             stats.duplicates += shipment.parcel.duplicates
         if self.connection is not None:
             self.connection.write(b"".join(acks))

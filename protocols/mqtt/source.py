@@ -4,20 +4,21 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 
-import mqtt5
 import structlog
 
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceError, SourceRejected
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
+from protocols.mqtt.asked import Asked
 from protocols.mqtt.binding import Words, no_words
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.mapper import Mapper
 from protocols.mqtt.session import Hello, Session
 from protocols.mqtt.shipping import Depot, Digests, Shipping
 from protocols.mqtt.stats import Stats
-from protocols.mqtt.topic import parse_pattern
+from protocols.mqtt.subscriptions import subscriptions
 from protocols.mqtt.transport import Connection, establish, tls_context
 
 _STABLE = 60.0  # seconds of connection after which the backoff starts over
@@ -28,7 +29,8 @@ log = structlog.get_logger()
 
 class MqttSource:
     """A gateway.ports.Source. `password` is the secret itself, read by the caller; `words`: how devices of a profile
-    send its points."""
+    send its points; `memory` is a file of this source alone (see `Asked`); `retention` µs: how long readings are kept
+    (0 = for ever)."""
 
     def __init__(
         self,
@@ -40,6 +42,8 @@ class MqttSource:
         password: str | None = None,
         jitter: Callable[[], float] = random.random,
         words: Words = no_words,
+        memory: Path | None = None,
+        retention: int = 0,
     ) -> None:
         self.stats = Stats()
         self._name = name
@@ -47,9 +51,12 @@ class MqttSource:
         self._ledger = ledger
         self._clock = clock
         self._jitter = jitter
-        self._mapper = Mapper(name, config, directory, words)
+        self._mapper = Mapper(name, config, directory, words, retention)
         self._digests = Digests()
-        self._filters = subscriptions(config)
+        self._wanted = subscriptions(config)
+        self._asked = Asked(memory, f"{config.url} {config.client_id}")
+        self._held: set[str] = set()
+        """What the broker may keep for us."""
         self._hello = Hello(
             client_id=config.client_id,
             username=config.username,
@@ -74,8 +81,11 @@ class MqttSource:
         config = self._config
         context = await asyncio.to_thread(tls_context, config)
         depot = Depot(
-            self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests
+            self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests,
+            self._wanted,
         )  # fmt: skip
+        self._held |= await asyncio.to_thread(self._asked.before) | self._wanted.inside
+        await asyncio.to_thread(self._asked.remember, self._held.union(self._wanted.patterns))
         attempt = 0
         while True:
             stable, why = await self._once(depot, context)
@@ -90,13 +100,16 @@ class MqttSource:
         """One connection from CONNECT to its end -> (it was stable, why it ended)."""
         loop = asyncio.get_running_loop()
         shipping = Shipping(depot)
-        connection = shipping.connection = Connection(Session(self._hello, self._filters), shipping.take)
+        connection = shipping.connection = Connection(
+            Session(self._hello, self._wanted, self._held), shipping.take
+        )  # fmt: skip
         since = None
         try:
             try:
                 await establish(self._config, context, connection)
                 since = loop.time()
                 self._connected(connection)
+                await asyncio.to_thread(self._asked.remember, frozenset(self._held))
                 await asyncio.wait([connection.closed])
                 why = connection.closed.result()
             except SourceError as error:
@@ -143,23 +156,3 @@ class MqttSource:
         if self._up:
             log.warning("source down", source=self._name, url=self._config.url, error=str(error))
         self._up = False
-
-
-def subscriptions(config: MqttConfig) -> list[mqtt5.TopicFilter]:
-    """One subscription per distinct filter, QoS 1. Retained messages come once per new subscription, if any route uses
-    them; the retain flag then marks such replays only."""
-    wanted: dict[str, bool] = {}
-    for route in config.routes:
-        subscription = parse_pattern(route.filter).subscription
-        wanted[subscription] = wanted.get(subscription, False) or route.retained == "use"
-    return [
-        mqtt5.TopicFilter(
-            pattern,
-            max_qos=mqtt5.QoS.AT_LEAST_ONCE,
-            retain_as_published=False,
-            retain_handling=(
-                mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS if use else mqtt5.RetainHandling.SEND_NEVER
-            ),
-        )
-        for pattern, use in wanted.items()
-    ]

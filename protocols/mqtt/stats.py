@@ -9,11 +9,11 @@ class Stats:
     """Messages: received = journaled + duplicates + sum(rejected) + ignored + returned + lost + waiting.
 
     `returned`: the journal did not take them, the broker keeps them (QoS 1 and 2); `lost`: the same at QoS 0.
-    `ignored`: retained or unmatched, as configured. `readings` are those of journaled messages, of which `bad_values`
-    have no value and `uncertain` lie outside the plausible range. `bad_elements`: elements of a list that were left
-    out of a message otherwise good; `state_overflow`: readings left out because a point's table of texts is full.
-    `misfits`: points that a route cannot fill (unit or map does not suit), all their readings are bad.
-    `waiting`, `bytes_waiting`: received, not yet on disk.
+    `ignored`: retained or unmatched, as configured. `partial`: journaled messages that left a dead letter, too, by
+    reason. `readings` are those of journaled messages, of which `bad_values` have no value and `uncertain` lie outside
+    the plausible range or are old. `bad_elements`: elements of a list that were left out of a message otherwise good;
+    `state_overflow`: readings left out because their texts were refused. `misfits`: points that a route cannot fill
+    (unit or map does not suit), all their readings are bad. `waiting`, `bytes_waiting`: received, not yet on disk.
     """
 
     connected: bool = False
@@ -37,3 +37,4 @@ class Stats:
     waiting: int = 0
     bytes_waiting: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    partial: Counter[str] = field(default_factory=Counter)

@@ -94,9 +94,9 @@ def views(world: World, batch: Batch, counts: Counts, late: Late) -> Iterator[Vi
     if known is not None:
         counts.unknown += int(len(batch) - known.sum())
         batch = batch.select(known)
+    batch = _believed(batch)
     if not len(batch):
         return
-    batch = _believed(batch)
     moments = _moments(world, batch, counts, late)
     if not len(moments.at):
         return
@@ -111,7 +111,11 @@ def views(world: World, batch: Batch, counts: Counts, late: Late) -> Iterator[Vi
 
 
 def _believed(batch: Batch) -> Batch:
-    """Values that their profile calls implausible are unknown (RULES section 3), whatever they are."""
+    """Without replays of retained messages, which say nothing of now; values that their profile calls implausible are
+    unknown (RULES section 3), whatever they are."""
+    if not batch.flags.any():
+        return batch
+    batch = batch.select((batch.flags & np.uint8(Flag.RETAINED)) == 0)
     hit = (batch.flags & np.uint8(Flag.IMPLAUSIBLE)) != 0
     return dataclasses.replace(batch, value=np.where(hit, np.nan, batch.value)) if hit.any() else batch
 

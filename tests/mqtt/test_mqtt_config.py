@@ -13,7 +13,7 @@ from gateway.domain.duration import DAY, MS, SECOND
 from gateway.domain.text import say
 from protocols.mqtt.check import Fleet, check
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.source import subscriptions
+from protocols.mqtt.subscriptions import subscriptions
 
 SAMPLE = Path(__file__).parents[2] / "protocols" / "mqtt" / "sample.yaml"
 
@@ -130,10 +130,11 @@ def test_routes_are_checked_against_the_profiles() -> None:
     assert all(problem.render(lang) for problem in found.problems for lang in ("en", "zh"))
 
 
-def test_subscriptions_ask_for_retained_messages_only_when_a_route_uses_them() -> None:
-    keep = {"filter": "keep/{device}", "device": "{device}", "retained": "use", "points": {"a": POINT}}
+def test_subscriptions_ask_for_retained_messages_unless_a_route_ignores_them() -> None:
+    point = {"device": "{device}", "points": {"a": POINT}}
+    ignored = {"filter": "gone/{device}", "retained": "ignore"} | point
     asked = {
         f.pattern: (int(f.max_qos), f.retain_as_published, int(f.retain_handling))
-        for f in subscriptions(config([SIMPLE, keep]))
+        for f in subscriptions(config([SIMPLE, ignored])).filters
     }
-    assert asked == {"charger/+/telemetry": (1, False, 2), "keep/+": (1, False, 1)}
+    assert asked == {"charger/+/telemetry": (1, False, 1), "gone/+": (1, False, 2)}

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from mqtt_kit import CHARGER, NOW, SIMPLE, Registry, config, registry, run_map, said
 
+from gateway.domain.device import Point
+from gateway.domain.reading import Flag
 from protocols.mqtt.mapper import Mapped, Mapper
 
 AT = NOW - 5_000_000
@@ -176,14 +178,48 @@ def test_bare_values_with_the_point_in_the_topic() -> None:
     assert [raw.reason for raw in mapped.rejected] == ["no_points"]
 
 
-def test_retained_replays_are_skipped_unless_wanted() -> None:
-    m, d = mapper(SIMPLE, route(filter="keep/{device}", retained="use", time=None, points={"soc": {"path": "soc"}}))
+SECONDS = 1_000_000
+RETAINED = [("use", 2, 0), ("uncertain", 1, int(Flag.RETAINED))]
+
+
+@pytest.mark.parametrize(("option", "quality", "flags"), RETAINED)
+def test_a_retained_replay_without_a_time_of_its_own_is_as_the_route_says(
+    option: str, quality: int, flags: int
+) -> None:
+    m, d = mapper(route(filter="keep/{device}", retained=option, time=None, points={"soc": {"path": "soc"}}))
     mapped = run_map(
-        m, said(T, {"ts": AT // 1000, "temp": 1, "u": 1, "wh": 1}, retain=True),
-        said("keep/c1", {"soc": 5}, retain=True),
-    )  # fmt: skip
-    assert rows(mapped, d) == [(100, "soc", 5.0, 2)]
+        m, said("keep/c1", {"soc": 4}), said("keep/c1", {"soc": 5}, retain=True), said("keep/c1", b"{", retain=True)
+    )
+    assert rows(mapped, d) == [(100, "soc", 4.0, 2), (100, "soc", 5.0, quality)]
+    assert mapped.batch.flags.tolist() == [0, flags]
+    assert (mapped.ignored, [raw.reason for raw in mapped.rejected]) == (0, ["bad_json"])
+
+
+def test_retained_replays_can_be_ignored() -> None:
+    m, d = mapper(route(retained="ignore"))
+    mapped = run_map(m, said(T, {"ts": AT // 1000, "temp": 1, "u": 1, "wh": 1}, retain=True))
+    assert rows(mapped, d) == []
     assert (mapped.ignored, mapped.rejected) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("point", "age", "quality"),
+    [("soc", 299, 2), ("soc", 301, 1), ("hourly", 3 * 3600, 2), ("hourly", 3 * 3600 + 1, 1), ("soc", -60, 2)],
+)
+def test_a_retained_replay_with_a_fresh_time_of_its_own_is_good(point: str, age: int, quality: int) -> None:
+    """B9: fresh is not older than three intervals of the point, or five minutes where none is promised."""
+    d = Registry({"c1": "charger"}, [*CHARGER, Point(90, "charger", "hourly", every=3600 * SECONDS)])
+    m = Mapper("src", config([route(points={point: {"path": "v"}})]), d)
+    mapped = run_map(m, said(T, {"ts": (NOW - age * SECONDS) // 1000, "v": 5}, retain=True))
+    assert [(r[1], r[2], r[3]) for r in rows(mapped, d)] == [(point, 5.0, quality)]
+    assert mapped.batch.at.tolist() == [(NOW - age * SECONDS) // 1000 * 1000]  # whatever it is, it keeps its time
+
+
+def test_of_a_partial_replay_only_what_is_old_is_doubtful() -> None:
+    d = Registry({"c1": "charger"}, [*CHARGER, Point(90, "charger", "hourly", every=3600 * SECONDS)])
+    m = Mapper("src", config([route(points={"soc": {"path": "s"}, "hourly": {"path": "h"}})]), d)
+    mapped = run_map(m, said(T, {"ts": (NOW - 3600 * SECONDS) // 1000, "s": 5, "h": 6}, retain=True))
+    assert sorted((r[1], r[3]) for r in rows(mapped, d)) == [("hourly", 2), ("soc", 1)]
 
 
 def test_outside_the_plausible_range_is_uncertain_never_gone() -> None:

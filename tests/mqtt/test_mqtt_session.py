@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from gateway.domain.errors import SourceRejected, SourceUnavailable
 from protocols.mqtt.keepalive import Beat, Keepalive
 from protocols.mqtt.session import Damaged, Hello, Phase, Session
+from protocols.mqtt.subscriptions import Subscriptions
 
 HELLO = Hello("gw-01", "user", "secret", 30, 3600, 500, 1 << 20)
-FILTERS = [mqtt5.TopicFilter("a/+", max_qos=mqtt5.QoS.AT_LEAST_ONCE), mqtt5.TopicFilter("b")]
+FILTERS = Subscriptions((mqtt5.TopicFilter("a/+", max_qos=mqtt5.QoS.AT_LEAST_ONCE), mqtt5.TopicFilter("b")))
 QOS1 = mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE
 LONG = st.sampled_from([b"", b"x" * 20, b"y" * 200, b"z" * 20_000])
 

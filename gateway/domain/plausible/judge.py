@@ -63,6 +63,7 @@ class Plausibility:
         if timed is not None:
             watched = timed == TIMED
             imported = (batch.flags & np.uint8(Flag.IMPORTED)) != 0
+            watched &= (batch.flags & np.uint8(Flag.RETAINED)) == 0  # of no known time: nothing to compare with
             live, history = np.flatnonzero(watched & ~imported), np.flatnonzero(watched & imported)
             hits = np.zeros(len(batch), np.bool_) if hits is None else hits
             if len(live):

@@ -105,6 +105,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{value!r} 不含时区；请在映射文件中写 `zone:`",
     ),
     "import.row.future": ("{value!r} lies in the future", "{value!r} 是将来的时间"),
+    "import.row.retention": (
+        "{value!r} is older than what is kept (`series.retention`)",
+        "{value!r} 早于数据保存期（`series.retention`）",
+    ),
     "import.row.number": ("{value!r} is not a number", "{value!r} 不是数字"),
     "import.row.comma": (
         '{value!r} is not a number; if the comma is a decimal sign, write `decimal: ","` in the map',
