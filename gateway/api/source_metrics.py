@@ -25,6 +25,7 @@ def source_metrics(sources: Mapping[str, Any]) -> Iterator[Metric]:
     modbus = {name: source.stats for name, source in sources.items() if isinstance(source.stats, ModbusStats)}
     yield from _readings(mqtt, modbus)
     yield from _messages(mqtt)
+    yield _unused(mqtt)
     yield from _sessions(mqtt)
     yield from _polls(modbus)
     yield from _links(modbus)
@@ -61,6 +62,14 @@ def _messages(mqtt: Mapping[str, MqttStats]) -> Iterator[Metric]:
         size.add_metric([name], stats.bytes_waiting)
         balance.add_metric([name], stats.received - gone - stats.waiting)
     yield from (messages, waiting, size, balance)
+
+
+def _unused(mqtt: Mapping[str, MqttStats]) -> Metric:
+    unused = counters("unused", "Values of journaled messages that nobody used", "source", "route", "reason")
+    for name, stats in mqtt.items():
+        for (route, reason), count in list(stats.unused.totals.items()):
+            unused.add_metric([name, str(route), reason], count)
+    return unused
 
 
 def _sessions(mqtt: Mapping[str, MqttStats]) -> Iterator[Metric]:

@@ -49,10 +49,10 @@ class PointSpec(Struct, frozen=True):
     """One measurable of a profile, as the profile file declares it.
 
     `unit` is the canonical unit in which values are stored ("" = dimensionless); `every` is the expected interval in µs
-    (0 = none promised); `each` = repeated per component; `values` are the texts of a state point, code = index;
-    `missing` are raw numbers and texts that mean "no data" (DESIGN section 5). A raised `revision` says that the
-    numbers mean something else from now on (a corrected scale): the point gets a new id. `retain` µs is how long its
-    readings are stored where that is shorter than for the rest (0 = like the rest).
+    (0 = none promised); `each` = repeated per component; `values` are the
+    texts of a state point, code = index; `missing` are raw numbers and texts that mean "no data" (DESIGN section 5). A
+    raised `revision` says that the numbers mean something else from now on (a corrected scale): the point gets a new
+    id. `retain` µs is how long its readings are stored where that is shorter than for the rest (0 = like the rest).
     """
 
     name: str
@@ -70,11 +70,12 @@ class PointSpec(Struct, frozen=True):
 
 class AsSent(Struct, frozen=True):
     """How devices of a profile send one point: `unit` as the profile writes it, raw `missing` values that mean no data,
-    the declared `values` of a state."""
+    the declared `values` of a state, and the point that takes what is told of connector 0 ("" = none)."""
 
     unit: str = ""
     missing: tuple[float | str, ...] = ()
     values: tuple[str, ...] = ()
+    on_device: str = ""
 
 
 class Profile(Struct, frozen=True):

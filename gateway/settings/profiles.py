@@ -56,6 +56,8 @@ class PointModel(Section):
     unit: str = ""
     every: Duration = Field(default=0, ge=0)
     each: bool = False
+    on_device: str = ""
+    """The point of the device itself that takes what a message tells of connector 0, as OCPP does."""
     values: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = Field(default=(), max_length=256)
     missing: tuple[float | str, ...] = ()
     plausible: PlausibleModel = PlausibleModel()
@@ -83,18 +85,22 @@ class ProfileModel(Section):
 
 @dataclass(frozen=True, slots=True)
 class LoadedProfile:
-    """A profile with what the adapters need besides: `declared` are the units as written, `modbus` the raw map."""
+    """A profile with what the adapters need besides: `declared` are the units as written, `on_device` the points for
+    connector 0, `modbus` the raw map."""
 
     profile: Profile
     file: str
     declared: Mapping[str, str] = field(default_factory=dict)
     modbus: Mapping[str, Any] | None = None
     document: Document | None = field(default=None, compare=False, repr=False)
+    on_device: Mapping[str, str] = field(default_factory=dict)
 
     def as_sent(self) -> dict[str, AsSent]:
         """How devices send each point, by its name."""
         return {
-            spec.name: AsSent(self.declared.get(spec.name, ""), spec.missing, spec.values)
+            spec.name: AsSent(
+                self.declared.get(spec.name, ""), spec.missing, spec.values, self.on_device.get(spec.name, "")
+            )
             for spec in self.profile.points
         }
 
@@ -128,6 +134,7 @@ def load_profile(path: Path) -> tuple[LoadedProfile | None, list[Problem]]:
     except ValidationError as error:
         return None, explain(error, document, ProfileModel)
     specs = [_spec(document, name, point) for name, point in model.points.items()]
+    _on_device(document, {spec.name: spec for spec in specs}, model)
     if document.problems:
         return None, document.problems
     profile = Profile(
@@ -135,7 +142,8 @@ def load_profile(path: Path) -> tuple[LoadedProfile | None, list[Problem]]:
         model=model.model, source=model.source, components=model.components,
     )  # fmt: skip
     declared = {name: point.unit for name, point in model.points.items()}
-    return LoadedProfile(profile, str(path), declared, model.modbus, document), []
+    on_device = {name: point.on_device for name, point in model.points.items() if point.on_device}
+    return LoadedProfile(profile, str(path), declared, model.modbus, document, on_device), []
 
 
 def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
@@ -149,10 +157,27 @@ def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
         unit = DIMENSIONLESS
     _kinds(document, place, point)
     return PointSpec(
-        name=name, kind=point.kind, unit=canonical_symbol(unit), every=point.every, each=point.each,
+        name=name, kind=point.kind, unit=canonical_symbol(unit), every=point.every,
+        each=point.each,
         values=point.values, missing=point.missing, plausible=_plausible(document, place, point.plausible, unit),
         counter=_counter(document, place, point.counter, unit), revision=point.revision, retain=point.retain or 0,
     )  # fmt: skip
+
+
+def _on_device(document: Document, specs: Mapping[str, PointSpec], model: ProfileModel) -> None:
+    """What takes a point's connector 0 is a point of the device itself that can hold the same."""
+    for name, point in model.points.items():
+        if not point.on_device:
+            continue
+        place: Place = ("points", name, "on_device")
+        own, other = specs[name], specs.get(point.on_device)
+        if other is None or other.each:
+            known = ", ".join(spec.name for spec in specs.values() if not spec.each)
+            document.add(place, "config.profile.on_device", value=point.on_device, known=known or "-")
+        elif not own.each:
+            document.add(place, "config.profile.only_each")
+        elif (own.kind, own.unit) != (other.kind, other.unit):
+            document.add(place, "config.profile.on_device_other", value=point.on_device, name=name)
 
 
 def _kinds(document: Document, place: Place, point: PointModel) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 from gateway.domain.device import AsSent, Device
 from gateway.domain.errors import DecodeError
 from gateway.ports import Directory
+from protocols.mqtt.census import NO_COMPONENT, NO_POINT, Census, Place
 from protocols.mqtt.column import Column, Misfit, misfit
 from protocols.mqtt.lane import Lane, Shape
-from protocols.mqtt.path import Missed, scalar_text
-from protocols.mqtt.route import Route
+from protocols.mqtt.path import Missed, Path, scalar_text
+from protocols.mqtt.route import PointRule, Route
 from protocols.mqtt.topic import Template
 
 LONGEST = 512
@@ -36,27 +37,38 @@ class Target:
     lane: Lane
 
 
+class Unwanted(Exception):
+    """All that is there is on the route's list of what to ignore."""
+
+
 class Candidate:
-    """A route that a topic matches, with what the topic says. `fixed`: device and lane, when the topic tells both."""
+    """A route that a topic matches, with what the topic says. `fixed`: device and lane, when the topic tells both.
 
-    __slots__ = ("captures", "code", "fixed", "points", "route", "targets")
+    Where keys of the message are data, it stands for the topic alone; `below` has one for each set of keys.
+    """
 
-    def __init__(self, route: Route, captures: Mapping[str, str]) -> None:
+    __slots__ = ("below", "captures", "code", "fixed", "points", "route", "targets")
+
+    def __init__(self, route: Route, captures: Mapping[str, str], *, keyed: bool = False) -> None:
         self.route = route
         self.captures = captures
-        self.points = route.named(captures)
-        self.code = route.device.fill(captures) if isinstance(route.device, Template) else None
-        self.targets: dict[tuple[str | None, tuple[int | None, ...]], Target | DecodeError] = {}
+        known = keyed or not route.keyed
+        self.points = route.named(captures) if known else ()
+        by_topic = isinstance(route.device, Template) and set(route.device.names) <= set(captures)
+        self.code = route.device.fill(captures) if by_topic and isinstance(route.device, Template) else None
+        self.targets: dict[tuple[str | None, tuple[int | None, ...]], Target | DecodeError | Unwanted] = {}
         self.fixed: Target | None = None
+        self.below: dict[tuple[str, ...], Candidate] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where rows go: `shape` is that of `lane` with all places present."""
+    """Where rows go: `shape` is that of `lane` with all places present. `width`: see `Census`."""
 
     lane: Lane
     shape: Shape
     device: int
+    width: int
 
 
 class Hot:
@@ -74,7 +86,7 @@ class Hot:
 
 def _spot(target: Target) -> Spot | None:
     full = target.lane.full
-    return None if full is None else Spot(target.lane, full, target.device)
+    return None if full is None else Spot(target.lane, full, target.device, target.lane.census.width)
 
 
 class Entry:
@@ -120,7 +132,7 @@ class Bindings:
         self._directory = directory
         self._words = words
         self._version = directory.version
-        self._lanes: dict[tuple[Any, ...], Lane | None] = {}
+        self._lanes: dict[tuple[Any, ...], Lane | DecodeError | Unwanted] = {}
         self._targets = self._bytes = 0
 
     def refresh(self) -> None:
@@ -145,11 +157,11 @@ class Bindings:
         made = (Candidate(route, captures) for route, captures in matches if captures is not None)
         entry = Entry([candidate for candidate in made if self._meant(candidate)])
         for candidate in entry.candidates:
-            if candidate.route.settled_by_topic:
-                with suppress(DecodeError):  # said again, and counted, with each message
+            if candidate.route.settled_by_topic and not candidate.route.keyed:
+                with suppress(DecodeError, Unwanted):  # said again, and counted, with each message
                     candidate.fixed = self.target(candidate, None, None)
         entry.learn()
-        by_topic = [c for c in entry.candidates if c.route.settled_by_topic]
+        by_topic = [c for c in entry.candidates if c.route.settled_by_topic and not c.route.keyed]
         if by_topic and len(by_topic) == len(entry.candidates) and all(c.fixed is None for c in by_topic):
             return entry
         if len(self.known) >= _TOPICS or self._bytes + size > _TOPIC_BYTES:
@@ -163,6 +175,18 @@ class Bindings:
         """Not when the topic names a device of a profile that the route is not for: the next route is asked."""
         device = self._directory.device(candidate.code) if candidate.route.profiles and candidate.code else None
         return device is None or device.profile in candidate.route.profiles
+
+    def keyed(self, candidate: Candidate, keys: tuple[str, ...]) -> Candidate:
+        """The candidate for these keys of the message; remembered unless they name a device nobody knows."""
+        below = candidate.below.get(keys)
+        if below is None:
+            route = candidate.route
+            names = () if route.each is None else route.each.names
+            below = Candidate(route, {**candidate.captures, **dict(zip(names, keys, strict=True))}, keyed=True)
+            if route.settled_by_topic:
+                below.fixed = self.target(below, None, None)
+            candidate.below[keys] = below
+        return below
 
     def target(self, candidate: Candidate, body: Any, root: Any) -> Target:
         route, code = candidate.route, candidate.code
@@ -183,42 +207,62 @@ class Bindings:
             candidate.targets[code, components] = target
         if isinstance(target, DecodeError):
             raise DecodeError(target.reason, target.detail)
+        if isinstance(target, Unwanted):
+            raise Unwanted
         return target
 
     def _resolve(
         self, candidate: Candidate, code: str | None, components: tuple[int | None, ...]
-    ) -> Target | DecodeError:
+    ) -> Target | DecodeError | Unwanted:
         device = self._directory.device(code) if code else None
         if device is None:
             return DecodeError("unknown_device", (code or "")[:120])
         if candidate.route.profiles and device.profile not in candidate.route.profiles:
             return DecodeError("unmatched", f"the route is not for profile {device.profile}")
         lane = self._lane(candidate, device, components)
-        if lane is None:
-            return DecodeError("no_points", f"profile {device.profile} has none of the route's points")
-        return Target(device.id, lane)
+        return lane if isinstance(lane, DecodeError | Unwanted) else Target(device.id, lane)
 
-    def _lane(self, candidate: Candidate, device: Device, components: tuple[int | None, ...]) -> Lane | None:
-        route = candidate.route
-        rules = candidate.points
-        key = (route.index, device.profile, tuple((rule.name.text, id(rule.config)) for rule in rules), components)
-        if key in self._lanes:
-            return self._lanes[key]
+    def _lane(
+        self, candidate: Candidate, device: Device, components: tuple[int | None, ...]
+    ) -> Lane | DecodeError | Unwanted:
+        route, rules = candidate.route, candidate.points
+        names = tuple((rule.name.text, id(rule.config)) for rule in rules)
+        key = (route.index, device.profile, device.components, names, components)
+        if key not in self._lanes:
+            self._lanes[key] = self._bound(route, rules, device, components)
+        return self._lanes[key]
+
+    def _bound(
+        self, route: Route, rules: Sequence[PointRule], device: Device, components: tuple[int | None, ...]
+    ) -> Lane | DecodeError | Unwanted:
         known, words = self._directory.points(device.profile), self._words(device.profile)
-        columns = []
+        columns: list[tuple[Path, Column]] = []
+        places: list[Place] = []
         for rule, component in zip(rules, components, strict=True):
             name = rule.name.text
-            point = None if component is None else known.get((name, component))
-            if point is not None:
-                wrong = misfit(rule.config, point)
-                if wrong is not None:
-                    self.misfits[point.id] = wrong
-                self.every[point.id] = point.every
-                column = Column(rule.config, point, self._directory.state_code, words.get(name, AsSent()))
-                columns.append((rule.path, column))
-        lane = Lane(route.time_path, route.time_optional, route.moments, columns) if columns else None
-        self._lanes[key] = lane
-        return lane
+            if component == 0 and (name, 0) not in known and name in words:
+                name = words[name].on_device or name
+            point = known.get((name, component)) if component is not None and component <= device.components else None
+            if point is None:
+                if name not in route.unwanted:
+                    places.append(_unbound(rule, component, device, any(name == one for one, _ in known)))
+                continue
+            wrong = misfit(rule.config, point)
+            if wrong is not None:
+                self.misfits[point.id] = wrong
+            self.every[point.id] = point.every
+            column = Column(rule.config, point, self._directory.state_code, words.get(name, AsSent()))
+            columns.append((rule.path, column))
+            places.append(Place(rule.path))
+        if not columns and not places:
+            return Unwanted()
+        if not columns:
+            reason = next((one.reason for one in places if one.reason == NO_COMPONENT), "")
+            detail = next(one.detail for one in places if not reason or one.reason == reason)
+            return DecodeError("no_component", detail) if reason else DecodeError("no_points", detail)
+        return Lane(
+            route.time_path, route.time_optional, route.moments, columns, _census(route, rules, components, places)
+        )
 
     def part(self, hot: Hot, document: Any) -> Spot | None:
         """The spot of a message that tells its device or component itself; None: the long way has to look at it."""
@@ -227,8 +271,40 @@ class Bindings:
             return None
         spot = hot.parts.get(told)
         if spot is None:
-            with suppress(DecodeError):
+            with suppress(DecodeError, Unwanted):
                 spot = _spot(self.target(hot.candidate, document, document))
             if spot is not None:
                 hot.parts[told] = spot
         return spot
+
+
+def _unbound(rule: PointRule, component: int | None, device: Device, named: bool) -> Place:
+    """Why a point of the route cannot be filled for this device."""
+    name = rule.name.text
+    if not named:
+        return Place(rule.path, NO_POINT, f"profile {device.profile} has no point {name}")
+    if component is None:
+        where = rule.component.path.text if rule.component.path is not None else f"{{{rule.component.capture}}}"
+        return Place(rule.path, NO_COMPONENT, f"{name}: no number of a connector at {where}")
+    return Place(rule.path, NO_COMPONENT, f"{name}: no connector {component}, the device has {device.components}")
+
+
+def _census(
+    route: Route, rules: Sequence[PointRule], components: Sequence[int | None], places: Sequence[Place]
+) -> Census:
+    """What of the document (or element) is used. What stands at the top of a message of many is counted there."""
+    around = route.each is not None or route.inner is not None
+    told = [route.device] if isinstance(route.device, Path) else []
+    told += [r.component.path for r, n in zip(rules, components, strict=True) if r.component.path and n is not None]
+    sure = list(told)
+    told += [rule.component.path for rule in rules if rule.component.path is not None]
+    if route.time_path is not None:
+        told.append(route.time_path)
+        sure.append(route.time_path)
+    if route.when_path is not None and not around:
+        told.append(route.when_path)
+        sure.append(route.when_path)
+    sure += [place.path for place in places if not place.reason]
+    used = [place for place in (*map(Place, told), *places) if not (around and place.path.root)]
+    ignored = [one for one in route.ignored if not (around and one.path.root)]
+    return Census(route.index, used, ignored, {path.keys[0] for path in sure if path.keys})

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND, format_duration
 from gateway.domain.units import UnitError, parse_unit
 from gateway.section import Bytes, Duration, Section, read_secret, wrong
-from protocols.mqtt.path import parse_each, parse_path
+from protocols.mqtt.path import parse_each, parse_ignored, parse_path
 from protocols.mqtt.problem import submodel
 from protocols.mqtt.topic import TopicPattern, parse_pattern, parse_template
 
@@ -21,6 +21,11 @@ EPOCH_UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": -1_000}
 
 def _path(text: str) -> str:
     parse_path(text)
+    return text
+
+
+def _ignored(text: str) -> str:
+    parse_ignored(text)
     return text
 
 
@@ -169,6 +174,7 @@ class RouteConfig(Section):
     when: When | None = None
     inner: JsonPath | None = None
     each: str | None = None
+    ignore: tuple[Annotated[str, AfterValidator(_ignored)], ...] = ()
     retained: Literal["use", "uncertain", "ignore"] = "uncertain"
 
     @field_validator("each")
@@ -180,7 +186,11 @@ class RouteConfig(Section):
 
     @model_validator(mode="after")
     def _names(self) -> Self:
-        pattern = parse_pattern(self.filter)
+        known = parse_pattern(self.filter).names
+        keys = () if self.each is None else parse_each(self.each).names
+        if both := set(known) & set(keys):
+            raise wrong("mqtt.each_key", got=", ".join(sorted(both)))
+        known += keys
         if not self.points:
             raise wrong("mqtt.points")
         beside = [key for key, point in self.points.items() if point.path is None]
@@ -196,8 +206,8 @@ class RouteConfig(Section):
         ]
         for text, names in used:
             for name in names:
-                if name not in pattern.names:
-                    raise wrong("mqtt.capture", got=text, level=name, known=", ".join(pattern.names) or "-")
+                if name not in known:
+                    raise wrong("mqtt.capture", got=text, level=name, known=", ".join(known) or "-")
         if self.is_text:
             others = {"when": self.when, "each": self.each, "inner": self.inner, "time": self.time}
             bad = [key for key, value in others.items() if value is not None]
@@ -218,8 +228,10 @@ class RouteConfig(Section):
 
     @property
     def is_text(self) -> bool:
-        """The payload is one bare value, not JSON."""
-        return any(point.path is not None and point.path.strip() == "." for point in self.points.values())
+        """The payload is one bare value, not JSON. (In a route with `each`, an element is.)"""
+        return self.each is None and any(
+            point.path is not None and point.path.strip() == "." for point in self.points.values()
+        )
 
 
 class Reconnect(Section):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.errors import DecodeError
 from gateway.domain.reading import F64, I32, I64, U8
+from protocols.mqtt.census import Census
 from protocols.mqtt.column import DROPPED, Column
 from protocols.mqtt.moment import Moments
 from protocols.mqtt.path import Missed, Path, Row, picker
@@ -125,8 +126,10 @@ class Lane:
     """The points of one route as one profile has them. Missing is not zero: an absent place gives no reading."""
 
     def __init__(
-        self, time_path: Path | None, time_optional: bool, moments: Moments | None, columns: list[tuple[Path, Column]]
-    ) -> None:
+        self, time_path: Path | None, time_optional: bool, moments: Moments | None, columns: list[tuple[Path, Column]],
+        census: Census,
+    ) -> None:  # fmt: skip
+        self.census = census
         slots = [Slot(path, column) for path, column in columns]
         if time_path is not None:
             slots.insert(0, Slot(time_path, None))

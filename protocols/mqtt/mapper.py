@@ -20,11 +20,13 @@ from gateway.domain.errors import DecodeError
 from gateway.domain.reading import I64, Batch, empty_batch
 from gateway.domain.record import Raw
 from gateway.ports import Directory
-from protocols.mqtt.binding import LONGEST, Bindings, Candidate, Entry, Words, no_words
+from protocols.mqtt.binding import LONGEST, Bindings, Candidate, Entry, Unwanted, Words, no_words
+from protocols.mqtt.census import UNREAD, Left, Unread
 from protocols.mqtt.column import BAD, UNCERTAIN
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.document import check_keys, parse_bare, parse_document
 from protocols.mqtt.lane import Block, Shape
+from protocols.mqtt.ledger import KEPT, Unused
 from protocols.mqtt.path import Missed
 from protocols.mqtt.retained import mark_retained
 from protocols.mqtt.route import compile_route
@@ -32,7 +34,7 @@ from protocols.mqtt.route import compile_route
 _KEPT_OF_TOO_LARGE = 1024
 
 
-_UNREAD = object()
+_NOT_YET = object()
 
 
 class Message(Protocol):
@@ -46,7 +48,7 @@ class Message(Protocol):
 @dataclass(frozen=True, slots=True)
 class Mapped:
     """What became of n messages: n = batch.frames + len(rejected) + ignored. `partial`: dead letters of messages that
-    are in the batch, too."""
+    are in the batch, too; `unused`: what these left over."""
 
     batch: Batch
     rejected: tuple[Raw, ...] = ()
@@ -56,6 +58,7 @@ class Mapped:
     bad_elements: int = 0
     state_overflow: int = 0
     partial: tuple[Raw, ...] = ()
+    unused: tuple[Unused, ...] = ()
 
 
 @dataclass(slots=True)
@@ -68,6 +71,21 @@ class _Work:
     failures: Counter[str] = field(default_factory=Counter)
     retained: list[int] = field(default_factory=list)
     """Replays of which nobody knows how old they are, unless they say so."""
+    left: list[Left] = field(default_factory=list)
+    elements: list[tuple[int, int, Unread]] = field(default_factory=list)
+    """(message, route, what was left out of it)"""
+    unnamed: dict[int, DecodeError] = field(default_factory=dict)
+    """Why an element names nothing we know: no fault of a message otherwise good."""
+
+    def leaves(self, left: Left | None, ordinal: int) -> None:
+        """The message leaves this over."""
+        if left is not None:
+            if not left.count:
+                left.ordinal = ordinal
+                self.left.append(left)
+            left.count += 1
+            if left.lost is not None:
+                self.reasons.setdefault(ordinal, left.lost)
 
     def failed(self, ordinal: int, error: DecodeError) -> None:
         self.reasons.setdefault(ordinal, error)
@@ -140,13 +158,14 @@ class Mapper:
                 shape = spot.shape
                 try:
                     row = shape.pick(document)
+                    used = len(document) == spot.width
                 except Missed:
                     shape, row = spot.lane.find(document, document)
-            except DecodeError as error:
-                work.failed(ordinal, error)
-                continue
-            except (orjson.JSONDecodeError, *Missed):
-                self._try_odd(ordinal, message, entry, work)  # it knows why
+                    used = False
+                if not used:
+                    work.leaves(spot.lane.census.of(document), ordinal)
+            except (DecodeError, orjson.JSONDecodeError, *Missed):
+                self._try_odd(ordinal, message, entry, work)  # it knows why, and whether it matters
                 continue
             if not shape.values:
                 touched.append(shape)
@@ -166,7 +185,7 @@ class Mapper:
         for ordinal in np.flatnonzero(~accepted).tolist():
             if ordinal in work.ignored:
                 continue
-            error = work.reasons.get(ordinal) or DecodeError("no_points")
+            error = work.reasons.get(ordinal) or work.unnamed.get(ordinal) or DecodeError("no_points")
             lost[error.reason] += 1
             rejected.append(self._letter(messages[ordinal], int(received[ordinal]), error))
         partial = [
@@ -184,6 +203,7 @@ class Mapper:
             uncertain=int(np.count_nonzero(batch.quality == UNCERTAIN)),
             bad_elements=sum((work.failures - lost).values()),
             state_overflow=sum(block.dropped for block in blocks), partial=tuple(partial),
+            unused=_unused(messages, received, accepted, work),
         )  # fmt: skip
 
     def _letter(self, message: Message, received: int, error: DecodeError) -> Raw:
@@ -215,13 +235,13 @@ class Mapper:
             return self._unmatched(ordinal, work)
         if len(message.payload) > self._limit:
             raise DecodeError("too_large", f"{len(message.payload)} bytes, at most {self._limit}")
-        document: Any = _UNREAD
+        document: Any = _NOT_YET
         for candidate in entry.candidates:
             route = candidate.route
             if route.text:
                 root = parse_bare(message.payload)
             else:
-                root = document = parse_document(message.payload) if document is _UNREAD else document
+                root = document = parse_document(message.payload) if document is _NOT_YET else document
             if route.when is not None and not route.when(root):
                 continue
             if message.retain and route.retained != "use":
@@ -229,7 +249,15 @@ class Mapper:
                     work.ignored.add(ordinal)
                     return None
                 work.retained.append(ordinal)
-            return self._take(ordinal, candidate, root, work)
+            try:
+                return self._take(ordinal, candidate, root, work)
+            except Unwanted:
+                work.ignored.add(ordinal)
+                return None
+            except DecodeError as error:
+                if error.reason == "unmatched" and self._ignore_unmatched:
+                    return self._unmatched(ordinal, work)
+                raise
         return self._unmatched(ordinal, work)
 
     def _unmatched(self, ordinal: int, work: _Work) -> None:
@@ -248,24 +276,64 @@ class Mapper:
                 raise DecodeError("bad_json", f"{route.inner.text} is not a text")
             body = parse_document(text.encode())
         if route.each is None:
-            return self._place(ordinal, candidate, body, root, work)
-        try:
-            elements = route.each.reach(body, root)
-        except Missed:
-            raise DecodeError("no_points", f"nothing at {route.each.text}") from None
-        if type(elements) is not list:
-            raise DecodeError("no_points", f"{route.each.text} is not a list")
+            self._place(ordinal, candidate, body, root, work)
+        else:
+            self._take_each(ordinal, candidate, body, root, work)
+            if route.around is not None:
+                work.leaves(route.around.of(body), ordinal)
+        if route.outer is not None:
+            work.leaves(route.outer.of(root), ordinal)
+
+    def _take_each(self, ordinal: int, candidate: Candidate, body: Any, root: Any, work: _Work) -> None:
+        """Every element by itself: what is wrong with one spoils no other. A message of unwanted ones is unwanted."""
+        route = candidate.route
+        assert route.each is not None
+        elements, odd = route.each.elements(body, route.unwanted)
+        work.elements += [(ordinal, route.index, Unread(UNREAD, place or ".")) for place in odd]
+        if not elements and (odd or not route.unwanted):
+            raise DecodeError("no_points", f"nothing at {route.each.text}")
+        wanted = False
         for element in elements:
             try:
-                self._place(ordinal, candidate, element, root, work)
+                one = self.bindings.keyed(candidate, element.keys) if route.keyed else candidate
+                self._place(ordinal, one, element.value, root, work)
+                wanted = True
+            except Unwanted:
+                continue
             except DecodeError as error:
-                work.failed(ordinal, error)
-        return None
+                wanted = True
+                if error.reason == "no_points":
+                    work.unnamed.setdefault(ordinal, error)
+                else:
+                    work.failed(ordinal, error)
+                work.elements.append((ordinal, route.index, Unread(error.reason, element.place, error.detail)))
+        if not wanted:
+            raise Unwanted
 
     def _place(self, ordinal: int, candidate: Candidate, body: Any, root: Any, work: _Work) -> None:
         target = candidate.fixed or self.bindings.target(candidate, body, root)
-        shape, row = target.lane.find(body, root)
+        try:
+            shape, row = target.lane.find(body, root)
+        except DecodeError as error:
+            if error.reason == "no_points" and candidate.route.ignored and target.lane.census.of(body) is None:
+                raise Unwanted from None
+            raise
+        work.leaves(target.lane.census.of(body), ordinal)
         work.add(shape, ordinal, target.device, row)
+
+
+def _unused(messages: Sequence[Message], received: I64, accepted: NDArray[np.bool_], work: _Work) -> tuple[Unused, ...]:
+    """What accepted messages left over; the others are kept whole. Empties the counts of `work.left`."""
+    found = []
+    for left in work.left:
+        count, left.count = left.count, 0
+        found += [(left.ordinal, left.route, place, count) for place in left.places]
+    found += [(ordinal, route, place, 1) for ordinal, route, place in work.elements if accepted[ordinal]]
+    return tuple(
+        Unused(route, one.reason, one.place, one.detail, count, messages[ordinal].topic[:LONGEST],
+               bytes(messages[ordinal].payload[:KEPT]), int(received[ordinal]))
+        for ordinal, route, one, count in found
+    )  # fmt: skip
 
 
 def _joined(blocks: Sequence[Block], accepted: NDArray[np.bool_], received: I64) -> Batch:

@@ -47,15 +47,19 @@ class Path:
             elif type(step) is int:
                 node = node[step]
             else:
-                node = _picked(node, step)
+                index = picked(node, step)
+                if index is None:
+                    raise KeyError(step)
+                node = node[index]
         return node
 
 
-def _picked(items: list[Any], pick: Any) -> Any:
-    for item in items:
+def picked(items: list[Any], pick: Any) -> int | None:
+    """Where the object is that `pick` asks for."""
+    for index, item in enumerate(items):
         if type(item) is dict and scalar_text(_below(item, pick.key)) == pick.value:
-            return item
-    raise KeyError(pick.key)
+            return index
+    return None
 
 
 def _below(item: dict[str, Any], key: str) -> Any:
@@ -116,12 +120,93 @@ def parse_path(text: str) -> Path:
     return Path(text, tuple(steps), root)
 
 
-def parse_each(text: str) -> Path:
-    """`data[*]`, `[*]` -> the path of the list. Raises a validation error for anything else."""
-    body = text.strip()
-    if not body.endswith("[*]"):
+@dataclass(frozen=True, slots=True)
+class Every:
+    """`*`: every value of an object, the key being data; `[*]`: every element of a list."""
+
+    keys: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One of many: its value, the keys on the way to it that are data, and its place."""
+
+    value: Any
+    keys: tuple[str, ...]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """Where a message holds many: `data[*]`, `*`, `*[*]`. `names` are what its keys are called: `key`, `key2`, …
+
+    `head` is what comes before the first star.
+    """
+
+    text: str
+    steps: tuple[Path | Every, ...]
+    names: tuple[str, ...]
+    head: Path
+
+    def elements(self, body: Any, skip: frozenset[str]) -> tuple[list[Element], list[str]]:
+        """(the elements but those under a key of `skip`, places that hold something else than what is expected)."""
+        found, odd = [Element(body, (), "")], []
+        for step in self.steps:
+            below: list[Element] = []
+            for one in found:
+                if isinstance(step, Path):
+                    try:
+                        below.append(Element(step.reach(one.value, body), one.keys, _behind(one.place, step.text)))
+                    except Missed:
+                        odd.append(one.place)
+                elif type(one.value) is (dict if step.keys else list):
+                    below += _every(one, step, skip)
+                else:
+                    odd.append(one.place)
+            found = below
+        return found, odd
+
+
+def _every(one: Element, step: Every, skip: frozenset[str]) -> list[Element]:
+    if step.keys:
+        items = one.value.items()
+        return [Element(v, (*one.keys, k), _behind(one.place, k)) for k, v in items if k not in skip]
+    return [Element(v, one.keys, f"{one.place}[{i}]") for i, v in enumerate(one.value)]
+
+
+def _behind(place: str, text: str) -> str:
+    return f"{place}.{text}" if place and not text.startswith("[") else f"{place}{text}"
+
+
+_STAR = re.compile(r"\[\*\]|(?:(?<=\.)|^)\*(?=[.\[]|$)")
+
+
+def parse_each(text: str) -> Each:
+    """`data[*]`, `[*]`, `*`, `sites.*.guns[*]` -> where the elements are. Raises a validation error for the rest."""
+    body, steps, keys, at = text.strip(), list[Path | Every](), 0, 0
+    for star in _STAR.finditer(body):
+        if between := body[at : star.start()].strip("."):
+            steps.append(Path(between, parse_path(between).steps))
+        steps.append(Every(star[0] == "*"))
+        keys += star[0] == "*"
+        at = star.end()
+    if not steps or body.startswith("$"):
         raise wrong("mqtt.each", got=text)
-    return Path(text, parse_path(body[:-3]).steps) if body != "[*]" else Path(text, ())
+    if rest := body[at:].strip("."):
+        steps.append(Path(rest, parse_path(rest).steps))
+    names = tuple(f"key{n or ''}" for n in (0, *range(2, keys + 1)))[:keys]
+    return Each(text, tuple(steps), names, steps[0] if isinstance(steps[0], Path) else Path("", ()))
+
+
+def parse_ignored(text: str) -> tuple[Path, bool]:
+    """An entry of `ignore`: a place; `*` all the rest, `data.*` all the rest below `data`."""
+    body = text.strip()
+    if body in {"*", "$.*", "$*"}:
+        return Path(text, (), root=body.startswith("$")), True
+    if body.endswith(".*"):
+        path = parse_path(body[:-2])
+        return Path(text, path.steps, path.root), True
+    return parse_path(text), False
 
 
 Row = tuple[Any, ...]

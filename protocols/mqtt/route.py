@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from protocols.mqtt.census import Census, Ignored, Place
 from protocols.mqtt.config import DeviceAt, PointMap, RouteConfig, When
 from protocols.mqtt.moment import Moments
-from protocols.mqtt.path import Missed, Path, parse_each, parse_path, scalar_text
+from protocols.mqtt.path import Each, Missed, Path, parse_each, parse_ignored, parse_path, scalar_text
 from protocols.mqtt.topic import Template, TopicPattern, parse_pattern, parse_template, point_name
 
 
@@ -51,7 +52,8 @@ class Route:
     for, empty = all.
 
     `beside`: what differs, by index of a point and the name its template gives. `switch`: (key, texts) when `when` asks
-    for a top-level key to be one of these texts.
+    for a top-level key to be one of these texts. `unwanted`: names that `ignore` lists. `outer`: the message
+    around an inner document; `around`: the document around the elements.
     """
 
     index: int
@@ -63,9 +65,14 @@ class Route:
     text: bool
     retained: str
     when: Callable[[Any], bool] | None
+    when_path: Path | None
     switch: tuple[str, frozenset[str]] | None
     inner: Path | None
-    each: Path | None
+    each: Each | None
+    ignored: tuple[Ignored, ...]
+    unwanted: frozenset[str]
+    outer: Census | None
+    around: Census | None
     time_path: Path | None
     moments: Moments | None
     time_optional: bool
@@ -88,19 +95,25 @@ class Route:
         return not self.text and self.inner is None and self.each is None
 
     @property
+    def keyed(self) -> bool:
+        """Keys of the message are data: they name devices, points or components."""
+        return self.each is not None and bool(self.each.names)
+
+    @property
     def settled_by_topic(self) -> bool:
-        """Topic alone tells device and components."""
-        return not self._told_by_message
+        """Topic alone (with the keys that are data) tells device and components."""
+        return not self.told_by_message
 
     @property
     def split(self) -> str | None:
         """The one top-level key that tells device or components beyond the topic, if it is only one."""
-        keys = {path.keys if not path.root else None for path in self._told_by_message}
+        keys = {path.keys if not path.root else None for path in self.told_by_message}
         only = keys.pop() if len(keys) == 1 else None
         return only[0] if only is not None and len(only) == 1 else None
 
     @property
-    def _told_by_message(self) -> list[Path]:
+    def told_by_message(self) -> list[Path]:
+        """Where device and components stand."""
         paths = [self.device] if isinstance(self.device, Path) else []
         return paths + [p.component.path for p in self.points if p.component.path is not None]
 
@@ -125,6 +138,26 @@ def _beside(config: RouteConfig, points: tuple[PointRule, ...]) -> dict[tuple[in
                 name = Template("", ()) if own.point is None else parse_template(own.point)
                 found[index, point_name(key)] = PointRule(name, _component(merged), rule.path, merged)
     return found
+
+
+def _surroundings(
+    index: int, config: RouteConfig, points: tuple[PointRule, ...], ignored: tuple[Ignored, ...]
+) -> tuple[Census | None, Census | None]:
+    """What counts in the message around an inner document, and in the document around the elements."""
+    top = [] if config.when is None else [parse_path(config.when.path)]
+    told = [path for point in points for path in (point.path, point.component.path) if path is not None]
+    told += [] if config.time is None else [parse_path(config.time.path)]
+    told += [parse_path(config.device.path)] if isinstance(config.device, DeviceAt) else []
+    top += [path for path in told if path.root]
+    above = [one for one in ignored if one.path.root]
+    outer = around = None
+    if config.inner is not None:
+        outer = Census(index, map(Place, [*top, parse_path(config.inner)]), above)
+    if config.each is not None:
+        head = parse_each(config.each).head
+        read = [head] if config.inner is not None else [*top, head]
+        around = Census(index, map(Place, read), above if config.inner is None else ())
+    return outer, around
 
 
 def _condition(when: When) -> Callable[[Any], bool]:
@@ -161,6 +194,8 @@ def compile_route(index: int, config: RouteConfig) -> Route:
         for key, point in config.points.items()
         if point.path is not None
     )
+    ignored = tuple(Ignored(*parse_ignored(text)) for text in config.ignore)
+    outer, around = _surroundings(index, config, points, ignored)
     return Route(
         index=index,
         pattern=parse_pattern(config.filter),
@@ -171,9 +206,14 @@ def compile_route(index: int, config: RouteConfig) -> Route:
         text=config.is_text,
         retained=config.retained,
         when=None if config.when is None else _condition(config.when),
+        when_path=None if config.when is None else parse_path(config.when.path),
         switch=None if config.when is None else _switch(config.when),
         inner=None if config.inner is None else parse_path(config.inner),
         each=None if config.each is None else parse_each(config.each),
+        ignored=ignored,
+        unwanted=frozenset(point_name(text) for text in config.ignore) | frozenset(config.ignore),
+        outer=outer,
+        around=around,
         time_path=None if config.time is None else parse_path(config.time.path),
         moments=None if config.time is None else Moments(config.time),
         time_optional=config.time is not None and config.time.absent == "receive",

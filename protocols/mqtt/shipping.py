@@ -19,7 +19,9 @@ from gateway.domain.reading import I64
 from gateway.domain.record import Parcel, Receipts
 from gateway.domain.text import say
 from gateway.ports import Clock, Emit, ReceiptLedger
+from protocols.mqtt.census import UNREAD
 from protocols.mqtt.config import MqttConfig
+from protocols.mqtt.ledger import Unused
 from protocols.mqtt.mapper import Mapped, Mapper
 from protocols.mqtt.session import Message
 from protocols.mqtt.stats import Stats
@@ -202,6 +204,14 @@ class Shipping:
             if isinstance(message, mqtt5.PublishPacket) and asked.is_copy(message.topic, message.subscription_ids or ())
         }  # fmt: skip
 
+    def _not_used(self, first: Unused) -> None:
+        """The first of its kind: what comes after it is counted (`GET /v1/unused`)."""
+        say_it = log.info if first.reason == UNREAD else log.warning
+        say_it(
+            "part of a message is not used", source=self._depot.name, route=first.route, reason=first.reason,
+            place=first.place, detail=first.detail, topic=first.topic,
+        )  # fmt: skip
+
     def _repeats(self, messages: list[Message]) -> list[int]:
         """Indices of redelivered messages that the journal has: their acknowledgement got lost, nothing else."""
         depot = self._depot
@@ -254,6 +264,8 @@ class Shipping:
             stats.rejected.update(raw.reason for raw in mapped.rejected)
             stats.partial.update(raw.reason for raw in mapped.partial)
             stats.duplicates += shipment.parcel.duplicates
+            for first in stats.unused.add(mapped.unused):
+                self._not_used(first)
         if self.connection is not None:
             self.connection.write(b"".join(acks))
 

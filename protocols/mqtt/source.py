@@ -14,6 +14,7 @@ from gateway.ports import Clock, Directory, Emit, ReceiptLedger
 from protocols.mqtt.asked import Asked
 from protocols.mqtt.binding import Words, no_words
 from protocols.mqtt.config import MqttConfig
+from protocols.mqtt.ledger import Entry
 from protocols.mqtt.mapper import Mapper
 from protocols.mqtt.session import Hello, Session
 from protocols.mqtt.shipping import Depot, Digests, Shipping
@@ -72,6 +73,10 @@ class MqttSource:
     def name(self) -> str:
         """Its key in the configuration."""
         return self._name
+
+    def unused(self) -> list[tuple[str, Entry]]:
+        """What messages held that nobody used since the start: (the route's filter, what was counted)."""
+        return [(self._config.routes[route].filter, entry) for (route, _, _), entry in self.stats.unused.entries()]
 
     async def run(self, emit: Emit) -> None:
         """Read and emit until cancelled; reconnects by itself.

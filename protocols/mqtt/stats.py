@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from protocols.mqtt.ledger import Ledger
+
 
 @dataclass(slots=True)
 class Stats:
@@ -13,7 +15,8 @@ class Stats:
     reason. `readings` are those of journaled messages, of which `bad_values` have no value and `uncertain` lie outside
     the plausible range or are old. `bad_elements`: elements of a list that were left out of a message otherwise good;
     `state_overflow`: readings left out because their texts were refused. `misfits`: points that a route cannot fill
-    (unit or map does not suit), all their readings are bad. `waiting`, `bytes_waiting`: received, not yet on disk.
+    (unit or map does not suit), all their readings are bad. `unused`: what journaled messages held and no point took.
+    `waiting`, `bytes_waiting`: received, not yet on disk.
     """
 
     connected: bool = False
@@ -38,3 +41,4 @@ class Stats:
     bytes_waiting: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     partial: Counter[str] = field(default_factory=Counter)
+    unused: Ledger = field(default_factory=Ledger)

@@ -24,7 +24,8 @@ MATRIX = [
     ("GET", "/v1/events", EVERYBODY), ("GET", "/v1/deliveries", OPERATORS),
     ("GET", "/v1/deliveries/1/attempts", OPERATORS), ("POST", "/v1/deliveries/1/redeliver", CHIEFS),
     ("GET", "/v1/endpoints", OPERATORS), ("POST", "/v1/endpoints/oa/enable", CHIEFS),
-    ("GET", "/v1/dead-letters", OPERATORS), ("GET", "/v1/keys", {Role.ADMIN}), ("POST", "/v1/keys", {Role.ADMIN}),
+    ("GET", "/v1/dead-letters", OPERATORS), ("GET", "/v1/unused", OPERATORS),
+    ("GET", "/v1/keys", {Role.ADMIN}), ("POST", "/v1/keys", {Role.ADMIN}),
     ("DELETE", "/v1/keys/nobody", {Role.ADMIN}), ("GET", "/v1/audit", {Role.ADMIN}),
     ("DELETE", "/v1/customers/nobody", {Role.ADMIN}),
     ("POST", "/v1/history/before", OPERATORS),
@@ -110,7 +111,7 @@ async def test_a_key_bound_to_sites_sees_nothing_else(world: World) -> None:
     assert (await world.act(numbers["D1"], "comment", local, note="x")).status_code == 200
     told = {"command_id": "r", "device": "D2", "fault": "F", "title": "T"}
     assert (await world.ask("POST", "/v1/work-orders", local, json=told)).status_code == 404
-    for path in ("/v1/events", "/v1/deliveries", "/v1/endpoints", "/v1/dead-letters"):
+    for path in ("/v1/events", "/v1/deliveries", "/v1/endpoints", "/v1/dead-letters", "/v1/unused"):
         problem(await world.ask("GET", path, local), 403, "scope")
 
 

@@ -239,7 +239,7 @@ async def test_mqtt_messages_balance_at_every_stage(tmp_path: Path) -> None:
             good = b'{"ts":%d,"e":1.5}' % now
             async with aiomqtt.Client("127.0.0.1", broker.port) as client:
                 for topic, payload in (
-                    ("d/D1/now", good), ("d/D1/now", good), ("d/D1/now", b'{"ts":%d,"e":null}' % (now + 1)),
+                    ("d/D1/now", good), ("d/D1/now", good), ("d/D1/now", b'{"ts":%d,"e":null,"seq":7}' % (now + 1)),
                     ("d/nobody/now", good), ("d/D1/now", b"{"),
                 ):  # fmt: skip
                     await client.publish(topic, payload, qos=1)
@@ -253,6 +253,15 @@ async def test_mqtt_messages_balance_at_every_stage(tmp_path: Path) -> None:
             assert found['dead_letters_total{reason="unknown_device",source="broker"}'] == 1
             assert found['dead_letters_total{reason="bad_json",source="broker"}'] == 1
             assert found['source_readings_total{source="broker",state="bad"}'] == 1
+            assert found['unused_total{reason="unread",route="0",source="broker"}'] == 1
+            assert app.api is not None
+            key = (tmp_path / "var" / "admin.key").read_text().strip()
+            async with httpx.AsyncClient(base_url=app.api.url, headers={"Authorization": f"Bearer {key}"}) as api:
+                (unused,) = (await api.get("/v1/unused")).json()["items"]
+            told = {"source": "broker", "route": 0, "filter": "d/{device}/now", "reason": "unread", "place": "seq",
+                    "count": 1, "topic": "d/D1/now"}  # fmt: skip
+            assert {name: unused[name] for name in told} == told
+            assert unused["text"] == f'{{"ts":{now + 1},"e":null,"seq":7}}'
             assert found['source_connects_total{source="broker"}'] == found['source_up{source="broker"}'] == 1
             assert (readings(found)["stored"], readings(found)["duplicate"]) == (2, 1)
             names = {'balance_messages{source="broker"}', 'balance_source_messages{source="broker"}',

@@ -27,7 +27,7 @@ class Registry:
     def __init__(self, devices: Mapping[str, str], points: Sequence[Point], most_states: int = 16) -> None:
         self.version = 1
         self._devices = {
-            code: Device(id=100 + i, code=code, profile=profile, kind=profile)
+            code: Device(id=100 + i, code=code, profile=profile, kind=profile, components=2)
             for i, (code, profile) in enumerate(devices.items())
         }
         self._points = list(points)

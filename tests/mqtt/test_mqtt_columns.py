@@ -221,7 +221,15 @@ def test_hot_path_and_long_way_give_the_same(messages: list[tuple[str, Any]]) ->
             for m, r in zip(mapped.batch.frame.tolist(), mapped.batch.readings(), strict=True)
         ]
         outcomes.append(
-            (rows, mapped.rejected, mapped.ignored, mapped.bad, mapped.uncertain, mapped.batch.received.tolist())
+            (
+                rows,
+                mapped.rejected,
+                mapped.ignored,
+                mapped.bad,
+                mapped.uncertain,
+                mapped.batch.received.tolist(),
+                sorted((u.route, u.reason, u.place, u.count) for u in mapped.unused),
+            )
         )
         assert mapped.batch.frames + len(mapped.rejected) + mapped.ignored == len(sent)
         assert not mapped.batch.frames or set(mapped.batch.frame.tolist()) == set(range(mapped.batch.frames))

@@ -44,11 +44,36 @@ def test_a_path_never_reaches_into_a_text() -> None:
             parse_path(path).reach(document, document)
 
 
-def test_each() -> None:
-    assert parse_each("data.list[*]").steps == ("data", "list")
-    assert parse_each("[*]").steps == ()
-    with pytest.raises(PydanticCustomError, match="each"):
-        parse_each("data")
+DATA = {"data": {"list": [1, 2]}, "a": {"x": [3], "y": 4}, "seq": 5}
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "found", "odd"),
+    [
+        ("data.list[*]", (), [(1, (), "data.list[0]"), (2, (), "data.list[1]")], []),
+        ("a.*", ("key",), [([3], ("x",), "a.x"), (4, ("y",), "a.y")], []),
+        ("a.*[*]", ("key",), [(3, ("x",), "a.x[0]")], ["a.y"]),
+        ("*.*", ("key", "key2"), [([1, 2], ("data", "list"), "data.list"), ([3], ("a", "x"), "a.x"),
+                                  (4, ("a", "y"), "a.y")], []),
+        ("*.x", ("key",), [([3], ("a",), "a.x")], ["data"]),
+        ("nothing[*]", (), [], [""]),
+    ],
+)  # fmt: skip
+def test_each(text: str, names: tuple[str, ...], found: list[tuple[Any, ...]], odd: list[str]) -> None:
+    each = parse_each(text)
+    assert each.names == names
+    elements, others = each.elements(DATA, frozenset({"seq"}))
+    assert ([(one.value, one.keys, one.place) for one in elements], others) == (found, odd)
+
+
+def test_a_list_at_the_top() -> None:
+    assert [one.place for one in parse_each("[*]").elements([7, 8], frozenset())[0]] == ["[0]", "[1]"]
+
+
+@pytest.mark.parametrize("text", ["data", "", "data[]", "$.data[*]", "a*", "a.*b"])
+def test_each_without_a_star_is_refused(text: str) -> None:
+    with pytest.raises(PydanticCustomError):
+        parse_each(text)
 
 
 KEYS = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3).map(tuple)

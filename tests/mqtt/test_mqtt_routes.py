@@ -97,7 +97,11 @@ def test_components_by_capture_by_path_and_counted_from_zero() -> None:
     assert [(r[0], r[1], r[2]) for r in rows(mapped, d)] == [
         (100, "gun_temp.1", 1.0), (100, "gun_temp.2", 2.0), (101, "gun_temp.1", 3.0), (101, "gun_temp.2", 4.0),
     ]  # fmt: skip
-    assert [raw.reason for raw in mapped.rejected] == ["no_points"] * 3
+    assert [(raw.reason, raw.detail) for raw in mapped.rejected] == [
+        ("no_component", "gun_temp: no connector 9, the device has 2"),
+        ("no_component", "gun_temp: no number of a connector at {gun}"),
+        ("no_component", "gun_temp: no number of a connector at gun"),
+    ]
 
 
 def test_device_in_the_message_and_numbers_as_codes() -> None:
@@ -289,4 +293,4 @@ def test_a_true_is_not_component_one() -> None:
     told = (1, True, 1.0, "1", None, [1])
     mapped = run_map(m, *[said("pile/c1", {"gun": gun, "t": i}) for i, gun in enumerate(told)])
     assert [(r[1], r[2]) for r in rows(mapped, d)] == [("gun_temp.1", 0.0), ("gun_temp.1", 2.0), ("gun_temp.1", 3.0)]
-    assert [raw.reason for raw in mapped.rejected] == ["no_points"] * 3
+    assert [raw.reason for raw in mapped.rejected] == ["no_component"] * 3

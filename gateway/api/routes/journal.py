@@ -70,14 +70,15 @@ async def read_events(
 
 
 def _view(record: Record, raw: Raw) -> DeadLetterView:
-    text, encoded = _payload(raw.payload[:MAX_PAYLOAD])
+    text, encoded = as_shown(raw.payload[:MAX_PAYLOAD])
     return DeadLetterView(
         sequence=record.seq, source=raw.source, address=raw.address, reason=raw.reason, detail=raw.detail,
         received_at=raw.received, recorded_at=record.at, size=len(raw.payload), text=text, base64=encoded,
     )  # fmt: skip
 
 
-def _payload(payload: bytes) -> tuple[str | None, str | None]:
+def as_shown(payload: bytes) -> tuple[str | None, str | None]:
+    """As text, or in base64 when it is none."""
     try:
         text = payload.decode()
     except UnicodeDecodeError:

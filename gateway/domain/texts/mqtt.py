@@ -60,8 +60,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         '{got!r}：[*] 只能用于 each；请写 each: "data[*]"，路径则相对于单个元素',
     ),
     "mqtt.each": (
-        '{got!r} does not end with [*]; write each: "data[*]" or each: "[*]"',
-        '{got!r} 没有以 [*] 结尾；请写 each: "data[*]" 或 each: "[*]"',
+        '{got!r} has no star; write each: "data[*]" or "[*]" for a list, "*" or "sites.*" for an object whose keys are data, "*[*]" for both',
+        '{got!r} 中没有星号；列表请写 each: "data[*]" 或 "[*]"，以键名为数据的对象请写 "*" 或 "sites.*"，两者兼有请写 "*[*]"',
+    ),
+    "mqtt.each_key": (
+        "the filter captures {got}, and so does each from the keys of the message; choose another name in the filter",
+        "过滤器已捕获 {got}，而 each 也用它表示消息中的键名；请在过滤器中换一个名称",
     ),
     "mqtt.text_mix": (
         'path: "." means the payload is one bare value; then every point of the route needs path: "." and {got} cannot be used',

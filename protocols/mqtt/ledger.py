@@ -1,0 +1,73 @@
+"""What was received and not used: counted by route, reason and place, with an example each; bounded."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+PLACES = 64
+"""Places told apart per route and reason; what is beyond is counted together, as `…`."""
+KEPT = 2048
+"""Bytes of an example's payload."""
+OTHERS = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """`count` messages (or elements) of a parcel had something at `place` that nobody used; one of them as example.
+
+    `route` counts from 0. `reason`: unread, no_point, no_component, or why an element was left out.
+    """
+
+    route: int
+    reason: str
+    place: str
+    detail: str
+    count: int
+    topic: str
+    payload: bytes
+    received: int
+
+
+@dataclass(slots=True)
+class Entry:
+    """Counted since the start, at `place` (`…` = places beyond those told apart); `first` is the example, `last` µs."""
+
+    place: str
+    first: Unused
+    count: int
+    last: int
+
+
+class Ledger:
+    """One source's. Written by the source; others read `entries()`."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[int, str, str], Entry] = {}
+        self._places: Counter[tuple[int, str]] = Counter()
+        self.totals: Counter[tuple[int, str]] = Counter()
+        """By route and reason."""
+
+    def add(self, found: Iterable[Unused]) -> list[Unused]:
+        """Count; returns the first of each route and reason."""
+        first: list[Unused] = []
+        for one in found:
+            kind = (one.route, one.reason)
+            if kind not in self.totals:
+                first.append(one)
+            self.totals[kind] += one.count
+            key = (*kind, one.place)
+            entry = self._entries.get(key)
+            if entry is None and self._places[kind] >= PLACES:
+                key = (*kind, OTHERS)
+                entry = self._entries.get(key)
+            if entry is None:
+                self._places[kind] += 1
+                self._entries[key] = Entry(key[2], one, one.count, one.received)
+            else:
+                entry.count += one.count
+                entry.last = one.received
+        return first
+
+    def entries(self) -> list[tuple[tuple[int, str, str], Entry]]:
+        """(route, reason, place) and what was counted, in the order they were met."""
+        return list(self._entries.items())

@@ -1,0 +1,241 @@
+"""B5: `{"Device A": [..], "Device B": [..]}` stored A and dropped B without a count; whatever no route read was gone.
+B6: a fault of a connector that does not exist (0, 3, "two", null, absent) vanished, without a line or a count."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mqtt_kit import NOW, Registry, Said, config, said
+
+from gateway.domain.device import Point, PointKind
+from gateway.ports import Known
+from gateway.registry.plan import Wanted, plan
+from gateway.settings.profiles import load_profile
+from protocols.mqtt.census import Census, Ignored, Place
+from protocols.mqtt.ledger import OTHERS, PLACES, Ledger, Unused
+from protocols.mqtt.mapper import Mapped, Mapper
+from protocols.mqtt.path import parse_ignored, parse_path
+
+STATE = PointKind.STATE
+POINTS = [
+    Point(1, "p", "power"), Point(2, "p", "energy"), Point(3, "p", "status", kind=STATE),
+    Point(4, "p", "fault", 1, kind=STATE), Point(5, "p", "fault", 2, kind=STATE), Point(6, "p", "fault", 3, kind=STATE),
+    Point(7, "q", "fault", 0, kind=STATE), Point(8, "q", "fault", 1, kind=STATE),
+]  # fmt: skip
+ONE = {"filter": "x/{device}", "device": "{device}", "points": {"power": {"path": "p"}, "energy": {"path": "d.e"}}}
+
+
+def read(route: Mapping[str, Any], *bodies: Any, topic: str = "x/d1") -> tuple[Mapped, list[tuple[str, str, int]]]:
+    directory = Registry({"d1": "p", "d2": "p", "station": "q"}, POINTS)
+    mapper = Mapper("src", config([route]), directory)
+    sent = [said(topic, body) for body in bodies]
+    mapped = mapper.map(sent, np.arange(NOW, NOW + len(sent), dtype=np.int64))
+    assert mapped.batch.frames + len(mapped.rejected) + mapped.ignored == len(sent)
+    return mapped, sorted((one.reason, one.place, one.count) for one in mapped.unused)
+
+
+def test_what_no_path_reads_is_counted_by_place() -> None:
+    bodies = [
+        {"p": 1, "d": {"e": 2}}, {"p": 1, "d": {"e": 2, "f": 3}, "seq": 4}, {"p": 1, "seq": 5, "list": [1, {"a": 2}]},
+        {"p": 1, "d": [1]}, {"p": 1, "odd.key": {}},
+    ]  # fmt: skip
+    mapped, unused = read(ONE, *bodies)
+    assert mapped.batch.frames == 5
+    assert unused == [
+        ("unread", '["odd.key"]', 1), ("unread", "d", 1), ("unread", "d.f", 1), ("unread", "list", 1),
+        ("unread", "seq", 1), ("unread", "seq", 1),
+    ]  # fmt: skip
+    example = next(one for one in mapped.unused if one.place == "d.f")
+    assert (example.topic, json.loads(example.payload), example.received) == ("x/d1", bodies[1], NOW + 1)
+
+
+def test_what_is_ignored_on_purpose_is_not_counted() -> None:
+    body = {"p": 1, "d": {"e": 2, "f": 3}, "seq": 4, "meta": {"a": 1, "b": {"c": 2}}}
+    assert read(ONE | {"ignore": ["seq", "meta.a", "d.*", "meta.b.*"]}, body)[1] == []
+    assert read(ONE | {"ignore": ["*"]}, body)[1] == [("unread", "d.f", 1)]
+    assert read(ONE | {"ignore": ["seq", "meta"]}, body)[1] == [("unread", "d.f", 1)]
+    mapped, _ = read(ONE | {"ignore": ["seq"]}, {"seq": 1}, {"seq": 1, "other": 2}, {"p": 1})
+    assert (mapped.ignored, [raw.reason for raw in mapped.rejected]) == (1, ["no_points"])
+
+
+def test_objects_of_a_list_that_no_path_asks_for_are_counted() -> None:
+    route = {"filter": "x/{device}", "device": "{device}", "points": {"power": {"path": "infos[Type=A].p"}}}
+    infos = [{"Type": "A", "p": 1, "q": 2}, {"Type": "B", "p": 3}]
+    assert read(route, {"infos": infos})[1] == [
+        ("unread", "infos[0].Type", 1), ("unread", "infos[0].q", 1), ("unread", "infos[1]", 1),
+    ]  # fmt: skip
+
+
+def test_keys_of_an_object_are_devices() -> None:
+    route = {
+        "filter": "all", "device": "{key}", "each": "*[*]", "time": {"path": "t", "unit": "ms"},
+        "points": {"power": {"path": "p"}}, "ignore": ["sent"],
+    }  # fmt: skip
+    body = {"d1": [{"t": 1, "p": 5}, {"t": 2, "p": 6, "x": 0}], "d2": [{"t": 1, "p": 7}], "d9": [{"t": 1, "p": 8}],
+            "note": "hello", "sent": 12}  # fmt: skip
+    mapped, unused = read(route, body, {"note": 1}, {"sent": 1}, topic="all")
+    assert [(r.device, r.value) for r in mapped.batch.readings()] == [(100, 5.0), (100, 6.0), (101, 7.0)]
+    assert unused == [("unknown_device", "d9[0]", 1), ("unread", "note", 1), ("unread", "x", 1)]
+    assert (mapped.ignored, [raw.reason for raw in mapped.rejected]) == (1, ["no_points"])
+
+
+def test_keys_of_an_object_are_points_and_connectors() -> None:
+    by_name = {
+        "filter": "x/{device}", "device": "{device}", "each": "*", "time": {"path": "$.ts", "unit": "ms"},
+        "points": {"any": {"path": ".", "point": "{key}"}, "kW": {"point": "power"}}, "ignore": ["ts"],
+    }  # fmt: skip
+    mapped, unused = read(by_name, {"ts": 1, "kW": 2, "energy": 3, "wifi": -60})
+    assert [(r.point, r.at, r.value) for r in mapped.batch.readings()] == [(1, 1000, 2.0), (2, 1000, 3.0)]
+    assert unused == [("no_points", "wifi", 1)]
+    by_gun = {
+        "filter": "x/{device}", "device": "{device}", "each": "guns.*",
+        "points": {"fault": {"path": "f", "component": "{key}"}}, "ignore": ["$.model"],
+    }  # fmt: skip
+    mapped, unused = read(by_gun, {"guns": {"1": {"f": "E1"}, "2": {"f": "E2"}, "3": {"f": "E3"}}, "model": "T"})
+    assert [r.point for r in mapped.batch.readings()] == [4, 5]
+    assert unused == [("no_component", "guns.3", 1)]
+
+
+def test_a_document_in_a_document_and_around_it() -> None:
+    route = {
+        "filter": "in", "device": {"path": "$.id"}, "inner": "payload", "points": {"power": {"path": "p"}},
+        "ignore": ["$.qos"],
+    }  # fmt: skip
+    body = {"id": "d1", "payload": '{"p": 1, "soc": 2}', "qos": 1, "node": "n"}
+    assert read(route, body, topic="in")[1] == [("unread", "node", 1), ("unread", "soc", 1)]
+
+
+AT = {"path": "errorCode", "component": {"path": "connectorId"}}
+FAULT = {
+    "filter": "x/{device}", "device": "{device}",
+    "points": {"fault": AT, "status": {"path": "status"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("connector", [0, 3, "two", None, 1.5, -1, ...])
+def test_a_fault_of_a_connector_that_does_not_exist_is_counted(connector: object) -> None:
+    body = {"errorCode": "GroundFailure", "status": "Faulted"}
+    if connector is not ...:
+        body["connectorId"] = connector  # type: ignore[assignment]
+    mapped, unused = read(FAULT, body)
+    assert mapped.batch.frames == 1  # the status is good
+    assert ("no_component", "errorCode", 1) in unused
+    kept = next(one for one in mapped.unused if one.reason == "no_component")
+    assert (json.loads(kept.payload), "fault" in kept.detail) == (body, True)
+    assert [(raw.reason, json.loads(raw.payload)) for raw in mapped.partial] == [("no_component", body)]
+    alone = FAULT | {"points": {"fault": AT}}
+    mapped, _ = read(alone, body)
+    assert [(raw.reason, json.loads(raw.payload)) for raw in mapped.rejected] == [("no_component", body)]
+
+
+def test_connector_0_is_the_device_where_the_profile_says_so() -> None:
+    mapped, unused = read(FAULT | {"points": {"fault": AT}},
+                          {"errorCode": "E", "connectorId": 0}, topic="x/station")  # fmt: skip
+    assert ([r.point for r in mapped.batch.readings()], unused) == ([7], [])
+
+
+def test_a_name_that_no_point_has_is_counted_or_ignored() -> None:
+    route = {"filter": "x/{device}/{field}", "device": "{device}", "points": {"any": {"path": ".", "point": "{field}"}}}
+    mapped, _ = read(route, 5, topic="x/d1/geofence")
+    assert [(raw.reason, raw.detail) for raw in mapped.rejected] == [("no_points", "profile p has no point geofence")]
+    mapped, _ = read(route | {"ignore": ["geofence"]}, 5, topic="x/d1/geofence")
+    assert (mapped.ignored, mapped.rejected) == (1, ())
+    route = {
+        "filter": "x/{device}", "device": "{device}", "points": {"power": {"path": "p"}, "speed": {"path": "v"}},
+    }  # fmt: skip
+    assert read(route, {"p": 1, "v": 2})[1] == [("no_point", "v", 1)]
+    assert read(route | {"ignore": ["speed", "v"]}, {"p": 1, "v": 2})[1] == []
+
+
+def test_the_ledger_is_bounded_and_says_what_is_new() -> None:
+    def unused(place: str, reason: str = "unread") -> Unused:
+        return Unused(0, reason, place, "", 2, "t", b"{}", NOW)
+
+    ledger = Ledger()
+    assert [one.place for one in ledger.add([unused("a"), unused("b"), unused("a", "no_point")])] == ["a", "a"]
+    assert ledger.add(unused(f"k{n}") for n in range(1000)) == []
+    entries = dict(ledger.entries())
+    assert len(entries) == PLACES + 2
+    assert entries[0, "unread", OTHERS].count == 2 * (1002 - PLACES)
+    assert ledger.totals == {(0, "unread"): 2004, (0, "no_point"): 2}
+
+
+KEYS = st.sampled_from(["a", "b", "c", "x.y"])
+DOCUMENTS = st.recursive(
+    st.integers(), lambda below: st.one_of(st.dictionaries(KEYS, below, max_size=4), st.lists(below, max_size=3))
+)
+
+
+def _leaves(node: Any) -> int:
+    inside = node.values() if isinstance(node, dict) else node if isinstance(node, list) else None
+    return 1 if inside is None else max(1, sum(map(_leaves, inside)))
+
+
+@given(st.lists(DOCUMENTS, min_size=1, max_size=5), st.sets(st.sampled_from(["a", "a.b", "b", "c.a.b", "a[0].b"])))
+@settings(deadline=None)
+def test_a_remembered_answer_is_the_answer(documents: list[Any], used: set[str]) -> None:
+    def census() -> Census:
+        return Census(0, [Place(parse_path(path)) for path in sorted(used)], [])
+
+    one = census()
+    for document in documents * 2:
+        found, fresh = one.of(document), census().of(document)
+        assert (found and found.places) == (fresh and fresh.places)
+        everything = Census(0, [], [Ignored(*parse_ignored("*"))])
+        assert everything.of(document) is None
+
+
+def test_a_flood_of_made_up_keys_fills_no_memory() -> None:
+    directory = Registry({"d1": "p"}, POINTS)
+    mapper = Mapper("src", config([ONE]), directory)
+    for n in range(600):
+        mapped = mapper.map([Said("x/d1", b'{"p": 1, "k%d": 2}' % n)], np.array([NOW]))
+        assert [one.place for one in mapped.unused] == [f"k{n}"]
+    census = mapper.bindings.known["x/d1"].candidates[0].fixed.lane.census
+    assert len(census._plans) <= 256
+
+
+STATION = """\
+id: station
+kind: charger
+source: written for this test
+components: 2
+points:
+  fault: {kind: state, each: true, on_device: station_fault, values: [NoError]}
+  station_fault: {kind: state, values: [NoError]}
+"""
+
+
+def test_a_profile_says_which_point_takes_connector_0(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(STATION, "utf-8")
+    loaded, problems = load_profile(tmp_path / "p.yaml")
+    assert loaded is not None
+    assert problems == []
+    directory = Registry(
+        {"d1": "station"}, plan(Known((), (), (), ()), Wanted(profiles=(loaded.profile,)), 0).rows.points
+    )
+    words = loaded.as_sent()
+    mapper = Mapper("src", config([FAULT | {"points": {"fault": AT}}]), directory, lambda _: words)
+    sent = [said("x/d1", {"errorCode": "E", "connectorId": n}) for n in (0, 2, 3)]
+    mapped = mapper.map(sent, np.full(3, NOW, np.int64))
+    assert [directory.name_of(r.point) for r in mapped.batch.readings()] == ["station_fault", "fault.2"]
+    assert [raw.reason for raw in mapped.rejected] == ["no_component"]
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (("on_device: station_fault", "on_device: nothing"), "config.profile.on_device"),
+        (("each: true, ", ""), "config.profile.only_each"),
+        (("station_fault: {kind: state, values: [NoError]}", "station_fault: {unit: kW}"),
+         "config.profile.on_device_other"),
+    ],
+)  # fmt: skip
+def test_what_takes_connector_0_must_be_able_to(tmp_path: Path, change: tuple[str, str], key: str) -> None:
+    (tmp_path / "p.yaml").write_text(STATION.replace(*change), "utf-8")
+    assert [problem.key for problem in load_profile(tmp_path / "p.yaml")[1]] == [key]
