@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from gateway.domain.device import Point, PointKind, PointSpec, Profile
 from gateway.domain.errors import ConfigError, DecodeError, Problem
+from gateway.domain.nodata import says_nothing
 from gateway.domain.reading import Quality
 from gateway.domain.units import UnitError, parse_unit
 from protocols.modbus.faults import problems
@@ -75,7 +76,7 @@ class BoundRegister:
             if raw is None:
                 return None
             if isinstance(raw, str):
-                return self.states.get(raw, raw) if raw else None
+                return self.states.get(raw, None if says_nothing(raw) else raw)
             total += raw
         if self.kind is PointKind.STATE:
             return self.states.get(int(total), f"raw:{int(total)}")
@@ -123,6 +124,8 @@ def bind(
 
 def _bind(register_map: ModbusMap, register: Register, point: Point, component: int) -> BoundRegister:
     places = register_map.places(register, component)
+    states: dict[int | str, str] = {text: text for text in point.values if says_nothing(text)}
+    states.update(register.map or {})
     first = min(address for address, *_ in places)
     last = max(address + form.registers for address, form, *_ in places)
     return BoundRegister(
@@ -138,7 +141,7 @@ def _bind(register_map: ModbusMap, register: Register, point: Point, component: 
             for address, form, weight, missing in places
         ),
         linear=scaling(register, *_conversion(register.unit, point.unit)),
-        states=dict(register.map or {}),
+        states=states,
         low=-math.inf if point.plausible.min is None else point.plausible.min,
         high=math.inf if point.plausible.max is None else point.plausible.max,
     )

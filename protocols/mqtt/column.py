@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gateway.domain.device import AsSent, Point, PointKind
+from gateway.domain.nodata import says_nothing
 from gateway.domain.reading import F64, U8, Quality
 from gateway.domain.units import parse_unit
 from protocols.mqtt.config import PointMap
@@ -57,6 +58,7 @@ class Column:
         self.point = point.id
         self._state = point.kind is PointKind.STATE
         self._declared = len(point.values) if self._state else 0
+        self._listed = frozenset(sent.values)
         self._state_code = state_code
         self._misfit = misfit(config, point) is not None
         missing = sent.missing if config.missing is None else config.missing
@@ -114,6 +116,8 @@ class Column:
             return float(raw), GOOD  # the profile's `values` are numbered like the device's codes
         name = text if mapped is None else scalar_text(mapped)
         if not name or len(name) > LONGEST_STATE:
+            return _NOTHING
+        if mapped is None and says_nothing(name) and name not in self._listed:
             return _NOTHING
         code = self._state_code(self.point, name)
         return (math.nan, DROPPED) if code is None else (float(code), GOOD)
