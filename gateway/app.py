@@ -45,6 +45,7 @@ from gateway.store import (
     SqlRegistryStore,
 )
 from gateway.store.soundness import damage, identity
+from gateway.watch import Told
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.source import ModbusSource
 from protocols.mqtt.source import MqttSource
@@ -124,7 +125,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     outbox, deliveries = SqlControlOutbox(database), SqlDeliveryQueue(database, settings.tenant)
     sinks = _sinks(settings, clock)
     relay = Relay(deliveries, sinks, clock, threads.runner("desk"), settings.delivery)
-    committed = Committed(Latency(), relay, clock)
+    committed = Committed(Latency(), relay, clock, Told(registry.device_by_id, steady))
     rules = RulesConsumer(
         journal, engine, desk, snapshots, clock, rules_thread=threads.runner("rules"), partition=PARTITION,
         desk_thread=threads.runner("desk"), start=start, on_commit=committed, on_due=ticker.nudge,
@@ -136,7 +137,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
         worker=partial(LookBackProcess.start, LOOK_BACK),
         until=lambda: clock.now() + settings.clock.ahead_limit,
     )  # fmt: skip
-    rules.on_wanted = reruns.wake
+    rules.on_wanted, rules.on_decided = reruns.wake, committed.told.decided
     return App(
         project=project, clock=clock, lock=lock, threads=threads, database=database, desk=desk, deliveries=deliveries,
         queries=Queries(database, settings.tenant), keys=ApiKeys(database, settings.tenant), audit=audit,

@@ -1,17 +1,21 @@
 """Logging: one JSON object a line on standard error; secrets and personal data never.
 
-Libraries that log through the standard library end in the same place.
+`event` is a fixed name for machines, `message` the sentence of the catalogue for people, in the installation's
+language. Libraries that log through the standard library end in the same place.
 """
 
 import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any, Literal
 
 import structlog
 
 from gateway.domain.mask import masked
+from gateway.domain.said import Sayable, told
+from gateway.domain.text import Lang, catalogue, say
 
 HIDDEN = "***"
 _SECRET_KEY = re.compile(r"(secret|password|token|authorization|api_key|phone|signature)", re.IGNORECASE)
@@ -23,6 +27,42 @@ _SECRET_TEXT = re.compile(
 _PLATE = re.compile(
     r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·•. -]?[A-Z0-9]{4,5}[A-Z0-9挂警学]"
 )
+
+
+_APART = re.compile(r"[^a-z0-9]+")
+_KEPT = ("timestamp", "level", "event", "exception", "stack")
+
+
+def key_of(event: str) -> str:
+    """`source down` -> `log.source_down`: where the catalogue has its sentence."""
+    return f"log.{_APART.sub('_', event.lower()).strip('_')}"
+
+
+class Spoken:
+    """Puts the sentence of an event beside it as `message`; values that have words in both languages become texts."""
+
+    def __init__(self, lang: Lang) -> None:
+        self._lang: Lang = lang
+
+    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """A structlog processor. A line whose fields do not fill its sentence goes out without one."""
+        key = key_of(str(event.get("event", "")))
+        if key in catalogue():
+            with suppress(KeyError):
+                fields = {name: told(value, self._lang) for name, value in event.items()}
+                event["message"] = say(key, self._lang, **fields)
+        for name, value in event.items():
+            if isinstance(value, Sayable):
+                event[name] = str(value)
+        return event
+
+
+def sentence(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For people: the sentence alone, where there is one."""
+    message = event.pop("message", None)
+    if message is None:
+        return event
+    return {name: event[name] for name in _KEPT if name in event} | {"event": message}
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -50,20 +90,21 @@ def _readable(text: str) -> str:
     return _PLATE.sub(lambda found: masked(found[0]), _SECRET_TEXT.sub(HIDDEN, text))
 
 
-def configure(level: str = "info", form: Literal["json", "text"] = "json") -> None:
-    """Set up structlog and the standard library, once per process."""
+def configure(level: str = "info", form: Literal["json", "text"] = "json", lang: Lang = "en") -> None:
+    """Set up structlog and the standard library, once per process. `lang` of `message`."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
+        Spoken(lang),
         redact,
     ]
-    last: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
+    last: list[Any] = (
+        [structlog.processors.JSONRenderer(ensure_ascii=False)]
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else [sentence, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -73,7 +114,7 @@ def configure(level: str = "info", form: Literal["json", "text"] = "json") -> No
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
         )
     )
     root = logging.getLogger()

@@ -13,6 +13,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.notice import Recipient
 from gateway.domain.reading import F64, I64, U8, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
+from gateway.domain.said import Phrase
 from gateway.domain.wanted import LookingBack, Wanted
 
 
@@ -37,6 +38,9 @@ class Source(Protocol):
 
     async def run(self, emit: Emit) -> None:
         """Read and emit until cancelled. Raises SourceError only when it needs a restart."""
+
+    def trouble(self) -> Phrase | None:
+        """What keeps it from its devices, without addresses or paths; None = nothing does."""
 
 
 class Directory(Protocol):

@@ -145,7 +145,7 @@ class Reload:
                     await self.journal(facts)
             except StoreError as error:
                 self._seen = None  # tried again at the next look
-                log.warning("rules not reloaded: the journal cannot take them now", error=str(error))
+                log.warning("rules not reloaded: the journal cannot take them now", error=error)
                 return self.last
             self.project = replace(self.project, rulebook=rulebook, names=names)
             self.last = Reloaded(now, actor, len(facts))

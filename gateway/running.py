@@ -40,6 +40,7 @@ from gateway.store import (
     forget,
 )
 from gateway.supervisor import Supervisor
+from gateway.watch import Told, Watch
 from rules.engine import Engine
 
 log = structlog.get_logger()
@@ -88,11 +89,13 @@ class Committed:
     latency: Latency
     relay: Relay
     clock: Clock
+    told: Told
 
     def __call__(self, applied: object) -> None:
         """Measure the orders made; wake the relay when something waits to be sent."""
         assert isinstance(applied, Applied)
         self.latency.created(applied.created, self.clock.now())
+        self.told.committed(applied)
         if applied.events or applied.notices or applied.clock_steps:
             self.relay.notify()
 
@@ -137,9 +140,11 @@ class App:
     loop: asyncio.AbstractEventLoop | None = None
     api: ApiServer | None = None
     imports: Imports = field(init=False)
+    watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
         self.intake.stepped.append(self._clock_stepped)
+        self.watch = Watch(self, self.committed.told, self.intake.steady)
         self.imports = Imports(self, {profile.id: profile for profile in self.project.wanted.profiles})
 
     @property
@@ -183,8 +188,10 @@ class App:
         self.supervisor.start("reload", self.reload.run)
         self.supervisor.start("ticker", self.ticker.run)
         self.supervisor.start("relay", self.relay.run)
+        self.supervisor.start("watch", self.watch.run)
         for name, source in self.sources.items():
-            self.supervisor.start(f"source.{name}", lambda source=source: source.run(self.intake.emit))  # type: ignore[misc]
+            run = partial(source.run, self.intake.emit)
+            self.supervisor.start(f"source.{name}", run, source=True)
         self._schedule()
         await self.api.start()
         self.ready = True

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from gateway.domain.duration import MINUTE, SECOND
-from gateway.domain.errors import GatewayError, InvariantBroken, SourceRejected
+from gateway.domain.errors import GatewayError, InvariantBroken, SourceError, SourceRejected
 
 log = structlog.get_logger()
 Run = Callable[[], Awaitable[None]]
@@ -37,17 +37,19 @@ class Supervisor:
     broken: BaseException | None = None
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    def start(self, name: str, run: Run, *, fatal: bool = False, longest: float = LONGEST) -> None:
+    def start(
+        self, name: str, run: Run, *, fatal: bool = False, longest: float = LONGEST, source: bool = False
+    ) -> None:
         """Keep `run` going under `name` until `stop`. `fatal`: any error of it stops the process. `longest` bounds the
-        seconds between two tries."""
+        seconds between two tries. A `source` says itself how its connection is: that its task runs means nothing."""
         self.health[name] = Health()
-        self._tasks[name] = asyncio.create_task(self._keep(name, run, fatal, longest), name=name)
+        self._tasks[name] = asyncio.create_task(self._keep(name, run, fatal, longest, source), name=name)
 
-    async def _keep(self, name: str, run: Run, fatal: bool, longest: float) -> None:
+    async def _keep(self, name: str, run: Run, fatal: bool, longest: float, source: bool) -> None:
         health, attempt, loop = self.health[name], 0, asyncio.get_running_loop()
         while True:
             started = loop.time()
-            proof = loop.call_later(PROVEN, _proven, name, health)
+            proof = loop.call_later(PROVEN, _proven, name, health, source)
             try:
                 await run()
                 return
@@ -60,7 +62,7 @@ class Supervisor:
                 if loop.time() - started > MINUTE / SECOND:
                     attempt = 0
                 rejected = isinstance(error, SourceRejected)
-                if health.up:
+                if health.up and not (source and isinstance(error, SourceError)):
                     expected = isinstance(error, GatewayError)
                     log.error("task down", task=name, error=f"{type(error).__name__}: {error}", exc_info=not expected)
                 health.up, health.error = False, error
@@ -78,9 +80,9 @@ class Supervisor:
         await asyncio.gather(*chosen, return_exceptions=True)
 
 
-def _proven(name: str, health: Health) -> None:
+def _proven(name: str, health: Health, source: bool) -> None:
     """It has run for a while: what was down is up. A task that only starts again has shown nothing yet."""
-    if not health.up:
+    if not health.up and not (source and isinstance(health.error, SourceError)):
         log.info("task up again", task=name, restarts=health.restarts)
     health.up = True
 

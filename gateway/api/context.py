@@ -21,6 +21,7 @@ from gateway.journal import SqliteJournal
 from gateway.ports import Clock, SeriesStore, Written
 from gateway.registry import Registry
 from gateway.store import ApiKeys, Database, Inbox, Queries, SecurityAudit, SqlControlOutbox, SqlDeliveryQueue
+from gateway.watch import Condition
 
 T = TypeVar("T")
 
@@ -176,6 +177,13 @@ class Reloads(Protocol):
         """The newest look at them."""
 
 
+class Watched(Protocol):
+    """What looks at the gateway as a whole."""
+
+    def look(self) -> Condition:
+        """As it is now; on the loop that devices are read on."""
+
+
 class Context(Protocol):
     """The gateway, seen from its API. `ready`: it is live; `started` µs; `loop`: the one that devices are read on (None
     while nothing runs). What belongs to that loop is reached by `in_ingest` alone: sources, intake, pump, imports, the
@@ -238,6 +246,8 @@ class Context(Protocol):
     def imports(self) -> Imports: ...
     @property
     def reload(self) -> Reloads: ...
+    @property
+    def watch(self) -> Watched: ...
 
     def verify_callback(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> str:
         """The webhook-id of a callback that one of the endpoint's live secrets signed, within `api.callback_skew`.

@@ -89,6 +89,7 @@ class Collector:
         yield gauge("ready", "1 while the gateway is live", float(self._context.ready))
         yield gauge("start_time_seconds", "Start, seconds since 1970", self._context.started / SECOND)
         yield from self._intake()
+        yield from self._condition()
         yield from self._consumers()
         yield from self._engine()
         yield from self._journal()
@@ -130,6 +131,21 @@ class Collector:
         yield gauge("clock_behind_seconds", "How far the gateway's clock is behind its journal", behind / SECOND)
         yield counter("state_texts_refused", "Texts of state points that found their table full",
                        self._context.registry.refused_texts)  # fmt: skip
+
+    def _condition(self) -> Iterator[Metric]:
+        """What is wrong by the same judgement as `/readyz`."""
+        context, condition = self._context, self._context.watch.look()
+        trouble = gauges("trouble", "1 while something is wrong with a part, a source or an endpoint", "area", "name")
+        for name in ("disk", "clock", "rules"):
+            trouble.add_metric(["part", name], float(name in condition.parts))
+        for name in context.sources:
+            trouble.add_metric(["source", name], float(name in condition.sources))
+        for name in context.settings.endpoints:
+            trouble.add_metric(["endpoint", name], float(name in condition.endpoints))
+        yield trouble
+        yield gauge("disk_free_bytes", "Left on the disk of the data folder", condition.free)
+        yield gauge("disk_floor_bytes", "Below this the journal does not grow", condition.floor)
+        yield gauge("clamped_share", "Share of the newest readings whose time was impossible", condition.clamped)
 
     def _stored(self, readings: CounterMetricFamily, balance: GaugeMetricFamily) -> None:
         """From decoding to the series store: what was journaled since the start against what became of it there. What

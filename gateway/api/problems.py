@@ -73,7 +73,7 @@ def respond(error: CommandError | StoreError, lang: Lang) -> JSONResponse:
             fields = error.extra.get("fields")
             headers = {"retry-after": str(fields["seconds"] if isinstance(fields, Mapping) else RETRY_AFTER)}
         return answer(of_command(error, lang), headers)
-    log.warning("store failed in a request", error=str(error))
+    log.warning("store failed in a request", error=error)
     return answer(of_store(error, lang), {"retry-after": RETRY_AFTER})
 
 

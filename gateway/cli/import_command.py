@@ -174,7 +174,7 @@ async def _alone(order: Order, url: str) -> int:
         oldest = time.time_ns() // 1000 - project.settings.series.retention
         return await _run(order, Paper(project.wanted, oldest))
     os.umask(0o077)
-    logs.configure("warning", project.settings.log.format)
+    logs.configure("warning", project.settings.log.format, project.settings.language)
     try:
         app = build(project, command="import")
     except StoreUnavailable as error:

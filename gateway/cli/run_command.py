@@ -48,7 +48,7 @@ def command(config: Path, lang: str) -> None:
     gc.disable()  # what a start makes stays: a fifth of its time went into looking for garbage
     try:
         project = load_project(config)
-        logs.configure(project.settings.log.level, project.settings.log.format)
+        logs.configure(project.settings.log.level, project.settings.log.format, project.settings.language)
         asyncio.run(serve(project, language))
     except ConfigError as error:
         refuse(error, language)

@@ -33,7 +33,8 @@ class RulesConsumer:
     """Two tasks: `judge` steps the engine in its thread, `commit` lets the desk commit in its own.
 
     `on_commit` is called after each transaction (wakes the relay), `on_due` with the engine's next timer (finer ticks),
-    `on_wanted` when the engine asks for stored history (`wanted`, as of `judged`).
+    `on_wanted` when the engine asks for stored history (`wanted`, as of `judged`), `on_decided` with the transitions of
+    what was committed, replayed ones too (the desk's thread).
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class RulesConsumer:
         self._rules_thread, self._desk_thread = rules_thread, desk_thread
         self._on_commit, self._on_due = on_commit, on_due
         self.on_wanted: Callable[[], None] = lambda: None
+        self.on_decided: Callable[[Sequence[Transition]], None] = lambda _: None
         self.wanted: tuple[Wanted, ...] = engine.wanted
         self._queue: asyncio.Queue[DeskWork] = asyncio.Queue(maxsize=8)
         self._open: DeskWork | None = None
@@ -125,6 +127,8 @@ class RulesConsumer:
     def _apply(self, work: DeskWork, now: int) -> None:
         """In the desk's thread; the desk cuts its transactions itself."""
         self._on_commit(self._desk.apply(work.transitions, work.cursor, work.facts, now))
+        if work.transitions:
+            self.on_decided(work.transitions)
         if work.snapshot:
             self._snapshots.save(work.cursor, work.snapshot)
 

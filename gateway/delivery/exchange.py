@@ -101,19 +101,19 @@ class Exchange:
         except (StoreUnavailable, StoreFull):
             raise
         except StoreError as error:
-            _log.error("attempt not recorded", endpoint=delivery.endpoint, delivery=delivery.id, error=str(error))
+            _log.error("attempt not recorded", endpoint=delivery.endpoint, delivery=delivery.id, error=error)
 
     def _lost(self, error: StoreError, done: Sequence[Ended]) -> None:
         """Keep what ended for as long as its lease lasts; after that the delivery is due again anyway."""
         if self.failures == 0:
-            _log.warning("delivery queue unavailable", error=str(error))
+            _log.warning("delivery queue unavailable", error=error)
         self.failures += 1
         now = self._clock.now()
         self.done[:0] = [ended for ended in done if ended.leased.until > now]
         for ended in done:
             if ended.leased.until <= now and ended.settled.tried:
                 delivery = ended.leased.delivery
-                _log.error("attempt not recorded", endpoint=delivery.endpoint, delivery=delivery.id, error=str(error))
+                _log.error("attempt not recorded", endpoint=delivery.endpoint, delivery=delivery.id, error=error)
 
     def pause(self) -> float:
         """Seconds until the queue should be tried again; 0 = it works."""

@@ -1,5 +1,7 @@
 """The reason of an attempt in words. A reason is `label` or `label: detail`; labels are texts of the catalogue."""
 
+from dataclasses import dataclass
+
 from gateway.domain.text import Lang, catalogue, say
 
 
@@ -14,3 +16,17 @@ def explain(reason: str, lang: Lang = "en") -> str:
     if not detail:
         return words
     return f"{words}（{detail}）" if lang == "zh" else f"{words} ({detail})"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason as a field of a log line: the label for machines, words for people."""
+
+    label: str
+
+    def text(self, lang: Lang) -> str:
+        """In words."""
+        return explain(self.label, lang)
+
+    def __str__(self) -> str:
+        return self.label

@@ -21,9 +21,11 @@ from gateway.delivery.config import DeliveryConfig
 from gateway.delivery.exchange import Ended, Exchange, RunBlocking
 from gateway.delivery.lane import EndpointStats, Lane, Leased
 from gateway.delivery.outcome import Fault, Outcome, Result, judge
+from gateway.delivery.reasons import Reason
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import MS, SECOND
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused, InvariantBroken
+from gateway.domain.firsts import Firsts
 from gateway.ports import Clock, DeliveryQueue, Settled, Sink
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -53,6 +55,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broken: BaseException | None = None
+        self._firsts = Firsts()
 
     def notify(self) -> None:
         """Something was queued, enabled or asked for again. From any thread."""
@@ -163,11 +166,20 @@ class Relay:
         del lane.flying[delivery.id]
         lane.hungry = True  # the next one of this subject may be due
         lane.count(settled, self._clock.now())
-        if settled.state == "dead" or outcome.disable:
-            _log.warning("endpoint disabled" if outcome.disable else "dead letter", endpoint=lane.sink.name,
-                         delivery=delivery.id, subject=delivery.subject, type=delivery.type, attempt=delivery.attempt,
-                         reason=settled.reason)  # fmt: skip
+        self._say(lane.sink.name, delivery, settled, disabled=outcome.disable)
         self._begin(lane)
+
+    def _say(self, endpoint: str, delivery: Delivery, settled: Settled, *, disabled: bool) -> None:
+        """What was given up always; a success and a failure when they are the first of their kind."""
+        reason, kind = Reason(settled.reason), settled.reason.partition(": ")[0]
+        about = {"endpoint": endpoint, "delivery": delivery.id, "subject": delivery.subject, "type": delivery.type,
+                 "attempt": delivery.attempt}  # fmt: skip
+        if settled.state == "dead" or disabled:
+            _log.warning("endpoint disabled" if disabled else "dead letter", **about, reason=reason)
+        elif settled.state == "retry" and settled.tried and self._firsts.fresh((endpoint, kind), self._monotonic()):
+            _log.warning("delivery failed", **about, reason=reason)
+        elif settled.state == "delivered" and self._firsts.fresh((endpoint, "delivered"), self._monotonic()):
+            _log.info("first delivery", **about)
 
     async def _send(self, sink: Sink, delivery: Delivery) -> Result:
         try:
@@ -200,7 +212,7 @@ class Relay:
             lane.breaker.rest(now, outcome.rest)
         after = lane.breaker.state(now)
         if before is State.CLOSED and after is State.OPEN:  # once, not with every probe that fails
-            _log.warning("endpoint paused", endpoint=lane.sink.name, reason=outcome.settled.reason)
+            _log.warning("endpoint paused", endpoint=lane.sink.name, reason=Reason(outcome.settled.reason))
         elif before is State.HALF_OPEN and after is State.CLOSED:
             _log.info("endpoint works again", endpoint=lane.sink.name)
 

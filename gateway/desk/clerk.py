@@ -13,7 +13,9 @@ from gateway.desk.ordering import reopens
 from gateway.desk.policy import milestone
 from gateway.desk.publish import Publisher
 from gateway.domain.alarm import OrderPlan
+from gateway.domain.created import Created
 from gateway.domain.errors import InvariantBroken
+from gateway.domain.said import Both
 from gateway.domain.text import say
 from gateway.domain.workorder import (
     SYSTEM,
@@ -23,7 +25,6 @@ from gateway.domain.workorder import (
     AlarmState,
     Audit,
     Command,
-    Created,
     Deadline,
     Due,
     Link,
@@ -61,7 +62,11 @@ class Clerk:
         data = {"alarm": first.id, "related_to": order.related_to, "why": why, "note": note}
         self._record(book, order, "created", SYSTEM, "", data, origin)
         self.publisher.order(book, order, "created", origin, alarm=listed[0], actor=SYSTEM, note=note)
-        made = Created(order.no, origin.id, first.raised_at, first.received_at, first.decided_at)
+        place = book.where(order)
+        made = Created(
+            order.no, origin.id, first.raised_at, first.received_at, first.decided_at,
+            Both(order.title_en, order.title_zh), place.code if place else order.group, order.level,
+        )  # fmt: skip
         book.applied.created.append(made)
         return listed
 

@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from gateway.domain.said import Phrase
 from gateway.domain.text import Lang, say
 
 
@@ -60,7 +61,7 @@ class GatewayError(Exception):
 
     def text(self, lang: Lang) -> str:
         """For a person."""
-        return say(self.key, lang, **self.fields) if self.key else str(self)
+        return Phrase(self.key, self.fields).text(lang) if self.key else str(self)
 
 
 class ConfigError(GatewayError):

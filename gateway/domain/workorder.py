@@ -6,6 +6,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.domain.alarm import AlarmChange, Evidence, Level, Plan
+from gateway.domain.created import Created
 from gateway.domain.notice import Notice, OutboxEvent
 from gateway.domain.record import Fact
 
@@ -350,17 +351,6 @@ class Position:
     seq: int
     ordinal: int
     epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """An order that was made, and the transition that decided it (latency = committed - received)."""
-
-    no: str
-    transition: str
-    at: int
-    received: int
-    decided: int
 
 
 @dataclass(slots=True)

@@ -110,7 +110,7 @@ class Ticker:
         self.missed += 1
         self._cadence.ticked(self._intake.clock.now(), self._intake.steady())
         if self.failing is None:
-            log.error("the journal takes no tick: timers stand still", error=str(error))
+            log.error("the journal takes no tick: timers stand still", error=error)
         self.failing = error
 
     async def _tick(self, before: tuple[Down, ...] = ()) -> None:

@@ -208,6 +208,12 @@ class JournalFile:
         growth = 0 if need is None else free_space(self.path) - self._config.free_space_floor - need
         return min(self._config.max_bytes, self.path.stat().st_blocks * 512 + max(0, growth))
 
+    def disk_bound(self) -> tuple[int, int] | None:
+        """(bytes free, floor) when it is the disk that bounds the file, not `max_bytes`."""
+        if self.limit >= self._config.max_bytes:
+            return None
+        return free_space(self.path), self._config.free_space_floor
+
     def _make_room(self, db: Connection, state: State, limit: int, need: int) -> Trimmed:
         before, rows, freed = state.head_at - self._config.max_age, 0, 0
         for _ in range(STEPS_PER_COMMIT):

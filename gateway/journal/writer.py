@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from gateway.domain.errors import InvariantBroken, StoreClosed, StoreError, StoreFull
 from gateway.domain.reading import Batch
 from gateway.domain.record import Record, RecordKind, encode_body, kind_of
+from gateway.domain.size import format_size
 from gateway.journal.file import Entry, JournalFile
 from gateway.journal.memory import Recent
 from gateway.journal.retention import ROW_BYTES
@@ -215,8 +216,12 @@ class Writer:
         return tuple(Record(first + n, call.at, body) for n, body in enumerate(call.append.bodies, 1))
 
     def _full(self) -> StoreFull:
-        used = self._file.used_bytes
-        return StoreFull.of("journal.full", path=self._path, used=used, limit=self._file.limit)
+        file = self._file
+        if (bound := file.disk_bound()) is not None:
+            free, floor = map(format_size, bound)
+            return StoreFull.of("journal.disk_floor", path=self._path, free=free, floor=floor)
+        used, limit = format_size(file.used_bytes), format_size(file.limit)
+        return StoreFull.of("journal.full", path=self._path, used=used, limit=limit)
 
     def _count(self, records: Sequence[Record], sizes: Sequence[int]) -> None:
         self.tally.kinds.update(record.kind for record in records)

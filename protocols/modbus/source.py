@@ -14,6 +14,7 @@ from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceRejected, StoreError
 from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Parcel
+from gateway.domain.said import Phrase
 from gateway.ports import Clock, Directory, Emit
 from protocols.modbus.config import LinkConfig, ModbusConfig
 from protocols.modbus.cycle import Frame
@@ -21,7 +22,7 @@ from protocols.modbus.link import Link, TcpLink
 from protocols.modbus.plan import Block
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.roster import Fleet, Roster
-from protocols.modbus.slave import Backoff
+from protocols.modbus.slave import Backoff, Presence
 from protocols.modbus.stats import ModbusStats
 from protocols.modbus.worker import Worker
 
@@ -29,6 +30,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("modbus")
 
 OUTBOX = 512
 """Frames that may wait for the journal; a full outbox holds the polling back."""
+NAMED = 5
+"""Links or devices that are named in a trouble."""
 PARCEL = 256
 """Frames in one parcel at most."""
 LINK_RETRY = Backoff(SECOND, 30 * SECOND)
@@ -48,6 +51,11 @@ def open_link(config: LinkConfig) -> Link:
         pause=config.pause / SECOND,
         retry=LINK_RETRY,
     )
+
+
+def _named(names: Sequence[str]) -> Phrase | str:
+    shown = ", ".join(names[:NAMED])
+    return Phrase("source.more_names", {"names": shown, "more": len(names) - NAMED}) if len(names) > NAMED else shown
 
 
 def to_batch(frames: Sequence[Frame]) -> Batch:
@@ -122,6 +130,20 @@ class ModbusSource:
                 )
                 group.create_task(worker.run(), name=f"{self._name} {name}")
 
+    def trouble(self) -> Phrase | None:
+        """As the port: links without a connection, else devices that do not answer."""
+        stats = self.stats
+        if stats.broken:
+            fields = {"down": len(stats.broken), "all": len(self._config.links), "names": _named(sorted(stats.broken))}
+            return Phrase("source.links_down", fields)
+        if not stats.slaves:
+            return Phrase("source.no_devices" if stats.due else "source.waiting")
+        down = sorted(f"{one.link}/{one.unit}" for one in stats.slaves.values() if one.presence is Presence.DOWN)
+        if down:
+            fields = {"down": len(down), "all": len(stats.slaves), "names": _named(down)}
+            return Phrase("source.units_down", fields)
+        return None if stats.answered else Phrase("source.waiting")
+
     def _roster(self) -> Roster:
         return Roster(self._name, self._config, self._directory, self._maps, self._backoff, self._fleet)
 
@@ -147,7 +169,7 @@ class ModbusSource:
                 failures += 1
                 self.stats.held += 1
                 if failures == 1:
-                    log.warning("readings wait for the store", source=self._name, reason=str(error))
+                    log.warning("readings wait for the store", source=self._name, reason=error)
                 await asyncio.sleep(STORE_RETRY.wait(failures, self._name) / SECOND)
             else:
                 if failures:

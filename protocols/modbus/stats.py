@@ -15,7 +15,7 @@ class ModbusStats:
     `timeouts`, `garbled`, `gateway` requests without a believable answer · `exceptions` answers by exception code ·
     `strays` frames nobody asked for · `readings` on disk, of them `bad` and `uncertain` · `undecodable` words that are
     no value of their type · `held` times a parcel had to wait for the store · `unplaced` devices that cannot be polled.
-    `linked`: links that had a connection when they were last used.
+    `linked`: links that had a connection when they were last used, `broken` those that had none.
     """
 
     polls: int = 0
@@ -38,6 +38,7 @@ class ModbusStats:
     unplaced: int = 0
     slaves: dict[tuple[str, int], Slave] = field(default_factory=dict)
     linked: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
 
     def silence(self, reason: str) -> None:
         """One request without a believable answer."""
@@ -60,5 +61,5 @@ class ModbusStats:
 
     def counters(self) -> Mapping[str, int]:
         """The plain counters by name, for an exporter."""
-        names = (name for name in self.__slots__ if name not in ("exceptions", "slaves", "linked"))
+        names = (name for name in self.__slots__ if name not in ("exceptions", "slaves", "linked", "broken"))
         return {name: getattr(self, name) for name in names}

@@ -94,6 +94,7 @@ class Worker:
         except LinkDown as error:
             self._stats.unlinked += 1
             self._stats.linked.discard(self._name)
+            self._stats.broken.add(self._name)
             if not self._down:
                 self._log.warning("link down", reason=str(error))
             self._down = True
@@ -118,6 +119,7 @@ class Worker:
 
     def _linked(self) -> None:
         self._stats.linked.add(self._name)
+        self._stats.broken.discard(self._name)
         if self._down:
             self._down = False
             self._log.info("link up")

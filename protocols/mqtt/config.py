@@ -268,6 +268,7 @@ class MqttConfig(Section):
     max_packet: Bytes = 1024 * 1024
     max_unjournaled: Bytes = 32 * 1024 * 1024
     reconnect: Reconnect = Reconnect()
+    silent_after: Duration = 10 * MINUTE
     unmatched: Literal["dead_letter", "ignore"] = "dead_letter"
     routes: tuple[RouteConfig, ...]
 
@@ -291,6 +292,7 @@ class MqttConfig(Section):
             "session_expiry": (MINUTE, 4_000_000_000 * SECOND),
             "keepalive": (5 * SECOND, 18 * HOUR),
             "linger": (0, SECOND),
+            "silent_after": (0, 31 * DAY),
         }
         for key, (low, high) in bounds.items():
             value = getattr(self, key)

@@ -11,6 +11,8 @@ import mqtt5
 import numpy as np
 
 from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
+from gateway.domain.said import Phrase
+from gateway.domain.text import catalogue
 from protocols.mqtt.subscriptions import Subscriptions
 
 # Reason codes that another try will not change. The codec's codes are not hashable: their numbers are kept.
@@ -31,10 +33,10 @@ _NOT_GRANTED = frozenset(int(code) for code in (
 ))  # fmt: skip
 _SENT_AWAY = frozenset(int(code) for code in (
     mqtt5.DisconnectReasonCode.NOT_AUTHORIZED,
-    mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER,
     mqtt5.DisconnectReasonCode.ADMINISTRATIVE_ACTION,
     mqtt5.DisconnectReasonCode.TOPIC_FILTER_INVALID,
 ))  # fmt: skip
+_TAKEN_OVER = int(mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER)
 _MQTT3_REFUSAL = b"\x20\x02\x00"  # a CONNACK of MQTT 3.1.1: two bytes, no properties
 
 
@@ -90,6 +92,8 @@ class Session:
         self.failure: SourceError | None = None
         self.resumed = False
         """The broker kept our session: what it could not deliver before comes again."""
+        self.taken_over = False
+        """The broker gave the session to another client of our name."""
         self.keepalive = hello.keepalive
         self.degraded: tuple[str, ...] = ()
         """Filters that were granted QoS 0 only: their messages are not acknowledged."""
@@ -174,11 +178,11 @@ class Session:
                     self._keep(view[position:], whole)
                     break
                 if left.startswith(_MQTT3_REFUSAL) and self.phase is Phase.CONNECTING:
-                    self._fail(SourceRejected("the broker does not speak MQTT 5"))
+                    self._fail(SourceRejected.of("source.not_mqtt5"))
                     break
                 found = _salvage(bytes(view[position : position + whole]), str(error)) if whole else None
                 if found is None:
-                    self._fail(SourceUnavailable(f"malformed packet: {error}"))
+                    self._fail(_confused(f"malformed packet: {error}"))
                     break
                 packet, size = found, whole
             position += size
@@ -190,7 +194,7 @@ class Session:
 
     def _keep(self, view: memoryview, whole: int | None) -> None:
         if whole is not None and whole > self._hello.max_packet:
-            self._fail(SourceUnavailable(f"a packet of {whole} bytes, at most {self._hello.max_packet} were agreed"))
+            self._fail(_confused(f"a packet of {whole} bytes, at most {self._hello.max_packet} were agreed"))
             return
         self._rest += view
         self._need = whole or len(view) + 1
@@ -211,24 +215,24 @@ class Session:
         elif isinstance(packet, mqtt5.PubRelPacket) and self.phase is not Phase.CONNECTING:
             self._out.append(mqtt5.PubCompPacket(packet.packet_id).write())
         elif isinstance(packet, mqtt5.DisconnectPacket):
-            text = f"the broker closed the connection: {_reason(packet.reason_code, packet.reason_str)}"
-            self._fail(SourceRejected(text) if int(packet.reason_code) in _SENT_AWAY else SourceUnavailable(text))
+            code, fields = int(packet.reason_code), _reason(packet.reason_code, packet.reason_str)
+            self.taken_over = code == _TAKEN_OVER
+            self._fail((SourceRejected if code in _SENT_AWAY else SourceUnavailable).of("source.sent_away", **fields))
         else:
-            self._fail(SourceUnavailable(f"unexpected {type(packet).__name__} while {self.phase.value}"))
+            self._fail(_confused(f"unexpected {type(packet).__name__} while {self.phase.value}"))
 
     def _connected(self, packet: mqtt5.ConnAckPacket) -> None:
         if int(packet.reason_code) != 0:
-            text = f"the broker refused the connection: {_reason(packet.reason_code, packet.reason_str)}"
-            self._fail(SourceRejected(text) if int(packet.reason_code) in _REFUSED else SourceUnavailable(text))
+            fields = _reason(packet.reason_code, packet.reason_str)
+            kind = SourceRejected if int(packet.reason_code) in _REFUSED else SourceUnavailable
+            self._fail(kind.of("source.refused", **fields))
             return
         if not packet.wildcard_subscription_available and any({"+", "#"} & set(p) for p in self._wanted.patterns):
-            self._fail(SourceRejected("the broker allows no wildcard subscriptions, the routes need them"))
+            self._fail(SourceRejected.of("source.no_wildcards"))
             return
         if not packet.subscription_id_available and self._wanted.numbers:
             clash = ", ".join(self._wanted.numbers)
-            self._fail(SourceRejected(
-                f"filters overlap, and the broker has no subscription identifiers to tell copies by: {clash}"
-            ))  # fmt: skip
+            self._fail(SourceRejected.of("source.no_identifiers", more=f": {clash}"))
             return
         self.resumed = packet.session_present
         if packet.server_keep_alive is not None:
@@ -260,24 +264,30 @@ class Session:
     def _subscribed(self, packet: mqtt5.SubAckPacket) -> None:
         patterns = self._asked.pop(packet.packet_id)
         if len(packet.reason_codes) != len(patterns):
-            self._fail(SourceUnavailable("a SUBACK that answers another SUBSCRIBE"))
+            self._fail(_confused("a SUBACK that answers another SUBSCRIBE"))
             return
         codes = list(zip(patterns, packet.reason_codes, strict=True))
         failed = [(pattern, code) for pattern, code in codes if int(code) >= 0x80]
         if failed:
-            text = "; ".join(f"{pattern}: {_reason(code, packet.reason_str)}" for pattern, code in failed)
+            fields = _reason(failed[0][1], "; ".join([pattern for pattern, _ in failed] + [packet.reason_str or ""]))
             hard = any(int(code) in _NOT_GRANTED for _, code in failed)
-            text = f"the broker refused the subscription: {text}"
-            self._fail(SourceRejected(text) if hard else SourceUnavailable(text))
+            self._fail((SourceRejected if hard else SourceUnavailable).of("source.refused_filters", **fields))
             return
         self.degraded += tuple(pattern for pattern, code in codes if int(code) == 0)
         if not self._asked:
             self.phase = Phase.READY
 
 
-def _reason(code: Enum, text: str | None) -> str:
-    name = code.name.lower().replace("_", " ")
-    return f"{name} ({text[:200]})" if text else name
+def _reason(code: Enum, text: str | None) -> dict[str, object]:
+    """Fields of a text: the code in words, and what the broker says of it, for the log alone."""
+    name = code.name.lower()
+    known = f"source.code.{name}" in catalogue()
+    words = Phrase(f"source.code.{name}") if known else name.replace("_", " ")
+    return {"code": words, "more": f" ({text.strip('; ')[:200]})" if text else ""}
+
+
+def _confused(what: str) -> SourceUnavailable:
+    return SourceUnavailable.of("source.protocol", more=f": {what}")
 
 
 def _frame_size(head: bytes) -> int | None:

@@ -10,12 +10,14 @@ import structlog
 
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceError, SourceRejected
+from gateway.domain.said import Phrase
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
 from protocols.mqtt.asked import Asked
 from protocols.mqtt.binding import Words, no_words
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.ledger import Entry
 from protocols.mqtt.mapper import Mapper
+from protocols.mqtt.rivals import WAIT, Rivalry
 from protocols.mqtt.session import Hello, Session
 from protocols.mqtt.shipping import Depot, Digests, Shipping
 from protocols.mqtt.stats import Stats
@@ -68,6 +70,7 @@ class MqttSource:
             max_packet=config.max_packet,
         )
         self._up = True
+        self._rivalry, self._accepted, self._why = Rivalry(), 0.0, SourceError()
 
     @property
     def name(self) -> str:
@@ -84,7 +87,11 @@ class MqttSource:
         Raises SourceRejected when the broker or our TLS files say no: trying again soon would not help.
         """
         config = self._config
-        context = await asyncio.to_thread(tls_context, config)
+        try:
+            context = await asyncio.to_thread(tls_context, config)
+        except SourceError as error:
+            self._down(error)
+            raise
         depot = Depot(
             self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests,
             self._wanted,
@@ -99,7 +106,21 @@ class MqttSource:
             attempt = 0 if stable else attempt
             longest = min(config.reconnect.max, config.reconnect.min * 2 ** min(attempt, 30))
             attempt += 1
-            await asyncio.sleep(self._jitter() * longest / SECOND)
+            least = WAIT if self._rivalry.suspected else 0.0
+            await asyncio.sleep(least + self._jitter() * longest / SECOND)
+
+    def trouble(self) -> Phrase | None:
+        """As the port; the reason of the last attempt."""
+        stats = self.stats
+        if self._contested():
+            return self._twice()
+        if stats.connected:
+            return None
+        why = self._why
+        if not why.key and not stats.disconnects:
+            return Phrase("source.waiting")
+        public = Phrase(why.key, {**why.fields, "more": ""}) if why.key else Phrase("source.other")
+        return Phrase("source.away" if stats.connects else "source.never", {"why": public})
 
     async def _once(self, depot: Depot, context: ssl.SSLContext | None) -> tuple[bool, SourceError]:
         """One connection from CONNECT to its end -> (it was stable, why it ended)."""
@@ -123,6 +144,7 @@ class MqttSource:
                 await self._farewell(shipping, connection)
                 raise
             stable = since is not None and loop.time() - since > _STABLE
+            self._judge(connection.session, why, since)
             self._down(why)
             await shipping.drain()
         finally:
@@ -146,9 +168,10 @@ class MqttSource:
         stats, session = self.stats, connection.session
         stats.connected, stats.resumed = True, session.resumed
         stats.connects += 1
-        log.info(
-            "source up", source=self._name, url=self._config.url, resumed=session.resumed, keepalive=session.keepalive
-        )  # fmt: skip
+        self._accepted = asyncio.get_running_loop().time()
+        if not self._rivalry.suspected:
+            log.info("source up", source=self._name, url=self._config.url, resumed=session.resumed,
+                     keepalive=session.keepalive)  # fmt: skip
         self._up = True
         if session.degraded:
             log.warning("granted QoS 0 only: these messages can be lost", source=self._name, filters=session.degraded)
@@ -157,7 +180,22 @@ class MqttSource:
         stats = self.stats
         stats.connected = False
         stats.disconnects += 1
-        stats.last_error = str(error)
-        if self._up:
-            log.warning("source down", source=self._name, url=self._config.url, error=str(error))
+        stats.last_error, self._why = str(error), error
+        if self._up and not self._rivalry.suspected:
+            log.warning("source down", source=self._name, url=self._config.url, error=error)
         self._up = False
+
+    def _judge(self, session: Session, why: SourceError, since: float | None) -> None:
+        """Another client of our name is said once; what follows from it (down, up, down) is not."""
+        now = asyncio.get_running_loop().time()
+        by_broker = why.key in ("source.closed", "source.sent_away", "source.lost")
+        if self._rivalry.ended(since, now, taken_over=session.taken_over, by_broker=by_broker):
+            log.error("client_id is used twice", source=self._name, error=self._twice())
+
+    def _contested(self) -> bool:
+        if self.stats.connected and self._rivalry.over(self._accepted, asyncio.get_running_loop().time()):
+            log.info("client_id is ours again", source=self._name)
+        return self._rivalry.suspected
+
+    def _twice(self) -> Phrase:
+        return Phrase("source.client_id_twice", {"client_id": self._config.client_id})

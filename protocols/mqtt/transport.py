@@ -1,6 +1,8 @@
 """One TCP or TLS connection that feeds a Session: asyncio, timers, back-pressure."""
 
 import asyncio
+import errno
+import socket
 import ssl
 from collections.abc import Callable
 
@@ -57,7 +59,8 @@ class Connection(asyncio.Protocol):
         self.open = False
         if self._timer is not None:
             self._timer.cancel()
-        why = self._why or (SourceUnavailable(f"connection lost: {exc}" if exc else "the broker closed the connection"))
+        lost = SourceUnavailable.of("source.lost", more=f": {exc}") if exc else SourceUnavailable.of("source.closed")
+        why = self._why or lost
         if not self.ready.done():
             self.ready.set_exception(why)
             self.ready.exception()  # whoever waits sees it; nobody waiting is no leak
@@ -92,7 +95,7 @@ class Connection(asyncio.Protocol):
     async def leave(self) -> None:
         """DISCONNECT and close, in order."""
         self.write(self.session.goodbye())
-        self._why = SourceUnavailable("closed by us")
+        self._why = SourceUnavailable.of("source.left")
         if self._transport is not None:
             self.open = False
             self._transport.close()
@@ -102,7 +105,7 @@ class Connection(asyncio.Protocol):
     def _beat(self) -> None:
         beat = self._keepalive.due(self._loop.time())
         if beat is Beat.DEAD:
-            self.abort(SourceUnavailable(f"no sign of life for {self.session.keepalive / 2:g} s"))
+            self.abort(SourceUnavailable.of("source.no_life", seconds=f"{self.session.keepalive / 2:g}"))
             return
         if beat is Beat.PING:
             self.write(self.session.ping())
@@ -122,7 +125,7 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext | None:
         if config.cert_file is not None:
             context.load_cert_chain(config.cert_file, config.key_file)
     except (OSError, ssl.SSLError) as error:
-        raise SourceRejected(f"TLS files: {error}") from None
+        raise SourceRejected.of("source.tls_files", more=f": {error}") from None
     return context
 
 
@@ -135,19 +138,23 @@ async def establish(config: MqttConfig, context: ssl.SSLContext | None, connecti
             await connection.ready
         return
     except TimeoutError:
-        failure: SourceError = SourceUnavailable(f"{host}:{port} did not answer within {_PATIENCE:g} s")
+        failure: SourceError = SourceUnavailable.of("source.no_answer", seconds=f"{_PATIENCE:g}")
     except ssl.SSLCertVerificationError as error:
-        failure = SourceRejected(f"{host}:{port}: {error.verify_message}")
+        failure = SourceRejected.of("source.certificate", more=f": {error.verify_message}")
     except OSError as error:
-        failure = SourceUnavailable(f"{host}:{port}: {_said(error, encrypted=context is not None)}")
+        failure = _said(error, encrypted=context is not None)
     except SourceError as error:
         failure = error
     connection.abort(failure)
     raise failure
 
 
-def _said(error: OSError, *, encrypted: bool) -> str:
+def _said(error: OSError, *, encrypted: bool) -> SourceUnavailable:
     """A server that is no TLS server, or a very old one, just hangs up: then the error alone does not help anybody."""
-    if encrypted and isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
-        return "the connection ended in the TLS handshake; does this port speak TLS 1.2 or newer?"
-    return str(error) or type(error).__name__
+    if isinstance(error, ConnectionRefusedError) or error.errno == errno.ECONNREFUSED:
+        return SourceUnavailable.of("source.refused_port", more="")
+    if isinstance(error, socket.gaierror):
+        return SourceUnavailable.of("source.unknown_host", more=f": {error.strerror}")
+    if encrypted and isinstance(error, ConnectionError):
+        return SourceUnavailable.of("source.tls_handshake")
+    return SourceUnavailable.of("source.network", more=f": {error or type(error).__name__}")

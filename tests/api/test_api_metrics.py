@@ -206,7 +206,7 @@ async def test_a_broken_rule_is_told_and_makes_nothing_unready(tmp_path: Path) -
         assert (await scrape(app))["engine_rules_broken"] == 1
         assert app.api is not None
         async with httpx.AsyncClient(base_url=app.api.url) as client:
-            answer = await client.get("/readyz")
+            answer = await client.get("/readyz?lang=en")
         assert (answer.status_code, answer.json()["ready"]) == (200, True)
         assert answer.json()["parts"]["rules"] == "broken: bad"
 
@@ -219,12 +219,12 @@ async def test_rule_files_that_do_not_load_are_told_and_make_nothing_unready(tmp
         await app.reload.reload("test")
         assert app.api is not None
         async with httpx.AsyncClient(base_url=app.api.url) as client:
-            answer = await client.get("/readyz")
+            answer = await client.get("/readyz?lang=en")
             assert (answer.status_code, answer.json()["ready"]) == (200, True)
             assert f"first {file.name}:2" in answer.json()["parts"]["rules"]
             file.write_text(text, "utf-8")
             await app.reload.reload("test")
-            assert (await client.get("/readyz")).json()["parts"]["rules"] == "ok"
+            assert (await client.get("/readyz?lang=en")).json()["parts"]["rules"] == "ok"
 
 
 @pytest.mark.server

@@ -107,16 +107,16 @@ async def test_metrics_balance(world: World) -> None:
 
 
 async def test_ready_only_while_the_stores_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (await world.ask("GET", "/readyz", None)).json()["ready"] is True
+    assert (await world.ask("GET", "/readyz?lang=en", None)).json()["ready"] is True
     world.app.ready = False
-    assert (await world.ask("GET", "/readyz", None)).status_code == 503
+    assert (await world.ask("GET", "/readyz?lang=en", None)).status_code == 503
     world.app.ready = True
 
     def down(_no: str) -> None:
         raise StoreUnavailable("database is locked")
 
     monkeypatch.setattr(world.app.queries, "order", down)
-    answer = await world.ask("GET", "/readyz", None)
+    answer = await world.ask("GET", "/readyz?lang=en", None)
     assert answer.status_code == 503
     assert answer.json()["parts"]["database"] == "down: the disk fails, or another process holds the file"
     assert (await world.ask("GET", "/healthz", None)).status_code == 200

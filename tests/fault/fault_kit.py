@@ -80,7 +80,7 @@ class Installation:
     def readiness(self) -> dict[str, Any]:
         """What `/readyz` says; {} when nobody answers."""
         try:
-            answer: dict[str, Any] = httpx.get(f"http://127.0.0.1:{self.api}/readyz", timeout=5).json()
+            answer: dict[str, Any] = httpx.get(f"http://127.0.0.1:{self.api}/readyz?lang=en", timeout=5).json()
         except httpx.TransportError:
             return {}
         return answer

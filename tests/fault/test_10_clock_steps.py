@@ -247,11 +247,11 @@ def test_a_clock_that_a_start_finds_behind_is_waited_for(tmp_path: Path) -> None
         here.stop()
         here.clock.set(until(2000))
         here.start()
-        answer = httpx.get(f"http://127.0.0.1:{here.api}/readyz").json()
+        answer = httpx.get(f"http://127.0.0.1:{here.api}/readyz?lang=en").json()
         assert answer["ready"]
         assert "behind the journal" in answer["parts"]["clock"]
         here.step(0)
         here.works(1)
-        assert httpx.get(f"http://127.0.0.1:{here.api}/readyz").json()["parts"]["clock"] == "ok"
+        assert httpx.get(f"http://127.0.0.1:{here.api}/readyz?lang=en").json()["parts"]["clock"] == "ok"
         assert "SILENT" not in here.told()
         here.stop()

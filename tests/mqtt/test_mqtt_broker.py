@@ -11,6 +11,7 @@ from typing import Any
 import aiomqtt
 import pytest
 from mqtt_kit import NOW, SIMPLE, Journal, Ledger, Wall, config, publish, registry, scripted_broker, until
+from structlog.testing import capture_logs
 
 from gateway.domain.errors import SourceRejected
 from gateway.domain.reading import Flag
@@ -217,3 +218,20 @@ async def test_tls_is_verified_or_refused(tmp_path: Path) -> None:
                 await asyncio.wait_for(source_on(url, Ledger(), **trusted).run(journal), 10)
         with pytest.raises(SourceRejected, match="TLS files"):
             await source_on(url, Ledger(), ca_file=str(tmp_path / "absent.pem")).run(journal)
+
+
+@pytest.mark.server
+@needs_mosquitto
+async def test_two_gateways_of_one_client_id_say_so_once(broker: Broker) -> None:
+    """C5: endless "closed the connection"."""
+    sources = [source_on(broker.url, Ledger()) for _ in range(2)]
+    with capture_logs() as said:
+        tasks = [asyncio.create_task(source.run(Journal())) for source in sources]
+        await until(lambda: any(line["event"] == "client_id is used twice" for line in said))
+        troubles = [str(trouble) for source in sources if (trouble := source.trouble()) is not None]
+        assert any(text.startswith("another client uses client_id 'gw-01'") for text in troubles), troubles
+        for task in tasks:
+            await stop(task)
+    events = [line["event"] for line in said]
+    assert events.count("client_id is used twice") == 1
+    assert events.count("source down") <= 5, "mosquitto only closes: the third time in a row is no accident"

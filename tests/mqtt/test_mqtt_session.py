@@ -96,13 +96,18 @@ def test_refused_subscriptions(codes: list[Any], kind: type) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [(D.SESSION_TAKEN_OVER, SourceRejected), (D.SERVER_SHUTTING_DOWN, SourceUnavailable)]
-)
-def test_disconnect_by_the_broker(code: Any, kind: type) -> None:
+    ("code", "kind", "taken"),
+    [
+        (D.SESSION_TAKEN_OVER, SourceUnavailable, True), (D.NOT_AUTHORIZED, SourceRejected, False),
+        (D.SERVER_SHUTTING_DOWN, SourceUnavailable, False),
+    ],
+)  # fmt: skip
+def test_disconnect_by_the_broker(code: Any, kind: type, taken: bool) -> None:
     s = ready()
     before = mqtt5.PublishPacket("b", b"1").write()
     assert len(s.receive(before + mqtt5.DisconnectPacket(reason_code=code).write())) == 1
     assert type(s.failure) is kind
+    assert s.taken_over is taken
 
 
 def packet_bytes(topic: str, payload: bytes, packet: int | None) -> bytes:

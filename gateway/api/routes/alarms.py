@@ -326,7 +326,7 @@ async def pump(context: Context) -> None:
     try:
         await in_ingest(context, context.pump.pump)
     except StoreError as error:
-        log.warning("fact waits for the journal", error=str(error))
+        log.warning("fact waits for the journal", error=error)
 
 
 def _unlatch(context: Context, alarm: str, actor: Actor, command_id: str, now: int) -> tuple[Alarm, int | None]:

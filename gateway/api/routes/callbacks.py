@@ -174,6 +174,6 @@ def _logged(task: asyncio.Task[Answer]) -> None:
     """Nobody waits for this one any more."""
     error = None if task.cancelled() else task.exception()
     if isinstance(error, StoreError):
-        log.warning("callback waits for the desk", error=str(error))
+        log.warning("callback waits for the desk", error=error)
     elif error is not None:
         log.error("callback failed", error=f"{type(error).__name__}: {error}")

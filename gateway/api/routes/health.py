@@ -1,33 +1,37 @@
 """Is it alive, is it ready, what does it count?"""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from gateway.api.context import Context, Gateway, in_ingest
-from gateway.domain.duration import SECOND, format_duration
+from gateway.delivery.reasons import Reason
 from gateway.domain.errors import SourceError, SourceRejected, StoreError, StoreFull, StoreUnavailable
-from gateway.domain.text import say
+from gateway.domain.said import Phrase
+from gateway.domain.text import Lang
+from gateway.watch import Condition, Trouble
 
 router = APIRouter(tags=["health"])
 brief = APIRouter(tags=["health"])
 """For a listener that other machines reach: whether, never what."""
 PULSE_SECONDS = 5.0
 PROBE_SECONDS = 2.0
-MOST_NAMED = 10
-"""Broken rules that are named."""
 VITAL = ("rules.judge", "rules.commit", "series", "ticker")
 """Tasks without which nothing is judged or stored. A source or an endpoint that is down makes no gateway unready."""
 WHY = (
-    (StoreFull, "no room on the disk, or in the bounds of the configuration"),
-    (StoreUnavailable, "the disk fails, or another process holds the file"),
-    (SourceRejected, "refused by the other side"),
-    (SourceError, "the other side does not answer"),
+    (StoreFull, "ready.why.full"),
+    (StoreUnavailable, "ready.why.unavailable"),
+    (SourceRejected, "ready.why.rejected"),
+    (SourceError, "ready.why.source"),
 )
+FULL = {"journal.full": "ready.why.journal_full", "journal.disk_floor": "ready.why.disk_floor",
+        "journal.disk_full": "ready.why.disk_full"}  # fmt: skip
+OK = "ok"
+Language = Annotated[Literal["en", "zh"] | None, Query()]
 
 
 @router.get("/healthz")
@@ -43,22 +47,35 @@ async def healthz(context: Gateway) -> JSONResponse:
 
 
 @router.get("/readyz")
-async def readyz(context: Gateway) -> JSONResponse:
-    """200 when it is live and its stores work, else 503; what is wrong in `parts`.
+async def readyz(context: Gateway, lang: Language = None) -> JSONResponse:
+    """200 when it is live, its stores work and the disk has room, else 503; what is wrong with each part in `parts`,
+    "ok" or words in `lang` (left out: the installation's language).
 
-    A broken rule, rule files that could not be reloaded, or a clock that is behind the journal, are said there and
-    make nothing unready: the revision before and all other rules are judged, readings are stored and judged.
+    A source or an endpoint without a connection, a broken rule, rule files that could not be reloaded, or a clock that
+    is wrong, are said there and make nothing unready: the rest is received, stored and judged.
     """
-    ready, parts = await _parts(context)
-    parts["rules"], parts["clock"] = _rules(context), _clock(context)
-    sources = {name: _task(context, f"source.{name}") for name in context.sources}
-    return JSONResponse({"ready": ready, "parts": parts, "sources": sources}, 200 if ready else 503)
+    language: Lang = lang or context.settings.language
+    parts = await _parts(context)
+    condition, tasks = await in_ingest(context, partial(_look, context))
+    ready = _ready(context, parts) and condition.ready
+    for name in ("disk", "clock", "rules"):
+        parts[name] = condition.parts[name].phrase if name in condition.parts else None
+    sources = {name: tasks[name] or _phrase(condition.sources.get(name)) for name in context.sources}
+    endpoints: dict[str, Phrase | None] = {
+        name: _phrase(condition.endpoints.get(name)) for name in context.settings.endpoints
+    }
+    endpoints |= await _disabled(context)
+    told = {"parts": parts, "sources": sources, "endpoints": endpoints}
+    answer = {area: {name: _said(phrase, language) for name, phrase in of.items()} for area, of in told.items()}
+    return JSONResponse({"ready": ready, **answer}, 200 if ready else 503)
 
 
 @brief.get("/readyz")
 async def brief_readyz(context: Gateway) -> JSONResponse:
     """200 or 503."""
-    ready, _ = await _parts(context)
+    parts = await _parts(context)
+    condition, _ = await in_ingest(context, partial(_look, context))
+    ready = _ready(context, parts) and condition.ready
     return JSONResponse({"ready": ready}, 200 if ready else 503)
 
 
@@ -82,54 +99,75 @@ async def _pulse() -> None:
     """Something to wait for."""
 
 
-async def _parts(context: Context) -> tuple[bool, dict[str, str]]:
-    parts = {
-        "live": "ok" if context.ready else "starting or stopping",
+Parts = dict[str, Phrase | None]
+
+
+async def _parts(context: Context) -> Parts:
+    """Without these there is no gateway; None = in order."""
+    return {
+        "live": None if context.ready else Phrase("ready.starting"),
         "database": await _probe(partial(context.queries.order, "")),
         "journal": _why(context.ticker.failing or context.intake.failing)
         or await _probe(partial(context.journal.last, 0)),
         **{name: _task(context, name) for name in VITAL if name in context.supervisor.health},
     }
-    vital = all(part == "ok" for part in parts.values())
-    return context.ready and not context.supervisor.fatal.is_set() and vital, parts
 
 
-async def _probe(call: Any) -> str:
+def _ready(context: Context, parts: Parts) -> bool:
+    return context.ready and not context.supervisor.fatal.is_set() and not any(parts.values())
+
+
+async def _look(context: Context) -> tuple[Condition, Parts]:
+    """(what the watch sees, what is wrong with the tasks of the sources themselves)."""
+    condition = context.watch.look()
+    return condition, {name: _fallen(context, f"source.{name}") for name in context.sources}
+
+
+async def _disabled(context: Context) -> Parts:
+    """Endpoints that wait for a person."""
+    try:
+        found = await asyncio.to_thread(context.deliveries.disabled)
+    except StoreError:
+        return {}
+    return {name: Phrase("ready.endpoint_disabled", {"reason": Reason(reason)}) for name, reason in found.items()}
+
+
+async def _probe(call: Any) -> Phrase | None:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             await asyncio.to_thread(call)
     except TimeoutError:
-        return "slow"
+        return Phrase("ready.slow")
     except StoreError as error:
         return _why(error)
-    return "ok"
+    return None
 
 
-def _task(context: Context, name: str) -> str:
+def _task(context: Context, name: str) -> Phrase | None:
     health = context.supervisor.health.get(name)
-    return "ok" if health is None or health.up else _why(health.error)
+    return None if health is None or health.up else _why(health.error)
 
 
-def _why(error: BaseException | None) -> str:
-    """ "" without an error. Never its own words: they name files and addresses, and this is answered to everyone."""
+def _fallen(context: Context, name: str) -> Phrase | None:
+    """A task that fell over its own error; of its connection the source knows more."""
+    health = context.supervisor.health.get(name)
+    return None if health is None or isinstance(health.error, SourceError) else _task(context, name)
+
+
+def _why(error: BaseException | None) -> Phrase | None:
+    """None without an error. Never its own words: they name files and addresses, and this is answered to everyone."""
     if error is None:
-        return ""
-    kind = next((words for kind, words in WHY if isinstance(error, kind)), "an error, see the log")
-    return f"down: {kind}"
+        return None
+    key = next((key for kind, key in WHY if isinstance(error, kind)), "ready.why.other")
+    fields: Mapping[str, object] = {}
+    if isinstance(error, StoreFull) and error.key in FULL:
+        key, fields = FULL[error.key], error.fields
+    return Phrase("ready.down", {"why": Phrase(key, fields)})
 
 
-def _clock(context: Context) -> str:
-    tick, behind = context.ticker.last, context.intake.watermark.newest - context.clock.now()
-    if not tick.suspect or behind <= 0:
-        return "ok"
-    return say("api.clock.behind", context.settings.language, behind=format_duration(-(-behind // SECOND) * SECOND))
+def _phrase(trouble: Trouble | None) -> Phrase | None:
+    return trouble.phrase if trouble is not None else None
 
 
-def _rules(context: Context) -> str:
-    broken = sorted(context.engine.broken)
-    more = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
-    said = [f"broken: {', '.join(broken[:MOST_NAMED])}{more}"] if broken else []
-    if problems := context.reload.last.problems:
-        place = f"{Path(problems[0].file).name}:{problems[0].line}"
-        said.append(f"the files have {len(problems)} problem(s), first {place}; the rules before stay in force")
-    return "; ".join(said) or "ok"
+def _said(phrase: Phrase | None, lang: Lang) -> str:
+    return phrase.text(lang) if phrase is not None else OK

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import orjson
+import structlog
 from fastapi import APIRouter, Header, Path, Query, Response, status
 from pydantic import Field
 
@@ -36,6 +37,7 @@ from gateway.domain.notice import NoticeState
 from gateway.domain.workorder import Act, Command, OrderState, Report, Role, WorkOrder
 from gateway.store.queries import OrderFilter
 
+log = structlog.get_logger()
 router = APIRouter(prefix="/v1/work-orders", tags=["work orders"])
 AHEAD = 5 * MINUTE  # how far a person's clock may be ahead
 OrderNo = Annotated[str, Path(max_length=60)]
@@ -249,6 +251,7 @@ async def report(
     response.headers["location"] = f"/v1/work-orders/{order.no}"
     if order.version > 1:
         response.status_code = status.HTTP_200_OK
+    log.info("order reported", no=order.no, actor=principal.key.name)
     return order_view(context, order)
 
 

@@ -1,0 +1,79 @@
+"""Values that are said differently in each language: fields of log lines and of other texts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
+from gateway.domain.text import Lang, say
+
+_PARTS = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
+
+
+@runtime_checkable
+class Sayable(Protocol):
+    """Has words in every language."""
+
+    def text(self, lang: Lang) -> str:
+        """The words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A text of the catalogue with its fields, which may be phrases themselves."""
+
+    key: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+    def text(self, lang: Lang) -> str:
+        """In words."""
+        return say(self.key, lang, **{name: told(value, lang) for name, value in self.fields.items()})
+
+    def __str__(self) -> str:
+        return self.text("en")
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Written by people in both languages."""
+
+    english: str
+    chinese: str
+
+    def text(self, lang: Lang) -> str:
+        """The one that is there, when one is empty."""
+        return (self.chinese or self.english) if lang == "zh" else (self.english or self.chinese)
+
+    def __str__(self) -> str:
+        return self.text("en")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A duration, µs, as people say it: at most two units, nothing below a second."""
+
+    us: int
+
+    def text(self, lang: Lang) -> str:
+        """`2 h 5 min`, `2 小时 5 分钟`."""
+        rest, parts = abs(self.us), list[tuple[str, int]]()
+        for name, size in _PARTS:
+            count, rest = divmod(rest, size)
+            if count or (parts and len(parts) < 2):
+                parts.append((name, count))
+        shown = [say(f"span.{name}", lang, n=count) for name, count in parts[:2] if count]
+        return " ".join(shown) or say("span.second", lang, n=0)
+
+    def __str__(self) -> str:
+        return self.text("en")
+
+
+def told(value: object, lang: Lang) -> object:
+    """`value` as a field of a text: in words of `lang` where it has some, lists joined, numbers with separators."""
+    if isinstance(value, Sayable):
+        return value.text(lang)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10_000:
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return ("、" if lang == "zh" else ", ").join(str(told(item, lang)) for item in value)
+    return value

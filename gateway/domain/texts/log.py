@@ -1,0 +1,221 @@
+"""Log lines as sentences. The key of a line is `log.` and its event, lower case, words joined by `_`."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # ---- the process
+    "log.gateway_live": (
+        "{name} is live at {api}: {devices} devices, {rules} rules, started in {ms} ms",
+        "{name} 已就绪，地址 {api}：{devices} 台设备，{rules} 条规则，启动用时 {ms} 毫秒",
+    ),
+    "log.stopping": ("stopping: doors first, then what is under way", "正在停止：先关闭入口，再处理完手头的工作"),
+    "log.stopped": ("stopped; everything acknowledged is on disk", "已停止；确认过的数据均已落盘"),
+    "log.stopping_this_error_cannot_be_undone": (
+        "stopping: {task} met an error that cannot be undone: {error}",
+        "正在停止：{task} 遇到无法恢复的错误：{error}",
+    ),
+    "log.the_disk_is_slow_the_next_start_goes_on_from_the_journal": (
+        "the disk did not take everything within {seconds} s; the next start goes on from the journal",
+        "磁盘未能在 {seconds} 秒内写完；下次启动会从日志库继续",
+    ),
+    "log.not_everything_was_written_up_the_next_start_goes_on_from_the_journal": (
+        "not everything was written up ({error}); the next start goes on from the journal",
+        "未能全部写完（{error}）；下次启动会从日志库继续",
+    ),
+    "log.task_down": ("{task} failed: {error}; it is started again", "{task} 出错：{error}；将自动重启"),
+    "log.task_up_again": ("{task} works again after {restarts} restart(s)", "{task} 已恢复，共重启 {restarts} 次"),
+    "log.engine_restored": (
+        "the engine goes on from snapshot {snapshot}; {behind} records to judge",
+        "规则引擎从快照 {snapshot} 继续，还有 {behind} 条记录待判断",
+    ),
+    "log.engine_made_from_facts": (
+        "there is no snapshot: the engine starts from {facts} facts of the journal; {behind} records to judge",
+        "没有可用快照：规则引擎由日志库中的 {facts} 条事实重建，还有 {behind} 条记录待判断",
+    ),
+    "log.data_dir_was_open_to_other_users_it_is_not_any_more": (
+        "the data folder {path} was open to other users (mode {mode}); it is closed now",
+        "数据目录 {path} 曾对其他用户开放（权限 {mode}），现已收紧",
+    ),
+    "log.database_migrated": (
+        "the database was brought to this release ({revisions}); the copy from before is {copy}",
+        "数据库已升级到本版本（{revisions}）；升级前的副本为 {copy}",
+    ),
+    "log.database_its_log_is_not_folded_into_it": (
+        "the write-ahead log of the database is not folded into it: {error}; nothing is lost",
+        "数据库的预写日志未能合并：{error}；没有数据丢失",
+    ),
+    "log.an_import_has_the_data_and_is_asked_to_give_way": (
+        "an import (process {process}) has the data and is asked to give way",
+        "导入进程 {process} 正在使用数据，已请它让出",
+    ),
+    # ---- sources
+    "log.source_up": ("source {source} is connected to {url}", "数据源 {source} 已连接 {url}"),
+    "log.source_down": ("source {source} has no connection to {url}: {error}", "数据源 {source} 连接不上 {url}：{error}"),
+    "log.client_id_is_used_twice": (
+        "source {source}: {error}; attempts go on, a minute apart, and nothing more is said until it is over",
+        "数据源 {source}：{error}；之后每隔一分钟左右重试，恢复之前不再重复提示",
+    ),
+    "log.client_id_is_ours_again": ("source {source} has its client_id to itself again", "数据源 {source} 的 client_id 已不再冲突"),
+    "log.granted_qos_0_only_these_messages_can_be_lost": (
+        "source {source}: the broker grants QoS 0 only for {filters}; these messages can be lost",
+        "数据源 {source}：代理对 {filters} 只给 QoS 0，这些消息可能丢失",
+    ),
+    "log.route_does_not_fit": ("source {source}: a route does not fit: {problem}", "数据源 {source}：路由不匹配：{problem}"),
+    "log.dead_letter_of_a_new_kind": (
+        "source {source}: a message could not become readings: {reason} ({detail}), from {address}; {count} so far. See /v1/dead-letters",
+        "数据源 {source}：有消息无法变成读数：{reason}（{detail}），来自 {address}；累计 {count} 条。详见 /v1/dead-letters",
+    ),
+    "log.link_up": ("source {source}: link {link} is connected", "数据源 {source}：链路 {link} 已连接"),
+    "log.link_down": ("source {source}: link {link} has no connection: {reason}", "数据源 {source}：链路 {link} 连接不上：{reason}"),
+    "log.unit_up": ("{device} (unit {unit}) answers", "{device}（从站 {unit}）有应答"),
+    "log.unit_down": ("{device} (unit {unit}) does not answer: {reason}", "{device}（从站 {unit}）无应答：{reason}"),
+    "log.device_is_not_polled": ("source {source}: {device} is not polled: {reason}", "数据源 {source}：{device} 未被轮询：{reason}"),
+    "log.device_differs_from_its_profile": (
+        "{device} differs from its profile: {lesson}",
+        "{device} 与设备档案不符：{lesson}",
+    ),
+    "log.readings_wait_for_the_store": (
+        "source {source}: readings wait for the journal: {reason}",
+        "数据源 {source}：读数正在等待日志库：{reason}",
+    ),
+    "log.the_store_takes_readings_again": (
+        "source {source}: the journal takes readings again, at attempt {attempts}",
+        "数据源 {source}：第 {attempts} 次尝试后，日志库恢复接收读数",
+    ),
+    # ---- alarms and orders
+    "log.first_alarm_of_a_rule": (
+        "alarm: {rule} on {thing} ({level}); more of this rule are counted in the summary",
+        "告警：{thing} 触发规则 {rule}（{level}）；该规则的后续告警计入汇总",
+    ),
+    "log.order_made": ("work order {no} ({level}): {title}, {where}", "工单 {no}（{level}）：{title}，{where}"),
+    "log.more_orders_made": ("{count} more work orders within a minute", "一分钟内另有 {count} 张工单"),
+    "log.order_reported": ("{actor} reported a fault: work order {no}", "{actor} 报修：工单 {no}"),
+    "log.history_judged": (
+        "stored history was judged for a rule: {readings} readings",
+        "已为规则补判历史数据：{readings} 条读数",
+    ),
+    "log.history_could_not_be_judged": (
+        "stored history could not be judged for a rule: {reason}",
+        "未能为规则补判历史数据：{reason}",
+    ),
+    "log.too_much_history_for_a_second_look": (
+        "too much stored history for a second look at the past; it is left as it is",
+        "历史数据过多，无法重新判断过去，保持原样",
+    ),
+    # ---- deliveries
+    "log.first_delivery": ("endpoint {endpoint}: {type} was delivered; more are counted in the summary", "端点 {endpoint}：已送达 {type}；后续送达计入汇总"),
+    "log.delivery_failed": (
+        "endpoint {endpoint}: {type} of {subject} was not delivered: {reason}; it is tried again",
+        "端点 {endpoint}：{subject} 的 {type} 未送达：{reason}；将会重试",
+    ),
+    "log.dead_letter": (
+        "endpoint {endpoint}: {type} of {subject} is given up after attempt {attempt}: {reason}. Send it again: POST /v1/deliveries/{delivery}/redeliver",
+        "端点 {endpoint}：{subject} 的 {type} 在第 {attempt} 次尝试后放弃：{reason}。重新投递：POST /v1/deliveries/{delivery}/redeliver",
+    ),
+    "log.endpoint_disabled": (
+        "endpoint {endpoint} says it is gone: {reason}; nothing is sent until somebody enables it",
+        "端点 {endpoint} 表示已不存在：{reason}；在有人启用之前不再发送",
+    ),
+    "log.endpoint_paused": (
+        "endpoint {endpoint} does not work: {reason}; one attempt at a time until it does, nothing is lost",
+        "端点 {endpoint} 不可用：{reason}；恢复之前逐次试探，不会丢失",
+    ),
+    "log.endpoint_works_again": ("endpoint {endpoint} works again", "端点 {endpoint} 已恢复"),
+    "log.endpoint_enabled": ("{actor} enabled endpoint {endpoint}", "{actor} 启用了端点 {endpoint}"),
+    "log.redelivery": ("{actor} asked for delivery {delivery} again", "{actor} 要求重新投递 {delivery}"),
+    "log.sink_failed": (
+        "endpoint {endpoint}: sending {delivery} met an error of ours: {kind} at {place}",
+        "端点 {endpoint}：发送 {delivery} 时程序出错：{kind}，位置 {place}",
+    ),
+    "log.delivery_queue_available_again": (
+        "deliveries go on; the database failed {failures} time(s)",
+        "投递恢复；数据库失败过 {failures} 次",
+    ),
+    "log.delivery_queue_unavailable": ("deliveries wait for the database: {error}", "投递正在等待数据库：{error}"),
+    "log.attempt_not_recorded": (
+        "endpoint {endpoint}: what became of {delivery} could not be recorded: {error}; it is sent again with the same id",
+        "端点 {endpoint}：未能记录 {delivery} 的结果：{error}；将以相同的 id 重发",
+    ),
+    "log.deliveries_left_to_their_leases": (
+        "{count} deliveries could not be recorded; they are sent again when their lease ends",
+        "{count} 条投递未能记录结果；租约到期后会重发",
+    ),
+    "log.deliveries_that_were_under_way_at_the_last_stop_are_tried_again": (
+        "{count} deliveries were under way at the last stop; they are sent again",
+        "上次停止时有 {count} 条投递尚未完成，现在重发",
+    ),
+    # ---- callbacks, keys, the API
+    "log.callbacks_resumed": ("{count} callbacks of before are carried out", "已补处理 {count} 条此前收到的回调"),
+    "log.callback_waits_for_the_desk": ("a callback waits for the database: {error}", "有回调正在等待数据库：{error}"),
+    "log.callback_failed": ("a callback could not be carried out: {error}", "回调处理失败：{error}"),
+    "log.callback_about_an_unknown_order_is_parked": (
+        "endpoint {endpoint}: a callback names an order that does not exist; it is kept as {inbox}",
+        "端点 {endpoint}：回调提到的工单不存在，已暂存为 {inbox}",
+    ),
+    "log.secret_cannot_be_read": ("endpoint {endpoint}: its secret cannot be read: {error}", "端点 {endpoint}：无法读取其密钥：{error}"),
+    "log.key_created": ("{actor} made the API key {name} ({role})", "{actor} 创建了 API 密钥 {name}（{role}）"),
+    "log.key_revoked": ("{actor} revoked the API key {name}", "{actor} 吊销了 API 密钥 {name}"),
+    "log.admin_key_written": ("the key of the admin is in {path}, for this user alone", "管理员密钥已写入 {path}，仅当前用户可读"),
+    "log.api_access_refused": (
+        "API access refused for {address}: {reason}; {so_far} so far",
+        "拒绝了 {address} 的 API 访问：{reason}；累计 {so_far} 次",
+    ),
+    "log.store_failed_in_a_request": ("a store failed during a request: {error}", "处理请求时存储出错：{error}"),
+    "log.fact_waits_for_the_journal": ("a change waits for the journal: {error}", "有变更正在等待日志库：{error}"),
+    "log.the_api_has_a_renewed_certificate": ("the API uses the renewed certificate {cert}", "API 已换用新证书 {cert}"),
+    "log.the_renewed_certificate_of_the_api_cannot_be_used_the_one_before_is": (
+        "the renewed certificate of the API cannot be used ({error}); the one before is",
+        "API 的新证书无法使用（{error}），继续使用原证书",
+    ),
+    "log.the_api_cannot_accept_a_connection": ("the API cannot accept a connection: {error}", "API 无法接受连接：{error}"),
+    "log.the_api_looks_after_its_connections_no_longer": (
+        "the API does not look after its connections any longer: {error}",
+        "API 不再管理其连接：{error}",
+    ),
+    # ---- time, disk, files
+    "log.the_clock_was_set": (
+        "the clock of this machine was set from {before} to {now}",
+        "本机时钟由 {before} 改为 {now}",
+    ),
+    "log.ticks_go_on": ("timers go on; {missed} ticks were missed", "计时恢复；共缺 {missed} 个节拍"),
+    "log.the_journal_takes_no_tick_timers_stand_still": (
+        "the journal takes no tick, timers stand still: {error}",
+        "日志库不接收节拍，计时停止：{error}",
+    ),
+    "log.trouble": ("{part}: {what}", "{part}：{what}"),
+    "log.trouble_over": ("{part}: in order again", "{part}：已恢复正常"),
+    "log.rules_reloaded": (
+        "rule files were read again: {count} change(s): {changed}",
+        "规则文件已重新加载：{count} 处变更：{changed}",
+    ),
+    "log.rules_not_reloaded_the_rules_before_stay_in_force": (
+        "the rule files have {count} problem(s), the rules before stay in force: {problems}",
+        "规则文件有 {count} 处问题，原规则继续有效：{problems}",
+    ),
+    "log.rules_not_reloaded_the_journal_cannot_take_them_now": (
+        "the journal cannot take changed rules now, they are tried again: {error}",
+        "日志库暂时无法接收规则变更，稍后重试：{error}",
+    ),
+    "log.calendar_incomplete": (
+        "calendar {calendar} does not know {year} yet: {known}",
+        "日历 {calendar} 尚无 {year} 年的安排：{known}",
+    ),
+    "log.series_store_open_again": ("the series store is open again", "读数库已重新打开"),
+    "log.series_store_opened_anew_before_it_is_used_again": (
+        "the series store is opened anew after an error: {error}",
+        "读数库出错，将重新打开：{error}",
+    ),
+    "log.series_store_closed_with_its_log_unfolded": (
+        "the series store was closed with its log unfolded: {error}; nothing is lost",
+        "读数库关闭时未合并日志：{error}；没有数据丢失",
+    ),
+    # ---- history from files
+    "log.import_begins": ("{actor} imports {file}", "{actor} 开始导入 {file}"),
+    "log.import_ends": ("{file} is imported: {imported} readings", "{file} 导入完成：{imported} 条读数"),
+    "log.import_abandoned_ended": ("the import of {file} was abandoned; it is ended", "{file} 的导入已中断，现予结束"),
+    # ---- the summary
+    "log.summary": (
+        "in {since}: {messages} messages, {readings} readings, {dead} dead letters, {alarms} alarms, {orders} work orders, {sent} deliveries{silent}",
+        "{since} 内：消息 {messages} 条，读数 {readings} 条，死信 {dead} 条，告警 {alarms} 条，工单 {orders} 张，投递 {sent} 条{silent}",
+    ),
+    "log.summary_silent": ("; no data from: {sources}", "；无数据的数据源：{sources}"),
+    "log.summary_none": ("; no source is configured", "；未配置数据源"),
+}  # fmt: skip

@@ -1,0 +1,121 @@
+"""Judgements, each of the state of one part. Pure: numbers and times (µs) in, what is wrong out; None = nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.domain.clocks import BUILT
+from gateway.domain.duration import HOUR, MINUTE, SECOND, iso
+from gateway.domain.errors import Problem
+from gateway.domain.record import ClockStep
+from gateway.domain.said import Phrase, Span
+from gateway.domain.size import format_size
+
+LOW = 2
+"""The disk is low below so many times its floor."""
+CLAMPED_SHARE, CLAMPED_LEAST = 0.5, 10
+"""When so large a share of at least so many readings came with an impossible time, a clock is wrong."""
+SHOWN = HOUR
+"""A step of the clock is shown so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with a part. `vital`: the gateway is not ready. `logged`: whoever found it has a line of its own.
+
+    `phrase` may change from look to look (a number, a time); `phrase.key` says whether it is the same trouble.
+    """
+
+    phrase: Phrase
+    vital: bool = False
+    logged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Of one moment; what is in order is not in it. `sources` and `endpoints` by name, `parts`: disk, clock, rules."""
+
+    parts: Mapping[str, Trouble] = field(default_factory=dict)
+    sources: Mapping[str, Trouble] = field(default_factory=dict)
+    endpoints: Mapping[str, Trouble] = field(default_factory=dict)
+    free: int = 0
+    """Bytes the disk of the data folder has left."""
+    floor: int = 0
+    """Below so many the journal does not grow."""
+    clamped: float = 0.0
+    """Share of the newest readings whose time was impossible."""
+
+    @property
+    def ready(self) -> bool:
+        """Nothing vital is wrong."""
+        every = (*self.parts.values(), *self.sources.values(), *self.endpoints.values())
+        return not any(trouble.vital for trouble in every)
+
+
+def disk(free: int, floor: int) -> Trouble | None:
+    """At the floor the journal does not grow: new messages are refused as soon as it has no room inside."""
+    if free <= floor:
+        return Trouble(Phrase("ready.disk_floor", {"free": format_size(free), "floor": format_size(floor)}), vital=True)
+    if free < LOW * floor:
+        return Trouble(Phrase("ready.disk_low", {"free": format_size(free), "floor": format_size(floor)}))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What is known of the gateway's own clock: `behind` its journal by µs while `suspect`; the last step, seen at
+    `stepped`; `clamped` of `readings` lately had an event time that cannot be."""
+
+    now: int
+    behind: int = 0
+    suspect: bool = False
+    step: ClockStep | None = None
+    stepped: int = 0
+    clamped: int = 0
+    readings: int = 0
+
+    @property
+    def share(self) -> float:
+        """Of readings with an impossible time."""
+        return self.clamped / self.readings if self.readings else 0.0
+
+
+def clock(state: Clocks) -> Trouble | None:
+    """The worst thing first."""
+    if state.suspect and state.behind > 0:
+        whole = -(-state.behind // SECOND) * SECOND
+        return Trouble(Phrase("api.clock.behind", {"behind": Span(whole)}))
+    if state.now < BUILT:
+        return Trouble(Phrase("ready.clock_unset", {"now": iso(state.now)}))
+    if state.readings >= CLAMPED_LEAST and state.share >= CLAMPED_SHARE:
+        fields = {"share": round(100 * state.share), "count": state.readings, "now": iso(state.now)}
+        return Trouble(Phrase("ready.clock_clamps", fields))
+    if state.step is not None and 0 <= state.now - state.stepped < SHOWN:
+        fields = {"before": iso(state.step.frm), "now": iso(state.step.to)}
+        return Trouble(Phrase("ready.clock_set", fields), logged=True)
+    return None
+
+
+def rules(broken: Sequence[str], problems: Sequence[Problem], since: int, most: int = 10) -> Trouble | None:
+    """Rules that do not compile, and files that could not be read since `since` µs."""
+    said: list[Phrase] = []
+    if broken:
+        more = f" +{len(broken) - most}" if len(broken) > most else ""
+        said.append(Phrase("ready.rules_broken", {"names": ", ".join(sorted(broken)[:most]) + more}))
+    if problems:
+        place = f"{Path(problems[0].file).name}:{problems[0].line}"
+        fields = {"count": len(problems), "place": place, "since": iso(since)}
+        said.append(Phrase("ready.files_wrong", fields))
+    if not said:
+        return None
+    phrase = said[0] if len(said) == 1 else Phrase("ready.both", {"one": said[0], "other": said[1]})
+    return Trouble(phrase, logged=not broken)
+
+
+def silence(connected: int, heard: int | None, after: int, now: int) -> Trouble | None:
+    """A source that is connected since `connected`, whose newest message came at `heard` (None = none yet)."""
+    since = now - (connected if heard is None else max(heard, connected))
+    if not after or since < after:
+        return None
+    key = "source.unheard" if heard is None else "source.silent"
+    return Trouble(Phrase(key, {"since": Span(since // MINUTE * MINUTE)}))

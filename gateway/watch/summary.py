@@ -1,0 +1,48 @@
+"""What came in since the last time it was said: soon after the start, when the picture changes, else once an hour."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Final
+
+from gateway.domain.duration import HOUR, MINUTE
+from gateway.domain.said import Phrase, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Counts since the start; `by_source` messages of each configured source."""
+
+    messages: int = 0
+    readings: int = 0
+    dead: int = 0
+    alarms: int = 0
+    orders: int = 0
+    sent: int = 0
+    by_source: Mapping[str, int] = field(default_factory=dict)
+
+
+_COUNTS: Final = tuple(one.name for one in fields(Heard) if one.name != "by_source")
+
+
+class Summary:
+    """Pure; times µs of a clock that nobody sets. `began` with what was counted then."""
+
+    def __init__(self, began: int) -> None:
+        self._at, self._last = began, Heard()
+        self._picture: tuple[frozenset[str], bool] | None = None
+
+    def due(self, heard: Heard, silent: Collection[str], now: int) -> dict[str, object] | None:
+        """The fields of a line, or None: not now. `silent` sources have something that keeps them from being heard."""
+        since = now - self._at
+        picture = (frozenset(silent), heard.messages > 0)
+        if since < MINUTE or (picture == self._picture and since < HOUR):
+            return None
+        before = self._last
+        counts: dict[str, object] = {name: getattr(heard, name) - getattr(before, name) for name in _COUNTS}
+        old = before.by_source
+        quiet = [name for name, n in heard.by_source.items() if name in silent or n == old.get(name, 0)]
+        words = Phrase("log.summary_none") if not heard.by_source else ""
+        if quiet:
+            words = Phrase("log.summary_silent", {"sources": quiet})
+        self._at, self._last, self._picture = now, heard, picture
+        return {"since": Span(since), **counts, "silent": words}

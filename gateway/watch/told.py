@@ -1,0 +1,64 @@
+"""Alarms and orders as they are committed: counted, and the ones a person should know of in the log."""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from gateway.domain.alarm import Change, Thing, Transition
+from gateway.domain.device import Device
+from gateway.domain.duration import MINUTE
+from gateway.domain.firsts import Firsts
+from gateway.domain.said import Phrase
+from gateway.domain.workorder import Applied
+
+log = structlog.get_logger()
+MOST_LINES = 20
+"""Orders that get a line of their own, per minute: a storm must not bury the rest of the log."""
+
+
+class Told:
+    """Used from the desk's thread. `device` finds a device by its id, `steady` is µs of a clock that nobody sets."""
+
+    def __init__(self, device: Callable[[int], Device | None], steady: Callable[[], int]) -> None:
+        self._device, self._steady = device, steady
+        self._firsts = Firsts()
+        self._minute, self._lines, self._unsaid = 0, 0, 0
+        self._fresh = False
+        self.alarms = self.orders = 0
+        """Raised, and made, since the start."""
+
+    def committed(self, applied: Applied) -> None:
+        """One or more transactions are on disk."""
+        self.alarms += applied.raised
+        self.orders += len(applied.created)
+        self._fresh, now = applied.raised > 0, self._steady()
+        if self._unsaid and now // MINUTE != self._minute:
+            log.info("more orders made", count=self._unsaid)
+            self._unsaid = 0
+        for order in applied.created:
+            if now // MINUTE != self._minute:
+                self._minute, self._lines = now // MINUTE, 0
+            self._lines += 1
+            if self._lines > MOST_LINES:
+                self._unsaid += 1
+                continue
+            level = Phrase(f"review.level.{order.level.name.lower()}")
+            log.info("order made", no=order.no, level=level, title=order.title, where=order.where)
+
+    def decided(self, transitions: Sequence[Transition]) -> None:
+        """The transitions of the last `committed`: the first alarm of each rule is news, unless it is a replay."""
+        if not self._fresh:
+            return
+        now = self._steady()
+        for transition in transitions:
+            if transition.change is Change.RAISED and transition.live and self._firsts.fresh(transition.rule, now):
+                level = Phrase(f"review.level.{transition.level.name.lower()}")
+                log.info("first alarm of a rule", rule=transition.rule, thing=self._name(transition.thing), level=level)
+
+    def _name(self, thing: Thing) -> str:
+        """`CP-17`, `CP-17#2`, or the group."""
+        if not thing.device:
+            return thing.group
+        device = self._device(thing.device)
+        code = device.code if device is not None else f"device {thing.device}"
+        return f"{code}#{thing.component}" if thing.component else code

@@ -1,0 +1,40 @@
+"""Does another client use our client_id? A broker gives a session to whoever comes last: each throws the other out."""
+
+from typing import Final
+
+_BRIEF: Final = 60.0
+"""s: a connection that the broker ends sooner says something."""
+_ENDS: Final = 3
+"""So many of them in a row, after the broker had accepted us, are no accident."""
+_OVER: Final = 300.0
+"""s of connection after which the other one is gone. Longer than the wait of a gateway that was thrown out."""
+WAIT: Final = 60.0
+"""s to wait before the next try, at least: two that answer at once would only throw each other out faster."""
+
+
+class Rivalry:
+    """Judges by how connections end. Pure; times are s of one clock that nobody sets."""
+
+    def __init__(self) -> None:
+        self.suspected = False
+        self._row = 0
+
+    def ended(self, accepted: float | None, now: float, *, taken_over: bool, by_broker: bool) -> bool:
+        """A connection that the broker accepted at `accepted` (None = it did not) is over. True when this is the first
+        sign of another client."""
+        before = self.suspected
+        brief = accepted is not None and now - accepted < _BRIEF
+        if brief and by_broker:
+            self._row += 1
+        elif accepted is not None:
+            self._row = 0
+        if taken_over or self._row >= _ENDS:
+            self.suspected = True
+        return self.suspected and not before
+
+    def over(self, accepted: float, now: float) -> bool:
+        """Connected since `accepted`, still at `now`: True when what was suspected is over with that."""
+        if not self.suspected or now - accepted < _OVER:
+            return False
+        self.suspected, self._row = False, 0
+        return True
