@@ -63,6 +63,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "source {source}: a message could not become readings: {reason} ({detail}), from {address}; {count} so far. See /v1/dead-letters",
         "数据源 {source}：有消息无法变成读数：{reason}（{detail}），来自 {address}；累计 {count} 条。详见 /v1/dead-letters",
     ),
+    "log.subscriptions_of_the_last_start_not_known": (
+        "what was subscribed at the last start cannot be read from {file}: {error}",
+        "无法从 {file} 读取上次启动时的订阅：{error}",
+    ),
     "log.link_up": ("source {source}: link {link} is connected", "数据源 {source}：链路 {link} 已连接"),
     "log.link_down": ("source {source}: link {link} has no connection: {reason}", "数据源 {source}：链路 {link} 连接不上：{reason}"),
     "log.unit_up": ("{device} (unit {unit}) answers", "{device}（从站 {unit}）有应答"),
