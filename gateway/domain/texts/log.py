@@ -67,6 +67,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "what was subscribed at the last start cannot be read from {file}: {error}",
         "无法从 {file} 读取上次启动时的订阅：{error}",
     ),
+    "log.subscriptions_not_remembered": (
+        "what is subscribed cannot be written to {file}: {error}",
+        "无法将当前订阅写入 {file}：{error}",
+    ),
     "log.link_up": ("source {source}: link {link} is connected", "数据源 {source}：链路 {link} 已连接"),
     "log.link_down": ("source {source}: link {link} has no connection: {reason}", "数据源 {source}：链路 {link} 连接不上：{reason}"),
     "log.unit_up": ("{device} (unit {unit}) answers", "{device}（从站 {unit}）有应答"),
