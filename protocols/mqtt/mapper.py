@@ -235,6 +235,27 @@ class Mapper:
             return self._unmatched(ordinal, work)
         if len(message.payload) > self._limit:
             raise DecodeError("too_large", f"{len(message.payload)} bytes, at most {self._limit}")
+        chosen = self._chosen(message, entry)
+        if chosen is None:
+            return self._unmatched(ordinal, work)
+        candidate, root = chosen
+        if message.retain and candidate.route.retained != "use":
+            if candidate.route.retained == "ignore":
+                work.ignored.add(ordinal)
+                return None
+            work.retained.append(ordinal)
+        try:
+            return self._take(ordinal, candidate, root, work)
+        except Unwanted:
+            work.ignored.add(ordinal)
+            return None
+        except DecodeError as error:
+            if error.reason == "unmatched" and self._ignore_unmatched:
+                return self._unmatched(ordinal, work)
+            raise
+
+    def _chosen(self, message: Message, entry: Entry) -> tuple[Candidate, Any] | None:
+        """The first route that holds, and the document."""
         document: Any = _NOT_YET
         for candidate in entry.candidates:
             route = candidate.route
@@ -242,23 +263,17 @@ class Mapper:
                 root = parse_bare(message.payload)
             else:
                 root = document = parse_document(message.payload) if document is _NOT_YET else document
-            if route.when is not None and not route.when(root):
-                continue
-            if message.retain and route.retained != "use":
-                if route.retained == "ignore":
-                    work.ignored.add(ordinal)
-                    return None
-                work.retained.append(ordinal)
-            try:
-                return self._take(ordinal, candidate, root, work)
-            except Unwanted:
-                work.ignored.add(ordinal)
-                return None
-            except DecodeError as error:
-                if error.reason == "unmatched" and self._ignore_unmatched:
-                    return self._unmatched(ordinal, work)
-                raise
-        return self._unmatched(ordinal, work)
+            if route.when is None or route.when(root):
+                return candidate, root
+        return None
+
+    def route_of(self, message: Message) -> int:
+        """The route that takes a message, from 0; -1 = none."""
+        try:
+            chosen = self._chosen(message, self.bindings.entry(message.topic))
+        except DecodeError:
+            return -1
+        return -1 if chosen is None else chosen[0].route.index
 
     def _unmatched(self, ordinal: int, work: _Work) -> None:
         if not self._ignore_unmatched:

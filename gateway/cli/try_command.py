@@ -1,0 +1,96 @@
+"""`fieldgate try`"""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.options import main_file, report_language
+from gateway.cli.problems import UNUSABLE, refuse
+from gateway.domain.errors import ConfigError
+from gateway.domain.text import Lang, say
+
+if TYPE_CHECKING:
+    from gateway.settings.project import Project
+    from gateway.trial import Tried
+
+
+@click.command("try")
+@click.argument("topic", metavar="TOPIC|modbus")
+@click.argument("what", metavar="FILE|-|DEVICE")
+@main_file
+@click.option("--retain", is_flag=True, help="As a retained message that the broker replays.")
+@click.option("--source", default="", help="Only this MQTT source.")
+@report_language
+def command(topic: str, what: str, config: Path, retain: bool, source: str, lang: Lang | None) -> None:
+    """Show what becomes of a message, or of one poll of a Modbus device: route, device, points, values with units,
+    quality, what is not used and why, and the rules that read these points.
+
+    The message is a file or, with -, standard input. `try modbus DEVICE` really asks the device, once, and shows the
+    registers. Nothing is written, nothing is published; a gateway may run beside it.
+
+    Exit status 0 there are readings, 1 there are none, 2 it could not be tried.
+
+    \b
+    Example: echo '{"ts": 1767225600000, "connector": 1, "temp": 95}' | fieldgate try charger/CP-1/telemetry -
+             fieldgate try modbus GM-000001 -c config/gateway.yaml
+    """
+    from gateway.settings import load_project
+
+    try:
+        project = load_project(config)
+    except ConfigError as error:
+        refuse(error, lang or "zh")
+    language = lang or project.settings.language
+    if topic == "modbus":
+        found = _poll(project, what, language)
+    else:
+        found = _message(project, topic, _payload(what, language), retain, source, language)
+    from gateway.trial import page
+
+    click.echo(page(found, language))
+    if not any(one.rows for one in found):
+        click.echo(say("trial.nothing", language), err=True)
+        sys.exit(1)
+
+
+def _payload(file: str, lang: Lang) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        _fail(say("trial.file", lang, path=file, error=error.strerror or ""))
+        raise AssertionError from error
+
+
+def _message(
+    project: "Project", topic: str, payload: bytes, retain: bool, source: str, lang: Lang
+) -> "list[Tried]":  # fmt: skip
+    from gateway.clock import SystemClock
+    from gateway.trial import try_message
+    from protocols.mqtt.config import MqttConfig
+
+    known = [name for name, one in project.settings.sources.items() if isinstance(one, MqttConfig)]
+    if not known:
+        _fail(say("trial.no_source", lang, file=project.file))
+    if source and source not in known:
+        _fail(say("trial.source", lang, value=source, known=", ".join(known)))
+    return try_message(project, SystemClock(), topic, payload, retain=retain, source=source)
+
+
+def _poll(project: "Project", device: str, lang: Lang) -> "list[Tried]":
+    from gateway.clock import SystemClock
+    from gateway.trial import try_poll
+
+    found = asyncio.run(try_poll(project, SystemClock(), device))
+    if not found:
+        _fail(say("trial.not_polled", lang, value=device))
+    return found
+
+
+def _fail(text: str) -> None:
+    click.echo(text, err=True)
+    sys.exit(UNUSABLE)
