@@ -16,14 +16,11 @@ def bounded(evidence: Evidence) -> Evidence:
     most = max(len(one) for one in lists)
     if most <= MAX_SEEN and len(evidence.condition) <= MAX_TEXT:
         return evidence
-    return Evidence(
-        evidence.condition[:MAX_TEXT],
-        evidence.readings[:MAX_SEEN],
-        evidence.signals[:MAX_SEEN],
-        evidence.thresholds[:MAX_SEEN],
-        evidence.members[:MAX_SEEN],
-        evidence.others + max(0, len(evidence.members) - MAX_SEEN),
-    )
+    return msgspec.structs.replace(
+        evidence, condition=evidence.condition[:MAX_TEXT], readings=evidence.readings[:MAX_SEEN],
+        signals=evidence.signals[:MAX_SEEN], thresholds=evidence.thresholds[:MAX_SEEN],
+        members=evidence.members[:MAX_SEEN], others=evidence.others + max(0, len(evidence.members) - MAX_SEEN),
+    )  # fmt: skip
 
 
 def change_of(transition: Transition, alarm: str) -> AlarmChange:

@@ -21,6 +21,7 @@ PREFIX = "com.fieldgate."
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 MAX_BODY = 20_000
 _FEW = 5  # readings that stay when a body is too big
+_LONG = 300  # characters of its sentence that stay then
 _LISTS = ("readings", "signals", "thresholds", "members")
 
 
@@ -79,13 +80,20 @@ def _bounded(envelope: dict[str, Any]) -> bytes:
     evidence = alarm["evidence"]
     for smaller in (
         {**evidence, **{name: evidence[name][:_FEW] for name in _LISTS}, "others": _unnamed(evidence, _FEW)},
-        {"condition": evidence["condition"][:200], **{name: [] for name in _LISTS}, "others": _unnamed(evidence, 0)},
-    ):
+        {
+            **evidence, "condition": evidence["condition"][:200], **{name: [] for name in _LISTS},
+            "others": _unnamed(evidence, 0), "sentence": _cut(evidence["sentence"]),
+        },
+    ):  # fmt: skip
         alarm["evidence"] = {**smaller, "shortened": True}
         body = orjson.dumps(envelope)
         if len(body) <= MAX_BODY:
             break
     return body
+
+
+def _cut(sentence: dict[str, str]) -> dict[str, str]:
+    return {lang: text if len(text) <= _LONG else text[: _LONG - 1] + "…" for lang, text in sentence.items()}
 
 
 def _order(policy: Policy, order: WorkOrder, alarm: Alarm | None, place: Place | None) -> dict[str, Any]:
@@ -149,6 +157,7 @@ def _readings(readings: Iterable[ReadingSeen]) -> list[dict[str, Any]]:
 
 def _evidence(evidence: Evidence) -> dict[str, Any]:
     return {
+        "sentence": {"en": evidence.sentence_en, "zh": evidence.sentence_zh},
         "condition": evidence.condition,
         "readings": _readings(evidence.readings),
         "signals": [

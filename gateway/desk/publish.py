@@ -184,7 +184,8 @@ class Publisher:
         first = alarm.evidence.readings[0] if alarm.evidence.readings else None
         return {
             "no": order.no if order else "", "title": alarm.plan.title_zh if language == "zh" else alarm.plan.title_en,
-            "why": alarm.plan.why_in(language), "level": alarm.level.word,
+            "why": alarm.plan.why_in(language), "sentence": alarm.evidence.sentence_in(language),
+            "level": alarm.level.word,
             "fault": order.fault if order else alarm.rule,
             "device": place.code if place else "", "device_name": place.name if place else "",
             "component": alarm.component,

@@ -47,7 +47,8 @@ class Rendered:
 
 
 SAMPLE: dict[str, object] = {
-    "no": "WO-20260101-00001", "title": "Connector over temperature", "why": "", "level": "major", "fault": "E07",
+    "no": "WO-20260101-00001", "title": "Connector over temperature", "why": "", "level": "major",
+    "sentence": "Connector temperature 91.5 °C, above 85 °C for 2 minutes", "fault": "E07",
     "device": "DC120-0007", "device_name": "", "component": 2, "group": "", "site": "HZ-003", "site_name": "",
     "customer": "C1", "point": "gun_temp", "value": 91.5, "unit": "degC", "at": "2026-01-01 08:00", "n": 1, "count": 1,
 }  # fmt: skip

@@ -89,7 +89,8 @@ class Evidence(Struct, frozen=True):
     """Why: what the engine saw when it decided. `condition` is the rule text that held.
 
     Of a group: `members` that voted, the first to begin first, or whose readings an aggregate counted, those that
-    decide first, and how many `others` are not named.
+    decide first, and how many `others` are not named. `sentence_en`, `sentence_zh`: all of it as one sentence, "" = of
+    an alarm from before there were any.
     """
 
     condition: str = ""
@@ -98,6 +99,12 @@ class Evidence(Struct, frozen=True):
     thresholds: tuple[ThresholdSeen, ...] = ()
     members: tuple[MemberSeen, ...] = ()
     others: int = 0
+    sentence_en: str = ""
+    sentence_zh: str = ""
+
+    def sentence_in(self, lang: Lang) -> str:
+        """For a reader of this language."""
+        return self.sentence_zh if lang == "zh" else self.sentence_en
 
 
 class OrderPlan(Struct, frozen=True):

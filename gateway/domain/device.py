@@ -49,10 +49,11 @@ class PointSpec(Struct, frozen=True):
     """One measurable of a profile, as the profile file declares it.
 
     `unit` is the canonical unit in which values are stored ("" = dimensionless); `every` is the expected interval in µs
-    (0 = none promised); `each` = repeated per component; `values` are the
-    texts of a state point, code = index; `missing` are raw numbers and texts that mean "no data" (DESIGN section 5). A
-    raised `revision` says that the numbers mean something else from now on (a corrected scale): the point gets a new
-    id. `retain` µs is how long its readings are stored where that is shorter than for the rest (0 = like the rest).
+    (0 = none promised); `each` = repeated per component; `values` are the texts of a state point, code = index;
+    `missing` are raw numbers and texts that mean "no data" (DESIGN section 5). A raised `revision` says that the
+    numbers mean something else from now on (a corrected scale): the point gets a new id. `retain` µs is how long its
+    readings are stored where that is shorter than for the rest (0 = like the rest). `title_en`, `title_zh`: what people
+    call it, "" = its name.
     """
 
     name: str
@@ -66,6 +67,8 @@ class PointSpec(Struct, frozen=True):
     counter: CounterModel = CounterModel()
     revision: int = 1
     retain: int = 0
+    title_en: str = ""
+    title_zh: str = ""
 
 
 class AsSent(Struct, frozen=True):

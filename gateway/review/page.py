@@ -92,6 +92,8 @@ def _marks(story: Story, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
 
 
 def _evidence(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
+    if told := evidence.sentence_in(lang):
+        yield say("explain.sentence", lang, sentence=told)
     yield say("explain.condition", lang, condition=evidence.condition or "-")
     if evidence.readings:
         yield say("explain.readings", lang)

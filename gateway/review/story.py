@@ -199,9 +199,15 @@ def _changes(installation: Installation, alarm: Alarm) -> Iterator[Moment]:
         yield Moment(alarm.raised_at, "explain.change.raised", _decided(alarm.level, alarm.evidence, lang))
     for one in changes:
         fields = _decided(one.level, one.evidence, lang) | {"because": _because(one.reason, lang)}
+        if one.reason:
+            fields["how"] = ""  # the reason says it
         yield Moment(one.at, f"explain.change.{one.change.value}", fields)
     if alarm.cleared_at is not None and not any(one.change in ENDS for one in changes):
-        yield Moment(alarm.cleared_at, f"explain.change.{_END[alarm.state]}", {"because": _because(alarm.reason, lang)})
+        yield Moment(
+            alarm.cleared_at,
+            f"explain.change.{_END[alarm.state]}",
+            {"because": _because(alarm.reason, lang), "how": ""},
+        )
 
 
 def _decided(level: Level, evidence: Evidence, lang: Lang) -> dict[str, object]:
@@ -210,8 +216,11 @@ def _decided(level: Level, evidence: Evidence, lang: Lang) -> dict[str, object]:
         f"{one.point} {one.value}" if isinstance(one.value, str) else f"{one.point} {one.value:.6g} {one.unit}".strip()
         for one in evidence.readings[:SEEN] if one.value is not None
     )  # fmt: skip
-    seen = say("explain.seen", lang, values=values) if values else ""
-    return {"level": say(f"review.level.{level.word}", lang), "condition": evidence.condition or "-", "seen": seen}
+    told = evidence.sentence_in(lang)  # it says the values, too
+    seen = say("explain.seen", lang, values=values) if values and not told else ""
+    how = say("explain.how", lang, sentence=told) if told else ""
+    level_word = say(f"review.level.{level.word}", lang)
+    return {"level": level_word, "condition": told or evidence.condition or "-", "seen": seen, "how": how}
 
 
 def _because(reason: str, lang: Lang) -> str:

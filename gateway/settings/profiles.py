@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec.structs import replace
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from gateway.domain.device import AsSent, CounterModel, Plausible, PointKind, PointSpec, Profile
 from gateway.domain.duration import DAY
@@ -49,9 +49,22 @@ class CounterSection(Section):
     resolution: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
+class TitleModel(Section):
+    """What people call a point; written in one language, it stands for both."""
+
+    en: str = Field(default="", max_length=80)
+    zh: str = Field(default="", max_length=80)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_text(cls, value: object) -> object:
+        return {"en": value, "zh": value} if isinstance(value, str) else value
+
+
 class PointModel(Section):
     """One point as the file declares it."""
 
+    title: TitleModel = TitleModel()
     kind: PointKind = PointKind.GAUGE
     unit: str = ""
     every: Duration = Field(default=0, ge=0)
@@ -156,11 +169,13 @@ def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
         document.add((*place, "unit"), error.key, **error.fields)
         unit = DIMENSIONLESS
     _kinds(document, place, point)
+    title = point.title
     return PointSpec(
         name=name, kind=point.kind, unit=canonical_symbol(unit), every=point.every,
         each=point.each,
         values=point.values, missing=point.missing, plausible=_plausible(document, place, point.plausible, unit),
         counter=_counter(document, place, point.counter, unit), revision=point.revision, retain=point.retain or 0,
+        title_en=title.en or title.zh, title_zh=title.zh or title.en,
     )  # fmt: skip
 
 
@@ -260,5 +275,6 @@ def vocabulary(
                     file = (files or {}).get(profile.id, profile.id)
                     problems.append(Problem(file, f"points.{spec.name}.{what}", "config.profile.disagree", fields))
             texts = first.values + tuple(v for v in spec.values if v not in first.values)
-            points[spec.name] = replace(first, values=texts)
+            named = first if first.title_en else spec
+            points[spec.name] = replace(first, values=texts, title_en=named.title_en, title_zh=named.title_zh)
     return merged, problems

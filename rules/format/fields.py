@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -210,3 +210,17 @@ def guess(value: Tree) -> str:
         except ValueError:
             pass
     return "2m"
+
+
+def both(fields: Fields, key: str, default: str, most: int, write: str) -> Mapping[str, str]:
+    """A text for both languages, or one for each; one that is missing is taken from the other."""
+    tree = fields.get(key)
+    if not isinstance(tree, Table):
+        text = fields.text(key, default, most)
+        return {"en": text, "zh": text}
+    before = len(fields.notes.problems)
+    inside = Fields(tree, fields.at(key), fields.notes, ("en", "zh"))
+    english, chinese = inside.text("en", most=most), inside.text("zh", most=most)
+    if not english and not chinese and len(fields.notes.problems) == before:
+        fields.wrong(key, "rules.value.title", name=key, write=write)
+    return {"en": english or chinese, "zh": chinese or english}

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec
 from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
-from rules.format.fields import Fields
+from rules.format.fields import Fields, both
 from rules.format.tree import Notes, Scalar, Table, join, show
 
 MOST_COMPONENTS = 64
 _KIND = ("components", "points")
-_POINT = ("unit", "kind", "every", "each", "values", "counter", "plausible")
+_POINT = ("unit", "kind", "every", "each", "values", "counter", "plausible", "title")
 _PLAUSIBLE = ("min", "max", "max_rate", "stuck_after", "relearn")
 _COUNTER = ("rollover", "reset", "resolution")
 _EXAMPLE = "{points: {gun_temp: {unit: degC}}}"
@@ -59,6 +59,7 @@ def _point(name: str, fields: Fields) -> tuple[PointSpec, str]:
     usual = "state" if fields.has("values") else "gauge"
     counter = fields.table_of("counter", "counter: {rollover: 1000}")
     plausible = fields.table_of("plausible", "plausible: {min: 0, max: 100}")
+    title = both(fields, "title", "", 80, "title: {en: Connector temperature, zh: 枪头温度}")
     spec = PointSpec(
         name,
         PointKind(fields.choice("kind", tuple(kind.value for kind in PointKind), usual)),
@@ -68,6 +69,8 @@ def _point(name: str, fields: Fields) -> tuple[PointSpec, str]:
         fields.names("values"),
         plausible=_plausible(fields, plausible, unit) if plausible else Plausible(),
         counter=_counter(fields, counter, unit) if counter else CounterModel(),
+        title_en=title["en"],
+        title_zh=title["zh"],
     )
     return spec, written
 

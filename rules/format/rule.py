@@ -15,7 +15,7 @@ from rules.format.actions import actions
 from rules.format.active import active
 from rules.format.build import Build
 from rules.format.conditions import FORMS, condition, form_of
-from rules.format.fields import Fields, duration_of
+from rules.format.fields import Fields, both, duration_of
 from rules.format.levels import TIMING
 from rules.format.lookups import used, watched
 from rules.format.meaning import meaning_of, points_read
@@ -157,25 +157,11 @@ def _id(fields: Fields) -> str:
 
 def _title(fields: Fields, rule_id: str) -> Mapping[str, str]:
     """The id when there is none."""
-    return _both(fields, "title", rule_id, 200, "title: {en: Connector over temperature, zh: 枪头过温}")
+    return both(fields, "title", rule_id, 200, "title: {en: Connector over temperature, zh: 枪头过温}")
 
 
 def _why(fields: Fields) -> Mapping[str, str]:
-    return _both(fields, "why", "", 2_000, "why: {en: power modules derate when hot, zh: 高温会使功率模块降额}")
-
-
-def _both(fields: Fields, key: str, default: str, most: int, write: str) -> Mapping[str, str]:
-    """A text for both languages, or one for each; one that is missing is taken from the other."""
-    tree = fields.get(key)
-    if not isinstance(tree, Table):
-        text = fields.text(key, default, most)
-        return {"en": text, "zh": text}
-    before = len(fields.notes.problems)
-    inside = Fields(tree, fields.at(key), fields.notes, ("en", "zh"))
-    english, chinese = inside.text("en", most=most), inside.text("zh", most=most)
-    if not english and not chinese and len(fields.notes.problems) == before:
-        fields.wrong(key, "rules.value.title", name=key, write=write)
-    return {"en": english or chinese, "zh": chinese or english}
+    return both(fields, "why", "", 2_000, "why: {en: power modules derate when hot, zh: 高温会使功率模块降额}")
 
 
 def _watch(fields: Fields, build: Build) -> Watch | None:

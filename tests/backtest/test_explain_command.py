@@ -23,6 +23,7 @@ State: cleared, level major, highest major, raised 1 x
   imported: brought about by imported history
 Why it matters: a hot connector burns
 
+In a sentence: Gun temp 95 °C, at or above 90 °C (attribute temp_trip) for 2 minutes
 Condition that held: gun_temp >= attr('temp_trip', 85 degC)
 Readings the rules saw:
   gun_temp = 95 degC  at 2026-06-01 12:02:00  received {received} (+{late})  good
@@ -31,8 +32,8 @@ Thresholds:
 Hold before raising 2m, before clearing 0s
 
 Timeline:
-  2026-06-01 12:02:00  raised, major: gun_temp >= attr('temp_trip', 85 degC); gun_temp 95 degC
-  2026-06-01 12:05:00  cleared
+  2026-06-01 12:02:00  raised, major: Gun temp 95 °C, at or above 90 °C (attribute temp_trip) for 2 minutes
+  2026-06-01 12:05:00  cleared: Gun temp 60 °C, below 75 °C
   {decided}  the rules decided (engine time)
   {recorded}  recorded at the desk
 
@@ -58,6 +59,7 @@ CHINESE = """\
   导入：由导入的历史引起
 意义：枪头过热会起火
 
+一句话：gun_temp 95 °C，达到或超过 90 °C（参数 temp_trip）已 2 分钟
 成立的条件：gun_temp >= attr('temp_trip', 85 degC)
 规则看到的读数：
   gun_temp = 95 degC  时间 2026-06-01 12:02:00  接收 {received}（+{late}）  良好
@@ -66,8 +68,8 @@ CHINESE = """\
 触发前保持 2m，解除前保持 0s
 
 时间线：
-  2026-06-01 12:02:00  触发，重要：gun_temp >= attr('temp_trip', 85 degC)；gun_temp 95 degC
-  2026-06-01 12:05:00  解除
+  2026-06-01 12:02:00  触发，重要：gun_temp 95 °C，达到或超过 90 °C（参数 temp_trip）已 2 分钟
+  2026-06-01 12:05:00  解除：gun_temp 60 °C，低于 75 °C
   {decided}  规则作出判定（引擎时间）
   {recorded}  工单台记录
 """
@@ -205,13 +207,13 @@ def test_the_number_of_an_order_explains_all_its_alarms_with_their_level_changes
     assert found.stdout.startswith(f"Order {order.no}: Connector over temperature (")
     for wanted in (
         f"Alarm {alarm.id}: Connector over temperature",
-        "raised, critical: gun_temp >= 90 degC; gun_temp 95 degC",
-        "down to minor: gun_temp >= 80 degC; gun_temp 82 degC",
+        "raised, critical: Gun temp 95 °C, at or above 90 °C",
+        "down to minor: Gun temp 82 °C, below 88 °C",
     ):
         assert wanted in found.stdout, wanted
     assert plot.exists()
     chinese = kit.run("rules", "explain", order.no, "-c", str(config), "--lang", "zh").stdout
-    assert "降级为一般：gun_temp >= 80 degC；gun_temp 82 degC" in chinese
+    assert "降级为一般：gun_temp 82 °C，低于 88 °C" in chinese
 
 
 COUNTED = """\

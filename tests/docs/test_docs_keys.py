@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.domain.duration import format_duration
-from gateway.settings.profiles import CounterSection, PlausibleModel, PointModel, ProfileModel
+from gateway.settings.profiles import CounterSection, PlausibleModel, PointModel, ProfileModel, TitleModel
 from protocols.modbus.config import BackoffConfig, DeviceConfig, ModbusConfig, TcpLinkConfig
 from protocols.modbus.profile import ModbusMap, Part, Register
 from protocols.mqtt.config import ComponentOf, MqttConfig, PointMap, Reconnect, RouteConfig, TimeMap, When
@@ -21,7 +21,9 @@ from rules.format import actions, rule
 DOCS = Path(__file__).parents[2] / "docs"
 MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
     "Keys of a profile": [("", ProfileModel)],
-    "Keys of a point": [("", PointModel), ("plausible.", PlausibleModel), ("counter.", CounterSection)],
+    "Keys of a point": [
+        ("", PointModel), ("title.", TitleModel), ("plausible.", PlausibleModel), ("counter.", CounterSection),
+    ],
     "Keys of an MQTT source": [("", MqttConfig), ("reconnect.", Reconnect)],
     "Keys of a route": [("", RouteConfig), ("time.", TimeMap), ("when.", When)],
     "Keys of a route's point": [("", PointMap), ("component.", ComponentOf)],

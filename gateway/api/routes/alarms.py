@@ -102,8 +102,11 @@ class MemberSeenView(View):
 
 
 class EvidenceView(View):
-    """Why. Of a group: `members` that voted or were counted, and how many `others` are not named."""
+    """Why: as one `sentence` in both languages ("" of an alarm from before there were any), and in all detail.
 
+    Of a group: `members` that voted or were counted, and how many `others` are not named."""
+
+    sentence: TitleView
     condition: str
     readings: list[ReadingSeenView]
     signals: list[SignalSeenView]
@@ -234,7 +237,7 @@ def _readings(readings: Iterable[ReadingSeen]) -> list[ReadingSeenView]:
 
 def _evidence(evidence: Evidence) -> EvidenceView:
     return EvidenceView(
-        condition=evidence.condition,
+        sentence=TitleView(en=evidence.sentence_en, zh=evidence.sentence_zh), condition=evidence.condition,
         readings=_readings(evidence.readings),
         signals=[
             SignalSeenView(

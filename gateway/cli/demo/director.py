@@ -189,13 +189,11 @@ class Director:
 def summary(order: dict[str, Any], lang: Lang) -> dict[str, object]:
     """One order of the OA system for people: what, where, how bad, and the evidence."""
     alarm, device = order["alarm"], order["device"]
-    seen = alarm["evidence"]["readings"]
     return {
         "number": order["number"], "state": order["state"], "priority": order["priority"], "fault": order["faultCode"],
         "title": order["title"][lang], "device": f"{device['code']} {device['name']} #{device['component']}",
         "site": f"{order['site']['code']} {order['site']['name']}", "alarms": alarm["count"],
-        "condition": alarm["evidence"]["condition"],
-        "evidence": ", ".join(f"{r['point']} {r['value']} {r['unit']} @ {r['at']}" for r in seen),
+        "evidence": alarm["evidence"]["sentence"][lang],
         "raised": alarm["raisedAt"], "cleared": alarm["clearedAt"] or "-",
     }  # fmt: skip
 

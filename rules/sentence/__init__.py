@@ -1,0 +1,116 @@
+"""Why an alarm changed, as one sentence a dispatcher reads, in English and in Chinese.
+
+Made of the rule as written (its condition, the titles of its points, its signals) and of what was seen. Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from gateway.domain.alarm import Change, Evidence, Level
+from gateway.domain.device import PointSpec
+from gateway.domain.text import Lang, catalogue, say
+from rules.compiled import Rule
+from rules.expr.syntax import Syntax
+from rules.sentence.condition import Conditions
+from rules.sentence.holds import holds
+from rules.sentence.phrase import Phrases
+from rules.sentence.template import Seen, Template, template
+
+__all__ = ["sentences"]
+_BEGAN = frozenset({Change.RAISED, Change.LEVEL_UP, Change.LEVEL_DOWN, Change.MERGED})
+
+
+LANGS: tuple[Lang, Lang] = ("en", "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The sentence in both languages, and what it claims was so, or was not."""
+
+    english: Template
+    chinese: Template
+    claims: tuple[tuple[Syntax, bool], ...] = ()
+
+    @property
+    def choosing(self) -> bool:
+        """Has it alternatives, of which the evidence says which were so?"""
+        return self.english.choosing
+
+
+class _Source(msgspec.Struct):
+    """What a sentence needs of the source of a rule."""
+
+    rule: dict[str, Any]
+    points: dict[str, dict[str, PointSpec]] = {}
+
+
+_decoder = msgspec.json.Decoder(_Source)
+
+
+def sentences(
+    rule: Rule, change: Change, level: Level, evidence: Evidence, at: int, reason: str = ""
+) -> tuple[str, str]:  # fmt: skip
+    """English and Chinese about a change of an alarm at `at` µs; `reason`: why it ended, if not by its condition."""
+    words = _words(rule.source, change, level, reason)
+    if any((found := holds(node, evidence)) is not None and found is not yes for node, yes in words.claims):
+        words = _plain(rule.source, change, level)  # another reading than the newest decided
+    elif words.choosing:
+        words = _made(rule.source, change, level, evidence)
+    return words.english.fill(Seen(evidence, at, "en")), words.chinese.fill(Seen(evidence, at, "zh"))
+
+
+@lru_cache(maxsize=4096)
+def _words(source: bytes, change: Change, level: Level, reason: str) -> Words:
+    if change not in _BEGAN and reason:
+        key = f"explain.reason.{reason}" if f"explain.reason.{reason}" in catalogue() else "sentence.over_now"
+        return Words(*_both("sentence.ended", key))
+    if change is Change.WITHDRAWN:
+        return Words(*_both("sentence.withdrawn", "sentence.over_now"))
+    return _made(source, change, level, None)
+
+
+def _both(key: str, why: str) -> tuple[Template, Template]:
+    english, chinese = (template(say(key, lang, why=say(why, lang))) for lang in LANGS)
+    return english, chinese
+
+
+@lru_cache(maxsize=1024)
+def _plain(source: bytes, change: Change, level: Level) -> Words:
+    return _made(source, change, level, None, valued=False)
+
+
+def _made(source: bytes, change: Change, level: Level, seen: Evidence | None, *, valued: bool = True) -> Words:
+    found = _decoder.decode(source)
+    points, lets, alone = _titled(found.points), found.rule.get("let") or {}, _questions(found.rule) < 2
+    made = [Conditions(Phrases(lang, points, lets, valued, seen), found.rule, alone) for lang in LANGS]
+    said = [template(_of(one, change, level)) for one in made]
+    return Words(said[0], said[1], tuple(made[0].claims))
+
+
+def _of(conditions: Conditions, change: Change, level: Level) -> str:
+    if change is Change.LEVEL_DOWN:
+        return conditions.lowered(level.word)
+    return conditions.began(level.word) if change in _BEGAN else conditions.ended(level.word)
+
+
+def _titled(points: Mapping[str, Mapping[str, PointSpec]]) -> Mapping[str, PointSpec]:
+    """Points by name: of several kinds the first that has a title."""
+    found: dict[str, PointSpec] = {}
+    for specs in points.values():
+        for name, spec in specs.items():
+            if name not in found or not found[name].title_en:
+                found[name] = spec
+    return found
+
+
+def _questions(what: Any) -> int:
+    """How many quorums the conditions of a rule ask for."""
+    if isinstance(what, Mapping):
+        return sum(
+            (key == "members") + _questions(inner) for key, inner in what.items() if key not in {"let", "then"}
+        )  # fmt: skip
+    return sum(map(_questions, what)) if isinstance(what, list) else 0

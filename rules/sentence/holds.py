@@ -1,0 +1,77 @@
+"""Which part of a condition held, by the evidence: of `a or b` a sentence says only what was so. Three-valued."""
+
+from collections.abc import Sequence
+from operator import eq, ge, gt, le, lt, ne
+
+from gateway.domain.alarm import Evidence
+from gateway.domain.units import bridge, canonical_symbol, parse_unit
+from rules.expr.syntax import Arithmetic, Call, Compare, Logic, Member, Name, Not, Number, Syntax, Text
+
+_COMPARED = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+Value = tuple[float | str, str]
+"""A number in the unit beside it, canonical, or a text."""
+
+
+def holds(node: Syntax, evidence: Evidence) -> bool | None:
+    """Was it so? None: the evidence does not tell."""
+    match node:
+        case Not(item):
+            found = holds(item, evidence)
+            return None if found is None else not found
+        case Logic(operator, items):
+            return together([holds(item, evidence) for item in items], operator)
+        case Compare(operator, left, right):
+            return _compared(operator, _value(left, evidence), _value(right, evidence))
+        case Call("has", (Name(name),)):
+            reading = next((one for one in evidence.readings if one.point == name), None)
+            return None if reading is None else reading.value is not None
+        case Member(item, options):
+            own = _value(item, evidence)
+            return together([_compared("==", own, _value(one, evidence)) for one in options], "or")
+        case _:
+            return None
+
+
+def together(found: Sequence[bool | None], operator: str) -> bool | None:
+    """`and`, `or` of Kleene."""
+    decides = operator == "or"
+    if decides in found:
+        return decides
+    return None if None in found else not decides
+
+
+def _compared(operator: str, left: Value | None, right: Value | None) -> bool | None:
+    if left is None or right is None or isinstance(left[0], str) is not isinstance(right[0], str):
+        return None
+    first, second = left[0], right[0]
+    if not isinstance(first, str) and not isinstance(second, str) and left[1] != right[1]:
+        ratio = bridge(parse_unit(left[1]).dimension, parse_unit(right[1]).dimension)
+        if ratio is None:
+            return None
+        first = first * ratio[0] / ratio[1]
+    return bool(_COMPARED[operator](first, second))
+
+
+def _value(node: Syntax, evidence: Evidence) -> Value | None:
+    match node:
+        case Number(value, unit):
+            of = parse_unit(unit)
+            return of.canonical(value), canonical_symbol(of)
+        case Text(text):
+            return text, ""
+        case Name(name):
+            reading = next((one for one in evidence.readings if one.point == name and one.value is not None), None)
+            if reading is not None and reading.value is not None:
+                return reading.value if isinstance(reading.value, str) else float(reading.value), reading.unit
+            signal = next((one for one in evidence.signals if one.name == name), None)
+            return None if signal is None or signal.value is None else (signal.value, signal.unit)
+        case Call("attr", (Text(name), *_)):
+            ends = f" {name}"
+            return next(((t.value, t.unit) for t in evidence.thresholds if t.origin.endswith(ends)), None)
+        case Arithmetic("+" | "-" as operator, left, right):
+            first, second = _value(left, evidence), _value(right, evidence)
+            if first is None or second is None or isinstance(first[0], str) or isinstance(second[0], str):
+                return None
+            return (first[0] + second[0] if operator == "+" else first[0] - second[0]), first[1]
+        case _:
+            return None

@@ -1,0 +1,301 @@
+"""An expression of a rule in words: what was compared, with places for what was read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.domain.alarm import Evidence
+from gateway.domain.device import PointSpec
+from gateway.domain.text import Lang, say
+from rules.expr.parse import parse
+from rules.expr.syntax import (
+    PRODUCT,
+    STRENGTH,
+    Arithmetic,
+    Call,
+    Choice,
+    Compare,
+    Logic,
+    Member,
+    Name,
+    Negative,
+    Not,
+    Number,
+    Syntax,
+    Text,
+    Truth,
+)
+from rules.sentence.holds import holds
+from rules.sentence.joining import bracketed, together
+from rules.sentence.quantities import digits, literal
+from rules.sentence.template import CHOOSING, Place, has_place, listed
+
+_WORDS = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "==": "eq", "!=": "ne"}
+_MIRRORED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
+_OPPOSITE = {">=": "<", "<=": ">", ">": "<=", "<": ">=", "==": "!=", "!=": "=="}
+_ARITHMETIC = {"+": "plus", "-": "minus", "*": "multiplied", "/": "divided"}
+_LEVELS = frozenset({"notice", "minor", "major", "critical"})
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """Words for the expressions of one rule: `points` its points with their titles, `lets` its signals as written.
+
+    `valued`: what was read stands beside each name; else the names alone (of members of a group, inside signals).
+    `seen`: of alternatives those that it denies are left out. `within`: inside a signal.
+    """
+
+    lang: Lang
+    points: Mapping[str, PointSpec]
+    lets: Mapping[str, Mapping[str, Any]]
+    valued: bool = True
+    seen: Evidence | None = None
+    within: bool = False
+
+    def say(self, key: str, **fields: object) -> str:
+        """A text of the catalogue about sentences."""
+        return say(f"sentence.{key}", self.lang, **fields)
+
+    def bare(self) -> "Phrases":
+        """The same without what was read."""
+        return replace(self, valued=False)
+
+    # -- names
+    def noun(self, name: str) -> str:
+        """The title of a point, else its name; of a signal, what it is made of; of `code.name`, its point."""
+        from rules.sentence.signals import signal  # signals are made of expressions, and these of signals
+
+        first, _, field = name.partition(".")
+        if first in self.lets and name not in self.points:
+            of = self.lets[first]
+            if "code_of" in of:
+                noun = self.noun(of["code_of"])
+                return self.say("field_of", field=self._field(field), of=noun) if field else noun
+            return signal(of, self, each=self.within)
+        spec = self.points.get(name)
+        title = "" if spec is None else (spec.title_zh if self.lang == "zh" else spec.title_en)
+        if title:
+            return title[:1].lower() + title[1:] if self.lang == "en" and title[1:2].islower() else title
+        return name.replace("_", " ") if self.lang == "en" else name
+
+    def _field(self, field: str) -> str:
+        return self.say(f"field.{field}")
+
+    def quoted(self, text: str) -> str:
+        """A text of the field, a name of the configuration."""
+        return self.say("quote", text=text)
+
+    def value(self, name: str, unit: str = "", form: str = "plain") -> str:
+        """The place for what was read of a point or a signal."""
+        if not self.valued:
+            return ""
+        first = name.partition(".")[0]
+        if first not in self.lets or name in self.points:
+            return Place("point", name, unit, form).text()
+        let = self.lets[first]
+        if "code_of" in let:
+            return Place("point", let["code_of"], unit, form).text()
+        if not unit and let.get("scale") == "per_day":
+            unit = f"{self.points[let['increase']].unit}/day"
+        return Place("signal", name, unit, "is" if form == "plain" else form).text()
+
+    # -- conditions
+    def clause(self, node: Syntax, yes: bool = True) -> str:
+        """What is true when `node` is, or when it is not."""
+        match node:
+            case Not(item):
+                return self.clause(item, not yes)
+            case Logic(operator, items):
+                word = operator if yes else {"and": "or", "or": "and"}[operator]
+                return together(self, word, [(self._inner(item, yes), self._so(item, yes)) for item in items])
+            case Compare(operator, left, right):
+                if _is_literal(left) and not _is_literal(right):
+                    operator, left, right = _MIRRORED[operator], right, left
+                return self._compared(operator if yes else _OPPOSITE[operator], left, right)
+            case Member(item, options):
+                if yes and self.valued and isinstance(item, Name) and all(isinstance(one, Text) for one in options):
+                    return self._one_of(item.name, options)
+                limit = listed((self.number(one) for one in options), self.lang)
+                return self._related("one_of" if yes else "none_of", self.head(item), limit)
+            case Choice(condition, then, otherwise):
+                return self._chosen(condition, then, otherwise, yes)
+            case Call(name, arguments):
+                return self._called(name, arguments, yes)
+            case Truth(value):
+                return self.say("always" if value is yes else "never")
+            case _:
+                return self.say("true" if yes else "false", of=self.number(node))
+
+    def _inner(self, node: Syntax, yes: bool) -> str:
+        """Part of a condition, in brackets when it has parts of its own."""
+        text, of = self.clause(node, yes), node.item if isinstance(node, Not) else node
+        return bracketed(self, text) if isinstance(of, Logic | Choice) else text
+
+    def _so(self, node: Syntax, yes: bool) -> bool | None:
+        found = None if self.seen is None else holds(node, self.seen)
+        return found if found is None or yes else not found
+
+    def _chosen(self, condition: Syntax, then: Syntax, otherwise: Syntax, yes: bool) -> str:
+        so = self._so(condition, yes=True)
+        if so is not None:
+            parts = (self.clause(condition, so), self.clause(then if so else otherwise, yes))
+            return CHOOSING + self.say("and").join(parts)
+        return CHOOSING + self.say(
+            "choice", condition=self.bare().clause(condition), then=self.bare().clause(then, yes),
+            otherwise=self.bare().clause(otherwise, yes),
+        )  # fmt: skip
+
+    def _related(self, word: str, head: str, limit: str) -> str:
+        return self.say(word if has_place(head) else f"plain.{word}", head=head, limit=limit)
+
+    def _one_of(self, name: str, options: Sequence[Syntax]) -> str:
+        """Which of them it was."""
+        named = self.say("or_plain").join(self.number(one) for one in options)
+        place = self.value(name, form="bare") if "." not in name else ""
+        if not place:
+            return self.say("equals", head=self.noun(name), limit=named)
+        kind = Place("point", name, other=named)
+        return self.say("equals", head=self.noun(name), limit=kind.text())
+
+    def _compared(self, operator: str, left: Syntax, right: Syntax) -> str:
+        if isinstance(right, Text | Truth):
+            return self._texts(operator, left, right)
+        if isinstance(left, Name) and isinstance(right, Number) and "share" in self.lets.get(left.name, {}):
+            right = right if right.unit else Number(100 * right.value, "%")
+        unit = right.unit if isinstance(right, Number) else _unit_of(right)
+        return self._related(_WORDS[operator], self.head(left, unit), self.number(right))
+
+    def _texts(self, operator: str, left: Syntax, right: Text | Truth) -> str:
+        limit = self.number(right)
+        first, _, field = left.name.partition(".") if isinstance(left, Name) else ("", "", "")
+        if field and "code_of" in self.lets.get(first, {}) and isinstance(left, Name):
+            head = self.noun(self.lets[first]["code_of"]) + self.value(left.name)
+            words = self._field(field)
+            if operator in {"==", "!="}:
+                key = "means" if operator == "==" else "means_not"
+                return self.say(key, head=head, field=words, limit=limit)
+            return self._related(_WORDS[operator], self.say("field_of", field=words, of=head), limit)
+        if operator == "==":
+            return self.say("equals", head=self.number(left) if not isinstance(left, Name) else self.noun(left.name),
+                            limit=limit)  # fmt: skip
+        return self._related("is_not" if operator == "!=" else _WORDS[operator], self.head(left), limit)
+
+    def _called(self, name: str, arguments: tuple[Syntax, ...], yes: bool) -> str:
+        end = "" if yes else "_not"
+        match name, arguments:
+            case ("has" | "changed", (item,)):
+                return self.say(name + end, of=self.bare().number(item))
+            case "within", (_, _, Text(fence)):
+                return self.say(f"within{end}", fence=self.quoted(fence))
+            case "tag", (Text(tag),):
+                return self.say(f"tag{end}", tag=self.quoted(tag))
+            case "contains", (item, part):
+                return self._related("contains" if yes else "lacks", self.head(item), self.number(part))
+            case _:
+                return self.say("true" if yes else "false", of=self.number(Call(name, arguments)))
+
+    # -- what is compared
+    def head(self, node: Syntax, unit: str = "") -> str:
+        """The left side: a name with what was read of it, in `unit` where the rule writes one."""
+        match node:
+            case Name(name):
+                return self.noun(name) + self.value(name, unit)
+            case Call("age", (Name(name),)):
+                return self.say("age", of=self.noun(name))
+            case _:
+                return self.number(node)
+
+    def number(self, node: Syntax, strength: int = 0) -> str:
+        """A number, a text or what they are made of; what was read stands in brackets."""
+        match node:
+            case Number(value, unit):
+                return literal(value, unit, self.lang)
+            case Text(text):
+                return self._level(text) if text in _LEVELS else self.quoted(text)
+            case Truth(value):
+                return self.say("always" if value else "never")
+            case Name(name):
+                return self.noun(name) + self.value(name, form="inside")
+            case Negative(item):
+                return self.say("negative", of=self.number(item, PRODUCT))
+            case Arithmetic("*", Number(n, ""), right):
+                return self.say("fold", n=digits(n), of=self.number(right, PRODUCT + 1))
+            case Arithmetic(operator, left, right):
+                own = STRENGTH[operator]
+                text = self.say(
+                    _ARITHMETIC[operator], left=self.number(left, own), right=self.number(right, own + 1)
+                )  # fmt: skip
+                return self.say("bracket", text=text) if own < strength else text
+            case Choice(Call("has"), then, _) if not _is_literal(then):
+                return self.number(then, strength)
+            case Choice(condition, then, otherwise):
+                return self.say(
+                    "choice_of", condition=self.bare().clause(condition), then=self.number(then),
+                    otherwise=self.number(otherwise),
+                )  # fmt: skip
+            case Call(name, arguments):
+                return self._made(name, arguments)
+            case _:
+                return self.bare().clause(node)
+
+    def _level(self, word: str) -> str:
+        return self.quoted(say(f"review.level.{word}", self.lang))
+
+    def _made(self, name: str, arguments: tuple[Syntax, ...]) -> str:
+        match name, arguments:
+            case "attr", (Text(attr), *default):
+                return self._attr(attr, default)
+            case (("min" | "max"), _):
+                items = listed((self.number(one) for one in arguments), self.lang)
+                return self.say("least" if name == "min" else "most", items=items)
+            case "abs", (Arithmetic("-", left, right),):
+                return self.say("between", left=self.number(left), right=self.number(right))
+            case "abs", (item,):
+                return self.say("abs", of=self.number(item))
+            case "round", (item,):
+                return self.say("rounded", of=self.number(item))
+            case "before", (item, *n):
+                periods = n[0].value if n and isinstance(n[0], Number) else 1
+                key = "before_one" if periods == 1 else "before"
+                return self.say(key, of=self._before(item), n=digits(periods))
+            case "age", _:
+                return self.bare().head(Call(name, arguments))
+            case (("hour" | "weekday"), _):
+                return self.say(name)
+            case _:
+                return self.bare()._called(name, arguments, yes=True)  # noqa: SLF001 - its own
+
+    def _before(self, item: Syntax) -> str:
+        """A signal without its window."""
+        from rules.sentence.signals import signal
+
+        let = dict(self.lets[item.name]) if isinstance(item, Name) and item.name in self.lets else {}
+        let.pop("per", None)
+        return signal(let, self) if let else self.bare().number(item)
+
+    def _attr(self, attr: str, defaults: list[Syntax]) -> str:
+        """What it was, and where it stands; inside a signal the name alone: the evidence does not say it."""
+        alone, usual = self.say("attr_alone", name=attr), defaults[0] if defaults else None
+        if self.within or isinstance(usual, Text):
+            return alone
+        unit = usual.unit if isinstance(usual, Number) else ""
+        default = self.number(usual) if isinstance(usual, Number) else ""
+        return Place("attr", attr, unit, other=alone, default=default).text()
+
+
+def read(text: str, durations: bool = False) -> Syntax:
+    """An expression as it stands in the rule, which compiled."""
+    return parse(text, durations)
+
+
+def _is_literal(node: Syntax) -> bool:
+    return isinstance(node, Number | Text | Truth) or (isinstance(node, Negative) and _is_literal(node.item))
+
+
+def _unit_of(node: Syntax) -> str:
+    """The unit that the default of an attribute is written in."""
+    match node:
+        case Call("attr", (_, Number(_, unit))):
+            return unit
+        case _:
+            return ""

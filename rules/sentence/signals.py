@@ -1,0 +1,69 @@
+"""A signal of `let` in words: what it is made of, and over what time."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from gateway.domain.duration import parse_duration
+from rules.sentence.quantities import length
+
+if TYPE_CHECKING:
+    from rules.sentence.phrase import Phrases
+
+_OPERATORS = frozenset({
+    "mean", "median", "percentile", "min", "max", "sum", "count", "first", "last", "spread", "stddev", "increase",
+    "rate", "rise", "fall", "share", "times", "zscore", "ewma",
+})  # fmt: skip
+_OWN = frozenset({"site", "area", "region", "customer"})
+
+
+def signal(what: Mapping[str, Any], words: "Phrases", *, each: bool = False) -> str:
+    """`{mean: gun_temp, over: 10m}` -> the mean of connector temperature in the last 10 minutes; with `each`, inside
+    another signal, the one of every window."""
+    words = replace(words.bare(), within=True)
+    if "members" in what:
+        inside = what["members"]
+        if "count" in inside:
+            return words.say("members_count", of=_predicate(str(inside["count"]), words))
+        return words.say("members", of=_operator(inside, words))
+    if "peers" in what:
+        inside = what["peers"]
+        attribute = inside["of"]
+        by = words.say(f"by.{attribute}") if attribute in _OWN else words.say("by.other", name=attribute)
+        return words.say("peers", of=_operator(inside, words), by=by)
+    return _windowed(what, _operator(what, words), words, each=each)
+
+
+def _operator(what: Mapping[str, Any], words: "Phrases") -> str:
+    written = next(key for key in what if key.partition("(")[0] in _OPERATORS)
+    operator, _, rank = written.partition("(")
+    if operator in {"share", "times"}:
+        return words.say(f"op.{operator}", of=_predicate(str(what[written]), words))
+    of = _made_of(str(what[written]), words)
+    if operator == "increase" and what.get("scale") == "per_day":
+        operator = "per_day"
+    return words.say(f"op.{operator}", of=of, rank=rank.rstrip(") ").strip())
+
+
+def _made_of(text: str, words: "Phrases") -> str:
+    from rules.sentence.phrase import read
+
+    return words.number(read(text))
+
+
+def _predicate(text: str, words: "Phrases") -> str:
+    from rules.sentence.phrase import read
+
+    return words.clause(read(text))
+
+
+def _windowed(what: Mapping[str, Any], of: str, words: "Phrases", *, each: bool) -> str:
+    if "over" in what:
+        span = length(parse_duration(str(what["over"])), words.lang)
+        return words.say("over", of=of, window=span.removeprefix("1 ") if words.lang == "en" else span)
+    if "per" not in what:
+        return of
+    name, _, inside = str(what["per"]).partition("(")
+    name, inside = name.strip(), inside.rstrip(") ").removeprefix("from:").strip()
+    window = words.say(f"period.{name}_of" if inside else f"period.{name}", inside=inside)
+    return words.say("each" if each else "per", of=of, window=window)

@@ -1,0 +1,174 @@
+"""A sentence of a rule with places for what was seen, and putting the evidence there.
+
+The words hang on the rule alone and are made once; what was read is put in for every alarm.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.domain.alarm import Evidence, MemberSeen, ReadingSeen
+from gateway.domain.duration import parse_duration
+from gateway.domain.text import Lang, say
+from rules.sentence.quantities import length, written
+
+_OPEN, _CLOSE, _BAR = "\ue000", "\ue001", "\ue002"
+CHOOSING = "\ue003"
+"""Stands among the words of alternatives."""
+_PLACE = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_NAMED = 5
+_HAN = "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”]"
+_EDGE = re.compile("(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%])(?=[\u4e00-\u9fff])")
+_GAPS = re.compile(f"(?<={_HAN}) +(?={_HAN})|(?<=[，；：。、（）]) +| +(?=[，；：。、（）])")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something seen stands: `kind` says what, `name` of what; `unit` of the rule; `other` where it is missing,
+    `default` what the rule says where the device list says nothing.
+
+    `form`: plain, with a space before it · is, as a verb · inside, in brackets · bare.
+    """
+
+    kind: str
+    name: str = ""
+    unit: str = ""
+    form: str = "bare"
+    other: str = ""
+    default: str = ""
+
+    def text(self) -> str:
+        """As it stands among the words until it is filled; a place inside `other` is missing there, too."""
+        other = _PLACE.sub(lambda inner: inner[1].split(_BAR)[4], self.other)
+        return _OPEN + _BAR.join((self.kind, self.name, self.unit, self.form, other, self.default)) + _CLOSE
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a place is filled with: the evidence, and when the change happened, µs."""
+
+    evidence: Evidence
+    at: int
+    lang: Lang
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Words and places in turn. `choosing`: it has alternatives, of which the evidence says which were so."""
+
+    parts: tuple[str | Place, ...]
+    choosing: bool = False
+
+    def fill(self, seen: Seen) -> str:
+        """The sentence, its first letter large; in Chinese spaces where letters and figures begin, and nowhere else."""
+        text = "".join(part if isinstance(part, str) else _filled(part, seen) for part in self.parts)
+        return _EDGE.sub(" ", _GAPS.sub("", text)) if seen.lang == "zh" else text[:1].upper() + text[1:]
+
+
+def template(words: str) -> Template:
+    """Cut at its places."""
+    choosing = CHOOSING in words
+    pieces = _PLACE.split(words.replace(CHOOSING, ""))
+    parts = [one if k % 2 == 0 else Place(*one.split(_BAR)) for k, one in enumerate(pieces)]
+    return Template(tuple(one for one in parts if one != ""), choosing)
+
+
+def _filled(place: Place, seen: Seen) -> str:
+    text = _READ[place.kind](place, seen) or place.other
+    if not text or place.form == "bare":
+        return text
+    return f" {text}" if place.form == "plain" else say(f"sentence.{place.form}", seen.lang, text=text)
+
+
+def _reading(name: str, evidence: Evidence) -> ReadingSeen | None:
+    return next((one for one in evidence.readings if one.point == name), None)
+
+
+def _point(place: Place, seen: Seen) -> str:
+    found = _reading(place.name, seen.evidence)
+    if found is None:
+        return ""
+    if found.value is None:
+        return say("sentence.unknown", seen.lang)
+    if isinstance(found.value, str):
+        return say("sentence.quote", seen.lang, text=found.value)
+    return written(float(found.value), found.unit, place.unit, seen.lang)
+
+
+def _signal(place: Place, seen: Seen) -> str:
+    found = next((one for one in seen.evidence.signals if one.name == place.name), None)
+    if found is None:
+        return ""
+    return say("sentence.unknown", seen.lang) if found.value is None else written(
+        found.value, found.unit, place.unit, seen.lang
+    )  # fmt: skip
+
+
+def _attr(place: Place, seen: Seen) -> str:
+    """`attr device temp_trip` is the origin of a number that an attribute gave; "" when members have several."""
+    origins = {one.origin: one for one in seen.evidence.thresholds}
+    found = {
+        written(one.value, one.unit, place.unit, seen.lang): None
+        for origin, one in origins.items() if origin.startswith("attr ") and origin.split(" ", 2)[-1] == place.name
+    }  # fmt: skip
+    if not found and "default" in origins and place.default:
+        found = {place.default: None}
+    return say("sentence.attr", seen.lang, value=next(iter(found)), name=place.name) if len(found) == 1 else ""
+
+
+def _silence(place: Place, seen: Seen) -> str:  # noqa: ARG001 - of all points that prove life
+    newest = max((one.received or one.at for one in seen.evidence.readings), default=0)
+    return length(seen.at - newest, seen.lang) if newest else ""
+
+
+def _voting(place: Place, seen: Seen) -> str:  # noqa: ARG001 - one question alone is counted so
+    counts = {one.name: one.value for one in seen.evidence.signals}
+    votes, known = counts.get("members voting"), counts.get("members")
+    if votes is None or known is None:
+        return ""
+    return say("sentence.voting", seen.lang, count=f"{votes:.0f}", all=f"{known:.0f}")
+
+
+def _members(place: Place, seen: Seen) -> str:  # noqa: ARG001 - those that voted
+    voted = [one for one in seen.evidence.members if one.since]
+    if not voted:
+        return ""
+    names = say("sentence.comma", seen.lang).join(_member(one) for one in voted[:_NAMED])
+    more = len(voted) - _NAMED + seen.evidence.others if len(voted) > _NAMED else 0
+    return say("sentence.others", seen.lang, names=names, n=more) if more else names
+
+
+def _member(one: MemberSeen) -> str:
+    return f"{one.device}#{one.component}" if one.component else one.device
+
+
+def _due(place: Place, seen: Seen) -> str:
+    """The evidence of a date says `due insurance_until 2026-05-01 -14d`."""
+    words = seen.evidence.condition.split()
+    if len(words) != 4 or words[0] != "due":
+        return ""
+    offset = parse_duration(words[3])
+    key = "ahead" if offset < 0 else "past" if offset else "today"
+    when = say(f"sentence.due_{key}", seen.lang, span=length(offset, seen.lang))
+    return say("sentence.due", seen.lang, date=place.name, day=words[2], when=when)
+
+
+_READ = {
+    "point": _point, "signal": _signal, "attr": _attr, "silence": _silence, "voting": _voting,
+    "members": _members, "due": _due,
+}  # fmt: skip
+
+
+def has_place(words: str) -> bool:
+    """Is there a place for something seen among these words?"""
+    return _OPEN in words
+
+
+def spoken(words: str) -> int:
+    """How long they are without what is put in."""
+    return len(_PLACE.sub("", words))
+
+
+def listed(items: Iterable[str], lang: Lang) -> str:
+    """`A, B`, A、B."""
+    return say("sentence.comma", lang).join(items)
