@@ -2,7 +2,7 @@
 
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from gateway.lock import FileLock
 from gateway.ports import Clock, Source
 from gateway.registry import Registry
 from gateway.reload import Reload, RuleJournal
-from gateway.running import PARTITION, App, ClosingSink, Committed, Threads
+from gateway.running import PARTITION, App, ClosingSink, Committed, Threads, Verify
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
 from gateway.store import (
@@ -45,9 +45,11 @@ from gateway.store import (
     SqlRegistryStore,
 )
 from gateway.store.soundness import damage, identity
+from gateway.takeover import Make, Takeover
 from gateway.watch import Told
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.source import ModbusSource
+from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.source import MqttSource
 from rules.engine import Engine, SnapshotError
 from rules.format import compile_policy, compile_source
@@ -123,7 +125,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     ticker = Ticker(intake)
     audit = SecurityAudit(database, settings.tenant)
     outbox, deliveries = SqlControlOutbox(database), SqlDeliveryQueue(database, settings.tenant)
-    sinks = _sinks(settings, clock)
+    sinks = {name: _sink(project, name, clock) for name in settings.endpoints}
     relay = Relay(deliveries, sinks, clock, threads.runner("desk"), settings.delivery)
     committed = Committed(Latency(), relay, clock, Told(registry.device_by_id, steady))
     rules = RulesConsumer(
@@ -138,17 +140,22 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
         until=lambda: clock.now() + settings.clock.ahead_limit,
     )  # fmt: skip
     rules.on_wanted, rules.on_decided = reruns.wake, committed.told.decided
-    return App(
-        project=project, clock=clock, lock=lock, threads=threads, database=database, desk=desk, deliveries=deliveries,
+    make = Make(
+        sink=partial(_sink, clock=clock), source=partial(_source, registry, journal, clock), adjust=_adjusted,
+        desk=partial(_use, desk, database), verify=partial(_verifier, clock),
+    )  # fmt: skip
+    app = App(
+        clock=clock, lock=lock, threads=threads, database=database, desk=desk, deliveries=deliveries,
         queries=Queries(database, settings.tenant), keys=ApiKeys(database, settings.tenant), audit=audit,
         inbox=Inbox(database, settings.tenant), outbox=outbox, series_store=series_store, journal=journal,
         registry=registry, engine=engine, intake=intake, ticker=ticker, sinks=sinks, relay=relay, snapshots=snapshots,
         pump=ControlPump(outbox, intake, threads.runner("desk")), rules=rules, committed=committed,
-        series=series, reruns=reruns, reload=Reload(
-            project, engine, clock, RuleJournal(intake.facts, audit, threads.runner("desk"), clock)
-        ),
-        sources=_sources(project, registry, journal, clock), verify_callback=partial(_verified, settings, clock),
+        series=series, reruns=reruns, reload=Reload(project, clock),
+        rule_journal=RuleJournal(intake.facts, audit, threads.runner("desk"), clock),
+        sources={name: make.source(project, name) for name in settings.sources}, verify_callback=make.verify(project),
     )  # fmt: skip
+    app.reload.apply = Takeover(app, make)
+    return app
 
 
 def _database(path: Path) -> Database:
@@ -196,6 +203,14 @@ def _all(journal: SqliteJournal, kind: RecordKind, upto: int) -> list[Any]:
 
 def _desk(project: Project, database: Database, epoch: int) -> Desk:
     settings = project.settings
+    desk = Desk(DeskBooks(database, settings.mask), tenant=settings.tenant, partition=PARTITION, epoch=epoch)
+    _use(desk, database, project)()
+    return desk
+
+
+def _use(desk: Desk, database: Database, project: Project) -> Callable[[], None]:
+    """What lets the desk decide by `project`. Raises ConfigError."""
+    settings = project.settings
     routes = [
         Route(name, "sms", ("notice.*",), settings.language)
         if isinstance(config, SmsConfig)
@@ -213,16 +228,18 @@ def _desk(project: Project, database: Database, epoch: int) -> Desk:
     )  # fmt: skip
     audience = CustomerAudience(database, settings.desk.audiences, settings.tenant)
     templates = Templates(project.templates, str(settings.templates or ""))
-    return Desk(
-        DeskBooks(database, settings.mask), policy, routes=routes, templates=templates, audience=audience,
-        tenant=settings.tenant, partition=PARTITION, epoch=epoch,
-    )  # fmt: skip
+    books = DeskBooks(database, settings.mask)
+    return partial(desk.use, books, policy, routes=routes, templates=templates, audience=audience)
 
 
 def _answering(settings: Settings) -> str:
     """Events are the same for all endpoints: with several of them, the receiver puts its own name into the link."""
     names = [name for name, config in settings.endpoints.items() if not isinstance(config, SmsConfig)]
     return names[0] if len(names) == 1 else "{endpoint}"
+
+
+def _verifier(clock: Clock, project: Project) -> Verify:
+    return partial(_verified, project.settings, clock)
 
 
 def _verified(settings: Settings, clock: Clock, endpoint: str, headers: Mapping[str, str], body: bytes) -> str:
@@ -233,37 +250,37 @@ def _verified(settings: Settings, clock: Clock, endpoint: str, headers: Mapping[
     return verify(config.keys(), headers, body, clock.now() // SECOND, settings.api.callback_skew // SECOND)
 
 
-def _sinks(settings: Settings, clock: Clock) -> dict[str, ClosingSink]:
-    return {
-        name: SmsSink(name, config, clock) if isinstance(config, SmsConfig) else WebhookSink(name, config, clock)
-        for name, config in settings.endpoints.items()
-    }
+def _sink(project: Project, name: str, clock: Clock) -> ClosingSink:
+    config = project.settings.endpoints[name]
+    return SmsSink(name, config, clock) if isinstance(config, SmsConfig) else WebhookSink(name, config, clock)
 
 
-def _sources(project: Project, registry: Registry, journal: SqliteJournal, clock: Clock) -> dict[str, Source]:
-    sources: dict[str, Source] = {}
-    for name, config in project.settings.sources.items():
-        if isinstance(config, ModbusConfig):
-            sources[name] = ModbusSource(
-                name, config, registry, project.maps, clock, fleet=lambda: registry.known().devices
-            )  # fmt: skip
-        else:
-            try:
-                password = config.secret()
-            except OSError as error:
-                raise ConfigError(
-                    [
-                        Problem(
-                            str(project.file),
-                            f"sources.{name}.password_file",
-                            "app.secret",
-                            {"error": error.strerror or ""},
-                        )
-                    ]
-                ) from None
-            memory = project.settings.data_dir / "sessions" / f"{name}.json"
-            sources[name] = MqttSource(
-                name, config, registry, journal, clock, password, words=project.as_sent, memory=memory,
-                retention=project.settings.series.retention,
-            )  # fmt: skip
-    return sources
+def _source(registry: Registry, journal: SqliteJournal, clock: Clock, project: Project, name: str) -> Source:
+    config = project.settings.sources[name]
+    if isinstance(config, ModbusConfig):
+        return ModbusSource(name, config, registry, project.maps, clock, fleet=lambda: registry.known().devices)
+    memory = project.settings.data_dir / "sessions" / f"{name}.json"
+    return MqttSource(
+        name, config, registry, journal, clock, _password(project, name, config), words=project.as_sent, memory=memory,
+        retention=project.settings.series.retention,
+    )  # fmt: skip
+
+
+def _adjusted(source: Source, before: Project, project: Project) -> Callable[[], bool] | None:
+    """See `gateway.takeover.Make`."""
+    config = project.settings.sources[source.name]
+    if isinstance(source, MqttSource) and isinstance(config, MqttConfig):
+        said = [{one: a.as_sent() for one, a in known.profiles.items()} for known in (before, project)]
+        words = None if said[0] == said[1] else project.as_sent
+        return partial(source.use, config, _password(project, source.name, config), words)
+    if isinstance(source, ModbusSource) and isinstance(config, ModbusConfig):
+        return partial(source.use, config, project.maps)
+    return None
+
+
+def _password(project: Project, name: str, config: MqttConfig) -> str | None:
+    try:
+        return config.secret()
+    except OSError as error:
+        fields = {"error": error.strerror or ""}
+        raise ConfigError([Problem(str(project.file), f"sources.{name}.password_file", "app.secret", fields)]) from None

@@ -1,30 +1,30 @@
-"""Changed rule files take effect while the gateway runs: only what differs is journaled, mistakes change nothing."""
+"""Changed files of the configuration take effect while the gateway runs: only what differs is changed, and a mistake
+anywhere changes nothing."""
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Protocol
 
 import structlog
 
 from gateway.domain.duration import from_us
-from gateway.domain.errors import Problem, StoreError
-from gateway.domain.record import Fact, PolicySet, RuleGone, RuleSet
-from gateway.domain.text import Lang
+from gateway.domain.errors import ConfigError, Problem, StoreError
+from gateway.domain.record import CustomerSet, DeviceSet, Fact, PolicySet, RuleGone, RuleSet, SiteSet
 from gateway.ports import Clock
-from gateway.settings.calendars import calendar_file, calendar_name, load_calendar
-from gateway.settings.crosscheck import Findings, check_rules
-from gateway.settings.document import read_document
-from gateway.settings.lookups import load_lookups
-from gateway.settings.project import Project
-from gateway.settings.rulebook import Rulebook, RuleFiles, load_rulebook
+from gateway.settings.changes import as_running
+from gateway.settings.project import Project, Report, inspect_project
+from gateway.settings.rulebook import Rulebook, RuleFiles
 from gateway.store import Deed
-from rules.compiled import Names, Rule
+from rules.compiled import Rule
 
 log = structlog.get_logger()
 POLL = 2.0  # s between two looks at the files
+SETTLE = 0.3  # s: files that change faster than this are still being written
+LOOKS = 5  # at files that change while they are read
+NAMED = 20  # of what changed, and problems, in a line of the log
 CONFIGURATION = "configuration"
 
 
@@ -48,7 +48,7 @@ class RuleJournal:
         """Their sequence numbers. Raises StoreError."""
         sequence = await self.facts(facts)
         actor = str(getattr(facts[0], "actor", "")) if facts else ""
-        deed = Deed(self.clock.now(), actor, "", "rule.change", " ".join(map(_name, facts)), str(len(facts)))
+        deed = Deed(self.clock.now(), actor, "", "rule.change", " ".join(map(named, facts)), str(len(facts)))
         await self.desk(lambda: self.audit.add(deed))
         return sequence
 
@@ -67,12 +67,14 @@ class InForce(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What came of the newest look at the files: facts journaled, or the problems that kept the old rules in force."""
+    """What came of the newest look at the files: how much changed, or the problems that kept everything as it was.
+    `at_start`: keys that differ from the file and take effect at the next start."""
 
     at: int
     actor: str
     changed: int = 0
     problems: tuple[Problem, ...] = ()
+    at_start: tuple[str, ...] = ()
 
 
 def rule_changes(rulebook: Rulebook, zone: str, engine: InForce, actor: str) -> list[Fact]:
@@ -89,20 +91,24 @@ def rule_changes(rulebook: Rulebook, zone: str, engine: InForce, actor: str) -> 
     return changed + [RuleGone(name, actor) for name in sorted(known) if name not in rulebook.rules]
 
 
-class Reload:
-    """Looks at the rule files every `POLL` seconds, and when asked (`wake`: SIGHUP). `journal` takes what changed."""
+Apply = Callable[[Project, str], Awaitable[Sequence[str]]]
+"""(the configuration, who) -> what changed. Called again with the same until it succeeds. Raises ConfigError (then
+nothing changed) and StoreError."""
 
-    def __init__(
-        self, project: Project, engine: InForce, clock: Clock,
-        journal: Callable[[Sequence[Fact]], Awaitable[list[int]]],
-    ) -> None:  # fmt: skip
-        self.project = project
+
+class Reload:
+    """Looks at the files every `POLL` seconds, and when asked (`wake`: SIGHUP). `project` is the one in force."""
+
+    def __init__(self, project: Project, clock: Clock, apply: Apply | None = None) -> None:
+        """`apply` may be set later, before the first reload."""
+        self.project, self.apply = project, apply or _nothing
         self.last = Reloaded(clock.now(), CONFIGURATION)
-        self._engine, self._clock, self.journal = engine, clock, journal
-        self._files: RuleFiles = {}
+        self._clock = clock
+        self._rule_files = RuleFiles()
+        self._places = project.places
         self._asked = asyncio.Event()
         self._lock = asyncio.Lock()
-        self._seen = self._stamp()
+        self._seen: object = _stamp(self._places)
         self._warned: set[tuple[str, int]] = set()
 
     def wake(self) -> None:
@@ -111,9 +117,10 @@ class Reload:
 
     async def run(self) -> None:
         """Follow the files, until cancelled."""
-        await asyncio.to_thread(self._load)  # so that a change costs no more than the file it is in
+        async with self._lock:  # so that the first change costs no more than the file it is in
+            await asyncio.to_thread(inspect_project, self.project.file, self.project.env, self._rule_files)
         while True:
-            self.warn_of_years()
+            self._warn_of_years()
             try:
                 async with asyncio.timeout(POLL):
                     await self._asked.wait()
@@ -121,56 +128,71 @@ class Reload:
                 pass
             asked = self._asked.is_set()
             self._asked.clear()
-            stamp = await asyncio.to_thread(self._stamp)
-            if asked or stamp != self._seen:
-                await self.reload("SIGHUP" if asked else CONFIGURATION, stamp)
+            if asked or await self._differs():
+                await self.reload("SIGHUP" if asked else CONFIGURATION, asked=asked)
 
-    async def reload(self, actor: str, stamp: object = None) -> Reloaded:
-        """Read the files and journal what differs. With mistakes in them everything stays as it is."""
+    async def _differs(self) -> bool:
+        """Whether the files changed, and nobody is writing them now: half a list of devices is no list of devices."""
+        found = await asyncio.to_thread(_stamp, self._places)
+        if found == self._seen:
+            return False
+        while True:
+            await asyncio.sleep(min(SETTLE, POLL))
+            before, found = found, await asyncio.to_thread(_stamp, self._places)
+            if found == before:
+                return found != self._seen
+
+    async def reload(self, actor: str, *, asked: bool = False) -> Reloaded:
+        """Read the files and change what differs. With mistakes in them everything stays as it is. `asked`: a person
+        did, and gets a line in the log even when nothing differs."""
         async with self._lock:
-            self._seen = stamp if stamp is not None else await asyncio.to_thread(self._stamp)
-            rulebook, names, problems = await asyncio.to_thread(self._load)
-            now = self._clock.now()
-            if problems:
-                self.last = Reloaded(now, actor, 0, tuple(problems))
-                lang: Lang = self.project.settings.language
-                log.error(
-                    "rules not reloaded: the rules before stay in force", actor=actor, count=len(problems),
-                    problems=[problem.render(lang) for problem in problems[:20]],
-                )  # fmt: skip
-                return self.last
-            facts = rule_changes(rulebook, self.project.settings.timezone, self._engine, actor)
+            report = await asyncio.to_thread(self._look)
+            if report.project is None:
+                return self._refuse(actor, report.problems)
+            settings, at_start = as_running(self.project.settings, report.project.settings)
+            project = replace(report.project, settings=settings)
             try:
-                if facts:
-                    await self.journal(facts)
+                changed = await self.apply(project, actor)
+            except ConfigError as error:
+                return self._refuse(actor, error.problems)
             except StoreError as error:
                 self._seen = None  # tried again at the next look
-                log.warning("rules not reloaded: the journal cannot take them now", error=error)
+                log.warning("configuration not reloaded: the disk cannot take it now", error=error)
                 return self.last
-            self.project = replace(self.project, rulebook=rulebook, names=names)
-            self.last = Reloaded(now, actor, len(facts))
-            if facts:
-                log.info("rules reloaded", actor=actor, changed=[_name(fact) for fact in facts[:20]], count=len(facts))
+            before, self.project = self.last, project
+            self.last = Reloaded(self._clock.now(), actor, len(changed), (), at_start)
+            self._say(actor, changed, before, asked)
             return self.last
 
-    def _load(self) -> tuple[Rulebook, Names, list[Problem]]:
-        """In a thread. Files that are as they were are not read again."""
-        project, settings = self.project, self.project.settings
-        lookups = load_lookups(settings.codes, settings.fences)
-        name = calendar_name(settings.calendar, settings.timezone)
-        calendar = load_calendar(settings.calendars, name, str(project.file), lookups.problems)
-        names = Names(project.names.points, lookups.codes, lookups.fences, calendar)
-        if replace(names, points={}) != replace(project.names, points={}):
-            self._files.clear()
-        if lookups.problems:
-            return Rulebook(), names, list(lookups.problems)
-        rulebook = load_rulebook(settings.rules, names, self._files)
-        document = read_document(project.file, os.environ)
-        found = Findings()
-        check_rules(found, document, settings, rulebook, project.templates, settings.templates)
-        return rulebook, names, [*rulebook.problems, *found.problems]
+    def _look(self) -> Report:
+        """In a thread. Read until nothing changes meanwhile; rule files that are as they were are not read again."""
+        for _ in range(LOOKS):
+            places, before = self._places, _stamp(self._places)
+            report = inspect_project(self.project.file, self.project.env, self._rule_files)
+            self._places = report.places
+            self._seen = _stamp(self._places)
+            if (places, before) == (self._places, self._seen):
+                break
+        return report
 
-    def warn_of_years(self) -> None:
+    def _refuse(self, actor: str, problems: Sequence[Problem]) -> Reloaded:
+        self.last = Reloaded(self._clock.now(), actor, 0, tuple(problems), self.last.at_start)
+        lang = self.project.settings.language
+        log.error(
+            "configuration not reloaded: everything stays as it was", actor=actor, count=len(problems),
+            problems=[problem.render(lang) for problem in problems[:NAMED]],
+        )  # fmt: skip
+        return self.last
+
+    def _say(self, actor: str, changed: Sequence[str], before: Reloaded, asked: bool) -> None:
+        if self.last.at_start and self.last.at_start != before.at_start:
+            log.warning("settings that take effect at the next start", keys=list(self.last.at_start))
+        if before.problems:
+            log.info("configuration in order again", actor=actor, changed=changed[:NAMED], count=len(changed))
+        elif changed or asked:
+            log.info("configuration reloaded", actor=actor, changed=changed[:NAMED], count=len(changed))
+
+    def _warn_of_years(self) -> None:
         """Log once that rules go by a calendar which does not know this year, or soon the next."""
         today = from_us(self._clock.now()).date()
         actives = [rule.active for rule in self.project.rulebook.rules.values()]
@@ -182,16 +204,31 @@ class Reload:
                     known = "no official list yet" if year in provisional else "Monday to Friday count as workdays"
                     log.warning("calendar incomplete", calendar=calendar.name, year=year, known=known)
 
-    def _stamp(self) -> object:
-        """Changes with the rule files, code tables, fences and the calendar."""
-        settings = self.project.settings
-        calendar = calendar_file(settings.calendars, calendar_name(settings.calendar, settings.timezone))
-        places = [calendar, settings.fences, *_inside(settings.rules), *_inside(settings.codes)]
-        return [(str(path), *stamp) for path in places if (stamp := _stat(path)) is not None]
+
+async def _nothing(project: Project, actor: str) -> Sequence[str]:  # noqa: ARG001 - an Apply
+    return ()
 
 
-def _name(fact: Fact) -> str:
-    return fact.id if isinstance(fact, RuleSet | RuleGone) else "policy"
+def named(fact: Fact) -> str:
+    """What a fact is about, for log and audit."""
+    match fact:
+        case RuleSet(id=name) | RuleGone(id=name):
+            return name
+        case SiteSet(site=site):
+            return f"site {site.code}"
+        case CustomerSet(customer=customer):
+            return f"customer {customer.code}"
+        case DeviceSet(device=device):
+            return f"device {device.code}"
+        case _:
+            return "policy"
+
+
+def _stamp(places: Collection[Path]) -> object:
+    """Changes with these files, and with the files of these folders."""
+    found = [(path, stamp) for path in places if (stamp := _stat(path)) is not None]
+    inside = [(path, stamp) for place in places for path in _inside(place) if (stamp := _stat(path)) is not None]
+    return found, inside
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -206,4 +243,4 @@ def _stat(path: Path) -> tuple[int, int, int] | None:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return None if S_ISDIR(found.st_mode) else (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -24,7 +24,7 @@ from gateway.latency import Latency
 from gateway.lock import FileLock
 from gateway.ports import Clock, SeriesStore, Sink, Source
 from gateway.registry import Registry, shorter
-from gateway.reload import CONFIGURATION, Reload, rule_changes
+from gateway.reload import CONFIGURATION, Reload, RuleJournal, rule_changes
 from gateway.scheduler import Scheduler
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
@@ -104,7 +104,6 @@ class Committed:
 class App:
     """A built gateway. `start` returns when it is live, `stop` when everything is on disk."""
 
-    project: Project
     clock: Clock
     lock: FileLock
     threads: Threads
@@ -127,6 +126,7 @@ class App:
     series: SeriesConsumer
     reruns: Reruns
     reload: Reload
+    rule_journal: RuleJournal
     sources: Mapping[str, Source]
     sinks: Mapping[str, ClosingSink]
     verify_callback: Verify
@@ -141,11 +141,18 @@ class App:
     api: ApiServer | None = None
     imports: Imports = field(init=False)
     watch: Watch = field(init=False)
+    leaving: list[asyncio.Task[None]] = field(default_factory=list)
+    """What closes sinks that are used no more, once their last attempt is over."""
 
     def __post_init__(self) -> None:
         self.intake.stepped.append(self._clock_stepped)
         self.watch = Watch(self, self.committed.told, self.intake.steady)
         self.imports = Imports(self, {profile.id: profile for profile in self.project.wanted.profiles})
+
+    @property
+    def project(self) -> Project:
+        """The configuration in force, with all its files."""
+        return self.reload.project
 
     @property
     def settings(self) -> Settings:
@@ -172,26 +179,26 @@ class App:
         self.supervisor.start("rules.judge", self.rules.judge, fatal=True)
         self.supervisor.start("rules.commit", self.rules.commit, longest=STORE_RETRY)
         self.supervisor.start("series", self.series.run, longest=STORE_RETRY)
-        await self._judged(self.journal.head(PARTITION))
+        await self.judged(self.journal.head(PARTITION))
         await desk(lambda: self.registry.apply(self.project.wanted))
         await self.pump.pump()
         if changed := rule_changes(self.project.rulebook, self.settings.timezone, self.engine, CONFIGURATION):
-            await self.reload.journal(changed)
-        await self._judged(self.journal.head(PARTITION))
+            await self.rule_journal(changed)
+        await self.judged(self.journal.head(PARTITION))
         self.supervisor.start("reruns", self.reruns.run)
         self.imports.recover()
         if self.api is None:
             return
         if left := await desk(lambda: self.deliveries.reclaim(self.clock.now())):
             log.info("deliveries that were under way at the last stop are tried again", count=left)
+        await self.say_left()
         self.supervisor.start("imports", self.imports.run)
         self.supervisor.start("reload", self.reload.run)
         self.supervisor.start("ticker", self.ticker.run)
         self.supervisor.start("relay", self.relay.run)
         self.supervisor.start("watch", self.watch.run)
-        for name, source in self.sources.items():
-            run = partial(source.run, self.intake.emit)
-            self.supervisor.start(f"source.{name}", run, source=True)
+        for source in self.sources.values():
+            self.follow(source)
         self._schedule()
         await self.api.start()
         self.ready = True
@@ -200,9 +207,19 @@ class App:
             rules=len(self.project.rulebook.rules), ms=(self.clock.now() - self.started) // 1000,
         )  # fmt: skip
 
-    async def _judged(self, upto: int) -> None:
-        """Wait until the engine has stepped everything up to `upto`."""
-        while self.rules.judged < upto:
+    def follow(self, source: Source) -> None:
+        """Keep a source running."""
+        self.supervisor.start(f"source.{source.name}", partial(source.run, self.intake.emit), source=True)
+
+    async def say_left(self) -> None:
+        """Log what waits for endpoints that are not configured: it is kept until they are again."""
+        left = await self.threads.runner("desk")(partial(self.deliveries.left, list(self.sinks)))
+        for name, count in left.items():
+            log.warning("deliveries wait for an endpoint that is not configured", endpoint=name, count=count)
+
+    async def judged(self, upto: int) -> None:
+        """Wait until the engine has stepped everything up to `upto`; not while it does not run."""
+        while self.rules.judged < upto and "rules.judge" in self.supervisor.health:
             if self.supervisor.fatal.is_set():
                 raise self.supervisor.broken or InvariantBroken("the engine stopped")
             await asyncio.sleep(0.005)
@@ -277,6 +294,7 @@ class App:
         await self.rules.drain(head)
         await self.series.drain(head)
         await relay
+        await asyncio.gather(*self.leaving)
         await self.threads.runner("desk")(self.registry.save_texts)
         for sink in self.sinks.values():
             await sink.close()

@@ -79,6 +79,11 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*chosen, return_exceptions=True)
 
+    async def end(self, name: str) -> None:
+        """Stop it for good: nothing asks for its health any more."""
+        await self.stop(name)
+        self.health.pop(name, None)
+
 
 def _proven(name: str, health: Health, source: bool) -> None:
     """It has run for a while: what was down is up. A task that only starts again has shown nothing yet."""

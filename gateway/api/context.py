@@ -162,19 +162,30 @@ class Deliverer(Protocol):
 
 
 class Looked(Protocol):
-    """What came of a look at the rule files."""
+    """What came of a look at the files of the configuration."""
+
+    @property
+    def changed(self) -> int:
+        """How much changed."""
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """Why the rules before stayed in force; empty = they are as the files say."""
+        """Why everything stayed as it was; empty = it is as the files say."""
+
+    @property
+    def at_start(self) -> Sequence[str]:
+        """Keys that differ from the file until the next start."""
 
 
 class Reloads(Protocol):
-    """What follows the rule files."""
+    """What follows the files of the configuration."""
 
     @property
     def last(self) -> Looked:
         """The newest look at them."""
+
+    async def reload(self, actor: str, *, asked: bool = False) -> Looked:
+        """Look now."""
 
 
 class Watched(Protocol):

@@ -136,7 +136,7 @@ class Collector:
         """What is wrong by the same judgement as `/readyz`."""
         context, condition = self._context, self._context.watch.look()
         trouble = gauges("trouble", "1 while something is wrong with a part, a source or an endpoint", "area", "name")
-        for name in ("disk", "clock", "rules"):
+        for name in ("disk", "clock", "rules", "configuration"):
             trouble.add_metric(["part", name], float(name in condition.parts))
         for name in context.sources:
             trouble.add_metric(["source", name], float(name in condition.sources))

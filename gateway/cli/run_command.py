@@ -34,8 +34,8 @@ log = structlog.get_logger()
 )
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Language of problems.")
 def command(config: Path, lang: str) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C; within 10 s it has drained and is gone. Changed rule files take effect,
-    with SIGHUP at once.
+    """Run the gateway until SIGTERM or Ctrl-C; within 10 s it has drained and is gone. Changed files take effect, with
+    SIGHUP at once.
 
     Example: fieldgate run -c config/gateway.yaml
     """

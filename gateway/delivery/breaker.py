@@ -133,6 +133,11 @@ class Breaker:
         if permit == self._generation:
             self._probing = False
 
+    def begin_anew(self) -> None:
+        """Another receiver stands behind it: what was learned of the one before does not hold."""
+        self._enter(State.CLOSED)
+        self._opened = 0
+
     def rest(self, now: int, pause: int) -> None:
         """The endpoint asked to be left alone for `pause` µs (Retry-After). A longer pause under way stays."""
         until = max(now + pause, self._until if self.state(now) is State.OPEN else 0)

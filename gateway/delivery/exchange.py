@@ -43,14 +43,15 @@ class Turn:
 
 
 class Exchange:
-    """`done` waits for the next transaction. `next_due`, µs of the wall clock: when something may become due that is
-    not now; `failures` of the queue in a row. Used from the event loop."""
+    """`done` waits for the next transaction, `endpoints` are those that are served. `next_due`, µs of the wall clock:
+    when something may become due that is not now; `failures` of the queue in a row. Used from the event loop."""
 
     def __init__(
         self, queue: DeliveryQueue, clock: Clock, run_blocking: RunBlocking, owner: str, endpoints: Collection[str]
     ) -> None:
         self.queue, self._clock, self._run_blocking = queue, clock, run_blocking
-        self._owner, self._endpoints = owner, tuple(endpoints)
+        self._owner = owner
+        self.endpoints = tuple(endpoints)
         self.done: list[Ended] = []
         self.next_due: int | None = None
         self.failures = 0
@@ -93,7 +94,7 @@ class Exchange:
             leased = self.queue.exchange(self._owner, now, until, (), asks)
         if all(len(leased[name]) >= ask.room for name, ask in asks.items()):  # then there is more now
             return leased, self.next_due
-        return leased, self.queue.next_due(now, self._endpoints)
+        return leased, self.queue.next_due(now, self.endpoints)
 
     def _record(self, delivery: Delivery, settled: Settled, now: int) -> None:
         try:

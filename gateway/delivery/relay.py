@@ -11,7 +11,7 @@ its lease has expired.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -47,7 +47,7 @@ class Relay:
         draw: Callable[[], float] = _random.random,
     ) -> None:
         self._clock, self._config, self._draw = clock, config, draw
-        self._lanes = {name: Lane(sink, config.breaker, config.concurrency) for name, sink in sinks.items()}
+        self._lanes = {name: self._lane(sink) for name, sink in sinks.items()}
         owner = owner or f"relay-{secrets.token_hex(6)}"
         self._exchange = Exchange(queue, clock, run_blocking, owner, self._lanes)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,6 +63,31 @@ class Relay:
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to wake
                 loop.call_soon_threadsafe(self._look)
+
+    def use(self, sinks: Mapping[str, Sink]) -> frozenset[asyncio.Task[None]]:
+        """From now on these: a lane whose sink is the same is not disturbed, one with another sink goes on as if its
+        endpoint worked; what waits for an endpoint that is gone stays in the queue. Returns the attempts under way:
+        when they are over, no sink of before is in use. From the event loop."""
+        lanes = {name: self._lanes.get(name) or self._lane(sink) for name, sink in sinks.items()}
+        for name, lane in lanes.items():
+            if lane.sink is not sinks[name]:
+                lane.sink = sinks[name]
+                lane.breaker.begin_anew()
+        for gone in [lane for name, lane in self._lanes.items() if name not in lanes]:
+            self._back(gone.ahead)
+            gone.ahead.clear()
+        self._lanes = lanes
+        self._exchange.endpoints = tuple(lanes)
+        self._look()
+        return frozenset(self._tasks)
+
+    def _back(self, untried: Iterable[Leased]) -> None:
+        back = Settled("retry", "", next_at=self._clock.now(), charge=False, tried=False)
+        self._exchange.done += [Ended(leased, back) for leased in untried]
+        self._wake.set()
+
+    def _lane(self, sink: Sink) -> Lane:
+        return Lane(sink, self._config.breaker, self._config.concurrency)
 
     def stats(self) -> Mapping[str, EndpointStats]:
         """Endpoint -> counts and state. From the event loop."""
@@ -104,7 +129,10 @@ class Relay:
         until = self._clock.now() + self._config.lease
         turn = await self._exchange.turn(asks, until)
         for name, ask in asks.items():
-            lane, deliveries = self._lanes[name], turn.leased.get(name)
+            lane, deliveries = self._lanes.get(name), turn.leased.get(name)
+            if lane is None:  # its endpoint was taken away meanwhile
+                self._back([Leased(delivery, now, until) for delivery in deliveries or ()])
+                continue
             lane.hungry = lane.hungry or deliveries is None or len(deliveries) >= ask.room
             fresh = [delivery for delivery in deliveries or () if not lane.holds(delivery.id)]
             lane.ahead.extend(Leased(delivery, now, until) for delivery in fresh)

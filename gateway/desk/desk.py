@@ -45,17 +45,23 @@ class Desk:
         audience: Audience | None = None, tenant: str = "default", partition: int = 0, epoch: int = 0,
     ) -> None:  # fmt: skip
         """`epoch` is the lease under which this process holds the partition: an older holder is fenced off."""
+        self._tenant, self._partition, self._epoch = tenant, partition, epoch
+        self._releasing = True
+        self.use(books, policy, routes=routes, templates=templates, audience=audience)
+
+    def use(
+        self, books: Books, policy: Policy | None = None, *, routes: Sequence[Route] = (),
+        templates: Templates | None = None, audience: Audience | None = None,
+    ) -> None:  # fmt: skip
+        """From the next transaction on this is decided by. In the desk's thread."""
         publisher = Publisher(policy or Policy(), routes, templates or Templates({}), audience)
         clerk = Clerk(publisher)
         parents = Parents(clerk)
         requests = Requests(clerk, parents)
         self._books = books
-        self._intake = Intake(clerk, requests, tenant)
-        self._commands = Commands(clerk, tenant)
+        self._intake = Intake(clerk, requests, self._tenant)
+        self._commands = Commands(clerk, self._tenant)
         self._ticker = Ticker(clerk, requests, parents)
-        self._partition = partition
-        self._epoch = epoch
-        self._releasing = True
 
     def cursor(self) -> int:
         """The last sequence number that is applied whole: where the engine's replay of this desk begins."""

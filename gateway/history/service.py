@@ -54,7 +54,7 @@ class Imports:
     """All imports of this gateway. On the event loop."""
 
     def __init__(self, host: Host, profiles: Mapping[str, Profile]) -> None:
-        self._host, self._profiles = host, profiles
+        self._host, self.profiles = host, profiles
         self._sessions: dict[str, Session] = {}
 
     # --- what the importer asks
@@ -63,7 +63,7 @@ class Imports:
         registry = self._host.registry
         devices = {code: device.profile for code in wanted.devices if (device := registry.device(code)) is not None}
         profiles = {
-            name: points_of(registry.points(name).values(), self._profiles.get(name))
+            name: points_of(registry.points(name).values(), self.profiles.get(name))
             for name in dict.fromkeys(devices.values())
         }
         return Found(devices, profiles, self._host.clock.now() - self._host.settings.series.retention)
@@ -142,7 +142,7 @@ class Imports:
         await self._keep_up()
         now = self._host.clock.now()
         floor = np.full(len(part.at), now - self._host.settings.series.retention, np.int64)
-        for point, moment in shorter(self._profiles.values(), self._host.registry.known().points, now).items():
+        for point, moment in shorter(self.profiles.values(), self._host.registry.known().points, now).items():
             mine = part.point == point
             floor[mine] = np.maximum(floor[mine], moment)
         series: Callable[[Callable[[], Any]], Awaitable[Any]] = self._host.threads.runner("series")

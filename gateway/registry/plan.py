@@ -96,7 +96,10 @@ def _devices(known: Sequence[Device], wanted: Sequence[Device], now: int) -> lis
             last += 1
             changed.append(replace(device, id=last, registered=max(device.registered, now)))
         else:
-            new = replace(device, id=old.id, registered=max(device.registered, old.registered))
+            since = max(device.registered, old.registered)
+            if device.life is Life.IN_SERVICE and old.life is not Life.IN_SERVICE:
+                since = max(since, now)  # it is taken up now: nobody expected it to speak before
+            new = replace(device, id=old.id, registered=since)
             if new != old:
                 changed.append(new)
     gone = (d for d in known if d.code not in seen and d.life is not Life.RETIRED)

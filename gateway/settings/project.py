@@ -23,7 +23,7 @@ from gateway.settings.inventory import Inventory, load_inventory, zones
 from gateway.settings.lookups import load_lookups
 from gateway.settings.model import Settings, anchored
 from gateway.settings.profiles import LoadedProfile, load_profiles, vocabulary
-from gateway.settings.rulebook import Rulebook, load_rulebook
+from gateway.settings.rulebook import Rulebook, RuleFiles, load_rulebook
 from gateway.settings.templates import load_templates
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.registers import load as load_map
@@ -33,7 +33,8 @@ from rules.compiled import Names
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A configuration without problems. `maps` are register maps by profile id, paths in `settings` are anchored."""
+    """A configuration without problems. `maps` are register maps by profile id, paths in `settings` are anchored.
+    `env` is where `${NAME}` was looked up, None = the environment of this process; `places` as of `Report`."""
 
     file: Path
     settings: Settings
@@ -44,6 +45,8 @@ class Project:
     rulebook: Rulebook
     templates: Mapping[str, NoticeTemplate]
     warnings: tuple[Problem, ...] = ()
+    env: Mapping[str, str] | None = field(default=None, repr=False)
+    places: tuple[Path, ...] = ()
 
     @property
     def vocabulary(self) -> Mapping[str, Mapping[str, PointSpec]]:
@@ -76,6 +79,8 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     coverage: list[Coverage] = field(default_factory=list)
+    places: tuple[Path, ...] = ()
+    """Every file that was read, and folders of files: when one of them changes, look again."""
 
 
 def load_project(path: Path, env: Mapping[str, str] | None = None) -> Project:
@@ -95,13 +100,14 @@ def load_settings(path: Path, env: Mapping[str, str] | None = None) -> Settings:
     return _completed(anchored(settings, path.parent))
 
 
-def inspect_project(path: Path, env: Mapping[str, str] | None = None) -> Report:
-    """Like `load_project`, with the warnings, and without raising. `env` None = the environment of this process."""
+def inspect_project(path: Path, env: Mapping[str, str] | None = None, known: RuleFiles | None = None) -> Report:
+    """Like `load_project`, with the warnings, and without raising. `env` None = the environment of this process;
+    `known` are the rule files of the look before."""
     document = read_document(path, os.environ if env is None else env)
     bare = _settings(document)
     settings = None if bare is None else _completed(anchored(bare, path.parent))
     files = _Files.of(document.value, path.parent)
-    report = Report(files.language)
+    report = Report(files.language, places=files.places(path))
     if document.value is None:  # nothing to go on with
         report.problems = document.problems
         return report
@@ -117,7 +123,7 @@ def inspect_project(path: Path, env: Mapping[str, str] | None = None) -> Report:
     lookups = load_lookups(files.codes, files.fences)
     calendar = load_calendar(files.calendars, files.calendar, str(path), lookups.problems)
     names = Names(words, lookups.codes, lookups.fences, calendar)
-    rulebook = load_rulebook(files.rules, names) if whole and not lookups.problems else Rulebook()
+    rulebook = load_rulebook(files.rules, names, known) if whole and not lookups.problems else Rulebook()
     report.problems = [
         *document.problems, *wrong, *disagreements, *wrong_maps, *inventory.problems, *wrong_templates,
         *lookups.problems, *rulebook.problems,
@@ -135,7 +141,7 @@ def inspect_project(path: Path, env: Mapping[str, str] | None = None) -> Report:
     if settings is not None and not report.problems:
         report.project = Project(
             path, settings, profiles, maps, names, _wanted(inventory, plain), rulebook, templates,
-            tuple(report.warnings),
+            tuple(report.warnings), env, report.places,
         )  # fmt: skip
     return report
 
@@ -201,6 +207,12 @@ class _Files:
             path(tree, "calendars") or base / "calendars", calendar_name(tree.get("calendar"), zone), zone,
             "en" if tree.get("language") == "en" else "zh",
         )  # fmt: skip
+
+    def places(self, main: Path) -> tuple[Path, ...]:
+        """All of them; `main` names them."""
+        named = (main, self.sites, self.customers, self.devices, self.templates)
+        folders = (self.profiles, self.rules, self.codes, self.calendars)
+        return (*(path for path in named if path is not None), self.fences, *folders)
 
 
 def _maps(profiles: Mapping[str, LoadedProfile]) -> tuple[dict[str, ModbusMap], list[Problem]]:

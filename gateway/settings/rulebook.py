@@ -48,13 +48,20 @@ class Rulebook:
     problems: list[Problem] = field(default_factory=list)
 
 
-RuleFiles = dict[Path, tuple[str, Loaded, RuleFile]]
-"""Text of a file -> what was read from it: files that are as they were need not be read again."""
+@dataclass(slots=True)
+class RuleFiles:
+    """What was read last, by `names`: file -> its text and what was in it. Files that are as they were need not be read
+    again."""
+
+    names: Names | None = None
+    read: dict[Path, tuple[str, Loaded, RuleFile]] = field(default_factory=dict)
 
 
 def load_rulebook(folder: Path, names: Names, known: RuleFiles | None = None) -> Rulebook:
-    """Every `*.yaml` of the folder, not of folders below it. `known`, of the same `names`, is used and brought up."""
+    """Every `*.yaml` of the folder, not of folders below it. `known` is used and brought up to date."""
     book = Rulebook()
+    before = known.read if known is not None and known.names == names else {}
+    now: dict[Path, tuple[str, Loaded, RuleFile]] = {}
     if not folder.is_dir():
         book.problems.append(Problem(str(folder), "", "config.folder.missing", {"value": str(folder)}))
         return book
@@ -63,12 +70,11 @@ def load_rulebook(folder: Path, names: Names, known: RuleFiles | None = None) ->
         text = read_text(path, book.problems)
         if text is None:
             continue
-        if known is None or path not in known or known[path][0] != text:
-            fresh = (text, load_text(text, str(path), names), RuleFile(path, parse_document(text, str(path))))
-            (known if known is not None else {})[path] = fresh
-        else:
-            fresh = known[path]
-        _, loaded, file = fresh
+        held = before.get(path)
+        if held is None or held[0] != text:
+            held = (text, load_text(text, str(path), names), RuleFile(path, parse_document(text, str(path))))
+        now[path] = held
+        _, loaded, file = held
         book.tests.append(loaded.tests)
         if file.is_test:  # its rules are examples, not to be run
             book.problems += loaded.problems
@@ -80,4 +86,6 @@ def load_rulebook(folder: Path, names: Names, known: RuleFiles | None = None) ->
             book.files.setdefault(rule.id, file)
     book.problems += merge(live)[1]
     book.policy = policy_source(live)
+    if known is not None:
+        known.names, known.read = names, now
     return book

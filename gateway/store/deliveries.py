@@ -107,6 +107,16 @@ class SqlDeliveryQueue:
 
         return min(self._database.query(work), default=None)
 
+    def left(self, served: Collection[str]) -> dict[str, int]:
+        """Endpoints besides those `served` -> how many deliveries wait for them."""
+        d = t.delivery.c
+        rows = (
+            select(d.endpoint, func.count())
+            .where(d.tenant == self._tenant, d.settled_at.is_(None), d.endpoint.not_in(list(served)))
+            .group_by(d.endpoint)
+        )
+        return self._database.query(lambda c: {row[0]: row[1] for row in c.execute(rows)})
+
     def redeliver(self, ids: Sequence[int], now: int, deed: Deed | None = None) -> int:
         """Dead or delivered rows are tried again from the first attempt, the same bytes and id; returns how many. Not
         those whose bytes were forgotten."""

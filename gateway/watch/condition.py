@@ -33,7 +33,8 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Of one moment; what is in order is not in it. `sources` and `endpoints` by name, `parts`: disk, clock, rules."""
+    """Of one moment; what is in order is not in it. `sources` and `endpoints` by name, `parts`: disk, clock, rules,
+    configuration."""
 
     parts: Mapping[str, Trouble] = field(default_factory=dict)
     sources: Mapping[str, Trouble] = field(default_factory=dict)
@@ -96,20 +97,27 @@ def clock(state: Clocks) -> Trouble | None:
     return None
 
 
-def rules(broken: Sequence[str], problems: Sequence[Problem], since: int, most: int = 10) -> Trouble | None:
-    """Rules that do not compile, and files that could not be read since `since` µs."""
+def rules(broken: Sequence[str], most: int = 10) -> Trouble | None:
+    """Rules that do not compile."""
+    if not broken:
+        return None
+    more = f" +{len(broken) - most}" if len(broken) > most else ""
+    return Trouble(Phrase("ready.rules_broken", {"names": ", ".join(sorted(broken)[:most]) + more}))
+
+
+def configuration(problems: Sequence[Problem], since: int, at_start: Sequence[str]) -> Trouble | None:
+    """Files that could not be taken over since `since` µs; keys that take effect at the next start."""
     said: list[Phrase] = []
-    if broken:
-        more = f" +{len(broken) - most}" if len(broken) > most else ""
-        said.append(Phrase("ready.rules_broken", {"names": ", ".join(sorted(broken)[:most]) + more}))
     if problems:
         place = f"{Path(problems[0].file).name}:{problems[0].line}"
         fields = {"count": len(problems), "place": place, "since": iso(since)}
         said.append(Phrase("ready.files_wrong", fields))
+    if at_start:
+        said.append(Phrase("ready.at_start", {"keys": ", ".join(at_start)}))
     if not said:
         return None
     phrase = said[0] if len(said) == 1 else Phrase("ready.both", {"one": said[0], "other": said[1]})
-    return Trouble(phrase, logged=not broken)
+    return Trouble(phrase, logged=True)
 
 
 def silence(connected: int, heard: int | None, after: int, now: int) -> Trouble | None:

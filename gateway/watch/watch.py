@@ -18,7 +18,7 @@ from gateway.domain.record import ClockStep, Raw, Record
 from gateway.domain.said import Phrase
 from gateway.intake.balance import Balance
 from gateway.journal.schema import free_space
-from gateway.watch.condition import Clocks, Condition, Trouble, clock, disk, rules, silence
+from gateway.watch.condition import Clocks, Condition, Trouble, clock, configuration, disk, rules, silence
 from gateway.watch.summary import Heard, Summary
 from gateway.watch.told import Told
 
@@ -102,7 +102,8 @@ class Watch:
         self._files_since = (self._files_since or house.clock.now()) if problems else 0
         found = {
             "disk": disk(free, settings.journal.free_space_floor), "clock": clock(clocks),
-            "rules": rules(sorted(house.engine.broken), problems, self._files_since),
+            "rules": rules(sorted(house.engine.broken)),
+            "configuration": configuration(problems, self._files_since, house.reload.last.at_start),
         }  # fmt: skip
         return Condition(
             {part: trouble for part, trouble in found.items() if trouble is not None},
@@ -161,10 +162,9 @@ class Watch:
         found = {("part", name): trouble for name, trouble in condition.parts.items()}
         found |= {("source", name): trouble for name, trouble in condition.sources.items()}
         for place, trouble in found.items():
-            if trouble.logged:  # whoever found it said so; rules are the ones that nobody says are in order again
-                if place[1] == "rules":
-                    self._said.add(place)
-            elif self._hourly.fresh((*place, trouble.phrase.key), now):
+            if trouble.logged:  # whoever found it says so
+                continue
+            if self._hourly.fresh((*place, trouble.phrase.key), now):
                 write = log.error if trouble.vital else log.warning
                 write("trouble", part=_part(*place), what=trouble.phrase)
                 self._said.add(place)

@@ -55,6 +55,16 @@ class Roster:
         self.schedules: dict[str, Schedule[str]] = {link: Schedule() for link in config.links}
         self.unplaced = 0
 
+    def use(self, config: ModbusConfig, maps: Mapping[str, ModbusMap], now: int) -> None:
+        """From now on this configuration: devices whose place and registers are as before go on as before."""
+        self._config, self._maps, self._patience, self._version = config, maps, config.backoff.build(), None
+        for link in config.links:
+            self.schedules.setdefault(link, Schedule())
+        self.refresh(now)
+        self.schedules = {link: self.schedules[link] for link in config.links}
+        wanted = self._wanted()
+        self._told = {(code, why) for code, why in self._told if code in wanted}
+
     def refresh(self, now: int) -> None:
         """Follow the registry; cheap when nothing changed. `now` is the µs clock of the schedules."""
         version = self._directory.version

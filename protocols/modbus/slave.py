@@ -39,7 +39,7 @@ class Slave:
 
     link: str
     unit: int
-    backoff: Backoff
+    patience: Backoff
     presence: Presence = Presence.UNKNOWN
     failures: int = 0
     probe_at: int = 0
@@ -66,7 +66,7 @@ class Slave:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
         if self.failures == 1:
             return False
-        self.probe_at = now + self.backoff.wait(self.failures - 1, f"{self.link}/{self.unit}")
+        self.probe_at = now + self.patience.wait(self.failures - 1, f"{self.link}/{self.unit}")
         fell = self.presence is not Presence.DOWN
         self.presence = Presence.DOWN
         return fell

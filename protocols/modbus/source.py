@@ -6,6 +6,7 @@ parcel, and a slow journal holds the polling back instead of piling it up.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import structlog
@@ -24,7 +25,7 @@ from protocols.modbus.profile import ModbusMap
 from protocols.modbus.roster import Fleet, Roster
 from protocols.modbus.slave import Backoff, Presence
 from protocols.modbus.stats import ModbusStats
-from protocols.modbus.worker import Worker
+from protocols.modbus.worker import Worker, ticks
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("modbus")
 
@@ -74,6 +75,15 @@ def to_batch(frames: Sequence[Frame]) -> Batch:
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Working:
+    """A link at work, and what it was made by."""
+
+    by: tuple[LinkConfig, Backoff]
+    worker: Worker
+    task: asyncio.Task[None]
+
+
 class ModbusSource:
     """gateway.ports.Source over Modbus.
 
@@ -98,6 +108,8 @@ class ModbusSource:
         self._clock, self._fleet, self._connect = clock, fleet, connect
         self._backoff = config.backoff.build()
         self.stats = ModbusStats()
+        self._roster: Roster | None = None
+        self._changed = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -106,29 +118,32 @@ class ModbusSource:
 
     def plans(self) -> Mapping[str, tuple[Block, ...]]:
         """Device code -> the requests of one poll cycle, before anything was learned. For `fieldgate check`."""
-        roster = self._roster()
+        roster = self._new_roster()
         roster.refresh(0)
         return {code: target.blocks for code, target in roster.targets.items()}
 
     async def run(self, emit: Emit) -> None:
         """Poll until cancelled. What was read is kept until the store takes it; no device answering is no error."""
         outbox: asyncio.Queue[Frame] = asyncio.Queue(OUTBOX)
-        roster = self._roster()
+        self._roster = roster = self._new_roster()
+        working: dict[str, _Working] = {}
         async with asyncio.TaskGroup() as group:
             group.create_task(self._send(outbox, emit), name=f"{self._name} sender")
-            for name, config in self._config.links.items():
-                worker = Worker(
-                    self._name,
-                    name,
-                    self._connect(config),
-                    roster=roster,
-                    directory=self._directory,
-                    clock=self._clock,
-                    backoff=self._backoff,
-                    stats=self.stats,
-                    put=outbox.put,
-                )
-                group.create_task(worker.run(), name=f"{self._name} {name}")
+            while True:
+                self._changed.clear()
+                wanted = {name: (config, self._backoff) for name, config in self._config.links.items()}
+                leaving = [one for name, one in working.items() if wanted.get(name) != one.by]
+                for one in leaving:
+                    one.worker.leave()
+                if leaving:  # a device server may know one connection only
+                    await asyncio.wait([one.task for one in leaving])
+                working = {name: one for name, one in working.items() if one not in leaving}
+                for name, by in wanted.items():
+                    if name not in working:
+                        worker = self._worker(name, by[0], roster, outbox)
+                        task = group.create_task(worker.run(), name=f"{self._name} {name}")
+                        working[name] = _Working(by, worker, task)
+                await self._changed.wait()
 
     def trouble(self) -> Phrase | None:
         """As the port: links without a connection, else devices that do not answer."""
@@ -144,7 +159,32 @@ class ModbusSource:
             return Phrase("source.units_down", fields)
         return None if stats.answered else Phrase("source.waiting")
 
-    def _roster(self) -> Roster:
+    def use(self, config: ModbusConfig, maps: Mapping[str, ModbusMap]) -> bool:
+        """From now on this configuration, on the event loop of `run`: links and devices that are as before are not
+        disturbed. False: `run` goes on."""
+        self._config, self._maps = config, maps
+        self._backoff = config.backoff.build()
+        if self._roster is None:
+            return False
+        self._roster.use(config, maps, ticks())
+        for slave in self.stats.slaves.values():
+            slave.patience = self._backoff
+        for target in self._roster.targets.values():
+            target.patience = self._backoff
+        asked = {(place.link, place.unit) for place in self._roster.places.values()}
+        for gone in self.stats.slaves.keys() - asked:
+            del self.stats.slaves[gone]
+        self.stats.broken &= config.links.keys()
+        self._changed.set()
+        return False
+
+    def _worker(self, name: str, config: LinkConfig, roster: Roster, outbox: asyncio.Queue[Frame]) -> Worker:
+        return Worker(
+            self._name, name, self._connect(config), roster=roster, directory=self._directory, clock=self._clock,
+            backoff=self._backoff, stats=self.stats, put=outbox.put,
+        )  # fmt: skip
+
+    def _new_roster(self) -> Roster:
         return Roster(self._name, self._config, self._directory, self._maps, self._backoff, self._fleet)
 
     async def _send(self, outbox: asyncio.Queue[Frame], emit: Emit) -> None:

@@ -45,12 +45,17 @@ class Worker:
         self._stats, self._put = stats, put
         self._log = log.bind(source=source, link=name)
         self._down = False
+        self._leaving = False
+
+    def leave(self) -> None:
+        """`run` ends after the turn it is at: what was read is kept."""
+        self._leaving = True
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled, or after `leave`."""
         schedule = self._roster.schedules[self._name]
         try:
-            while True:
+            while not self._leaving:
                 now = ticks()
                 self._roster.refresh(now)
                 self._stats.unplaced = self._roster.unplaced
@@ -65,6 +70,7 @@ class Worker:
                     self._stats.on_time += finish.on_time and polled
         finally:
             self._stats.linked.discard(self._name)
+            self._stats.broken.discard(self._name)
             await self._link.close()
 
     async def _turn(self, code: str, now: int) -> bool:

@@ -84,7 +84,7 @@ class Session:
     """One connection's worth of protocol. After `failure` is set nothing more is read.
 
     `held`: the filters that the broker may keep for us, brought up to date; of those that are not wanted a resumed
-    session is told.
+    session is told. `counting`: by which a message that comes now is told from its copies.
     """
 
     def __init__(self, hello: Hello, wanted: Subscriptions, held: set[str] | None = None) -> None:
@@ -98,7 +98,8 @@ class Session:
         self.degraded: tuple[str, ...] = ()
         """Filters that were granted QoS 0 only: their messages are not acknowledged."""
         self._hello = hello
-        self._wanted = wanted
+        self._wanted = self.counting = wanted
+        self._on: dict[str, tuple[mqtt5.TopicFilter, int | None]] = {}
         self._held = set[str]() if held is None else held
         self._asked: dict[int, tuple[str, ...]] = {}
         self._left: dict[int, tuple[str, ...]] = {}
@@ -129,6 +130,12 @@ class Session:
         data = b"".join(self._out)
         self._out.clear()
         return data
+
+    def use(self, wanted: Subscriptions) -> None:
+        """Subscribe to these instead: what differs is asked for in `outgoing`, the connection stays."""
+        self._wanted = wanted
+        if self.phase is Phase.READY:
+            self._follow()
 
     @staticmethod
     def acks(packets: Sequence[int], exactly_once: Collection[int] = ()) -> bytes:
@@ -209,7 +216,8 @@ class Session:
         elif isinstance(packet, mqtt5.SubAckPacket) and packet.packet_id in self._asked:
             self._subscribed(packet)
         elif isinstance(packet, mqtt5.UnsubAckPacket) and packet.packet_id in self._left:
-            self._held.difference_update(self._left.pop(packet.packet_id))
+            self._held.difference_update({*self._left.pop(packet.packet_id)} - self._on.keys())
+            self._settle()
         elif isinstance(packet, mqtt5.PingRespPacket) and self.phase is not Phase.CONNECTING:
             return  # that bytes came is all the keep-alive needs to know
         elif isinstance(packet, mqtt5.PubRelPacket) and self.phase is not Phase.CONNECTING:
@@ -243,10 +251,12 @@ class Session:
         self._follow()
 
     def _follow(self) -> None:
-        """Ask for what is wanted, then no more for what is not, so that nothing falls in between."""
+        """Ask for what is wanted and not there, then no more for what is not, so that nothing falls in between."""
         numbers = self._wanted.numbers
-        plain = [one for one in self._wanted.filters if one.pattern not in numbers]
-        alone = [([one], numbers[one.pattern]) for one in self._wanted.filters if one.pattern in numbers]
+        wanted = {one.pattern: (one, numbers.get(one.pattern)) for one in self._wanted.filters}
+        new = [one for pattern, (one, number) in wanted.items() if self._on.get(pattern) != (one, number)]
+        plain = [one for one in new if one.pattern not in numbers]
+        alone = [([one], numbers[one.pattern]) for one in new if one.pattern in numbers]
         for filters, number in [*([(plain, None)] if plain else []), *alone]:  # one identifier per SUBSCRIBE
             packet = self._packet()
             self._asked[packet] = tuple(one.pattern for one in filters)
@@ -255,7 +265,14 @@ class Session:
             packet = self._packet()
             self._left[packet] = gone
             self._out.append(mqtt5.UnsubscribePacket(packet, list(gone)).write())
-        self._held.update(self._wanted.patterns)
+        self._on = wanted
+        self._held.update(wanted)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Once the broker has answered all of it, what comes is of these subscriptions."""
+        if not self._asked and not self._left:
+            self.counting = self._wanted
 
     def _packet(self) -> int:
         self._packets = self._packets % 0xFFFF + 1
@@ -273,9 +290,12 @@ class Session:
             hard = any(int(code) in _NOT_GRANTED for _, code in failed)
             self._fail((SourceRejected if hard else SourceUnavailable).of("source.refused_filters", **fields))
             return
-        self.degraded += tuple(pattern for pattern, code in codes if int(code) == 0)
-        if not self._asked:
+        poor = {pattern for pattern, code in codes if int(code) == 0} | ({*self.degraded} - {*patterns})
+        self.degraded = tuple(pattern for pattern in self._wanted.patterns if pattern in poor)
+        if not self._asked and self.phase is Phase.SUBSCRIBING:
             self.phase = Phase.READY
+            self._follow()  # what became wanted meanwhile
+        self._settle()
 
 
 def _reason(code: Enum, text: str | None) -> dict[str, object]:

@@ -51,9 +51,9 @@ class Digests(dict[str, int]):
         return xxh3_64_intdigest(message.payload, self[message.topic])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Depot:
-    """What all connections of a source share."""
+    """What all connections of a source share. Another `mapper` maps from the next parcel on."""
 
     name: str
     config: MqttConfig
@@ -90,6 +90,7 @@ class Shipping:
         self.connection: Connection | None = None
         self.broken: BaseException | None = None
         """What an emit raised besides a store's trouble: the source must fail with it."""
+        self._asked = depot.asked
         self._loop = asyncio.get_running_loop()
         self._messages: list[Message] = []
         self._received: list[int] = []
@@ -104,6 +105,10 @@ class Shipping:
     # ---- in ---------------------------------------------------------------------------------------------------
     def take(self, messages: list[Message]) -> None:
         """Messages of one read, in order."""
+        if self.connection is not None and self.connection.session.counting is not self._asked:
+            while self._messages:  # they came by the subscriptions of before
+                self._send(*self._next())
+            self._asked = self.connection.session.counting
         stats = self._depot.stats
         stats.received += len(messages)
         stats.waiting += len(messages)
@@ -196,7 +201,7 @@ class Shipping:
 
     def _copies(self, messages: list[Message]) -> set[int]:
         """Indices of messages that came by another subscription, too, and count there."""
-        asked = self._depot.asked
+        asked = self._asked
         if not asked.numbers:
             return set()
         return {

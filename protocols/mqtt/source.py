@@ -4,6 +4,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -15,7 +16,7 @@ from gateway.ports import Clock, Directory, Emit, ReceiptLedger
 from protocols.mqtt.asked import Asked
 from protocols.mqtt.binding import Words, no_words
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.ledger import Entry
+from protocols.mqtt.ledger import Entry, Ledger
 from protocols.mqtt.mapper import Mapper
 from protocols.mqtt.rivals import WAIT, Rivalry
 from protocols.mqtt.session import Hello, Session
@@ -26,6 +27,7 @@ from protocols.mqtt.transport import Connection, establish, tls_context
 
 _STABLE = 60.0  # seconds of connection after which the backoff starts over
 _FAREWELL = 2.0  # seconds for the last parcels at shut-down
+_MAPPING = ("routes", "unmatched", "max_payload")  # what a connection does not know of
 
 log = structlog.get_logger()
 
@@ -54,23 +56,19 @@ class MqttSource:
         self._ledger = ledger
         self._clock = clock
         self._jitter = jitter
-        self._mapper = Mapper(name, config, directory, words, retention)
+        self._made = partial(Mapper, name, directory=directory, retention=retention)
+        self._words, self._memory = words, memory
+        self._mapper = self._made(config, words=words)
         self._digests = Digests()
         self._wanted = subscriptions(config)
         self._asked = Asked(memory, f"{config.url} {config.client_id}")
         self._held: set[str] = set()
         """What the broker may keep for us."""
-        self._hello = Hello(
-            client_id=config.client_id,
-            username=config.username,
-            password=password,
-            keepalive=config.keepalive // SECOND,
-            session_expiry=config.session_expiry // SECOND,
-            receive_maximum=config.receive_maximum,
-            max_packet=config.max_packet,
-        )
+        self._hello = _hello(config, password)
         self._up = True
         self._rivalry, self._accepted, self._why = Rivalry(), 0.0, SourceError()
+        self._depot: Depot | None = None
+        self._connection: Connection | None = None
 
     @property
     def name(self) -> str:
@@ -79,7 +77,34 @@ class MqttSource:
 
     def unused(self) -> list[tuple[str, Entry]]:
         """What messages held that nobody used since the start: (the route's filter, what was counted)."""
-        return [(self._config.routes[route].filter, entry) for (route, _, _), entry in self.stats.unused.entries()]
+        filters = [route.filter for route in self._config.routes]
+        return [(filters[route], entry) for (route, _, _), entry in self.stats.unused.entries() if route < len(filters)]
+
+    def use(self, config: MqttConfig, password: str | None = None, words: Words | None = None) -> bool:
+        """From now on this configuration, on the event loop of `run`; `words` None = as before. Routes that changed map
+        from the next parcel on, and what differs is subscribed; True: the rest needs a new connection, so `run` has to
+        start again."""
+        before, hello = self._config, _hello(config, password)
+        self._config = config
+        mapped = {key: getattr(before, key) for key in _MAPPING}
+        if words is not None or any(getattr(config, key) != value for key, value in mapped.items()):
+            self._words = words or self._words
+            self._mapper = self._made(config, words=self._words)
+            self.stats.misfits, self.stats.unused = 0, Ledger()  # routes are counted by their place
+            self._wanted = subscriptions(config)
+            if self._depot is not None:
+                self._depot.mapper, self._depot.asked = self._mapper, self._wanted
+        if (config.url, config.client_id) != (before.url, before.client_id):
+            self._asked = Asked(self._memory, f"{config.url} {config.client_id}")
+            self._held = set()  # that is another session
+        if hello != self._hello or config.model_copy(update=mapped) != before:
+            self._hello = hello
+            return True
+        if self._connection is not None:
+            self._connection.session.use(self._wanted)
+            self._connection.write(self._connection.session.outgoing())
+            asyncio.get_running_loop().run_in_executor(None, self._asked.remember, frozenset(self._held))
+        return False
 
     async def run(self, emit: Emit) -> None:
         """Read and emit until cancelled; reconnects by itself.
@@ -92,7 +117,7 @@ class MqttSource:
         except SourceError as error:
             self._down(error)
             raise
-        depot = Depot(
+        depot = self._depot = Depot(
             self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests,
             self._wanted,
         )  # fmt: skip
@@ -126,9 +151,8 @@ class MqttSource:
         """One connection from CONNECT to its end -> (it was stable, why it ended)."""
         loop = asyncio.get_running_loop()
         shipping = Shipping(depot)
-        connection = shipping.connection = Connection(
-            Session(self._hello, self._wanted, self._held), shipping.take
-        )  # fmt: skip
+        session = Session(self._hello, self._wanted, self._held)
+        connection = shipping.connection = self._connection = Connection(session, shipping.take)
         since = None
         try:
             try:
@@ -148,7 +172,7 @@ class MqttSource:
             self._down(why)
             await shipping.drain()
         finally:
-            self.stats.connected = False
+            self.stats.connected, self._connection = False, None
             shipping.cancel()
         if shipping.broken is not None:
             raise shipping.broken
@@ -199,3 +223,11 @@ class MqttSource:
 
     def _twice(self) -> Phrase:
         return Phrase("source.client_id_twice", {"client_id": self._config.client_id})
+
+
+def _hello(config: MqttConfig, password: str | None) -> Hello:
+    return Hello(
+        client_id=config.client_id, username=config.username, password=password, keepalive=config.keepalive // SECOND,
+        session_expiry=config.session_expiry // SECOND, receive_maximum=config.receive_maximum,
+        max_packet=config.max_packet,
+    )  # fmt: skip

@@ -28,6 +28,7 @@ MATRIX = [
     ("GET", "/v1/keys", {Role.ADMIN}), ("POST", "/v1/keys", {Role.ADMIN}),
     ("DELETE", "/v1/keys/nobody", {Role.ADMIN}), ("GET", "/v1/audit", {Role.ADMIN}),
     ("DELETE", "/v1/customers/nobody", {Role.ADMIN}),
+    ("POST", "/v1/reload", {Role.ADMIN}),
     ("POST", "/v1/history/before", OPERATORS),
     ("POST", "/v1/history/open/counts", OPERATORS), ("POST", "/v1/history/open/rows", OPERATORS),
 ]  # fmt: skip

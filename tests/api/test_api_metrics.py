@@ -221,10 +221,10 @@ async def test_rule_files_that_do_not_load_are_told_and_make_nothing_unready(tmp
         async with httpx.AsyncClient(base_url=app.api.url) as client:
             answer = await client.get("/readyz?lang=en")
             assert (answer.status_code, answer.json()["ready"]) == (200, True)
-            assert f"first {file.name}:2" in answer.json()["parts"]["rules"]
+            assert f"first {file.name}:2" in answer.json()["parts"]["configuration"]
             file.write_text(text, "utf-8")
             await app.reload.reload("test")
-            assert (await client.get("/readyz?lang=en")).json()["parts"]["rules"] == "ok"
+            assert (await client.get("/readyz?lang=en")).json()["parts"]["configuration"] == "ok"
 
 
 @pytest.mark.server

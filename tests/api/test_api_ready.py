@@ -10,10 +10,9 @@ from api_kit import MAIN, NOW, World, transition
 from structlog.testing import capture_logs
 
 from gateway.domain.duration import MINUTE
-from gateway.domain.errors import Problem, StoreFull
+from gateway.domain.errors import StoreFull
 from gateway.domain.reading import empty_batch
 from gateway.domain.record import Parcel, Raw
-from gateway.reload import Reloaded
 from gateway.watch.summary import Summary
 
 BROKER = """\
@@ -100,22 +99,21 @@ async def test_a_full_disk_is_not_ready_and_says_why(place: World, monkeypatch: 
 
 async def test_a_mended_rule_file_has_the_last_word(place: World) -> None:
     """C2: after a bad rule file was mended the last line stayed an error."""
-    reload = place.app.reload
-    problem = Problem("/x/rules/a.yaml", "rules[0]", "config.folder.missing", {"value": "x"}, 7)
-    reload.last = Reloaded(NOW, "test", 0, (problem,))
+    file = place.folder / "rules" / "a.yaml"
+    right = file.read_text("utf-8")
     with capture_logs() as said:
-        await place.app.watch.turn()
-        since = (await ready(place))["parts"]["rules"]
+        file.write_text(right.replace("85 degC", "85 bananas"), "utf-8")
+        await place.app.reload.reload("configuration")
+        since = (await ready(place))["parts"]["configuration"]
         place.clock.at += MINUTE
-        assert (await ready(place))["parts"]["rules"] == since, "since when, not how often it was looked at"
-        reload.last = Reloaded(NOW, "test")
         await place.app.watch.turn()
-    assert (
-        since
-        == "the files have 1 problem(s), first a.yaml:7; the rules before stay in force, since 2026-11-22T06:00:00.000Z"
-    )
-    lines = [(line["event"], str(line["part"])) for line in said if line["event"] != "summary"]
-    assert lines == [("trouble over", "rules")]
+        assert (await ready(place))["parts"]["configuration"] == since, "since when, not how often it was looked at"
+        file.write_text(right, "utf-8")
+        await place.app.reload.reload("configuration")
+        await place.app.watch.turn()
+    assert since.endswith("; everything stays as it was, since 2026-11-22T06:00:00.000Z")
+    lines = [line["event"] for line in said if line["event"] != "summary"]
+    assert lines[-2:] == ["configuration not reloaded: everything stays as it was", "configuration in order again"]
 
 
 async def test_the_first_alarm_and_every_order_have_a_line(world: World) -> None:

@@ -54,8 +54,8 @@ async def test_a_reload_says_so_and_goes_on(tmp_path: Path, make: Callable[[Path
         done = await world.app.reload.reload("SIGHUP")
         assert [problem.key for problem in done.problems] == [f"config.file.{why}"]
         assert (
-            "b.yaml:0; the rules before stay in force"
-            in (await world.ask("GET", "/readyz?lang=en")).json()["parts"]["rules"]
+            "b.yaml:0; everything stays as it was"
+            in (await world.ask("GET", "/readyz?lang=en")).json()["parts"]["configuration"]
         )
         path = tmp_path / "rules" / "b.yaml"
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -208,3 +208,51 @@ def test_a_message_is_there_with_its_last_byte(cut: int) -> None:
     assert s.receive(data[:cut]) == []
     (message,) = s.receive(data[cut:])
     assert message.payload == b"x" * 20
+
+
+def packets(data: bytes) -> list[Any]:
+    found, view = [], memoryview(data)
+    while view:
+        packet, size = mqtt5.read(view)
+        found.append(packet)
+        view = view[size:]
+    return found
+
+
+A, B = FILTERS.filters
+
+
+def wanting(*filters: mqtt5.TopicFilter, **numbers: int) -> Subscriptions:
+    return Subscriptions(filters, numbers)
+
+
+def test_other_filters_are_asked_for_by_difference() -> None:
+    """C6: what did not change is not subscribed again."""
+    s, third = ready(), mqtt5.TopicFilter("c")
+    s.use(wanting(B, third))
+    new, gone = packets(s.outgoing())
+    assert [f.pattern for f in new.topic_filters] == ["c"]
+    assert gone.patterns == ["a/+"]
+    assert len({1, new.packet_id, gone.packet_id}) == 3
+    assert s.counting is FILTERS, "what comes now may be of the former ones"
+    s.receive(mqtt5.SubAckPacket(new.packet_id, [QOS1]).write())
+    s.receive(mqtt5.UnsubAckPacket(gone.packet_id, [mqtt5.UnsubAckReasonCode.SUCCESS]).write())
+    assert (s.phase, s.failure, s.counting.patterns) == (Phase.READY, None, ["b", "c"])
+    s.use(wanting(B, third))
+    assert s.outgoing() == b""
+    s.use(wanting(B, third, c=7))
+    (again,) = packets(s.outgoing())
+    assert [f.pattern for f in again.topic_filters] == ["c"], "the same filter, with an identifier"
+    s.receive(mqtt5.SubAckPacket(again.packet_id, [S.NOT_AUTHORIZED]).write())
+    assert type(s.failure) is SourceRejected
+
+
+def test_filters_that_change_before_the_first_answer() -> None:
+    s = session()
+    s.receive(mqtt5.ConnAckPacket().write())
+    s.outgoing()
+    s.use(wanting(A))
+    assert s.outgoing() == b""
+    s.receive(mqtt5.SubAckPacket(1, [QOS1, QOS1]).write())
+    (gone,) = packets(s.outgoing())
+    assert gone.patterns == ["b"]

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from gateway.domain.errors import StoreFull
 from gateway.domain.record import Fact, Record, RuleGone, RuleSet
-from gateway.reload import Reload, rule_changes
-from gateway.settings.project import load_project
+from gateway.reload import Reload, named, rule_changes
+from gateway.settings.project import Project, load_project
 from rules.compiled import Names
 from rules.engine import Engine
 from rules.format import Loaded, compile_policy, compile_source, load_text
@@ -31,7 +31,7 @@ class Running:
         self.facts: list[Fact] = []
         self.full = False
         project = load_project(house(folder), {})
-        self.reload = Reload(project, self.engine, Clock(), self.journal)
+        self.reload = Reload(project, Clock(), self.apply)
         self.step(rule_changes(project.rulebook, project.settings.timezone, self.engine, "configuration"))
 
     def step(self, facts: Sequence[Fact]) -> list[int]:
@@ -40,10 +40,12 @@ class Running:
             self.engine.step(Record(len(self.facts), 0, fact))
         return [len(self.facts)]
 
-    async def journal(self, facts: Sequence[Fact]) -> list[int]:
+    async def apply(self, project: Project, actor: str) -> list[str]:
+        facts = rule_changes(project.rulebook, project.settings.timezone, self.engine, actor)
         if self.full:
             raise StoreFull("full")
-        return self.step(facts)
+        self.step(facts)
+        return [named(fact) for fact in facts]
 
     def write(self, text: str, name: str = "a.yaml") -> None:
         (self.folder / "rules" / name).write_text(text, "utf-8")
@@ -143,7 +145,7 @@ async def test_a_changed_calendar_is_an_edit_of_the_rules_that_go_by_it(running:
     before = {rule: fact.revision for rule, (fact, _) in running.engine.rules.items()}
     (running.folder / "calendars").mkdir()
     (running.folder / "calendars" / "cn.yaml").write_text(OWN, "utf-8")
-    assert running.reload._stamp() != running.reload._seen, "the file of our own replaces the shipped one"
+    assert await running.reload._differs(), "the file of our own replaces the shipped one"
     assert (await running.reload.reload("li")).changed == 1
     after = {rule: fact.revision for rule, (fact, _) in running.engine.rules.items()}
     assert {rule for rule in after if after[rule] != before[rule]} == {"hot"}
@@ -162,6 +164,6 @@ async def test_a_year_that_is_not_known_is_logged_once(running: Running) -> None
     running.write(HOURS)
     await running.reload.reload("li")
     with capture_logs() as said:
-        running.reload.warn_of_years()
-        running.reload.warn_of_years()
+        running.reload._warn_of_years()
+        running.reload._warn_of_years()
     assert [(one["event"], one["calendar"], one["year"]) for one in said] == [("calendar incomplete", "cn", 1970)]

@@ -7,7 +7,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.record import ClockStep
 from gateway.domain.said import Span
 from gateway.domain.size import format_size
-from gateway.watch.condition import Clocks, Condition, Trouble, clock, disk, rules, silence
+from gateway.watch.condition import Clocks, Condition, Trouble, clock, configuration, disk, rules, silence
 
 GIB = 2**30
 NOW = 1_796_040_000_000_000  # 2026-11-30
@@ -53,17 +53,18 @@ def test_other_troubles_of_the_clock() -> None:
     assert clock(Clocks(NOW)) is None
 
 
-def test_rule_files_that_do_not_load_name_the_file_and_since_when() -> None:
+def test_files_that_do_not_load_name_the_file_and_since_when() -> None:
     """C1: the last reload failed, since when, which file."""
     problems = [Problem("/etc/fg/rules/a.yaml", "rules[0]", "config.folder.missing", {"value": "x"}, 7)] * 2
-    assert words(rules([], problems, NOW)) == (
-        "the files have 2 problem(s), first a.yaml:7; the rules before stay in force, since 2026-11-30T12:00:00.000Z",
-        "文件有 2 处问题，首处 a.yaml:7；自 2026-11-30T12:00:00.000Z 起沿用原规则",
+    assert words(configuration(problems, NOW, ())) == (
+        "the files have 2 problem(s), first a.yaml:7; everything stays as it was, since 2026-11-30T12:00:00.000Z",
+        "文件有 2 处问题，首处 a.yaml:7；自 2026-11-30T12:00:00.000Z 起沿用原配置",
     )
-    both = words(rules([f"r{n:02}" for n in range(12)], problems, NOW))[0]
-    assert both.startswith("broken: r00, r01")
-    assert "r09 +2; the files have 2" in both
-    assert rules([], [], 0) is None
+    both = words(configuration(problems, NOW, ("api.port", "data_dir")))
+    assert both[0].endswith("Z; at the next start: api.port, data_dir")
+    assert both[1].endswith("；下次启动时生效：api.port, data_dir")
+    assert words(rules([f"r{n:02}" for n in range(12)]))[0].endswith("r09 +2")
+    assert (rules([]), configuration([], 0, ())) == (None, None)
 
 
 def test_silence_counts_from_the_connection_or_the_last_message() -> None:

@@ -115,8 +115,9 @@ async def list_endpoints(context: Gateway, _: Operator) -> EndpointsView:
     """How each endpoint is doing."""
     disabled = await asyncio.to_thread(context.deliveries.disabled)
     stats = await _stats(context)
-    names = sorted(context.settings.endpoints)
-    return EndpointsView(items=[_endpoint(context, name, disabled, stats[name]) for name in names])
+    endpoints = context.settings.endpoints
+    names = sorted(endpoints.keys() & stats.keys())  # either may just have changed
+    return EndpointsView(items=[_endpoint(endpoints[name], name, disabled, stats[name]) for name in names])
 
 
 @router.post("/endpoints/{name}/enable")
@@ -129,7 +130,10 @@ async def enable(context: Gateway, principal: Repairer, name: Annotated[str, Pat
     log.info("endpoint enabled", endpoint=name, actor=principal.key.name)
     context.relay.notify()
     disabled = await asyncio.to_thread(context.deliveries.disabled)
-    return _endpoint(context, name, disabled, (await _stats(context))[name])
+    stats, config = (await _stats(context)).get(name), context.settings.endpoints.get(name)
+    if stats is None or config is None:
+        raise refused(404, "unknown_endpoint")
+    return _endpoint(config, name, disabled, stats)
 
 
 def _view(row: DeliveryRow) -> DeliveryView:
@@ -154,9 +158,8 @@ async def _stats(context: Context) -> Mapping[str, Any]:
     return await in_ingest(context, ask)
 
 
-def _endpoint(context: Context, name: str, disabled: dict[str, str], stats: Any) -> EndpointView:
+def _endpoint(config: Any, name: str, disabled: dict[str, str], stats: Any) -> EndpointView:
     """Of the URL only its host: vendors put tokens into the rest."""
-    config = context.settings.endpoints[name]
     return EndpointView(
         name=name, type=config.type, host=urlsplit(config.url).hostname or "", disabled=disabled.get(name, ""),
         breaker=stats.breaker, delivered=stats.delivered, retried=stats.retried, dead=stats.dead,

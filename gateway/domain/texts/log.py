@@ -190,17 +190,33 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "log.trouble": ("{part}: {what}", "{part}：{what}"),
     "log.trouble_over": ("{part}: in order again", "{part}：已恢复正常"),
-    "log.rules_reloaded": (
-        "rule files were read again: {count} change(s): {changed}",
-        "规则文件已重新加载：{count} 处变更：{changed}",
+    "log.configuration_reloaded": (
+        "the configuration was read again: {count} change(s): {changed}",
+        "配置已重新加载：{count} 处变更：{changed}",
     ),
-    "log.rules_not_reloaded_the_rules_before_stay_in_force": (
-        "the rule files have {count} problem(s), the rules before stay in force: {problems}",
-        "规则文件有 {count} 处问题，原规则继续有效：{problems}",
+    "log.configuration_in_order_again": (
+        "the configuration is in order again: {count} change(s): {changed}",
+        "配置已恢复正常：{count} 处变更：{changed}",
     ),
-    "log.rules_not_reloaded_the_journal_cannot_take_them_now": (
-        "the journal cannot take changed rules now, they are tried again: {error}",
-        "日志库暂时无法接收规则变更，稍后重试：{error}",
+    "log.configuration_not_reloaded_everything_stays_as_it_was": (
+        "the files have {count} problem(s), everything stays as it was: {problems}",
+        "配置文件有 {count} 处问题，继续沿用原配置：{problems}",
+    ),
+    "log.configuration_not_reloaded_the_disk_cannot_take_it_now": (
+        "the disk cannot take the changed configuration now, it is tried again: {error}",
+        "磁盘暂时无法写入配置变更，稍后重试：{error}",
+    ),
+    "log.settings_that_take_effect_at_the_next_start": (
+        "changed, and in effect from the next start on: {keys}",
+        "已修改，下次启动时生效：{keys}",
+    ),
+    "log.source_stopped_a_broker_keeps_its_session_until_it_expires": (
+        "{source} is not configured any more and was stopped; a broker keeps its session until it expires",
+        "数据源 {source} 已从配置中移除并停止；代理会保留其会话直到过期",
+    ),
+    "log.deliveries_wait_for_an_endpoint_that_is_not_configured": (
+        "{count} deliveries wait for {endpoint}, which is not configured; they are kept until it is again",
+        "有 {count} 条消息在等待未配置的 {endpoint}；会一直保留，直到重新配置该端点",
     ),
     "log.calendar_incomplete": (
         "calendar {calendar} does not know {year} yet: {known}",

@@ -46,9 +46,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ready.clock_set": ("set from {before} to {now}", "由 {before} 改为 {now}"),
     "ready.rules_broken": ("broken: {names}", "无法编译：{names}"),
     "ready.files_wrong": (
-        "the files have {count} problem(s), first {place}; the rules before stay in force, since {since}",
-        "文件有 {count} 处问题，首处 {place}；自 {since} 起沿用原规则",
+        "the files have {count} problem(s), first {place}; everything stays as it was, since {since}",
+        "文件有 {count} 处问题，首处 {place}；自 {since} 起沿用原配置",
     ),
+    "ready.at_start": ("at the next start: {keys}", "下次启动时生效：{keys}"),
     "ready.both": ("{one}; {other}", "{one}；{other}"),
     "ready.endpoint_paused": ("paused: {reason}", "已暂停：{reason}"),
     "ready.endpoint_disabled": ("disabled: {reason}", "已停用：{reason}"),

@@ -1,0 +1,45 @@
+"""The files of the configuration are read again."""
+
+from functools import partial
+
+from fastapi import APIRouter
+
+from gateway.api.access import KeyKeeper
+from gateway.api.context import Gateway, in_desk, in_ingest
+from gateway.api.values import View
+from gateway.domain.text import say
+
+router = APIRouter(prefix="/v1", tags=["configuration"])
+
+
+class ProblemView(View):
+    """One thing wrong in a file: where, and what to write instead."""
+
+    file: str
+    path: str
+    line: int
+    text: str
+
+
+class ReloadedView(View):
+    """`problems`: why everything stayed as it was; without any, `changed` is how much changed. `at_start`: keys that
+    differ from the file until the next start."""
+
+    changed: int
+    problems: list[ProblemView]
+    at_start: list[str]
+
+
+@router.post("/reload")
+async def reload(context: Gateway, principal: KeyKeeper) -> ReloadedView:
+    """What differs takes effect as a whole; a mistake anywhere changes nothing. As SIGHUP, with an answer."""
+    name, lang = principal.key.name, context.settings.language
+    found = await in_ingest(context, partial(context.reload.reload, name, asked=True))
+    detail = f"problems: {len(found.problems)}" if found.problems else f"changed: {found.changed}"
+    deed = principal.deed(context.clock.now(), "configuration.reload", "", detail)
+    await in_desk(context, lambda: context.audit.add(deed))
+    problems = [
+        ProblemView(file=one.file, path=one.path, line=one.line, text=say(one.key, lang, **one.fields))
+        for one in found.problems
+    ]
+    return ReloadedView(changed=found.changed, problems=problems, at_start=list(found.at_start))

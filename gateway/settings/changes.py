@@ -1,0 +1,25 @@
+"""What a changed configuration means for a gateway that runs: what takes effect at once, what at the next start."""
+
+from pydantic import BaseModel
+
+from gateway.settings.model import Settings
+
+AT_START = ("name", "tenant", "data_dir", "series", "journal", "intake", "delivery", "api", "health", "clock", "log")
+"""Keys of `gateway.yaml` that files, sockets and running parts were made from."""
+_DERIVED = {"intake.ahead_limit", "intake.patience"}  # they stand under `clock`
+
+
+def as_running(running: Settings, wanted: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """`wanted` with what only a start can change as it is in `running`; the names of those keys: `api.port`."""
+    differ: list[str] = []
+    for name in AT_START:
+        before, after = getattr(running, name), getattr(wanted, name)
+        if before == after:
+            continue
+        if isinstance(before, BaseModel):
+            keys = type(before).model_fields
+            differ += [f"{name}.{key}" for key in keys if getattr(before, key) != getattr(after, key)]
+        else:
+            differ.append(name)
+    kept = wanted.model_copy(update={name: getattr(running, name) for name in AT_START})
+    return kept, tuple(name for name in differ if name not in _DERIVED)
