@@ -71,21 +71,25 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
 
     from gateway.api.config import key_file
     from gateway.api.tls import pinned
+    from gateway.domain.workorder import Role
+    from gateway.store import ApiKeys, Database, lent_key
 
     api, key = settings.api, key_file(settings.data_dir, settings.tenant)
-    if not api.port:
+    file = settings.data_dir / "fieldgate.sqlite"
+    if not api.port or not file.is_file():
         return None
     verify = pinned(api.tls.cert) if api.tls else True
-    try:
-        secret = key.read_text("utf-8").strip()
-    except OSError:
-        secret = ""
-    headers = {"authorization": f"Bearer {secret}", "accept-language": lang}
+    database = Database(f"sqlite:///{file}")
     try:
         with httpx.Client(base_url=api.address, verify=verify, timeout=PATIENCE, trust_env=False) as client:
-            answer = client.delete(f"/v1/customers/{quote(code, safe='')}", headers=headers)
+            client.get("/healthz")  # a key is made only for somebody who answers
+            with lent_key(ApiKeys(database, settings.tenant), key, Role.ADMIN, "erase") as secret:
+                headers = {"authorization": f"Bearer {secret}", "accept-language": lang}
+                answer = client.delete(f"/v1/customers/{quote(code, safe='')}", headers=headers)
     except httpx.TransportError:
         return None
+    finally:
+        database.dispose()
     if answer.status_code == httpx.codes.NOT_FOUND and answer.json().get("code") == "unknown_customer":
         return False, 0, 0
     if not answer.is_success:

@@ -1,7 +1,7 @@
 """An installation on disk, running or not: registry, alarms and orders, the rules in force, stored readings."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +14,12 @@ from gateway.domain.device import Device, Point
 from gateway.domain.errors import StoreError
 from gateway.domain.record import PointDefined, Record, RecordKind, RuleGone, RuleSet
 from gateway.domain.text import Lang, say
+from gateway.domain.workorder import Role
 from gateway.journal.reader import JournalReader
 from gateway.ports import Known
 from gateway.settings.model import Settings
 from gateway.settings.project import load_settings
-from gateway.store import Database, Queries, SqlRegistryStore
+from gateway.store import ApiKeys, Database, Queries, SqlRegistryStore, lent_key
 
 if TYPE_CHECKING:
     from gateway.review.live import Address
@@ -89,33 +90,35 @@ class Installation:
         from gateway.review.live import Address, Live
         from sinks.series.duckdb.history import Locked, StoredHistory
 
-        folder, live = self.settings.data_dir / "series", None
-        address = Address()
-        try:
-            history = StoredHistory(folder)
-        except Locked:
-            address = self._address()
-            live = Live(address, self.lang)
-            history = StoredHistory(folder, live)
-        try:
+        folder = self.settings.data_dir / "series"
+        with ExitStack() as opened:
+            address = Address()
+            try:
+                history = StoredHistory(folder)
+            except Locked:
+                address = opened.enter_context(self._address())
+                live = Live(address, self.lang)
+                opened.callback(live.close)
+                history = StoredHistory(folder, live)
+            opened.callback(history.close)
             yield history, address
-        finally:
-            history.close()
-            if live is not None:
-                live.close()
 
-    def _address(self) -> "Address":
-        """Of the running gateway."""
+    @contextmanager
+    def _address(self) -> Iterator["Address"]:
+        """Of the running gateway, with a key that opens it."""
         from gateway.review.live import Address
 
         api, path = self.settings.api, key_file(self.settings.data_dir, self.settings.tenant)
         if not api.port:
             raise StoreError(say("review.no_port", self.lang, path=self.settings.data_dir))
-        try:
-            key = path.read_text("utf-8").strip()
-        except OSError as error:
-            raise StoreError(say("review.no_key", self.lang, path=path, error=error.strerror or "")) from error
-        return Address(api.address, key, str(api.tls.cert) if api.tls else "")
+        keys = ApiKeys(self.database, self.settings.tenant)
+        with ExitStack() as lent:
+            try:
+                key = lent.enter_context(lent_key(keys, path, Role.OPERATOR, "history"))
+            except (OSError, StoreError) as error:
+                why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+                raise StoreError(say("review.no_key", self.lang, path=path, error=why)) from error
+            yield Address(api.address, key, str(api.tls.cert) if api.tls else "")
 
 
 @contextmanager

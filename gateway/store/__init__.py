@@ -6,6 +6,7 @@ Nothing outside this folder knows SQL. Blocking; writes are serialised (one writ
 from gateway.store.access import ApiKey, ApiKeys, Inbound, Inbox
 from gateway.store.audience import CustomerAudience
 from gateway.store.audit import Deed, SecurityAudit
+from gateway.store.beside import beside, lent_key, me
 from gateway.store.control import SqlControlOutbox
 from gateway.store.database import Database
 from gateway.store.deliveries import SqlDeliveryQueue
@@ -36,7 +37,10 @@ __all__ = [
     "SqlDeliveryQueue",
     "SqlRegistryStore",
     "SqlUnit",
+    "beside",
     "blank_dead",
     "erase_customer",
     "forget",
+    "lent_key",
+    "me",
 ]

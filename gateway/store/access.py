@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from gateway.domain.errors import CommandError
 from gateway.domain.workorder import Role
@@ -83,6 +83,16 @@ class ApiKeys:
             return found
 
         return self._database.transact(work)
+
+    def take_back(self, name: str, deed: Deed) -> None:
+        """Delete a key that was made for one command: lists of keys are for those that people have."""
+        k = t.api_key.c
+
+        def work(c: Connection) -> None:
+            c.execute(delete(t.api_key).where(k.tenant == self._tenant, k.name == name))
+            note(c, self._tenant, deed)
+
+        self._database.transact(work)
 
     def all(self) -> list[ApiKey]:
         """Every key, newest first."""

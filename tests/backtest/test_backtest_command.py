@@ -136,6 +136,8 @@ def test_beside_a_running_gateway(tmp_path: Path) -> None:
         why = kit.run("rules", "explain", alarms[0]["id"], "-c", str(config))
         assert why.exit_code == 0, why.stderr
         assert "90 degC  from attribute temp_trip of the device" in why.stdout
+        (tmp_path / "data" / "admin.key").unlink()
+        assert _rows(_json(config)["episodes"]) == EXPECTED, "C3: the lost key of the admin locks nobody out"
         answer = api.post(
             "/v1/history/open/rows", json={"start": "2026-06-03T00:00:00Z", "end": "2026-06-01T00:00:00Z"}
         )

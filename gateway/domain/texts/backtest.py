@@ -10,8 +10,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{path} 正被运行中的网关使用，而 api.port 为 0；应写明其 API 端口：api: {{port: 8700}}",
     ),
     "review.no_key": (
-        "cannot read {path}, by which the running gateway is asked: {error}; run as its user",
-        "无法读取用于访问运行中网关的 {path}：{error}；请以网关的用户运行",
+        "neither {path} nor the database gives a key by which the running gateway can be asked: {error}; run this as the gateway's user, or have it make one: fieldgate keys create",
+        "{path} 和数据库都无法提供访问运行中网关的密钥：{error}；请以网关的用户运行，或由该用户执行 fieldgate keys create",
     ),
     "review.no_answer": (
         "a process has the stored readings open, but {url} does not answer: {error}; wait for it, or stop it",

@@ -61,6 +61,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "LOST: readings of records {cursor} to {floor} of the journal: neither the journal nor the series store has them",
         "已丢失：日志库第 {cursor} 至 {floor} 条记录的读数：日志库和读数库中都没有",
     ),
+    "store.nothing_here": (
+        "there is no data in {path} yet: start the gateway once, or look at data_dir in the configuration",
+        "{path} 中还没有数据：请先启动一次网关，或检查配置中的 data_dir",
+    ),
+    "store.beside_older": (
+        "{path} is of an older release and a gateway uses it; stop that gateway, or use its own release of this command",
+        "{path} 属于较旧的版本，且有网关正在使用；请停止该网关，或使用与其相同版本的本命令",
+    ),
     "store.nothing": (
         "there is no data in {path}: nothing to recover",
         "{path} 中没有数据，无需恢复",

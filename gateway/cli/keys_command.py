@@ -1,0 +1,163 @@
+"""`fieldgate keys`"""
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.options import main_file, report_language
+from gateway.cli.problems import UNUSABLE, refuse
+from gateway.domain.duration import iso, parse_duration
+from gateway.domain.errors import ConfigError, StoreError
+from gateway.domain.text import Lang, say
+from gateway.domain.workorder import Role
+
+if TYPE_CHECKING:
+    from gateway.store import ApiKey, ApiKeys
+
+ROLES = [role.value for role in Role if role is not Role.SYSTEM]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,59}")
+"""As the API has it."""
+
+
+class Refused(Exception):
+    """What was asked cannot be done."""
+
+    def __init__(self, key: str, **fields: object) -> None:
+        super().__init__(key)
+        self.key, self.fields = key, fields
+
+
+@click.group("keys")
+def command() -> None:
+    """API keys of this installation, on its own machine: no key is needed, only the right to write its data folder.
+    Works while the gateway runs, too. What is made or revoked is in the audit.
+
+    Example: fieldgate keys create wang --role engineer
+    """
+
+
+@command.command("list")
+@main_file
+@report_language
+def list_keys(config: Path, lang: Lang | None) -> None:
+    """All keys, newest first: name, role, sites, state, last use. Never a key itself.
+
+    Example: fieldgate keys list -c config/gateway.yaml
+    """
+
+    def work(keys: "ApiKeys", language: Lang) -> None:
+        found = keys.all()
+        if not found:
+            click.echo(say("keys.none", language))
+        for key in found:
+            click.echo(_line(key, language))
+
+    _with_keys(config, lang, work)
+
+
+@command.command("create")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What it may do.")
+@click.option("--site", "sites", multiple=True, help="Only this site; may be given several times. [default: all]")
+@click.option("--expires", help="Ends after this time: 90d. [default: never]")
+@main_file
+@report_language
+def create(name: str, role: str, sites: tuple[str, ...], expires: str | None, config: Path, lang: Lang | None) -> None:
+    """Make a key for a person or a system. The key alone is written to standard output, this once.
+
+    Example: KEY=$(fieldgate keys create backup-admin --role admin)
+    """
+
+    def work(keys: "ApiKeys", language: Lang) -> None:
+        from gateway.store import Deed, me
+
+        now = time.time_ns() // 1000
+        if not NAME.fullmatch(name):
+            raise Refused("keys.name", name=name)
+        if any(key.name == name for key in keys.all()):
+            raise Refused("keys.taken", name=name)
+        ends = _end(expires, now)
+        deed = Deed(now, me(), "", "key.create", name, f"{role} {' '.join(sites)}".strip())
+        secret, _ = keys.create(name, Role(role), now, sites, ends, deed)
+        click.echo(say("keys.created", language, name=name, role=role), err=True)
+        click.echo(secret)
+
+    _with_keys(config, lang, work)
+
+
+@command.command("revoke")
+@click.argument("name")
+@main_file
+@report_language
+def revoke(name: str, config: Path, lang: Lang | None) -> None:
+    """From now on nobody gets in with this key, a running gateway included.
+
+    Example: fieldgate keys revoke wang
+    """
+
+    def work(keys: "ApiKeys", language: Lang) -> None:
+        from gateway.store import Deed, me
+
+        now = time.time_ns() // 1000
+        if not keys.revoke(name, now, Deed(now, me(), "", "key.revoke", name)):
+            raise Refused("keys.unknown", name=name)
+        click.echo(say("keys.revoked", language, name=name))
+        if not any(_admin(key, now) for key in keys.all()):
+            click.echo(say("keys.no_admin", language), err=True)
+
+    _with_keys(config, lang, work)
+
+
+def _with_keys(config: Path, lang: Lang | None, work: "Callable[[ApiKeys, Lang], None]") -> None:
+    """Exit status 0 done, 2 not done, and why."""
+    from gateway.settings import load_settings
+    from gateway.store import ApiKeys, beside
+
+    try:
+        settings = load_settings(config)
+    except ConfigError as error:
+        refuse(error, lang or "zh")
+    language: Lang = lang or settings.language
+    try:
+        with beside(settings.data_dir, "keys") as database:
+            work(ApiKeys(database, settings.tenant), language)
+    except Refused as refused:
+        click.echo(say(refused.key, language, **refused.fields), err=True)
+        sys.exit(UNUSABLE)
+    except StoreError as error:
+        click.echo(error.text(language), err=True)
+        sys.exit(UNUSABLE)
+
+
+def _end(expires: str | None, now: int) -> int | None:
+    if expires is None:
+        return None
+    try:
+        left = parse_duration(expires)
+    except ValueError:
+        left = 0
+    if left <= 0:
+        raise Refused("keys.expires", got=expires)
+    return now + left
+
+
+def _admin(key: "ApiKey", now: int) -> bool:
+    return key.role is Role.ADMIN and not key.sites and _state(key, now) == "keys.live"
+
+
+def _state(key: "ApiKey", now: int) -> str:
+    if key.revoked_at is not None:
+        return "keys.gone"
+    return "keys.expired" if key.expires_at is not None and key.expires_at <= now else "keys.live"
+
+
+def _line(key: "ApiKey", lang: Lang) -> str:
+    sites = " ".join(key.sites) or say("keys.everywhere", lang)
+    used = iso(key.used_at) if key.used_at is not None else say("keys.unused", lang)
+    state = say(_state(key, time.time_ns() // 1000), lang)
+    return f"{key.name:<24} {key.role.value:<11} {state:<8} {say('keys.used', lang, at=used)}  {sites}"
