@@ -39,6 +39,8 @@ class Installation:
     queries: Queries
     known: Known
     journal: JournalReader
+    opened: ExitStack
+    """Closed with the installation: the key by which a running gateway is asked."""
 
     def names(self) -> "Names":
         """All that a rule may name, from the files of the configuration. Raises ConfigError."""
@@ -96,7 +98,7 @@ class Installation:
             try:
                 history = StoredHistory(folder)
             except Locked:
-                address = opened.enter_context(self._address())
+                address = self.opened.enter_context(self._address())  # other processes may ask after this, too
                 live = Live(address, self.lang)
                 opened.callback(live.close)
                 history = StoredHistory(folder, live)
@@ -136,7 +138,9 @@ def open_installation(config: Path, lang: Lang | None = None) -> Iterator[Instal
         try:
             known = SqlRegistryStore(database, SystemClock(), settings.tenant).load()
             known = Known(known.sites, known.customers, known.devices, _with_texts(known.points, journal))
-            yield Installation(settings, language, database, Queries(database, settings.tenant), known, journal)
+            queries = Queries(database, settings.tenant)
+            with ExitStack() as opened:
+                yield Installation(settings, language, database, queries, known, journal, opened)
         finally:
             journal.close()
     finally:
