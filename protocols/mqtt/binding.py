@@ -301,10 +301,8 @@ def _census(
     if route.time_path is not None:
         told.append(route.time_path)
         sure.append(route.time_path)
-    if route.when_path is not None and not around:
-        told.append(route.when_path)
-        sure.append(route.when_path)
-    sure += [place.path for place in places if not place.reason]
-    used = [place for place in (*map(Place, told), *places) if not (around and place.path.root)]
+    asked = [] if route.asked is None or around else [route.asked]
+    sure += [place.path for place in (*asked, *places) if place.reason == ""]
+    used = [place for place in (*map(Place, told), *asked, *places) if not (around and place.path.root)]
     ignored = [one for one in route.ignored if not (around and one.path.root)]
     return Census(route.index, used, ignored, {path.keys[0] for path in sure if path.keys})

@@ -47,7 +47,7 @@ class Left:
 class _Node:
     """One step of the paths. `reason` None = goes on below, "" = used, else why it is not."""
 
-    __slots__ = ("detail", "items", "keys", "reason", "rest")
+    __slots__ = ("detail", "items", "keys", "peeked", "reason", "rest")
 
     def __init__(self) -> None:
         self.keys: dict[str, _Node] = {}
@@ -55,19 +55,26 @@ class _Node:
         self.reason: str | None = None
         self.detail = ""
         self.rest = False  # whatever else stands here is left out on purpose
+        self.peeked = False  # asked whether something is there: that uses a number or a text, not what is inside of it
 
     def below(self, step: Step) -> "_Node":
         if isinstance(step, str):
             return self.keys.setdefault(step, _Node())
-        return self.items.setdefault(step, _Node())
+        if step not in self.items:
+            self.items[step] = node = _Node()
+            if isinstance(step, Pick):  # what it is chosen by is used
+                for part in step.key.split("."):
+                    node = node.keys.setdefault(part, _Node())
+                node.reason = ""
+        return self.items[step]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A path and what is done there: `reason` "" = used."""
+    """A path and what is done there: `reason` "" = used, None = asked whether it exists."""
 
     path: Path
-    reason: str = ""
+    reason: str | None = ""
     detail: str = ""
 
 
@@ -95,7 +102,10 @@ class Census:
             node = top
             for step in place.path.steps:
                 node = node.below(step)
-            node.reason, node.detail = place.reason, place.detail
+            if place.reason is None:
+                node.peeked = True
+            else:
+                node.reason, node.detail = place.reason, place.detail
         for one in ignored:
             node = top
             for step in one.path.steps:
@@ -139,7 +149,7 @@ def _keys_only(node: _Node) -> bool:
 
 def _inner(node: _Node, path: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
     """Objects whose keys decide."""
-    if node.reason is None and (node.keys or not path):
+    if node.reason is None and (node.keys or not path or node.peeked):
         yield path
         for key, below in node.keys.items():
             yield from _inner(below, (*path, key))
@@ -158,7 +168,9 @@ def _walk(node: _Node, value: Any, place: str, found: list[Unread]) -> None:
                 found.append(Unread(UNREAD, joined(place, key)))
     elif type(value) is list and node.items:
         _walk_list(node, value, place, found)
-    elif not node.rest:  # not what the paths expect: {"error": "…"} where a list should be
+    elif not node.rest and not (
+        node.peeked and type(value) not in {dict, list}
+    ):  # not what the paths expect: {"error": "…"} where a list should be
         found.append(Unread(UNREAD, place or "."))
 
 

@@ -113,6 +113,7 @@ class _Look:
         self._route, self._config, self._reach, self._fleet = route, config, reach, fleet
         self._file, self._place, self._found = file, place, found
         self._fills: dict[str, set[str]] = {profile.id: set() for profile in reach.profiles}
+        self._unsuited: dict[str, list[str]] = {}  # profile -> points, where others suit
 
     def judge(self, source: str) -> None:
         """Every entry of `points`; then what they fill."""
@@ -125,6 +126,7 @@ class _Look:
         for key, entry in self._config.points.items():
             if entry.path is None:
                 self._beside(key, entry)
+        self._warn()
         for profile in self._reach.profiles:
             fills = self._fills[profile.id]
             if fills or self._reach.closed:
@@ -147,10 +149,19 @@ class _Look:
             if self._reach.closed or not fits:
                 self._problem(key, why.key, **why.fields)
             else:
-                fields = {"point": name, "profile": profile.id, "fits": ", ".join(fits)}
-                self._found.warnings.append(
-                    Problem(self._file, f"{self._place}.points.{key}", "mqtt.suits_others", fields)
-                )
+                self._unsuited.setdefault(profile.id, []).append(name)
+
+    def _warn(self) -> None:
+        """Where any device may come: one word for all that does not suit some of them, and which it suits best."""
+        if not self._unsuited:
+            return
+        fits = sorted(
+            (profile for profile, fills in self._fills.items() if fills and profile not in self._unsuited),
+            key=lambda profile: -len(self._fills[profile]),
+        )
+        names = dict.fromkeys(name for points in self._unsuited.values() for name in points)
+        fields = {"points": ", ".join(names), "profiles": ", ".join(self._unsuited), "fits": ", ".join(fits) or "…"}
+        self._found.warnings.append(Problem(self._file, f"{self._place}.points", "mqtt.suits_others", fields))
 
     def _templated(self, key: str, index: int, rule: PointRule) -> None:
         """Names are taken from the message: any point that the template can give."""

@@ -65,7 +65,7 @@ class Route:
     text: bool
     retained: str
     when: Callable[[Any], bool] | None
-    when_path: Path | None
+    asked: Place | None
     switch: tuple[str, frozenset[str]] | None
     inner: Path | None
     each: Each | None
@@ -144,20 +144,25 @@ def _surroundings(
     index: int, config: RouteConfig, points: tuple[PointRule, ...], ignored: tuple[Ignored, ...]
 ) -> tuple[Census | None, Census | None]:
     """What counts in the message around an inner document, and in the document around the elements."""
-    top = [] if config.when is None else [parse_path(config.when.path)]
+    asked = [] if config.when is None else [asked_at(config.when)]
     told = [path for point in points for path in (point.path, point.component.path) if path is not None]
     told += [] if config.time is None else [parse_path(config.time.path)]
     told += [parse_path(config.device.path)] if isinstance(config.device, DeviceAt) else []
-    top += [path for path in told if path.root]
+    top = [*asked, *(Place(path) for path in told if path.root)]
     above = [one for one in ignored if one.path.root]
     outer = around = None
     if config.inner is not None:
-        outer = Census(index, map(Place, [*top, parse_path(config.inner)]), above)
+        outer = Census(index, [*top, Place(parse_path(config.inner))], above)
     if config.each is not None:
-        head = parse_each(config.each).head
+        head = Place(parse_each(config.each).head)
         read = [head] if config.inner is not None else [*top, head]
-        around = Census(index, map(Place, read), above if config.inner is None else ())
+        around = Census(index, read, above if config.inner is None else ())
     return outer, around
+
+
+def asked_at(when: When) -> Place:
+    """What a condition looks at."""
+    return Place(parse_path(when.path), "" if when.exists is None else None)
 
 
 def _condition(when: When) -> Callable[[Any], bool]:
@@ -206,7 +211,7 @@ def compile_route(index: int, config: RouteConfig) -> Route:
         text=config.is_text,
         retained=config.retained,
         when=None if config.when is None else _condition(config.when),
-        when_path=None if config.when is None else parse_path(config.when.path),
+        asked=None if config.when is None else asked_at(config.when),
         switch=None if config.when is None else _switch(config.when),
         inner=None if config.inner is None else parse_path(config.inner),
         each=None if config.each is None else parse_each(config.each),

@@ -136,8 +136,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "没有第 {got} 枪：型号 {profile} 的设备最多 {most} 枪",
     ),
     "mqtt.suits_others": (
-        "this does not suit point {point} of profile {profile}, whose readings would be bad or lost; if the route is not for that profile, write profiles: [{fits}]",
-        "此项与型号 {profile} 的测点 {point} 不符，其读数会无效或丢失；若该路由不用于此型号，请写 profiles: [{fits}]",
+        "{points} do not suit these points of {profiles}, whose readings would be bad or lost; if the route is not for them, write profiles: [{fits}]",
+        "{points} 与 {profiles} 的同名测点不符，其读数会无效或丢失；若该路由不用于这些型号，请写 profiles: [{fits}]",
     ),
     "mqtt.no_profile": ("there is no profile {got}; known: {known}", "型号 {got} 不存在；已有：{known}"),
     "mqtt.no_device_fits": (

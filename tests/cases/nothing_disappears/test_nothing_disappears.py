@@ -67,7 +67,7 @@ def test_objects_of_a_list_that_no_path_asks_for_are_counted() -> None:
     route = {"filter": "x/{device}", "device": "{device}", "points": {"power": {"path": "infos[Type=A].p"}}}
     infos = [{"Type": "A", "p": 1, "q": 2}, {"Type": "B", "p": 3}]
     assert read(route, {"infos": infos})[1] == [
-        ("unread", "infos[0].Type", 1), ("unread", "infos[0].q", 1), ("unread", "infos[1]", 1),
+        ("unread", "infos[0].q", 1), ("unread", "infos[1]", 1),
     ]  # fmt: skip
 
 
@@ -239,3 +239,14 @@ def test_a_profile_says_which_point_takes_connector_0(tmp_path: Path) -> None:
 def test_what_takes_connector_0_must_be_able_to(tmp_path: Path, change: tuple[str, str], key: str) -> None:
     (tmp_path / "p.yaml").write_text(STATION.replace(*change), "utf-8")
     assert [problem.key for problem in load_profile(tmp_path / "p.yaml")[1]] == [key]
+
+
+def test_asking_whether_an_object_exists_uses_nothing_of_it() -> None:
+    route = {
+        "filter": "x/{device}", "device": "{device}", "when": {"path": "v", "exists": True},
+        "points": {"power": {"path": "v.p"}},
+    }  # fmt: skip
+    assert read(route, {"v": {"p": 1, "q": 2}})[1] == [("unread", "v.q", 1)]
+    alone = route | {"points": {"power": {"path": "p"}}}
+    assert read(alone, {"v": {"q": 2}, "p": 1})[1] == [("unread", "v.q", 1)]
+    assert read(alone, {"v": True, "p": 1})[1] == []

@@ -55,7 +55,7 @@ def test_where_any_device_may_come_the_others_are_worth_a_word() -> None:
     for device in ("{n}", {"path": "id"}):
         found = look(points=WH, device=device)
         assert found.problems == []
-        assert keys(found.warnings) == [("points.energy", "mqtt.suits_others")]
+        assert keys(found.warnings) == [("points", "mqtt.suits_others")]
         assert "profiles: [box]" in found.warnings[0].render()
     assert (
         keys(look(points={"energy": {"path": "e", "unit": "V"}}).problems) == [("points.energy", "mqtt.bind_unit")] * 2
