@@ -56,8 +56,8 @@ class Directory(Protocol):
     def points(self, profile: str) -> Mapping[tuple[str, int], Point]:
         """(name, component) -> point of a profile; component 0 = the device itself. Empty for an unknown profile."""
 
-    def state_code(self, point: int, text: str) -> int | None:
-        """The code of a state text; unknown texts get the next code until the bound, then None (counted)."""
+    def state_code(self, point: int, text: str, device: int = 0) -> int | None:
+        """The code of a state text; unknown ones get the next, until `device` brought too many: None (counted)."""
 
     def pending(self, batch: Batch) -> Sequence[Define]:
         """Definitions that must stand in the journal before `batch`: ids never written, state tables that grew."""

@@ -129,8 +129,10 @@ class Collector:
         yield steps
         behind = max(0, intake.watermark.newest - self._context.clock.now())
         yield gauge("clock_behind_seconds", "How far the gateway's clock is behind its journal", behind / SECOND)
-        yield counter("state_texts_refused", "Texts of state points that found their table full",
-                       self._context.registry.refused_texts)  # fmt: skip
+        registry = self._context.registry
+        yield counter("state_texts_refused", "Texts of state points that were refused", registry.refused_texts)
+        yield gauge("state_texts_refusing", "Points of devices that were refused texts and were not cleared since",
+                    len(registry.refused()))  # fmt: skip
 
     def _condition(self) -> Iterator[Metric]:
         """What is wrong by the same judgement as `/readyz`."""

@@ -34,13 +34,16 @@ from gateway.api.routes import (
     keys,
     orders,
     reload,
+    texts,
     unused,
 )
 from gateway.api.traffic import Traffic
 from gateway.domain.errors import ConfigError, Problem
 
-ROUTERS = (health, devices, history, alarms, orders, deliveries, journal, unused, keys, audit, customers, callbacks,
-           reload)  # fmt: skip
+ROUTERS = (
+    health, devices, history, alarms, orders, deliveries, journal, unused, keys, audit, customers, texts, callbacks,
+    reload,
+)  # fmt: skip
 HEALTH_BOUNDS = Bounds(total=64, per_address=32, max_body=1024)
 log = structlog.get_logger()
 

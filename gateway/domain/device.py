@@ -159,6 +159,8 @@ class Point(Struct, frozen=True):
     """A registered point: the integer of the columns. Shared by all devices of a profile; `component` 0 = the device.
 
     A changed unit, scale or kind is a new id (a new point revision), so stored history keeps its meaning.
+    `brought[i]` is the device that `values[i]` was learned from: 0 = none (a profile, a code table or a rule names it),
+    -1 = nobody knows; left out at the end: 0.
     """
 
     id: int
@@ -172,3 +174,4 @@ class Point(Struct, frozen=True):
     values: tuple[str, ...] = ()
     plausible: Plausible = Plausible()
     counter: CounterModel = CounterModel()
+    brought: tuple[int, ...] = ()

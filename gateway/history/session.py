@@ -85,7 +85,7 @@ class Session:
             if (d, p) not in known:
                 known[d, p] = _known(chunk.devices[d], chunk.points[p], directory)
             place = known[d, p]
-            judged = None if place is None else _judged(raw, quality, place[1], directory)
+            judged = None if place is None else _judged(raw, quality, place[1], place[0], directory)
             if place is None or judged is None:
                 refused += 1
                 continue
@@ -149,12 +149,14 @@ def _known(code: str, point: tuple[str, int], directory: Directory) -> tuple[int
     return None if found is None else (device.id, found)
 
 
-def _judged(raw: float | str | None, quality: int, point: Point, directory: Directory) -> tuple[float, int] | None:
+def _judged(
+    raw: float | str | None, quality: int, point: Point, device: int, directory: Directory
+) -> tuple[float, int] | None:
     """(value, quality), NaN iff bad; None when the value does not fit the point."""
     if raw is None or quality == Quality.BAD:
         return math.nan, int(Quality.BAD)
     if point.kind is PointKind.STATE:
-        code = directory.state_code(point.id, raw) if isinstance(raw, str) else None
+        code = directory.state_code(point.id, raw, device) if isinstance(raw, str) else None
         return None if code is None else (float(code), quality)
     if isinstance(raw, str) or not math.isfinite(raw):
         return None

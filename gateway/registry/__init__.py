@@ -3,5 +3,6 @@
 from gateway.registry.plan import Change, Wanted, plan
 from gateway.registry.registry import Registry
 from gateway.registry.shorter import shorter
+from gateway.registry.texts import Allowance, Refused
 
-__all__ = ["Change", "Registry", "Wanted", "plan", "shorter"]
+__all__ = ["Allowance", "Change", "Refused", "Registry", "Wanted", "plan", "shorter"]

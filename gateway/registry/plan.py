@@ -1,18 +1,22 @@
 """What has to change so that the registry knows what the files say: a pure difference."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from msgspec.structs import replace
 
-from gateway.domain.device import Customer, Device, Life, Point, PointSpec, Profile, Site
+from gateway.domain.device import Customer, Device, Life, Point, PointKind, PointSpec, Profile, Site
 from gateway.domain.record import CustomerSet, DeviceSet, Fact, SiteSet
 from gateway.ports import Known
+from gateway.registry.texts import named
 
 T = TypeVar("T")
 PointKey = tuple[str, int, str]
 """Profile, component, name."""
+Table = tuple[tuple[str, ...], tuple[int, ...]]
+"""Texts of a state point, and who brought them."""
+NO_TEXTS: Table = ((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class Wanted:
     customers: Sequence[Customer] = ()
     devices: Sequence[Device] = ()
     profiles: Sequence[Profile] = ()
+    texts: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+    """(profile, state point) -> texts that rules, code tables and mappings name, besides those the profile declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +116,12 @@ def _points(known: Known, wanted: Wanted) -> list[Point]:
     """Points to insert or update. Components only grow: those of a removed connector keep their history."""
     have = newest(known.points)
     last = max((point.id for point in known.points), default=0)
-    texts: dict[tuple[str, str], tuple[str, ...]] = {}
+    tables: dict[tuple[str, str], Table] = {}
     most: dict[str, int] = {}
     for point in have.values():
         most[point.profile] = max(most.get(point.profile, 0), point.component)
-        if len(point.values) > len(texts.get((point.profile, point.name), ())):
-            texts[point.profile, point.name] = point.values
+        if len(point.values) > len(tables.get((point.profile, point.name), NO_TEXTS)[0]):
+            tables[point.profile, point.name] = (point.values, point.brought)
     for device in wanted.devices:
         most[device.profile] = max(most.get(device.profile, 0), device.components)
     changed: list[Point] = []
@@ -123,10 +129,12 @@ def _points(known: Known, wanted: Wanted) -> list[Point]:
         count = max(most.get(profile.id, 0), profile.components)
         for spec in profile.points:
             fresh = _fresh_meaning(have, profile.id, spec)
-            values = spec.values if fresh else _joined(texts.get((profile.id, spec.name), ()), spec.values)
+            table = NO_TEXTS if fresh else tables.get((profile.id, spec.name), NO_TEXTS)
+            texts = (*spec.values, *wanted.texts.get((profile.id, spec.name), ()))
             for component in range(1, count + 1) if spec.each else (0,):
                 old = have.get((profile.id, component, spec.name))
-                new = _point(old, profile.id, spec, component, values)
+                new = _point(old, profile.id, spec, component, table)
+                new = named(new, texts) if spec.kind == PointKind.STATE else new
                 if new.id == 0:
                     last += 1
                     new = replace(new, id=last)
@@ -145,20 +153,17 @@ def _fresh_meaning(have: Mapping[PointKey, Point], profile: str, spec: PointSpec
     return old is not None and _means_else(old, spec)
 
 
-def _joined(stored: tuple[str, ...], declared: tuple[str, ...]) -> tuple[str, ...]:
-    """Codes already given never move: declared texts that are new come after the stored ones."""
-    return stored + tuple(text for text in declared if text not in stored)
-
-
-def _point(old: Point | None, profile: str, spec: PointSpec, component: int, values: tuple[str, ...]) -> Point:
-    """The row of one point; id 0 when it needs a new one."""
+def _point(old: Point | None, profile: str, spec: PointSpec, component: int, table: Table) -> Point:
+    """The row of one point; id 0 when it needs a new one. A state starts from `table`, unless its codes went their own
+    way: codes already given never move."""
     number, revision = (0, spec.revision) if old is None else (old.id, old.revision)
     if old is not None and _means_else(old, spec):
         number, revision = 0, max(old.revision + 1, spec.revision)
-    elif old is not None and values[: len(old.values)] != old.values:  # its codes went their own way: they stay
-        values = _joined(old.values, spec.values)
+    elif old is not None and table[0][: len(old.values)] != old.values:
+        table = (old.values, old.brought)
+    values, brought = table if spec.kind == PointKind.STATE else NO_TEXTS
     return Point(
         id=number, profile=profile, name=spec.name, component=component, kind=spec.kind, unit=spec.unit,
-        every=spec.every, revision=revision, values=values if spec.kind == "state" else (), plausible=spec.plausible,
-        counter=spec.counter,
+        every=spec.every, revision=revision, values=values, plausible=spec.plausible, counter=spec.counter,
+        brought=brought,
     )  # fmt: skip

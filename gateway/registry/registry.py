@@ -6,10 +6,13 @@ event loop reads.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_snapshot
 from threading import Lock
 from types import MappingProxyType
+from typing import TypeGuard
 
 import numpy as np
+import structlog
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
@@ -17,11 +20,12 @@ from gateway.domain.device import Customer, Device, Life, Point, PointKind, Site
 from gateway.domain.errors import StoreError
 from gateway.domain.reading import I32, Batch
 from gateway.domain.record import Define, DeviceDefined, Fact, PointDefined
+from gateway.domain.said import Phrase
 from gateway.ports import Clock, Known, RegistryStore
 from gateway.registry.plan import Wanted, newest, plan
+from gateway.registry.texts import Allowance, Refusals, Refused, cleared
 
-MAX_TEXTS = 256
-MAX_TEXT_LENGTH = 64
+log = structlog.get_logger()
 _NO_POINTS: Mapping[tuple[str, int], Point] = MappingProxyType({})
 
 
@@ -49,19 +53,16 @@ class Registry:
         store: RegistryStore,
         tenant: str,
         clock: Clock,
-        *,
-        texts: int = MAX_TEXTS,
-        text_length: int = MAX_TEXT_LENGTH,
+        allowance: Allowance | None = None,
     ) -> None:
         self._store = store
         self._tenant = tenant
         self._clock = clock
-        self._most_texts = texts
-        self._longest_text = text_length
+        self._allowance = allowance or Allowance()
         self._saving = Lock()  # one writer of the store at a time
         self._lock = Lock()  # memory only, never held while the store writes: the event loop may wait for it
         self._version = 0
-        self._refused = 0
+        self._refusals = Refusals()
         self._unsaved: set[int] = set()
         self._codes: dict[int, dict[str, int]] = {}
         self._device_written: NDArray[np.bool_] = np.zeros(1, np.bool_)
@@ -76,8 +77,13 @@ class Registry:
 
     @property
     def refused_texts(self) -> int:
-        """How many state texts were refused since the start: too long, or the table of the point is full."""
-        return self._refused
+        """How many state texts were refused since the start."""
+        return self._refusals.total
+
+    def refused(self) -> Sequence[Refused]:
+        """What was refused since it was last cleared, by device and point."""
+        with self._lock:
+            return tuple(self._refusals)
 
     def device(self, code: str) -> Device | None:
         """The device in service called `code`, else None."""
@@ -128,13 +134,14 @@ class Registry:
             customers = {key: value for key, value in now.customers.items() if key != code}
             self._now = _Snapshot(now.sites, customers, now.devices, now.points, now.by_code, now.by_profile)
 
-    def state_code(self, point: int, text: str) -> int | None:
-        """The code of a state text. Unknown texts get the next code, in one table for all components of a point."""
+    def state_code(self, point: int, text: str, device: int = 0) -> int | None:
+        """The code of a state text. Unknown texts get the next code, in one table for all components of a point, until
+        `device` or all together brought too many."""
         codes = self._codes.get(point)
         if codes is not None and (code := codes.get(text)) is not None:
             return code
         with self._lock:
-            return self._grow(point, text)
+            return self._grow(point, text, device)
 
     def pending(self, batch: Batch) -> Sequence[Define]:
         """Definitions that must stand in the journal before `batch`. Normally none: two look-ups in boolean arrays.
@@ -175,18 +182,9 @@ class Registry:
         `defines` are the journal's definitions in order, at least those since the last save. Returns the number of
         points whose table grew.
         """
-        grown: dict[int, Point] = {}
         with self._lock:
-            for define in defines:
-                if not isinstance(define, PointDefined) or define.tenant != self._tenant:
-                    continue
-                old = grown.get(define.point.id) or self._now.points.get(define.point.id)
-                if old is not None and _extends(define.point.values, old.values):
-                    for point in (old, *self._siblings(old)):
-                        if _extends(define.point.values, (grown.get(point.id) or point).values):
-                            grown[point.id] = replace(point, values=define.point.values)
-            self._set_points(grown.values())
-            self._unsaved |= grown.keys()
+            grown = _recovered(self._now, [d.point for d in defines if _of_point(d, self._tenant)])
+            self._keep(list(grown.values()))
         return len(grown)
 
     def save_texts(self) -> int:
@@ -236,43 +234,90 @@ class Registry:
         old = self._now.points.get(row.id)
         if old is None or row.values[: len(old.values)] == old.values:
             return row
-        return replace(row, values=old.values + tuple(text for text in row.values if text not in old.values))
+        more = tuple(text for text in row.values if text not in old.values)
+        return replace(row, values=old.values + more, brought=old.brought)
 
-    def _siblings(self, point: Point) -> list[Point]:
-        """The same point of the other components."""
-        in_use = self._now.by_profile.get(point.profile, {}).values()
-        return [p for p in in_use if p.name == point.name and p.id != point.id]
-
-    def _grow(self, number: int, text: str) -> int | None:
-        """Append `text` to the table shared by the components of a point, unless it is full or the text too long."""
+    def _grow(self, number: int, text: str, device: int) -> int | None:
+        """Append `text` to the table shared by the components of a point, unless there is no room for it."""
         point = self._now.points.get(number)
         if point is None or point.kind is not PointKind.STATE:
             return None
         if text in point.values:  # another thread was faster
             return point.values.index(text)
-        if len(text) > self._longest_text or len(point.values) >= self._most_texts:
-            self._refused += 1
+        grown = self._allowance.grown(point, text, device)
+        if isinstance(grown, str):
+            self._refuse(point, text, device, grown)
             return None
-        table = (*point.values, text)
-        alike = (p for p in self._siblings(point) if p.values == point.values)
-        members = {p.id: replace(p, values=table) for p in (point, *alike)}
-        self._set_points(members.values())
-        self._unsaved |= members.keys()
-        return len(table) - 1
+        alike = (p for p in _siblings(self._now, point) if p.values == point.values)
+        self._keep([grown, *(replace(p, values=grown.values, brought=grown.brought) for p in alike)])
+        return len(grown.values) - 1
 
-    def _set_points(self, points: Iterable[Point]) -> None:
-        """Replace rows whose text table grew."""
-        now = self._now
-        every: dict[int, Point] = dict(now.points)
-        profiles = dict(now.by_profile)
+    def _refuse(self, point: Point, text: str, device: int, why: str) -> None:
+        if self._refusals.add(point, device, text, why, self._clock.now()):
+            known = self._now.devices.get(device)
+            log.warning(
+                "state text refused", device=known.code if known else "", point=f"{point.profile}.{point.name}",
+                text=text[:64], why=Phrase(f"registry.refused.{why}"),
+            )  # fmt: skip
+
+    def _keep(self, points: Sequence[Point]) -> None:
+        """Rows whose texts changed; the caller holds the lock."""
+        self._now = _with(self._now, points)
         for point in points:
-            every[point.id] = point
-            in_use = profiles.get(point.profile, {})
-            if (old := in_use.get((point.name, point.component))) is not None and old.id == point.id:
-                profiles[point.profile] = {**in_use, (point.name, point.component): point}
             self._point_written[point.id] = False
             self._codes[point.id] = {text: code for code, text in enumerate(point.values)}
-        self._now = _Snapshot(now.sites, now.customers, now.devices, every, now.by_code, profiles)
+        self._unsaved |= {point.id for point in points}
+
+    def clear_texts(self, profile: str, name: str, device: int | None = None) -> int:
+        """Room again for what devices (or this one) bring; texts already learned keep their codes. Returns how many of
+        them count no more. Blocking (the desk's thread). Raises KeyError for no such state point, StoreError."""
+        with self._lock:
+            mine = [p for (n, _), p in self._now.by_profile.get(profile, {}).items() if n == name]
+            if not mine or mine[0].kind is not PointKind.STATE:
+                raise KeyError(name)
+            after = [cleared(point, device) for point in mine]
+            self._keep([new for new, old in zip(after, mine, strict=True) if new != old])
+            self._refusals.forget(profile, name, device)
+        self.save_texts()
+        return max(_learned(old) - _learned(new) for new, old in zip(after, mine, strict=True))
+
+
+def _with(now: _Snapshot, points: Iterable[Point]) -> _Snapshot:
+    """Rows whose texts changed in place of those before."""
+    every: dict[int, Point] = dict(now.points)
+    profiles = dict(now.by_profile)
+    for point in points:
+        every[point.id] = point
+        in_use = profiles.get(point.profile, {})
+        if (old := in_use.get((point.name, point.component))) is not None and old.id == point.id:
+            profiles[point.profile] = {**in_use, (point.name, point.component): point}
+    return replace_snapshot(now, points=every, by_profile=profiles)
+
+
+def _siblings(now: _Snapshot, point: Point) -> list[Point]:
+    """The same point of the other components."""
+    in_use = now.by_profile.get(point.profile, {}).values()
+    return [p for p in in_use if p.name == point.name and p.id != point.id]
+
+
+def _of_point(define: Define, tenant: str) -> TypeGuard[PointDefined]:
+    return isinstance(define, PointDefined) and define.tenant == tenant
+
+
+def _recovered(now: _Snapshot, told: Iterable[Point]) -> dict[int, Point]:
+    """The points that grew by what the journal tells of them."""
+    grown: dict[int, Point] = {}
+    for point in told:
+        old = grown.get(point.id) or now.points.get(point.id)
+        if old is not None and _extends(point.values, old.values):
+            for one in (old, *_siblings(now, old)):
+                if _extends(point.values, (grown.get(one.id) or one).values):
+                    grown[one.id] = replace(one, values=point.values, brought=point.brought)
+    return grown
+
+
+def _learned(point: Point) -> int:
+    return len(point.brought) - point.brought.count(0)
 
 
 def _extends(longer: tuple[str, ...], shorter: tuple[str, ...]) -> bool:

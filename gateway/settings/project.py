@@ -25,6 +25,7 @@ from gateway.settings.model import Settings, anchored
 from gateway.settings.profiles import LoadedProfile, load_profiles, vocabulary
 from gateway.settings.rulebook import Rulebook, RuleFiles, load_rulebook
 from gateway.settings.templates import load_templates
+from gateway.settings.texts import Named, named_texts
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.registers import load as load_map
 from protocols.mqtt.check import Coverage
@@ -139,8 +140,9 @@ def inspect_project(path: Path, env: Mapping[str, str] | None = None, known: Rul
         report.coverage = findings.coverage
     report.problems, report.warnings = _sorted(report.problems), _sorted(report.warnings)
     if settings is not None and not report.problems:
+        texts = named_texts(plain, maps, settings, rulebook.rules.values())
         report.project = Project(
-            path, settings, profiles, maps, names, _wanted(inventory, plain), rulebook, templates,
+            path, settings, profiles, maps, names, _wanted(inventory, plain, texts), rulebook, templates,
             tuple(report.warnings), env, report.places,
         )  # fmt: skip
     return report
@@ -230,10 +232,10 @@ def _maps(profiles: Mapping[str, LoadedProfile]) -> tuple[dict[str, ModbusMap], 
     return maps, problems
 
 
-def _wanted(inventory: Inventory, profiles: list[Profile]) -> Wanted:
+def _wanted(inventory: Inventory, profiles: list[Profile], texts: Named) -> Wanted:
     return Wanted(
         tuple(inventory.sites.values()), tuple(inventory.customers.values()), tuple(inventory.devices.values()),
-        tuple(profiles),
+        tuple(profiles), texts,
     )  # fmt: skip
 
 

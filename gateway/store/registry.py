@@ -17,7 +17,7 @@ from gateway.store.rows import columns, json_text
 S = TypeVar("S", Site, Customer, Device, Point)
 CONFIGURATION = "configuration"
 """The actor of what the files say."""
-_JSON = {"attrs", "tags", "sites", "values", "plausible", "counter", "quiet"}
+_JSON = {"attrs", "tags", "sites", "values", "plausible", "counter", "quiet", "brought"}
 
 
 class SqlRegistryStore:

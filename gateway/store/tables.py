@@ -103,7 +103,7 @@ Index("ix_device_customer", device.c.tenant, device.c.customer)
 point = Table(
     "point", metadata, Column("id", Integer, primary_key=True, autoincrement=False), _tenant(), _text("profile"),
     _text("name"), _whole("component"), _text("kind"), _text("unit"), _when("every"), _whole("revision"),
-    _text("values"), _text("plausible"), _text("counter"),
+    _text("values"), _text("plausible"), _text("counter"), _text("brought", server_default=text("'[]'")),
     UniqueConstraint("tenant", "profile", "name", "component", "revision"),
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.record import ClockStep
 from gateway.domain.said import Phrase, Span
 from gateway.domain.size import format_size
+from gateway.registry import Refused
 
 LOW = 2
 """The disk is low below so many times its floor."""
@@ -34,7 +35,7 @@ class Trouble:
 @dataclass(frozen=True, slots=True)
 class Condition:
     """Of one moment; what is in order is not in it. `sources` and `endpoints` by name, `parts`: disk, clock, rules,
-    configuration."""
+    configuration, texts."""
 
     parts: Mapping[str, Trouble] = field(default_factory=dict)
     sources: Mapping[str, Trouble] = field(default_factory=dict)
@@ -118,6 +119,17 @@ def configuration(problems: Sequence[Problem], since: int, at_start: Sequence[st
         return None
     phrase = said[0] if len(said) == 1 else Phrase("ready.both", {"one": said[0], "other": said[1]})
     return Trouble(phrase, logged=True)
+
+
+def texts(refused: Sequence[Refused]) -> Trouble | None:
+    """Texts of state points that were refused and not cleared since."""
+    if not refused:
+        return None
+    fields = {
+        "count": sum(one.count for one in refused), "devices": len({one.device for one in refused}),
+        "points": len({(one.profile, one.point) for one in refused}),
+    }  # fmt: skip
+    return Trouble(Phrase("ready.texts_refused", fields), logged=True)
 
 
 def silence(connected: int, heard: int | None, after: int, now: int) -> Trouble | None:

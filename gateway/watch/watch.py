@@ -18,7 +18,7 @@ from gateway.domain.record import ClockStep, Raw, Record
 from gateway.domain.said import Phrase
 from gateway.intake.balance import Balance
 from gateway.journal.schema import free_space
-from gateway.watch.condition import Clocks, Condition, Trouble, clock, configuration, disk, rules, silence
+from gateway.watch.condition import Clocks, Condition, Trouble, clock, configuration, disk, rules, silence, texts
 from gateway.watch.summary import Heard, Summary
 from gateway.watch.told import Told
 
@@ -63,6 +63,8 @@ class House(Protocol):
         """Sources, each with its `stats`."""
 
     @property
+    def registry(self) -> Any: ...
+    @property
     def relay(self) -> Any: ...
     @property
     def ticker(self) -> Any: ...
@@ -104,6 +106,7 @@ class Watch:
             "disk": disk(free, settings.journal.free_space_floor), "clock": clock(clocks),
             "rules": rules(sorted(house.engine.broken)),
             "configuration": configuration(problems, self._files_since, house.reload.last.at_start),
+            "texts": texts(house.registry.refused()),
         }  # fmt: skip
         return Condition(
             {part: trouble for part, trouble in found.items() if trouble is not None},

@@ -20,7 +20,7 @@ REST = 10 * MINUTE
 LESSONS = 16
 """Blocks split in one cycle at most, so that learning does not starve the other devices of the link."""
 
-Code = Callable[[int, str], int | None]
+Code = Callable[[int, str, int], int | None]
 Rows = list[tuple[float, Quality]]
 
 
@@ -171,12 +171,15 @@ class Cycle:
         if block.key in self.target.learned.holes or block in self.target.blocks:
             self._done.update(block.members)
 
+    def _state(self, point: int, text: str) -> int | None:
+        return self.code(point, text, self.target.device.id)
+
     def _decode(self, block: Block, words: Sequence[int], rows: Rows) -> None:
         for index in block.members:
             register = self.target.layout.registers[index]
             start = register.address - block.address
             try:
-                rows[index] = register.judge(words[start : start + register.count], self.code)
+                rows[index] = register.judge(words[start : start + register.count], self._state)
             except DecodeError:
                 self.stats.undecodable += 1
                 rows[index] = BAD

@@ -251,7 +251,8 @@ class Bindings:
             if wrong is not None:
                 self.misfits[point.id] = wrong
             self.every[point.id] = point.every
-            column = Column(rule.config, point, self._directory.state_code, words.get(name, AsSent()))
+            sent = words.get(name, AsSent(values=point.values))
+            column = Column(rule.config, point, self._directory.state_code, sent)
             columns.append((rule.path, column))
             places.append(Place(rule.path))
         if not columns and not places:

@@ -13,20 +13,21 @@ import numpy as np
 
 from gateway.domain.device import AsSent, Point, PointKind
 from gateway.domain.nodata import says_nothing
-from gateway.domain.reading import F64, U8, Quality
+from gateway.domain.reading import F64, I32, U8, Quality
 from gateway.domain.units import parse_unit
 from protocols.mqtt.config import PointMap
 from protocols.mqtt.number import parse_number
 from protocols.mqtt.path import scalar_text
 
 BAD, UNCERTAIN, GOOD = int(Quality.BAD), int(Quality.UNCERTAIN), int(Quality.GOOD)
-DROPPED = 255  # instead of a quality: no row, the point's table of state texts is full
+DROPPED = 255  # instead of a quality: no row, the text was refused
 LONGEST_STATE = 120
 _REMEMBERED = 4096
 _NOTHING = (math.nan, BAD)
 _PLAIN = AsSent()
 
-StateCode = Callable[[int, str], int | None]
+StateCode = Callable[[int, str, int], int | None]
+"""Directory.state_code: (point, text, device)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Column:
     def __init__(self, config: PointMap, point: Point, state_code: StateCode, sent: AsSent = _PLAIN) -> None:
         self.point = point.id
         self._state = point.kind is PointKind.STATE
-        self._declared = len(point.values) if self._state else 0
+        self._numbered = sent.values if self._state else ()
         self._listed = frozenset(sent.values)
         self._state_code = state_code
         self._misfit = misfit(config, point) is not None
@@ -77,8 +78,8 @@ class Column:
         self._memory: dict[type, dict[Any, float]] = {str: {}, int: {}}
 
     # ---- one value --------------------------------------------------------------------------------------------
-    def one(self, raw: Any) -> tuple[float, int]:
-        """(value, quality); NaN iff bad; quality DROPPED = no reading at all."""
+    def one(self, raw: Any, device: int = 0) -> tuple[float, int]:
+        """(value, quality) of what `device` sent; NaN iff bad; quality DROPPED = no reading at all."""
         if self._misfit or raw is None:
             return _NOTHING
         if type(raw) is str:
@@ -86,7 +87,7 @@ class Column:
             if raw in self._missing_texts:
                 return _NOTHING
         if self._state or self._map:
-            return self._looked_up(raw)
+            return self._looked_up(raw, device)
         number = _number(raw)
         if number is None or float(number) in self._missing_numbers:
             return _NOTHING
@@ -96,7 +97,7 @@ class Column:
                 return _NOTHING
         return self._scaled(float(number))
 
-    def _looked_up(self, raw: Any) -> tuple[float, int]:
+    def _looked_up(self, raw: Any, device: int) -> tuple[float, int]:
         if self._missing_numbers or self._bit is not None:
             number = _number(raw)
             if number is not None and float(number) in self._missing_numbers:
@@ -112,14 +113,14 @@ class Column:
         if not self._state:
             number = _number(raw if mapped is None else mapped)
             return _NOTHING if number is None else self._scaled(float(number))
-        if mapped is None and type(raw) is int and 0 <= raw < self._declared:
-            return float(raw), GOOD  # the profile's `values` are numbered like the device's codes
+        if mapped is None and type(raw) is int and 0 <= raw < len(self._numbered):
+            mapped = self._numbered[raw]  # the profile's `values` are numbered like the device's codes
         name = text if mapped is None else scalar_text(mapped)
         if not name or len(name) > LONGEST_STATE:
             return _NOTHING
         if mapped is None and says_nothing(name) and name not in self._listed:
             return _NOTHING
-        code = self._state_code(self.point, name)
+        code = self._state_code(self.point, name, device)
         return (math.nan, DROPPED) if code is None else (float(code), GOOD)
 
     def _scaled(self, value: float) -> tuple[float, int]:
@@ -132,12 +133,12 @@ class Column:
         return value, GOOD if self._low <= value <= self._high else UNCERTAIN
 
     # ---- many values ------------------------------------------------------------------------------------------
-    def many(self, raws: Sequence[Any]) -> tuple[F64, U8]:
-        """Values and qualities of a column, the same as `one` of each."""
+    def many(self, raws: Sequence[Any], devices: I32) -> tuple[F64, U8]:
+        """Values and qualities of a column, the same as `one` of each; `devices` sent them."""
         if self._misfit:
             return _pack([_NOTHING] * len(raws))
         if self._state or self._map:
-            return self._remembered(raws)
+            return self._remembered(raws, devices)
         try:
             values = np.frombuffer(array("d", raws), np.float64)
             bad = np.zeros(0, np.bool_)
@@ -167,21 +168,36 @@ class Column:
             quality[worst] = BAD
         return values, quality
 
-    def _remembered(self, raws: Sequence[Any]) -> tuple[F64, U8]:
+    def _remembered(self, raws: Sequence[Any], devices: I32) -> tuple[F64, U8]:
         kinds = set(map(type, raws))
         memory = self._memory.get(next(iter(kinds))) if len(kinds) == 1 else None
         if memory is None:
-            return _pack([self.one(raw) for raw in raws])
-        for raw in [raw for raw in dict.fromkeys(raws) if raw not in memory]:  # new texts in the order they came
-            result = self.one(raw)
-            if result[1] == DROPPED or len(memory) >= _REMEMBERED:
-                return _pack([self.one(raw) for raw in raws])
-            memory[raw] = result[0]
-        values = np.frombuffer(array("d", map(memory.__getitem__, raws)), np.float64)
+            return _pack([self.one(raw, device) for raw, device in zip(raws, devices.tolist(), strict=True)])
+        odd = {} if memory.keys() >= set(raws) else self._learn(raws, devices, memory)
+        known = map(memory.__getitem__, raws)
+        if odd:
+            known = map(memory.get, raws, [math.nan] * len(raws))
+        values = np.frombuffer(array("d", known), np.float64)
         quality = np.where(np.isnan(values), np.uint8(BAD), np.uint8(GOOD))
         if self._bounded and not self._state:
             quality[(values < self._low) | (values > self._high)] = UNCERTAIN
+        if odd:
+            values = values.copy()
+            for row, (value, judged) in odd.items():
+                values[row], quality[row] = value, judged
         return values, quality
+
+    def _learn(self, raws: Sequence[Any], devices: I32, memory: dict[Any, float]) -> dict[int, tuple[float, int]]:
+        """Bring `memory` up to these texts, in the order they came -> the rows that cannot be remembered."""
+        odd = {}
+        for row, raw in enumerate(raws):
+            if raw not in memory:
+                result = self.one(raw, int(devices[row]))
+                if result[1] == DROPPED or len(memory) >= _REMEMBERED:
+                    odd[row] = result
+                else:
+                    memory[raw] = result[0]
+        return odd
 
 
 def _pack(results: list[tuple[float, int]]) -> tuple[F64, U8]:

@@ -82,7 +82,7 @@ class Shape:
         value = np.empty((len(ordinal), len(self.columns)), np.float64)
         quality = np.empty(value.shape, np.uint8)
         for index, (place, column) in enumerate(self.columns):
-            value[:, index], quality[:, index] = column.many(columns[place])
+            value[:, index], quality[:, index] = column.many(columns[place], device)
         dropped = quality == DROPPED
         if dropped.any():
             for row in np.flatnonzero(dropped.all(axis=1)).tolist():

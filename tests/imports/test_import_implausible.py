@@ -39,7 +39,7 @@ class Names:
     def point_by_id(self, point: int) -> Point | None:
         return self.point
 
-    def state_code(self, point: int, text: str) -> int | None:
+    def state_code(self, point: int, text: str, device: int = 0) -> int | None:
         return None
 
     def pending(self, batch: Batch) -> Sequence[Define]:

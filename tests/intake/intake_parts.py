@@ -43,7 +43,7 @@ class Names:
     def point_by_id(self, point: int) -> Point | None:
         return self.known.get(point)
 
-    def state_code(self, point: int, text: str) -> int | None:
+    def state_code(self, point: int, text: str, device: int = 0) -> int | None:
         return None
 
     def pending(self, batch: Batch) -> Sequence[Define]:

@@ -67,7 +67,7 @@ class FakeDirectory:
     def points(self, profile: str) -> Mapping[tuple[str, int], Point]:
         return self._points.get(profile, {})
 
-    def state_code(self, point: int, text: str) -> int | None:
+    def state_code(self, point: int, text: str, device: int = 0) -> int | None:
         texts = self._texts[point]
         if text not in texts:
             if self.refuse_texts:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,7 +25,9 @@ NOW = 1_774_408_726_000_000
 class Registry:
     """A Directory in memory: `points` as {profile: {name: Point fields}}, at most `most_states` texts per point."""
 
-    def __init__(self, devices: Mapping[str, str], points: Sequence[Point], most_states: int = 16) -> None:
+    def __init__(
+        self, devices: Mapping[str, str], points: Sequence[Point], most_states: int = 16, per_device: int = 99
+    ) -> None:
         self.version = 1
         self._devices = {
             code: Device(id=100 + i, code=code, profile=profile, kind=profile, components=2)
@@ -32,7 +35,8 @@ class Registry:
         }
         self._points = list(points)
         self.states: dict[int, list[str]] = {point.id: list(point.values) for point in points}
-        self._most = most_states
+        self._most, self._per_device = most_states, per_device
+        self._brought: Counter[int] = Counter()
 
     def device(self, code: str) -> Device | None:
         return self._devices.get(code)
@@ -44,11 +48,12 @@ class Registry:
     def points(self, profile: str) -> dict[tuple[str, int], Point]:
         return {(p.name, p.component): p for p in self._points if p.profile == profile}
 
-    def state_code(self, point: int, text: str) -> int | None:
+    def state_code(self, point: int, text: str, device: int = 0) -> int | None:
         table = self.states[point]
         if text not in table:
-            if len(table) >= self._most:
+            if len(table) >= self._most or self._brought[device] >= self._per_device:
                 return None
+            self._brought[device] += 1
             table.append(text)
         return table.index(text)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqtt_kit import NOW, Registry, config, said
 
-from gateway.domain.device import Plausible, Point, PointKind
+from gateway.domain.device import AsSent, Plausible, Point, PointKind
 from gateway.domain.errors import DecodeError
 from protocols.mqtt.column import Column
 from protocols.mqtt.config import PointMap, TimeMap
@@ -44,8 +44,9 @@ STATE = Point(2, "p", "x", kind=PointKind.STATE, values=("idle", "charging", "3"
 
 
 def column(config: dict[str, Any], point: Point) -> tuple[Column, Registry]:
-    directory = Registry({}, [GAUGE, STATE], most_states=6)
-    return Column(PointMap.model_validate(config), point, directory.state_code), directory
+    directory = Registry({}, [GAUGE, STATE], most_states=7, per_device=2)
+    sent = AsSent(values=point.values[:2])
+    return Column(PointMap.model_validate(config), point, directory.state_code, sent), directory
 
 
 @given(MAPS, COLUMNS, st.sampled_from([GAUGE, STATE]))
@@ -53,10 +54,11 @@ def column(config: dict[str, Any], point: Point) -> tuple[Column, Registry]:
 def test_many_is_one_of_each(how: dict[str, Any], raws: list[Any], point: Point) -> None:
     array, _ = column(how, point)
     scalar, _ = column(how, point)
+    devices = np.arange(len(raws), dtype=np.int32) % 2 + 1
     with np.errstate(over="ignore", invalid="ignore"):
-        values, quality = array.many(tuple(raws))
-        again, _ = array.many(tuple(raws))
-    expected = [scalar.one(raw) for raw in raws]
+        values, quality = array.many(tuple(raws), devices)
+        again, _ = array.many(tuple(raws), devices)
+    expected = [scalar.one(raw, device) for raw, device in zip(raws, devices.tolist(), strict=True)]
     assert [(v if q in {1, 2} else None, q) for v, q in zip(values.tolist(), quality.tolist(), strict=True)] == [
         (v if q in {1, 2} else None, q) for v, q in expected
     ]

@@ -1,7 +1,9 @@
 """The registry: stable integers, a pure difference, definitions before data."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Define, DeviceDefined, DeviceSet, Fact, PointDefined, SiteSet
 from gateway.ports import Directory, Known
-from gateway.registry import Registry, Wanted
+from gateway.registry import Allowance, Registry, Wanted
 
 
 @dataclass
@@ -66,7 +68,12 @@ def wanted(*codes: str, profile: Profile = CHARGER) -> Wanted:
     return Wanted((Site("S1"),), (Customer("C1"),), tuple(device(code) for code in codes), (profile,))
 
 
-def registry(rows: Rows | None = None, *codes: str, **options: int) -> tuple[Registry, Rows]:
+def replace_texts(files: Wanted, texts: Sequence[str]) -> Wanted:
+    """These texts of `status` are named by rules."""
+    return dataclasses.replace(files, texts={("dc", "status"): texts})
+
+
+def registry(rows: Rows | None = None, *codes: str, **options: Any) -> tuple[Registry, Rows]:
     rows = rows or Rows()
     made = Registry(rows, "t1", Wall(), **options)
     if codes:
@@ -253,7 +260,7 @@ def test_a_table_that_grew_while_it_was_written_stays_pending() -> None:
 
 
 def test_hostile_texts_are_refused_and_counted() -> None:
-    reg, _ = registry(None, "A", texts=3, text_length=8)
+    reg, _ = registry(None, "A", allowance=Allowance(learned=1, longest=8))
     status = point(reg, "status").id
     assert reg.state_code(status, "x" * 9) is None
     assert reg.state_code(status, "fault") == 2
@@ -261,6 +268,109 @@ def test_hostile_texts_are_refused_and_counted() -> None:
     assert reg.state_code(status, "idle") == 0
     assert reg.state_code(point(reg, "gun_temp").id, "idle") is None
     assert reg.refused_texts == 2
+
+
+def test_what_is_named_is_there_from_the_start_and_never_refused() -> None:
+    """B8: one device that sent 260 made-up codes made the fleet deaf to smoke and short-circuit codes."""
+    reg, rows = registry()
+    reg.apply(replace_texts(wanted("A", "B"), ("smoke", "short", "idle")))
+    status = point(reg, "status").id
+    assert rows.points[status].values == ("idle", "charging", "smoke", "short")
+    codes = [reg.state_code(status, f"made up {n}", 1) for n in range(260)]
+    assert codes == [*range(4, 68), *[None] * 196]
+    assert [reg.state_code(status, text, 1) for text in ("smoke", "short", "made up 0")] == [2, 3, 4]
+    assert reg.state_code(status, "door open", 2) == 68  # the room of others is not used up
+    assert reg.refused_texts == 196
+    (refused,) = reg.refused()
+    assert (refused.device, refused.count, refused.text, refused.why) == (1, 196, "made up 259", "device")
+
+
+def test_the_room_of_all_together_has_a_bound_and_what_is_named_later_needs_none() -> None:
+    reg, _ = registry(None, "A", "B", allowance=Allowance(per_device=2, learned=3))
+    status = point(reg, "status").id
+    assert [reg.state_code(status, text, 1) for text in "abc"] == [2, 3, None]
+    assert [reg.state_code(status, text, 2) for text in "bde"] == [3, 4, None]
+    assert [(one.device, one.why) for one in reg.refused()] == [(1, "device"), (2, "full")]
+    reg.apply(replace_texts(wanted("A", "B"), ("e", "a")))  # a rule names them now: one counts no more, one is there
+    assert point(reg, "status").values == ("idle", "charging", "a", "b", "d", "e")
+    assert point(reg, "status", 2).brought == (0, 0, 0, 1, 2)
+    assert [reg.state_code(status, text, 1) for text in "ecf"] == [5, 6, None]
+
+
+def test_clearing_makes_room_and_moves_no_code() -> None:
+    reg, rows = registry(None, "A", "B", allowance=Allowance(per_device=1, learned=2))
+    status = point(reg, "status").id
+    assert [reg.state_code(status, "a", 1), reg.state_code(status, "b", 2)] == [2, 3]
+    assert [reg.state_code(status, "c", 1), reg.state_code(status, "d", 2)] == [None, None]
+    assert reg.clear_texts("dc", "status", 1) == 1
+    assert rows.points[status].brought == (0, 0, 0, 2)  # saved at once
+    assert [one.device for one in reg.refused()] == [2]
+    assert reg.state_code(status, "c", 1) == 4
+    assert reg.clear_texts("dc", "status") == 2
+    assert reg.refused() == ()
+    assert [reg.state_code(status, text, 2) for text in "abcd"] == [2, 3, 4, 5]
+    with pytest.raises(KeyError):
+        reg.clear_texts("dc", "gun_temp")
+    with pytest.raises(KeyError):
+        reg.clear_texts("dc", "nothing")
+
+
+def test_a_restart_gives_no_device_new_room() -> None:
+    reg, rows = registry(None, "A", allowance=Allowance(per_device=2))
+    status = point(reg, "status").id
+    assert [reg.state_code(status, text, 1) for text in "ab"] == [2, 3]
+    reg.save_texts()
+    again, _ = registry(rows, "A", allowance=Allowance(per_device=2))
+    assert [again.state_code(status, text, 1) for text in "abc"] == [2, 3, None]
+    crashed = Registry(Rows(**{**vars(rows), "points": {**rows.points}}), "t1", Wall(), Allowance(per_device=2))
+    assert crashed.state_code(status, "c", 7) == 4
+    defines = crashed.pending(one(1, status))
+    after, _ = registry(rows, allowance=Allowance(per_device=2))  # the process died before save_texts
+    after.recover(defines)
+    assert point(after, "status").brought == (0, 0, 1, 1, 7)
+    assert [after.state_code(status, text, 1) for text in "abcd"] == [2, 3, 4, None]
+
+
+TEXTS = st.sampled_from(["idle", "smoke", "a", "b", "c", "d", "e", "f"])
+ACTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("say"), TEXTS, st.integers(0, 3)),
+        st.tuples(st.just("name"), TEXTS, st.just(0)),
+        st.tuples(st.just("clear"), st.just(""), st.integers(0, 2)),
+        st.tuples(st.just("restart"), st.just(""), st.just(0)),
+    ),
+    max_size=30,
+)
+
+
+@given(ACTS)
+def test_a_text_has_one_number_for_ever(acts: list[tuple[str, str, int]]) -> None:
+    """Whatever is learned, named, cleared or started anew: the same text, the same number, in all components."""
+    allowance = Allowance(per_device=2, learned=4)
+    reg, rows = registry(None, "A", allowance=allowance)
+    known: dict[str, int] = {"idle": 0, "charging": 1}
+    named: set[str] = set()
+    for act, text, device in acts:
+        status = point(reg, "status", 1 + device % 2).id
+        if act == "say":
+            code = reg.state_code(status, text, device)
+            assert code == known.get(text, code)
+            assert code is not None or text not in named
+            if code is not None:
+                known[text] = code
+        elif act == "name":
+            named.add(text)
+            reg.apply(replace_texts(wanted("A"), sorted(named)))
+            known |= {text: point(reg, "status").values.index(text)}
+        elif act == "clear":
+            reg.clear_texts("dc", "status", device or None)
+        else:
+            reg.save_texts()
+            reg, _ = registry(rows, allowance=allowance)
+        for component in (1, 2):
+            table = point(reg, "status", component).values
+            assert {text: table.index(text) for text in known} == known
+            assert len(set(table)) == len(table)
 
 
 def test_grown_texts_reach_the_store_and_survive_edits_of_the_profile() -> None:

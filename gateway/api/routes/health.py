@@ -51,14 +51,15 @@ async def readyz(context: Gateway, lang: Language = None) -> JSONResponse:
     """200 when it is live, its stores work and the disk has room, else 503; what is wrong with each part in `parts`,
     "ok" or words in `lang` (left out: the installation's language).
 
-    A source or an endpoint without a connection, a broken rule, files that could not be reloaded, or a clock that
-    is wrong, are said there and make nothing unready: the rest is received, stored and judged.
+    A source or an endpoint without a connection, a broken rule, files that could not be reloaded, state texts
+    that were refused, or a clock that is wrong, are said there and make nothing unready: the rest is received, stored
+    and judged.
     """
     language: Lang = lang or context.settings.language
     parts = await _parts(context)
     condition, tasks = await in_ingest(context, partial(_look, context))
     ready = _ready(context, parts) and condition.ready
-    for name in ("disk", "clock", "rules", "configuration"):
+    for name in ("disk", "clock", "rules", "configuration", "texts"):
         parts[name] = condition.parts[name].phrase if name in condition.parts else None
     sources = {name: tasks[name] or _phrase(condition.sources.get(name)) for name in context.sources}
     endpoints: dict[str, Phrase | None] = {

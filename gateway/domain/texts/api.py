@@ -72,6 +72,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "device {code} has components 0 to {most} (0 = the device itself)",
         "设备 {code} 的部件为 0 到 {most}(0 表示设备本身)",
     ),
+    "api.unknown_state": (
+        "profile {profile} has no state point {point}",
+        "型号 {profile} 没有状态测点 {point}",
+    ),
     "api.unknown_order": ("there is no such order", "没有该工单"),
     "api.unknown_alarm": ("there is no such alarm", "没有该告警"),
     "api.unknown_endpoint": ("there is no such endpoint", "没有该端点"),

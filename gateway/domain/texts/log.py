@@ -231,6 +231,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the series store was closed with its log unfolded: {error}; nothing is lost",
         "读数库关闭时未合并日志：{error}；没有数据丢失",
     ),
+    "log.state_text_refused": (
+        "{device} sent {text!r} for {point}, which is refused: {why}",
+        "{device} 为 {point} 发来 {text!r}，已拒绝：{why}",
+    ),
+    "log.state_texts_cleared": (
+        "{actor} made room for the texts of {point} again ({count})",
+        "{actor} 已为 {point} 的状态文本重新腾出空间（{count} 个）",
+    ),
     # ---- history from files
     "log.import_begins": ("{actor} imports {file}", "{actor} 开始导入 {file}"),
     "log.import_ends": ("{file} is imported: {imported} readings", "{file} 导入完成：{imported} 条读数"),

@@ -44,6 +44,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "最近 {count} 条读数中有 {share}% 时间不合理；本机时钟（{now}）或设备时钟有误。这些读数按接收时间存储，并标为存疑",
     ),
     "ready.clock_set": ("set from {before} to {now}", "由 {before} 改为 {now}"),
+    "ready.texts_refused": (
+        "{count} text(s) of state points were refused ({points} point(s), {devices} device(s)): see GET /v1/state-texts",
+        "已拒绝 {count} 个状态文本（{points} 个测点，{devices} 台设备）：见 GET /v1/state-texts",
+    ),
     "ready.rules_broken": ("broken: {names}", "无法编译：{names}"),
     "ready.files_wrong": (
         "the files have {count} problem(s), first {place}; everything stays as it was, since {since}",

@@ -165,5 +165,10 @@ def test_the_range_is_that_of_the_point_in_its_own_unit() -> None:
 
 def test_a_state_has_no_unit_whatever_is_sent() -> None:
     directory = Registry({"d": "p"}, [Point(1, "p", "s", kind=PointKind.STATE, values=("off", "on"))])
-    mapper = Mapper("src", config([BY_TOPIC | {"filter": "x/{device}/{field}"}]), directory, lambda _: {"s": AsSent()})
+    mapper = Mapper(
+        "src",
+        config([BY_TOPIC | {"filter": "x/{device}/{field}"}]),
+        directory,
+        lambda _: {"s": AsSent(values=("off", "on"))},
+    )
     assert [r.value for r in mapper.map([Said("x/d/s", b"1")], np.array([NOW])).batch.readings()] == [1.0]

@@ -1,0 +1,104 @@
+"""The texts of state points: which were learned, from whom, and which were refused.
+
+A code once given never moves, so a table only grows. What a profile, a code table or a rule names is in it from the
+start; what devices bring besides is bounded per device, so that none of them can use up the room of the others.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from gateway.domain.device import Point
+
+NOBODY = -1
+"""Brought by a device that is not known."""
+MOST_REFUSED = 1_000
+"""Pairs of device and point whose refusals are told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many texts a point learns: from one device, from all together; and how long they may be, in characters."""
+
+    per_device: int = 64
+    learned: int = 1024
+    longest: int = 64
+
+    def grown(self, point: Point, text: str, device: int) -> Point | str:
+        """`point` with one text more, or why it is refused: `long`, `device`, `full`."""
+        device = device or NOBODY
+        brought = point.brought
+        if len(text) > self.longest:
+            return "long"
+        if device != NOBODY and brought.count(device) >= self.per_device:
+            return "device"
+        if len(brought) - brought.count(0) >= self.learned:
+            return "full"
+        padded = brought + (0,) * (len(point.values) - len(brought))
+        return replace(point, values=(*point.values, text), brought=(*padded, device))
+
+
+def named(point: Point, texts: Iterable[str]) -> Point:
+    """`point` with these texts, which count as learned from nobody from now on. Codes stay as they are."""
+    wanted = dict.fromkeys(texts)
+    values = point.values + tuple(text for text in wanted if text not in point.values)
+    brought = [0 if text in wanted else who for text, who in zip(point.values, point.brought, strict=False)]
+    return replace(point, values=values, brought=_short(brought))
+
+
+def cleared(point: Point, device: int | None = None) -> Point:
+    """`point` as if nobody (or not this device) had brought what it learned: there is room again, and codes stay."""
+    return replace(point, brought=_short([0 if device in (None, who) else who for who in point.brought]))
+
+
+def _short(brought: list[int]) -> tuple[int, ...]:
+    while brought and not brought[-1]:
+        brought.pop()
+    return tuple(brought)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What one device was refused of one point since it was last cleared. `why` as of `Allowance.grown`, `text` the
+    newest, cut; `at` µs."""
+
+    profile: str
+    point: str
+    device: int
+    count: int
+    text: str
+    why: str
+    at: int
+
+
+class Refusals:
+    """`total` since the start; the rest until it is cleared. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._of: dict[tuple[str, str, int], Refused] = {}
+
+    def __iter__(self) -> Iterator[Refused]:
+        return iter(tuple(self._of.values()))
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def add(self, point: Point, device: int, text: str, why: str, at: int) -> bool:
+        """Count one; True for the first of this device and point."""
+        self.total += 1
+        key = (point.profile, point.name, device)
+        before = self._of.get(key)
+        if before is None and len(self._of) >= MOST_REFUSED:
+            return False
+        count = 1 if before is None else before.count + 1
+        self._of[key] = Refused(*key, count, text[:64], why, at)
+        return before is None
+
+    def forget(self, profile: str, point: str, device: int | None = None) -> None:
+        """They were cleared."""
+        self._of = {
+            key: one for key, one in self._of.items()
+            if key[:2] != (profile, point) or device not in (None, key[2])
+        }  # fmt: skip
