@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Tests wait for real processes: more workers than cores. Those that are done take over what others have left.
+WORKERS ?= 4
+RUN_TESTS = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: demo test test-fast test-faults lint types contracts sbom check lock clean fuzz-rules
 CASES ?= 200000
@@ -13,11 +16,11 @@ demo: $(VENV)/.run
 	$(BIN)/fieldgate demo --for 60s --seed 7 $(DEMO)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m "not slow_fault" $(PYTEST)
+	$(RUN_TESTS) -m "not slow_fault" $(PYTEST)
 
-# Faults that take longer than 20 s each.
+# The long variants of faults and attacks.
 test-faults: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m slow_fault tests/fault $(PYTEST)
+	$(RUN_TESTS) -m slow_fault tests/fault tests/hostile $(PYTEST)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

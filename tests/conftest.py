@@ -6,12 +6,15 @@ never asserted: a slow machine must not fail a property.
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 import structlog
 from hypothesis import settings
 
+sys.dont_write_bytecode = False  # the gateway starts hundreds of times here: its modules are compiled once
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("patient", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("patient")
 

@@ -158,6 +158,7 @@ async def test_what_the_journal_refused_is_accounted_for(world: World, monkeypat
         raise StoreUnavailable("disk")
 
     monkeypatch.setattr(app.journal, "append", full)
+    monkeypatch.setattr(app.intake, "config", app.intake.config.model_copy(update={"full_wait": 0}))
     with pytest.raises(StoreUnavailable):
         await app.intake.emit(parcel(app, (-60, 1.0), unknown=1))
     found = parsed((await world.client.get("/metrics")).text)

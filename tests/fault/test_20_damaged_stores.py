@@ -5,7 +5,7 @@ A small installation whose readings come over the import service, so that every 
 
 import json
 import re
-from collections.abc import Iterator
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -112,12 +112,19 @@ class Site:
         assert "`fieldgate recover`" in looked.output
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    made = Site(tmp_path)
+@pytest.fixture(scope="module")
+def data_made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = Site(tmp_path_factory.mktemp("made"))
     assert made.bring().exit_code == 0
     made.whole()
-    return made
+    return made.data
+
+
+@pytest.fixture
+def site(tmp_path: Path, data_made_once: Path) -> Site:
+    copy = Site(tmp_path)
+    shutil.copytree(data_made_once, copy.data)
+    return copy
 
 
 def segment(site: Site) -> Path:

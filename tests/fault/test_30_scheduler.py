@@ -56,6 +56,7 @@ def deadlines_ran(here: Site, seconds: float = 6.5) -> None:
     assert not here.gone()
 
 
+@pytest.mark.slow_fault
 def test_a_deadline_that_passed_while_no_process_ran_is_met_once(tmp_path: Path) -> None:
     with site(tmp_path) as here:
         prepare(here, "")

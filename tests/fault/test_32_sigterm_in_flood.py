@@ -162,6 +162,7 @@ def check(data: Path, sent: int, orders: int) -> None:
         database.close()
 
 
+@pytest.mark.slow_fault
 def test_sigterm_while_the_oa_hangs_and_requests_do_not_end(tmp_path: Path) -> None:
     """An attempt that does not end is given back: it goes out at the next start, once. And whoever opens a connection
     to the API and says nothing does not hold the gateway up."""
@@ -210,7 +211,9 @@ def test_sigterm_right_after_the_start(tmp_path: Path) -> None:
         stop(gateway, log)
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.4, 1.0, 2.0])
+@pytest.mark.parametrize(
+    "pause", [0.4, *(pytest.param(pause, marks=pytest.mark.slow_fault) for pause in (0.0, 1.0, 2.0))]
+)
 def test_sigterm_at_any_moment_is_no_error(tmp_path: Path, pause: float) -> None:
     """While it starts, right when it is live, while messages come, queries run and nobody is at the OA."""
     log, api, nobody = tmp_path / "gateway.log", free_port(), free_port()

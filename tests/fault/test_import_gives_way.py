@@ -97,15 +97,15 @@ def _head(journal: Path) -> int:
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(
-    ("lang", "words"), [("en", "(fieldgate run) has the data in"), ("zh", "（fieldgate run）正在使用")]
-)
-def test_what_cannot_have_the_data_says_who_has_it(tmp_path: Path, lang: str, words: str) -> None:
+def test_what_cannot_have_the_data_says_who_has_it(tmp_path: Path) -> None:
     config, file, mapping, _ = project(tmp_path, 0)
     gateway = spawn(tmp_path, "run", "-c", str(config))
     try:
         until("the gateway is up", lambda: "gateway live" in (tmp_path / "run.log").read_text())
-        for command in (["import", str(file), "--map", str(mapping)], ["run"]):
+        for command, lang, words in (
+            (["import", str(file), "--map", str(mapping)], "en", "(fieldgate run) has the data in"),
+            (["run"], "zh", "（fieldgate run）正在使用"),
+        ):
             line = [sys.executable, "-m", "gateway", *command, "-c", str(config), "--lang", lang]
             refused = subprocess.run(line, capture_output=True, text=True, timeout=60)
             assert refused.returncode in {1, 2}

@@ -77,7 +77,7 @@ async def test_a_message_that_came_before_the_step_back_is_not_of_the_future(tmp
 
 
 async def test_a_step_that_the_journal_refuses_is_said_later(tmp_path: Path) -> None:
-    rig = SteadyRig(tmp_path)
+    rig = SteadyRig(tmp_path, full_wait="0s")
     await rig.ticker.start()
     whole = rig.journal.append
 
