@@ -1,6 +1,8 @@
 """A small field for the engine's tests: chargers with two connectors, meters, rules as people write them."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -11,8 +13,11 @@ from gateway.domain.reading import Quality, Reading, batch_of
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet, SiteSet
 from rules.compiled import Names, Rule
 from rules.engine import Engine
-from rules.format import compile_source, load_text
+from rules.format import compile_source as _compile_source
+from rules.format import load_text
 
+compile_source = lru_cache(maxsize=1024)(_compile_source)
+"""Rules are values: hundreds of engines share those of one text."""
 S = SECOND
 T0 = 1_767_225_600 * S  # 2026-01-01T00:00:00Z
 STATES = ("idle", "charging", "fault")
@@ -142,6 +147,21 @@ def run(records: Iterable[Record], *, scalar: bool = False, restart_at: int = -1
             engine = Engine.restore(engine.snapshot(), compile_source, scalar=scalar)
         got += engine.step(record)
     return got
+
+
+def same_after_restarts(records: Sequence[Record], live: list[bytes], places: Iterable[int], **options: Any) -> None:
+    """The journal again, and engines that are lost before each of these records and restored: the same bytes."""
+    engine, got, wanted = Engine(0, compile_source, "lab", **options), list[Transition](), set(places)
+    kept: list[tuple[int, int, bytes]] = []
+    for number, record in enumerate(records):
+        if number in wanted:
+            kept.append((number, len(got), engine.snapshot()))
+        got += engine.step(record)
+    assert bytes_of(got) == live
+    for number, said, snapshot in kept:
+        again = Engine.restore(snapshot, compile_source, **options)
+        rest = [one for record in records[number:] for one in again.step(record)]
+        assert bytes_of(rest) == live[said:], f"restart before record {number}"
 
 
 def bytes_of(transitions: Iterable[Transition]) -> list[bytes]:

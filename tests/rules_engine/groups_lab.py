@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from engine_lab import T0, Lab, S, bytes_of, run
+from engine_lab import T0, Lab, S, bytes_of, run, same_after_restarts
 
 from gateway.domain.alarm import Transition
 from gateway.domain.device import Device, Point, PointKind, PointSpec, Site
@@ -92,10 +92,8 @@ class GroupLab(Lab):
     def same_everywhere(self, *, restarts: Sequence[int] | None = None) -> None:
         """The journal through columns and scalar, with a restart after every record: byte for byte."""
         live = bytes_of(self.got)
-        assert bytes_of(run(self.records)) == live
         assert bytes_of(run(self.records, scalar=True)) == live
-        for place in range(1, len(self.records)) if restarts is None else restarts:
-            assert bytes_of(run(self.records, restart_at=place)) == live, f"restart after record {place}"
+        same_after_restarts(self.records, live, range(1, len(self.records)) if restarts is None else restarts)
 
 
 def seen(transitions: Iterable[Transition]) -> list[tuple[str, str, float]]:

@@ -6,13 +6,12 @@ from itertools import pairwise
 from time import process_time
 
 import pytest
-from engine_lab import T0, Lab, S, bytes_of, charger, rules_of, told
+from engine_lab import T0, Lab, S, bytes_of, charger, rules_of, same_after_restarts, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.domain.alarm import Transition
 from gateway.domain.device import Site
-from gateway.domain.record import PolicySet, Record, RuleGone, Tick
+from gateway.domain.record import PolicySet, RuleGone, Tick
 from rules.compiled import Rule
 from rules.engine import Engine
 from rules.format import compile_policy, compile_source
@@ -87,16 +86,6 @@ class After(Lab):
         return [(one.rule, one.thing.device, one.change.value, (one.at - T0) / S) for one in self.got]
 
 
-def replayed(records: Iterable[Record], restart_at: int = -1) -> list[Transition]:
-    """The journal again, lost and restored before record `restart_at`."""
-    again, got = engine(), []
-    for number, record in enumerate(records):
-        if number == restart_at:
-            again = Engine.restore(again.snapshot(), compile_source, compile_policy=compile_policy)
-        got += again.step(record)
-    return got
-
-
 def outage() -> After:
     """S37: power of the site is away from 70 to 300 s; charger 3 comes back, 2 and 4 do not; 5 is elsewhere."""
     lab = After()
@@ -128,10 +117,7 @@ def test_silent_children_of_an_outage_merge_and_raise_after_their_own_time_from_
 def test_a_restart_anywhere_in_the_outage_changes_nothing() -> None:
     """S37, and the journal replayed gives the same bytes."""
     lab = outage()
-    expected = bytes_of(lab.got)
-    assert bytes_of(replayed(lab.records)) == expected
-    for where in range(0, len(lab.records), 7):
-        assert bytes_of(replayed(lab.records, where)) == expected
+    same_after_restarts(lab.records, bytes_of(lab.got), range(0, len(lab.records), 7), compile_policy=compile_policy)
 
 
 def test_a_flapping_connector_is_one_unstable_alarm() -> None:
@@ -184,8 +170,7 @@ def test_policy_facts_take_effect_and_survive_a_restart() -> None:
     mine = [one for one in lab.got if one.rule == "c.stale"]
     assert [(one.held_until - T0) // S if one.held_until else 0 for one in mine] == [0, 0, 0, 1200, 0]
     assert [one.limited for one in mine] == ["", "", "orders_per_site", "", ""]
-    for where in range(len(lab.records)):
-        assert bytes_of(replayed(lab.records, where)) == bytes_of(lab.got)
+    same_after_restarts(lab.records, bytes_of(lab.got), range(len(lab.records)), compile_policy=compile_policy)
 
 
 @settings(max_examples=15, derandomize=True, deadline=None)
@@ -203,9 +188,7 @@ def test_live_replayed_and_restarted_are_the_same_bytes(script: list[tuple[int, 
         lab.ticks(now, now)
     lab.ticks(now + 1, now + 400, 50)
     assert lab.engine is not None
-    expected = bytes_of(lab.got)
-    for where in range(0, len(lab.records), 11):
-        assert bytes_of(replayed(lab.records, where)) == expected
+    same_after_restarts(lab.records, bytes_of(lab.got), range(0, len(lab.records), 11), compile_policy=compile_policy)
     assert all(a.seq <= b.seq for a, b in pairwise(lab.got))
 
 
