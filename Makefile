@@ -18,6 +18,12 @@ demo: $(VENV)/.run
 test: $(VENV)/.dev
 	$(RUN_TESTS) -m "not slow_fault" $(PYTEST)
 
+# For the inner loop, without servers: values, rule files, settings, codecs, budgets, the core of the engine.
+FAST = $(addprefix tests/,domain house registry modbus mqtt settings rules_language) $(wildcard $(addprefix tests/rules_engine/test_,\
+  after_[fip]* casetest* conditions* engine_[ir]* many* nested_* past_warm* peers* signals_s*))
+test-fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto -m "not fault and not server" --ignore=tests/rules_language/test_rule_examples.py $(FAST) $(PYTEST)
+
 # The long variants of faults and attacks.
 test-faults: $(VENV)/.dev
 	$(RUN_TESTS) -m slow_fault tests/fault tests/hostile $(PYTEST)

@@ -48,7 +48,7 @@ def test_one_failed_call_after_another_loses_and_doubles_nothing(tmp_path: Path)
 @pytest.mark.parametrize(("part", "rule"), [("series", "fsync EIO .duckdb"), ("journal", "write EIO journal.sqlite")])
 def test_while_a_store_fails_readyz_says_which_and_why(tmp_path: Path, part: str, rule: str) -> None:
     disk = FaultyDisk(tmp_path)
-    with installation(tmp_path) as site:
+    with installation(tmp_path, more="intake: {full_wait: 2m}\n") as site:
         site.start(disk.environment)
         site.send(400)
         disk.rules(rule)
