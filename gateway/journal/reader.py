@@ -110,6 +110,11 @@ class JournalReader:
             raise InvariantBroken(f"journal {self._path}: record {seq} has a wrong checksum")
         return Record(seq, at, open_body(seq, kind, at, body))
 
+    def floor(self) -> int:
+        """The newest sequence number below which records may be gone."""
+        with self._connection() as db:
+            return meta(db, "floor")
+
     def last(self, partition: int, kind: RecordKind | None = None) -> Record | None:
         """The newest record of a kind (of any kind when None); None when there is none."""
         self.check_partition(partition)

@@ -1,0 +1,46 @@
+"""`fieldgate backup`"""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.cli.options import main_file, report_language
+from gateway.cli.problems import UNUSABLE, refuse
+from gateway.domain.errors import ConfigError, StoreError
+from gateway.domain.size import format_size
+from gateway.domain.text import Lang, say
+
+
+@click.command("backup")
+@click.argument("target", type=click.Path(path_type=Path))
+@main_file
+@report_language
+def command(target: Path, config: Path, lang: Lang | None) -> None:
+    """Copy the data folder and the folder of the configuration to TARGET: a new folder, or a file .tar or .tar.gz.
+    The gateway may run; what it has acknowledged before is in the copy. The copy is opened and checked.
+
+    It holds keys, names and phone numbers: keep it as safe as the data folder. `fieldgate restore` puts it back.
+
+    Exit status 0 done, 2 not done.
+
+    Example: fieldgate backup /backup/fieldgate-2026-11-30.tar.gz -c config/gateway.yaml
+    """
+    from gateway.rescue.backup import back_up
+    from gateway.settings import load_settings
+
+    try:
+        settings = load_settings(config)
+    except ConfigError as error:
+        refuse(error, lang or "zh")
+    language: Lang = lang or settings.language
+    os.umask(0o077)
+    try:
+        made = back_up(settings.data_dir, config, target)
+    except StoreError as error:
+        click.echo(error.text(language), err=True)
+        sys.exit(UNUSABLE)
+    for path in made.left_out:
+        click.echo(say("backup.left_out", language, path=path), err=True)
+    click.echo(say("backup.done", language, path=made.path, size=format_size(made.bytes), head=made.head))
