@@ -116,19 +116,24 @@ class Census:
                 node.reason = ""
         self._inner: tuple[tuple[str, ...], ...] | None = tuple(_inner(top, ())) if _keys_only(top) else None
         self._plans: dict[Any, Left | None] = {}
-        self.width = len(set(certain)) if self._inner == ((),) else -1
+        self._flat = self._inner == ((),)
+        self.width = len(set(certain)) if self._flat else -1
 
     def of(self, document: Any) -> Left | None:
         """What this one leaves over; None = nothing."""
         if self._inner is None:
             return self._look(document)
+        if self._flat and type(document) is dict:
+            return self._planned((tuple(document),), document)
         found: list[Any] = []
         for parents in self._inner:
             node = document
             for key in parents:
                 node = node.get(key) if type(node) is dict else None
             found.append(tuple(node) if type(node) is dict else None)
-        keys = tuple(found)
+        return self._planned(tuple(found), document)
+
+    def _planned(self, keys: tuple[Any, ...], document: Any) -> Left | None:
         try:
             return self._plans[keys]
         except KeyError:

@@ -209,6 +209,10 @@ def _number(raw: Any) -> int | float | None:
     """A finite number, or None."""
     kind = type(raw)
     if kind is int or kind is bool:
+        try:
+            float(raw)
+        except OverflowError:
+            return None
         return int(raw)
     if kind is float:
         return float(raw) if math.isfinite(raw) else None

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-import orjson
+import msgspec
 
 from gateway.domain.errors import DecodeError
 from protocols.mqtt.number import parse_number
@@ -11,30 +11,41 @@ from protocols.mqtt.number import parse_number
 DEEPEST = 32
 
 
+decode = msgspec.json.Decoder().decode
+"""Bytes -> JSON value; whole numbers of any size stay whole. Raises one of `BROKEN`."""
+BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 def parse_document(payload: bytes) -> Any:
     """Payload -> JSON value. Raises DecodeError `bad_json` or `duplicate_key`."""
-    try:
-        document = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise DecodeError("bad_json", str(error)[:200]) from None
+    document = _decoded(payload)
     check_keys(payload, document)
     return document
+
+
+def _decoded(payload: bytes) -> Any:
+    try:
+        return decode(payload)
+    except BROKEN as error:
+        raise DecodeError("bad_json", str(error)[:200]) from None
 
 
 def check_keys(payload: bytes, document: Any) -> None:
     """Raises DecodeError `duplicate_key` when some object names a key twice (a parser keeps the last, silently).
 
-    Each key and each text takes two quotation marks; a key that was dropped leaves its two behind. So when the marks
-    are exactly twice the texts that survived, nothing was dropped. Otherwise (escaped quotes inside a text, or a real
-    duplicate) a strict parser decides.
+    Each key takes a colon. When there are no more colons than keys at the top, no key was dropped there, and no object
+    below has any. Each key and each text takes two quotation marks; a key that was dropped leaves its two behind. So
+    when the marks are exactly twice the texts that survived, nothing was dropped. Otherwise (colons and escaped quotes
+    inside a text, or a real duplicate) a strict parser decides.
     """
-    marks = payload.count(b'"')
-    if (type(document) is dict and marks == 2 * len(document)) or marks == 2 * _texts(document, 1):
+    if type(document) is dict and payload.count(b":") == len(document):
+        return
+    if payload.count(b'"') == 2 * _texts(document, 1):
         return
     try:
         json.loads(payload, object_pairs_hook=_strict)
-    except RecursionError:
-        raise DecodeError("bad_json", "nested too deep") from None
+    except (RecursionError, ValueError) as error:  # whole numbers of thousands of digits, too
+        raise DecodeError("bad_json", str(error)[:200]) from None
 
 
 def _texts(node: Any, depth: int) -> int:
@@ -78,10 +89,7 @@ def parse_bare(payload: bytes) -> Any:
     if text == "null":
         return None
     if len(text) > 1 and text[0] == text[-1] == '"':
-        try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise DecodeError("bad_json", str(error)[:200]) from None
+        return _decoded(text.encode())
     try:
         return parse_number(text)
     except ValueError:

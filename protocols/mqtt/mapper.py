@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from gateway.domain.clocks import outlived
@@ -24,7 +23,7 @@ from protocols.mqtt.binding import LONGEST, Bindings, Candidate, Entry, Unwanted
 from protocols.mqtt.census import UNREAD, Left, Unread
 from protocols.mqtt.column import BAD, UNCERTAIN
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.document import check_keys, parse_bare, parse_document
+from protocols.mqtt.document import BROKEN, check_keys, decode, parse_bare, parse_document
 from protocols.mqtt.lane import Block, Shape
 from protocols.mqtt.ledger import KEPT, Unused
 from protocols.mqtt.path import Missed
@@ -127,7 +126,7 @@ class Mapper:
         return self._assemble(messages, received, blocks, work)
 
     def _sort(self, messages: Sequence[Message], work: _Work) -> None:
-        known, touched, limit, loads = self.bindings.known, work.touched, self._limit, orjson.loads
+        known, touched, limit, loads = self.bindings.known, work.touched, self._limit, decode
         for ordinal, message in enumerate(messages):
             topic, payload = message.topic, message.payload
             entry = known.get(topic)
@@ -152,8 +151,7 @@ class Mapper:
                 if spot is None:
                     self._odd(ordinal, message, entry, work)
                     continue
-                # two quotation marks per key and none besides: no text, no nesting, no key twice
-                if payload.count(b'"') != 2 * len(document):
+                if payload.count(b":") != len(document):  # else no nesting and no key twice
                     check_keys(payload, document)
                 shape = spot.shape
                 try:
@@ -164,7 +162,7 @@ class Mapper:
                     used = False
                 if not used:
                     work.leaves(spot.lane.census.of(document), ordinal)
-            except (DecodeError, orjson.JSONDecodeError, *Missed):
+            except (DecodeError, *BROKEN, *Missed):
                 self._try_odd(ordinal, message, entry, work)  # it knows why, and whether it matters
                 continue
             if not shape.values:

@@ -171,19 +171,15 @@ class Shipping:
         mapped = depot.mapper.map(fresh, received)
         if len(depot.mapper.bindings.misfits) > depot.stats.misfits:
             self._report()
-        acknowledged = [(m, packet) for m in messages if (packet := m.packet_id) is not None]
-        packets = [packet for _, packet in acknowledged]
-        digests = depot.digests
-        second = (
-            {p for m, p in acknowledged if isinstance(m, mqtt5.PublishPacket) and int(m.qos) == 2} if resumed else ()
-        )
-        acks = self.connection.session.acks(packets, second) if packets and self.connection is not None else b""
+        receipts, acks = self._receipts(messages, resumed=resumed)
         parcel = Parcel(
             depot.name, mapped.batch, mapped.rejected, partial=mapped.partial,
             messages=len(messages) - mapped.ignored, duplicates=len(repeats),
-            receipts=Receipts(depot.session, packets, [digests.of(m) for m, _ in acknowledged]) if packets else None,
+            receipts=receipts,
         )  # fmt: skip
-        shipment = _Shipment(parcel, mapped, acks, len(packets), len(messages), _size(messages))
+        shipment = _Shipment(
+            parcel, mapped, acks, 0 if receipts is None else len(receipts.packets), len(messages), _size(messages)
+        )
         self._underway.append(shipment)
         if parcel.messages:
             task = asyncio.ensure_future(depot.emit(parcel))
@@ -192,6 +188,23 @@ class Shipping:
         else:  # all ignored: nothing to keep, yet their acknowledgement waits for its turn
             shipment.done = True
             self._settle()
+
+    def _receipts(self, messages: list[Message], *, resumed: bool) -> tuple[Receipts | None, bytes]:
+        """What a redelivery is told by, and the acknowledgements, of those that want one."""
+        numbers = [message.packet_id for message in messages]
+        if None in numbers:  # QoS 0 among them
+            messages = [message for message, number in zip(messages, numbers, strict=True) if number is not None]
+        packets = [number for number in numbers if number is not None]
+        if not packets:
+            return None, b""
+        second = {
+            number for message, number in zip(messages, packets, strict=True)
+            if isinstance(message, mqtt5.PublishPacket) and int(message.qos) == 2
+        } if resumed else ()  # fmt: skip
+        acks = b"" if self.connection is None else self.connection.session.acks(packets, second)
+        seeds = self._depot.digests
+        digests = [xxh3_64_intdigest(message.payload, seeds[message.topic]) for message in messages]
+        return Receipts(self._depot.session, packets, digests), acks
 
     def _report(self) -> None:
         found = list(self._depot.mapper.bindings.misfits.values())
