@@ -27,7 +27,7 @@ from rules.engine.frames import Counts, Late, single, views
 from rules.engine.fused import Fused
 from rules.engine.past.doubt import Inquiry
 from rules.engine.past.interim import Interim
-from rules.engine.past.replaced import Found, Replaced, hanging_on
+from rules.engine.past.replaced import BURST, Found, Replaced, hanging_on
 from rules.engine.past.requests import Requests
 from rules.engine.peer_moments import judge
 from rules.engine.runner import Field
@@ -51,7 +51,7 @@ class Core:
         self.accept_late = accept_late
         self._fused: dict[str, Fused] = {}
         self._fresh: dict[int, None] = {}
-        self.replaced = Replaced()
+        self.replaced = Replaced(BURST)
         self.overtaken = Replaced()
         self.inquiry = Inquiry(self.book, field, self.requests, self.replaced, self.overtaken)
 

@@ -14,7 +14,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.record import RuleSet
 
 MAGIC = b"FGRULES\x00"
-VERSION = 12
+VERSION = 13
 _HEAD = struct.Struct("<8sHQ")
 
 

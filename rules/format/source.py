@@ -63,8 +63,8 @@ def _merge(old: Mapping[str, object], patch: Mapping[str, object]) -> dict[str, 
         before = out.get(key)
         if value is None:
             out.pop(key, None)
-        elif isinstance(value, Mapping) and isinstance(before, Mapping):
-            out[key] = _merge(before, value)
+        elif isinstance(value, Mapping):
+            out[key] = _merge(before if isinstance(before, Mapping) else {}, value)
         else:
             out[key] = value
     return out

@@ -1,7 +1,8 @@
 """Values that were replaced at their moment: who is judged again, and when.
 
-A device that replaces values all day must not keep the engine busy: history of a device is asked for at once, then no
-sooner than a pause later, for all that was replaced meanwhile; of the devices that wait, some in each record.
+A device that replaces values all day must not keep the engine busy: history of a device is asked for at once, some
+times within a pause, then no sooner than the pause is over, for all that was replaced meanwhile; of the devices that
+wait, some in each record.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,15 +22,22 @@ from rules.engine.world import World
 PAUSE = MINUTE
 AT_ONCE = 50
 """Devices asked about in one record."""
+BURST = 5
+"""Requests for a device within a pause: several messages of one moment are each judged at once."""
 Found = dict[Subject, dict[str, int]]
 
 
 class Replaced:
-    """`waiting`: subject -> rule id -> µs since when; `asked`: subject -> engine time of the newest request, µs."""
+    """`waiting`: subject -> rule id -> µs since when.
 
-    def __init__(self) -> None:
+    `asked`: subject -> engine time of the first request of its pause, µs, and requests since. A group is asked about
+    once in a pause, a device up to `burst` times.
+    """
+
+    def __init__(self, burst: int = 1) -> None:
+        self.burst = burst
         self.waiting: Found = {}
-        self.asked: dict[Subject, int] = {}
+        self.asked: dict[Subject, tuple[int, int]] = {}
 
     def take(self, found: Mapping[Subject, Mapping[str, int]], now: int) -> Found:
         """What is to be asked at engine time `now`; the rest waits."""
@@ -37,16 +45,18 @@ class Replaced:
             waiting = self.waiting.setdefault(subject, {})
             for rule, since in rules.items():
                 waiting[rule] = min(since, waiting.get(rule, since))
-        self.asked = {subject: at for subject, at in self.asked.items() if now - at < PAUSE}
-        ripe = [subject for subject in self.waiting if subject not in self.asked][:AT_ONCE]
-        self.asked.update(dict.fromkeys(ripe, now))
+        self.asked = {subject: asked for subject, asked in self.asked.items() if now - asked[0] < PAUSE}
+        ripe = [subject for subject in self.waiting if self._free(subject)][:AT_ONCE]
+        for subject in ripe:
+            first, count = self.asked.get(subject, (now, 0))
+            self.asked[subject] = first, count + 1
         return {subject: self.waiting.pop(subject) for subject in ripe}
 
     def wait(self, subject: Subject, rule: str, since: int, until: int) -> None:
         """A rule is to be judged again since `since`, not before engine time `until`, µs."""
         waiting = self.waiting.setdefault(subject, {})
         waiting[rule] = min(since, waiting.get(rule, since))
-        self.asked[subject] = max(until - PAUSE, self.asked.get(subject, -NEVER))
+        self.asked[subject] = max(until - PAUSE, self.asked.get(subject, (-NEVER, 0))[0]), self.burst
 
     def with_waiting(self, subject: Subject, rules: Mapping[str, int]) -> dict[str, int]:
         """What is asked now about these rules, from as early as what waits for them."""
@@ -57,7 +67,12 @@ class Replaced:
         """When something that waits may be asked, µs; NEVER when nothing waits."""
         if not self.waiting:
             return NEVER
-        return min(self.asked.get(subject, -NEVER) for subject in self.waiting) + PAUSE
+        return min(-NEVER if self._free(subject) else self.asked[subject][0] for subject in self.waiting) + PAUSE
+
+    def _free(self, subject: Subject) -> bool:
+        """May it be asked about now, as far as requests since its pause began go?"""
+        count = self.asked.get(subject, (0, 0))[1]
+        return count < (self.burst if isinstance(subject, int) else 1)
 
     def clear(self) -> None:
         """Nobody waits."""
@@ -72,7 +87,7 @@ class Replaced:
         """The inverse of `state`."""
         if blob:
             waiting, asked = msgspec.msgpack.decode(
-                blob, type=tuple[list[tuple[Subject, dict[str, int]]], list[tuple[Subject, int]]]
+                blob, type=tuple[list[tuple[Subject, dict[str, int]]], list[tuple[Subject, tuple[int, int]]]]
             )
             self.waiting, self.asked = dict(waiting), dict(asked)
 

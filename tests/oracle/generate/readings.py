@@ -116,7 +116,7 @@ COMPARED = {"buffered": "covered", "late": "covered", "replaced": "covered", "do
 
 
 LOOKS = 62 * SECOND
-"""A device with replaced values is looked at again at most once a minute (decision 041)."""
+"""A device with many replaced values is looked at again after a minute at the latest (decision 041)."""
 ACCEPTED = 71 * 3600 * SECOND
 """What comes later is never judged (`accept_late`)."""
 ZONES = {"Europe/Berlin": (1774734000, 1792879200), "America/New_York": (1772949600, 1793509200),
