@@ -82,6 +82,8 @@ class LevelsRunner(LevelMachine):
 
     # --- rules with signals
     def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+        if view is not None and view.t[unit] == end and not view.moments[unit] and view.carry(self.judged)[unit]:
+            return  # a reading of that instant comes first, and is judged by what closed
         self._judge_one(thing, end, reader, view, unit, before=True)
 
     def windows_closed(self, reader: Held) -> None:
