@@ -90,12 +90,18 @@ RULES = [
 
 def _edit(shape: dict[str, Any]) -> dict[str, Any]:
     """The change that makes this rule of any other."""
-    every = {key for one in (*ONE, *EACH, *GROUPS) for key in one} | {"missing"}  # an edit may follow another
-    gone = dict.fromkeys(sorted(every - shape.keys()))
     level = {"order": {"level": None}} if "levels" in shape else {"order": {"level": "minor"}}
-    if "silent" in shape:  # an edit is merged with what it meets
-        shape = {"silent": dict.fromkeys(("any_of", "all_of", "quality")) | shape["silent"]}
-    return gone | shape | {"then": level}
+    return {"missing": None} | _alone(shape, [*ONE, *EACH, *GROUPS]) | {"then": level}
+
+
+def _alone(shape: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any]:
+    """The patch that leaves nothing of any of the others: an edit is merged with what it meets."""
+    gone = dict.fromkeys(sorted({key for one in others for key in one}))
+    return gone | {
+        key: _alone(part, [one[key] for one in others if isinstance(one.get(key), dict)])
+        if isinstance(part, dict) else part
+        for key, part in shape.items()
+    }  # fmt: skip
 
 
 VALUES = {

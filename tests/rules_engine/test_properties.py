@@ -143,12 +143,11 @@ def meaning(transitions: Sequence[Transition]) -> list[bytes]:
 
 def heard_in_time(transitions: Sequence[Transition]) -> list[bytes]:
     """The same but for `stale`, which says how late it was heard of, and for what else was known by then."""
-    return meaning(
-        [
-            replace(one, stale=False, evidence=replace(one.evidence, readings=(), signals=(), members=()))
-            for one in transitions
-        ]
-    )
+    return meaning([replace(one, stale=False, evidence=_unread(one.evidence)) for one in transitions])
+
+
+def _unread(evidence: Evidence) -> Evidence:
+    return replace(evidence, readings=(), signals=(), members=(), sentence_en="", sentence_zh="")
 
 
 def _timeless(evidence: Evidence) -> Evidence:
