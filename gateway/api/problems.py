@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from gateway.api.bridge import across
-from gateway.domain.errors import CommandError, InvariantBroken, StoreError, StoreFull
+from gateway.domain.errors import CommandError, Conflict, InvariantBroken, StoreError, StoreFull
 from gateway.domain.text import Lang, say
 
 MEDIA = "application/problem+json"
@@ -25,7 +25,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "A problem (RFC 9457)",
         "content": {MEDIA: {"schema": {"type": "object", "required": ["type", "title", "status", "detail", "code"],
             "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
-                "detail": {"type": "string"}, "code": {"type": "string"}, "errors": {"type": "array", "items": {
+                "detail": {"type": "string"}, "code": {"type": "string"},
+                "possible": {"type": "array", "description": "Of a 409: what the caller may do now", "items": {
+                    "type": "object", "required": ["act", "text"], "properties": {
+                        "act": {"type": "string"}, "text": {"type": "string"}}}},
+                "errors": {"type": "array", "items": {
                     "type": "object", "properties": {"path": {"type": "string"}, "message": {"type": "string"}}}}}}}},
     }
 }  # fmt: skip
@@ -50,6 +54,8 @@ def of_command(error: CommandError, lang: Lang = "en") -> dict[str, Any]:
     """A refusal, in the caller's language where the catalogue has it."""
     extra = dict(error.extra)
     key, fields = extra.pop("key", ""), extra.pop("fields", {})
+    if isinstance(error, Conflict) and isinstance(fields, Mapping):
+        extra["possible"] = [{"act": act, "text": say(f"possible.{act}", lang, **fields)} for act in error.possible]
     detail = say(key, lang, **fields) if isinstance(key, str) and key and isinstance(fields, Mapping) else error.detail
     return body_of(error.status, error.code, detail, extra)
 

@@ -7,7 +7,7 @@ from gateway.desk.book import Book
 from gateway.desk.clerk import Clerk
 from gateway.desk.keys import Origin, digest, order_key
 from gateway.domain.alarm import Thing
-from gateway.domain.errors import CommandError, InvariantBroken
+from gateway.domain.errors import CommandError, Conflict, InvariantBroken
 from gateway.domain.record import Closed, CycleDone, Unlatch
 from gateway.domain.text import say
 from gateway.domain.workorder import (
@@ -50,21 +50,20 @@ class Commands:
             return found
         book.load_orders([found])
         if command.expected_version is not None and command.expected_version != found.version:
-            error = refused(409, "stale", no=found.no, version=found.version, expected=command.expected_version)
-            error.extra.update(state=found.state.value, version=found.version)
-            raise error
+            numbers = {"version": found.version, "expected": command.expected_version}
+            raise lifecycle.conflict(found, command.actor, "stale", **numbers)
         if command.reading is not None and command.act not in _COMPLETES:
-            raise refused(422, "reading", act=command.act.value)
+            raise refused(422, "reading", act=lifecycle.word(command.act))
         raised = book.raised(found.id)
         after = lifecycle.decide(lifecycle.Situation(found, command, len(raised)))
         if isinstance(after, lifecycle.Refusal):
-            raise lifecycle.refuse(after, found)
+            raise lifecycle.refuse(after, found, command.actor)
         if command.act is Act.RESOLVE or command.reading is not None:
             self._completed(book, found, command)
         if after.state.ended and not found.state.ended:
             self._consequences_of_end(book, after, command, bool(raised))
         elif command.act is Act.REOPEN and found.closed_at is not None:
-            after = self._reopenable(book, found, after, raised)
+            after = self._reopenable(book, found, after, raised, command.actor)
         data = {k: v for k, v in msgspec.structs.asdict(command).items() if k in _SAID and v}
         data |= {} if command.reading is None else {"reading": command.reading}
         after = self._clerk.move(
@@ -103,11 +102,13 @@ class Commands:
             fact = CycleDone(rule, device, component, command.reading, command.actor.id, at, order.no)
             book.changes.facts.append((self._tenant, fact))
 
-    def _reopenable(self, book: Book, found: WorkOrder, after: WorkOrder, raised: set[str]) -> WorkOrder:
+    def _reopenable(
+        self, book: Book, found: WorkOrder, after: WorkOrder, raised: set[str], actor: Actor
+    ) -> WorkOrder:  # fmt: skip
         book.load((), [(found.tenant, found.key)], ())
         other = book.open_order(found.tenant, found.key)
         if other is not None:
-            raise refused(409, "other_open", no=found.no, other=other.no)
+            raise lifecycle.conflict(found, actor, "other_open", Act.REOPEN, other=other.no)
         book.forget(found.tenant, found.id, Due.RECHECK)
         book.applied.reopened += 1
         return msgspec.structs.replace(after, condition_cleared_at=None) if raised else after
@@ -138,7 +139,7 @@ class Commands:
         if actor.role not in _UNLATCH:
             raise refused(403, "not_allowed", role=actor.role.value, act="unlatch", no=alarm)
         if found.state is not AlarmState.RAISED:
-            raise refused(409, "not_raised", alarm=alarm)
+            raise Conflict("not_raised", ("read_alarm",), key="desk.not_raised", fields={"alarm": alarm})
         fact = Unlatch(found.rule, found.device, found.component, actor.id, found.group, found.identity)
         book.changes.facts.append((self._tenant, fact))
         order = book.order(found.order) if found.order else None
@@ -161,7 +162,10 @@ class Commands:
             raise refused(422, "command_id")
         done = book.unit.command(self._tenant, command_id)
         if done is not None and done.digest != content:
-            raise refused(409, "command_reused", command=command_id)
+            fields = {"command": command_id}
+            raise Conflict(
+                "command_reused", ("new_command_id", "same_command"), key="desk.command_reused", fields=fields
+            )
         return done
 
     def _done(self, book: Book, command_id: str, content: str, order: str) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gateway.domain.errors import CommandError
-from gateway.domain.text import say
+from gateway.domain.errors import CommandError, Conflict
+from gateway.domain.text import Word, Words, say
 from gateway.domain.workorder import Act, Actor, Command, OrderState, Role, WorkOrder
 
 S = OrderState
@@ -52,7 +52,7 @@ def _its_engineer(s: Situation) -> Refusal | None:
 def _needs(*names: str) -> Guard:
     def guard(s: Situation) -> Refusal | None:
         missing = [name for name in names if not getattr(s.command, name).strip()]
-        fields: dict[str, object] = {"act": s.command.act.value, "missing": ", ".join(missing)}
+        fields: dict[str, object] = {"act": word(s.command.act), "missing": ", ".join(missing)}
         return Refusal(422, "desk.missing", fields) if missing else None
 
     return guard
@@ -121,11 +121,11 @@ def decide(situation: Situation) -> WorkOrder | Refusal:
     order, command = situation.order, situation.command
     lines = [move for move in MOVES if move.act is command.act and order.state in move.sources]
     if not lines:
-        return Refusal(409, "desk.illegal_move", {"no": order.no, "state": order.state.value, "act": command.act.value})
+        return Refusal(409, "desk.illegal_move", {"no": order.no, "state": _state(order), "act": word(command.act)})
     mine = [move for move in lines if command.actor.role in move.roles]
     if not mine:
         return Refusal(
-            403, "desk.not_allowed", {"role": command.actor.role.value, "act": command.act.value, "no": order.no}
+            403, "desk.not_allowed", {"role": command.actor.role.value, "act": word(command.act), "no": order.no}
         )
     move = mine[0]
     for guard in move.guards:
@@ -145,8 +145,27 @@ def legal(order: WorkOrder, actor: Actor) -> tuple[Act, ...]:
     )
 
 
-def refuse(refusal: Refusal, order: WorkOrder) -> CommandError:
+def word(act: Act) -> Word:
+    """The act as people call it."""
+    return Word(f"desk.act.{act.value}")
+
+
+def _state(order: WorkOrder) -> Word:
+    return Word(f"explain.order_state.{order.state.value}")
+
+
+def conflict(order: WorkOrder, actor: Actor, code: str, without: Act | None = None, **fields: object) -> Conflict:
+    """409 with what `actor` may do to the order now; in the text, too (`{possible}`)."""
+    acts = tuple(dict.fromkeys(act.value for act in legal(order, actor) if act is not without)) or ("read_order",)
+    words = Words(tuple(f"possible.{act}" for act in acts))
+    told = {"no": order.no, "possible": words, **fields}
+    return Conflict(code, acts, key=f"desk.{code}", fields=told, state=order.state.value, version=order.version)
+
+
+def refuse(refusal: Refusal, order: WorkOrder, actor: Actor) -> CommandError:
     """A refusal as the API's error; `key` and `fields` let it be said in another language."""
+    if refusal.status == 409:
+        return conflict(order, actor, refusal.key.removeprefix("desk."), **refusal.fields)
     return CommandError(
         refusal.status, refusal.key.removeprefix("desk."), say(refusal.key, "en", **refusal.fields),
         key=refusal.key, fields=refusal.fields, state=order.state.value, version=order.version,

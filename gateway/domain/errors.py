@@ -139,12 +139,22 @@ class DeliveryRefused(DeliveryError):
 class CommandError(GatewayError):
     """A caller asked for something that is not allowed. Rendered as RFC 9457 problem+json.
 
-    `status` 404 unknown, 409 illegal move or stale version, 422 invalid content.
+    `status` 404 unknown, 422 invalid content; 409 is a Conflict.
     """
 
     def __init__(self, status: int, code: str, detail: str, **extra: object) -> None:
         self.status, self.code, self.detail, self.extra = status, code, detail, extra
         super().__init__(f"{code}: {detail}")
+
+
+class Conflict(CommandError):
+    """409: not now. `possible`: what the caller may do instead, each with a text `possible.<act>` of the catalogue that
+    `fields` fill; never empty."""
+
+    def __init__(self, code: str, possible: Sequence[str], *, key: str, fields: Mapping[str, object], **extra: object):
+        self.possible = tuple(possible)
+        detail = say(key, "en", **fields)
+        super().__init__(409, code, detail, key=key, fields=fields, possible=self.possible, **extra)
 
 
 class InvariantBroken(Exception):

@@ -5,6 +5,7 @@ all files. Texts are `str.format` templates with named fields.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -27,7 +28,30 @@ def catalogue() -> Mapping[str, tuple[str, str]]:
     return merged
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A field that is itself a text of the catalogue: it is said in the reader's language."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Several of them, in a row."""
+
+    keys: tuple[str, ...]
+
+
 def say(key: str, lang: Lang = "en", /, **fields: object) -> str:
     """The text `key` in `lang`, filled with `fields`. Raises KeyError for an unknown key or a missing field."""
     english, chinese = catalogue()[key]
-    return (chinese if lang == "zh" else english).format(**fields)
+    said = {name: _said(value, lang) for name, value in fields.items()}
+    return (chinese if lang == "zh" else english).format(**said)
+
+
+def _said(value: object, lang: Lang) -> object:
+    if isinstance(value, Word):
+        return say(value.key, lang)
+    if isinstance(value, Words):
+        return ("、" if lang == "zh" else ", ").join(say(key, lang) for key in value.keys)
+    return value

@@ -11,7 +11,7 @@ import structlog
 
 from gateway.domain.device import Profile
 from gateway.domain.duration import MINUTE, SECOND
-from gateway.domain.errors import CommandError, InvariantBroken
+from gateway.domain.errors import CommandError, Conflict, InvariantBroken
 from gateway.domain.record import ImportMark, Parcel, Record, RecordKind
 from gateway.history.catalogue import points_of
 from gateway.history.outcome import Outcome, outcome
@@ -87,10 +87,9 @@ class Imports:
         async with session.lock:
             session.touched = steady()
             if session.ended:
-                raise CommandError(409, "import-over", f"import {session.id} is over")
+                raise _over(session)
             if chunk.number > session.next:
-                detail = f"chunk {session.next} is expected, not {chunk.number}"
-                raise CommandError(409, "chunk-out-of-order", detail, expected=session.next)
+                raise _out_of_order(session, chunk.number)
             if chunk.number == session.next:
                 session.add(chunk, self._host.registry)
                 session.next += 1
@@ -109,9 +108,8 @@ class Imports:
             session.touched = steady()
             if wanted.chunks != session.next:
                 if session.ended:
-                    raise CommandError(409, "import-over", f"import {session.id} ended after {session.next} chunks")
-                detail = f"chunk {session.next} is expected, not the end after {wanted.chunks}"
-                raise CommandError(409, "chunk-out-of-order", detail, expected=session.next)
+                    raise _over(session)
+                raise _out_of_order(session, wanted.chunks)
             if not session.ended:
                 await self._close(session)
             if session.result is None:
@@ -247,3 +245,15 @@ class Imports:
 
 
 __all__ = ["HARD", "TARGET", "Host", "Imports"]
+
+
+def _over(session: Session) -> Conflict:
+    fields = {"id": session.id, "chunks": session.next}
+    return Conflict("import-over", ("begin_import",), key="api.import_over", fields=fields)
+
+
+def _out_of_order(session: Session, got: int) -> Conflict:
+    fields = {"id": session.id, "expected": session.next, "got": got}
+    return Conflict(
+        "chunk-out-of-order", ("send_chunk",), key="api.chunk_out_of_order", fields=fields, expected=session.next
+    )

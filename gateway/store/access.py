@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from gateway.domain.errors import CommandError
+from gateway.domain.errors import Conflict
 from gateway.domain.workorder import Role
 from gateway.store import tables as t
 from gateway.store.audit import Deed, note
@@ -139,8 +139,8 @@ class Inbox:
                 insert_new(c, t.inbox, [row])
             found = Inbound(*c.execute(select(t.inbox).where(*same)).one())
             if found.body != body:
-                detail = "this webhook-id came before with another body"
-                raise CommandError(409, "callback_reused", detail, key="api.callback_reused")
+                acts = ("same_bytes", "new_webhook_id")
+                raise Conflict("callback_reused", acts, key="api.callback_reused", fields={})
             return found, known is None
 
         return self._database.transact(work)

@@ -193,11 +193,14 @@ class Queries:
         rows = select(t.deadline).where(c.tenant == self._tenant, c.subject == subject).order_by(c.reason)
         return self._all(rows, lambda row: plain_of(Deadline, t.deadline, row))
 
+    def delivery(self, number: int) -> DeliveryRow | None:
+        """The delivery `number`."""
+        rows = _deliveries().where(t.delivery.c.tenant == self._tenant, t.delivery.c.id == number)
+        return next(iter(self._all(rows, lambda row: DeliveryRow(*row))), None)
+
     def deliveries(self, want: DeliveryFilter, limit: int = 50, after: str = "") -> Page[DeliveryRow]:
         """Newest first; `DeliveryFilter(state="dead")` is the dead letters."""
-        d = t.delivery.c
-        columns = (d.id, d.endpoint, d.event, t.outbox.c.type, d.subject, d.state, d.attempt, d.next_at, d.reason)
-        rows = select(*columns, d.reference, d.created_at, d.updated_at).join(t.outbox, t.outbox.c.id == d.event)
+        d, rows = t.delivery.c, _deliveries()
         fixed = {d.state: want.state or None, d.endpoint: want.endpoint or None, d.subject: want.subject or None}
         rows = rows.where(d.tenant == self._tenant, *_equal(fixed))
         return self._page(rows, (d.id,), lambda row: DeliveryRow(*row), lambda item: (item.id,), limit, after)
@@ -275,3 +278,9 @@ def _unpack(text: str, size: int) -> list[Any]:
 
 def _plain(part: object) -> bool:
     return isinstance(part, str) or (isinstance(part, int) and abs(part) < 2**63)
+
+
+def _deliveries() -> Any:
+    d = t.delivery.c
+    columns = (d.id, d.endpoint, d.event, t.outbox.c.type, d.subject, d.state, d.attempt, d.next_at, d.reason)
+    return select(*columns, d.reference, d.created_at, d.updated_at).join(t.outbox, t.outbox.c.id == d.event)

@@ -165,4 +165,5 @@ def problem(answer: httpx.Response, status: int, code: str) -> Any:
     assert body["status"] == status
     assert body["code"] == code, body
     assert body["type"] == f"urn:fieldgate:problem:{code}"
+    assert bool(body.get("possible")) is (status == 409), "what else could be done"
     return body

@@ -140,9 +140,9 @@ async def test_a_restart_in_the_middle_is_taken_up_from_the_first_chunk(tmp_path
     app = build(project)
     await app.start(doors=False)
     try:
-        with pytest.raises(Exception, match="chunk 0 is expected"):
+        with pytest.raises(Exception, match="chunk 0 of import"):
             await app.imports.rows(begun.id, chunks[1])
-        with pytest.raises(Exception, match="chunk 0 is expected"):
+        with pytest.raises(Exception, match="chunk 0 of import"):
             await app.imports.end(begun.id, End(len(chunks)))
         for chunk in chunks:
             await app.imports.rows(begun.id, chunk)

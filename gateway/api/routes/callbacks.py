@@ -124,7 +124,7 @@ async def _settle(context: Context, endpoint: str, external_id: str, body: bytes
     try:
         answer = await in_desk(context, work)
     except CommandError as error:
-        return Answer(error.status, problems.of_command(error))
+        return Answer(error.status, problems.of_command(error, context.settings.language))
     if answer.fresh:
         context.relay.notify()
         if answer.act in _HEARD:
@@ -143,7 +143,7 @@ def _carry_out(context: Context, row: Inbound, now: int) -> Answer:
     except ValidationError as error:
         answer = Answer(422, problems.invalid(error.errors(include_input=False, include_url=False), "en"))
     except CommandError as error:
-        answer = Answer(error.status, problems.of_command(error))
+        answer = Answer(error.status, problems.of_command(error, context.settings.language))
         if error.status == 404:
             log.warning("callback about an unknown order is parked", endpoint=row.endpoint, inbox=row.id)
             return answer

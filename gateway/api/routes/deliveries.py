@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query, status
 from gateway.api.access import Operator, Repairer
 from gateway.api.context import Context, Gateway, in_desk, in_ingest
 from gateway.api.values import MAX_INT, Cursor, Instant, Limit, Line, PageView, View, refused
+from gateway.domain.errors import CommandError, Conflict
 from gateway.store.queries import AttemptRow, DeliveryFilter, DeliveryRow
 
 router = APIRouter(prefix="/v1", tags=["deliveries"])
@@ -105,9 +106,20 @@ async def redeliver(context: Gateway, principal: Repairer, delivery: DeliveryId)
     deed = principal.deed(now, "delivery.redeliver", str(delivery))
     count = await in_desk(context, partial(context.deliveries.redeliver, [delivery], now, deed))
     if not count:
-        raise refused(409, "not_settled", id=delivery)
+        raise await _not_again(context, delivery)
     log.info("redelivery", delivery=delivery, actor=principal.key.name)
     context.relay.notify()
+
+
+async def _not_again(context: Context, delivery: int) -> CommandError:
+    """Why a delivery is not sent again: there is none, it is still under way, or its bytes were forgotten."""
+    found = await asyncio.to_thread(context.queries.delivery, delivery)
+    if found is None:
+        return refused(404, "unknown_delivery", id=delivery)
+    if found.state in {"pending", "leased"}:
+        possible = ("wait", "enable_endpoint") if found.state == "pending" else ("wait",)
+        return Conflict("not_settled", possible, key="api.not_settled", fields={"id": delivery})
+    return Conflict("forgotten", ("read_subject",), key="api.forgotten", fields={"id": delivery})
 
 
 @router.get("/endpoints")

@@ -10,6 +10,7 @@ from pydantic import Field
 from gateway.api.access import PERMISSIONS, KeyKeeper, Permission, Principal, Reader
 from gateway.api.context import Context, Gateway, in_desk
 from gateway.api.values import Input, Instant, View, When, refused
+from gateway.domain.errors import Conflict
 from gateway.domain.workorder import Role
 from gateway.store.access import ApiKey
 
@@ -92,7 +93,7 @@ async def create_key(context: Gateway, principal: KeyKeeper, body: KeyIn) -> New
 
     def work() -> tuple[str, ApiKey]:
         if any(key.name == body.name for key in context.keys.all()):
-            raise refused(409, "key_name")
+            raise Conflict("key_name", ("other_name",), key="api.key_name", fields={})
         deed = principal.deed(now, "key.create", body.name, f"{body.role} {' '.join(body.sites)}".strip())
         return context.keys.create(body.name, Role(body.role), now, body.sites, body.expires_at, deed)
 
@@ -113,7 +114,7 @@ def _revoke(context: Context, name: str, principal: Principal) -> None:
     keys = [key for key in context.keys.all() if live(key, now)]
     lasting = [key.name for key in keys if key.role is Role.ADMIN and not key.sites and key.expires_at is None]
     if lasting == [name]:
-        raise refused(409, "last_admin")
+        raise Conflict("last_admin", ("create_admin_key",), key="api.last_admin", fields={})
     if not context.keys.revoke(name, now, principal.deed(now, "key.revoke", name)):
         raise refused(404, "unknown_key")
 

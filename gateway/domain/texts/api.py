@@ -93,9 +93,26 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "api.future": ("`occurred_at` lies in the future", "occurred_at 在未来"),
     "api.not_settled": (
-        "delivery {id} is unknown, or still under way",
-        "投递 {id} 不存在,或仍在进行",
+        "delivery {id} is still under way: it is tried again by itself",
+        "投递 {id} 仍在进行，会自动重试",
     ),
+    "api.unknown_delivery": ("there is no delivery {id}", "没有投递 {id}"),
+    "api.forgotten": (
+        "the bytes of delivery {id} are not kept any more: it cannot be sent again", "投递 {id} 的内容已不再保存，无法重新发送",
+    ),
+    "api.import_over": ("import {id} ended after {chunks} chunks", "导入 {id} 已结束，共 {chunks} 块"),
+    "api.chunk_out_of_order": (
+        "chunk {expected} of import {id} is expected, not {got}", "导入 {id} 应收到第 {expected} 块，而不是 {got}",
+    ),
+    "possible.wait": ("wait: it is tried again by itself", "等待：系统会自动重试"),
+    "possible.enable_endpoint": ("enable its endpoint, if that is off", "若端点已停用，先启用端点"),
+    "possible.read_subject": ("read what it was about by the API", "通过 API 查看其对象的当前内容"),
+    "possible.other_name": ("choose another name", "换一个名称"),
+    "possible.create_admin_key": ("create another key of role admin first", "先创建另一个 admin 角色的密钥"),
+    "possible.same_bytes": ("repeat it with the bytes it had", "按原始字节重发"),
+    "possible.new_webhook_id": ("send another message under a new webhook-id", "新消息使用新的 webhook-id"),
+    "possible.begin_import": ("begin a new import", "新建一次导入"),
+    "possible.send_chunk": ("send chunk {expected}", "发送第 {expected} 块"),
     "api.key_name": ("there is, or was, a key of this name: choose another", "该名称的密钥已存在或曾存在:请换一个"),
     "api.key_expired": ("`expires_at` lies in the past", "expires_at 已过去"),
     "api.last_admin": (

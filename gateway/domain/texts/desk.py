@@ -1,16 +1,30 @@
 """What the desk says to people."""
 
+_ACTS = {
+    "assign": ("assign", "派单"), "accept": ("accept", "接单"), "reject": ("reject", "退单"),
+    "start": ("start", "开始处理"), "hold": ("hold", "挂起"), "resume": ("resume", "继续处理"),
+    "resolve": ("resolve", "完成处理"), "close": ("close", "关闭"), "cancel": ("cancel", "取消"),
+    "reopen": ("reopen", "重开"), "comment": ("comment", "备注"),
+}  # fmt: skip
 TEXTS: dict[str, tuple[str, str]] = {
+    **{f"desk.act.{act}": pair for act, pair in _ACTS.items()},
+    **{f"possible.{act}": pair for act, pair in _ACTS.items()},
+    "possible.read_order": ("read the order", "查看工单"),
+    "possible.read_alarm": ("read the alarm: it has ended", "查看告警：它已结束"),
+    "possible.new_command_id": ("send it with a new command id", "换用新的指令号提交"),
+    "possible.same_command": (
+        "send exactly what was sent with this id: it is answered again, and done once", "按原内容重发：会再次应答，只执行一次",
+    ),
     "desk.unknown_order": ("there is no order {no}", "没有工单 {no}"),
     "desk.unknown_alarm": ("there is no alarm {alarm}", "没有告警 {alarm}"),
     "desk.unknown_device": ("there is no device {device}", "没有设备 {device}"),
     "desk.illegal_move": (
-        "order {no} is {state}: {act} is not possible now",
-        "工单 {no} 处于 {state} 状态，不能执行 {act}",
+        "order {no} is {state}: {act} is not possible now; possible: {possible}",
+        "工单 {no} 处于“{state}”状态，现在不能{act}；可以：{possible}",
     ),
-    "desk.not_allowed": ("role {role} may not {act} order {no}", "角色 {role} 无权对工单 {no} 执行 {act}"),
+    "desk.not_allowed": ("role {role} may not {act} order {no}", "角色 {role} 无权对工单 {no} 执行“{act}”"),
     "desk.not_assignee": ("order {no} is not assigned to {actor}", "工单 {no} 未派给 {actor}"),
-    "desk.missing": ("{act} needs: {missing}", "{act} 缺少：{missing}"),
+    "desk.missing": ("{act} needs: {missing}", "“{act}”缺少：{missing}"),
     "desk.close_needs_reason": (
         "{raised} alarm(s) of order {no} are still raised: closing it now needs a reason",
         "工单 {no} 仍有 {raised} 个告警未恢复，关闭须填写原因",
@@ -20,8 +34,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{reason!r} 不是取消原因，请填写其一：{allowed}",
     ),
     "desk.stale": (
-        "order {no} is at version {version}, you changed version {expected}: read it again",
-        "工单 {no} 已是版本 {version}，您修改的是版本 {expected}，请重新读取",
+        "order {no} is at version {version}, you changed version {expected}: read it again; possible now: {possible}",
+        "工单 {no} 已是版本 {version}，您修改的是版本 {expected}，请重新读取；现在可以：{possible}",
     ),
     "desk.command_reused": (
         "command {command} was already used for something else; a new command needs a new id",
@@ -32,13 +46,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "指令须带编号，重复提交才不会重复生效",
     ),
     "desk.other_open": (
-        "order {no} cannot be reopened: order {other} is already open for the same fault",
-        "工单 {no} 不能重开：同一故障已有未结工单 {other}",
+        "order {no} cannot be reopened: order {other} is already open for the same fault; possible: {possible}",
+        "工单 {no} 不能重开：同一故障已有未结工单 {other}；可以：{possible}",
     ),
     "desk.not_raised": ("alarm {alarm} is not raised any more", "告警 {alarm} 已不在触发状态"),
     "desk.reading": (
         "a counter reading belongs to resolve or close, not to {act}",
-        "计数器读数只能随 resolve 或 close 提交，不能随 {act} 提交",
+        "计数器读数只能随“完成处理”或“关闭”提交，不能随“{act}”提交",
     ),
     "desk.storm_rule": ("storm: {count} alarms of rule {rule}", "告警风暴：规则 {rule} 共 {count} 个告警"),
     "desk.storm_site": ("storm: {count} alarms at site {site}", "告警风暴：站点 {site} 共 {count} 个告警"),
