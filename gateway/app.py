@@ -125,7 +125,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     ticker = Ticker(intake)
     audit = SecurityAudit(database, settings.tenant)
     outbox, deliveries = SqlControlOutbox(database), SqlDeliveryQueue(database, settings.tenant)
-    sinks = {name: _sink(project, name, clock) for name in settings.endpoints}
+    sinks = {name: endpoint_sink(project, name, clock) for name in settings.endpoints}
     relay = Relay(deliveries, sinks, clock, threads.runner("desk"), settings.delivery)
     committed = Committed(Latency(), relay, clock, Told(registry.device_by_id, steady))
     rules = RulesConsumer(
@@ -141,7 +141,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     )  # fmt: skip
     rules.on_wanted, rules.on_decided = reruns.wake, committed.told.decided
     make = Make(
-        sink=partial(_sink, clock=clock), source=partial(_source, registry, journal, clock), adjust=_adjusted,
+        sink=partial(endpoint_sink, clock=clock), source=partial(_source, registry, journal, clock), adjust=_adjusted,
         desk=partial(_use, desk, database), verify=partial(_verifier, clock),
     )  # fmt: skip
     app = App(
@@ -250,7 +250,8 @@ def _verified(settings: Settings, clock: Clock, endpoint: str, headers: Mapping[
     return verify(config.keys(), headers, body, clock.now() // SECOND, settings.api.callback_skew // SECOND)
 
 
-def _sink(project: Project, name: str, clock: Clock) -> ClosingSink:
+def endpoint_sink(project: Project, name: str, clock: Clock) -> ClosingSink:
+    """What speaks to the endpoint `name`."""
     config = project.settings.endpoints[name]
     return SmsSink(name, config, clock) if isinstance(config, SmsConfig) else WebhookSink(name, config, clock)
 

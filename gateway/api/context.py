@@ -160,6 +160,9 @@ class Deliverer(Protocol):
     def stats(self) -> Mapping[str, Any]:
         """Endpoint -> `gateway.delivery.lane.EndpointStats`."""
 
+    async def trial(self, endpoint: str, delivery: Delivery) -> Any:
+        """A `gateway.delivery.Trial`: sent now, beside the queue."""
+
 
 class Looked(Protocol):
     """What came of a look at the files of the configuration."""

@@ -4,5 +4,6 @@ from gateway.delivery.config import DeliveryConfig
 from gateway.delivery.lane import EndpointStats
 from gateway.delivery.reasons import explain
 from gateway.delivery.relay import Relay
+from gateway.delivery.trial import Trial, try_once
 
-__all__ = ["DeliveryConfig", "EndpointStats", "Relay", "explain"]
+__all__ = ["DeliveryConfig", "EndpointStats", "Relay", "Trial", "explain", "try_once"]

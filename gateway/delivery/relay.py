@@ -22,6 +22,7 @@ from gateway.delivery.exchange import Ended, Exchange, RunBlocking
 from gateway.delivery.lane import EndpointStats, Lane, Leased
 from gateway.delivery.outcome import Fault, Outcome, Result, judge
 from gateway.delivery.reasons import Reason
+from gateway.delivery.trial import Trial, try_once
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import MS, SECOND
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused, InvariantBroken
@@ -93,6 +94,10 @@ class Relay:
         """Endpoint -> counts and state. From the event loop."""
         now = self._monotonic() if self._loop else 0
         return {name: lane.stats(now) for name, lane in self._lanes.items()}
+
+    async def trial(self, endpoint: str, delivery: Delivery) -> Trial:
+        """Send `delivery` to the endpoint now, beside the queue. Raises KeyError for an unknown one."""
+        return await try_once(self._lanes[endpoint].sink, delivery, self._config.deadline)
 
     async def run(self) -> None:
         """Until cancelled; then attempts under way get `drain` to end. Raises what the queue raises besides

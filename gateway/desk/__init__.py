@@ -1,8 +1,9 @@
 """Alarm -> order: one fault, one order, one notice, one event per change. Decisions are pure and give their reason."""
 
 from gateway.desk.desk import Desk
+from gateway.desk.events import endpoint_test
 from gateway.desk.lifecycle import MOVES, legal
 from gateway.desk.policy import OrderType, Policy
 from gateway.desk.templates import NoticeTemplate, Templates
 
-__all__ = ["MOVES", "Desk", "NoticeTemplate", "OrderType", "Policy", "Templates", "legal"]
+__all__ = ["MOVES", "Desk", "NoticeTemplate", "OrderType", "Policy", "Templates", "endpoint_test", "legal"]

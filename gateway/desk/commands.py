@@ -51,7 +51,7 @@ class Commands:
         book.load_orders([found])
         if command.expected_version is not None and command.expected_version != found.version:
             numbers = {"version": found.version, "expected": command.expected_version}
-            raise lifecycle.conflict(found, command.actor, "stale", **numbers)
+            raise lifecycle.conflict(found, command.actor, "stale", numbers)
         if command.reading is not None and command.act not in _COMPLETES:
             raise refused(422, "reading", act=lifecycle.word(command.act))
         raised = book.raised(found.id)
@@ -108,7 +108,7 @@ class Commands:
         book.load((), [(found.tenant, found.key)], ())
         other = book.open_order(found.tenant, found.key)
         if other is not None:
-            raise lifecycle.conflict(found, actor, "other_open", Act.REOPEN, other=other.no)
+            raise lifecycle.conflict(found, actor, "other_open", {"other": other.no}, Act.REOPEN)
         book.forget(found.tenant, found.id, Due.RECHECK)
         book.applied.reopened += 1
         return msgspec.structs.replace(after, condition_cleared_at=None) if raised else after

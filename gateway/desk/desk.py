@@ -14,6 +14,7 @@ from gateway.desk.book import Book
 from gateway.desk.books import Books, Unit
 from gateway.desk.clerk import Clerk
 from gateway.desk.commands import Commands
+from gateway.desk.events import endpoint_test
 from gateway.desk.intake import Intake, preload
 from gateway.desk.keys import Origin
 from gateway.desk.parents import Parents
@@ -24,7 +25,7 @@ from gateway.desk.templates import Templates
 from gateway.desk.tick import Ticker
 from gateway.domain.alarm import Transition
 from gateway.domain.errors import InvariantBroken
-from gateway.domain.notice import Route
+from gateway.domain.notice import OutboxEvent, Route
 from gateway.domain.record import Fact, ImportMark
 from gateway.domain.workorder import Actor, Alarm, Applied, Command, Due, Position, Report, WorkOrder
 from gateway.ports import Audience
@@ -58,10 +59,14 @@ class Desk:
         clerk = Clerk(publisher)
         parents = Parents(clerk)
         requests = Requests(clerk, parents)
-        self._books = books
+        self._books, self._clerk = books, clerk
         self._intake = Intake(clerk, requests, self._tenant)
         self._commands = Commands(clerk, self._tenant)
         self._ticker = Ticker(clerk, requests, parents)
+
+    def endpoint_test(self, endpoint: str, actor: Actor, now: int) -> OutboxEvent:
+        """The event of a test; nothing is queued."""
+        return endpoint_test(self._clerk.policy, self._tenant, endpoint, actor, now)
 
     def cursor(self) -> int:
         """The last sequence number that is applied whole: where the engine's replay of this desk begins."""

@@ -4,7 +4,7 @@ reference: workorders 5.2, `new -> assigned -> accepted -> in_progress <-> on_ho
 table does not list is illegal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -154,7 +154,9 @@ def _state(order: WorkOrder) -> Word:
     return Word(f"explain.order_state.{order.state.value}")
 
 
-def conflict(order: WorkOrder, actor: Actor, code: str, without: Act | None = None, **fields: object) -> Conflict:
+def conflict(
+    order: WorkOrder, actor: Actor, code: str, fields: Mapping[str, object], without: Act | None = None
+) -> Conflict:  # fmt: skip
     """409 with what `actor` may do to the order now; in the text, too (`{possible}`)."""
     acts = tuple(dict.fromkeys(act.value for act in legal(order, actor) if act is not without)) or ("read_order",)
     words = Words(tuple(f"possible.{act}" for act in acts))
@@ -165,7 +167,7 @@ def conflict(order: WorkOrder, actor: Actor, code: str, without: Act | None = No
 def refuse(refusal: Refusal, order: WorkOrder, actor: Actor) -> CommandError:
     """A refusal as the API's error; `key` and `fields` let it be said in another language."""
     if refusal.status == 409:
-        return conflict(order, actor, refusal.key.removeprefix("desk."), **refusal.fields)
+        return conflict(order, actor, refusal.key.removeprefix("desk."), refusal.fields)
     return CommandError(
         refusal.status, refusal.key.removeprefix("desk."), say(refusal.key, "en", **refusal.fields),
         key=refusal.key, fields=refusal.fields, state=order.state.value, version=order.version,

@@ -26,6 +26,7 @@ MATRIX = [
     ("GET", "/v1/endpoints", OPERATORS), ("POST", "/v1/endpoints/oa/enable", CHIEFS),
     ("GET", "/v1/dead-letters", OPERATORS), ("GET", "/v1/unused", OPERATORS),
     ("GET", "/v1/keys", {Role.ADMIN}), ("POST", "/v1/keys", {Role.ADMIN}),
+    ("POST", "/v1/endpoints/nobody/test", {Role.SUPERVISOR, Role.ADMIN}),
     ("DELETE", "/v1/keys/nobody", {Role.ADMIN}), ("GET", "/v1/audit", {Role.ADMIN}),
     ("DELETE", "/v1/customers/nobody", {Role.ADMIN}),
     ("POST", "/v1/reload", {Role.ADMIN}),

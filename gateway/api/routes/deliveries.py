@@ -7,12 +7,16 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import structlog
-from fastapi import APIRouter, Path, Query, status
+from fastapi import APIRouter, Path, Query, Request, status
 
+from gateway.api import problems
 from gateway.api.access import Operator, Repairer
 from gateway.api.context import Context, Gateway, in_desk, in_ingest
 from gateway.api.values import MAX_INT, Cursor, Instant, Limit, Line, PageView, View, refused
+from gateway.delivery import explain
+from gateway.domain.delivery import Delivery
 from gateway.domain.errors import CommandError, Conflict
+from gateway.domain.text import say
 from gateway.store.queries import AttemptRow, DeliveryFilter, DeliveryRow
 
 router = APIRouter(prefix="/v1", tags=["deliveries"])
@@ -146,6 +150,43 @@ async def enable(context: Gateway, principal: Repairer, name: Annotated[str, Pat
     if stats is None or config is None:
         raise refused(404, "unknown_endpoint")
     return _endpoint(config, name, disabled, stats)
+
+
+class TestView(View):
+    """A test event, and what became of it. `status` is the HTTP status, 0 = no answer; `latency` in s; `answer` a piece
+    of the body, without secrets; `look_for`: what to look at, in the caller's language."""
+
+    endpoint: str
+    event: str
+    ok: bool
+    status: int
+    latency: float
+    reason: str
+    answer: str
+    look_for: str
+
+
+@router.post("/endpoints/{name}/test")
+async def send_test(
+    context: Gateway, principal: Repairer, name: Annotated[str, Path(max_length=60)], request: Request
+) -> TestView:  # fmt: skip
+    """Send a signed `endpoint.test` event now, beside all that waits; it is about no order, and counts nowhere."""
+    config, lang = context.settings.endpoints.get(name), problems.language(request.headers)
+    if config is None:
+        raise refused(404, "unknown_endpoint")
+    if config.type != "webhook":
+        raise refused(422, "no_test", name=name)
+    event = context.desk.endpoint_test(name, principal.actor, context.clock.now())
+    delivery = Delivery(event.id, name, event.type, event.subject, event.body, event.content_type, 1)
+    trial = await in_ingest(context, partial(context.relay.trial, name, delivery))
+    detail = f"{trial.status} {trial.reason}".strip()
+    deed = principal.deed(context.clock.now(), "endpoint.test", name, detail)
+    await in_desk(context, partial(context.audit.add, deed))
+    return TestView(
+        endpoint=name, event=event.id, ok=trial.ok, status=trial.status, latency=trial.latency / 1e6,
+        reason=explain(trial.reason, lang) if trial.reason else "", answer=trial.answer,
+        look_for=say(f"delivery.hint.{trial.hint}", lang),
+    )  # fmt: skip
 
 
 def _view(row: DeliveryRow) -> DeliveryView:

@@ -79,6 +79,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "api.unknown_order": ("there is no such order", "没有该工单"),
     "api.unknown_alarm": ("there is no such alarm", "没有该告警"),
     "api.unknown_endpoint": ("there is no such endpoint", "没有该端点"),
+    "api.no_test": (
+        "endpoint {name} sends messages to customers: a test would reach a phone", "端点 {name} 向客户发送短信，测试会发到真实手机",
+    ),
     "api.unknown_customer": ("nothing is known of this customer", "没有该客户的任何记录"),
     "api.unknown_key": ("there is no such live key", "没有该有效密钥"),
     "api.unknown_type": ("write one of these types: {types}", "请填写以下类型之一:{types}"),

@@ -53,6 +53,50 @@ TEXTS: dict[str, tuple[str, str]] = {
     "delivery.reason.paused": ("Not tried: the endpoint is paused after failures", "未尝试：端点因连续失败而暂停"),
     "delivery.reason.stopped": ("The program stopped before the answer came", "程序在应答之前停止"),
     "delivery.reason.exhausted": ("All attempts failed; the last time: {last}", "所有尝试均失败；最后一次：{last}"),
+    # What a person looks at after a test event.
+    "delivery.hint.ok": ("The receiver took the event.", "接收方已收下该事件。"),
+    "delivery.hint.secret": (
+        "The receiver knows us, but not the signature: is the secret the same on both sides, does it verify the raw bytes, is its clock right?",
+        "接收方不认可签名：请核对双方密钥是否一致、是否对原始字节验签、接收方时钟是否准确。",
+    ),
+    "delivery.hint.url": ("Nothing is at this path: look at the URL of the endpoint.", "该路径下没有接收程序：请检查端点的 URL。"),
+    "delivery.hint.method": ("The path takes no POST: look at the URL of the endpoint.", "该路径不接受 POST：请检查端点的 URL。"),
+    "delivery.hint.body": (
+        "The receiver does not understand the body: compare it with the schemas (fieldgate schemas).",
+        "接收方无法理解内容：请对照 JSON Schema（fieldgate schemas）。",
+    ),
+    "delivery.hint.size": ("The receiver takes no body of this size; events have up to 20 kB.", "接收方不接受该大小的内容，事件最大 20 kB。"),
+    "delivery.hint.gone": (
+        "The receiver says it is gone; a delivery with this answer switches the endpoint off.",
+        "接收方声明已停止服务；正式投递收到此应答时端点会被停用。",
+    ),
+    "delivery.hint.busy": ("The receiver asks to wait; try again later.", "接收方要求稍后再试。"),
+    "delivery.hint.redirect": ("Write the final URL into the endpoint: redirects are not followed.", "请把最终地址写入端点配置：不跟随重定向。"),
+    "delivery.hint.receiver": ("The receiver has an error of its own: look into its log.", "接收方内部出错：请查看其日志。"),
+    "delivery.hint.refused": ("The receiver refuses it; its answer may say why.", "接收方拒绝，其应答可能说明了原因。"),
+    "delivery.hint.timeout": (
+        "No answer in time: does a firewall drop the packets, does the receiver answer only after its work?",
+        "未在时限内应答：请检查防火墙是否丢弃报文，接收方是否处理完才应答。",
+    ),
+    "delivery.hint.resolve": ("The host name is unknown here: look at the URL and at the DNS server.", "主机名无法解析：请检查 URL 和 DNS 服务器。"),
+    "delivery.hint.connect": (
+        "Nothing listens at this address and port: does the receiver run, is the port right, does a firewall refuse?",
+        "该地址和端口无人监听：请检查接收方是否运行、端口是否正确、防火墙是否拒绝。",
+    ),
+    "delivery.hint.tls": (
+        "TLS failed: has the certificate expired, does it name this host, is its authority known (ca_file)?",
+        "TLS 失败：请检查证书是否过期、主机名是否匹配、签发机构是否可信（ca_file）。",
+    ),
+    "delivery.hint.address": (
+        "The address is not public: write its network under `allow` of the endpoint.", "该地址不是公网地址：请在端点的 allow 中写明其网段。",
+    ),
+    "delivery.hint.broken": (
+        "The connection broke: is it https on one side and http on the other, does a proxy cut in?",
+        "连接中断：请检查两端 http 与 https 是否一致，是否有代理介入。",
+    ),
+    "delivery.hint.authority": ("Look at the file `ca_file` of the endpoint.", "请检查端点的 ca_file 文件。"),
+    "delivery.hint.own_secret": ("Look at `secret` or `secret_file` of the endpoint.", "请检查端点的 secret 或 secret_file。"),
+    "delivery.hint.log": ("Look into the log of the gateway.", "请查看网关日志。"),
     # Configuration.
     "delivery.url.characters": (
         "this URL cannot be used: write it in ASCII without blanks (a Chinese host name as xn--…)",

@@ -77,6 +77,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "desk.why_reopen": ("the fault is back within reopen_within", "故障在 reopen_within 期限内复发"),
     "desk.why_storm": ("above the limit {limit}", "超过限额 {limit}"),
     "desk.why_batch": ("the batch period is over", "批量周期已结束"),
+    "desk.endpoint_test": ("a test: nothing has to be done", "测试消息，无需处理"),
     "desk.still_raised": ("still raised", "告警仍未恢复"),
     "desk.template_error": ("template {template} ({language}): {error}", "模板 {template}（{language}）：{error}"),
 }

@@ -1,0 +1,151 @@
+"""`fieldgate endpoints`"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from gateway.cli.options import main_file, report_language
+from gateway.domain.errors import ConfigError
+from gateway.domain.text import Lang, say
+
+if TYPE_CHECKING:
+    from gateway.settings.model import Settings
+    from gateway.settings.project import Project
+
+form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output.")
+
+
+@click.group("endpoints")
+def command() -> None:
+    """The systems that events and notices go to.
+
+    Example: fieldgate endpoints test oa
+    """
+
+
+def _project(config: Path, lang: Lang | None) -> "tuple[Project, Lang]":
+    from gateway.cli.problems import refuse
+    from gateway.settings.project import load_project
+
+    try:
+        project = load_project(config)
+    except ConfigError as error:
+        refuse(error, lang or "zh")
+    return project, lang or project.settings.language
+
+
+@command.command("list")
+@main_file
+@report_language
+@form
+def listing(config: Path, lang: Lang | None, form: str) -> None:
+    """Every endpoint of the configuration; with counts and state while the gateway runs.
+
+    Example: fieldgate endpoints list -c config/gateway.yaml
+    """
+    project, language = _project(config, lang)
+    settings = project.settings
+    running = _asked(settings, language, "GET", "/v1/endpoints")
+    items = running["items"] if running else [_configured(name, one) for name, one in settings.endpoints.items()]
+    if form == "json":
+        click.echo(json.dumps(items, ensure_ascii=False, indent=2))
+        return
+    if not items:
+        click.echo(say("endpoints.none", language, file=config))
+    for one in items:
+        click.echo(say("endpoints.line", language, **one))
+        if running:
+            off = say("endpoints.off", language, why=one["disabled"]) if one["disabled"] else ""
+            breaker = say(f"endpoints.breaker.{one['breaker']}", language)
+            click.echo("  " + say("endpoints.counts", language, **{**one, "breaker": breaker}) + off)
+
+
+def _configured(name: str, config: Any) -> dict[str, Any]:
+    """Of the URL only its host: vendors put tokens into the rest."""
+    return {"name": name, "type": config.type, "host": urlsplit(config.url).hostname or ""}
+
+
+@command.command("test")
+@click.argument("name")
+@main_file
+@report_language
+@form
+def test(name: str, config: Path, lang: Lang | None, form: str) -> None:
+    """Send a signed test event to an endpoint and show what it answers. It touches no order and no queue, and works
+    whether the gateway runs or not; while it runs, it stands in its audit.
+
+    Exit status 0 the receiver took it, 1 it did not, 2 there is no such endpoint.
+
+    Example: fieldgate endpoints test oa -c config/gateway.yaml
+    """
+    project, language = _project(config, lang)
+    settings = project.settings
+    endpoint = settings.endpoints.get(name)
+    if endpoint is None or endpoint.type != "webhook":
+        known = ", ".join(sorted(one for one, of in settings.endpoints.items() if of.type == "webhook")) or "-"
+        key = "endpoints.unknown" if endpoint is None else "api.no_test"
+        click.echo(say(key, language, name=name, known=known), err=True)
+        sys.exit(2)
+    found = _asked(settings, language, "POST", f"/v1/endpoints/{name}/test")
+    found = asyncio.run(_alone(project, name, language)) if found is None else found
+    if form == "json":
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        host = urlsplit(endpoint.url).hostname or ""
+        status = found["status"] or say("endpoints.no_answer", language)
+        ms = f"{1000 * found['latency']:.0f}"
+        click.echo(say("endpoints.sent", language, name=name, host=host, event=found["event"]))
+        click.echo(say("endpoints.answer", language, status=status, ms=ms))
+        if found["reason"]:
+            click.echo(say("endpoints.reason", language, reason=found["reason"]))
+        if found["answer"]:
+            click.echo(say("endpoints.body", language, body=found["answer"]))
+        click.echo(found["look_for"])
+    sys.exit(0 if found["ok"] else 1)
+
+
+def _asked(settings: "Settings", lang: Lang, method: str, path: str) -> Any:
+    """What the gateway that runs here answers; None when none does, or it does not let us in."""
+    import httpx
+
+    from gateway.cli.local_api import local_api
+
+    if not settings.api.port:
+        return None
+    try:
+        with local_api(settings, lang) as client:
+            answer = client.request(method, path)
+    except httpx.TransportError:
+        return None
+    return answer.json() if answer.is_success else None
+
+
+async def _alone(project: "Project", name: str, lang: Lang) -> dict[str, Any]:
+    """Sent by this process itself."""
+    from gateway.app import endpoint_sink
+    from gateway.clock import SystemClock
+    from gateway.delivery import explain, try_once
+    from gateway.desk import endpoint_test
+    from gateway.desk.policy import Policy
+    from gateway.domain.delivery import Delivery
+    from gateway.domain.workorder import Actor, Role
+
+    clock, settings = SystemClock(), project.settings
+    sink = endpoint_sink(project, name, clock)
+    actor = Actor("fieldgate", Role.ADMIN, "")
+    event = endpoint_test(Policy(installation=settings.name), settings.tenant, name, actor, clock.now())
+    delivery = Delivery(event.id, name, event.type, event.subject, event.body, event.content_type, 1)
+    try:
+        trial = await try_once(sink, delivery, settings.delivery.deadline)
+    finally:
+        await sink.close()
+    return {
+        "endpoint": name, "event": event.id, "ok": trial.ok, "status": trial.status, "latency": trial.latency / 1e6,
+        "reason": explain(trial.reason, lang) if trial.reason else "", "answer": trial.answer,
+        "look_for": say(f"delivery.hint.{trial.hint}", lang),
+    }  # fmt: skip

@@ -1,0 +1,57 @@
+"""One attempt outside of the queue: does this endpoint take what we sign? No delivery, breaker or count is touched."""
+
+import asyncio
+from dataclasses import dataclass
+from time import monotonic_ns
+
+from gateway.domain.delivery import Delivery
+from gateway.domain.duration import SECOND
+from gateway.domain.errors import DeliveryDeferred, DeliveryRefused
+from gateway.ports import Sink
+
+_BY_STATUS = {
+    400: "body", 401: "secret", 403: "secret", 404: "url", 405: "method", 410: "gone", 411: "body", 413: "size",
+    415: "body", 422: "body", 429: "busy", 503: "busy",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """`ok`: the receiver took it. `status` is the HTTP status, 0 = no answer; `latency` µs; `reason` (see `explain`) ""
+    when ok; `answer` a redacted piece of the body; `hint`: a text `delivery.hint.<hint>`, what to look at."""
+
+    ok: bool
+    status: int
+    latency: int
+    reason: str
+    answer: str
+    hint: str
+
+
+async def try_once(sink: Sink, delivery: Delivery, deadline: int) -> Trial:
+    """Send `delivery` once, for at most `deadline` µs."""
+    begun = monotonic_ns()
+    status, reason, answer = 0, "", ""
+    try:
+        await sink.check()
+        async with asyncio.timeout(deadline / SECOND):
+            receipt = await sink.deliver(delivery)
+        status, answer = receipt.status, receipt.detail
+    except TimeoutError:
+        reason = "timeout"
+    except (DeliveryDeferred, DeliveryRefused) as error:
+        status, reason = error.status, error.reason
+        label, _, said = reason.partition(": ")
+        reason, answer = (label, said.partition(" ")[2]) if status else (reason, "")
+    return Trial(not reason, status, (monotonic_ns() - begun) // 1000, reason, answer, hint(reason, status))
+
+
+def hint(reason: str, status: int) -> str:
+    """What a person looks at first."""
+    if not reason:
+        return "ok"
+    if status:
+        return _BY_STATUS.get(status, "redirect" if 300 <= status < 400 else "receiver" if status >= 500 else "refused")
+    label = reason.partition(": ")[0]
+    known = {"timeout", "resolve", "connect", "tls", "address", "broken", "authority"}
+    return label if label in known else "own_secret" if label.startswith("secret") else "log"

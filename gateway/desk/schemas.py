@@ -1,0 +1,61 @@
+"""JSON Schemas (draft 2020-12) of every event, and what each of them means."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from gateway.desk.events import PREFIX
+from gateway.desk.lifecycle import EVENT
+from gateway.desk.shapes import AlarmData, OrderData, Shape, TestData
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+ORDERS = ("created", "updated", *dict.fromkeys(EVENT.values()), "alarm_unlatched")
+ALARMS = ("raised", "updated", "cleared", "withdrawn", "merged")
+EVENTS: Mapping[str, type[Shape]] = {
+    **{f"workorder.{kind}": OrderData for kind in ORDERS},
+    **{f"alarm.{kind}": AlarmData for kind in ALARMS},
+    "endpoint.test": TestData,
+}
+"""Event type without its prefix -> the shape of its `data`."""
+
+
+def topic_of(written: str) -> str:
+    """`workorder.created`, with or without prefix. Raises KeyError for no event of ours."""
+    topic = written.removeprefix(PREFIX)
+    if topic not in EVENTS:
+        raise KeyError(written)
+    return topic
+
+
+@cache
+def schema_of(topic: str) -> Mapping[str, Any]:
+    """The schema of a whole event (a CloudEvent). Raises KeyError."""
+    family, data = topic.partition(".")[0], EVENTS[topic]
+    (found,), parts = msgspec.json.schema_components([data], ref_template="#/$defs/{name}")
+    text = {"type": "string", "minLength": 1}
+    return {
+        "$schema": DRAFT,
+        "$id": f"urn:fieldgate:schema:{topic}:1",
+        "title": PREFIX + topic,
+        "type": "object",
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {"type": "string", "pattern": "^evt_[0-9a-f]{32}$", "description": "the same in every repeat"},
+            "source": text,
+            "type": {"const": PREFIX + topic},
+            "subject": {**text, "description": "what it is about: events of one subject come in order"},
+            "time": {"type": "string", "format": "date-time"},
+            "datacontenttype": {"const": "application/json"},
+            "dataschema": {"const": f"urn:fieldgate:schema:{family}:1"},
+            "sequence": {"type": "string", "pattern": "^[0-9]{8,}$", "description": "rises within one subject"},
+            "partitionkey": text,
+            "data": found,
+        },
+        "required": [
+            "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "sequence",
+            "partitionkey", "data",
+        ],
+        "$defs": parts,
+    }  # fmt: skip
