@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from gateway.api.bridge import across
 from gateway.api.config import ApiConfig, HealthConfig
 from gateway.desk import Desk
+from gateway.domain.delivery import Delivery
 from gateway.domain.errors import Problem, StoreError
 from gateway.domain.mask import Mask
 from gateway.domain.record import Tick

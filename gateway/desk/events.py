@@ -14,8 +14,8 @@ from gateway.desk.keys import Origin, event_id
 from gateway.desk.policy import Policy
 from gateway.domain.alarm import Evidence, ReadingSeen
 from gateway.domain.duration import SECOND, iso
-from gateway.domain.text import say
 from gateway.domain.notice import OutboxEvent
+from gateway.domain.text import say
 from gateway.domain.workorder import Actor, Alarm, Place, WorkOrder
 
 PREFIX = "com.fieldgate."

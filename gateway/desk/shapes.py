@@ -52,8 +52,8 @@ class Person(Shape):
 
 
 class Reading(Shape):
-    """What a rule read. `value`: a number in `unit`, the text of a state, null = unknown; `quality` 0 good, 1 uncertain,
-    2 bad."""
+    """What a rule read. `value`: a number in `unit`, the text of a state, null = unknown; `quality` 0 good, 1
+    uncertain, 2 bad."""
 
     point: str
     value: float | str | None
