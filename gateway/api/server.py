@@ -34,6 +34,7 @@ from gateway.api.routes import (
     keys,
     orders,
     reload,
+    schemas,
     texts,
     unused,
 )
@@ -42,7 +43,7 @@ from gateway.domain.errors import ConfigError, Problem
 
 ROUTERS = (
     health, devices, history, alarms, orders, deliveries, journal, unused, keys, audit, customers, texts, callbacks,
-    reload,
+    reload, schemas,
 )  # fmt: skip
 HEALTH_BOUNDS = Bounds(total=64, per_address=32, max_body=1024)
 log = structlog.get_logger()

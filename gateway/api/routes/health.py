@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from gateway.api.context import Context, Gateway, in_ingest
+from gateway.api.webhooks import with_webhooks
 from gateway.delivery.reasons import Reason
 from gateway.domain.errors import SourceError, SourceRejected, StoreError, StoreFull, StoreUnavailable
 from gateway.domain.said import Phrase
@@ -89,8 +90,8 @@ async def metrics(request: Request) -> Response:
 
 @router.get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request) -> dict[str, Any]:
-    """What this API takes and gives."""
-    schema: dict[str, Any] = request.app.openapi()
+    """What this API takes and gives, and the webhooks that are sent."""
+    schema: dict[str, Any] = with_webhooks(request.app.openapi())
     schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "fg_…"}}
     schema["security"] = [{"key": []}]
     return schema

@@ -1,0 +1,45 @@
+"""JSON Schemas of the events."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import JSONResponse
+
+from gateway.api.access import Reader
+from gateway.api.values import View, refused
+from gateway.desk.schemas import EVENTS, schema_of, topic_of
+from gateway.domain.text import say
+
+router = APIRouter(prefix="/v1", tags=["contract"])
+
+
+class EventTypeView(View):
+    """An event type, and what it means in English and Chinese."""
+
+    event: str
+    en: str
+    zh: str
+
+
+class EventTypesView(View):
+    """In the order of an order's life."""
+
+    items: list[EventTypeView]
+
+
+@router.get("/schemas")
+async def list_schemas(_: Reader) -> EventTypesView:
+    """All event types that may be sent."""
+    return EventTypesView(
+        items=[EventTypeView(event=one, en=say(f"event.{one}"), zh=say(f"event.{one}", "zh")) for one in EVENTS]
+    )
+
+
+@router.get("/schemas/{event}")
+async def read_schema(_: Reader, event: Annotated[str, Path(max_length=80)]) -> JSONResponse:
+    """The JSON Schema (draft 2020-12) of an event: `workorder.created`."""
+    try:
+        topic = topic_of(event)
+    except KeyError:
+        raise refused(404, "unknown_schema") from None
+    return JSONResponse(dict(schema_of(topic)), media_type="application/schema+json")

@@ -1,0 +1,30 @@
+"""`fieldgate schemas`"""
+
+import json
+
+import click
+
+from gateway.domain.text import Lang, say
+
+
+@click.command("schemas")
+@click.argument("event", required=False)
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", help="Language of the list.")
+def command(event: str | None, lang: Lang) -> None:
+    """The events that are sent to OA systems: all of them, or the JSON Schema (draft 2020-12) of one.
+
+    Example: fieldgate schemas workorder.created > created.json
+    """
+    from gateway.desk.schemas import EVENTS, schema_of, topic_of
+
+    if event is None:
+        width = max(map(len, EVENTS))
+        for topic in EVENTS:
+            click.echo(f"{topic:<{width}}  {say(f'event.{topic}', lang)}")
+        return
+    try:
+        topic = topic_of(event)
+    except KeyError:
+        click.echo(say("schemas.unknown", lang, event=event, known=", ".join(EVENTS)), err=True)
+        raise SystemExit(2) from None
+    click.echo(json.dumps(schema_of(topic), ensure_ascii=False, indent=2))

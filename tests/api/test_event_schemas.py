@@ -1,0 +1,130 @@
+"""C4: the JSON Schema of every event, held against what is really sent."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from api_kit import World
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from gateway.cli.schemas_command import command
+from gateway.desk.events import PREFIX
+from gateway.desk.schemas import EVENTS, schema_of
+from gateway.desk.shapes import LevelWord
+from gateway.domain.alarm import Change, Level
+from gateway.domain.text import catalogue
+from gateway.domain.workorder import Role
+
+ROOT = Path(__file__).parents[2]
+
+
+def strict(schema: Any) -> Any:
+    """The schema as we hold ourselves to it: nothing but what it names."""
+    if isinstance(schema, Mapping):
+        found = {key: strict(value) for key, value in schema.items()}
+        return {**found, "additionalProperties": False} if "properties" in found else found
+    return [strict(one) for one in schema] if isinstance(schema, list) else schema
+
+
+def hold(body: bytes) -> str:
+    """Check an event against its schema; its type."""
+    event = json.loads(body)
+    topic = str(event["type"]).removeprefix(PREFIX)
+    errors = [
+        f"{list(one.path)}: {one.message}" for one in Draft202012Validator(strict(schema_of(topic))).iter_errors(event)
+    ]
+    assert not errors, (topic, errors)
+    return topic
+
+
+async def lives(world: World) -> None:
+    """Orders that go every way there is."""
+    steps: list[tuple[str, Role, dict[str, Any]]] = [
+        ("assign", Role.OPERATOR, {"assignee": "engineer"}), ("reject", Role.ENGINEER, {"reason": "ill"}),
+        ("assign", Role.OPERATOR, {"assignee": "engineer"}), ("accept", Role.ENGINEER, {}),
+        ("start", Role.ENGINEER, {}), ("hold", Role.ENGINEER, {"reason": "parts"}), ("resume", Role.ENGINEER, {}),
+        ("comment", Role.ENGINEER, {"note": "风扇停转"}),
+        ("resolve", Role.ENGINEER, {"fault": "E07", "cause": "fan", "remedy": "replaced"}),
+        ("reopen", Role.SUPERVISOR, {"reason": "hot again"}),
+        ("resolve", Role.ENGINEER, {"fault": "E07", "cause": "fan", "remedy": "replaced"}),
+        ("close", Role.SUPERVISOR, {"reason": "sensor swapped"}),
+    ]  # fmt: skip
+    world.raise_alarm()
+    no = (await world.get("/v1/work-orders"))["items"][0]["no"]
+    alarm = (await world.get("/v1/alarms"))["items"][0]["id"]
+    unlatched = await world.ask("POST", f"/v1/alarms/{alarm}/unlatch", json={"command_id": "u1"})
+    assert unlatched.status_code == 200, unlatched.text
+    for act, role, fields in steps:
+        answer = await world.act(no, act, role, **fields)
+        assert answer.status_code == 200, answer.text
+    world.raise_alarm(20, "D2", level=Level.MINOR)
+    world.raise_alarm(21, "D2", level=Level.CRITICAL, change=Change.LEVEL_UP)
+    world.raise_alarm(22, "D2", change=Change.CLEARED)
+    told = {"device": "D3", "fault": "noise", "title": "Noise", "note": "loud", "command_id": "r1"}
+    other = (await world.ask("POST", "/v1/work-orders", json=told)).json()["no"]
+    assert (await world.act(other, "cancel", reason="duplicate")).status_code == 200
+    world.raise_alarm(30, "D3", fault="E09")
+    world.raise_alarm(31, "D3", fault="E09", change=Change.WITHDRAWN)
+
+
+async def test_every_event_that_is_sent_is_as_its_schema_says(world: World) -> None:
+    await lives(world)
+    await world.ask("POST", "/v1/endpoints/oa/test", Role.SUPERVISOR)
+    event = world.app.desk.endpoint_test("oa", (await _actor()), 1)
+    seen = {hold(one.body) for _, one in world.app.queries.feed(0, 1000)} | {hold(event.body)}
+    missing = set(EVENTS) - seen
+    assert missing <= {"alarm.merged", "alarm.updated"}, missing
+
+
+async def _actor() -> Any:
+    from gateway.domain.workorder import Actor
+
+    return Actor("zhang", Role.SUPERVISOR, "张")
+
+
+def test_a_schema_finds_what_is_wrong() -> None:
+    """A check that cannot fail would say nothing."""
+    validator = Draft202012Validator(schema_of("endpoint.test"))
+    assert not validator.is_valid({"specversion": "1.0", "type": "com.fieldgate.endpoint.test"})
+    for topic in EVENTS:
+        Draft202012Validator.check_schema(schema_of(topic))
+
+
+def test_no_event_is_without_schema_and_words() -> None:
+    sources = [path.read_text("utf-8") for path in (ROOT / "gateway/desk").glob("*.py")]
+    kinds = {kind for text in sources for kind in re.findall(r"publisher\.alarm\([^,]+, [^,]+, \"([a-z_]+)\"", text)}
+    assert {f"alarm.{kind}" for kind in kinds} <= set(EVENTS)
+    assert {f"event.{topic}" for topic in EVENTS} <= set(catalogue())
+    assert set(get_args(LevelWord)) == {level.word for level in Level}
+
+
+async def test_the_api_serves_them_and_openapi_names_the_webhooks(world: World) -> None:
+    listed = await world.get("/v1/schemas")
+    assert [one["event"] for one in listed["items"]] == list(EVENTS)
+    answer = await world.ask("GET", "/v1/schemas/com.fieldgate.workorder.created")
+    assert answer.headers["content-type"] == "application/schema+json"
+    assert answer.json() == schema_of("workorder.created")
+    assert (await world.ask("GET", "/v1/schemas/nothing")).status_code == 404
+    document = await world.get("/openapi.json")
+    assert document["openapi"].startswith("3.1")
+    assert list(document["webhooks"]) == list(EVENTS)
+    hook = document["webhooks"]["workorder.closed"]["post"]
+    assert [one["name"] for one in hook["parameters"]][:3] == ["webhook-id", "webhook-timestamp", "webhook-signature"]
+    known, text = document["components"]["schemas"], json.dumps(document)
+    named = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
+    assert named <= set(known), named - set(known)
+    assert "/v1/callbacks/{endpoint}" in document["paths"]
+
+
+@pytest.mark.parametrize(("arguments", "code"), [([], 0), (["workorder.created"], 0), (["workorder.made"], 2)])
+def test_the_command(arguments: list[str], code: int) -> None:
+    told = CliRunner().invoke(command, arguments)
+    assert told.exit_code == code
+    if code == 0 and arguments:
+        assert json.loads(told.output) == schema_of("workorder.created")
+    elif code == 0:
+        assert "workorder.created" in told.output
