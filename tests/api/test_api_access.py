@@ -29,6 +29,7 @@ MATRIX = [
     ("POST", "/v1/endpoints/nobody/test", {Role.SUPERVISOR, Role.ADMIN}),
     ("DELETE", "/v1/keys/nobody", {Role.ADMIN}), ("GET", "/v1/audit", {Role.ADMIN}),
     ("DELETE", "/v1/customers/nobody", {Role.ADMIN}),
+    ("GET", "/v1/state-texts", OPERATORS), ("POST", "/v1/state-texts/clear", CHIEFS),
     ("GET", "/v1/schemas", EVERYBODY), ("GET", "/v1/schemas/workorder.created", EVERYBODY),
     ("POST", "/v1/reload", {Role.ADMIN}),
     ("POST", "/v1/history/before", OPERATORS),
