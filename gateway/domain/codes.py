@@ -15,8 +15,10 @@ class CodeEntry(Struct, frozen=True):
 
 
 class CodeTable(Struct, frozen=True):
-    """`entries` by vendor code; "*" stands for every other code. `source` names the document it was taken from."""
+    """`entries` by vendor code; "*" stands for every other code. `source` names the document it was taken from.
+    `titles`: name -> language -> what people call it."""
 
     name: str
     entries: dict[str, CodeEntry]
     source: str = ""
+    titles: dict[str, dict[str, str]] = {}

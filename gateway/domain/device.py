@@ -53,7 +53,7 @@ class PointSpec(Struct, frozen=True):
     `missing` are raw numbers and texts that mean "no data" (DESIGN section 5). A raised `revision` says that the
     numbers mean something else from now on (a corrected scale): the point gets a new id. `retain` µs is how long its
     readings are stored where that is shorter than for the rest (0 = like the rest). `title_en`, `title_zh`: what people
-    call it, "" = its name.
+    call it, "" = its name. `texts`: of its `values`, the value and what people call it, English and Chinese.
     """
 
     name: str
@@ -69,6 +69,7 @@ class PointSpec(Struct, frozen=True):
     retain: int = 0
     title_en: str = ""
     title_zh: str = ""
+    texts: tuple[tuple[str, str, str], ...] = ()
 
 
 class AsSent(Struct, frozen=True):

@@ -72,6 +72,8 @@ class PointModel(Section):
     on_device: str = ""
     """The point of the device itself that takes what a message tells of connector 0, as OCPP does."""
     values: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = Field(default=(), max_length=256)
+    texts: dict[Annotated[str, Field(min_length=1, max_length=64)], TitleModel] = Field(default={}, max_length=256)
+    """What people call its values, for sentences about alarms."""
     missing: tuple[float | str, ...] = ()
     plausible: PlausibleModel = PlausibleModel()
     counter: CounterSection | None = None
@@ -176,6 +178,7 @@ def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
         values=point.values, missing=point.missing, plausible=_plausible(document, place, point.plausible, unit),
         counter=_counter(document, place, point.counter, unit), revision=point.revision, retain=point.retain or 0,
         title_en=title.en or title.zh, title_zh=title.zh or title.en,
+        texts=tuple((value, of.en or of.zh, of.zh or of.en) for value, of in point.texts.items()),
     )  # fmt: skip
 
 
@@ -204,8 +207,10 @@ def _kinds(document: Document, place: Place, point: PointModel) -> None:
         twice = sorted({v for v in point.values if point.values.count(v) > 1})
         for value in twice:
             document.add((*place, "values"), "config.profile.value_twice", value=value)
-    elif point.values:
-        document.add((*place, "values"), "config.profile.only_state", name="values")
+    else:
+        for key in ("values", "texts"):
+            if getattr(point, key):
+                document.add((*place, key), "config.profile.only_state", name=key)
     if point.kind != PointKind.COUNTER and point.counter is not None:
         document.add((*place, "counter"), "config.profile.only_counter", name="counter")
     if point.kind == PointKind.COUNTER and point.plausible.stuck_after:
@@ -276,5 +281,11 @@ def vocabulary(
                     problems.append(Problem(file, f"points.{spec.name}.{what}", "config.profile.disagree", fields))
             texts = first.values + tuple(v for v in spec.values if v not in first.values)
             named = first if first.title_en else spec
-            points[spec.name] = replace(first, values=texts, title_en=named.title_en, title_zh=named.title_zh)
+            points[spec.name] = replace(
+                first,
+                values=texts,
+                title_en=named.title_en,
+                title_zh=named.title_zh,
+                texts=(*first.texts, *(one for one in spec.texts if one not in first.texts)),
+            )
     return merged, problems

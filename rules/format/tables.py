@@ -6,6 +6,7 @@ config/codes/charger_faults.yaml
       none: {name: ok}                                   # no level: no fault
       E07: {name: overtemp, level: major, skill: power_electronics, advice: {en: Check the fan, zh: 检查风扇}}
       "*": {name: other, level: minor}                   # every other code
+    titles: {overtemp: {en: Over temperature, zh: 过温}}  # what people call the names
 
 config/fences.yaml
     depot: {polygon: [[22.53, 113.91], [22.53, 113.95], [22.56, 113.93]]}    # lat, lon
@@ -22,7 +23,7 @@ from gateway.domain.fence import Fence
 from gateway.domain.units import parse_unit
 from rules.expr.where import measured
 from rules.format.build import LEVELS
-from rules.format.fields import Fields
+from rules.format.fields import Fields, both
 from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, read, show
 
 NO_LEVEL = "none"
@@ -35,7 +36,7 @@ _CORNERS = 3
 def code_table(text: str, file: str, name: str) -> tuple[CodeTable | None, tuple[Problem, ...]]:
     """The table of one file; None when it has problems."""
     notes = Notes(file)
-    top = _top(text, notes, ("source", "entries"))
+    top = _top(text, notes, ("source", "entries", "titles"))
     if top is None:
         return None, tuple(notes.problems)
     top.require("entries", "entries: {E07: {name: overtemp, level: major}}")
@@ -49,8 +50,19 @@ def code_table(text: str, file: str, name: str) -> tuple[CodeTable | None, tuple
             notes.add(line, path, "rules.value.mapping", value=show(tree), write="{name: overtemp, level: major}")
     if table is not None and not table.entries:
         top.wrong("entries", "rules.codes.empty", write="entries: {E07: {name: overtemp, level: major}}")
-    found = CodeTable(name, entries, top.text("source"))
+    found = CodeTable(name, entries, top.text("source"), _titles(top, {one.name for one in entries.values()}))
     return (None if notes.problems else found), tuple(notes.problems)
+
+
+def _titles(top: Fields, names: set[str]) -> dict[str, dict[str, str]]:
+    """What people call the names of the entries."""
+    table = top.table_of("titles", "titles: {overtemp: {en: Over temperature, zh: 过温}}")
+    inside = None if table is None else Fields(table, "titles", top.notes, sorted(names))
+    if table is None or inside is None:
+        return {}
+    return {
+        name: dict(both(inside, name, "", 80, f"{name}: {{en: Over temperature, zh: 过温}}")) for name in table.entries
+    }
 
 
 def _entry(fields: Fields) -> CodeEntry:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from gateway.domain.alarm import Change, Evidence, Level
+from gateway.domain.codes import CodeTable
 from gateway.domain.device import PointSpec
 from gateway.domain.text import Lang, catalogue, say
 from rules.compiled import Rule
@@ -19,6 +20,7 @@ from rules.sentence.condition import Conditions
 from rules.sentence.holds import holds
 from rules.sentence.phrase import Phrases
 from rules.sentence.template import Seen, Template, template
+from rules.sentence.values import texts_of
 
 __all__ = ["sentences"]
 _BEGAN = frozenset({Change.RAISED, Change.LEVEL_UP, Change.LEVEL_DOWN, Change.MERGED})
@@ -46,6 +48,7 @@ class _Source(msgspec.Struct):
 
     rule: dict[str, Any]
     points: dict[str, dict[str, PointSpec]] = {}
+    codes: dict[str, CodeTable] = {}
 
 
 _decoder = msgspec.json.Decoder(_Source)
@@ -86,8 +89,9 @@ def _plain(source: bytes, change: Change, level: Level) -> Words:
 def _made(source: bytes, change: Change, level: Level, seen: Evidence | None, *, valued: bool = True) -> Words:
     found = _decoder.decode(source)
     points, lets, alone = _titled(found.points), found.rule.get("let") or {}, _questions(found.rule) < 2
-    made = [Conditions(Phrases(lang, points, lets, valued, seen), found.rule, alone) for lang in LANGS]
-    said = [template(_of(one, change, level)) for one in made]
+    titles = {name: table.titles for name, table in found.codes.items()}
+    made = [Conditions(Phrases(lang, points, lets, titles, valued, seen), found.rule, alone) for lang in LANGS]
+    said = [template(_of(one, change, level), texts_of(one.words)) for one in made]
     return Words(said[0], said[1], tuple(made[0].claims))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.domain.duration import parse_duration
 from rules.expr.flaw import ExpressionError
-from rules.expr.syntax import Call, Compare, Member, Not, Number, Syntax
+from rules.expr.syntax import Call, Compare, Member, Not, Number, Syntax, Text, Truth
 from rules.handbook.conditions import LEVELS, Body, form_of
 from rules.sentence.holds import holds
 from rules.sentence.joining import bracketed, together
@@ -82,7 +82,9 @@ class Conditions:
         span = hold.get("for") if isinstance(hold, Mapping) else hold
         if not span or not parse_duration(str(span)):
             return text
-        key = "hold" if isinstance(what, str) and _single(what) else "hold_all"
+        key = "hold_all"
+        if isinstance(what, str) and _single(what):
+            key = "hold" if _measured(what) else "hold_text"
         return self.words.say(key, what=text, hold=self._length(span))
 
     def _clause(self, what: Any, *, yes: bool = True) -> str:
@@ -173,6 +175,12 @@ def _single(text: str) -> bool:
 def _once(span: str) -> str:
     """Every year, not every 1 year."""
     return span.removeprefix("1 ") if span.isascii() else span
+
+
+def _measured(text: str) -> bool:
+    """It compares with a number."""
+    found = read(text)
+    return isinstance(found, Compare) and not isinstance(found.right, Text | Truth)
 
 
 def _list(names: Any) -> Sequence[str]:

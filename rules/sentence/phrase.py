@@ -1,7 +1,7 @@
 """An expression of a rule in words: what was compared, with places for what was read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.domain.alarm import Evidence
@@ -29,6 +29,7 @@ from rules.sentence.holds import holds
 from rules.sentence.joining import bracketed, together
 from rules.sentence.quantities import digits, literal
 from rules.sentence.template import CHOOSING, Place, has_place, listed
+from rules.sentence.values import called
 
 _WORDS = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "==": "eq", "!=": "ne"}
 _MIRRORED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
@@ -39,7 +40,8 @@ _LEVELS = frozenset({"notice", "minor", "major", "critical"})
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Words for the expressions of one rule: `points` its points with their titles, `lets` its signals as written.
+    """Words for the expressions of one rule: `points` its points with their titles, `lets` its signals as written,
+    `titles` the names of its code tables by table, name and language.
 
     `valued`: what was read stands beside each name; else the names alone (of members of a group, inside signals).
     `seen`: of alternatives those that it denies are left out. `within`: inside a signal.
@@ -48,6 +50,7 @@ class Phrases:
     lang: Lang
     points: Mapping[str, PointSpec]
     lets: Mapping[str, Mapping[str, Any]]
+    titles: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     valued: bool = True
     seen: Evidence | None = None
     within: bool = False
@@ -114,8 +117,8 @@ class Phrases:
                 return self._compared(operator if yes else _OPPOSITE[operator], left, right)
             case Member(item, options):
                 if yes and self.valued and isinstance(item, Name) and all(isinstance(one, Text) for one in options):
-                    return self._one_of(item.name, options)
-                limit = listed((self.number(one) for one in options), self.lang)
+                    return self._one_of(item, options)
+                limit = listed((called(self, one, item) for one in options), self.lang)
                 return self._related("one_of" if yes else "none_of", self.head(item), limit)
             case Choice(condition, then, otherwise):
                 return self._chosen(condition, then, otherwise, yes)
@@ -148,9 +151,10 @@ class Phrases:
     def _related(self, word: str, head: str, limit: str) -> str:
         return self.say(word if has_place(head) else f"plain.{word}", head=head, limit=limit)
 
-    def _one_of(self, name: str, options: Sequence[Syntax]) -> str:
+    def _one_of(self, item: Name, options: Sequence[Syntax]) -> str:
         """Which of them it was."""
-        named = self.say("or_plain").join(self.number(one) for one in options)
+        name = item.name
+        named = self.say("or_plain").join(called(self, one, item) for one in options)
         place = self.value(name, form="bare") if "." not in name else ""
         if not place:
             return self.say("equals", head=self.noun(name), limit=named)
@@ -166,7 +170,7 @@ class Phrases:
         return self._related(_WORDS[operator], self.head(left, unit), self.number(right))
 
     def _texts(self, operator: str, left: Syntax, right: Text | Truth) -> str:
-        limit = self.number(right)
+        limit = called(self, right, left)
         first, _, field = left.name.partition(".") if isinstance(left, Name) else ("", "", "")
         if field and "code_of" in self.lets.get(first, {}) and isinstance(left, Name):
             head = self.noun(self.lets[first]["code_of"]) + self.value(left.name)

@@ -4,8 +4,9 @@ The words hang on the rule alone and are made once; what was read is put in for 
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from gateway.domain.alarm import Evidence, MemberSeen, ReadingSeen
 from gateway.domain.duration import parse_duration
@@ -54,27 +55,31 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Words and places in turn. `choosing`: it has alternatives, of which the evidence says which were so."""
+    """Words and places in turn. `choosing`: it has alternatives, of which the evidence says which were so.
+    `texts`: (point, value) -> what people call it."""
 
     parts: tuple[str | Place, ...]
     choosing: bool = False
+    texts: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False)
 
     def fill(self, seen: Seen) -> str:
         """The sentence, its first letter large; in Chinese spaces where letters and figures begin, and nowhere else."""
-        text = "".join(part if isinstance(part, str) else _filled(part, seen) for part in self.parts)
+        text = "".join(part if isinstance(part, str) else _filled(part, seen, self.texts) for part in self.parts)
         return _EDGE.sub(" ", _GAPS.sub("", text)) if seen.lang == "zh" else text[:1].upper() + text[1:]
 
 
-def template(words: str) -> Template:
+def template(words: str, texts: Mapping[tuple[str, str], str] = MappingProxyType({})) -> Template:
     """Cut at its places."""
     choosing = CHOOSING in words
     pieces = _PLACE.split(words.replace(CHOOSING, ""))
     parts = [one if k % 2 == 0 else Place(*one.split(_BAR)) for k, one in enumerate(pieces)]
-    return Template(tuple(one for one in parts if one != ""), choosing)
+    return Template(tuple(one for one in parts if one != ""), choosing, texts)
 
 
-def _filled(place: Place, seen: Seen) -> str:
-    text = _READ[place.kind](place, seen) or place.other
+def _filled(place: Place, seen: Seen, texts: Mapping[tuple[str, str], str]) -> str:
+    found = _reading(place.name, seen.evidence) if place.kind == "point" else None
+    said = texts.get((place.name, found.value)) if found is not None and isinstance(found.value, str) else None
+    text = said or _READ[place.kind](place, seen) or place.other
     if not text or place.form == "bare":
         return text
     return f" {text}" if place.form == "plain" else say(f"sentence.{place.form}", seen.lang, text=text)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain.alarm import Change, Evidence, Level, Transition
+from gateway.domain.alarm import Change, Evidence, Level, ReadingSeen, Transition
 from gateway.settings.lookups import load_lookups
 from gateway.settings.profiles import load_profiles, vocabulary
 from rules.casetest.play import play
@@ -164,13 +164,18 @@ def test_members_of_a_group_are_counted_and_named() -> None:
     assert raised.sentence_zh == "3 个成员中有 2 个（c1、c2）：状态为“fault”（5 分钟内开始）"
 
 
-def every_rule() -> Iterator[Rule]:
-    """Every rule of the library, the sentences and the pages of RULES."""
+def library() -> Names:
+    """What the rules that ship may name."""
     china = work_calendar((ROOT / "config/calendars/cn.yaml").read_text("utf-8"), "cn.yaml", "cn")[0]
     assert china is not None
     lookups = load_lookups(ROOT / "config/codes", ROOT / "config/fences.yaml")
     points, _ = vocabulary([one.profile for one in load_profiles(ROOT / "config/profiles")[0].values()])
-    names = Names(points, lookups.codes, lookups.fences, china)
+    return Names(points, lookups.codes, lookups.fences, china)
+
+
+def every_rule() -> Iterator[Rule]:
+    """Every rule of the library, the sentences and the pages of RULES."""
+    names = library()
     files = [ROOT / "docs/sentences.yaml"]
     files += sorted((ROOT / "config/rules").glob("*.yaml"))
     files += [ROOT / f"tests/acceptance/{name}.yaml" for name in PAGES]
@@ -203,6 +208,21 @@ def test_no_form_leaks_an_operator_or_the_other_language() -> None:
                 assert not FULL.search(english), where
                 assert english[0] == english[0].upper(), where
                 assert max(len(english), len(chinese)) < 700, where
+
+
+def test_states_and_codes_are_said_as_people_call_them() -> None:
+    """C8: `code.name == 'overtemp'` was machine text."""
+    names = library()
+    files = [ROOT / "config/rules/charger.yaml"]
+    rules = {rule.id: rule for file in files for rule in load_text(file.read_text("utf-8"), file.name, names).rules}
+    code = Evidence(readings=(ReadingSeen("fault_code", "E07", "", 0, 0, 0),))
+    assert sentences(rules["charger.overtemp-code"], Change.RAISED, Level.MAJOR, code, 0) == (
+        "Fault code “E07”, meaning over temperature for 5 seconds", "故障码“E07”，含义为过温，已持续 5 秒",
+    )  # fmt: skip
+    state = Evidence(readings=(ReadingSeen("status", "fault", "", 0, 0, 0),))
+    assert sentences(rules["charger.fault"], Change.RAISED, Level.MAJOR, state, 0) == (
+        "Status is fault for 1 minute", "状态为故障，已持续 1 分钟",
+    )  # fmt: skip
 
 
 def test_what_ended_for_another_reason_says_that() -> None:

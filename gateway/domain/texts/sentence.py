@@ -136,6 +136,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "sentence.by.other": ("{name}", " {name} "),
     # -- the forms of a condition
     "sentence.hold": ("{what} for {hold}", "{what} 已 {hold}"),
+    "sentence.hold_text": ("{what} for {hold}", "{what}，已持续 {hold}"),
     "sentence.hold_all": ("{what}; all this for {hold}", "{what}；以上已持续 {hold}"),
     "sentence.streak": ("{what}; {length} times in a row", "{what}；连续 {length} 次"),
     "sentence.streak_span": (" within {span}", "，{span}之内"),

@@ -1,0 +1,28 @@
+"""Texts of the field as people call them: values of state points, names of fault codes."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rules.expr.syntax import Name, Syntax, Text
+
+if TYPE_CHECKING:
+    from rules.sentence.phrase import Phrases
+
+
+def texts_of(words: "Phrases") -> Mapping[tuple[str, str], str]:
+    """(point, value) -> what people call it."""
+    at = 2 if words.lang == "zh" else 1
+    return {(name, one[0]): one[at] for name, spec in words.points.items() for one in spec.texts}
+
+
+def called(words: "Phrases", node: Syntax, left: Syntax) -> str:
+    """What the left side is compared with: a text as people call it, else in quotes."""
+    found = None
+    if isinstance(node, Text) and isinstance(left, Name):
+        first, _, field = left.name.partition(".")
+        if field == "name":
+            table = words.titles.get(str(words.lets.get(first, {}).get("table")), {})
+            found = table.get(node.value, {}).get(words.lang)
+        else:
+            found = texts_of(words).get((left.name, node.value))
+    return found or words.number(node)
