@@ -53,6 +53,7 @@ from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.source import MqttSource
 from rules.engine import Engine, SnapshotError
 from rules.format import compile_policy, compile_source
+from rules.sentence import told
 from sinks.http.signing import verify
 from sinks.notice.sms.config import SmsConfig
 from sinks.notice.sms.sink import SmsSink
@@ -139,6 +140,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
         worker=partial(LookBackProcess.start, LOOK_BACK),
         until=lambda: clock.now() + settings.clock.ahead_limit,
     )  # fmt: skip
+    rules.tell = lambda found: told(found, engine.rules)
     rules.on_wanted, rules.on_decided = reruns.wake, committed.told.decided
     make = Make(
         sink=partial(endpoint_sink, clock=clock), source=partial(_source, registry, journal, clock), adjust=_adjusted,

@@ -33,8 +33,9 @@ class RulesConsumer:
     """Two tasks: `judge` steps the engine in its thread, `commit` lets the desk commit in its own.
 
     `on_commit` is called after each transaction (wakes the relay), `on_due` with the engine's next timer (finer ticks),
-    `on_wanted` when the engine asks for stored history (`wanted`, as of `judged`), `on_decided` with the transitions of
-    what was committed, replayed ones too (the desk's thread).
+    `on_wanted` when the engine asks for stored history (`wanted`, as of `judged`), `tell` puts the sentences into what
+    the engine decided (its thread), `on_decided` gets the transitions of what was committed, replayed ones too (the
+    desk's thread).
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class RulesConsumer:
         self._rules_thread, self._desk_thread = rules_thread, desk_thread
         self._on_commit, self._on_due = on_commit, on_due
         self.on_wanted: Callable[[], None] = lambda: None
+        self.tell: Callable[[Sequence[Transition]], Sequence[Transition]] = lambda found: found
         self.on_decided: Callable[[Sequence[Transition]], None] = lambda _: None
         self.wanted: tuple[Wanted, ...] = engine.wanted
         self._queue: asyncio.Queue[DeskWork] = asyncio.Queue(maxsize=8)
@@ -95,7 +97,8 @@ class RulesConsumer:
     def _step(self, records: Sequence[Record], *, snapshot: bool) -> DeskWork:
         work = DeskWork(records[-1].seq)
         for record in records:
-            work.transitions += self._engine.step(record)
+            if found := self._engine.step(record):
+                work.transitions += self.tell(found)
             if isinstance(record.body, FACTS):
                 work.facts.append((record.seq, record.body))
         if snapshot:

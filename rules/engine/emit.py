@@ -1,11 +1,9 @@
 """Transitions in the making: collected while a record is judged, then put in order and numbered."""
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Evidence, Level, NoticePlan, OrderPlan, Parent, Plan, Thing, Transition
 from rules.compiled import Rule
-from rules.sentence import sentences
 
 AlarmKey = tuple[str, Thing, tuple[str, ...]]
 """(rule id, thing, identity): one alarm."""
@@ -68,12 +66,6 @@ def plan_of(rule: Rule) -> Plan:
     return Plan(english, rule.title.get("zh") or english, rule.why.get("en", ""), planned, told, rule.why.get("zh", ""))
 
 
-def _told(made: Made) -> Evidence:
-    """The evidence with its sentence in both languages."""
-    english, chinese = sentences(made.rule, made.change, made.level, made.evidence, made.at, made.reason)
-    return replace(made.evidence, sentence_en=english, sentence_zh=chinese)
-
-
 class Emitter:
     """Numbers the transitions of one record in the order of `order_of`."""
 
@@ -97,7 +89,7 @@ class Emitter:
         return [
             Transition(
                 self.partition, seq, ordinal, m.change, m.rule.id, m.rule.revision, self.tenant, m.thing, m.level,
-                m.at, decided, m.plan, _told(m), m.identity, m.reason, m.late, m.imported and importing, m.suspect,
+                m.at, decided, m.plan, m.evidence, m.identity, m.reason, m.late, m.imported and importing, m.suspect,
                 m.rule.mode == "live", m.count, m.unstable, m.stale, m.muted, m.held_until, m.limited, m.parent,
                 m.episode,
             )

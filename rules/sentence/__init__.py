@@ -3,18 +3,19 @@
 Made of the rule as written (its condition, the titles of its points, its signals) and of what was seen. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from gateway.domain.alarm import Change, Evidence, Level
+from gateway.domain.alarm import Change, Evidence, Level, Transition
 from gateway.domain.codes import CodeTable
 from gateway.domain.device import PointSpec
+from gateway.domain.record import RuleSet
 from gateway.domain.text import Lang, catalogue, say
-from rules.compiled import Rule
 from rules.expr.syntax import Syntax
 from rules.sentence.condition import Conditions
 from rules.sentence.holds import holds
@@ -22,7 +23,7 @@ from rules.sentence.phrase import Phrases
 from rules.sentence.template import Seen, Template, template
 from rules.sentence.values import texts_of
 
-__all__ = ["sentences"]
+__all__ = ["sentences", "told"]
 _BEGAN = frozenset({Change.RAISED, Change.LEVEL_UP, Change.LEVEL_DOWN, Change.MERGED})
 
 
@@ -54,15 +55,31 @@ class _Source(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Source)
 
 
+def told(transitions: Iterable[Transition], rules: Mapping[str, tuple[RuleSet, object]]) -> list[Transition]:
+    """The transitions with their sentences; `rules` are those in force after them. One that is gone, or another by now,
+    ended its alarms for a reason, and that is what is said."""
+    return [_told(one, rules[one.rule][0].source if one.rule in rules else b"") for one in transitions]
+
+
+def _told(one: Transition, source: bytes) -> Transition:
+    if not source and not one.reason:
+        return one
+    english, chinese = sentences(source, one.change, one.level, one.evidence, one.at, one.reason)
+    return replace(one, evidence=replace(one.evidence, sentence_en=english, sentence_zh=chinese))
+
+
 def sentences(
-    rule: Rule, change: Change, level: Level, evidence: Evidence, at: int, reason: str = ""
+    source: bytes, change: Change, level: Level, evidence: Evidence, at: int, reason: str = ""
 ) -> tuple[str, str]:  # fmt: skip
-    """English and Chinese about a change of an alarm at `at` µs; `reason`: why it ended, if not by its condition."""
-    words = _words(rule.source, change, level, reason)
+    """English and Chinese about a change of an alarm at `at` µs; `reason`: why it ended, if not by its condition.
+
+    `source`: that of the rule (`Rule.source`).
+    """
+    words = _words(source, change, level, reason)
     if any((found := holds(node, evidence)) is not None and found is not yes for node, yes in words.claims):
-        words = _plain(rule.source, change, level)  # another reading than the newest decided
+        words = _plain(source, change, level)  # another reading than the newest decided
     elif words.choosing:
-        words = _made(rule.source, change, level, evidence)
+        words = _made(source, change, level, evidence)
     return words.english.fill(Seen(evidence, at, "en")), words.chinese.fill(Seen(evidence, at, "zh"))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.alarm import Change, Evidence, Level, ReadingSeen, Transition
+from gateway.domain.record import RuleSet
 from gateway.settings.lookups import load_lookups
 from gateway.settings.profiles import load_profiles, vocabulary
 from rules.casetest.play import play
@@ -14,6 +15,7 @@ from rules.casetest.read import read_case
 from rules.compiled import Names, Rule
 from rules.format import load_text, work_calendar
 from rules.sentence import sentences
+from rules.sentence import told as told_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("conditions", "groups", "nested", "pairs", "peers", "percentiles", "plans", "signals", "times", "words")
@@ -50,7 +52,8 @@ def played(text: str) -> list[Transition]:
     assert not scene.problems, [one.render() for one in scene.problems]
     result = play(scene)
     assert result.agree
-    return list(result.got)
+    in_force = {rule.id: (RuleSet(rule.id, rule.revision, rule.source, "UTC"), rule) for rule in loaded.rules}
+    return told_of(result.got, in_force)
 
 
 def case(rule: str, series: str, until: str = "1h") -> list[tuple[str, str]]:
@@ -197,7 +200,7 @@ def test_no_form_leaks_an_operator_or_the_other_language() -> None:
     for rule in rules:
         for change in (Change.RAISED, Change.LEVEL_DOWN, Change.CLEARED, Change.WITHDRAWN):
             for level in (Level.MINOR, Level.CRITICAL):
-                english, chinese = sentences(rule, change, level, Evidence(), 0)
+                english, chinese = sentences(rule.source, change, level, Evidence(), 0)
                 english, chinese = QUOTED.sub("", english), QUOTED.sub("", chinese)
                 where = f"{rule.id} {change}: {english} | {chinese}"
                 assert english, where
@@ -216,16 +219,16 @@ def test_states_and_codes_are_said_as_people_call_them() -> None:
     files = [ROOT / "config/rules/charger.yaml"]
     rules = {rule.id: rule for file in files for rule in load_text(file.read_text("utf-8"), file.name, names).rules}
     code = Evidence(readings=(ReadingSeen("fault_code", "E07", "", 0, 0, 0),))
-    assert sentences(rules["charger.overtemp-code"], Change.RAISED, Level.MAJOR, code, 0) == (
+    assert sentences(rules["charger.overtemp-code"].source, Change.RAISED, Level.MAJOR, code, 0) == (
         "Fault code “E07”, meaning over temperature for 5 seconds", "故障码“E07”，含义为过温，已持续 5 秒",
     )  # fmt: skip
     state = Evidence(readings=(ReadingSeen("status", "fault", "", 0, 0, 0),))
-    assert sentences(rules["charger.fault"], Change.RAISED, Level.MAJOR, state, 0) == (
+    assert sentences(rules["charger.fault"].source, Change.RAISED, Level.MAJOR, state, 0) == (
         "Status is fault for 1 minute", "状态为故障，已持续 1 分钟",
     )  # fmt: skip
 
 
 def test_what_ended_for_another_reason_says_that() -> None:
     loaded = load_text(HEAD + '  when: "power > 1 kW"\n  then: {order: {type: repair}}\n', "r.yaml", Names({}))
-    told = sentences(loaded.rules[0], Change.CLEARED, Level.MINOR, Evidence(), 0, "retired")
+    told = sentences(loaded.rules[0].source, Change.CLEARED, Level.MINOR, Evidence(), 0, "retired")
     assert told == ("Ended: the device was retired", "结束：设备已停用")
