@@ -18,7 +18,7 @@ from gateway.domain.record import RuleSet
 from gateway.domain.text import Lang, catalogue, say
 from rules.expr.syntax import Syntax
 from rules.sentence.condition import Conditions
-from rules.sentence.holds import holds
+from rules.sentence.holds import Truth, holds, judged
 from rules.sentence.phrase import Phrases
 from rules.sentence.template import Seen, Template, template
 from rules.sentence.values import texts_of
@@ -32,11 +32,12 @@ LANGS: tuple[Lang, Lang] = ("en", "zh")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The sentence in both languages, and what it claims was so, or was not."""
+    """The sentence in both languages, what it claims was so, or was not, and the comparisons in that."""
 
     english: Template
     chinese: Template
     claims: tuple[tuple[Syntax, bool], ...] = ()
+    asked: tuple[Syntax, ...] = ()
 
     @property
     def choosing(self) -> bool:
@@ -76,10 +77,8 @@ def sentences(
     `source`: that of the rule (`Rule.source`).
     """
     words = _words(source, change, level, reason)
-    if any((found := holds(node, evidence)) is not None and found is not yes for node, yes in words.claims):
-        words = _plain(source, change, level)  # another reading than the newest decided
-    elif words.choosing:
-        words = _made(source, change, level, evidence)
+    if words.asked:
+        words = _fitting(source, change, level, tuple(holds(one, evidence) for one in words.asked))
     return words.english.fill(Seen(evidence, at, "en")), words.chinese.fill(Seen(evidence, at, "zh"))
 
 
@@ -98,18 +97,23 @@ def _both(key: str, why: str) -> tuple[Template, Template]:
     return english, chinese
 
 
-@lru_cache(maxsize=1024)
-def _plain(source: bytes, change: Change, level: Level) -> Words:
-    return _made(source, change, level, None, valued=False)
+@lru_cache(maxsize=4096)
+def _fitting(source: bytes, change: Change, level: Level, found: tuple[bool | None, ...]) -> Words:
+    """The words when the comparisons in them were so, were not (False), or nobody can tell (None)."""
+    words = _words(source, change, level, "")
+    truth = dict(zip(words.asked, found, strict=True))
+    if any((so := judged(node, truth)) is not None and so is not yes for node, yes in words.claims):
+        return _made(source, change, level, None, valued=False)  # another reading than the newest decided
+    return _made(source, change, level, truth) if words.choosing else words
 
 
-def _made(source: bytes, change: Change, level: Level, seen: Evidence | None, *, valued: bool = True) -> Words:
+def _made(source: bytes, change: Change, level: Level, seen: Truth | None, *, valued: bool = True) -> Words:
     found = _decoder.decode(source)
     points, lets, alone = _titled(found.points), found.rule.get("let") or {}, _questions(found.rule) < 2
     titles = {name: table.titles for name, table in found.codes.items()}
     made = [Conditions(Phrases(lang, points, lets, titles, valued, seen), found.rule, alone) for lang in LANGS]
     said = [template(_of(one, change, level), texts_of(one.words)) for one in made]
-    return Words(said[0], said[1], tuple(made[0].claims))
+    return Words(said[0], said[1], tuple(made[0].claims), tuple(made[0].asked))
 
 
 def _of(conditions: Conditions, change: Change, level: Level) -> str:

@@ -8,7 +8,7 @@ from gateway.domain.duration import parse_duration
 from rules.expr.flaw import ExpressionError
 from rules.expr.syntax import Call, Compare, Member, Not, Number, Syntax, Text, Truth
 from rules.handbook.conditions import LEVELS, Body, form_of
-from rules.sentence.holds import holds
+from rules.sentence.holds import judged, leaves
 from rules.sentence.joining import bracketed, together
 from rules.sentence.phrase import Phrases, read
 from rules.sentence.quantities import digits, length, spans
@@ -19,13 +19,15 @@ from rules.sentence.template import Place, listed
 class Conditions:
     """The forms of a condition. `body` is the rule as written; `alone`: it asks its members one thing at most.
 
-    `claims`: what the words say was so, or was not, for the evidence to bear out.
+    `claims`: what the words say was so, or was not, for the evidence to bear out; `asked`: the
+    comparisons in it.
     """
 
     words: Phrases
     body: Body
     alone: bool = True
     claims: list[tuple[Syntax, bool]] = field(default_factory=list)
+    asked: list[Syntax] = field(default_factory=list)
 
     def began(self, level: str) -> str:
         """Why it was raised, or came to this level."""
@@ -92,6 +94,7 @@ class Conditions:
         if not isinstance(what, Mapping):
             node = read(str(what))
             self.claims.append((node, yes))
+            self.asked.extend(leaves(node))
             return self.words.clause(node, yes)
         if "members" in what:
             return self._quorum(what["members"], yes=yes)
@@ -102,7 +105,8 @@ class Conditions:
 
     def _part(self, what: Any, *, yes: bool) -> str:
         """Part of a condition: what it claims alone is not claimed by the whole."""
-        text = Conditions(self.words, self.body, self.alone)._clause(what, yes=yes)  # noqa: SLF001 - its own
+        inner = Conditions(self.words, self.body, self.alone, asked=self.asked)
+        text = inner._clause(what, yes=yes)
         several = isinstance(what, Mapping) or not _single(str(what))
         return bracketed(self.words, text) if several else text
 
@@ -110,7 +114,7 @@ class Conditions:
         """Was it so, by what was seen?"""
         found = None
         if self.words.seen is not None and not isinstance(what, Mapping):
-            found = holds(read(str(what)), self.words.seen)
+            found = judged(read(str(what)), self.words.seen)
         return found if found is None or yes else not found
 
     def _quorum(self, what: Body, *, yes: bool) -> str:

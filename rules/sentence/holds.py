@@ -1,25 +1,51 @@
 """Which part of a condition held, by the evidence: of `a or b` a sentence says only what was so. Three-valued."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import eq, ge, gt, le, lt, ne
 
 from gateway.domain.alarm import Evidence
 from gateway.domain.units import bridge, canonical_symbol, parse_unit
-from rules.expr.syntax import Arithmetic, Call, Compare, Logic, Member, Name, Not, Number, Syntax, Text
+from rules.expr.syntax import Arithmetic, Call, Choice, Compare, Logic, Member, Name, Not, Number, Syntax, Text
 
 _COMPARED = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 Value = tuple[float | str, str]
 """A number in the unit beside it, canonical, or a text."""
 
 
-def holds(node: Syntax, evidence: Evidence) -> bool | None:
-    """Was it so? None: the evidence does not tell."""
+Truth = Mapping[Syntax, bool | None]
+"""Comparisons, and whether they were so."""
+
+
+def leaves(node: Syntax) -> Iterator[Syntax]:
+    """The comparisons that a condition is put together of."""
     match node:
         case Not(item):
-            found = holds(item, evidence)
+            yield from leaves(item)
+        case Logic(_, items):
+            for item in items:
+                yield from leaves(item)
+        case Choice(condition, then, otherwise):
+            for item in (condition, then, otherwise):
+                yield from leaves(item)
+        case _:
+            yield node
+
+
+def judged(node: Syntax, truth: Truth) -> bool | None:
+    """Was it so, by what is known of its comparisons? None: nobody can tell."""
+    match node:
+        case Not(item):
+            found = judged(item, truth)
             return None if found is None else not found
         case Logic(operator, items):
-            return together([holds(item, evidence) for item in items], operator)
+            return together([judged(item, truth) for item in items], operator)
+        case _:
+            return truth.get(node)
+
+
+def holds(node: Syntax, evidence: Evidence) -> bool | None:
+    """Was this comparison so? None: the evidence does not tell."""
+    match node:
         case Compare(operator, left, right):
             return _compared(operator, _value(left, evidence), _value(right, evidence))
         case Call("has", (Name(name),)):

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.domain.alarm import Evidence
 from gateway.domain.device import PointSpec
 from gateway.domain.text import Lang, say
 from rules.expr.parse import parse
@@ -25,7 +24,8 @@ from rules.expr.syntax import (
     Text,
     Truth,
 )
-from rules.sentence.holds import holds
+from rules.sentence.holds import Truth as Known
+from rules.sentence.holds import judged
 from rules.sentence.joining import bracketed, together
 from rules.sentence.quantities import digits, literal
 from rules.sentence.template import CHOOSING, Place, has_place, listed
@@ -52,7 +52,7 @@ class Phrases:
     lets: Mapping[str, Mapping[str, Any]]
     titles: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     valued: bool = True
-    seen: Evidence | None = None
+    seen: Known | None = None
     within: bool = False
 
     def say(self, key: str, **fields: object) -> str:
@@ -135,7 +135,7 @@ class Phrases:
         return bracketed(self, text) if isinstance(of, Logic | Choice) else text
 
     def _so(self, node: Syntax, yes: bool) -> bool | None:
-        found = None if self.seen is None else holds(node, self.seen)
+        found = None if self.seen is None else judged(node, self.seen)
         return found if found is None or yes else not found
 
     def _chosen(self, condition: Syntax, then: Syntax, otherwise: Syntax, yes: bool) -> str:
