@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLWarning
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
@@ -25,7 +25,7 @@ Place = tuple[str | int, ...]
 """Where in a file: ("sources", "broker", "routes", 0, "filter")."""
 
 MAX_BYTES = 4 * 2**20
-_DEEPEST = 64
+_DEEPEST = 64  # building a deeper tree costs minutes, or the stack
 _MAX_NODES = 200_000  # aliases multiply what is written: a few lines must not fill the memory
 _QUOTES = {"“": '"', "”": '"', "‘": "'", "’": "'", "\u3000": " ", "\u00a0": " ", "、": ",", "。": "."}
 _WIDE = re.compile("[“”‘’、。\u3000\u00a0\uff01-\uff5e]")
@@ -123,29 +123,18 @@ def parse_document(text: str, file: str, env: Mapping[str, str] | None = None) -
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", YAMLWarning)
-            if not _shallow(text):
-                document.add((), "config.yaml.endless")
-                return document
-            root = YAML(typ="rt", pure=True).compose(text)
+            yaml = YAML(typ="safe", pure=True)
+            yaml.max_depth = _DEEPEST
+            root = yaml.compose(text)
+    except MaxDepthExceededError:
+        document.add((), "config.yaml.endless")
+        return document
     except (YAMLError, YAMLWarning) as error:
         _syntax(document, text, error)
         return document
     if root is not None:
         document.value = _Builder(document, env).build(root, (), ())
     return document
-
-
-def _shallow(text: str) -> bool:
-    """Whether no value lies too deep: building a deep tree costs minutes, or the stack."""
-    depth = 0
-    for event in YAML(typ="rt", pure=True).parse(text):
-        if isinstance(event, CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, CollectionEndEvent):
-            depth -= 1
-        if depth > _DEEPEST:
-            return False
-    return True
 
 
 def _syntax(document: Document, text: str, error: Any) -> None:

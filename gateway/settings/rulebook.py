@@ -1,6 +1,7 @@
 """The rule files of a folder, read together: a rule id is unique over all of them."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from gateway.domain.errors import Problem
@@ -8,8 +9,12 @@ from gateway.settings.document import Document, Place, parse_document
 from gateway.settings.lookups import read_text
 from rules.compiled import Names, Rule
 from rules.format import Loaded, TestFile, load_text, merge, policy_source
+from rules.format.tree import Notes, Table, read
 
 _TEST_KEYS = frozenset({"use", "profiles", "sites", "customers", "test"})
+
+
+_document = lru_cache(maxsize=8)(parse_document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +22,18 @@ class RuleFile:
     """One file, and where its rules stand in it."""
 
     path: Path
-    document: Document = field(compare=False, repr=False)
+    text: str = field(compare=False, repr=False)
+
+    @property
+    def document(self) -> Document:
+        """Read again, for the place of a problem."""
+        return _document(self.text, str(self.path))
 
     @property
     def is_test(self) -> bool:
         """A stand-alone test file."""
-        tree = self.document.value
-        return isinstance(tree, dict) and not _TEST_KEYS.isdisjoint(tree)
+        tree = read(self.text, Notes(str(self.path)))
+        return isinstance(tree, Table) and not _TEST_KEYS.isdisjoint(tree.entries)
 
     def place(self, rule: str, *below: str) -> Place:
         """Where a key of a rule stands."""
@@ -72,7 +82,7 @@ def load_rulebook(folder: Path, names: Names, known: RuleFiles | None = None) ->
             continue
         held = before.get(path)
         if held is None or held[0] != text:
-            held = (text, load_text(text, str(path), names), RuleFile(path, parse_document(text, str(path))))
+            held = (text, load_text(text, str(path), names), RuleFile(path, text))
         now[path] = held
         _, loaded, file = held
         book.tests.append(loaded.tests)

@@ -6,7 +6,8 @@ problems, duplicate keys too.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -122,7 +123,22 @@ def read(text: str, notes: Notes) -> Tree | None:
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         notes.add(0, "", "rules.yaml.large", most=MAX_BYTES)
         return None
-    text = _PER.sub(r"\1", text)
+    tree, problems = (_kept if len(text) <= _KEPT_TEXT else _parsed)(text)
+    notes.problems += [replace(problem, file=notes.file) for problem in problems]
+    return tree
+
+
+def _parsed(text: str) -> tuple[Tree | None, tuple[Problem, ...]]:
+    notes = Notes("")
+    return _parse(_PER.sub(r"\1", text), notes), tuple(notes.problems)
+
+
+_KEPT_TEXT = 1 << 15
+_kept = lru_cache(maxsize=32)(_parsed)
+"""Loading, checking and linting want the same few files, and parsing is most of a start."""
+
+
+def _parse(text: str, notes: Notes) -> Tree | None:
     try:
         return _Builder(YAML(typ="safe", pure=True).parse(text), notes).document()
     except MarkedYAMLError as error:
