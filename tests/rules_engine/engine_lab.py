@@ -150,13 +150,20 @@ def run(records: Iterable[Record], *, scalar: bool = False, restart_at: int = -1
 
 
 def same_after_restarts(records: Sequence[Record], live: list[bytes], places: Iterable[int], **options: Any) -> None:
-    """The journal again, and engines that are lost before each of these records and restored: the same bytes."""
-    engine, got, wanted = Engine(0, compile_source, "lab", **options), list[Transition](), set(places)
+    """The journal again; an engine that is lost before each of these records and restored; and two that are lost once:
+    the same bytes."""
+    engine, often = (Engine(0, compile_source, "lab", **options) for _ in range(2))
+    got, wanted = list[Transition](), sorted(set(places))
+    once = {wanted[len(wanted) * third // 3] for third in (1, 2)} if wanted else set()
     kept: list[tuple[int, int, bytes]] = []
     for number, record in enumerate(records):
         if number in wanted:
+            often = Engine.restore(often.snapshot(), compile_source, **options)
+        if number in once:
             kept.append((number, len(got), engine.snapshot()))
-        got += engine.step(record)
+        new = engine.step(record)
+        got += new
+        assert bytes_of(often.step(record)) == bytes_of(new), f"record {number}, with restarts before it"
     assert bytes_of(got) == live
     for number, said, snapshot in kept:
         again = Engine.restore(snapshot, compile_source, **options)
