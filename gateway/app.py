@@ -273,7 +273,7 @@ def _adjusted(source: Source, before: Project, project: Project) -> Callable[[],
     """See `gateway.takeover.Make`."""
     config = project.settings.sources[source.name]
     if isinstance(source, MqttSource) and isinstance(config, MqttConfig):
-        said = [{one: a.as_sent() for one, a in known.profiles.items()} for known in (before, project)]
+        said = [{one: known.as_sent(one) for one in known.profiles} for known in (before, project)]
         words = None if said[0] == said[1] else project.as_sent
         return partial(source.use, config, _password(project, source.name, config), words)
     if isinstance(source, ModbusSource) and isinstance(config, ModbusConfig):

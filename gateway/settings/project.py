@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from gateway.desk.templates import NoticeTemplate
 from gateway.domain.device import AsSent, PointSpec, Profile
 from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.nodata import says_nothing
 from gateway.domain.text import Lang
 from gateway.ports import Known
 from gateway.registry import Wanted, plan
@@ -55,9 +57,14 @@ class Project:
         return self.names.points
 
     def as_sent(self, profile: str) -> Mapping[str, AsSent]:
-        """How devices of a profile send each point; empty for an unknown profile."""
+        """How devices of a profile send each point; empty for an unknown profile. A word such as `unknown` that a rule
+        asks for is a state."""
         one = self.profiles.get(profile)
-        return {} if one is None else one.as_sent()
+        found = {} if one is None else one.as_sent()
+        for name, sent in found.items():
+            if words := tuple(text for text in self.wanted.texts.get((profile, name), ()) if says_nothing(text)):
+                found[name] = replace(sent, values=(*sent.values, *words))
+        return found
 
     def counts(self) -> dict[str, int]:
         """How many of everything, for a summary. Points are those the registry will know."""

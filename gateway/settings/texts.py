@@ -12,6 +12,7 @@ from gateway.settings.model import Settings
 from protocols.modbus.profile import ModbusMap
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.path import scalar_text
+from protocols.mqtt.topic import point_name
 from rules.compiled import Rule, Slot, SlotKind
 
 Named = dict[tuple[str, str], tuple[str, ...]]
@@ -76,4 +77,5 @@ def _of_routes(settings: Settings) -> Iterator[tuple[str, str]]:
         for route in source.routes:
             for key, point in route.points.items():
                 texts = (scalar_text(meant) for meant in point.map.values())
-                yield from ((point.point or key, text) for text in texts if text)
+                name = point.point or (key if point.path is not None else point_name(key))
+                yield from ((name, text) for text in texts if text)

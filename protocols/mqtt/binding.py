@@ -90,18 +90,24 @@ def _spot(target: Target) -> Spot | None:
 
 
 class Entry:
-    """What a topic means, until the registry changes. `hot`: for all its messages; `cases`: by the text at `key`."""
+    """What a topic means, until the registry changes. `hot`: for all its messages; `cases`: by the text at `key`;
+    `bare`: for all its messages, each of which is one value."""
 
-    __slots__ = ("candidates", "cases", "hot", "key")
+    __slots__ = ("bare", "candidates", "cases", "hot", "key")
 
     def __init__(self, candidates: list[Candidate]) -> None:
         self.candidates = candidates
         self.hot: Hot | None = None
+        self.bare: Target | None = None
         self.key = ""
         self.cases: dict[str, Hot | None] = {}
 
     def learn(self) -> None:
         """Which messages the hot path may take: those whose first holding route is plain and settled."""
+        first = self.candidates[0] if self.candidates else None
+        if first is not None and first.route.text and first.fixed is not None and first.fixed.lane.bare is not None:
+            self.bare = first.fixed
+            return
         for candidate in self.candidates:
             route = candidate.route
             hot: Hot | None = None

@@ -138,6 +138,8 @@ class Lane:
         self._shapes: dict[tuple[bool, ...], Shape] = {}
         self._by_keys: dict[tuple[tuple[str, ...] | None, ...], Shape] = {}
         self._parents: tuple[tuple[str, ...], ...] = ()
+        self.bare: Shape | None = None
+        """The payload is the one value of all points."""
         self.full: Shape | None = None
         """All places present; None when some place needs more than object keys."""
         keys = [slot.path.keys for slot in slots if slot.path.keys and not slot.path.root]
@@ -147,6 +149,8 @@ class Lane:
             self._parents = tuple(dict.fromkeys(k[:-1] for k in keys if k is not None))
             self.full = Shape(slots, moments, pick)
             self._shapes[(True,) * len(slots)] = self.full
+        elif not any(slot.path.steps for slot in slots):
+            self.bare = self._shapes[(True,) * len(slots)] = Shape(slots, moments, lambda body: (body,) * len(slots))
         self._slots = slots
 
     def find(self, body: Any, root: Any) -> tuple[Shape, Row]:

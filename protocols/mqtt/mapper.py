@@ -139,7 +139,7 @@ class Mapper:
             try:
                 hot = entry.hot
                 if (hot is None and not entry.cases) or len(payload) > limit:
-                    self._odd(ordinal, message, entry, work)
+                    self._slow(ordinal, message, entry, work)
                     continue
                 document = loads(payload)
                 if hot is None:
@@ -224,6 +224,16 @@ class Mapper:
             self._odd(ordinal, message, entry, work)
         except DecodeError as error:
             work.failed(ordinal, error)
+
+    def _slow(self, ordinal: int, message: Message, entry: Entry, work: _Work) -> None:
+        """What is no JSON, or has no way of its own."""
+        bare = entry.bare
+        plain = bare is not None and len(message.payload) <= self._limit and not getattr(message, "damaged", "")
+        if bare is None or bare.lane.bare is None or not plain or message.retain:
+            self._odd(ordinal, message, entry, work)
+        else:
+            shape = bare.lane.bare
+            work.add(shape, ordinal, bare.device, (parse_bare(message.payload),) * shape.width)
 
     def _odd(self, ordinal: int, message: Message, entry: Entry, work: _Work) -> None:
         damaged = getattr(message, "damaged", "")

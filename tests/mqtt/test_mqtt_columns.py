@@ -129,7 +129,7 @@ class LongWay(Mapper):
     def _sort(self, messages: Any, work: Any) -> None:
         for message in messages:
             entry = self.bindings.entry(message.topic)
-            entry.hot, entry.cases = None, {}
+            entry.hot, entry.cases, entry.bare = None, {}, None
         super()._sort(messages, work)
 
 
@@ -182,6 +182,12 @@ SPLIT = [
     },
     {"filter": "all", "device": {"path": "id"}, "points": {"b": {"path": "v"}, "c": {"path": "w"}}},
 ]
+BARE = [
+    {"filter": "bare/{device}/{field}", "device": "{device}", "points": {
+        "any": {"path": ".", "point": "{field}", "missing": ["nil"]}, "twice": {"point": "b", "scale": 2},
+        "other": {"path": ".", "point": "c"},
+    }},
+]  # fmt: skip
 TOLD = st.sampled_from([1, "1", 1.0, True, 2, "x", None, [], 0, "d1", "d2", -1])
 CASE = st.fixed_dictionaries(
     {}, optional={"t": st.sampled_from(["x", "y", 1, "1", True, None, [], "z"]), "v": RAWS, "w": RAWS}
@@ -192,6 +198,10 @@ MESSAGE = st.one_of(
         st.fixed_dictionaries({}, optional={"g": TOLD, "id": TOLD, "v": RAWS, "w": RAWS}),
     ),
     st.tuples(st.sampled_from(["case/d1", "case/d2"]), CASE),
+    st.tuples(
+        st.sampled_from(["bare/d1/a", "bare/d1/twice", "bare/d2/s", "bare/d1/nothing", "bare/no/a"]),
+        st.sampled_from([b"", b"12.5", b" 7 ", b"nil", b"true", b"null", b'"x"', b"\xff", b"idle", b"NaN", b"9" * 400]),
+    ),
     st.tuples(st.sampled_from(["flat/d1", "flat/d2", "flat/no", "else/d1"]), BODY),
     st.tuples(st.sampled_from(["deep/d1", "deep/d2"]), NESTED),
     st.tuples(
@@ -208,7 +218,7 @@ def test_hot_path_and_long_way_give_the_same(messages: list[tuple[str, Any]]) ->
     outcomes = []
     for kind in (Mapper, LongWay):
         directory = Registry({"d1": "p", "d2": "p", "1": "p"}, POINTS, most_states=10_000)
-        mapper = kind("src", config([FLAT, DEEP, *SWITCH, *SPLIT]), directory)
+        mapper = kind("src", config([FLAT, DEEP, *SWITCH, *SPLIT, *BARE]), directory)
         mapped = mapper.map(sent, received)
         texts = directory.states[4]
         rows = [

@@ -209,6 +209,15 @@ def test_a_project_knows_how_devices_send_their_points(tmp_path: Path) -> None:
     assert project.as_sent("nobody") == {}
 
 
+def test_a_word_for_no_data_is_a_state_when_a_rule_asks_for_it(tmp_path: Path) -> None:
+    profile = PROFILE + "  status: {kind: state, values: [on]}\n"
+    rules = RULES.replace("watch: {kind: charger, each: connector}", "watch: {kind: charger}")
+    for text, values in (("unknown", ("on", "unknown")), ("off", ("on",))):
+        changed = rules.replace("temp > 85 degC", f"status == '{text}'")
+        project = load_project(house(tmp_path, {"profiles/dc.yaml": profile, "rules/a.yaml": changed}), {})
+        assert project.as_sent("dc")["status"].values == values
+
+
 def test_the_clock_is_set_in_one_place(tmp_path: Path) -> None:
     project = load_project(house(tmp_path, {"gateway.yaml": MAIN + "clock: {ahead_limit: 1m}\n"}), {})
     assert project.settings.intake.ahead_limit == 60_000_000
