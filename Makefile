@@ -7,10 +7,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 WORKERS ?= 4
 RUN_TESTS = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-fast test-faults lint types contracts sbom check lock clean fuzz-rules
+.PHONY: install demo test test-fast test-faults lint types contracts sbom check lock clean fuzz-rules
 CASES ?= 200000
 SEED ?= 1
 KINDS ?=
+
+install: $(VENV)/.run
 
 demo: $(VENV)/.run
 	$(BIN)/fieldgate demo --for 60s --seed 7 $(DEMO)

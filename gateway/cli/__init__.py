@@ -23,5 +23,5 @@ class _Commands(click.Group):
 def main() -> None:
     """Fieldgate: field telemetry in, one work order per fault out.
 
-    Example: fieldgate run -c config/gateway.yaml
+    Example: fieldgate run -c gateway.yaml
     """

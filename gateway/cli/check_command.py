@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.options import MAIN_FILE
 from gateway.domain.errors import Problem
 from gateway.domain.text import Lang, say
 
@@ -16,7 +17,7 @@ from gateway.domain.text import Lang, say
     "-c",
     "--config",
     type=click.Path(path_type=Path),
-    default=Path("config/gateway.yaml"),
+    default=MAIN_FILE,
     show_default=True,
     help="The main file; every other file is named in it.",
 )
@@ -30,8 +31,8 @@ def command(config: Path, data: bool, lang: Lang | None) -> None:
     2 not in order.
 
     \b
-    Example: fieldgate check -c config/gateway.yaml --lang en
-      config/gateway.yaml
+    Example: fieldgate check -c gateway.yaml --lang en
+      gateway.yaml
         line 12  sources.broker.keepalve: unknown key 'keepalve'; did you mean 'keepalive'?
       config/registry/devices.csv
         line 17  row 17, column 站点: there is no site HZ-CY (rows 17); did you mean HZ-CX?

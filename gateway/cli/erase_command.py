@@ -37,7 +37,7 @@ def customer(code: str, config: Path, lang: Lang | None) -> None:
     The code stays where devices and notices name it. Exit status 0 removed, 1 nothing is known of them, 2 nothing was
     done.
 
-    Example: fieldgate erase customer C-1042 -c config/gateway.yaml
+    Example: fieldgate erase customer C-1042 -c gateway.yaml
     """
     from gateway.cli.problems import refuse
     from gateway.settings.project import load_project

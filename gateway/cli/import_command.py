@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.options import report_language
+from gateway.cli.options import MAIN_FILE, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem, StoreError, StoreUnavailable
 from gateway.domain.text import Lang, say
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from gateway.imports.rejects import Rejects
     from gateway.imports.target import Target
-
-DEFAULT = Path("config/gateway.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Order:
     "--map", "mapping", required=True, type=click.Path(path_type=Path, dir_okay=False), help="What the columns are."
 )
 @click.option(
-    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), help=f"The main file. [default: {DEFAULT}]"
+    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), help=f"The main file. [default: {MAIN_FILE}]"
 )
 @click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder, when not that of the main file."
@@ -73,7 +71,7 @@ def command(
 
     Example: fieldgate import history.csv --map config/import/gas_hourly.yaml
     """
-    path = config or DEFAULT
+    path = config or MAIN_FILE
     order = Order(
         file, mapping, path, config is not None, data, api.rstrip("/"), quiet, lang or _language(path),
         actor or _user(), strict, dry_run,

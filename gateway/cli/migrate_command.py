@@ -22,7 +22,7 @@ def command(config: Path, check: bool, lang: Lang | None) -> None:
 
     Exit status 0 done, or nothing to do; 1 with `--check`: there is something to do; 2 impossible.
 
-    Example: fieldgate migrate --check -c config/gateway.yaml
+    Example: fieldgate migrate --check -c gateway.yaml
     """
     from gateway.settings import load_settings
 

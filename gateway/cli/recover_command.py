@@ -23,7 +23,7 @@ def command(config: Path, lang: Lang | None) -> None:
 
     Exit status 0 nothing is lost, 1 something is (it was said), 2 it could not be done.
 
-    Example: fieldgate recover -c config/gateway.yaml
+    Example: fieldgate recover -c gateway.yaml
     """
     from gateway.rescue import recover
     from gateway.settings import load_settings

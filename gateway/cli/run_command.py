@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 import structlog
 
+from gateway.cli.options import MAIN_FILE
 from gateway.cli.problems import refuse
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, StoreError
 from gateway.domain.text import Lang, say
@@ -29,7 +30,7 @@ log = structlog.get_logger()
     "-c",
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("config/gateway.yaml"),
+    default=MAIN_FILE,
     show_default=True,
 )
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Language of problems.")
@@ -37,7 +38,7 @@ def command(config: Path, lang: str) -> None:
     """Run the gateway until SIGTERM or Ctrl-C; within 10 s it has drained and is gone. Changed files take effect, with
     SIGHUP at once.
 
-    Example: fieldgate run -c config/gateway.yaml
+    Example: fieldgate run -c gateway.yaml
     """
     from gateway import logs
 

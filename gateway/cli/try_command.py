@@ -35,7 +35,7 @@ def command(topic: str, what: str, config: Path, retain: bool, source: str, lang
 
     \b
     Example: echo '{"ts": 1767225600000, "connector": 1, "temp": 95}' | fieldgate try charger/CP-1/telemetry -
-             fieldgate try modbus GM-000001 -c config/gateway.yaml
+             fieldgate try modbus GM-000001 -c gateway.yaml
     """
     from gateway.settings import load_project
 

@@ -41,7 +41,7 @@ class Problem:
     line: int = 0
 
     def render(self, lang: Lang = "en") -> str:
-        """`config/gateway.yaml:12 sources.meters.pol: unknown key; write poll` in `lang`."""
+        """`gateway.yaml:12 sources.meters.pol: unknown key; write poll` in `lang`."""
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}{' ' if self.path else ''}{self.path}: {say(self.key, lang, **self.fields)}"
 

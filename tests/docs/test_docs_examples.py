@@ -138,7 +138,7 @@ def test_the_rules_load_and_pass_their_own_cases(text: str) -> None:
 
 def test_the_names_the_rules_use_exist_in_the_configuration_that_ships() -> None:
     env = {"FIELDGATE_OA_SECRET": "whsec_" + "c2hpcHBlZC1jb25maWd1cmF0aW9uLXRlc3QhIQ=="}
-    settings = load_project(ROOT / "config" / "gateway.yaml", env)
+    settings = load_project(ROOT / "config" / "demo" / "library.yaml", env)
     profiles = settings.vocabulary
     for text in RULES:
         for rule in load_text(text, "rules.md", Names(profiles, LOOKUPS.codes, LOOKUPS.fences)).rules:

@@ -19,7 +19,7 @@ from gateway.settings.profiles import load_profiles
 from protocols.mqtt.config import MqttConfig
 
 CONFIG = Path(__file__).parents[2] / "config"
-SHIPPED = CONFIG / "gateway.yaml"
+SHIPPED = CONFIG / "demo" / "library.yaml"
 ENV = {"FIELDGATE_OA_SECRET": "whsec_" + "c2hpcHBlZC1jb25maWd1cmF0aW9uLXRlc3QhIQ=="}
 
 MAIN = """\
@@ -115,7 +115,7 @@ def test_the_shipped_configuration_is_in_order() -> None:
     assert [problem.render() for problem in report.problems] == []
     assert report.project is not None
     counts = report.project.counts()
-    assert counts["devices"] == len((CONFIG / "registry/devices.csv").read_text("utf-8").splitlines()) - 1
+    assert counts["devices"] == len((CONFIG / "demo/library/devices.csv").read_text("utf-8").splitlines()) - 1
     assert {one.profile.kind for one in report.project.profiles.values()} >= {"charger", "vehicle", "gas_meter"}
     assert report.project.maps.keys() == {"gas_meter_demo"}
     assert counts["rules"] > 0
@@ -175,9 +175,9 @@ def test_the_commented_examples_of_the_shipped_file_work(tmp_path: Path) -> None
     modbus, sms = uncommented("meters:", "devices_from"), uncommented("sms:", "templates: {}")
     sms = sms.replace("/run/secrets/sms", "sms.key")
     text = text.replace("\nendpoints:\n", f"\n{modbus}\nendpoints:\n{sms}")
-    (tmp_path / "config/sms.key").write_text(GOOD, "utf-8")
-    (tmp_path / "config/gateway.yaml").write_text(text, "utf-8")
-    project = load_project(tmp_path / "config/gateway.yaml", ENV)
+    (tmp_path / "config/demo/sms.key").write_text(GOOD, "utf-8")
+    (tmp_path / "config/demo/library.yaml").write_text(text, "utf-8")
+    project = load_project(tmp_path / "config/demo/library.yaml", ENV)
     assert {one.type for one in project.settings.sources.values()} == {"mqtt", "modbus"}
     assert {one.type for one in project.settings.endpoints.values()} == {"webhook", "sms"}
 
@@ -503,7 +503,7 @@ def test_check_without_a_file(tmp_path: Path) -> None:
 def test_help_shows_an_example() -> None:
     code, out, _ = run("--help")
     assert code == 0
-    assert "Example: fieldgate check -c config/gateway.yaml" in out
+    assert "Example: fieldgate check -c gateway.yaml" in out
 
 
 def test_no_text_of_this_area_is_unused() -> None:

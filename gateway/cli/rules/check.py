@@ -40,7 +40,7 @@ def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, str
     Exit status: 0 nothing, or only infos (without --strict also warnings), 1 warnings with --strict, 2 a file did not
     load, or the state exceeds limits.state.
 
-    Example: fieldgate rules check config/rules -c config/gateway.yaml --strict
+    Example: fieldgate rules check config/rules -c gateway.yaml --strict
     """
     from rules.lint import Severity, lint
 

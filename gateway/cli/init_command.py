@@ -1,0 +1,196 @@
+"""`fieldgate init`"""
+
+import base64
+import json
+import os
+import re
+import secrets
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gateway.cli.problems import UNUSABLE
+from gateway.domain.text import Lang, say
+
+if TYPE_CHECKING:
+    from gateway.starter import Answers
+
+ZONE = "Asia/Shanghai"
+
+
+@click.command("init")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="[DIR]")
+@click.option("--name", help="Of this installation. [default: that of the folder]")
+@click.option("--broker", help="[default: mqtt://127.0.0.1:1883]", metavar="URL")
+@click.option("--username", default="", help="At the broker; its password is asked for, or taken from MQTT_PASSWORD.")
+@click.option("--device", help="Code of the first device. [default: DEV-1]", metavar="CODE")
+@click.option("--device-name", help="What people call it.")
+@click.option("--topic", help="Where it publishes. [default: devices/CODE/telemetry]")
+@click.option("--sample", type=click.Path(path_type=Path), help="One of its messages: proposes profile and route.")
+@click.option("--profile", help="A profile of the library, instead of one made from the sample.", metavar="ID")
+@click.option("--kind", default="device", show_default=True, help="What rules call this kind of device.")
+@click.option("--endpoint", help="Where work-order events go. [default: http://127.0.0.1:8090/hooks/oa]", metavar="URL")
+@click.option("--timezone", help="[default: that of this machine]")
+@click.option("--yes", is_flag=True, help="Ask nothing: take the defaults for what is not given.")
+@click.option(
+    "--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Of questions and files."
+)
+def command(folder: Path, lang: Lang, yes: bool, **given: str | Path | None) -> None:
+    """Write a small project of your own: one broker, one device, one rule with its test, one endpoint.
+
+    Asks for what is not given, unless there is nobody to ask. Nothing is overwritten; secrets are made, and readable
+    for you alone. Needs no broker. Exit status 0 written and in order, 2 nothing was written.
+
+    \b
+    Example: fieldgate init my-site --device CP-17 --topic stations/CP-17/meter --sample message.json --lang en
+    """
+    answers = _answers(folder, lang, _Asking(lang, not yes and _someone()), given)
+    from gateway.starter import SECRETS, files
+
+    made = files(answers)
+    if answers.profile is not None:
+        source = Path(answers.profile.file)
+        made[f"profiles/{source.name}"] = source.read_text("utf-8")
+    for path in made:
+        if (folder / path).exists():
+            _fail(say("init.exists", lang, path=folder / path))
+    for path, text in made.items():
+        _write(folder / path, text, 0o600 if path in SECRETS else 0o644)
+    click.echo(say("init.written", lang, folder=folder, files=", ".join(sorted(made))))
+    _check(folder, lang)
+    _next(folder, answers)
+
+
+def _someone() -> bool:
+    return sys.stdin.isatty()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Asks when `someone` is there, else takes the default."""
+
+    lang: Lang
+    someone: bool
+
+    def __call__(self, key: str, given: str | None, default: str, **fields: object) -> str:
+        if given is not None or not self.someone:
+            return given or default
+        return str(
+            click.prompt(say(f"init.ask.{key}", self.lang, **fields), default=default, show_default=bool(default))
+        )
+
+
+def _answers(folder: Path, lang: Lang, ask: _Asking, given: dict[str, str | Path | None]) -> "Answers":
+    from gateway.starter import Answers, fitting, library, look, matches, sample_of
+
+    def text(key: str) -> str | None:
+        return None if given[key] is None else str(given[key])
+
+    known = {name: one for name, one in library().items() if one.modbus is None}
+    name = ask("name", text("name"), _word(folder.resolve().name))
+    broker = ask("broker", text("broker"), "mqtt://127.0.0.1:1883")
+    device = ask("device", text("device"), "DEV-1")
+    device_name = ask("device_name", text("device_name"), device)
+    topic = ask("topic", text("topic"), f"devices/{device}/telemetry")
+    sample = ask("sample", text("sample"), "")
+    wanted = text("profile")
+    if wanted is None and not sample:
+        wanted = ask(
+            "profile", None, "charger_dc" if "charger_dc" in known else next(iter(known)), known=", ".join(known)
+        )
+    if wanted is not None and wanted not in known:
+        key = "init.modbus" if wanted in library() else "init.no_profile"
+        _fail(say(key, lang, value=wanted, profile=wanted, known=", ".join(sorted(known))))
+    document = _sample(Path(sample), lang) if sample else sample_of(known[wanted or ""])
+    found = look(document)
+    if not found.points:
+        _fail(say("init.no_points", lang, path=sample))
+    if wanted is None and (fits := fitting(found, known)):
+        wanted = fits
+        click.echo(say("init.library", lang, profile=fits))
+    profile = known[wanted] if wanted else None
+    if profile is not None and sample and not matches(found, profile):
+        _fail(say("init.no_match", lang, profile=wanted))
+    endpoint = ask("endpoint", text("endpoint"), "http://127.0.0.1:8090/hooks/oa")
+    username = text("username") or ""
+    return Answers(
+        name, text("timezone") or _zone(), lang, broker, device, device_name, topic, endpoint, document, profile,
+        str(given["kind"]), username, _password(username, ask) if username else "",
+        "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+    )  # fmt: skip
+
+
+def _sample(path: Path, lang: Lang) -> object:
+    try:
+        document = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError) as error:
+        _fail(say("init.no_sample", lang, path=path, error=error))
+    if not isinstance(document, dict):
+        _fail(say("init.no_sample", lang, path=path, error=type(document).__name__))
+    return document
+
+
+def _password(username: str, ask: _Asking) -> str:
+    known = os.environ.get("MQTT_PASSWORD", "")
+    if known or not ask.someone:
+        return known
+    return str(click.prompt(say("init.ask.password", ask.lang, username=username), hide_input=True))
+
+
+def _zone() -> str:
+    """This machine's, where it says so; UTC is nobody's place."""
+    from gateway.settings.inventory import zones
+
+    named = (
+        os.environ.get("TZ", "").removeprefix(":") or str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
+    )
+    return named if named in zones() and "/" in named and not named.startswith("Etc/") else ZONE
+
+
+def _word(text: str) -> str:
+    kept = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:40]
+    return kept or "fieldgate"
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    path.parent.mkdir(mode=0o755 if mode & 0o077 else 0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _check(folder: Path, lang: Lang) -> None:
+    from gateway.settings import inspect_project
+
+    report = inspect_project(folder / "gateway.yaml")
+    for problem in report.problems:
+        click.echo(problem.render(lang), err=True)
+    if report.project is None:
+        sys.exit(UNUSABLE)
+    click.echo(say("config.check.ok", lang, file=folder / "gateway.yaml", **report.project.counts()))
+
+
+def _next(folder: Path, answers: "Answers") -> None:
+    from gateway.starter import trigger
+
+    lang = answers.lang
+    steps = [] if folder == Path() else [(f"cd {shlex.quote(str(folder))}", "")]
+    steps += [(f"fieldgate try {shlex.quote(answers.topic)} sample.json", "try"), ("fieldgate run", "run")]
+    if message := trigger(answers):
+        host = re.sub(r"^mqtts?://", "", answers.broker).partition(":")[0]
+        steps.append((
+            f"mosquitto_pub -V 5 -q 1 -h {shlex.quote(host)} -t {shlex.quote(answers.topic)} -m {shlex.quote(message)}",
+            "publish",
+        ))  # fmt: skip
+    click.echo(say("init.next", lang))
+    for line, key in steps:
+        click.echo(f"  {line}" + (f"    # {say(f'init.next.{key}', lang)}" if key else ""))
+
+
+def _fail(text: str) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(UNUSABLE)

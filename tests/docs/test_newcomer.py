@@ -1,0 +1,105 @@
+"""C6: `fieldgate init` writes a project that is in order at once, from the library or from one message."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli import main
+from gateway.clock import SystemClock
+from gateway.domain.device import PointKind
+from gateway.settings import load_project
+from gateway.starter import SECRETS, library, look
+from gateway.trial import try_message
+
+MESSAGE = {
+    "deviceId": "M-7", "reportedAt": "2026-11-30T12:00:00Z",
+    "data": {"powerW": 1500, "inletTemperature": 21.5, "U": 230.1, "totalEnergyWh": 123456, "doorOpen": False, "x-y": 3,
+             "mode": "eco", "list": [1, 2], "gone": None},
+}  # fmt: skip
+
+
+def init(folder: Path, *options: str, answers: str = "") -> Result:
+    return CliRunner().invoke(main, ["init", str(folder), *options], input=answers)
+
+
+def passes(folder: Path) -> None:
+    """Checked, its rule tested; secrets are for their owner."""
+    run = CliRunner()
+    assert run.invoke(main, ["check", "-c", str(folder / "gateway.yaml"), "--lang", "en"]).exit_code == 0
+    found = run.invoke(main, ["rules", "test", str(folder / "rules"), "--lang", "en"])
+    assert (found.exit_code, "0 failed" in found.output) == (0, True), found.output
+    for path in SECRETS:
+        assert not (folder / path).exists() or stat.S_IMODE((folder / path).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("profile", [name for name, one in library().items() if one.modbus is None])
+def test_a_project_with_a_profile_of_the_library(tmp_path: Path, profile: str) -> None:
+    found = init(tmp_path / "site", "--yes", "--profile", profile, "--device", "D-1", "--lang", "en")
+    assert found.exit_code == 0, found.output
+    passes(tmp_path / "site")
+    project = load_project(tmp_path / "site" / "gateway.yaml")
+    (tried,) = try_message(
+        project, SystemClock(), "devices/D-1/telemetry", (tmp_path / "site" / "sample.json").read_bytes()
+    )
+    assert {row.quality.name for row in tried.rows} == {"GOOD"}
+    assert len(tried.rows) == len(library()[profile].profile.points)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_project_from_one_message(tmp_path: Path, lang: str) -> None:
+    sample, site = tmp_path / "m.json", tmp_path / "site"
+    sample.write_text(json.dumps(MESSAGE), "utf-8")
+    options = ("--yes", "--sample", str(sample), "--device", "M-7", "--topic", "site/telemetry", "--lang", lang)
+    found = init(site, *options, "--username", "gw")
+    assert found.exit_code == 0, found.output
+    passes(site)
+    project = load_project(site / "gateway.yaml")
+    (tried,) = try_message(project, SystemClock(), "site/telemetry", sample.read_bytes())
+    rows = {row.point.name: (row.value, row.point.unit) for row in tried.rows}
+    assert (rows["power"], rows["inlet_temperature"], rows["total_energy"]) == (
+        (1.5, "kW"), (21.5, "degC"), (123.456, "kWh")
+    )  # fmt: skip
+    assert rows.keys() == {
+        "power", "inlet_temperature", "voltage", "total_energy", "door_open", "x_y", "mode"
+    }  # fmt: skip
+    last = found.output.split(" -m '")[1].split("'")[0]
+    (high,) = try_message(project, SystemClock(), "site/telemetry", last.encode())
+    assert high.rules, "the last line of what comes next raises the rule"
+    assert "whsec_" not in found.output
+    again = init(site, *options)
+    assert (again.exit_code, str(site / "gateway.yaml") in again.output) == (2, True), "nothing is overwritten"
+
+
+def test_it_asks_for_what_is_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.cli.init_command._someone", lambda: True)
+    answers = "yard\nmqtt://10.0.0.5\nCP-9\nNorth 9\ncp/CP-9/now\n\ncharger_dc\n\n"
+    found = init(tmp_path / "site", "--lang", "en", answers=answers)
+    assert found.exit_code == 0, found.output
+    project = load_project(tmp_path / "site" / "gateway.yaml")
+    assert (project.settings.name, [d.name for d in project.wanted.devices]) == ("yard", ["North 9"])
+    assert 'filter: "cp/{device}/now"' in (tmp_path / "site" / "gateway.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("options", "text"), [
+    (("--profile", "chargr"), "there is no profile chargr"),
+    (("--profile", "gas_meter"), "is read over Modbus"),
+    (("--sample", "/nowhere.json"), "no JSON object"),
+])  # fmt: skip
+def test_what_cannot_be_used_writes_nothing(tmp_path: Path, options: tuple[str, ...], text: str) -> None:
+    if text == "is read over Modbus" and library()["gas_meter"].modbus is None:
+        pytest.skip("this profile has no register map")
+    found = init(tmp_path / "site", "--yes", *options, "--lang", "en")
+    assert (found.exit_code, text in found.output) == (2, True), found.output
+    assert not (tmp_path / "site").exists()
+
+
+def test_what_a_message_seems_to_be() -> None:
+    found = look({"ts": 1767225600000, "gun": 0, "temp": 45.2, "u_mv": 3600, "id": "x", "soc": 80, "fault": "nil"})
+    assert (found.time, found.component, found.device) == (("ts", "ms"), ("gun", 1), "id")
+    assert [(g.name, g.kind, g.unit) for g in found.points] == [
+        ("temp", PointKind.GAUGE, "degC"), ("voltage", PointKind.GAUGE, "mV"), ("soc", PointKind.GAUGE, "pct"),
+        ("fault_code", PointKind.STATE, ""),
+    ]  # fmt: skip
