@@ -25,7 +25,7 @@ def command(target: Path, config: Path, lang: Lang | None) -> None:
 
     Exit status 0 done, 2 not done.
 
-    Example: fieldgate backup /backup/fieldgate-2026-11-30.tar.gz -c config/gateway.yaml
+    Example: fieldgate backup /backup/fieldgate-2026-11-30.tar.gz -c gateway.yaml
     """
     from gateway.rescue.backup import back_up
     from gateway.settings import load_settings

@@ -34,7 +34,7 @@ def command(config: Path, data: bool, lang: Lang | None) -> None:
     Example: fieldgate check -c gateway.yaml --lang en
       gateway.yaml
         line 12  sources.broker.keepalve: unknown key 'keepalve'; did you mean 'keepalive'?
-      config/registry/devices.csv
+      devices.csv
         line 17  row 17, column 站点: there is no site HZ-CY (rows 17); did you mean HZ-CX?
     """
     from gateway.cli.rules.check import summary

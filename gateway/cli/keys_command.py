@@ -47,7 +47,7 @@ def command() -> None:
 def list_keys(config: Path, lang: Lang | None) -> None:
     """All keys, newest first: name, role, sites, state, last use. Never a key itself.
 
-    Example: fieldgate keys list -c config/gateway.yaml
+    Example: fieldgate keys list -c gateway.yaml
     """
 
     def work(keys: "ApiKeys", language: Lang) -> None:
