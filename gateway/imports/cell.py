@@ -1,6 +1,7 @@
 """One cell -> a value of a point."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from gateway.history.wire import PointInfo
 from gateway.imports.mapping import Numbers
 from gateway.imports.number import parse_number
 
+_WITH_UNIT = re.compile(r"([+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?)\s*([^\s0-9.,+-].*)")
 Value = tuple[float, int]
 """(value, quality); of a state point the number of the text."""
 Texts = Callable[[str], int]
@@ -51,7 +53,7 @@ def target_of(info: PointInfo, component: int | None) -> Target:
 def misfit(numbers: Numbers, info: PointInfo, file: str, path: str) -> Problem | None:
     """What is wrong with the settings of a column for this point."""
     if info.kind is PointKind.STATE:
-        if numbers.unit is not None or numbers.scale != 1.0 or numbers.offset:
+        if numbers.unit is not None or numbers.scale != 1.0 or numbers.offset or numbers.decimal:
             return Problem(file, path, "import.map.state_number", {"name": info.name})
         wrong = [str(text) for text in numbers.map.values() if str(text) not in info.values]
         if wrong:
@@ -67,13 +69,18 @@ def misfit(numbers: Numbers, info: PointInfo, file: str, path: str) -> Problem |
 
 
 def converter(numbers: Numbers, info: PointInfo, decimal: str, texts: Texts) -> Callable[[str], Value | None]:
-    """A function cell -> value; None = an empty cell, no reading. It raises BadCell."""
+    """A function cell -> value; None = an empty cell, no reading. It raises BadCell.
+
+    A cell that says its unit ("12,5 kWh") is in that one, whatever the map says of the column.
+    """
+    decimal = numbers.decimal or decimal
     words = frozenset(str(m).strip() for m in (*numbers.missing, *info.missing) if isinstance(m, str))
     figures = frozenset(float(m) for m in (*numbers.missing, *info.missing) if not isinstance(m, str))
     if info.kind is PointKind.STATE:
         return _states(numbers, info, words, figures, texts)
     unit = DIMENSIONLESS if numbers.unit is None else parse_unit(numbers.unit)
     factor, shift = numbers.scale * unit.factor, numbers.offset * unit.factor + unit.offset
+    measured = _measured(numbers, info)
 
     def number(cell: str) -> Value | None:
         text = cell.strip()
@@ -81,19 +88,51 @@ def converter(numbers: Numbers, info: PointInfo, decimal: str, texts: Texts) -> 
             return MISSING if "" in words else None
         if text in words:
             return MISSING
+        by, plus = factor, shift
         try:
-            found = parse_number(text, decimal)
+            found, said = _number_and_unit(text, decimal)
+            if said:
+                by, plus = measured(text, said)
+        except BadCell:
+            raise
         except ValueError:
             comma = decimal == "." and "," in text
             raise BadCell("import.row.comma" if comma else "import.row.number", value=text) from None
         if found in figures:
             return MISSING
-        value = found * factor + shift if factor != 1.0 or shift else found
+        value = found * by + plus if by != 1.0 or plus else found
         if not math.isfinite(value):
             raise BadCell("import.row.number", value=text)
         return value, int(Quality.GOOD)
 
     return number
+
+
+def _number_and_unit(text: str, decimal: str) -> tuple[float, str]:
+    """`12,5 kWh` -> (12.5, "kWh"); without a unit "". Raises ValueError."""
+    try:
+        return parse_number(text, decimal), ""
+    except ValueError:
+        split = _WITH_UNIT.fullmatch(text)
+        if split is None:
+            raise
+        return parse_number(split[1], decimal), split[2]
+
+
+def _measured(numbers: Numbers, info: PointInfo) -> Callable[[str, str], tuple[float, float]]:
+    """A function (cell, the unit in it) -> (factor, shift) to the unit of the point. Raises ValueError for what is no
+    unit, BadCell for one that measures something else."""
+    known: dict[str, tuple[float, float]] = {}
+
+    def convert(cell: str, name: str) -> tuple[float, float]:
+        if name not in known:
+            unit = parse_unit(name)
+            if unit.dimension != parse_unit(info.unit).dimension:
+                raise BadCell("import.row.unit", value=cell, written=name, unit=info.unit or "1")
+            known[name] = (numbers.scale * unit.factor, numbers.offset * unit.factor + unit.offset)
+        return known[name]
+
+    return convert
 
 
 def _states(

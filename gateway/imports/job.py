@@ -41,7 +41,9 @@ async def prepare(file: Path, map_file: Path, target: Target, lang: Lang, now: i
     found = await target.lookup(codes)
     reader = FileReader(table, mapping, found, str(map_file), now)
     beside = rejected_file(file)
-    rejects = Rejects(beside, table.encoding, table.delimiter, lang, header=table.header)
+    rejects = Rejects(
+        beside, table.encoding, table.delimiter, lang, header=table.header, skip=table.skip, named=table.named
+    )  # fmt: skip
     try:
         columns = await asyncio.to_thread(reader.read, rejects)
     finally:

@@ -27,7 +27,8 @@ def _unit(text: str) -> str:
 
 
 Unit = Annotated[str, AfterValidator(_unit)]
-Column = Annotated[str, Field(min_length=1, examples=["reading_date"])]
+Column = Annotated[Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=1)], Field(examples=["reading_date"])]
+"""A name of the header, or the place of the column, from 1."""
 
 
 class Where(Section):
@@ -44,9 +45,11 @@ class Where(Section):
 
 
 class Time(Section):
-    """`format` is `iso`, `s` or `ms` (since 1970 UTC), or as strptime takes it. `zone` is an IANA name."""
+    """`format` is `iso`, `s` or `ms` (since 1970 UTC), or as strptime takes it. `zone` is an IANA name. `columns`: date
+    and time stand apart; they are joined by a blank."""
 
-    column: Column = Field(examples=["抄表时间"])
+    column: Column | None = Field(default=None, examples=["抄表时间"])
+    columns: tuple[Column, ...] = ()
     format: str = Field("iso", min_length=1)
     zone: str | None = None
 
@@ -57,8 +60,15 @@ class Time(Section):
             raise wrong("config.timezone", written=value, near=nearest(value, sorted(zones())) or "Asia/Shanghai")
         return value
 
+    @property
+    def places(self) -> tuple[str | int, ...]:
+        """The columns it is made of."""
+        return self.columns if self.column is None else (self.column,)
+
     @model_validator(mode="after")
     def _whole(self) -> "Time":
+        if (self.column is None) != bool(self.columns) or len(self.columns) == 1:
+            raise wrong("import.map.time_column")
         if self.format in {"s", "ms"}:
             if self.zone is not None:
                 raise wrong("import.map.zone_useless", written=self.format)
@@ -88,6 +98,8 @@ class Numbers(Section):
     missing: tuple[str | int | float, ...] = ()
     map: dict[str | int, str | int] = Field(default={})
     """Texts of a state point in the file -> texts of the gateway."""
+    decimal: Literal[".", ","] | None = None
+    """Of this column, where it is not that of the file."""
 
 
 class PointColumn(Numbers):
@@ -112,17 +124,29 @@ class Just(Section):
     column: Column
 
 
+class Grades(Section):
+    """How good the readings of a row are: good, uncertain, bad, or texts that `map` translates into these."""
+
+    column: Column
+    map: dict[str | int, Literal["good", "uncertain", "bad"]] = Field(default={})
+
+
 class ImportMap(Section):
-    """Wide: `points`. Long: `point` and `value` (and `component`, `quality`)."""
+    """Wide: `points`. Long: `point` and `value` (and `component`). `quality` in both.
+
+    The header is the first line that has the columns of the map; `skip`: that many lines stand before it. `header`
+    false: there is none, and columns are numbers.
+    """
 
     device: Where = Field(examples=["{column: 表号}"])
     time: Time = Field(examples=["{column: 抄表时间, format: iso, zone: Asia/Shanghai}"])
+    skip: int | None = Field(default=None, ge=0, le=1000)
+    header: bool = True
     points: dict[str, PointColumn] = Field(default={})
     point: PointNames | None = None
     value: Just | None = None
     component: Where | None = None
-    quality: Just | None = None
-    """Texts good, uncertain, bad."""
+    quality: Grades | None = None
     delimiter: Literal["auto", ",", ";", "\t", "|", "tab"] = "auto"
     encoding: Literal["auto", "utf-8", "utf-8-sig", "gb18030"] = "auto"
     decimal: Literal[".", ","] = "."
@@ -133,16 +157,19 @@ class ImportMap(Section):
             raise wrong("import.map.wide_or_long")
         if (self.point is None) != (self.value is None):
             raise wrong("import.map.long_needs_value")
-        if self.points and (self.component is not None or self.quality is not None):
+        if self.points and self.component is not None:
             raise wrong("import.map.only_long")
+        if not self.header and (named := [one for one in self.columns().values() if isinstance(one, str)]):
+            raise wrong("import.map.no_header", written=named[0])
         if self.decimal == "," and self.delimiter == ",":
             raise wrong("import.map.decimal_delimiter")
         return self
 
-    def columns(self) -> dict[str, str]:
+    def columns(self) -> dict[str, str | int]:
         """Path in the map -> the column it names."""
-        named: dict[str, str | None] = {
+        named: dict[str, str | int | None] = {
             "device.column": self.device.column, "time.column": self.time.column,
+            **{f"time.columns[{index}]": column for index, column in enumerate(self.time.columns)},
             "point.column": _named(self.point), "value.column": _named(self.value),
             "component.column": _named(self.component),
             "quality.column": _named(self.quality),
@@ -151,7 +178,7 @@ class ImportMap(Section):
         return {path: column for path, column in named.items() if column}
 
 
-def _named(part: Where | PointNames | Just | None) -> str | None:
+def _named(part: Where | PointNames | Just | Grades | None) -> str | int | None:
     return None if part is None else part.column
 
 

@@ -51,6 +51,8 @@ class FileReader:
         self._texts: dict[str, int] = {}
         self._moment = reader_of(mapping.time.format, mapping.time.place)
         self._readers: dict[tuple[str, str], Reader] = {}
+        grades = {} if mapping.quality is None else mapping.quality.map
+        self._grades = {str(text): word for text, word in grades.items()}
         self._points: dict[tuple[str, int], int] = {}
         self._wide: dict[str, list[tuple[str, int, int, Reader] | tuple[str, int, None, BadCell]]] = {}
         problems = list(self._misfits(map_file))
@@ -88,7 +90,8 @@ class FileReader:
         codes: dict[str, int] = {}
         code_at = None if self._map.device.column is None else self._table.at[self._map.device.column]
         fixed = str(self._map.device.value)
-        time_at, time_column = self._table.at[self._map.time.column], self._map.time.column
+        times = [self._table.at[column] for column in self._map.time.places]
+        time_column = " + ".join(map(str, self._map.time.places))
         before: dict[str, int] = {}
         for row, cells in self._table.rows(rejects):
             if len(cells) < len(self._table.header):
@@ -97,16 +100,16 @@ class FileReader:
             profile = self._found.devices.get(code)
             if profile is None:
                 key = "import.row.scientific" if _SCIENTIFIC.fullmatch(code) else "import.row.device"
-                rejects.add(
-                    row, self._map.device.column or "", key if code else "import.row.no_device", cells, value=code
-                )
+                column = "" if self._map.device.column is None else str(self._map.device.column)
+                rejects.add(row, column, key if code else "import.row.no_device", cells, value=code)
                 continue
             if self._crowded(row, cells, rejects):
                 continue
+            written = cells[times[0]] if len(times) == 1 else " ".join(cells[index].strip() for index in times)
             try:
-                at = self._time(cells[time_at], before.get(code))
+                at = self._time(written, before.get(code))
             except BadTime as bad:
-                rejects.add(row, time_column, bad.key, cells, value=cells[time_at], form=self._map.time.format)
+                rejects.add(row, time_column, bad.key, cells, value=written, form=self._map.time.format)
                 continue
             before[code] = at
             found: list[tuple[int, Value]] | None
@@ -153,19 +156,21 @@ class FileReader:
     def _row(self, row: int, cells: list[str], profile: str, rejects: Rejects) -> list[tuple[int, Value]] | None:
         """A row of a wide file."""
         out: list[tuple[int, Value]] = []
-        for column, index, point, reader in self._wide.get(profile) or self._bind(profile):
-            cell = cells[index]
-            try:
+        column = "" if self._map.quality is None else str(self._map.quality.column)
+        try:
+            grade = self._grade(cells)
+            for place, index, point, reader in self._wide.get(profile) or self._bind(profile):
+                column, cell = place, cells[index]
                 if isinstance(reader, BadCell):
                     if cell and not cell.isspace():
                         raise reader
                     continue
                 value = reader(cell)
-            except BadCell as bad:
-                rejects.add(row, column, bad.key, cells, **bad.fields)
-                return None
-            if value is not None and point is not None:
-                out.append((point, value))
+                if value is not None and point is not None:
+                    out.append((point, (value[0], min(value[1], grade))))
+        except BadCell as bad:
+            rejects.add(row, column, bad.key, cells, **bad.fields)
+            return None
         return out
 
     def _bind(self, profile: str) -> list[tuple[str, int, int, Reader] | tuple[str, int, None, BadCell]]:
@@ -175,9 +180,11 @@ class FileReader:
             try:
                 info = self._info(profile, name)
                 target = target_of(info, config.component)
-                bound.append((config.column, index, self._point(target), self._reader(profile, name, config, info)))
+                bound.append(
+                    (str(config.column), index, self._point(target), self._reader(profile, name, config, info))
+                )
             except BadCell as bad:
-                bound.append((config.column, index, None, bad))
+                bound.append((str(config.column), index, None, bad))
         self._wide[profile] = bound
         return bound
 
@@ -199,11 +206,22 @@ class FileReader:
             value = reader(cells[self._table.at[column]])
             if value is not None and self._map.quality is not None:
                 column = self._map.quality.column
-                value = _with_quality(value, cells[self._table.at[column]])
+                value = (value[0], min(value[1], self._grade(cells)))
         except BadCell as bad:
-            rejects.add(row, column, bad.key, cells, **bad.fields)
+            rejects.add(row, str(column), bad.key, cells, **bad.fields)
             return None
         return [] if value is None else [(self._point(target), value)]
+
+    def _grade(self, cells: list[str]) -> int:
+        """How good this row is at most."""
+        quality = self._map.quality
+        text = "" if quality is None else cells[self._table.at[quality.column]].strip()
+        if not text:
+            return int(Quality.GOOD)
+        word = self._grades.get(text) or text.lower()
+        if word not in _QUALITY:
+            raise BadCell("import.row.quality", value=text)
+        return int(_QUALITY[word])
 
     def _name(self, written: str) -> str:
         assert self._map.point is not None, "the map is a long one"
@@ -250,15 +268,6 @@ class FileReader:
             if target.info.kind == "state":
                 self._columns.state.add(index)
         return index
-
-
-def _with_quality(value: Value, written: str) -> Value:
-    text = written.strip().lower()
-    if not text:
-        return value
-    if text not in _QUALITY:
-        raise BadCell("import.row.quality", value=written.strip())
-    return value[0], min(value[1], int(_QUALITY[text]))
 
 
 def _component_flaw(infos: list[PointInfo], component: int | None) -> BadCell | None:

@@ -43,6 +43,10 @@ class Rejects:
     reasons: Counter[str] = field(default_factory=Counter)
     first: list[Reject] = field(default_factory=list)
     header: Sequence[str] = ()
+    skip: int = 0
+    """Lines before the header, or before the rows: the same map must fit."""
+    named: bool = True
+    """There is a header."""
     _file: TextIO | None = None
 
     def add(self, row: int, column: str, key: str, cells: Sequence[str], /, **fields: object) -> None:
@@ -62,8 +66,10 @@ class Rejects:
             self._file = self.path.open(
                 "w", encoding="utf-8-sig" if plain else self.encoding, errors="replace", newline=""
             )
-            names = [*map(harmless, self.header), "_row", "_reason"]
-            csv.writer(self._file, delimiter=self.delimiter).writerow(names)
+            self._file.write("\r\n" * self.skip)
+            if self.named:
+                names = [*map(harmless, self.header), "_row", "_reason"]
+                csv.writer(self._file, delimiter=self.delimiter).writerow(names)
         width = len(self.header)
         padded = [*cells[:width], *[""] * (width - len(cells))]
         text = say(reject.key, self.lang, **reject.fields)

@@ -27,8 +27,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "`point:` 与 `value:` 须同时填写",
     ),
     "import.map.only_long": (
-        "`component:` and `quality:` beside `points:` mean nothing; write `component: 1` inside the point",
-        "使用 `points:` 时不写 `component:` 和 `quality:`；请在测点内写 `component: 1`",
+        "`component:` beside `points:` means nothing; write `component: 1` inside the point",
+        "使用 `points:` 时不写 `component:`；请在测点内写 `component: 1`",
+    ),
+    "import.map.time_column": (
+        "write `column: NAME`, or `columns: [DATE, TIME]` when date and time stand apart, one of them",
+        "请写 `column: 列名`；若日期和时间分列，请写 `columns: [日期, 时间]`；二者取一",
+    ),
+    "import.map.no_header": (
+        "with `header: false` columns are numbers from 1; write for example `column: 3` instead of {written!r}",
+        "`header: false` 时列用从 1 起的序号表示；请写例如 `column: 3`，而不是 {written!r}",
     ),
     "import.map.decimal_delimiter": (
         "a comma cannot be both decimal sign and delimiter; write `delimiter: ;`",
@@ -47,8 +55,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{written!r} 与测点 {name} 的量纲（{unit}）不符",
     ),
     "import.map.state_number": (
-        "{name} is a state point: it has texts, no unit, scale or offset; remove them",
-        "{name} 是状态测点：只有文本，没有 unit、scale、offset；请删除",
+        "{name} is a state point: it has texts, no unit, scale, offset or decimal; remove them",
+        "{name} 是状态测点：只有文本，没有 unit、scale、offset、decimal；请删除",
     ),
     "import.map.state_text": (
         "{value!r} is no state of this point; write one of: {known}",
@@ -69,6 +77,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "import.column.near": (
         "the file has no column {name!r}; did you mean {near!r}?",
         "文件没有列 {name!r}；是否想写 {near!r}？",
+    ),
+    "import.column.number": (
+        "the file has {count} columns, there is no column {name}",
+        "文件只有 {count} 列，没有第 {name} 列",
     ),
     "import.column.twice": (
         "the file has several columns {name!r}; rename all but one",
@@ -114,13 +126,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         '{value!r} is not a number; if the comma is a decimal sign, write `decimal: ","` in the map',
         '{value!r} 不是数字；若逗号是小数点，请在映射文件中写 `decimal: ","`',
     ),
+    "import.row.unit": (
+        "{value!r} is in {written}, the point is in {unit}",
+        "{value!r} 的单位是 {written}，而测点的单位是 {unit}",
+    ),
     "import.row.state": (
         "{value!r} is no state of this point ({known}); translate it with `map:` in the map",
         "{value!r} 不是该测点的状态（{known}）；请在映射文件中用 `map:` 转换",
     ),
     "import.row.quality": (
-        "{value!r} is no quality; write good, uncertain or bad",
-        "{value!r} 不是质量；请写 good、uncertain 或 bad",
+        "{value!r} is no quality; write good, uncertain or bad, or translate it with `map:` under `quality:`",
+        "{value!r} 不是质量；请写 good、uncertain 或 bad，或在 `quality:` 下用 `map:` 转换",
     ),
     "import.row.too_many": (
         "{count} cells under {columns} columns: a delimiter too many",
