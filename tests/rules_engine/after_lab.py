@@ -3,6 +3,7 @@
 Every step is taken by two stages: one lives on, one is lost before each step and restored from its state.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 
 from gateway.domain.alarm import Change, Evidence, Level, Thing, Transition, canonical
@@ -38,7 +39,8 @@ def rule(rule_id: str, *, silent: int = 0, klass: str = "service", group: str = 
         "revision": "1", "title": {"en": rule_id}, "why": {"en": "w", "zh": "w"}, "mode": "live",
         "watch": Watch(("k",), group=group),
         "signals": (), "condition": condition, "points": (), "order": OrderTemplate("repair", rule_id),
-        "notice": NoticeTemplate("site_ops", "t", klass), "source": rule_id.encode(),
+        "notice": NoticeTemplate("site_ops", "t", klass),
+        "source": json.dumps({"rule": {"id": rule_id, "when": "x > 1"}}).encode(),
     }  # fmt: skip
     return Rule(id=rule_id, **(keys | more))  # type: ignore[arg-type]
 
