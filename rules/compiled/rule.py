@@ -55,7 +55,7 @@ class NoticeTemplate:
     max: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Rule:
     """A compiled rule. `revision` is the hash of its meaning; `source` the normalised mapping it was compiled from.
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -35,7 +36,14 @@ def compile_source(source: bytes) -> Rule:
 
     Raises ValueError when the bytes are damaged or of a format this build does not know.
     """
-    return replace(_built(source), source=source)
+    rule = _alive.get(source)
+    if rule is None:
+        rule = _alive[source] = replace(_built(source), source=source)
+    return rule
+
+
+_alive: WeakValueDictionary[bytes, Rule] = WeakValueDictionary()
+"""An engine that is restored, or judges the past, shares the rules of the one that lives."""
 
 
 def edit_between(old: Rule, new: Rule) -> Edit:

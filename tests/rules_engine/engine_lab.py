@@ -1,7 +1,6 @@
 """A small field for the engine's tests: chargers with two connectors, meters, rules as people write them."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,11 +12,8 @@ from gateway.domain.reading import Quality, Reading, batch_of
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet, SiteSet
 from rules.compiled import Names, Rule
 from rules.engine import Engine
-from rules.format import compile_source as _compile_source
-from rules.format import load_text
+from rules.format import compile_source, load_text
 
-compile_source = lru_cache(maxsize=1024)(_compile_source)
-"""Rules are values: hundreds of engines share those of one text."""
 S = SECOND
 T0 = 1_767_225_600 * S  # 2026-01-01T00:00:00Z
 STATES = ("idle", "charging", "fault")
