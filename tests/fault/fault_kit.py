@@ -101,7 +101,7 @@ class Installation:
 
     def metric(self, name: str, label: str) -> float:
         """The sum of the samples of `name` that have `label`."""
-        lines = httpx.get(f"http://127.0.0.1:{self.api}/metrics").text.splitlines()
+        lines = httpx.get(f"http://127.0.0.1:{self.api}/metrics", timeout=30).text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name) and label in line)
 
     def check(self, *, journal: bool = True) -> None:

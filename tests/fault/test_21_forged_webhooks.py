@@ -14,7 +14,7 @@ import pytest
 from hostile_kit import CONFIG, SECRET, write_project
 from webhook_receiver import Receiver, StoppedClock, answer, receiving
 
-from gateway.app import _sinks
+from gateway.app import endpoint_sink
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import DeliveryDeferred, DeliveryError, DeliveryRefused
 from gateway.settings.project import inspect_project
@@ -58,7 +58,7 @@ def configured(folder: Path, url: str) -> tuple[list[str], WebhookSink | None]:
     found = inspect_project(file, {})
     if found.project is None:
         return [problem.key for problem in found.problems], None
-    (sink,) = _sinks(found.project.settings, StoppedClock()).values()
+    sink = endpoint_sink(found.project, "oa", StoppedClock())
     assert isinstance(sink, WebhookSink)
     return [], sink
 

@@ -126,7 +126,7 @@ def test_a_small_journal_stops_intake_for_no_longer_than_the_series_store_is_awa
         site.send(800)
         disk.rules("fsync EIO .duckdb")
         site.send(40_000, seconds=12)
-        kit.wait_until(lambda: "no room" in str(site.readiness()), 30, "the journal is full", site.log)
+        kit.wait_until(lambda: "journal.max_bytes" in str(site.readiness()), 30, "the journal is full", site.log)
         disk.rules()
         began = time.monotonic()
         kit.wait_until(lambda: site.readiness()["parts"]["journal"] == "ok", 30, "intake goes on", site.log)
