@@ -17,6 +17,7 @@ sys.dont_write_bytecode = False  # the gateway starts hundreds of times here: it
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("patient", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("patient")
+os.environ["LC_ALL"] = "C.UTF-8"  # a command outside of an installation takes its language from the locale
 
 
 @pytest.fixture(autouse=True)

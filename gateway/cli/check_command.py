@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.options import MAIN_FILE
+from gateway.cli.options import MAIN_FILE, report_language
 from gateway.domain.errors import Problem
 from gateway.domain.text import Lang, say
 
@@ -22,8 +22,8 @@ from gateway.domain.text import Lang, say
     help="The main file; every other file is named in it.",
 )
 @click.option("--data", is_flag=True, help="Read all files of the data folder, too. Changes nothing; takes a while.")
-@click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of the report. [default: that of the file]")
-def command(config: Path, data: bool, lang: Lang | None) -> None:
+@report_language
+def command(config: Path, data: bool, lang: Lang) -> None:
     """Check the whole configuration and name everything that is wrong, at once.
 
     Reads the main file, profiles, the lists of sites, customers and devices, templates and rules, and sums up what
@@ -35,31 +35,30 @@ def command(config: Path, data: bool, lang: Lang | None) -> None:
       gateway.yaml
         line 12  sources.broker.keepalve: unknown key 'keepalve'; did you mean 'keepalive'?
       devices.csv
-        line 17  row 17, column 站点: there is no site HZ-CY (rows 17); did you mean HZ-CX?
+        line 17  row 17, column 场站: there is no site HZ-CY (rows 17); did you mean HZ-CX?
     """
     from gateway.cli.rules.check import summary
     from gateway.settings import inspect_project
     from protocols.mqtt.check import covered
 
     report = inspect_project(config)
-    language = lang or report.language
     if report.warnings:
-        click.echo(say("config.check.warnings", language, count=len(report.warnings)), err=True)
-        _print(report.warnings, language)
+        click.echo(say("config.check.warnings", lang, count=len(report.warnings)), err=True)
+        _print(report.warnings, lang)
     if report.project is None:
-        _print(report.problems, language)
+        _print(report.problems, lang)
         files = len({problem.file for problem in report.problems})
-        click.echo(say("config.check.failed", language, count=len(report.problems), files=files), err=True)
+        click.echo(say("config.check.failed", lang, count=len(report.problems), files=files), err=True)
         sys.exit(2)
-    click.echo(say("config.check.ok", language, file=config, **report.project.counts()))
+    click.echo(say("config.check.ok", lang, file=config, **report.project.counts()))
     for key, fields in covered(report.coverage):
-        click.echo(say(key, language, **fields))
-    click.echo(summary(report.project, language))
+        click.echo(say(key, lang, **fields))
+    click.echo(summary(report.project, lang))
     if data:
-        _look_at_data(report.project.settings.data_dir, language)
+        _look_at_data(report.project.settings.data_dir, lang)
 
 
-def _look_at_data(folder: Path, language: Lang) -> None:
+def _look_at_data(folder: Path, lang: Lang) -> None:
     from gateway.domain.errors import StoreError
     from gateway.rescue import survey
 
@@ -67,25 +66,26 @@ def _look_at_data(folder: Path, language: Lang) -> None:
     try:
         for path, what in survey(folder):
             if what == "locked":
-                click.echo(say("check.data.locked", language, path=path))
+                click.echo(say("check.data.locked", lang, path=path))
                 continue
             wrong += 1
             key = "check.data.missing" if what == "missing" else "check.data.wrong"
-            click.echo(say(key, language, path=path, what=what), err=True)
+            click.echo(say(key, lang, path=path, what=what), err=True)
     except StoreError as error:
-        click.echo(error.text(language), err=True)
+        click.echo(error.text(lang), err=True)
         sys.exit(2)
     if wrong:
-        click.echo(say("check.data.failed", language, count=wrong), err=True)
+        click.echo(say("check.data.failed", lang, count=wrong), err=True)
         sys.exit(2)
-    click.echo(say("check.data.ok", language, path=folder))
+    click.echo(say("check.data.ok", lang, path=folder))
 
 
-def _print(problems: Sequence[Problem], language: Lang) -> None:
+def _print(problems: Sequence[Problem], lang: Lang) -> None:
     """Grouped by file, in the order of the lines."""
     for file, group in groupby(problems, key=lambda problem: problem.file):
         click.echo(file, err=True)
         for problem in group:
-            line = say("config.check.line", language, line=problem.line) + "  " if problem.line else ""
-            place = f"{problem.path}: " if problem.path else ""
-            click.echo(f"  {line}{place}{say(problem.key, language, **problem.fields)}", err=True)
+            line = say("config.check.line", lang, line=problem.line) + "  " if problem.line else ""
+            text = say(problem.key, lang, **problem.fields)
+            text = say("config.problem", lang, place=problem.place(lang), text=text) if problem.path else text
+            click.echo(f"  {line}{text}", err=True)

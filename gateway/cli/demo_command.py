@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.options import report_language
 from gateway.domain.duration import SECOND, parse_duration
 from gateway.domain.text import Lang, say
 
@@ -15,15 +16,14 @@ from gateway.domain.text import Lang, say
 @click.command("demo")
 @click.option("--for", "length", default="60s", show_default=True, help="How long; the acts take 60 s.")
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same values.")
-@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@report_language
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the account as JSON.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep all files in this folder.")
-def command(length: str, seed: int, lang: str, report: Path | None, keep: Path | None) -> None:
+def command(length: str, seed: int, lang: Lang, report: Path | None, keep: Path | None) -> None:
     """A minute of Fieldgate on this machine: a real broker, simulated devices, faults, kill -9, an import, an account.
 
     Example: fieldgate demo --for 60s --seed 7 --lang en --report demo.json
     """
-    language: Lang = "en" if lang == "en" else "zh"
     try:
         seconds = parse_duration(length) / SECOND
     except ValueError as error:
@@ -35,14 +35,14 @@ def command(length: str, seed: int, lang: str, report: Path | None, keep: Path |
         import iotcore  # noqa: F401
         import paho.mqtt  # noqa: F401
     except ImportError:
-        raise click.ClickException(say("demo.missing", language)) from None
+        raise click.ClickException(say("demo.missing", lang)) from None
     with tempfile.TemporaryDirectory(prefix="fieldgate-demo-") as name:
         folder = keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        figures = _perform(folder, language, seed, seconds)
+        figures = _perform(folder, lang, seed, seconds)
     if report is not None:
         report.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    _judge(figures, language)
+    _judge(figures, lang)
 
 
 def _perform(folder: Path, lang: Lang, seed: int, seconds: float) -> dict[str, object]:
@@ -69,8 +69,8 @@ def _judge(figures: dict[str, object], lang: Lang) -> None:
             expected=figures["orders_expected"], arrived=figures["orders_at_oa"],
         )
     )  # fmt: skip
-    if wrong := broken_promises(figures):
-        click.secho(say("demo.bad", lang, what="; ".join(wrong)), fg="red")
+    if wrong := broken_promises(figures, lang):
+        click.secho(say("demo.bad", lang, what=say("handbook.join", lang).join(wrong)), fg="red")
         click.echo(json.dumps(figures, ensure_ascii=False))
         sys.exit(1)
     click.secho(say("demo.good", lang), fg="green")

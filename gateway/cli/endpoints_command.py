@@ -46,7 +46,7 @@ def _project(config: Path, lang: Lang | None) -> "tuple[Project, Lang]":
 def listing(config: Path, lang: Lang | None, form: str) -> None:
     """Every endpoint of the configuration; with counts and state while the gateway runs.
 
-    Example: fieldgate endpoints list -c config/gateway.yaml
+    Example: fieldgate endpoints list -c gateway.yaml
     """
     project, language = _project(config, lang)
     settings = project.settings
@@ -81,7 +81,7 @@ def test(name: str, config: Path, lang: Lang | None, form: str) -> None:
 
     Exit status 0 the receiver took it, 1 it did not, 2 there is no such endpoint.
 
-    Example: fieldgate endpoints test oa -c config/gateway.yaml
+    Example: fieldgate endpoints test oa -c gateway.yaml
     """
     project, language = _project(config, lang)
     settings = project.settings

@@ -30,7 +30,7 @@ def command() -> None:
 @click.argument("code")
 @main_file
 @report_language
-def customer(code: str, config: Path, lang: Lang | None) -> None:
+def customer(code: str, config: Path, lang: Lang) -> None:
     """Remove a customer: name, phone number and attributes, what was written to them, and the messages to them with
     every attempt to send them, whether the gateway runs or not. Take them off the list of customers first.
 
@@ -44,23 +44,22 @@ def customer(code: str, config: Path, lang: Lang | None) -> None:
 
     try:
         project = load_project(config)
-        language: Lang = lang or project.settings.language
         if any(one.code == code for one in project.wanted.customers):
-            click.echo(say("erase.listed", language, code=code, file=project.settings.registry.customers), err=True)
+            click.echo(say("erase.listed", lang, code=code, file=project.settings.registry.customers), err=True)
             sys.exit(2)
-        found = _running(project.settings, code, language)
+        found = _running(project.settings, code, lang)
         found = _alone(project.settings, code) if found is None else found
     except ConfigError as error:
-        refuse(error, lang or "zh")
+        refuse(error, lang)
     except GatewayError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
     if not any(found):
-        click.echo(say("erase.unknown", language, code=code), err=True)
+        click.echo(say("erase.unknown", lang, code=code), err=True)
         sys.exit(1)
     known, notices, deliveries = found
-    record = say("erase.record" if known else "erase.no_record", language)
-    click.echo(say("erase.done", language, code=code, record=record, notices=notices, deliveries=deliveries))
+    record = say("erase.record" if known else "erase.no_record", lang)
+    click.echo(say("erase.done", lang, code=code, record=record, notices=notices, deliveries=deliveries))
 
 
 def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, int] | None:

@@ -61,7 +61,7 @@ class Order:
 @click.option("--actor", default="", help="Who imports, for the record. [default: the user of this machine]")
 def command(
     file: Path, mapping: Path, config: Path | None, data: Path | None, api: str, strict: bool, dry_run: bool,
-    quiet: bool, lang: Lang | None, actor: str,
+    quiet: bool, lang: Lang, actor: str,
 ) -> None:  # fmt: skip
     """Bring history from a CSV file into the gateway, running or not, through the same journal and the same rules.
 
@@ -73,7 +73,7 @@ def command(
     """
     path = config or MAIN_FILE
     order = Order(
-        file, mapping, path, config is not None, data, api.rstrip("/"), quiet, lang or _language(path),
+        file, mapping, path, config is not None, data, api.rstrip("/"), quiet, lang,
         actor or _user(), strict, dry_run,
     )  # fmt: skip
     try:
@@ -84,15 +84,6 @@ def command(
         click.echo(error.text(order.lang) if isinstance(error, GatewayError) else str(error), err=True)
         sys.exit(UNUSABLE)
     sys.exit(status)
-
-
-def _language(config: Path) -> Lang:
-    from gateway.settings import load_settings
-
-    try:
-        return load_settings(config).language
-    except ConfigError:
-        return "zh"
 
 
 def _user() -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from gateway.cli.options import report_language
 from gateway.cli.problems import UNUSABLE
 from gateway.domain.text import Lang, say
 
@@ -36,9 +37,7 @@ ZONE = "Asia/Shanghai"
 @click.option("--endpoint", help="Where work-order events go. [default: http://127.0.0.1:8090/hooks/oa]", metavar="URL")
 @click.option("--timezone", help="[default: that of this machine]")
 @click.option("--yes", is_flag=True, help="Ask nothing: take the defaults for what is not given.")
-@click.option(
-    "--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Of questions and files."
-)
+@report_language
 def command(folder: Path, lang: Lang, yes: bool, **given: str | Path | None) -> None:
     """Write a small project of your own: one broker, one device, one rule with its test, one endpoint.
 

@@ -44,18 +44,18 @@ def command() -> None:
 @command.command("list")
 @main_file
 @report_language
-def list_keys(config: Path, lang: Lang | None) -> None:
+def list_keys(config: Path, lang: Lang) -> None:
     """All keys, newest first: name, role, sites, state, last use. Never a key itself.
 
     Example: fieldgate keys list -c gateway.yaml
     """
 
-    def work(keys: "ApiKeys", language: Lang) -> None:
+    def work(keys: "ApiKeys", lang: Lang) -> None:
         found = keys.all()
         if not found:
-            click.echo(say("keys.none", language))
+            click.echo(say("keys.none", lang))
         for key in found:
-            click.echo(_line(key, language))
+            click.echo(_line(key, lang))
 
     _with_keys(config, lang, work)
 
@@ -67,13 +67,13 @@ def list_keys(config: Path, lang: Lang | None) -> None:
 @click.option("--expires", help="Ends after this time: 90d. [default: never]")
 @main_file
 @report_language
-def create(name: str, role: str, sites: tuple[str, ...], expires: str | None, config: Path, lang: Lang | None) -> None:
+def create(name: str, role: str, sites: tuple[str, ...], expires: str | None, config: Path, lang: Lang) -> None:
     """Make a key for a person or a system. The key alone is written to standard output, this once.
 
     Example: KEY=$(fieldgate keys create backup-admin --role admin)
     """
 
-    def work(keys: "ApiKeys", language: Lang) -> None:
+    def work(keys: "ApiKeys", lang: Lang) -> None:
         from gateway.store import Deed, me
 
         now = time.time_ns() // 1000
@@ -84,7 +84,7 @@ def create(name: str, role: str, sites: tuple[str, ...], expires: str | None, co
         ends = _end(expires, now)
         deed = Deed(now, me(), "", "key.create", name, f"{role} {' '.join(sites)}".strip())
         secret, _ = keys.create(name, Role(role), now, sites, ends, deed)
-        click.echo(say("keys.created", language, name=name, role=role), err=True)
+        click.echo(say("keys.created", lang, name=name, role=role), err=True)
         click.echo(secret)
 
     _with_keys(config, lang, work)
@@ -94,26 +94,26 @@ def create(name: str, role: str, sites: tuple[str, ...], expires: str | None, co
 @click.argument("name")
 @main_file
 @report_language
-def revoke(name: str, config: Path, lang: Lang | None) -> None:
+def revoke(name: str, config: Path, lang: Lang) -> None:
     """From now on nobody gets in with this key, a running gateway included.
 
     Example: fieldgate keys revoke wang
     """
 
-    def work(keys: "ApiKeys", language: Lang) -> None:
+    def work(keys: "ApiKeys", lang: Lang) -> None:
         from gateway.store import Deed, me
 
         now = time.time_ns() // 1000
         if not keys.revoke(name, now, Deed(now, me(), "", "key.revoke", name)):
             raise Refused("keys.unknown", name=name)
-        click.echo(say("keys.revoked", language, name=name))
+        click.echo(say("keys.revoked", lang, name=name))
         if not any(_admin(key, now) for key in keys.all()):
-            click.echo(say("keys.no_admin", language), err=True)
+            click.echo(say("keys.no_admin", lang), err=True)
 
     _with_keys(config, lang, work)
 
 
-def _with_keys(config: Path, lang: Lang | None, work: "Callable[[ApiKeys, Lang], None]") -> None:
+def _with_keys(config: Path, lang: Lang, work: "Callable[[ApiKeys, Lang], None]") -> None:
     """Exit status 0 done, 2 not done, and why."""
     from gateway.settings import load_settings
     from gateway.store import ApiKeys, beside
@@ -121,16 +121,15 @@ def _with_keys(config: Path, lang: Lang | None, work: "Callable[[ApiKeys, Lang],
     try:
         settings = load_settings(config)
     except ConfigError as error:
-        refuse(error, lang or "zh")
-    language: Lang = lang or settings.language
+        refuse(error, lang)
     try:
         with beside(settings.data_dir, "keys") as database:
-            work(ApiKeys(database, settings.tenant), language)
+            work(ApiKeys(database, settings.tenant), lang)
     except Refused as refused:
-        click.echo(say(refused.key, language, **refused.fields), err=True)
+        click.echo(say(refused.key, lang, **refused.fields), err=True)
         sys.exit(UNUSABLE)
     except StoreError as error:
-        click.echo(error.text(language), err=True)
+        click.echo(error.text(lang), err=True)
         sys.exit(UNUSABLE)
 
 

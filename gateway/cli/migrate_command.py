@@ -16,7 +16,7 @@ from gateway.store.database import Database, Migrated
 @main_file
 @click.option("--check", is_flag=True, help="Only say what would be done.")
 @report_language
-def command(config: Path, check: bool, lang: Lang | None) -> None:
+def command(config: Path, check: bool, lang: Lang) -> None:
     """Bring the database to this release, as the next start would: a copy first, then the changes. Needs a stopped
     gateway; `--check` changes nothing and may run beside one.
 
@@ -29,12 +29,12 @@ def command(config: Path, check: bool, lang: Lang | None) -> None:
     try:
         settings = load_settings(config)
     except ConfigError as error:
-        refuse(error, lang or "zh")
-    language, data = lang or settings.language, settings.data_dir
+        refuse(error, lang)
+    data = settings.data_dir
     try:
-        said, status = _checked(data, language) if check else _migrated(data, language)
+        said, status = _checked(data, lang) if check else _migrated(data, lang)
     except StoreError as error:
-        click.echo(error.text(language), err=True)
+        click.echo(error.text(lang), err=True)
         sys.exit(UNUSABLE)
     click.echo(said)
     sys.exit(status)

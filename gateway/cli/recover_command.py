@@ -14,7 +14,7 @@ from gateway.domain.text import Lang, say
 @click.command("recover")
 @main_file
 @report_language
-def command(config: Path, lang: Lang | None) -> None:
+def command(config: Path, lang: Lang) -> None:
     """Mend damaged or missing files of the data folder. Needs a stopped gateway.
 
     A damaged file is moved aside (<name>.damaged-<time>), never deleted; what can be read of it is kept; what the
@@ -31,17 +31,16 @@ def command(config: Path, lang: Lang | None) -> None:
     try:
         settings = load_settings(config)
     except ConfigError as error:
-        refuse(error, lang or "zh")
-    language = lang or settings.language
+        refuse(error, lang)
     try:
         report = recover(settings.data_dir, settings.tenant)
     except StoreError as error:
-        click.echo(error.text(language), err=True)
+        click.echo(error.text(lang), err=True)
         sys.exit(UNUSABLE)
     except InvariantBroken as error:
         click.echo(str(error), err=True)
         sys.exit(UNUSABLE)
     for key, fields in report.lines:
-        click.echo(say(key, language, **fields), err=report.losses)
-    click.echo(say("recover.lost" if report.losses else "recover.done", language), err=report.losses)
+        click.echo(say(key, lang, **fields), err=report.losses)
+    click.echo(say("recover.lost" if report.losses else "recover.done", lang), err=report.losses)
     sys.exit(1 if report.losses else 0)

@@ -22,7 +22,7 @@ from gateway.domain.text import Lang, say
     help="Put the saved configuration here, too: a new, or empty, folder.",
 )
 @report_language
-def command(backup: Path, data_dir: Path, config_to: Path | None, lang: Lang | None) -> None:
+def command(backup: Path, data_dir: Path, config_to: Path | None, lang: Lang) -> None:
     """Put BACKUP into DATA_DIR, which is new or empty: an installation is never overwritten. Every file is compared
     with its checksum first. Start the gateway with a configuration whose `data_dir` it is.
 
@@ -32,7 +32,7 @@ def command(backup: Path, data_dir: Path, config_to: Path | None, lang: Lang | N
     """
     from gateway.rescue.restore import restore
 
-    language: Lang = lang or "zh"
+    language = lang
     os.umask(0o077)
     try:
         found = restore(backup, data_dir, config_to)

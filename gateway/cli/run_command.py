@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 import structlog
 
-from gateway.cli.options import MAIN_FILE
+from gateway.cli.options import MAIN_FILE, report_language
 from gateway.cli.problems import refuse
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, StoreError
 from gateway.domain.text import Lang, say
@@ -33,8 +33,8 @@ log = structlog.get_logger()
     default=MAIN_FILE,
     show_default=True,
 )
-@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Language of problems.")
-def command(config: Path, lang: str) -> None:
+@report_language
+def command(config: Path, lang: Lang) -> None:
     """Run the gateway until SIGTERM or Ctrl-C; within 10 s it has drained and is gone. Changed files take effect, with
     SIGHUP at once.
 
@@ -44,17 +44,16 @@ def command(config: Path, lang: str) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):  # until `serve` has its own: there is nothing to drain yet
         signal.signal(number, lambda *_: _leave(0))
-    language: Lang = "en" if lang == "en" else "zh"
     os.umask(0o077)  # whatever is made from here on is for this user alone
     gc.disable()  # what a start makes stays: a fifth of its time went into looking for garbage
     try:
         project = load_project(config)
         logs.configure(project.settings.log.level, project.settings.log.format, project.settings.language)
-        asyncio.run(serve(project, language))
+        asyncio.run(serve(project, lang))
     except ConfigError as error:
-        refuse(error, language)
+        refuse(error, lang)
     except (StoreError, InvariantBroken) as error:
-        click.echo(error.text(language) if isinstance(error, StoreError) else str(error), err=True)
+        click.echo(error.text(lang) if isinstance(error, StoreError) else str(error), err=True)
         _leave(1)
 
 

@@ -4,12 +4,13 @@ import json
 
 import click
 
+from gateway.cli.options import report_language
 from gateway.domain.text import Lang, say
 
 
 @click.command("schemas")
 @click.argument("event", required=False)
-@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", help="Language of the list.")
+@report_language
 def command(event: str | None, lang: Lang) -> None:
     """The events that are sent to OA systems: all of them, or the JSON Schema (draft 2020-12) of one.
 

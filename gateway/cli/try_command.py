@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--retain", is_flag=True, help="As a retained message that the broker replays.")
 @click.option("--source", default="", help="Only this MQTT source.")
 @report_language
-def command(topic: str, what: str, config: Path, retain: bool, source: str, lang: Lang | None) -> None:
+def command(topic: str, what: str, config: Path, retain: bool, source: str, lang: Lang) -> None:
     """Show what becomes of a message, or of one poll of a Modbus device: route, device, points, values with units,
     quality, what is not used and why, and the rules that read these points.
 
@@ -42,17 +42,16 @@ def command(topic: str, what: str, config: Path, retain: bool, source: str, lang
     try:
         project = load_project(config)
     except ConfigError as error:
-        refuse(error, lang or "zh")
-    language = lang or project.settings.language
+        refuse(error, lang)
     if topic == "modbus":
-        found = _poll(project, what, language)
+        found = _poll(project, what, lang)
     else:
-        found = _message(project, topic, _payload(what, language), retain, source, language)
+        found = _message(project, topic, _payload(what, lang), retain, source, lang)
     from gateway.trial import page
 
-    click.echo(page(found, language))
+    click.echo(page(found, lang))
     if not any(one.rows for one in found):
-        click.echo(say("trial.nothing", language), err=True)
+        click.echo(say("trial.nothing", lang), err=True)
         sys.exit(1)
 
 

@@ -4,6 +4,7 @@ import json
 
 import click
 
+from gateway.cli.options import report_language
 from gateway.domain.text import Lang, say
 from gateway.domain.unit_table import UnitRow
 from gateway.domain.units import canonical_symbol, listing, parse_unit
@@ -11,7 +12,7 @@ from gateway.domain.units import canonical_symbol, listing, parse_unit
 
 @click.command("units")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output.")
-@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", help="Language of the text.")
+@report_language
 def command(form: str, lang: Lang) -> None:
     """List the units that rules, profiles and routes may write, by what they measure.
 

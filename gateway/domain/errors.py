@@ -18,12 +18,15 @@ GatewayError
 InvariantBroken is not a GatewayError: nobody catches it, the process stops.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 from gateway.domain.said import Phrase
 from gateway.domain.text import Lang, say
+
+_CELL = re.compile(r"row (\d+), column (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,14 @@ class Problem:
 
     def render(self, lang: Lang = "en") -> str:
         """`gateway.yaml:12 sources.meters.pol: unknown key; write poll` in `lang`."""
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}{' ' if self.path else ''}{self.path}: {say(self.key, lang, **self.fields)}"
+        file = f"{self.file}:{self.line}" if self.line else self.file
+        place = f"{file} {self.place(lang)}" if self.path else file
+        return say("config.problem", lang, place=place, text=say(self.key, lang, **self.fields))
+
+    def place(self, lang: Lang) -> str:
+        """`path` in `lang`: that of a cell is in words."""
+        cell = _CELL.fullmatch(self.path)
+        return say("config.csv.cell", lang, row=cell[1], column=cell[2]) if cell else self.path
 
 
 class GatewayError(Exception):

@@ -1,5 +1,6 @@
 """Values that are said differently in each language: fields of log lines and of other texts."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -7,6 +8,8 @@ from typing import Protocol, runtime_checkable
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from gateway.domain.text import Lang, say
 
+_PART = re.compile(r"([0-9.]+) ?(ms|min|s|m|h|d|w)\b|([0-9.]+)(ms|s|m|h|d)(?=[0-9])")
+_UNIT = {"ms": "ms", "s": "s", "m": "min", "min": "min", "h": "h", "d": "day", "w": "week"}
 _PARTS = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
 
 
@@ -66,6 +69,17 @@ class Span:
 
     def __str__(self) -> str:
         return self.text("en")
+
+
+def spelled(written: object, lang: Lang) -> str:
+    """A duration as it is written, in words: `2m10s` -> 2 分钟 10 秒; in English it stays. Anything else is code."""
+    text = str(written)
+    if _PART.sub("", text).strip():
+        return f"`{text}`"
+    if lang == "en":
+        return text
+    parts = [(one[0] or one[2], _UNIT[one[1] or one[3]]) for one in _PART.findall(text)]
+    return " ".join(f"{number} {say(f'sentence.time.{unit}', lang)}" for number, unit in parts)
 
 
 def told(value: object, lang: Lang) -> object:

@@ -10,6 +10,7 @@ from gateway.domain.alarm import Evidence, MemberSeen, ReadingSeen
 from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
 from gateway.domain.reading import Quality
+from gateway.domain.said import spelled
 from gateway.domain.text import Lang, say
 from gateway.review.story import OrderStory, Story, Track
 
@@ -169,7 +170,11 @@ def _origin(origin: str, lang: Lang) -> str:
 def _timing(story: Story, lang: Lang) -> Iterator[str]:
     hold, clear_hold = holds(story)
     if hold or clear_hold:
-        yield say("explain.holds", lang, hold=format_duration(hold), clear_hold=format_duration(clear_hold))
+        yield say("explain.holds", lang, hold=_lasting(hold, lang), clear_hold=_lasting(clear_hold, lang))
+
+
+def _lasting(us: int, lang: Lang) -> str:
+    return spelled(format_duration(us), lang)
 
 
 def holds(story: Story) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from gateway.domain.device import Device, Point, PointKind
 from gateway.domain.duration import MINUTE, format_duration
 from gateway.domain.errors import CommandError, StoreError
 from gateway.domain.reading import Batch
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, catalogue, say
 from gateway.domain.workorder import Alarm, AlarmState, WorkOrder
 from gateway.review.installation import Installation
 from gateway.store import AlarmFilter
@@ -167,11 +167,12 @@ def _glitches(track: Track) -> Iterator[Moment]:
 
 def _moments(installation: Installation, alarm: Alarm, order: WorkOrder | None) -> Iterator[Moment]:
     yield from _changes(installation, alarm)
+    lang = installation.lang
     yield Moment(alarm.decided_at, "explain.at.decided")
     yield Moment(alarm.recorded_at, "explain.at.recorded")
     for wait in installation.queries.deadlines(alarm.id):
         if wait.due_at is not None:
-            yield Moment(wait.due_at, "explain.at.wait", {"reason": wait.reason.value})
+            yield Moment(wait.due_at, "explain.at.wait", {"reason": word("wait", wait.reason.value, lang)})
     if order is not None:
         yield from _of_order(installation, order)
     subjects = [alarm.id, *([order.id] if order else [])]
@@ -179,15 +180,15 @@ def _moments(installation: Installation, alarm: Alarm, order: WorkOrder | None) 
     for notice in notices:
         yield Moment(
             notice.created_at, "explain.at.notice",
-            {"template": notice.template, "to": notice.recipient or "-", "state": notice.state.value,
-             "reason": notice.reason or "-"},
+            {"template": notice.template, "to": notice.recipient or "-",
+             "state": word("notice", notice.state.value, lang), "reason": word("unsent", notice.reason or "-", lang)},
         )  # fmt: skip
     for subject in [*subjects, *(f"notice-{notice.id}" for notice in notices)]:
         for row in installation.queries.deliveries(DeliveryFilter(subject=subject), RECENT).items:
             yield Moment(
                 row.updated_at, "explain.at.delivery",
-                {"endpoint": row.endpoint, "type": row.type, "state": row.state, "attempt": row.attempt,
-                 "reason": row.reason or "-"},
+                {"endpoint": row.endpoint, "type": row.type, "state": word("delivery", row.state, lang),
+                 "attempt": row.attempt, "reason": row.reason or "-"},
             )  # fmt: skip
 
 
@@ -228,9 +229,21 @@ def _because(reason: str, lang: Lang) -> str:
     return say("explain.because", lang, reason=say(f"explain.reason.{reason}", lang)) if reason else ""
 
 
+def word(family: str, name: str, lang: Lang) -> str:
+    """What people call a state or reason of the program; one of a later release by its own name."""
+    key = f"word.{family}.{name}"
+    return say(key, lang) if key in catalogue() else name
+
+
 def _of_order(installation: Installation, order: WorkOrder) -> Iterator[Moment]:
+    lang = installation.lang
     for one in installation.queries.audit(order.no):
         yield Moment(
             one.at, "explain.at.order",
-            {"no": order.no, "type": one.type, "actor": one.actor, "before": one.before or "-", "after": one.after},
+            {"no": order.no, "type": word("event", one.type, lang), "actor": one.actor,
+             "before": _state(one.before, lang), "after": _state(one.after, lang)},
         )  # fmt: skip
+
+
+def _state(name: str, lang: Lang) -> str:
+    return say(f"explain.order_state.{name}", lang) if name else "-"

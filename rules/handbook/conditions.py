@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.domain.duration import format_duration, parse_duration
+from gateway.domain.said import spelled
 from gateway.domain.text import Lang, say
+from rules.handbook.words import level_word, listed
 
 Body = Mapping[str, Any]
 """A rule as it is written, normalised: `rule` of `Rule.source`."""
@@ -36,7 +38,7 @@ def raised(body: Body, lang: Lang) -> list[str]:
     match form:
         case "levels":
             said = {one: _when(what[one]["when"], lang) + _hold(what[one], lang) for one in LEVELS if one in what}
-            lines = [say("handbook.level", lang, level=level, when=when) for level, when in said.items()]
+            lines = [say("handbook.level", lang, level=level_word(one, lang), when=when) for one, when in said.items()]
         case "when":
             lines = [_when(what, lang) + _hold(body, lang)]
         case "silent":
@@ -48,9 +50,9 @@ def raised(body: Body, lang: Lang) -> list[str]:
         case "due":
             lines = [_due(what, lang)]
         case "every":
-            told = say("handbook.told", lang, ahead=what["ahead"]) if "ahead" in what else ""
+            told = say("handbook.told", lang, ahead=spelled(what["ahead"], lang)) if "ahead" in what else ""
             told += say("handbook.or_after", lang, span=_span(what["or_after"], lang)) if "or_after" in what else ""
-            lines = [say("handbook.every", lang, counter=what["counter"], step=what["step"]) + told]
+            lines = [say("handbook.every", lang, counter=what["counter"], step=spelled(what["step"], lang)) + told]
         case _:
             lines = [_sequence(what, lang)]
     return [line + veto for line in lines]
@@ -61,8 +63,8 @@ def ended(body: Body, lang: Lang) -> list[str]:
     form, what = form_of(body)
     if form == "levels":
         return [
-            say("handbook.level", lang, level=level, when=_clear(what[level], "when", lang))
-            for level in LEVELS if level in what
+            say("handbook.level", lang, level=level_word(one, lang), when=_clear(what[one], "when", lang))
+            for one in LEVELS if one in what
         ]  # fmt: skip
     return [_clear(body, form, lang, what)]
 
@@ -70,7 +72,7 @@ def ended(body: Body, lang: Lang) -> list[str]:
 def _clear(body: Body, form: str, lang: Lang, what: Any = None) -> str:
     latched = say("handbook.latched", lang) if body.get("auto_clear") is False else ""
     if "clear" in body:
-        held = say("handbook.hold", lang, hold=body["clear_hold"]) if "clear_hold" in body else ""
+        held = say("handbook.hold", lang, hold=spelled(body["clear_hold"], lang)) if "clear_hold" in body else ""
         return _when(body["clear"], lang) + held + latched
     own = form if form in {"silent", "due", "every", "sequence"} else "default"
     own = "due_again" if form == "due" and "repeat" in what else own
@@ -94,9 +96,9 @@ def _quorum(what: Body, lang: Lang) -> str:
     limits = [say(f"handbook.{key}", lang, n=what[key]) for key in ("at_least", "at_most") if key in what]
     if "fraction" in what:
         limits.append(say("handbook.fraction", lang, n=f"{100 * float(what['fraction']):g}"))
-    recent = say("handbook.within", lang, within=what["within"]) if "within" in what else ""
+    recent = say("handbook.within", lang, within=spelled(what["within"], lang)) if "within" in what else ""
     if "began_within" in what:
-        recent += say("handbook.began_within", lang, within=what["began_within"])
+        recent += say("handbook.began_within", lang, within=spelled(what["began_within"], lang))
     if what.get("per") == "component":
         recent += say("handbook.per_component", lang)
     return say("handbook.quorum", lang, of=what["of"], limits=say("handbook.and", lang).join(limits)) + recent
@@ -107,9 +109,9 @@ def _hold(body: Body, lang: Lang) -> str:
     if hold is None:
         return ""
     if not isinstance(hold, Mapping):
-        return say("handbook.hold", lang, hold=hold)
-    gap = say("handbook.gap", lang, gap=hold["gap"]) if "gap" in hold else ""
-    return say("handbook.hold", lang, hold=hold["for"]) + gap
+        return say("handbook.hold", lang, hold=spelled(hold, lang))
+    gap = say("handbook.gap", lang, gap=spelled(hold["gap"], lang)) if "gap" in hold else ""
+    return say("handbook.hold", lang, hold=spelled(hold["for"], lang)) + gap
 
 
 def _silent(what: Body, lang: Lang) -> str:
@@ -117,14 +119,13 @@ def _silent(what: Body, lang: Lang) -> str:
     points = what[f"{key}_of"]
     names: Sequence[str] = [points] if isinstance(points, str) else points
     good = say("handbook.silent_good", lang) if "quality" in what else ""
-    return good + say(
-        f"handbook.silent_{key}", lang, points=", ".join(f"`{one}`" for one in names), limit=f"`{what['longer_than']}`"
-    )
+    limit = spelled(what["longer_than"], lang)
+    return good + say(f"handbook.silent_{key}", lang, points=listed((f"`{one}`" for one in names), lang), limit=limit)
 
 
 def _streak(what: Body, lang: Lang) -> str:
     unknown = say(f"handbook.{what.get('unknown', 'breaks')}", lang)
-    span = say("handbook.span", lang, span=what["max_span"]) if "max_span" in what else ""
+    span = say("handbook.span", lang, span=spelled(what["max_span"], lang)) if "max_span" in what else ""
     return say("handbook.streak", lang, of=what["of"], length=what["length"]) + span + unknown
 
 
@@ -134,8 +135,15 @@ def _due(what: Body, lang: Lang) -> str:
         if level in what["stages"]:
             offset = parse_duration(str(what["stages"][level]))
             key = "ahead" if offset < 0 else "after" if offset else "on_day"
-            stages.append(say(f"handbook.{key}", lang, level=level, span=format_duration(abs(offset))))
-    told = say("handbook.due", lang, date=what["date"], stages=", ".join(stages), at=what.get("at", "00:00"))
+            stages.append(
+                say(
+                    f"handbook.{key}",
+                    lang,
+                    level=level_word(level, lang),
+                    span=spelled(format_duration(abs(offset)), lang),
+                )
+            )
+    told = say("handbook.due", lang, date=what["date"], stages=listed(stages, lang), at=what.get("at", "00:00"))
     if "repeat" not in what:
         return told
     basis = what.get("basis", "date")
@@ -172,4 +180,4 @@ def _sequence(what: Sequence[Body], lang: Lang) -> str:
     key = "sequence" if "see" in second else "sequence_not"
     then = second["see"] if "see" in second else second["not_see"]
     off = say("handbook.cancelled", lang, unless=second["unless"]) if "unless" in second else ""
-    return say(f"handbook.{key}", lang, first=first["see"], second=then, within=second["within"]) + off
+    return say(f"handbook.{key}", lang, first=first["see"], second=then, within=spelled(second["within"], lang)) + off

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
+from gateway.domain.said import spelled
 from gateway.domain.text import Lang, say
 from rules.compiled import Rule
 from rules.format import Case
 from rules.handbook.conditions import LEVELS, Body, ended, form_of, raised
+from rules.handbook.words import level_word, listed
 
 _ATTR = re.compile(r"""attr\(\s*'([^']+)'\s*(?:,\s*([^()]+?)\s*)?\)""")
 OPERATORS = (
@@ -54,16 +56,17 @@ def _row(rule: Rule, lang: Lang) -> str:
     body = body_of(rule)
     order = body.get("then", {}).get("order", {})
     link = f"[{rule.id}](#{rule.id.replace('.', '')})"
-    return f"| {link} | {rule.title[lang]} | {rule.owner} | {_levels(body, lang)} | {order.get('type', '-')} |"
+    kind = f"`{order['type']}`" if order else "-"
+    return f"| {link} | {rule.title[lang]} | `{rule.owner}` | {_levels(body, lang)} | {kind} |"
 
 
 def _levels(body: Body, lang: Lang) -> str:
     form, what = form_of(body)
     if form in {"levels", "due"}:
         written = what if form == "levels" else what["stages"]
-        return ", ".join(level for level in LEVELS if level in written)
+        return listed((level_word(level, lang) for level in LEVELS if level in written), lang)
     level = body.get("then", {}).get("order", {}).get("level", "minor")
-    return level if level.isalpha() else say("handbook.by_value", lang)
+    return level_word(level, lang) if level.isalpha() else say("handbook.by_value", lang)
 
 
 def _rule(rule: Rule, cases: Sequence[Case], lang: Lang) -> list[str]:
@@ -82,15 +85,16 @@ def _rule(rule: Rule, cases: Sequence[Case], lang: Lang) -> list[str]:
     lines = [f"### {rule.id}", "", say("handbook.why", lang, title=rule.title[lang], why=rule.why[lang]), ""]
     for key, items in parts:
         if len(items) == 1 and key != "tests":
-            lines.append(f"- {say(f'handbook.{key}', lang)}: {items[0]}")
+            lines.append("- " + say("handbook.item", lang, name=say(f"handbook.{key}", lang), text=items[0]))
         elif items:
-            lines += [f"- {say(f'handbook.{key}', lang)}:", *(f"  - {item}" for item in items)]
+            lines += ["- " + say("handbook.items", lang, name=say(f"handbook.{key}", lang))]
+            lines += [f"  - {item}" for item in items]
     return lines
 
 
 def _watch(what: Body, lang: Lang) -> str:
     kinds = what["kind"] if isinstance(what["kind"], list) else [what["kind"]]
-    found = ", ".join(say("handbook.kind", lang, kind=kind) for kind in kinds)
+    found = listed((f"`{kind}`" for kind in kinds), lang)
     if "where" in what:
         found += say("handbook.where", lang, where=what["where"])
     if "group" in what:
@@ -126,7 +130,7 @@ def _made_of(what: Body, lang: Lang) -> str:
         name = say(f"handbook.op.{operator}", lang, rank=rank.rstrip(") ").strip())
         found = say("handbook.of", lang, what=name, of=what[written])
     if "over" in what:
-        found += say("handbook.over", lang, window=what["over"])
+        found += say("handbook.over", lang, window=spelled(what["over"], lang))
     if "per" in what:
         found += say("handbook.per", lang, window=_period(what["per"], lang))
     if "table" in what:
@@ -134,7 +138,7 @@ def _made_of(what: Body, lang: Lang) -> str:
     if what.get("scale") == "per_day":
         found += say("handbook.per_day", lang)
     if "max_gap" in what:
-        found += say("handbook.max_gap", lang, gap=what["max_gap"])
+        found += say("handbook.max_gap", lang, gap=spelled(what["max_gap"], lang))
     return found + _coverage(what, lang)
 
 
@@ -168,17 +172,18 @@ def _hours(active: Body, lang: Lang) -> str:
 def _besides(body: Body, lang: Lang) -> list[str]:
     found = []
     if "identity" in body:
-        found.append(say("handbook.identity", lang, texts=", ".join(f"`{one}`" for one in body["identity"])))
+        found.append(say("handbook.identity", lang, texts=listed((f"`{one}`" for one in body["identity"]), lang)))
     if "active" in body:
         found.append(say("handbook.active", lang, times=_hours(body["active"], lang)))
     if "flap" in body:
         flap = body["flap"]
-        found.append(say("handbook.flap", lang, raises=flap["raises"], span=flap["in"], quiet=flap["quiet"]))
+        span, quiet = spelled(flap["in"], lang), spelled(flap["quiet"], lang)
+        found.append(say("handbook.flap", lang, raises=flap["raises"], span=span, quiet=quiet))
     if "inhibit" in body:
-        same = ", ".join(body["inhibit"].get("same", []))
+        same = listed((f"`{one}`" for one in body["inhibit"].get("same", [])), lang)
         found.append(say("handbook.inhibit", lang, by=body["inhibit"]["by"], same=same))
     if "cooldown" in body:
-        found.append(say("handbook.cooldown", lang, cooldown=body["cooldown"]))
+        found.append(say("handbook.cooldown", lang, cooldown=spelled(body["cooldown"], lang)))
     return found
 
 
@@ -205,32 +210,35 @@ def _attributes(body: Body, lang: Lang) -> list[str]:
     form, what = form_of(body)
     if form == "due":
         found[what["date"]] = say("handbook.attribute_only", lang, name=what["date"])
-    return [", ".join(found.values())] if found else []
+    return [listed(found.values(), lang)] if found else []
 
 
 def _order(body: Body, lang: Lang) -> list[str]:
     order = body.get("then", {}).get("order")
     if order is None:
         return []
-    found = say("handbook.order_is", lang, type=order["type"])
+    found = f"`{order['type']}`"
     for key, text in (("fault", "fault"), ("level", "order_level"), ("skill", "skill"), ("sla", "sla"),
                       ("assign", "assign"), ("after", "order_after")):  # fmt: skip
         if key in order:
-            value = order[key] if key == "fault" or order[key].replace("_", "").isalnum() else f"`{order[key]}`"
+            word = {"level": level_word, "after": spelled}.get(key)
+            value = word(order[key], lang) if word and order[key].isalnum() else f"`{order[key]}`"
             found += say(f"handbook.{text}", lang, **{key: value})
     if "batch" in order:
-        found += say("handbook.batch", lang, by=order["batch"]["by"], every=order["batch"]["every"])
-    return [found + (say("handbook.reopen", lang, within=order["reopen_within"]) if "reopen_within" in order else "")]
+        found += say("handbook.batch", lang, by=order["batch"]["by"], every=spelled(order["batch"]["every"], lang))
+    if "reopen_within" in order:
+        found += say("handbook.reopen", lang, within=spelled(order["reopen_within"], lang))
+    return [found]
 
 
 def _notice(body: Body, lang: Lang) -> list[str]:
     notice = body.get("then", {}).get("notice")
     if notice is None:
         return []
-    klass = notice.get("class", "service")
+    klass = say(f"handbook.class.{notice.get('class', 'service')}", lang)
     found = say("handbook.notice_is", lang, audience=notice["audience"], template=notice["template"], klass=klass)
     if "remind" in notice:
-        found += say("handbook.remind", lang, remind=notice["remind"], max=notice["max"])
+        found += say("handbook.remind", lang, remind=spelled(notice["remind"], lang), max=notice["max"])
     return [found]
 
 
@@ -238,10 +246,11 @@ def _case(case: Case, lang: Lang) -> str:
     """What a case shows and what comes of it."""
     expect = case.data.get("expect")
     steps = [_step(one, lang) for one in expect if isinstance(one, Mapping)] if isinstance(expect, list) else []
-    return f"{case.data.get('say', '')} → {', '.join(steps) or say('handbook.nothing', lang)}"
+    return f"{case.data.get('say', '')} → {listed(steps, lang) or say('handbook.nothing', lang)}"
 
 
 def _step(one: Mapping[str, object], lang: Lang) -> str:
-    words = [say(f"handbook.{one.get('is', 'raised')}", lang)]
-    words += [str(one[key]) for key in ("level", "at") if key in one]
-    return " ".join(words)
+    word = say(f"handbook.{one.get('is', 'raised')}", lang)
+    level = say("handbook.step_level", lang, level=level_word(str(one["level"]), lang)) if "level" in one else ""
+    at = say("handbook.step_at", lang, at=spelled(one["at"], lang)) if "at" in one else ""
+    return say("handbook.step", lang, word=word, level=level, at=at)

@@ -59,5 +59,6 @@ class Finding:
     def render(self, lang: Lang = "en") -> str:
         """`config/rules/gas.yaml:12 gas.low: warning no-hysteresis: ..`, and a second line with what to write."""
         place = f"{self.file}:{self.line}" if self.line else self.file
-        head = f"{place} {self.rule}: {say(f'lint.word.{self.severity.value}', lang)} {self.code}: {self.text(lang)}"
+        word = say(f"lint.word.{self.severity.value}", lang)
+        head = say("lint.line", lang, place=place, rule=self.rule, word=word, code=self.code, text=self.text(lang))
         return f"{head}\n    {say('lint.word.write', lang)}  {self.write}" if self.write else head

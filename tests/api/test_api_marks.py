@@ -32,7 +32,7 @@ async def test_a_storm_of_a_site_is_an_order_without_a_device(world: World) -> N
     world.raise_alarm(2, "D3", limited="orders_per_site")
     (order,) = (await world.get("/v1/work-orders", params={"site": "HZ-1"}))["items"]
     assert order["place"] == {"device": "", "name": "", "component": 0, "group": "HZ-1", "site": "HZ-1"}
-    assert (order["source"], order["title"]["zh"]) == ("storm", "告警风暴：站点 HZ-1 共 2 个告警")
+    assert (order["source"], order["title"]["zh"]) == ("storm", "告警风暴：场站 HZ-1 共 2 个告警")
     detail = await world.get(f"/v1/work-orders/{order['no']}")
     assert [alarm["limited"] for alarm in detail["alarms"]] == ["orders_per_site"] * 2
 

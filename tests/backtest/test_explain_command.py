@@ -55,22 +55,22 @@ CHINESE = """\
 告警 {id}：枪头过温
 规则：hot，修订 {revision}
 对象：CH-2，场站 S1
-状态：已解除，级别 重要，最高 重要，触发 1 次
+状态：已恢复，级别 重要，最高 重要，触发 1 次
   导入：由导入的历史引起
-意义：枪头过热会起火
+影响：枪头过热会起火
 
-一句话：gun_temp 95 °C，达到或超过 90 °C（参数 temp_trip）已 2 分钟
+原因：gun_temp 95 °C，达到或超过 90 °C（属性 temp_trip）已 2 分钟
 成立的条件：gun_temp >= attr('temp_trip', 85 degC)
 规则看到的读数：
   gun_temp = 95 degC  时间 2026-06-01 12:02:00  接收 {received}（+{late}）  良好
 阈值：
   90 degC  来自设备的属性 temp_trip
-触发前保持 2m，解除前保持 0s
+触发前保持 2 分钟，恢复前保持 0 秒
 
 时间线：
-  2026-06-01 12:02:00  触发，重要：gun_temp 95 °C，达到或超过 90 °C（参数 temp_trip）已 2 分钟
-  2026-06-01 12:05:00  解除：gun_temp 60 °C，低于 75 °C
-  {decided}  规则作出判定（引擎时间）
+  2026-06-01 12:02:00  触发，重要：gun_temp 95 °C，达到或超过 90 °C（属性 temp_trip）已 2 分钟
+  2026-06-01 12:05:00  恢复：gun_temp 60 °C，低于 75 °C
+  {decided}  规则作出判断（引擎时间）
   {recorded}  工单台记录
 """
 _TIMES = re.compile(r"(?<=\+)[0-9a-z]+(?=[ )）\n])|20(?!26-06-0[12])\d\d-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})?")
@@ -120,7 +120,7 @@ def test_the_whole_page(config: Path, alarm: Alarm, lang: str, golden: str) -> N
     [
         ("en", ["Members that voted:", "  C1: true since 2026-06-01 12:00:00, 1.temp = 90 degC, 2.status = faulted",
                 "  C2#2: true since 2026-06-01 12:00:01", "  and 3 more"]),
-        ("zh", ["投票的成员：", "  C1：自 2026-06-01 12:00:00 起成立，1.temp = 90 degC，2.status = faulted",
+        ("zh", ["参与表决的成员：", "  C1：自 2026-06-01 12:00:00 起成立，1.temp = 90 degC，2.status = faulted",
                 "  C2#2：自 2026-06-01 12:00:01 起成立", "  另有 3 个"]),
     ],
 )  # fmt: skip
@@ -137,7 +137,7 @@ def test_the_members_that_voted(lang: Lang, lines: list[str]) -> None:
     [
         ("en", ["Members that voted:", "  C1: true since 2026-06-01 12:00:00, temp = 90 degC",
                 "Members counted:", "  C2#2: temp = 90 degC", "  C3: -", "  and 3 more"]),
-        ("zh", ["投票的成员：", "  C1：自 2026-06-01 12:00:00 起成立，temp = 90 degC",
+        ("zh", ["参与表决的成员：", "  C1：自 2026-06-01 12:00:00 起成立，temp = 90 degC",
                 "计入的成员：", "  C2#2：temp = 90 degC", "  C3：-", "  另有 3 个"]),
     ],
 )  # fmt: skip
@@ -155,7 +155,7 @@ def test_the_picture(config: Path, alarm: Alarm, tmp_path: Path) -> None:
     root = ElementTree.fromstring(path.read_text("utf-8"))
     texts = [node.text or "" for node in root.iter() if node.text]
     assert "枪头过温 · CH-2" in texts
-    for wanted in ("触发", "解除", "告警", "保持", "gun_temp [degC]"):
+    for wanted in ("触发", "恢复", "告警", "保持", "gun_temp [degC]"):
         assert wanted in texts, wanted
     assert any("90 degC" in text for text in texts)
     lines = [node for node in root.iter() if node.tag.endswith("polyline")]

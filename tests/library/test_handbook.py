@@ -6,7 +6,7 @@ from gateway.domain.text import Lang
 from rules.handbook.conditions import raised
 
 DATE = "the date in `insp`: minor on the day; at 00:00 local time; again "
-TAG = "`insp` 的日期：当日为 minor；当地时间 00:00；"
+TAG = "`insp` 的日期：当日为一般；当地时间 00:00；"
 
 
 @pytest.mark.parametrize(

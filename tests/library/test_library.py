@@ -112,7 +112,7 @@ def test_the_page_says_every_form_in_words(tmp_path: Path) -> None:
     for words in (
         "all of `p < 1 kPa`; any of `q < 1 kPa`; `q > 9 kPa` for 2m; not while `tag('spare')`",
         "in force 22:00-06:00; on Friday",
-        "`p < 1 kPa`, then `q < 1 kPa` within 5m", "when the desk closes it", "one of `p`, `q` not heard for `5m`",
+        "`p < 1 kPa`, then `q < 1 kPa` within 5m", "when the desk closes it", "one of `p`, `q` not heard for 5m",
         "with the next reading", "`p < 1 kPa` for at most 3 and at least 50 % of the members",
     ):  # fmt: skip
         assert words in made.output, words

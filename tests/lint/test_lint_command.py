@@ -20,7 +20,7 @@ from rules.engine import Engine
 from rules.format import compile_source
 
 CONFIG = Path(__file__).parents[2] / "config"
-MAIN = "name: gw\ntimezone: Asia/Shanghai\nlanguage: zh\ndata_dir: var\nregistry: {devices: devices.csv}\n"
+MAIN = "name: gw\ntimezone: Asia/Shanghai\nlanguage: en\ndata_dir: var\nregistry: {devices: devices.csv}\n"
 MAIN += "series: {retention: 40d}\ndesk: {order_types: {repair: {}}, sla: [s]}\n"
 PROFILE = "kind: charger\npoints:\n  temp: {unit: degC, every: 10s}\n  jolt: {}\n"
 GOOD = '  when: "temp >= 85 degC"\n  clear: "temp < 75 degC"'
@@ -42,7 +42,7 @@ def folder(base: Path, body: str = GOOD, head: str = "", more: str = "") -> Path
 
 
 def run(*words: object) -> Result:
-    return CliRunner().invoke(main, ["rules", "check", *map(str, words)])
+    return CliRunner().invoke(main, ["--lang", "en", "rules", "check", *map(str, words)])
 
 
 def test_clean(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_without_paths_the_rules_in_force(tmp_path: Path) -> None:
     assert "a.yaml:7 r: warning no-hysteresis: " in result.output
     nothing = run("--lang", "zh")
     assert nothing.exit_code == 2
-    assert "应写规则文件或文件夹" in nothing.output
+    assert "请写规则文件或目录" in nothing.output
 
 
 IMPOSSIBLE = {

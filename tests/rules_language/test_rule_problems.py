@@ -373,7 +373,7 @@ def test_a_problem_names_file_line_path_value_and_what_to_write() -> None:
     assert problem.render("en") == (
         "config/rules/c.yaml:5 rules[0].when: at character 12: gun_temp is in degC and 85 has no unit; write 85 degC"
     )
-    assert problem.render("zh").endswith("第 12 个字符：gun_temp 的单位是 degC，而 85 没有单位；应写 85 degC")
+    assert problem.render("zh").endswith("第 12 个字符：gun_temp 的单位是 degC，而 85 没有单位；请写 85 degC")
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_the_sentence_a_dispatcher_needs() -> None:
 FORMS = [
     ('  when: "gun_temp >= attr(\'trip\', 85 degC)"\n', "gun_temp: '60 90*3'",
      "Connector temperature 90 °C, at or above 85 °C (attribute trip)",
-     "枪头温度 90 °C，达到或超过 85 °C（参数 trip）"),
+     "枪头温度 90 °C，达到或超过 85 °C（属性 trip）"),
     ('  when: "gun_temp > 194 degF"\n', "gun_temp: '60 95*3'",
      "Connector temperature 203 °F, above 194 °F", "枪头温度 203 °F，超过 194 °F"),
     ("  when: \"status == 'fault'\"\n", "status: \"'idle' 'fault'*3\"", "Status is “fault”", "状态为“fault”"),
@@ -231,4 +231,4 @@ def test_states_and_codes_are_said_as_people_call_them() -> None:
 def test_what_ended_for_another_reason_says_that() -> None:
     loaded = load_text(HEAD + '  when: "power > 1 kW"\n  then: {order: {type: repair}}\n', "r.yaml", Names({}))
     told = sentences(loaded.rules[0].source, Change.CLEARED, Level.MINOR, Evidence(), 0, "retired")
-    assert told == ("Ended: the device was retired", "结束：设备已停用")
+    assert told == ("Ended: the device was retired", "结束：设备已退役")

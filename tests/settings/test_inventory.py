@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.device import Life, Profile
+from gateway.domain.errors import Problem
 from gateway.settings.inventory import Inventory, attribute, load_inventory
 
 PROFILES = {"dc": Profile("dc", "charger", (), components=2), "gm": Profile("gm", "gas_meter", ())}
@@ -207,3 +208,10 @@ def test_no_bytes_crash_the_reader(tmp_path_factory: pytest.TempPathFactory, blo
     folder = tmp_path_factory.mktemp("csv", numbered=True)
     found = load(folder, blob)
     assert found.problems or found.devices or b"\n" in blob or b"," in blob or b"\r" in blob
+
+
+def test_a_cell_is_named_in_the_language() -> None:
+    """C8: `row 4, column code` stood in Chinese reports."""
+    problem = Problem("devices.csv", "row 4, column 场站", "config.csv.cell_missing", {}, 4)
+    assert problem.render("en") == "devices.csv:4 row 4, column 场站: the cell is empty; fill it in"
+    assert problem.render("zh") == "devices.csv:4 第 4 行 场站 列：单元格为空；请填写"

@@ -471,7 +471,7 @@ def test_check_prints_a_summary(tmp_path: Path) -> None:
     assert code == 0
     assert "2 devices, 2 points, 1 profiles, 1 rules, 1 sources" in out
     code, out, _ = run("-c", str(house(tmp_path)), "--lang", "zh")
-    assert "设备 2，点 2" in out
+    assert "设备 2，测点 2" in out
 
 
 def test_check_names_everything_by_file_and_line(tmp_path: Path) -> None:
@@ -501,7 +501,7 @@ def test_check_without_a_file(tmp_path: Path) -> None:
 
 
 def test_help_shows_an_example() -> None:
-    code, out, _ = run("--help")
+    code, out, _ = run("--lang", "en", "--help")
     assert code == 0
     assert "Example: fieldgate check -c gateway.yaml" in out
 

@@ -1,10 +1,18 @@
 """The demo's configuration is sound, its acts are of devices it has, and its account sees what is wrong."""
 
+import asyncio
+import io
+import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from gateway.cli.demo.director import EMERGENCY, EXPECTED, NEIGHBOURS, broken_promises, told_once
+from gateway.cli.demo.director import EMERGENCY, EXPECTED, NEIGHBOURS, broken_promises, folded, told_once
+from gateway.cli.demo.tally import Tally
+from gateway.domain.reading import Reading, batch_of
+from gateway.journal import JournalConfig, SqliteJournal
+from gateway.ports import Append
 from gateway.settings.project import Project, load_project
 from rules.casetest import as_text
 from rules.casetest.run import run_cases
@@ -82,3 +90,44 @@ def test_every_broken_promise_is_named() -> None:
     for name in ("lost", "doubled", "orders_created", "orders_at_oa", "notices_delivered", "area_told"):
         (said,) = broken_promises(report | {name: report[name] + 1})
         assert said.startswith(name)
+
+
+def test_what_is_counted_never_falls_when_the_gateway_is_killed(tmp_path: Path) -> None:
+    """C11: the live line fell from 6598 to 2250 after the kill, for it showed the counters of a process."""
+    path = tmp_path / "journal.sqlite"
+    tally = Tally(path)
+    tally.look()
+    assert (tally.messages, tally.readings) == (0, 0)  # there is no journal yet
+
+    async def live(first: int) -> None:
+        journal = SqliteJournal(path, JournalConfig.model_validate({"free_space_floor": "0B", "ballast": "0B"}))
+        messages = [[Reading(first, 1, at, 1.0), Reading(first, 2, at, 1.0)] for at in (1, 2, 3)]
+        await journal.append(0, Append((batch_of(messages),)), 10)
+        journal.close()
+
+    seen = []
+    for life in (1, 2):
+        asyncio.run(live(life))
+        tally.look()
+        tally.look()
+        seen.append((tally.messages, tally.readings))
+    tally.close()
+    assert seen == [(3, 6), (6, 12)]
+
+
+def test_a_webhook_is_folded_to_a_few_lines() -> None:
+    """C11: 150 lines of JSON pushed the story off the screen."""
+    readings = [{"point": "gun_temp", "value": n} for n in range(40)]
+    order: dict[str, object] = {
+        "number": "WO-1",
+        "assignee": None,
+        "tags": [],
+        "alarm": {"evidence": {"readings": readings}},
+    }
+    event = {"specversion": "1.0", "id": "evt_1", "data": {"workOrder": order | {f"k{n}": "v" * 20 for n in range(25)}}}
+    shown = io.StringIO()
+    Console(file=shown, width=100).print(json.dumps(folded(event), ensure_ascii=False), markup=False)
+    assert len(shown.getvalue().splitlines()) <= 12
+    assert '"number": "WO-1"' in shown.getvalue()
+    assert '"alarm": "{…}"' in shown.getvalue()
+    assert "assignee" not in shown.getvalue()

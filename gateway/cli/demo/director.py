@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.cli.demo.accounts import Account, take
 from gateway.cli.demo.cast import Cast
+from gateway.cli.demo.tally import Tally
 from gateway.cli.demo.view import View
 from gateway.domain.text import Lang, say
 
@@ -42,6 +43,7 @@ class Director:
     kills: int = 0
     before: dict[str, int] = field(default_factory=dict)
     imported: int = -1
+    shown: dict[str, int] = field(default_factory=dict)
 
     def now(self) -> float:
         """Seconds since the fleet started."""
@@ -127,20 +129,21 @@ class Director:
             self.view.act(self.now(), "demo.bad", "red", what=errors.decode("utf-8", "replace")[-300:])
 
     async def _count(self) -> None:
-        while True:
-            oa, sms, counts = (
-                await self.cast.ask("oa", "/stats"),
-                await self.cast.ask("sms", "/stats"),
-                await self._counts(),
-            )
-            journaled = self.before.get("journaled", 0) + counts["journaled"]
-            text = say(
-                "demo.counts", self.lang, published=self._ledger_lines(), journaled=journaled,
-                stored=await self.cast.metric("fieldgate_readings_total", state="stored"), orders=oa.get("orders", 0),
-                webhooks=oa.get("events", 0), notices=sms.get("taken", 0),
-            )  # fmt: skip
-            self.view.counts(self.now(), self.seconds, text)
-            await asyncio.sleep(0.5)
+        """What is on disk and what receivers have: no counter of a process, so nothing falls when one is killed."""
+        tally = Tally(self.cast.data / "journal.sqlite")
+        try:
+            while True:
+                oa, sms = await self.cast.ask("oa", "/stats"), await self.cast.ask("sms", "/stats")
+                await asyncio.to_thread(tally.look)
+                found = {
+                    "published": self._ledger_lines(), "journaled": tally.messages, "stored": tally.readings,
+                    "orders": oa.get("orders", 0), "webhooks": oa.get("events", 0), "notices": sms.get("taken", 0),
+                }  # fmt: skip
+                self.shown = {name: max(count, self.shown.get(name, 0)) for name, count in found.items()}
+                self.view.counts(self.now(), self.seconds, say("demo.counts", self.lang, **self.shown))
+                await asyncio.sleep(0.5)
+        finally:
+            tally.close()
 
     def _ledger_lines(self) -> int:
         return sum(path.read_bytes().count(b"\n") for path in (self.cast.folder / "ledger").glob("*.ledger"))
@@ -164,7 +167,7 @@ class Director:
             if hot is not None:
                 self.view.facts(say("demo.order", self.lang), summary(hot, self.lang))
         self.view.console.print(say("demo.webhook", self.lang))
-        self.view.console.print_json(json.dumps(last, ensure_ascii=False))
+        self.view.console.print(json.dumps(folded(last), ensure_ascii=False), soft_wrap=False, markup=False)
 
     def _report(
         self, account: Account, after: dict[str, int], oa: dict[str, Any], sms: dict[str, Any], status: int
@@ -189,13 +192,24 @@ class Director:
 def summary(order: dict[str, Any], lang: Lang) -> dict[str, object]:
     """One order of the OA system for people: what, where, how bad, and the evidence."""
     alarm, device = order["alarm"], order["device"]
-    return {
-        "number": order["number"], "state": order["state"], "priority": order["priority"], "fault": order["faultCode"],
-        "title": order["title"][lang], "device": f"{device['code']} {device['name']} #{device['component']}",
+    rows = {
+        "number": order["number"], "state": say(f"explain.order_state.{order['state']}", lang),
+        "priority": order["priority"], "fault": order["faultCode"], "title": order["title"][lang],
+        "device": f"{device['code']} {device['name']} #{device['component']}",
         "site": f"{order['site']['code']} {order['site']['name']}", "alarms": alarm["count"],
         "evidence": alarm["evidence"]["sentence"][lang],
         "raised": alarm["raisedAt"], "cleared": alarm["clearedAt"] or "-",
     }  # fmt: skip
+    return {say(f"demo.fact.{name}", lang): value for name, value in rows.items()}
+
+
+def folded(event: Any, depth: int = 2) -> Any:
+    """A webhook on a few lines: what is empty is left out, what lies deeper than `depth` objects becomes `…`."""
+    if isinstance(event, dict):
+        if depth < 0:
+            return "{…}"
+        return {key: folded(value, depth - 1) for key, value in event.items() if value not in (None, "", [], {})}
+    return "[…]" if isinstance(event, list) else event
 
 
 def told_once(inbox: Any) -> int:
@@ -204,14 +218,17 @@ def told_once(inbox: Any) -> int:
     return sum(count == 1 for count in phones.values())
 
 
-def broken_promises(report: dict[str, Any]) -> list[str]:
+def broken_promises(report: dict[str, Any], lang: Lang = "en") -> list[str]:
     """What is not as promised; [] = all is well."""
     wanted = {
         "lost": 0, "doubled": 0, "orders_created": report["orders_expected"], "orders_at_oa": report["orders_expected"],
         "notices_delivered": 1 + NEIGHBOURS, "area_told": report["area_customers"], "gateway_exit": 0,
         "import_exit": 0, "kills": 1,
     }  # fmt: skip
-    return [f"{name} {report[name]} (should be {value})" for name, value in wanted.items() if report[name] != value]
+    return [
+        say("demo.broken", lang, name=name, got=report[name], wanted=value)
+        for name, value in wanted.items() if report[name] != value
+    ]  # fmt: skip
 
 
 def write_history(folder: Path, seed: int) -> tuple[Path, Path]:

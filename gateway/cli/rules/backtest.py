@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from gateway.cli.options import MAIN_FILE
+from gateway.cli.options import MAIN_FILE, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.duration import to_us
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem
@@ -41,10 +41,10 @@ IN_FORCE = ""
 @click.option(
     "--plot", type=click.Path(path_type=Path, file_okay=False), help="Folder for an SVG of each episode shown."
 )
-@click.option("--lang", type=click.Choice(["zh", "en"]), help="Language. [default: that of the main file]")
+@report_language
 def backtest(
     paths: Sequence[Path], start: str, end: str, config: Path, devices: str, compare: str | None, form: str,
-    limit: int, plot: Path | None, lang: Lang | None,
+    limit: int, plot: Path | None, lang: Lang,
 ) -> None:  # fmt: skip
     """What rules would have raised on stored history, whatever their `mode`. Reads only; nothing is sent or kept.
 
@@ -60,7 +60,7 @@ def backtest(
         with open_installation(config, lang) as installation:
             _backtest(installation, paths, (start, end), devices, compare, form, limit, plot)
     except ConfigError as error:
-        refuse(error, lang or "en")
+        refuse(error, lang)
     except (GatewayError, InvariantBroken) as error:
         click.echo(str(error), err=True)
         sys.exit(UNUSABLE)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli.options import report_language
 from gateway.cli.rules.around import Place, of_folder, of_project
 from gateway.cli.rules.files import files, near, project_of, unique
 from gateway.domain.errors import Problem
@@ -28,7 +29,7 @@ _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
     help="The main file of an installation; by default the lists and profiles beside the folder of the rules.",
 )  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the report.")
-@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", help="Language of what is printed.")
+@report_language
 @click.option("--strict", is_flag=True, help="Warnings make the exit status 1.")
 def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, strict: bool) -> None:
     """Look for rules that load and are yet probably not what was meant; tell what each of them costs.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.options import report_language
 from gateway.cli.rules.files import Project, files, load, near, project_of, unique
 from gateway.domain.errors import Problem
 from gateway.domain.text import Lang
@@ -12,7 +13,7 @@ from gateway.domain.text import Lang
 
 @click.command("docs")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", help="Language of the page.")
+@report_language
 def docs(paths: Sequence[Path], lang: Lang) -> None:
     """Print a page about rule files: what each rule watches, when it raises, what it does. A folder means its files.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.options import MAIN_FILE
+from gateway.cli.options import MAIN_FILE, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import CommandError, ConfigError, GatewayError, InvariantBroken, Problem
 from gateway.domain.text import Lang, say
@@ -18,8 +18,8 @@ from gateway.domain.text import Lang, say
     show_default=True,
 )  # fmt: skip
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it into this file, an .svg.")
-@click.option("--lang", type=click.Choice(["zh", "en"]), help="Language. [default: that of the main file]")
-def explain(what: str, config: Path, plot: Path | None, lang: Lang | None) -> None:
+@report_language
+def explain(what: str, config: Path, plot: Path | None, lang: Lang) -> None:
     """Why an alarm was raised: readings, signals, thresholds and where they came from, its timeline, what was done.
 
     Of the number of an order: of every alarm that is in it. Also of alarms in shadow. Works beside a running gateway
@@ -52,7 +52,7 @@ def explain(what: str, config: Path, plot: Path | None, lang: Lang | None) -> No
                     path.write_text(of_story(story, zone, installation.lang), "utf-8")
                     click.echo(say("explain.plotted", installation.lang, path=path), err=True)
     except ConfigError as error:
-        refuse(error, lang or "en")
+        refuse(error, lang)
     except CommandError as error:
         click.echo(error.detail, err=True)
         sys.exit(UNUSABLE)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.options import report_language
 from gateway.cli.rules.files import Project, files, load, near, project_of, unique
 from gateway.domain.errors import Problem
 from gateway.domain.text import Lang, say
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.command("test")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the outcome.")
-@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", help="Language of what is printed.")
+@report_language
 @click.option(
     "--profiles", type=click.Path(path_type=Path, file_okay=False), default=None,
     help="Folder of device profiles; by default the `profiles` next to the folder of the rules.",

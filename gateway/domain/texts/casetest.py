@@ -1,41 +1,41 @@
 """Tests inside rule files: what is wrong with a case, and how a failure reads."""
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "casetest.key": ("unknown key {key}; write one of {known}", "未知的键 {key}；应写 {known} 之一"),
+    "casetest.key": ("unknown key {key}; write one of {known}", "未知的键 {key}；请写 {known} 之一"),
     "casetest.rule": (
         "no rule {rule} in this file or its use; known are {known}",
         "本文件及其 use 中没有规则 {rule}；已有 {known}",
     ),
     "casetest.use": (
         "cannot read {path}: {reason}; write a path relative to this file",
-        "无法读取 {path}：{reason}；应写相对本文件的路径",
+        "无法读取 {path}：{reason}；请写相对本文件的路径",
     ),
     "casetest.file": (
         "no such file; write a .yaml file or a folder of them",
-        "文件不存在；应写 .yaml 文件或其所在文件夹",
+        "文件不存在；请写 .yaml 文件或其所在目录",
     ),
     "casetest.unreadable": ("cannot be read: {reason}; write it as UTF-8 text", "无法读取：{reason}；应为 UTF-8 文本"),
     "casetest.series": (
         "{value} is no series; write 84 86*14 80+0.5*10 _*3 bad or 'text'",
-        "{value} 不是序列；应写 84 86*14 80+0.5*10 _*3 bad 或 'text'",
+        "{value} 不是序列；请写 `84 86*14 80+0.5*10 _*3 bad` 或 `'text'`",
     ),
     "casetest.number": (
         "{value} is no value of {point}; write a number in {unit}, bad, or _ for none",
-        "{value} 不是 {point} 的值；应写以 {unit} 为单位的数、bad，或 _ 表示没有",
+        "{value} 不是 {point} 的值；请写以 {unit} 为单位的数、`bad`，或 `_`（表示没有）",
     ),
     "casetest.state": (
         "{value} is no value of {point}; write a text such as '{example}', bad, or _ for none",
-        "{value} 不是 {point} 的值；应写文字如 '{example}'、bad，或 _ 表示没有",
+        "{value} 不是 {point} 的值；请写文字如 '{example}'、`bad`，或 `_`（表示没有）",
     ),
     "casetest.point": ("{kind} has no point {name}; known are {known}", "{kind} 没有测点 {name}；已有 {known}"),
     "casetest.device": ("no device {name} in this case; known are {known}", "本用例没有设备 {name}；已有 {known}"),
     "casetest.component": (
         "{name} has components 1 to {count}; write {name}#1, or components: 2 at the device",
-        "{name} 的部件为 1 至 {count}；应写 {name}#1，或在设备处写 components: 2",
+        "{name} 的部件为 1 至 {count}；请写 {name}#1，或在设备处写 components: 2",
     ),
     "casetest.bracket": (
         'a component stands before the point: instead of {name} write "{write}"',
-        "部件应写在测点之前：{name} 应写成 \"{write}\"",
+        "部件应写在测点之前：{name} 请写成 \"{write}\"",
     ),
     "casetest.whole": (
         "{name} is a point of the whole {kind}, not of a component; write {name} alone, or each: true at the point",
@@ -43,7 +43,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "casetest.no_value": (
         'no value; after a space # begins a comment, so write "#2.status": fault',
-        "没有值；空格后的 # 会变成注释，应写 \"#2.status\": fault",
+        "没有值；空格后的 # 会变成注释，请写 \"#2.status\": fault",
     ),
     "casetest.site": (
         "no site {name}; add it under sites: {{{name}: {{timezone: Asia/Shanghai}}}}",
@@ -53,14 +53,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "no customer {name}; add it under customers: {{{name}: {{attrs: {{class: household}}}}}}",
         "没有客户 {name}；应在 customers 下加上：{{{name}: {{attrs: {{class: household}}}}}}",
     ),
-    "casetest.kind": ("no profile of kind {name}; write one of {known}", "没有种类 {name} 的设备档案；应写 {known} 之一"),
+    "casetest.kind": ("no profile of kind {name}; write one of {known}", "没有设备类型 {name} 的型号；请写 {known} 之一"),
     "casetest.profile": (
         "no profile {name} of kind {kind}; write one of {known}",
-        "种类 {kind} 没有设备档案 {name}；应写 {known} 之一",
+        "设备类型 {kind} 没有型号 {name}；请写 {known} 之一",
     ),
     "casetest.cycle": (
         "{value}: only a rule with every counts cycles by a reading, and one with due has cycle: true",
-        "{value}：只有 every 规则的周期带读数，due 规则应写 cycle: true",
+        "{value}：只有 every 规则的周期带读数，due 规则请写 cycle: true",
     ),
     "casetest.done": (
         "done says when the work of a cycle was done, and this event is {what}; remove it",
@@ -68,33 +68,33 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "casetest.time": (
         "{value} is no offset from start; write 90s, 2m10s or 2026-05-01T00:00:00+08:00",
-        "{value} 不是相对开始的时间；应写 90s、2m10s 或 2026-05-01T00:00:00+08:00",
+        "{value} 不是相对开始的时间；请写 90s、2m10s 或 2026-05-01T00:00:00+08:00",
     ),
     "casetest.start": (
         "{value} is no moment; write 2026-05-01T00:00:00+08:00",
-        "{value} 不是时刻；应写 2026-05-01T00:00:00+08:00",
+        "{value} 不是时刻；请写 2026-05-01T00:00:00+08:00",
     ),
     "casetest.every": (
         "the series of {point} needs every: 10s, its profile promises no interval",
-        "{point} 的序列需要 every: 10s，其档案没有给出间隔",
+        "{point} 的序列需要 every: 10s，其型号没有给出上报间隔",
     ),
-    "casetest.shape": ("{value} does not fit here; write {write}", "{value} 不适合写在这里；应写 {write}"),
-    "casetest.missing": ("{key} is missing; write {write}", "缺少 {key}；应写 {write}"),
+    "casetest.shape": ("{value} does not fit here; write {write}", "{value} 不能写在这里；请写 {write}"),
+    "casetest.missing": ("{key} is missing; write {write}", "缺少 {key}；请写 {write}"),
     "casetest.is": (
         "{value} is no transition; write raised, level_up, level_down, cleared, withdrawn or merged",
-        "{value} 不是变化；应写 raised、level_up、level_down、cleared、withdrawn 或 merged",
+        "{value} 不是变化；请写 raised、level_up、level_down、cleared、withdrawn 或 merged",
     ),
     "casetest.level": (
         "{value} is no level; write notice, minor, major or critical",
-        "{value} 不是级别；应写 notice、minor、major 或 critical",
+        "{value} 不是级别；请写 notice、minor、major 或 critical",
     ),
     "casetest.life": (
         "{value} is no state of life; write planned, in_service or retired",
-        "{value} 不是设备状态；应写 planned、in_service 或 retired",
+        "{value} 不是设备状态；请写 planned、in_service 或 retired",
     ),
     "casetest.many": ("more than {limit} readings; write a shorter series", "读数超过 {limit} 条；应缩短序列"),
     "casetest.ok": ("ok    {rule}: {say}", "通过  {rule}：{say}"),
-    "casetest.failed": ("FAIL  {rule}: {say}  ({file}:{line})", "失败  {rule}：{say}  （{file}:{line}）"),
+    "casetest.failed": ("FAIL  {rule}: {say}  ({file}:{line})", "失败  {rule}：{say}（{file}:{line}）"),
     "casetest.same": ("    = {item}", "    = {item}"),
     "casetest.expected": ("    - expected  {item}", "    - 应有  {item}"),
     "casetest.got": ("    + got       {item}", "    + 实有  {item}"),
@@ -107,9 +107,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "    live and the replay from a snapshot differ: live {live}, replay {replay}",
         "    实时与快照回放不一致：实时 {live}，回放 {replay}",
     ),
-    "casetest.sum": ("{passed} passed, {failed} failed", "通过 {passed}，失败 {failed}"),
+    "casetest.sum": ("{passed} passed, {failed} failed", "通过 {passed} 个，失败 {failed} 个"),
     "casetest.empty": (
         "no test in {paths}; write test: [{{say: …, series: {{…}}, expect: []}}] in a rule",
-        "{paths} 中没有测试；应在规则中写 test: [{{say: …, series: {{…}}, expect: []}}]",
+        "{paths} 中没有用例；应在规则中写 test: [{{say: …, series: {{…}}, expect: []}}]",
     ),
 }

@@ -76,7 +76,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "delivery.hint.refused": ("The receiver refuses it; its answer may say why.", "接收方拒绝，其应答可能说明了原因。"),
     "delivery.hint.timeout": (
         "No answer in time: does a firewall drop the packets, does the receiver answer only after its work?",
-        "未在时限内应答：请检查防火墙是否丢弃报文，接收方是否处理完才应答。",
+        "未在时限内应答：请检查防火墙是否丢弃消息，接收方是否处理完才应答。",
     ),
     "delivery.hint.resolve": ("The host name is unknown here: look at the URL and at the DNS server.", "主机名无法解析：请检查 URL 和 DNS 服务器。"),
     "delivery.hint.connect": (
@@ -92,7 +92,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "delivery.hint.broken": (
         "The connection broke: is it https on one side and http on the other, does a proxy cut in?",
-        "连接中断：请检查两端 http 与 https 是否一致，是否有代理介入。",
+        "连接中断：请检查两端 http 与 https 是否一致，是否有 MQTT 服务器介入。",
     ),
     "delivery.hint.authority": ("Look at the file `ca_file` of the endpoint.", "请检查端点的 ca_file 文件。"),
     "delivery.hint.own_secret": ("Look at `secret` or `secret_file` of the endpoint.", "请检查端点的 secret 或 secret_file。"),
@@ -104,7 +104,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "delivery.url.shape": (
         "this URL cannot be used: write https://host/path",
-        "该 URL 不可用：请写成 https://主机/路径",
+        "该 URL 不可用：请写成 `https://主机/路径`",
     ),
     "delivery.url.scheme": (
         "this URL cannot be used: write https://, or http:// for an address on the allow list",

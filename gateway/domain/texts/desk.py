@@ -55,14 +55,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "计数器读数只能随“完成处理”或“关闭”提交，不能随“{act}”提交",
     ),
     "desk.storm_rule": ("storm: {count} alarms of rule {rule}", "告警风暴：规则 {rule} 共 {count} 个告警"),
-    "desk.storm_site": ("storm: {count} alarms at site {site}", "告警风暴：站点 {site} 共 {count} 个告警"),
+    "desk.storm_site": ("storm: {count} alarms at site {site}", "告警风暴：场站 {site} 共 {count} 个告警"),
     "desk.storm_alarms_per_rule": (
         "more alarms of one rule than its limit allows orders for",
         "同一规则的告警超过上限，合并为一张工单",
     ),
     "desk.storm_orders_per_site": (
         "more orders at one site than its limit allows",
-        "同一站点的工单超过上限，合并为一张工单",
+        "同一场站的工单超过上限，合并为一张工单",
     ),
     "desk.batch": ("batch of {count} in {of}: {title}", "批量 {count} 项（{of}）：{title}"),
     "desk.unstable": ("{title} (unstable, {count} raises)", "{title}（不稳定，已触发 {count} 次）"),

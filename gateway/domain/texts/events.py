@@ -16,7 +16,7 @@ _ORDERS = {
     "cancelled": ("The order is cancelled: `closeReason`", "工单已取消，见 `closeReason`"),
     "reopened": ("The fault is back, or was not mended: the order goes on", "故障复发或未修好，工单重开"),
     "comment_added": ("Somebody said something: `note`", "新增备注，见 `note`"),
-    "alarm_unlatched": ("A person let a latched alarm clear", "人工解除了锁存告警"),
+    "alarm_unlatched": ("A person let a latched alarm clear", "告警已人工复位"),
 }
 _ALARMS = {
     "raised": ("An alarm began, or is told now", "告警触发"),

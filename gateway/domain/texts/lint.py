@@ -2,6 +2,7 @@
 
 TEXTS: dict[str, tuple[str, str]] = {
     # the report
+    "lint.line": ("{place} {rule}: {word} {code}: {text}", "{place} {rule}：{word} {code}：{text}"),
     "lint.word.warning": ("warning", "警告"),
     "lint.word.info": ("info", "提示"),
     "lint.word.write": ("write", "可写"),
@@ -30,7 +31,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lint.limit": ("; limits.state is {limit}", "；limits.state 为 {limit}"),
     "lint.over": (
         "the state of all rules is about {state}, limits.state is {limit}: write limits: {{state: {write}}}, or shorten the windows of {rule} ({largest})",
-        "全部规则的状态约 {state}，而 limits.state 为 {limit}：应写 limits: {{state: {write}}}，或缩短 {rule} 的窗口（{largest}）",
+        "全部规则的状态约 {state}，而 limits.state 为 {limit}：请写 limits: {{state: {write}}}，或缩短 {rule} 的窗口（{largest}）",
     ),
     "lint.unchecked.fleet": (
         "not checked: devices and attributes; there is no list of devices: give --config gateway.yaml",
@@ -46,7 +47,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lint.nothing": (
         "nothing to check; write files or folders of rules, or --config gateway.yaml for the rules in force",
-        "没有可检查的内容；应写规则文件或文件夹，或用 --config gateway.yaml 检查在用规则",
+        "没有可检查的内容；请写规则文件或目录，或用 --config gateway.yaml 检查在用规则",
     ),
     "lint.check": (
         "rules: {warnings} warnings, {infos} infos, {accepted} accepted, {state} of state; see fieldgate rules check {paths} -c {file}",
@@ -67,7 +68,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lint.gap-unknown": (
         "{points}: no profile promises an interval, so there is no usual gap; silence would count as going on",
-        "{points}：设备档案未给出间隔，无法得出默认 gap；无数据会被当作持续",
+        "{points}：型号未给出上报间隔，无法得出默认 gap；无数据会被当作持续",
     ),
     "lint.level-weaker": (
         "{high} ({when}) is reached before {low} ({other}) with the defaults of the attributes",
@@ -75,7 +76,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lint.percent-no-unit": (
         "{name} has no unit, so {limit} is read as {fraction}; where it goes up to 100, write {whole}, or better unit: % in its profile",
-        "{name} 没有单位，{limit} 按 {fraction} 理解；若取值到 100，应写 {whole}，最好在设备档案中写 unit: %",
+        "{name} 没有单位，{limit} 按 {fraction} 理解；若取值到 100，请写 {whole}，最好在型号中写 unit: %",
     ),
     "lint.never-true": (
         "{when} can never be true: nothing that {why} can be fits",
@@ -99,15 +100,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lint.missing-below-interval": (
         "missing clears after {after}, and a point comes every {every}: a reading or two lost ends the alarm",
-        "缺数据 {after} 即恢复，而测点每 {every} 上报一次：丢一两个读数告警就会结束",
+        "无数据 {after} 即恢复，而测点每 {every} 上报一次：丢一两个读数告警就会结束",
     ),
     "lint.silent-below-interval": (
         "longer_than {longer} is less than three intervals of {points} ({every}): one or two lost readings raise",
-        "longer_than {longer} 不足 {points} 间隔（{every}）的三倍：丢一两个读数就会触发",
+        "longer_than {longer} 不足 {points} 上报间隔（{every}）的三倍：丢一两个读数就会触发",
     ),
     "lint.identity-unbounded": (
         "identity {name}: any text the vendor sends makes an alarm of its own; use a table: code_of, then code.name",
-        "identity {name}：厂家发来的任何文字都会生成独立告警；应使用码表：code_of，再写 code.name",
+        "identity {name}：厂家发来的任何文字都会生成独立告警；应使用代码表：code_of，再写 code.name",
     ),
     "lint.quorum-unreachable": (
         "at_least {need}, but the largest {group} has {most} members: it never raises",
@@ -120,7 +121,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lint.flap-never": (
         "each raise takes {takes} (hold and clear_hold), so more than {raises} do not fit into {span}: it is never unstable",
-        "每次告警至少要 {takes}（hold 加 clear_hold），{span} 内不可能超过 {raises} 次：flap 不起作用",
+        "每次告警至少要 {takes}（hold 加 clear_hold），{span} 内不可能超过 {raises} 次：不会判为不稳定",
     ),
     "lint.streak-never": (
         "{length} in a row take at least {least}, max_span allows {most}: it never raises",
@@ -132,12 +133,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lint.vote-below-interval": (
         "within {within} is shorter than the interval of {points} ({every}): each vote lapses before the next reading; began_within counts only votes that are new",
-        "within {within} 短于 {points} 的上报间隔（{every}）：每一票在下个读数之前就失效；只算新出现的应写 began_within",
+        "within {within} 短于 {points} 的上报间隔（{every}）：每一票在下个读数之前就失效；只算新出现的请写 began_within",
     ),
     # points told on change
     "lint.silent-on-change": (
         "{points}: no profile promises an interval, so they may be told on change only; a quiet day then looks like a broken line",
-        "{points}：设备档案未给出间隔，可能只在变化时上报；长时间不变会被当作断线",
+        "{points}：型号未给出上报间隔，可能只在变化时上报；长时间不变会被当作断线",
     ),
     "lint.repeats-on-change": (
         "{form} counts readings, and {points} may be told on change only: the same state never comes twice in a row",
@@ -145,11 +146,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lint.missing-on-change": (
         "{points}: no profile promises an interval; while nothing changes nothing comes, and the alarm would clear",
-        "{points}：设备档案未给出间隔；没有变化就没有数据，告警会因此恢复",
+        "{points}：型号未给出上报间隔；没有变化就没有数据，告警会因此恢复",
     ),
     "lint.coverage-unknown": (
         "{name}: no profile promises an interval for {points}, so how much of the window was observed is not known",
-        "{name}：设备档案未给出 {points} 的间隔，无法得知窗口内有多少时间有数据",
+        "{name}：型号未给出 {points} 的上报间隔，无法得知窗口内有多少时间有数据",
     ),
     # signals
     "lint.window-few-readings": (
@@ -171,7 +172,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # what it watches
     "lint.no-device": (
         "no device in service of kind {kinds} passes where {where}; {count} of this kind are listed, kinds in service: {known}",
-        "没有在用的 {kinds} 设备满足 where {where}；清单中此种类共 {count} 台，在用的种类有 {known}",
+        "没有在用的 {kinds} 设备满足 where {where}；清单中此设备类型共 {count} 台，在用的设备类型有 {known}",
     ),
     "lint.point-never-seen": (
         "{name} was never heard of any of {count} devices ({devices} ..): misspelt in a route, or the devices do not send it",
@@ -187,7 +188,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lint.peers-alone": (
         "no two watched things in service share {by}, so {name} compares with nobody: always unknown",
-        "没有两个在用的被监视对象同属一个 {by}，{name} 没有可比较的对象：始终为未知",
+        "没有两个在用的被监测对象同属一个 {by}，{name} 没有可比较的对象：始终为未知",
     ),
     "lint.overlap": (
         "raises on {name} as {other} ({place}) does, of the same devices: two alarms for one event, fault {fault}",
@@ -215,7 +216,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lint.term-at-load": (
         "{count} devices ({devices} ..) were registered longer ago than or_after: they raise as soon as the rule is in force",
-        "{count} 台设备（{devices} 等）的投运时间早于 or_after：规则一生效就会触发",
+        "{count} 台设备（{devices} 等）的登记时间早于 or_after：规则一生效就会触发",
     ),
     "lint.dates-overlap": (
         "the stages stretch over {told} days and the next date may come after {between}: it is told only when all stages of the one before are over",
@@ -231,7 +232,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lint.no-action": ("no then: the alarm is recorded and nobody is told", "没有 then：只记录告警，不通知任何人"),
     "lint.latched-alone": (
         "auto_clear: false without an order: nobody is sent who could unlatch it, it stays for ever",
-        "auto_clear: false 却没有工单：没有人会去解除，告警将一直保持",
+        "auto_clear: false 却没有工单：没有人会去复位，告警将一直保持",
     ),
     "lint.no-end": (
         "a sequence ends by clear or when its order is closed; here is neither: the alarm stays for ever",
@@ -239,12 +240,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lint.critical-once": (
         "a critical alarm is told once: a message that is overlooked is never repeated",
-        "严重告警只通知一次：看漏后不会再提醒",
+        "紧急告警只通知一次：看漏后不会再提醒",
     ),
-    "lint.critical-no-sla": ("a critical order without sla", "严重级工单没有 sla"),
+    "lint.critical-no-sla": ("a critical order without sla", "紧急工单没有 sla"),
     "lint.batch-critical": (
         "a critical order waits for its batch for up to {every}",
-        "严重级工单要等批次，最长 {every}",
+        "紧急工单要等批次，最长 {every}",
     ),
     "lint.safety-hours": (
         "class safety, yet outside the hours of active nothing is raised and nobody told",
@@ -263,10 +264,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "由 {parent} 抑制，但其状态为 {mode}：不会有任何合并",
     ),
     # tests and remarks
-    "lint.no-test": ("the rule has no test", "规则没有测试"),
+    "lint.no-test": ("the rule has no test", "规则没有用例"),
     "lint.silent-tests": (
         "none of {count} tests expects a transition: a rule that never raises would pass",
-        "{count} 个测试都不期望任何变化：从不触发的规则也能通过",
+        "{count} 个用例都不期望任何变化：从不触发的规则也能通过",
     ),
     "lint.accept-unknown": ("{name} is no code of a finding", "{name} 不是检查结果的代码"),
     "lint.accept-reason": ("{name} is accepted without a reason", "认可 {name} 却没有写原因"),

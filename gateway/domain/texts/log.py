@@ -56,7 +56,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "log.client_id_is_ours_again": ("source {source} has its client_id to itself again", "数据源 {source} 的 client_id 已不再冲突"),
     "log.granted_qos_0_only_these_messages_can_be_lost": (
         "source {source}: the broker grants QoS 0 only for {filters}; these messages can be lost",
-        "数据源 {source}：代理对 {filters} 只给 QoS 0，这些消息可能丢失",
+        "数据源 {source}：MQTT 服务器对 {filters} 只给 QoS 0，这些消息可能丢失",
     ),
     "log.route_does_not_fit": ("source {source}: a route does not fit: {problem}", "数据源 {source}：路由不匹配：{problem}"),
     "log.dead_letter_of_a_new_kind": (
@@ -78,7 +78,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "log.device_is_not_polled": ("source {source}: {device} is not polled: {reason}", "数据源 {source}：{device} 未被轮询：{reason}"),
     "log.device_differs_from_its_profile": (
         "{device} differs from its profile: {lesson}",
-        "{device} 与设备档案不符：{lesson}",
+        "{device} 与型号不符：{lesson}",
     ),
     "log.readings_wait_for_the_store": (
         "source {source}: readings wait for the journal: {reason}",
@@ -212,7 +212,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "log.source_stopped_a_broker_keeps_its_session_until_it_expires": (
         "{source} is not configured any more and was stopped; a broker keeps its session until it expires",
-        "数据源 {source} 已从配置中移除并停止；代理会保留其会话直到过期",
+        "数据源 {source} 已从配置中移除并停止；MQTT 服务器会保留其会话直到过期",
     ),
     "log.deliveries_wait_for_an_endpoint_that_is_not_configured": (
         "{count} deliveries wait for {endpoint}, which is not configured; they are kept until it is again",

@@ -3,7 +3,7 @@
 TEXTS: dict[str, tuple[str, str]] = {
     "modbus.endpoint": (
         "{value!r} is not an address; write host:port, such as 10.0.3.7:502 or [fe80::1]:502",
-        "{value!r} 不是地址；请写 主机:端口，例如 10.0.3.7:502 或 [fe80::1]:502",
+        "{value!r} 不是地址；请写 `主机:端口`，例如 10.0.3.7:502 或 [fe80::1]:502",
     ),
     "modbus.range": ("{value} is out of range; write {low} to {high}", "{value} 超出范围；请写 {low} 到 {high}"),
     "modbus.no_devices": (
@@ -29,7 +29,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "modbus.forbid": (
         "{value} is not a range of addresses; write [first, last] with 0 <= first <= last",
-        "{value} 不是地址范围；请写 [起, 止]，0 <= 起 <= 止",
+        "{value} 不是地址范围；请写 `[起, 止]`，0 <= 起 <= 止",
     ),
     "modbus.missing": (
         "{value!r} is not a raw value; write a number, or a pattern such as '0xFFFF'",
@@ -41,13 +41,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "modbus.place": (
         "write either at: or parts: (a register has one place, or several that are added)",
-        "请写 at: 或 parts: 之一（一个寄存器有一个位置，或由几部分相加）",
+        "`at:` 与 `parts:` 请任选其一（一个寄存器有一个位置，或由几部分相加）",
     ),
     "modbus.parts": (
         "parts are added: {what} does not go with them; write it inside each part",
         "parts 相加：不能与 {what} 同用；请写在每个部分里",
     ),
-    "modbus.bit_bits": ("write either bit: or bits:, not both", "bit: 与 bits: 只能写一个"),
+    "modbus.bit_bits": ("write either bit: or bits:, not both", "`bit:` 与 `bits:` 只能写一个"),
     "modbus.scale": (
         "a scale of 0 makes every value the same; write the real one, or leave it out",
         "比例 0 会使所有值相同；请写实际比例或省略",
@@ -55,7 +55,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "modbus.format": ("{reason}", "寄存器格式无效：{reason}"),
     "modbus.unknown_point": (
         "the profile has no point {name!r}; write one of {known}",
-        "档案中没有测点 {name!r}；请写 {known} 之一",
+        "型号中没有测点 {name!r}；请写 {known} 之一",
     ),
     "modbus.unit_other": (
         "{unit} cannot become {point}, the unit of the point; correct one of them",
@@ -63,11 +63,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "modbus.state_map": (
         "{name} is a state point: say what its numbers mean, map: {{0: idle, 1: charging}}",
-        "{name} 是状态点：请说明数字的含义，map: {{0: idle, 1: charging}}",
+        "{name} 是状态测点：请说明数字的含义，map: {{0: idle, 1: charging}}",
     ),
     "modbus.state_scale": (
         "{name} is a state point: unit, scale and offset mean nothing; remove them",
-        "{name} 是状态点：unit、scale、offset 没有意义；请删除",
+        "{name} 是状态测点：unit、scale、offset 没有意义；请删除",
     ),
     "modbus.not_state": (
         "{name} is a number, not a state: {what} does not go with it; make it kind: state in points",
@@ -75,7 +75,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "modbus.stride": (
         "{name} is repeated per component: write stride (registers from one component to the next)",
-        "{name} 按组件重复：请写 stride（相邻组件之间的寄存器数）",
+        "{name} 按部件重复：请写 stride（相邻部件之间的寄存器数）",
     ),
     "modbus.address": (
         "{name} comes to lie at register {address}; registers are 0 to 65535: correct at, base or stride",

@@ -3,7 +3,7 @@
 TEXTS: dict[str, tuple[str, str]] = {
     "mqtt.url": (
         "{got!r} is not a broker address; write mqtt://host, mqtt://host:1883 or mqtts://host:8883 (user name and password have their own keys)",
-        "{got!r} 不是代理地址；请写 mqtt://主机、mqtt://主机:1883 或 mqtts://主机:8883（用户名和密码另有配置项）",
+        "{got!r} 不是 MQTT 服务器的地址；请写 `mqtt://主机`、`mqtt://主机:1883` 或 `mqtts://主机:8883`（用户名和密码另有配置项）",
     ),
     "mqtt.tls_only": (
         "{got} needs an encrypted connection; write url: mqtts://… or remove it",
@@ -77,7 +77,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "mqtt.component": (
         '{got!r} is not a component; write 1, "{{name}}", {{path: gun, add: 1}} or {{capture: gun, add: 1}}',
-        '{got!r} 不是枪号/部件；请写 1、"{{name}}"、{{path: gun, add: 1}} 或 {{capture: gun, add: 1}}',
+        '{got!r} 不是部件（枪号）；请写 1、"{{name}}"、{{path: gun, add: 1}} 或 {{capture: gun, add: 1}}',
     ),
     "mqtt.component_of": (
         "give path (in the message) or capture (in the topic), exactly one of them",
@@ -99,7 +99,7 @@ TEXTS: dict[str, tuple[str, str]] = {
                    "scale {got} 会使所有值相同；请写非 0 的有限数"),
     "mqtt.when": (
         "write equals: value, equals: [a, b], or exists: true/false, exactly one of them",
-        "请写 equals: 值、equals: [a, b] 或 exists: true/false，且只写一个",
+        "请写 `equals: 值`、`equals: [a, b]` 或 `exists: true/false`，且只写一个",
     ),
     "mqtt.points": ("a route without points reads nothing; write at least one point",
                     "没有测点的路由读不到任何东西；请至少写一个测点"),
@@ -125,11 +125,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "mqtt.bind_each": (
         "point {point} of profile {profile} is one per connector; write component: 1, \"{{gun}}\" or {{path: …}}",
-        "型号 {profile} 的测点 {point} 每个枪头各有一个；请写 component: 1、\"{{gun}}\" 或 {{path: …}}",
+        "型号 {profile} 的测点 {point} 每把枪各有一个；请写 component: 1、\"{{gun}}\" 或 {{path: …}}",
     ),
     "mqtt.bind_alone": (
         "point {point} of profile {profile} is that of the device itself, not of a connector; remove component, or write each: true in the profile",
-        "型号 {profile} 的测点 {point} 属于设备本身而非枪头；请删去 component，或在型号中写 each: true",
+        "型号 {profile} 的测点 {point} 属于设备本身，不属于枪；请删去 component，或在型号中写 each: true",
     ),
     "mqtt.bind_component": (
         "there is no connector {got}: devices of profile {profile} have at most {most}",

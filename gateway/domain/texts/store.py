@@ -106,7 +106,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "recover.rows": ("{count} rows are in the new database", "新数据库中共有 {count} 行"),
     "recover.registry": (
         "{count} devices, points, sites and customers came back from the journal, with their numbers",
-        "{count} 个设备、测点、站点和客户已从日志库恢复，编号不变",
+        "设备、测点、场站和客户共 {count} 项已从日志库恢复，编号不变",
     ),
     "recover.orders": (
         "LOST: which alarms and work orders there were. What the journal still holds is judged again at the next start: alarms that stand get orders again, with new numbers, and receivers hear of them again",
@@ -146,7 +146,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "recover.told": (
         "{count} sites, customers and devices are told to the new journal",
-        "{count} 个站点、客户和设备将写入新的日志库",
+        "{count} 个场站、客户和设备将写入新的日志库",
     ),
     "recover.done": ("nothing is lost; start the gateway", "没有丢失任何数据；可以启动网关"),
     "recover.lost": (

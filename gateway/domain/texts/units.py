@@ -1,14 +1,14 @@
 """Units: what is said of one that does not exist, and the names of those that do."""
 
 _WRONG = {
-    "near": ("no unit {unit}; write {write}", "没有单位 {unit}；应写 {write}"),
+    "near": ("no unit {unit}; write {write}", "没有单位 {unit}；请写 {write}"),
     "degree": (
         "{unit} means kWh for electricity and degrees elsewhere; write one of {write}",
-        "{unit} 可指千瓦时，也可指温度或角度；应写 {write} 之一",
+        "{unit} 可指千瓦时，也可指温度或角度；请写 {write} 之一",
     ),
     "unknown": (
         "no unit {unit}; write one that `fieldgate units` lists, or a product or quotient of them such as m3/h",
-        "没有单位 {unit}；应写 `fieldgate units` 所列的单位，或其乘积、商，如 m3/h",
+        "没有单位 {unit}；请写 `fieldgate units` 所列的单位，或其乘积、商，如 m3/h",
     ),
 }
 _DIMENSIONS = {
@@ -76,7 +76,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **{f"unit.name.{symbol}": pair for symbol, pair in _NAMES.items()},
     "unit.list.head": (
         "Units by what they measure; values are stored in the first of each group.",
-        "按量列出的单位；数值以每组第一个单位存储。",
+        "按物理量列出的单位；数值以每组第一个单位存储。",
     ),
     "unit.list.group": ("{name}, stored in {unit}", "{name}，以 {unit} 存储"),
     "unit.list.factor": ("1 {symbol} = {factor} {unit}", "1 {symbol} = {factor} {unit}"),

@@ -1,0 +1,133 @@
+"""The language of a command: what `--lang` says, else that of its main file, else that of the locale."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from copy import copy
+from inspect import cleandoc
+from pathlib import Path
+
+import click
+from click import core, decorators, exceptions, formatting, parser, types
+
+from gateway.domain.text import Lang, catalogue, say
+
+MAIN_FILE = Path("gateway.yaml")
+LANGUAGES = ("zh", "en")
+_WRITTEN = re.compile(rb"^language:[ \t]*[\"']?(zh|en)\b", re.MULTILINE)
+_WORDED = (core, decorators, exceptions, formatting, parser, types)
+_KEY = "fieldgate.language"
+
+
+def of_file(path: Path) -> Lang | None:
+    """The `language` of a main file, zh when it has none; None when the file cannot be read. It need not be right."""
+    try:
+        found = _WRITTEN.search(path.read_bytes()[:1_000_000])
+    except OSError:
+        return None
+    return "en" if found is not None and found[1] == b"en" else "zh"
+
+
+def of_locale(env: Mapping[str, str] = os.environ) -> Lang:
+    """As gettext has it: the first of LC_ALL, LC_MESSAGES and LANG that is set."""
+    name = next((env[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(key)), "")
+    return "zh" if name.lower().startswith("zh") else "en"
+
+
+def of_arguments(args: Sequence[str]) -> Lang:
+    """For help and for arguments that are wrong: nothing is parsed yet."""
+    named = _value(args, "--lang")
+    if named in LANGUAGES:
+        return "en" if named == "en" else "zh"
+    file = _value(args, "-c") or _value(args, "--config")
+    return of_file(Path(file) if file else MAIN_FILE) or of_locale()
+
+
+def _value(args: Sequence[str], option: str) -> str:
+    for n, arg in enumerate(args):
+        if arg == option:
+            return args[n + 1] if n + 1 < len(args) else ""
+        if arg.startswith(f"{option}="):
+            return arg.partition("=")[2]
+    return ""
+
+
+def resolved(ctx: click.Context, _param: click.Parameter, value: str | None) -> Lang:
+    """Callback of `--lang`; a command without `--config` belongs to no installation."""
+    if value is not None:
+        return "en" if value == "en" else "zh"
+    if (root := ctx.find_root().meta.get(_KEY)) is not None:
+        return "en" if root == "en" else "zh"
+    option = next((one for one in ctx.command.params if one.name == "config"), None)
+    if option is None:
+        return of_locale()
+    config = ctx.params.get("config") or option.default  # a default of its own, or click's mark that there is none
+    return of_file(config if isinstance(config, Path) else MAIN_FILE) or of_locale()
+
+
+def remembered(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    """Callback of `--lang` before the command: it holds unless the command has its own."""
+    ctx.meta[_KEY] = value
+
+
+def speak(lang: Lang) -> None:
+    """Let click say its own words in `lang`; it takes them from gettext, under this name in each module."""
+
+    def one(message: str) -> str:
+        return _said(message, lang)
+
+    def many(single: str, plural: str, count: int) -> str:
+        return _said(single if count == 1 else plural, lang)
+
+    for module in _WORDED:
+        vars(module).update({"_": one} | ({"ngettext": many} if "ngettext" in vars(module) else {}))
+    click.Context.formatter_class = _Chinese if lang == "zh" else click.HelpFormatter
+
+
+class _Chinese(click.HelpFormatter):
+    """Headings end with a full-width colon."""
+
+    def write_heading(self, heading: str) -> None:
+        """One line."""
+        self.write(f"{'':>{self.current_indent}}{heading}：\n")
+
+
+def translated(command: click.Command, lang: Lang) -> click.Command:
+    """The command with help in `lang`, those inside it, too; in English as it is written."""
+    if lang == "en":
+        return command
+    twin = copy(command)
+    vars(twin)["_help_option"] = None  # click keeps the one it made, in the language of then
+    twin.help = help_in(command.help or "", lang)
+    twin.short_help = twin.help.partition("\n")[0].split("。")[0] + "。"
+    twin.options_metavar = say("help.options", lang)
+    twin.params = [_option(one, lang) for one in command.params]
+    if isinstance(twin, click.Group):
+        twin.subcommand_metavar = say("help.rest", lang)
+        twin.commands = {name: translated(one, lang) for name, one in twin.commands.items()}
+    return twin
+
+
+def help_in(text: str, lang: Lang) -> str:
+    """Paragraph by paragraph; of examples only the word before them."""
+    paragraphs = re.split(r"\n\s*\n", cleandoc(text))
+    return "\n\n".join(_paragraph(one, lang) for one in paragraphs)
+
+
+def _paragraph(text: str, lang: Lang) -> str:
+    if "Example:" in text:
+        return text.replace("Example:", say("help.example", lang))
+    return _said(" ".join(text.split()), lang)
+
+
+def _option(parameter: click.Parameter, lang: Lang) -> click.Parameter:
+    twin = copy(parameter)
+    if isinstance(twin, click.Option) and twin.help:
+        twin.help = _said(" ".join(twin.help.split()), lang)
+    return twin
+
+
+def _said(message: str, lang: Lang) -> str:
+    """A text that is looked up by its English; it is not filled in yet."""
+    pair = catalogue().get(f"help.{message}")
+    return message if pair is None else pair[1 if lang == "zh" else 0]

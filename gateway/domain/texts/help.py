@@ -1,0 +1,340 @@
+"""`--help` of every command, paragraph by paragraph, by the English of the code. Examples are the same in both."""
+
+_COMMANDS = (
+    ("Fieldgate: field telemetry in, one work order per fault out.", "Fieldgate：接入现场遥测数据，每个故障派一张工单。"),
+    (
+        "Measure this machine: ingest (against the raw limit of the same run), the rule engine, a restart.",
+        "测量本机性能：接入（与同次运行的极限对比）、规则引擎、重启。",
+    ),
+    (
+        "Ten rules (holds, levels, windows, a streak, silence) on the history of 1,000 devices, from DuckDB to episodes.",
+        "用十条规则（持续、分级、窗口、连续、无数据）回放 1000 台设备的历史，从 DuckDB 到告警过程。",
+    ),
+    (
+        ("Webhooks from a queue on disk: events a second to one endpoint while another never answers, and how soon a "
+        "critical event is received that is queued behind minor ones. `ratio` is to plain posts by the same client."),
+        ("从磁盘队列推送 webhook：一个端点从不应答时，另一个端点每秒收到的事件数，以及排在一般事件之后的紧急事件多久送达。"
+        "`ratio` 是与同一客户端直接 POST 的比值。"),
+    ),
+    (
+        "Raw ceiling (socket, MQTT 5, JSON, acks) and full pipeline in turn, on one mosquitto; needs mosquitto.",
+        "在同一个 mosquitto 上轮流测极限（套接字、MQTT 5、JSON、确认）与完整流程；需要安装 mosquitto。",
+    ),
+    (
+        "Kill a gateway with 50 rules over so many devices and start it again: seconds until it is live; needs mosquitto.",
+        "强制终止带 50 条规则和指定数量设备的网关再启动：多少秒后就绪；需要安装 mosquitto。",
+    ),
+    (
+        ("50 threshold/hold rules, 10 of them cross-point, over 10,000 devices at 1 % hits; then windows, statistics, "
+        "streaks, a month that ends for 100,000 meters, rules that change with time alone, up to 2,000 rules over 30,000 "
+        "devices (time per batch, memory, loading, reloading)."),
+        ("50 条阈值与持续规则（其中 10 条跨测点），10000 台设备，命中率 1%；然后是窗口、统计、连续判断、10 万块表同时月结、"
+        "只随时间变化的规则，直到 30000 台设备上的 2000 条规则（每批用时、内存、加载、重新加载）。"),
+    ),
+    (
+        "`ratio` is to one vectorised comparison per rule over the same batches: compare builds by it.",
+        "`ratio` 是与同样批次上每条规则一次向量比较的比值，可用于比较不同版本。",
+    ),
+    ("Check the whole configuration and name everything that is wrong, at once.", "检查整套配置，一次列出全部问题。"),
+    (
+        ("Reads the main file, profiles, the lists of sites, customers and devices, templates and rules, and sums up what "
+        "`fieldgate rules check` finds. Starts nothing and talks to nobody. Exit status 0 in order (there may be warnings), "
+        "2 not in order."),
+        ("读取主文件、型号、场站、客户和设备清单、模板与规则，并汇总 `fieldgate rules check` 的结果。不启动任何程序，不连接任何设备。"
+        "退出码：0 通过（可能有警告），2 有问题。"),
+    ),
+    (
+        "A minute of Fieldgate on this machine: a real broker, simulated devices, faults, kill -9, an import, an account.",
+        "在本机演示一分钟：真实的 MQTT 服务器、模拟设备、故障、`kill -9`、导入历史，最后逐条对账。",
+    ),
+    ("Remove what is known of a person.", "清除个人信息。"),
+    (
+        ("Remove a customer: name, phone number and attributes, what was written to them, and the messages to them with "
+        "every attempt to send them, whether the gateway runs or not. Take them off the list of customers first."),
+        "清除一位客户：姓名、电话和属性、发给该客户的内容，以及这些消息的全部发送记录；网关运行与否均可。请先从客户清单中删除该客户。",
+    ),
+    (
+        ("The code stays where devices and notices name it. Exit status 0 removed, 1 nothing is known of them, 2 nothing was "
+        "done."),
+        "设备和通知中引用的客户编号会保留。退出码：0 已清除，1 没有该客户的任何记录，2 未做任何改动。",
+    ),
+    (
+        "Bring history from a CSV file into the gateway, running or not, through the same journal and the same rules.",
+        "从 CSV 文件导入历史数据，网关运行与否均可，经过同样的日志库和同样的规则。",
+    ),
+    (
+        ("A row goes in whole or into FILE.rejected.csv with its reason. The same file twice changes nothing. Orders are made "
+        "at the end, of what is still raised then. Exit status 0 every row is in, 1 some rows were rejected, 2 nothing was "
+        "done."),
+        ("每行要么全部导入，要么连同原因写入 FILE.rejected.csv。同一文件导入两次不会有变化。全部导入后，仍未恢复的告警才派单。"
+        "退出码：0 全部导入，1 有行被拒绝，2 未做任何改动。"),
+    ),
+    (
+        ("API keys of this installation, on its own machine: no key is needed, only the right to write its data folder. "
+        "Works while the gateway runs, too. What is made or revoked is in the audit."),
+        "在本机管理 API 密钥：不需要密钥，只需对数据目录有写权限。网关运行时也可使用。创建和吊销都记入审计。",
+    ),
+    (
+        "Make a key for a person or a system. The key alone is written to standard output, this once.",
+        "为人员或系统创建密钥。标准输出只有密钥本身，且仅显示这一次。",
+    ),
+    (
+        "All keys, newest first: name, role, sites, state, last use. Never a key itself.",
+        "列出全部密钥，最新的在前：名称、角色、场站、状态、最近使用时间。不显示密钥本身。",
+    ),
+    (
+        "From now on nobody gets in with this key, a running gateway included.",
+        "此密钥立即失效，对正在运行的网关同样生效。",
+    ),
+    (
+        ("Bring the database to this release, as the next start would: a copy first, then the changes. Needs a stopped "
+        "gateway; `--check` changes nothing and may run beside one."),
+        "将数据库升级到本版本，与下次启动时所做的相同：先备份，再升级。须先停止网关；`--check` 不做改动，可在网关运行时使用。",
+    ),
+    (
+        "Exit status 0 done, or nothing to do; 1 with `--check`: there is something to do; 2 impossible.",
+        "退出码：0 已完成或无需升级；1 使用 `--check` 时表示需要升级；2 无法升级。",
+    ),
+    ("Mend damaged or missing files of the data folder. Needs a stopped gateway.", "修复数据目录中损坏或缺失的文件。须先停止网关。"),
+    (
+        ("A damaged file is moved aside (<name>.damaged-<time>), never deleted; what can be read of it is kept; what the "
+        "journal holds is made again: the registry's rows, readings of a lost segment, alarms. What is gone is said, by "
+        "number and time. `fieldgate check --data` only looks."),
+        ("损坏的文件会被移到一旁（<name>.damaged-<time>），绝不删除；能读取的部分会保留；日志库中有的会重建：清单记录、丢失的读数、告警。"
+        "无法找回的按数量和时间列出。`fieldgate check --data` 只检查不修复。"),
+    ),
+    (
+        "Exit status 0 nothing is lost, 1 something is (it was said), 2 it could not be done.",
+        "退出码：0 没有丢失，1 有丢失（已列出），2 未能执行。",
+    ),
+    ("Work with rule files.", "规则文件工具。"),
+    (
+        "What rules would have raised on stored history, whatever their `mode`. Reads only; nothing is sent or kept.",
+        "用已存的历史数据试算规则会触发哪些告警，不论其 `mode`。只读，不发送也不保存任何内容。",
+    ),
+    (
+        ("The same engine as live, on readings sorted by time, without down-time, with the devices and attributes of today. "
+        "Works beside a running gateway (through its API for what it has open) and without one; while it reads the files of "
+        "a stopped gateway, that cannot be started. Latched alarms and those that end by an act of the desk stay on."),
+        ("与实时运行使用同一引擎，读数按时间排序，不计停机时间，设备和属性以当前为准。网关运行时（通过其 API 读取）或停止时均可使用；"
+        "读取已停止网关的文件期间，该网关不能启动。须人工复位的告警和由工单操作结束的告警会一直保持。"),
+    ),
+    (
+        "Look for rules that load and are yet probably not what was meant; tell what each of them costs.",
+        "查找能加载但很可能不符合本意的规则，并给出每条规则的开销。",
+    ),
+    (
+        ("Without PATHS the rules in force of --config. Rules in force that are not among PATHS are held against those that "
+        "are: two rules for one fault are said. With --config also the retention of stored readings, and, of an installation "
+        "that ran there, its registry and the points it ever heard (read only, also while it runs)."),
+        ("不写 PATHS 时检查 --config 的现行规则。未列入 PATHS 的现行规则会与列入的对照：两条规则针对同一故障时会指出。"
+        "给出 --config 时还会对照读数保存期；若该安装运行过，还会对照其设备清单和收到过的测点（只读，运行中也可使用）。"),
+    ),
+    (
+        ("Exit status: 0 nothing, or only infos (without --strict also warnings), 1 warnings with --strict, 2 a file did not "
+        "load, or the state exceeds limits.state."),
+        "退出码：0 没有问题或只有提示（未加 --strict 时也可有警告），1 使用 --strict 且有警告，2 有文件无法加载，或状态超过 limits.state。",
+    ),
+    (
+        "Print a page about rule files: what each rule watches, when it raises, what it does. A folder means its files.",
+        "输出规则说明页：每条规则监测什么、何时触发、触发后做什么。给出目录即为其中的文件。",
+    ),
+    ("Exit status: 0 all well, 2 a file did not load.", "退出码：0 正常，2 有文件无法加载。"),
+    (
+        "Why an alarm was raised: readings, signals, thresholds and where they came from, its timeline, what was done.",
+        "说明告警为何触发：读数、计算量、阈值及其来自何处、时间线、处理过程。",
+    ),
+    (
+        ("Of the number of an order: of every alarm that is in it. Also of alarms in shadow. Works beside a running gateway "
+        "and without one. Pictures are SVG, for any browser. Exit status 2: there is no such alarm, or it cannot be read."),
+        ("给出工单号则说明其中的每个告警。影子模式的告警也可查看。网关运行或停止时均可使用。图为 SVG，可用任何浏览器打开。"
+        "退出码 2：没有该告警，或无法读取。"),
+    ),
+    ("Run the tests inside rule files; a folder means all its .yaml files.", "运行规则文件中的用例；给出目录即为其中所有 .yaml 文件。"),
+    (
+        "Exit status: 0 all passed, 1 a case failed, 2 a file did not load.",
+        "退出码：0 全部通过，1 有用例失败，2 有文件无法加载。",
+    ),
+    (
+        ("Run the gateway until SIGTERM or Ctrl-C; within 10 s it has drained and is gone. Changed files take effect, with "
+        "SIGHUP at once."),
+        "运行网关，直到 SIGTERM 或 Ctrl-C；10 秒内处理完手头工作并退出。修改的文件会自动生效，发送 SIGHUP 则立即生效。",
+    ),
+    (
+        ("Show what becomes of a message, or of one poll of a Modbus device: route, device, points, values with units, "
+        "quality, what is not used and why, and the rules that read these points."),
+        "查看一条消息或一次 Modbus 轮询的处理结果：路由、设备、测点、带单位的值、质量、哪些内容未使用及原因，以及读取这些测点的规则。",
+    ),
+    (
+        ("The message is a file or, with -, standard input. `try modbus DEVICE` really asks the device, once, and shows the "
+        "registers. Nothing is written, nothing is published; a gateway may run beside it."),
+        "消息取自文件，写 `-` 则取自标准输入。`try modbus DEVICE` 会真正向设备查询一次并显示寄存器。不写入、不发布任何内容；可与网关同时运行。",
+    ),
+    (
+        "Exit status 0 there are readings, 1 there are none, 2 it could not be tried.",
+        "退出码：0 有读数，1 没有读数，2 未能执行。",
+    ),
+    (
+        "Write a small project of your own: one broker, one device, one rule with its test, one endpoint.",
+        "生成一个自己的小项目：一个 MQTT 服务器、一台设备、一条带用例的规则、一个端点。",
+    ),
+    (
+        "Asks for what is not given, unless there is nobody to ask. Nothing is overwritten; secrets are made, and readable for you alone. Needs no broker. Exit status 0 written and in order, 2 nothing was written.",
+        "未给出的会逐项询问（非交互运行时除外）。不覆盖任何文件；自动生成密钥，仅本用户可读。不需要 MQTT 服务器。退出码：0 已写入且检查通过，2 未写入任何文件。",
+    ),
+    (
+        "Look at the machine, the data folder, the brokers and, where one runs, the gateway: versions, disk, clock, modes of files, what waits, settings of the broker, balance of messages. Each line says ok, warn or bad, and what to do. Changes nothing; while no gateway runs nobody but the brokers and Modbus links is asked.",
+        "检查本机、数据目录、MQTT 服务器以及运行中的网关：版本、磁盘、时钟、文件权限、积压、MQTT 服务器设置、消息收支。每行给出结论和处理办法。不做任何改动；没有网关运行时，只访问 MQTT 服务器和 Modbus 链路。",
+    ),
+    (
+        "Exit status 0 nothing is bad, 1 something is, 2 the configuration does not load.",
+        "退出码：0 没有异常，1 有异常，2 配置无法加载。",
+    ),
+    (
+        "List the units that rules, profiles and routes may write, by what they measure. With UNIT only what that one is; exit status 2 when there is none, with the one that was probably meant.",
+        "按物理量列出规则、型号和路由中可以使用的单位。给出 UNIT 则只说明该单位；没有该单位时退出码为 2，并提示可能想写的单位。",
+    ),
+    (
+        "Copy the data folder and the folder of the configuration to TARGET: a new folder, or a file .tar or .tar.gz. The gateway may run; what it has acknowledged before is in the copy. The copy is opened and checked.",
+        "将数据目录和配置目录备份到 TARGET：新目录，或 .tar、.tar.gz 文件。网关可以继续运行；此前已确认的数据都在备份中。备份完成后会打开并检查。",
+    ),
+    (
+        "It holds keys, names and phone numbers: keep it as safe as the data folder. `fieldgate restore` puts it back.",
+        "备份中含有密钥、姓名和电话，应与数据目录同样妥善保管。用 `fieldgate restore` 恢复。",
+    ),
+    ("Exit status 0 done, 2 not done.", "退出码：0 已完成，2 未完成。"),
+    (
+        "Put BACKUP into DATA_DIR, which is new or empty: an installation is never overwritten. Every file is compared with its checksum first. Start the gateway with a configuration whose `data_dir` it is.",
+        "将 BACKUP 还原到新的或空的 DATA_DIR，绝不覆盖已有的数据。还原前逐个文件核对校验和。之后用 `data_dir` 指向该目录的配置启动网关。",
+    ),
+    ("The systems that events and notices go to.", "接收事件和通知的系统。"),
+    (
+        "Every endpoint of the configuration; with counts and state while the gateway runs.",
+        "列出配置中的全部端点；网关运行时还显示计数和状态。",
+    ),
+    (
+        "Send a signed test event to an endpoint and show what it answers. It touches no order and no queue, and works whether the gateway runs or not; while it runs, it stands in its audit.",
+        "向端点发送一个签名的测试事件并显示其应答。不涉及任何工单和队列，网关运行与否均可；网关运行时会记入审计。",
+    ),
+    (
+        "Exit status 0 the receiver took it, 1 it did not, 2 there is no such endpoint.",
+        "退出码：0 接收方已接受，1 未接受，2 没有该端点。",
+    ),
+    (
+        "The events that are sent to OA systems: all of them, or the JSON Schema (draft 2020-12) of one.",
+        "发往 OA 系统的事件：列出全部，或给出其中一个的 JSON Schema（draft 2020-12）。",
+    ),
+    ("List the units that rules, profiles and routes may write, by what they measure.", "按物理量列出规则、型号和路由中可以使用的单位。"),
+    ("Print the version of Fieldgate and of what it stands on.", "显示 Fieldgate 及其所用组成软件的版本。"),
+)  # fmt: skip
+_OPTIONS = (
+    ("Show this message and exit.", "显示本帮助并退出。"),
+    ("The main file.", "主文件。"),
+    ("The main file; every other file is named in it.", "主文件，其他文件都在其中指定。"),
+    ("The main file. [default: gateway.yaml]", "主文件。[默认：config/gateway.yaml]"),
+    (
+        "The main file of an installation; by default the lists and profiles beside the folder of the rules.",
+        "某套系统的主文件；默认使用规则目录旁边的清单和型号。",
+    ),
+    (
+        "Language of what is printed. [default: that of the main file, else of the locale]",
+        "输出语言。[默认：主文件中的语言，否则取系统区域设置]",
+    ),
+    ("Also write the figures here.", "同时将结果写入此文件。"),
+    ("All slices together.", "各段合计时长。"),
+    ("Also windows, streaks, 2,000 rules.", "同时测量窗口、连续判断和 2000 条规则。"),
+    ("Read all files of the data folder, too. Changes nothing; takes a while.", "同时读取数据目录中的全部文件。不做改动，需要一些时间。"),
+    ("How long; the acts take 60 s.", "演示时长；全部情节需要 60 秒。"),
+    ("The same seed gives the same values.", "种子相同，数值相同。"),
+    ("Write the account as JSON.", "将对账结果写为 JSON。"),
+    ("Keep all files in this folder.", "将全部文件保留在此目录。"),
+    ("What the columns are.", "说明各列含义的映射文件。"),
+    ("The data folder, when not that of the main file.", "数据目录（与主文件不同时填写）。"),
+    ("URL of the running gateway, when not that of the main file.", "运行中网关的 URL（与主文件不同时填写）。"),
+    ("Import nothing if any row is wrong.", "只要有一行有误就全部不导入。"),
+    ("Check every row, send nothing.", "只检查各行，不发送。"),
+    ("No progress bar, no summary; rejected rows are still reported.", "不显示进度和汇总；仍会报告被拒绝的行。"),
+    ("Who imports, for the record. [default: the user of this machine]", "导入人，用于记录。[默认：本机用户]"),
+    ("What it may do.", "权限角色。"),
+    ("Only this site; may be given several times. [default: all]", "仅限此场站，可多次给出。[默认：全部]"),
+    ("Ends after this time: 90d. [default: never]", "有效期，如 90d。[默认：长期有效]"),
+    ("Only say what would be done.", "只说明将要做什么。"),
+    ("Where it begins: 2026-05-01, or a time; without zone: local.", "起始时间：2026-05-01 或具体时刻；不写时区则为当地时间。"),
+    ("Where it ends (not included).", "结束时间（不含）。"),
+    ("Codes of the devices to judge, with commas between. [default: all]", "要判断的设备编号，以逗号分隔。[默认：全部]"),
+    (
+        "What would have changed against this file or folder; alone: against the rules in force with the same ids.",
+        "与此文件或目录比较有何变化；不写值则与同 id 的现行规则比较。",
+    ),
+    ("How to print the outcome.", "输出格式。"),
+    ("How to print the report.", "报告格式。"),
+    ("Output.", "输出格式。"),
+    ("Rows of a list; 0 = all.", "列表行数；0 表示全部。"),
+    ("Folder for an SVG of each episode shown.", "为每个列出的告警过程绘制 SVG，存入此目录。"),
+    ("Warnings make the exit status 1.", "有警告时退出码为 1。"),
+    ("Draw it into this file, an .svg.", "绘制到此 .svg 文件。"),
+    (
+        "Folder of device profiles; by default the `profiles` next to the folder of the rules.",
+        "型号目录；默认为规则目录旁边的 `profiles`。",
+    ),
+    ("As a retained message that the broker replays.", "按 MQTT 服务器重放的保留消息处理。"),
+    ("Put the saved configuration here, too: a new, or empty, folder.", "同时将备份的配置还原到此目录（新的或空的）。"),
+    ("Of this installation. [default: that of the folder]", "本套系统的名称。[默认：目录名]"),
+    ("At the broker; its password is asked for, or taken from MQTT_PASSWORD.", "MQTT 服务器用户名；密码会询问，或取自 MQTT_PASSWORD。"),
+    ("Code of the first device. [default: DEV-1]", "第一台设备的编号。[默认：DEV-1]"),
+    ("What people call it.", "设备名称。"),
+    ("Where it publishes. [default: devices/CODE/telemetry]", "设备发布消息的主题。[默认：devices/CODE/telemetry]"),
+    ("One of its messages: proposes profile and route.", "设备的一条消息：据此生成型号和路由。"),
+    ("A profile of the library, instead of one made from the sample.", "使用自带型号，不根据样例生成。"),
+    ("What rules call this kind of device.", "规则中使用的设备类型。"),
+    ("Where work-order events go. [default: http://127.0.0.1:8090/hooks/oa]", "工单事件的接收地址。[默认：http://127.0.0.1:8090/hooks/oa]"),
+    ("Ask nothing: take the defaults for what is not given.", "不询问，未给出的取默认值。"),
+    ("[default: mqtt://127.0.0.1:1883]", "[默认：mqtt://127.0.0.1:1883]"),
+    ("[default: that of this machine]", "[默认：本机时区]"),
+    ("Of questions and files.", "提问和文件的语言。"),
+    ("Only this MQTT source.", "仅使用此 MQTT 数据源。"),
+)  # fmt: skip
+_CLICK = (
+    ("Usage:", "用法："),
+    ("Options", "选项"),
+    ("Commands", "命令"),
+    ("Positional arguments", "参数说明"),
+    ("default: {default}", "默认：{default}"),
+    ("required", "必填"),
+    ("(dynamic)", "（动态）"),
+    ("Aborted!", "已中止！"),
+    ("Error: {message}", "错误：{message}"),
+    ("Try '{command} {option}' for help.", "可用 `{command} {option}` 查看帮助。"),
+    ("Invalid value: {message}", "值无效：{message}"),
+    ("Invalid value for {param_hint}: {message}", "{param_hint} 的值无效：{message}"),
+    ("Missing argument", "缺少参数"),
+    ("Missing option", "缺少选项"),
+    ("Missing parameter", "缺少参数"),
+    ("Missing command.", "缺少命令。"),
+    ("No such option {name!r}.", "没有选项 {name!r}。"),
+    ("No such command {name!r}.", "没有命令 {name!r}。"),
+    ("Did you mean {possibility}?", "是否想写 {possibility}？"),
+    ("(Did you mean one of: {possibilities}?)", "（是否想写其中之一：{possibilities}？）"),
+    ("Option {name!r} does not take a value.", "选项 {name!r} 不带值。"),
+    ("Option {name!r} requires an argument.", "选项 {name!r} 需要一个值。"),
+    ("Option {name!r} requires {nargs} arguments.", "选项 {name!r} 需要 {nargs} 个值。"),
+    ("Got unexpected extra argument ({args})", "多余的参数（{args}）"),
+    ("Got unexpected extra arguments ({args})", "多余的参数（{args}）"),
+    ("{value!r} is not a valid {number_type}.", "{value!r} 不是有效的数。{number_type:.0}"),
+    ("{value} is not in the range {range}.", "{value} 超出范围 {range}。"),
+    ("{value!r} is not {choice}.", "{value!r} 不可用，请写 {choice}。"),
+    ("{value!r} is not one of {choices}.", "{value!r} 不可用，可选：{choices}。"),
+    ("Choose from:\n\t{choices}", "可选：\n\t{choices}"),
+    ("{name} {filename!r} does not exist.", "{name:.0}{filename!r} 不存在。"),
+    ("{name} {filename!r} is a file.", "{name:.0}{filename!r} 是文件，不是目录。"),
+    ("{name} {filename!r} is a directory.", "{name:.0}{filename!r} 是目录，不是文件。"),
+    ("{name} {filename!r} is not readable.", "{name:.0}{filename!r} 无法读取。"),
+    ("{name} {filename!r} is not writable.", "{name:.0}{filename!r} 无法写入。"),
+    ("Could not open file {filename!r}: {message}", "无法打开文件 {filename!r}：{message}"),
+)  # fmt: skip
+
+TEXTS: dict[str, tuple[str, str]] = {f"help.{pair[0]}": pair for pair in (*_COMMANDS, *_OPTIONS, *_CLICK)} | {
+    "help.example": ("Example:", "示例："),
+    "help.options": ("[OPTIONS]", "[选项]"),
+    "help.rest": ("COMMAND [ARGS]...", "命令 [参数]……"),
+}

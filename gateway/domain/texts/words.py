@@ -1,0 +1,46 @@
+"""What states, acts and reasons of the program are called, where reports show them."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # what happened to an order
+    "word.event.created": ("created", "建单"),
+    "word.event.updated": ("updated", "更新"),
+    "word.event.assigned": ("assigned", "派单"),
+    "word.event.accepted": ("accepted", "接单"),
+    "word.event.rejected": ("rejected", "退单"),
+    "word.event.started": ("started", "开始处理"),
+    "word.event.held": ("held", "挂起"),
+    "word.event.resumed": ("resumed", "继续处理"),
+    "word.event.resolved": ("resolved", "处理完成"),
+    "word.event.closed": ("closed", "关闭"),
+    "word.event.cancelled": ("cancelled", "取消"),
+    "word.event.reopened": ("reopened", "重开"),
+    "word.event.comment_added": ("comment added", "添加备注"),
+    "word.event.alarm_unlatched": ("alarm released", "告警人工复位"),
+    # a notice, and why it was not sent
+    "word.notice.queued": ("queued", "待发送"),
+    "word.notice.sent": ("sent", "已发送"),
+    "word.notice.failed": ("failed", "发送失败"),
+    "word.notice.suppressed": ("not sent", "未发送"),
+    "word.unsent.no_phone": ("no phone number", "没有电话号码"),
+    "word.unsent.no_endpoint": ("no endpoint for it", "没有对应的端点"),
+    "word.unsent.no_recipient": ("nobody to tell", "没有接收人"),
+    "word.unsent.no_template": ("no such template", "没有该模板"),
+    "word.unsent.template_error": ("the template cannot be filled", "模板无法填写"),
+    # a delivery
+    "word.delivery.queued": ("queued", "待投递"),
+    "word.delivery.leased": ("under way", "投递中"),
+    "word.delivery.retry": ("to be tried again", "待重试"),
+    "word.delivery.delivered": ("delivered", "已送达"),
+    "word.delivery.dead": ("given up", "已放弃"),
+    # what something waits for
+    "word.wait.after": ("the order, until the alarm has stood long enough", "告警持续到规定时间后派单"),
+    "word.wait.import": ("the order of an imported alarm", "导入完成后派单"),
+    "word.wait.importing": ("an import that runs", "正在导入"),
+    "word.wait.recheck": ("an order that was closed while its alarm was on", "复查告警未恢复即关闭的工单"),
+    "word.wait.remind": ("the next reminder", "下一次提醒"),
+    "word.wait.quiet": ("the end of the quiet time", "静默时段结束"),
+    "word.wait.cooldown": ("the next order the rule allows", "规则允许再次派单"),
+    "word.wait.batch": ("the batch", "批次汇总"),
+    "word.wait.digest": ("the next digest", "下一次汇总通知"),
+    "word.wait.tell": ("the next event of what comes and goes", "反复变化的下一次事件"),
+}
