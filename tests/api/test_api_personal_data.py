@@ -163,7 +163,7 @@ async def test_messages_that_were_given_up_are_forgotten(told: World) -> None:
     assert blank_dead(told.app.database, NOW + 40 * DAY) == 1
     assert bodies(told.app.database) == [b""]
     (dead,) = [d for d in (await told.get("/v1/deliveries"))["items"] if d["state"] == "dead"]
-    problem(await told.ask("POST", f"/v1/deliveries/{dead['id']}/redeliver"), 409, "not_settled")
+    problem(await told.ask("POST", f"/v1/deliveries/{dead['id']}/redeliver"), 409, "forgotten")
 
 
 VEHICLES = {
