@@ -1,23 +1,34 @@
 """C4: the JSON Schema of every event, held against what is really sent."""
 
+import asyncio
+import base64
 import json
+import os
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from api_kit import World
+from api_kit import NOW, World, transition
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from msgspec.structs import replace
 
 from gateway.cli.schemas_command import command
+from gateway.clock import SystemClock
 from gateway.desk.events import PREFIX
 from gateway.desk.schemas import EVENTS, schema_of
 from gateway.desk.shapes import LevelWord
-from gateway.domain.alarm import Change, Level
+from gateway.domain.alarm import Change, Level, Parent, Thing
+from gateway.domain.delivery import Delivery
+from gateway.domain.duration import SECOND
+from gateway.domain.notice import OutboxEvent
 from gateway.domain.text import catalogue
-from gateway.domain.workorder import Role
+from gateway.domain.workorder import Actor, Role
+from sinks.oa.webhook.config import WebhookConfig
+from sinks.oa.webhook.sink import WebhookSink
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +41,7 @@ def strict(schema: Any) -> Any:
     return [strict(one) for one in schema] if isinstance(schema, list) else schema
 
 
-def hold(body: bytes) -> str:
+def hold(body: str) -> str:
     """Check an event against its schema; its type."""
     event = json.loads(body)
     topic = str(event["type"]).removeprefix(PREFIX)
@@ -69,21 +80,43 @@ async def lives(world: World) -> None:
     assert (await world.act(other, "cancel", reason="duplicate")).status_code == 200
     world.raise_alarm(30, "D3", fault="E09")
     world.raise_alarm(31, "D3", fault="E09", change=Change.WITHDRAWN)
+    world.raise_alarm(40, "D1", fault="E11")
+    parent = Parent("hot", Thing(world.id("D1"), 1))
+    told = replace(transition(42, Change.MERGED, device=world.id("D2"), fault="E12"), parent=parent)
+    world.app.desk.apply([told], 42, (), NOW + 42 * SECOND)
 
 
-async def test_every_event_that_is_sent_is_as_its_schema_says(world: World) -> None:
+async def test_every_event_that_is_sent_is_as_its_schema_says(world: World, tmp_path: Path) -> None:
     await lives(world)
     await world.ask("POST", "/v1/endpoints/oa/test", Role.SUPERVISOR)
-    event = world.app.desk.endpoint_test("oa", (await _actor()), 1)
-    seen = {hold(one.body) for _, one in world.app.queries.feed(0, 1000)} | {hold(event.body)}
-    missing = set(EVENTS) - seen
-    assert missing <= {"alarm.merged", "alarm.updated"}, missing
+    test = world.app.desk.endpoint_test("oa", Actor("zhang", Role.SUPERVISOR, "张"), 1)
+    events = [*(one for _, one in world.app.queries.feed(0, 1000)), test]
+    taken = await received(events, tmp_path)
+    assert [json.loads(one) for one in taken] == [json.loads(one.body) for one in events]
+    assert {hold(one) for one in taken} == set(EVENTS)
 
 
-async def _actor() -> Any:
-    from gateway.domain.workorder import Actor
-
-    return Actor("zhang", Role.SUPERVISOR, "张")
+async def received(events: Sequence[OutboxEvent], folder: Path) -> list[str]:
+    """What a receiver in another process took of them from the real sender."""
+    secret = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+    script = ROOT / "docs/receivers/receiver.py"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, script, "0", folder, stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "FIELDGATE_SECRET": secret},
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        said = await asyncio.wait_for(process.stdout.readline(), 60)
+        url = f"http://127.0.0.1:{said.split()[-1].decode()}/"
+        config = {"type": "webhook", "url": url, "allow": ["127.0.0.0/8"], "secret": secret}
+        sink = WebhookSink("oa", WebhookConfig.model_validate(config), SystemClock())
+        for one in events:
+            await sink.deliver(Delivery(one.id, "oa", one.type, one.subject, one.body, one.content_type, 1))
+        await sink.close()
+    finally:
+        process.kill()
+        await process.communicate()
+    return (folder / "events.jsonl").read_text("utf-8").splitlines()
 
 
 def test_a_schema_finds_what_is_wrong() -> None:
