@@ -109,9 +109,9 @@ def _fitting(source: bytes, change: Change, level: Level, found: tuple[bool | No
 
 def _made(source: bytes, change: Change, level: Level, seen: Truth | None, *, valued: bool = True) -> Words:
     found = _decoder.decode(source)
-    points, lets, alone = _titled(found.points), found.rule.get("let") or {}, _questions(found.rule) < 2
+    points, lets = _titled(found.points), found.rule.get("let") or {}
     titles = {name: table.titles for name, table in found.codes.items()}
-    made = [Conditions(Phrases(lang, points, lets, titles, valued, seen), found.rule, alone) for lang in LANGS]
+    made = [Conditions(Phrases(lang, points, lets, titles, valued, seen), found.rule) for lang in LANGS]
     said = [template(_of(one, change, level), texts_of(one.words)) for one in made]
     return Words(said[0], said[1], tuple(made[0].claims), tuple(made[0].asked))
 
@@ -130,12 +130,3 @@ def _titled(points: Mapping[str, Mapping[str, PointSpec]]) -> Mapping[str, Point
             if name not in found or not found[name].title_en:
                 found[name] = spec
     return found
-
-
-def _questions(what: Any) -> int:
-    """How many quorums the conditions of a rule ask for."""
-    if isinstance(what, Mapping):
-        return sum(
-            (key == "members") + _questions(inner) for key, inner in what.items() if key not in {"let", "then"}
-        )  # fmt: skip
-    return sum(map(_questions, what)) if isinstance(what, list) else 0

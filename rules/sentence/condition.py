@@ -17,7 +17,7 @@ from rules.sentence.template import Place, listed
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The forms of a condition. `body` is the rule as written; `alone`: it asks its members one thing at most.
+    """The forms of a condition. `body` is the rule as written.
 
     `claims`: what the words say was so, or was not, for the evidence to bear out; `asked`: the
     comparisons in it.
@@ -25,7 +25,6 @@ class Conditions:
 
     words: Phrases
     body: Body
-    alone: bool = True
     claims: list[tuple[Syntax, bool]] = field(default_factory=list)
     asked: list[Syntax] = field(default_factory=list)
 
@@ -105,7 +104,7 @@ class Conditions:
 
     def _part(self, what: Any, *, yes: bool) -> str:
         """Part of a condition: what it claims alone is not claimed by the whole."""
-        inner = Conditions(self.words, self.body, self.alone, asked=self.asked)
+        inner = Conditions(self.words, self.body, asked=self.asked)
         text = inner._clause(what, yes=yes)
         several = isinstance(what, Mapping) or not _single(str(what))
         return bracketed(self.words, text) if several else text
@@ -125,8 +124,7 @@ class Conditions:
         if "fraction" in what:
             limits.append(words.say("fraction", n=f"{digits(100 * float(what['fraction']))}%"))
         wanted = listed(limits, words.lang)
-        who = Place("voting", other=wanted).text() if self.alone else wanted
-        names = Place("members", form="inside").text() if self.alone else ""
+        who, names = Place("voting", other=wanted).text(), Place("members", form="inside").text()
         for key in ("within", "began_within"):
             if key in what:
                 of += words.say("heard_within" if key == "within" else key, span=self._length(what[key]))
@@ -159,7 +157,7 @@ class Conditions:
     def _sequence(self, what: Sequence[Body]) -> str:
         first, second = what
         key, then = ("sequence", second["see"]) if "see" in second else ("sequence_not", second["not_see"])
-        bare = Conditions(self.words.bare(), self.body, self.alone)
+        bare = Conditions(self.words.bare(), self.body)
         return self.words.say(
             key, first=bare._clause(first["see"]), second=bare._clause(then),
             within=self._length(second["within"]),

@@ -126,17 +126,22 @@ def _silence(place: Place, seen: Seen) -> str:  # noqa: ARG001 - of all points t
     return length(seen.at - newest, seen.lang) if newest else ""
 
 
-def _voting(place: Place, seen: Seen) -> str:  # noqa: ARG001 - one question alone is counted so
+def _votes(seen: Seen) -> tuple[float, float] | None:
+    """How many voted, of how many members; None when the condition asks them several things, or nothing."""
     counts = {one.name: one.value for one in seen.evidence.signals}
-    votes, known = counts.get("members voting"), counts.get("members")
-    if votes is None or known is None:
-        return ""
-    return say("sentence.voting", seen.lang, count=f"{votes:.0f}", all=f"{known:.0f}")
+    asked = [name.removesuffix(" voting") for name in counts if name.endswith(" voting")]
+    votes, known = (counts.get(f"{asked[0]} voting"), counts.get(asked[0])) if len(asked) == 1 else (None, None)
+    return None if votes is None or known is None else (votes, known)
+
+
+def _voting(place: Place, seen: Seen) -> str:  # noqa: ARG001 - there is one such place
+    found = _votes(seen)
+    return "" if found is None else say("sentence.voting", seen.lang, count=f"{found[0]:.0f}", all=f"{found[1]:.0f}")
 
 
 def _members(place: Place, seen: Seen) -> str:  # noqa: ARG001 - those that voted
     voted = [one for one in seen.evidence.members if one.since]
-    if not voted:
+    if not voted or _votes(seen) is None:
         return ""
     names = say("sentence.comma", seen.lang).join(_member(one) for one in voted[:_NAMED])
     more = len(voted) - _NAMED + seen.evidence.others if len(voted) > _NAMED else 0

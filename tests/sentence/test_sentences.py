@@ -165,6 +165,9 @@ def test_members_of_a_group_are_counted_and_named() -> None:
     raised = played(text.replace("rules:\n", "sites: {s1: {}}\nrules:\n"))[0].evidence
     assert raised.sentence_en == "2 of 3 members (c1, c2): status is “fault”, begun within 5 minutes"
     assert raised.sentence_zh == "3 个成员中有 2 个（c1、c2）：状态为“fault”（5 分钟内开始）"
+    clear = "  clear: {members: {of: \"status == 'charging'\", at_least: 1}}\n  then"
+    both = played(text.replace("rules:\n", "sites: {s1: {}}\nrules:\n").replace("  then", clear))[0].evidence
+    assert both.sentence_en == raised.sentence_en, "that its end asks them something else changes nothing"
 
 
 def library() -> Names:
