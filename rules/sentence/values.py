@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rules.expr.syntax import Name, Syntax, Text
+from gateway.domain.text import say
+from rules.expr.syntax import Call, Name, Syntax, Text
 
 if TYPE_CHECKING:
     from rules.sentence.phrase import Phrases
@@ -18,6 +19,8 @@ def texts_of(words: "Phrases") -> Mapping[tuple[str, str], str]:
 def called(words: "Phrases", node: Syntax, left: Syntax) -> str:
     """What the left side is compared with: a text as people call it, else in quotes."""
     found = None
+    if isinstance(node, Text) and isinstance(left, Call) and left.name == "weekday":
+        return say(f"handbook.day.{node.value.casefold()[:3]}", words.lang)
     if isinstance(node, Text) and isinstance(left, Name):
         first, _, field = left.name.partition(".")
         if field == "name":

@@ -127,6 +127,9 @@ FORMS = [
      "最近 5 分钟枪头温度的上升量为 15 °C，超过 10 °C"),
     ("  when: \"abs(gun_temp - 60 degC) > 10 degC\"\n", "gun_temp: '60 75'",
      "The difference between connector temperature (75 °C) and 60 °C above 10 °C", None),
+    ("  when: \"power > 1 kW and weekday() in ['thu', 'sun']\"\n", "power: '0 5'",
+     "Power 5 kW, above 1 kW; and day of the week one of Thursday, Sunday",
+     "功率 5 kW，超过 1 kW；且星期属于周四、周日"),
     ("  when: \"power > 1.5 * 60 kW\"\n", "power: '60 95'", "Power 95 kW, above 1.5 times 60 kW",
      "功率 95 kW，超过 60 kW 的 1.5 倍"),
 ]  # fmt: skip
