@@ -1,7 +1,7 @@
 """Looks at the running gateway every few seconds; asked by /readyz and metrics at any time."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -178,7 +178,8 @@ class Watch:
     async def _say_dead(self, now: int) -> None:
         """The first dead letter of each kind, with an example."""
         for name, source in self._house.sources.items():
-            for reason, count in dict(getattr(source.stats, "rejected", {})).items():
+            dead = Counter(getattr(source.stats, "rejected", {})) + Counter(getattr(source.stats, "partial", {}))
+            for reason, count in dead.items():
                 if count > self._dead.get((name, reason), 0) and self._firsts.fresh((name, reason), now):
                     raw = await asyncio.to_thread(self._example, name, reason)
                     log.warning("dead letter of a new kind", source=name, reason=reason, count=count,

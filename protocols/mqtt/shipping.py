@@ -17,7 +17,8 @@ from xxhash import xxh3_64_intdigest
 from gateway.domain.errors import SourceUnavailable, StoreError
 from gateway.domain.reading import I64
 from gateway.domain.record import Parcel, Receipts
-from gateway.domain.text import say
+from gateway.domain.said import Phrase
+from gateway.domain.text import catalogue, say
 from gateway.ports import Clock, Emit, ReceiptLedger
 from protocols.mqtt.census import UNREAD
 from protocols.mqtt.config import MqttConfig
@@ -224,11 +225,15 @@ class Shipping:
 
     def _not_used(self, first: Unused) -> None:
         """The first of its kind: what comes after it is counted (`GET /v1/unused`)."""
-        say_it = log.info if first.reason == UNREAD else log.warning
-        say_it(
-            "part of a message is not used", source=self._depot.name, route=first.route, reason=first.reason,
-            place=first.place, detail=first.detail, topic=first.topic,
-        )  # fmt: skip
+        key = f"trial.why.{first.reason}"
+        fields = {
+            "source": self._depot.name, "route": first.route, "place": first.place, "reason": first.reason,
+            "why": Phrase(key) if key in catalogue() else first.reason, "detail": first.detail, "topic": first.topic,
+        }  # fmt: skip
+        if first.reason == UNREAD:
+            log.info("part of a message is not used", **fields)
+        else:
+            log.warning("part of a message is not used", **fields)
 
     def _repeats(self, messages: list[Message]) -> list[int]:
         """Indices of redelivered messages that the journal has: their acknowledgement got lost, nothing else."""

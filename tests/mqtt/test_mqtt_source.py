@@ -195,6 +195,25 @@ async def test_reading_stops_while_the_journal_is_behind_and_pings_go_on(monkeyp
             assert (source.stats.waiting, source.stats.bytes_waiting) == (0, 0)
 
 
+async def test_the_first_value_that_nobody_uses_is_said_once() -> None:
+    journal = Journal()
+    with capture_logs() as logs:
+        async with scripted_broker() as stage:
+            source = make(stage, journal.ledger)
+            async with running(source, journal):
+                peer = await stage.peer()
+                await peer.welcome()
+                peer.send(*[publish(BODY | {"seq": 5, f"k{n}": 1}, n) for n in (1, 2, 3)])
+                await peer.acks(3)
+                await until(lambda: source.stats.journaled == 3)
+    said = [line for line in logs if line["event"] == "part of a message is not used"]
+    assert [(line["log_level"], line["source"], line["route"], line["place"], line["topic"]) for line in said] == [
+        ("info", "src", 0, "seq", "charger/c1/telemetry")
+    ]
+    assert "ignore" in str(said[0]["why"])
+    assert [(entry.place, entry.count) for _, entry in source.unused()] == [("seq", 3), ("k1", 1), ("k2", 1), ("k3", 1)]
+
+
 async def test_refused_credentials_end_the_run_and_are_not_logged() -> None:
     journal = Journal()
     with capture_logs() as logs:

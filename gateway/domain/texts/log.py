@@ -59,6 +59,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "数据源 {source}：MQTT 服务器对 {filters} 只给 QoS 0，这些消息可能丢失",
     ),
     "log.route_does_not_fit": ("source {source}: a route does not fit: {problem}", "数据源 {source}：路由不匹配：{problem}"),
+    "log.part_of_a_message_is_not_used": (
+        "source {source}, routes[{route}]: {place} of messages on {topic} is not used: {why}. More are counted, see /v1/unused",
+        "数据源 {source}，routes[{route}]：主题 {topic} 的消息中 {place} 未被使用：{why}。后续只计数，详见 /v1/unused",
+    ),
     "log.dead_letter_of_a_new_kind": (
         "source {source}: a message could not become readings: {reason} ({detail}), from {address}; {count} so far. See /v1/dead-letters",
         "数据源 {source}：有消息无法变成读数：{reason}（{detail}），来自 {address}；累计 {count} 条。详见 /v1/dead-letters",
