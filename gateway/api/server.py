@@ -35,6 +35,7 @@ from gateway.api.routes import (
     orders,
     reload,
     schemas,
+    tail,
     texts,
     unused,
 )
@@ -43,7 +44,7 @@ from gateway.domain.errors import ConfigError, Problem
 
 ROUTERS = (
     health, devices, history, alarms, orders, deliveries, journal, unused, keys, audit, customers, texts, callbacks,
-    reload, schemas,
+    reload, schemas, tail,
 )  # fmt: skip
 HEALTH_BOUNDS = Bounds(total=64, per_address=32, max_body=1024)
 log = structlog.get_logger()

@@ -179,12 +179,14 @@ def _next(folder: Path, answers: "Answers") -> None:
     lang = answers.lang
     steps = [] if folder == Path() else [(f"cd {shlex.quote(str(folder))}", "")]
     steps += [(f"fieldgate try {shlex.quote(answers.topic)} sample.json", "try"), ("fieldgate run", "run")]
+    steps.append(("fieldgate tail", "tail"))
     if message := trigger(answers):
         host = re.sub(r"^mqtts?://", "", answers.broker).partition(":")[0]
         steps.append((
             f"mosquitto_pub -V 5 -q 1 -h {shlex.quote(host)} -t {shlex.quote(answers.topic)} -m {shlex.quote(message)}",
             "publish",
         ))  # fmt: skip
+    steps.append(("fieldgate devices unknown", "unknown"))
     click.echo(say("init.next", lang))
     for line, key in steps:
         click.echo(f"  {line}" + (f"    # {say(f'init.next.{key}', lang)}" if key else ""))

@@ -218,6 +218,12 @@ class Queries:
         rows = select(t.outbox).where(o.tenant == self._tenant, o.kind == "event", o.row > after).order_by(o.row)
         return self._all(rows.limit(min(limit, MAX_PAGE)), lambda row: (row[0], OutboxEvent(*row[1:])))
 
+    def feed_head(self) -> int:
+        """The newest row of the feed; 0 = none."""
+        o = t.outbox.c
+        newest = select(func.max(o.row)).where(o.tenant == self._tenant, o.kind == "event")
+        return self._database.query(lambda c: int(c.execute(newest).scalar() or 0))
+
     def counts(self) -> Mapping[str, int]:
         """For the console and the metrics: open orders by state, raised alarms, deliveries by state, facts waiting."""
         o, a, d, f = t.work_order.c, t.alarm.c, t.delivery.c, t.control_outbox.c

@@ -32,6 +32,7 @@ MATRIX = [
     ("GET", "/v1/state-texts", OPERATORS), ("POST", "/v1/state-texts/clear", CHIEFS),
     ("GET", "/v1/schemas", EVERYBODY), ("GET", "/v1/schemas/workorder.created", EVERYBODY),
     ("POST", "/v1/reload", {Role.ADMIN}),
+    ("GET", "/v1/tail", OPERATORS),
     ("POST", "/v1/history/before", OPERATORS),
     ("POST", "/v1/history/open/counts", OPERATORS), ("POST", "/v1/history/open/rows", OPERATORS),
 ]  # fmt: skip

@@ -1,0 +1,130 @@
+"""`fieldgate devices`"""
+
+import csv
+import io
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.options import main_file, report_language
+from gateway.cli.problems import refuse
+from gateway.domain.duration import iso
+from gateway.domain.errors import ConfigError, StoreError
+from gateway.domain.text import Lang, say
+
+if TYPE_CHECKING:
+    from gateway.domain.record import Raw
+    from gateway.settings.project import Project
+    from gateway.trial import Stranger
+
+PAGE = 1_000  # dead letters read at once
+LETTERS = 100_000
+"""Dead letters that are looked through, the newest first."""
+
+
+@click.group("devices")
+def command() -> None:
+    """Devices that this installation hears.
+
+    Example: fieldgate devices unknown
+    """
+
+
+@command.command("unknown")
+@main_file
+@report_language
+def unknown(config: Path, lang: Lang | None) -> None:
+    """Devices that talk and are not in the list, as ready lines for it: code and the profile that takes most points of
+    their messages. What is known of each (messages, last one, topic) goes to standard error.
+
+    Reads the dead letters, whether the gateway runs or not, and changes nothing. The lines have the columns of your
+    list, so they can be appended to it; a running gateway takes it over at once. A line without a profile needs one.
+
+    \b
+    Example: fieldgate devices unknown
+             fieldgate devices unknown >> devices.csv
+    """
+    from gateway.clock import SystemClock
+    from gateway.settings import load_project
+    from gateway.trial import Strangers, propose
+    from gateway.trial.strangers import MOST
+
+    try:
+        project = load_project(config)
+    except ConfigError as error:
+        refuse(error, lang or "zh")
+    language: Lang = lang or project.settings.language
+    strangers = Strangers()
+    try:
+        for raws in _letters(project):
+            strangers.add(raws, {device.code: device for device in project.wanted.devices})
+    except StoreError as error:
+        click.echo(error.text(language), err=True)
+        sys.exit(1)
+    if not strangers.found:
+        click.echo(say("devices.none", language), err=True)
+        return
+    propose(strangers, project, SystemClock())
+    for one in strangers.found.values():
+        key = "devices.fits" if one.profile else "devices.fits_none"
+        why = say(key, language, profile=one.profile, rows=one.rows)
+        click.echo(say("devices.line", language, code=one.code, count=one.count, last=iso(one.last), topic=one.topic,
+                       why=why), err=True)  # fmt: skip
+    if strangers.beyond:
+        click.echo(say("devices.more", language, count=MOST), err=True)
+    lists = project.settings.registry.devices
+    click.echo(_rows(strangers.found.values(), lists), nl=False)
+    if lists is not None and sys.stdout.isatty():
+        click.echo(say("devices.append", language, file=lists), err=True)
+
+
+def _letters(project: "Project") -> Iterator[list["Raw"]]:
+    """Dead letters, the newest first, in pages."""
+    from gateway.domain.record import Raw
+    from gateway.journal.reader import JournalReader
+
+    file = project.settings.data_dir / "journal.sqlite"
+    if not file.is_file():
+        return
+    reader = JournalReader(file)
+    try:
+        before: int | None = None
+        for _ in range(LETTERS // PAGE):
+            records = reader.dead_letters(PAGE, before, project.settings.tenant)
+            if not records:
+                return
+            yield [record.body for record in records if isinstance(record.body, Raw)]
+            before = records[-1].seq
+    finally:
+        reader.close()
+
+
+def _rows(strangers: Iterable["Stranger"], file: Path | None) -> str:
+    """Lines in the columns of the list; with a header of its own where there is none."""
+    columns, separator = _columns(file)
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=separator, lineterminator="\n")
+    if not columns:
+        columns = ["code", "profile"]
+        writer.writerow(columns)
+    for one in strangers:
+        cells = {"code": one.code, "profile": one.profile}
+        writer.writerow([cells.get(column, "") for column in columns])
+    return out.getvalue()
+
+
+def _columns(file: Path | None) -> tuple[list[str], str]:
+    """The fields of the columns of the list ("" = something else), and what parts them; [] when there is no list."""
+    from gateway.settings.inventory import DEVICE_COLUMNS
+    from gateway.settings.table import read_table
+
+    if file is None or not file.is_file():
+        return [], ","
+    table = read_table(file, DEVICE_COLUMNS, ("code", "profile"))
+    first = next(iter(file.read_text("utf-8-sig", "replace").splitlines()), "")
+    separator = max(",;\t", key=first.count)
+    fields = {written: name for name, written in table.header.items()}
+    return [fields.get(head.strip(), "") for head in next(csv.reader([first], delimiter=separator), [])], separator

@@ -1,0 +1,51 @@
+"""The API of the gateway that runs on this machine, for commands that ask it."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from gateway.domain.errors import StoreError, StoreUnavailable
+from gateway.domain.text import Lang, say
+from gateway.domain.workorder import Role
+
+if TYPE_CHECKING:
+    import httpx
+
+    from gateway.settings.model import Settings
+
+
+@contextmanager
+def running_gateway(
+    settings: "Settings", role: Role, what: str, lang: Lang, patience: float
+) -> Iterator["httpx.Client"]:
+    """A client with a key that is lent meanwhile. Raises StoreUnavailable when no gateway answers, StoreError when no
+    key can be had."""
+    import httpx
+
+    from gateway.api.config import key_file
+    from gateway.api.tls import pinned
+    from gateway.store import ApiKeys, Database, lent_key
+
+    api, file = settings.api, settings.data_dir / "fieldgate.sqlite"
+    if not api.port:
+        raise StoreError(say("review.no_port", lang, path=settings.data_dir))
+    if not file.is_file():
+        raise StoreUnavailable(say("live.not_running", lang, url=api.address))
+    with ExitStack() as opened:
+        verify = pinned(api.tls.cert) if api.tls else True
+        client = opened.enter_context(
+            httpx.Client(base_url=api.address, verify=verify, timeout=patience, trust_env=False)
+        )
+        try:
+            client.get("/healthz")  # a key is made only for somebody who answers
+        except httpx.TransportError as error:
+            raise StoreUnavailable(say("live.not_running", lang, url=api.address)) from error
+        database = Database(f"sqlite:///{file}")
+        opened.callback(database.dispose)
+        path = key_file(settings.data_dir, settings.tenant)
+        try:
+            key = opened.enter_context(lent_key(ApiKeys(database, settings.tenant), path, role, what))
+        except (OSError, StoreError) as error:
+            raise StoreError(say("review.no_key", lang, path=path, error=str(error))) from error
+        client.headers["authorization"] = f"Bearer {key}"
+        yield client

@@ -1,0 +1,139 @@
+"""`fieldgate tail`"""
+
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from gateway.cli.live import running_gateway
+from gateway.cli.options import main_file, report_language
+from gateway.cli.problems import UNUSABLE, refuse
+from gateway.domain.duration import SECOND, parse_duration
+from gateway.domain.errors import ConfigError, StoreError
+from gateway.domain.text import Lang, catalogue, say
+from gateway.domain.workorder import Role
+
+if TYPE_CHECKING:
+    import httpx
+
+KINDS = ("message", "reading", "alarm", "order")
+PATIENCE = 30.0  # s for one answer, which the gateway holds back for 10 s when nothing happens
+EXIT = (1, 0)
+
+
+@click.command("tail")
+@main_file
+@click.option("--device", default="", help="Only this device.", metavar="CODE")
+@click.option("--site", default="", help="Only devices of this site.", metavar="CODE")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only this kind; may be repeated.")
+@click.option("--for", "duration", help="End after so long: 10s, 5m.", metavar="DURATION")
+@click.option("--once", is_flag=True, help="End after the first lines.")
+@report_language
+def command(
+    config: Path, device: str, site: str, kinds: tuple[str, ...], duration: str | None, once: bool, lang: Lang | None
+) -> None:
+    """Show what the running gateway hears and decides, as it happens: messages, readings, alarms, orders.
+
+    Ends with Ctrl-C. What comes faster than it can be shown is counted, not queued. Exit status 0, 1 when no gateway
+    runs.
+
+    \b
+    Example: fieldgate tail --device CP-17 --kind alarm --kind order --for 10m
+    """
+    from gateway.settings.project import load_settings
+
+    try:
+        settings = load_settings(config)
+    except ConfigError as error:
+        refuse(error, lang or "zh")
+    language: Lang = lang or settings.language
+    lasts = _lasts(duration, language)
+    asked = {"device": device, "site": site, "kind": list(kinds)}
+    zone = ZoneInfo(settings.timezone)
+    try:
+        with running_gateway(settings, Role.OPERATOR, "tail", language, PATIENCE) as client:
+            for page in _pages(client, asked, lasts):
+                if not page["begun"]:
+                    click.echo(say("tail.begin", language, url=client.base_url), err=True)
+                for line in page["items"]:
+                    click.echo(shown(line, language, zone))
+                if page["skipped"]:
+                    click.echo(say("tail.skipped", language, count=page["skipped"]), err=True)
+                if once and page["items"]:
+                    break
+    except KeyboardInterrupt:
+        click.echo("", err=True)
+    except BrokenPipeError:
+        sys.stderr.close()
+    except StoreError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+def _lasts(duration: str | None, lang: Lang) -> float | None:
+    """Seconds; None = until told to stop."""
+    if duration is None:
+        return None
+    try:
+        return parse_duration(duration) / SECOND
+    except ValueError:
+        click.echo(say("config.type.duration", lang, written=repr(duration)), err=True)
+        sys.exit(UNUSABLE)
+
+
+def _pages(client: "httpx.Client", asked: dict[str, Any], lasts: float | None) -> Iterator[dict[str, Any]]:
+    """The first one says where `now` is; `begun` is false of it."""
+    import httpx
+
+    where: dict[str, int] = {}
+    end = float("inf")
+    while time.monotonic() < end:
+        left = max(0.2, min(PATIENCE, end - time.monotonic()))
+        try:
+            answer = client.get("/v1/tail", params={**asked, **where}, timeout=left)
+        except httpx.ReadTimeout:
+            continue
+        except httpx.TransportError as error:
+            raise StoreError(str(error)) from error
+        if not answer.is_success:
+            raise StoreError(f"{answer.status_code} {answer.text[:300]}")
+        page: dict[str, Any] = {**answer.json(), "begun": bool(where)}
+        if not where and lasts is not None:
+            end = time.monotonic() + lasts
+        where = {"after": page["next"], "event": page["next_event"]}
+        yield page
+
+
+def shown(line: dict[str, Any], lang: Lang, zone: ZoneInfo) -> str:
+    """One line of the page."""
+    at = datetime.fromisoformat(line["at"]).astimezone(zone).strftime("%H:%M:%S.%f")[:-3]
+    kind = say(f"tail.kind.{line['kind']}", lang)
+    device = line["device"] or "-"
+    match line["kind"]:
+        case "message" if line["what"] == "taken":
+            said = say("tail.taken", lang, count=line["detail"])
+        case "message":
+            said = say("tail.dead", lang, reason=line["what"], address=line["detail"])
+        case "reading":
+            point = f"{line['point']}#{line['component']}" if line["component"] else line["point"]
+            said = f"{point} = {_value(line, lang)}"
+        case _:
+            said = f"{_what(line, lang)} {line['detail']}  {line[f'title_{lang}']}"
+    return f"{at}  {kind}  {device}  {said}"
+
+
+def _value(line: dict[str, Any], lang: Lang) -> str:
+    value = line["value"]
+    text = f"{value:.6g}" if isinstance(value, float | int) else (value if value is not None else "-")
+    quality = "" if line["what"] == "good" else f"  ({say('tail.quality.' + line['what'], lang)})"
+    return f"{text}{' ' + line['unit'] if line['unit'] else ''}{quality}"
+
+
+def _what(line: dict[str, Any], lang: Lang) -> str:
+    key = f"tail.what.{line['what']}"
+    return say(key, lang) if key in catalogue() else line["what"].replace("_", " ")
