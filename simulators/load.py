@@ -79,9 +79,8 @@ class Publisher(asyncio.Protocol):
         payload = b'{"ts":%d,"temp":%.1f,"u":%d.2,"i":%d.5,"p":48.1,"connector":1,"status":"charging"}' % (
             self._start + turn, temp, 400 + n % 7, 100 + n % 90,
         )  # fmt: skip
-        return mqtt5.PublishPacket(
-            self._topics[device], payload, qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=n % 65_000 + 1
-        ).write()
+        packet_id = n % 65_000 + 1 if self._qos else None
+        return mqtt5.PublishPacket(self._topics[device], payload, qos=self._qos, packet_id=packet_id).write()
 
 
 async def run(host: str, port: int, gate: Path, *, name: str, topic: str, devices: int, hot: int, qos: int) -> None:

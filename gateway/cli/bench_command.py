@@ -1,4 +1,4 @@
-"""`fieldgate bench ingest|rules|restart|backtest|delivery`: measured figures, as JSON for scripts."""
+"""`fieldgate bench ingest|rules|restart|backtest|delivery|idle|api`: measured figures, as JSON for scripts."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,10 @@ REPORT = click.option("--report", type=click.Path(path_type=Path, dir_okay=False
 
 
 def _tell(figures: dict[str, Any], report: Path | None) -> None:
+    from gateway.cli.bench.machine import against, reference
+
+    machine = reference()
+    figures = figures | {"machine": machine, "to_machine": against(figures, machine)}
     text = json.dumps(figures, ensure_ascii=False)
     if report is not None:
         report.write_text(text + "\n", "utf-8")
@@ -18,7 +22,10 @@ def _tell(figures: dict[str, Any], report: Path | None) -> None:
 
 @click.group("bench")
 def command() -> None:
-    """Measure this machine: ingest (against the raw limit of the same run), the rule engine, a restart.
+    """Measure this machine: ingest (against the raw limit of the same run), the rule engine, a restart, callers of the
+    API, an idle gateway.
+
+    `machine` is a fixed Python loop and a fixed NumPy pass of the same run, `to_machine` the figures against that loop.
 
     Example: fieldgate bench ingest --qos 1 --seconds 15 --report ingest.json
     """
@@ -26,7 +33,7 @@ def command() -> None:
 
 @command.command("ingest")
 @click.option("--qos", type=click.IntRange(0, 1), default=1, show_default=True)
-@click.option("--seconds", type=click.FloatRange(4, 3600), default=15.0, show_default=True, help="All slices together.")
+@click.option("--seconds", type=click.FloatRange(4, 3600), default=30.0, show_default=True, help="All slices together.")
 @click.option("--devices", type=click.IntRange(1, 100_000), default=10_000, show_default=True)
 @REPORT
 def ingest(qos: int, seconds: float, devices: int, report: Path | None) -> None:
@@ -109,3 +116,34 @@ def delivery(events: int, report: Path | None) -> None:
     from gateway.cli.bench.delivery import measure
 
     _tell(measure(events), report)
+
+
+@command.command("idle")
+@click.option("--seconds", type=click.FloatRange(5, 3600), default=60.0, show_default=True, help="Twice: syncs apart.")
+@REPORT
+def idle(seconds: float, report: Path | None) -> None:
+    """A gateway at which nothing arrives: memory, share of a core, syncs a minute (by strace); needs mosquitto.
+
+    Example: fieldgate bench idle --report idle.json
+    """
+    from gateway.cli.bench.idle import measure
+
+    try:
+        figures = measure(seconds)
+    except FileNotFoundError as error:
+        raise click.ClickException(str(error)) from error
+    _tell(figures, report)
+
+
+@command.command("api")
+@click.option("--seconds", type=click.FloatRange(2, 600), default=10.0, show_default=True, help="In peace, and loaded.")
+@REPORT
+def api(seconds: float, report: Path | None) -> None:
+    """From PUBLISH to PUBACK, and answers about health, under 600 idle connections, four bodies in chunks of one byte
+    and 100 requests a second; `quiet_…`: with the requests alone.
+
+    Example: fieldgate bench api --report api.json
+    """
+    from gateway.cli.bench.api import measure
+
+    _tell(measure(seconds), report)

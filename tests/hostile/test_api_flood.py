@@ -7,80 +7,20 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import mqtt5
 import pytest
-from hostile_kit import CONFIG, fetch, gateway_process, publish_bytes, ready, text, wait_until, write_project
+from hostile_kit import CONFIG, fetch, gateway_process, ready, text, wait_until, write_project
 
-from simulators.packets import whole_packets
+from simulators.probe_broker import probe_broker
 from simulators.servers import free_port
 
-HERE = Path(__file__).parent
 SECONDS = float(os.environ.get("FLOOD_SECONDS", "4"))
 PROBES = 25  # a second
 BUSY = 3.0
 """Seconds that a reading or an answer about health may take at the very most, on a machine that other work shares."""
-
-
-class Broker:
-    """Speaks to one subscriber; measures how long it takes to acknowledge."""
-
-    def __init__(self) -> None:
-        self.delays: list[float] = []
-        self._sent: dict[int, float] = {}
-        self._writer: asyncio.StreamWriter | None = None
-        self.writers: list[asyncio.StreamWriter] = []
-        self.subscribed = asyncio.Event()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        buffer, self._writer = b"", writer
-        self.writers.append(writer)
-        while data := await reader.read(1 << 16):
-            packets, buffer = whole_packets(buffer + data)
-            for packet in packets:
-                self._answer(packet, writer)
-        writer.close()
-
-    def _answer(self, packet: Any, writer: asyncio.StreamWriter) -> None:
-        if isinstance(packet, mqtt5.ConnectPacket):
-            writer.write(mqtt5.ConnAckPacket().write())
-        elif isinstance(packet, mqtt5.SubscribePacket):
-            codes = [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE] * len(packet.topic_filters)
-            writer.write(mqtt5.SubAckPacket(packet.packet_id, codes).write())
-            self.subscribed.set()
-        elif isinstance(packet, mqtt5.PingReqPacket):
-            writer.write(mqtt5.PingRespPacket().write())
-        elif isinstance(packet, mqtt5.PubAckPacket):
-            self.delays.append(time.monotonic() - self._sent.pop(packet.packet_id))
-
-    def publish(self, number: int, payload: bytes) -> None:
-        assert self._writer is not None
-        self._sent[number] = time.monotonic()
-        self._writer.write(publish_bytes("h/D1/telemetry", payload, number))
-
-    def waiting(self) -> list[float]:
-        """Of those that were never acknowledged."""
-        return [time.monotonic() - at for at in self._sent.values()]
-
-
-@asynccontextmanager
-async def broker() -> AsyncIterator[tuple[Broker, int]]:
-    made = Broker()
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    try:
-        yield made, server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for writer in made.writers:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-        await server.wait_closed()
-        await asyncio.sleep(0.05)
 
 
 async def probe(seconds: float, act: Callable[[int], Any]) -> None:
@@ -115,19 +55,21 @@ def at(values: list[float], share: float) -> float:
 )  # fmt: skip
 async def test_no_caller_of_the_api_delays_a_device(tmp_path: Path, kinds: list[str]) -> None:
     log, api, health = tmp_path / "gateway.log", free_port(), free_port()
-    async with broker() as (devices, port):
+    async with probe_broker() as (devices, port):
         settings = CONFIG.replace("health: {port: 0}", f"health: {{port: {health}}}")
         config = write_project(tmp_path / "project", devices=["D1"], broker=port, api=api, config=settings)
         with gateway_process(config, log):
             await asyncio.to_thread(wait_until, lambda: ready(api), 60, log.read_text)
             await asyncio.wait_for(devices.subscribed.wait(), 20)
             attack = await asyncio.create_subprocess_exec(
-                sys.executable, str(HERE / "flood.py"), str(api), str(SECONDS + 1), *kinds
+                sys.executable, "-m", "simulators.api_flood", str(api), str(SECONDS + 1), *kinds
             )
             await asyncio.sleep(1)
 
             def publish(number: int) -> None:
-                devices.publish(number + 1, text({"ts": int(time.time() * 1000), "temp": 20 + number % 10}))
+                devices.publish(
+                    "h/D1/telemetry", number + 1, text({"ts": int(time.time() * 1000), "temp": 20 + number % 10})
+                )
 
             times, _ = await asyncio.gather(healthy(health, SECONDS), probe(SECONDS, publish))
             await asyncio.sleep(0.5)

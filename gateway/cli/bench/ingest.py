@@ -1,12 +1,12 @@
 """Raw ceiling against full pipeline, in turn, on one broker and one load process.
 
 Slices of raw and full alternate, so that a machine whose speed drifts spoils the ratio least. The load is paced: it is
-ahead of the consumer by a bounded number of messages, so the broker's queue stays short in both kinds of slices.
+ahead of the consumer by a bounded number of messages, so the broker's queue stays short in both kinds of slices. At
+QoS 0 the load publishes, and both subscribe, without acknowledgements. The broker is full before either consumer is:
+CPU for each message says more than messages a second.
 """
 
 import csv
-import math
-import os
 import signal
 import statistics
 import subprocess
@@ -15,17 +15,19 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from gateway.cli.bench.machine import cpu_seconds
 from simulators.gate import Shared
 from simulators.load import GATE_BYTES
 from simulators.servers import Broker, free_port, mosquitto
 
 AHEAD = 30_000  # messages the load may be ahead of the consumer
-SLICES = 6  # three of each kind
+PAIRS = 6  # slices of each kind
 WARM = 2.0  # seconds of full load before the first measured slice
 FLUSHED = 1.5  # seconds after which the series store has written what was journaled
 
@@ -134,9 +136,17 @@ class Gauge:
         return int(self.read("fieldgate_messages_total", state="journaled"))
 
 
-def _slice(gate: Shared, count: Callable[[], int], seconds: float, pause: float) -> float:
-    """Messages a second while the load is held AHEAD of the consumer."""
-    first, start = count(), time.monotonic()
+@dataclass(frozen=True)
+class Slice:
+    """`rate`: messages a second; `cpu_us`: CPU of the consumer for each message."""
+
+    rate: float
+    cpu_us: float
+
+
+def _slice(gate: Shared, count: Callable[[], int], pid: int, seconds: float, pause: float) -> Slice:
+    """The load is held AHEAD of the consumer, process `pid`."""
+    first, start, busy = count(), time.monotonic(), cpu_seconds(pid)
     done, now = first, start
     while now - start < seconds:
         gate.set(0, done + AHEAD)
@@ -144,16 +154,8 @@ def _slice(gate: Shared, count: Callable[[], int], seconds: float, pause: float)
         done, now = count(), time.monotonic()
     rate = (done - first) / (now - start)
     _settle(gate, count)
-    return rate
-
-
-def _cpu(process: "subprocess.Popen[bytes]") -> float:
-    """Seconds of CPU a process has used, all its threads; NaN where there is no /proc."""
-    try:
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return math.nan
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    time.sleep(FLUSHED)
+    return Slice(rate, (cpu_seconds(pid) - busy) * 1e6 / max(1, count() - first))
 
 
 def _settle(gate: Shared, count: Callable[[], int]) -> None:
@@ -165,8 +167,10 @@ def _settle(gate: Shared, count: Callable[[], int]) -> None:
 
 
 def measure(qos: int, seconds: float, devices: int) -> dict[str, Any]:
-    """{"raw_msgs_s", "full_msgs_s", "ratio", "lost"} and the slices; CPU per message of both, all threads, µs, and
-    their `cpu_ratio`. Raises FileNotFoundError without mosquitto."""
+    """{"raw_msgs_s", "full_msgs_s", "ratio", "raw_cpu_us", "full_cpu_us", "cpu_ratio", "spread", "lost"} and slices.
+
+    Raises FileNotFoundError without mosquitto.
+    """
     with tempfile.TemporaryDirectory(prefix="fieldgate-bench-") as name:
         folder = Path(name)
         with mosquitto(folder / "broker") as broker:
@@ -188,12 +192,13 @@ def _measure(folder: Path, broker: Broker, qos: int, seconds: float, devices: in
     config = write_project(project, broker.port, api, devices)
     gauge = Gauge(api)
     address = f"127.0.0.1:{broker.port}"
-    raws, fulls = [], []
+    raws: list[Slice] = []
+    fulls: list[Slice] = []
     with (
         Shared(folder / "raw.gate", GATE_BYTES) as raw_gate,
         Shared(folder / "full.gate", GATE_BYTES) as full_gate,
         Shared(folder / "raw.count", 8) as raw_count,
-        child("-m", "gateway.cli.bench.raw", address, "raw/#", str(qos), str(raw_count.path)) as limit,
+        child("-m", "gateway.cli.bench.raw", address, "raw/#", str(qos), str(raw_count.path)) as raw,
         child("-m", "gateway", "run", "-c", str(config), "--lang", "en") as gateway,
     ):
         gauge.ready(gateway)
@@ -201,28 +206,37 @@ def _measure(folder: Path, broker: Broker, qos: int, seconds: float, devices: in
             child(*_load(broker, "raw", devices, raw_gate, qos)),
             child(*_load(broker, "full", devices, full_gate, qos)),
         ):
-            _slice(full_gate, gauge.journaled, WARM, 0.2)
-            _slice(raw_gate, lambda: raw_count.get(0), WARM, 0.02)
-            time.sleep(FLUSHED)
-            before = _cpu(limit), raw_count.get(0), _cpu(gateway), gauge.journaled()
-            for _ in range(SLICES // 2):
-                raws.append(_slice(raw_gate, lambda: raw_count.get(0), seconds / SLICES, 0.02))
-                fulls.append(_slice(full_gate, gauge.journaled, seconds / SLICES, 0.2))
-            time.sleep(FLUSHED)
-            after = _cpu(limit), raw_count.get(0), _cpu(gateway), gauge.journaled()
+            each = seconds / PAIRS / 2
+            _slice(full_gate, gauge.journaled, gateway.pid, WARM, 0.2)
+            _slice(raw_gate, lambda: raw_count.get(0), raw.pid, WARM, 0.02)
+            for _ in range(PAIRS):
+                raws.append(_slice(raw_gate, lambda: raw_count.get(0), raw.pid, each, 0.02))
+                fulls.append(_slice(full_gate, gauge.journaled, gateway.pid, each, 0.2))
             full_gate.set(2, 1)
             raw_gate.set(2, 1)
         sent = full_gate.get(1)
         duplicates = int(gauge.read("fieldgate_messages_total", state="duplicate"))
     stored = _stored(project / "var")
-    raw, full = statistics.median(raws), statistics.median(fulls)
-    raw_cpu, raw_messages, full_cpu, messages = (b - a for a, b in zip(before, after, strict=True))
-    raw_us, full_us = 1e6 * raw_cpu / max(raw_messages, 1), 1e6 * full_cpu / max(messages, 1)
-    return {
-        "raw_msgs_s": round(raw), "full_msgs_s": round(full), "ratio": round(full / raw, 3),
-        "raw_cpu_us": round(raw_us, 2), "full_cpu_us": round(full_us, 2), "cpu_ratio": round(raw_us / full_us, 3),
+    return _figures(raws, fulls) | {
         "lost": max(0, sent * 4 - stored), "published": sent, "stored": stored, "duplicate": duplicates, "qos": qos,
-        "devices": devices, "raw_slices": [round(r) for r in raws], "full_slices": [round(f) for f in fulls],
+        "devices": devices,
+    }  # fmt: skip
+
+
+def _figures(raws: list[Slice], fulls: list[Slice]) -> dict[str, Any]:
+    """Medians over the slices. `cpu_ratio`: CPU of raw to that of full in each pair of slices; `spread`: the widest
+    distance of these, in parts of the median.
+    """
+    ratios = [raw.cpu_us / full.cpu_us for raw, full in zip(raws, fulls, strict=True)]
+    raw_rate, full_rate = (statistics.median(one.rate for one in several) for several in (raws, fulls))
+    ratio = statistics.median(ratios)
+    return {
+        "raw_msgs_s": round(raw_rate), "full_msgs_s": round(full_rate), "ratio": round(full_rate / raw_rate, 3),
+        "raw_cpu_us": round(statistics.median(one.cpu_us for one in raws), 2),
+        "full_cpu_us": round(statistics.median(one.cpu_us for one in fulls), 2),
+        "cpu_ratio": round(ratio, 3), "spread": round((max(ratios) - min(ratios)) / ratio, 3),
+        "raw_slices": [round(one.rate) for one in raws], "full_slices": [round(one.rate) for one in fulls],
+        "cpu_ratios": [round(one, 3) for one in ratios],
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli.bench.ingest import Gauge, child, write_project
+from gateway.cli.bench.machine import cpu_seconds
 from simulators.gate import Shared
 from simulators.load import GATE_BYTES
 from simulators.servers import Broker, free_port, mosquitto
@@ -55,7 +56,7 @@ def _measure(folder: Path, broker: Broker, devices: int) -> dict[str, Any]:
         before = time.monotonic()
         with child(*command) as gateway:
             gauge.ready(gateway)
-            seconds, busy = time.monotonic() - before, _cpu(gateway.pid)
+            seconds, busy = time.monotonic() - before, cpu_seconds(gateway.pid)
     return {
         "state_rows": devices * RULES, "seconds": round(seconds, 2), "cpu_seconds": round(busy, 2), "devices": devices,
         "rules": RULES,
@@ -74,9 +75,3 @@ def _feed(gate: Shared, gauge: Gauge, messages: int) -> None:
 def _kill(gateway: "subprocess.Popen[bytes]") -> None:
     gateway.send_signal(signal.SIGKILL)
     gateway.wait(30)
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of CPU that a process has used, all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,10 +1,15 @@
-"""Attacks on the API from a process of its own: `python flood.py PORT SECONDS half-open|crumbs|giant …`."""
+"""Attacks on the API from a process of its own.
+
+`python -m simulators.api_flood PORT SECONDS half-open|crumbs|giant|idle …`
+"""
 
 import asyncio
 import sys
 from contextlib import suppress
 
 HALF_OPEN, CRUMBLERS = 600, 4
+SOURCE = ("127.0.0.2", 0)
+"""Callers are bounded by address: not at the cost of those that come from another one."""
 HEADERS = b"POST /v1/callbacks/oa HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 
 
@@ -14,8 +19,22 @@ async def half_open(port: int, wanted: int) -> None:
     async def one() -> None:
         while True:
             with suppress(OSError):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=SOURCE)
                 writer.write(b"GET /healthz HTTP/1.1\r\nhost: 127")
+                await reader.read()
+                writer.close()
+            await asyncio.sleep(0.5)
+
+    await asyncio.gather(*(one() for _ in range(wanted)))
+
+
+async def idle(port: int, wanted: int) -> None:
+    """Connections on which nothing is asked; those that are closed come again."""
+
+    async def one() -> None:
+        while True:
+            with suppress(OSError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=SOURCE)
                 await reader.read()
                 writer.close()
             await asyncio.sleep(0.5)
@@ -27,7 +46,7 @@ async def crumbs(port: int) -> None:
     """A body in chunks of one byte, as fast as it is taken, again and again."""
     while True:
         with suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=SOURCE)
             writer.write(HEADERS + b"transfer-encoding: chunked\r\n\r\n")
             while not writer.is_closing():
                 writer.write(b"1\r\nx\r\n" * 2_000)
@@ -40,7 +59,7 @@ async def giant(port: int) -> None:
     piece = b"x" * 65_536
     for how in (b"content-length: 1000000000\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n"):
         with suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=SOURCE)
             writer.write(HEADERS + how)
             for _ in range(1_000_000_000 // len(piece)):
                 if writer.is_closing():
@@ -51,6 +70,7 @@ async def giant(port: int) -> None:
 
 async def main(port: int, seconds: float, kinds: list[str]) -> None:
     work = [half_open(port, HALF_OPEN)] if "half-open" in kinds else []
+    work += [idle(port, HALF_OPEN)] if "idle" in kinds else []
     work += [crumbs(port) for _ in range(CRUMBLERS)] if "crumbs" in kinds else []
     work += [giant(port)] if "giant" in kinds else []
     with suppress(TimeoutError):
