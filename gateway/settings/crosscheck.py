@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
+from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from protocols.modbus.config import ModbusConfig
 from protocols.mqtt.check import Coverage, Fleet
 from protocols.mqtt.check import check as check_routes
 from protocols.mqtt.config import MqttConfig
+from protocols.mqtt.subscriptions import overlapping
 from rules.compiled import Rule
 from rules.compiled.reads import signal_points
 from rules.engine.past.horizon import horizon
@@ -140,6 +142,11 @@ def _brokers(document: Document, settings: Settings, found: Findings) -> None:
         if first != name:  # the broker would throw out one of the two, for ever in turn
             fields = {"value": source.client_id, "first": first}
             found.problems.append(document.problem((*place, "client_id"), "config.source.client_twice", **fields))
+    brokers = [(name, one) for name, one in settings.sources.items() if isinstance(one, MqttConfig)]
+    for (first, one), (name, other) in combinations(brokers, 2):
+        if one.address == other.address and (twice := overlapping(one, other)):
+            fields = {"first": first, "one": twice[0], "other": twice[1]}
+            found.warnings.append(document.problem(("sources", name, "routes"), "config.warn.overlap", **fields))
 
 
 def _local(host: str) -> bool:

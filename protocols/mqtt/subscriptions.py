@@ -83,6 +83,12 @@ def subscriptions(config: MqttConfig) -> Subscriptions:
     return Subscriptions(tuple(filters), _numbers(cover), frozenset(wanted) - set(cover))
 
 
+def overlapping(one: MqttConfig, other: MqttConfig) -> tuple[str, str] | None:
+    """A filter of each that share topics; None when there are none."""
+    mine, theirs = ([parse_pattern(route.filter).subscription for route in config.routes] for config in (one, other))
+    return next(((a, b) for a in mine for b in theirs if overlap(a, b)), None)
+
+
 def _numbers(cover: Iterable[str]) -> dict[str, int]:
     numbers: dict[str, int] = {}
     for pair in combinations(cover, 2):

@@ -449,6 +449,17 @@ def test_load_project_raises_everything(tmp_path: Path) -> None:
     assert [p.path for p in caught.value.problems] == ["name", "timezone", "nam"] or len(caught.value.problems) == 3
 
 
+def test_two_sources_that_read_the_same_messages_are_worth_a_word(tmp_path: Path) -> None:
+    """B2: what one source counts once, two of them would count twice."""
+    other = MAIN[MAIN.index("  b:") :].replace("  b:", "  b2:").replace("client_id: c", "client_id: d")
+    for pattern, overlap in (("x/{device}", True), ("{a}/{device}", True), ("y/{device}", False)):
+        text = MAIN + other.replace("x/{device}", pattern)
+        told = [p for p in inspect(tmp_path, {"gateway.yaml": text}).warnings if p.key == "config.warn.overlap"]
+        assert [(p.line, p.path) for p in told] == ([(17, "sources.b2.routes")] if overlap else [])
+    elsewhere = MAIN + other.replace("127.0.0.1", "127.0.0.2")
+    assert "config.warn.overlap" not in {p.key for p in inspect(tmp_path, {"gateway.yaml": elsewhere}).warnings}
+
+
 def test_warnings_are_worth_a_word(tmp_path: Path) -> None:
     text = MAIN.replace("127.0.0.1", "10.0.0.9")
     keys = [p.key.removeprefix("config.") for p in inspect(tmp_path, {"gateway.yaml": text}).warnings]

@@ -144,6 +144,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "若 {url} 为 Mosquitto，其 mosquitto.conf 须设置：max_queued_messages 0、max_inflight_messages 0、persistence true、autosave_interval 1、autosave_on_changes false；按默认设置，本程序重启期间排队超过 1000 条的消息会被丢弃",
     ),
     "config.warn.plain": ("{url} is not encrypted and not on this machine; use mqtts://", "{url} 未加密且不在本机；请使用 mqtts://"),
+    "config.warn.overlap": ("{other} and {one} of source {first} overlap at the same broker: a message that matches both is read by each source, and becomes two readings where it has no time of its own; put the routes into one source", "{other} 与数据源 {first} 的 {one} 在同一 MQTT 服务器上重叠：同时匹配两者的消息会被两个数据源各读取一次，若消息不带时间则成为两条读数；请把这些路由放在同一数据源中"),
     "config.warn.no_source": ("no source is configured: nothing will be read", "未配置数据源：不会读取任何数据"),
     "config.warn.no_device": ("no device is known: every message will be quarantined", "没有已知设备：所有消息都会成为死信"),
     "config.warn.no_endpoint": ("no endpoint is configured: work orders stay in this house", "未配置端点：工单不会发往外部系统"),
