@@ -66,6 +66,7 @@ JOURNAL = "journal.sqlite"
 LOOK = 3.0  # seconds a start looks for damage in the database; `fieldgate check --data` looks at all of it
 GIVING_WAY = 60.0  # seconds an import may take to give way to a gateway that starts
 KEPT = 5_000  # records per read while the world is rebuilt
+SNAPSHOT_SHARE = 16  # of the journal may wait for the next snapshot
 LOOK_BACK = (sys.executable, "-m", "gateway.review.lookback")
 """A process that judges stored history: many readings must not slow down those that come now."""
 
@@ -132,6 +133,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     rules = RulesConsumer(
         journal, engine, desk, snapshots, clock, rules_thread=threads.runner("rules"), partition=PARTITION,
         desk_thread=threads.runner("desk"), start=start, on_commit=committed, on_due=ticker.nudge,
+        most_work=settings.journal.max_bytes // SNAPSHOT_SHARE,
     )  # fmt: skip
     series = SeriesConsumer(journal, series_store, threads.runner("series"), PARTITION)
     reruns = Reruns(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, get_args
 
-from gateway.consumers.snapshots import Snapshots
+from gateway.consumers.snapshots import Pace, Snapshots
 from gateway.domain.alarm import Transition
 from gateway.domain.record import Fact, Record
 from gateway.domain.wanted import Wanted
@@ -15,7 +15,6 @@ from gateway.ports import Clock, Desk, Judge, PartitionedLog
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 FACTS = get_args(Fact)
 MOST_TRANSITIONS = 500
-SNAPSHOT_EVERY = 10.0  # s
 CURSOR_EVERY = 1.0  # s
 
 
@@ -35,7 +34,7 @@ class RulesConsumer:
     `on_commit` is called after each transaction (wakes the relay), `on_due` with the engine's next timer (finer ticks),
     `on_wanted` when the engine asks for stored history (`wanted`, as of `judged`), `tell` puts the sentences into what
     the engine decided (its thread), `on_decided` gets the transitions of what was committed, replayed ones too (the
-    desk's thread).
+    desk's thread). `most_work`: see `Pace`.
     """
 
     def __init__(
@@ -52,6 +51,7 @@ class RulesConsumer:
         on_commit: Callable[[object], None],
         on_due: Callable[[int], None],
         partition: int = 0,
+        most_work: int = 1 << 62,
     ) -> None:
         self._journal, self._engine, self._desk = journal, engine, desk
         self._snapshots, self._clock, self._partition = snapshots, clock, partition
@@ -63,7 +63,7 @@ class RulesConsumer:
         self.wanted: tuple[Wanted, ...] = engine.wanted
         self._queue: asyncio.Queue[DeskWork] = asyncio.Queue(maxsize=8)
         self._open: DeskWork | None = None
-        self._next_snapshot: float | None = None  # s of the event loop's clock, that nobody sets
+        self._pace = Pace(most_work)
         self._next_cursor = float("-inf")
         self.judged = start
         self.committed = 0
@@ -82,10 +82,12 @@ class RulesConsumer:
 
     async def _judge_some(self, records: Sequence[Record]) -> None:
         time = asyncio.get_running_loop().time
-        due = self._next_snapshot is not None and time() >= self._next_snapshot
+        due = self._pace.due(time())
         work = await self._rules_thread(partial(self._step, records, snapshot=due))
-        if due or self._next_snapshot is None:
-            self._next_snapshot = time() + SNAPSHOT_EVERY
+        if due:
+            self._pace.made(time(), len(work.snapshot))
+        else:
+            self._pace.judged(time(), records, len(work.transitions))
         self.judged = work.cursor
         if self.wanted:
             self.on_wanted()

@@ -7,10 +7,51 @@ transitions between the cursor and S would never be made again.
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gateway.domain.reading import Batch
+from gateway.domain.record import Record, Tick
+
 _NAME = re.compile(r"p(\d+)-(\d{20})\.snapshot")
+EVERY = 10.0
+"""Seconds between two snapshots, at least."""
+LONGEST = 300.0
+"""At most, while anything comes."""
+READING_BYTES, RECORD_BYTES = 32, 64
+
+
+class Pace:
+    """When a snapshot is worth its bytes. Pure; times in seconds of a clock that nobody sets.
+
+    A start judges again what came after the newest snapshot. Ticks alone cost it nothing, so they need none; and a
+    snapshot larger than all that came since the last one wears out the disk more than it spares the start. `most_work`
+    bytes are enough in any case: what is not in a snapshot stays in the journal.
+    """
+
+    def __init__(self, most_work: int) -> None:
+        self._most_work = most_work
+        self._last: float | None = None
+        self._size = self._work = 0
+
+    def due(self, now: float) -> bool:
+        """Is it time for one?"""
+        if self._last is None or now < self._last + EVERY or not self._work:
+            return False
+        return self._work >= min(self._size, self._most_work) or now >= self._last + LONGEST
+
+    def judged(self, now: float, records: Sequence[Record], transitions: int) -> None:
+        """These were judged, without a snapshot behind them."""
+        self._last = now if self._last is None else self._last
+        self._work += RECORD_BYTES * transitions + sum(
+            READING_BYTES * len(record.body) if isinstance(record.body, Batch) else RECORD_BYTES
+            for record in records
+            if not isinstance(record.body, Tick)
+        )
+
+    def made(self, now: float, size: int) -> None:
+        """There is one, of all that was judged."""
+        self._last, self._size, self._work = now, size, 0
 
 
 class Snapshots:

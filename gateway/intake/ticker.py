@@ -16,6 +16,10 @@ log = structlog.get_logger()
 
 HORIZON: Final = 10 * MINUTE
 """A timer further away is served well enough by the ordinary ticks."""
+QUIET: Final = 10
+"""While nothing comes and no timer is due, one ordinary tick in so many is enough: each makes three stores flush."""
+EMPTY: Final = 3
+"""So many ticks with nothing before them, and nothing comes: consumers have brought their cursors up by then."""
 
 
 class Cadence:
@@ -31,6 +35,7 @@ class Cadence:
         self._known: set[int] = set()
         self._reached = 0
         self._last: int | None = None
+        self._passed = 0
 
     def ask(self, due: int, now: int) -> bool:
         """A tick is wanted at `due`; True when it is now the next one asked for."""
@@ -50,8 +55,17 @@ class Cadence:
             left = min(left, max(self._asked[0] - now, self._last + self._spacing - steady))
         return min(max(left, 0), self._every)
 
+    def wanted(self, now: int) -> bool:
+        """Though nothing came: is a timer due, or was the last tick long ago?"""
+        return self._passed + 1 >= QUIET or (bool(self._asked) and self._asked[0] <= now)
+
+    def passed(self, steady: int) -> None:
+        """A tick was due, and not wanted."""
+        self._last, self._passed = steady, self._passed + 1
+
     def ticked(self, at: int, steady: int) -> None:
         """A tick moved engine time to `at`. What was asked before a step back is asked again when it is due."""
+        self._passed = 0
         if at < self._reached:
             self._asked.clear()
             self._known.clear()
@@ -61,7 +75,7 @@ class Cadence:
 
 
 class Ticker:
-    """Appends ticks until cancelled. `missed` counts ticks the journal did not take."""
+    """Appends ticks until cancelled, few while nothing comes. `missed` counts ticks the journal did not take."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
@@ -71,6 +85,7 @@ class Ticker:
         """Why the journal took no tick the last time."""
         self.missed = 0
         self.last = Tick(0)
+        self._head = self._empty = 0
 
     async def start(self) -> None:
         """Say how long the gateway was not there (unless the journal is empty), then tick once. Before any source."""
@@ -96,10 +111,25 @@ class Ticker:
                 except TimeoutError:
                     pass
             try:
-                await self._tick()
-                self._recovered()
+                await self.turn()
             except StoreError as error:
                 self._missed(error)
+
+    async def turn(self) -> bool:
+        """A tick's turn: made, or passed over while nothing comes. Raises StoreError."""
+        if not await self._needed():
+            self._cadence.passed(self._intake.steady())
+            return False
+        await self._tick()
+        self._recovered()
+        return True
+
+    async def _needed(self) -> bool:
+        """A step of the clock is noticed in any case."""
+        intake = self._intake
+        await intake.keep_time()
+        quiet = self._empty >= EMPTY and intake.journal.head(intake.partition) == self._head
+        return not quiet or self.last.suspect or self.failing is not None or self._cadence.wanted(intake.clock.now())
 
     def _recovered(self) -> None:
         if self.failing is not None:
@@ -118,7 +148,9 @@ class Ticker:
         await intake.keep_time()
         suspect = intake.watermark.observe(intake.clock.now())
         tick = Tick(intake.watermark.newest, suspect)
-        await intake.append(Append((*before, tick)))
+        nothing = intake.journal.head(intake.partition) == self._head
+        (*_, record) = await intake.append(Append((*before, tick)))
+        self._head, self._empty = record.seq, self._empty + 1 if nothing else 0
         self._cadence.ticked(tick.at, intake.steady())
         self.last = tick
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.consumers import RulesConsumer, SeriesConsumer, Snapshots
+from gateway.consumers.snapshots import Pace
 from gateway.domain.alarm import Change, Level, Plan, Thing, Transition
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Batch, Reading, batch_of
@@ -335,3 +336,25 @@ async def test_what_was_journaled_before_the_start_is_counted_apart() -> None:
     assert sizes == [2, 2], "replay ends where the process began, and so does its transaction"
     assert (series.progress.replayed, series.written) == (Written(4, 1, 0), Written(8, 2, 0))
     task.cancel()
+
+
+def test_a_snapshot_is_made_when_it_is_worth_its_bytes() -> None:
+    """C7: 1,000 devices under 50 rules made 1.3 MB of snapshot every ten seconds with nothing to keep."""
+    pace, ticks, batch = Pace(10_000), [Record(1, 0, Tick(1))], [Record(2, 0, rows(50))]
+    pace.judged(0.0, ticks, 0)
+    assert not pace.due(1000.0), "time alone needs none"
+    pace.judged(1000.0, batch, 0)
+    assert pace.due(1000.0), "the first one"
+    pace.made(1000.0, 4000)
+    pace.judged(1001.0, batch, 0)
+    assert not pace.due(1020.0), "1600 bytes came, a snapshot has 4000"
+    assert pace.due(1300.0), "but one in five minutes"
+    pace.judged(1002.0, batch, 0)
+    pace.judged(1003.0, batch, 0)
+    assert not pace.due(1009.0), "not more often than every ten seconds"
+    assert pace.due(1010.0)
+    pace.made(1010.0, 1_000_000)
+    pace.judged(1011.0, ticks, 150)
+    assert not pace.due(1020.0)
+    pace.judged(1012.0, ticks, 7)
+    assert pace.due(1020.0), "however large it is, the journal need not keep more than 10,000 bytes for it"

@@ -12,7 +12,7 @@ from intake_parts import T0, Rig, parcel
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.record import Down, RecordKind, Tick
 from gateway.intake import Ticker
-from gateway.intake.ticker import HORIZON, Cadence
+from gateway.intake.ticker import EMPTY, HORIZON, Cadence
 
 SECOND = 1_000_000
 SPACING = 50_000
@@ -209,4 +209,35 @@ async def test_a_journal_that_takes_no_tick_is_asked_again(tmp_path: Path) -> No
     running.cancel()
     await asyncio.wait([running])
     assert rig.journal.last(0, RecordKind.TICK) is not None
+    rig.close()
+
+
+async def test_while_nothing_comes_there_are_few_ticks(tmp_path: Path) -> None:
+    """C10: about one flush a second of the journal, of the database and of the series store with nothing to keep."""
+    rig, clock = Rig(tmp_path, tick="1s"), 0
+    rig.intake.steady = lambda: clock
+    ticker = Ticker(rig.intake)
+    await ticker.start()
+
+    async def seconds(count: int) -> int:
+        """Ticks in so many seconds, as `run` makes them."""
+        nonlocal clock
+        made = 0
+        for _ in range(count):
+            clock, rig.clock.at = clock + SECOND, rig.clock.at + SECOND
+            made += await ticker.turn()
+        return made
+
+    assert await seconds(EMPTY) == EMPTY - 1, "with that of the start: consumers bring their cursors up"
+    assert await seconds(30) == 3
+    await rig.intake.emit(parcel(1))
+    assert await seconds(4) == 1 + EMPTY, "again at once"
+    assert await seconds(20) == 2
+    ticker.nudge(rig.clock.at + SECOND)
+    assert await seconds(1) == 1, "a timer is due"
+    assert await seconds(9) == 0
+    assert await seconds(1) == 1
+    rig.clock.at -= 3600 * SECOND
+    assert await seconds(1) == 1, "a step of the clock is in the journal at once"
+    assert [type(body).__name__ for body in rig.bodies()[-2:]] == ["ClockStep", "Tick"]
     rig.close()
