@@ -1,6 +1,6 @@
 """What a gateway writes to its disk: bytes, flushes, CPU and memory, idle and at a steady rate.
 
-    python benchmarks/disk_wear.py [--seconds 120] [--rates 0,100] [--devices 1000]      # needs mosquitto
+    python benchmarks/disk_wear.py [--seconds 120] [--rates 0,100] [--devices 1000] [--linger 20ms]   # needs mosquitto
 
 A project with 50 rules (as `bench ingest` has it); every device was heard before it begins. Bytes are `write_bytes` of
 /proc/PID/io, what the kernel sends to the disk; with strace, in a part of its own, flushes and bytes by file as well.
@@ -109,13 +109,15 @@ async def feed(gate: Shared, rate: int) -> None:
         await asyncio.sleep(0.1)
 
 
-async def measure(rates: list[int], seconds: float, devices: int) -> dict[str, Any]:
+async def measure(rates: list[int], seconds: float, devices: int, linger: str) -> dict[str, Any]:
     """By rate."""
     told: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="fieldgate-wear-") as name, mosquitto(Path(name) / "broker") as broker:
         folder, api = Path(name), free_port()
         (folder / "project").mkdir()
         config = write_project(folder / "project", broker.port, api, devices)
+        with config.open("a", encoding="utf-8") as more:
+            more.write(f"journal: {{linger: {linger}}}\nintake: {{linger: {linger}}}\n")
         gauge = Gauge(api)
         with Shared(folder / "gate", GATE_BYTES) as gate, child("-m", "gateway", "run", "-c", str(config)) as gateway:
             gauge.ready(gateway)
@@ -141,9 +143,11 @@ async def measure(rates: list[int], seconds: float, devices: int) -> dict[str, A
 @click.option("--seconds", default=120.0, show_default=True, help="Of each rate.")
 @click.option("--rates", default="0,100", show_default=True, help="Messages a second, four readings each.")
 @click.option("--devices", default=1000, show_default=True)
-def main(seconds: float, rates: str, devices: int) -> None:
+@click.option("--linger", default="20ms", show_default=True, help="Of journal and intake.")
+def main(seconds: float, rates: str, devices: int, linger: str) -> None:
     """Measure and print JSON."""
-    click.echo(json.dumps(asyncio.run(measure([int(one) for one in rates.split(",")], seconds, devices)), indent=1))
+    told = asyncio.run(measure([int(one) for one in rates.split(",")], seconds, devices, linger))
+    click.echo(json.dumps(told, indent=1))
 
 
 if __name__ == "__main__":
