@@ -200,7 +200,8 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
     facts = plans.facts(rng, rule, start, made, until) if mode in {"plain", "ahead"} else ()
     if mode in COMPARED and (rule.group or any(one.operator == "peers" for one in rule.let.values())):
         until += 61 * SECOND  # those who hang on others are asked about at most once a minute
-    until = max([until, *(at + length + round(31 * rule.pace) * SECOND for at, length in restarts)])
+    settled = rule.lateness + round(31 * rule.pace) * SECOND
+    until = max([until, *(at + length + settled for at, length in restarts)])
     if any(one.operator == "peers" for one in rule.let.values()):
         made = peers.before_stop(made, restarts)
     if restarts:
