@@ -21,34 +21,42 @@ EVENTS: Mapping[str, type[Shape]] = {
 """Event type without its prefix -> the shape of its `data`."""
 
 
+FAMILIES = tuple(dict.fromkeys(topic.partition(".")[0] for topic in EVENTS))
+"""What `dataschema` of an event names: `urn:fieldgate:schema:workorder:1`. Their schemas stand in `contract/`, too, so
+that no change of them goes unseen."""
+MAJOR = 1
+
+
 def topic_of(written: str) -> str:
-    """`workorder.created`, with or without prefix. Raises KeyError for no event of ours."""
-    topic = written.removeprefix(PREFIX)
-    if topic not in EVENTS:
+    """`workorder.created`, with or without prefix, or a family of them. Raises KeyError for no event of ours."""
+    topic = written.removeprefix(PREFIX).removeprefix("urn:fieldgate:schema:").removesuffix(f":{MAJOR}")
+    if topic not in EVENTS and topic not in FAMILIES:
         raise KeyError(written)
     return topic
 
 
 @cache
 def schema_of(topic: str) -> Mapping[str, Any]:
-    """The schema of a whole event (a CloudEvent). Raises KeyError."""
-    family, data = topic.partition(".")[0], EVENTS[topic]
+    """The schema of a whole event (a CloudEvent), or of all of a family. Raises KeyError."""
+    family = topic.partition(".")[0]
+    mine = [PREFIX + one for one in EVENTS if topic in {one, one.partition(".")[0]}]
+    data = EVENTS[mine[0].removeprefix(PREFIX)] if mine else EVENTS[topic]
     (found,), parts = msgspec.json.schema_components([data], ref_template="#/$defs/{name}")
     text = {"type": "string", "minLength": 1}
     return {
         "$schema": DRAFT,
-        "$id": f"urn:fieldgate:schema:{topic}:1",
+        "$id": f"urn:fieldgate:schema:{topic}:{MAJOR}",
         "title": PREFIX + topic,
         "type": "object",
         "properties": {
             "specversion": {"const": "1.0"},
             "id": {"type": "string", "pattern": "^evt_[0-9a-f]{32}$", "description": "the same in every repeat"},
             "source": text,
-            "type": {"const": PREFIX + topic},
+            "type": {"enum": mine},
             "subject": {**text, "description": "what it is about: events of one subject come in order"},
             "time": {"type": "string", "format": "date-time"},
             "datacontenttype": {"const": "application/json"},
-            "dataschema": {"const": f"urn:fieldgate:schema:{family}:1"},
+            "dataschema": {"const": f"urn:fieldgate:schema:{family}:{MAJOR}"},
             "sequence": {"type": "string", "pattern": "^[0-9]{8,}$", "description": "rises within one subject"},
             "partitionkey": text,
             "data": found,

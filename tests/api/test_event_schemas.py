@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from gateway.cli.schemas_command import command
 from gateway.clock import SystemClock
 from gateway.desk.events import PREFIX
-from gateway.desk.schemas import EVENTS, schema_of
+from gateway.desk.schemas import EVENTS, FAMILIES, MAJOR, schema_of
 from gateway.desk.shapes import LevelWord
 from gateway.domain.alarm import Change, Level, Parent, Thing
 from gateway.domain.delivery import Delivery
@@ -31,6 +31,7 @@ from sinks.oa.webhook.config import WebhookConfig
 from sinks.oa.webhook.sink import WebhookSink
 
 ROOT = Path(__file__).parents[2]
+CONTRACT = ROOT / "gateway/desk/contract"
 
 
 def strict(schema: Any) -> Any:
@@ -44,7 +45,8 @@ def strict(schema: Any) -> Any:
 def hold(body: str) -> str:
     """Check an event against its schema; its type."""
     event = json.loads(body)
-    topic = str(event["type"]).removeprefix(PREFIX)
+    topic, family = str(event["type"]).removeprefix(PREFIX), str(event["dataschema"]).split(":")[3]
+    assert Draft202012Validator(schema_of(family)).is_valid(event)
     errors = [
         f"{list(one.path)}: {one.message}" for one in Draft202012Validator(strict(schema_of(topic))).iter_errors(event)
     ]
@@ -119,6 +121,12 @@ async def received(events: Sequence[OutboxEvent], folder: Path) -> list[str]:
     return (folder / "events.jsonl").read_text("utf-8").splitlines()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_change_of_the_contract_goes_unseen(family: str) -> None:
+    """`python tests/api/test_event_schemas.py` writes the files anew; a field that goes needs a new major number."""
+    assert json.loads(CONTRACT.joinpath(f"{family}.{MAJOR}.json").read_text("utf-8")) == schema_of(family)
+
+
 def test_a_schema_finds_what_is_wrong() -> None:
     """A check that cannot fail would say nothing."""
     validator = Draft202012Validator(schema_of("endpoint.test"))
@@ -161,3 +169,9 @@ def test_the_command(arguments: list[str], code: int) -> None:
         assert json.loads(told.output) == schema_of("workorder.created")
     elif code == 0:
         assert "workorder.created" in told.output
+
+
+if __name__ == "__main__":
+    for one in FAMILIES:
+        text = json.dumps(schema_of(one), ensure_ascii=False, indent=1)
+        CONTRACT.joinpath(f"{one}.{MAJOR}.json").write_text(text + "\n", "utf-8")
