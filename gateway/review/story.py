@@ -240,7 +240,7 @@ def _of_order(installation: Installation, order: WorkOrder) -> Iterator[Moment]:
     for one in installation.queries.audit(order.no):
         yield Moment(
             one.at, "explain.at.order",
-            {"no": order.no, "type": word("event", one.type, lang), "actor": one.actor,
+            {"no": order.no, "type": word("event", one.type, lang), "actor": word("actor", one.actor, lang),
              "before": _state(one.before, lang), "after": _state(one.after, lang)},
         )  # fmt: skip
 

@@ -25,6 +25,9 @@ def read_case(case: Case, rule: Rule, tests: TestFile, rules: Sequence[Rule] = (
     scene = Scene(case, rule, tests, policy=policy)
     data = case.data
     scene.known(data, KEYS, "")
+    told = data.get("say", "")
+    if not isinstance(told, str | int | float) and not (isinstance(told, dict) and set(told) <= {"en", "zh"}):
+        scene.wrong("say", "shape", value=told, write="{en: two minutes above, zh: 超过两分钟}")
     start = data.get("start", DEFAULT_START)
     try:
         scene.start = to_us(datetime.fromisoformat(start if isinstance(start, str) else ""))

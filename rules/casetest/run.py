@@ -85,7 +85,7 @@ def _outcome(scene: Scene) -> Outcome:
     result = play(scene)
     names = {device.id: code for code, device in scene.devices.items()}
     return Outcome(
-        scene.case, str(scene.case.data.get("say") or ""), scene.start,
+        scene.case, scene.case.title("en"), scene.start,
         tuple(_shown(one, names) for one in _compared(scene, result.got)),
         tuple(_shown(one, names) for one in _compared(scene, result.replayed)),
         tuple(scene.expected), result.agree, len(names) > 1 or scene.rule.watch.each,

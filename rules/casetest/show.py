@@ -38,7 +38,7 @@ def as_text(outcomes: Sequence[Outcome], lang: Lang) -> str:
     for outcome in outcomes:
         case = outcome.case
         key = "casetest.ok" if outcome.ok else "casetest.failed"
-        lines.append(say(key, lang, rule=case.rule, say=outcome.say, file=case.file, line=case.line))
+        lines.append(say(key, lang, rule=case.rule, say=case.title(lang), file=case.file, line=case.line))
         if not outcome.ok:
             lines += _difference(outcome, lang)
     failed = sum(not outcome.ok for outcome in outcomes)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.domain.device import Attr, Customer, PointSpec, QuietTime, Site
 from gateway.domain.errors import Problem
+from gateway.domain.text import Lang
 from rules.compiled import Names, Vocabulary
 from rules.format.fields import Fields
 from rules.format.policy import instant, span_of
@@ -24,6 +25,13 @@ class Case:
     path: str
     line: int = 0
     lines: Mapping[str, int] = field(default_factory=dict)
+
+    def title(self, lang: Lang) -> str:
+        """What it shows: `say`, a text or one for each language."""
+        told = self.data.get("say")
+        if isinstance(told, dict):
+            told = told.get(lang) or next(iter(told.values()), "")
+        return str(told or "")
 
     def problem(self, where: str, key: str, /, **fields: object) -> Problem:
         """A problem at `where` (`expect[0].at`) inside this case."""

@@ -246,7 +246,7 @@ def _case(case: Case, lang: Lang) -> str:
     """What a case shows and what comes of it."""
     expect = case.data.get("expect")
     steps = [_step(one, lang) for one in expect if isinstance(one, Mapping)] if isinstance(expect, list) else []
-    return f"{case.data.get('say', '')} → {listed(steps, lang) or say('handbook.nothing', lang)}"
+    return f"{case.title(lang)} → {listed(steps, lang) or say('handbook.nothing', lang)}"
 
 
 def _step(one: Mapping[str, object], lang: Lang) -> str:

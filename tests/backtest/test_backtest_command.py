@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import installation_kit as kit
 import pytest
+from latin import left
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,7 @@ def test_the_text_says_the_same_in_both_languages(config: Path) -> None:
     chinese = kit.run("rules", "backtest", rules, *kit.SPAN, "-c", str(config), "--lang", "zh", "--limit", "1").stdout
     assert "hot | CH-1 | 2026-06-01 10:02:00 | 2026-06-01 10:10:00 | 重要 | 1" in chinese
     assert "另有 1 个" in chinese
+    assert not set(left(chinese)) - {"hot", "limit", "Asia", "Shanghai"}  # C8
 
 
 def test_only_some_devices(config: Path) -> None:

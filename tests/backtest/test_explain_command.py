@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import installation_kit as kit
 import pytest
+from latin import left
 
 from gateway.domain.alarm import Evidence, MemberSeen, ReadingSeen
 from gateway.domain.text import Lang
@@ -214,6 +215,7 @@ def test_the_number_of_an_order_explains_all_its_alarms_with_their_level_changes
     assert plot.exists()
     chinese = kit.run("rules", "explain", order.no, "-c", str(config), "--lang", "zh").stdout
     assert "降级为一般：gun_temp 82 °C，低于 88 °C" in chinese
+    assert not set(left(chinese)) - {"hot"}  # C8: the rule's own name
 
 
 COUNTED = """\

@@ -7,31 +7,12 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from latin import CODE, HAN, WORD, left
 
 from gateway.cli import main
 from gateway.cli.language import of_arguments, of_locale, resolved
 from gateway.domain.text import catalogue
 
-HAN = re.compile(r"[\u3400-\u9fff]")
-WORD = re.compile(r"[A-Za-z][A-Za-z]+")
-CODE = re.compile(
-    r"`[^`]*`|'[^']*'|\[[a-z|]+\]|\[默认：[^\]]*\]|<[^>]*>|--?[a-z][\w-]*|[\w/<>*-]*[/._][\w/.*-]+|\{\{.*?\}\}+|\{[^{}]*\}|\d+[a-z]+"
-)
-NAMES = {
-    "Fieldgate",
-    "Modbus",
-    "mosquitto",
-    "webhook",
-    "Ctrl",
-    "Excel",
-    "Mosquitto",
-    "kill",
-    "id",
-    "DuckDB",
-    "modbus",
-    "Schema",
-    "draft",
-}
 SILENT = {"version"}  # names and numbers only; `bench` writes JSON
 
 
@@ -52,12 +33,6 @@ ALL = {" ".join(path): command for path, command in commands()}
 CALLED = {word for path in ALL for word in path.split()} | {"main"}
 
 
-def left(text: str) -> list[str]:
-    """Latin words of a Chinese text that are no code, name, metavariable or command."""
-    words = WORD.findall(CODE.sub(" ", text))
-    return [word for word in words if not word.isupper() and word not in NAMES | CALLED]
-
-
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path or "fieldgate")
 def test_help_is_chinese(path: str) -> None:
     """A paragraph that is missing belongs into gateway/domain/texts/help.py, word for word as in the code."""
@@ -65,7 +40,7 @@ def test_help_is_chinese(path: str) -> None:
     assert shown.exit_code == 0, shown.output
     assert HAN.search(shown.output)
     plain = re.sub(r"示例：.*?(?=\n\n|\Z)", "", shown.output, flags=re.DOTALL)
-    assert not left(plain)
+    assert not left(plain, CALLED)
 
 
 def test_help_is_english() -> None:
@@ -88,7 +63,7 @@ def test_wrong_arguments_are_answered_in_chinese(args: list[str]) -> None:
     shown = CliRunner().invoke(main, ["--lang", "zh", *args])
     assert shown.exit_code == 2
     assert HAN.search(shown.output)
-    assert not left(re.sub(r"示例：.*?(?=\n\n|\Z)", "", shown.output, flags=re.DOTALL))
+    assert not left(re.sub(r"示例：.*?(?=\n\n|\Z)", "", shown.output, flags=re.DOTALL), CALLED)
 
 
 def test_every_text_has_chinese() -> None:
@@ -98,7 +73,7 @@ def test_every_text_has_chinese() -> None:
         plain = CODE.sub(" ", english)
         if not HAN.search(chinese) and [word for word in WORD.findall(plain) if word.islower()]:
             bare.append(key)
-        if extra := set(left(chinese)) - set(WORD.findall(english)):
+        if extra := set(left(chinese, CALLED)) - set(WORD.findall(english)):
             foreign[key] = extra
     assert set(bare) <= {"handbook.active_days"}
     assert not foreign
@@ -143,3 +118,16 @@ def test_the_locale() -> None:
     assert of_locale({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}) == "en"
     assert of_locale({}) == "en"
     assert of_arguments(["run", "--lang=zh", "-c", "nothing"]) == "zh"
+
+
+PROPER = {"Webhook", "Webhooks", "Standard", "English", "OpenAPI", "Python", "Java", "Node", "CloudEvents", "Callbacks"}
+KEYS = {"admin", "engineer", "integrator", "operator", "supervisor", "base"}
+
+
+@pytest.mark.parametrize("page", sorted(Path(__file__).parents[2].glob("docs/*.zh.md")), ids=lambda page: page.name)
+def test_pages_are_chinese(page: Path) -> None:
+    """Code, links and tables of fields aside."""
+    text = re.sub(
+        r"```.*?```|\]\([^)]*\)|^\| `data\..*?$", " ", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    assert not {n: found for n, line in enumerate(text.splitlines(), 1) if (found := left(line, PROPER | KEYS))}

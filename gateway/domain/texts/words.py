@@ -16,6 +16,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "word.event.reopened": ("reopened", "重开"),
     "word.event.comment_added": ("comment added", "添加备注"),
     "word.event.alarm_unlatched": ("alarm released", "告警人工复位"),
+    "word.actor.system": ("the gateway", "系统"),
     # a notice, and why it was not sent
     "word.notice.queued": ("queued", "待发送"),
     "word.notice.sent": ("sent", "已发送"),

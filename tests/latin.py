@@ -1,0 +1,32 @@
+"""What is left in Latin letters of a Chinese text."""
+
+import re
+from collections.abc import Set as AbstractSet
+
+HAN = re.compile(r"[\u3400-\u9fff]")
+WORD = re.compile(r"[A-Za-z][A-Za-z]+")
+CODE = re.compile(
+    r"`[^`]*`|'[^']*'|\[[a-z|]+\]|\[默认：[^\]]*\]|<[^>]*>|--?[a-z][\w-]*|[\w/<>*-]*[/._][\w/.*-]+|\{\{.*?\}\}+|\{[^{}]*\}|\d+[a-z]+"
+)
+NAMES = {
+    "Fieldgate",
+    "Modbus",
+    "mosquitto",
+    "webhook",
+    "Ctrl",
+    "Excel",
+    "Mosquitto",
+    "kill",
+    "id",
+    "DuckDB",
+    "modbus",
+    "Schema",
+    "draft",
+}
+UNITS = {"degC", "kWh", "kPa", "km", "min", "kB", "kW"}
+
+
+def left(text: str, called: AbstractSet[str] = frozenset()) -> list[str]:
+    """Latin words that are no code, name, unit or metavariable; `called` may stand, too."""
+    words = WORD.findall(CODE.sub(" ", text))
+    return [word for word in words if not word.isupper() and word not in NAMES | UNITS | called]
