@@ -22,6 +22,8 @@ NAMES = {
     "modbus",
     "Schema",
     "draft",
+    "Python",
+    "NumPy",
 }
 UNITS = {"degC", "kWh", "kPa", "km", "min", "kB", "kW"}
 

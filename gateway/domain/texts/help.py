@@ -3,8 +3,8 @@
 _COMMANDS = (
     ("Fieldgate: field telemetry in, one work order per fault out.", "Fieldgate：接入现场遥测数据，每个故障派一张工单。"),
     (
-        "Measure this machine: ingest (against the raw limit of the same run), the rule engine, a restart.",
-        "测量本机性能：接入（与同次运行的极限对比）、规则引擎、重启。",
+        "Measure this machine: ingest (against the raw limit of the same run), the rule engine, a restart, callers of the API, an idle gateway.",
+        "测量本机性能：接入（与同次运行的极限对比）、规则引擎、重启、API 调用、空载网关。",
     ),
     (
         "Ten rules (holds, levels, windows, a streak, silence) on the history of 1,000 devices, from DuckDB to episodes.",
@@ -106,6 +106,35 @@ _COMMANDS = (
     (
         "Exit status 0 nothing is lost, 1 something is (it was said), 2 it could not be done.",
         "退出码：0 没有丢失，1 有丢失（已列出），2 未能执行。",
+    ),
+    (
+        "`machine` is a fixed Python loop and a fixed NumPy pass of the same run, `to_machine` the figures against that loop.",
+        "`machine` 为同次运行中固定的 Python 循环和 NumPy 运算，`to_machine` 为各项结果与该循环的比值。",
+    ),
+    (
+        "From PUBLISH to PUBACK, and answers about health, under 600 idle connections, four bodies in chunks of one byte and 100 requests a second; `quiet_…`: with the requests alone.",
+        "在 600 个空闲连接、四个逐字节发送的请求体和每秒 100 个请求下，测量从 PUBLISH 到 PUBACK 的时间和健康检查应答；`quiet_…` 为仅有请求时的结果。",
+    ),
+    (
+        "A gateway at which nothing arrives: memory, share of a core, syncs a minute (by strace); needs mosquitto.",
+        "没有任何数据到达的网关：内存、单核占用率、每分钟同步写盘次数（用 `strace` 统计）；需要安装 mosquitto。",
+    ),
+    ("Devices that this installation hears.", "本系统收到数据的设备。"),
+    (
+        "Devices that talk and are not in the list, as ready lines for it: code and the profile that takes most points of their messages. What is known of each (messages, last one, topic) goes to standard error.",
+        "列出有数据但不在清单中的设备，可直接加入清单：编号，以及能对应其消息中最多测点的型号。每台设备的已知信息（消息数、最近一条、主题）输出到标准错误。",
+    ),
+    (
+        "Reads the dead letters, whether the gateway runs or not, and changes nothing. The lines have the columns of your list, so they can be appended to it; a running gateway takes it over at once. A line without a profile needs one.",
+        "读取死信，网关运行与否均可，不做任何改动。各行与现有清单的列一致，可直接追加；运行中的网关会立即采用。没有型号的行须补上型号。",
+    ),
+    (
+        "Show what the running gateway hears and decides, as it happens: messages, readings, alarms, orders.",
+        "实时显示运行中的网关收到和判断的内容：消息、读数、告警、工单。",
+    ),
+    (
+        "Ends with Ctrl-C. What comes faster than it can be shown is counted, not queued. Exit status 0, 1 when no gateway runs.",
+        "按 Ctrl-C 结束。来不及显示的只计数，不排队。退出码：0 正常，1 没有网关在运行。",
     ),
     ("Work with rule files.", "规则文件工具。"),
     (
@@ -292,6 +321,13 @@ _OPTIONS = (
     ("[default: mqtt://127.0.0.1:1883]", "[默认：mqtt://127.0.0.1:1883]"),
     ("[default: that of this machine]", "[默认：本机时区]"),
     ("Of questions and files.", "提问和文件的语言。"),
+    ("In peace, and loaded.", "空闲与加压各测一段。"),
+    ("Twice: syncs apart.", "测两次，同步写盘次数单独统计。"),
+    ("Only this device.", "仅此设备。"),
+    ("Only devices of this site.", "仅此场站的设备。"),
+    ("Only this kind; may be repeated.", "仅此类内容，可多次给出。"),
+    ("End after so long: 10s, 5m.", "多久后结束，如 10s、5m。"),
+    ("End after the first lines.", "显示若干行后结束。"),
     ("Only this MQTT source.", "仅使用此 MQTT 数据源。"),
 )  # fmt: skip
 _CLICK = (

@@ -36,7 +36,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{code}: {count} message(s), last {last}, on {topic}; {why}",
         "{code}：{count} 条消息，最近 {last}，主题 {topic}；{why}",
     ),
-    "devices.fits": ("{profile} takes {rows} points of it", "档案 {profile} 可取其中 {rows} 个测点"),
-    "devices.fits_none": ("no profile takes a point of it", "没有档案能取其中的测点"),
+    "devices.fits": ("{profile} takes {rows} points of it", "型号 {profile} 可取其中 {rows} 个测点"),
+    "devices.fits_none": ("no profile takes a point of it", "没有型号能取其中的测点"),
     "devices.append": ("to take them up: fieldgate devices unknown >> {file}", "登记这些设备：fieldgate devices unknown >> {file}"),
 }
