@@ -25,7 +25,7 @@ NAMES = {
     "Python",
     "NumPy",
 }
-UNITS = {"degC", "kWh", "kPa", "km", "min", "kB", "kW"}
+UNITS = {"degC", "kWh", "kPa", "km", "min", "kB", "kW", "GiB", "MiB", "ms"}
 
 
 def left(text: str, called: AbstractSet[str] = frozenset()) -> list[str]:

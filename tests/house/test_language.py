@@ -120,7 +120,10 @@ def test_the_locale() -> None:
     assert of_arguments(["run", "--lang=zh", "-c", "nothing"]) == "zh"
 
 
-PROPER = {"Webhook", "Webhooks", "Standard", "English", "OpenAPI", "Python", "Java", "Node", "CloudEvents", "Callbacks"}
+PROPER = {
+    "Webhook", "Webhooks", "Standard", "English", "OpenAPI", "Python", "Java", "Node", "CloudEvents", "Callbacks",
+    "QoS", "Dashboards", "New", "Import", "Debian", "Grafana", "Prometheus", "systemd", "vmagent", "root",
+}  # fmt: skip
 KEYS = {"admin", "engineer", "integrator", "operator", "supervisor", "base"}
 
 
