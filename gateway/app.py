@@ -1,5 +1,7 @@
 """`build(project) -> App`: the one file that names concrete classes and ties them together."""
 
+import getpass
+import os
 import stat
 import sys
 from collections.abc import Callable, Mapping
@@ -91,8 +93,13 @@ def build(project: Project, clock: Clock | None = None, *, command: str = "run")
 
 def close_to_others(data: Path) -> None:
     """The data folder is for this user alone: names, phone numbers, what is going to be signed. One that others may
-    enter is closed, and that is said. Raises StoreError when it is somebody else's."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    enter is closed, and that is said. Raises StoreError when it is somebody else's, or cannot be made or written."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError.of("app.data_make", path=data, error=error.strerror or "") from error
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        raise StoreError.of("app.data_write", path=data, user=getpass.getuser())
     mode = stat.S_IMODE(data.stat().st_mode)
     if not mode & 0o077:
         return

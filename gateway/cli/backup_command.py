@@ -17,7 +17,7 @@ from gateway.domain.text import Lang, say
 @click.argument("target", type=click.Path(path_type=Path))
 @main_file
 @report_language
-def command(target: Path, config: Path, lang: Lang | None) -> None:
+def command(target: Path, config: Path, lang: Lang) -> None:
     """Copy the data folder and the folder of the configuration to TARGET: a new folder, or a file .tar or .tar.gz.
     The gateway may run; what it has acknowledged before is in the copy. The copy is opened and checked.
 
@@ -33,14 +33,13 @@ def command(target: Path, config: Path, lang: Lang | None) -> None:
     try:
         settings = load_settings(config)
     except ConfigError as error:
-        refuse(error, lang or "zh")
-    language: Lang = lang or settings.language
+        refuse(error, lang)
     os.umask(0o077)
     try:
         made = back_up(settings.data_dir, config, target)
     except StoreError as error:
-        click.echo(error.text(language), err=True)
+        click.echo(error.text(lang), err=True)
         sys.exit(UNUSABLE)
     for path in made.left_out:
-        click.echo(say("backup.left_out", language, path=path), err=True)
-    click.echo(say("backup.done", language, path=made.path, size=format_size(made.bytes), head=made.head))
+        click.echo(say("backup.left_out", lang, path=path), err=True)
+    click.echo(say("backup.done", lang, path=made.path, size=format_size(made.bytes), head=made.head))

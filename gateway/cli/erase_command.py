@@ -52,7 +52,7 @@ def customer(code: str, config: Path, lang: Lang) -> None:
     except ConfigError as error:
         refuse(error, lang)
     except GatewayError as error:
-        click.echo(str(error), err=True)
+        click.echo(error.text(lang), err=True)
         sys.exit(2)
     if not any(found):
         click.echo(say("erase.unknown", lang, code=code), err=True)

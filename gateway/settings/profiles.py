@@ -149,7 +149,8 @@ def load_profile(path: Path) -> tuple[LoadedProfile | None, list[Problem]]:
     except ValidationError as error:
         return None, explain(error, document, ProfileModel)
     specs = [_spec(document, name, point) for name, point in model.points.items()]
-    _on_device(document, {spec.name: spec for spec in specs}, model)
+    if not document.problems:  # units that are unknown would differ, too
+        _on_device(document, {spec.name: spec for spec in specs}, model)
     if document.problems:
         return None, document.problems
     profile = Profile(
@@ -170,6 +171,7 @@ def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
     except UnitError as error:
         document.add((*place, "unit"), error.key, **error.fields)
         unit = DIMENSIONLESS
+        point = point.model_copy(update={"plausible": PlausibleModel()})  # its numbers are not what is wrong
     _kinds(document, place, point)
     title = point.title
     return PointSpec(

@@ -24,6 +24,7 @@ from gateway.settings.inherit import declared_in_map
 from gateway.settings.inventory import Inventory, load_inventory, zones
 from gateway.settings.lookups import load_lookups
 from gateway.settings.model import Settings, anchored
+from gateway.settings.paths import foreign_paths
 from gateway.settings.profiles import LoadedProfile, load_profiles, vocabulary
 from gateway.settings.rulebook import Rulebook, RuleFiles, load_rulebook
 from gateway.settings.templates import load_templates
@@ -145,6 +146,8 @@ def inspect_project(path: Path, env: Mapping[str, str] | None = None, known: Rul
         report.problems += [p for p in findings.problems if p.file != document.file or p.path not in named]
         report.warnings += findings.warnings
         report.coverage = findings.coverage
+    wrong_names = tuple(str(p.fields["path"]) for p in document.problems if p.key == "config.path.windows")
+    report.problems = [p for p in report.problems if not (wrong_names and p.file.endswith(wrong_names))]
     report.problems, report.warnings = _sorted(report.problems), _sorted(report.warnings)
     if settings is not None and not report.problems:
         texts = named_texts(plain, maps, settings, rulebook.rules.values())
@@ -164,7 +167,9 @@ def _settings(document: Document) -> Settings | None:
         document.value = None
         return None
     try:
-        return Settings.model_validate(document.value)
+        settings = Settings.model_validate(document.value)
+        document.problems += foreign_paths(settings, document)
+        return settings
     except ValidationError as error:
         named = {problem.path for problem in document.problems}  # ${NAME} left in place makes a second, worse problem
         document.problems += [p for p in explain(error, document, Settings) if p.path not in named]

@@ -62,7 +62,7 @@ def backtest(
     except ConfigError as error:
         refuse(error, lang)
     except (GatewayError, InvariantBroken) as error:
-        click.echo(str(error), err=True)
+        click.echo(error.text(lang) if isinstance(error, GatewayError) else str(error), err=True)
         sys.exit(UNUSABLE)
 
 

@@ -57,7 +57,7 @@ def explain(what: str, config: Path, plot: Path | None, lang: Lang) -> None:
         click.echo(error.detail, err=True)
         sys.exit(UNUSABLE)
     except (GatewayError, InvariantBroken, OSError) as error:
-        click.echo(str(error), err=True)
+        click.echo(error.text(lang) if isinstance(error, GatewayError) else str(error), err=True)
         sys.exit(UNUSABLE)
 
 

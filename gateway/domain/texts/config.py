@@ -9,6 +9,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.file.too_big": ("the file has {size} bytes, at most {limit} are read; split it", "文件有 {size} 字节，最多读取 {limit} 字节；请拆分"),
     "config.file.not_utf8": ("this line is not UTF-8; save the file as UTF-8", "该行不是 UTF-8 编码；请将文件另存为 UTF-8"),
     "config.folder.missing": ("there is no folder {value}; create it, or correct the path", "目录 {value} 不存在；请创建或改正路径"),
+    "config.path.windows": (
+        "{path!r} is a path of Windows; this machine would make a file of that very name. Write {write!r}",
+        "{path!r} 是 Windows 路径，在本机上会变成一个同名文件；请写 {write!r}",
+    ),
     # YAML
     "config.yaml.syntax": ("this is not YAML: {reason}; check indentation, colons and quotes here and just above", "YAML 语法错误：{reason}；请检查此行及上一行的缩进、冒号和引号"),
     "config.yaml.wide": ("full-width character {character} ({code}); write {write!r} in half width", "全角字符 {character}（{code}）；请改为半角 {write!r}"),
