@@ -4,12 +4,16 @@ import sys
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.options import MAIN_FILE, report_language
 from gateway.domain.errors import Problem
 from gateway.domain.text import Lang, say
+
+if TYPE_CHECKING:
+    from gateway.settings import Project
 
 
 @click.command("check")
@@ -54,8 +58,18 @@ def command(config: Path, data: bool, lang: Lang) -> None:
     for key, fields in covered(report.coverage):
         click.echo(say(key, lang, **fields))
     click.echo(summary(report.project, lang))
+    click.echo(_disk(report.project, lang))
     if data:
         _look_at_data(report.project.settings.data_dir, lang)
+
+
+def _disk(project: "Project", lang: Lang) -> str:
+    from gateway.domain.size import format_size
+    from gateway.settings.expected import of_project
+
+    room = of_project(project)
+    free, floor, lasts = format_size(room.free), format_size(room.floor), room.lasts_said().text(lang)
+    return say("room.check", lang, path=project.settings.data_dir, free=free, floor=floor, lasts=lasts)
 
 
 def _look_at_data(folder: Path, lang: Lang) -> None:

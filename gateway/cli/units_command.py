@@ -1,23 +1,29 @@
 """`fieldgate units`"""
 
 import json
+import sys
 
 import click
 
 from gateway.cli.options import report_language
 from gateway.domain.text import Lang, say
 from gateway.domain.unit_table import UnitRow
-from gateway.domain.units import canonical_symbol, listing, parse_unit
+from gateway.domain.units import UnitError, canonical_symbol, listing, parse_unit
 
 
 @click.command("units")
+@click.argument("unit", required=False)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output.")
 @report_language
-def command(form: str, lang: Lang) -> None:
-    """List the units that rules, profiles and routes may write, by what they measure.
+def command(unit: str | None, form: str, lang: Lang) -> None:
+    """List the units that rules, profiles and routes may write, by what they measure. With UNIT only what that one
+    is; exit status 2 when there is none, with the one that was probably meant.
 
-    Example: fieldgate units --lang zh
+    Example: fieldgate units kvar --lang zh
     """
+    if unit is not None:
+        _one(unit, lang)
+        return
     if form == "json":
         click.echo(json.dumps([_group(name, rows) for name, rows in listing()], ensure_ascii=False, indent=2))
         return
@@ -29,6 +35,24 @@ def command(form: str, lang: Lang) -> None:
             click.echo("  " + _line(row, stored, lang))
     click.echo("\n" + say("unit.list.compound", lang))
     click.echo(say("unit.list.bridges", lang))
+
+
+def _one(text: str, lang: Lang) -> None:
+    try:
+        unit = parse_unit(text)
+    except UnitError as error:
+        click.echo(say(error.key, lang, **error.fields), err=True)
+        sys.exit(2)
+    for dimension, rows in listing():
+        for row in rows:
+            if unit.symbol == row.symbol:
+                stored = canonical_symbol(parse_unit(rows[0].symbol))
+                click.echo(say("unit.list.group", lang, name=say(f"unit.of.{dimension}", lang), unit=stored))
+                click.echo("  " + _line(row, stored, lang))
+                return
+    click.echo(
+        say("unit.list.made", lang, unit=unit.symbol, stored=canonical_symbol(unit), factor=f"{unit.factor:.12g}")
+    )
 
 
 def _line(row: UnitRow, stored: str, lang: Lang) -> str:

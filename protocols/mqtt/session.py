@@ -223,7 +223,7 @@ class Session:
         elif isinstance(packet, mqtt5.PubRelPacket) and self.phase is not Phase.CONNECTING:
             self._out.append(mqtt5.PubCompPacket(packet.packet_id).write())
         elif isinstance(packet, mqtt5.DisconnectPacket):
-            code, fields = int(packet.reason_code), _reason(packet.reason_code, packet.reason_str)
+            code, fields = int(packet.reason_code), refused(packet.reason_code, packet.reason_str)
             self.taken_over = code == _TAKEN_OVER
             self._fail((SourceRejected if code in _SENT_AWAY else SourceUnavailable).of("source.sent_away", **fields))
         else:
@@ -231,7 +231,7 @@ class Session:
 
     def _connected(self, packet: mqtt5.ConnAckPacket) -> None:
         if int(packet.reason_code) != 0:
-            fields = _reason(packet.reason_code, packet.reason_str)
+            fields = refused(packet.reason_code, packet.reason_str)
             kind = SourceRejected if int(packet.reason_code) in _REFUSED else SourceUnavailable
             self._fail(kind.of("source.refused", **fields))
             return
@@ -286,7 +286,7 @@ class Session:
         codes = list(zip(patterns, packet.reason_codes, strict=True))
         failed = [(pattern, code) for pattern, code in codes if int(code) >= 0x80]
         if failed:
-            fields = _reason(failed[0][1], "; ".join([pattern for pattern, _ in failed] + [packet.reason_str or ""]))
+            fields = refused(failed[0][1], "; ".join([pattern for pattern, _ in failed] + [packet.reason_str or ""]))
             hard = any(int(code) in _NOT_GRANTED for _, code in failed)
             self._fail((SourceRejected if hard else SourceUnavailable).of("source.refused_filters", **fields))
             return
@@ -298,7 +298,7 @@ class Session:
         self._settle()
 
 
-def _reason(code: Enum, text: str | None) -> dict[str, object]:
+def refused(code: Enum, text: str | None) -> dict[str, object]:
     """Fields of a text: the code in words, and what the broker says of it, for the log alone."""
     name = code.name.lower()
     known = f"source.code.{name}" in catalogue()

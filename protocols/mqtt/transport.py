@@ -142,14 +142,14 @@ async def establish(config: MqttConfig, context: ssl.SSLContext | None, connecti
     except ssl.SSLCertVerificationError as error:
         failure = SourceRejected.of("source.certificate", more=f": {error.verify_message}")
     except OSError as error:
-        failure = _said(error, encrypted=context is not None)
+        failure = unreachable(error, encrypted=context is not None)
     except SourceError as error:
         failure = error
     connection.abort(failure)
     raise failure
 
 
-def _said(error: OSError, *, encrypted: bool) -> SourceUnavailable:
+def unreachable(error: OSError, *, encrypted: bool) -> SourceUnavailable:
     """A server that is no TLS server, or a very old one, just hangs up: then the error alone does not help anybody."""
     if isinstance(error, ConnectionRefusedError) or error.errno == errno.ECONNREFUSED:
         return SourceUnavailable.of("source.refused_port", more="")

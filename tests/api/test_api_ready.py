@@ -1,6 +1,7 @@
 """What /readyz, metrics and log say of connections, disk, clock and files: the same, and the truth (C1, C2)."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -147,3 +148,37 @@ async def test_the_first_dead_letter_of_a_kind_has_a_line_with_an_example(place:
     assert [(line["event"], line["reason"], line["count"], line["address"], line["detail"]) for line in said] == [
         ("dead letter of a new kind", "unknown_device", 3, "d/CP-99", "CP-99")
     ]
+
+
+async def test_a_day_with_ten_orders_fits_on_two_screens(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C2: a day, a message every ten, three kinds of dead letters all day, an hour of silence, ten orders of two
+    rules: at most 100 lines, and they add up to the day."""
+    app, steady = place.app, [0]
+    source, told = app.sources["broker"], app.committed.told
+    for owner in (app.watch, told):
+        monkeypatch.setattr(owner, "_steady", lambda: steady[0])
+    monkeypatch.setattr(app.watch, "_summary", Summary(0))
+    monkeypatch.setattr(source, "trouble", lambda: None)
+    device, sent, made = place.id("D1"), 0, 0
+    with capture_logs() as said:
+        for minute in range(0, 24 * 60, 5):
+            steady[0] = minute * MINUTE
+            if minute % 10 == 0 and not 600 <= minute < 660:
+                sent += 1
+                kind = ("bad_json", "unknown_device", "no_points")[sent % 3]
+                await app.intake.emit(Parcel("broker", empty_batch(), (Raw("broker", "d/X", kind, b"{", NOW),), 1))
+                source.stats.rejected[kind] += 1  # type: ignore[attr-defined]
+            if minute % 145 == 100:
+                made += 1
+                t = transition(made, device=device, component=1 + made % 2, fault=f"E{made}", rule=f"r{made % 2}{made}")
+                app.committed(app.desk.apply([t], made, [], NOW))
+                told.decided([t])
+            await app.watch.turn()
+    events = Counter(line["event"] for line in said)
+    assert len(said) <= 100, events
+    assert events["order made"] == made == 10
+    assert events["dead letter of a new kind"] == 3
+    assert (events["trouble"], events["trouble over"]) == (1, 1)
+    summaries = [line for line in said if line["event"] == "summary"]
+    assert sent - 6 <= sum(line["messages"] for line in summaries) <= sent, "the last hour is not over"
+    assert sum(line["orders"] for line in summaries) >= 9

@@ -82,6 +82,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "unit.list.factor": ("1 {symbol} = {factor} {unit}", "1 {symbol} = {factor} {unit}"),
     "unit.list.shifted": ("{unit} = {symbol} × {factor} + {offset}", "{unit} = {symbol} × {factor} + {offset}"),
     "unit.list.spelled": ("also {spellings}", "也可写 {spellings}"),
+    "unit.list.made": ("{unit}, stored in {stored}: 1 {unit} = {factor} {stored}", "{unit}，以 {stored} 存储：1 {unit} = {factor} {stored}"),
     "unit.list.compound": (
         "Products and quotients are units too: m3/h, kW*h, kg/m3, L/min, kWh/km, kWh/100km, W/m2, m/s2.",
         "单位的乘积和商也是单位：m3/h、kW*h、kg/m3、L/min、kWh/km、kWh/100km、W/m2、m/s2。",

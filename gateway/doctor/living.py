@@ -1,0 +1,90 @@
+"""A gateway that runs: what it says of itself, and whether its counts balance. And files of one that does not."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from gateway import marker
+from gateway.api.tls import pinned
+from gateway.doctor.finding import Finding, bad, ok, warn
+from gateway.domain.errors import StoreError
+from gateway.domain.text import Lang
+from gateway.store import Database, Queries, SqlDeliveryQueue
+
+PATIENCE: Final = 10.0
+OK: Final = "ok"
+
+
+def asked(url: str, lang: Lang, cert: Path | None = None) -> list[Finding] | None:
+    """What /readyz and /metrics at `url` say; None when nobody answers. `cert`: what it has to show."""
+    verify = pinned(cert) if cert is not None else True
+    try:
+        with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False, verify=verify) as client:
+            ready = client.get("/readyz", params={"lang": lang}).json()
+            metrics = client.get("/metrics").raise_for_status().text
+    except (httpx.HTTPError, ValueError):
+        return None
+    return [*readiness(ready), balance(metrics)]
+
+
+def readiness(answer: Mapping[str, Any]) -> Iterator[Finding]:
+    """What /readyz says. Pure."""
+    if answer.get("ready"):
+        yield ok("doctor.ready")
+    else:
+        yield bad("doctor.unready", "doctor.unready.do")
+    for area in ("parts", "sources", "endpoints"):
+        for name, words in answer.get(area, {}).items():
+            if words != OK:
+                yield warn("doctor.part", "doctor.part.do", area=area, name=name, words=words)
+
+
+def balance(metrics: str) -> Finding:
+    """Every message accounted for. Pure; `metrics` is the text of /metrics."""
+    wrong, received = [], 0.0
+    for line in metrics.splitlines():
+        name, _, value = line.rpartition(" ")
+        if name.startswith("fieldgate_balance_") and float(value) != 0:
+            wrong.append(line)
+        if name.startswith("fieldgate_messages_total") and 'state="received"' in name:
+            received += float(value)
+    if wrong:
+        return bad("doctor.unbalanced", "doctor.unbalanced.do", lines="; ".join(wrong))
+    return ok("doctor.balanced", count=int(received))
+
+
+def stores(data: Path, tenant: str) -> Iterator[Finding]:
+    """What must be there, and what waits in the database; beside a running gateway, too."""
+    try:
+        gone = marker.missing(data)
+    except StoreError as error:
+        yield bad("doctor.store", "doctor.store.do", error=error)
+        return
+    file = data / marker.FILES["database"]
+    if gone:
+        yield bad("doctor.missing", "doctor.store.do", paths=", ".join(map(str, gone)))
+    if not file.is_file():
+        if not gone:
+            yield ok("doctor.no_data", path=data)
+        return
+    database = Database(f"sqlite:///{file}")
+    try:
+        pending = database.plan().pending
+        if pending:
+            yield warn("doctor.migrate", "doctor.migrate.do", pending=", ".join(pending))
+            return
+        counts = Queries(database, tenant).counts()
+        dead, disabled = counts.get("deliveries.dead", 0), SqlDeliveryQueue(database, tenant).disabled()
+    except StoreError as error:
+        yield bad("doctor.store", "doctor.store.do", error=error)
+        return
+    finally:
+        database.dispose()
+    if dead:
+        yield warn("doctor.dead", "doctor.dead.do", count=dead)
+    for name in disabled:
+        yield warn("doctor.disabled", "doctor.disabled.do", endpoint=name)
+    if not dead and not disabled:
+        yield ok("doctor.stores", orders=sum(n for key, n in counts.items() if key.startswith("orders.")))

@@ -1,0 +1,95 @@
+"""The machine: versions, disk, clock, who may read the files."""
+
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import duckdb
+from pysqlite3 import dbapi2 as sqlite
+
+from gateway.doctor.finding import Finding, bad, ok, warn
+from gateway.domain.clocks import BUILT
+from gateway.domain.duration import DAY, MINUTE, SECOND, iso
+from gateway.domain.said import Span
+from gateway.domain.size import format_size
+from gateway.journal.schema import OLDEST_SQLITE
+from gateway.settings.expected import Room
+
+PYTHON: Final = (3, 11)
+SOON: Final = 30 * DAY
+DUCKDB: Final = "1.5."
+"""The file format of the series store; 2.x changes it."""
+MOSQUITTO: Final = (2, 0)
+
+
+def versions(mosquitto: str) -> Iterator[Finding]:
+    """`mosquitto`: as it says itself, "" = not on this machine."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    found = {"python": python, "sqlite": sqlite.sqlite_version, "duckdb": duckdb.__version__}
+    yield ok("doctor.versions", **found)
+    if sys.version_info[:2] < PYTHON:
+        yield bad("doctor.python", "doctor.python.do", found=python)
+    if tuple(map(int, sqlite.sqlite_version.split("."))) < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        yield bad("doctor.sqlite", "doctor.sqlite.do", found=sqlite.sqlite_version, needed=needed)
+    if not duckdb.__version__.startswith(DUCKDB):
+        yield bad("doctor.duckdb", "doctor.duckdb.do", found=duckdb.__version__, needed=f"{DUCKDB}x")
+    if not mosquitto:
+        return
+    old = tuple(int(part) for part in mosquitto.split(".")[:2] if part.isdigit()) < MOSQUITTO
+    yield (warn("doctor.mosquitto_old", "doctor.mosquitto_old.do", found=mosquitto) if old
+           else ok("doctor.mosquitto", found=mosquitto))  # fmt: skip
+
+
+def mosquitto_here() -> str:
+    """The version of the mosquitto on this machine, "" when there is none."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        return ""
+    try:
+        asked = [program, "-h"]  # a path that `which` gave, and no shell
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=False).stdout  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    words = said.split()
+    return words[2] if words[:2] == ["mosquitto", "version"] and len(words) > 2 else ""
+
+
+def disk(room: Room) -> Finding:
+    """Free, floor, and how long it lasts at the expected rate."""
+    fields = {"free": format_size(room.free), "floor": format_size(room.floor), "lasts": room.lasts_said()}
+    if room.free <= room.floor:
+        return bad("doctor.disk", "doctor.disk_full.do", **fields)
+    if room.lasts is not None and room.lasts < SOON:
+        return warn("doctor.disk", "doctor.disk_soon.do", **fields)
+    return ok("doctor.disk", **fields)
+
+
+def clock(now: int, newest: int) -> Finding:
+    """`newest` µs: the newest record of the journal, 0 = none."""
+    if now < BUILT:
+        return bad("doctor.clock", "doctor.clock_unset.do", now=iso(now))
+    if newest > now + MINUTE:
+        behind = Span((newest - now) // SECOND * SECOND)
+        return bad("doctor.clock_behind", "doctor.clock_unset.do", now=iso(now), behind=behind)
+    return ok("doctor.clock", now=iso(now))
+
+
+def modes(private: Mapping[Path, str]) -> Iterator[Finding]:
+    """Files and folders that are for the gateway's user alone, and what each of them is."""
+    wrong = False
+    for path, kind in private.items():
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except OSError:
+            continue
+        if mode & 0o077:
+            wrong = True
+            want = "0700" if path.is_dir() else "0600"
+            yield bad("doctor.mode", "doctor.mode.do", path=path, mode=f"{mode:04o}", want=want, kind=kind)
+    if not wrong:
+        yield ok("doctor.modes", count=len(private))
