@@ -70,7 +70,7 @@ def test_files_that_do_not_load_name_the_file_and_since_when() -> None:
 def test_silence_counts_from_the_connection_or_the_last_message() -> None:
     assert silence(0, None, 10 * MINUTE, 9 * MINUTE) is None
     assert words(silence(0, None, 10 * MINUTE, 10 * MINUTE))[0] == "connected 10 min ago, no message yet"
-    assert words(silence(0, HOUR, 10 * MINUTE, HOUR + 12 * MINUTE + 5))[1] == "连接正常，但已 12 分钟 没有消息"
+    assert words(silence(0, HOUR, 10 * MINUTE, HOUR + 12 * MINUTE + 5))[1] == "连接正常，但已 12 分钟没有消息"
     assert silence(2 * HOUR, HOUR, 10 * MINUTE, 2 * HOUR + MINUTE) is None, "it came back a minute ago"
     assert silence(0, None, 0, DAY) is None, "0s: never"
 

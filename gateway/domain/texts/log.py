@@ -250,7 +250,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # ---- the summary
     "log.summary": (
         "in {since}: {messages} messages, {readings} readings, {dead} dead letters, {alarms} alarms, {orders} work orders, {sent} deliveries{silent}",
-        "{since} 内：消息 {messages} 条，读数 {readings} 条，死信 {dead} 条，告警 {alarms} 条，工单 {orders} 张，投递 {sent} 条{silent}",
+        "{since}内：消息 {messages} 条，读数 {readings} 条，死信 {dead} 条，告警 {alarms} 条，工单 {orders} 张，投递 {sent} 条{silent}",
     ),
     "log.summary_silent": ("; no data from: {sources}", "；无数据的数据源：{sources}"),
     "log.summary_none": ("; no source is configured", "；未配置数据源"),

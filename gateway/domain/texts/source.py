@@ -4,7 +4,7 @@ except in `more`, which only the log fills."""
 TEXTS: dict[str, tuple[str, str]] = {
     "source.never": ("never connected since the start: {why}", "启动以来从未连接成功：{why}"),
     "source.away": ("not connected: {why}", "未连接：{why}"),
-    "source.silent": ("connected, but no message for {since}", "连接正常，但已 {since} 没有消息"),
+    "source.silent": ("connected, but no message for {since}", "连接正常，但已 {since}没有消息"),
     "source.unheard": ("connected {since} ago, no message yet", "已连接 {since}，尚未收到消息"),
     "source.waiting": ("not tried yet", "尚未尝试连接"),
     "source.other": ("an error, see the log", "出错，详见日志"),
