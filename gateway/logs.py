@@ -4,6 +4,7 @@
 language. Libraries that log through the standard library end in the same place.
 """
 
+import asyncio
 import logging
 import re
 import sys
@@ -90,6 +91,11 @@ def _readable(text: str) -> str:
     return _PLATE.sub(lambda found: masked(found[0]), _SECRET_TEXT.sub(HIDDEN, text))
 
 
+def _called_off(record: logging.LogRecord) -> bool:
+    """Work that is called off at the end of the process is no error."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
+
+
 def configure(level: str = "info", form: Literal["json", "text"] = "json", lang: Lang = "en") -> None:
     """Set up structlog and the standard library, once per process. `lang` of `message`."""
     shared: list[Any] = [
@@ -120,5 +126,6 @@ def configure(level: str = "info", form: Literal["json", "text"] = "json", lang:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("apscheduler.executors.default").addFilter(_called_off)
     for noisy in ("apscheduler", "httpx", "httpcore", "pymodbus", "uvicorn.access", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -42,8 +42,8 @@ class Told:
             if self._lines > MOST_LINES:
                 self._unsaid += 1
                 continue
-            level = Phrase(f"review.level.{order.level.name.lower()}")
-            log.info("order made", no=order.no, level=level, title=order.title, where=order.where)
+            severity = Phrase(f"review.level.{order.level.name.lower()}")
+            log.info("order made", no=order.no, severity=severity, title=order.title, where=order.where)
 
     def decided(self, transitions: Sequence[Transition]) -> None:
         """The transitions of the last `committed`: the first alarm of each rule is news, unless it is a replay."""
@@ -52,8 +52,10 @@ class Told:
         now = self._steady()
         for transition in transitions:
             if transition.change is Change.RAISED and transition.live and self._firsts.fresh(transition.rule, now):
-                level = Phrase(f"review.level.{transition.level.name.lower()}")
-                log.info("first alarm of a rule", rule=transition.rule, thing=self._name(transition.thing), level=level)
+                severity = Phrase(f"review.level.{transition.level.name.lower()}")
+                log.info(
+                    "first alarm of a rule", rule=transition.rule, thing=self._name(transition.thing), severity=severity
+                )
 
     def _name(self, thing: Thing) -> str:
         """`CP-17`, `CP-17#2`, or the group."""

@@ -16,6 +16,7 @@ from gateway.domain.errors import Problem, StoreError
 from gateway.domain.firsts import Firsts
 from gateway.domain.record import ClockStep, Raw, Record
 from gateway.domain.said import Phrase
+from gateway.domain.text import catalogue
 from gateway.intake.balance import Balance
 from gateway.journal.schema import free_space
 from gateway.watch.condition import Clocks, Condition, Trouble, clock, configuration, disk, rules, silence, texts
@@ -182,7 +183,9 @@ class Watch:
             for reason, count in dead.items():
                 if count > self._dead.get((name, reason), 0) and self._firsts.fresh((name, reason), now):
                     raw = await asyncio.to_thread(self._example, name, reason)
-                    log.warning("dead letter of a new kind", source=name, reason=reason, count=count,
+                    known = f"trial.why.{reason}" in catalogue()
+                    why = Phrase(f"trial.why.{reason}") if known else reason
+                    log.warning("dead letter of a new kind", source=name, reason=reason, why=why, count=count,
                                 detail=raw.detail if raw else "", address=raw.address if raw else "")  # fmt: skip
                 self._dead[name, reason] = count
 

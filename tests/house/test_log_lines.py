@@ -15,6 +15,9 @@ BOUND = {"source", "link"}
 """Fields that a logger was given before (`log.bind`)."""
 
 
+TAKEN = {"level", "event", "timestamp", "message"}
+
+
 def lines() -> Iterator[tuple[str, str, set[str] | None]]:
     """(place, event, its fields; None = some come from a mapping) of every call in the packages."""
     for package in ("gateway", "protocols", "rules", "sinks"):
@@ -39,6 +42,7 @@ def test_every_line_has_a_sentence_and_its_fields() -> None:
     for place, event, fields in found:
         key = key_of(event)
         assert key in catalogue(), f"{place}: add {key!r} to gateway/domain/texts/log.py, in English and Chinese"
+        assert not TAKEN & (fields or set()), f"{place}: a field of that name is overwritten by the line's own"
         wanted = {name for _, name, _, _ in string.Formatter().parse(catalogue()[key][0]) if name}
         assert fields is None or wanted <= fields | BOUND, f"{place}: {key} needs {sorted(wanted - fields)}"
 

@@ -64,7 +64,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "数据源 {source}，routes[{route}]：主题 {topic} 的消息中 {place} 未被使用：{why}。后续只计数，详见 /v1/unused",
     ),
     "log.dead_letter_of_a_new_kind": (
-        "source {source}: a message could not become readings: {reason} ({detail}), from {address}; {count} so far. See /v1/dead-letters",
+        "source {source}: a message could not become readings: {why} ({detail}), from {address}; {count} so far. See /v1/dead-letters",
         "数据源 {source}：有消息无法变成读数：{reason}（{detail}），来自 {address}；累计 {count} 条。详见 /v1/dead-letters",
     ),
     "log.subscriptions_of_the_last_start_not_known": (
@@ -94,10 +94,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # ---- alarms and orders
     "log.first_alarm_of_a_rule": (
-        "alarm: {rule} on {thing} ({level}); more of this rule are counted in the summary",
-        "告警：{thing} 触发规则 {rule}（{level}）；该规则的后续告警计入汇总",
+        "alarm: {rule} on {thing} ({severity}); more of this rule are counted in the summary",
+        "告警：{thing} 触发规则 {rule}（{severity}）；该规则的后续告警计入汇总",
     ),
-    "log.order_made": ("work order {no} ({level}): {title}, {where}", "工单 {no}（{level}）：{title}，{where}"),
+    "log.order_made": ("work order {no} ({severity}): {title}, {where}", "工单 {no}（{severity}）：{title}，{where}"),
     "log.more_orders_made": ("{count} more work orders within a minute", "一分钟内另有 {count} 张工单"),
     "log.order_reported": ("{actor} reported a fault: work order {no}", "{actor} 报修：工单 {no}"),
     "log.history_judged": (
