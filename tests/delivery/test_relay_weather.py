@@ -240,3 +240,28 @@ def test_any_weather(plan: list[str], stops: list[float], masks: bool, concurren
         assert max(sink.most_busy for sink in sinks) <= concurrency
 
     virtually(main)
+
+
+def test_the_first_failure_of_a_kind_has_a_line_and_the_first_success() -> None:
+    """C2: the first failed delivery, and the first webhook, made no line."""
+
+    async def main() -> None:
+        ends = ["http: 503", "http: 503", "timeout", "http: 500"]
+
+        async def behave(_: Delivery) -> None:
+            if ends:
+                raise DeliveryDeferred(ends.pop(0))
+
+        queue, sink = MemoryQueue(), TestSink("oa", behave)
+        for subject in "ABC":
+            queue.add("oa", subject, 1)
+        with structlog.testing.capture_logs() as logs:
+            task = asyncio.create_task(relay_of(queue, sink).run())
+            await until(lambda: queue.states() == {"delivered": 3})
+            await stop(task)
+        lines = [(log["event"], str(log.get("reason", ""))) for log in logs if "deliver" in log["event"]]
+        assert sorted(lines) == [
+            ("delivery failed", "http: 503"), ("delivery failed", "timeout"), ("first delivery", "")
+        ], logs  # fmt: skip
+
+    virtually(main)
