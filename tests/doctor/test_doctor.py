@@ -101,7 +101,7 @@ def test_what_others_may_read_is_bad(tmp_path: Path) -> None:
     key.touch(0o600)
     found = list(machine.modes({tmp_path: "data", key: "data", tmp_path / "none": "data"}))
     assert [finding.text("en") for finding in found] == [
-        f"bad   {tmp_path} is open to other users (mode 0755)\n      → chmod 0700 {tmp_path}"
+        f"bad   {tmp_path} is open to other users (mode 0755)\n      → close it: chmod 0700 {tmp_path}"
     ]
     tmp_path.chmod(0o700)
     assert grades(list(machine.modes({tmp_path: "data", key: "data"}))) == ["ok"]

@@ -33,7 +33,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.clock_behind": ("clock: {now}, {behind} behind the journal", "时钟：{now}，比日志库落后 {behind}"),
     "doctor.clock_unset.do": ("set it, and keep it set by NTP (chrony, systemd-timesyncd)", "请校时，并用 NTP（chrony、systemd-timesyncd）保持同步"),
     "doctor.mode": ("{path} is open to other users (mode {mode})", "{path} 对其他用户开放（权限 {mode}）"),
-    "doctor.mode.do": ("chmod {want} {path}", "chmod {want} {path}"),
+    "doctor.mode.do": ("close it: chmod {want} {path}", "请收紧权限：chmod {want} {path}"),
     "doctor.modes": ("{count} private files and folders are closed to other users", "{count} 个私有文件和目录均未对其他用户开放"),
     "doctor.store": ("data: {error}", "数据：{error}"),
     "doctor.missing": ("data: missing {paths}", "数据：缺少 {paths}"),
@@ -74,19 +74,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.broker_away": ("source {source}: {url}: {why}", "数据源 {source}：{url}：{why}"),
     "doctor.broker_away.do": (
         "is the broker running, do address, TLS and user fit? mosquitto_sub with the same settings says more",
-        "请确认代理在运行，地址、TLS 和用户正确；可用 mosquitto_sub 以同样设置验证",
+        "请确认 MQTT 服务器在运行，地址、TLS 和用户正确；可用 mosquitto_sub 以同样设置验证",
     ),
-    "doctor.broker_qos": ("source {source}: the broker grants QoS 0 only", "数据源 {source}：代理只允许 QoS 0"),
+    "doctor.broker_qos": ("source {source}: the broker grants QoS 0 only", "数据源 {source}：MQTT 服务器只允许 QoS 0"),
     "doctor.broker_qos.do": ("allow QoS 1: messages can be lost without it", "请允许 QoS 1，否则可能丢失消息"),
-    "doctor.broker_wild": ("source {source}: the broker allows no wildcard subscriptions", "数据源 {source}：代理不允许通配符订阅"),
+    "doctor.broker_wild": ("source {source}: the broker allows no wildcard subscriptions", "数据源 {source}：MQTT 服务器不允许通配符订阅"),
     "doctor.broker_wild.do": ("allow them, the routes need them", "路由需要通配符，请允许"),
     "doctor.broker_expiry": (
         "source {source}: the broker keeps the session for {seconds} s only",
-        "数据源 {source}：代理仅保留会话 {seconds} 秒",
+        "数据源 {source}：MQTT 服务器仅保留会话 {seconds} 秒",
     ),
     "doctor.broker_expiry.do": (
         "raise it at the broker: what comes while the gateway is away longer is lost",
-        "请在代理上调大：网关离线更久时的消息会丢失",
+        "请在 MQTT 服务器上调大：网关离线更久时的消息会丢失",
     ),
     "doctor.persistence": ("source {source}: mosquitto on this machine keeps its queue", "数据源 {source}：本机 mosquitto 会保存队列"),
     "doctor.persistence_lacks": (
@@ -96,7 +96,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.persistence.do": ("in mosquitto.conf: {wanted}", "请在 mosquitto.conf 中设置：{wanted}"),
     "doctor.persistence_unseen": (
         "source {source}: whether the broker keeps its queue cannot be seen from here; mosquitto needs {wanted}",
-        "数据源 {source}：从此处无法得知代理是否保存队列；mosquitto 需设置 {wanted}",
+        "数据源 {source}：从此处无法得知 MQTT 服务器是否保存队列；mosquitto 需设置 {wanted}",
     ),
     "doctor.link": ("source {source}: link {link} ({where}) takes a connection", "数据源 {source}：链路 {link}（{where}）可连接"),
     "doctor.link_away": ("source {source}: link {link} ({where}): {why}", "数据源 {source}：链路 {link}（{where}）：{why}"),
@@ -107,11 +107,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "room.forever": (
         "by the profiles {rate} readings/s: series.retention keeps pace",
-        "按设备档案每秒 {rate} 条读数：series.retention 内足够",
+        "按型号的采集间隔每秒 {rate} 条读数：series.retention 内足够",
     ),
     "room.lasts": (
         "by the profiles {rate} readings/s: lasts about {time}",
-        "按设备档案每秒 {rate} 条读数：约可用 {time}",
+        "按型号的采集间隔每秒 {rate} 条读数：约可用 {time}",
     ),
     "room.check": ("disk of {path}: {free} free, floor {floor}; {lasts}", "{path} 所在磁盘：剩余 {free}，下限 {floor}；{lasts}"),
 }  # fmt: skip

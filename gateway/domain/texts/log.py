@@ -65,7 +65,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "log.dead_letter_of_a_new_kind": (
         "source {source}: a message could not become readings: {why} ({detail}), from {address}; {count} so far. See /v1/dead-letters",
-        "数据源 {source}：有消息无法变成读数：{reason}（{detail}），来自 {address}；累计 {count} 条。详见 /v1/dead-letters",
+        "数据源 {source}：有消息无法变成读数：{why}（{detail}），来自 {address}；累计 {count} 条。详见 /v1/dead-letters",
     ),
     "log.subscriptions_of_the_last_start_not_known": (
         "what was subscribed at the last start cannot be read from {file}: {error}",
