@@ -1,6 +1,7 @@
 """A small field for the engine's tests: chargers with two connectors, meters, rules as people write them."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,10 +11,13 @@ from gateway.domain.device import CounterModel, Device, Point, PointKind, PointS
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Quality, Reading, batch_of
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet, SiteSet
+from rules import format as rule_format
 from rules.compiled import Names, Rule
 from rules.engine import Engine
-from rules.format import compile_source, load_text
+from rules.format import load_text
 
+compile_source = lru_cache(maxsize=1024)(rule_format.compile_source)
+"""One engine after the other has the same rules."""
 S = SECOND
 T0 = 1_767_225_600 * S  # 2026-01-01T00:00:00Z
 STATES = ("idle", "charging", "fault")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from rules_engine.engine_lab import POINTS, T0, S, bytes_of, same_after_restarts
+from rules_engine.engine_lab import POINTS, T0, S, bytes_of, compile_source, same_after_restarts
 
 from gateway.domain.alarm import Transition
 from gateway.domain.device import Device, Site
@@ -12,7 +12,6 @@ from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet
 from rules.compiled import Rule
 from rules.engine import Engine
 from rules.engine.past import answer, told_so_far
-from rules.format import compile_source
 
 
 class Gateway:
