@@ -22,9 +22,13 @@ test: $(VENV)/.dev
 
 # For the inner loop, without servers: values, rule files, settings, codecs, budgets, the core of the engine.
 FAST = $(addprefix tests/,domain house registry modbus mqtt settings rules_language) $(wildcard $(addprefix tests/rules_engine/test_,\
-  after_[fip]* casetest* conditions* engine_[ir]* many* nested_* past_warm* peers* signals_s*))
+  after_[fi]* after_po* casetest* engine_[ir]* many* nested_* past_warm* peers* signals_s*))
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m "not fault and not server" --ignore=tests/rules_language/test_rule_examples.py $(FAST) $(PYTEST)
+
+# Properties with ten times as many examples, never the same ones.
+test-deep: $(VENV)/.dev
+	HYPOTHESIS_PROFILE=deep CI= $(RUN_TESTS) -m "not slow_fault" $(addprefix tests/,rules_engine rules_language intake mqtt lint) $(PYTEST)
 
 # The long variants of faults and attacks.
 test-faults: $(VENV)/.dev

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 from api_kit import World
+from depth import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 QUIET = settings(
-    max_examples=120, deadline=None,
+    max_examples=examples(50), deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 JSON = {"content-type": "application/json"}

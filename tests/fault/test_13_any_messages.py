@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from depth import examples
 from hostile_kit import CONFIG, ScriptedBroker, live, publish_bytes, until, write_project
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -121,7 +122,7 @@ MESSAGES = st.lists(st.tuples(TOPICS, BYTES, st.integers(0, 1), st.booleans(), s
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the codec panics over bad topics
 @given(MESSAGES)
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=list(HealthCheck))
 @example([(b"h/H/telemetry", b'{"ts":1e308,"temp":1}', 1, False, True)] * 3)
 @example([(b"\xff\xff", b"\xff", 1, True, True), (b"", b"", 0, False, False)])
 def test_any_messages_are_acknowledged_and_accounted_for(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from intake_parts import T0, Names, Rig
@@ -176,7 +177,7 @@ def _stream(draw: st.DrawFn) -> list[list[Reading]]:
     return [draw(st.lists(_reading(8 * step), min_size=1, max_size=25)) for step in range(draw(st.integers(1, 5)))]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(_stream())
 def test_the_columns_are_the_rule_written_out(stream: list[list[Reading]]) -> None:
     judge, live = _judge(), Tracks()

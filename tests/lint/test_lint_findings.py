@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lint_cases import FINE, NEVER
@@ -285,7 +286,7 @@ LEAF = st.one_of(
 TIMES = st.sampled_from(["0s", "1us", "5s", "1m", "400d"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     when=LEAF, clear=st.none() | WORDS, unless=st.none() | LEAF, hold=TIMES, gap=st.none() | TIMES,
     quiet=TIMES, where=st.sampled_from(["", ", where: \"site == 's1'\"", ", group: site"]),

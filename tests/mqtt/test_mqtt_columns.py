@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqtt_kit import NOW, Registry, config, said
@@ -50,7 +51,7 @@ def column(config: dict[str, Any], point: Point) -> tuple[Column, Registry]:
 
 
 @given(MAPS, COLUMNS, st.sampled_from([GAUGE, STATE]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_many_is_one_of_each(how: dict[str, Any], raws: list[Any], point: Point) -> None:
     array, _ = column(how, point)
     scalar, _ = column(how, point)
@@ -211,7 +212,7 @@ MESSAGE = st.one_of(
 
 
 @given(st.lists(MESSAGE, max_size=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_hot_path_and_long_way_give_the_same(messages: list[tuple[str, Any]]) -> None:
     sent = [said(topic, body) for topic, body in messages]
     received = np.arange(NOW, NOW + len(sent), dtype=np.int64)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rules_engine.engine_lab import T0, S, bytes_of, charger, meter, rule, told
@@ -257,7 +258,7 @@ def _play(acts: list[tuple[str, int, int]], rules: list[Rule]) -> Gateway:
     return gateway
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(25))
 @given(ACTS)
 def test_replay_and_a_restart_anywhere_equal_live_across_steps(acts: list[tuple[str, int, int]]) -> None:
     gateway = _play(acts, RULES)
@@ -279,7 +280,7 @@ def test_replay_and_a_restart_anywhere_equal_live_across_steps(acts: list[tuple[
             on.remove(key)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(25))
 @given(ACTS)
 def test_columns_and_scalars_agree_across_steps(acts: list[tuple[str, int, int]]) -> None:
     gateway = _play(acts, [PLAIN, HOLD, SILENT, STREAK, VOTES, SEQUENCE, LANE])

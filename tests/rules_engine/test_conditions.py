@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from depth import examples
 from engine_lab import POINTS, SPECS, T0, Lab, S, brief, charger, meter, rule, rules_of, told
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -52,7 +53,7 @@ def alone(one: object, devices: int = 1) -> Runner:
 
 
 # --- hours
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(50), deadline=None, derandomize=True)
 @given(actives, st.sampled_from(ZONES), st.integers(T0, T0 + 400 * DAY))
 @example(Active(((1, 1),), (), (), False, False, CALENDAR), "UTC", T0)  # whole days from 00:01 on
 @example(Active(((0, 0),), (5, 6), (), True, False, CALENDAR), "UTC", T0 + 366 * DAY)  # and no holiday that is known
@@ -75,7 +76,7 @@ def test_hours_fit_together(active: Active, zone: str, at: int) -> None:
         assert schedule.opening(zone, following) == following
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(50), deadline=None, derandomize=True)
 @given(actives, st.sampled_from(ZONES), st.integers(T0, T0 + 400 * DAY))
 def test_inside_is_what_the_day_and_the_hour_say(active: Active, zone: str, at: int) -> None:
     """An interval holds a moment when it began on an allowed day, today or yesterday, at or before it."""

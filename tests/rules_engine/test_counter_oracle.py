@@ -7,6 +7,7 @@ from math import isclose
 
 import numpy as np
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle.counter_model import Course, Falls, course, multiples, over, rate, windows
@@ -195,7 +196,7 @@ def check(point: str, kind: str, told_: Story, store: Store) -> None:
 @pytest.mark.parametrize("kind", RULES)
 @pytest.mark.parametrize("point", MODELS)
 def test_a_counter_means_what_the_rules_say(point: str, kind: str) -> None:
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=examples(8), deadline=None)
     @given(st.integers(0, 100_000))
     def whatever_the_meter_says(seed: int) -> None:
         told_ = story(seed)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from depth import examples
 from engine_lab import POINTS, T0, Lab, S, bytes_of, charger, in_any_order, meter, rules_of, run, told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -304,7 +305,7 @@ rules:
     return rules_of(text)[0]
 
 
-MANY = settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=examples(15), derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @MANY

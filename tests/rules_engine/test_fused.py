@@ -3,6 +3,7 @@
 from math import inf, nan
 
 import numpy as np
+from depth import examples
 from engine_lab import T0, Lab, S, bytes_of, charger, rules_of, run, told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -96,13 +97,13 @@ def journals(draw: st.DrawFn) -> Lab:
     return lab
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(journals())
 def test_together_is_as_alone(lab: Lab) -> None:
     assert bytes_of(run(lab.records, scalar=True)) == bytes_of(lab.got)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     st.lists(st.sampled_from(VALUES).filter(lambda x: x == x), min_size=1, max_size=12),
     st.lists(st.sampled_from(VALUES), max_size=40),
@@ -127,7 +128,7 @@ def test_a_ladder_takes_what_is_reached_in_parts() -> None:
     assert parts[0][1][0] == 0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(CONDITIONS, st.lists(st.sampled_from(VALUES), min_size=3, max_size=3), st.sampled_from((nan, 60.0, 85.0)))
 def test_no_condition_is_true_or_false_without_a_bar_of_each_clause(text: str, row: list[float], trip: float) -> None:
     (one,) = rules_of(f'format: 1\nrules:\n{HEAD.format(0, "")}  when: "{text}"\n')

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rules_engine.engine_lab import T0, S, bytes_of
@@ -287,7 +288,7 @@ def test_a_restored_engine_does_not_ask_for_ticks_all_the_time() -> None:
 
 
 @given(st.permutations(range(12)), st.lists(st.sampled_from([1.0, 2.0]), min_size=12, max_size=12))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_in_the_end_it_is_known_what_would_have_been_known_in_order(order: list[int], values: list[float]) -> None:
     readings = [says(1 + k % 3, 20 * k, values[k], received=1000) for k in range(12)]
     ordered, shuffled = (Groups([QUORUM, BRIEF], [sensor(1), sensor(2), sensor(3)]) for _ in range(2))

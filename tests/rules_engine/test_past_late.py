@@ -1,6 +1,7 @@
 """Late readings correct what was decided (RULES section 5; S03, S05, S06, S08)."""
 
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rules_engine.engine_lab import T0, S, charger, meter, rule, told
@@ -190,7 +191,7 @@ ROW = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     rows=st.lists(ROW, min_size=4, max_size=24),
     order=st.randoms(use_true_random=False),

@@ -2,6 +2,7 @@
 
 from random import Random
 
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -103,7 +104,7 @@ def test_a_device_set_later_is_known_in_all_lanes() -> None:
     assert told_of(gateway.tick(40)) == [("raised", 2, False)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     values=st.lists(st.sampled_from([20.0, 76.0, 82.0, 92.0]), min_size=3, max_size=25),
     delays=st.lists(st.integers(0, L), min_size=25, max_size=25),

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from language import FENCES, VEHICLE
@@ -83,7 +84,7 @@ def test_a_circle_to_the_metre() -> None:
     assert both(inside, NAN, 120.0) != both(inside, 30.0, 120.0)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.floats(-60, 60), st.floats(-180, 180), st.floats(0, 2 * math.pi), st.floats(0.01, 3))
 def test_a_circle_is_a_great_circle(lat: float, lon: float, course: float, times: float) -> None:
     """Against the haversine of the textbook, except within a thousandth of the rim."""
@@ -102,7 +103,7 @@ def test_a_circle_is_a_great_circle(lat: float, lon: float, course: float, times
 CORNER = st.tuples(st.integers(-5, 5).map(float), st.integers(-5, 5).map(float))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(50))
 @given(
     st.lists(CORNER, min_size=3, max_size=8),
     st.lists(st.tuples(st.one_of(st.integers(-6, 6).map(float), st.floats(-6, 6)), st.floats(-6, 6)), min_size=1),

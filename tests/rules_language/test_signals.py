@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from language import CODES, FENCES, NAMES, VOCABULARY
@@ -452,7 +453,7 @@ _TREES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(50))
 @given(
     st.dictionaries(st.sampled_from(["x", "y", "code", "flow"]), st.dictionaries(_KEY_WORDS, _TREES, max_size=4)),
     st.sampled_from(["", "site"]),
