@@ -32,7 +32,7 @@ from rules.compiled.reads import signal_points
 from rules.engine.past.horizon import horizon
 from rules.format import references
 from sinks.http.config import HttpEndpoint
-from sinks.http.signing import weakness
+from sinks.http.signing import SecretUnusable, weakness
 from sinks.notice.sms.config import SmsConfig
 from sinks.oa.webhook.config import WebhookConfig
 
@@ -114,8 +114,9 @@ def _keys(document: Document, place: Place, endpoint: HttpEndpoint, found: Findi
             found.problems.append(document.problem((*place, "secret"), f"delivery.reason.secret_{weak}"))
     except OSError:
         return  # the unreadable file is reported by its own key
-    except ValueError as error:
-        found.problems.append(document.problem((*place, "secret"), "config.secret", reason=str(error)))
+    except SecretUnusable as error:
+        key = "config.secret_empty" if error.reason == "empty" else "config.secret_base64"
+        found.problems.append(document.problem((*place, "secret"), key))
 
 
 def _api(document: Document, api: ApiConfig, found: Findings) -> None:

@@ -30,19 +30,27 @@ class SignatureInvalid(ValueError):
         super().__init__(reason)
 
 
+class SecretUnusable(ValueError):
+    """A secret nothing can be signed with; `reason` says why."""
+
+    def __init__(self, reason: Literal["empty", "base64"], text: str) -> None:
+        self.reason = reason
+        super().__init__(text)
+
+
 def parse_secret(text: str) -> bytes:
-    """`whsec_` + base64 (padding optional), or the raw characters. Raises ValueError for broken base64 or nothing."""
+    """`whsec_` + base64 (padding optional), or the raw characters. Raises SecretUnusable."""
     if not text.startswith(PREFIX):
         if not text:
-            raise ValueError("the secret is empty")
+            raise SecretUnusable("empty", "the secret is empty")
         return text.encode()
     encoded = text.removeprefix(PREFIX).rstrip("=")
     try:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except binascii.Error:
-        raise ValueError("the secret after whsec_ is not base64") from None
+        raise SecretUnusable("base64", "the secret after whsec_ is not base64") from None
     if not key:
-        raise ValueError("the secret is empty")
+        raise SecretUnusable("empty", "the secret is empty")
     return key
 
 

@@ -397,7 +397,10 @@ def test_secrets_are_tried_and_never_shown(tmp_path: Path) -> None:
         ("gateway.yaml", 17, "endpoints.oa.secret", "delivery.reason.secret_short")
     ]
     assert problems(tmp_path, {"gateway.yaml": text}, {"OA": "whsec_!!"}) == [
-        ("gateway.yaml", 17, "endpoints.oa.secret", "secret")
+        ("gateway.yaml", 17, "endpoints.oa.secret", "secret_base64")
+    ]
+    assert problems(tmp_path, {"gateway.yaml": text}, {"OA": "whsec_"}) == [
+        ("gateway.yaml", 17, "endpoints.oa.secret", "secret_empty")
     ]
     for env in ({"OA": "whsec_c2hvcnQ="}, {"OA": "hunter2"}):
         shown = "".join(

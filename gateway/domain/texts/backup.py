@@ -18,7 +18,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "restore.done": (
         "{path}: {size} of {at}, the journal up to record {head}. Set data_dir to it and start the gateway; check --data reads all of it before",
-        "{path}：{at} 的备份，{size}，日志库至第 {head} 条记录。请将 data_dir 指向它并启动网关；启动前可用 check --data 全部检查",
+        "{path}：{at} 的备份，{size}，日志库至第 {head} 条记录。请将 data_dir 指向它并启动网关；启动前可用 `fieldgate check --data` 全面检查",
     ),
     "restore.config": ("the saved configuration: {path}", "备份的配置：{path}"),
     "restore.not_empty": (

@@ -66,7 +66,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.timezone": ("{written} is no IANA time zone; did you mean {near}?", "{written} 不是 IANA 时区；是否想写 {near}？"),
     "config.name": ("{name!r} is no name; use letters, digits, - and _ (at most 60)", "{name!r} 不能作为名称；请用字母、数字、- 和 _（最多 60 个）"),
     "config.inline_secret": ("a secret stands in the file itself; write ${{NAME}} or use {name}_file", "密钥直接写在文件中；请写 ${{NAME}} 或使用 {name}_file"),
-    "config.secret": ("the secret cannot be used: {reason}", "密钥无法使用：{reason}"),
+    "config.secret_empty": ("the secret is empty; write one of 32 random bytes", "密钥为空；请写 32 个随机字节"),
+    "config.secret_base64": ("the secret after whsec_ is not base64; copy it whole", "`whsec_` 之后不是有效的 base64；请完整复制密钥"),
     # profiles
     "config.profile.twice": ("profile {value!r} is defined a second time, first in {first}; give one of them another id", "型号 {value!r} 重复定义，首次在 {first}；请为其中一个换一个 id"),
     "config.profile.reserved": ("a point cannot be called {name!r}: rules use this word; choose another name", "测点不能命名为 {name!r}：规则中已使用该词；请换一个名称"),

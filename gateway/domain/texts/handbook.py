@@ -146,7 +146,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "handbook.level_up": ("up", "升级"),
     "handbook.level_down": ("down", "降级"),
     "handbook.withdrawn": ("withdrawn", "撤回"),
-    "handbook.merged": ("merged", "合并"),
+    "handbook.merged": ("merged", "并入"),
     "handbook.why": ("**{title}** — {why}.", "**{title}** — {why}。"),
     "handbook.op.mean": ("mean", "平均值"),
     "handbook.op.median": ("median", "中位数"),

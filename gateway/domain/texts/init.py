@@ -35,10 +35,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "消息与自带型号 {profile} 相符",
     ),
     "init.next": ("next:", "接下来："),
-    "init.next.try": ("what becomes of the message", "看看这条消息会变成什么"),
+    "init.next.try": ("what becomes of the message", "查看这条消息的处理结果"),
     "init.next.run": ("start", "启动"),
-    "init.next.tail": ("watch it, in another terminal", "在另一个终端里观察"),
-    "init.next.publish": ("the first order of your own", "触发第一张自己的工单"),
+    "init.next.tail": ("watch it, in another terminal", "在另一个终端实时查看"),
+    "init.next.publish": ("the first order of your own", "产生自己的第一张工单"),
     "init.next.unknown": ("more devices that talk already", "查看已在发送消息的其他设备"),
     "init.note.main": (
         "The main file. `fieldgate check` names every mistake; what is saved takes effect while the gateway runs.",
@@ -60,7 +60,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "init.note.unit": ("which unit? see `fieldgate units`", "单位是什么？见 `fieldgate units`"),
     "init.note.rule": (
         "The first rule, with its test: fieldgate rules test. Set the limit to what is too much for you.",
-        "第一条规则及其测试：fieldgate rules test。请把限值改成你认为过高的值。",
+        "第一条规则及其用例：fieldgate rules test。请把限值改成你认为过高的值。",
     ),
     "init.source": ("one message of a device", "设备的一条消息"),
     "init.title.high": ("{point} is high", "{point} 过高"),

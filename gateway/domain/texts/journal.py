@@ -43,7 +43,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "journal.gone": (
         "records up to {floor} were deleted by retention, {after} is older; stop the gateway and run `fieldgate recover`",
-        "第 {floor} 条及之前的记录已按保留策略删除，{after} 更旧；请停止网关并运行 `fieldgate recover`",
+        "第 {floor} 条及之前的记录已按保存期删除，{after} 更旧；请停止网关并运行 `fieldgate recover`",
     ),
     "journal.newer_record": (
         "record {seq} was written by a newer version and cannot be read by this one",

@@ -7,10 +7,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "registry.refused.device": (
         "this device brought 64 texts that nobody named: further ones are refused; name them in the profile, or clear what was learned (POST /v1/state-texts/clear)",
-        "该设备已带来 64 个未登记的状态文本，之后的将被拒绝；请在型号文件中登记，或清除已学习的文本（POST /v1/state-texts/clear）",
+        "该设备已上报 64 个未登记的状态文本，之后的将被拒绝；请在型号文件中登记，或清除已学习的文本（POST /v1/state-texts/clear）",
     ),
     "registry.refused.full": (
         "devices brought 1024 texts of this point that nobody named: further ones are refused; name them in the profile, or clear what was learned (POST /v1/state-texts/clear)",
-        "各设备已为该测点带来 1024 个未登记的状态文本，之后的将被拒绝；请在型号文件中登记，或清除已学习的文本（POST /v1/state-texts/clear）",
+        "各设备在该测点已上报 1024 个未登记的状态文本，之后的将被拒绝；请在型号文件中登记，或清除已学习的文本（POST /v1/state-texts/clear）",
     ),
 }

@@ -1,9 +1,9 @@
 """What `fieldgate tail` and `fieldgate devices` say."""
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "live.not_running": ("no gateway answers at {url}: fieldgate run", "{url} 上没有运行中的网关：请先 fieldgate run"),
-    "tail.begin": ("{url}: what happens from now on; Ctrl-C ends it", "{url}：显示此刻起发生的一切；按 Ctrl-C 结束"),
-    "tail.skipped": ("{count} lines came too fast to be shown", "有 {count} 行来得太快，未显示"),
+    "live.not_running": ("no gateway answers at {url}: fieldgate run", "{url} 上没有运行中的网关：请先运行 `fieldgate run`"),
+    "tail.begin": ("{url}: what happens from now on; Ctrl-C ends it", "{url}：从现在起实时显示；按 Ctrl-C 结束"),
+    "tail.skipped": ("{count} lines came too fast to be shown", "另有 {count} 行来不及显示"),
     "tail.kind.message": ("message", "消息"),
     "tail.kind.reading": ("reading", "读数"),
     "tail.kind.alarm": ("ALARM  ", "告警"),
@@ -17,16 +17,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "tail.what.withdrawn": ("withdrawn", "撤回"),
     "tail.what.level_up": ("level up", "升级"),
     "tail.what.level_down": ("level down", "降级"),
-    "tail.what.merged": ("merged", "合并"),
+    "tail.what.merged": ("merged", "并入"),
     "tail.what.created": ("created", "新建"),
     "tail.what.updated": ("updated", "更新"),
     "tail.what.assigned": ("assigned", "已派单"),
     "tail.what.accepted": ("accepted", "已接单"),
-    "tail.what.started": ("started", "已开始"),
+    "tail.what.started": ("started", "开始处理"),
     "tail.what.resolved": ("resolved", "已处理"),
     "tail.what.closed": ("closed", "已关闭"),
     "tail.what.cancelled": ("cancelled", "已取消"),
-    "tail.what.reopened": ("reopened", "重新打开"),
+    "tail.what.reopened": ("reopened", "重开"),
     "devices.none": ("no unknown device is in the dead letters", "死信中没有未知设备"),
     "devices.more": (
         "only the newest {count} devices are shown; list them, then ask again",
