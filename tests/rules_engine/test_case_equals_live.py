@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from depth import examples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rules_engine.live_lab import LiveCase
@@ -189,7 +190,7 @@ def apart(messages: Sequence[dict[str, Any]]) -> bool:
     return all(len(there) == 1 or all("received" not in one for one in there) for there in came.values())
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(12))
 @given(scenes(), st.booleans(), st.booleans())
 def test_a_case_and_live_give_the_same(scene: Scene, together: bool, crash: bool) -> None:
     assume(together or apart(scene.case.data["readings"]))
