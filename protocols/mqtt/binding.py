@@ -20,6 +20,8 @@ LONGEST = 512
 _TOPICS = 200_000  # topics remembered; more than that are forgotten together and learned again
 _TOPIC_BYTES = 32 * 2**20  # of them all
 _TARGETS = 200_000
+_KEYS = 4_096  # sets of keys remembered per topic and route
+_MISSES = 4_096  # names and connectors that are not there, remembered
 
 
 Words = Callable[[str], Mapping[str, AsSent]]
@@ -138,7 +140,8 @@ class Bindings:
         self._directory = directory
         self._words = words
         self._version = directory.version
-        self._lanes: dict[tuple[Any, ...], Lane | DecodeError | Unwanted] = {}
+        self._lanes: dict[tuple[Any, ...], Lane] = {}
+        self._missed: dict[tuple[Any, ...], DecodeError | Unwanted] = {}
         self._targets = self._bytes = 0
 
     def refresh(self) -> None:
@@ -150,6 +153,7 @@ class Bindings:
     def _forget(self) -> None:
         self.known.clear()
         self._lanes.clear()
+        self._missed.clear()
         self._targets = self._bytes = 0
 
     def entry(self, topic: str) -> Entry:
@@ -191,6 +195,8 @@ class Bindings:
             below = Candidate(route, {**candidate.captures, **dict(zip(names, keys, strict=True))}, keyed=True)
             if route.settled_by_topic:
                 below.fixed = self.target(below, None, None)
+            if len(candidate.below) >= _KEYS:
+                candidate.below.clear()
             candidate.below[keys] = below
         return below
 
@@ -234,9 +240,16 @@ class Bindings:
         route, rules = candidate.route, candidate.points
         names = tuple((rule.name.text, id(rule.config)) for rule in rules)
         key = (route.index, device.profile, device.components, names, components)
-        if key not in self._lanes:
-            self._lanes[key] = self._bound(route, rules, device, components)
-        return self._lanes[key]
+        found = self._lanes.get(key) or self._missed.get(key)
+        if found is None:
+            found = self._bound(route, rules, device, components)
+            if isinstance(found, Lane):
+                self._lanes[key] = found
+            else:
+                if len(self._missed) >= _MISSES:
+                    self._missed.clear()  # made-up names must not fill the memory
+                self._missed[key] = found
+        return found
 
     def _bound(
         self, route: Route, rules: Sequence[PointRule], device: Device, components: tuple[int | None, ...]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqtt_kit import NOW, Registry, Said, config, said
+from pydantic import ValidationError
 
 from gateway.domain.device import Point, PointKind
 from gateway.ports import Known
@@ -250,3 +251,69 @@ def test_asking_whether_an_object_exists_uses_nothing_of_it() -> None:
     alone = route | {"points": {"power": {"path": "p"}}}
     assert read(alone, {"v": {"q": 2}, "p": 1})[1] == [("unread", "v.q", 1)]
     assert read(alone, {"v": True, "p": 1})[1] == []
+
+
+def test_made_up_keys_and_names_fill_no_memory() -> None:
+    by_key = {"filter": "x/{n}", "device": "d1", "each": "*", "points": {"any": {"path": ".", "point": "{key}"}}}
+    told = {"filter": "y", "device": {"path": "d"}, "each": "*", "points": {"power": {"path": "p"}}}
+    mapper = Mapper("src", config([by_key, told]), Registry({"d1": "p"}, POINTS))
+    for start in range(0, 12_000, 500):
+        body = {f"k{n}": 1 for n in range(start, start + 500)} | {"power": 5}
+        at_keys = {key: {"d": "d1", "p": 1} for key in body}
+        mapped = mapper.map([said("x/a", body), said("y", at_keys)], np.full(2, NOW, np.int64))
+        assert len(mapped.batch) == 1 + 501
+    bindings = mapper.bindings
+    below = [len(one.below) for topic in ("x/a", "y") for one in bindings.known[topic].candidates]
+    assert max(below) <= 4_096
+    assert len(bindings._missed) <= 4_096
+    assert len(bindings._lanes) <= 2
+
+
+LEAVES = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(["d1", "d2", "E1", "NaN", "", "1", "power"])
+)
+NAMES = st.sampled_from(["d1", "d2", "power", "energy", "fault", "1", "2", "p", "x.y", "", "zz"])
+BODIES = st.recursive(
+    LEAVES, lambda below: st.one_of(st.dictionaries(NAMES, below, max_size=4), st.lists(below, max_size=3))
+)
+PLACES_READ = st.sampled_from([".", "p", "power", "p.power", "p[0]", "p[power=1].energy", '["x.y"]', "$.p", "$.energy"])
+COMPONENTS = st.sampled_from([0, 1, 3, {"path": "p"}, {"path": "$.p", "add": 1}, "{key}", "{n}"])
+ENTRIES = st.fixed_dictionaries(
+    {"path": PLACES_READ}, optional={"point": st.sampled_from(["fault", "status", "{key}", "{n}", "{key}_x"]),
+                                     "component": COMPONENTS},
+)  # fmt: skip
+ROUTES = st.fixed_dictionaries(
+    {"filter": st.sampled_from(["x/{n}", "x/a{n}", "x/{n*}"]),
+     "device": st.sampled_from(["d1", "{n}", "{key}", {"path": "p"}, {"path": "$.p"}]),
+     "points": st.dictionaries(st.sampled_from(["power", "energy", "fault"]), ENTRIES, min_size=1, max_size=3)},
+    optional={
+        "each": st.sampled_from(["*", "[*]", "p[*]", "p.*", "*[*]", "*.*", "*.p"]), "inner": st.just("p"),
+        "ignore": st.lists(st.sampled_from(["p", "power", "*", "p.*", "$.energy", "$.*", "zz"]), max_size=2),
+        "when": st.sampled_from([{"path": "p", "exists": True}, {"path": "p", "equals": ["d1", 1]}]),
+        "time": st.sampled_from([{"path": "p", "unit": "s"}, {"path": "$.p", "unit": "iso", "absent": "receive"}]),
+    },
+)  # fmt: skip
+
+
+@given(ROUTES, st.lists(st.one_of(BODIES, BODIES.map(lambda body: {"p": json.dumps(body)})), min_size=1, max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_whatever_the_route_and_the_message_each_message_is_accounted_for(
+    route: dict[str, Any], bodies: list[Any]
+) -> None:
+    try:
+        settings = config([route])
+    except ValidationError:
+        return
+    mapper = Mapper("src", settings, Registry({"d1": "p", "d2": "p", "1": "q"}, POINTS, most_states=100))
+    sent = [said(f"x/{name}", body) for body in bodies for name in ("d1", "a1")]
+    received = np.arange(NOW, NOW + len(sent), dtype=np.int64)
+    first = mapper.map(sent, received)
+    assert first.batch.frames + len(first.rejected) + first.ignored == len(sent)
+    again = mapper.map(sent, received)  # everything is remembered now
+    assert [(raw.reason, raw.address) for raw in again.rejected] == [
+        (raw.reason, raw.address) for raw in first.rejected
+    ]
+    assert (again.ignored, len(again.batch)) == (first.ignored, len(first.batch))
+    assert sorted((one.place, one.reason, one.count) for one in again.unused) == sorted(
+        (one.place, one.reason, one.count) for one in first.unused
+    )
