@@ -27,9 +27,10 @@ def command(length: str, seed: int, lang: Lang, report: Path | None, keep: Path 
     try:
         seconds = parse_duration(length) / SECOND
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--for") from error
+        wrong = say("config.type.duration", lang, written=repr(length))
+        raise click.BadParameter(wrong, param_hint="--for") from error
     if seconds < 60:
-        raise click.BadParameter("the acts take 60s", param_hint="--for")
+        raise click.BadParameter(say("demo.short", lang), param_hint="--for")
     try:
         import aiomqtt  # noqa: F401
         import iotcore  # noqa: F401

@@ -56,6 +56,7 @@ def test_help_is_english() -> None:
         ["chekc"], [], ["run", "--bad"], ["units", "7"], ["units", "--format", "xml"], ["demo", "--seed", "x"],
         ["rules", "backtest", "a"], ["check", "-c"], ["bench", "ingest", "--qos", "7"], ["rules", "explan"],
         ["import", "a.csv"], ["keys", "create"], ["demo", "--keep", __file__],
+        ["demo", "--for", "10s", "--lang", "zh"], ["demo", "--for", "7x", "--lang", "zh"],
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -32,5 +32,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "demo.webhook": ("the last webhook", "最后一条 webhook"),
     "demo.good": ("all promises kept", "所有承诺均已兑现"),
     "demo.bad": ("NOT as promised: {what}", "未达承诺：{what}"),
+    "demo.short": ("the acts take 60s", "全部情节需要 60s"),
     "demo.missing": ("the demo needs iotcore, aiomqtt and paho-mqtt: pip install 'fieldgate[sim]'", "演示需要 iotcore、aiomqtt 和 paho-mqtt:pip install 'fieldgate[sim]'"),
 }

@@ -39,7 +39,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.missing": ("data: missing {paths}", "数据：缺少 {paths}"),
     "doctor.store.do": (
         "fieldgate check --data reads all of it; then put a backup back, or run fieldgate recover",
-        "可用 fieldgate check --data 全部检查；然后放回备份，或运行 fieldgate recover",
+        "可用 `fieldgate check --data` 全面检查；然后放回备份，或运行 fieldgate recover",
     ),
     "doctor.no_data": ("data: none in {path} yet, the first start makes it", "数据：{path} 中还没有，首次启动时创建"),
     "doctor.stores": ("data: complete; {orders} open work orders, no dead letters", "数据：完整；未结工单 {orders} 张，无死信"),
