@@ -189,8 +189,10 @@ class Reload:
             log.warning("settings that take effect at the next start", keys=list(self.last.at_start))
         if before.problems:
             log.info("configuration in order again", actor=actor, changed=changed[:NAMED], count=len(changed))
-        elif changed or asked:
+        elif changed:
             log.info("configuration reloaded", actor=actor, changed=changed[:NAMED], count=len(changed))
+        elif asked:
+            log.info("configuration read again: nothing differs", actor=actor)
 
     def _warn_of_years(self) -> None:
         """Log once that rules go by a calendar which does not know this year, or soon the next."""

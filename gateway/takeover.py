@@ -18,6 +18,7 @@ from gateway.settings.project import Project
 from gateway.store import Deed
 
 log = structlog.get_logger()
+TASK = "source."
 Adjust = Callable[[], bool]
 
 
@@ -64,6 +65,7 @@ class Takeover:
         if rules:
             sequence = await app.rule_journal(rules)
             await app.judged(sequence[-1])  # else the next difference would name them again
+        app.sources = {name: source for name, source in app.sources.items() if name in made.adjust}
         app.reload.project, app.verify_callback = after, self._make.verify(after)
         app.imports.profiles = {profile.id: profile for profile in after.wanted.profiles}
         changed = [*map(named, facts), *map(named, rules)]
@@ -95,26 +97,27 @@ class Takeover:
         gone = [name for name in before if name not in names]
         if not fresh and not gone:
             return []
-        desk = app.threads.runner("desk")
-        for name in fresh.keys() & before.keys():  # what it said of itself, 410 Gone, was said by the one before
-            deed = Deed(app.clock.now(), CONFIGURATION, "", "endpoint.enable", name)
-            if name in await desk(app.deliveries.disabled):
-                await desk(partial(app.deliveries.enable, name, deed))
         under_way = app.relay.use(app.sinks)
         unused = [sink for name, sink in before.items() if app.sinks.get(name) is not sink]
         if unused:
             app.leaving.append(asyncio.create_task(_close(unused, under_way)))
         app.leaving = [task for task in app.leaving if not task.done()]
+        desk = app.threads.runner("desk")
+        for name in fresh.keys() & before.keys():  # what it said of itself, 410 Gone, was said by the one before
+            deed = Deed(app.clock.now(), CONFIGURATION, "", "endpoint.enable", name)
+            if name in await desk(app.deliveries.disabled):
+                await desk(partial(app.deliveries.enable, name, deed))
         await app.say_left()
         return [f"endpoint {name}" for name in (*sorted(fresh), *gone)]
 
     async def _listen_to(self, after: Project, made: _Made, before: Project) -> list[str]:
         """Those that go or start again are stopped first: two sessions of one name would throw each other out."""
         app = self._app
-        gone = [name for name in app.sources if name not in made.adjust]
+        running = {name.removeprefix(TASK) for name in app.supervisor.health if name.startswith(TASK)}
+        gone = sorted(running - made.adjust.keys())
         again = [name for name, follow in made.adjust.items() if follow()]
         for name in (*gone, *again):
-            await app.supervisor.end(f"source.{name}")
+            await app.supervisor.end(TASK + name)
         app.sources = {name: made.sources.get(name) or app.sources[name] for name in after.settings.sources}
         for name in (*made.sources, *again):
             app.follow(app.sources[name])

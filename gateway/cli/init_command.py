@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
 
 import click
 
@@ -181,9 +182,10 @@ def _next(folder: Path, answers: "Answers") -> None:
     steps += [(f"fieldgate try {shlex.quote(answers.topic)} sample.json", "try"), ("fieldgate run", "run")]
     steps.append(("fieldgate tail", "tail"))
     if message := trigger(answers):
-        host = re.sub(r"^mqtts?://", "", answers.broker).partition(":")[0]
+        where = urlsplit(answers.broker)
+        place = f"-h {shlex.quote(where.hostname or '')}" + (f" -p {where.port}" if where.port else "")
         steps.append((
-            f"mosquitto_pub -V 5 -q 1 -h {shlex.quote(host)} -t {shlex.quote(answers.topic)} -m {shlex.quote(message)}",
+            f"mosquitto_pub -V 5 -q 1 {place} -t {shlex.quote(answers.topic)} -m {shlex.quote(message)}",
             "publish",
         ))  # fmt: skip
     steps.append(("fieldgate devices unknown", "unknown"))

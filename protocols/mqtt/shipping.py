@@ -92,6 +92,7 @@ class Shipping:
         self.broken: BaseException | None = None
         """What an emit raised besides a store's trouble: the source must fail with it."""
         self._asked = depot.asked
+        self._leaving = False
         self._loop = asyncio.get_running_loop()
         self._messages: list[Message] = []
         self._received: list[int] = []
@@ -131,7 +132,7 @@ class Shipping:
 
     def _press(self) -> None:
         """Back-pressure by messages, bytes and parcels that are not on disk."""
-        if self.connection is None:
+        if self.connection is None or self._leaving:  # nothing more is read: what comes would be cut off
             return
         stats = self._depot.stats
         waiting = max(stats.waiting / self._crowded, stats.bytes_waiting / self._full, len(self._underway) / _PARCELS)
@@ -294,11 +295,10 @@ class Shipping:
 
     async def drain(self) -> None:
         """After the connection: journal all that was received and wait for it, so that redeliveries are recognised."""
-        while self.broken is None and self._messages:
-            if not self._flush():
+        self._leaving = True
+        while self._tasks or (self.broken is None and self._messages):
+            if self.broken is not None or not self._messages or not self._flush():
                 await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        if self._tasks:
-            await asyncio.wait(self._tasks)
         await asyncio.sleep(0)  # their callbacks settle the accounts
         self.cancel()
 

@@ -27,6 +27,7 @@ from protocols.mqtt.transport import Connection, establish, tls_context
 
 _STABLE = 60.0  # seconds of connection after which the backoff starts over
 _FAREWELL = 2.0  # seconds for the last parcels at shut-down
+_PATIENCE = 30.0  # seconds for them before another session: what is cut off may be on disk, and would come again
 _MAPPING = ("routes", "unmatched", "max_payload")  # what a connection does not know of
 
 log = structlog.get_logger()
@@ -67,6 +68,7 @@ class MqttSource:
         self._hello = _hello(config, password)
         self._up = True
         self._rivalry, self._accepted, self._why = Rivalry(), 0.0, SourceError()
+        self._patience = _FAREWELL
         self._depot: Depot | None = None
         self._connection: Connection | None = None
 
@@ -98,7 +100,7 @@ class MqttSource:
             self._asked = Asked(self._memory, f"{config.url} {config.client_id}")
             self._held = set()  # that is another session
         if hello != self._hello or config.model_copy(update=mapped) != before:
-            self._hello = hello
+            self._hello, self._patience = hello, _PATIENCE
             return True
         if self._connection is not None:
             self._connection.session.use(self._wanted)
@@ -111,7 +113,7 @@ class MqttSource:
 
         Raises SourceRejected when the broker or our TLS files say no: trying again soon would not help.
         """
-        config = self._config
+        config, self._patience = self._config, _FAREWELL
         try:
             context = await asyncio.to_thread(tls_context, config)
         except SourceError as error:
@@ -181,7 +183,7 @@ class MqttSource:
     async def _farewell(self, shipping: Shipping, connection: Connection) -> None:
         connection.pause(True)
         try:
-            async with asyncio.timeout(_FAREWELL):
+            async with asyncio.timeout(self._patience):
                 await shipping.drain()
         except TimeoutError:
             shipping.cancel()

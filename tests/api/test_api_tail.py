@@ -120,7 +120,7 @@ async def test_unknown_devices_become_lines_of_the_list(tmp_path: Path) -> None:
         assert "X-2: 1 message(s)" in said.stderr
     stopped = CliRunner().invoke(main, ["devices", "unknown", "-c", str(config), "--lang", "zh"])
     assert stopped.stdout == said.stdout, "the same when nothing runs"
-    assert "没有档案能取其中的测点" in stopped.stderr
+    assert "没有型号能取其中的测点" in stopped.stderr
     (config.parent / "devices.csv").write_text("设备编号;名称;型号;站点\nG;;hostile;\nX-2;;hostile;\n", "utf-8")
     listed = CliRunner().invoke(main, ["devices", "unknown", "-c", str(config)])
     assert listed.stdout == "X-1;;hostile;\n", "in the columns of the list, and no more of what is listed"

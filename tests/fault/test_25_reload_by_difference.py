@@ -376,3 +376,62 @@ async def test_settings_that_need_a_start_are_named(tmp_path: Path) -> None:
             ("configuration.reload", "boss", detail),
             ("configuration.reload", "boss", "changed: 0"),
         ]
+
+
+async def test_a_session_that_changes_and_sources_that_come_and_go_lose_nothing(tmp_path: Path) -> None:
+    async with scene(tmp_path) as one:
+        app, source = one.app, one.app.sources["broker"]
+        right = (one.folder / "gateway.yaml").read_text("utf-8")
+        # what only a new connection can change: the broker keeps what comes meanwhile
+        one.write("gateway.yaml", right.replace("    reconnect:", "    keepalive: 20s\n    reconnect:"))
+        assert await one.reload() == 1
+        await until(lambda: one.stats.connects == 2, "connected again")
+        assert (app.sources["broker"], one.stats.resumed) == (source, True)
+        # another source beside it, of which the first knows nothing
+        url = next(line for line in right.splitlines() if "url: mqtt" in line).strip()
+        second = f"  second:\n    type: mqtt\n    {url}\n    client_id: second\n    routes:\n    - filter: two/+\n"
+        second = second.replace("two/+", "'two/{device}'") + "      device: '{device}'\n"
+        second += "      points: {gun_temp: {path: temp}}\n"
+        one.write("gateway.yaml", right.replace("endpoints:", second + "endpoints:"))
+        assert await one.reload() == 2, "the session as before, and the second source"
+        await until(lambda: app.sources["second"].stats.connected, "the second is connected")  # type: ignore[attr-defined]
+        assert await one.hand.publish("two/H", text({"temp": 30}))
+        await until(lambda: journaled(app, "H") == 1, "and heard")
+        one.write("gateway.yaml", right)
+        assert await one.reload() == 1
+        assert set(app.sources) == {"broker"}
+        assert "source.second" not in app.supervisor.health
+        assert app.supervisor.health["source.broker"].restarts == 0
+        await settled(one)
+        assert journaled(app, "G") == one.sent, "each message of the flood once"
+        assert one.stats.lost == 0
+
+
+async def test_a_profile_that_says_another_unit_is_believed_from_the_next_message_on(tmp_path: Path) -> None:
+    async with scene(tmp_path) as one:
+        app = one.app
+        point = app.registry.points("hostile")["voltage", 0]
+
+        async def said(u: float, expected: float) -> None:
+            assert await one.hand.publish("h/H/telemetry", text({"ts": 1_767_225_600_000 + int(u * 1000), "u": u}))
+            await until(lambda: expected in values(app, point.id), f"{expected} V")
+
+        await said(230, 230)
+        one.write("profiles/hostile.yaml", lambda was: was.replace("voltage: {unit: V", "voltage: {unit: kV"))
+        assert await one.reload() == 0, "no fact: what is stored means the same"
+        await said(0.4, 400)
+        assert app.registry.points("hostile")["voltage", 0] == point, "its history goes on"
+        # a point that is gone is not read any more, its history stays; a rule on it would be a mistake
+        one.write("profiles/hostile.yaml", lambda was: was.replace("  voltage:", "  # voltage:"))
+        one.write("gateway.yaml", lambda was: was.replace("voltage: {path: u}, ", "").replace("voltage:", "gun_temp:"))
+        assert (await app.reload.reload("li")).problems == ()
+        one.write(
+            "rules/more.yaml", RULES.replace("hostile.hot", "more").replace("gun_temp >= 90 degC", "voltage > 1 V")
+        )
+        assert [problem.line for problem in (await app.reload.reload("li")).problems][:1] == [6]
+        assert one.stats.connects == 1
+
+
+def values(app: App, point: int) -> list[float]:
+    batches = [r.body for r in facts(app) if isinstance(r.body, Batch)]
+    return [float(v) for batch in batches for v in batch.value[batch.point == point]]

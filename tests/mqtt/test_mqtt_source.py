@@ -304,6 +304,30 @@ async def test_leaving_keeps_what_came_and_says_goodbye() -> None:
         assert balanced(source)
 
 
+async def test_what_is_held_back_is_not_read_on_the_way_out() -> None:
+    """C6: as parcels came through, reading went on; what it brought was cut off, kept all the same, and came twice."""
+    journal, gate = Journal(), asyncio.Event()
+    journal.gate = lambda parcel: gate
+    async with scripted_broker() as stage:
+        source = make(stage, journal.ledger, receive_maximum=20, linger_messages=10)
+        task = asyncio.create_task(source.run(journal))
+        peer = await stage.peer()
+        await peer.welcome()
+        for _ in range(40):
+            peer.send(*[publish(BODY) for _ in range(50)])
+            await asyncio.sleep(0)
+        await until(lambda: source.stats.pauses == 1)
+        await asyncio.sleep(0.05)
+        held = source.stats.received
+        task.cancel()
+        await asyncio.sleep(0.02)
+        gate.set()
+        await asyncio.wait([task])
+        assert (source.stats.received, source.stats.journaled, source.stats.lost) == (held, held, 0)
+        assert journal.messages == held
+        assert balanced(source)
+
+
 async def test_a_journal_that_hangs_does_not_hold_the_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("protocols.mqtt.source._FAREWELL", 0.05)
     journal = Journal()

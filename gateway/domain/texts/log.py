@@ -198,9 +198,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the configuration was read again: {count} change(s): {changed}",
         "配置已重新加载：{count} 处变更：{changed}",
     ),
+    "log.configuration_read_again_nothing_differs": (
+        "the configuration was read again: nothing differs",
+        "配置已重新读取：没有变化",
+    ),
     "log.configuration_in_order_again": (
-        "the configuration is in order again: {count} change(s): {changed}",
-        "配置已恢复正常：{count} 处变更：{changed}",
+        "the configuration is in order again; changes: {count} {changed}",
+        "配置已恢复正常；变更 {count} 处 {changed}",
     ),
     "log.configuration_not_reloaded_everything_stays_as_it_was": (
         "the files have {count} problem(s), everything stays as it was: {problems}",
