@@ -21,7 +21,7 @@ def command(config: Path, lang: Lang) -> None:
 
     Exit status 0 nothing is bad, 1 something is, 2 the configuration does not load.
 
-    Example: fieldgate doctor -c config/gateway.yaml
+    Example: fieldgate doctor -c gateway.yaml
     """
     from gateway.doctor import Grade, examine
     from gateway.settings import load_project

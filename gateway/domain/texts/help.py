@@ -260,7 +260,7 @@ _OPTIONS = (
     ("Show this message and exit.", "显示本帮助并退出。"),
     ("The main file.", "主文件。"),
     ("The main file; every other file is named in it.", "主文件，其他文件都在其中指定。"),
-    ("The main file. [default: gateway.yaml]", "主文件。[默认：config/gateway.yaml]"),
+    ("The main file. [default: gateway.yaml]", "主文件。[默认：gateway.yaml]"),
     (
         "The main file of an installation; by default the lists and profiles beside the folder of the rules.",
         "某套系统的主文件；默认使用规则目录旁边的清单和型号。",
