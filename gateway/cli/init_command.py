@@ -182,16 +182,29 @@ def _next(folder: Path, answers: "Answers") -> None:
     steps += [(f"fieldgate try {shlex.quote(answers.topic)} sample.json", "try"), ("fieldgate run", "run")]
     steps.append(("fieldgate tail", "tail"))
     if message := trigger(answers):
-        where = urlsplit(answers.broker)
-        place = f"-h {shlex.quote(where.hostname or '')}" + (f" -p {where.port}" if where.port else "")
         steps.append((
-            f"mosquitto_pub -V 5 -q 1 {place} -t {shlex.quote(answers.topic)} -m {shlex.quote(message)}",
+            f"mosquitto_pub -V 5 -q 1 {_broker(answers)} -t {shlex.quote(answers.topic)} -m {shlex.quote(message)}",
             "publish",
         ))  # fmt: skip
     steps.append(("fieldgate devices unknown", "unknown"))
     click.echo(say("init.next", lang))
     for line, key in steps:
         click.echo(f"  {line}" + (f"    # {say(f'init.next.{key}', lang)}" if key else ""))
+
+
+def _broker(answers: "Answers") -> str:
+    """How mosquitto_pub reaches it; a password is left to the person: `-P`."""
+    url = urlsplit(answers.broker)
+    options = ["-h", url.hostname or "127.0.0.1"]
+    if url.port is not None:
+        options += ["-p", str(url.port)]
+    elif url.scheme == "mqtts":
+        options += ["-p", "8883"]
+    if url.scheme == "mqtts":
+        options += ["--tls-use-os-certs"]
+    if answers.username:
+        options += ["-u", answers.username, "-P", "…"]
+    return shlex.join(options)
 
 
 def _fail(text: str) -> NoReturn:

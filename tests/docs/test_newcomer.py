@@ -103,3 +103,15 @@ def test_what_a_message_seems_to_be() -> None:
         ("temp", PointKind.GAUGE, "degC"), ("voltage", PointKind.GAUGE, "mV"), ("soc", PointKind.GAUGE, "pct"),
         ("fault_code", PointKind.STATE, ""),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("broker", "options"),
+    [("mqtt://127.0.0.1:1883", "-h 127.0.0.1 -p 1883"), ("mqtt://broker.lan", "-h broker.lan"),
+     ("mqtts://broker.lan", "-h broker.lan -p 8883 --tls-use-os-certs")],
+)  # fmt: skip
+def test_the_line_that_makes_the_first_order_reaches_the_broker(tmp_path: Path, broker: str, options: str) -> None:
+    found = init(tmp_path / "site", "--yes", "--profile", "charger_dc", "--broker", broker, "--lang", "en")
+    assert found.exit_code == 0, found.output
+    (line,) = [one for one in found.output.splitlines() if "mosquitto_pub" in one]
+    assert f"mosquitto_pub -V 5 -q 1 {options} -t " in line
