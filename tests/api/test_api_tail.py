@@ -64,8 +64,9 @@ async def watched(monkeypatch: pytest.MonkeyPatch, app: App) -> Callable[[], int
 async def test_what_happens_is_shown_as_it_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with place(tmp_path) as (app, hand, config):
         begun, seen = await watched(monkeypatch, app), list[Result]()
-        for round_, options in enumerate((("--lang", "en"), ("--lang", "zh", "--kind", "alarm"), ("--device", "H"))):
-            one = asked(config, "tail", "--for", "1s", *options)
+        rounds = (("3s", "--lang", "en"), ("2s", "--lang", "zh", "--kind", "alarm"), ("1s", "--device", "H"))
+        for round_, options in enumerate(rounds):
+            one = asked(config, "tail", "--for", *options)
             await until(lambda n=round_: begun() == n + 1, "it watches")  # type: ignore[misc]
             assert await hand.publish("h/G/now", text({"temp": 20}))
             assert await hand.publish("h/G/now", text({"temp": 95}))
