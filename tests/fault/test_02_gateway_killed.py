@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -34,14 +35,11 @@ from simulators.servers import free_port, mosquitto
 RATE = 2_000
 TAIL = 1.0  # seconds of load after the last kill
 pytestmark = NEEDS_MOSQUITTO
-ORDINARY = 1
+EDGES = (0, 2, 6, 10, 14, 20)
 ROWS = [
-    pytest.param(
-        range(4 * row, 4 * row + 4), id=f"seeds{4 * row}-{4 * row + 3}",
-        marks=[] if row < ORDINARY else [pytest.mark.slow_fault],
-    )
-    for row in range(5)
-]  # fmt: skip
+    pytest.param(range(low, high), id=f"seeds{low}-{high - 1}", marks=[pytest.mark.slow_fault] * (low > 0))
+    for low, high in pairwise(EDGES)
+]
 
 
 def pace(gate: Shared, start: float, seconds: float) -> None:

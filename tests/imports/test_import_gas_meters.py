@@ -73,7 +73,7 @@ async def test_monthly_increases_of_four_real_meters(tmp_path: Path) -> None:
     try:
         rows = await _imported(app, tmp_path)
         await app.intake.append(Append((Tick(app.clock.now()),)))
-        await app._judged(app.journal.head(0))
+        await app.judged(app.journal.head(0))
     finally:
         await app.stop()
     expected = json.loads((DATA / "gas_expected.json").read_text("utf-8"))
