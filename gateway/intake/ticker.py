@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 HORIZON: Final = 10 * MINUTE
 """A timer further away is served well enough by the ordinary ticks."""
-QUIET: Final = 10
+QUIET: Final = 30
 """While nothing comes and no timer is due, one ordinary tick in so many is enough: each makes three stores flush."""
 EMPTY: Final = 3
 """So many ticks with nothing before them, and nothing comes: consumers have brought their cursors up by then."""
