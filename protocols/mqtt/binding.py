@@ -299,14 +299,14 @@ class Bindings:
 
 
 def _unbound(rule: PointRule, component: int | None, device: Device, named: bool) -> Place:
-    """Why a point of the route cannot be filled for this device."""
+    """Why a point of the route cannot be filled for this device. Details are names and numbers: of no language."""
     name = rule.name.text
     if not named:
-        return Place(rule.path, NO_POINT, f"profile {device.profile} has no point {name}")
+        return Place(rule.path, NO_POINT, f"{device.profile}: {name}")
     if component is None:
         where = rule.component.path.text if rule.component.path is not None else f"{{{rule.component.capture}}}"
-        return Place(rule.path, NO_COMPONENT, f"{name}: no number of a connector at {where}")
-    return Place(rule.path, NO_COMPONENT, f"{name}: no connector {component}, the device has {device.components}")
+        return Place(rule.path, NO_COMPONENT, f"{name}: {where}")
+    return Place(rule.path, NO_COMPONENT, f"{name}#{component} (1-{device.components})")
 
 
 def _census(

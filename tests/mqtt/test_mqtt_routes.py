@@ -98,9 +98,9 @@ def test_components_by_capture_by_path_and_counted_from_zero() -> None:
         (100, "gun_temp.1", 1.0), (100, "gun_temp.2", 2.0), (101, "gun_temp.1", 3.0), (101, "gun_temp.2", 4.0),
     ]  # fmt: skip
     assert [(raw.reason, raw.detail) for raw in mapped.rejected] == [
-        ("no_component", "gun_temp: no connector 9, the device has 2"),
-        ("no_component", "gun_temp: no number of a connector at {gun}"),
-        ("no_component", "gun_temp: no number of a connector at gun"),
+        ("no_component", "gun_temp#9 (1-2)"),
+        ("no_component", "gun_temp: {gun}"),
+        ("no_component", "gun_temp: gun"),
     ]
 
 

@@ -143,7 +143,7 @@ def test_connector_0_is_the_device_where_the_profile_says_so() -> None:
 def test_a_name_that_no_point_has_is_counted_or_ignored() -> None:
     route = {"filter": "x/{device}/{field}", "device": "{device}", "points": {"any": {"path": ".", "point": "{field}"}}}
     mapped, _ = read(route, 5, topic="x/d1/geofence")
-    assert [(raw.reason, raw.detail) for raw in mapped.rejected] == [("no_points", "profile p has no point geofence")]
+    assert [(raw.reason, raw.detail) for raw in mapped.rejected] == [("no_points", "p: geofence")]
     mapped, _ = read(route | {"ignore": ["geofence"]}, 5, topic="x/d1/geofence")
     assert (mapped.ignored, mapped.rejected) == (1, ())
     route = {
