@@ -27,7 +27,7 @@ LETTERS = 100_000
 
 @click.group("devices")
 def command() -> None:
-    """Devices that this installation hears.
+    """Devices that this installation receives messages from.
 
     Example: fieldgate devices unknown
     """

@@ -37,7 +37,7 @@ EXIT = (1, 0)
 def command(
     config: Path, device: str, site: str, kinds: tuple[str, ...], duration: str | None, once: bool, lang: Lang | None
 ) -> None:
-    """Show what the running gateway hears and decides, as it happens: messages, readings, alarms, orders.
+    """Show what the running gateway receives and decides, as it happens: messages, readings, alarms, orders.
 
     Ends with Ctrl-C. What comes faster than it can be shown is counted, not queued. Exit status 0, 1 when no gateway
     runs.

@@ -119,7 +119,7 @@ _COMMANDS = (
         "A gateway at which nothing arrives: memory, share of a core, syncs a minute (by strace); needs mosquitto.",
         "没有任何数据到达的网关：内存、单核占用率、每分钟同步写盘次数（用 `strace` 统计）；需要安装 mosquitto。",
     ),
-    ("Devices that this installation hears.", "本系统收到数据的设备。"),
+    ("Devices that this installation receives messages from.", "本系统收到数据的设备。"),
     (
         "Devices that talk and are not in the list, as ready lines for it: code and the profile that takes most points of their messages. What is known of each (messages, last one, topic) goes to standard error.",
         "列出有数据但不在清单中的设备，可直接加入清单：编号，以及能对应其消息中最多测点的型号。每台设备的已知信息（消息数、最近一条、主题）输出到标准错误。",
@@ -129,7 +129,7 @@ _COMMANDS = (
         "读取死信，网关运行与否均可，不做任何改动。各行与现有清单的列一致，可直接追加；运行中的网关会立即采用。没有型号的行须补上型号。",
     ),
     (
-        "Show what the running gateway hears and decides, as it happens: messages, readings, alarms, orders.",
+        "Show what the running gateway receives and decides, as it happens: messages, readings, alarms, orders.",
         "实时显示运行中的网关收到和判断的内容：消息、读数、告警、工单。",
     ),
     (
