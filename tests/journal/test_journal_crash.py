@@ -4,7 +4,6 @@ import asyncio
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from append_child import SESSION, digest
 from log_contract import FAST, T0, plain, readings
+from pysqlite3 import dbapi2 as sqlite3
 
 from gateway.domain.errors import StoreError
 from gateway.domain.reading import Batch

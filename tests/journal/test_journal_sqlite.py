@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_contract import FAST, T0, LogContract, collect, config, plain, readings
+from pysqlite3 import dbapi2 as sqlite3
 
 from gateway.domain.device import Point
 from gateway.domain.errors import InvariantBroken, StoreError, StoreUnavailable

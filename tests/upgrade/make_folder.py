@@ -9,13 +9,14 @@ uses nothing but what all builds have: configuration, `build`, `start`, `emit`, 
 import asyncio
 import io
 import json
-import sqlite3
 import sys
 import tarfile
 import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from pysqlite3 import dbapi2 as sqlite3
 
 NOW = 1_795_327_200_000_000  # 2026-11-22T06:00:00Z
 SECOND = 1_000_000
