@@ -116,6 +116,7 @@ def test_a_local_time_that_passed_while_no_process_ran_is_met_once(tmp_path: Pat
         here.stop()
 
 
+@pytest.mark.slow_fault
 def test_a_second_start_on_the_same_files_is_refused_and_doubles_nothing(tmp_path: Path) -> None:
     with site(tmp_path) as here:
         prepare(here, "")
