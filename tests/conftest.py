@@ -20,6 +20,14 @@ settings.load_profile("patient")
 os.environ["LC_ALL"] = "C.UTF-8"  # a command outside of an installation takes its language from the locale
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """The names of failed tests go into the file FAILED_TESTS: `.ci/run` runs these once more, alone."""
+    file = os.environ.get("FAILED_TESTS")
+    if file and report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        with open(file, "a", encoding="utf-8") as failed:
+            failed.write(f"{report.nodeid}\n")
+
+
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
     """Commands configure logging for their process; here they all share one."""
