@@ -15,7 +15,7 @@ from gateway.ports import Clock, Desk, Judge, PartitionedLog
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 FACTS = get_args(Fact)
 MOST_TRANSITIONS = 500
-CURSOR_EVERY = 0.8  # s; less than from tick to tick, or the last one before a quiet time would wait for the next
+CURSOR_EVERY = 1.0  # s
 
 
 @dataclass(slots=True)
@@ -117,16 +117,29 @@ class RulesConsumer:
                 not self._queue.empty() and len(self._open.transitions) < MOST_TRANSITIONS and not self._open.snapshot
             ):
                 _join(self._open, self._queue.get_nowait())
+            if (early := self._early(self._open)) > 0:
+                await self._more(self._open, early)
+                continue
             await self._commit_one(self._open)
             self._open = None  # only now: after a failed transaction the same work is tried again
 
+    def _early(self, work: DeskWork) -> float:
+        """Seconds until work that moves the cursor alone is committed: replaying such records costs nothing."""
+        if work.transitions or work.facts or work.snapshot:
+            return 0.0
+        return self._next_cursor - asyncio.get_running_loop().time()
+
+    async def _more(self, work: DeskWork, seconds: float) -> None:
+        """Wait so long for something to commit with it."""
+        try:
+            async with asyncio.timeout(seconds):
+                _join(work, await self._queue.get())
+        except TimeoutError:
+            return
+
     async def _commit_one(self, work: DeskWork) -> None:
-        time = asyncio.get_running_loop().time
-        idle = not work.transitions and not work.facts and not work.snapshot
-        if idle and time() < self._next_cursor:
-            return  # replaying records without transitions costs nothing: the cursor may trail a second
         await self._desk_thread(lambda: self._apply(work, self._clock.now()))
-        self._next_cursor = time() + CURSOR_EVERY
+        self._next_cursor = asyncio.get_running_loop().time() + CURSOR_EVERY
         self.committed = work.cursor
 
     def _apply(self, work: DeskWork, now: int) -> None:
