@@ -65,7 +65,8 @@ def test_many_is_one_of_each(how: dict[str, Any], raws: list[Any], point: Point)
     ]
     assert np.isnan(values[(quality == 0) | (quality == 255)]).all()
     assert np.isfinite(values[(quality == 1) | (quality == 2)]).all()
-    assert np.array_equal(values, again, equal_nan=True)
+    there = ~np.isnan(values)  # a text that one device may not bring is known once another has brought it
+    assert np.array_equal(values[there], again[there])
 
 
 TIMES = st.one_of(
