@@ -7,34 +7,21 @@ import asyncio
 import sys
 from contextlib import suppress
 
-HALF_OPEN, CRUMBLERS = 600, 4
+CONNECTIONS, CRUMBLERS = 600, 4
+HALF = b"GET /healthz HTTP/1.1\r\nhost: 127"
 SOURCE = ("127.0.0.2", 0)
 """Callers are bounded by address: not at the cost of those that come from another one."""
 HEADERS = b"POST /v1/callbacks/oa HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 
 
-async def half_open(port: int, wanted: int) -> None:
-    """Half a request on each of many connections; those that are closed come again."""
+async def held(port: int, wanted: int, begun: bytes) -> None:
+    """So many connections, on each of which no more than `begun` is ever said; those that are closed come again."""
 
     async def one() -> None:
         while True:
             with suppress(OSError):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=SOURCE)
-                writer.write(b"GET /healthz HTTP/1.1\r\nhost: 127")
-                await reader.read()
-                writer.close()
-            await asyncio.sleep(0.5)
-
-    await asyncio.gather(*(one() for _ in range(wanted)))
-
-
-async def idle(port: int, wanted: int) -> None:
-    """Connections on which nothing is asked; those that are closed come again."""
-
-    async def one() -> None:
-        while True:
-            with suppress(OSError):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=SOURCE)
+                writer.write(begun)
                 await reader.read()
                 writer.close()
             await asyncio.sleep(0.5)
@@ -69,8 +56,8 @@ async def giant(port: int) -> None:
 
 
 async def main(port: int, seconds: float, kinds: list[str]) -> None:
-    work = [half_open(port, HALF_OPEN)] if "half-open" in kinds else []
-    work += [idle(port, HALF_OPEN)] if "idle" in kinds else []
+    work = [held(port, CONNECTIONS, HALF)] if "half-open" in kinds else []
+    work += [held(port, CONNECTIONS, b"")] if "idle" in kinds else []
     work += [crumbs(port) for _ in range(CRUMBLERS)] if "crumbs" in kinds else []
     work += [giant(port)] if "giant" in kinds else []
     with suppress(TimeoutError):

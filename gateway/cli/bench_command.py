@@ -1,6 +1,7 @@
 """`fieldgate bench ingest|rules|restart|backtest|delivery|idle|api`: measured figures, as JSON for scripts."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ def _tell(figures: dict[str, Any], report: Path | None) -> None:
     if report is not None:
         report.write_text(text + "\n", "utf-8")
     click.echo(text)
+
+
+def _with_broker(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The figures of what starts a mosquitto; without one, its name is the error."""
+    try:
+        return measure()
+    except FileNotFoundError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @click.group("bench")
@@ -43,11 +52,7 @@ def ingest(qos: int, seconds: float, devices: int, report: Path | None) -> None:
     """
     from gateway.cli.bench.ingest import measure
 
-    try:
-        figures = measure(qos, seconds, devices)
-    except FileNotFoundError as error:
-        raise click.ClickException(str(error)) from error
-    _tell(figures, report)
+    _tell(_with_broker(lambda: measure(qos, seconds, devices)), report)
 
 
 @command.command("rules")
@@ -84,11 +89,7 @@ def restart(devices: int, report: Path | None) -> None:
     """
     from gateway.cli.bench.restart import measure
 
-    try:
-        figures = measure(devices)
-    except FileNotFoundError as error:
-        raise click.ClickException(str(error)) from error
-    _tell(figures, report)
+    _tell(_with_broker(lambda: measure(devices)), report)
 
 
 @command.command("backtest")
@@ -128,11 +129,7 @@ def idle(seconds: float, report: Path | None) -> None:
     """
     from gateway.cli.bench.idle import measure
 
-    try:
-        figures = measure(seconds)
-    except FileNotFoundError as error:
-        raise click.ClickException(str(error)) from error
-    _tell(figures, report)
+    _tell(_with_broker(lambda: measure(seconds)), report)
 
 
 @command.command("api")
