@@ -16,13 +16,13 @@ from gateway.domain.errors import Problem, StoreError
 from gateway.domain.mask import Mask
 from gateway.domain.record import Tick
 from gateway.domain.text import Lang
-from gateway.history.service import Imports
+from gateway.health import Condition
+from gateway.import_service.service import Imports
 from gateway.intake import ControlPump, Intake
 from gateway.journal import SqliteJournal
 from gateway.ports import Clock, SeriesStore, Written
 from gateway.registry import Registry
 from gateway.store import ApiKeys, Database, Inbox, Queries, SecurityAudit, SqlControlOutbox, SqlDeliveryQueue
-from gateway.watch import Condition
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ class SeriesProgress(Protocol):
 
 
 class Judged(Protocol):
-    """Readings by what the rules made of them: `rules.engine.frames.Counts`."""
+    """Readings by what the rules made of them: `rules.engine.frames.frames.Counts`."""
 
     judged: int
     late: int
@@ -159,7 +159,7 @@ class Deliverer(Protocol):
         """Something was queued or enabled."""
 
     def stats(self) -> Mapping[str, Any]:
-        """Endpoint -> `gateway.delivery.lane.EndpointStats`."""
+        """Endpoint -> `gateway.delivery.endpoint_state.EndpointStats`."""
 
     async def trial(self, endpoint: str, delivery: Delivery) -> Any:
         """A `gateway.delivery.Trial`: sent now, beside the queue."""

@@ -1,4 +1,4 @@
-"""`/v1/imports`: history comes in (`fieldgate import`). Bodies are MessagePack or JSON: `gateway.history.wire`."""
+"""`/v1/imports`: history comes in (`fieldgate import`). Bodies: `gateway.import_service.wire`, MessagePack or JSON."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -14,8 +14,8 @@ from gateway.api.context import Context, in_desk, in_ingest
 from gateway.api.problems import language, respond
 from gateway.api.values import refused
 from gateway.domain.errors import CommandError, StoreError
-from gateway.history.service import Imports
-from gateway.history.wire import Begin, Chunk, End, Lookup
+from gateway.import_service.service import Imports
+from gateway.import_service.wire import Begin, Chunk, End, Lookup
 
 T = TypeVar("T")
 Act = Callable[[T], Awaitable[Any]]

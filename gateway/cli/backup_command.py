@@ -27,7 +27,7 @@ def command(target: Path, config: Path, lang: Lang) -> None:
 
     Example: fieldgate backup /backup/fieldgate-2026-11-30.tar.gz -c gateway.yaml
     """
-    from gateway.rescue.backup import back_up
+    from gateway.recovery.backup import back_up
     from gateway.settings import load_settings
 
     try:

@@ -74,7 +74,7 @@ def _disk(project: "Project", lang: Lang) -> str:
 
 def _look_at_data(folder: Path, lang: Lang) -> None:
     from gateway.domain.errors import StoreError
-    from gateway.rescue import survey
+    from gateway.recovery import survey
 
     wrong = 0
     try:

@@ -50,7 +50,7 @@ def unknown(config: Path, lang: Lang | None) -> None:
     from gateway.clock import SystemClock
     from gateway.settings import load_project
     from gateway.trial import Strangers, propose
-    from gateway.trial.strangers import MOST
+    from gateway.trial.unknown_devices import MOST
 
     try:
         project = load_project(config)

@@ -127,7 +127,7 @@ def _asked(settings: "Settings", lang: Lang, method: str, path: str) -> Any:
 
 async def _alone(project: "Project", name: str, lang: Lang) -> dict[str, Any]:
     """Sent by this process itself."""
-    from gateway.app import endpoint_sink
+    from gateway.app.build import endpoint_sink
     from gateway.clock import SystemClock
     from gateway.delivery import explain, try_once
     from gateway.desk import endpoint_test

@@ -150,7 +150,7 @@ def _key(path: Path | None) -> str:
 async def _alone(order: Order, url: str) -> int:
     """No gateway runs: this process is it, without sources and doors."""
     from gateway import logs
-    from gateway.app import build
+    from gateway.app.build import build
     from gateway.imports.handover import GivingWay
     from gateway.imports.job import Paper
     from gateway.imports.target import Local, Remote

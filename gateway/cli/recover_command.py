@@ -25,7 +25,7 @@ def command(config: Path, lang: Lang) -> None:
 
     Example: fieldgate recover -c gateway.yaml
     """
-    from gateway.rescue import recover
+    from gateway.recovery import recover
     from gateway.settings import load_settings
 
     try:

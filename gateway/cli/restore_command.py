@@ -30,7 +30,7 @@ def command(backup: Path, data_dir: Path, config_to: Path | None, lang: Lang) ->
 
     Example: fieldgate restore /backup/fieldgate-2026-11-30.tar.gz /var/lib/fieldgate --config-to /etc/fieldgate
     """
-    from gateway.rescue.restore import restore
+    from gateway.recovery.restore import restore
 
     language = lang
     os.umask(0o077)

@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 import click
 import structlog
 
+from gateway.app.lifecycle import App
 from gateway.cli.options import MAIN_FILE, report_language
 from gateway.cli.problems import refuse
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, StoreError
 from gateway.domain.text import Lang, say
-from gateway.running import App
 from gateway.settings.project import Project, load_project
 
 DRAIN = 9.0  # seconds of the ten between SIGTERM and the end of the process
@@ -70,7 +70,7 @@ def _leave(status: int) -> NoReturn:
 async def serve(project: Project, lang: Lang = "zh") -> NoReturn:
     """Ends the process: with 0 when it was told to stop, with 1 after an error that could not be undone (the service
     manager starts it again). Raises what keeps it from starting."""
-    from gateway.app import build
+    from gateway.app.build import build
 
     app = build(project)
     gc.freeze()

@@ -11,7 +11,7 @@ HEAD = 8  # bytes of a length; messages follow it, an empty one is the end of th
 
 
 class LookBackProcess:
-    """`command` runs `gateway.review.lookback`, or what speaks like it."""
+    """`command` runs `gateway.backtest.warmup_worker`, or what speaks like it."""
 
     def __init__(self, process: Process) -> None:
         self._process = process

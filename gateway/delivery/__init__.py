@@ -1,7 +1,7 @@
 """The way out: leases from the outbox, sends through sinks, settles; retry plan and breaker."""
 
 from gateway.delivery.config import DeliveryConfig
-from gateway.delivery.lane import EndpointStats
+from gateway.delivery.endpoint_state import EndpointStats
 from gateway.delivery.reasons import explain
 from gateway.delivery.relay import Relay
 from gateway.delivery.trial import Trial, try_once

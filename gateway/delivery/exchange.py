@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from gateway.delivery.lane import Leased
+from gateway.delivery.endpoint_state import Leased
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
 from gateway.ports import Ask, Clock, DeliveryQueue, Settled

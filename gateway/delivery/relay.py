@@ -18,8 +18,8 @@ import structlog
 
 from gateway.delivery.breaker import State
 from gateway.delivery.config import DeliveryConfig
+from gateway.delivery.endpoint_state import EndpointStats, Lane, Leased
 from gateway.delivery.exchange import Ended, Exchange, RunBlocking
-from gateway.delivery.lane import EndpointStats, Lane, Leased
 from gateway.delivery.outcome import Fault, Outcome, Result, judge
 from gateway.delivery.reasons import Reason
 from gateway.delivery.trial import Trial, try_once

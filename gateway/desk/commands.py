@@ -3,9 +3,9 @@
 import msgspec
 
 from gateway.desk import lifecycle
-from gateway.desk.book import Book
-from gateway.desk.clerk import Clerk
 from gateway.desk.keys import Origin, digest, order_key
+from gateway.desk.orders import Clerk
+from gateway.desk.unit_of_work import Book
 from gateway.domain.alarm import Thing
 from gateway.domain.errors import CommandError, Conflict, InvariantBroken
 from gateway.domain.record import Closed, CycleDone, Unlatch

@@ -6,10 +6,10 @@ for nothing else than an episode that never was is cancelled.
 
 import msgspec
 
-from gateway.desk.book import Book
-from gateway.desk.clerk import Clerk
 from gateway.desk.episodes import change_of, continued, ended, opened
 from gateway.desk.keys import Origin, alarm_key
+from gateway.desk.orders import Clerk
+from gateway.desk.unit_of_work import Book
 from gateway.domain.alarm import Change, Transition
 from gateway.domain.workorder import Alarm, AlarmState
 

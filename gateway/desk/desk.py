@@ -10,19 +10,19 @@ from functools import partial
 from itertools import groupby
 from typing import TypeVar
 
-from gateway.desk.book import Book
-from gateway.desk.books import Books, Unit
-from gateway.desk.clerk import Clerk
+from gateway.desk.apply import Intake, preload
 from gateway.desk.commands import Commands
+from gateway.desk.deadlines import Ticker
 from gateway.desk.events import endpoint_test
-from gateway.desk.intake import Intake, preload
 from gateway.desk.keys import Origin
-from gateway.desk.parents import Parents
+from gateway.desk.order_requests import Requests
+from gateway.desk.orders import Clerk
 from gateway.desk.policy import Policy
+from gateway.desk.ports import Books, Unit
 from gateway.desk.publish import Publisher
-from gateway.desk.requests import Requests
+from gateway.desk.storms_and_batches import Parents
 from gateway.desk.templates import Templates
-from gateway.desk.tick import Ticker
+from gateway.desk.unit_of_work import Book
 from gateway.domain.alarm import Transition
 from gateway.domain.errors import InvariantBroken
 from gateway.domain.notice import OutboxEvent, Route

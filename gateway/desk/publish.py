@@ -7,11 +7,11 @@ from functools import lru_cache
 import msgspec
 import orjson
 
-from gateway.desk.book import Book
 from gateway.desk.events import PREFIX, alarm_event, order_event
 from gateway.desk.keys import Origin, digest, event_id
 from gateway.desk.policy import Policy
 from gateway.desk.templates import Rendered, Templates
+from gateway.desk.unit_of_work import Book
 from gateway.domain.alarm import Level, NoticePlan
 from gateway.domain.duration import from_us
 from gateway.domain.notice import Notice, NoticeState, OutboxEvent, Recipient, Route

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
+from gateway.desk.event_types import AlarmData, OrderData, Shape, TestData
 from gateway.desk.events import PREFIX
 from gateway.desk.lifecycle import EVENT
-from gateway.desk.shapes import AlarmData, OrderData, Shape, TestData
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 ORDERS = ("created", "updated", *dict.fromkeys(EVENT.values()), "alarm_unlatched")

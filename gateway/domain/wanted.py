@@ -36,7 +36,7 @@ class LookingBack(Protocol):
 
     @property
     def seed(self) -> bytes:
-        """Encoded (rules.engine.past.lookback)."""
+        """Encoded (rules.engine.rerun.warmup_job)."""
 
     def feed(self, history: Batch) -> None:
         """Readings, sorted by time over all calls."""

@@ -9,7 +9,7 @@ from gateway.domain.device import PointKind
 from gateway.domain.errors import Problem
 from gateway.domain.reading import Quality
 from gateway.domain.units import DIMENSIONLESS, parse_unit
-from gateway.history.wire import PointInfo
+from gateway.import_service.wire import PointInfo
 from gateway.imports.mapping import Numbers
 from gateway.imports.number import parse_number
 

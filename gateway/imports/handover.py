@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from gateway.domain.errors import GatewayError, StoreError
-from gateway.history.wire import Begin, Begun, Chunk, Found, Result, Taken
+from gateway.import_service.wire import Begin, Begun, Chunk, Found, Result, Taken
 from gateway.imports.target import Remote, Target
 
 T = TypeVar("T")

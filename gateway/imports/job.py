@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.domain.text import Lang
-from gateway.history.catalogue import found_in
-from gateway.history.wire import Begin, Begun, Chunk, Found, Result, Taken
+from gateway.import_service.points import found_in
+from gateway.import_service.wire import Begin, Begun, Chunk, Found, Result, Taken
+from gateway.imports.columns import Columns
+from gateway.imports.csv_reader import FileReader, device_codes
 from gateway.imports.mapping import load_map
-from gateway.imports.reading import FileReader, device_codes
 from gateway.imports.rejects import Rejects
-from gateway.imports.send import send
-from gateway.imports.series import Columns
 from gateway.imports.table import open_table, rejected_file
 from gateway.imports.target import Refused, Target
+from gateway.imports.upload import send
 from gateway.ports import Known
 from gateway.registry import Wanted, plan
 

@@ -11,8 +11,8 @@ import msgspec
 
 from gateway.api.tls import pinned
 from gateway.domain.errors import GatewayError, StoreUnavailable
-from gateway.history.service import Imports
-from gateway.history.wire import MAX_LOOKUP, Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
+from gateway.import_service.service import Imports
+from gateway.import_service.wire import MAX_LOOKUP, Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
 
 T = TypeVar("T")
 PACK: Final = "application/msgpack"

@@ -2,8 +2,8 @@
 
 from gateway.intake.balance import Balance
 from gateway.intake.config import IntakeConfig
-from gateway.intake.control import ControlPump
-from gateway.intake.gate import Intake
+from gateway.intake.control_pump import ControlPump
+from gateway.intake.intake import Intake
 from gateway.intake.ticker import Ticker
 
 __all__ = ["Balance", "ControlPump", "Intake", "IntakeConfig", "Ticker"]

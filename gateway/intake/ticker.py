@@ -9,7 +9,7 @@ import structlog
 from gateway.domain.duration import MINUTE, SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.record import Down, RecordKind, Tick
-from gateway.intake.gate import Intake
+from gateway.intake.intake import Intake
 from gateway.ports import Append
 
 log = structlog.get_logger()

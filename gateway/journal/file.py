@@ -10,9 +10,9 @@ from pysqlite3 import dbapi2 as sqlite
 
 from gateway.domain.errors import InvariantBroken, StoreFull, StoreUnavailable
 from gateway.domain.record import Receipts, RecordKind
-from gateway.journal.ballast import Ballast
 from gateway.journal.config import JournalConfig
 from gateway.journal.receipts import Ledger, ReceiptPlan, ReceiptRows
+from gateway.journal.reserved_space import Ballast
 from gateway.journal.retention import ROW_BYTES, State, Trimmed, expire_raw, trim
 from gateway.journal.schema import (
     INSERT_RECORD,

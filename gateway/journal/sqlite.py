@@ -9,15 +9,15 @@ from typing import Final
 
 from gateway.domain.errors import StoreError
 from gateway.domain.record import Record, RecordKind
-from gateway.journal.ballast import Ballast
 from gateway.journal.config import JournalConfig
 from gateway.journal.file import JournalFile
-from gateway.journal.memory import Recent
 from gateway.journal.opening import open_file
 from gateway.journal.reader import JournalReader
 from gateway.journal.receipts import Ledger
+from gateway.journal.reserved_space import Ballast
 from gateway.journal.schema import identity
 from gateway.journal.stats import JournalStats
+from gateway.journal.tail import Recent
 from gateway.journal.writer import Call, Writer
 from gateway.lock import FileLock
 from gateway.ports import Append

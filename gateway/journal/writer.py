@@ -16,9 +16,9 @@ from gateway.domain.reading import Batch
 from gateway.domain.record import Record, RecordKind, encode_body, kind_of
 from gateway.domain.size import format_size
 from gateway.journal.file import Entry, JournalFile
-from gateway.journal.memory import Recent
 from gateway.journal.retention import ROW_BYTES
 from gateway.journal.schema import ident_of
+from gateway.journal.tail import Recent
 from gateway.ports import Append
 
 T = TypeVar("T")

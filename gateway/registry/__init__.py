@@ -2,7 +2,7 @@
 
 from gateway.registry.plan import Change, Wanted, plan
 from gateway.registry.registry import Registry
-from gateway.registry.shorter import shorter
-from gateway.registry.texts import Allowance, Refused
+from gateway.registry.short_retention import shorter
+from gateway.registry.state_texts import Allowance, Refused
 
 __all__ = ["Allowance", "Change", "Refused", "Registry", "Wanted", "plan", "shorter"]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from gateway.domain.device import Customer, Device, Life, Point, PointKind, PointSpec, Profile, Site
 from gateway.domain.record import CustomerSet, DeviceSet, Fact, SiteSet
 from gateway.ports import Known
-from gateway.registry.texts import named
+from gateway.registry.state_texts import named
 
 T = TypeVar("T")
 PointKey = tuple[str, int, str]

@@ -23,7 +23,7 @@ from gateway.domain.record import Define, DeviceDefined, Fact, PointDefined
 from gateway.domain.said import Phrase
 from gateway.ports import Clock, Known, RegistryStore
 from gateway.registry.plan import Wanted, newest, plan
-from gateway.registry.texts import Allowance, Refusals, Refused, cleared
+from gateway.registry.state_texts import Allowance, Refusals, Refused, cleared
 
 log = structlog.get_logger()
 _NO_POINTS: Mapping[tuple[str, int], Point] = MappingProxyType({})

@@ -20,7 +20,7 @@ from gateway.settings.explain import located, nearest
 from gateway.settings.inventory import Inventory
 from gateway.settings.model import Settings, sections
 from gateway.settings.profiles import LoadedProfile
-from gateway.settings.reading import Unfit, read_file
+from gateway.settings.read_file import Unfit, read_file
 from gateway.settings.rulebook import Rulebook, RuleFile
 from protocols.modbus.config import ModbusConfig
 from protocols.mqtt.check import Coverage, Fleet
@@ -29,7 +29,7 @@ from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.subscriptions import overlapping
 from rules.compiled import Rule
 from rules.compiled.reads import signal_points
-from rules.engine.past.horizon import horizon
+from rules.engine.late.lookback import horizon
 from rules.format import references
 from sinks.http.config import HttpEndpoint
 from sinks.http.signing import SecretUnusable, weakness

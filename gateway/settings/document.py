@@ -19,7 +19,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from gateway.domain.errors import Problem
-from gateway.settings.reading import Unfit, read_file
+from gateway.settings.read_file import Unfit, read_file
 
 Place = tuple[str | int, ...]
 """Where in a file: ("sources", "broker", "routes", 0, "filter")."""

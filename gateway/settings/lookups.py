@@ -8,7 +8,7 @@ from gateway.domain.codes import CodeTable
 from gateway.domain.errors import Problem
 from gateway.domain.fence import Fence
 from gateway.settings.document import MAX_BYTES
-from gateway.settings.reading import Unfit, read_file
+from gateway.settings.read_file import Unfit, read_file
 from rules.format import code_table, fence_file
 
 SUFFIXES = frozenset({".yaml", ".yml"})

@@ -27,8 +27,8 @@ from gateway.settings.model import Settings, anchored
 from gateway.settings.paths import foreign_paths
 from gateway.settings.profiles import LoadedProfile, load_profiles, vocabulary
 from gateway.settings.rulebook import Rulebook, RuleFiles, load_rulebook
+from gateway.settings.state_texts import Named, named_texts
 from gateway.settings.templates import load_templates
-from gateway.settings.texts import Named, named_texts
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.registers import load as load_map
 from protocols.mqtt.check import Coverage

@@ -14,7 +14,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.units import Unit, parse_unit
 from gateway.settings.document import code_point, narrow, wide_character
 from gateway.settings.explain import nearest
-from gateway.settings.reading import Unfit, read_file
+from gateway.settings.read_file import Unfit, read_file
 
 MAX_BYTES = 64 * 2**20
 _HEADER_UNIT = re.compile(r"(.+?)\s*[(（\[]([^()（）\[\]]+)[)）\]]")

@@ -1,4 +1,4 @@
-"""The desk's rows inside one transaction: bulk reads by key, one bulk write (the port of gateway/desk/books.py)."""
+"""The desk's rows inside one transaction: bulk reads by key, one bulk write (the port of gateway/desk/ports.py)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from gateway.domain.duration import iso
 from gateway.domain.reading import Flag, Quality
 from gateway.domain.text import Lang, catalogue, say
-from gateway.trial.tried import Row, Tried
+from gateway.trial.result import Row, Tried
 
 _QUALITY = {Quality.BAD: "bad", Quality.UNCERTAIN: "uncertain", Quality.GOOD: "good"}
 

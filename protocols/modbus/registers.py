@@ -11,8 +11,8 @@ from gateway.domain.errors import ConfigError, DecodeError, Problem
 from gateway.domain.nodata import says_nothing
 from gateway.domain.reading import Quality
 from gateway.domain.units import UnitError, parse_unit
-from protocols.modbus.faults import problems
 from protocols.modbus.profile import Missing, ModbusMap, Register, Table, is_pattern, scaling
+from protocols.modbus.profile_problems import problems
 from protocols.modbus.words import Format, Linear, Type, decode, pattern
 
 BAD = (math.nan, Quality.BAD)

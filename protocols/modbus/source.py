@@ -21,8 +21,8 @@ from protocols.modbus.config import LinkConfig, ModbusConfig
 from protocols.modbus.cycle import Frame
 from protocols.modbus.link import Link, TcpLink
 from protocols.modbus.plan import Block
+from protocols.modbus.polled_devices import Fleet, Roster
 from protocols.modbus.profile import ModbusMap
-from protocols.modbus.roster import Fleet, Roster
 from protocols.modbus.slave import Backoff, Presence
 from protocols.modbus.stats import ModbusStats
 from protocols.modbus.worker import Worker, ticks

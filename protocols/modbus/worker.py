@@ -10,7 +10,7 @@ from gateway.ports import Clock, Directory
 from protocols.modbus.cycle import Cycle, Frame
 from protocols.modbus.link import Link, LinkDown, Silent
 from protocols.modbus.plan import lessons
-from protocols.modbus.roster import Roster
+from protocols.modbus.polled_devices import Roster
 from protocols.modbus.slave import Backoff, Slave
 from protocols.modbus.stats import ModbusStats
 

@@ -8,12 +8,12 @@ from typing import Any
 from gateway.domain.device import AsSent, Device
 from gateway.domain.errors import DecodeError
 from gateway.ports import Directory
-from protocols.mqtt.census import NO_COMPONENT, NO_POINT, Census, Place
 from protocols.mqtt.column import Column, Misfit, misfit
-from protocols.mqtt.lane import Lane, Shape
 from protocols.mqtt.path import Missed, Path, scalar_text
 from protocols.mqtt.route import PointRule, Route
+from protocols.mqtt.row_shape import Lane, Shape
 from protocols.mqtt.topic import Template
+from protocols.mqtt.unused_fields import NO_COMPONENT, NO_POINT, Census, Place
 
 LONGEST = 512
 """Bytes of a topic; messages of longer ones are dead letters."""

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND, format_duration
 from gateway.domain.units import UnitError, parse_unit
 from gateway.section import Bytes, Duration, Section, read_secret, wrong
+from protocols.mqtt.config_problem import submodel
 from protocols.mqtt.path import parse_each, parse_ignored, parse_path
-from protocols.mqtt.problem import submodel
 from protocols.mqtt.topic import TopicPattern, parse_pattern, parse_template
 
 Scalar = bool | int | float | str

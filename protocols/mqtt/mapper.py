@@ -20,15 +20,15 @@ from gateway.domain.reading import I64, Batch, empty_batch
 from gateway.domain.record import Raw
 from gateway.ports import Directory
 from protocols.mqtt.binding import LONGEST, Bindings, Candidate, Entry, Unwanted, Words, no_words
-from protocols.mqtt.census import UNREAD, Left, Unread
 from protocols.mqtt.column import BAD, UNCERTAIN
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.document import BROKEN, check_keys, decode, parse_bare, parse_document
-from protocols.mqtt.lane import Block, Shape
-from protocols.mqtt.ledger import KEPT, Unused
 from protocols.mqtt.path import Missed
 from protocols.mqtt.retained import mark_retained
 from protocols.mqtt.route import compile_route
+from protocols.mqtt.row_shape import Block, Shape
+from protocols.mqtt.unused_fields import UNREAD, Left, Unread
+from protocols.mqtt.unused_log import KEPT, Unused
 
 _KEPT_OF_TOO_LARGE = 1024
 

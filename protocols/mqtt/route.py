@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from protocols.mqtt.census import Census, Ignored, Place
 from protocols.mqtt.config import DeviceAt, PointMap, RouteConfig, When
-from protocols.mqtt.moment import Moments
 from protocols.mqtt.path import Each, Missed, Path, parse_each, parse_ignored, parse_path, scalar_text
+from protocols.mqtt.timestamp import Moments
 from protocols.mqtt.topic import Template, TopicPattern, parse_pattern, parse_template, point_name
+from protocols.mqtt.unused_fields import Census, Ignored, Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,17 @@ from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceError, SourceRejected
 from gateway.domain.said import Phrase
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
-from protocols.mqtt.asked import Asked
+from protocols.mqtt.acknowledge import Depot, Digests, Shipping
 from protocols.mqtt.binding import Words, no_words
+from protocols.mqtt.client_id_conflict import WAIT, Rivalry
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.ledger import Entry, Ledger
+from protocols.mqtt.last_subscriptions import Asked
 from protocols.mqtt.mapper import Mapper
-from protocols.mqtt.rivals import WAIT, Rivalry
 from protocols.mqtt.session import Hello, Session
-from protocols.mqtt.shipping import Depot, Digests, Shipping
 from protocols.mqtt.stats import Stats
 from protocols.mqtt.subscriptions import subscriptions
 from protocols.mqtt.transport import Connection, establish, tls_context
+from protocols.mqtt.unused_log import Entry, Ledger
 
 _STABLE = 60.0  # seconds of connection after which the backoff starts over
 _FAREWELL = 2.0  # seconds for the last parcels at shut-down

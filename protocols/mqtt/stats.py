@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from protocols.mqtt.ledger import Ledger
+from protocols.mqtt.unused_log import Ledger
 
 
 @dataclass(slots=True)

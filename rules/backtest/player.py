@@ -12,7 +12,7 @@ from gateway.domain.record import Body, CustomerSet, DeviceSet, PointDefined, Re
 from rules.backtest.episodes import Episodes
 from rules.compiled import MemberStat, PeerStat, Rule
 from rules.engine import Engine
-from rules.engine.glitches import Glitches
+from rules.engine.windows.counter_glitches import Glitches
 from rules.format import compile_source
 
 ROWS = 32_768

@@ -7,7 +7,7 @@ from gateway.domain.units import parse_unit
 from rules.casetest.scene import Happening, Scene, Work
 from rules.casetest.things import CUSTOMER, SITE, component_of, find
 from rules.compiled import Due, Every
-from rules.engine.world import quantity
+from rules.engine.state.fleet import quantity
 
 KINDS = ("restart", "set", "edit", "unlatch", "exchange", "closed", "cycle", "site", "customer")
 _EVENT = ("at", *KINDS, "done", "device", "component", "group", "identity")

@@ -29,12 +29,12 @@ from gateway.domain.record import (
     Tick,
     Unlatch,
 )
-from rules.casetest.intake import CaseIntake
+from rules.casetest.journaled import CaseIntake
 from rules.casetest.scene import Happening, Scene, Told, Work
 from rules.casetest.things import customer_with, site_with
 from rules.casetest.until import ZONE, until
 from rules.engine import Engine
-from rules.engine.past import answer, told_so_far
+from rules.engine.rerun import answer, told_so_far
 from rules.format import compile_policy, compile_source, edit
 
 TENANT = "test"

@@ -5,7 +5,7 @@ from gateway.domain.units import parse_unit
 from rules.casetest.scene import Scene, Told
 from rules.casetest.series import LIMIT, Item, Text, parse_item, parse_series
 from rules.casetest.things import find
-from rules.engine.world import quantity
+from rules.engine.state.fleet import quantity
 
 _NOT_POINTS = frozenset({"at", "received", "device"})
 

@@ -26,8 +26,8 @@ from rules.compiled import (
     Swing,
 )
 from rules.compiled.ages import oldest
-from rules.engine.calendar import later, wall_time, window, zone_of
-from rules.engine.world import quantity
+from rules.engine.state.calendar import later, wall_time, window, zone_of
+from rules.engine.state.fleet import quantity
 
 ZONE = "UTC"
 """Of what has no site."""

@@ -11,24 +11,24 @@ from gateway.domain.reading import Batch, decode_batch
 from gateway.domain.record import ClockStep, ImportMark, PolicySet, Record, Rerun, RuleGone, RuleSet, Tick
 from gateway.domain.wanted import Wanted
 from rules.compiled import Rule
-from rules.engine import snapshot
-from rules.engine.after import After
-from rules.engine.after.policy import CompilePolicy
-from rules.engine.clock_step import stepped
-from rules.engine.core import Core
+from rules.engine.alarms import After
+from rules.engine.alarms.quiet_and_limits import CompilePolicy
+from rules.engine.conditions.base import Field, Observe
 from rules.engine.edits import Edit
-from rules.engine.emit import Emitter
-from rules.engine.frames import Counts
-from rules.engine.glitches import Glitches, together
-from rules.engine.image import image_of, load_core, without_rules
-from rules.engine.past.lane import Lane
-from rules.engine.past.ledger import Ledger
-from rules.engine.past.lookback import Outlook
-from rules.engine.past.rerun import Judged, judge_group, reach_back
-from rules.engine.past.warm import join, outlook, reach
-from rules.engine.runner import Field, Observe
-from rules.engine.snapshot import Image, SnapshotError
-from rules.engine.space import NEVER
+from rules.engine.evaluator import Core
+from rules.engine.frames.frames import Counts
+from rules.engine.late.episode_log import Ledger
+from rules.engine.rerun.lateness_buffer import Lane
+from rules.engine.rerun.reevaluate import Judged, judge_group, reach_back
+from rules.engine.rerun.warmup import join, outlook, reach
+from rules.engine.rerun.warmup_job import Outlook
+from rules.engine.snapshot import image_of, load_core, without_rules
+from rules.engine.state import snapshot_codec
+from rules.engine.state.clock_step import stepped
+from rules.engine.state.snapshot_codec import Image, SnapshotError
+from rules.engine.state.thing_table import NEVER
+from rules.engine.transitions import Emitter
+from rules.engine.windows.counter_glitches import Glitches, together
 
 __all__ = ["ACCEPT_LATE", "Compile", "Engine", "SnapshotError"]
 ACCEPT_LATE = 72 * HOUR
@@ -256,7 +256,7 @@ class Engine:
                 for lateness, lane in self._lanes.items()
             ],
         )  # fmt: skip
-        return snapshot.encode(image)
+        return snapshot_codec.encode(image)
 
     @classmethod
     def restore(
@@ -264,7 +264,7 @@ class Engine:
         accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None,
     ) -> "Engine":  # fmt: skip
         """The engine of a snapshot. Raises SnapshotError, and ConfigError when a rule in it no longer compiles."""
-        image = snapshot.decode(blob)
+        image = snapshot_codec.decode(blob)
         engine = cls(
             image.partition, compile, image.tenant, observe=observe, scalar=scalar, accept_late=accept_late,
             compile_policy=compile_policy,

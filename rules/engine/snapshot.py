@@ -1,132 +1,126 @@
-"""A snapshot: everything the engine knows at one sequence number, with a checksum (never pickle)."""
+"""Core -> snapshot image, and a core back from it."""
 
-import struct
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict
 
 import msgspec
-import numpy as np
-import xxhash
-from msgspec import Struct
-from numpy.typing import NDArray
 
-from gateway.domain.alarm import Thing
-from gateway.domain.device import Customer, Device, Point, Site
-from gateway.domain.record import RuleSet
-
-MAGIC = b"FGRULES\x00"
-VERSION = 13
-_HEAD = struct.Struct("<8sHQ")
+from rules.compiled import Rule
+from rules.engine.evaluator import Core
+from rules.engine.frames.frames import Counts
+from rules.engine.state.fleet import Row, World
+from rules.engine.state.snapshot_codec import Image, RunnerImage, SpaceImage, array, table
 
 
-class SnapshotError(ValueError):
-    """Not a snapshot, of another version, or damaged: replay the journal from its start instead."""
+def image_of(core: Core, partition: int, tenant: str) -> Image:
+    """Everything a core knows."""
+    core.admit()
+    world = core.field.world
+    return Image(
+        partition=partition,
+        tenant=tenant,
+        seq=core.seq,
+        now=core.now,
+        sites=list(world.sites.values()),
+        customers=list(world.customers.values()),
+        devices=list(world.devices.values()),
+        points=list(world.points.values()),
+        profiles=dict(world.profiles),
+        spaces=[
+            SpaceImage(s.kind, s.things, s.names, {name: table(a) for name, a in s.tables().items()})
+            for s in world.space_list
+        ],
+        rules=[fact for fact, _ in core.book.rules.values()],
+        runners=[
+            RunnerImage(
+                rule,
+                runner.space.kind,
+                {name: table(a) for name, a in runner.state().items()},
+                runner.extra(),
+                dict(runner.decided),
+            )
+            for rule, several in core.book.runners.items()
+            for runner in several
+        ],
+        downs=list(core.field.downs.spans),
+        kept=sorted(core.field.downs.kept),
+        settled=core.field.downs.settled,
+        steps=list(core.field.downs.steps),
+        counts=asdict(core.counts),
+        waiting=dict(core.book.waiting),
+        requests=core.requests.state(),
+        interim=core.interim.state(),
+        replaced=core.replaced.state(),
+        overtaken=core.overtaken.state(),
+        glitches=core.field.glitches.state(),
+        standing={
+            rule: [(thing, identity, level) for (thing, identity), level in alarms.items()]
+            for rule, alarms in core.book.standing.items()
+        },
+    )
 
 
-class Table(Struct, frozen=True):
-    """An array: numpy type, shape, bytes."""
-
-    kind: str
-    shape: tuple[int, ...]
-    data: bytes
-
-
-class SpaceImage(Struct, frozen=True):
-    """A space."""
-
-    kind: str
-    things: list[Thing]
-    names: list[str]
-    tables: dict[str, Table]
-
-
-class RunnerImage(Struct, frozen=True):
-    """The state of one rule on one kind."""
-
-    rule: str
-    kind: str
-    tables: dict[str, Table]
-    extra: bytes = b""
-    decided: dict[int, int] = {}
+def without_rules(image: Image, now: int) -> Image:
+    """The field alone, as of engine time `now` µs."""
+    return msgspec.structs.replace(
+        image,
+        rules=[],
+        runners=[],
+        waiting={},
+        requests=b"",
+        interim=b"",
+        replaced=b"",
+        overtaken=b"",
+        counts={},
+        now=now,
+        standing={},
+    )
 
 
-class Image(Struct, frozen=True):
-    """The whole engine at `seq`."""
-
-    partition: int
-    tenant: str
-    seq: int
-    now: int
-    sites: list[Site]
-    customers: list[Customer]
-    devices: list[Device]
-    points: list[Point]
-    profiles: dict[str, int]
-    spaces: list[SpaceImage]
-    rules: list[RuleSet]
-    runners: list[RunnerImage]
-    downs: list[tuple[int, int]]
-    counts: dict[str, int]
-    kept: list[int] = []
-    settled: int = 0
-    waiting: dict[str, int] = {}  # rule -> the record that installed it
-    requests: bytes = b""
-    interim: bytes = b""
-    replaced: bytes = b""
-    overtaken: bytes = b""
-    glitches: bytes = b""
-    buffer: bytes = b""  # of a lane
-    lateness: int = 0
-    after: bytes = b""
-    ledger: bytes = b""
-    completions: bytes = b""
-    imports: list[str] = []  # those that run
-    steps: list[tuple[int, int]] = []
-    standing: dict[str, list[tuple[Thing, tuple[str, ...], int]]] = {}
-    lanes: list["Image"] = []
+def load_core(image: Image, core: Core, compile_rule: Callable[[bytes], Rule]) -> None:
+    """The inverse of `image_of`, into an empty core. Raises ConfigError when a rule no longer compiles."""
+    core.seq, core.now, core.counts = image.seq, image.now, Counts(**image.counts)
+    load_world(image, core.field.world)
+    for last, start in image.downs:
+        core.field.downs.add(last, start)
+    core.field.downs.kept, core.field.downs.settled = set(image.kept), image.settled
+    core.field.downs.steps = list(image.steps)
+    for fact in image.rules:
+        core.book.place(fact, compile_rule(fact.source), waiting=image.waiting.get(fact.id))
+    for held in image.runners:
+        for runner in core.book.runners[held.rule]:
+            if runner.space.kind == held.kind:
+                runner.refresh(range(len(runner.space)), image.now, "")
+                runner.load({name: array(one) for name, one in held.tables.items()})
+                runner.load_extra(held.extra)
+                runner.decided.update(held.decided)
+    core.book.standing = {
+        rule: {(thing, identity): level for thing, identity, level in alarms} for rule, alarms in image.standing.items()
+    }
+    core.requests.load(image.requests)
+    core.interim.load(image.interim)
+    core.replaced.load(image.replaced)
+    core.overtaken.load(image.overtaken)
+    core.field.glitches.load(image.glitches)
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Image)
-
-
-def table(array: NDArray[Any]) -> Table:
-    """An array as bytes, little endian."""
-    plain = np.ascontiguousarray(array)
-    return Table(plain.dtype.newbyteorder("<").str, plain.shape, plain.tobytes())
-
-
-def array(held: Table) -> NDArray[Any]:
-    """The inverse of `table`; read-only."""
-    return np.frombuffer(held.data, held.kind).reshape(held.shape)
-
-
-def seal(body: bytes) -> bytes:
-    """magic, version u16, xxh3-64 of the rest, the rest."""
-    return _HEAD.pack(MAGIC, VERSION, xxhash.xxh3_64_intdigest(body)) + body
-
-
-def unseal(blob: bytes) -> memoryview:
-    """The inverse of `seal`. Raises SnapshotError."""
-    if len(blob) < _HEAD.size:
-        raise SnapshotError(f"a snapshot of {len(blob)} bytes is no snapshot")
-    magic, version, digest = _HEAD.unpack_from(blob)
-    if magic != MAGIC or version != VERSION:
-        raise SnapshotError(f"snapshot version {version}, this build reads {VERSION}")
-    body = memoryview(blob)[_HEAD.size :]
-    if xxhash.xxh3_64_intdigest(body) != digest:
-        raise SnapshotError("the snapshot is damaged: its checksum does not match")
-    return body
-
-
-def encode(image: Image) -> bytes:
-    """MessagePack, sealed."""
-    return seal(_encoder.encode(image))
-
-
-def decode(blob: bytes) -> Image:
-    """The inverse of `encode`. Raises SnapshotError."""
-    body = unseal(blob)
-    try:
-        return _decoder.decode(body)
-    except msgspec.MsgspecError as flaw:
-        raise SnapshotError(f"the snapshot does not decode: {flaw}") from flaw
+def load_world(image: Image, world: World) -> None:
+    """Devices, points and their newest values into an empty world, every row where it was."""
+    world.sites = {site.code: site for site in image.sites}
+    world.customers = {customer.code: customer for customer in image.customers}
+    world.profiles = dict(image.profiles)
+    for point in image.points:
+        world.set_point(point)
+    for held in image.spaces:
+        space = world.space(held.kind)
+        space.load(held.things, held.names, {name: array(one) for name, one in held.tables.items()})
+    for device in image.devices:
+        world.rows[device.id] = Row(world.spaces[device.kind], [])
+        world.devices[device.id] = device
+    for space in world.space_list:
+        for index, thing in enumerate(space.things):
+            row = world.rows[thing.device]
+            if row.space is space:
+                row.things.append(index)
+    for device in image.devices:
+        world.set_device(device)

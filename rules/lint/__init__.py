@@ -2,7 +2,7 @@
 
 from rules.lint.cost import Cost, estimate
 from rules.lint.finding import CODES, Finding, Severity
-from rules.lint.fleet import Fleet, fleet
+from rules.lint.inventory import Fleet, fleet
 from rules.lint.run import Checked, Lint, is_alone, lint
 from rules.lint.subject import Around
 

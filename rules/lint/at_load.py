@@ -8,10 +8,10 @@ from datetime import date, timedelta
 from gateway.domain.device import Device
 from gateway.domain.duration import DAY, HOUR, format_duration, from_us
 from rules.compiled import Due, Every, Silence
-from rules.engine.calendar import later
-from rules.lint.atoms import UP, alternatives, atom
+from rules.engine.state.calendar import later
+from rules.lint.comparisons import UP, alternatives, atom
 from rules.lint.finding import Finding
-from rules.lint.fleet import Fleet
+from rules.lint.inventory import Fleet
 from rules.lint.predicates import predicates
 from rules.lint.subject import Around, Subject
 

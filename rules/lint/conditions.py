@@ -12,7 +12,7 @@ from rules.compiled import Calendar, LevelRule, Share, Silence, Times
 from rules.compiled.reads import points_of
 from rules.expr.measure import TIME
 from rules.expr.syntax import Arithmetic, Call, Number, number_text, render
-from rules.lint.atoms import DOWN, UP, Atom, alternatives, atom, parsed, walk
+from rules.lint.comparisons import DOWN, UP, Atom, alternatives, atom, parsed, walk
 from rules.lint.finding import Finding, Severity
 from rules.lint.subject import Around, Subject
 

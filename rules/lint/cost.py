@@ -14,16 +14,16 @@ from gateway.domain.device import Device, Point, PointSpec
 from gateway.domain.duration import SECOND
 from rules.compiled import Names, Rule
 from rules.compiled.reads import every_point, fed_by, points
-from rules.engine.emit import Emitter
+from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.factory import runner_of
 from rules.engine.groups import group_runners
-from rules.engine.kinds import runner_of
-from rules.engine.runner import Field, Runner
-from rules.engine.signals.base import Table
-from rules.engine.signals.baseline import Weeks
-from rules.engine.signals.quantile import DIFFERENT, ValueCounts
-from rules.engine.signals.signals import Signals
-from rules.engine.signals.trail import Trail
-from rules.lint.fleet import Fleet
+from rules.engine.transitions import Emitter
+from rules.engine.windows.base import Table
+from rules.engine.windows.baseline import Weeks
+from rules.engine.windows.quantile import DIFFERENT, ValueCounts
+from rules.engine.windows.reading_ring import Trail
+from rules.engine.windows.signal_set import Signals
+from rules.lint.inventory import Fleet
 from rules.lint.windows import window_of
 
 UNPROMISED = 10 * SECOND  # the interval we reckon with where a point promises none

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from rules.expr.syntax import Call, Name, Syntax, Text
-from rules.lint.atoms import alternatives, plain_text, ranges, states
+from rules.lint.comparisons import alternatives, plain_text, ranges, states
 from rules.lint.finding import Finding
 from rules.lint.predicates import predicates
-from rules.lint.reach import EVERYTHING, reach
 from rules.lint.subject import Around, Subject
+from rules.lint.value_ranges import EVERYTHING, reach
 
 Parts = tuple[Syntax, ...]
 

@@ -7,9 +7,9 @@ from math import inf
 
 from rules.compiled import Due, Every, Silence
 from rules.expr.syntax import Syntax
-from rules.lint.atoms import DOWN, UP, Range, alternatives, atom, number_of, ranges, states
+from rules.lint.comparisons import DOWN, UP, Range, alternatives, atom, number_of, ranges, states
 from rules.lint.finding import Finding
-from rules.lint.fleet import Fleet
+from rules.lint.inventory import Fleet
 from rules.lint.subject import Around, Subject
 
 

@@ -8,7 +8,7 @@ from gateway.domain.units import parse_unit
 from rules.compiled.reads import operand_of
 from rules.expr.measure import RATIO
 from rules.expr.syntax import Call, Compare, Name, Number, Syntax, number_text, render
-from rules.lint.atoms import trees, walk
+from rules.lint.comparisons import trees, walk
 from rules.lint.finding import Finding
 from rules.lint.predicates import predicates
 from rules.lint.subject import Around, Subject

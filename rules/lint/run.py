@@ -9,20 +9,20 @@ from rules.format.cases import Case
 from rules.format.load import Loaded
 from rules.format.policy import compile_policy, join_policies
 from rules.format.tree import Notes, Table, lines_of, read
+from rules.lint.actions import doing, hours
 from rules.lint.at_load import at_load
 from rules.lint.conditions import conditions
 from rules.lint.cost import Cost, estimate
-from rules.lint.doing import doing, hours
+from rules.lint.durations import spans
 from rules.lint.finding import Finding, Severity
 from rules.lint.logic import logic
 from rules.lint.on_change import on_change
 from rules.lint.overlap import overlaps, parents, quiets
 from rules.lint.percents import percents
 from rules.lint.remarks import accept, remarks
-from rules.lint.spans import spans
 from rules.lint.subject import Around, Subject, written
-from rules.lint.tried import tried
-from rules.lint.watching import watching
+from rules.lint.tests import tried
+from rules.lint.watch import watching
 from rules.lint.windows import windows
 
 CHECKS: tuple[Callable[[Subject, Around], Iterator[Finding]], ...] = (

@@ -13,7 +13,7 @@ from rules.compiled.reads import points_of
 from rules.format.cases import Case
 from rules.format.tree import join
 from rules.lint.finding import CODES, Finding, Severity
-from rules.lint.fleet import Fleet
+from rules.lint.inventory import Fleet
 
 
 @dataclass(frozen=True, slots=True)

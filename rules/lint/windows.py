@@ -18,7 +18,7 @@ from rules.compiled import (
     Times,
 )
 from rules.compiled.reads import every_point, fed_by
-from rules.engine.signals.make import depth_of
+from rules.engine.windows.factory import depth_of
 from rules.lint.finding import Finding
 from rules.lint.subject import Around, Subject
 

@@ -12,11 +12,11 @@ import httpx
 import orjson
 
 from gateway.api.server import create_api
-from gateway.app import build
+from gateway.app.build import build
+from gateway.app.lifecycle import App
 from gateway.domain.alarm import Change, Evidence, Level, OrderPlan, Plan, ReadingSeen, Thing, ThresholdSeen, Transition
 from gateway.domain.duration import SECOND
 from gateway.domain.workorder import Role
-from gateway.running import App
 from gateway.settings import load_project
 
 NOW = 1_795_327_200_000_000  # 2026-11-22T06:00:00Z

@@ -8,12 +8,12 @@ from api_kit import MAIN, NOW, World, house, problem
 from gateway.api.config import key_file
 from gateway.api.firstkey import ensure_admin
 from gateway.api.throttle import ADDRESSES, BURST, ROWS, Throttle, source_of
-from gateway.app import build
+from gateway.app.build import build
 from gateway.domain.duration import DAY, HOUR
 from gateway.domain.reading import empty_batch
 from gateway.domain.record import Parcel, Raw
 from gateway.domain.workorder import Role
-from gateway.history.wire import Begin, End
+from gateway.import_service.wire import Begin, End
 from gateway.ports import Settled
 from gateway.settings import load_project
 from gateway.store import Deed, forget

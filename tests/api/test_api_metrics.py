@@ -16,14 +16,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 
 from gateway.api.source_metrics import source_metrics
-from gateway.app import build
+from gateway.app.build import build
+from gateway.app.lifecycle import App
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Reading, batch_of, empty_batch
 from gateway.domain.record import Parcel, Raw, Record, RuleSet
 from gateway.domain.workorder import Role
 from gateway.ports import Written
-from gateway.running import App
 from gateway.settings import load_project
 from protocols.modbus.slave import Backoff, Presence, Slave
 from protocols.modbus.stats import ModbusStats

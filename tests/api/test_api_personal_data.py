@@ -12,7 +12,7 @@ from api_kit import MAIN, NOW, World, house, problem, transition
 from msgspec import structs
 from sqlalchemy import select
 
-from gateway.app import build
+from gateway.app.build import build
 from gateway.domain.alarm import NoticePlan
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.reading import Reading, batch_of

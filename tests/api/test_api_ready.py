@@ -14,7 +14,7 @@ from gateway.domain.duration import MINUTE
 from gateway.domain.errors import StoreFull
 from gateway.domain.reading import empty_batch
 from gateway.domain.record import Parcel, Raw
-from gateway.watch.summary import Summary
+from gateway.health.traffic_summary import Summary
 
 BROKER = """\
 sources:
@@ -85,7 +85,7 @@ async def test_silence_of_a_source_is_told_once_and_when_it_ends(place: World, m
 async def test_a_full_disk_is_not_ready_and_says_why(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """C1: `ready: true` on a full disk; the wrong cause; the floor was never named."""
     place.app.project.settings.journal.__dict__["free_space_floor"] = 2**28
-    monkeypatch.setattr("gateway.watch.watch.free_space", lambda _path: 2**20)
+    monkeypatch.setattr("gateway.health.monitor.free_space", lambda _path: 2**20)
     answer = await place.ask("GET", "/readyz", None)
     assert (answer.status_code, answer.json()["ready"]) == (503, False)
     assert answer.json()["parts"]["disk"].startswith("1 MiB left, at or below journal.free_space_floor (256 MiB)")

@@ -9,7 +9,7 @@ import pytest
 from api_kit import MAIN, World, house
 
 from gateway.api.server import ApiServer
-from gateway.app import build
+from gateway.app.build import build
 from gateway.domain.errors import ConfigError
 from gateway.settings import load_project
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from hostile_kit import CONFIG, NEEDS_MOSQUITTO, Client, client, live, text, until, write_project
 
 from gateway.api.routes import tail
+from gateway.app.lifecycle import App
 from gateway.cli import main
-from gateway.running import App
 from simulators.servers import mosquitto
 
 pytestmark = NEEDS_MOSQUITTO

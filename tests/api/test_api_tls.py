@@ -14,8 +14,8 @@ from api_kit import MAIN, World, house, problem
 from gateway.api.hosts import Hosts
 from gateway.api.server import ApiServer
 from gateway.api.tls import pinned
+from gateway.backtest.live import Address, Live
 from gateway.imports.target import Remote
-from gateway.review.live import Address, Live
 from gateway.settings.project import inspect_project
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")

@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from gateway.backtest.runner import play
 from gateway.domain.device import Device, Point, PointKind, PointSpec, Site
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch, empty_batch
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet, SiteSet, Tick
-from gateway.review.runner import play
 from rules.backtest import Episode, Episodes, Field, Player
 from rules.compiled import Names, Rule
 from rules.engine import Engine

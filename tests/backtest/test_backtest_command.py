@@ -147,7 +147,7 @@ def test_beside_a_running_gateway(tmp_path: Path) -> None:
 
 
 def test_shares_of_several_processes_give_what_one_gives(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gateway.review import backtest
+    from gateway.backtest import backtest
 
     alone = _json(config)
     monkeypatch.setattr(backtest, "LEAST", 0)

@@ -13,7 +13,7 @@ from latin import left
 from gateway.domain.alarm import Evidence, MemberSeen, ReadingSeen
 from gateway.domain.text import Lang
 from gateway.domain.workorder import Alarm
-from gateway.review import page
+from gateway.explain import page
 from gateway.store import AlarmFilter, Database, Queries
 
 ENGLISH = """\

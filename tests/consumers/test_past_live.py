@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from settings.test_project import MAIN, RULES, house
 
-from gateway.app import build
+from gateway.app.build import build
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Reading, batch_of
 from gateway.domain.record import Parcel
@@ -25,7 +25,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 async def test_late_readings_and_new_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.reload.POLL", 0.05)
+    monkeypatch.setattr("gateway.app.reload.POLL", 0.05)
     main = MAIN.split("sources:")[0] + "data_dir: data\napi: {port: 0}\n"
     app = build(load_project(house(tmp_path, {"gateway.yaml": main}), {}))
     await app.start()

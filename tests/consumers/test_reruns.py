@@ -33,7 +33,7 @@ async def inline(call: Callable[[], Any]) -> Any:
 
 
 async def process(seed: bytes) -> LookBackProcess:
-    return await LookBackProcess.start((sys.executable, "-m", "gateway.review.lookback"), seed)
+    return await LookBackProcess.start((sys.executable, "-m", "gateway.backtest.warmup_worker"), seed)
 
 
 class Store:

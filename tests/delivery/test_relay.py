@@ -9,7 +9,7 @@ import pytest
 from relay_world import LoopClock, MemoryQueue, TestSink, inline, stop, until, virtually
 
 from gateway.delivery.config import DeliveryConfig
-from gateway.delivery.lane import Lane
+from gateway.delivery.endpoint_state import Lane
 from gateway.delivery.relay import Relay
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import SECOND

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from desk_kit import NOW, World, transition
 
-from gateway.desk.ordering import Situation, Verdict, decide
+from gateway.desk.order_decision import Situation, Verdict, decide
 from gateway.desk.policy import Policy
 from gateway.domain.alarm import Change, Level, NoticePlan
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND, from_us

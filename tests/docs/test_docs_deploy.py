@@ -18,8 +18,8 @@ import click
 import pytest
 from ruamel.yaml import YAML
 
-from gateway import house
 from gateway.api.config import ApiConfig
+from gateway.app.build import install_check
 from gateway.cli import main
 from gateway.cli.problems import UNUSABLE
 from gateway.cli.run_command import DRAIN
@@ -125,7 +125,7 @@ def test_it_is_built_from_files_that_are_there() -> None:
     sources = [word for words in said("COPY") if "--from" not in words for word in words.split()[:-1]]
     assert [name for name in sources if not (ROOT / name).exists()] == []
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    needed = {*house.PACKAGES, "config", "pyproject.toml", project["project"]["readme"], "LICENSE"}
+    needed = {*install_check.PACKAGES, "config", "pyproject.toml", project["project"]["readme"], "LICENSE"}
     assert needed <= set(sources), "what the wheel is made of"
 
 

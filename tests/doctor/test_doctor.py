@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.app import build
+from gateway.app.build import build
 from gateway.cli import main
-from gateway.doctor import Finding, Grade, brokers, living, machine
+from gateway.doctor import Finding, Grade, brokers, machine, running_gateway
 from gateway.domain.duration import DAY, HOUR
 from gateway.domain.text import Lang, catalogue
 from gateway.settings import load_project
@@ -144,15 +144,15 @@ def test_what_a_broker_grants() -> None:
 
 def test_messages_that_do_not_balance_are_bad() -> None:
     lines = 'fieldgate_messages_total{source="b",state="received"} 12.0\nfieldgate_balance_messages{source="b"} %s\n'
-    assert "12 messages since the start" in living.balance(lines % "0.0").text("en")
-    wrong = living.balance(lines % "3.0")
+    assert "12 messages since the start" in running_gateway.balance(lines % "0.0").text("en")
+    wrong = running_gateway.balance(lines % "3.0")
     assert (wrong.grade, "fieldgate_balance_messages" in wrong.text("zh")) == (Grade.BAD, True)
 
 
 def test_what_readyz_says_is_passed_on() -> None:
     answer: dict[str, Any] = {"ready": False, "parts": {"disk": "full", "clock": "ok"}, "sources": {"b": "away"}}
-    assert grades(list(living.readiness(answer))) == ["bad", "warn", "warn"]
-    assert grades(list(living.readiness({"ready": True, "parts": {"clock": "ok"}}))) == ["ok"]
+    assert grades(list(running_gateway.readiness(answer))) == ["bad", "warn", "warn"]
+    assert grades(list(running_gateway.readiness({"ready": True, "parts": {"clock": "ok"}}))) == ["ok"]
 
 
 @pytest.mark.parametrize(("lang", "away"), [("en", "nobody listens"), ("zh", "没有程序监听")])
@@ -173,7 +173,7 @@ async def test_beside_a_gateway_and_without_one(tmp_path: Path) -> None:
         await app.start()
         try:
             assert app.api is not None
-            found = await asyncio.to_thread(living.asked, app.api.health_url, "en")
+            found = await asyncio.to_thread(running_gateway.asked, app.api.health_url, "en")
             assert found is not None
             assert [finding.what.key for finding in found if finding.grade is Grade.OK] == [
                 "doctor.ready", "doctor.balanced"
@@ -189,7 +189,7 @@ async def test_beside_a_gateway_and_without_one(tmp_path: Path) -> None:
 
 
 def test_every_text_is_said_somewhere() -> None:
-    source = "".join(path.read_text("utf-8") for path in (Path(living.__file__).parent).glob("*.py"))
+    source = "".join(path.read_text("utf-8") for path in (Path(running_gateway.__file__).parent).glob("*.py"))
     for key in catalogue():
         if key.startswith("doctor.") and not key.startswith(("doctor.grade.", "doctor.sum")):
             assert f'"{key}"' in source, key

@@ -18,7 +18,7 @@ from gateway.ports import Append
 from gateway.store import AlarmFilter
 from rules.compiled import Rule
 from rules.engine import Engine
-from rules.engine.past import answer, told_so_far
+from rules.engine.rerun import answer, told_so_far
 from rules.format import compile_source
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hostile_kit import NEEDS_MOSQUITTO, START, Client, client, fetch, live, say, stats, until, write_project
 
-from gateway.running import App
+from gateway.app.lifecycle import App
 from simulators.servers import Broker, mosquitto
 
 pytestmark = NEEDS_MOSQUITTO

@@ -19,9 +19,9 @@ from hostile_kit import CONFIG, ScriptedBroker, live, publish_bytes, until, writ
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from gateway.app.lifecycle import App
 from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Raw
-from gateway.running import App
 
 pytestmark = pytest.mark.fault
 QUICK = CONFIG.replace("    client_id: hostile-gateway\n", "    client_id: hostile-gateway\n    linger: 0ms\n").replace(

@@ -16,10 +16,10 @@ import mqtt5
 import pytest
 from hostile_kit import CLIENT, CONFIG, NEEDS_MOSQUITTO, Client, client, live, publish_bytes, text, until, write_project
 
+from gateway.app.lifecycle import App
 from gateway.domain.reading import Batch, Flag, Quality, Reading
 from gateway.domain.record import Raw
 from gateway.intake import Balance
-from gateway.running import App
 from simulators.servers import mosquitto
 
 pytestmark = NEEDS_MOSQUITTO

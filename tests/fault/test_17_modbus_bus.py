@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from hostile_kit import live, until, write_project
 
+from gateway.app.lifecycle import App
 from gateway.domain.reading import Batch, Quality, Reading
-from gateway.running import App
 from protocols.modbus.slave import Presence
 
 pytestmark = pytest.mark.fault

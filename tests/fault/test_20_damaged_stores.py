@@ -309,7 +309,7 @@ def test_every_command_a_text_names_exists() -> None:
 
 
 def test_what_is_salvaged_of_a_segment_is_what_can_be_read(tmp_path: Path) -> None:
-    from gateway.rescue import segments
+    from gateway.recovery import segments
     from sinks.series.duckdb.segment import attach
 
     path = tmp_path / "live-20260101.duckdb"

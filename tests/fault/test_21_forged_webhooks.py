@@ -14,7 +14,7 @@ import pytest
 from hostile_kit import CONFIG, SECRET, write_project
 from webhook_receiver import Receiver, StoppedClock, answer, receiving
 
-from gateway.app import endpoint_sink
+from gateway.app.build import endpoint_sink
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import DeliveryDeferred, DeliveryError, DeliveryRefused
 from gateway.settings.project import inspect_project

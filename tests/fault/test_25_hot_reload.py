@@ -24,7 +24,7 @@ BROKEN = {
 
 
 async def test_rules_change_in_a_flood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.reload.POLL", 3600)
+    monkeypatch.setattr("gateway.app.reload.POLL", 3600)
     with mosquitto(tmp_path / "broker") as broker:
         config = write_project(tmp_path / "project", devices=["G", "H"], broker=broker.port)
         folder = tmp_path / "project" / "rules"

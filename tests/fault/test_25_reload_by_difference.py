@@ -21,12 +21,12 @@ from hostile_kit import CONFIG, ENDPOINT, NEEDS_MOSQUITTO, RULES, Client, client
 from rough_receiver import Said, receiving
 from structlog.testing import capture_logs
 
+from gateway.app.lifecycle import PARTITION, App
 from gateway.domain.device import Life
 from gateway.domain.reading import Batch
 from gateway.domain.record import DeviceSet
 from gateway.domain.workorder import Role
 from gateway.ports import Known
-from gateway.running import PARTITION, App
 from gateway.settings.project import inspect_project
 from gateway.store.queries import AlarmFilter, DeliveryFilter
 from rules.engine import Engine
@@ -83,7 +83,7 @@ class Scene:
 
 @pytest.fixture(autouse=True)
 def nobody_looks_by_himself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.reload.POLL", 3600)
+    monkeypatch.setattr("gateway.app.reload.POLL", 3600)
 
 
 @asynccontextmanager
@@ -324,8 +324,8 @@ async def test_the_files_are_followed_when_nobody_writes_them_any_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a list of devices is no list of devices."""
-    monkeypatch.setattr("gateway.reload.POLL", 0.02)
-    monkeypatch.setattr("gateway.reload.SETTLE", 0.1)
+    monkeypatch.setattr("gateway.app.reload.POLL", 0.02)
+    monkeypatch.setattr("gateway.app.reload.SETTLE", 0.1)
     main = write_project(
         tmp_path, devices=["G", "H"], config=CONFIG.replace("mqtt://127.0.0.1:@broker@", "mqtt://[::1]")
     )

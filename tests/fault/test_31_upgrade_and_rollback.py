@@ -20,7 +20,7 @@ from alembic.script import ScriptDirectory
 from click.testing import CliRunner
 from sqlalchemy import Connection
 
-from gateway.app import build
+from gateway.app.build import build
 from gateway.cli import main
 from gateway.domain.errors import StoreError, StoreUnavailable
 from gateway.settings.project import load_project

@@ -15,8 +15,8 @@ from typing import Any
 import mqtt5
 import pytest
 
-from gateway.app import build
-from gateway.running import App
+from gateway.app.build import build
+from gateway.app.lifecycle import App
 from gateway.settings import load_project
 from simulators.packets import whole_packets
 from simulators.servers import mosquitto_binary

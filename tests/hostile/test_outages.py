@@ -24,7 +24,7 @@ from hostile_kit import (
 )
 from pysqlite3 import dbapi2 as sqlite
 
-from gateway.running import App
+from gateway.app.lifecycle import App
 from gateway.store import OrderFilter
 from simulators.servers import free_port, mosquitto
 

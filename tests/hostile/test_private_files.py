@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hostile_kit import CONFIG, gateway_process, ready, said, wait_until, write_project
 
-from gateway.app import close_to_others
+from gateway.app.build import close_to_others
 from gateway.domain.errors import StoreError
 from simulators.servers import free_port
 

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from gateway import house
+from gateway.app.build import install_check
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_five_packages_lie_in_one_place() -> None:
-    assert house.misplaced() == {}
+    assert install_check.misplaced() == {}
 
 
 def test_a_foreign_package_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = house.places()
-    monkeypatch.setattr(house, "places", lambda: real | {"rules": Path("/elsewhere")})
-    assert house.misplaced() == {"rules": "/elsewhere"}
+    real = install_check.places()
+    monkeypatch.setattr(install_check, "places", lambda: real | {"rules": Path("/elsewhere")})
+    assert install_check.misplaced() == {"rules": "/elsewhere"}
 
 
 def test_the_wheel_holds_these_names_and_no_others(tmp_path: Path) -> None:
@@ -31,6 +31,6 @@ def test_the_wheel_holds_these_names_and_no_others(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
-    assert tops == set(house.PACKAGES)
+    assert tops == set(install_check.PACKAGES)
     assert any(name.startswith("gateway/_builtin/") for name in names)
     assert not any("/tests/" in name or name.endswith(".duckdb") for name in names)

@@ -13,10 +13,10 @@ import httpx
 import import_kit as kit
 import pytest
 
-from gateway.app import App, build
+from gateway.app.build import App, build
 from gateway.domain.duration import HOUR
 from gateway.domain.record import ImportMark, RecordKind
-from gateway.history.wire import Begin, Chunk, End, Lookup, Result
+from gateway.import_service.wire import Begin, Chunk, End, Lookup, Result
 from gateway.imports.job import prepare, send
 from gateway.imports.target import Local, Refused, Remote
 from gateway.settings.project import load_project

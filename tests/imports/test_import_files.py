@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.errors import ConfigError
+from gateway.imports.columns import Columns
 from gateway.imports.job import Paper, Prepared, prepare
 from gateway.imports.mapping import load_map
-from gateway.imports.moments import BadTime, reader_of
 from gateway.imports.number import parse_number
-from gateway.imports.series import Columns
+from gateway.imports.timestamps import BadTime, reader_of
 from gateway.settings.project import load_project
 
 HEAD = "表号,时间,用量\n"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import import_kit as kit
 import pytest
 
-from gateway.app import App, build
+from gateway.app.build import App, build
 from gateway.domain.record import Tick
 from gateway.imports.job import prepare, send
 from gateway.imports.target import Local

@@ -8,12 +8,12 @@ import pytest
 
 from gateway.domain.device import Device, Plausible, Point
 from gateway.domain.duration import SECOND
-from gateway.domain.plausible.judge import Plausibility
+from gateway.domain.plausible.plausibility import Plausibility
 from gateway.domain.reading import Batch, Flag, Quality
 from gateway.domain.record import Define, Record
-from gateway.history.outcome import outcome
-from gateway.history.session import Session
-from gateway.history.wire import Chunk
+from gateway.import_service.deduplicate import outcome
+from gateway.import_service.session import Session
+from gateway.import_service.wire import Chunk
 from sinks.series.duckdb import DuckDbConfig, DuckDbStore
 
 NOW = 1_780_000_000 * SECOND

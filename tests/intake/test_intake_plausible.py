@@ -13,8 +13,8 @@ from intake_parts import T0, Names, Rig
 
 from gateway.domain.device import Plausible, Point, PointKind
 from gateway.domain.errors import StoreFull
-from gateway.domain.plausible.judge import Plausibility
 from gateway.domain.plausible.limits import Limits
+from gateway.domain.plausible.plausibility import Plausibility
 from gateway.domain.reading import Batch, Flag, Quality, Reading, batch_of
 from gateway.domain.record import Parcel
 from gateway.ports import Append

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.reading import Batch
 from gateway.domain.record import Record, encode_body
-from gateway.journal.memory import KEEP, Recent, footprint
+from gateway.journal.tail import KEEP, Recent, footprint
 
 
 def batch(rows: int) -> Batch:

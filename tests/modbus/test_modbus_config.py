@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gateway.domain.text import catalogue, say
 from protocols.modbus.config import ModbusConfig
-from protocols.modbus.faults import problems
+from protocols.modbus.profile_problems import problems
 
 
 def test_the_sample_loads() -> None:

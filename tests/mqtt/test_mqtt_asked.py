@@ -4,7 +4,7 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from protocols.mqtt.asked import Asked
+from protocols.mqtt.last_subscriptions import Asked
 
 SESSION = "mqtt://h:1883 gw"
 

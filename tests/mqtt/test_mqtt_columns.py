@@ -15,7 +15,7 @@ from gateway.domain.errors import DecodeError
 from protocols.mqtt.column import Column
 from protocols.mqtt.config import PointMap, TimeMap
 from protocols.mqtt.mapper import Mapper
-from protocols.mqtt.moment import Moments
+from protocols.mqtt.timestamp import Moments
 
 NUMBERS = st.one_of(
     st.integers(-(2**63), 2**64 - 1),

@@ -3,11 +3,11 @@
 import pytest
 from mqtt_kit import said
 
-from protocols.mqtt.shipping import Digests
+from protocols.mqtt.acknowledge import Digests
 
 
 def test_topics_nobody_knows_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("protocols.mqtt.shipping._SEEDS", 10)
+    monkeypatch.setattr("protocols.mqtt.acknowledge._SEEDS", 10)
     digests, fresh = Digests(), Digests()
     for i in range(100):
         message = said(f"charger/x{i}/telemetry", {"temp": 1})

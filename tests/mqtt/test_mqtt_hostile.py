@@ -70,7 +70,7 @@ def test_a_damaged_packet_is_a_dead_letter() -> None:
 def test_a_flood_of_topics_ids_and_shapes_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("protocols.mqtt.binding._TOPICS", 10)
     monkeypatch.setattr("protocols.mqtt.binding._TARGETS", 10)
-    monkeypatch.setattr("protocols.mqtt.lane._SHAPES", 3)
+    monkeypatch.setattr("protocols.mqtt.row_shape._SHAPES", 3)
     by_path = {**FREE, "filter": "all", "device": {"path": "id"}}
     mapper = Mapper("src", config([FREE, by_path]), registry())
     for i in range(100):

@@ -1,6 +1,6 @@
 """Two gateways with one client_id (C5): said once, with the likely cause."""
 
-from protocols.mqtt.rivals import Rivalry
+from protocols.mqtt.client_id_conflict import Rivalry
 
 
 def test_a_session_that_is_taken_over_is_enough() -> None:

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.app import build
+from gateway.app.build import build
+from gateway.app.lifecycle import App
 from gateway.cli import main
 from gateway.domain.duration import MINUTE, SECOND
 from gateway.domain.reading import Batch
 from gateway.domain.record import Parcel
-from gateway.running import App
 from gateway.settings import load_project
 
 DEVICES = 40
@@ -196,7 +196,7 @@ def test_no_data_no_backup(tmp_path: Path) -> None:
 def test_a_checkpoint_in_between_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With another header afterwards the copied blocks may belong to two states: it is copied again."""
     from gateway.domain.errors import StoreError
-    from gateway.rescue import images
+    from gateway.recovery import images
 
     source, copy, plain, copies = tmp_path / "a.duckdb", tmp_path / "b" / "a.duckdb", images.copy_plain, list[str]()
     source.write_bytes(b"1" * 20_000)

@@ -10,9 +10,9 @@ from gateway.domain.alarm import Change, Evidence, Level, Thing, Transition, can
 from gateway.domain.device import Device, Site
 from gateway.domain.record import PolicySet
 from rules.compiled import Budget, Flap, Inhibit, NoticeTemplate, OrderTemplate, Policy, Quiet, Rule, Silence, Watch
-from rules.engine.after import After
-from rules.engine.emit import Emitter, Made, plan_of
-from rules.engine.world import World
+from rules.engine.alarms import After
+from rules.engine.state.fleet import World
+from rules.engine.transitions import Emitter, Made, plan_of
 
 S = 1_000_000
 SITES = (Site("S1", area="north", region="r"), Site("S2", area="north", region="r"))

@@ -12,7 +12,7 @@ from intake.intake_parts import JOURNAL, HandClock
 from msgspec.structs import replace
 from registry.test_registry import Rows
 
-from gateway.app import LOOK_BACK
+from gateway.app.build import LOOK_BACK
 from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesConsumer, Snapshots
 from gateway.domain.alarm import Transition
 from gateway.domain.device import Device, Life, Point, PointKind, Profile

@@ -11,7 +11,7 @@ from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet, SiteSet, Tick
 from rules.compiled import Rule
 from rules.engine import Engine
-from rules.engine.past import answer, told_so_far
+from rules.engine.rerun import answer, told_so_far
 
 
 class Gateway:

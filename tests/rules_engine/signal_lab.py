@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from gateway.domain.device import Device, Site
 from gateway.domain.reading import Reading, batch_of
 from rules.compiled import Rule, Slot, SlotKind
-from rules.engine.frames import Counts, Late, single, views
-from rules.engine.glitches import Glitches
-from rules.engine.signals import Signals
-from rules.engine.view import Held, Picked, Reader, View
-from rules.engine.world import World
+from rules.engine.frames.batch_view import Held, Picked, Reader, View
+from rules.engine.frames.frames import Counts, Late, single, views
+from rules.engine.state.fleet import World
+from rules.engine.windows import Signals
+from rules.engine.windows.counter_glitches import Glitches
 
 
 @dataclass

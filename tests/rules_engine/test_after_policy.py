@@ -7,7 +7,7 @@ from after_lab import Budget, Policy, Quiet, S, Stage, flap, inhibit, policies, 
 
 from gateway.domain.alarm import Level
 from gateway.domain.device import QuietTime, Site
-from rules.engine.after.limits import Spent
+from rules.engine.alarms.rate_limit import Spent
 
 PLAIN, SAFE = rule("plain"), rule("safe", klass="safety")
 

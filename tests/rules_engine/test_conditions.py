@@ -19,12 +19,12 @@ from gateway.domain.record import Closed, CycleDone, DeviceSet, MeterExchanged, 
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Active, Names
 from rules.engine import Engine
-from rules.engine.active import Schedule, instant
-from rules.engine.emit import Emitter
-from rules.engine.every import multiples
-from rules.engine.kinds import runner_of
-from rules.engine.runner import Field, Runner
-from rules.engine.space import LONG_AGO, NEVER
+from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.counter_multiple import multiples
+from rules.engine.conditions.factory import runner_of
+from rules.engine.state.active_hours import Schedule, instant
+from rules.engine.state.thing_table import LONG_AGO, NEVER
+from rules.engine.transitions import Emitter
 from rules.format import compile_source, load_text
 
 ZONES = ("UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago")

@@ -17,10 +17,10 @@ from rules_engine.past_lab import Gateway
 from gateway.domain.duration import HOUR
 from gateway.domain.reading import Batch, Reading, concat
 from gateway.domain.record import MeterExchanged
-from rules.engine.every import EveryRunner
-from rules.engine.past import answer
-from rules.engine.past.wanted import History
-from rules.engine.runner import Runner
+from rules.engine.conditions.base import Runner
+from rules.engine.conditions.counter_multiple import EveryRunner
+from rules.engine.rerun import answer
+from rules.engine.rerun.history_answers import History
 
 M = 600
 GAP = 3 * M * S

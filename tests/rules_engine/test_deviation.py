@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gateway.domain.alarm import Thing
-from rules.engine.signals.deviation import SquaredRing
-from rules.engine.space import Space
+from rules.engine.state.thing_table import Space
+from rules.engine.windows.sliding_stddev import SquaredRing
 
 THINGS, SIZE = 12, 64
 

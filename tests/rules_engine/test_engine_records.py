@@ -12,7 +12,7 @@ from gateway.domain.device import Customer, Site
 from gateway.domain.reading import Flag, batch_of
 from gateway.domain.record import CustomerSet, DeviceSet, ImportMark, Record, RuleGone, RuleSet, SiteSet, Tick
 from rules.engine import Engine, SnapshotError
-from rules.engine.fused import Fused
+from rules.engine.conditions.threshold_index import Fused
 from rules.format import compile_source
 
 HOT = rule("  when: \"gun_temp >= attr('trip', 85 degC) and status != 'idle'\"", rule_id="hot")

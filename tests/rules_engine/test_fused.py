@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.domain.device import Device
 from gateway.domain.record import DeviceSet, Tick
 from rules.compiled import Bar, Rule
-from rules.engine.fused import AT_ONCE, Fused, Ladder
+from rules.engine.conditions.threshold_index import AT_ONCE, Fused, Ladder
 
 VALUES = (nan, inf, -inf, 0.0, 70.0, 80.0, np.nextafter(80.0, inf), np.nextafter(80.0, -inf), 85.0, 90.0, 1e300)
 NUMBERS = st.sampled_from(("70", "80", "80.0000001", "85", "0"))

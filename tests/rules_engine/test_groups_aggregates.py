@@ -12,7 +12,7 @@ from gateway.domain.alarm import Transition
 from gateway.domain.device import Device, Life, Site
 from gateway.domain.record import Down, SiteSet
 from rules.compiled import Aggregate, MemberStat, Quorum
-from rules.engine.groups.tally import aggregate, verdict
+from rules.engine.groups.aggregate import aggregate, verdict
 
 DAY = 86_400
 NAN = float("nan")

@@ -8,7 +8,7 @@ from gateway.api.routes import alarms
 from gateway.desk import events
 from gateway.domain.alarm import Change, Evidence
 from gateway.domain.text import Lang
-from gateway.review import page
+from gateway.explain import page
 from rules.casetest.play import Stage
 from rules.casetest.read import read_case
 from rules.compiled import Names

@@ -16,7 +16,7 @@ from gateway.domain.reading import Reading, batch_of
 from gateway.domain.record import DeviceSet, PointDefined, Record, Rerun, RuleGone, Tick, Unlatch
 from rules.compiled import Rule
 from rules.engine import Engine
-from rules.engine.past import answer_one, told_so_far
+from rules.engine.rerun import answer_one, told_so_far
 from rules.format import compile_source
 
 LOW = '{members: {of: "pressure < 1.4 kPa", at_least: 2}}'

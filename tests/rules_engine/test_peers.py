@@ -15,7 +15,7 @@ from test_past_groups import Groups
 from gateway.domain.alarm import Thing
 from gateway.domain.device import Life
 from rules.compiled import Aggregate, Rule
-from rules.engine.peer_values import others
+from rules.engine.peers.peer_values import others
 
 NAN = float("nan")
 PILES = "{kind: pile, each: connector}"

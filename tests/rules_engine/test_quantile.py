@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from signal_lab import SignalLab, let, meter
 
-from rules.engine.signals.quantile import DIFFERENT, ValueCounts
+from rules.engine.windows.quantile import DIFFERENT, ValueCounts
 
 FEW = settings(max_examples=25, derandomize=True, deadline=None)
 SPACE = SignalLab(let("{last: battery, over: 1m}"), [meter(1), meter(2), meter(3)]).space

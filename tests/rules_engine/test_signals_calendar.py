@@ -15,8 +15,8 @@ from signal_lab import SignalLab, let
 from gateway.domain.device import Site
 from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from rules.compiled import Calendar, Period, Slot, SlotKind
-from rules.engine.calendar import wall_time, window
-from rules.engine.view import Held
+from rules.engine.frames.batch_view import Held
+from rules.engine.state.calendar import wall_time, window
 
 M = 600
 NAN = float("nan")

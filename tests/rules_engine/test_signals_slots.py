@@ -7,9 +7,9 @@ from signal_lab import Around, SignalLab, let
 
 from gateway.domain.device import Point, Site
 from rules.compiled import Expression, Slot, SlotKind
-from rules.engine.bound import Bound
-from rules.engine.signals import NoSignals
-from rules.engine.view import Held
+from rules.engine.binding.bound_expression import Bound
+from rules.engine.frames.batch_view import Held
+from rules.engine.windows import NoSignals
 
 NAN = float("nan")
 FAULT = (("fault", 3.0), ("idle", 0.0))

@@ -18,7 +18,7 @@ from rules.compiled import (
     SlotKind,
     Streak,
 )
-from rules.engine.emit import plan_of
+from rules.engine.transitions import plan_of
 from rules.format import References, load_text, merge, references
 
 OVERTEMP = """

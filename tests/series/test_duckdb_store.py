@@ -18,7 +18,7 @@ from gateway.domain.duration import DAY, HOUR, SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.reading import Reading, concat
 from gateway.ports import SeriesStore
-from gateway.rescue.segments import replace
+from gateway.recovery.segments import replace
 from sinks.series.duckdb import DuckDbConfig, DuckDbStore
 
 
@@ -147,7 +147,7 @@ def test_a_sealed_file_is_written_anew_without_the_points_that_are_kept_for_a_sh
 def test_a_crash_while_a_file_is_written_anew_loses_nothing(
     store: SeriesStore, clock: HandClock, reopen: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    import sinks.series.duckdb.shorter as module
+    import sinks.series.duckdb.short_retention as module
 
     store.write(0, [record(1, at(0, 1.0), at(0, 2.0, point=2))])
     clock.time += DAY

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gateway.app import build
+from gateway.app.build import build
 from gateway.domain.errors import StoreError, StoreUnavailable
 from gateway.settings import inspect_project, load_project
 

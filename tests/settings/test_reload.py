@@ -8,9 +8,9 @@ import pytest
 from settings.test_project import RULES, house
 from structlog.testing import capture_logs
 
+from gateway.app.reload import Reload, named, rule_changes
 from gateway.domain.errors import StoreFull
 from gateway.domain.record import Fact, Record, RuleGone, RuleSet
-from gateway.reload import Reload, named, rule_changes
 from gateway.settings.project import Project, load_project
 from rules.compiled import Names
 from rules.engine import Engine
@@ -87,14 +87,14 @@ async def test_a_mistake_keeps_the_old_rules_and_is_told(running: Running) -> No
 
 
 async def test_files_are_followed_and_a_signal_is_heard(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.reload.POLL", 0.01)
+    monkeypatch.setattr("gateway.app.reload.POLL", 0.01)
     task = asyncio.create_task(running.reload.run())
     running.write(RULES.replace("85", "84"))
     async with asyncio.timeout(5):
         while len(running.facts) < 2:
             await asyncio.sleep(0.005)
     assert running.facts[-1].actor == "configuration"  # type: ignore[union-attr]
-    monkeypatch.setattr("gateway.reload.POLL", 60)
+    monkeypatch.setattr("gateway.app.reload.POLL", 60)
     await asyncio.sleep(0.05)
     running.write(RULES.replace("85", "83"))
     running.reload.wake()
@@ -105,7 +105,7 @@ async def test_files_are_followed_and_a_signal_is_heard(running: Running, monkey
 
 
 async def test_a_full_journal_is_tried_again(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.reload.POLL", 0.01)
+    monkeypatch.setattr("gateway.app.reload.POLL", 0.01)
     running.full = True
     running.write(RULES.replace("85", "84"))
     task = asyncio.create_task(running.reload.run())

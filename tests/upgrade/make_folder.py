@@ -95,7 +95,7 @@ def readings(app: Any) -> list[list[Any]]:
 
 async def run(project: Path, clock: HandClock) -> list[list[Any]]:
     """The gateway takes ROWS and is stopped; its readings."""
-    from gateway.app import build
+    from gateway.app.build import build
     from gateway.domain.reading import Reading, batch_of
     from gateway.domain.record import Parcel
     from gateway.settings import load_project

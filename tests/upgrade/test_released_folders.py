@@ -16,11 +16,11 @@ import pytest
 from click.testing import CliRunner
 from make_folder import SECOND, HandClock, held, readings
 
-from gateway.app import build
+from gateway.app.build import build
+from gateway.app.lifecycle import App
 from gateway.cli import main
 from gateway.domain.reading import Reading, batch_of
 from gateway.domain.record import Parcel
-from gateway.running import App
 from gateway.settings import load_project
 from gateway.store import migrate
 from gateway.store.backup import copies

@@ -7,7 +7,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.record import ClockStep
 from gateway.domain.said import Span
 from gateway.domain.size import format_size
-from gateway.watch.condition import Clocks, Condition, Trouble, clock, configuration, disk, rules, silence
+from gateway.health.judgements import Clocks, Condition, Trouble, clock, configuration, disk, rules, silence
 
 GIB = 2**30
 NOW = 1_796_040_000_000_000  # 2026-11-30

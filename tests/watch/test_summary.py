@@ -4,7 +4,7 @@ from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from gateway.domain.firsts import Firsts
 from gateway.domain.said import told
 from gateway.domain.text import say
-from gateway.watch.summary import Heard, Summary
+from gateway.health.traffic_summary import Heard, Summary
 
 LOOK = 5 * SECOND
 

@@ -14,7 +14,7 @@ from gateway.delivery.reasons import Reason
 from gateway.domain.errors import SourceError, SourceRejected, StoreError, StoreFull, StoreUnavailable
 from gateway.domain.said import Phrase
 from gateway.domain.text import Lang
-from gateway.watch import Condition, Trouble
+from gateway.health import Condition, Trouble
 
 router = APIRouter(tags=["health"])
 brief = APIRouter(tags=["health"])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.registry import Wanted
     from gateway.settings.project import Project
     from rules.compiled import Names
-    from rules.engine.snapshot import Image
+    from rules.engine.state.snapshot_codec import Image
     from rules.lint import Around, Fleet
 
 NEWEST = 1 << 62  # of whatever sequence number
@@ -99,9 +99,9 @@ def seen(data: Path) -> dict[tuple[int, str], int] | None:
 
     Snapshots are files of their own: they can be read while the gateway runs.
     """
+    from gateway.app.lifecycle import PARTITION
     from gateway.consumers.snapshots import Snapshots
-    from gateway.running import PARTITION
-    from rules.engine.snapshot import SnapshotError, decode
+    from rules.engine.state.snapshot_codec import SnapshotError, decode
 
     folder = data / "snapshots"
     if not folder.is_dir():
@@ -114,8 +114,8 @@ def seen(data: Path) -> dict[tuple[int, str], int] | None:
 
 
 def _heard(image: "Image") -> dict[tuple[int, str], int]:
-    from rules.engine.snapshot import array
-    from rules.engine.space import LONG_AGO
+    from rules.engine.state.snapshot_codec import array
+    from rules.engine.state.thing_table import LONG_AGO
 
     found: dict[tuple[int, str], int] = {}
     for space in image.spaces:

@@ -19,7 +19,7 @@ from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Pr
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
-    from gateway.review.installation import Installation
+    from gateway.backtest.installation import Installation
     from rules.compiled import Rule
 
 IN_FORCE = ""
@@ -54,7 +54,7 @@ def backtest(
 
     Example: fieldgate rules backtest config/rules/gas.yaml --from 2026-01-01 --to 2026-07-01 --compare
     """
-    from gateway.review.installation import open_installation
+    from gateway.backtest.installation import open_installation
 
     try:
         with open_installation(config, lang) as installation:
@@ -70,8 +70,8 @@ def _backtest(
     installation: "Installation", paths: Sequence[Path], span: tuple[str, str], devices: str, compare: str | None,
     form: str, limit: int, plot: Path | None,
 ) -> None:  # fmt: skip
-    from gateway.review.backtest import Wanted, run
-    from gateway.review.report import as_json, as_text
+    from gateway.backtest.backtest import Wanted, run
+    from gateway.backtest.report import as_json, as_text
 
     lang, zone = installation.lang, ZoneInfo(installation.settings.timezone)
     begin, stop = _moment(span[0], "--from", zone), _moment(span[1], "--to", zone)
@@ -87,7 +87,7 @@ def _backtest(
         for line in as_text(outcome, lang, limit, compare or say("backtest.in_force", lang)):
             click.echo(line)
     if plot is not None:
-        from gateway.review.pictures import draw_all
+        from gateway.explain.charts import draw_all
 
         count = draw_all(installation, outcome, plot, limit)
         click.echo(say("backtest.plotted", lang, count=count, folder=plot), err=True)

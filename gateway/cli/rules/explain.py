@@ -29,10 +29,10 @@ def explain(what: str, config: Path, plot: Path | None, lang: Lang) -> None:
     Example: fieldgate rules explain 0-1042-0 --plot why.svg
     Example: fieldgate rules explain WO-20261130-00001
     """
-    from gateway.review.installation import open_installation
-    from gateway.review.page import order_page, page
-    from gateway.review.pictures import of_story
-    from gateway.review.story import order_story_of, story_of, zone_of
+    from gateway.backtest.installation import open_installation
+    from gateway.explain.alarm_history import order_story_of, story_of, zone_of
+    from gateway.explain.charts import of_story
+    from gateway.explain.page import order_page, page
 
     try:
         _drawable(plot)

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from gateway.domain.device import CounterModel, Plausible, Point, PointKind
-from gateway.domain.plausible.memory import Rule
+from gateway.domain.plausible.recent_values import Rule
 from gateway.domain.reading import F64, I32, I64, U8
 
 NONE, TIMED, UNKNOWN = 0, 1, 2

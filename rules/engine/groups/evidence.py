@@ -11,17 +11,17 @@ import numpy as np
 from gateway.domain.alarm import MemberSeen, ReadingSeen, SignalSeen, Thing, ThresholdSeen
 from gateway.domain.reading import Quality
 from rules.compiled.reads import expressions
-from rules.engine.bound import reading_seen
-from rules.engine.emit import Made
-from rules.engine.groups.gathering import NAMED
+from rules.engine.binding.bound_expression import reading_seen
+from rules.engine.frames.batch_view import Seen, View, held
+from rules.engine.groups.aggregate import aggregate, weight
+from rules.engine.groups.closed_windows import NAMED
+from rules.engine.groups.member_votes import FAR, YES
 from rules.engine.groups.members import Members
-from rules.engine.groups.questions import Question, asked_by
-from rules.engine.groups.standing import FAR, YES
-from rules.engine.groups.tally import aggregate, weight
-from rules.engine.view import Seen, View, held
+from rules.engine.groups.split_rule import Question, asked_by
+from rules.engine.transitions import Made
 
 if TYPE_CHECKING:
-    from rules.engine.groups.groups import Groups
+    from rules.engine.groups.group_evaluator import Groups
 
 
 @dataclass(frozen=True, slots=True, eq=False)

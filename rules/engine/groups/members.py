@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Rule
-from rules.engine.bound import Bound
-from rules.engine.calendar import window, zone_of
-from rules.engine.groups.news import News
-from rules.engine.groups.placing import place, standing_of
-from rules.engine.groups.questions import Question
-from rules.engine.groups.standing import Standing
-from rules.engine.runner import Field
-from rules.engine.signalled import Signalled
-from rules.engine.space import LONG_AGO, Space, widened
-from rules.engine.view import Bools, Held, Picked, Reader, View
+from rules.engine.binding.bound_expression import Bound
+from rules.engine.conditions.base import Field
+from rules.engine.conditions.windowed import Signalled
+from rules.engine.frames.batch_view import Bools, Held, Picked, Reader, View
+from rules.engine.groups.member_answers import News
+from rules.engine.groups.member_votes import Standing
+from rules.engine.groups.placement import place, standing_of
+from rules.engine.groups.split_rule import Question
+from rules.engine.state.calendar import window, zone_of
+from rules.engine.state.thing_table import LONG_AGO, Space, widened
 
 if TYPE_CHECKING:
-    from rules.engine.groups.groups import Groups
+    from rules.engine.groups.group_evaluator import Groups
 
 NAN = float("nan")
 MANY = 64  # devices from which on all is counted anew

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64, U8
-from rules.engine.groups.news import Heard
-from rules.engine.groups.recent import Steps
-from rules.engine.groups.register import Register
-from rules.engine.groups.standing import NO, YES, Shifts
-from rules.engine.view import Bools
+from rules.engine.frames.batch_view import Bools
+from rules.engine.groups.group_table import Register
+from rules.engine.groups.member_answers import Heard
+from rules.engine.groups.member_votes import NO, YES, Shifts
+from rules.engine.groups.recent_answers import Steps
 
 NAN = float("nan")
 Index = NDArray[np.intp]

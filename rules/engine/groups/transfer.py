@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from rules.engine.groups.groups import Groups
-from rules.engine.groups.tally import Key
+from rules.engine.groups.aggregate import Key
+from rules.engine.groups.group_evaluator import Groups
 
 
 class Transfer:

@@ -19,11 +19,11 @@ from gateway.domain.record import Record
 from gateway.ports import Buckets, Clock, Series, SeriesStats, Written
 from sinks.series.duckdb import query
 from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.deduplicate import judge
 from sinks.series.duckdb.history import bucket_counts, unordered
-from sinks.series.duckdb.judging import judge
 from sinks.series.duckdb.newest import Newest
 from sinks.series.duckdb.segment import Kind, Segment, attach, insert, progress, segment_names, write_names
-from sinks.series.duckdb.shorter import Shorter, left_over
+from sinks.series.duckdb.short_retention import Shorter, left_over
 
 LATE_AFTER = 2 * DAY  # rows older than their segment's start by more than this do not spoil its bounds
 

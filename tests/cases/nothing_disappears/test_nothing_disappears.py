@@ -17,10 +17,10 @@ from gateway.domain.device import Point, PointKind
 from gateway.ports import Known
 from gateway.registry.plan import Wanted, plan
 from gateway.settings.profiles import load_profile
-from protocols.mqtt.census import Census, Ignored, Place
-from protocols.mqtt.ledger import OTHERS, PLACES, Ledger, Unused
 from protocols.mqtt.mapper import Mapped, Mapper
 from protocols.mqtt.path import parse_ignored, parse_path
+from protocols.mqtt.unused_fields import Census, Ignored, Place
+from protocols.mqtt.unused_log import OTHERS, PLACES, Ledger, Unused
 
 STATE = PointKind.STATE
 POINTS = [

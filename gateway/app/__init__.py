@@ -1,0 +1,1 @@
+"""The gateway as a whole: built from the configuration, started, reloaded, stopped."""

@@ -1,0 +1,166 @@
+"""An installation on disk, running or not: registry, alarms and orders, the rules in force, stored readings."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from gateway.api.config import key_file
+from gateway.clock import SystemClock
+from gateway.domain.device import Device, Point
+from gateway.domain.errors import StoreError
+from gateway.domain.record import PointDefined, Record, RecordKind, RuleGone, RuleSet
+from gateway.domain.text import Lang, say
+from gateway.domain.workorder import Role
+from gateway.journal.reader import JournalReader
+from gateway.ports import Known
+from gateway.settings.model import Settings
+from gateway.settings.project import load_settings
+from gateway.store import ApiKeys, Database, Queries, SqlRegistryStore, lent_key
+
+if TYPE_CHECKING:
+    from gateway.backtest.live import Address
+    from rules.compiled import Names
+    from sinks.series.duckdb.history import StoredHistory
+
+KEPT = 5_000  # records per read
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What `open_installation` found. `known` is the registry, its state texts as new as the journal's."""
+
+    settings: Settings
+    lang: Lang
+    database: Database
+    queries: Queries
+    known: Known
+    journal: JournalReader
+    opened: ExitStack
+    """Closed with the installation: the key by which a running gateway is asked."""
+
+    def names(self) -> "Names":
+        """All that a rule may name, from the files of the configuration. Raises ConfigError."""
+        from gateway.domain.errors import ConfigError
+        from gateway.settings.calendars import calendar_name, load_calendar
+        from gateway.settings.lookups import load_lookups
+        from gateway.settings.profiles import load_profiles, vocabulary
+        from rules.compiled import Names
+
+        profiles, wrong = load_profiles(self.settings.profiles)
+        words, more = vocabulary([one.profile for one in profiles.values()], {k: v.file for k, v in profiles.items()})
+        lookups = load_lookups(self.settings.codes, self.settings.fences)
+        name = calendar_name(self.settings.calendar, self.settings.timezone)
+        calendar = load_calendar(self.settings.calendars, name, "gateway.yaml", lookups.problems)
+        if problems := [*wrong, *more, *lookups.problems]:
+            raise ConfigError(problems)
+        return Names(words, lookups.codes, lookups.fences, calendar)
+
+    def rules_in_force(self) -> dict[str, RuleSet]:
+        """Rule id -> the newest revision in the journal, of rules that were not deleted."""
+        found: dict[str, RuleSet] = {}
+        for record in _all(self.journal, RecordKind.FACT):
+            if isinstance(record.body, RuleSet):
+                found[record.body.id] = record.body
+            elif isinstance(record.body, RuleGone):
+                found.pop(record.body.id, None)
+        return found
+
+    def revision(self, rule: str, revision: str) -> RuleSet | None:
+        """One revision of a rule, out of the journal; the newest of it when that one is not there."""
+        newest = None
+        for record in _all(self.journal, RecordKind.FACT):
+            if isinstance(record.body, RuleSet) and record.body.id == rule:
+                if record.body.revision == revision:
+                    return record.body
+                newest = record.body
+        return newest
+
+    def device(self, number: int) -> Device | None:
+        """By its id."""
+        return next((one for one in self.known.devices if one.id == number), None)
+
+    @contextmanager
+    def history(self) -> Iterator[tuple["StoredHistory", "Address"]]:
+        """(stored readings, API): files that a running gateway has open come through its API.
+
+        Raises StoreError.
+        """
+        from gateway.backtest.live import Address, Live
+        from sinks.series.duckdb.history import Locked, StoredHistory
+
+        folder = self.settings.data_dir / "series"
+        with ExitStack() as opened:
+            address = Address()
+            try:
+                history = StoredHistory(folder)
+            except Locked:
+                address = self.opened.enter_context(self._address())  # other processes may ask after this, too
+                live = Live(address, self.lang)
+                opened.callback(live.close)
+                history = StoredHistory(folder, live)
+            opened.callback(history.close)
+            yield history, address
+
+    @contextmanager
+    def _address(self) -> Iterator["Address"]:
+        """Of the running gateway, with a key that opens it."""
+        from gateway.backtest.live import Address
+
+        api, path = self.settings.api, key_file(self.settings.data_dir, self.settings.tenant)
+        if not api.port:
+            raise StoreError(say("review.no_port", self.lang, path=self.settings.data_dir))
+        keys = ApiKeys(self.database, self.settings.tenant)
+        with ExitStack() as lent:
+            try:
+                key = lent.enter_context(lent_key(keys, path, Role.OPERATOR, "history"))
+            except (OSError, StoreError) as error:
+                why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+                raise StoreError(say("review.no_key", self.lang, path=path, error=why)) from error
+            yield Address(api.address, key, str(api.tls.cert) if api.tls else "")
+
+
+@contextmanager
+def open_installation(config: Path, lang: Lang | None = None) -> Iterator[Installation]:
+    """Read-only. Raises ConfigError, and StoreError when there is no data yet."""
+    settings = load_settings(config)
+    language: Lang = lang or settings.language
+    file = settings.data_dir / "fieldgate.sqlite"
+    journal_file = settings.data_dir / "journal.sqlite"
+    if not file.is_file() or not journal_file.is_file():
+        raise StoreError(say("review.no_data", language, path=settings.data_dir, config=config))
+    database = Database(f"sqlite:///{file}")
+    try:
+        journal = JournalReader(journal_file)
+        try:
+            known = SqlRegistryStore(database, SystemClock(), settings.tenant).load()
+            known = Known(known.sites, known.customers, known.devices, _with_texts(known.points, journal))
+            queries = Queries(database, settings.tenant)
+            with ExitStack() as opened:
+                yield Installation(settings, language, database, queries, known, journal, opened)
+        finally:
+            journal.close()
+    finally:
+        database.dispose()
+
+
+def _all(journal: JournalReader, kind: RecordKind) -> Iterator[Record]:
+    after = 0
+    while records := journal.kept(kind, after, KEPT):
+        yield from records
+        after = records[-1].seq
+
+
+def _with_texts(points: Sequence[Point], journal: JournalReader) -> tuple[Point, ...]:
+    """State texts that were met lately are in the journal before they are in the database."""
+    rows: dict[int, Point] = {point.id: point for point in points}
+    for record in _all(journal, RecordKind.DEFINE):
+        if not isinstance(record.body, PointDefined):
+            continue
+        kept, newer = rows.get(record.body.point.id), record.body.point.values
+        if kept is not None and len(newer) > len(kept.values):
+            rows[kept.id] = replace(kept, values=newer)
+    return tuple(rows.values())

@@ -1,0 +1,160 @@
+"""A backtest as text and as JSON."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gateway.backtest.backtest import Judged, Outcome
+from gateway.domain.duration import format_duration
+from gateway.domain.text import Lang, say
+from rules.backtest import Difference, Episode, Moved
+
+TOP = 10
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """Times as RFC 3339 in the installation's zone."""
+    wanted = outcome.wanted
+    found: dict[str, Any] = {
+        "from": _time(outcome, wanted.start), "to": _time(outcome, wanted.end),
+        "history_from": _time(outcome, outcome.warm), "zone": outcome.zone.key, "rules": [r.id for r in wanted.rules],
+        "devices_watched": outcome.devices, "readings": outcome.readings, "seconds": round(outcome.seconds, 3),
+        "readings_s": round(outcome.readings / max(outcome.seconds, 1e-9)),
+    }  # fmt: skip
+    found |= _judged_json(outcome, outcome.now)
+    if outcome.old is not None and outcome.difference is not None:
+        found["compare"] = {
+            **_judged_json(outcome, outcome.old), "same": outcome.difference.same,
+            "only_old": [_episode(outcome, one) for one in outcome.difference.only_old],
+            "only_new": [_episode(outcome, one) for one in outcome.difference.only_new],
+            "moved": [
+                {"old": _episode(outcome, one.old), "new": _episode(outcome, one.new)}
+                for one in outcome.difference.moved
+            ],
+        }  # fmt: skip
+    return found
+
+
+def _judged_json(outcome: Outcome, judged: Judged) -> dict[str, Any]:
+    return {
+        "episodes": [_episode(outcome, one) for one in judged.episodes], "orders_per_day": judged.orders,
+        "orders": sum(judged.orders.values()), "orders_by_rule": judged.by_rule,
+        "devices": sorted({outcome.thing(one.thing) for one in judged.episodes}),
+        "raised_before": judged.before, "merged": judged.merged,
+    }  # fmt: skip
+
+
+def _episode(outcome: Outcome, one: Episode) -> dict[str, Any]:
+    device = outcome.names.get(one.thing.device, "")
+    return {
+        "rule": one.rule, "device": device, "component": one.thing.component, "group": one.thing.group,
+        "identity": list(one.identity), "raised": _time(outcome, one.raised),
+        "cleared": None if one.cleared is None else _time(outcome, one.cleared), "level": one.level.word,
+        "count": one.count, "unstable": one.unstable, "stale": one.stale,
+    }  # fmt: skip
+
+
+def _time(outcome: Outcome, us: int) -> str:
+    return outcome.local(us).isoformat()
+
+
+def as_text(outcome: Outcome, lang: Lang, limit: int, against: str) -> Iterator[str]:
+    """Line by line; at most `limit` episodes of each list (0 = all)."""
+    yield say(
+        "backtest.head", lang, rules=len(outcome.wanted.rules), devices=outcome.devices,
+        start=_short(outcome, outcome.wanted.start), end=_short(outcome, outcome.wanted.end), zone=outcome.zone.key,
+        warm=_short(outcome, outcome.warm),
+    )  # fmt: skip
+    rate = outcome.readings / max(outcome.seconds, 1e-9)
+    yield say(
+        "backtest.speed", lang, readings=f"{outcome.readings:,}", seconds=f"{outcome.seconds:.1f}", rate=f"{rate:,.0f}"
+    )
+    yield ""
+    yield from _judged_text(outcome, outcome.now, lang, limit)
+    if outcome.old is not None and outcome.difference is not None:
+        yield ""
+        yield from _difference(outcome, outcome.old, outcome.difference, lang, limit, against)
+
+
+def _judged_text(outcome: Outcome, judged: Judged, lang: Lang, limit: int) -> Iterator[str]:
+    episodes = judged.episodes
+    if judged.before:
+        yield say("backtest.before", lang, count=judged.before)
+    if judged.merged:
+        yield say("backtest.merged", lang, count=judged.merged)
+    if not episodes:
+        yield say("backtest.nothing", lang)
+        return
+    yield say("backtest.episodes", lang, count=len(episodes))
+    yield "  " + say("backtest.columns", lang)
+    yield from _rows(outcome, episodes, lang, limit)
+    yield ""
+    yield say("backtest.rules", lang)
+    count = Counter(one.rule for one in episodes)
+    for rule, raised in count.most_common():
+        things = len({one.thing for one in episodes if one.rule == rule})
+        yield f"  {rule}  {raised}  {things}  {judged.by_rule.get(rule, 0)}"
+    yield ""
+    per_device = Counter(outcome.thing(one.thing) for one in episodes)
+    yield say("backtest.devices", lang, count=len(per_device))
+    top = per_device.most_common(limit or None)
+    yield "  " + " ".join(f"{name}({n})" for name, n in top) + (" …" if len(top) < len(per_device) else "")
+    yield ""
+    yield say("backtest.orders", lang, count=sum(judged.orders.values()))
+    for day, orders in judged.orders.items():
+        yield f"  {day}  {orders}"
+    yield "  " + say("backtest.orders_note", lang)
+
+
+def _rows(outcome: Outcome, episodes: Sequence[Episode], lang: Lang, limit: int) -> Iterator[str]:
+    shown = episodes[:limit] if limit else episodes
+    for one in shown:
+        name = " ".join([outcome.thing(one.thing), *one.identity])
+        level = say(f"review.level.{one.level.word}", lang)
+        times = f"{_short(outcome, one.raised)} | {_end(outcome, one, lang)}"
+        yield f"  {one.rule} | {name} | {times} | {level} | {one.count}"
+    if len(shown) < len(episodes):
+        yield "  " + say("backtest.more", lang, count=len(episodes) - len(shown))
+
+
+def _difference(
+    outcome: Outcome, old: Judged, found: Difference, lang: Lang, limit: int, against: str
+) -> Iterator[str]:  # fmt: skip
+    yield say(
+        "backtest.compare", lang, what=against, same=found.same, moved=len(found.moved), gone=len(found.only_old),
+        fresh=len(found.only_new),
+    )  # fmt: skip
+    for key, episodes in (("backtest.only_old", found.only_old), ("backtest.only_new", found.only_new)):
+        if episodes:
+            yield say(key, lang)
+            yield from _rows(outcome, episodes, lang, limit)
+    if found.moved:
+        yield say("backtest.moved", lang)
+        shown = found.moved[:limit] if limit else found.moved
+        yield from (_moved(outcome, one, lang) for one in shown)
+        if len(shown) < len(found.moved):
+            yield "  " + say("backtest.more", lang, count=len(found.moved) - len(shown))
+    before, after = sum(old.orders.values()), sum(outcome.now.orders.values())
+    yield say("backtest.orders_change", lang, old=before, new=after)
+    for day in sorted({*old.orders, *outcome.now.orders}):
+        a, b = old.orders.get(day, 0), outcome.now.orders.get(day, 0)
+        yield f"  {day}  {a} -> {b}  ({b - a:+d})"
+
+
+def _moved(outcome: Outcome, one: Moved, lang: Lang) -> str:
+    shift = one.new.raised - one.old.raised
+    return "  " + say(
+        "backtest.moved_row", lang, rule=one.new.rule, thing=outcome.thing(one.new.thing),
+        old=_short(outcome, one.old.raised), new=_short(outcome, one.new.raised),
+        shift=("+" if shift >= 0 else "") + format_duration(shift), old_end=_end(outcome, one.old, lang),
+        new_end=_end(outcome, one.new, lang), old_level=say(f"review.level.{one.old.level.word}", lang),
+        new_level=say(f"review.level.{one.new.level.word}", lang),
+    )  # fmt: skip
+
+
+def _end(outcome: Outcome, one: Episode, lang: Lang) -> str:
+    return say("backtest.still", lang) if one.cleared is None else _short(outcome, one.cleared)
+
+
+def _short(outcome: Outcome, us: int) -> str:
+    return outcome.local(us).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,189 @@
+"""The part of a backtest that takes time, in this process or shared out by devices to several."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+from typing import IO
+
+import msgspec
+from msgspec import Struct
+
+from gateway.backtest.live import Address, Live
+from gateway.backtest.runner import play
+from gateway.domain.device import Customer, Device, Point, Site
+from gateway.domain.errors import StoreError
+from rules.backtest import Episode, Field, Player
+from rules.engine.windows.counter_glitches import Glitches
+from rules.format import compile_source
+from sinks.series.duckdb.history import StoredHistory
+
+LEAST = 3_000_000
+"""Readings that are worth a second process: one takes a second to begin."""
+MOST = 8
+Told = Callable[[int], None]
+
+
+class Task(Struct, frozen=True):
+    """`sets` of rule sources; `spans` (start, end, rows) µs to be read of these devices and points; `folder` of the
+    segments, `live` the gateway that has some of them open."""
+
+    folder: str
+    live: Address
+    sets: list[list[bytes]]
+    sites: list[Site]
+    customers: list[Customer]
+    devices: list[Device]
+    points: list[Point]
+    zone: str
+    warm: int
+    start: int
+    end: int
+    spans: list[tuple[int, int, int]]
+    everyone: bool  # no other device has stored readings: nothing to choose
+
+
+class Found(Struct, frozen=True):
+    """Of one set of rules."""
+
+    episodes: list[Episode]
+    before: int
+    merged: int
+
+
+class Answer(Struct, frozen=True):
+    """Of a task."""
+
+    readings: int
+    sets: list[Found]
+
+
+Message = int | Answer | str
+"""Progress, the answer, or why there is none."""
+_encoder = msgspec.msgpack.Encoder()
+_tasks = msgspec.msgpack.Decoder(Task)
+_messages = msgspec.msgpack.Decoder(Message)
+
+
+def judge(task: Task, told: Told) -> Answer:
+    """In this process. Raises StoreError."""
+    live = None
+    if task.live.url:
+        live = Live(task.live)
+    history = StoredHistory(Path(task.folder), live)
+    try:
+        players, readings = _played(task, history, told)
+        return Answer(readings, _looked_again(task, history, players))
+    finally:
+        history.close()
+        if live is not None:
+            live.close()
+
+
+def _played(
+    task: Task, history: StoredHistory, told: Told, known: Sequence[Glitches | None] = ()
+) -> tuple[list[Player], int]:  # fmt: skip
+    """A player for each set of rules through the history, and how many readings there were."""
+    ids, points = [one.id for one in task.devices], [one.id for one in task.points]
+    place = Field(task.sites, task.customers, task.devices, task.points)
+    players = [
+        Player([compile_source(source) for source in one], place, task.zone, task.warm, task.start, glitches)
+        for one, glitches in zip(task.sets, known or [None] * len(task.sets), strict=True)
+    ]
+    before = history.before(task.warm, ids, points)
+    chosen = None if task.everyone else ids
+    pieces = (history.rows(start, end, chosen, points) for start, end, _ in task.spans)
+    return players, play(players, before, pieces, task.end, told)
+
+
+def _looked_again(task: Task, history: StoredHistory, players: Sequence[Player]) -> list[Found]:
+    """What came of it. Devices whose counters had glitches in which something was booked are judged once more, by
+    those who know (decision 020); all of them, where a rule looks at several.
+    """
+    misled = {device for player in players for device in player.misled}
+    if not misled:
+        return [_found(task, player) for player in players]
+    whole = any(player.joined for player in players)
+    devices = task.devices if whole else [one for one in task.devices if one.id in misled]
+    part = msgspec.structs.replace(task, devices=devices, everyone=task.everyone and whole)
+    again = [_found(task, one) for one in _played(part, history, lambda _: None, [one.glitches for one in players])[0]]
+    if whole:
+        return again
+    for player in players:
+        player.episodes.leave_out(misled)
+    return [_joined([_found(task, player), one]) for player, one in zip(players, again, strict=True)]
+
+
+def _found(task: Task, player: Player) -> Found:
+    return Found(player.episodes.counted(task.end), player.episodes.before, player.episodes.merged)
+
+
+def judge_shared(task: Task, told: Told, workers: int) -> Answer:
+    """In so many processes, each with a share of the devices: for rules that look at one device at a time."""
+    if workers < 2:
+        return judge(task, told)
+    shares = [
+        msgspec.structs.replace(task, devices=task.devices[k::workers], everyone=False) for k in range(workers)
+    ]  # fmt: skip
+    lock = Lock()
+
+    def tell(rows: int) -> None:
+        with lock:
+            told(rows)
+
+    with ThreadPoolExecutor(workers) as pool:
+        answers = list(pool.map(lambda share: _elsewhere(share, tell), shares))
+    sets = [_joined([answer.sets[k] for answer in answers]) for k in range(len(task.sets))]
+    return Answer(sum(answer.readings for answer in answers), sets)
+
+
+def _joined(parts: Sequence[Found]) -> Found:
+    episodes = sorted(
+        (one for part in parts for one in part.episodes),
+        key=lambda one: (one.raised, one.rule, one.thing, one.identity),
+    )
+    return Found(episodes, sum(part.before for part in parts), sum(part.merged for part in parts))
+
+
+def _elsewhere(task: Task, told: Told) -> Answer:
+    """In a process of its own: the task goes in, length-prefixed messages come out."""
+    command = [sys.executable, "-m", "gateway.backtest.task"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:  # noqa: S603 - this module
+        assert worker.stdin is not None and worker.stdout is not None, "asked for"  # noqa: PT018
+        worker.stdin.write(_encoder.encode(task))
+        worker.stdin.close()
+        while (message := _received(worker.stdout)) is not None:
+            if isinstance(message, Answer):
+                return message
+            if isinstance(message, str):
+                raise StoreError(message)
+            told(message)
+    raise StoreError(f"a part of the backtest ended with status {worker.returncode}")
+
+
+def _received(pipe: IO[bytes]) -> Message | None:
+    head = pipe.read(8)
+    return _messages.decode(pipe.read(int.from_bytes(head, "little"))) if len(head) == 8 else None
+
+
+def _send(pipe: IO[bytes], message: Message) -> None:
+    blob = _encoder.encode(message)
+    pipe.write(len(blob).to_bytes(8, "little") + blob)
+    pipe.flush()
+
+
+def main() -> None:
+    """A worker: a task on standard input, messages on standard output."""
+    out = sys.stdout.buffer
+    task = _tasks.decode(sys.stdin.buffer.read())
+    try:
+        answer: Message = judge(task, lambda rows: _send(out, rows))
+    except StoreError as error:
+        answer = str(error)
+    _send(out, answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""A worker process: one rule through stored history, beside the gateway (gateway/consumers/lookback_process.py)."""
+
+import os
+import sys
+from typing import IO
+
+from gateway.domain.reading import decode_batch
+from rules.engine.rerun.warmup_job import LookBack
+from rules.format import compile_source
+
+HEAD = 8
+NICE = 5  # readings that come now are more urgent
+
+
+def _received(pipe: IO[bytes]) -> bytes:
+    return pipe.read(int.from_bytes(pipe.read(HEAD), "little"))
+
+
+def main() -> None:
+    """The seed, then batches, then an empty message on standard input; the image on standard output."""
+    os.nice(NICE)
+    look = LookBack(_received(sys.stdin.buffer), compile_source)
+    while history := _received(sys.stdin.buffer):
+        look.feed(decode_batch(history))
+    image = look.image()
+    sys.stdout.buffer.write(len(image).to_bytes(HEAD, "little") + image)
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

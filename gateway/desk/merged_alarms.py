@@ -1,0 +1,40 @@
+"""Alarms that are part of another's episode (`inhibit`): recorded, listed in the parent's order, never an order of
+their own. They end with the parent; what is still true then is raised by itself."""
+
+from gateway.desk.episodes import change_of, continued, merged, opened, released
+from gateway.desk.keys import Origin, alarm_key
+from gateway.desk.orders import Clerk
+from gateway.desk.unit_of_work import Book
+from gateway.domain.alarm import Transition
+from gateway.domain.workorder import Alarm, AlarmState
+
+
+def note(book: Book, clerk: Clerk, before: Alarm | None, t: Transition, origin: Origin) -> None:
+    """A MERGED transition: the alarm belongs to `t.parent`. One that has an episode of its own keeps it."""
+    if before is not None and before.state is not AlarmState.MERGED:
+        book.applied.orphaned += 1
+        return
+    parent = book.open_alarm(t.tenant, alarm_key(t.parent, t.tenant)) if t.parent else None
+    if parent is not None:
+        book.load_merged([parent.id])
+    alarm = merged(continued(before, t, book.now) if before else opened(t, book.now), parent, book.now)
+    book.put_alarm(alarm)
+    book.changes.alarm_changes.append(change_of(t, alarm.id))
+    book.applied.merged += 1
+    if parent is None or not alarm.counts or not parent.counts:
+        return
+    if alarm.told:
+        clerk.publisher.alarm(book, alarm, "merged", origin)
+    order = book.order(parent.order) if parent.order else None
+    if order is None:
+        return  # it is listed when the parent gets its order
+    listed = clerk.enter(book, order, alarm)
+    if order.closed_at is None:
+        clerk.seen(book, order, listed, origin, recurred=True, quietly=bool(alarm.held_until and not alarm.safety))
+
+
+def release(book: Book, parent: Alarm, at: int) -> None:
+    """The parent's episode ended at `at` µs, and with it everything that was part of it."""
+    for child in book.merged(parent.id):
+        book.put_alarm(released(child, at, book.now))
+        release(book, child, at)

@@ -1,0 +1,110 @@
+"""One order for many alarms: the parent of a storm, and of a batch.
+
+A storm is what exceeds one limit (of a rule, or of a site) while its parent is open. A batch is what one rule found in
+one area, or on one route, when its period is over.
+"""
+
+from collections.abc import Sequence
+
+from gateway.desk import order_fields
+from gateway.desk.keys import Origin, batch_key, storm_key
+from gateway.desk.orders import Clerk
+from gateway.desk.unit_of_work import Book
+from gateway.domain.alarm import OrderPlan
+from gateway.domain.workorder import Alarm, Deadline, Due, WorkOrder
+
+
+class Parents:
+    """Carries out what `ordering` decided about alarms that get no order of their own."""
+
+    def __init__(self, clerk: Clerk) -> None:
+        self._clerk = clerk
+        self._policy = clerk.policy
+
+    def storm(self, book: Book, alarm: Alarm, plan: OrderPlan, origin: Origin, why: str) -> Alarm:
+        """The alarm joins the parent of its storm, or begins one; its notice goes into the next digest."""
+        key, site = self._storm_of(book, alarm)
+        open_, last = book.orders_of_key(alarm.tenant, key)
+        if open_ is None:
+            draft = self._clerk.draft(book, alarm, plan, key, last, origin)
+            order = order_fields.of_storm(draft, alarm, site, book.where(alarm))
+            listed = self._clerk.open(book, order, [alarm], origin, why)[0]
+            open_ = order
+        else:
+            listed = self._clerk.join(book, open_, [alarm], origin)[0]
+        book.applied.gathered += 1
+        self.digest(book, listed, open_)
+        return listed
+
+    def _storm_of(self, book: Book, alarm: Alarm) -> tuple[str, str]:
+        """The key of the alarm's storm, and the site of the alarm."""
+        place = book.where(alarm)
+        site = place.site if place else alarm.group
+        return (
+            self._rule(alarm)
+            if alarm.limited == order_fields.PER_RULE
+            else storm_key(alarm.tenant, alarm.limited, site)
+        ), site
+
+    def _rule(self, alarm: Alarm) -> str:
+        return storm_key(alarm.tenant, order_fields.PER_RULE, alarm.rule)
+
+    def digest(self, book: Book, alarm: Alarm, parent: WorkOrder | None) -> None:
+        """Wait for the next digest: the first one of a storm at once, then one per `digest_every`."""
+        if alarm.plan.notice is None or alarm.muted:
+            return
+        every, start = self._policy.digest_every, parent.created_at if parent else 0
+        due = start + max(0, -(-(book.now - start) // every)) * every
+        book.wait(Deadline(alarm.id, alarm.tenant, Due.DIGEST, due, book.now))
+
+    def tell(self, book: Book, due: Sequence[Deadline]) -> None:
+        """The digests that are due: one notice to each customer, however many of their alarms are in the storm."""
+        book.load_alarms([deadline.subject for deadline in due])
+        alone: dict[str, int] = {}
+        for deadline in due:
+            book.forget(deadline.tenant, deadline.subject, Due.DIGEST)
+        waiting = [(d, alarm) for d in due if (alarm := book.alarm(d.subject)) is not None]
+        for _, alarm in waiting:
+            alone[alarm.rule] = alone.get(alarm.rule, 0) + 1
+        done = set()
+        for deadline, alarm in waiting:
+            order = book.order(alarm.order) if alarm.order else None
+            if (
+                order is not None and order.source != order_fields.STORM
+            ):  # it got an order of its own meanwhile, and a notice
+                continue
+            start = order.created_at if order else 0
+            n = ((deadline.due_at or start) - start) // self._policy.digest_every + 1
+            concerned = (alarm.order, alarm.rule, alarm.device, alarm.group, n, alarm.plan.notice)
+            if concerned in done:
+                continue
+            done.add(concerned)
+            subject, count = (order.id, order.count) if order else (self._rule(alarm), alone[alarm.rule])
+            self._clerk.publisher.digest(book, alarm, order, subject, count, n)
+
+    def batch_at(self, plan: OrderPlan | None, now: int) -> int:
+        """µs: the end of the batch period that runs; 0 = the rule has no batches."""
+        return self._policy.batch_end(plan.batch_every, now) if plan and plan.batch_by and plan.batch_every else 0
+
+    def batch_of(self, book: Book, alarm: Alarm, plan: OrderPlan) -> tuple[str, str]:
+        """The key of the alarm's batch, and its area or route; a site that lacks it is a batch of its own."""
+        place = book.where(alarm)
+        of = "" if place is None else (place.area if plan.batch_by == "area" else place.route) or place.site
+        return batch_key(alarm.tenant, plan.type, plan.fault, plan.batch_by, of or alarm.group), of or alarm.group
+
+    def batch(self, book: Book, alarms: Sequence[Alarm], plan: OrderPlan, origin: Origin, why: str) -> list[Alarm]:
+        """These alarms, of one batch, get one order; while it is open the next period adds to it."""
+        first = alarms[0]
+        key, of = self.batch_of(book, first, plan)
+        open_, last = book.orders_of_key(first.tenant, key)
+        if open_ is None:
+            draft = self._clerk.draft(book, first, plan, key, last, origin)
+            order = order_fields.of_batch(draft, first, of, book.where(first))
+            listed = self._clerk.open(book, order, alarms, origin, why)
+        else:
+            order, listed = open_, self._clerk.join(book, open_, alarms, origin)
+        book.applied.gathered += len(listed)
+        kept = book.order(order.id)
+        for alarm in listed:
+            self._clerk.publisher.notify(book, alarm, kept)
+        return listed

@@ -1,0 +1,249 @@
+"""Abnormal readings become uncertain and are flagged implausible; nothing is deleted (DESIGN section 5).
+
+`min`, `max` are judged where a value is converted (sources, imports); here such a row gets its flag, which tells it
+from other uncertain ones. `max_rate`, `stuck_after` need the readings before: they are judged here, for every source.
+
+- too fast: |value - believed| > max_rate * seconds between them, where *believed* is the newest reading that was not
+  implausible itself. Of a counter the change is what the counter model books (`gateway.domain.counter`: a rollover, a
+  restart, a fall taken back). A wrong value becomes right by the time in which the point could have got there, or when
+  `relearn` readings in a row are too fast and agree with each other: then theirs is the believed level.
+- stuck: the same value for longer than stuck_after while readings came. A silence longer than stuck_after (and than
+  three promised intervals) starts anew.
+
+Order is that of `at`. A row at the newest moment replaces the one before: it is judged as if that had never been, and
+a bad one takes it out. Late rows are held against the last two believed readings; those older than both pass. A clamped
+row has no time of its own: it is judged for standing still, not for rate. Bad rows are no values.
+What is remembered lives in memory: after a restart the first reading of a point passes, and a standing value counts
+from there. Quality and flag are journaled, so replay is not affected. Imported history is judged batch by batch, apart
+from what is live.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.duration import SECOND
+from gateway.domain.plausible.limits import TIMED, Limits, PointBook
+from gateway.domain.plausible.recent_values import COLUMNS, Belief, Columns, Falls, Memories, Memory, before
+from gateway.domain.reading import F64, I32, I64, Batch, Flag, Quality
+
+Bools = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`hits` bool[n], the implausible rows (None = none); `keys`, `memory`: what to remember once the batch is kept."""
+
+    batch: Batch
+    hits: Bools | None
+    keys: I64 | None = None
+    memory: Columns | None = None
+    falls: dict[int, Falls] = field(default_factory=dict)
+
+
+class Plausibility:
+    """One per partition. `judge`, then `keep` when the batch is on disk: a refused batch leaves no trace."""
+
+    def __init__(self, directory: PointBook) -> None:
+        self._limits = Limits(directory)
+        self._memories = Memories()
+
+    def judge(self, batch: Batch) -> Judged:
+        """After the clocks were checked. The same batch when nothing is implausible."""
+        if not len(batch):
+            return Judged(batch, None)
+        timed = self._limits.timed(batch.point)
+        hits = self._out_of_bounds(batch)
+        keys = memory = None
+        falls: dict[int, Falls] = {}
+        if timed is not None:
+            watched = timed == TIMED
+            imported = (batch.flags & np.uint8(Flag.IMPORTED)) != 0
+            watched &= (batch.flags & np.uint8(Flag.RETAINED)) == 0  # of no known time: nothing to compare with
+            live, history = np.flatnonzero(watched & ~imported), np.flatnonzero(watched & imported)
+            hits = np.zeros(len(batch), np.bool_) if hits is None else hits
+            if len(live):
+                keys, memory, falls = self._sequence(batch, live, hits, self._memories)
+            if len(history):
+                self._sequence(batch, history, hits, Memories())
+        if hits is None or not hits.any():
+            return Judged(batch, None, keys, memory, falls)
+        return Judged(_marked(batch, hits), hits, keys, memory, falls)
+
+    def keep(self, judged: Judged) -> None:
+        """The batch is on disk."""
+        if judged.keys is not None and judged.memory is not None:
+            self._memories.put(judged.keys, judged.memory, judged.falls)
+
+    def forget(self) -> None:
+        """The gateway's clock was set back: what is remembered is of later than what comes."""
+        self._memories = Memories()
+
+    def _out_of_bounds(self, batch: Batch) -> Bools | None:
+        doubtful = np.flatnonzero(batch.quality == Quality.UNCERTAIN)
+        if not len(doubtful):
+            return None
+        hits = np.zeros(len(batch), np.bool_)
+        hits[doubtful] = self._outside(batch.point[doubtful], batch.value[doubtful])
+        return hits
+
+    def _outside(self, point: I32, value: F64) -> Bools:
+        found: Bools = (value < self._limits.low[point]) | (value > self._limits.high[point])
+        return found
+
+    def _sequence(
+        self, batch: Batch, rows: Rows, hits: Bools, memories: Memories
+    ) -> tuple[I64, Columns, dict[int, Falls]]:  # fmt: skip
+        """Mark the rows that are too fast, stuck or outside; returns what to remember."""
+        key = (batch.device[rows].astype(np.int64) << 32) | batch.point[rows]
+        order = np.lexsort((batch.at[rows], key))  # stable: of equal times the last received comes last
+        rows, key = rows[order], key[order]
+        good = batch.quality[rows] != Quality.BAD
+        if not good.all():
+            good |= _replacing(key, batch.at[rows], memories)
+            rows = rows[good]
+        if not len(rows):
+            return np.zeros(0, np.int64), memories.get(np.zeros(0, np.int64)), {}
+        run = _Run(batch, rows, self._limits, memories)
+        outside = self._outside(batch.point[rows], batch.value[rows])
+        clamped = (batch.flags[rows] & np.uint8(Flag.CLAMPED)) != 0
+        found = run.judge(~outside & ~clamped)
+        hits[rows] |= found | outside
+        return run.keys, run.memory, run.falls
+
+
+def _replacing(key: I64, at: I64, memories: Memories) -> Bools:
+    """Which rows, sorted by key and time, come after one of the same moment."""
+    again = np.zeros(len(key), np.bool_)
+    again[1:] = (key[1:] == key[:-1]) & (at[1:] == at[:-1])
+    keys, number = np.unique(key, return_inverse=True)
+    found: Bools = again | (at == memories.get(keys)["newest"][number])
+    return found
+
+
+class _Run:
+    """Rows sorted by (key, at), cut into one group per key."""
+
+    def __init__(self, batch: Batch, rows: Rows, limits: Limits, memories: Memories) -> None:
+        self.point = batch.point[rows]
+        key = (batch.device[rows].astype(np.int64) << 32) | self.point
+        self.at, self.value = batch.at[rows], batch.value[rows]
+        self.first = np.ones(len(rows), np.bool_)
+        self.first[1:] = key[1:] != key[:-1]
+        self.starts = np.flatnonzero(self.first)
+        self.group = np.cumsum(self.first) - 1
+        self.keys: I64 = key[self.starts]
+        self.memory = memories.get(self.keys)
+        self.held = memories.falls
+        self.falls: dict[int, Falls] = {}
+        self.limits = limits
+        self.rate, self.rising = limits.rate[self.point], limits.rising[self.point]
+        self.stuck, self.silence = limits.stuck[self.point], limits.silence[self.point]
+
+    def judge(self, usable: Bools) -> Bools:
+        """bool per row; `memory` moves on. Groups with a repeated or late row, one too fast, or a counter that falls or
+        fell, go row by row.
+        """
+        held = {name: self.memory[name][self.group] for name in COLUMNS}
+        before_at = np.where(self.first, held["newest"], np.roll(self.at, 1))
+        odd = self.memory["run"] > 0
+        if self.held:
+            odd |= np.isin(self.keys, np.fromiter(self.held, np.int64, len(self.held)))
+        odd[self.group[(self.at <= before_at) | np.isnan(self.value)]] = True
+        standing, since = self._standing(held, before_at)
+        believable = np.flatnonzero(usable & ~standing)
+        odd[self.group[believable[self._too_fast(believable, held)]]] = True
+        slow = {int(number): self._row_by_row(int(number), usable) for number in np.flatnonzero(odd)}
+        last = np.append(self.starts[1:], len(self.at)) - 1
+        earlier = self._after(last - 1, believable, since)
+        now = self._after(last, believable, since)
+        for name in COLUMNS:
+            self.memory[name], self.memory[before(name)] = now[name], earlier[name]
+        for number, (start, marks, memory) in slow.items():
+            standing[start : start + len(marks)] = marks
+            for name in COLUMNS:
+                self.memory[name][number] = getattr(memory.now, name)
+                self.memory[before(name)][number] = getattr(memory.before, name)
+            before_, now_ = memory.before, memory.now
+            self.falls[int(self.keys[number])] = now_.shift, now_.falls, before_.shift, before_.falls
+        return standing
+
+    def _standing(self, held: Columns, before_at: I64) -> tuple[Bools, I64]:
+        """(stuck, since when the value stands) per row."""
+        before = np.where(self.first, held["stand"], np.roll(self.value, 1))
+        anew = (self.value != before) | (self.at - before_at > self.silence)
+        origin = np.where(anew, self.at, held["since"])
+        since: I64 = origin[np.maximum.accumulate(np.where(anew | self.first, np.arange(len(anew)), 0))]
+        return self.at - since > self.stuck, since
+
+    def _too_fast(self, rows: Rows, held: Columns) -> Bools:
+        """Per row of `rows`, each against the one before: too fast, or the fall of a counter."""
+        if not len(rows):
+            return np.zeros(0, np.bool_)
+        lead = np.ones(len(rows), np.bool_)
+        lead[1:] = self.group[rows[1:]] != self.group[rows[:-1]]
+        value, at = self.value[rows], self.at[rows]
+        then = np.where(lead, held["at"][rows], np.roll(at, 1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            change = value - np.where(lead, held["value"][rows], np.roll(value, 1))
+            fallen = self.rising[rows] & (change < 0)
+            found: Bools = fallen | (np.abs(change) > self.rate[rows] * ((at - then) / SECOND))
+        return found
+
+    def _row_by_row(self, number: int, usable: Bools) -> tuple[int, list[bool], Memory]:
+        start = int(self.starts[number])
+        stop = int(self.starts[number + 1]) if number + 1 < len(self.starts) else len(self.at)
+        rule = self.limits.rule(int(self.point[start]))
+        falls = self.held.get(int(self.keys[number]), (0.0, (), 0.0, ()))
+        memory = Memory(
+            Belief(**self._held(number, COLUMNS), shift=falls[0], falls=falls[1]),
+            Belief(**self._held(number, map(before, COLUMNS)), shift=falls[2], falls=falls[3]),
+        )
+        values, times = self.value[start:stop].tolist(), self.at[start:stop].tolist()
+        marks = [
+            memory.judge(value, at, good, rule)
+            for value, at, good in zip(values, times, usable[start:stop].tolist(), strict=True)
+        ]
+        return start, marks, memory
+
+    def _held(self, number: int, columns: Iterable[str]) -> dict[str, Any]:
+        """What a group remembers, by name of `Belief`."""
+        return {name: self.memory[column][number].item() for name, column in zip(COLUMNS, columns, strict=True)}
+
+    def _after(self, last: Rows, believable: Rows, since: I64) -> Columns:
+        """What regular groups remember after their rows up to `last`, one per group: the newest row, the last two
+        believed ones. Before its first row a group remembers what it did.
+        """
+        memory = {name: self.memory[name].copy() for name in COLUMNS}
+        some = np.flatnonzero(last >= self.starts)
+        rows = last[some]
+        memory["newest"][some], memory["stand"][some], memory["since"][some] = (
+            self.at[rows], self.value[rows], since[rows]
+        )  # fmt: skip
+        taken = believable[believable <= last[self.group[believable]]]
+        count = np.bincount(self.group[taken], minlength=len(self.starts))
+        end = np.cumsum(count)
+        one, many = np.flatnonzero(count >= 1), np.flatnonzero(count >= 2)
+        memory["prior"][one], memory["prior_at"][one] = memory["value"][one], memory["at"][one]
+        newest, second = taken[end[one] - 1], taken[end[many] - 2]
+        memory["value"][one], memory["at"][one] = self.value[newest], self.at[newest]
+        memory["prior"][many], memory["prior_at"][many] = self.value[second], self.at[second]
+        return memory
+
+
+def _marked(batch: Batch, hits: Bools) -> Batch:
+    doubtful = hits & (batch.quality == Quality.GOOD)
+    return Batch(
+        batch.device,
+        batch.point,
+        batch.at,
+        batch.value,
+        np.where(doubtful, np.uint8(Quality.UNCERTAIN), batch.quality),
+        np.where(hits, batch.flags | np.uint8(Flag.IMPLAUSIBLE), batch.flags),
+        batch.frame,
+        batch.received,
+    )

@@ -1,0 +1,239 @@
+"""The story of an alarm as text."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from gateway.domain.alarm import Evidence, MemberSeen, ReadingSeen
+from gateway.domain.device import Point, PointKind
+from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
+from gateway.domain.reading import Quality
+from gateway.domain.said import spelled
+from gateway.domain.text import Lang, say
+from gateway.explain.alarm_history import OrderStory, Story, Track
+
+BEFORE, AFTER = 6, 4
+"""Stored readings shown before and after the raise."""
+
+
+def page(story: Story, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
+    """Line by line."""
+    alarm, plan = story.alarm, story.alarm.plan
+    title = plan.title_zh if lang == "zh" else plan.title_en
+    yield say("explain.head", lang, id=alarm.id, title=title)
+    yield say("explain.rule", lang, rule=alarm.rule, revision=alarm.revision)
+    if not story.exact:
+        yield "  " + say("explain.revision_gone" if story.rule is not None else "explain.rule_gone", lang)
+    yield say("explain.thing", lang, thing=thing_of(story), site=story.device.site or "-" if story.device else "-")
+    yield say(
+        "explain.state", lang, state=say(f"explain.state.{alarm.state.value}", lang), count=alarm.count,
+        level=say(f"review.level.{alarm.level.word}", lang), peak=say(f"review.level.{alarm.peak.word}", lang),
+    )  # fmt: skip
+    yield from (f"  {line}" for line in _marks(story, zone, lang))
+    if why := plan.why_in(lang):
+        yield say("explain.why", lang, why=why)
+    yield ""
+    yield from _evidence(alarm.evidence, zone, lang)
+    if story.rule is not None:
+        yield from _timing(story, lang)
+    yield ""
+    yield say("explain.timeline", lang)
+    for moment in story.moments:
+        yield f"  {local(moment.at, zone)}  {say(moment.key, lang, **moment.fields)}"
+    if story.flaw:
+        yield ""
+        yield say("explain.no_readings", lang, flaw=story.flaw)
+    for track in story.tracks:
+        yield ""
+        yield from _track(track, alarm.raised_at, alarm.cleared_at, zone, lang)
+
+
+def order_page(found: OrderStory, zones: Sequence[ZoneInfo], lang: Lang) -> Iterator[str]:
+    """The head of an order, then the page of every alarm in it, each by the clock of its site."""
+    order = found.order
+    title = order.title_zh if lang == "zh" else order.title_en
+    state = say(f"explain.order_state.{order.state.value}", lang)
+    yield say("explain.order", lang, no=order.no, title=title, state=state, count=found.listed)
+    if not found.stories:
+        yield say("explain.order_alone", lang, source=order.source)
+    for story, zone in zip(found.stories, zones, strict=True):
+        yield ""
+        yield from page(story, zone, lang)
+    if found.listed > len(found.stories):
+        yield say("explain.order_more", lang, count=found.listed - len(found.stories))
+
+
+def thing_of(story: Story) -> str:
+    """`CH-1/2 name`, or the group."""
+    alarm, device = story.alarm, story.device
+    if alarm.group:
+        return alarm.group
+    code = device.code if device else str(alarm.device)
+    return " ".join(
+        [f"{code}/{alarm.component}" if alarm.component else code, *alarm.identity, *([device.name] if device else [])]
+    ).strip()
+
+
+def _marks(story: Story, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
+    alarm = story.alarm
+    for name, true in (
+        ("shadow", not alarm.live), ("late", alarm.late), ("imported", alarm.imported), ("suspect", alarm.suspect),
+        ("unstable", alarm.unstable), ("stale", alarm.stale), ("muted", alarm.muted),
+    ):  # fmt: skip
+        if true:
+            yield say(f"explain.mark.{name}", lang)
+    if alarm.limited:
+        yield say("explain.mark.limited", lang, limit=alarm.limited)
+    if alarm.held_until:
+        yield say("explain.mark.held", lang, until=local(alarm.held_until, zone))
+    if alarm.parent:
+        yield say("explain.mark.parent", lang, parent=alarm.parent)
+
+
+def _evidence(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
+    if told := evidence.sentence_in(lang):
+        yield say("explain.sentence", lang, sentence=told)
+    yield say("explain.condition", lang, condition=evidence.condition or "-")
+    if evidence.readings:
+        yield say("explain.readings", lang)
+        yield from (f"  {_seen(one, zone, lang)}" for one in evidence.readings)
+    yield from _members(evidence, zone, lang)
+    if evidence.signals:
+        yield say("explain.signals", lang)
+    for signal in evidence.signals:
+        value = say("explain.unknown_value", lang) if signal.value is None else number(signal.value, signal.unit)
+        window = f"{local(signal.start, zone)} .. {local(signal.end, zone)}" if signal.end else "-"
+        found = {"name": signal.name, "value": value, "window": window, "coverage": f"{signal.coverage:.0%}"}
+        yield "  " + (
+            say("explain.made", lang, made=signal.made, **found)
+            if signal.made
+            else say("explain.signal", lang, **found)
+        )
+    if evidence.thresholds:
+        yield say("explain.thresholds", lang)
+    for one in evidence.thresholds:
+        yield "  " + say("explain.threshold", lang, value=number(one.value, one.unit), origin=_origin(one.origin, lang))
+
+
+def _members(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
+    """Who voted in a group, since when, and who else was counted in an aggregate; what they read."""
+    voted = [one for one in evidence.members if one.since]
+    counted = [one for one in evidence.members if not one.since]
+    if voted:
+        yield say("explain.members", lang)
+    for one in voted:
+        read = _read(one, lang)
+        readings = say("explain.member_readings", lang, readings=read) if read else ""
+        yield "  " + say("explain.member", lang, member=_member(one), since=local(one.since, zone), readings=readings)
+    if counted:
+        yield say("explain.counted", lang)
+    for one in counted:
+        yield "  " + say("explain.counted_member", lang, member=_member(one), readings=_read(one, lang) or "-")
+    if evidence.others:
+        yield "  " + say("explain.others", lang, count=evidence.others)
+
+
+def _member(one: MemberSeen) -> str:
+    return f"{one.device}#{one.component}" if one.component else one.device
+
+
+def _read(one: MemberSeen, lang: Lang) -> str:
+    return say("explain.join", lang).join(f"{seen.point} = {_value(seen, lang)}" for seen in one.readings)
+
+
+def _value(one: ReadingSeen, lang: Lang) -> str:
+    if isinstance(one.value, float | int):
+        return number(float(one.value), one.unit)
+    return one.value if isinstance(one.value, str) else say("explain.unknown_value", lang)
+
+
+def _seen(one: ReadingSeen, zone: ZoneInfo, lang: Lang) -> str:
+    late = delay(one.received - one.at)
+    return say(
+        "explain.reading", lang, point=one.point, value=_value(one, lang), at=local(one.at, zone), late=late,
+        received=local(one.received, zone), quality=say(f"explain.quality.{Quality(one.quality).name.lower()}", lang),
+    )  # fmt: skip
+
+
+def _origin(origin: str, lang: Lang) -> str:
+    """`rule`, `attr device temp_trip`, `default`."""
+    words = origin.split(" ", 2)
+    if words[0] == "attr" and len(words) == 3:
+        return say("explain.origin.attr", lang, owner=say(f"explain.owner.{words[1]}", lang), name=words[2])
+    if words[0] in {"rule", "default"}:
+        return say(f"explain.origin.{words[0]}", lang)
+    return origin
+
+
+def _timing(story: Story, lang: Lang) -> Iterator[str]:
+    hold, clear_hold = holds(story)
+    if hold or clear_hold:
+        yield say("explain.holds", lang, hold=_lasting(hold, lang), clear_hold=_lasting(clear_hold, lang))
+
+
+def _lasting(us: int, lang: Lang) -> str:
+    return spelled(format_duration(us), lang)
+
+
+def holds(story: Story) -> tuple[int, int]:
+    """`hold.for` and `clear_hold` µs of the level it is at, as far as the rule has levels."""
+    condition = story.rule.condition if story.rule is not None else ()
+    if not isinstance(condition, tuple) or not condition:
+        return 0, 0
+    level = next((one for one in condition if one.level == story.alarm.level), condition[0])
+    return level.hold.for_, level.clear_hold
+
+
+def _track(track: Track, raised: int, cleared: int | None, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
+    rows, point = track.rows, track.point
+    yield say("explain.around", lang, point=_name(point), count=len(rows))
+    middle = int(np.searchsorted(rows.at, raised, "right"))
+    begin, end = max(0, middle - BEFORE), min(len(rows), middle + AFTER)
+    if begin:
+        yield "  …"
+    for k in range(begin, end):
+        received = int(rows.received[rows.frame[k]])
+        quality = say(f"explain.quality.{Quality(int(rows.quality[k])).name.lower()}", lang)
+        value = text_value(point, float(rows.value[k]), lang)
+        mark = " <- " + say("explain.mark.here", lang) if k == middle - 1 else ""
+        came = delay(received - int(rows.at[k]))
+        yield f"  {local(int(rows.at[k]), zone)}  {value}  {quality}  +{came}{mark}"
+    if end < len(rows):
+        yield "  …"
+    if cleared is not None:
+        last = int(np.searchsorted(rows.at, cleared, "right")) - 1
+        if last >= end:
+            value = text_value(point, float(rows.value[last]), lang)
+            yield f"  {local(int(rows.at[last]), zone)}  {value} <- " + say("explain.mark.end", lang)
+
+
+def _name(point: Point) -> str:
+    return f"{point.name}[{point.component}]" if point.component else point.name
+
+
+def text_value(point: Point, value: float, lang: Lang) -> str:
+    """A number with its unit, the text of a state, or that it is not known."""
+    if value != value:
+        return say("explain.unknown_value", lang)
+    if point.kind is PointKind.STATE and 0 <= value < len(point.values):
+        return point.values[int(value)]
+    return number(value, point.unit)
+
+
+def number(value: float, unit: str) -> str:
+    """`86.5 degC`."""
+    return f"{value:.6g} {unit}".strip()
+
+
+def delay(us: int) -> str:
+    """From event to receipt: in ms, beyond a minute in s."""
+    step = MS if us < MINUTE else SECOND
+    return format_duration(max(0, us) // step * step)
+
+
+def local(us: int, zone: ZoneInfo) -> str:
+    """With milliseconds when there are any."""
+    moment = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).astimezone(zone)
+    return moment.strftime("%Y-%m-%d %H:%M:%S") + (f".{us // 1000 % 1000:03d}" if us % 1_000_000 else "")

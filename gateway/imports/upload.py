@@ -1,0 +1,37 @@
+"""Columns -> target, chunk by chunk."""
+
+from collections.abc import Callable
+
+from gateway.domain.errors import StoreUnavailable
+from gateway.import_service.wire import Begin, Result
+from gateway.imports.columns import Columns
+from gateway.imports.target import Target, Unknown
+
+Step = Callable[[int], None]
+"""Readings sent since the last call."""
+_RESTARTS = 20
+
+
+async def send(target: Target, columns: Columns, file: str, actor: str, step: Step) -> Result:
+    """The whole import, from the first mark to the last. A gateway that restarted meanwhile gets all chunks again: it
+    knows what it has. Raises GatewayError."""
+    begun = await target.begin(Begin(file, actor))
+    told = 0
+    for _ in range(_RESTARTS):
+        count, complete = 0, True
+        try:
+            for chunk in columns.chunks(begun.max_bytes):
+                if (await target.rows(begun.id, chunk)).next <= chunk.number:
+                    complete = False
+                    break
+                count = chunk.number + 1
+                if count > told:
+                    told = count
+                    step(len(chunk.at))
+            result = await target.end(begun.id, count) if complete else None
+        except Unknown:
+            begun = await target.begin(Begin(file, actor))
+            continue
+        if result is not None:
+            return result
+    raise StoreUnavailable(f"the gateway restarted {_RESTARTS} times during the import")

@@ -1,0 +1,200 @@
+"""A copy of an installation, made beside a running gateway, from which one can be started.
+
+Order is what makes it whole: readings first, snapshots of the engine, the database, the journal last. So the journal
+holds whatever came after the cursors of the others, and a start replays it, as after a power cut.
+"""
+
+import hashlib
+import shutil
+import tarfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gateway import marker
+from gateway.clock import SystemClock
+from gateway.desk import Desk
+from gateway.domain.duration import iso
+from gateway.domain.errors import StoreError
+from gateway.durable import replace_synced, sync_names
+from gateway.journal import JournalReader
+from gateway.recovery.file_copies import copy_duckdb, copy_plain, copy_sqlite
+from gateway.store import Database, DeskBooks
+from gateway.store.soundness import damage
+from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+
+FORMAT: Final = 1
+NAME: Final = "backup.json"
+DATA, CONFIG = "data", "config"
+TRIES: Final = 3
+LOOK: Final = 5.0
+"""Seconds the copied database is looked through for damage."""
+LARGEST: Final = 16 * 1024 * 1024
+"""Larger files beside the configuration are no configuration."""
+PARTITION: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a backup holds: `at` µs when it began, bytes, the newest record of the journal, files left out."""
+
+    path: Path
+    at: int
+    bytes: int
+    head: int
+    left_out: tuple[Path, ...] = ()
+
+
+def packed(target: Path) -> bool:
+    """Is `target` to be one file rather than a folder?"""
+    return target.name.endswith((".tar", ".tar.gz", ".tgz"))
+
+
+def back_up(data: Path, main_file: Path, target: Path) -> Made:
+    """Copy data folder and configuration to `target`, a folder or a .tar, .tar.gz file that does not exist yet.
+
+    Raises StoreError; then there is nothing under that name.
+    """
+    if target.exists() or target.is_symlink():
+        raise StoreError.of("backup.exists", path=target)
+    if not (data / marker.FILES["database"]).is_file() or not (data / marker.FILES["journal"]).is_file():
+        raise StoreError.of("store.nothing_here", path=data)
+    marker.check_present(data)
+    at = time.time_ns() // 1000
+    scratch = target.with_name(target.name + ".part")
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700, parents=True)
+        head = _copied(data, scratch / DATA)
+        left_out = _configuration(main_file, data, scratch / CONFIG)
+        made = Made(target, at, sum(size for _, size in _files(scratch)), head, left_out)
+        _manifest(scratch, main_file, made)
+        _place(scratch, target)
+    except OSError as error:
+        raise StoreError.of("backup.failed", path=target, error=error) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return made
+
+
+def _copied(data: Path, copy: Path) -> int:
+    """The data folder; tried again when retention took away in between what the copy needs."""
+    for left in range(TRIES - 1, -1, -1):
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir(mode=0o700)
+        _series(data / "series", copy / "series")
+        (copy / "snapshots").mkdir(mode=0o700)
+        for path in sorted((data / "snapshots").glob("*.snapshot")):
+            with suppress(FileNotFoundError):  # only the newest are kept
+                copy_plain(path, copy / "snapshots" / path.name)
+        copy_sqlite(data / marker.FILES["database"], copy / marker.FILES["database"])
+        copy_sqlite(data / marker.FILES["journal"], copy / marker.FILES["journal"])
+        for path in [data / marker.NAME, *data.glob("admin*.key"), *(data / "sessions").glob("*")]:
+            if path.is_file():
+                copy_plain(path, copy / path.relative_to(data))
+        try:
+            return _checked(copy)
+        except StoreError as error:
+            if error.key != "backup.apart" or not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _series(folder: Path, copy: Path) -> None:
+    """Live files before late ones: the live file's cursor counts, and a late file may be ahead of it, never behind."""
+    copy.mkdir(mode=0o700)
+    kept = []
+    for path in sorted(folder.glob("*.duckdb"), key=_late_last):
+        with suppress(FileNotFoundError):  # retention deletes whole files
+            copy_duckdb(path, copy / path.name)
+            kept.append(path.stem)
+    for path in folder.glob("*.json"):
+        if path.name != Path(marker.FILES["series"]).name:
+            copy_plain(path, copy / path.name)
+    replace_synced(copy / Path(marker.FILES["series"]).name, {"segments": sorted(kept)})
+
+
+def _late_last(path: Path) -> tuple[bool, str]:
+    return path.stem.startswith("late"), path.stem
+
+
+def _checked(copy: Path) -> int:
+    """Open all of it, as a start would; the newest record of the journal. Raises StoreError: it does not fit."""
+    if what := damage(copy / marker.FILES["database"], LOOK):
+        raise StoreError.of("store.damaged", path=copy / marker.FILES["database"], what=what)
+    database = Database(f"sqlite:///{copy / marker.FILES['database']}")
+    try:
+        desk = Desk(DeskBooks(database)).cursor()
+    finally:
+        database.close()
+    series = DuckDbStore(copy / "series", DuckDbConfig(), SystemClock())
+    try:
+        stored = series.cursor(PARTITION)
+    finally:
+        series.close()
+    reader = JournalReader(copy / marker.FILES["journal"])
+    try:
+        newest = reader.last(PARTITION)
+        floor, head = reader.floor(), newest.seq if newest is not None else 0
+    finally:
+        reader.close()
+    if max(desk, stored) > head or stored < floor:
+        raise StoreError.of("backup.apart", desk=desk, series=stored, floor=floor, head=head)
+    return head
+
+
+def _configuration(main_file: Path, data: Path, copy: Path) -> tuple[Path, ...]:
+    """The folder of the main file without the data folder; files too large to be configuration are left out, and told.
+    What lies elsewhere is no part of it."""
+    root, left_out = main_file.resolve().parent, []
+    for path in sorted(root.rglob("*")):
+        inside = data.resolve() in (path.resolve(), *path.resolve().parents)
+        if inside or not path.is_file() or any(part.startswith(".") for part in path.relative_to(root).parts):
+            continue
+        if path.stat().st_size > LARGEST:
+            left_out.append(path)
+            continue
+        copy_plain(path, copy / path.relative_to(root))
+    return tuple(left_out)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, int]]:
+    """(name inside, bytes) of every file."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield str(path.relative_to(folder)), path.stat().st_size
+
+
+def digest(path: Path) -> str:
+    """SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _manifest(scratch: Path, main_file: Path, made: Made) -> None:
+    files = {name: {"bytes": size, "sha256": digest(scratch / name)} for name, size in _files(scratch)}
+    found: dict[str, Any] = {
+        "format": FORMAT, "at": iso(made.at), "head": made.head, "main_file": main_file.name, "files": files
+    }  # fmt: skip
+    replace_synced(scratch / NAME, found)
+
+
+def _place(scratch: Path, target: Path) -> None:
+    if packed(target):
+        archive = target.with_name(target.name + ".new")
+        mode = "w:" if target.name.endswith(".tar") else "w:gz"
+        try:
+            archive.touch(0o600)
+            with tarfile.open(archive, mode) as tar:  # type: ignore[call-overload]
+                names: Sequence[str] = [NAME, *(name for name, _ in _files(scratch) if name != NAME)]
+                for name in names:
+                    tar.add(scratch / name, name)
+            archive.replace(target)
+        finally:
+            archive.unlink(missing_ok=True)
+    else:
+        scratch.rename(target)
+    sync_names(target.parent)

@@ -1,0 +1,47 @@
+"""What is wrong with a data folder, all of it read. Changes nothing; beside a running gateway its open files are left
+out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway import marker
+from gateway.domain.errors import GatewayError, InvariantBroken
+from gateway.journal import JournalReader
+from gateway.recovery import segments
+from gateway.store import soundness
+
+Finding = tuple[Path, str]
+"""A file, and what is wrong with it ("missing", or words of the library that reads it)."""
+MISSING = "missing"
+LOCKED = "locked"
+
+
+def survey(data: Path) -> Iterator[Finding]:
+    """Every finding; LOCKED ones are no damage. Takes as long as reading the folder takes. Raises StoreError."""
+    for path in marker.missing(data):
+        yield path, MISSING
+    yield from _journal(data / marker.FILES["journal"])
+    database = data / marker.FILES["database"]
+    if database.exists() and (what := soundness.damage(database)):
+        yield database, what
+    folder = (data / marker.FILES["series"]).parent
+    for name in segments.listed(folder):
+        yield folder / f"{name}.duckdb", MISSING
+    for path in sorted(folder.glob("*.duckdb")):
+        if what := segments.damage(path):
+            yield path, what
+
+
+def _journal(path: Path) -> Iterator[Finding]:
+    if not path.exists():
+        return
+    try:
+        reader = JournalReader(path)
+        try:
+            found = reader.check()
+        finally:
+            reader.close()
+    except (GatewayError, InvariantBroken) as error:
+        found = [str(error)]
+    if found:
+        yield path, "; ".join(found[:3])

@@ -1,0 +1,181 @@
+"""`fieldgate recover`: what is damaged is moved aside, what can be read is kept, what the journal holds is made again.
+
+The journal decides: rows of the registry come out of its definitions and facts, readings are stored again from it, the
+engine is replayed by the next start. Numbers are never given twice.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import func, insert, select
+
+from gateway import marker
+from gateway.desk import Desk
+from gateway.domain.duration import iso
+from gateway.domain.errors import StoreError, StoreUnavailable
+from gateway.lock import FileLock
+from gateway.recovery import journal_repair, registry_rebuild, salvage_rows, segments
+from gateway.recovery.move_aside import move_aside
+from gateway.store import Database, DeskBooks, soundness, tables
+from sinks.series.duckdb.segment import NAMES
+
+PARTITION = 0
+
+
+@dataclass(slots=True)
+class Report:
+    """What was done: texts of the catalogue, in order. `losses`: something is gone."""
+
+    lines: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    losses: bool = False
+
+    def say(self, key: str, **fields: object) -> None:
+        """One more line."""
+        self.lines.append((key, fields))
+
+    def lose(self, key: str, **fields: object) -> None:
+        """One more line, of a loss."""
+        self.losses = True
+        self.say(key, **fields)
+
+
+def recover(data: Path, tenant: str) -> Report:
+    """Mend everything in `data`; the next start does the rest. Raises StoreUnavailable while another process has it,
+    StoreError for files of another program or a newer release."""
+    lock = FileLock(data / marker.FILES["journal"], "recover")
+    try:
+        return _recover(data, tenant)
+    finally:
+        lock.release()
+
+
+def _recover(data: Path, tenant: str) -> Report:
+    report = Report()
+    path, folder = data / marker.FILES["database"], (data / marker.FILES["series"]).parent
+    expected = _expected(data, report)
+    if not expected and not any((data / file).exists() for file in marker.FILES.values()):
+        raise StoreError.of("store.nothing", path=data)
+    folder.mkdir(exist_ok=True)
+    rebuilt = _database(path, report, missed="database" in expected)
+    database = Database(f"sqlite:///{path}")
+    try:
+        database.upgrade()
+        replay = _segments(folder, report, missed="series" in expected)
+        consumed = max(Desk(DeskBooks(database)).cursor(), segments.cursor(folder, PARTITION))
+        journal = data / marker.FILES["journal"]
+        epoch = database.query(lambda c: c.scalar(select(func.max(tables.cursor.c.epoch)))) or 0
+        mended = journal_repair.mend(journal, PARTITION, consumed, epoch=epoch, missed="journal" in expected)
+        _journal(mended, journal, report)
+        if rebuilt and (count := registry_rebuild.restore(database, journal, tenant)):
+            report.say("recover.registry", count=count)
+        if rebuilt:
+            _position(database, report)
+        if mended.emptied and (count := registry_rebuild.tell(database, tenant)):
+            report.say("recover.told", count=count)
+        stored = segments.cursor(folder, PARTITION)
+        if stored < mended.floor and not replay:
+            report.lose("recover.series.behind", cursor=stored, floor=mended.floor)
+        if replay or stored < mended.floor:
+            segments.rewind(folder, PARTITION, mended.floor)
+            report.say("recover.replay", floor=mended.floor, since=iso(mended.since) if mended.since else "-")
+    finally:
+        database.close()
+    (data / marker.NAME).unlink(missing_ok=True)  # the next start writes what is there now
+    return report
+
+
+def _expected(data: Path, report: Report) -> dict[str, int]:
+    try:
+        return marker.expected(data)
+    except StoreError as error:
+        report.say("recover.marker", aside=move_aside(data / marker.NAME), error=error)
+        return dict.fromkeys(marker.FILES, 0)
+
+
+def _database(path: Path, report: Report, *, missed: bool) -> bool:
+    """Is it a new one?"""
+    fresh = path.with_name(path.name + ".recovering")
+    if not path.exists() and fresh.exists() and not soundness.damage(fresh):
+        fresh.rename(path)  # a recovery was cut off in its last step
+        return True
+    if not path.exists():
+        if missed:
+            report.lose("recover.database.missing", path=path)
+        return missed
+    what = soundness.damage(path)
+    if not what:
+        return False
+    for suffix in ("", "-wal", "-shm"):
+        fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
+    found = salvage_rows.salvage(path, fresh)
+    aside = move_aside(path, "-wal", "-shm")
+    fresh.rename(path)
+    report.say("recover.database.damaged", path=path, what=what, aside=aside)
+    for table, (kept, bad) in found.items():
+        if bad:
+            report.lose("recover.table", table=table, kept=kept, bad=bad)
+    report.say("recover.rows", count=sum(kept for kept, _ in found.values()))
+    return True
+
+
+def _position(database: Database, report: Report) -> None:
+    """Where the desk goes on. Without a cursor, after the newest alarm; without alarms, everything is judged again."""
+    if Desk(DeskBooks(database)).cursor():
+        return
+    alarms = database.query(lambda c: list(c.scalars(select(tables.alarm.c.id))))
+    seq = registry_rebuild.newest_alarm(alarms)
+    if not seq:
+        report.lose("recover.orders")
+        return
+    row = {"partition": PARTITION, "seq": seq, "ordinal": 2**31 - 1, "epoch": 0}
+    database.transact(lambda c: c.execute(insert(tables.cursor), [row]))
+    report.say("recover.position", seq=seq)
+
+
+def _segments(folder: Path, report: Report, *, missed: bool) -> bool:
+    """Is anything to be stored again?"""
+    replay = missed and not (folder / NAMES).exists()
+    if replay:
+        report.lose("recover.segment.missing", path=folder)
+    segments.finish(folder)
+    for name in _listed(folder, report):
+        report.lose("recover.segment.missing", path=folder / f"{name}.duckdb")
+        replay = True
+    for path in sorted(folder.glob("*.duckdb")):
+        if what := segments.damage(path):
+            if what == "locked":
+                raise StoreUnavailable.of("store.segment.locked", path=path, what="-")
+            aside, kept, gone = segments.replace(path)
+            report.lose("recover.segment.damaged", path=path, what=what, aside=aside, kept=kept, lost=_count(gone))
+            replay = True
+    return replay or not (folder / NAMES).exists()
+
+
+def _listed(folder: Path, report: Report) -> list[str]:
+    try:
+        return segments.listed(folder)
+    except StoreError as error:
+        report.say("recover.marker", aside=move_aside(folder / NAMES), error=error)
+        return []
+
+
+def _count(number: int) -> str:
+    return "?" if number < 0 else str(number)
+
+
+def _journal(mended: "journal_repair.Mended", path: Path, report: Report) -> None:
+    if mended.missed:
+        report.lose("recover.journal.missing", path=path)
+    if mended.aside is not None:
+        report.say("recover.journal.damaged", path=path, aside=mended.aside, kept=mended.kept)
+    for gap in _named(mended.gaps):
+        report.lose("recover.journal.lost", **gap)
+    if mended.skipped:
+        report.say("recover.journal.skipped", head=mended.head)
+
+
+def _named(gaps: "tuple[journal_repair.Gap, ...]") -> Iterator[dict[str, object]]:
+    for gap in gaps:
+        since, until = (iso(at) if at else "-" for at in (gap.since, gap.until))
+        yield {"first": gap.first, "last": gap.last, "since": since, "until": until}

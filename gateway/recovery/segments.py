@@ -1,0 +1,140 @@
+"""Files of the series store: are they whole, what can still be read of one that is not, and a cursor to replay from."""
+
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from gateway.domain.reading import Flag
+from gateway.recovery.move_aside import move_aside
+from sinks.series.duckdb.segment import COLUMNS, Kind, attach, segment_names, write_names
+from sinks.series.duckdb.short_retention import DONE
+
+GROUP: Final = 122_880
+"""Rows of one row group of DuckDB: what one damaged block costs."""
+_KEPT = "device, point, ts, value, quality, flags, received"
+
+
+def damage(path: Path) -> str:
+    """Reads every block: what is wrong, "" = nothing, "locked" = a running gateway has it open."""
+    name = str(path).replace("'", "''")
+    try:
+        with closing(duckdb.connect(":memory:")) as db:
+            db.execute(f"ATTACH '{name}' AS it (READ_ONLY)")
+            db.execute(f"SELECT bit_xor(hash({COLUMNS})) FROM it.reading").fetchall()
+            for table in ("meta", "newest", "progress"):
+                db.execute(f"SELECT * FROM it.{table}").fetchall()
+    except duckdb.Error as error:
+        said = " ".join(str(error).split())
+        return "locked" if "Could not set lock on file" in said else said
+    return ""
+
+
+def listed(folder: Path) -> list[str]:
+    """Segments that are in the list and not in the folder."""
+    return sorted(name for name in segment_names(folder) if not (folder / f"{name}.duckdb").exists())
+
+
+def finish(folder: Path) -> None:
+    """Put files in place that a recovery had made whole when it was cut off."""
+    for path in sorted((folder / "recovering").glob("*.duckdb")):
+        if not (folder / path.name).exists() and not damage(path):
+            path.rename(folder / path.name)
+
+
+def replace(path: Path) -> tuple[Path, int, int]:
+    """Move a damaged file aside, and put what can still be read of it in its place: (the file aside, rows kept, rows
+    lost; -1 = nobody knows). Nothing is put there when nothing can be read."""
+    fresh = path.parent / "recovering" / path.name
+    fresh.parent.mkdir(exist_ok=True)
+    for left in fresh.parent.glob(path.name + "*"):
+        left.unlink()
+    kind: Kind = "late" if path.stem.startswith("late") else "live"
+    kept, lost = _salvage(path, fresh, kind)
+    aside = move_aside(path, ".wal")
+    (path.parent / DONE).unlink(missing_ok=True)  # what was saved may hold again what had expired
+    if kept:
+        fresh.rename(path)
+    else:
+        fresh.unlink(missing_ok=True)
+    with suppress(OSError):
+        fresh.parent.rmdir()
+    return aside, kept, lost
+
+
+def _salvage(path: Path, fresh: Path, kind: Kind) -> tuple[int, int]:
+    expected = _rows(path)
+    if expected is None:
+        return 0, -1
+    with closing(duckdb.connect(":memory:")) as db:
+        made = attach(db, fresh, kind, sealed=False)
+        kept = 0
+        for start in range(0, expected, GROUP):
+            rows = _group(path, start)
+            if rows is not None:
+                db.execute(f"INSERT INTO {made.name}.reading SELECT {COLUMNS} FROM rows")
+                kept += len(rows["ts"])  # type: ignore[arg-type]
+        newest = "row_number() OVER (PARTITION BY device, point ORDER BY ts DESC, seq DESC) = 1"
+        db.execute(f"INSERT INTO {made.name}.newest SELECT {_KEPT} FROM {made.name}.reading QUALIFY {newest}")
+        db.execute(
+            f"UPDATE {made.name}.meta SET first = (SELECT min(ts) FROM {made.name}.reading),"
+            f" last = (SELECT max(ts) FROM {made.name}.reading), rows = ?,"
+            f" conflicts = (SELECT count(*) FROM {made.name}.reading WHERE flags & {int(Flag.CONFLICT)} > 0)", [kept],
+        )  # fmt: skip
+        db.execute(f"CHECKPOINT {made.name}")
+    return kept, max(0, expected - kept)
+
+
+def _rows(path: Path) -> int | None:
+    """How many rows it says it has; None when nothing of it can be read."""
+    name = str(path).replace("'", "''")
+    with suppress(duckdb.Error), closing(duckdb.connect(":memory:")) as db:
+        db.execute(f"ATTACH '{name}' AS it (READ_ONLY)")
+        row = db.execute("SELECT max(rowid) FROM it.reading").fetchone()
+        return int(row[0]) + 1 if row and row[0] is not None else 0
+    return None
+
+
+def _group(path: Path, start: int) -> dict[str, object] | None:
+    """One row group as columns; a damaged one is None, and its connection of no use any more."""
+    name = str(path).replace("'", "''")
+    with suppress(duckdb.Error), closing(duckdb.connect(":memory:")) as db:
+        db.execute(f"ATTACH '{name}' AS it (READ_ONLY)")
+        found: dict[str, object] = db.execute(
+            f"SELECT {COLUMNS} FROM it.reading WHERE rowid >= {start} AND rowid < {start + GROUP}"
+        ).fetchnumpy()
+        return found
+    return None
+
+
+def rewind(folder: Path, partition: int, seq: int) -> None:
+    """Let the next start store again what the journal holds after `seq`: what is there already stays as it is."""
+    paths = sorted(folder.glob("*.duckdb"))
+    if not any(path.stem.startswith("live") for path in paths):
+        paths.append(folder / f"live-{datetime.now(UTC):%Y%m%d}.duckdb")
+    newest = max(path.stem for path in paths if path.stem.startswith("live"))
+    with closing(duckdb.connect(":memory:")) as db:
+        for path in paths:
+            segment = attach(db, path, "late" if path.stem.startswith("late") else "live", sealed=False)
+            least = f"UPDATE {segment.name}.progress SET seq = least(seq, ?) WHERE part = ?"
+            db.execute(least, [seq, partition])
+            if path.stem == newest:
+                here = "VALUES (?, ?) ON CONFLICT (part) DO UPDATE SET seq = excluded.seq"
+                db.execute(f"INSERT INTO {segment.name}.progress {here}", [partition, seq])
+            db.execute(f"CHECKPOINT {segment.name}")
+            db.execute(f"DETACH {segment.name}")
+    write_names(folder, [path.stem for path in paths])
+
+
+def cursor(folder: Path, partition: int) -> int:
+    """The highest sequence number of which a whole file says that it is stored."""
+    found = 0
+    for path in folder.glob("live*.duckdb"):
+        name = str(path).replace("'", "''")
+        with suppress(duckdb.Error), closing(duckdb.connect(":memory:")) as db:
+            db.execute(f"ATTACH '{name}' AS it (READ_ONLY)")
+            row = db.execute("SELECT seq FROM it.progress WHERE part = ?", [partition]).fetchone()
+            found = max(found, int(row[0]) if row else 0)
+    return found

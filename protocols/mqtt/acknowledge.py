@@ -1,0 +1,321 @@
+"""From received messages to acknowledged ones: linger, parcel, emit, PUBACK in the order of receipt.
+
+One `Shipping` belongs to one connection, so an acknowledgement can never reach another one.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import mqtt5
+import numpy as np
+import structlog
+from xxhash import xxh3_64_intdigest
+
+from gateway.domain.errors import SourceUnavailable, StoreError
+from gateway.domain.reading import I64
+from gateway.domain.record import Parcel, Receipts
+from gateway.domain.said import Phrase
+from gateway.domain.text import catalogue, say
+from gateway.ports import Clock, Emit, ReceiptLedger
+from protocols.mqtt.config import MqttConfig
+from protocols.mqtt.mapper import Mapped, Mapper
+from protocols.mqtt.session import Message
+from protocols.mqtt.stats import Stats
+from protocols.mqtt.subscriptions import Subscriptions
+from protocols.mqtt.transport import Connection
+from protocols.mqtt.unused_fields import UNREAD
+from protocols.mqtt.unused_log import Unused
+
+_PARCELS = 64  # on the way to the journal at once
+_SEEDS = 50_000  # topics whose seed is remembered
+_LONGEST = 512
+
+log = structlog.get_logger()
+
+
+class Digests(dict[str, int]):
+    """Topic -> seed, remembered; `of` = xxh3-64 of a payload seeded with xxh3-64 of its topic: stable over restarts."""
+
+    def __missing__(self, topic: str) -> int:
+        seed = xxh3_64_intdigest(topic.encode("utf-8", "surrogatepass"))
+        if len(topic) <= _LONGEST:
+            if len(self) >= _SEEDS:
+                self.clear()
+            self[topic] = seed
+        return seed
+
+    def of(self, message: Message) -> int:
+        """u64."""
+        return xxh3_64_intdigest(message.payload, self[message.topic])
+
+
+@dataclass(slots=True)
+class Depot:
+    """What all connections of a source share. Another `mapper` maps from the next parcel on."""
+
+    name: str
+    config: MqttConfig
+    mapper: Mapper
+    ledger: ReceiptLedger
+    clock: Clock
+    emit: Emit
+    stats: Stats
+    digests: Digests
+    asked: Subscriptions
+
+    @property
+    def session(self) -> str:
+        """The stable name under which receipts are kept."""
+        return f"{self.name}/{self.config.client_id}"
+
+
+@dataclass(slots=True, eq=False)
+class _Shipment:
+    parcel: Parcel
+    mapped: Mapped
+    acks: bytes
+    acknowledged: int
+    count: int
+    size: int
+    done: bool = False
+
+
+class Shipping:
+    """`take` is called with what each read brought; the rest happens by itself until `drain`."""
+
+    def __init__(self, depot: Depot) -> None:
+        self._depot = depot
+        self.connection: Connection | None = None
+        self.broken: BaseException | None = None
+        """What an emit raised besides a store's trouble: the source must fail with it."""
+        self._asked = depot.asked
+        self._leaving = False
+        self._loop = asyncio.get_running_loop()
+        self._messages: list[Message] = []
+        self._received: list[int] = []
+        self._underway: deque[_Shipment] = deque()
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._linger = depot.config.linger / 1_000_000
+        self._most = depot.config.linger_messages
+        self._full = depot.config.max_unjournaled
+        self._crowded = max(2 * depot.config.receive_maximum, 2 * self._most)
+
+    # ---- in ---------------------------------------------------------------------------------------------------
+    def take(self, messages: list[Message]) -> None:
+        """Messages of one read, in order."""
+        if self.connection is not None and self.connection.session.counting is not self._asked:
+            while self._messages:  # they came by the subscriptions of before
+                self._send(*self._next())
+            self._asked = self.connection.session.counting
+        stats = self._depot.stats
+        stats.received += len(messages)
+        stats.waiting += len(messages)
+        stats.bytes_waiting += _size(messages)
+        self._messages += messages
+        self._received += [self._depot.clock.now()] * len(messages)
+        while len(self._messages) >= self._most and self._flush():
+            pass
+        self._later()
+
+    def _later(self) -> None:
+        if self._messages and self._timer is None:
+            self._timer = self._loop.call_later(self._linger, self._lingered)
+        self._press()
+
+    def _lingered(self) -> None:
+        self._timer = None
+        self._flush()
+
+    def _press(self) -> None:
+        """Back-pressure by messages, bytes and parcels that are not on disk."""
+        if self.connection is None or self._leaving:  # nothing more is read: what comes would be cut off
+            return
+        stats = self._depot.stats
+        waiting = max(stats.waiting / self._crowded, stats.bytes_waiting / self._full, len(self._underway) / _PARCELS)
+        if waiting >= 1 and not self.connection.paused:
+            stats.pauses += 1
+            self.connection.pause(True)
+        elif waiting <= 0.5 and self.connection.paused:
+            self.connection.pause(False)
+
+    # ---- out --------------------------------------------------------------------------------------------------
+    def _flush(self) -> bool:
+        """Send what waits as parcels; False when there is no room for another one now."""
+        if len(self._underway) >= _PARCELS:
+            return False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._messages:
+            self._send(*self._next())
+        return True
+
+    def _next(self) -> tuple[list[Message], I64]:
+        most = self._most
+        messages, received = self._messages[:most], np.array(self._received[:most], np.int64)
+        del self._messages[:most]
+        del self._received[:most]
+        return messages, received
+
+    def _send(self, messages: list[Message], received: I64) -> None:
+        depot = self._depot
+        resumed = self.connection is not None and self.connection.session.resumed
+        repeats = self._copies(messages).union(self._repeats(messages) if resumed else ())
+        fresh: Sequence[Message] = messages
+        if repeats:
+            keep = np.ones(len(messages), np.bool_)
+            keep[list(repeats)] = False
+            fresh, received = [messages[i] for i in np.flatnonzero(keep).tolist()], received[keep]
+        mapped = depot.mapper.map(fresh, received)
+        if len(depot.mapper.bindings.misfits) > depot.stats.misfits:
+            self._report()
+        receipts, acks = self._receipts(messages, resumed=resumed)
+        parcel = Parcel(
+            depot.name, mapped.batch, mapped.rejected, partial=mapped.partial,
+            messages=len(messages) - mapped.ignored, duplicates=len(repeats),
+            receipts=receipts,
+        )  # fmt: skip
+        shipment = _Shipment(
+            parcel, mapped, acks, 0 if receipts is None else len(receipts.packets), len(messages), _size(messages)
+        )
+        self._underway.append(shipment)
+        if parcel.messages:
+            task = asyncio.ensure_future(depot.emit(parcel))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._shipped, shipment))
+        else:  # all ignored: nothing to keep, yet their acknowledgement waits for its turn
+            shipment.done = True
+            self._settle()
+
+    def _receipts(self, messages: list[Message], *, resumed: bool) -> tuple[Receipts | None, bytes]:
+        """What a redelivery is told by, and the acknowledgements, of those that want one."""
+        numbers = [message.packet_id for message in messages]
+        if None in numbers:  # QoS 0 among them
+            messages = [message for message, number in zip(messages, numbers, strict=True) if number is not None]
+        packets = [number for number in numbers if number is not None]
+        if not packets:
+            return None, b""
+        second = {
+            number for message, number in zip(messages, packets, strict=True)
+            if isinstance(message, mqtt5.PublishPacket) and int(message.qos) == 2
+        } if resumed else ()  # fmt: skip
+        acks = b"" if self.connection is None else self.connection.session.acks(packets, second)
+        seeds = self._depot.digests
+        digests = [xxh3_64_intdigest(message.payload, seeds[message.topic]) for message in messages]
+        return Receipts(self._depot.session, packets, digests), acks
+
+    def _report(self) -> None:
+        found = list(self._depot.mapper.bindings.misfits.values())
+        for wrong in found[self._depot.stats.misfits :]:
+            log.error("route does not fit", source=self._depot.name, problem=say(wrong.key, **wrong.fields))
+        self._depot.stats.misfits = len(found)
+
+    def _copies(self, messages: list[Message]) -> set[int]:
+        """Indices of messages that came by another subscription, too, and count there."""
+        asked = self._asked
+        if not asked.numbers:
+            return set()
+        return {
+            index for index, message in enumerate(messages)
+            if isinstance(message, mqtt5.PublishPacket) and asked.is_copy(message.topic, message.subscription_ids or ())
+        }  # fmt: skip
+
+    def _not_used(self, first: Unused) -> None:
+        """The first of its kind: what comes after it is counted (`GET /v1/unused`)."""
+        key = f"trial.why.{first.reason}"
+        fields = {
+            "source": self._depot.name, "route": first.route, "place": first.place, "reason": first.reason,
+            "why": Phrase(key) if key in catalogue() else first.reason, "detail": first.detail, "topic": first.topic,
+        }  # fmt: skip
+        if first.reason == UNREAD:
+            log.info("part of a message is not used", **fields)
+        else:
+            log.warning("part of a message is not used", **fields)
+
+    def _repeats(self, messages: list[Message]) -> list[int]:
+        """Indices of redelivered messages that the journal has: their acknowledgement got lost, nothing else."""
+        depot = self._depot
+        return [
+            index for index, message in enumerate(messages)
+            if message.duplicate and (packet := message.packet_id) is not None
+            and depot.ledger.claim(depot.session, packet, depot.digests.of(message))
+        ]  # fmt: skip
+
+    def _shipped(self, shipment: _Shipment, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        error = StoreError("cancelled") if task.cancelled() else task.exception()
+        if error is None:
+            shipment.done = True
+            self._settle()
+        else:
+            if not isinstance(error, StoreError):
+                self.broken = self.broken or error
+            self._abandon(shipment, error)
+            self._settle()  # those behind it may be on disk: accounted for, not acknowledged
+        self._later()
+
+    def _abandon(self, shipment: _Shipment, error: BaseException) -> None:
+        """Acknowledge nothing more on this connection: the broker delivers again what it has no acknowledgement for."""
+        self._underway.remove(shipment)
+        stats = self._depot.stats
+        stats.waiting -= shipment.count
+        stats.bytes_waiting -= shipment.size
+        stats.returned += shipment.acknowledged
+        stats.lost += shipment.count - shipment.acknowledged
+        if self.connection is not None:
+            self.connection.abort(SourceUnavailable(f"the journal did not take a parcel: {error}"))
+
+    def _settle(self) -> None:
+        """PUBACK finished parcels, oldest first; a later one waits for an earlier one."""
+        stats, acks = self._depot.stats, []
+        while self._underway and self._underway[0].done:
+            shipment = self._underway.popleft()
+            acks.append(shipment.acks)
+            stats.waiting -= shipment.count
+            stats.bytes_waiting -= shipment.size
+            mapped = shipment.mapped
+            stats.ignored += mapped.ignored
+            stats.journaled += mapped.batch.frames
+            stats.readings += len(mapped.batch)
+            stats.bad_values += mapped.bad
+            stats.uncertain += mapped.uncertain
+            stats.bad_elements += mapped.bad_elements
+            stats.state_overflow += mapped.state_overflow
+            stats.rejected.update(raw.reason for raw in mapped.rejected)
+            stats.partial.update(raw.reason for raw in mapped.partial)
+            stats.duplicates += shipment.parcel.duplicates
+            for first in stats.unused.add(mapped.unused):
+                self._not_used(first)
+        if self.connection is not None:
+            self.connection.write(b"".join(acks))
+
+    async def drain(self) -> None:
+        """After the connection: journal all that was received and wait for it, so that redeliveries are recognised."""
+        self._leaving = True
+        while self._tasks or (self.broken is None and self._messages):
+            if self.broken is not None or not self._messages or not self._flush():
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(0)  # their callbacks settle the accounts
+        self.cancel()
+
+    def cancel(self) -> None:
+        """Stop waiting for the journal; what it did not take stays with the broker."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        stats, left = self._depot.stats, self._messages
+        kept = sum(message.packet_id is not None for message in left)
+        stats.returned += kept
+        stats.lost += len(left) - kept
+        stats.waiting -= len(left)
+        stats.bytes_waiting -= _size(left)
+        self._messages, self._received = [], []
+
+
+def _size(messages: list[Message]) -> int:
+    return sum([len(message.payload) for message in messages])

@@ -1,0 +1,203 @@
+"""The stage between the conditions and the transitions of a record: inhibit, flap, stale_after, quiet, limits."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from gateway.domain.alarm import Change, Thing
+from gateway.domain.record import PolicySet
+from rules.compiled import Rule, Silence
+from rules.engine.alarms import state
+from rules.engine.alarms.flapping import Flapper
+from rules.engine.alarms.inhibition import Inhibitor
+from rules.engine.alarms.open_parents import Who
+from rules.engine.alarms.quiet_and_limits import CompilePolicy, Policies
+from rules.engine.state.fleet import World
+from rules.engine.state.thing_table import Space
+from rules.engine.transitions import AlarmKey, Emitter, Made, order_of
+
+
+class Asked(Protocol):
+    """What the stage asks of a runner."""
+
+    @property
+    def space(self) -> Space:
+        """Its things."""
+
+    def on(self, thing: int) -> tuple[tuple[tuple[str, ...], int], ...]:
+        """(identity, level) of every alarm of this row that is on."""
+
+    def again(self, thing: int, since: int) -> int | None:
+        """When the condition of this row, on all the while, would raise if time had begun at `since` µs."""
+
+
+ENDS = frozenset({Change.CLEARED, Change.WITHDRAWN})
+Runners = Mapping[str, Sequence[Asked]]
+
+
+class After:
+    """Works on `emitter.made`, the changes of one record, and on timers of its own.
+
+    `runners`: rule id -> runners, of every book of rules that feeds the emitter. Entries live as long as their alarms
+    and windows, so an engine that is calm holds nothing here.
+    """
+
+    def __init__(self, emitter: Emitter, world: World, compile_policy: CompilePolicy | None = None) -> None:
+        self.emitter, self.world = emitter, world
+        self.runners: list[Runners] = []
+        self.policies = Policies(world, compile_policy)
+        self.inhibitor = Inhibitor(world, self._again)
+        self.flapper = Flapper()
+        self._now = 0
+        self._ended: list[AlarmKey] = []  # parents whose rule went away in this record
+        self._displaced: list[tuple[Made, bool]] = []  # children whose `inhibit` was edited; were they merged?
+        self._last: list[Made] = []  # ends of unstable alarms whose `flap` was edited
+
+    # --- facts
+    def policy(self, fact: PolicySet) -> None:
+        """`quiet` and `limits` take effect."""
+        self.policies.set(fact)
+
+    def install(self, rule: Rule) -> None:
+        """A revision of a rule takes effect. Edits keep what is known, unless they are of `flap` or `inhibit`."""
+        old = self.inhibitor.rules.get(rule.id)
+        if old is not None and old.mode != rule.mode:
+            self.drop(rule.id)  # its runners begin anew, without a word about the old alarms
+            old = None
+        if rule.mode == "off":
+            return
+        displaced, unknown = self.inhibitor.known(rule)
+        self._displaced += [(child.newest, child.again or child.parent is not None) for child in displaced]
+        if unknown and rule.inhibit is not None:
+            self._seed(rule.inhibit.by)
+        if old is not None and (old.revision, old.source) != (rule.revision, rule.source):
+            self.flapper.known(rule)
+            if old.flap != rule.flap:
+                self._last += self.flapper.forget(rule.id)
+
+    def drop(self, rule: str) -> None:
+        """The rule went away: its open alarms stay as they were told, nobody hears of those that were not."""
+        self._ended += self.inhibitor.gone(rule)
+        for _ in self.flapper.forget(rule):
+            pass
+
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: nothing that is known here was later."""
+        self._now = min(self._now, to)
+        self.inhibitor.step_back(to)
+        self.flapper.step_back(to, self.inhibitor.rules)
+        for spent in (self.policies.alarms, self.policies.orders):
+            spent.step_back(to)
+
+    def _seed(self, by: str) -> None:
+        """Alarms of a rule that others are inhibited by from now on."""
+        rule = self.inhibitor.rules.get(by)
+        if rule is not None:
+            self.inhibitor.parents.seed(rule, sorted(set(self._open(by))))
+
+    def _open(self, rule: str) -> Iterator[Who]:
+        for runner in self._of(rule):
+            for row, thing in enumerate(runner.space.things):
+                yield from ((thing, identity) for identity, _ in runner.on(row))
+
+    def _of(self, rule: str) -> Iterable[Asked]:
+        return (runner for book in self.runners for runner in book.get(rule, ()))
+
+    def _again(self, rule: Rule, thing: Thing, since: int) -> int:
+        """When a child that a parent kept quiet until `since` raises: a silence counts from there."""
+        if isinstance(rule.condition, Silence) and isinstance(rule.condition.longer_than, int):
+            return since + rule.condition.longer_than
+        for runner in self._of(rule.id):
+            row = self._row(runner.space, thing)
+            if row is not None:
+                due = runner.again(row, since)
+                return since if due is None else due
+        return since
+
+    def _row(self, space: Space, thing: Thing) -> int | None:
+        """Where a thing of a device is in a space; the spaces of rules with `lateness` have rows of their own."""
+        home = self.world.rows.get(thing.device)
+        if home is None or home.space.kind != space.kind or thing.component >= len(home.things):
+            return None
+        row = home.things[thing.component]
+        if row < len(space) and space.things[row] == thing:
+            return row
+        return space.things.index(thing) if thing in space.things else None
+
+    # --- once per record
+    def settle(self, now: int, received: int = 0) -> None:
+        """After all runners: engine time is `now`; the record was appended at `received`, both µs."""
+        self._now = max(self._now, now)
+        waiting = self._ended or self._displaced or self._last
+        if not self.emitter.made and not waiting and now < self.next_due():
+            return
+        clock = max(now, received)
+        past = [one for one in self.emitter.made if one.episode]  # records: nothing of now hangs on them
+        self.emitter.made = [one for one in self.emitter.made if not one.episode]
+        told = list(self._pass_on(self._raw(clock), now, clock))
+        told.sort(key=order_of)
+        self.emitter.made = [*(self.policies.apply(made, clock) for made in told), *past]
+
+    def _raw(self, clock: int) -> list[Made]:
+        """What the conditions did, by event time; parents before children, so that an episode has both."""
+        made = [_stale(one, clock) for one in self.emitter.made]
+        uses = self.inhibitor.parents.uses
+        if uses:
+            made.sort(key=lambda one: (one.at, one.rule.id not in uses, *order_of(one)[1:]))
+        else:
+            made.sort(key=order_of)
+        return made
+
+    def _pass_on(self, raw: Sequence[Made], now: int, clock: int) -> Iterator[Made]:
+        inhibitor, flapper = self.inhibitor, self.flapper
+        last, self._last = self._last, []
+        yield from (replace(one, at=max(one.at, clock)) for one in last)
+        ended, self._ended = self._ended, []
+        for parent in ended:
+            yield from inhibitor.release(parent, clock, withdrawn=False)
+        displaced, self._displaced = self._displaced, []
+        over = {one.key for one in raw if one.change in ENDS} & {one.key for one, _ in displaced}
+        for one, again in displaced:
+            at = clock if again else one.at
+            if one.key not in over:
+                for made in inhibitor.hold(replace(one, change=Change.RAISED, reason=""), at, again=again):
+                    yield from flapper.take(made)
+        for one in raw:
+            if one.key in over and one.change in ENDS:
+                over.discard(one.key)  # nobody was told that it began
+            else:
+                for made in inhibitor.take(one):
+                    yield from flapper.take(made)
+            if one.rule.id in inhibitor.parents.uses:  # only now is it known whether it waits itself
+                yield from inhibitor.parent(one)
+        for made in sorted(inhibitor.ring(now), key=order_of):
+            yield from flapper.take(made)
+        yield from flapper.ring(now)
+
+    def next_due(self) -> int:
+        """The earliest timer, µs; NEVER when there is none."""
+        return min(self.inhibitor.timers.next(), self.flapper.timers.next())
+
+    # --- snapshot
+    def state(self) -> bytes:
+        """For the snapshot; empty when there is nothing to keep."""
+        self.policies.purge(self._now)
+        return state.encode(self.policies, self.inhibitor, self.flapper, self._now)
+
+    def load(self, blob: bytes) -> None:
+        """The inverse of `state`, after `install` of all rules."""
+        if blob:
+            self._now = state.load(blob, self.policies, self.inhibitor, self.flapper)
+
+    def memory(self) -> int:
+        """Bytes of state, roughly: what a snapshot of it takes."""
+        return len(self.state())
+
+
+def _stale(made: Made, clock: int) -> Made:
+    """Is it about something that was too long ago to act upon?"""
+    after = made.rule.stale_after
+    if after and made.change in (Change.RAISED, Change.LEVEL_UP) and clock - made.at > after:
+        return replace(made, stale=True)
+    return made

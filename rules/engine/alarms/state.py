@@ -1,0 +1,160 @@
+"""The state of the stage as MessagePack, and back."""
+
+from collections import deque
+
+import msgspec
+from msgspec import Struct
+
+from gateway.domain.alarm import Change, Evidence, Level, Plan, Thing
+from gateway.domain.record import PolicySet
+from rules.compiled import Rule
+from rules.engine.alarms.flapping import Flapper, Flapping
+from rules.engine.alarms.inhibition import Child, Inhibitor
+from rules.engine.alarms.quiet_and_limits import Policies
+from rules.engine.transitions import AlarmKey, Made, plan_of
+
+Pairs = dict[str, list[tuple[int, int]]]
+
+
+class Kept(Struct, frozen=True, array_like=True):
+    """A Made; its rule by id, its plan only when it is not the rule's as written."""
+
+    at: int
+    rule: str
+    plan: Plan | None
+    thing: Thing
+    change: Change
+    level: Level
+    evidence: Evidence
+    reason: str
+    imported: bool
+    suspect: bool
+    identity: tuple[str, ...]
+    late: bool
+    count: int
+    muted: bool
+    stale: bool
+
+
+class KeptChild(Struct, frozen=True, array_like=True):
+    """A Child."""
+
+    made: Kept
+    at: int
+    due: int
+    place: tuple[str, ...]
+    change: Kept | None
+    parent: AlarmKey | None
+    again: bool
+    note: int | None = None
+
+
+class KeptParent(Struct, frozen=True, array_like=True):
+    """An open alarm of a parent."""
+
+    rule: str
+    thing: Thing
+    identity: tuple[str, ...]
+    at: int
+    places: list[tuple[tuple[str, ...], tuple[str, ...]]]
+
+
+class KeptFlap(Struct, frozen=True, array_like=True):
+    """A Flapping alarm."""
+
+    rule: str
+    thing: Thing
+    identity: tuple[str, ...]
+    times: list[int]
+    count: int
+    on: bool
+    level: Level
+    last: int
+    end: Kept | None
+
+
+class State(Struct, frozen=True):
+    """All of it."""
+
+    now: int
+    policy: PolicySet | None
+    parents: list[KeptParent]
+    children: list[KeptChild]
+    flaps: list[KeptFlap]
+    alarms: Pairs
+    orders: Pairs
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(State)
+
+
+def encode(policies: Policies, inhibitor: Inhibitor, flapper: Flapper, now: int) -> bytes:
+    """Empty when there is nothing to keep."""
+    state = State(
+        now,
+        policies.fact,
+        [
+            KeptParent(rule, thing, identity, alarm.at, list(alarm.places.items()))
+            for rule, alarms in inhibitor.parents.open.items()
+            for (thing, identity), alarm in alarms.items()
+        ],
+        [
+            KeptChild(kept_of(c.made), c.at, c.due, c.place, _kept_or(c.change), c.parent, c.again, c.note)
+            for children in inhibitor.children.values()
+            for c in children.values()
+        ],
+        [
+            KeptFlap(rule, thing, identity, a.times, a.count, a.on, a.level, a.last, _kept_or(a.end))
+            for rule, alarms in flapper.alarms.items()
+            for (thing, identity), a in alarms.items()
+        ],
+        {name: list(spent) for name, spent in policies.alarms.spent.items()},
+        {name: list(spent) for name, spent in policies.orders.spent.items()},
+    )  # fmt: skip
+    idle = state == State(now, None, [], [], [], {}, {})
+    return b"" if idle else _encoder.encode(state)
+
+
+def load(blob: bytes, policies: Policies, inhibitor: Inhibitor, flapper: Flapper) -> int:
+    """Fill an empty stage whose rules are installed; engine time."""
+    state = _decoder.decode(blob)
+    if state.policy is not None:
+        policies.set(state.policy)
+    policies.alarms.spent = {name: deque(spent) for name, spent in state.alarms.items()}
+    policies.orders.spent = {name: deque(spent) for name, spent in state.orders.items()}
+    for parent in state.parents:
+        inhibitor.parents.load(parent.rule, (parent.thing, parent.identity), parent.at, parent.places)
+    rules = inhibitor.rules
+    for child in state.children:
+        made = made_of(child.made, rules[child.made.rule])
+        change = made_of(child.change, made.rule) if child.change is not None else None
+        inhibitor.load(Child(made, child.at, child.due, child.place, change, child.parent, child.again, child.note))
+    for flap in state.flaps:
+        written = rules[flap.rule].flap
+        assert written is not None, "an edit that takes `flap` away forgets the rule's alarms"
+        end = made_of(flap.end, rules[flap.rule]) if flap.end is not None else None
+        alarm = Flapping(flap.times, flap.count, flap.on, flap.level, flap.last, end)
+        flapper.load((flap.rule, flap.thing, flap.identity), alarm, written)
+    return state.now
+
+
+def kept_of(made: Made) -> Kept:
+    """A change as it is kept."""
+    plan = None if made.plan == plan_of(made.rule) else made.plan
+    return Kept(
+        made.at, made.rule.id, plan, made.thing, made.change, made.level, made.evidence, made.reason,
+        made.imported, made.suspect, made.identity, made.late, made.count, made.muted, made.stale,
+    )  # fmt: skip
+
+
+def _kept_or(made: Made | None) -> Kept | None:
+    return None if made is None else kept_of(made)
+
+
+def made_of(kept: Kept, rule: Rule) -> Made:
+    """The inverse of `kept_of`."""
+    return Made(
+        kept.at, rule, kept.plan or plan_of(rule), kept.thing, kept.change, kept.level, kept.evidence, kept.reason,
+        kept.imported, kept.suspect, kept.identity, kept.late, kept.count, kept.muted, stale=kept.stale,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Compiled expressions bound to the columns of one table of things."""

@@ -1,0 +1,1 @@
+"""One evaluator per form of condition (RULES section 5)."""

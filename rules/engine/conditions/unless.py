@@ -1,0 +1,27 @@
+"""`unless`: which points only the veto reads. What they say is no evidence for what the condition holds (RULES 5)."""
+
+from collections.abc import Iterable
+
+from rules.compiled import Rule
+from rules.compiled.reads import signal_points
+from rules.engine.binding.bound_expression import Bound
+from rules.engine.frames.batch_view import View
+from rules.engine.state.thing_table import LONG_AGO, Space
+
+
+class Veto:
+    """`columns` are read by `unless` alone, `evidence` by its other `conditions` and signals."""
+
+    def __init__(self, rule: Rule, space: Space, unless: Bound | None, conditions: Iterable[Bound]) -> None:
+        others = {space.column(name) for signal in rule.signals for name in signal_points(signal)}
+        others |= {column for bound in conditions if bound is not unless for column in bound.columns}
+        asked = () if unless is None else unless.columns
+        self.space = space
+        self.columns = tuple(column for column in asked if column not in others)
+        self.evidence = tuple(space.column(name) for name in rule.points if space.column(name) not in self.columns)
+
+    def alone(self, view: View, unit: int) -> bool:
+        """Does the unit carry points of the veto alone, and is it not the first that its thing ever sent?"""
+        if not self.columns or not view.carry(self.columns)[unit] or view.carry(self.evidence)[unit]:
+            return False
+        return int(view.first[unit]) != unit or int(self.space.newest[view.thing[unit]]) > LONG_AGO

@@ -1,0 +1,289 @@
+"""World, rules and readings of one lateness: what the engine does with a record once its time has come."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gateway.domain.device import Life
+from gateway.domain.reading import Batch
+from gateway.domain.record import (
+    Body,
+    Closed,
+    CustomerSet,
+    CycleDone,
+    DeviceSet,
+    Down,
+    MeterExchanged,
+    PointDefined,
+    RuleSet,
+    SiteSet,
+    Unlatch,
+)  # fmt: skip
+from rules.compiled import Rule
+from rules.engine.conditions.base import Field
+from rules.engine.conditions.threshold_index import Fused
+from rules.engine.conditions.windowed import Signalled, first_frames
+from rules.engine.edits import Edit
+from rules.engine.frames.batch_view import View
+from rules.engine.frames.frames import Counts, Late, single, views
+from rules.engine.installed_rules import RuleBook, end_all
+from rules.engine.late.history_requests import Requests
+from rules.engine.late.late_readings import Inquiry
+from rules.engine.late.replaced_values import BURST, Found, Replaced, hanging_on
+from rules.engine.late.warmup_buffer import Interim
+from rules.engine.peers.peer_moments import judge
+from rules.engine.state.desk_acts import tell
+from rules.engine.state.thing_table import NEVER
+
+
+class Core:
+    """`now` is its engine time, `seq` the record it is at; `requests`, `interim`: what it wants of stored history.
+
+    `inquiry` turns doubts into requests; `replaced`: values that were replaced at their moment; `overtaken`: those that
+    are compared with others who overtook each other.
+    """
+
+    def __init__(self, field: Field, accept_late: int) -> None:
+        self.field, self.now, self.seq = field, 0, 0
+        self.counts = Counts()
+        self.book = RuleBook(field)
+        self.requests, self.interim = Requests(), Interim()
+        self.accept_late = accept_late
+        self._fused: dict[str, Fused] = {}
+        self._fresh: dict[int, None] = {}
+        self.replaced = Replaced(BURST)
+        self.overtaken = Replaced()
+        self.inquiry = Inquiry(self.book, field, self.requests, self.replaced, self.overtaken)
+
+    # --- readings and time
+    def batch(self, batch: Batch) -> None:
+        """Judge readings."""
+        self.admit()
+        self.counts.given_up += self.requests.keep(batch, self.seq, self.now)
+        if self.book.waiting:
+            self._keep_interim(batch)
+        late = Late(self.accept_late)
+        replaced: Found = {}
+        for view in views(self.field.world, batch, self.counts, late):
+            view.find_spans(self.field.downs)
+            if late.replaced:
+                replaced |= hanging_on(self.book, self.field.world, view, late.replaced)
+            if self.field.scalar:
+                _one_by_one(self, view)
+                continue
+            _first_frames(self.book, view)
+            self._judges(view.space.kind, view.space.capacity).frames(view)
+            _commit(self.book, view)
+        self.book.flush()
+        for runner in self.book.split()[1]:
+            if runner.windows is not None:  # those that a tick had closed without these readings
+                for thing, at in runner.windows.chain.drain():
+                    runner.doubt(thing, at)
+        self._taken_back()
+        self._ask(late.found, replaced)
+
+    def _ask(self, late: Mapping[int, int], replaced: Found) -> None:
+        """What came up in this record: devices with late readings, values replaced at their moment, and doubts."""
+        doubts = self.field.doubts.drain()
+        for later in self.field.doubts.drain_later():
+            self.replaced.wait(*later)
+        soon = self.field.doubts.drain_soon()
+        doubts = {subject: self.replaced.with_waiting(subject, rules) for subject, rules in doubts.items()}
+        if self.accept_late:
+            groups: Found = {subject: rules for subject, rules in doubts.items() if isinstance(subject, tuple)}
+            self.inquiry.doubts(self.seq, {one: rules for one, rules in doubts.items() if one not in groups})
+            self.inquiry.replace(self.seq, self.now, replaced | groups)
+            self.inquiry.late(self.seq, late)
+            self.inquiry.overtake(self.seq, self.now, soon)
+
+    def _taken_back(self) -> None:
+        """Falls of counters that were none: what the rules made of them is in doubt."""
+        for one in self.field.glitches.drain():
+            for runner in self.book.of(self.field.world.rows[one.device].space.kind):
+                if any(counter.point == one.point for counter in runner.counters):
+                    self.field.doubts.add(one.device, runner.rule.id, one.since + 1)
+
+    def recount(self) -> None:
+        """The same, of a rule that joined in."""
+        self._taken_back()
+        self._ask({}, {})
+
+    def _judges(self, kind: str, capacity: int) -> Fused:
+        found, version = self._fused.get(kind), self.book.version(kind)
+        if found is None or not found.current(capacity, version):
+            found = self._fused[kind] = Fused(self.book.of(kind), capacity, version)
+        return found
+
+    def tick(self, now: int) -> None:
+        """Engine time moves on; it never steps back."""
+        self.admit()
+        self.now = max(self.now, now)
+        plain, others = self.book.split()
+        for runner in [*(one for one in plain if one.soonest <= self.now), *others]:
+            runner.tick(self.now)
+        self._ask({}, {})
+
+    def due(self) -> int:
+        """When the next timer of a rule may be due, µs; NEVER when nothing waits."""
+        plain, others = self.book.split()
+        first = min([runner.soonest for runner in plain], default=NEVER)
+        return min([runner.next_due() for runner in others] + [first, self.replaced.due(), self.overtaken.due()])
+
+    def _keep_interim(self, batch: Batch) -> None:
+        if not self.interim.keep(self.seq, self.now, batch):
+            for rule in list(self.book.waiting):
+                self.begin_cold(rule, self.now)
+
+    def begin_cold(self, rule: str, at: int) -> None:
+        """A rule that waited begins with what is there."""
+        self.counts.cold += 1
+        self.book.cold(rule, at)
+        if rule in self.book.standing:
+            self.book.flush()
+            self.book.settle(rule, at)
+        if not self.book.waiting:
+            self.interim.clear()
+
+    # --- facts
+    def moment(self, body: Body, at: int) -> None:
+        """A fact or a down-time, at `at` µs."""
+        match body:
+            case Down():
+                self.field.downs.add(body.last, body.start)
+            case PointDefined(point=point):
+                self.field.world.set_point(point)
+            case DeviceSet():
+                self._device(body, at)
+            case SiteSet(site=site):
+                sites = self.field.world.sites
+                if sites.get(site.code) != site:
+                    sites[site.code] = site
+                    self._owner([d.id for d in self.field.world.devices.values() if d.site == site.code], at)
+            case CustomerSet(customer=customer):
+                customers = self.field.world.customers
+                if customers.get(customer.code) != customer:
+                    customers[customer.code] = customer
+                    self._owner([d.id for d in self.field.world.devices.values() if d.customer == customer.code], at)
+            case Unlatch() | Closed() | CycleDone():
+                if not tell(self.book, self.field, body, at):
+                    return
+            case MeterExchanged():
+                self._exchange(body)
+            case _:
+                return  # raw messages, marks and facts of the desk that no rule of this build asks for
+        self.book.flush()
+        self._ask({}, {})
+        if isinstance(body, Unlatch | Closed | CycleDone | MeterExchanged):
+            self.requests.lived(at, body)
+
+    def install(self, fact: RuleSet, rule: Rule, at: int) -> Edit | None:
+        """A revision takes effect: what kind of edit it was."""
+        self.admit()
+        edit = self.book.install(fact, rule, at, self.seq)
+        self.book.flush()
+        if fact.id not in self.book.waiting:
+            self.book.settle(fact.id, at)
+        if fact.id not in self.book.groups:
+            self.requests.drop(fact.id)
+        if not self.book.waiting:
+            self.interim.clear()
+        return edit
+
+    def drop(self, rule: str, at: int, *, ends: bool = False) -> None:
+        """The rule is gone: without a word, or its alarms end at `at` µs because it changed."""
+        self.admit()
+        self.requests.drop(rule)
+        for runner in self.book.drop(rule):
+            if ends:
+                end_all(runner, at)
+
+    def _device(self, fact: DeviceSet, at: int) -> None:
+        before = self.field.world.devices.get(fact.device.id)
+        if before == fact.device:
+            return
+        _, left = self.field.world.set_device(fact.device)
+        if before is None:
+            self._fresh[fact.device.id] = None
+            return
+        if left is not None:
+            for runner in self.book.of(left.space.kind):
+                runner.refresh(left.things, at, "out_of_scope")
+                if runner.peers is not None:
+                    runner.revalue(runner.peers.with_others(()), at)
+        self._touch([fact.device.id], at)
+
+    def admit(self) -> None:
+        """Devices that were added since: they have no readings yet, so nobody has to be asked now."""
+        if not self._fresh:
+            return
+        fresh, self._fresh = list(self._fresh), {}
+        by_kind: dict[str, list[int]] = {}
+        for device in fresh:
+            row = self.field.world.rows[device]
+            by_kind.setdefault(row.space.kind, []).extend(row.things)
+        for kind, things in by_kind.items():
+            for runner in self.book.of(kind):
+                runner.refresh(things, self.now, "")
+
+    def _owner(self, devices: Sequence[int], at: int) -> None:
+        """The site or the customer of these devices changed at `at` µs."""
+        self.field.world.changes += 1
+        self._touch(devices, at)
+
+    def _touch(self, devices: Sequence[int], at: int) -> None:
+        """Attributes of these devices changed at `at` µs."""
+        self.admit()
+        world = self.field.world
+        for device in devices:
+            row = world.rows[device]
+            retired = world.devices[device].life is Life.RETIRED
+            for runner in self.book.of(row.space.kind):
+                runner.refresh(row.things, at, "retired" if retired else "out_of_scope")
+                runner.revalue(row.things if runner.peers is None else runner.peers.with_others(row.things), at)
+
+    def _exchange(self, fact: MeterExchanged) -> None:
+        world = self.field.world
+        row, point = world.rows.get(fact.device), world.points.get(fact.point)
+        if row is None or point is None:
+            return
+        self.admit()
+        for runner in self.book.of(row.space.kind):
+            if isinstance(runner, Signalled):
+                for thing in row.things:
+                    if row.space.things[thing].component in {0, point.component} or point.component == 0:
+                        runner.exchange(thing, point.name, fact.start, fact.at)
+
+    def newest(self, device: int) -> int:
+        """The newest applied time of a device, µs."""
+        row = self.field.world.rows[device]
+        return int(np.max(row.space.newest[row.things]))
+
+
+def _commit(book: RuleBook, view: View) -> None:
+    for runner in book.of(view.space.kind) if view.spans else ():
+        runner.silent_in(view)
+    view.commit()
+
+
+def _first_frames(book: RuleBook, view: View) -> None:
+    """Things that were never heard before, by the rules that look at nothing else; `judge` sees to the others."""
+    for runner in book.of(view.space.kind):
+        if runner.peers is None:
+            first_frames(runner, view)
+
+
+def _one_by_one(core: Core, view: View) -> None:
+    """The frames of a view, each judged alone: the reference. Who is compared with others is, in order of time."""
+    runners = core.book.of(view.space.kind)
+    for runner in runners:
+        if runner.peers is not None:
+            judge(runner, view)
+    for unit in range(len(view)):
+        alone = single(view, unit)
+        alone.find_spans(core.field.downs)
+        _first_frames(core.book, alone)
+        for runner in runners:
+            if runner.peers is None:
+                runner.follow(alone)
+        _commit(core.book, alone)
+    view.space.newest[view.head] = view.head_t

@@ -1,0 +1,1 @@
+"""From a batch of readings to the values of every thing at every moment of it."""

@@ -1,0 +1,196 @@
+"""What members say of moments before the newest of their group: is what was decided of the group in doubt by it?
+
+It counts from the newest moment on; where an answer of the past would have been another one, the group is in doubt.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import F64, I32, I64
+from rules.compiled import Aggregate
+from rules.engine.frames.batch_view import Bools, Held
+from rules.engine.groups.aggregate import NAN
+from rules.engine.groups.member_votes import NO, YES, Answers, Standing
+from rules.engine.groups.recent_answers import Course, Steps
+
+if TYPE_CHECKING:
+    from rules.engine.groups.group_evaluator import Groups
+
+_EXTREMES = frozenset({Aggregate.MIN, Aggregate.MAX})
+
+
+class Supposed(Held):
+    """Groups as the space holds them, but for the answer in one column."""
+
+    def __init__(self, groups: "Groups", group: NDArray[np.integer], column: int, values: F64) -> None:
+        super().__init__(groups.space, group, 0)
+        self.column, self.values = column, values
+
+    def value(self, column: int) -> F64:
+        return self.values if column == self.column else super().value(column)
+
+
+class Revision:
+    """Of one record. `floor` i64 per group: its newest moment before the record, µs."""
+
+    def __init__(self, groups: "Groups", floor: I64) -> None:
+        self.groups, self.floor = groups, floor
+        self.steps: dict[int, list[Steps]] = {}
+
+    # --- what was not counted
+    def votes(self, n: int, standing: Standing, said: Answers, group: I32) -> None:
+        """Answers that make votes; not taken over by `standing` yet."""
+        past = said.t <= self.floor[said.group]
+        if not past.any():
+            return
+        voters = np.zeros(len(standing.voter), np.bool_)
+        voters[standing.voter[said.thing[past]]] = True
+        mine = said.where(voters[standing.voter[said.thing]])
+        turns, _, _ = standing.turned(replace(mine, key=2 * mine.t + (mine.heard != mine.t)))
+        voter, key = turns.after.voter, turns.key
+        end = 2 * self.floor[group[voter]] + 1
+        following = np.where(np.append(voter[1:] != voter[:-1], True), end, np.append(key[1:], 0))
+        until = np.minimum(following, end)
+        counted = standing.votes(voter)
+        place, moment = [np.flatnonzero(key < end)], [key[key < end]]
+        for votes in (turns.after, counted) if standing.timed else ():
+            for lapse in (standing.silent(votes), standing.old(votes)):
+                inside = np.flatnonzero((key < lapse) & (lapse < until))
+                place.append(inside)
+                moment.append(lapse[inside])
+        at, when = np.concatenate(place), np.concatenate(moment)
+        order = np.lexsort((when, at))
+        at, when = at[order], when[order]
+        was = standing.sides(counted.at(at), when)
+        true = standing.sides(turns.after.at(at), when)
+        self._steps(
+            n, voter[at], group[voter[at]].astype(np.int64), when,
+            (true == YES).astype(np.float64) - (was == YES), (true == NO).astype(np.float64) - (was == NO),
+        )  # fmt: skip
+
+    def _steps(self, n: int, voter: NDArray[np.integer], group: I64, key: I64, first: F64, second: F64) -> None:
+        """How much more the totals were in truth from each key on, voter by voter, up to the end of the past."""
+        if not first.any() and not second.any():
+            return
+        new = np.ones(len(voter), np.bool_)
+        new[1:] = voter[1:] != voter[:-1]
+        last = np.append(new[1:], True)
+        ups = [np.where(new, total, total - np.append(0.0, total[:-1])) for total in (first, second)]
+        steps = Steps(
+            np.concatenate([group, group[last]]), np.concatenate([key, 2 * self.floor[group[last]] + 1]),
+            np.concatenate([ups[0], -first[last]]), np.concatenate([ups[1], -second[last]]),
+        )  # fmt: skip
+        self.steps.setdefault(n, []).append(steps.where((steps.first != 0) | (steps.second != 0)))
+
+    def numbers(self, n: int, said: Answers, before: F64) -> None:
+        """Answers that are numbers, each thing's in order, and what it said `before`."""
+        past = (said.t <= self.floor[said.group]) & _differ(said.value, before)
+        if not past.any():
+            return
+        said, before = said.where(past), before[past]
+        stat = self.groups.questions[n].stat
+        if stat is not None and stat.what in _EXTREMES:
+            self._extremes(n, said, before)
+            return
+        group, key = said.group.astype(np.int64), 2 * said.t + (said.heard != said.t)
+        moved = np.nan_to_num(said.value) - np.nan_to_num(before)
+        known = np.isnan(before).astype(np.float64) - np.isnan(said.value)
+        self.steps.setdefault(n, []).append(Steps(
+            np.concatenate([group, group]), np.concatenate([key, 2 * self.floor[group] + 1]),
+            np.concatenate([moved, -moved]), np.concatenate([known, -known]),
+        ))  # fmt: skip
+
+    def _extremes(self, n: int, said: Answers, before: F64) -> None:
+        """A member matters to a least or greatest value where its answer alone would be judged otherwise."""
+        other = self._judged(n, said.group, said.value, before)
+        for group, t in zip(said.group[other].tolist(), said.t[other].tolist(), strict=True):
+            self.groups.doubt(group, t)
+
+    # --- what it comes to
+    def settle(self) -> None:
+        """Groups whose answers of the past were others are in doubt; from now on the past is what it was in truth."""
+        for n, parts in self.steps.items():
+            steps = Steps(*(np.concatenate([getattr(one, name) for one in parts]) for name in Steps.__slots__))
+            if len(steps):
+                for group, key in self._doubts(n, steps):
+                    self.groups.doubt(group, key // 2)
+                kept = Steps(steps.group, np.minimum(steps.key, 2 * self.floor[steps.group]), steps.first, steps.second)
+                self.groups.recent.put(n, kept)  # from the newest moment on it is counted
+
+    def _doubts(self, n: int, steps: Steps) -> Iterator[tuple[int, int]]:
+        recent = self.groups.recent
+        unknown = steps.key < recent.known[steps.group]
+        for group in np.unique(steps.group[unknown]).tolist():
+            yield group, int(steps.key[steps.group == group].min())
+        known = steps.where(~np.isin(steps.group, steps.group[unknown]))
+        if not len(known):
+            return
+        course = recent.course(n, known, lambda group: self._totals(n, group))
+        before, counted, true = (
+            self._worth(n, course.group, *totals) for totals in (course.before, course.counted, course.true)
+        )
+        other = _differ(counted, true)
+        now = course.key >= 2 * self.floor[course.group]  # that moment is judged once more: unless it had turned before
+        other &= ~now | _differ(before, counted)
+        if self.groups.questions[n].quorum is None:
+            other &= self._near(n, course, counted, true)
+        for group in np.unique(course.group[other]).tolist():
+            yield group, int(course.key[other & (course.group == group)].min())
+
+    def _totals(self, n: int, group: I64) -> tuple[F64, F64]:
+        """What has been counted to in these groups."""
+        if not self.groups.questions[n].numeric:
+            yes, no = self.groups.counts[YES, n, group], self.groups.counts[NO, n, group]
+            return yes.astype(np.float64), no.astype(np.float64)
+        rows = np.unique(group)
+        tallies = [self.groups.tallies[n][row] for row in rows.tolist()]
+        place = np.searchsorted(rows, group)
+        return np.array([one.total for one in tallies])[place], np.array([float(one.known) for one in tallies])[place]
+
+    def _worth(self, n: int, group: I64, first: F64, second: F64) -> F64:
+        members = self.groups.counts[2, n, group]
+        stat = self.groups.questions[n].stat
+        if stat is None or not self.groups.questions[n].numeric:
+            return self.groups.worth(n, first.astype(np.int64), second.astype(np.int64), members)
+        enough = second >= np.maximum(stat.coverage * members - 1e-9, 1)
+        value = first / np.maximum(second, 1) if stat.what is Aggregate.MEAN else first
+        return np.where(enough, value, NAN)
+
+    def _near(self, n: int, course: Course, counted: F64, true: F64) -> Bools:
+        """Groups whose conditions are not the same at the least and greatest of these values."""
+        first = np.flatnonzero(np.append(True, course.group[1:] != course.group[:-1]))
+        group = course.group[first]
+        ends = []
+        for values in (counted, true):
+            ends.append(np.fmin.reduceat(values, first))
+            ends.append(np.fmax.reduceat(values, first))
+        gaps = [np.logical_or.reduceat(np.isnan(values), first) for values in (counted, true)]
+        moved = np.zeros(len(group), np.bool_)
+        for values in ends[1:]:
+            moved |= self._judged(n, group, ends[0], values)
+        moved |= gaps[0] != gaps[1]
+        mark = np.zeros(len(self.floor), np.bool_)
+        mark[group[moved]] = True
+        found: Bools = mark[course.group]
+        return found
+
+    def _judged(self, n: int, group: NDArray[np.integer], one: F64, other: F64) -> Bools:
+        """Is any condition of these groups otherwise when the answer is `other` instead of `one`?"""
+        runner, column = self.groups.runner, self.groups.columns[n]
+        conditions = runner.truths_decide()
+        if conditions is None:
+            return np.ones(len(group), np.bool_)
+        moved: Bools = np.isnan(one) != np.isnan(other)
+        for bound in conditions:
+            truths = [runner.truth(bound, Supposed(self.groups, group, column, values)) for values in (one, other)]
+            moved |= _differ(truths[0], truths[1])
+        return moved
+
+
+def _differ(one: F64, other: F64) -> Bools:
+    found: Bools = (one != other) & ~(np.isnan(one) & np.isnan(other))
+    return found

@@ -1,0 +1,151 @@
+"""How the answers of groups came about of late, so that what members say of the past can be weighed against it.
+
+Each question has two running totals per group: votes that are true and votes that are none; or the sum of all numbers
+and how many there are. What is kept are the changes of the totals; going back from now gives every total of late.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.duration import MINUTE
+from gateway.domain.reading import F64, I64
+from rules.engine.frames.batch_view import Bools
+from rules.engine.state.thing_table import LONG_AGO, widened
+
+KEPT = 2 * 2 * MINUTE  # as keys
+MOST = 100_000
+"""Changes that are kept of one question."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """Changes of the two totals in a group at a key: [n] each."""
+
+    group: I64
+    key: I64
+    first: F64
+    second: F64
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    def where(self, mask: Bools) -> "Steps":
+        """Some of them."""
+        return Steps(self.group[mask], self.key[mask], self.first[mask], self.second[mask])
+
+    def of(self, group: int, other: int) -> "Steps":
+        """Those of a group, which is row `other` elsewhere."""
+        mine = self.where(self.group == group)
+        return Steps(np.full(len(mine), other), mine.key, mine.first, mine.second)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """Both totals before and after each change as they were counted, and after it in truth; by group, then key."""
+
+    group: I64
+    key: I64
+    before: tuple[F64, F64]
+    counted: tuple[F64, F64]
+    true: tuple[F64, F64]
+
+
+class Recent:
+    """`parts`: question -> changes, oldest first. `known` i64 per group: the key from which on they are complete."""
+
+    def __init__(self, questions: int) -> None:
+        self.parts: list[list[Steps]] = [[] for _ in range(questions)]
+        self.known: I64 = np.zeros(0, np.int64)
+        self.newest = LONG_AGO
+
+    def grow(self, room: int) -> None:
+        """Make room for so many groups."""
+        self.known = widened(self.known, room, 2 * LONG_AGO)
+
+    def put(self, n: int, steps: Steps) -> None:
+        """The totals of question `n` changed."""
+        if not len(steps):
+            return
+        self.newest = max(self.newest, int(steps.key.max()))
+        parts = self.parts[n]
+        parts.append(steps)
+        rows = sum(map(len, parts))
+        while len(parts) > 1 and (rows > MOST or int(parts[0].key.max()) < self.newest - KEPT):
+            gone = parts.pop(0)
+            rows -= len(gone)
+            np.maximum.at(self.known, gone.group, gone.key + 1)
+
+    def begin(self, group: int | NDArray[np.integer], key: I64 | int) -> None:
+        """Somebody joined or left, or says something else without a reading: what was before explains nothing now."""
+        self.known[group] = np.maximum(self.known[group], key)
+
+    def course(self, n: int, other: Steps, now: Callable[[I64], tuple[F64, F64]]) -> Course:
+        """The totals of question `n` from the first of the changes `other`, which were not counted, on; `now`: group ->
+        what has been counted to.
+        """
+        begin = np.full(len(self.known), np.iinfo(np.int64).max)
+        np.minimum.at(begin, other.group, other.key)
+        kept = [part.where(part.key >= begin[part.group]) for part in self.parts[n]]
+        group = np.concatenate([*(part.group for part in kept), other.group])
+        key = np.concatenate([*(part.key for part in kept), other.key])
+        order = np.lexsort((key, group))
+        group, key = group[order], key[order]
+        last = np.append(group[1:] != group[:-1], True)
+        whole = np.append((group[1:] != group[:-1]) | (key[1:] != key[:-1]), True)
+        nothing = np.zeros(len(other))
+        first = np.flatnonzero(np.append(True, whole[:-1]))
+        before, counted, true = [], [], []
+        for total, name in zip(now(group), ("first", "second"), strict=True):
+            steps = np.concatenate([*(getattr(part, name) for part in kept), nothing])[order]
+            missed = np.concatenate([np.zeros(len(order) - len(other)), getattr(other, name)])[order]
+            upto = np.cumsum(steps)
+            ends = np.flatnonzero(last)
+            end = upto[ends[np.searchsorted(ends, np.arange(len(order)))]]
+            counted.append((total - (end - upto))[whole])
+            before.append(counted[-1] - np.add.reduceat(steps, first))
+            true.append(counted[-1] + _restarted(missed, last)[whole])
+        return Course(group[whole], key[whole], (before[0], before[1]), (counted[0], counted[1]), (true[0], true[1]))
+
+    def take(self, row: int, theirs: "Recent", other: int) -> None:
+        """The changes in group `other` of another engine become those of `row`."""
+        self.known[row] = theirs.known[other]
+        for n, parts in enumerate(self.parts):
+            parts[:] = [kept for part in parts if len(kept := part.where(part.group != row))]
+            found = [kept for part in theirs.parts[n] if len(kept := part.of(other, row))]
+            parts[:0] = found  # oldest first: they are pruned with the oldest of the others
+
+    def state(self) -> bytes:
+        """For the snapshot."""
+        parts = [
+            [tuple(getattr(part, name).tobytes() for name in Steps.__slots__) for part in some] for some in self.parts
+        ]
+        return msgspec.msgpack.encode((self.newest, self.known.tobytes(), parts))
+
+    def load(self, blob: bytes) -> None:
+        """The inverse of `state`."""
+        self.newest, known, parts = msgspec.msgpack.decode(
+            blob, type=tuple[int, bytes, list[list[tuple[bytes, bytes, bytes, bytes]]]]
+        )
+        held = np.frombuffer(known, np.int64)
+        self.grow(max(len(held), len(self.known)))
+        self.known[: len(held)] = held
+        self.parts = [[_steps(*part) for part in some] for some in parts]
+
+
+def _restarted(steps: F64, last: Bools) -> F64:
+    """The running sum of each group."""
+    total = np.cumsum(steps)
+    ends = np.flatnonzero(last)
+    before = np.concatenate([[0.0], total[ends[:-1]]])
+    found: F64 = total - np.repeat(before, np.diff(np.concatenate([[-1], ends])))
+    return found
+
+
+def _steps(group: bytes, key: bytes, first: bytes, second: bytes) -> Steps:
+    return Steps(
+        np.frombuffer(group, np.int64), np.frombuffer(key, np.int64), np.frombuffer(first), np.frombuffer(second)
+    )  # fmt: skip

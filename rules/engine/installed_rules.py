@@ -1,0 +1,224 @@
+"""The rules in force and their runners: installing, editing, removing (RULES section 5, Edits)."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from msgspec.structs import replace
+
+from gateway.domain.alarm import Change, Evidence, Level, Thing
+from gateway.domain.record import RuleSet
+from rules.compiled import Rule
+from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.factory import runner_of
+from rules.engine.edits import Edit, classify
+from rules.engine.groups import Groups, Members, group_runners
+from rules.engine.groups.split_rule import kinds_of, questions_of
+from rules.engine.late.lookback import needs_history
+from rules.engine.state.thing_table import LONG_AGO
+from rules.engine.transitions import Made, plan_of
+
+SET_BACK = "clock_set_back"
+Standing = dict[tuple[Thing, tuple[str, ...]], int]
+
+
+class RuleBook:
+    """`rules`: id -> (fact, rule), `runners`: id -> one per kind of device.
+
+    `waiting`: rules that want history before they judge, id -> record that installed them; they have no runners yet.
+    `groups`: the groups of rules on groups, by rule id. `standing`: rule id -> level of the alarms that were on when
+    it began anew because the clock was set back, by thing and identity, until it has judged.
+    """
+
+    def __init__(self, common: Field) -> None:
+        self.rules: dict[str, tuple[RuleSet, Rule]] = {}
+        self.runners: dict[str, list[Runner]] = {}
+        self.waiting: dict[str, int] = {}
+        self.groups: dict[str, Groups] = {}
+        self.standing: dict[str, Standing] = {}
+        self._versions: dict[str, int] = {}
+        self._of: dict[str, list[Runner]] = {}
+        self._split: tuple[list[Runner], list[Runner]] | None = None
+        self._field = common
+
+    def all(self) -> Iterable[Runner]:
+        """Every runner."""
+        return (runner for runners in self.runners.values() for runner in runners)
+
+    def split(self) -> tuple[list[Runner], list[Runner]]:
+        """(Those of which a tick before their `soonest` wants nothing, all others), found once for many ticks."""
+        if self._split is None:
+            plain: tuple[list[Runner], list[Runner]] = [], []
+            for runner in self.all():
+                # what members say comes before the timers of their groups
+                plain[bool(runner.rule.watch.group) or not runner.only_soonest()].append(runner)
+            self._split = plain
+        return self._split
+
+    def of(self, kind: str) -> list[Runner]:
+        """Those of one kind of device."""
+        found = self._of.get(kind)
+        if found is None:
+            found = self._of[kind] = [runner for runner in self.all() if runner.space.kind == kind]
+        return found
+
+    def flush(self) -> None:
+        """A record is complete: rules on groups judge what their members said in it."""
+        for groups in self.groups.values():
+            groups.flush()
+
+    def version(self, kind: str) -> int:
+        """Rises whenever the runners of a kind change."""
+        return self._versions.get(kind, 0)
+
+    def place(self, fact: RuleSet, rule: Rule, *, waiting: int | None = None) -> None:
+        """A rule with runners that have no state yet: of a snapshot, or of a scratch engine."""
+        self.rules[fact.id] = (fact, rule)
+        if waiting is not None:
+            self.waiting[fact.id] = waiting
+        self._put(fact.id, [] if waiting is not None else list(self._built(fact, rule)))
+
+    def _put(self, rule: str, runners: list[Runner] | None) -> list[Runner]:
+        """These are the rule's runners (None = it is gone); the ones before."""
+        before = self.runners.pop(rule, [])
+        self._split = None
+        self.groups.pop(rule, None)
+        if runners is not None:
+            self.runners[rule] = runners
+        grouped = runners[0].groups if runners and isinstance(runners[0], Members) else None
+        if grouped is not None:
+            self.groups[rule] = grouped
+        self._field.world.forget_groups(rule, None if grouped is None else grouped.space)
+        for kind in {runner.space.kind for runner in (*before, *(runners or ()))}:
+            self._versions[kind] = self._versions.get(kind, 0) + 1
+            self._of.pop(kind, None)
+        return before
+
+    def install(self, fact: RuleSet, rule: Rule, at: int, seq: int) -> Edit | None:
+        """A revision takes effect at `at` µs by record `seq`: what kind of edit; None: it is in force."""
+        old = self.rules.get(fact.id)
+        if old is not None and (old[0].source, old[0].zone) == (fact.source, fact.zone):
+            return None
+        awaited = self.waiting.pop(fact.id, None) is not None
+        self.rules[fact.id] = (fact, rule)
+        if rule.mode == "off":
+            self._put(fact.id, [])
+            self.standing.pop(fact.id, None)
+            return Edit.SILENTLY
+        edit = Edit.SILENTLY
+        if old is not None and old[1].mode != "off" and not awaited:
+            edit = Edit.GENERATION if old[0].zone != fact.zone else classify(old[1], rule)
+        asks = edit in (Edit.SILENTLY, Edit.GENERATION) and needs_history(rule) and self._heard(rule)
+        if asks:
+            self.waiting[fact.id] = seq
+        runners = [] if asks else list(self._built(fact, rule))
+        before = self._put(fact.id, runners)
+        pairs = {runner.space.kind: runner for runner in before}
+        for runner in runners:
+            self._succeed(pairs.pop(runner.space.kind, None), runner, edit, at)
+        if edit is Edit.GENERATION:
+            for runner in pairs.values():
+                end_all(runner, at)
+        return edit
+
+    def _heard(self, rule: Rule) -> bool:
+        """Has any device of its kinds said anything? Else there can be no history."""
+        kinds = kinds_of(rule, questions_of(rule))
+        spaces = (self._field.world.space(kind) for kind in kinds)
+        return any(bool((space.newest[: len(space)] > LONG_AGO).any()) for space in spaces)
+
+    def cold(self, rule: str, at: int) -> None:
+        """A waiting rule begins with what is there."""
+        for runner in self.begin(rule):
+            runner.refresh(range(len(runner.space)), at, "")
+            runner.revalue(range(len(runner.space)), at)
+
+    def begin(self, rule: str) -> list[Runner]:
+        """A rule waits no longer: its runners, without state."""
+        del self.waiting[rule]
+        fact, compiled = self.rules[rule]
+        self._put(rule, list(self._built(fact, compiled)))
+        return self.runners[rule]
+
+    def anew(self, rule: str, at: int, seq: int) -> None:
+        """As if installed at `at` µs by record `seq`; its alarms stand until it has judged."""
+        fact, compiled = self.rules[rule]
+        self.standing.setdefault(rule, {}).update(on_of(self.runners[rule]))
+        if needs_history(compiled) and self._heard(compiled):
+            self.waiting[rule] = seq
+            self._put(rule, [])
+            return
+        self._put(rule, list(self._built(fact, compiled)))
+        for runner in self.runners[rule]:
+            runner.refresh(range(len(runner.space)), at, "")
+            runner.revalue(range(len(runner.space)), at)
+
+    def settle(self, rule: str, at: int) -> None:
+        """A rule that began anew has judged: alarms that were on all the while are not raised again, others end."""
+        left, emitter = self.standing.pop(rule, None), self._field.emitter
+        if left is None:
+            return
+        made: list[Made] = []
+        for one in emitter.made:
+            mine = one.rule.id == rule and one.change is Change.RAISED and not one.late
+            level = left.pop((one.thing, one.identity), None) if mine else None
+            if level is None:
+                made.append(one)
+            elif one.level != level:
+                up = one.level > level
+                made.append(replace(one, change=Change.LEVEL_UP if up else Change.LEVEL_DOWN))
+        compiled = self.rules[rule][1]
+        plan, why = plan_of(compiled), Evidence()
+        for (thing, identity), level in sorted(left.items()):
+            end = Made(at, compiled, plan, thing, Change.CLEARED, Level(level), why, SET_BACK, identity=identity)
+            made.append(end)
+        emitter.made = made
+
+    def _succeed(self, old: Runner | None, new: Runner, edit: Edit, at: int) -> None:
+        things = range(len(new.space))
+        if old is not None and edit in (Edit.SAME, Edit.TEXT):
+            new.adopt(old)
+            for bound in new.bounds():
+                bound.refresh(things)
+            return
+        if old is not None and edit is Edit.THRESHOLD:
+            new.edited(old, at)
+            return
+        inherited = old.kept_windows(new) if old is not None else None
+        if old is not None and edit is Edit.GENERATION:
+            end_all(old, at)
+        if inherited is not None:
+            new.load_windows(inherited)  # counters go on: only what is made of them is new
+        new.refresh(things, at, "rule_changed")
+        new.revalue(things, at)
+
+    def _built(self, fact: RuleSet, rule: Rule) -> Iterator[Runner]:
+        if rule.mode == "off":
+            return
+        if rule.watch.group:
+            yield from group_runners(rule, fact.zone, self._field)
+            return
+        for kind in dict.fromkeys(rule.watch.kinds):
+            yield runner_of(rule, fact.zone, self._field.world.space(kind), self._field)
+
+    def drop(self, rule: str) -> list[Runner]:
+        """The rule was deleted: its open alarms stay as they are, only the state goes. Its last runners."""
+        self.waiting.pop(rule, None)
+        self.standing.pop(rule, None)
+        self.rules.pop(rule, None)
+        return self._put(rule, None)
+
+
+def on_of(runners: Iterable[Runner]) -> Standing:
+    """The alarms of a rule that are on, and their levels."""
+    return {
+        (Thing(0, 0, thing.group) if thing.group else thing, identity): level
+        for runner in runners
+        for row, thing in enumerate(runner.space.things)
+        for identity, level in runner.on(row)
+    }
+
+
+def end_all(runner: Runner, at: int) -> None:
+    """Every alarm of this rule is over, because the rule is another one now."""
+    for thing in np.flatnonzero(runner.watched[: len(runner.space)]).tolist():
+        runner.end(thing, at, "rule_changed")

@@ -1,0 +1,1 @@
+"""Readings that come late: what is kept so that the past can be judged again, and what is asked of stored history."""

@@ -1,0 +1,160 @@
+"""What the conditions did of late: the episodes of every alarm, so that a second look at the past can be compared."""
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.domain.alarm import Change, Level
+from gateway.domain.duration import HOUR
+from rules.engine.state.thing_table import NEVER
+from rules.engine.transitions import Made
+
+KEPT = 32  # closed episodes per alarm
+
+Key = tuple[str, int, tuple[str, ...]]
+"""(rule id, component, identity) of an alarm of one device; a group has component 0."""
+Owner = int | str
+"""A device, or the name of a group."""
+_BY_READINGS = frozenset({"", "missing"})
+"""Reasons of an end that readings, or their silence, brought: not a person or an edit."""
+
+
+class Episode(Struct):
+    """From `raised` to `cleared` µs (NEVER = it is on), at `level`; `moved` µs is when the level last changed.
+
+    `told` µs is the raise by which people know it: a second look may have found an earlier one.
+    """
+
+    raised: int
+    cleared: int
+    level: int
+    moved: int = 0
+    told: int = 0
+
+    def on(self, moment: int) -> bool:
+        """Was it on just before `moment`?"""
+        return self.raised < moment <= self.cleared
+
+    def shares(self, other: "Episode") -> bool:
+        """Was `other` on at a time for which people know this one?"""
+        return self.told < other.cleared and other.raised < self.cleared
+
+
+class Ledger:
+    """Episodes by device or group, and alarm, oldest first: those that are on, and closed ones for `keep` µs."""
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep
+        self.owners: dict[Owner, dict[Key, list[Episode]]] = {}
+        self._swept = 0
+
+    def of(self, owner: Owner) -> dict[Key, list[Episode]]:
+        """The episodes of a device or group, by alarm."""
+        return self.owners.get(owner, {})
+
+    def hear(self, made: list[Made]) -> None:
+        """What the conditions changed in one record; corrections (`late`) are noted by who makes them.
+
+        An alarm whose end lies at or before its raise never was: it is withdrawn, not cleared, and not said at all when
+        this record raised it. One that was raised once more, because its clear was none, ends as the episode it was
+        before; one that people knew by a later raise is recorded as it was.
+        """
+        heard: list[Made] = []
+        for one in made:
+            heard.append(one)
+            if one.late:
+                continue
+            alarms = self.owners.setdefault(one.thing.device or one.thing.group, {})
+            episodes = alarms.setdefault((one.rule.id, one.thing.component, one.identity), [])
+            last = episodes[-1] if episodes else None
+            if last is None or one.change is not Change.CLEARED or one.reason not in _BY_READINGS or one.at > last.told:
+                note(episodes, one)
+                continue
+            heard[-1] = replace(one, change=Change.WITHDRAWN)
+            if one.at > last.raised:
+                record = replace(one, late=True, episode=last.raised)
+                begin = replace(record, at=last.raised, level=Level(last.level), change=Change.RAISED)
+                known = any(other.told == last.raised for other in episodes[:-1])
+                heard += [record] if known else [begin, record]
+                last.cleared, last.told = one.at, last.raised
+            else:
+                note(episodes, heard[-1])
+                _unsaid(heard)
+        made[:] = heard
+
+    def put(self, owner: Owner, key: Key, episodes: list[Episode]) -> None:
+        """These are the episodes of an alarm."""
+        if episodes:
+            self.owners.setdefault(owner, {})[key] = episodes
+        else:
+            self.owners.get(owner, {}).pop(key, None)
+
+    def forget(self, rule: str) -> None:
+        """The rule is gone, or begins anew without a word."""
+        for alarms in self.owners.values():
+            for key in [key for key in alarms if key[0] == rule]:
+                del alarms[key]
+
+    def sweep(self, now: int) -> None:
+        """Once an hour of engine time: drop what is too old to be corrected."""
+        if now // HOUR == self._swept:
+            return
+        self._swept = now // HOUR
+        for owner, alarms in list(self.owners.items()):
+            for key, episodes in list(alarms.items()):
+                kept = [one for one in episodes if one.cleared > now - self.keep]
+                self.put(owner, key, kept)
+            if not alarms:
+                del self.owners[owner]
+
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: what began or ended later did so then."""
+        every = (one for alarms in self.owners.values() for episodes in alarms.values() for one in episodes)
+        for one in every:
+            one.raised, one.moved, one.told = min(one.raised, to), min(one.moved, to), min(one.told, to)
+            one.cleared = one.cleared if one.cleared == NEVER else min(one.cleared, to)
+
+    def state(self) -> bytes:
+        """For the snapshot."""
+        rows = [
+            (owner, key, episodes) for owner, alarms in self.owners.items() for key, episodes in alarms.items()
+        ]  # fmt: skip
+        return _encoder.encode((self._swept, rows))
+
+    def load(self, blob: bytes) -> None:
+        """The inverse of `state`."""
+        if not blob:
+            return
+        self._swept, rows = _decoder.decode(blob)
+        for owner, key, episodes in rows:
+            self.put(owner, key, episodes)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(tuple[int, list[tuple[Owner, Key, list[Episode]]]])
+
+
+def _unsaid(heard: list[Made]) -> None:
+    """The last change takes an alarm back: that it was raised is not said either, if nobody knows it yet."""
+    mine = [k for k, one in enumerate(heard) if one.key == heard[-1].key and not one.late]
+    begin = next((k for k in reversed(mine) if heard[k].change is Change.RAISED), None)
+    if begin is not None:
+        gone = {k for k in mine if k >= begin}
+        heard[:] = [one for k, one in enumerate(heard) if k not in gone]
+
+
+def note(episodes: list[Episode], made: Made) -> None:
+    """Write a change to the end of an alarm's episodes."""
+    last = episodes[-1] if episodes and episodes[-1].cleared == NEVER else None
+    if made.change is Change.RAISED:
+        if last is None:
+            episodes.append(Episode(made.at, NEVER, int(made.level), made.at, made.at))
+            del episodes[:-KEPT]
+    elif last is None:
+        return
+    elif made.change in (Change.LEVEL_UP, Change.LEVEL_DOWN):
+        last.level, last.moved = int(made.level), made.at
+    elif made.change is Change.CLEARED:
+        last.cleared = max(made.at, last.raised)
+    elif made.change is Change.WITHDRAWN:
+        episodes.pop()

@@ -1,0 +1,171 @@
+"""Devices and groups whose past is in doubt: what is asked for, and what arrives meanwhile."""
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from gateway.domain.reading import Batch, decode_batch, encode_batch
+from gateway.domain.record import Closed, CycleDone, MeterExchanged, Unlatch
+from rules.engine.late.reevaluations import Subject
+from rules.engine.rerun.history_answers import MOST_ROWS
+from rules.engine.state.thing_table import NEVER
+
+LIVED = 64
+"""Facts of the desk that are remembered for each device or group."""
+FactOf = Unlatch | Closed | CycleDone | MeterExchanged
+Owner = int | str
+"""A device, or the name of a group."""
+
+
+class Pending(Struct):
+    """Since when a device or group is in doubt, from when history is wanted, and the readings after record `seq`.
+
+    `devices`: those that have a say in the group. `rules`: those of a device that are in doubt, none = all. `again` µs:
+    the oldest late reading of a member since then. kept: (record, engine time µs, encoded batch).
+    """
+
+    seq: int
+    since: int
+    start: int
+    rows: int = 0
+    kept: list[tuple[int, int, bytes]] = []
+    devices: tuple[int, ...] = ()
+    rules: tuple[str, ...] = ()
+    again: int = NEVER
+
+    def about(self, rule: str) -> bool:
+        """Is this rule in doubt?"""
+        return not self.rules or rule in self.rules
+
+    def after(self, seq: int) -> list[tuple[int, Batch]]:
+        """(engine time, batch) of what came after record `seq`."""
+        return [(now, decode_batch(blob)) for number, now, blob in self.kept if number > seq]
+
+
+class Requests:
+    """The open requests about devices and groups, and the facts that a second look at their past needs."""
+
+    def __init__(self) -> None:
+        self._fresh: dict[Subject, None] = {}
+        self.open: dict[Subject, Pending] = {}
+        self.facts: dict[Owner, list[tuple[int, FactOf]]] = {}
+
+    def holds(self, subject: Subject, since: int, rules: tuple[str, ...] = ()) -> bool:
+        """Is it asked for already? Then the history that comes holds the reading, or what is kept does."""
+        before = self.open.get(subject)
+        if before is None or before.since > since:
+            return False
+        if before.devices:
+            before.again = min(since, before.again)
+        return not before.rules or (bool(rules) and set(rules) <= set(before.rules))
+
+    def ask(
+        self, seq: int, subject: Subject, since: int, reach: int, devices: tuple[int, ...] = (),
+        rules: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """Something about `subject` at or after `since` was decided without a reading that is there now.
+
+        The `rules` that decided (none = all) look back by `reach` µs; `devices`: who has a say in a group.
+        """
+        before = self.open.get(subject)
+        self._fresh[subject] = None
+        start = max(0, since - reach)
+        if before is None:
+            self.open[subject] = Pending(seq, since, start, devices=devices, rules=rules)
+            return
+        before.since = min(since, before.since)
+        before.rules = tuple(sorted({*before.rules, *rules})) if before.rules and rules else ()
+        if start < before.start or devices != before.devices:
+            # an answer under way begins too late, or leaves somebody out
+            before.start, before.seq, before.devices = min(start, before.start), seq, devices
+
+    def fresh(self) -> list[Subject]:
+        """What was asked about since the last call."""
+        if not self._fresh:
+            return []
+        fresh, self._fresh = list(self._fresh), {}
+        return fresh
+
+    def widen(self, subject: Subject, start: int, seq: int) -> None:
+        """More history is wanted."""
+        pending = self.open[subject]
+        if start < pending.start:
+            pending.start, pending.seq = max(0, start), seq
+
+    def keep(self, batch: Batch, seq: int, now: int) -> int:
+        """Readings of those in doubt, of record `seq` at engine time `now` µs: the history may have been read before.
+
+        How many are given up because it is too much.
+        """
+        if not self.open:
+            return 0
+        before = len(self.open)
+        devices = [one for one, pending in self.open.items() if isinstance(one, int) and not pending.devices]
+        hit = batch.select(np.isin(batch.device, np.array(devices, np.int32)))
+        for device in np.unique(hit.device).tolist():
+            self._keep(device, hit.select(hit.device == device), seq, now)
+        for subject, pending in list(self.open.items()):
+            if pending.devices:
+                mine = np.isin(batch.device, np.array(pending.devices, np.int32))
+                self._keep(subject, batch.select(mine), seq, now)
+        return before - len(self.open)
+
+    def _keep(self, subject: Subject, mine: Batch, seq: int, now: int) -> None:
+        if not len(mine):
+            return
+        pending = self.open[subject]
+        pending.kept.append((seq, now, encode_batch(_compact(mine))))
+        pending.rows += len(mine)
+        if pending.rows > MOST_ROWS:
+            del self.open[subject]
+
+    def answered(self, subject: Subject, seq: int) -> Pending | None:
+        """The request that an answer to record `seq` is for, which is closed now; None when there is none."""
+        pending = self.open.get(subject)
+        if pending is None or seq < pending.seq:
+            return None
+        del self.open[subject]
+        return pending
+
+    def drop(self, rule: str) -> None:
+        """Groups of this rule are in doubt no longer: it is gone, or begins anew from history."""
+        for subject in [one for one in self.open if isinstance(one, tuple) and one[0] == rule]:
+            del self.open[subject]
+
+    def step_back(self, to: int) -> None:
+        """The clock was set back to `to` µs: nothing is in doubt any more, no fact is of later."""
+        self.open.clear()
+        self._fresh.clear()
+        for owner, facts in self.facts.items():
+            self.facts[owner] = [(min(at, to), fact) for at, fact in facts]
+
+    def lived(self, at: int, fact: FactOf) -> None:
+        """The desk told something about a device or a group."""
+        owner = fact.device or (fact.group if isinstance(fact, Unlatch | Closed) else "")
+        if owner:
+            kept = self.facts.setdefault(owner, [])
+            kept.append((at, fact))
+            del kept[:-LIVED]
+
+    def state(self) -> bytes:
+        """For the snapshot."""
+        return _encoder.encode((list(self.open.items()), list(self.facts.items())))
+
+    def load(self, blob: bytes) -> None:
+        """The inverse of `state`."""
+        if blob:
+            subjects, facts = _decoder.decode(blob)
+            self.open, self.facts = dict(subjects), dict(facts)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(tuple[list[tuple[Subject, Pending]], list[tuple[Owner, list[tuple[int, FactOf]]]]])
+
+
+def _compact(batch: Batch) -> Batch:
+    """Without the frames of other devices."""
+    used, frame = np.unique(batch.frame, return_inverse=True)
+    return Batch(
+        batch.device, batch.point, batch.at, batch.value, batch.quality, batch.flags, frame.astype(np.int32),
+        batch.received[used],
+    )  # fmt: skip

@@ -1,0 +1,139 @@
+"""From doubts to requests for history: late readings, decisions that readings came after, replaced values (RULES 5)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rules.compiled import Rule
+from rules.engine.conditions.base import Field
+from rules.engine.frames.batch_view import Bools
+from rules.engine.installed_rules import RuleBook
+from rules.engine.late.history_requests import Requests
+from rules.engine.late.lookback import horizon
+from rules.engine.late.reevaluations import Subject
+from rules.engine.late.replaced_values import Replaced
+from rules.engine.state.fleet import World
+
+MOST_BESIDE = 64
+"""Devices of a group up to which a late reading of one puts in doubt what was decided about the others."""
+
+
+class Inquiry:
+    """What one core asks of stored history about devices and groups. Times are µs."""
+
+    def __init__(
+        self, book: RuleBook, field: Field, requests: Requests, replaced: Replaced, overtaken: Replaced
+    ) -> None:  # fmt: skip
+        self.book, self.world, self.requests = book, field.world, requests
+        self.replaced, self.overtaken = replaced, overtaken
+        self._begin = field.glitches.begin  # a reading in a glitch may make it none, or another one
+        self._reaches: dict[str, tuple[tuple[int, int], dict[int, int]]] = {}
+
+    def late(self, seq: int, found: Mapping[int, int]) -> None:
+        """Everything that was decided about these devices at or after so many µs is in doubt."""
+        watched: dict[str, list[Bools]] = {}
+        found = {device: self._begin(device, since) for device, since in found.items()}
+        for device, since in found.items():
+            row = self.world.rows.get(device)
+            if row is None or self.requests.holds(device, since):
+                continue
+            kind = row.space.kind
+            if kind not in watched:  # rules that watch the same share one mask
+                masks = {id(r.watched): r.watched for r in self.book.of(kind) if not r.rule.watch.group}
+                watched[kind] = list(masks.values())
+            if any(mask[thing] for mask in watched[kind] for thing in row.things):
+                everything = tuple(one.rule.id for one in self.book.of(kind))
+                self._ask_device(seq, device, since, self._reach(kind, row.things[0]), everything)
+        for rule in self.book.groups:
+            self._ask_groups(seq, rule, found)
+
+    def doubts(self, seq: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
+        """What some rules decided about devices or groups is in doubt: only they look again."""
+        for subject, rules in found.items():
+            if isinstance(subject, tuple):
+                self._ask_group(seq, subject, rules[subject[0]])
+                continue
+            rules = {rule: self._begin(subject, since) for rule, since in rules.items()}
+            for rule in rules.keys() & self.book.groups.keys():
+                self._ask_groups(seq, rule, {subject: rules[rule]})
+            own = {rule: since for rule, since in rules.items() if rule not in self.book.groups}
+            row = self.world.rows.get(subject)
+            if row is None or not own:
+                continue
+            since, names = min(own.values()), tuple(sorted(own))
+            if not self.requests.holds(subject, since, names):
+                self._ask_device(seq, subject, since, self.reach_of(subject, names), names, names)
+
+    def _ask_device(
+        self, seq: int, device: int, since: int, reach: int, judged: Sequence[str], rules: tuple[str, ...] = (),
+        *, alone: bool = False,
+    ) -> None:  # fmt: skip
+        """With the history of the others where a rule that is `judged` compares with them. They are in doubt, too,
+        unless it is `alone`.
+        """
+        row = self.world.rows[device]
+        beside: dict[str, set[int]] = {}
+        for runner in self.book.of(row.space.kind):
+            if runner.peers is not None and runner.rule.id in judged:
+                beside[runner.rule.id] = runner.peers.devices_beside(row.things)
+        devices = set[int]().union(*beside.values())
+        self.requests.ask(seq, device, since, reach, tuple(sorted(devices)), rules)
+        for rule, found in beside.items():
+            for other in sorted(found - {device}) if len(found) <= MOST_BESIDE and not alone else ():
+                if not self.requests.holds(other, since, (rule,)):
+                    self.requests.ask(seq, other, since, reach, tuple(sorted(found)), (rule,))
+
+    def replace(self, seq: int, now: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
+        """Values were replaced at their moment: at once, or when the pause of the device is over."""
+        if found or self.replaced.due() <= now:
+            self.doubts(seq, self.replaced.take(found, now))
+
+    def overtake(self, seq: int, now: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
+        """Devices that are compared with others were judged with what these said later: at once, or when their pause is
+        over.
+        """
+        if not found and self.overtaken.due() > now:
+            return
+        for device, rules in self.overtaken.take(found, now).items():
+            if not isinstance(device, int) or device not in self.world.rows:
+                continue
+            since, names = min(self._begin(device, one) for one in rules.values()), tuple(sorted(rules))
+            if not self.requests.holds(device, since, names):
+                self._ask_device(seq, device, since, self.reach_of(device, names), names, names, alone=True)
+
+    def reach_of(self, device: int, rules: Iterable[str]) -> int:
+        """How far back these rules look for a device, µs."""
+        row, wanted = self.world.rows[device], set(rules)
+        runners = [one for one in self.book.of(row.space.kind) if one.rule.id in wanted]
+        return max((horizon(one.rule, one.every(row.things[0], one.columns)) for one in runners), default=0)
+
+    def _ask_groups(self, seq: int, rule: str, found: Mapping[int, int]) -> None:
+        """The groups of a rule in which these devices have a say."""
+        groups, doubts = self.book.groups[rule], dict[int, int]()
+        for device, since in found.items():
+            for row in groups.of_device(device):
+                doubts[row] = min(since, doubts.get(row, since))
+        for row, since in sorted(doubts.items()):
+            self._ask_group(seq, (rule, groups.space.things[row].group), since)
+
+    def _ask_group(self, seq: int, subject: tuple[str, str], since: int) -> None:
+        groups = self.book.groups.get(subject[0])
+        if groups is not None and not self.requests.holds(subject, since):
+            devices = groups.devices(groups.rows[subject[1]])
+            self.requests.ask(seq, subject, since, span(self.world, groups.rule), devices)
+
+    def _reach(self, kind: str, thing: int) -> int:
+        """How far back the rules on this kind look for devices of the thing's profile, µs."""
+        mark = (self.book.version(kind), self.world.version)
+        if kind not in self._reaches or self._reaches[kind][0] != mark:
+            self._reaches[kind] = (mark, {})
+        found = self._reaches[kind][1]
+        profile = int(self.world.space(kind).profile[thing])
+        if profile not in found:
+            runners = [runner for runner in self.book.of(kind) if not runner.rule.watch.group]
+            found[profile] = max(horizon(r.rule, r.every(thing, r.columns)) for r in runners)
+        return found[profile]
+
+
+def span(world: World, rule: Rule) -> int:
+    """How far back the rule looks from a moment, µs; NEVER = to the beginning."""
+    every = max((point.every for point in world.points.values() if point.name in rule.points), default=0)
+    return horizon(rule, every)

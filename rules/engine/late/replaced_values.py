@@ -1,0 +1,134 @@
+"""Values that were replaced at their moment: who is judged again, and when.
+
+A device that replaces values all day must not keep the engine busy: history of a device is asked for at once, some
+times within a pause, then no sooner than the pause is over, for all that was replaced meanwhile; of the devices that
+wait, some in each record.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.duration import MINUTE
+from rules.engine.conditions.base import Runner
+from rules.engine.frames.batch_view import Bools, Picked, Prior, View
+from rules.engine.installed_rules import RuleBook
+from rules.engine.late.reevaluations import Subject
+from rules.engine.state.fleet import World
+from rules.engine.state.thing_table import NEVER
+
+PAUSE = MINUTE
+AT_ONCE = 50
+"""Devices asked about in one record."""
+BURST = 5
+"""Requests for a device within a pause: several messages of one moment are each judged at once."""
+Found = dict[Subject, dict[str, int]]
+
+
+class Replaced:
+    """`waiting`: subject -> rule id -> µs since when.
+
+    `asked`: subject -> engine time of the first request of its pause, µs, and requests since. A group is asked about
+    once in a pause, a device up to `burst` times.
+    """
+
+    def __init__(self, burst: int = 1) -> None:
+        self.burst = burst
+        self.waiting: Found = {}
+        self.asked: dict[Subject, tuple[int, int]] = {}
+
+    def take(self, found: Mapping[Subject, Mapping[str, int]], now: int) -> Found:
+        """What is to be asked at engine time `now`; the rest waits."""
+        for subject, rules in found.items():
+            waiting = self.waiting.setdefault(subject, {})
+            for rule, since in rules.items():
+                waiting[rule] = min(since, waiting.get(rule, since))
+        self.asked = {subject: asked for subject, asked in self.asked.items() if now - asked[0] < PAUSE}
+        ripe = [subject for subject in self.waiting if self._free(subject)][:AT_ONCE]
+        for subject in ripe:
+            first, count = self.asked.get(subject, (now, 0))
+            self.asked[subject] = first, count + 1
+        return {subject: self.waiting.pop(subject) for subject in ripe}
+
+    def wait(self, subject: Subject, rule: str, since: int, until: int) -> None:
+        """A rule is to be judged again since `since`, not before engine time `until`, µs."""
+        waiting = self.waiting.setdefault(subject, {})
+        waiting[rule] = min(since, waiting.get(rule, since))
+        self.asked[subject] = max(until - PAUSE, self.asked.get(subject, (-NEVER, 0))[0]), self.burst
+
+    def with_waiting(self, subject: Subject, rules: Mapping[str, int]) -> dict[str, int]:
+        """What is asked now about these rules, from as early as what waits for them."""
+        waiting = self.waiting.get(subject, {})
+        return {rule: min(since, waiting.get(rule, since)) for rule, since in rules.items()}
+
+    def due(self) -> int:
+        """When something that waits may be asked, µs; NEVER when nothing waits."""
+        if not self.waiting:
+            return NEVER
+        return min(-NEVER if self._free(subject) else self.asked[subject][0] for subject in self.waiting) + PAUSE
+
+    def _free(self, subject: Subject) -> bool:
+        """May it be asked about now, as far as requests since its pause began go?"""
+        count = self.asked.get(subject, (0, 0))[1]
+        return count < (self.burst if isinstance(subject, int) else 1)
+
+    def clear(self) -> None:
+        """Nobody waits."""
+        self.waiting.clear()
+        self.asked.clear()
+
+    def state(self) -> bytes:
+        """For the snapshot."""
+        return msgspec.msgpack.encode((list(self.waiting.items()), list(self.asked.items())))
+
+    def load(self, blob: bytes) -> None:
+        """The inverse of `state`."""
+        if blob:
+            waiting, asked = msgspec.msgpack.decode(
+                blob, type=tuple[list[tuple[Subject, dict[str, int]]], list[tuple[Subject, tuple[int, int]]]]
+            )
+            self.waiting, self.asked = dict(waiting), dict(asked)
+
+
+def hanging_on(book: RuleBook, world: World, view: View, replaced: Sequence[tuple[int, int, int]]) -> Found:
+    """Rules for which a replaced value (device, point, µs) of this view may have decided something.
+
+    Not those that never read the point, nor those whose conditions are as true by the new value as by the old one.
+    """
+    space, since = view.space, dict[int, int]()
+    columns: set[int] = set()
+    for device, point, at in replaced:
+        if world.rows[device].space is space:
+            since[device] = min(at, since.get(device, at))
+            columns.add(space.column(world.points[point].name))
+    if not since:
+        return {}
+    things = [thing for device in since for thing in world.rows[device].things]
+    units = np.flatnonzero(np.isin(view.thing, things))
+    found: Found = {}
+    for runner in book.of(space.kind):
+        if columns.isdisjoint(runner.columns):
+            continue
+        for unit in units[runner.watched[view.thing[units]] & _other(runner, view, units)].tolist():
+            thing = int(view.thing[unit])
+            device = space.things[thing].device
+            rules = found.setdefault(device, {})
+            begin = since[device] if runner.windows is None else runner.windows.decided_from(thing, since[device])
+            rules[runner.rule.id] = min(begin, rules.get(runner.rule.id, begin))
+    return found
+
+
+def _other(runner: Runner, view: View, units: NDArray[np.intp]) -> Bools:
+    """Are the conditions of the rule otherwise than just before these units? Where the runner cannot tell, they are."""
+    conditions = runner.truths_decide() if runner.peers is None else None  # others are compared with it
+    if conditions is None:
+        return np.ones(len(units), np.bool_)
+    moved = np.zeros(len(units), np.bool_)
+    now, before = Picked(view, units), Prior(view, units, 0)
+    before.t = view.t[units]
+    for bound in conditions:
+        new, old = runner.truth(bound, now), runner.truth(bound, before)
+        moved |= (new != old) & ~(np.isnan(new) & np.isnan(old))
+    return moved

@@ -1,0 +1,127 @@
+"""What things that are compared with others said of late: would an order of time have made the conditions otherwise?
+
+Devices come over different lines, so that many a reading is a little older than the newest of its group. It counts as
+of that newest one, or was judged with what the others said later (docs/decisions/061-peers-are-a-column.md). Where the
+conditions were all the time what they are in order of time, too, nothing has to be decided again.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import F64, I64
+from rules.compiled import PeerStat
+from rules.engine.binding.bound_expression import Bound
+from rules.engine.frames.batch_view import Bools, Picked, Reader, View
+from rules.engine.peers.peer_values import others
+from rules.engine.state.thing_table import LONG_AGO, Space
+from rules.engine.windows.base import Table
+
+KEPT = 8
+"""Readings of each thing that are remembered."""
+Index = NDArray[np.intp]
+Truth = Callable[[Bound, Reader], F64]
+"""One truth value of a condition per item."""
+
+
+class Recent(Table):
+    """Of one peer value: `heard` i64[8, n], the newest readings of each thing, the newest first; `said` f64[8, points,
+    n] the values of `columns` then; `truth` f64[conditions, n] as judged last, and `since` i64[n] when it became so,
+    LONG_AGO = never judged. 72 B, and 64 B for each point, 8 B for each condition, of each thing.
+    """
+
+    arrays = (("heard", LONG_AGO), ("said", np.nan), ("truth", np.nan), ("since", LONG_AGO))
+
+    def __init__(self, space: Space, signal: PeerStat, worth: int, conditions: Sequence[Bound]) -> None:
+        super().__init__(space)
+        self.signal, self.worth, self.conditions = signal, worth, tuple(conditions)
+        own = [column for bound in conditions for column in bound.columns if column != worth]
+        self.columns = tuple(dict.fromkeys([space.column(signal.point), *own]))
+        self.heard: I64 = np.zeros((KEPT, 0), np.int64)
+        self.said: F64 = np.zeros((KEPT, len(self.columns), 0))
+        self.truth: F64 = np.zeros((len(self.conditions), 0))
+        self.since: I64 = np.zeros(0, np.int64)
+
+    # --- what was said, and judged
+    def hear(self, view: View) -> None:
+        """The readings of a view that is about to be judged."""
+        first = view.newest_before() == LONG_AGO
+        units = np.flatnonzero((view.carry(self.columns) | first) & ~view.moments)
+        while len(units):
+            new = np.append(np.ones(min(1, len(units)), np.bool_), np.diff(view.thing[units]) != 0)
+            self._push(view, units[new])
+            units = units[~new]
+
+    def _push(self, view: View, units: Index) -> None:
+        """One reading each."""
+        things = view.thing[units]
+        newer = things[view.t[units] > self.heard[0, things]]  # else it is told again at its moment
+        self.heard[1:, newer], self.said[1:, :, newer] = self.heard[:-1, newer], self.said[:-1, :, newer]
+        self.heard[0, things] = view.t[units]
+        for k, column in enumerate(self.columns):
+            self.said[0, k, things] = view.value(column)[units]
+
+    def note(self, wide: View, judged: Bools, truth: Truth) -> None:
+        """The units of a view that were `judged`, by thing and time; its moments among them."""
+        units = np.flatnonzero(judged)
+        if not len(units):
+            return
+        things, picked = wide.thing[units], Picked(wide, units)
+        now = np.array([truth(bound, picked) for bound in self.conditions])
+        before = self.truth[:, things]
+        again = np.flatnonzero(np.diff(things) == 0) + 1
+        before[:, again] = now[:, again - 1]
+        other = _differ(now, before).any(axis=0)
+        fresh = self.since[things] == LONG_AGO
+        fresh[again] = False
+        self.since[things[fresh]] = LONG_AGO + 1  # as ever
+        turned = np.flatnonzero(other & ~fresh)
+        self.since[things[turned]] = wide.t[units[turned]]  # the last one of each thing stays
+        last = np.append(np.diff(things) != 0, np.ones(1, np.bool_))
+        self.truth[:, things[last]] = now[:, last]
+
+    # --- what would have been
+    def otherwise(self, members: Index, whose: Index, since: int, truth: Truth) -> Index:
+        """Which of the `members` numbered `whose` were, or may have been, judged otherwise since then than in order."""
+        things = members[whose]
+        heard, said = self.heard[:, members], self.said[:, :, members]
+        if (heard[-1] > since).any():
+            return things  # more was said since than is remembered
+        moments = np.unique(np.append(heard[heard >= since], since))
+        place = (heard[None, :, :] > moments[:, None, None]).sum(axis=1)
+        column = np.arange(len(members))
+        known = heard[place, column[None, :]] > LONG_AGO
+        values = {one: said[place, k, column[None, :]] for k, one in enumerate(self.columns)}
+        values[self.worth] = others(self.signal.what, values[self.columns[0]], self.signal.coverage)
+        asked = _Moments(things, moments, {one: table[:, whose].T.ravel() for one, table in values.items()})
+        shape = (len(things), len(moments))
+        moved = self.since[things] >= since
+        for k, bound in enumerate(self.conditions):
+            truths = truth(bound, asked).reshape(shape)
+            other = _differ(truths, self.truth[k, things][:, None]) & known[:, whose].T
+            moved |= other.any(axis=1)
+        found: Index = things[moved]
+        return found
+
+
+class _Moments:
+    """Every one of these things at every one of these moments, thing by thing."""
+
+    def __init__(self, things: Index, moments: I64, values: dict[int, F64]) -> None:
+        self.thing, self.t = np.repeat(things, len(moments)), np.tile(moments, len(things))
+        self.now, self._values = self.t, values
+
+    def value(self, column: int) -> F64:
+        return self._values[column]
+
+    def good_at(self, column: int) -> I64:  # noqa: ARG002 - no condition here asks for an age
+        return self.t
+
+    def changed(self, column: int) -> F64:  # noqa: ARG002 - nor for a change
+        return np.zeros(len(self.t))
+
+
+def _differ(a: F64, b: F64) -> Bools:
+    found: Bools = (a != b) & ~(np.isnan(a) & np.isnan(b))
+    return found

@@ -1,0 +1,170 @@
+"""What was said of an alarm against what a second look at the past saw: the late transitions between the two."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import zip_longest
+
+from msgspec.structs import replace
+from msgspec.structs import replace as changed
+
+from gateway.domain.alarm import Change, Level
+from rules.engine.evaluator import Core
+from rules.engine.late.episode_log import Episode, Key, Ledger, Owner, note
+from rules.engine.state.thing_table import LONG_AGO, NEVER
+from rules.engine.transitions import Made
+
+Withdraw = Callable[[Key, int, int], Made]
+"""(alarm, µs, level) -> the transition that takes an alarm back."""
+
+
+def by_alarm(made: Iterable[Made]) -> dict[Key, list[Made]]:
+    """The changes of every alarm, in their order."""
+    found: dict[Key, list[Made]] = {}
+    for one in made:
+        found.setdefault((one.rule.id, one.thing.component, one.identity), []).append(one)
+    return found
+
+
+class Comparison:
+    """One thing of one rule: said in the ledger of `owner`, `made` by the scratch engine; in doubt from `since` µs.
+
+    A rule that decides `back` in time said, or would have said, something of before: then that is in doubt too.
+    """
+
+    def __init__(
+        self, ledger: Ledger, owner: Owner, rule: str, component: int, made: dict[Key, list[Made]], since: int,
+        *, back: bool = False,
+    ) -> None:  # fmt: skip
+        self.ledger, self.owner, self.since, self.made = ledger, owner, since, made
+        said = ledger.of(owner)
+        self.keys = sorted({key for key in (*said, *made) if key[:2] == (rule, component)})
+        self.again = {key: _episodes(made.get(key, [])) for key in self.keys}
+        both = [(said.get(key, []), self.again[key]) for key in self.keys]
+        while other := [pair for pair in both if _on(pair[0], self.since) != _on(pair[1], self.since)]:
+            if not back:
+                break
+            self.since = min(one.raised for pair in other for some in pair for one in some if one.on(self.since))
+        self.proven = not other
+
+    def settle(self, core: Core, withdraw: Withdraw) -> None:
+        """Emit what differs; the second look holds from now on."""
+        for key in self.keys:
+            made, said = self.made.get(key, []), self.ledger.of(self.owner).get(key, [])
+            changes, standing = _Difference(made, said, self.again[key], self.since).changes(partial(withdraw, key))
+            core.counts.corrected += bool(changes)
+            core.field.emitter.made += changes
+            self.ledger.put(self.owner, key, standing)
+
+
+class _Difference:
+    """One alarm: `said` in the ledger, `again` by the second look, whose changes are `made`; from `since` µs on.
+
+    What was said and what was are paired in order of time, one to one. An alarm that is on, then and now, is the same.
+    """
+
+    def __init__(self, made: list[Made], said: list[Episode], again: list[Episode], since: int) -> None:
+        self.made, self.since = made, since
+        self.before = [one for one in said if one.cleared < since]
+        self.said = _by_raise(one for one in said if one.cleared >= since)
+        self.again = [one for one in again if one.cleared >= since]
+        self.live = self.said[-1] if self.said and self.said[-1].cleared == NEVER else None
+        self.true = self.again[-1] if self.again and self.again[-1].cleared == NEVER else None
+        self.mates = self._pairs()
+
+    def _pairs(self) -> dict[int, Episode]:
+        """id of an episode that was -> what was said of it."""
+        pairs: dict[int, Episode] = {}
+        free = self.said
+        if self.live is not None and self.true is not None:
+            pairs[id(self.true)] = self.live
+            free = free[:-1]
+        past = [one for one in self.again if one is not self.true]
+        for one, following in zip_longest(past, past[1:]):
+            mates = [other for other in free if other.shares(one)]
+            if len(mates) > 1 and following is not None and mates[-1].shares(following):
+                mates.pop()
+            if mates:
+                pairs[id(one)] = mates[-1]
+                free = [other for other in free if other is not mates[-1]]
+        return pairs
+
+    def changes(self, withdraw: Callable[[int, int], Made]) -> tuple[list[Made], list[Episode]]:
+        """Late transitions that lead from what was said to what is true, and the episodes that stand then."""
+        found: list[Made] = []
+        standing = list(self.before)
+        for one in self.again:
+            mate = self.mates.get(id(one))
+            changes, told = self._unknown(one) if mate is None else (self._moved(one, mate), mate.told)
+            found += changes
+            standing.append(changed(one, told=told))
+        for left in self.said:
+            if any(left is mate for mate in self.mates.values()):
+                continue
+            if left is not self.live and any(left.shares(one) for one in self.again):
+                standing.append(left)  # part of what was: the gap before the next stays as it was told
+            elif left is self.live:
+                found.insert(0, self._undone(left, max(self.since, 0), withdraw))
+            else:
+                found.append(replace(self._undone(left, left.told, withdraw), episode=left.told))
+        return found, sorted(standing, key=lambda one: (one.cleared == NEVER, one.raised, one.cleared))
+
+    def _undone(self, left: Episode, at: int, withdraw: Callable[[int, int], Made]) -> Made:
+        """What was said of an episode is taken back at `at` µs; or it ended where another part of it did, before."""
+        end = max((one.cleared for one in self.before if one.told == left.told), default=0)
+        if not end:
+            return withdraw(at, left.level)
+        known = [one for one in self.made if one.at == end and one.change is Change.CLEARED]
+        return _late(known or [withdraw(end, left.level)], end, left.level, Change.CLEARED)
+
+    def _moved(self, one: Episode, mate: Episode) -> list[Made]:
+        """What was said of an episode differs: its level now, or its end."""
+        if one is self.true:
+            if one.level == mate.level:
+                return []
+            change = Change.LEVEL_UP if mate.level < one.level else Change.LEVEL_DOWN
+            return [_late(self.made, max(mate.moved, one.moved), one.level, change)]
+        if one.cleared == mate.cleared:
+            return []
+        end = _late(self.made, one.cleared, one.level, Change.CLEARED)
+        return [end if mate is self.live else replace(end, episode=mate.told)]
+
+    def _unknown(self, one: Episode) -> tuple[list[Made], int]:
+        """An episode that nothing was said of, or that is told as part of another; and the raise it is known by."""
+        if one is self.true:
+            before = max((other.cleared for other in self.said if other.shares(one)), default=LONG_AGO)
+            return _whole(self.made, one, before), max(one.raised, before)
+        if self.live is not None and self.true is not None and self.live.shares(one):
+            return [], self.live.told  # an alarm that is on stays on
+        beside = self.live is not None or self.true is not None or any(other.shares(one) for other in self.said)
+        record = one.raised if beside else 0
+        return [replace(change, episode=record) for change in _whole(self.made, one, LONG_AGO)], one.raised
+
+
+def _by_raise(episodes: Iterable[Episode]) -> list[Episode]:
+    """One for each raise that people know: the last, whose end is the end that was told."""
+    newest = {one.told: one for one in episodes}
+    return sorted(newest.values(), key=lambda one: one.cleared)
+
+
+def _episodes(made: list[Made]) -> list[Episode]:
+    found: list[Episode] = []
+    for one in made:
+        note(found, one)
+    return [one for one in found if one.raised < one.cleared]
+
+
+def _on(episodes: list[Episode], moment: int) -> bool:
+    return any(one.on(moment) for one in episodes)
+
+
+def _late(made: list[Made], at: int, level: int, change: Change) -> Made:
+    """The change at `at` as the second look saw it."""
+    near = min(made, key=lambda one: (abs(one.at - at), one.change is not change))
+    return replace(near, at=at, level=Level(level), change=change, late=True)
+
+
+def _whole(made: list[Made], episode: Episode, before: int) -> list[Made]:
+    """An episode nobody knew of: raised, and cleared when it is over; not before `before` µs (it was on till then)."""
+    begin = max(k for k, one in enumerate(made) if one.at == episode.raised and one.change is Change.RAISED)
+    end = next((k for k in range(begin, len(made)) if made[k].change is Change.CLEARED), len(made))
+    return [replace(one, at=max(one.at, before), late=True) for one in made[begin : end + 1]]

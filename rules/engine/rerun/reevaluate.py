@@ -1,0 +1,262 @@
+"""A second look at the past of one device, or one group of a rule, and what it changes."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from msgspec.structs import replace
+
+from gateway.domain.alarm import Change, Thing
+from gateway.domain.duration import DAY
+from gateway.domain.reading import Batch, concat
+from gateway.domain.record import Closed, Fact, Rerun
+from rules.compiled import Rule
+from rules.compiled.reads import expressions_of
+from rules.engine.conditions.base import Runner
+from rules.engine.conditions.counter_multiple import EveryRunner
+from rules.engine.conditions.due_date import DueRunner
+from rules.engine.evaluator import Core
+from rules.engine.groups.transfer import Transfer
+from rules.engine.late.episode_log import Key, Ledger
+from rules.engine.late.history_requests import FactOf, Pending
+from rules.engine.late.late_readings import span
+from rules.engine.late.lookback import horizon
+from rules.engine.late.reevaluations import Subject
+from rules.engine.rerun.episode_diff import Comparison, by_alarm
+from rules.engine.rerun.history_answers import expired, in_order
+from rules.engine.rerun.scratch_engine import Moment, Scratch, judged_twice
+from rules.engine.rerun.warmup_job import go_on, looked, restored
+from rules.engine.state.thing_table import NEVER
+from rules.engine.transitions import Made
+from rules.engine.windows.counter_glitches import Glitch
+
+REACH = 31 * DAY  # history is asked for this much longer, so that an alarm which was on before shows in it
+
+
+def reach_back(core: Core, ledger: Ledger) -> None:
+    """What was asked about now: an alarm that was on when the doubt begins is looked at from before its raise, and
+    other state from where it can be known.
+    """
+    for subject in core.requests.fresh():
+        _reach_back(core, ledger, subject)
+        pending = core.requests.open.get(subject)
+        if pending is not None:
+            devices = (subject,) if isinstance(subject, int) else pending.devices
+            core.requests.widen(subject, min(_known_from(core, one, pending) for one in devices), core.seq)
+
+
+def _known_from(core: Core, device: int, pending: Pending) -> int:
+    """From when on the rules in doubt have to judge a device, so that they are right from `pending.start` on: before
+    falls of counters that may be taken back, or were; `every` from its mark.
+    """
+    row, start = core.field.world.rows[device], pending.start
+    runners = [runner for runner in core.book.of(row.space.kind) if pending.about(runner.rule.id)]
+    falls = [counter.fallen_since(thing) for one in runners for counter in one.counters for thing in row.things]
+    start = core.field.glitches.begin(device, min([start, *(at for at in falls if at > start - REACH)]))
+    marks = [one.known_from(thing, start) for one in runners if isinstance(one, EveryRunner) for thing in row.things]
+    return min([start, *marks])
+
+
+def _reach_back(core: Core, ledger: Ledger, subject: Subject) -> None:
+    pending = core.requests.open.get(subject)
+    owner = subject if isinstance(subject, int) else subject[1]
+    if pending is None or not ledger.of(owner):
+        return
+    spans: dict[str, int] = {}
+    if isinstance(subject, int):
+        row = core.field.world.rows[subject]
+        for runner in core.book.of(row.space.kind):
+            if not pending.about(runner.rule.id):
+                continue
+            spans[runner.rule.id] = horizon(runner.rule, runner.every(row.things[0], runner.columns))
+    else:
+        spans[subject[0]] = span(core.field.world, core.book.rules[subject[0]][1])
+    for (rule, _, _), episodes in ledger.of(owner).items():
+        for one in episodes:
+            if one.on(pending.since) and rule in spans and one.raised > pending.since - REACH:
+                core.requests.widen(subject, one.raised - min(spans[rule], one.raised), core.seq)
+
+
+class Judged:
+    """Judges `device` of `core` again with `history`; `run` emits what differs and takes the state over."""
+
+    def __init__(self, core: Core, ledger: Ledger, device: int) -> None:
+        self.core, self.ledger, self.device = core, ledger, device
+        self.row = core.field.world.rows[device]
+        self.runners = [
+            runner for runner in core.book.of(self.row.space.kind)
+            if not runner.rule.watch.group and runner.watched[self.row.things].any()
+            and (not isinstance(runner, DueRunner) or runner.by_readings())
+        ]  # fmt: skip
+
+    def run(self, pending: Pending, history: Batch) -> None:
+        """Everything in doubt at or after `pending.since` is decided once more."""
+        runners = [runner for runner in self.runners if pending.about(runner.rule.id)]
+        if not runners:
+            self.core.counts.reruns += 1
+            return
+        glitches = self.core.field.glitches
+        known = tuple(glitches.found.get(self.device, ()))
+        since = [batch for _, batch in pending.after(0)]
+        scratch = lived_again(
+            self.core, pending.devices or [self.device], [r.rule.id for r in runners], [history, *since],
+            self.core.requests.facts.get(self.device, []), pending.start,
+        )  # fmt: skip
+        if scratch is None:
+            return
+        if (earlier := glitches.moved(self.device, known)) < pending.since:  # what was decided in it is in doubt too
+            reach = pending.since - pending.start
+            self.core.requests.ask(self.core.seq, self.device, earlier, reach, pending.devices, pending.rules)
+            return
+        made = by_alarm(one for one in scratch.made if one.thing.device == self.device)
+        for runner in runners:
+            self._compare(runner, scratch, made, pending.since)
+            if runner.peers is not None:
+                runner.peers.regroup(self.row.things, runner.watched)
+                runner.revalue(runner.peers.with_others(()), self.core.now)
+
+    def _compare(self, runner: Runner, scratch: Scratch, made: dict[Key, list[Made]], since: int) -> None:
+        twin = next(r for r in scratch.core.book.runners[runner.rule.id] if r.space.kind == runner.space.kind)
+        rows = {thing: k for k, thing in enumerate(twin.space.things)}
+        for thing in self.row.things:
+            place = runner.space.things[thing]
+            if not runner.watched[thing] or place not in rows:
+                continue
+            begin = since if runner.windows is None else runner.windows.doubted_from(thing, since)
+            found = Comparison(
+                self.ledger, self.device, runner.rule.id, place.component, made, begin, back=runner.decides_back
+            )
+            if not found.proven:
+                self.core.counts.unproven += 1  # the history does not explain what was decided before: leave it
+                continue
+            runner.take_row(thing, twin, rows[place])
+            found.settle(self.core, partial(_withdrawn, self.core, runner, thing))
+
+
+def judge_group(core: Core, ledger: Ledger, answer: Rerun) -> None:
+    """The members of a group have been looked back at: everything in doubt about the group is decided once more."""
+    subject, groups = (answer.rule, answer.group), core.book.groups.get(answer.rule)
+    pending = core.requests.answered(subject, answer.wanted)
+    if pending is None or groups is None:
+        return
+    found = looked(answer.image)
+    if found is None:
+        core.counts.given_up += 1
+        return
+    core.admit()
+    row = groups.rows.get(answer.group, -1)
+    if row < 0 or not groups.alive[row]:
+        return
+    devices = groups.devices(row)
+    scratch = restored(core, found) if set(devices) <= set(pending.devices) else None
+    if scratch is None:  # somebody joined since, or the rule was edited
+        core.requests.ask(core.seq, subject, pending.since, pending.since - pending.start, devices)
+        return
+    core.counts.reruns += 1
+    facts = [one for one in facts_of(core, answer.group, devices) if one not in found.facts]
+    go_on(scratch, pending.after(answer.upto), facts, core.now)
+    _take_glitches(core, scratch, devices, (*found.glitches, *scratch.core.field.glitches.fresh), pending.start)
+    for device in devices:
+        _newest_values(core, device, scratch)
+    compared = Comparison(ledger, answer.group, answer.rule, 0, by_alarm(scratch.made), pending.since)
+    if not compared.proven:
+        core.counts.unproven += 1
+    elif Transfer(groups, scratch.core.book.groups[answer.rule]).take(answer.group):
+        compared.settle(core, partial(_withdrawn, core, groups.runner, row))
+    if pending.again < NEVER:  # a late reading may have come after the history was read
+        core.requests.ask(core.seq, subject, pending.again, pending.since - pending.start, devices)
+
+
+def facts_of(core: Core, group: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
+    """What the desk said of a group and of its members, by time."""
+    known = core.requests.facts
+    found = [*known.get(group, []), *(one for device in devices for one in known.get(device, []))]
+    return sorted(found, key=lambda one: one[0])
+
+
+def lived_again(
+    core: Core, devices: Sequence[int], rules: Sequence[str], history: Sequence[Batch], facts: Sequence[Moment],
+    begin: int,
+) -> Scratch | None:  # fmt: skip
+    """These devices and rules through their history, asked for from `begin` µs, up to now; None: nothing to judge.
+
+    The newest values that the devices are known by are put right on the way.
+    """
+    core.counts.reruns += 1
+    rows = in_order(concat(list(history)))
+    asked = np.array(devices, np.int32)
+    rows = rows.select(np.isin(rows.device, asked))
+    newest = np.array([core.newest(device) for device in devices], np.int64)
+    rows = rows.select(rows.at <= newest[np.searchsorted(asked, rows.device)])
+    rows = rows.select(~expired(rows, core.accept_late))
+    if not len(rows):
+        return None
+    moments = [one for one in facts if one[0] >= int(rows.at[0])]
+    scratch, glitches = judged_twice(
+        lambda: _begun(core, devices, rules, begin, int(rows.at[0])), rows, moments, core.now
+    )  # fmt: skip
+    _take_glitches(core, scratch, devices, glitches, begin)
+    for device in devices:
+        _newest_values(core, device, scratch)
+    return scratch
+
+
+def _begun(core: Core, devices: Sequence[int], rules: Sequence[str], begin: int, first: int) -> Scratch:
+    """A scratch engine that knows what history from `begin` µs on, with readings from `first` on, does not show."""
+    scratch = Scratch(core, devices, [core.book.rules[rule] for rule in rules])
+    for twin in scratch.core.book.all():
+        live = next((r for r in core.book.runners[twin.rule.id] if r.space.kind == twin.space.kind), None)
+        for row, place in enumerate(twin.space.things):
+            mine = core.field.world.rows.get(place.device)
+            if not isinstance(live, EveryRunner | DueRunner):
+                continue
+            if mine is not None and mine.space is live.space:
+                past = _past(core, twin.rule.id, place, first)
+                live.begin_twin(mine.things[place.component], twin, row, begin, past)
+    return scratch
+
+
+def _past(core: Core, rule: str, place: Thing, until: int) -> list[tuple[int, Fact]]:
+    """(µs, fact): what the desk told about a rule on a thing before `until` µs, in order."""
+    kept = core.field.completions.of(rule, place.device, place.component, until)
+    closed: list[tuple[int, Fact]] = [
+        (at, one) for at, one in core.requests.facts.get(place.device, [])
+        if isinstance(one, Closed) and (one.rule, one.component) == (rule, place.component) and at < until
+    ]  # fmt: skip
+    return sorted([*closed, *((one.told, one.fact) for one in kept)], key=lambda one: one[0])
+
+
+def _take_glitches(
+    core: Core, scratch: Scratch, devices: Sequence[int], glitches: Sequence[Glitch], begin: int
+) -> None:
+    """What is known of the glitches of these devices from `begin` µs on."""
+    points = {counter.point for runner in scratch.core.book.all() for counter in runner.counters}
+    for device in devices:
+        core.field.glitches.replace(device, points, begin, glitches)
+
+
+def _newest_values(core: Core, device: int, scratch: Scratch) -> None:
+    """Newest values that are older than the newest reading of the device."""
+    row, again = core.field.world.rows[device], scratch.core.field.world.rows[device]
+    mine, theirs = row.space, again.space
+    for thing, other in zip(row.things, again.things, strict=False):
+        for name, column in theirs.columns.items():
+            own = mine.column(name)
+            if theirs.at[column, other] >= mine.at[own, thing]:
+                for table in ("value", "at", "received", "quality"):
+                    getattr(mine, table)[own, thing] = getattr(theirs, table)[column, other]
+            good, before = int(theirs.good_at[column, other]), int(mine.good_at[own, thing])
+            replaced = theirs.at[column, other] == before and good < before  # a good value, by a bad one
+            if good >= before or replaced:
+                mine.good[own, thing] = theirs.good[column, other]
+                mine.good_at[own, thing] = theirs.good_at[column, other]
+
+
+def _withdrawn(core: Core, runner: Runner, thing: int, key: Key, at: int, level: int) -> Made:
+    runner.emit(thing, at, Change.WITHDRAWN, level, None, None, -1, text=condition_text(runner.rule))
+    return replace(core.field.emitter.made.pop(), identity=key[2], late=True)
+
+
+def condition_text(rule: Rule) -> str:
+    """What the rule waits for, for evidence."""
+    return next((one.text for one in expressions_of(rule.condition)), "")

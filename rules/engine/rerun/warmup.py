@@ -1,0 +1,115 @@
+"""History for a rule that is new, or begins a new generation: it judges the past alone, then joins in."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from msgspec.structs import replace
+
+from gateway.domain.alarm import Change
+from gateway.domain.record import Closed, Rerun, Unlatch
+from gateway.domain.wanted import Wanted
+from rules.compiled import Rule
+from rules.engine.conditions.base import Runner
+from rules.engine.evaluator import Core
+from rules.engine.groups.split_rule import questions_of
+from rules.engine.groups.transfer import Transfer
+from rules.engine.late.history_requests import FactOf
+from rules.engine.late.late_readings import span
+from rules.engine.rerun.reevaluate import condition_text, facts_of
+from rules.engine.rerun.scratch_engine import Scratch
+from rules.engine.rerun.warmup_job import Outlook, go_on, looked, restored, seed_of
+
+
+def watched_by(core: Core, rule: str) -> Sequence[int]:
+    """The devices that a rule watches, or asks as members."""
+    world, compiled = core.field.world, core.book.rules[rule][1]
+    asked = [(set(compiled.watch.kinds), compiled.watch.where)]
+    asked += [(set(one.kinds), one.where) for one in questions_of(compiled)]
+    return [
+        number for number, device in world.devices.items()
+        if any(device.kind in kinds and (where is None or where(world.facts(device)) is True) for kinds, where in asked)
+    ]  # fmt: skip
+
+
+def outlook(core: Core, wanted: Wanted, compile_rule: Callable[[bytes], Rule]) -> Outlook:
+    """The look back that answers a request about a rule, or about a group of it; it needs the engine no more."""
+    rule = wanted.rule
+    if wanted.group:
+        facts = facts_of(core, wanted.group, wanted.devices)
+        return Outlook(wanted.devices, seed_of(core, rule, wanted.devices, facts, group=True), compile_rule)
+    devices = watched_by(core, rule)
+    return Outlook(devices, seed_of(core, rule, devices, told(core, rule, devices)), compile_rule)
+
+
+def told(core: Core, rule: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
+    """What the desk said of a rule and these devices, by time: a new generation has to know it."""
+    known = core.requests.facts
+    found = [one for device in devices for one in known.get(device, []) if isinstance(one[1], Closed | Unlatch)]
+    mine: list[tuple[int, FactOf]] = [
+        one for one in found if isinstance(one[1], Closed | Unlatch) and one[1].rule == rule
+    ]
+    mine += [one for one in core.field.completions.of_rule(rule) if one[1].device in set(devices)]
+    return sorted(mine, key=lambda one: one[0])
+
+
+def reach(core: Core, rule: str) -> int:
+    """From when on the rule wants history, µs."""
+    _, compiled = core.book.rules[rule]
+    return max(0, core.now - span(core.field.world, compiled))
+
+
+def join(core: Core, answer: Rerun, at: int) -> None:
+    """The answer for a waiting rule: it takes the state over, sees what came meanwhile, raises what is true at `at` µs.
+
+    An image that does not fit the rule or the devices of now is no history: the rule begins with what is there.
+    """
+    found = looked(answer.image)
+    scratch = restored(core, found) if found is not None else None
+    if found is None or scratch is None:
+        core.begin_cold(answer.rule, at)
+        return
+    facts = [one for one in told(core, answer.rule, scratch.devices) if one not in found.facts]
+    go_on(scratch, core.interim.since(max(answer.wanted, answer.upto)), facts, core.now)
+    _take_over(core, scratch, answer.rule, at)
+    core.book.settle(answer.rule, at)
+    for one in (*found.glitches, *scratch.core.field.glitches.fresh):
+        core.field.glitches.add(one)
+    core.recount()  # windows that closed in a glitch before it was known to be one
+
+
+def _take_over(core: Core, scratch: Scratch, rule: str, at: int) -> None:
+    theirs = {runner.space.kind: runner for runner in scratch.core.book.runners[rule]}
+    runners = core.book.begin(rule)
+    for runner in runners:
+        runner.refresh(range(len(runner.space)), at, "")
+    if rule in core.book.groups:
+        _take_groups(core, scratch, rule, at)
+        runners = []
+    for runner in runners:
+        twin = theirs[runner.space.kind]
+        rows = {thing: k for k, thing in enumerate(twin.space.things)}
+        for thing in np.flatnonzero(runner.watched[: len(runner.space)]).tolist():
+            row = rows.get(runner.space.things[thing])
+            if row is None or not twin.watched[row]:
+                continue
+            runner.take_row(thing, twin, row)
+            _raise(core, runner, thing, at)
+    if not core.book.waiting:
+        core.interim.clear()
+
+
+def _take_groups(core: Core, scratch: Scratch, rule: str, at: int) -> None:
+    """Groups with a past go on with it; others begin with what their members say now."""
+    groups = core.book.groups[rule]
+    transfer = Transfer(groups, scratch.core.book.groups[rule])
+    for group, row in groups.rows.items():
+        if groups.alive[row] and transfer.take(group):
+            _raise(core, groups.runner, row, at)
+    groups.flush()
+
+
+def _raise(core: Core, runner: Runner, thing: int, at: int) -> None:
+    """Its alarms that are on become known."""
+    for identity, level in runner.on(thing):
+        runner.emit(thing, at, Change.RAISED, level, None, None, -1, text=condition_text(runner.rule))
+        core.field.emitter.made.append(replace(core.field.emitter.made.pop(), identity=identity))

@@ -1,0 +1,225 @@
+"""One rule through stored history beside the engine: a seed goes out, the state that comes of it goes back as an image.
+
+What takes long, the judging of the history, shares nothing with the engine: another thread or process may do it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from gateway.domain.device import Customer, Device, Point, Site
+from gateway.domain.reading import Batch, concat, empty_batch
+from gateway.domain.record import RuleSet
+from rules.compiled import Rule
+from rules.engine.alarms.state import Kept, kept_of, made_of
+from rules.engine.conditions.base import Field
+from rules.engine.evaluator import Core
+from rules.engine.late.history_requests import FactOf
+from rules.engine.rerun.history_answers import expired, in_order
+from rules.engine.rerun.scratch_engine import Moment, Scratch, judged_twice
+from rules.engine.state.snapshot_codec import RunnerImage, SnapshotError, SpaceImage, array, seal, table, unseal
+from rules.engine.state.thing_table import NEVER
+from rules.engine.transitions import Emitter
+from rules.engine.windows.counter_glitches import Glitch
+
+LONG_PAST = -NEVER
+
+
+class Seed(Struct, frozen=True):
+    """What the engine knows at engine time `now` µs of a rule and its devices. `group`: the look back is at a group,
+    whose changes are wanted too; readings that came later than `accept_late` µs are left out then.
+    """
+
+    now: int
+    rule: RuleSet
+    group: bool
+    accept_late: int
+    scalar: bool
+    sites: list[Site]
+    customers: list[Customer]
+    devices: list[Device]
+    points: list[Point]
+    profiles: dict[str, int]
+    downs: list[tuple[int, int]]
+    facts: list[tuple[int, FactOf]]
+    completions: bytes = b""
+    steps: list[tuple[int, int]] = []
+
+
+class Looked(Struct, frozen=True):
+    """State of one rule after history up to `now` µs, the changes on the way (of a group), and the facts it knows."""
+
+    rule: str
+    revision: str
+    now: int
+    spaces: list[SpaceImage]
+    runners: list[RunnerImage]
+    made: list[Kept] = []
+    facts: list[tuple[int, FactOf]] = []
+    glitches: list[Glitch] = []
+
+
+_seeds = msgspec.msgpack.Decoder(Seed)
+_images = msgspec.msgpack.Decoder(Looked)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def seed_of(
+    core: Core, rule: str, devices: Iterable[int], facts: Sequence[tuple[int, FactOf]] = (), *, group: bool = False
+) -> bytes:
+    """The seed of a look back, encoded. Raises KeyError when the rule is gone."""
+    world = core.field.world
+    return _encoder.encode(
+        Seed(
+            core.now, core.book.rules[rule][0], group, core.accept_late, core.field.scalar, list(world.sites.values()),
+            list(world.customers.values()), [world.devices[one] for one in devices], list(world.points.values()),
+            world.profiles, core.field.downs.spans, list(facts), core.field.completions.state(),
+            core.field.downs.steps,
+        )
+    )  # fmt: skip
+
+
+class LookBack:
+    """A seed, fed with history. `compile_rule`: source of a rule -> the rule."""
+
+    def __init__(self, seed: bytes, compile_rule: Callable[[bytes], Rule]) -> None:
+        self._seed = known = _seeds.decode(seed)
+        rule = compile_rule(known.rule.source)
+        like = Core(Field(Emitter(0, ""), scalar=known.scalar), known.accept_late)
+        like.now, world = known.now, like.field.world
+        like.field.completions.load(known.completions)
+        for last, start in known.downs:
+            like.field.downs.add(last, start)
+        like.field.downs.steps = list(known.steps)
+        for point in known.points:
+            world.set_point(point)
+        world.profiles = dict(known.profiles)
+        world.sites = {site.code: site for site in known.sites}
+        world.customers = {customer.code: customer for customer in known.customers}
+        for device in known.devices:
+            world.set_device(device)
+        self._devices = np.array([device.id for device in known.devices], np.int32)
+        self._like, self._rule = like, rule
+        self._scratch = self._begin()
+        self._moments: list[Moment] = list(known.facts)
+        self._gathered: list[Batch] = []
+
+    def _begin(self) -> Scratch:
+        return Scratch(self._like, self._devices.tolist(), [(self._seed.rule, self._rule)])
+
+    def feed(self, history: Batch) -> None:
+        """Readings, sorted by time over all calls."""
+        mine = history.select(np.isin(history.device, self._devices))
+        if not len(mine):
+            return
+        if self._seed.group:  # what came too late shows only when all is there
+            self._gathered.append(mine)
+            return
+        last = int(mine.at[-1])
+        passed = [one for one in self._moments if one[0] <= last]
+        self._moments = [one for one in self._moments if one[0] > last]
+        self._scratch.live_through(mine, passed, LONG_PAST)
+        self._scratch.made.clear()
+
+    def image(self) -> bytes:
+        """What came of it, for a Rerun fact; empty when a group has no history."""
+        rows = empty_batch()
+        if self._seed.group:
+            rows = in_order(concat(self._gathered)) if self._gathered else rows
+            rows = rows.select(~expired(rows, self._seed.accept_late)) if len(rows) else rows
+            if not len(rows):
+                return b""
+            self._moments = [one for one in self._moments if one[0] >= int(rows.at[0])]
+            downs = self._like.field.downs
+            downs.hindsight = self._seed.now
+            downs.returned = frozenset(rows.device[rows.at > downs.latest].tolist())
+            self._scratch, glitches = judged_twice(self._begin, rows, self._moments, self._seed.now)
+        else:
+            self._scratch.live_through(rows, self._moments, self._seed.now)
+            glitches = self._scratch.core.field.glitches.fresh
+        core, rule = self._scratch.core, self._seed.rule
+        spaces = [
+            SpaceImage(s.kind, s.things, s.names, {name: table(a) for name, a in s.tables().items()})
+            for s in core.field.world.space_list
+        ]  # fmt: skip
+        runners = [
+            RunnerImage(rule.id, r.space.kind, {name: table(a) for name, a in r.state().items()}, r.extra(), r.decided)
+            for r in core.book.runners[rule.id]
+        ]
+        made = [kept_of(one) for one in self._scratch.made] if self._seed.group else []
+        return seal(_encoder.encode(
+            Looked(rule.id, rule.revision, core.now, spaces, runners, made, self._seed.facts, glitches)
+        ))  # fmt: skip
+
+
+class Outlook:
+    """A look back that was asked for: `seed` is all it needs of the engine; or it is fed here."""
+
+    def __init__(self, devices: Sequence[int], seed: bytes, compile_rule: Callable[[bytes], Rule]) -> None:
+        self.devices, self.seed, self._compile = devices, seed, compile_rule
+        self._look: LookBack | None = None
+
+    def _begun(self) -> LookBack:
+        if self._look is None:
+            self._look = LookBack(self.seed, self._compile)
+        return self._look
+
+    def feed(self, history: Batch) -> None:
+        """Readings, sorted by time over all calls."""
+        self._begun().feed(history)
+
+    def image(self) -> bytes:
+        """What came of it, for a Rerun fact."""
+        return self._begun().image()
+
+
+def looked(image: bytes) -> Looked | None:
+    """An image, decoded; None when it is none of this build."""
+    try:
+        return _images.decode(unseal(image))
+    except (SnapshotError, msgspec.MsgspecError):
+        return None
+
+
+def restored(core: Core, found: Looked) -> Scratch | None:
+    """The scratch engine of an image, under the facts of now; None when it does not fit the rule or devices of now."""
+    if found.rule not in core.book.rules or found.revision != core.book.rules[found.rule][0].revision:
+        return None
+    devices = list(dict.fromkeys(
+        thing.device for space in found.spaces for thing in space.things if thing.device in core.field.world.devices
+    ))  # fmt: skip
+    scratch = Scratch(core, devices, [core.book.rules[found.rule]])
+    world = scratch.core.field.world
+    if any(world.space(space.kind).things != space.things for space in found.spaces):
+        return None
+    for space in found.spaces:
+        world.space(space.kind).load([], space.names, {name: array(one) for name, one in space.tables.items()})
+    for held in found.runners:
+        for runner in scratch.core.book.runners[found.rule]:
+            if runner.space.kind == held.kind:
+                runner.refresh(range(len(runner.space)), found.now, "")
+                runner.load({name: array(one) for name, one in held.tables.items()})
+                runner.load_extra(held.extra)
+                runner.decided.update(held.decided)
+    scratch.core.now = found.now
+    rule = core.book.rules[found.rule][1]
+    scratch.core.field.emitter.made = [made_of(one, rule) for one in found.made]
+    return scratch
+
+
+def go_on(scratch: Scratch, kept: Sequence[tuple[int, Batch]], facts: Sequence[tuple[int, FactOf]], now: int) -> None:
+    """What came since: batches with their engine time, and facts, up to engine time `now`, all µs."""
+    left = list(facts)
+    for moment, batch in kept:
+        while left and left[0][0] <= moment:
+            at, fact = left.pop(0)
+            scratch.until(at)
+            scratch.core.moment(fact, at)
+        scratch.until(moment)
+        scratch.core.batch(batch)
+    for at, fact in left:
+        scratch.until(at)
+        scratch.core.moment(fact, at)
+    scratch.until(now)

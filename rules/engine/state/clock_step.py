@@ -1,0 +1,116 @@
+"""The gateway's clock was set back: no moment that the rules know may lie after it (decision 070).
+
+What was heard, begun or decided at a later time counts as of the step. Alarms stay, holds and silences go on. Windows
+cannot be put right in place: rules with signals, and rules on groups, begin anew, from stored history if they need it;
+their alarms stay until they have judged, and end as `clock_set_back` when they are not on by then.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from gateway.domain.record import ClockStep
+from rules.engine.alarms import After
+from rules.engine.conditions.base import Runner
+from rules.engine.conditions.per_identity import IdentityRunner
+from rules.engine.conditions.threshold_state import LevelState
+from rules.engine.evaluator import Core
+from rules.engine.late.episode_log import Ledger
+from rules.engine.rerun.lateness_buffer import Lane
+from rules.engine.state.thing_table import NEVER
+from rules.engine.windows.base import Table
+
+FUTURE = frozenset({"opens", "wake", "due", "term"})
+"""State of runners that is about times to come; it is reckoned anew."""
+
+
+def stepped(
+    step: ClockStep, now: int, core: Core, lanes: Mapping[int, Lane], ledger: Ledger, after: After
+) -> int:  # fmt: skip
+    """The clock was set at engine time `now` µs: engine time after it. `lanes`: lateness -> readings that wait."""
+    if step.to > step.frm:
+        for one in (core, *(lane.core for lane in lanes.values())):
+            one.field.downs.stepped(step.frm, step.to)
+    if not step.goes_back:
+        return now
+    for lane in lanes.values():
+        lane.give_up()
+    made = core.field.emitter.made
+    made[:] = [replace(one, at=min(one.at, step.to)) for one in made]
+    core.field.completions.step_back(step.to)
+    ledger.step_back(step.to)
+    after.step_back(step.to)
+    _step_back(core, step.to, 0)
+    for lateness, lane in lanes.items():
+        _step_back(lane.core, step.to, lateness)
+    return step.to
+
+
+def _step_back(core: Core, to: int, lateness: int) -> None:
+    """Rules of one lateness and their readings; engine time becomes `to` µs, less `lateness`."""
+    core.admit()
+    core.now = to - lateness
+    _field(core, to)
+    core.requests.step_back(to)
+    core.interim.clear()
+    core.replaced.clear()
+    core.overtaken.clear()
+    book = core.book
+    for rule, (_, compiled) in list(book.rules.items()):
+        if rule in book.waiting:
+            book.waiting[rule] = core.seq  # what was asked for holds readings of later
+        elif compiled.mode != "off":
+            if compiled.watch.group or any(runner.windows is not None for runner in book.runners[rule]):
+                book.anew(rule, core.now, core.seq)
+            else:
+                for runner in book.runners[rule]:
+                    _in_place(runner, to)
+    book.flush()
+    for rule in [rule for rule in book.standing if rule not in book.waiting]:
+        book.settle(rule, core.now)
+
+
+def _field(core: Core, to: int) -> None:
+    field, world = core.field, core.field.world
+    field.downs.step_back(to)
+    field.glitches.step_back(to)
+    field.doubts.drain()
+    field.doubts.drain_later()
+    for space in (*world.space_list, *world.groups.values()):
+        for table in (space.newest, space.at, space.good_at, space.received):
+            _not_after(table, to)
+    for number, device in world.devices.items():
+        if device.registered > to:
+            world.devices[number] = replace(device, registered=to)
+
+
+def _in_place(runner: Runner, to: int) -> None:
+    lanes = runner.lanes if isinstance(runner, IdentityRunner) else []
+    for one in (runner, *lanes):
+        _tables(one, to)
+        one.decided.clear()
+        if isinstance(one, LevelState):
+            one.paused = {thing: min(upto, to) for thing, upto in one.paused.items()}
+    if runner.schedule is not None:
+        for one in (runner, *lanes):
+            for thing in np.flatnonzero(one.watched[: len(one.space)]).tolist():
+                one.reopened(thing, to)
+    runner.refresh(range(len(runner.space)), to, "out_of_scope")
+    for one in (runner, *lanes):
+        one.look_again()
+
+
+def _tables(held: Runner | Table, to: int) -> None:
+    for name, _ in held.arrays:
+        if name not in FUTURE:
+            _not_after(getattr(held, name), to)
+    for part in held.parts.values():
+        _tables(part, to)
+
+
+def _not_after(table: NDArray[Any], to: int) -> None:
+    if table.dtype == np.int64:
+        table[(table > to) & (table < NEVER // 4)] = to

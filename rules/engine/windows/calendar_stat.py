@@ -1,0 +1,164 @@
+"""mean min max sum count first last spread stddev and percentiles per calendar window."""
+
+import numpy as np
+
+from gateway.domain.reading import F64, I64
+from rules.compiled import Aggregate, Calendar, Stat
+from rules.engine.frames.batch_view import Bools
+from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
+from rules.engine.windows.base import Heard, Rows, Surroundings
+from rules.engine.windows.calendar_window import Closing
+from rules.engine.windows.quantile import ValueCounts
+from rules.engine.windows.signal_input import Feed
+
+SUMS = frozenset({Aggregate.MEAN, Aggregate.SUM, Aggregate.STDDEV})
+LOWS = frozenset({Aggregate.MIN, Aggregate.SPREAD})
+HIGHS = frozenset({Aggregate.MAX, Aggregate.SPREAD})
+
+
+class GatheredStat(Closing):
+    """State: count, first, seen (observed µs), newest, at, shut 48 B, and total, square, low, high as needed, 8 B each;
+    for percentiles `ValueCounts`.
+
+    The newest reading is kept apart until the next one comes: the same moment may be told again with another value.
+    It is observed until then, for no longer than the gap, and until a bad one (`shut`).
+    """
+
+    def __init__(
+        self, signal: Stat, depth: int, zone: str, space: Space, around: Surroundings, feed: Feed
+    ) -> None:  # fmt: skip
+        assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
+        super().__init__(
+            signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, feed.points
+        )
+        self.feed, self.of, self.gaps = feed, feed.bound, feed.gaps()
+        self.what = what = signal.what
+        self.rank = signal.rank
+        self.counts = ValueCounts(space) if what is Aggregate.PERCENTILE else None
+        if self.counts is not None:
+            self.parts = {"counts": self.counts}
+        self.count: I64 = np.zeros(0, np.int64)
+        self.seen: I64 = np.zeros(0, np.int64)
+        self.at: I64 = np.zeros(0, np.int64)
+        self.shut: I64 = np.zeros(0, np.int64)
+        self.first: F64 = np.zeros(0)
+        self.newest: F64 = np.zeros(0)
+        self.total: F64 = np.zeros(0)
+        self.square: F64 = np.zeros(0)
+        self.low: F64 = np.zeros(0)
+        self.high: F64 = np.zeros(0)
+        needed = (
+            ("total", 0.0, what in SUMS), ("square", 0.0, what is Aggregate.STDDEV), ("low", np.inf, what in LOWS),
+            ("high", -np.inf, what in HIGHS),
+        )  # fmt: skip
+        self.sums = tuple((name, fill) for name, fill, mine in needed if mine)
+        self.arrays = (
+            *Closing.arrays, ("count", 0), ("first", np.nan), ("seen", 0), ("newest", np.nan), ("at", LONG_AGO),
+            ("shut", NEVER), *self.sums,
+        )  # fmt: skip
+
+    def latest(self, things: Rows) -> F64:
+        return np.where(self.shut[things] == NEVER, self.newest[things], np.nan)
+
+    def turned(self) -> I64:
+        return self.at
+
+    # --- readings
+    def special(self, heard: Heard) -> Bools:
+        thing, at = heard.thing, heard.at
+        start, (_, last) = self.start[thing], heard.before(self.newest, self.at)
+        inside = (at < self.end[thing]) & ((self.at[thing] >= start) | (at < start)) & (at >= self.done[thing])
+        inside &= self.at[thing] > LONG_AGO
+        found: Bools = ~((at > last) & inside & ~np.isnan(heard.value))
+        return found
+
+    def quick(self, heard: Heard) -> None:
+        thing, first = heard.thing, heard.first()
+        before, moment = heard.before(self.newest, self.at)
+        self._book(thing, before, moment, np.minimum(heard.at, np.where(first, self.shut[thing], NEVER)))
+        self.newest[thing], self.at[thing], self.shut[thing] = heard.value, heard.at, NEVER
+
+    def _book(self, thing: Rows, value: F64, at: I64, until: I64) -> None:
+        """Readings inside their window are over: the next came, or nothing can come. Observed to `until` at most."""
+        start = self.start[thing]
+        until = np.minimum(until, at + np.minimum(self.gaps(thing), NEVER // 4))
+        np.add.at(self.seen, thing, np.maximum(until - np.maximum(at, start), 0))
+        inside = (at >= start) & ~np.isnan(value)
+        if not inside.all():
+            thing, value = thing[inside], value[inside]
+        new = self.count[thing] == 0
+        if new.any():  # of several the earliest is the first
+            self.first[thing[new][::-1]] = value[new][::-1]
+        np.add.at(self.count, thing, 1)
+        if self.counts is not None:
+            self.counts.add(thing, value)
+        if self.what is Aggregate.STDDEV:  # about the first reading, for the digits
+            value = value - self.first[thing]
+            np.add.at(self.square, thing, value * value)
+        if self.what in SUMS:
+            np.add.at(self.total, thing, value)
+        if self.what in LOWS:
+            np.minimum.at(self.low, thing, value)
+        if self.what in HIGHS:
+            np.maximum.at(self.high, thing, value)
+
+    def take(self, thing: int, value: float, at: int) -> int:
+        last = int(self.at[thing])
+        if at < last:
+            return at if self.feed is not None and self.feed.turning else NEVER  # time alone may have given it a value
+        if last == LONG_AGO:
+            if value == value:
+                self.open(thing, at)
+                self.newest[thing], self.at[thing] = value, at
+            return NEVER
+        if value != value:
+            if at == last:
+                self.newest[thing] = np.nan
+            self.shut[thing] = min(int(self.shut[thing]), at)
+        elif at == last:
+            self.newest[thing], self.shut[thing] = value, NEVER
+        else:
+            one = np.array([thing])
+            until = min(at, int(self.shut[thing]))
+            self._book(one, self.newest[one], self.at[one], np.array([until]))
+            self.newest[thing], self.at[thing], self.shut[thing] = value, at, NEVER
+        return at if at < int(self.done[thing]) else NEVER
+
+    # --- time
+    def made(self, things: Rows, now: int) -> tuple[F64, F64]:  # noqa: ARG002 - nothing after its end matters
+        start, end = self.start[things], self.end[things]
+        left = things[self.at[things] < end]
+        self._book(left, self.newest[left], self.at[left], np.minimum(self.end[left], self.shut[left]))
+        value, cover = self._values(things), self.seen[things] / (end - start)
+        self.count[things] = self.seen[things] = 0
+        self.first[things] = np.nan
+        for name, fill in self.sums:
+            getattr(self, name)[things] = fill
+        if self.counts is not None:
+            for thing in things.tolist():
+                self.counts.forget(thing)
+        return value, cover
+
+    def _values(self, things: Rows) -> F64:
+        count, what = self.count[things], self.what
+        if what is Aggregate.COUNT:
+            return count.astype(np.float64)
+        if what is Aggregate.SUM:
+            return self.total[things]
+        some = np.maximum(count, 1)
+        if what is Aggregate.MEAN:
+            value = self.total[things] / some
+        elif what is Aggregate.STDDEV:
+            value = np.sqrt(np.maximum(0.0, self.square[things] - self.total[things] ** 2 / some) / some)
+        elif self.counts is not None:
+            each = zip(things.tolist(), count.tolist(), strict=True)
+            value = np.array([self.counts.value(thing, self.rank) if number else np.nan for thing, number in each])
+        elif what is Aggregate.FIRST:
+            value = self.first[things]
+        elif what is Aggregate.LAST:
+            value = self.newest[things]
+        elif what is Aggregate.SPREAD:
+            value = self.high[things] - self.low[things]
+        else:
+            value = self.low[things] if what is Aggregate.MIN else self.high[things]
+        return np.where(count > 0, value, np.nan)

@@ -1,0 +1,202 @@
+"""What signals of calendar windows have in common: windows that close, and the values of the last closed ones."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import F64, I64
+from rules.compiled import Calendar
+from rules.engine.binding.bound_expression import Bound
+from rules.engine.frames.batch_view import Bools, View
+from rules.engine.state.calendar import window, zone_of
+from rules.engine.state.local_time import local_time_of
+from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
+from rules.engine.windows.base import EPSILON, Gaps, Heard, Rows, Surroundings, Table, readings, turns
+from rules.engine.windows.signal_input import Feed
+
+
+class Closing(Table):
+    """State: start, end of the running window (or of the next night), begun, done of the last closed one; cover f32.
+
+    `ring` f64[depth]: values of the last closed windows; deeper when windows close before those of other signals.
+    36 + 8 x depth B.
+    """
+
+    arrays: tuple[tuple[str, float], ...] = (
+        ("start", LONG_AGO), ("end", NEVER), ("begun", LONG_AGO), ("done", LONG_AGO), ("cover", 0), ("ring", np.nan)
+    )  # fmt: skip
+
+    feed: Feed | None = None
+    of: Bound | None = None
+
+    def __init__(
+        self, name: str, unit: str, calendar: Calendar, coverage: float, depth: int, zone: str, space: Space,
+        around: Surroundings, points: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        super().__init__(space)
+        self.name, self.unit, self.calendar, self.coverage, self.zone = name, unit, calendar, coverage, zone
+        self.depth = depth
+        self.world, self.points = around.world, points
+        self.columns = tuple(space.column(point) for point in points)
+        self.gaps = Gaps(around.world, space, points)
+        self.clock = local_time_of(around.world, space, zone)
+        self.start: I64 = np.zeros(0, np.int64)
+        self.end: I64 = np.zeros(0, np.int64)
+        self.begun: I64 = np.zeros(0, np.int64)
+        self.done: I64 = np.zeros(0, np.int64)
+        self.cover: NDArray[np.float32] = np.zeros(0, np.float32)
+        self.ring: F64 = np.zeros((depth, 0))
+
+    # --- what an operator does
+    def hear(self, view: View, inside: Bools) -> Heard:
+        """Its readings in the units `inside` of a view; of other signals the places alone."""
+        if self.feed is None:
+            return readings(view, self.columns[0], inside, known=True)
+        return self.feed.hear(view, inside, self.latest)
+
+    def latest(self, things: Rows) -> F64:
+        """The value that was heard last of each thing; NaN: none, or unknown."""
+        return np.full(len(things), np.nan)
+
+    def turned(self) -> I64:
+        """What changes when a value is heard that no reading brought."""
+        return self.end
+
+    def outside(self, heard: Heard) -> Bools:
+        """Which of them begin or end a window, or came after it was closed."""
+        thing, at = heard.thing, heard.at
+        found: Bools = (self.start[thing] == LONG_AGO) | (at >= self.end[thing]) | (at < self.done[thing])
+        return found
+
+    def follow(self, view: View, places: Heard) -> list[tuple[int, int]]:
+        """Values of other signals at these places, known now; (thing, µs since when it is in doubt by one)."""
+        assert self.feed is not None, "only a feed reads other signals"
+        left, late = self.feed.settled(view, places, self.latest), []
+        while len(left):
+            special = self.special(left)
+            turn = turns(left.thing, special)
+            self.quick(left.where(turn == 0))
+            single = (turn == 1) & special
+            for k in np.flatnonzero(single).tolist():
+                thing, at = int(left.thing[k]), int(left.at[k])
+                if (since := self.take(thing, float(left.value[k]), at)) != NEVER:
+                    late.append((thing, since))
+            left = left.where((turn > 0) & ~single)
+        return late
+
+    def take_window(self, thing: int, value: float, begun: int, end: int) -> None:
+        """The value of a window [begun, end) that closed: it counts where it begins, but in the window that runs."""
+        running = int(self.start[thing])
+        self.take(thing, value, max(begun, self.window(thing, end - 1)[0] if running == LONG_AGO else running))
+
+    @abstractmethod
+    def special(self, heard: Heard) -> Bools:
+        """Which of them may do more than go on in the running window: the first that is special is taken singly."""
+
+    @abstractmethod
+    def quick(self, heard: Heard) -> None:
+        """Readings that are not special."""
+
+    @abstractmethod
+    def take(self, thing: int, value: float, at: int) -> int:
+        """Any reading, after all windows up to its time were closed.
+
+        Since when what closed windows are worth is in doubt by it, µs: its own was closed already, or another with a
+        silence that it disproves. NEVER = it is not.
+        """
+
+    @abstractmethod
+    def made(self, things: Rows, now: int) -> tuple[F64, F64]:
+        """(value, coverage) of the running windows at their ends, known to be complete at `now`; the next are empty."""
+
+    def changes(self, thing: int, value: float, at: int) -> bool:  # noqa: ARG002 - it does
+        """Does this reading change anything? One that was sent again says nothing of the silence before it."""
+        return True
+
+    def decided_from(self, thing: int, at: int) -> int:  # noqa: ARG002 - a window ends without a reading
+        """What the reading at `at` µs decided lies at or after this moment: it ends windows that wait for it."""
+        return at
+
+    def doubted_from(self, thing: int, since: int) -> int:  # noqa: ARG002 - a window ends without a reading
+        """What readings at or after `since` µs decided, or time for want of them, lies at or after this moment."""
+        return since
+
+    def decided(self, things: Rows, now: int | I64) -> Bools:  # noqa: ARG002 - what is observed is known at the end
+        """Where what a window is worth is known at `now`, without a reading since its end."""
+        return np.ones(len(things), np.bool_)
+
+    def decided_at(self, things: Rows) -> I64:
+        """When it will be at the latest, for windows that have ended, µs."""
+        return np.full(len(things), NEVER, np.int64)
+
+    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
+        """A new meter hangs at `point` since `at` µs and began at `start`."""
+
+    # --- windows
+    @property
+    def kept(self) -> int:
+        """How many windows the ring holds beyond those that the rule reads."""
+        return len(self.ring) - self.depth
+
+    def deepen(self, more: int) -> None:
+        """Room in the ring for `more` windows than the rule reads."""
+        if (missing := more - self.kept) > 0:
+            self.ring = np.vstack([self.ring, np.full((missing, self.ring.shape[1]), np.nan)])
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.deepen(len(state["ring"]) - self.depth)
+        super().load(state)
+
+    def take_row(self, thing: int, other: Any, row: int) -> None:
+        self.deepen(other.kept)
+        other.deepen(self.kept)
+        super().take_row(thing, other, row)
+
+    def refresh(self, things: Sequence[int]) -> None:
+        self.clock.refresh(things)
+
+    def gap(self, thing: int) -> int:
+        """Longer silence is a gap, µs."""
+        return int(self.gaps(np.array([thing]))[0])
+
+    def window(self, thing: int, at: int) -> tuple[int, int, float]:
+        """The first window of the thing that ends after `at`, and its days."""
+        zone = zone_of(self.clock.zones[self.clock.zone[thing]])
+        assert zone is not None, "World.zone answers with a zone that exists"
+        return window(zone, self.calendar, at)
+
+    def open(self, thing: int, at: int) -> None:
+        """The first window of a thing that was never heard."""
+        self.start[thing], self.end[thing], _ = self.window(thing, at)
+
+    def windows(self, things: Rows, at: I64) -> tuple[I64, I64, F64]:
+        """`window` of each thing at its moment."""
+        if len(things) == 1:
+            begin, until, length = self.window(int(things[0]), int(at[0]))
+            return np.array([begin]), np.array([until]), np.array([length])
+        start, end, days = at.copy(), at.copy(), np.zeros(len(things))
+        zone = self.clock.zone[things]
+        for number in np.flatnonzero(np.bincount(zone)).tolist():
+            known = zone_of(self.clock.zones[number])
+            assert known is not None, "World.zone answers with a zone that exists"
+            mine = np.flatnonzero(zone == number)
+            moments, place = np.unique(at[mine], return_inverse=True)
+            found = [window(known, self.calendar, moment) for moment in moments.tolist()]
+            start[mine], end[mine] = np.array([one[:2] for one in found], np.int64)[place].T
+            days[mine] = np.array([one[2] for one in found])[place]
+        return start, end, days
+
+    def close(self, things: Rows, now: int) -> F64:
+        """Close the running windows: their coverages."""
+        start, end = self.start[things], self.end[things]
+        value, cover = self.made(things, now)
+        for k in range(len(self.ring) - 1, 0, -1):
+            self.ring[k, things] = self.ring[k - 1, things]
+        self.ring[0, things] = np.where(cover < self.coverage - EPSILON, np.nan, value)
+        self.cover[things] = cover
+        self.begun[things], self.done[things] = start, end
+        self.start[things], self.end[things], _ = self.windows(things, end)
+        return cover

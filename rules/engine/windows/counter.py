@@ -1,0 +1,237 @@
+"""A counter as a line that only rises, for all things at once (RULES section 4): `gateway.domain.counter` decides."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.counter import KEPT, CounterState, Fall, advance, exchanged
+from gateway.domain.device import CounterModel
+from gateway.domain.reading import F64, I64
+from rules.engine.frames.batch_view import Bools, View
+from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
+from rules.engine.windows.base import Heard, Surroundings, Table, readings
+from rules.engine.windows.counter_glitches import Glitch
+
+NAN = float("nan")
+NOW, BEFORE = 0, 1
+
+
+class Placed(NamedTuple):
+    """A reading on the line. `floor`: a fall was taken back, and no reading since it is above this; NaN = none was."""
+
+    line: float
+    floor: float = NAN
+
+
+class Counter(Table):
+    """State: value (NaN = never heard), shift f64[2, n], at i64[2, n]: the newest reading and the one before it; and
+    for both the falls that may be taken back, the newest first: fell, fell_shift f64[2, 3, n], fell_at i64[2, 3, n].
+    192 B.
+
+    The line is `value + shift`. A reading told again with another value is judged against the one before it.
+    """
+
+    arrays = (
+        ("value", np.nan), ("shift", 0), ("at", LONG_AGO), ("fell", np.inf), ("fell_shift", 0), ("fell_at", LONG_AGO),
+    )  # fmt: skip
+
+    def __init__(self, space: Space, around: Surroundings, point: str, model: CounterModel | None) -> None:
+        super().__init__(space)
+        self.around, self.point, self.model = around, point, model
+        self.column = space.column(point)
+        self.value: F64 = np.zeros((2, 0))
+        self.shift: F64 = np.zeros((2, 0))
+        self.at: I64 = np.zeros((2, 0), np.int64)
+        self.fell: F64 = np.zeros((2, KEPT, 0))
+        self.fell_shift: F64 = np.zeros((2, KEPT, 0))
+        self.fell_at: I64 = np.zeros((2, KEPT, 0), np.int64)
+        self._fallen: bool | None = None
+
+    # --- many readings
+    def hear(self, view: View, inside: Bools) -> Heard:
+        """Its known readings in the units `inside` of a view."""
+        heard = readings(view, self.column, inside, known=True)
+        return self._put_right(heard) if self.around.glitches.any_known and len(heard) else heard
+
+    def _put_right(self, heard: Heard) -> Heard:
+        """In a glitch that is known beforehand the counter stands at the value it seemed to fall from."""
+        value, glitches = heard.value.copy(), self.around.glitches
+        for thing in np.unique(heard.thing).tolist():
+            for one in glitches.known(*self._key(thing)):
+                inside = (heard.thing == thing) & (heard.at > one.since) & (heard.at < one.at)
+                for row in np.flatnonzero(inside).tolist():
+                    again = glitches.ignored((*self._key(thing), int(heard.at[row])))
+                    value[row] = np.nan if again else one.value
+        return Heard(heard.unit, heard.thing, heard.at, value).where(~np.isnan(value))
+
+    def _key(self, thing: int) -> tuple[int, int, str, CounterModel | None]:
+        place = self.space.things[thing]
+        return place.device, place.component, self.point, self.model
+
+    def before(self, heard: Heard) -> tuple[F64, I64]:
+        """(value, at) of the reading before each."""
+        return heard.before(self.value[NOW], self.at[NOW])
+
+    def rising(self, heard: Heard, prior: tuple[F64, I64] | None = None) -> Bools:
+        """Which readings are newer than the one before, not lower, and take no fall back; the first ever is not.
+
+        `prior`: what `before` found.
+        """
+        thing = heard.thing
+        before, moment = prior or self.before(heard)
+        found: Bools = (heard.value >= before) & (heard.at > moment)
+        if self.fallen():
+            fell = self.fell[NOW, 0, thing]
+            booked = before + self.shift[NOW, thing] - (fell + self.fell_shift[NOW, 0, thing])
+            found &= ~((heard.value >= fell) & (heard.value - before > booked))
+            if self.around.glitches.any_known:
+                ends = self.around.glitches.ends
+                pairs = zip(thing.tolist(), heard.at.tolist(), strict=True)
+                found &= np.array([ends(*self._key(one), at) is None for one, at in pairs], np.bool_)
+        return found
+
+    def follow(self, heard: Heard) -> Heard:
+        """The same readings on the line, without those that change nothing."""
+        prior = self.before(heard)
+        odd = ~self.rising(heard, prior)
+        line = heard.value + self.shift[NOW, heard.thing]
+        if not odd.any():
+            self.run(heard, prior)
+            return Heard(heard.unit, heard.thing, heard.at, line)
+        strange = np.zeros(self.value.shape[1], np.bool_)
+        strange[heard.thing[odd]] = True
+        rows = np.flatnonzero(strange[heard.thing])
+        floor = None
+        for row in rows.tolist():
+            found = self.step(int(heard.thing[row]), float(heard.value[row]), int(heard.at[row]))
+            line[row] = np.nan if found is None else found.line
+            if found is not None and found.floor == found.floor:
+                floor = np.full(len(heard), np.nan) if floor is None else floor
+                floor[row] = found.floor
+        if len(rows) < len(heard):
+            self.run(heard.where(~strange[heard.thing]))
+        return Heard(heard.unit, heard.thing, heard.at, line, floor).where(~np.isnan(line))
+
+    def run(self, heard: Heard, prior: tuple[F64, I64] | None = None) -> None:
+        """Readings that are `rising`. `prior`: what `before` found of them."""
+        if not len(heard):
+            return
+        before, moment = prior or self.before(heard)
+        things, value, at = heard.thing, heard.value, heard.at
+        last = things[1:] != things[:-1]
+        if not last.all():
+            last = np.append(last, np.ones(1, np.bool_))
+            things, value, at, before, moment = (one[last] for one in (things, value, at, before, moment))
+        self.value[BEFORE, things], self.at[BEFORE, things] = before, moment
+        self.shift[BEFORE, things] = self.shift[NOW, things]
+        if self.fallen():
+            for table in (self.fell, self.fell_shift, self.fell_at):
+                table[BEFORE][:, things] = table[NOW][:, things]
+        self.value[NOW, things], self.at[NOW, things] = value, at
+
+    # --- falls
+    def fallen(self) -> bool:
+        """Did any of the counters fall? Too often is no harm."""
+        if self._fallen is None:
+            self._fallen = not bool(np.isinf(self.fell[:, 0]).all())
+        return self._fallen
+
+    def adopt(self, old: Any) -> None:
+        super().adopt(old)
+        self._fallen = None
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        super().load(state)
+        self._fallen = None
+
+    def take_row(self, thing: int, other: Any, row: int) -> None:
+        super().take_row(thing, other, row)
+        self._fallen = None
+
+    # --- one reading
+    def sent_again(self, thing: int, value: float, at: int) -> bool:
+        """Is it a row sent again, which changes nothing?"""
+        if not (value < self.value[NOW, thing] and at > self.at[NOW, thing]):
+            return False
+        state = self.state_of(thing)
+        return state is not None and advance(state, value, at, self.model_of(thing)) is None
+
+    def step(self, thing: int, value: float, at: int) -> Placed | None:
+        """Any known reading: its place on the line; None when it changes nothing (re-sent, or too old)."""
+        when = int(self.at[NOW, thing])
+        if at < when:
+            return None
+        again = at == when
+        before = self.state_of(thing, BEFORE if again else NOW)
+        if before is None:
+            self._put(thing, NOW, CounterState(value, 0.0, at))
+            return Placed(value)
+        if before.falls and (over := self.around.glitches.ends(*self._key(thing), at)) is not None:
+            before = before._replace(falls=tuple(one for one in before.falls if one.at in over.left))
+        found = advance(before, value, at, self.model_of(thing))
+        if not again:
+            if found is None:
+                self.around.glitches.add_resent((*self._key(thing), at))
+                return None
+            self._put(thing, BEFORE, before)
+        self._put(thing, NOW, before if found is None else found.state)
+        if found is None:  # what was told before at this moment never was
+            return Placed(before.line)
+        if found.back is None:
+            return Placed(found.state.line)
+        self._taken_back(thing, before, found.back, found.state)
+        return Placed(found.state.line, found.back.line)
+
+    def _taken_back(self, thing: int, before: CounterState, fall: Fall, after: CounterState) -> None:
+        booked, left = before.line > fall.line, tuple(one.at for one in after.falls)
+        self.around.glitches.add(Glitch(*self._key(thing), fall.value, fall.at, after.at, booked, left))
+
+    def state_of(self, thing: int, which: int = NOW) -> CounterState | None:
+        """The newest reading of a thing, or the one before it; None when there is none."""
+        value = float(self.value[which, thing])
+        if value != value:
+            return None
+        falls = tuple(
+            Fall(float(self.fell[which, k, thing]), float(self.fell_shift[which, k, thing]),
+                 int(self.fell_at[which, k, thing]))
+            for k in range(KEPT - 1, -1, -1)
+            if not np.isinf(self.fell[which, k, thing])
+        )  # fmt: skip
+        return CounterState(value, float(self.shift[which, thing]), int(self.at[which, thing]), falls)
+
+    def _put(self, thing: int, which: int, state: CounterState) -> None:
+        self.value[which, thing], self.shift[which, thing], self.at[which, thing], falls = state
+        self.fell[which, :, thing] = np.inf
+        if falls:
+            self._fallen = True
+        for k, fall in enumerate(reversed(falls)):
+            self.fell[which, k, thing], self.fell_shift[which, k, thing], self.fell_at[which, k, thing] = fall
+
+    def model_of(self, thing: int) -> CounterModel:
+        """How this counter falls: as the rule says, else its profile."""
+        if self.model is not None:
+            return self.model
+        world, place = self.around.world, self.space.things[thing]
+        spec = world.spec(world.devices[place.device].profile, self.point, place.component)
+        return spec.counter if spec is not None else CounterModel()
+
+    def line(self, thing: int) -> float:
+        """What was counted up to the newest reading; NaN = never heard."""
+        return float(self.value[NOW, thing] + self.shift[NOW, thing])
+
+    def fallen_since(self, thing: int) -> int:
+        """Time of the oldest reading that it may still be found not to have fallen from, µs; NEVER = there is none."""
+        falls = ~np.isinf(self.fell[NOW, :, thing])
+        return int(self.fell_at[NOW, :, thing].min(initial=NEVER, where=falls))
+
+    def exchange(self, thing: int, start: float, at: int) -> bool:
+        """A new meter begins at `start`; False when later readings were taken already: only a rerun puts that right."""
+        state = self.state_of(thing)
+        if state is None or at < state.at:
+            return False
+        new = exchanged(state, start, at)
+        self._put(thing, NOW, new)
+        self._put(thing, BEFORE, new)
+        return True

@@ -1,0 +1,92 @@
+"""What signals with a value at every moment have in common."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.reading import F64, I64
+from rules.engine.binding.bound_expression import Bound
+from rules.engine.frames.batch_view import Bools, View
+from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
+from rules.engine.windows.base import Heard, Rows, Table
+from rules.engine.windows.signal_input import Feed
+
+Values = tuple[F64, F64]
+"""(value, coverage) per item."""
+
+
+class Momentary(Table):
+    """State of its own: value, share and time as of the last unit that was judged, for evidence: 20 B.
+
+    `over` µs is the length of what the value is made of, 0 = no window. `grid` µs: what changes continuously is looked
+    at whenever the time is a multiple of it; 0 = nothing changes but by readings. `closed`: a reading exactly `over`
+    ago still counts.
+    """
+
+    arrays: tuple[tuple[str, float], ...] = (("newest", np.nan), ("share", 0), ("moment", LONG_AGO))
+    grid = 0
+    feed: Feed | None = None
+    of: Bound | None = None
+    known_only = False
+    closed = False
+
+    def __init__(self, space: Space, name: str, unit: str, columns: tuple[int, ...], over: int) -> None:
+        super().__init__(space)
+        self.name, self.unit, self.columns, self.over = name, unit, columns, over
+        self.newest: F64 = np.zeros(0)
+        self.share: NDArray[np.float32] = np.zeros(0, np.float32)
+        self.moment: I64 = np.zeros(0, np.int64)
+
+    # --- what an operator does
+    def hear(self, view: View, inside: Bools) -> Heard:
+        """Its readings in the units `inside` of a view; of other signals the places alone."""
+        assert self.feed is not None, "an operator without a feed hears by itself"
+        return self.feed.hear(view, inside, self.latest, known=self.known_only)
+
+    def settled(self, view: View, heard: Heard) -> Heard:
+        """The values of other signals at these places, which are known now."""
+        assert self.feed is not None, "only a feed reads other signals"
+        return self.feed.settled(view, heard, self.latest, known=self.known_only)
+
+    def latest(self, things: Rows) -> F64:
+        """The value that was heard last of each thing; NaN: none, or unknown."""
+        return np.full(len(things), np.nan)
+
+    def turned(self) -> I64:
+        """What changes when a value is heard that no reading brought."""
+        return self.moment
+
+    @abstractmethod
+    def take(self, things: Rows, t: I64, heard: Heard) -> Values:
+        """Readings (`heard.unit` counts items), and the value at every item (a thing at a moment, in order)."""
+
+    @abstractmethod
+    def held(self, things: Rows, t: I64) -> Values:
+        """The value of each thing as of `t`, no earlier than what was taken."""
+
+    def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:  # noqa: ARG002 - only readings change it
+        """After `t`, if nothing is read: (when a reading leaves, from when on the value may change without), µs.
+
+        NEVER = not any more. The first is exact. From the second on it is looked at on the grid; too early is no harm.
+        """
+        never = np.full(len(things), NEVER, np.int64)
+        return never, never
+
+    # --- the same within a view that brings several readings of a thing
+    def leaving(self, things: Rows, begin: I64, end: I64) -> Iterator[tuple[NDArray[np.intp], I64]]:  # noqa: ARG002
+        """(item, µs) of readings that are held already and leave their windows after `begin`, before `end`."""
+        yield from ()
+
+    def stretches(
+        self, things: Rows, heard: Heard, item: NDArray[np.intp], begin: I64, end: I64  # noqa: ARG002
+    ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:  # fmt: skip
+        """(item, from, to µs) in which the value may change continuously, between `begin` and `end` of each thing.
+
+        `item` numbers the thing of each that is heard. More than needed is no harm.
+        """
+        yield from ()
+
+    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
+        """A new meter hangs at `point` since `at` µs and began at `start`."""

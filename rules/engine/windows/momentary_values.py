@@ -1,0 +1,177 @@
+"""The momentary signals of a rule, and what they were worth in the units of the view that is being judged."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.alarm import SignalSeen
+from gateway.domain.reading import F64
+from rules.engine.frames.batch_view import Bools, Picked, Reader, View
+from rules.engine.state.thing_table import LONG_AGO
+from rules.engine.windows.base import Heard, carried
+from rules.engine.windows.momentary import Momentary, Values
+
+
+class Now:
+    """`values`, `shares` f64[signal, unit] of the newest view; others than those that were taken are NaN.
+
+    `shown` bool[signal, unit]: what evidence may show; a moment without a reading only where the value is another.
+    `taken` bool[unit]: gone on to.
+    """
+
+    def __init__(self, signals: tuple[Momentary, ...]) -> None:
+        self.signals = signals
+        self.index = {one.name: k for k, one in enumerate(signals)}
+        self.view: View | None = None
+        self.values: F64 = np.zeros((0, 0))
+        self.shares: F64 = np.zeros((0, 0))
+        self.shown: Bools = np.zeros((0, 0), np.bool_)
+        self.taken: Bools = np.zeros(0, np.bool_)
+        self.before: list[tuple[F64, F64, NDArray[np.int64]]] = []
+        self.handed: dict[tuple[str, int], list[tuple[float, float, int]]] = {}
+
+    def begin(self, view: View, inside: Bools) -> list[Heard]:
+        """A view comes: what each signal hears in it."""
+        if not self.signals:
+            return []
+        self.view = view
+        self.handed = {}
+        self.values = np.full((len(self.signals), len(view)), np.nan)
+        self.shares = np.zeros((len(self.signals), len(view)))
+        self.shown = np.zeros((len(self.signals), len(view)), np.bool_)
+        self.taken = np.zeros(len(view), np.bool_)
+        self.before = [
+            (one.newest[view.thing], one.share[view.thing].astype(np.float64), one.moment[view.thing])
+            for one in self.signals
+        ]
+        return [one.hear(view, inside) for one in self.signals]
+
+    def take(
+        self, view: View, units: NDArray[np.intp], heard: Sequence[Heard], judged: Bools | None = None
+    ) -> None:  # fmt: skip
+        """Go on to these units, in order of thing and time, and remember what was worth what there.
+
+        With `judged`, units that are not, and carry nothing of a signal, leave it as it was told last.
+        """
+        if not self.signals:
+            return
+        self.taken[units] = True
+        whole = len(units) == len(view)
+        things, t, between = view.thing, view.t, view.moments
+        if not whole:
+            things, t, between = things[units], t[units], between[units]
+        reading = not between.any()
+        for k, (one, some) in enumerate(zip(self.signals, heard, strict=True)):
+            mine = some if whole else _among(some, units, len(view))
+            if one.feed is not None and one.feed.nested and len(mine):
+                mine = _settled(one, view, units, mine)
+            when = t + between if one.closed and not reading else t
+            value, share = one.take(things, when, mine) if not between.all() else _told_by_time(one, things, when, mine)
+            where = slice(None) if whole else units
+            self.values[k, where], self.shares[k, where] = value, share
+            if reading and judged is None:
+                self.shown[k, where] = True
+                one.newest[things], one.share[things], one.moment[things] = value, share, t
+                continue
+            told = ~between if judged is None else ~between & judged[units]
+            told[mine.unit] |= ~between[mine.unit]
+            tell = np.flatnonzero(
+                told | (between & others(value, _ones_before(value, one.newest, things, told | between)))
+            )
+            self.shown[k, units[tell]] = True
+            whose = things[tell]
+            one.newest[whose], one.share[whose], one.moment[whose] = value[tell], share[tell], t[tell]
+
+    def hand(self, one: Momentary, thing: int, value: float, at: int) -> None:
+        """A signal hears the value of windows that closed at `at` µs."""
+        things, t = np.array([thing]), np.array([at])
+        heard = Heard(np.zeros(1, np.intp), things, t, np.array([value]))
+        found, share = one.take(things, t, heard.where(~np.isnan(heard.value)) if one.known_only else heard)
+        one.newest[things], one.share[things], one.moment[things] = found, share, t
+        self.handed.setdefault((one.name, thing), []).append((float(found[0]), float(share[0]), at))
+
+    def given(self) -> NDArray[np.int64]:
+        """The things that were handed values since the view began, or since windows were looked at."""
+        return np.array(sorted({thing for _, thing in self.handed}), np.int64)
+
+    def value(self, one: Momentary, reader: Reader) -> F64:
+        """What a signal is worth for every item of `reader`."""
+        k = self.index[one.name]
+        if reader is self.view:
+            return np.asarray(self.values[k])
+        if isinstance(reader, Picked) and reader.view is self.view:
+            return np.asarray(self.values[k, reader.units])
+        found, _ = one.held(np.asarray(reader.thing, np.int64), reader.t)
+        return found
+
+    def seen(
+        self, one: Momentary, thing: int, at: int | None, view: View | None, unit: int, *, before: bool
+    ) -> SignalSeen:  # fmt: skip
+        """For evidence: as of a unit; as of the last one before it; as of `at`, between views or units."""
+        k = self.index[one.name]
+        value, share, moment = float(one.newest[thing]), float(one.share[thing]), int(one.moment[thing])
+        ahead = view is None or (before and view is self.view and not self.taken[unit])
+        if not ahead and view is not None and view is self.view:
+            value, share, moment = self._in_view(k, view, unit, before=before)
+            until = at if before and at is not None else int(view.t[unit])
+            for found in self.handed.get((one.name, thing), ()):
+                if moment < found[2] <= until:
+                    value, share, moment = found
+        elif ahead and at is not None and moment > LONG_AGO:
+            values, shares = one.held(np.array([thing]), np.array([at]))
+            value, share, moment = float(values[0]), float(shares[0]), at
+        if moment == LONG_AGO:
+            return SignalSeen(one.name, None, one.unit, 0, 0, 0.0)
+        known = None if value != value else value
+        return SignalSeen(one.name, known, one.unit, moment - one.over, moment, float(np.float32(share)))
+
+    def _in_view(self, k: int, view: View, unit: int, *, before: bool) -> tuple[float, float, int]:
+        first = int(view.first[unit])
+        for other in range(unit - 1 if before else unit, first - 1, -1):
+            if self.shown[k, other]:
+                return float(self.values[k, other]), float(self.shares[k, other]), int(view.t[other])
+        value, share, moment = self.before[k]
+        return float(value[first]), float(share[first]), int(moment[first])
+
+
+def _among(heard: Heard, units: NDArray[np.intp], count: int) -> Heard:
+    """What is heard in these of `count` units, numbered among them."""
+    place = np.full(count, -1, np.intp)
+    place[units] = np.arange(len(units))
+    item = place[heard.unit]
+    mine = heard.where(item >= 0)
+    return Heard(item[item >= 0], mine.thing, mine.at, mine.value)
+
+
+def _told_by_time(one: Momentary, things: NDArray[np.int64], t: NDArray[np.int64], heard: Heard) -> Values:
+    """At moments alone. Of things that hear nothing at them readings stay: older ones may still come, in order."""
+    told = np.isin(things, heard.thing)
+    if len(told) and told.all():
+        return one.take(things, t, heard)
+    value, share = one.held(things, t)
+    if len(items := np.flatnonzero(told)):
+        value[items], share[items] = one.take(things[items], t[items], _among(heard, items, len(things)))
+    return value, share
+
+
+def _settled(one: Momentary, view: View, units: NDArray[np.intp], heard: Heard) -> Heard:
+    """What a signal hears of others, which are known now; numbered among `units` of the view."""
+    found = one.settled(view, Heard(units[heard.unit], heard.thing, heard.at, heard.value))
+    return Heard(np.searchsorted(units, found.unit), found.thing, found.at, found.value)
+
+
+def _ones_before(value: F64, newest: F64, things: NDArray[np.int64], told: Bools) -> F64:
+    """The value of the item before of the same thing that was `told`, else what is `newest` of it."""
+    found = newest[things]
+    same = np.flatnonzero(things[1:] == things[:-1]) + 1
+    some = np.flatnonzero(told)
+    last = carried(len(things), things, some, things[some])[same - 1]
+    found[same[last >= 0]] = value[some[last[last >= 0]]]
+    return found
+
+
+def others(a: F64, b: F64) -> Bools:
+    """Where two values differ, unknown being one."""
+    found: Bools = (a != b) & ~(np.isnan(a) & np.isnan(b))
+    return found

@@ -1,0 +1,291 @@
+"""All `let` signals of one rule on one space: fed with views and time, asked for values."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from gateway.domain.alarm import SignalSeen
+from gateway.domain.reading import F64
+from rules.compiled import Rule, Slot
+from rules.compiled.definition import definition
+from rules.compiled.reads import inner_first
+from rules.engine.frames.batch_view import Bools, Held, Prior, Reader, View
+from rules.engine.state.thing_table import NEVER, Space
+from rules.engine.windows.base import Heard, Surroundings, turns
+from rules.engine.windows.calendar_window import Closing
+from rules.engine.windows.factory import operator
+from rules.engine.windows.momentary import Momentary
+from rules.engine.windows.momentary_values import Now
+from rules.engine.windows.nested_signals import Chain, Place
+from rules.engine.windows.window_ends import Ends
+
+
+class Judge(Protocol):
+    """Who is told when there is something to judge. Things are told of apart, each in the order of time."""
+
+    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+        """Calendar signals of `thing` have new values since `end`; `reader` holds the points as of then."""
+
+    def windows_closed(self, reader: Held) -> None:
+        """The same at a tick, of many things with the same end."""
+
+    def windows_ended(self, things: Sequence[int], end: int) -> None:
+        """Without a reading windows of these things closed: what they are worth is not what it was before `end` µs."""
+
+    def judge_units(self, view: View, units: NDArray[np.intp]) -> None:
+        """These units carry what is judged, and the signals are as of each of them."""
+
+    def idle(self, view: View, units: NDArray[np.intp]) -> Bools:
+        """Which of these units are moments at which nothing has changed."""
+
+
+class Signals:
+    """Calendar signals (`windows`) close when it is known what they are worth (`ends`); momentary ones have a value at
+    every judged unit.
+
+    `watch_only` names the calendar signals whose windows are judged (None = all). `chain.missed` collects (thing,
+    µs since when it is in doubt) by readings that came in order but after a tick had closed windows without them: only
+    a rerun puts that right.
+    """
+
+    def __init__(self, rule: Rule, zone: str, space: Space, field: Surroundings) -> None:
+        self.rule, self.zone, self.space, self.field = rule, zone, space, field
+        self.index: dict[str, Momentary | Closing] = {}
+        for signal in inner_first(rule.signals):
+            one = operator(signal, rule, zone, space, field, self)
+            if one is not None:
+                self.index[signal.name] = one
+        self.made = {signal.name: definition(signal) for signal in rule.signals}
+        self.operators = tuple(self.index.values())
+        self.windows = tuple(one for one in self.operators if isinstance(one, Closing))
+        self.now = Now(tuple(one for one in self.operators if isinstance(one, Momentary)))
+        self.chain = Chain(self.operators, self.now, space, scalar=field.scalar)
+        self.ends = Ends(self.windows, self.chain)
+        self.columns = tuple(dict.fromkeys(column for one in self.operators for column in one.columns))
+        self.watch_only: frozenset[str] | None = None
+        self.soonest = NEVER
+
+    # --- what a bound expression asks for
+    def __call__(self, slot: Slot, reader: Reader) -> F64:
+        return self.value(slot, reader)
+
+    def columns_of(self, slot: Slot) -> tuple[int, ...]:
+        """The columns of a momentary signal; none for one of closed windows."""
+        one = self.index.get(slot.name)
+        return one.columns if isinstance(one, Momentary) else ()
+
+    def period_of(self, slot: Slot) -> int:
+        """From one value of a signal whose windows close to the next, at most, µs; 0 = readings give it values."""
+        one = self.index.get(slot.name)
+        if isinstance(one, Closing):
+            return one.calendar.longest
+        return one.feed.period if one is not None and one.feed is not None else 0
+
+    def value(self, slot: Slot, reader: Reader) -> F64:
+        """A momentary signal as of each item, or the value of a window `slot.n` closed periods ago; NaN unknown."""
+        one = self.index[slot.name]
+        if isinstance(one, Momentary):
+            return self.now.value(one, reader)
+        found: F64 = one.ring[slot.n + self.ends.behind.get(slot.name, 0)][reader.thing]
+        return found
+
+    def seen(
+        self, thing: int, at: int | None = None, view: View | None = None, unit: int = -1, *, before: bool = False
+    ) -> tuple[SignalSeen, ...]:  # fmt: skip
+        """Every signal for evidence: the last closed window; a momentary one as of `unit`, before it, or of `at`."""
+        found = (
+            self.now.seen(one, thing, at, view, unit, before=before)
+            if isinstance(one, Momentary)
+            else self.ends.seen(one, thing)
+            for one in self.operators
+        )
+        return tuple(replace(one, made=self.made[one.name]) for one in found)
+
+    # --- state
+    def refresh(self, things: Sequence[int]) -> None:
+        """Attributes of these things changed."""
+        for of in self.chain.bounds():
+            of.refresh(things)
+        for one in self.operators:
+            one.refresh(things)
+
+    def grow(self) -> None:
+        """Make room for the rows of the space."""
+        for one in self.operators:
+            one.grow()
+
+    def forget(self, thing: int) -> None:
+        """As if never heard."""
+        for one in self.operators:
+            one.forget(thing)
+
+    def adopt(self, old: "Signals") -> None:
+        """Take over the state of the same signals."""
+        for mine, other in zip(self.operators, old.operators, strict=True):
+            mine.adopt(other)
+        self.refresh(range(len(self.space)))
+        self.soonest, self.chain.missed = old.soonest, old.chain.missed
+
+    def take_row(self, thing: int, other: "Signals", row: int) -> None:
+        """Row `row` of `other`, signals of the same rule in another engine, becomes `thing`'s."""
+        for mine, theirs in zip(self.operators, other.operators, strict=True):
+            mine.take_row(thing, theirs, row)
+        self.soonest = -NEVER
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All arrays, by number of the signal and name, cut to the rows in use."""
+        return {f"{k}.{key}": table for k, one in enumerate(self.operators) for key, table in one.state().items()}
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """The inverse of `state`."""
+        for k, one in enumerate(self.operators):
+            mark = f"{k}."
+            one.load({key.removeprefix(mark): table for key, table in state.items() if key.startswith(mark)})
+        self.soonest = -NEVER
+
+    def decided_from(self, thing: int, at: int) -> int:
+        """What the reading at `at` µs decided lies at or after this moment."""
+        return min([at, *(one.decided_from(thing, at) for one in self.windows)])
+
+    def doubted_from(self, thing: int, since: int) -> int:
+        """What readings at or after `since` µs decided, or time for want of them, lies at or after this moment."""
+        return min([since, *(one.doubted_from(thing, since) for one in self.windows)])
+
+    # --- readings
+    def follow(self, view: View, inside: Bools, judged: Bools) -> None:
+        """The units `inside` of a view when no window closes: then they can be judged all at once."""
+        momentary = self.now.begin(view, inside)
+        active = judged & inside
+        for some in momentary:
+            active[some.unit] = True
+        self.now.take(view, np.flatnonzero(active), momentary)
+
+    def frames(self, view: View, inside: Bools, judged: Bools, judge: Judge) -> None:
+        """The units `inside` of a view, in order: windows close, values move on, the units `judged` are judged."""
+        heard = [one.hear(view, inside) for one in self.windows]
+        momentary = self.now.begin(view, inside)
+        active = judged & inside
+        for some in (*heard, *momentary):
+            active[some.unit] = True
+        left, told = np.flatnonzero(active), judged | view.moments
+        while len(left):
+            special = np.zeros(len(view), np.bool_)
+            pick = np.zeros(len(view), np.bool_)
+            pick[left] = True
+            mine = [some.where(pick[some.unit]) for some in heard]
+            for one, some in zip(self.windows, mine, strict=True):
+                odd = one.outside(some) if one.name in self.chain.nested else one.special(some)
+                special[some.unit[odd]] = True
+            special[left] |= self.ends.due(view.thing[left], view.t[left])
+            turn = turns(view.thing[left], special[left])
+            calm, first = left[turn == 0], left[(turn == 1) & special[left]]
+            pick[left[turn > 0]] = False
+            for one, some in zip(self.windows, mine, strict=True):
+                if one.name not in self.chain.nested:
+                    one.quick(some.where(pick[some.unit]))
+            self._judge(view, calm, momentary, mine, judged, told, judge)
+            for unit in first.tolist():
+                self._single(view, unit, mine, judge)
+            self._judge(view, first, momentary, mine, judged, told, judge)
+            left = left[(turn > 0) & ~((turn == 1) & special[left])]
+
+    def _judge(
+        self, view: View, units: NDArray[np.intp], momentary: Sequence[Heard], heard: Sequence[Heard], judged: Bools,
+        told: Bools, judge: Judge,
+    ) -> None:  # fmt: skip
+        if not len(units):
+            return
+        self.now.take(view, units, momentary, None if told[units].all() else told)
+        self.soonest = min(self.soonest, self.chain.follow(view, units, zip(self.windows, heard, strict=True)))
+        asked = units[judged[units]]
+        asked = asked[~judge.idle(view, asked)]
+        if len(asked):
+            judge.judge_units(view, asked)
+
+    def _single(self, view: View, unit: int, heard: Sequence[Heard], judge: Judge) -> None:
+        """A unit that may close windows, fall, repeat, or be the first."""
+        thing = int(view.thing[unit])
+        fresh: list[tuple[Closing, float, int]] = []
+        for one, some in zip(self.windows, heard, strict=True):
+            k = int(np.searchsorted(some.unit, unit))
+            if k < len(some) and some.unit[k] == unit and one.name not in self.chain.nested:
+                fresh.append((one, float(some.value[k]), int(some.at[k])))
+        telling = [one for one, value, at in fresh if not view.moments[unit] and one.changes(thing, value, at)]
+        for end in self.closings(Place(thing, int(view.t[unit]), view, unit), telling):
+            judge.window_closed(thing, end, Prior(view, np.array([unit]), end), view, unit)
+            if view.moments[unit]:
+                judge.windows_ended([thing], end)
+        for one, value, at in fresh:
+            self.chain.note(thing, one.take(thing, value, at))
+            self.soonest = min(self.soonest, int(one.end[thing]))
+
+    # --- time
+    def close(self, now: int, judge: Judge, waits: Bools | None = None) -> None:
+        """Engine time is `now`: windows that ended close, unless what they are worth is still open, as it is of things
+        that have moments before it left (`waits`).
+        """
+        self.now.handed.clear()
+        if self.soonest > now:
+            return
+        if len(self.windows) == 1 and not self.chain.passes_on:
+            self._close_all(self.windows[0], now, judge, waits)
+        for thing in _ended(self.windows, now):
+            if waits is not None and waits[thing]:
+                continue
+            for end in self.closings(Place(thing, now), ()):
+                judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
+                judge.windows_ended([thing], end)
+        self.reckon(now)
+
+    def _close_all(self, one: Closing, now: int, judge: Judge, waits: Bools | None) -> None:
+        """The windows of all things that ended, one of each."""
+        things = np.flatnonzero(one.end <= now if waits is None else (one.end <= now) & ~waits)
+        things = things[one.decided(things, now)]
+        if not len(things):
+            return
+        for thing, cover in zip(things.tolist(), one.close(things, now).tolist(), strict=True):
+            self._observe(thing, one, cover)
+        ends = one.done[things]
+        if self.watch_only is None or one.name in self.watch_only:
+            for end in np.unique(ends).tolist():
+                judge.windows_closed(Held(self.space, things[ends == end], end))
+                judge.windows_ended(things[ends == end].tolist(), end)
+
+    def closings(self, place: Place, heard: Collection[Closing]) -> Iterator[int]:
+        """`Ends.closings` of what is watched."""
+        return self.ends.closings(place, heard, self.watch_only, self._observe)
+
+    def _observe(self, thing: int, one: Closing, cover: float) -> None:
+        if self.field.observe is not None:
+            place = self.space.things[thing]
+            self.field.observe(
+                self.rule.id, (place.device, place.component), one.name, float(one.ring[0, thing]),
+                int(one.begun[thing]), int(one.done[thing]), cover,
+            )  # fmt: skip
+
+    def reckon(self, now: int) -> None:
+        """Find the soonest time at which a window can be closed again."""
+        self.soonest = min((int(one.end[one.end > now].min(initial=NEVER)) for one in self.windows), default=NEVER)
+        for one in self.windows:
+            self.soonest = min(self.soonest, int(one.decided_at(np.flatnonzero(one.end <= now)).min(initial=NEVER)))
+
+    def exchange(self, thing: int, point: str, start: float, at: int, judge: Judge) -> None:
+        """A new meter hangs at `point` since `at` µs and began at `start`."""
+        if heard := [one for one in self.windows if point in one.points]:
+            for end in self.closings(Place(thing, at), heard):
+                judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
+        for one in self.operators:
+            one.exchange(thing, point, start, at)
+        for one in self.windows:
+            self.soonest = min(self.soonest, int(one.end[thing]))
+
+
+def _ended(windows: Sequence[Closing], now: int) -> list[int]:
+    """Things with a window that ended at or before `now`."""
+    found: set[int] = set()
+    for one in windows:
+        found.update(np.flatnonzero(one.end <= now).tolist())
+    return sorted(found)

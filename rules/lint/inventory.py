@@ -1,0 +1,100 @@
+"""The devices that rules are checked against, as the engine would know them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.device import Customer, Device, Life, Point, Site
+from rules.compiled import Rule, Watch
+from rules.engine.state.fleet import World
+from rules.engine.state.thing_table import Space
+from rules.engine.state.watch_scope import Scope
+
+Rows = NDArray[np.intp]
+
+
+class Lists(World):
+    """A world in which nothing changes: what a `where` is asked about is put together once per device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._facts: dict[int, dict[str, object]] = {}
+
+    def facts(self, device: Device) -> dict[str, object]:
+        found = self._facts.get(device.id)
+        if found is None:
+            found = self._facts[device.id] = super().facts(device)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """`world` holds sites, customers, devices and points; what a watch means is found once."""
+
+    world: World
+    _found: dict[tuple[Watch, str, bool], Rows] = field(default_factory=dict)
+    _devices: dict[Watch, tuple[Device, ...]] = field(default_factory=dict)
+    _numbers: dict[Watch, frozenset[int]] = field(default_factory=dict)
+
+    def rows(self, rule: Rule, kind: str) -> Rows:
+        """The rows of the space of `kind` that the rule watches. Silence and groups mean those in service only."""
+        in_service = type(rule.condition).__name__ == "Silence" or bool(rule.watch.group)
+        key = (rule.watch, kind, in_service)
+        if key not in self._found:
+            space = self.world.space(kind)
+            mask = Scope(self.world, rule.watch, space, in_service=in_service).inside(range(len(space)))
+            self._found[key] = np.flatnonzero(mask[: len(space)])
+        return self._found[key]
+
+    def watched(self, rule: Rule) -> tuple[Device, ...]:
+        """The devices in service that the rule watches, each once."""
+        if rule.watch not in self._devices:
+            numbers = {
+                self.world.space(kind).things[row].device: None
+                for kind in rule.watch.kinds
+                for row in self.rows(rule, kind)
+            }
+            found = (self.world.devices[number] for number in numbers)
+            self._devices[rule.watch] = tuple(device for device in found if device.life is Life.IN_SERVICE)
+        return self._devices[rule.watch]
+
+    def numbers(self, rule: Rule) -> frozenset[int]:
+        """Their ids."""
+        if rule.watch not in self._numbers:
+            self._numbers[rule.watch] = frozenset(device.id for device in self.watched(rule))
+        return self._numbers[rule.watch]
+
+    def things(self, rule: Rule) -> int:
+        """How many alarms the rule may have at a time, apart from identities: things, or groups."""
+        if rule.watch.group:
+            return len(self.groups(rule))
+        return sum(len(self.rows(rule, kind)) for kind in rule.watch.kinds)
+
+    def groups(self, rule: Rule, *, components: bool = False) -> dict[str, int]:
+        """Name of each group of the rule -> its watched devices, or their components."""
+        out: dict[str, int] = {}
+        for device in self.watched(rule):
+            value = self.world.facts(device).get(rule.watch.group)
+            if value not in (None, ""):
+                out[str(value)] = out.get(str(value), 0) + (max(1, device.components) if components else 1)
+        return out
+
+    def space(self, kind: str) -> Space:
+        """The table of a kind."""
+        return self.world.space(kind)
+
+
+def fleet(
+    sites: Iterable[Site], customers: Iterable[Customer], devices: Iterable[Device], points: Iterable[Point]
+) -> Fleet:
+    """The lists of an installation. Devices must have ids of their own."""
+    world = Lists()
+    world.sites = {site.code: site for site in sites}
+    world.customers = {customer.code: customer for customer in customers}
+    for point in points:
+        world.set_point(point)
+    for device in devices:
+        world.set_device(device)
+    return Fleet(world)

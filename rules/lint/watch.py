@@ -1,0 +1,97 @@
+"""What a rule watches, against the lists of the installation and what was ever heard of it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from gateway.domain.device import Device, Life
+from rules.compiled import Due, PeerStat, SlotKind
+from rules.compiled.reads import expressions, points
+from rules.engine.state.fleet import name_of
+from rules.lint.finding import Finding, Severity
+from rules.lint.inventory import Fleet
+from rules.lint.subject import Around, Subject
+
+SHOWN = 3
+
+
+def watching(subject: Subject, around: Around) -> Iterator[Finding]:
+    """Devices, points, attributes, groups."""
+    rule, lists = subject.rule, around.fleet
+    if lists is None or subject.alone or rule.mode == "off":
+        return
+    devices = lists.watched(rule)
+    if not devices:
+        kinds, where = ", ".join(rule.watch.kinds), rule.watch.where_text or "-"
+        every = lists.world.devices.values()
+        others = sorted({device.kind for device in every if device.life is Life.IN_SERVICE})
+        same = [device for device in every if device.kind in rule.watch.kinds]
+        planned = any(device.life is Life.PLANNED for device in same)  # then it waits for them
+        yield subject.find(
+            "no-device", "watch", kinds=kinds, where=where, known=", ".join(others) or "-", count=len(same),
+            write="" if planned else "mode: off", severity=Severity.INFO if planned else None,
+        )  # fmt: skip
+        return
+    yield from _points(subject, lists, devices, around)
+    yield from _attributes(subject, lists, devices)
+    yield from _quorum(subject, lists)
+    yield from _peers(subject, lists)
+
+
+def _points(subject: Subject, lists: Fleet, devices: Sequence[Device], around: Around) -> Iterator[Finding]:
+    world, lacking = lists.world, list[str]()
+    profiles = {device.profile for device in devices}
+    for point in sorted(points(subject.rule)):
+        with_it = {name for name in profiles if any(world.spec(name, point, component) for component in (0, 1))}
+        without = sorted(profiles - with_it)
+        if with_it and without:
+            lacking.append(f"{point}: {', '.join(without[:SHOWN])}")
+        if around.seen is None or any((d.id, point) in around.seen for d in devices if d.profile in with_it):
+            continue
+        if having := [device for device in devices if device.profile in with_it]:
+            shown = ", ".join(device.code for device in having[:SHOWN])
+            yield subject.find("point-never-seen", "watch", name=point, count=len(having), devices=shown)
+    if lacking:
+        yield subject.find("point-not-everywhere", "watch", points="; ".join(lacking))
+
+
+def _attributes(subject: Subject, lists: Fleet, devices: Sequence[Device]) -> Iterator[Finding]:
+    """Attributes without default that nobody has: the condition is unknown for ever."""
+    asked: dict[str, str] = {}
+    if isinstance(subject.rule.condition, Due):
+        asked[subject.rule.condition.date] = "due.date"
+    for expression in expressions(subject.rule):
+        for slot in expression.slots:
+            nothing = slot.kind is SlotKind.ATTR and slot.default != slot.default
+            if nothing or slot.kind in {SlotKind.ATTR_TEXT, SlotKind.ATTR_PART}:
+                asked.setdefault(slot.name, "when")
+    for name, place in asked.items():
+        if not any(name in attrs for device in devices for _, attrs in lists.world.owners(device)):
+            yield subject.find("attribute-nowhere", place, name=name, count=len(devices))
+
+
+def _quorum(subject: Subject, lists: Fleet) -> Iterator[Finding]:
+    if not subject.rule.watch.group:
+        return
+    for quorum in subject.rule.quorums:
+        components = quorum.components and (quorum.each or subject.rule.watch.each)
+        largest = max(lists.groups(subject.rule, components=components).values(), default=0)
+        if quorum.at_least is not None and largest and quorum.at_least > largest:
+            yield subject.find(
+                "quorum-unreachable", "when", need=quorum.at_least, most=largest, group=subject.rule.watch.group,
+                write=f"at_least: {largest}",
+            )  # fmt: skip
+
+
+def _peers(subject: Subject, lists: Fleet) -> Iterator[Finding]:
+    """Nobody to be compared with: the value is unknown for ever."""
+    rule, world = subject.rule, lists.world
+    for signal in rule.signals:
+        if not isinstance(signal, PeerStat):
+            continue
+        beside = Counter(
+            (kind, name) for kind in rule.watch.kinds for row in lists.rows(rule, kind)
+            if (device := world.devices[world.space(kind).things[row].device]).life is Life.IN_SERVICE
+            and (name := name_of(world.facts(device).get(signal.by)))
+        )  # fmt: skip
+        if max(beside.values(), default=0) < 2:
+            yield subject.find("peers-alone", f"let.{signal.name}", name=signal.name, by=signal.by)
