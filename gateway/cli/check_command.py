@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.options import MAIN_FILE, report_language
+from gateway.cli.options import MAIN_FILE, MainFile, report_language
 from gateway.domain.errors import Problem
 from gateway.domain.text import Lang, say
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @click.option(
     "-c",
     "--config",
-    type=click.Path(path_type=Path),
+    type=MainFile(),
     default=MAIN_FILE,
     show_default=True,
-    help="The main file; every other file is named in it.",
+    help="The main file, or the folder it is in; every other file is named in it.",
 )
 @click.option("--data", is_flag=True, help="Read all files of the data folder, too. Changes nothing; takes a while.")
 @report_language

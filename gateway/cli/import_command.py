@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.options import MAIN_FILE, report_language
+from gateway.cli.options import MAIN_FILE, MainFile, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem, StoreError, StoreUnavailable
 from gateway.domain.text import Lang, say
@@ -47,9 +47,7 @@ class Order:
 @click.option(
     "--map", "mapping", required=True, type=click.Path(path_type=Path, dir_okay=False), help="What the columns are."
 )
-@click.option(
-    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), help=f"The main file. [default: {MAIN_FILE}]"
-)
+@click.option("-c", "--config", type=MainFile(), help=f"The main file, or the folder it is in. [default: {MAIN_FILE}]")
 @click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder, when not that of the main file."
 )

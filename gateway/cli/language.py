@@ -13,6 +13,8 @@ from click import core, decorators, exceptions, formatting, parser, types
 from gateway.domain.text import Lang, catalogue, say
 
 MAIN_FILE = Path("gateway.yaml")
+RULES = "rules"
+"""The folder of rules, as projects call it."""
 LANGUAGES = ("zh", "en")
 _WRITTEN = re.compile(rb"^language:[ \t]*[\"']?(zh|en)\b", re.MULTILINE)
 _WORDED = (core, decorators, exceptions, formatting, parser, types)
@@ -40,7 +42,17 @@ def of_arguments(args: Sequence[str]) -> Lang:
     if named in LANGUAGES:
         return "en" if named == "en" else "zh"
     file = _value(args, "-c") or _value(args, "--config")
-    return of_file(Path(file) if file else MAIN_FILE) or of_locale()
+    return of_file(_file(Path(file)) if file else MAIN_FILE) or of_locale()
+
+
+def inside(folder: Path) -> Path | None:
+    """The main file of a folder, or of the project whose folder of rules it is; None when there is none."""
+    places = (folder, folder.resolve().parent) if folder.resolve().name == RULES else (folder,)
+    return next((one / MAIN_FILE for one in places if (one / MAIN_FILE).is_file()), None)
+
+
+def _file(path: Path) -> Path:
+    return (inside(path) or path) if path.is_dir() else path
 
 
 def _value(args: Sequence[str], option: str) -> str:

@@ -1,16 +1,36 @@
 """Options that several commands share."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from gateway.cli.language import LANGUAGES, MAIN_FILE, remembered, resolved
+from gateway.cli.language import LANGUAGES, MAIN_FILE, inside, remembered, resolved
+from gateway.domain.text import Lang, say
 
-__all__ = ["MAIN_FILE", "any_language", "main_file", "report_language"]
+__all__ = ["MAIN_FILE", "MainFile", "any_language", "main_file", "report_language"]
+
+
+class MainFile(click.ParamType[Path]):
+    """A main file by its path, or by its folder."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """As click has it. The file need not exist: whoever reads it says so."""
+        path = Path(value)
+        if not path.is_dir():
+            return path
+        file = inside(path)
+        if file is None:
+            lang: Lang = getattr(ctx.find_root().command, "lang", "en") if ctx is not None else "en"
+            self.fail(say("config.folder.no_main", lang, folder=path, file=MAIN_FILE), param, ctx)
+        return file
+
 
 main_file = click.option(
-    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=MAIN_FILE,
-    show_default=True, help="The main file.",
+    "-c", "--config", type=MainFile(), default=MAIN_FILE, show_default=True,
+    help="The main file, or the folder it is in.",
 )  # fmt: skip
 _LANGUAGE = "Language of what is printed. [default: that of the main file, else of the locale]"
 report_language = click.option("--lang", type=click.Choice(LANGUAGES), callback=resolved, help=_LANGUAGE)

@@ -15,7 +15,7 @@ import click
 import structlog
 
 from gateway.app.lifecycle import App
-from gateway.cli.options import MAIN_FILE, report_language
+from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import refuse
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, StoreError
 from gateway.domain.text import Lang, say
@@ -26,13 +26,7 @@ log = structlog.get_logger()
 
 
 @click.command("run")
-@click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=MAIN_FILE,
-    show_default=True,
-)
+@main_file
 @report_language
 def command(config: Path, lang: Lang) -> None:
     """Run the gateway until SIGTERM or Ctrl-C; within 10 s it has drained and is gone. Changed files take effect, with

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from rules.compiled import Due, Every, Silence
+from rules.compiled import Due, Every, Silence, Streak, Votes
 from rules.expr.syntax import Syntax
+from rules.lint.coded import codes
 from rules.lint.comparisons import DOWN, UP, Range, alternatives, atom, number_of, ranges, states
 from rules.lint.finding import Finding
 from rules.lint.inventory import Fleet
@@ -112,6 +113,11 @@ def _triggers(subject: Subject) -> Iterator[Trigger]:
                 keys = tuple(path.split(".")) if path else ()
                 for parts in alternatives(subject.get(*keys, "when")):
                     yield _comparisons(subject, parts)
+        case Votes() | Streak():
+            for parts in alternatives(
+                subject.get("votes" if isinstance(subject.rule.condition, Votes) else "streak", "of")
+            ):
+                yield _comparisons(subject, parts)
         case _:
             return
 
@@ -123,8 +129,15 @@ def _comparisons(subject: Subject, parts: tuple[Syntax, ...]) -> Trigger:
             limit = number_of(one.limit, subject.unit(one.name))
             found[one.name] = _beyond(one.operator in UP, limit).meet(found.get(one.name, Range()))
     named = {_meaning(subject, name): left for name, left in found.items()}
-    texts = states(parts)
-    whole = all(one is not None and (one.name in found or one.name in texts) for one in map(atom, parts))
+    texts = dict(states(parts))
+    read = {*found, *texts}
+    for one in filter(None, map(atom, parts)):
+        if (coded := codes(one, subject)) is not None:
+            point, fitting = coded
+            texts.pop(one.name, None)
+            read.add(one.name)
+            texts[point] = texts.get(point, fitting) & fitting
+    whole = all(one is not None and one.name in read for one in map(atom, parts))
     return Trigger(whole, named, texts, ", ".join((*found, *texts)))
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from gateway.cli.options import MAIN_FILE, report_language
+from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.duration import to_us
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem
@@ -30,7 +30,7 @@ IN_FORCE = ""
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--from", "start", required=True, help="Where it begins: 2026-05-01, or a time; without zone: local.")
 @click.option("--to", "end", required=True, help="Where it ends (not included).")
-@click.option("-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=MAIN_FILE, show_default=True)
+@main_file
 @click.option("--devices", default="", help="Codes of the devices to judge, with commas between. [default: all]")
 @click.option(
     "--compare", is_flag=False, flag_value=IN_FORCE, default=None, metavar="[RULES]",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.options import report_language
+from gateway.cli.options import MainFile, report_language
 from gateway.cli.rules.around import Place, of_folder, of_project
 from gateway.cli.rules.files import files, near, project_of, unique
 from gateway.domain.errors import Problem
@@ -25,8 +25,8 @@ _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 @click.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
-    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=None,
-    help="The main file of an installation; by default the lists and profiles beside the folder of the rules.",
+    "-c", "--config", type=MainFile(), default=None,
+    help="The main file, or the folder it is in; by default the lists and profiles beside the folder of the rules.",
 )  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the report.")
 @report_language

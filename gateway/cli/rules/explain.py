@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.options import MAIN_FILE, report_language
+from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import CommandError, ConfigError, GatewayError, InvariantBroken, Problem
 from gateway.domain.text import Lang, say
@@ -13,10 +13,7 @@ from gateway.domain.text import Lang, say
 
 @click.command("explain")
 @click.argument("what", metavar="ALARM_ID|ORDER_NO")
-@click.option(
-    "-c", "--config", type=click.Path(path_type=Path, dir_okay=False), default=MAIN_FILE,
-    show_default=True,
-)  # fmt: skip
+@main_file
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it into this file, an .svg.")
 @report_language
 def explain(what: str, config: Path, plot: Path | None, lang: Lang) -> None:

@@ -8,6 +8,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.file.special": ("{value} is not a regular file (a pipe, a device or a folder); it is not read", "{value} 不是普通文件（可能是管道、设备或目录），不会读取"),
     "config.file.too_big": ("the file has {size} bytes, at most {limit} are read; split it", "文件有 {size} 字节，最多读取 {limit} 字节；请拆分"),
     "config.file.not_utf8": ("this line is not UTF-8; save the file as UTF-8", "该行不是 UTF-8 编码；请将文件另存为 UTF-8"),
+    "config.folder.no_main": (
+        "there is no {file} in the folder {folder}; name the main file, or the folder it is in",
+        "目录 {folder} 中没有 {file}；请指定主文件，或其所在目录",
+    ),
     "config.folder.missing": ("there is no folder {value}; create it, or correct the path", "目录 {value} 不存在；请创建或改正路径"),
     "config.path.windows": (
         "{path!r} is a path of Windows; this machine would make a file of that very name. Write {write!r}",

@@ -258,12 +258,12 @@ _COMMANDS = (
 )  # fmt: skip
 _OPTIONS = (
     ("Show this message and exit.", "显示本帮助并退出。"),
-    ("The main file.", "主文件。"),
-    ("The main file; every other file is named in it.", "主文件，其他文件都在其中指定。"),
-    ("The main file. [default: gateway.yaml]", "主文件。[默认：gateway.yaml]"),
+    ("The main file, or the folder it is in.", "主文件，或其所在目录。"),
+    ("The main file, or the folder it is in; every other file is named in it.", "主文件（或其所在目录），其他文件都在其中指定。"),
+    ("The main file, or the folder it is in. [default: gateway.yaml]", "主文件，或其所在目录。[默认：gateway.yaml]"),
     (
-        "The main file of an installation; by default the lists and profiles beside the folder of the rules.",
-        "某套系统的主文件；默认使用规则目录旁边的清单和型号。",
+        "The main file, or the folder it is in; by default the lists and profiles beside the folder of the rules.",
+        "主文件，或其所在目录；默认使用规则目录旁边的清单和型号。",
     ),
     (
         "Language of what is printed. [default: that of the main file, else of the locale]",

@@ -1,0 +1,36 @@
+"""Comparisons of what a table says of a vendor code (`code.name == 'overtemp'`), as the codes for which they hold."""
+
+from collections.abc import Callable, Mapping
+from operator import eq, ge, gt, le, lt, ne
+
+from gateway.domain.codes import CodeEntry
+from rules.expr.choices import LEVELS, NO_LEVEL
+from rules.expr.syntax import Text
+from rules.lint.comparisons import Atom
+from rules.lint.subject import Subject
+
+_HOLDS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne,
+}  # fmt: skip
+
+
+def codes(one: Atom, subject: Subject) -> tuple[str, frozenset[str]] | None:
+    """(point, the codes of the table that fit); None when it compares no field of a code."""
+    signal, _, field = one.name.partition(".")
+    let = subject.get("let", signal)
+    table = subject.names.codes.get(str(let.get("table"))) if isinstance(let, Mapping) and "code_of" in let else None
+    if table is None or (not one.texts and not isinstance(one.limit, Text)):
+        return None
+    fitting = {code for code, entry in table.entries.items() if _fits(one, field, entry)}
+    return str(let["code_of"]), frozenset(fitting - {"*"})
+
+
+def _fits(one: Atom, field: str, entry: CodeEntry) -> bool:
+    if field == "level":
+        level = entry.level.word if entry.level is not None else NO_LEVEL
+        if one.texts:
+            return level in one.texts
+        limit = one.limit.value if isinstance(one.limit, Text) else ""
+        return limit in LEVELS and _HOLDS[one.operator](LEVELS[level], LEVELS[limit])
+    said = str(getattr(entry, field, ""))
+    return said in one.texts if one.texts else isinstance(one.limit, Text) and said != one.limit.value
