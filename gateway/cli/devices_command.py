@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.options import main_file, report_language
-from gateway.cli.problems import refuse
+from gateway.cli.problems import refuse, say_filled
 from gateway.domain.duration import iso
 from gateway.domain.errors import ConfigError, StoreError
 from gateway.domain.text import Lang, say
@@ -53,10 +53,11 @@ def unknown(config: Path, lang: Lang | None) -> None:
     from gateway.trial.unknown_devices import MOST
 
     try:
-        project = load_project(config)
+        project = load_project(config, offline=True)
     except ConfigError as error:
         refuse(error, lang or "zh")
     language: Lang = lang or project.settings.language
+    say_filled(project.filled, language)
     strangers = Strangers()
     try:
         for raws in _letters(project):

@@ -27,7 +27,7 @@ def command(config: Path, lang: Lang) -> None:
     from gateway.settings import load_project
 
     try:
-        project = load_project(config)
+        project = load_project(config, offline=True)
     except ConfigError as error:
         refuse(error, lang)
     grades = []

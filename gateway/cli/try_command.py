@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.options import main_file, report_language
-from gateway.cli.problems import UNUSABLE, refuse
+from gateway.cli.problems import UNUSABLE, refuse, say_filled
 from gateway.domain.errors import ConfigError
 from gateway.domain.text import Lang, say
 
@@ -40,9 +40,10 @@ def command(topic: str, what: str, config: Path, retain: bool, source: str, lang
     from gateway.settings import load_project
 
     try:
-        project = load_project(config)
+        project = load_project(config, offline=True)
     except ConfigError as error:
         refuse(error, lang)
+    say_filled(project.filled, lang)
     if topic == "modbus":
         found = _poll(project, what, lang)
     else:

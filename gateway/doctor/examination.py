@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,10 @@ def examine(project: Project, lang: Lang) -> Iterator[Finding]:
     if running and settings.api.port:
         url, cert = _health(settings)
         yield from running_gateway.asked(url, lang, cert) or [warn("doctor.unheard", "doctor.unheard.do", url=url)]
-    yield from asyncio.run(_sources(settings, running=running))
+    unset = {problem.path.split(".")[1] for problem in project.filled if problem.path.startswith("sources.")}
+    for problem in project.filled:
+        yield warn("doctor.unset", "doctor.unset.do", place=problem.path)
+    yield from asyncio.run(_sources(settings, running=running, unset=unset))
 
 
 def _running(data: Path) -> bool:
@@ -84,10 +87,13 @@ def _private(settings: Settings) -> dict[Path, str]:
     return {path: kind for path, kind in found.items() if path.exists()}
 
 
-async def _sources(settings: Settings, *, running: bool) -> list[Finding]:
+async def _sources(settings: Settings, *, running: bool, unset: Collection[str]) -> list[Finding]:
+    """`unset`: sources whose address or password is not known here."""
     found: list[Finding] = []
     ask: Callable[[str, ModbusConfig], Any] = brokers.links
     for name, config in settings.sources.items():
+        if name in unset:
+            continue
         if isinstance(config, MqttConfig):
             found += await brokers.broker(name, config)
         elif not running:

@@ -102,7 +102,8 @@ def _secrets(document: Document, place: Place, section: BaseModel, found: Findin
 
 def _stands_in_file(document: Document, place: Place, secret: SecretStr) -> bool:
     """Written out, or as the default of a variable that is not set."""
-    return place not in document.written or secret.get_secret_value() in document.written[place]
+    value = secret.get_secret_value()
+    return place not in document.written or (value in document.written[place] and not value.startswith("${"))
 
 
 def _keys(document: Document, place: Place, endpoint: HttpEndpoint, found: Findings) -> None:

@@ -24,6 +24,7 @@ from gateway.settings.inherit import declared_in_map
 from gateway.settings.inventory import Inventory, load_inventory, zones
 from gateway.settings.lookups import load_lookups
 from gateway.settings.model import Settings, anchored
+from gateway.settings.not_needed import fill_in
 from gateway.settings.paths import foreign_paths
 from gateway.settings.profiles import LoadedProfile, load_profiles, vocabulary
 from gateway.settings.rulebook import Rulebook, RuleFiles, load_rulebook
@@ -38,7 +39,8 @@ from rules.compiled import Names
 @dataclass(frozen=True, slots=True)
 class Project:
     """A configuration without problems. `maps` are register maps by profile id, paths in `settings` are anchored.
-    `env` is where `${NAME}` was looked up, None = the environment of this process; `places` as of `Report`."""
+    `env` is where `${NAME}` was looked up, None = the environment of this process; `places` as of `Report`; `filled` is
+    what is not here and was filled in, because nobody will be connected to."""
 
     file: Path
     settings: Settings
@@ -51,6 +53,7 @@ class Project:
     warnings: tuple[Problem, ...] = ()
     env: Mapping[str, str] | None = field(default=None, repr=False)
     places: tuple[Path, ...] = ()
+    filled: tuple[Problem, ...] = ()
 
     @property
     def vocabulary(self) -> Mapping[str, Mapping[str, PointSpec]]:
@@ -92,27 +95,34 @@ class Report:
     """Every file that was read, and folders of files: when one of them changes, look again."""
 
 
-def load_project(path: Path, env: Mapping[str, str] | None = None) -> Project:
-    """Read `gateway.yaml` and every file it names. Raises ConfigError with all problems of all files."""
-    report = inspect_project(path, env)
+def load_project(path: Path, env: Mapping[str, str] | None = None, *, offline: bool = False) -> Project:
+    """Read `gateway.yaml` and every file it names. Raises ConfigError with all problems of all files. `offline` as for
+    `inspect_project`."""
+    report = inspect_project(path, env, offline=offline)
     if report.project is None:
         raise ConfigError(report.problems)
     return report.project
 
 
 def load_settings(path: Path, env: Mapping[str, str] | None = None) -> Settings:
-    """Only `gateway.yaml` itself, with anchored paths. Raises ConfigError."""
+    """Only `gateway.yaml` itself, with anchored paths, for whoever needs no source and no endpoint: their secrets need
+    not be here. Raises ConfigError."""
     document = read_document(path, os.environ if env is None else env)
+    fill_in(document, path.parent)
     settings = _settings(document)
     if settings is None or document.problems:
         raise ConfigError(_sorted(document.problems))
     return _completed(anchored(settings, path.parent))
 
 
-def inspect_project(path: Path, env: Mapping[str, str] | None = None, known: RuleFiles | None = None) -> Report:
+def inspect_project(
+    path: Path, env: Mapping[str, str] | None = None, known: RuleFiles | None = None, *, offline: bool = False
+) -> Report:
     """Like `load_project`, with the warnings, and without raising. `env` None = the environment of this process;
-    `known` are the rule files of the look before."""
+    `known` are the rule files of the look before. `offline`: nobody will be connected to, what only that needs may
+    lack."""
     document = read_document(path, os.environ if env is None else env)
+    filled = fill_in(document, path.parent) if offline else ()
     bare = _settings(document)
     settings = None if bare is None else _completed(anchored(bare, path.parent))
     files = _Files.of(document.value, path.parent)
@@ -153,7 +163,7 @@ def inspect_project(path: Path, env: Mapping[str, str] | None = None, known: Rul
         texts = named_texts(plain, maps, settings, rulebook.rules.values())
         report.project = Project(
             path, settings, profiles, maps, names, _wanted(inventory, plain, texts), rulebook, templates,
-            tuple(report.warnings), env, report.places,
+            tuple(report.warnings), env, report.places, filled,
         )  # fmt: skip
     return report
 

@@ -139,3 +139,27 @@ def test_every_reason_has_its_advice() -> None:
     sources = (ROOT / "protocols" / "mqtt").glob("*.py")
     raised = {reason for path in sources for reason in re.findall(r'DecodeError\("(\w+)"', path.read_text("utf-8"))}
     assert [name for name in raised | {"unread", "no_point"} if f"trial.why.{name}" not in catalogue()] == []
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_is_not_needed_may_lack(tmp_path: Path, lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets and addresses of brokers and endpoints are known where the gateway runs, not where a message is tried."""
+    monkeypatch.delenv("NOT_HERE", raising=False)
+    site, call = tmp_path / "site", CliRunner().invoke
+    made = call(main, ["init", str(site), "--yes", "--profile", "charger_dc", "--username", "gw", "--lang", lang])
+    assert made.exit_code == 0, made.output
+    file = site / "gateway.yaml"
+    text = file.read_text("utf-8").replace('"mqtt://127.0.0.1:1883"', "${NOT_HERE}")
+    text = text.replace("secret_file: secrets/oa.secret", "secret: ${NOT_HERE}")
+    file.write_text(text, "utf-8")
+    (site / "secrets/mqtt.password").unlink()
+    lacking = "sources.broker.url, sources.broker.password_file, endpoints.oa.secret"
+    tried = call(main, ["try", "devices/DEV-1/telemetry", str(site / "sample.json"), "-c", str(site), "--lang", lang])
+    assert (tried.exit_code, "gun_temp#1" in tried.stdout) == (0, True), tried.output
+    assert (len(tried.stderr.splitlines()), lacking in tried.stderr) == (1, True), tried.stderr
+    assert lacking in call(main, ["rules", "check", "-c", str(site), "--lang", lang]).stderr
+    doctor = call(main, ["doctor", "-c", str(site), "--lang", lang]).output
+    assert all(place in doctor for place in lacking.split(", "))
+    assert "127.0.0.1" not in doctor, "nobody is asked in place of a broker that is not known"
+    checked = call(main, ["check", "-c", str(site), "--lang", lang])
+    assert (checked.exit_code, checked.output.count("NOT_HERE")) == (2, 4), "a start needs them"

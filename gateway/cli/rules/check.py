@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import MainFile, report_language
+from gateway.cli.problems import say_filled
 from gateway.cli.rules.around import Place, of_folder, of_project
 from gateway.cli.rules.files import files, near, project_of, unique
 from gateway.domain.errors import Problem
@@ -49,7 +50,7 @@ def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, str
     if not paths and config is None:
         raise click.UsageError(say("lint.nothing", lang))
     found = files(paths, problems)
-    place = _place(config, found, problems)
+    place = _place(config, found, problems, lang)
     if not paths and place is not None and place.rules is not None:
         found = [path for path in files([place.rules], problems) if path.parent == place.rules]
     checked = [*_load(found, place.names, problems), *_beside(found, place)] if place is not None else []
@@ -67,7 +68,7 @@ def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, str
     raise SystemExit(int(strict and result.count(Severity.WARNING) > 0))
 
 
-def _place(config: Path | None, found: Sequence[Path], problems: list[Problem]) -> Place | None:
+def _place(config: Path | None, found: Sequence[Path], problems: list[Problem], lang: Lang) -> Place | None:
     """What the rules are held against; None when that does not load."""
     from gateway.settings import inspect_project
 
@@ -75,8 +76,9 @@ def _place(config: Path | None, found: Sequence[Path], problems: list[Problem]) 
         folder = near(found[0]) if found else None
         names = project_of(folder, problems).names
         return None if problems else of_folder(folder, names, problems)
-    report = inspect_project(config)
+    report = inspect_project(config, offline=True)
     problems += report.problems
+    say_filled(report.project.filled if report.project is not None else (), lang)
     return None if report.project is None else of_project(report.project)
 
 

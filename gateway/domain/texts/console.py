@@ -2,6 +2,10 @@
 
 TEXTS: dict[str, tuple[str, str]] = {
     "console.problems": ("{count} problem(s): nothing was started", "共 {count} 处问题：未启动任何程序"),
+    "console.filled": (
+        "not set or not readable here, and not needed for this: {places}",
+        "此处未设置或读不到，本命令也不需要：{places}",
+    ),
     "console.ready": ("{name} is live: {url}", "{name} 已就绪：{url}"),
     "console.first_key": (
         "first start: the admin key is in {path} (readable by this user only)",

@@ -7,6 +7,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.sum": ("{ok} ok, {warn} to watch, {bad} bad", "正常 {ok} 项，注意 {warn} 项，异常 {bad} 项"),
     "doctor.running": ("a gateway runs on {path}", "{path} 有网关正在运行"),
     "doctor.stopped": ("no gateway runs on {path}", "{path} 没有网关在运行"),
+    "doctor.unset": ("{place} is not set, or cannot be read, here", "{place} 在此处未设置或读不到"),
+    "doctor.unset.do": (
+        "not looked at: run doctor as the gateway's user, with its environment",
+        "未检查该项：请以网关的用户和环境运行 doctor",
+    ),
     "doctor.versions": (
         "versions: Python {python}, SQLite {sqlite}, DuckDB {duckdb}",
         "版本：Python {python}，SQLite {sqlite}，DuckDB {duckdb}",
