@@ -1,6 +1,7 @@
 """`fieldgate run`"""
 
 import asyncio
+import faulthandler
 import gc
 import logging
 import os
@@ -39,6 +40,7 @@ def command(config: Path, lang: Lang) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):  # until `serve` has its own: there is nothing to drain yet
         signal.signal(number, lambda *_: _leave(0))
     os.umask(0o077)  # whatever is made from here on is for this user alone
+    faulthandler.enable()  # SIGABRT of a watchdog prints where it hung
     gc.disable()  # what a start makes stays: a fifth of its time went into looking for garbage
     try:
         project = load_project(config)
@@ -65,7 +67,9 @@ async def serve(project: Project, lang: Lang = "zh") -> NoReturn:
     """Ends the process: with 0 when it was told to stop, with 1 after an error that could not be undone (the service
     manager starts it again). Raises what keeps it from starting."""
     from gateway.app.build import build
+    from gateway.app.service_manager import ServiceManager
 
+    manager = ServiceManager()
     app = build(project)
     gc.freeze()
     gc.enable()
@@ -86,9 +90,13 @@ async def serve(project: Project, lang: Lang = "zh") -> NoReturn:
     except (GatewayError, InvariantBroken):
         await app.abandon()
         raise
+    manager.say("READY=1")
+    if manager.every:
+        app.supervisor.start("watchdog", manager.run)
     _greet(app, lang)
     fatal = asyncio.create_task(app.supervisor.fatal.wait())
     await asyncio.wait({told, fatal}, return_when=asyncio.FIRST_COMPLETED)
+    manager.say("STOPPING=1")
     if app.supervisor.fatal.is_set():
         await _within(app.abandon())
         _leave(1)

@@ -31,6 +31,7 @@ def examine(project: Project, lang: Lang) -> Iterator[Finding]:
     journal = data / marker.FILES["journal"]
     yield machine.disk(of_project(project))
     yield machine.clock(time.time_ns() // 1000, _newest(journal))
+    yield machine.keeping(machine.kernel_clock(), machine.chrony())
     yield from machine.modes(_private(settings))
     yield from running_gateway.stores(data, settings.tenant)
     if running and settings.api.port:

@@ -1,5 +1,6 @@
 """The machine: versions, disk, clock, who may read the files."""
 
+import ctypes
 import shutil
 import stat
 import subprocess
@@ -24,6 +25,7 @@ SOON: Final = 30 * DAY
 DUCKDB: Final = "1.5."
 """The file format of the series store; 2.x changes it."""
 MOSQUITTO: Final = (2, 0)
+UNSYNCHRONISED: Final = 0x40  # STA_UNSYNC of adjtimex(2)
 
 
 def versions(mosquitto: str) -> Iterator[Finding]:
@@ -47,16 +49,20 @@ def versions(mosquitto: str) -> Iterator[Finding]:
 
 def mosquitto_here() -> str:
     """The version of the mosquitto on this machine, "" when there is none."""
-    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    words = _said("mosquitto", "-h").split()
+    return words[2] if words[:2] == ["mosquitto", "version"] and len(words) > 2 else ""
+
+
+def _said(name: str, *arguments: str) -> str:
+    """What a program of this machine prints, "" when there is none."""
+    program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if program is None:
         return ""
     try:
-        asked = [program, "-h"]  # a path that `which` gave, and no shell
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=False).stdout  # noqa: S603
+        asked = [program, *arguments]  # a path that `which` gave, and no shell
+        return subprocess.run(asked, capture_output=True, text=True, timeout=5, check=False).stdout  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    words = said.split()
-    return words[2] if words[:2] == ["mosquitto", "version"] and len(words) > 2 else ""
 
 
 def disk(room: Room) -> Finding:
@@ -77,6 +83,39 @@ def clock(now: int, newest: int) -> Finding:
         behind = Span((newest - now) // SECOND * SECOND)
         return bad("doctor.clock_behind", "doctor.clock_unset.do", now=iso(now), behind=behind)
     return ok("doctor.clock", now=iso(now))
+
+
+class _Timex(ctypes.Structure):
+    """The head of `struct timex`, and room for the rest of it."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint), ("offset", ctypes.c_long), ("freq", ctypes.c_long), ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long), ("status", ctypes.c_int), ("rest", ctypes.c_long * 64),
+    )  # fmt: skip
+
+
+def kernel_clock() -> bool | None:
+    """Does the kernel take its clock for synchronised? None: it does not say."""
+    asked = _Timex()  # modes 0: asks, and sets nothing
+    try:
+        answer = ctypes.CDLL(None).adjtimex(ctypes.byref(asked))
+    except (AttributeError, OSError):  # not Linux
+        return None
+    return None if answer < 0 else not asked.status & UNSYNCHRONISED
+
+
+def chrony() -> str:
+    """What `chronyc tracking` says, "" without chrony: it need not tell the kernel (`rtcsync`)."""
+    return _said("chronyc", "-n", "tracking")
+
+
+def keeping(kernel: bool | None, tracking: str) -> Finding:
+    """Does something keep the clock right? Pure."""
+    leap = next((line.partition(":")[2].strip() for line in tracking.splitlines() if line.startswith("Leap")), "")
+    if kernel or leap == "Normal":
+        return ok("doctor.clock_kept")
+    key = "doctor.clock_unknown" if kernel is None and not leap else "doctor.clock_free"
+    return warn(key, "doctor.clock_unset.do")
 
 
 def modes(private: Mapping[Path, str]) -> Iterator[Finding]:

@@ -1,6 +1,8 @@
 """`fieldgate doctor`: each look, and the whole, of a gateway that runs and of one that does not."""
 
 import asyncio
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,27 @@ def test_the_clock() -> None:
     assert machine.clock(1_000_000, 0).grade is Grade.BAD
     behind = machine.clock(NOW, NOW + 400 * DAY + HOUR)
     assert (behind.grade, "400 d 1 h behind the journal" in behind.text("en")) == (Grade.BAD, True)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "tracking", "key"),
+    [
+        (True, "", "kept"), (False, "", "free"), (None, "", "unknown"), (False, "Leap status     : Normal\n", "kept"),
+        (False, "Stratum : 0\nLeap status     : Not synchronised\n", "free"), (None, "Leap status : Normal", "kept"),
+    ],
+)  # fmt: skip
+def test_who_keeps_the_clock(kernel: bool | None, tracking: str, key: str) -> None:
+    found = machine.keeping(kernel, tracking)
+    assert (found.what.key, found.grade) == (f"doctor.clock_{key}", Grade.OK if key == "kept" else Grade.WARN)
+
+
+@pytest.mark.skipif(shutil.which("timedatectl") is None, reason="nobody to compare with")
+def test_the_kernel_says_what_its_own_tool_says() -> None:
+    asked = ["timedatectl", "show", "-p", "NTPSynchronized", "--value"]
+    said = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=False)
+    if said.returncode:
+        pytest.skip("timedatectl needs systemd")
+    assert machine.kernel_clock() is (said.stdout.strip() == "yes")
 
 
 def test_what_others_may_read_is_bad(tmp_path: Path) -> None:

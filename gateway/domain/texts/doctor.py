@@ -35,6 +35,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "请换更大的磁盘、缩短 series.retention，或加长采集间隔",
     ),
     "doctor.clock": ("clock: {now}", "时钟：{now}"),
+    "doctor.clock_kept": ("the clock is kept right (NTP)", "时钟正在同步（NTP）"),
+    "doctor.clock_free": (
+        "nothing keeps the clock right: the kernel takes it for not synchronised",
+        "时钟没有同步：内核认为时钟未校准",
+    ),
+    "doctor.clock_unknown": (
+        "whether anything keeps the clock right cannot be seen here",
+        "此处无法得知时钟是否同步",
+    ),
     "doctor.clock_behind": ("clock: {now}, {behind} behind the journal", "时钟：{now}，比日志库落后 {behind}"),
     "doctor.clock_unset.do": ("set it, and keep it set by NTP (chrony, systemd-timesyncd)", "请校时，并用 NTP（chrony、systemd-timesyncd）保持同步"),
     "doctor.mode": ("{path} is open to other users (mode {mode})", "{path} 对其他用户开放（权限 {mode}）"),

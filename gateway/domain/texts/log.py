@@ -20,6 +20,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "not everything was written up ({error}); the next start goes on from the journal",
         "未能全部写完（{error}）；下次启动会从日志库继续",
     ),
+    "log.the_service_manager_cannot_be_told": (
+        "the service manager cannot be told {state}: {error}",
+        "无法向服务管理器报告 {state}：{error}",
+    ),
     "log.task_down": ("{task} failed: {error}; it is started again", "{task} 出错：{error}；将自动重启"),
     "log.task_up_again": ("{task} works again after {restarts} restart(s)", "{task} 已恢复，共重启 {restarts} 次"),
     "log.engine_restored": (
