@@ -15,8 +15,8 @@ from typing import Any, Literal
 import structlog
 
 from gateway.domain.mask import masked
-from gateway.domain.said import Sayable, told
-from gateway.domain.text import Lang, catalogue, say
+from gateway.domain.said import told
+from gateway.domain.text import Lang, Sayable, catalogue, say
 
 HIDDEN = "***"
 _SECRET_KEY = re.compile(r"(secret|password|token|authorization|api_key|phone|signature)", re.IGNORECASE)

@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 
 from gateway.api.config import TlsFiles
 from gateway.api.tls import Renewal, server_context
+from gateway.domain.reasons import reason
 
 REQUEST_SECONDS: Final = 10.0
 """From the connection, or the answer before, to the end of the next request's headers."""
@@ -210,7 +211,7 @@ class Door:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:  # no file descriptor is left
-                log.warning("the api cannot accept a connection", error=error.strerror or "")
+                log.warning("the api cannot accept a connection", error=reason(error))
                 self._loop.remove_reader(self._listener)
                 self._loop.call_later(FULL_PAUSE, self._attend)
                 return

@@ -11,6 +11,7 @@ from gateway.api.context import Context
 from gateway.api.routes.keys import live
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import StoreError
+from gateway.domain.reasons import reason
 from gateway.domain.workorder import Role
 
 _OURS = re.compile(r"admin(-\d+)?")
@@ -35,7 +36,7 @@ def ensure_admin(context: Context) -> Path | None:
         path.unlink(missing_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise StoreError.of("api.admin_key", path=path, error=error.strerror or "") from error
+        raise StoreError.of("api.admin_key", path=path, error=reason(error)) from error
     try:
         names = {key.name for key in keys}
         for key in admins:
@@ -46,7 +47,7 @@ def ensure_admin(context: Context) -> Path | None:
         os.write(file, f"{secret}\n".encode())
         os.fsync(file)
     except OSError as error:
-        raise StoreError.of("api.admin_key", path=path, error=error.strerror or "") from error
+        raise StoreError.of("api.admin_key", path=path, error=reason(error)) from error
     finally:
         os.close(file)
     log.info("admin key written", path=str(path))

@@ -41,6 +41,7 @@ from gateway.api.routes import (
 )
 from gateway.api.traffic import Traffic
 from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.reasons import reason
 
 ROUTERS = (
     health, devices, history, alarms, orders, deliveries, journal, unused, keys, audit, customers, texts, callbacks,
@@ -203,5 +204,5 @@ def _listener(section: str, host: str, port: int) -> socket.socket:
 
 
 def _taken(section: str, host: str, port: int, error: OSError) -> ConfigError:
-    fields = {"host": host, "port": port, "error": error.strerror or ""}
+    fields = {"host": host, "port": port, "error": reason(error)}
     return ConfigError([Problem(section, f"{section}.port", "api.listen", fields)])

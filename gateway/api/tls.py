@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 
 from gateway.api.config import TlsFiles
+from gateway.domain.reasons import reason
 
 log = structlog.get_logger()
 
@@ -46,11 +47,6 @@ class Renewal:
             return None
         log.info("the api has a renewed certificate", cert=str(self._files.cert))
         return context
-
-
-def reason(error: OSError) -> str:
-    """Why, in few words."""
-    return str(getattr(error, "reason", None) or error.strerror or type(error).__name__)
 
 
 def _stamp(files: TlsFiles) -> tuple[tuple[int, int, int], ...]:

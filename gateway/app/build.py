@@ -27,6 +27,7 @@ from gateway.desk.templates import Templates
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import ConfigError, Problem, StoreError
 from gateway.domain.notice import Route
+from gateway.domain.reasons import reason
 from gateway.domain.record import RecordKind
 from gateway.health import Told
 from gateway.intake import ControlPump, Intake, Ticker
@@ -98,7 +99,7 @@ def close_to_others(data: Path) -> None:
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError.of("app.data_make", path=data, error=error.strerror or "") from error
+        raise StoreError.of("app.data_make", path=data, error=reason(error)) from error
     if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
         raise StoreError.of("app.data_write", path=data, user=getpass.getuser())
     mode = stat.S_IMODE(data.stat().st_mode)
@@ -107,7 +108,7 @@ def close_to_others(data: Path) -> None:
     try:
         data.chmod(mode & 0o700)
     except OSError as error:
-        raise StoreError.of("app.data_open", path=data, mode=f"{mode:04o}", error=error.strerror or "") from error
+        raise StoreError.of("app.data_open", path=data, mode=f"{mode:04o}", error=reason(error)) from error
     log.warning("data_dir was open to other users: it is not any more", path=str(data), mode=f"{mode:04o}")
 
 
@@ -295,5 +296,5 @@ def _password(project: Project, name: str, config: MqttConfig) -> str | None:
     try:
         return config.secret()
     except OSError as error:
-        fields = {"error": error.strerror or ""}
+        fields = {"error": reason(error)}
         raise ConfigError([Problem(str(project.file), f"sources.{name}.password_file", "app.secret", fields)]) from None

@@ -12,6 +12,7 @@ from gateway.api.config import key_file
 from gateway.clock import SystemClock
 from gateway.domain.device import Device, Point
 from gateway.domain.errors import StoreError
+from gateway.domain.reasons import reason
 from gateway.domain.record import PointDefined, Record, RecordKind, RuleGone, RuleSet
 from gateway.domain.text import Lang, say
 from gateway.domain.workorder import Role
@@ -118,7 +119,7 @@ class Installation:
             try:
                 key = lent.enter_context(lent_key(keys, path, Role.OPERATOR, "history"))
             except (OSError, StoreError) as error:
-                why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+                why = reason(error)
                 raise StoreError(say("review.no_key", self.lang, path=path, error=why)) from error
             yield Address(api.address, key, str(api.tls.cert) if api.tls else "")
 

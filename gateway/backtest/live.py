@@ -12,9 +12,11 @@ from gateway.api.tls import pinned
 from gateway.domain.duration import from_us
 from gateway.domain.errors import StoreError, StoreUnavailable
 from gateway.domain.reading import I64, Batch, decode_batch
+from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, say
 
 PATIENCE = 60.0  # s for one answer: its store may be busy writing
+PROBLEM = "application/problem+json"
 
 
 class Address(Struct, frozen=True):
@@ -29,7 +31,7 @@ class Live:
     """Its API over HTTP. Blocking."""
 
     def __init__(self, address: Address, lang: Lang = "en") -> None:
-        headers = {"Authorization": f"Bearer {address.key}"} if address.key else {}
+        headers = {"Accept-Language": lang} | ({"Authorization": f"Bearer {address.key}"} if address.key else {})
         self.url, self._lang = address.url, lang
         verify = pinned(address.cert) if address.cert else True
         self._client = httpx.Client(
@@ -66,10 +68,11 @@ class Live:
         try:
             answer = self._client.post(path, json=body)
         except httpx.TransportError as error:
-            raise StoreUnavailable(say("review.no_answer", self._lang, url=self.url, error=str(error))) from error
+            raise StoreUnavailable(say("review.no_answer", self._lang, url=self.url, error=reason(error))) from error
         if not answer.is_success:
-            said = say("review.refused", self._lang, url=f"{self.url}{path}", status=answer.status_code)
-            raise StoreError(f"{said} {answer.text[:300]}")
+            said = answer.json()["detail"] if answer.headers["content-type"] == PROBLEM else answer.text[:300]
+            fields = {"url": f"{self.url}{path}", "status": answer.status_code, "said": said}
+            raise StoreError(say("review.refused", self._lang, **fields))
         return answer.content
 
 

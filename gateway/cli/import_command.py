@@ -16,6 +16,7 @@ import click
 from gateway.cli.options import MAIN_FILE, MainFile, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem, StoreError, StoreUnavailable
+from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _key(path: Path | None) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}") from error
+        raise StoreError.of("import.unwritable", path=path, error=reason(error)) from error
 
 
 async def _alone(order: Order, url: str) -> int:

@@ -16,6 +16,7 @@ import click
 
 from gateway.cli.options import report_language
 from gateway.cli.problems import UNUSABLE
+from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _sample(path: Path, lang: Lang) -> object:
     try:
         document = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
-        _fail(say("init.no_sample", lang, path=path, error=error))
+        _fail(say("init.no_sample", lang, path=path, error=reason(error)))
     if not isinstance(document, dict):
         _fail(say("init.no_sample", lang, path=path, error=type(document).__name__))
     return document

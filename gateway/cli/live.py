@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from gateway.domain.errors import StoreError, StoreUnavailable
+from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, say
 from gateway.domain.workorder import Role
 
@@ -34,7 +35,13 @@ def running_gateway(
     with ExitStack() as opened:
         verify = pinned(api.tls.cert) if api.tls else True
         client = opened.enter_context(
-            httpx.Client(base_url=api.address, verify=verify, timeout=patience, trust_env=False)
+            httpx.Client(
+                base_url=api.address,
+                verify=verify,
+                timeout=patience,
+                trust_env=False,
+                headers={"accept-language": lang},
+            )
         )
         try:
             client.get("/healthz")  # a key is made only for somebody who answers
@@ -46,6 +53,6 @@ def running_gateway(
         try:
             key = opened.enter_context(lent_key(ApiKeys(database, settings.tenant), path, role, what))
         except (OSError, StoreError) as error:
-            raise StoreError(say("review.no_key", lang, path=path, error=str(error))) from error
+            raise StoreError(say("review.no_key", lang, path=path, error=reason(error))) from error
         client.headers["authorization"] = f"Bearer {key}"
         yield client

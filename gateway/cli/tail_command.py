@@ -15,6 +15,7 @@ from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.duration import SECOND, parse_duration
 from gateway.domain.errors import ConfigError, StoreError
+from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, catalogue, say
 from gateway.domain.workorder import Role
 
@@ -71,7 +72,7 @@ def command(
     except BrokenPipeError:
         sys.stderr.close()
     except StoreError as error:
-        click.echo(str(error), err=True)
+        click.echo(error.text(language), err=True)
         sys.exit(1)
 
 
@@ -99,9 +100,9 @@ def _pages(client: "httpx.Client", asked: dict[str, Any], lasts: float | None) -
         except httpx.ReadTimeout:
             continue
         except httpx.TransportError as error:
-            raise StoreError(str(error)) from error
+            raise StoreError.of("tail.lost", url=client.base_url, error=reason(error)) from error
         if not answer.is_success:
-            raise StoreError(f"{answer.status_code} {answer.text[:300]}")
+            raise StoreError.of("tail.refused", status=answer.status_code, said=answer.json()["detail"])
         page: dict[str, Any] = {**answer.json(), "begun": bool(where)}
         if not where and lasts is not None:
             end = time.monotonic() + lasts

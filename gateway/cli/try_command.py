@@ -10,6 +10,7 @@ import click
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse, say_filled
 from gateway.domain.errors import ConfigError
+from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _payload(file: str, lang: Lang) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        _fail(say("trial.file", lang, path=file, error=error.strerror or ""))
+        _fail(say("trial.file", lang, path=file, error=reason(error)))
         raise AssertionError from error
 
 

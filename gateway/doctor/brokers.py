@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.doctor.finding import Finding, bad, ok, warn
 from gateway.domain.errors import SourceError
-from gateway.domain.said import Phrase
+from gateway.domain.reasons import reason
 from protocols.modbus.config import ModbusConfig
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.probe import Broker, probe
@@ -34,10 +34,9 @@ async def broker(name: str, config: MqttConfig, conf: Sequence[Path] = FILES) ->
         password = await asyncio.to_thread(config.secret)
         found = await probe(config, password)
     except OSError as error:
-        return [bad("doctor.secret", "doctor.secret.do", source=name, error=error.strerror or "")]
+        return [bad("doctor.secret", "doctor.secret.do", source=name, error=reason(error))]
     except SourceError as error:
-        why = Phrase(error.key, error.fields) if error.key else str(error)
-        return [bad("doctor.broker_away", "doctor.broker_away.do", source=name, url=config.url, why=why)]
+        return [bad("doctor.broker_away", "doctor.broker_away.do", source=name, url=config.url, why=reason(error))]
     return [
         *granted(name, config, found),
         *(kept(name, config.address[1], conf) if here(config.address[0]) else [elsewhere(name)]),
@@ -113,8 +112,9 @@ async def links(name: str, config: ModbusConfig) -> list[Finding]:
                 _, writer = await asyncio.open_connection(host, port)
                 writer.close()
         except (OSError, TimeoutError) as error:
-            why = getattr(error, "strerror", "") or type(error).__name__
-            return bad("doctor.link_away", "doctor.link_away.do", source=name, link=link, where=where, why=why)
+            return bad(
+                "doctor.link_away", "doctor.link_away.do", source=name, link=link, where=where, why=reason(error)
+            )
         return ok("doctor.link", source=name, link=link, where=where)
 
     return list(await asyncio.gather(*(one(link, *entry.tcp) for link, entry in config.links.items())))

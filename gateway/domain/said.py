@@ -3,22 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, Sayable, say
 
 _PART = re.compile(r"([0-9.]+) ?(ms|min|s|m|h|d|w)\b|([0-9.]+)(ms|s|m|h|d)(?=[0-9])")
 _UNIT = {"ms": "ms", "s": "s", "m": "min", "min": "min", "h": "h", "d": "day", "w": "week"}
 _PARTS = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
-
-
-@runtime_checkable
-class Sayable(Protocol):
-    """Has words in every language."""
-
-    def text(self, lang: Lang) -> str:
-        """The words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 from gateway.domain import texts
 
@@ -26,6 +26,14 @@ def catalogue() -> Mapping[str, tuple[str, str]]:
                 raise ValueError(f"text {key!r} is defined twice")
             merged[key] = pair
     return merged
+
+
+@runtime_checkable
+class Sayable(Protocol):
+    """Has words in every language."""
+
+    def text(self, lang: Lang) -> str:
+        """The words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,10 @@ def say(key: str, lang: Lang = "en", /, **fields: object) -> str:
 
 
 def _said(value: object, lang: Lang) -> object:
+    if isinstance(value, str | int | float):
+        return value
     if isinstance(value, Word):
         return say(value.key, lang)
     if isinstance(value, Words):
         return ("、" if lang == "zh" else ", ").join(say(key, lang) for key in value.keys)
-    return value
+    return value.text(lang) if isinstance(value, Sayable) else value

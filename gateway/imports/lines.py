@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.reasons import reason
 
 LONGEST: Final = 1 << 20
 """Bytes of a line; a longer one is no row of any export."""
@@ -30,9 +31,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         raise ConfigError([Problem(str(path), "", "config.file.missing", {"value": str(path)})]) from None
     except (OSError, EOFError, zlib.error) as error:  # a truncated or damaged gzip file too
-        reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(
-            [Problem(str(path), "", "config.file.unreadable", {"value": str(path), "reason": reason})]
+            [Problem(str(path), "", "config.file.unreadable", {"value": str(path), "reason": reason(error)})]
         ) from None
 
 

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.reasons import reason
 from gateway.imports.lines import Lines, encoding_of
 from gateway.imports.mapping import ImportMap
 from gateway.imports.rejects import Rejects
@@ -53,7 +54,7 @@ class Table:
                 return
             except csv.Error as error:
                 rejects.add(
-                    lines.begin or lines.number, "", "import.row.quoting", [], reason=str(error), last=lines.number
+                    lines.begin or lines.number, "", "import.row.quoting", [], reason=reason(error), last=lines.number
                 )
                 continue
             if any(cell and not cell.isspace() for cell in cells):
@@ -105,7 +106,7 @@ def _header(
             try:
                 cells = next(csv.reader([text], delimiter=delimiter, strict=True), [])
             except csv.Error as error:
-                broken = broken or Problem(str(path), "", "config.csv.broken", {"reason": str(error)}, line)
+                broken = broken or Problem(str(path), "", "config.csv.broken", {"reason": reason(error)}, line)
                 continue
             found = len(names & {cell.strip() for cell in cells})
             if best is None or (found, -line, len(cells)) > best[:3]:

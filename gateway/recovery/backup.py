@@ -19,6 +19,7 @@ from gateway.clock import SystemClock
 from gateway.desk import Desk
 from gateway.domain.duration import iso
 from gateway.domain.errors import StoreError
+from gateway.domain.reasons import reason
 from gateway.durable import replace_synced, sync_names
 from gateway.journal import JournalReader
 from gateway.recovery.file_copies import copy_duckdb, copy_plain, copy_sqlite
@@ -74,7 +75,7 @@ def back_up(data: Path, main_file: Path, target: Path) -> Made:
         _manifest(scratch, main_file, made)
         _place(scratch, target)
     except OSError as error:
-        raise StoreError.of("backup.failed", path=target, error=error) from error
+        raise StoreError.of("backup.failed", path=target, error=reason(error)) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return made

@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 from pysqlite3 import dbapi2 as sqlite
 
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
+from gateway.domain.reasons import reason
 
 TRIES: Final = 30
 HEAD: Final = 3 * 4096
@@ -90,4 +91,4 @@ def _sync(path: Path) -> None:
 
 def _failed(path: Path, error: Exception) -> StoreError:
     full = "full" in str(error) or "No space" in str(error)
-    return (StoreFull if full else StoreError).of("backup.failed", path=path, error=error)
+    return (StoreFull if full else StoreError).of("backup.failed", path=path, error=reason(error))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.domain.errors import StoreError
+from gateway.domain.reasons import reason
 from gateway.durable import sync_names
 from gateway.recovery.backup import CONFIG, DATA, FORMAT, NAME, digest
 from gateway.recovery.file_copies import copy_plain
@@ -44,7 +45,7 @@ def restore(backup: Path, data: Path, configuration: Path | None = None) -> Rest
             for area, place in places.items():
                 _put(folder / area, place)
     except (OSError, tarfile.TarError, EOFError) as error:
-        raise StoreError.of("restore.failed", path=backup, error=error) from error
+        raise StoreError.of("restore.failed", path=backup, error=reason(error)) from error
     size = sum(told["bytes"] for told in found["files"].values())
     return Restored(found["at"], size, found["head"], found["main_file"])
 

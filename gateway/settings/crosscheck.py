@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from gateway.api.config import ApiConfig
-from gateway.api.tls import reason, server_context
+from gateway.api.tls import server_context
 from gateway.desk.templates import NoticeTemplate
 from gateway.domain.duration import format_duration, parse_duration
 from gateway.domain.errors import Problem
+from gateway.domain.reasons import reason
 from gateway.settings.document import Document, Place
 from gateway.settings.explain import located, nearest
 from gateway.settings.inventory import Inventory
@@ -94,8 +95,9 @@ def _secrets(document: Document, place: Place, section: BaseModel, found: Findin
             try:
                 read_file(value, MOST_SECRET)
             except OSError as error:
-                reason = error.strerror or type(error).__name__
-                found.problems.append(document.problem(here, "config.file.unreadable", value=str(value), reason=reason))
+                found.problems.append(
+                    document.problem(here, "config.file.unreadable", value=str(value), reason=reason(error))
+                )
             except Unfit as unfit:
                 found.problems.append(document.problem(here, unfit.key, **unfit.fields))
 

@@ -19,6 +19,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from gateway.domain.errors import Problem
+from gateway.domain.reasons import reason, worded
 from gateway.settings.read_file import Unfit, read_file
 
 Place = tuple[str | int, ...]
@@ -103,7 +104,7 @@ def read_document(path: Path, env: Mapping[str, str] | None = None) -> Document:
         document.add((), "config.file.missing", value=str(path))
         return document
     except OSError as error:
-        document.add((), "config.file.unreadable", value=str(path), reason=error.strerror or type(error).__name__)
+        document.add((), "config.file.unreadable", value=str(path), reason=reason(error))
         return document
     except Unfit as unfit:
         document.add((), unfit.key, **unfit.fields)
@@ -147,18 +148,16 @@ def _syntax(document: Document, text: str, error: Any) -> None:
                 fields = {"character": character, "code": code_point(character), "write": narrow(character)}
                 document.problems.append(Problem(document.file, "", "config.yaml.wide", fields, number))
     line: int = 0
-    reason: str = str(error)
+    said: str = str(error)
     if isinstance(error, MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
-        line, reason = (mark.line + 1 if mark else 0), error.problem or reason
+        line, said = (mark.line + 1 if mark else 0), error.problem or said
     elif isinstance(error, ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        reason = f"U+{error.character:04X}: {error.reason}"
+        said = f"U+{error.character:04X}: {error.reason}"
     seen = {problem.line for problem in document.problems}
     if line not in seen and line - 1 not in seen:  # else it only repeats, in worse words, what was named above
-        document.problems.append(
-            Problem(document.file, "", "config.yaml.syntax", {"reason": " ".join(reason.split())}, line)
-        )
+        document.problems.append(Problem(document.file, "", "config.yaml.syntax", {"reason": worded(said)}, line))
 
 
 class _Builder:

@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.domain.codes import CodeTable
 from gateway.domain.errors import Problem
 from gateway.domain.fence import Fence
+from gateway.domain.reasons import reason
 from gateway.settings.document import MAX_BYTES
 from gateway.settings.read_file import Unfit, read_file
 from rules.format import code_table, fence_file
@@ -46,7 +47,7 @@ def read_text(path: Path, problems: list[Problem]) -> str | None:
         blob = read_file(path, MAX_BYTES)
         return blob.decode("utf-8-sig")
     except OSError as error:
-        fields = {"value": str(path), "reason": error.strerror or type(error).__name__}
+        fields = {"value": str(path), "reason": reason(error)}
         problems.append(Problem(str(path), "", "config.file.unreadable", fields))
     except Unfit as unfit:
         problems.append(Problem(str(path), "", unfit.key, unfit.fields))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.domain.errors import Problem
+from gateway.domain.reasons import reason
 from gateway.domain.units import Unit, parse_unit
 from gateway.settings.document import code_point, narrow, wide_character
 from gateway.settings.explain import nearest
@@ -76,7 +77,7 @@ def read_table(path: Path, columns: Mapping[str, Sequence[str]], required: Seque
         table.add(None, "", "config.file.missing", value=str(path))
         return table
     except OSError as error:
-        table.add(None, "", "config.file.unreadable", value=str(path), reason=error.strerror or type(error).__name__)
+        table.add(None, "", "config.file.unreadable", value=str(path), reason=reason(error))
         return table
     except Unfit as unfit:
         table.add(None, "", unfit.key, **unfit.fields)
@@ -114,7 +115,7 @@ def _records(table: Table, text: str) -> Iterator[tuple[int, list[str]]]:
             yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        table.problems.append(Problem(table.file, "", "config.csv.broken", {"reason": str(error)}, line))
+        table.problems.append(Problem(table.file, "", "config.csv.broken", {"reason": reason(error)}, line))
 
 
 def _parse(table: Table, text: str, columns: Mapping[str, Sequence[str]], required: Sequence[str]) -> None:

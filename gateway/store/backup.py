@@ -8,6 +8,7 @@ from pathlib import Path
 from pysqlite3 import dbapi2 as sqlite
 
 from gateway.domain.errors import StoreError, StoreFull
+from gateway.domain.reasons import reason
 
 KEPT = 3
 """Copies kept, the newest."""
@@ -31,7 +32,7 @@ def back_up(path: Path, revision: str) -> Path:
     except (sqlite.Error, OSError) as error:
         scratch.unlink(missing_ok=True)
         full = "full" in str(error) or "No space" in str(error)
-        raise (StoreFull if full else StoreError).of("store.backup", path=target, error=error) from error
+        raise (StoreFull if full else StoreError).of("store.backup", path=target, error=reason(error)) from error
     for old in sorted(copies(path))[:-KEPT]:
         old.unlink()
     return target

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pysqlite3 import dbapi2 as sqlite
 
 from gateway.domain.errors import StoreUnavailable
+from gateway.domain.reasons import reason
 
 APPLICATION: Final = 0x46474442  # "FGDB"
 STEPS: Final = 10_000
@@ -31,7 +32,7 @@ def damage(path: Path, seconds: float | None = None) -> str:
         if code == sqlite.SQLITE_INTERRUPT:
             return ""
         if code not in _DAMAGE:
-            raise StoreUnavailable.of("journal.failing", path=path, what=error) from error
+            raise StoreUnavailable.of("journal.failing", path=path, what=reason(error)) from error
         found = str(error)
     return "" if found == "ok" else " ".join(str(found).split())
 

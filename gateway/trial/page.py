@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from gateway.domain.duration import iso
 from gateway.domain.reading import Flag, Quality
+from gateway.domain.reasons import worded
+from gateway.domain.said import told
 from gateway.domain.text import Lang, catalogue, say
 from gateway.trial.result import Row, Tried
 
@@ -33,7 +35,7 @@ def _lines(tried: Tried, lang: Lang) -> Iterator[str]:
         key = "trial.dead" if raw in tried.rejected else "trial.partial"
         yield say(key, lang, reason=raw.reason, why=_why(raw.reason, lang))
         if raw.detail:
-            yield "  " + raw.detail
+            yield f"  {told(worded(raw.detail), lang)}"
     if tried.unused:
         yield say("trial.unused", lang)
         for one in tried.unused:

@@ -9,6 +9,7 @@ from gateway.domain.clocks import clamp
 from gateway.domain.device import Device, Point, PointKind
 from gateway.domain.reading import Batch, Flag, Quality
 from gateway.domain.record import Raw
+from gateway.domain.text import Sayable
 from gateway.ports import Clock
 from gateway.registry import Registry
 from gateway.settings.project import Project
@@ -53,7 +54,7 @@ class Tried:
     ignored: bool = False
     rules: list[tuple[str, str]] = field(default_factory=list)
     requests: tuple[Request, ...] = ()
-    failure: str = ""
+    failure: Sayable | str = ""
 
 
 @dataclass(slots=True)

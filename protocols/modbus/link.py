@@ -95,11 +95,11 @@ class TcpLink:
                 return await self._ask(unit, table, address, count)
             except ConnectionResetError as reset:
                 if not used:
-                    raise self._down("closed at once by the other side") from reset
+                    raise self._down("modbus.down.closed") from reset
             try:
                 return await self._ask(unit, table, address, count)
             except ConnectionResetError as reset:
-                raise self._down("closed at once by the other side") from reset
+                raise self._down("modbus.down.closed") from reset
 
     async def close(self) -> None:
         """See Link."""
@@ -144,7 +144,7 @@ class TcpLink:
         if self._client is None:
             now = asyncio.get_running_loop().time()
             if now < self._retry_at:
-                raise LinkDown("waiting before the next attempt")
+                raise LinkDown.of("modbus.down.waiting")
             # The names bound here belong to this connection: what an old one still says changes nothing.
             client = AsyncModbusTcpClient(
                 self._host, port=self._port, timeout=self._connect, retries=0, reconnect_delay=0,
@@ -160,16 +160,16 @@ class TcpLink:
                 raise
             if not connected:
                 client.close()
-                raise self._down(f"no connection to {self._host}:{self._port}")
+                raise self._down("modbus.down.away", where=f"{self._host}:{self._port}")
             client.ctx.comm_params.timeout_connect = _FOREVER  # from here on it is the answer time-out, and ours
             client.ctx.next_tid = self._transaction
             self._client, self._dirty = client, False
         return self._client
 
-    def _down(self, why: str) -> LinkDown:
+    def _down(self, key: str, **fields: object) -> LinkDown:
         self._failures += 1
         self._retry_at = asyncio.get_running_loop().time() + self._retry.wait(self._failures, self._host) / _US
-        return LinkDown(why)
+        return LinkDown.of(key, **fields)
 
     def _drop(self) -> None:
         if self._client is not None:

@@ -8,10 +8,13 @@ from gateway.domain.device import Device
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceError
 from gateway.domain.reading import Quality
+from gateway.domain.reasons import reason
+from gateway.domain.said import Phrase
+from gateway.domain.text import Sayable
 from gateway.ports import Clock, Directory
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.cycle import Cycle
-from protocols.modbus.link import Link, LinkDown, Silent
+from protocols.modbus.link import Link, LinkDown, Refused, Silent
 from protocols.modbus.polled_devices import Roster
 from protocols.modbus.profile import ModbusMap, Table
 from protocols.modbus.registers import BoundRegister
@@ -28,7 +31,7 @@ class Request:
     address: int
     count: int
     words: tuple[int, ...] = ()
-    error: str = ""
+    error: Sayable | str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Poll:
     at: int
     requests: tuple[Request, ...]
     rows: tuple[tuple[BoundRegister, Sequence[int] | None, float, Quality], ...]
-    failure: str = ""
+    failure: Sayable | str = ""
 
 
 class _Watched:
@@ -64,7 +67,7 @@ class _Watched:
         try:
             words = await self._link.read(unit, table, address, count)
         except SourceError as error:
-            self.requests.append(Request(str(table.value), address, count, error=str(error)))
+            self.requests.append(Request(str(table.value), address, count, error=_why(error)))
             raise
         self.requests.append(Request(str(table.value), address, count, tuple(words)))
         self.words.update({(table, address + i): word for i, word in enumerate(words)})
@@ -102,7 +105,7 @@ async def poll_once(
     try:
         frame = await cycle.run()
     except (LinkDown, Silent) as error:
-        return Poll(place.link, place.unit, clock.now(), tuple(link.requests), (), str(error))
+        return Poll(place.link, place.unit, clock.now(), tuple(link.requests), (), _why(error))
     finally:
         await link.close()
     rows = tuple(
@@ -110,3 +113,12 @@ async def poll_once(
         for register, value, quality in zip(target.layout.registers, frame.values, frame.quality, strict=True)
     )
     return Poll(place.link, place.unit, frame.at, tuple(link.requests), rows)
+
+
+def _why(error: SourceError) -> Sayable | str:
+    match error:
+        case Silent(reason=label):
+            return Phrase(f"modbus.silent.{label}", {"detail": str(error).removeprefix(label).strip()})
+        case Refused(code=code):
+            return Phrase(f"modbus.exception.{code if 0 < code < 7 else 'other'}", {"code": code})
+    return reason(error)

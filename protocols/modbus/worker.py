@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from gateway.domain.duration import SECOND
+from gateway.domain.reasons import reason
 from gateway.ports import Clock, Directory
 from protocols.modbus.cycle import Cycle, Frame
 from protocols.modbus.link import Link, LinkDown, Silent
@@ -102,7 +103,7 @@ class Worker:
             self._stats.linked.discard(self._name)
             self._stats.broken.add(self._name)
             if not self._down:
-                self._log.warning("link down", reason=str(error))
+                self._log.warning("link down", reason=reason(error))
             self._down = True
             return None
         except Silent as silence:

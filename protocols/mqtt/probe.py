@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import mqtt5
 
 from gateway.domain.errors import SourceRejected, SourceUnavailable
+from gateway.domain.reasons import reason
+from gateway.domain.said import Phrase
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.session import refused
 from protocols.mqtt.transport import tls_context, unreachable
@@ -51,7 +53,7 @@ async def probe(config: MqttConfig, password: str | None) -> Broker:
     except TimeoutError:
         raise SourceUnavailable.of("source.no_answer", seconds=f"{PATIENCE:g}") from None
     except ssl.SSLCertVerificationError as error:
-        raise SourceRejected.of("source.certificate", more=f": {error.verify_message}") from None
+        raise SourceRejected.of("source.certificate", more=Phrase("source.more", {"why": reason(error)})) from None
     except OSError as error:
         raise unreachable(error, encrypted=context is not None) from None
     if int(answer.reason_code) != 0:

@@ -240,7 +240,7 @@ class Session:
             return
         if not packet.subscription_id_available and self._wanted.numbers:
             clash = ", ".join(self._wanted.numbers)
-            self._fail(SourceRejected.of("source.no_identifiers", more=f": {clash}"))
+            self._fail(SourceRejected.of("source.no_identifiers", more=Phrase("source.more", {"why": clash})))
             return
         self.resumed = packet.session_present
         if packet.server_keep_alive is not None:
@@ -303,11 +303,11 @@ def refused(code: Enum, text: str | None) -> dict[str, object]:
     name = code.name.lower()
     known = f"source.code.{name}" in catalogue()
     words = Phrase(f"source.code.{name}") if known else name.replace("_", " ")
-    return {"code": words, "more": f" ({text.strip('; ')[:200]})" if text else ""}
+    return {"code": words, "more": Phrase("source.said", {"text": text.strip("; ")[:200]}) if text else ""}
 
 
 def _confused(what: str) -> SourceUnavailable:
-    return SourceUnavailable.of("source.protocol", more=f": {what}")
+    return SourceUnavailable.of("source.protocol", more=Phrase("source.more", {"why": what}))
 
 
 def _frame_size(head: bytes) -> int | None:

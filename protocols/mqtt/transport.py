@@ -7,6 +7,8 @@ import ssl
 from collections.abc import Callable
 
 from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
+from gateway.domain.reasons import reason
+from gateway.domain.said import Phrase
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.keepalive import Beat, Keepalive
 from protocols.mqtt.session import Message, Phase, Session
@@ -59,7 +61,7 @@ class Connection(asyncio.Protocol):
         self.open = False
         if self._timer is not None:
             self._timer.cancel()
-        lost = SourceUnavailable.of("source.lost", more=f": {exc}") if exc else SourceUnavailable.of("source.closed")
+        lost = SourceUnavailable.of("source.lost", more=_more(exc)) if exc else SourceUnavailable.of("source.closed")
         why = self._why or lost
         if not self.ready.done():
             self.ready.set_exception(why)
@@ -125,7 +127,7 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext | None:
         if config.cert_file is not None:
             context.load_cert_chain(config.cert_file, config.key_file)
     except (OSError, ssl.SSLError) as error:
-        raise SourceRejected.of("source.tls_files", more=f": {error}") from None
+        raise SourceRejected.of("source.tls_files", more=_more(error)) from None
     return context
 
 
@@ -140,7 +142,7 @@ async def establish(config: MqttConfig, context: ssl.SSLContext | None, connecti
     except TimeoutError:
         failure: SourceError = SourceUnavailable.of("source.no_answer", seconds=f"{_PATIENCE:g}")
     except ssl.SSLCertVerificationError as error:
-        failure = SourceRejected.of("source.certificate", more=f": {error.verify_message}")
+        failure = SourceRejected.of("source.certificate", more=_more(error))
     except OSError as error:
         failure = unreachable(error, encrypted=context is not None)
     except SourceError as error:
@@ -154,7 +156,12 @@ def unreachable(error: OSError, *, encrypted: bool) -> SourceUnavailable:
     if isinstance(error, ConnectionRefusedError) or error.errno == errno.ECONNREFUSED:
         return SourceUnavailable.of("source.refused_port", more="")
     if isinstance(error, socket.gaierror):
-        return SourceUnavailable.of("source.unknown_host", more=f": {error.strerror}")
+        return SourceUnavailable.of("source.unknown_host", more=_more(error))
     if encrypted and isinstance(error, ConnectionError):
         return SourceUnavailable.of("source.tls_handshake")
-    return SourceUnavailable.of("source.network", more=f": {error or type(error).__name__}")
+    return SourceUnavailable.of("source.network", more=_more(error))
+
+
+def _more(error: BaseException) -> Phrase:
+    """For the log alone."""
+    return Phrase("source.more", {"why": reason(error)})

@@ -113,6 +113,9 @@ def test_every_text_can_be_said_with_its_fields() -> None:
             "address",
             "key",
             "message",
+            "where",
+            "detail",
+            "code",
         ],
         "x",
     )

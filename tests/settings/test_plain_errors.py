@@ -96,7 +96,7 @@ def test_a_data_dir_that_cannot_be_made_is_named(config: Path) -> None:
     (config.parent / "var").write_text("a file")
     with pytest.raises(StoreError) as caught:
         build(load_project(config / "gateway.yaml", ENV))
-    assert f"{config}/../var：File exists" in caught.value.text("zh")
+    assert f"{config}/../var：已有同名的文件" in caught.value.text("zh")
     assert caught.value.text("en").endswith("or make this one for the user that runs the gateway")
 
 

@@ -20,6 +20,7 @@ from gateway.api.routes.alarms import pump
 from gateway.api.traffic import Traffic
 from gateway.api.values import MAX_INT, CommandId, Line, Text, When, refused
 from gateway.domain.errors import CommandError, StoreError
+from gateway.domain.reasons import reason
 from gateway.domain.workorder import Act, Actor, Command, Role
 from gateway.store.access import Inbound
 
@@ -106,7 +107,7 @@ async def _verified(context: Context, traffic: Traffic, endpoint: str, request: 
     except ValueError as error:
         await traffic.refuse(context, f"callback_{error}", request.state.address)
     except OSError as error:
-        log.error("secret cannot be read", endpoint=endpoint, error=error.strerror)
+        log.error("secret cannot be read", endpoint=endpoint, error=reason(error))
         raise refused(503, "store") from None
     raise refused(401, "signature")
 

@@ -13,6 +13,7 @@ from gateway.cli.problems import say_filled
 from gateway.cli.rules.around import Place, of_folder, of_project
 from gateway.cli.rules.files import files, near, project_of, unique
 from gateway.domain.errors import Problem
+from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _load(found: Sequence[Path], names: "Names", problems: list[Problem]) -> "li
         try:
             text = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as flaw:
-            problems.append(Problem(str(file), "", "casetest.unreadable", {"reason": str(flaw)}))
+            problems.append(Problem(str(file), "", "casetest.unreadable", {"reason": reason(flaw)}))
             continue
         out.append(Checked(load_text(text, str(file), names), text, is_alone(text)))
     problems += [problem for one in out if one.alone for problem in one.loaded.problems]

@@ -8,6 +8,8 @@ import click
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import CommandError, ConfigError, GatewayError, InvariantBroken, Problem
+from gateway.domain.reasons import reason
+from gateway.domain.said import told
 from gateway.domain.text import Lang, say
 
 
@@ -54,7 +56,7 @@ def explain(what: str, config: Path, plot: Path | None, lang: Lang) -> None:
         click.echo(error.detail, err=True)
         sys.exit(UNUSABLE)
     except (GatewayError, InvariantBroken, OSError) as error:
-        click.echo(error.text(lang) if isinstance(error, GatewayError) else str(error), err=True)
+        click.echo(told(reason(error), lang), err=True)
         sys.exit(UNUSABLE)
 
 

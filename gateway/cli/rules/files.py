@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.domain.device import Customer, Site
 from gateway.domain.errors import Problem
+from gateway.domain.reasons import reason
 from gateway.domain.workdays import WorkCalendar
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def load(file: Path, names: "Names", problems: list[Problem]) -> "Loaded | None"
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as flaw:
-        problems.append(Problem(str(file), "", "casetest.unreadable", {"reason": str(flaw)}))
+        problems.append(Problem(str(file), "", "casetest.unreadable", {"reason": reason(flaw)}))
         return None
     loaded = load_text(text, str(file), names)
     problems += loaded.problems

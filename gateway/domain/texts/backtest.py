@@ -17,7 +17,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "a process has the stored readings open, but {url} does not answer: {error}; wait for it, or stop it",
         "有进程正打开已存储的读数，但 {url} 没有应答：{error}；请等待其就绪，或将其停止",
     ),
-    "review.refused": ("{url} answered {status}:", "{url} 返回 {status}："),
+    "review.refused": ("{url} answered {status}: {said}", "{url} 返回 {status}：{said}"),
     "backtest.time": (
         "{value} is no moment; write 2026-05-01, 2026-05-01T08:00 (in {zone}) or 2026-05-01T08:00:00+08:00",
         "{value} 不是时刻；请写 2026-05-01、2026-05-01T08:00（时区 {zone}）或 2026-05-01T08:00:00+08:00",

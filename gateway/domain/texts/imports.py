@@ -1,6 +1,7 @@
 """What `fieldgate import` says."""
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "import.unwritable": ("{path} cannot be written: {error}", "无法写入 {path}：{error}"),
     # the map
     "import.map.column_or_value": (
         "write either `column: NAME` or `value: TEXT`, one of them",

@@ -52,6 +52,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "source.units_down": ("{down} of {all} devices do not answer: {names}", "{all} 台设备中有 {down} 台无应答：{names}"),
     "source.no_devices": ("there is no device to ask", "没有可轮询的设备"),
     "source.more_names": ("{names} and {more} more", "{names} 等，另有 {more} 个"),
+    "source.more": (": {why}", "：{why}"),
+    "source.said": (" ({text})", "（{text}）"),
     "source.code.bad_user_name_or_password": ("bad user name or password", "用户名或密码错误"),
     "source.code.not_authorized": ("not authorized", "未授权"),
     "source.code.client_id_not_valid": ("the client_id is not accepted", "client_id 不被接受"),

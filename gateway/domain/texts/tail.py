@@ -2,6 +2,8 @@
 
 TEXTS: dict[str, tuple[str, str]] = {
     "live.not_running": ("no gateway answers at {url}: fieldgate run", "{url} 上没有运行中的网关：请先运行 `fieldgate run`"),
+    "tail.lost": ("{url} does not answer any more: {error}", "{url} 不再应答：{error}"),
+    "tail.refused": ("the gateway answered {status}: {said}", "网关返回 {status}：{said}"),
     "tail.begin": ("{url}: what happens from now on; Ctrl-C ends it", "{url}：从现在起实时显示；按 Ctrl-C 结束"),
     "tail.skipped": ("{count} lines came too fast to be shown", "另有 {count} 行来不及显示"),
     "tail.kind.message": ("message", "消息"),

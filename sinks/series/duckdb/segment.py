@@ -16,6 +16,7 @@ from typing import Literal
 import duckdb
 
 from gateway.domain.errors import StoreError
+from gateway.domain.reasons import reason
 from gateway.durable import replace_synced
 
 Kind = Literal["live", "late"]
@@ -69,7 +70,7 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, kind: Kind, *, sea
     except duckdb.Error as error:
         locked = "lock on file" in str(error)
         key = "store.segment.locked" if locked else "store.segment.damaged"
-        raise StoreError.of(key, path=path, what=" ".join(str(error).split())) from error
+        raise StoreError.of(key, path=path, what=reason(error)) from error
     if row is None or row[0] != FORMAT:
         raise StoreError.of("store.segment.damaged", path=path, what=f"not a segment of format {FORMAT}")
     return Segment(path, name, row[1], sealed, row[2], row[3], row[4], row[5])
@@ -97,7 +98,7 @@ def segment_names(folder: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError.of("store.marker", path=folder / NAMES, error=error) from error
+        raise StoreError.of("store.marker", path=folder / NAMES, error=reason(error)) from error
 
 
 def write_names(folder: Path, names: Iterable[str]) -> None:
