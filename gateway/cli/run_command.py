@@ -40,10 +40,10 @@ def command(config: Path, lang: Lang) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):  # until `serve` has its own: there is nothing to drain yet
         signal.signal(number, lambda *_: _leave(0))
     os.umask(0o077)  # whatever is made from here on is for this user alone
-    faulthandler.enable()  # SIGABRT of a watchdog prints where it hung
     gc.disable()  # what a start makes stays: a fifth of its time went into looking for garbage
     try:
         project = load_project(config)
+        faulthandler.enable()  # SIGABRT of a watchdog prints where it hung
         logs.configure(project.settings.log.level, project.settings.log.format, project.settings.language)
         asyncio.run(serve(project, lang))
     except ConfigError as error:
