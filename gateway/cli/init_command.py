@@ -107,7 +107,11 @@ def _answers(folder: Path, lang: Lang, ask: _Asking, given: dict[str, str | Path
         key = "init.modbus" if wanted in library() else "init.no_profile"
         _fail(say(key, lang, value=wanted, profile=wanted, known=", ".join(sorted(known))))
     document = _sample(Path(sample), lang) if sample else sample_of(known[wanted or ""])
-    found = look(document)
+    found = look(document, device)
+    if text("device") is None and not ask.someone and found.codes:
+        topic = topic.replace(device, found.codes[0]) if text("topic") is None else topic
+        device = found.codes[0]
+        device_name = text("device_name") or device
     if not found.points:
         _fail(say("init.no_points", lang, path=sample))
     if wanted is None and (fits := fitting(found, known)):
@@ -130,7 +134,7 @@ def _sample(path: Path, lang: Lang) -> object:
         document = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         _fail(say("init.no_sample", lang, path=path, error=reason(error)))
-    if not isinstance(document, dict):
+    if not isinstance(document, dict | list):
         _fail(say("init.no_sample", lang, path=path, error=type(document).__name__))
     return document
 

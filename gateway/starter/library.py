@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.domain.units import parse_unit
 from gateway.settings.profiles import LoadedProfile, load_profiles
 from gateway.starter.sample import Guess, Sample
 
@@ -20,7 +21,7 @@ def library() -> Mapping[str, LoadedProfile]:
 
 def matches(sample: Sample, profile: LoadedProfile) -> dict[str, Guess]:
     """Points of a profile -> the place of the sample that fills each, by name and kind."""
-    free = {guess.name: guess for guess in sample.points}
+    free = {guess.name: guess for guess in reversed(sample.points)}
     found: dict[str, Guess] = {}
     for spec in profile.profile.points:
         for name in (spec.name, spec.name.rpartition("_")[2]):
@@ -31,11 +32,30 @@ def matches(sample: Sample, profile: LoadedProfile) -> dict[str, Guess]:
     return found
 
 
+def _likely(found: Mapping[str, Guess], profile: LoadedProfile) -> bool:
+    """Are all numbers what such a device could say?"""
+    for name, guess in found.items():
+        spec = profile.profile.point(name)
+        if spec is None or isinstance(guess.value, str | bool):
+            continue
+        unit = parse_unit(guess.unit if guess.said else profile.declared.get(name, ""))
+        low, high = spec.plausible.min, spec.plausible.max
+        value = unit.canonical(guess.value)
+        if unit.dimension != parse_unit(spec.unit).dimension:
+            return False
+        if (low is not None and value < low) or (high is not None and value > high):
+            return False
+    return True
+
+
 def fitting(sample: Sample, profiles: Mapping[str, LoadedProfile]) -> str:
     """The profile that has every point of the sample, the one with the fewest others; "" = none."""
+    names = {guess.name for guess in sample.points}
     whole = [
         (len(one.profile.points), name)
         for name, one in profiles.items()
-        if len(sample.points) > 1 and len(matches(sample, one)) == len(sample.points)
+        if len(found := matches(sample, one)) == len(names) > 1
+        and (len(names) > 2 or found.keys() == names)  # two usual words are in many messages
+        and _likely(found, one)
     ]
     return min(whole, default=(0, ""))[1]

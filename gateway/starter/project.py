@@ -12,8 +12,11 @@ from gateway.domain.units import parse_unit
 from gateway.settings.profiles import LoadedProfile
 from gateway.starter.library import matches
 from gateway.starter.sample import Guess, Sample, look
+from protocols.mqtt.path import Path, parse_path
 
 SECRETS = ("secrets/oa.secret", "secrets/mqtt.password")
+LISTED = 200
+"""Devices of a sample that are put into the list."""
 LIMIT = 1.25
 """The limit of the rule, times what the sample shows."""
 
@@ -94,14 +97,14 @@ def _as_sent(canonical: float | None, unit: str) -> float | None:
 
 def files(answers: Answers) -> dict[str, str]:
     """Path in the project -> text. Those in `SECRETS` are for their owner alone."""
-    sample = look(answers.sample)
-    if isinstance(answers.sample, dict) and answers.profile is not None:
+    sample = look(answers.sample, answers.device)
+    if answers.profile is not None:
         sample = replace(sample, points=_by_name(sample.points, answers.profile))
     profile = answers.profile.profile.id if answers.profile is not None else _word(answers.device)
     points = list(_points(answers, sample))
     made = {
         "gateway.yaml": _main(answers, sample, points, profile),
-        "devices.csv": _devices(answers, profile),
+        "devices.csv": _devices(answers, sample, profile),
         "rules/first.yaml": _rule(answers, points),
         "sample.json": json.dumps(answers.sample, ensure_ascii=False) + "\n",
         ".gitignore": "var/\nsecrets/\n",
@@ -116,21 +119,24 @@ def files(answers: Answers) -> dict[str, str]:
 
 def trigger(answers: Answers) -> str:
     """The sample with a value above the limit of the rule; "" when the rule has none."""
-    sample = look(answers.sample)
+    sample = look(answers.sample, answers.device)
     limit = _limit(list(_points(answers, sample)))
-    if limit is None or not isinstance(answers.sample, dict):
+    if limit is None:
         return ""
     message = json.loads(json.dumps(answers.sample))
-    node, (*above, last) = message, _keys(limit.point.guess.path)
-    for key in above:
-        node = node[key]
+    node, last = _owner(message, sample, limit.point.guess.path)
     node[last] = limit.high
     if sample.time is not None:
-        node, (*above, last) = message, _keys(sample.time[0])
-        for key in above:
-            node = node[key]
-        del node[last]
+        node, last = _owner(message, sample, sample.time[0])
+        node.pop(last, None)
     return json.dumps(message, ensure_ascii=False)
+
+
+def _owner(message: Any, sample: Sample, text: str) -> tuple[Any, Any]:
+    """What holds the place `text` of a message, of many elements that of the first; and its key there."""
+    path = parse_path(text)
+    element = Path("", sample.first).reach(message, message)
+    return Path("", path.steps[:-1], path.root).reach(element, message), path.steps[-1]
 
 
 def _by_name(points: Iterable[Guess], profile: LoadedProfile) -> tuple[Guess, ...]:
@@ -142,15 +148,20 @@ def _by_name(points: Iterable[Guess], profile: LoadedProfile) -> tuple[Guess, ..
 def _points(answers: Answers, sample: Sample) -> Iterable[Point]:
     if answers.profile is not None:
         found = matches(replace(sample, points=_by_name(sample.points, answers.profile)), answers.profile)
-        for name, guess in found.items():
+        for name, first in found.items():
             spec = answers.profile.profile.point(name)
-            if spec is not None:
-                yield Point(spec, guess, answers.profile.declared.get(name, ""))
+            for guess in sample.points:
+                if spec is not None and guess.name == first.name:
+                    yield Point(spec, guess, answers.profile.declared.get(name, ""))
         return
     for guess in sample.points:
         values = (str(guess.value),) if isinstance(guess.value, str) else ()
-        each = sample.component is not None
+        each = _of_connector(sample, guess)
         yield Point(PointSpec(guess.name, guess.kind, guess.unit, values=values, each=each), guess, guess.unit)
+
+
+def _of_connector(sample: Sample, guess: Guess) -> bool:
+    return guess.component > 0 or (sample.component is not None and not guess.path.startswith("$"))
 
 
 def _main(answers: Answers, sample: Sample, points: list[Point], profile: str) -> str:
@@ -177,31 +188,51 @@ def _main(answers: Answers, sample: Sample, points: list[Point], profile: str) -
 
 def _route(answers: Answers, sample: Sample, points: list[Point], profile: str) -> list[str]:
     levels = answers.topic.split("/")
-    named = answers.device in levels
+    inside = bool(sample.each and sample.device) and (not sample.codes or answers.device in sample.codes)
+    named = answers.device in levels and not inside
     topic = "/".join("{device}" if level == answers.device else level for level in levels)
     device = '"{device}"' if named else f"{{path: {_text(sample.device)}}}" if sample.device else _text(answers.device)
+    if sample.device == "{key}":
+        device = '"{key}"'
     lines = [f"    - filter: {_text(topic)}", f"      device: {device}"]
+    if sample.each:
+        lines.append(f"      each: {_text(sample.each)}")
     if sample.time is not None:
         lines.append(f"      time: {{path: {_text(sample.time[0])}, unit: {sample.time[1]}, absent: receive}}")
     if not named and not sample.device:
         lines.append(f"      profiles: [{_text(profile)}]")
+    if sample.beside:
+        lines.append(f"      ignore: [{', '.join(map(_text, sample.beside))}]")
     lines.append("      points:")
     for point in points:
         parts = [f"path: {_text(point.guess.path)}"]
-        if point.spec.each and sample.component is not None:
+        number = point.guess.component if point.spec.each else 0
+        if number:
+            parts += [f"point: {point.spec.name}", f"component: {number}"]
+        elif point.spec.each and sample.component is not None:
             path, add = sample.component
             parts.append(f"component: {{path: {_text(path)}{', add: 1' if add else ''}}}")
         elif point.spec.each:
             parts.append("component: 1")
+        if answers.profile is not None and point.guess.said and _fits(point.guess.unit, point.unit):
+            parts.append(f"unit: {point.guess.unit}")
         if isinstance(point.guess.value, bool):
             parts.append("map: {true: 'on', false: 'off'}")
-        lines.append(f"        {point.spec.name}: {{{', '.join(parts)}}}")
+        name = f"{point.spec.name}_{number}" if number else point.spec.name
+        lines.append(f"        {name}: {{{', '.join(parts)}}}")
     return lines
 
 
-def _devices(answers: Answers, profile: str) -> str:
+def _fits(said: str, declared: str) -> bool:
+    """A unit that the message names, and the profile's: another one for the same thing?"""
+    return said != declared and parse_unit(said).dimension == parse_unit(declared).dimension
+
+
+def _devices(answers: Answers, sample: Sample, profile: str) -> str:
     heads = ("设备编号", "名称", "型号") if answers.lang == "zh" else ("code", "name", "profile")
-    return ",".join(heads) + "\n" + ",".join(map(_cell, (answers.device, answers.device_name, profile))) + "\n"
+    others = [code for code in sample.codes if answers.device in sample.codes and code != answers.device]
+    rows = [(answers.device, answers.device_name, profile), *((code, code, profile) for code in others[:LISTED])]
+    return "".join(",".join(map(_cell, row)) + "\n" for row in (heads, *rows))
 
 
 def _profile(answers: Answers, sample: Sample, name: str) -> str:
@@ -209,14 +240,17 @@ def _profile(answers: Answers, sample: Sample, name: str) -> str:
         "# " + say("init.note.profile", answers.lang), f"id: {_text(name)}", f"kind: {answers.kind}",
         f"source: {_text(say('init.source', answers.lang))}",
     ]  # fmt: skip
-    if sample.component is not None:
-        lines.append("components: 2")
+    if sample.component is not None or sample.components:
+        lines.append(f"components: {max(2, sample.components)}")
     lines.append("points:")
-    for guess in sample.points:
+    named: dict[str, Guess] = {}
+    for one in sample.points:
+        named.setdefault(one.name, one)
+    for guess in named.values():
         parts: dict[str, str] = {} if guess.kind is PointKind.GAUGE else {"kind": guess.kind.value}
         if guess.unit:
             parts["unit"] = guess.unit
-        if sample.component is not None:
+        if _of_connector(sample, guess):
             parts["each"] = "true"
         if isinstance(guess.value, bool):
             parts["values"] = "['off', 'on']"
@@ -293,10 +327,6 @@ def _nice(value: float) -> float:
         return 0.0
     step = 10.0 ** (math.floor(math.log10(value)) - 1)
     return float(f"{math.ceil(round(value / step, 6)) * step:g}")
-
-
-def _keys(path: str) -> list[str]:
-    return [key.strip('"') for key in path.replace('["', ".").replace('"]', "").split(".") if key]
 
 
 def _word(code: str) -> str:

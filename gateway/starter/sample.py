@@ -1,21 +1,18 @@
 """What a sample message seems to be: its time, connector, device and points. A guess that a person corrects. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from gateway.domain.device import PointKind
 from gateway.domain.units import UnitError, parse_unit
+from gateway.starter.lists import CODES, PARTS, TIMES, Many, named, objects, rows
 
 DEPTH = 4
 MOST = 40
 """Points of a message that are proposed."""
-_TIMES = frozenset({"ts", "timestamp", "time", "at", "date", "datetime", "t", "reported_at", "event_time", "时间"})
-_PARTS = frozenset({"connector", "connector_id", "gun", "gun_no", "port", "plug", "plug_id", "枪号"})
-_CODES = frozenset(
-    {"device", "device_id", "id", "sn", "serial", "serial_no", "imei", "vin", "code", "client_id", "设备编号"}
-)
 _WORDS: Mapping[str, tuple[str, str]] = {
     # a word of the key -> (name of the point, unit)
     "temp": ("temp", "degC"), "temperature": ("temp", "degC"), "温度": ("temp", "degC"),
@@ -38,63 +35,137 @@ _UNITS: Mapping[str, str] = {
 _COUNTERS = frozenset({"energy", "volume", "odometer", "total"})
 _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^0-9A-Za-z\u4e00-\u9fff]+")
 _NAME = re.compile(r"[^a-z0-9]+")
+Leaf = tuple[str, str, object, int]
+"""(path, key, value, connector)."""
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """One place that seems to be a point: its `path` in a route, the `value` seen."""
+    """One place that seems to be a point: its `path` in a route, the `value` seen. `component`: the connector it is
+    of, 0 = the device itself. `said`: the message names the unit, it is no usual one of its kind."""
 
     name: str
     path: str
     kind: PointKind
     unit: str
     value: float | str | bool
+    component: int = 0
+    said: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`time`: (path, unit of a route); `component`: (path, what to add); `device`: the path of a code."""
+    """`time`: (path, unit of a route); `component`: (path, what to add); `device`: the path of a code, `{key}` =
+    the key of an element. `each`: a route goes through these elements, `first` is the way to the first of them, `codes`
+    those of the devices in the message; `beside` keys stand beside keys that are codes."""
 
     points: tuple[Guess, ...]
     time: tuple[str, str] | None = None
     component: tuple[str, int] | None = None
     device: str = ""
+    each: str = ""
+    first: tuple[str | int, ...] = ()
+    codes: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+    @property
+    def components(self) -> int:
+        """Connectors that the sample shows, 0 = none."""
+        return max((one.component for one in self.points), default=0)
 
 
-def look(document: object) -> Sample:
-    """A message as JSON. Lists are left to the person who writes the route."""
-    points: dict[str, Guess] = {}
+def look(document: object, device: str = "") -> Sample:
+    """A message as JSON. `device`: its code, if it is known; where it is a key, keys are codes."""
+    many = rows(document, device, _word)
+    if many is None:
+        return _look(_leaves(document))
+    outside = _look(_outside(document, many))
+    found = _look(_leaves(many.merged))
+    code = "{key}" if many.key else found.device or outside.device
+    values = [row.get(found.device) for row in many.rows] if found.device and not many.key else []
+    codes = tuple(dict.fromkeys(str(value) for value in values if value is not None)) or outside.codes
+    mine = () if found.device or found.time or many.key else outside.points
+    return Sample(
+        (*found.points, *mine), found.time or outside.time, found.component, code, many.each, many.first,
+        many.codes or codes, many.beside,
+    )  # fmt: skip
+
+
+def _look(leaves: Iterable[Leaf]) -> Sample:
+    points: dict[tuple[str, int], Guess] = {}
     time = component = None
     device = ""
-    for path, key, value in _leaves(document):
-        word = _NAME.sub("_", "_".join(_words(key))).strip("_") or key
-        if time is None and word in _TIMES and (unit := _moment(value)):
+    codes: tuple[str, ...] = ()
+    for path, key, value, number in leaves:
+        word = _word(key)
+        if time is None and not number and word in TIMES and (unit := _moment(value)):
             time = (path, unit)
-        elif component is None and word in _PARTS and isinstance(value, int) and 0 <= value <= 64:
+        elif component is None and not number and word in PARTS and isinstance(value, int) and 0 <= value <= 64:
             component = (path, 0 if value else 1)
-        elif not device and word in _CODES and isinstance(value, str | int):
-            device = path
-        elif value is not None and len(points) < MOST:
-            guess = _guess(path, key, value)
-            while guess.name in points:
-                guess = Guess(f"{guess.name}_2", guess.path, guess.kind, guess.unit, guess.value)
-            points[guess.name] = guess
-    return Sample(tuple(points.values()), time, component, device)
+        elif not device and not number and word in CODES and isinstance(value, str | int):
+            device, codes = path, (str(value),)
+        elif value is not None and len(points) < MOST and not (number and word in PARTS):
+            guess = replace(_guess(path, key, value), component=number)
+            while (guess.name, number) in points:
+                guess = replace(guess, name=f"{guess.name}_2")
+            points[guess.name, number] = guess
+    return Sample(tuple(points.values()), time, component, device, codes=codes)
 
 
-def _leaves(node: object, path: str = "", key: str = "", depth: int = 0) -> Iterator[tuple[str, str, object]]:
+def _word(key: str) -> str:
+    return _NAME.sub("_", "_".join(_words(key))).strip("_") or key
+
+
+def _outside(document: object, many: Many) -> Iterator[Leaf]:
+    """What is not inside the elements; of keys that are data only what stands beside them."""
+    head = "$." + re.split(r"[.]?\*|\[\*", many.each)[0]
+    for leaf in _leaves(document, "$") if isinstance(document, dict) else ():
+        inside = leaf[0].startswith((f"{head}.", f"{head}[")) if head != "$." else leaf[0].count(".") > 1
+        if not inside:
+            yield leaf
+
+
+def _leaves(node: object, path: str = "", key: str = "", depth: int = 0, number: int = 0) -> Iterator[Leaf]:
     if isinstance(node, dict):
         for name, value in node.items() if depth < DEPTH else ():
             step = name if _PLAIN.fullmatch(name) else f'["{name}"]'
             joined = f"{path}{'' if step.startswith('[') or not path else '.'}{step}"
-            yield from _leaves(value, joined, name, depth + 1)
+            yield from _leaves(value, joined, name, depth + 1, number)
+    elif elements := objects(node):
+        yield from _elements(elements, path, depth, number)
     elif not isinstance(node, list) and '"' not in key:
-        yield path or ".", key or "value", node
+        yield path or ".", key or "value", node, number
+
+
+def _elements(elements: Sequence[Mapping[str, Any]], path: str, depth: int, number: int) -> Iterator[Leaf]:
+    """Elements of a list as places of one device: by their names, else the n-th is of connector n."""
+    if (pair := named(elements)) is not None:
+        name, value = pair
+        for one in elements:
+            said = str(one[name])
+            if not set(said) & set('[]"='):
+                unit = str(one.get("unit", ""))
+                yield f"{path}[{name}={said}].{value}", f"{said} {unit}".strip(), one[value], number
+        return
+    part = next((key for key in elements[0] if _word(key) in PARTS), None)
+    parts = [one.get(part) for one in elements] if part is not None else []
+    if all(type(value) is int and 0 <= value < MOST for value in parts) and len(set(parts)) == len(parts) > 0:
+        add = int(0 in parts)
+        for one, at in zip(elements, parts, strict=True):
+            yield from _leaves(one, f"{path}[{part}={at}]", "", depth, number or int(str(at)) + add)
+        return
+    for index, one in enumerate(elements):
+        yield from _leaves(one, f"{path}[{index}]", "", depth, number or (index + 1 if len(elements) > 1 else 0))
 
 
 def _words(key: str) -> list[str]:
-    return [part.lower() for part in _SPLIT.split(key) if part]
+    """`inletTemp` -> inlet, temp; a word that is known as it stands (`SoC`) stays whole."""
+    found: list[str] = []
+    for part in key.split(" "):
+        found += [part.lower()] if part.lower() in _WORDS else [one.lower() for one in _SPLIT.split(part) if one]
+    return found
 
 
 def _guess(path: str, key: str, value: object) -> Guess:
@@ -108,16 +179,19 @@ def _guess(path: str, key: str, value: object) -> Guess:
         name = name.removesuffix(f"_{words[-1]}")
     if not re.match(r"[a-z]", name):
         name = f"p_{name}".strip("_")
+    said = bool(unit)
+    if isinstance(value, str) and _NUMBER.fullmatch(value) and (said or (known and known[0][1])):
+        value = float(value)
     if isinstance(value, bool | str):
         return Guess(name[:60], path, PointKind.STATE, "", value)
     unit = unit or (known[0][1] if known else "")
     try:
         parse_unit(unit)
     except UnitError:
-        unit = ""
+        unit, said = "", False
     counted = bool(unit) and not _COUNTERS.isdisjoint({*words, *(one for one, _ in known)})
     number = float(value) if isinstance(value, int | float) else 0.0
-    return Guess(name[:60], path, PointKind.COUNTER if counted else PointKind.GAUGE, unit, number)
+    return Guess(name[:60], path, PointKind.COUNTER if counted else PointKind.GAUGE, unit, number, said=said)
 
 
 def _moment(value: object) -> str:

@@ -73,6 +73,78 @@ def test_a_project_from_one_message(tmp_path: Path, lang: str) -> None:
     assert (again.exit_code, str(site / "gateway.yaml") in again.output) == (2, True), "nothing is overwritten"
 
 
+MS = 1_767_225_600_000
+LISTS: dict[str, tuple[object, set[tuple[str, str, float | str, str]]]] = {
+    "rows of devices": (
+        {"data": [{"sn": "M-1", "inletTemp": 21.5, "powerW": 1500}, {"sn": "M-2", "inletTemp": 20, "powerW": 100}]},
+        {("M-1", "inlet_temp", 21.5, "degC"), ("M-1", "power", 1.5, "kW"), ("M-2", "inlet_temp", 20.0, "degC"),
+         ("M-2", "power", 0.1, "kW")},
+    ),
+    "a list at the top": (
+        [{"sn": "M-1", "ts": MS, "temp": 21.5}, {"sn": "M-2", "ts": MS, "temp": 2}],
+        {("M-1", "temp", 21.5, "degC"), ("M-2", "temp", 2.0, "degC")},
+    ),
+    "rows of moments": (
+        {"id": "X-1", "rows": [{"t": MS // 1000, "volume": 12.5}, {"t": MS // 1000 + 3600, "volume": 12.75}]},
+        {("X-1", "volume", 12.5, "m3"), ("X-1", "volume", 12.75, "m3")},
+    ),
+    "connectors": (
+        {"ts": MS, "guns": [{"gun": 0, "temp": 41, "powerW": 7000, "state": "charging"},
+                            {"gun": 1, "temp": 42, "powerW": 0, "state": "idle"}]},
+        {("DEV-1", "gun_temp#1", 41.0, "degC"), ("DEV-1", "power#1", 7.0, "kW"), ("DEV-1", "status#1", "charging", ""),
+         ("DEV-1", "gun_temp#2", 42.0, "degC"), ("DEV-1", "power#2", 0.0, "kW"), ("DEV-1", "status#2", "idle", "")},
+    ),
+    "connectors and more": (
+        {"ts": MS, "cabinetTemp": 30, "guns": [{"gun": 1, "temp": 41}, {"gun": 2, "temp": 42}],
+         "alarms": [{"name": "smoke", "value": False}]},
+        {("DEV-1", "cabinet_temp", 30.0, "degC"), ("DEV-1", "temp#1", 41.0, "degC"), ("DEV-1", "temp#2", 42.0, "degC"),
+         ("DEV-1", "smoke", "off", "")},
+    ),
+    "names and values": (
+        {"ts": MS, "meterValue": [{"sampledValue": [
+            {"measurand": "Power.Active.Import", "value": "7200", "unit": "W"}, {"measurand": "SoC", "value": 55}]}]},
+        {("DEV-1", "power_active_import", 7.2, "kW"), ("DEV-1", "soc", 55.0, "pct")},
+    ),
+    "two lists without names": (
+        {"ts": MS, "phases": [{"U": 230}, {"U": 231}], "tanks": [{"temp": 20}, {"temp": 21}]},
+        {("DEV-1", "voltage#1", 230.0, "V"), ("DEV-1", "voltage#2", 231.0, "V"), ("DEV-1", "temp#1", 20.0, "degC"),
+         ("DEV-1", "temp#2", 21.0, "degC")},
+    ),
+    "lists in lists": (
+        {"ts": MS, "yards": [{"yard": "a", "meters": [{"id": "M-1", "volume": 3.5}, {"id": "M-2", "volume": 4.5}]},
+                             {"yard": "b", "meters": [{"id": "M-3", "volume": 5.5}]}]},
+        {("M-1", "volume", 3.5, "m3"), ("M-2", "volume", 4.5, "m3"), ("M-3", "volume", 5.5, "m3")},
+    ),
+    "keys that are codes": (
+        {"sent": MS, "DEV-1": {"temp": 20}, "DEV-2": {"temp": 21}},
+        {("DEV-1", "temp", 20.0, "degC"), ("DEV-2", "temp", 21.0, "degC")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_lists_of_objects(tmp_path: Path, kind: str) -> None:
+    """Rows of a route with `each` where elements are devices, moments or connectors, else places of one device."""
+    document, expected = LISTS[kind]
+    sample, site = tmp_path / "m.json", tmp_path / "site"
+    sample.write_text(json.dumps(document), "utf-8")
+    made = init(site, "--yes", "--sample", str(sample), "--topic", "yard/telemetry", "--lang", "en")
+    assert made.exit_code == 0, made.output
+    passes(site)
+    project, clock = load_project(site / "gateway.yaml"), SystemClock()
+    (tried,) = try_message(project, clock, "yard/telemetry", sample.read_bytes())
+    found = {
+        (row.device.code, f"{row.point.name}#{row.point.component}".removesuffix("#0"), row.value, row.point.unit)
+        for row in tried.rows
+    }
+    assert found == expected
+    assert {row.quality.name for row in tried.rows} == {"GOOD"}
+    assert (tried.rejected, tried.partial) == ((), ())
+    if " -m '" in made.output:
+        high = made.output.split(" -m '")[1].split("'")[0]
+        assert try_message(project, clock, "yard/telemetry", high.encode())[0].rules
+
+
 def test_it_asks_for_what_is_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.cli.init_command._someone", lambda: True)
     answers = "yard\nmqtt://10.0.0.5\nCP-9\nNorth 9\ncp/CP-9/now\n\ncharger_dc\n\n"
