@@ -23,7 +23,7 @@ import click
 import mqtt5
 
 from simulators.packets import whole_packets
-from simulators.servers import Broker, free_port, mosquitto_binary, serving
+from simulators.servers import BrokerProcess, free_port, mosquitto_binary, serving
 
 VARIANTS = (
     (True, 1), (True, 100), (True, 1000), (True, 10000), (False, 1), (False, 5), (False, 30), (False, 1800),
@@ -45,7 +45,7 @@ TOPIC = "queue/test"
 
 
 @contextmanager
-def broker(folder: Path, on_changes: bool, interval: int, messages: int = 0) -> Iterator[Broker]:
+def broker(folder: Path, on_changes: bool, interval: int, messages: int = 0) -> Iterator[BrokerProcess]:
     """A mosquitto with these settings."""
     binary = mosquitto_binary()
     if binary is None:

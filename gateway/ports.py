@@ -14,7 +14,7 @@ from gateway.domain.notice import Recipient
 from gateway.domain.reading import F64, I64, U8, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
 from gateway.domain.said import Phrase
-from gateway.domain.wanted import LookingBack, Wanted
+from gateway.domain.wanted import HistoryRequest, LookingBack
 
 
 class Clock(Protocol):
@@ -183,9 +183,7 @@ class SeriesStore(Protocol):
     def before(self, moment: int, devices: Sequence[int]) -> Batch:
         """Of each point of these devices the newest reading with at < moment, and the newest that has a value."""
 
-    def open_rows(
-        self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None
-    ) -> Batch:  # fmt: skip
+    def open_rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
         """Readings of [start, end) that no other process can read from disk, in any order, each identity once."""
 
     def open_counts(self, start: int, end: int, width: int) -> I64:
@@ -224,7 +222,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RegistryContents:
     """Everything the registry keeps: ids are never renumbered, retired devices stay."""
 
     sites: Sequence[Site]
@@ -236,10 +234,10 @@ class Known:
 class RegistryStore(Protocol):
     """Where the registry's rows live (relational store). Blocking; called in the desk's thread."""
 
-    def load(self) -> Known:
+    def load(self) -> RegistryContents:
         """All rows of this tenant."""
 
-    def save(self, changed: Known, facts: Sequence[Fact]) -> None:
+    def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
         """Insert or update the rows and queue the facts in the control outbox: one transaction."""
 
 
@@ -300,7 +298,7 @@ class DeliveryQueue(Protocol):
         none. What is due already is leased, or blocked by one that is."""
 
 
-class Judge(Protocol):
+class RuleEngine(Protocol):
     """The rule engine as the pipeline sees it: deterministic, no clock."""
 
     def step(self, record: Record) -> Sequence[Transition]:
@@ -313,14 +311,14 @@ class Judge(Protocol):
         """When the earliest timer is due, µs; None = no timer runs."""
 
     @property
-    def wanted(self) -> tuple[Wanted, ...]:
+    def wanted(self) -> tuple[HistoryRequest, ...]:
         """What stored history it asks for, until a Rerun fact answers."""
 
-    def outlook(self, wanted: Wanted) -> LookingBack:
+    def outlook(self, wanted: HistoryRequest) -> LookingBack:
         """What to feed with the history that a rule, or a group of it, wants. Raises KeyError when it is gone."""
 
 
-class Desk(Protocol):
+class AlarmDesk(Protocol):
     """Alarms and work orders. Blocking; called in the desk's thread."""
 
     def cursor(self) -> int:

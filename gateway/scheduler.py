@@ -9,7 +9,7 @@ from apscheduler.triggers.base import BaseTrigger
 Work = Callable[[], Awaitable[None]]
 
 
-class Every(BaseTrigger):  # type: ignore[misc] # it has no types
+class EverySeconds(BaseTrigger):  # type: ignore[misc] # it has no types
     """Every `seconds`, whatever was done to the clock: it knows of no runs that were missed.
 
     APScheduler's own interval lists every slot between the last run and now, on the event loop: after the clock of a
@@ -35,7 +35,7 @@ class Scheduler:
     def every(self, seconds: float, name: str, work: Work) -> None:
         """Run `work` every `seconds`, in place of what had this name."""
         self._jobs.add_job(
-            work, Every(seconds), id=name, replace_existing=True, coalesce=True, misfire_grace_time=None,
+            work, EverySeconds(seconds), id=name, replace_existing=True, coalesce=True, misfire_grace_time=None,
             max_instances=1,
         )  # fmt: skip
 

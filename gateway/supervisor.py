@@ -19,7 +19,7 @@ LONGEST = 60.0
 
 
 @dataclass(slots=True)
-class Health:
+class TaskHealth:
     """Of one supervised task: `up`, restarts so far, the last error."""
 
     up: bool = True
@@ -32,7 +32,7 @@ class Supervisor:
     """Runs named tasks until `stop`. `pause(attempt, rejected)` gives the wait in seconds, replaceable in tests."""
 
     pause: Callable[[int, bool], float] = lambda attempt, rejected: full_jitter(attempt, rejected=rejected)
-    health: dict[str, Health] = field(default_factory=dict)
+    health: dict[str, TaskHealth] = field(default_factory=dict)
     fatal: asyncio.Event = field(default_factory=asyncio.Event)
     broken: BaseException | None = None
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Supervisor:
     ) -> None:
         """Keep `run` going under `name` until `stop`. `fatal`: any error of it stops the process. `longest` bounds the
         seconds between two tries. A `source` says itself how its connection is: that its task runs means nothing."""
-        self.health[name] = Health()
+        self.health[name] = TaskHealth()
         self._tasks[name] = asyncio.create_task(self._keep(name, run, fatal, longest, source), name=name)
 
     async def _keep(self, name: str, run: Run, fatal: bool, longest: float, source: bool) -> None:
@@ -85,7 +85,7 @@ class Supervisor:
         self.health.pop(name, None)
 
 
-def _proven(name: str, health: Health, source: bool) -> None:
+def _proven(name: str, health: TaskHealth, source: bool) -> None:
     """It has run for a while: what was down is up. A task that only starts again has shown nothing yet."""
     if not health.up and not (source and isinstance(health.error, SourceError)):
         log.info("task up again", task=name, restarts=health.restarts)

@@ -22,13 +22,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from simulators.charger import Charger
 from simulators.pressure import PressureSensor
-from simulators.scenario import Act, Scenario, load
+from simulators.scenario import Scenario, ScenarioEvent, load
 from simulators.vehicle import Vehicle
 
 Message = tuple[str, dict[str, object]]
 
 
-class Fleet:
+class SimulatedFleet:
     """All device models and the acts; knows nothing of brokers. `due(now)` gives the messages to publish."""
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
@@ -48,7 +48,7 @@ class Fleet:
         while self._waiting and self._waiting[0].at <= second:
             yield from self._act(self._waiting.pop(0), second)
 
-    def _act(self, act: Act, second: float) -> Iterator[Message]:
+    def _act(self, act: ScenarioEvent, second: float) -> Iterator[Message]:
         charger = self.chargers.get(act.device)
         guns = [c for c in charger.connectors if act.connector in {0, c.number}] if charger else []
         if act.act == "silence":
@@ -88,7 +88,7 @@ class Fleet:
         return payload
 
 
-class Ledger:
+class PublishedLog:
     """What the broker took, one line a message."""
 
     def __init__(self, file: TextIO) -> None:
@@ -102,7 +102,7 @@ class Ledger:
         self._file.flush()
 
 
-async def run_chargers(fleet: Fleet, host: str, port: int, seconds: float, ledger: Ledger) -> None:
+async def run_chargers(fleet: SimulatedFleet, host: str, port: int, seconds: float, ledger: PublishedLog) -> None:
     """Publish all chargers and sensors until `seconds` are over."""
     start = time.monotonic()
     async with aiomqtt.Client(
@@ -135,7 +135,7 @@ async def run_chargers(fleet: Fleet, host: str, port: int, seconds: float, ledge
             await asyncio.gather(*pending)
 
 
-def run_vehicles(fleet: Fleet, host: str, port: int, seconds: float, ledger: Ledger) -> None:
+def run_vehicles(fleet: SimulatedFleet, host: str, port: int, seconds: float, ledger: PublishedLog) -> None:
     """Publish all vehicles through paho until `seconds` are over (blocking: call it in a thread)."""
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id="sim-vehicles", protocol=paho.MQTTv5)
     client.connect(host, port)
@@ -157,9 +157,9 @@ def run_vehicles(fleet: Fleet, host: str, port: int, seconds: float, ledger: Led
 
 async def run(scenario: Scenario, seed: int, host: str, port: int, seconds: float, folder: Path) -> int:
     """The whole fleet; returns how many messages the broker took."""
-    fleet = Fleet(scenario, seed)
+    fleet = SimulatedFleet(scenario, seed)
     with (folder / "chargers.ledger").open("w") as one, (folder / "vehicles.ledger").open("w") as two:
-        ledgers = Ledger(one), Ledger(two)
+        ledgers = PublishedLog(one), PublishedLog(two)
         vehicles = asyncio.to_thread(run_vehicles, fleet, host, port, seconds, ledgers[1])
         await asyncio.gather(run_chargers(fleet, host, port, seconds, ledgers[0]), vehicles)
         return ledgers[0].count + ledgers[1].count

@@ -53,7 +53,7 @@ def problem_of(keys: list[bytes], headers: Any, body: bytes) -> str:
 
 
 @dataclass
-class Fault:
+class ReceiverFault:
     """`kind` for the next `count` requests (-1 = until changed).
 
     error: HTTP `status` · busy: 429 with Retry-After `seconds` · slow: answers after `seconds` · reset: takes the
@@ -66,14 +66,14 @@ class Fault:
     seconds: float = 1.0
 
 
-class Faults:
+class ReceiverFaults:
     """The fault of the next request, in the order they were asked for."""
 
     def __init__(self) -> None:
-        self.queue: list[Fault] = []
+        self.queue: list[ReceiverFault] = []
         self.injected: dict[str, int] = {}
 
-    def take(self) -> Fault | None:
+    def take(self) -> ReceiverFault | None:
         """The fault for this request, used up."""
         if not self.queue:
             return None
@@ -86,16 +86,16 @@ class Faults:
         return fault
 
     @staticmethod
-    async def answer(fault: Fault | None) -> Response | None:
+    async def answer(fault: ReceiverFault | None) -> Response | None:
         """What the fault answers instead of the application; None = it does not take its place."""
         match fault:
-            case Fault(kind="error"):
+            case ReceiverFault(kind="error"):
                 return Response("simulated failure", fault.status)
-            case Fault(kind="busy"):
+            case ReceiverFault(kind="busy"):
                 return Response("too many requests", 429, {"retry-after": f"{fault.seconds:.0f}"})
-            case Fault(kind="gone"):
+            case ReceiverFault(kind="gone"):
                 return Response("this endpoint was removed", 410)
-            case Fault(kind="slow"):
+            case ReceiverFault(kind="slow"):
                 await asyncio.sleep(fault.seconds)
         return None
 
@@ -124,11 +124,11 @@ def reset(request: Request) -> None:
         transport.abort()
 
 
-def add_fault_routes(app: FastAPI, faults: Faults) -> None:
+def add_fault_routes(app: FastAPI, faults: ReceiverFaults) -> None:
     """`POST /faults` queues a fault, `DELETE /faults` ends all."""
 
     @app.post("/faults")
-    async def add(fault: Fault) -> dict[str, int]:
+    async def add(fault: ReceiverFault) -> dict[str, int]:
         faults.queue.append(fault)
         return {"waiting": len(faults.queue)}
 

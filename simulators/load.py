@@ -20,7 +20,7 @@ WINDOW = 8_000
 GATE_BYTES = 24
 
 
-class Publisher(asyncio.Protocol):
+class LoadPublisher(asyncio.Protocol):
     """One connection: keeps up to WINDOW publishes un-acknowledged."""
 
     def __init__(self, name: str, topic: str, devices: int, gate: mmap.mmap, hot: int, qos: int) -> None:
@@ -88,7 +88,7 @@ async def run(host: str, port: int, gate: Path, *, name: str, topic: str, device
     with gate.open("r+b") as file, mmap.mmap(file.fileno(), GATE_BYTES) as shared:
         loop = asyncio.get_running_loop()
         _, publisher = await loop.create_connection(
-            lambda: Publisher(name, topic, devices, shared, hot, qos), host, port
+            lambda: LoadPublisher(name, topic, devices, shared, hot, qos), host, port
         )
         await publisher.ready
         while publisher.pump() and not publisher.done.done():  # noqa: ASYNC110 - the gate is shared memory

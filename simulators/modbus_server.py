@@ -20,7 +20,7 @@ logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 HOST = "127.0.0.1"
 
 
-class Unit(Protocol):
+class ModbusUnit(Protocol):
     """What answers under one unit id. Holding and input registers are the same image."""
 
     @property
@@ -36,7 +36,7 @@ class Unit(Protocol):
 
 
 @dataclass(slots=True)
-class Faults:
+class ModbusFaults:
     """What goes wrong, by unit id. Change it while the server runs.
 
     `dead` never answer · `slow` answer after so many seconds · `late_every` every n-th answer of the unit comes
@@ -59,8 +59,8 @@ class ModbusServer:
     `requests` counts what was asked, by unit id; `connections` how often somebody connected.
     """
 
-    def __init__(self, units: Mapping[int, Unit], *, port: int = 0, host: str = HOST) -> None:
-        self.units, self.faults = dict(units), Faults()
+    def __init__(self, units: Mapping[int, ModbusUnit], *, port: int = 0, host: str = HOST) -> None:
+        self.units, self.faults = dict(units), ModbusFaults()
         self.requests: dict[int, int] = {}
         self.connections = 0
         self.host, self.port = host, port
@@ -93,12 +93,12 @@ class ModbusServer:
         task.add_done_callback(self._answers.discard)
 
 
-def _memory(unit: Unit) -> SimData:
+def _memory(unit: ModbusUnit) -> SimData:
     return SimData(0, values=[0] * unit.size, datatype=DataType.REGISTERS)
 
 
 def _action(
-    unit: Unit,
+    unit: ModbusUnit,
 ) -> Callable[[int, int, int, int, list[int], list[int] | list[bool] | None], Coroutine[None, None, ExcCodes | None]]:
     """Called by the server before it reads its memory: bring it up to date, refuse what the device refuses."""
 

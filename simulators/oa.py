@@ -28,7 +28,7 @@ import httpx
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
-from simulators.hooks import Faults, add_fault_routes, problem_of, read_secrets, reset, run, signature
+from simulators.hooks import ReceiverFaults, add_fault_routes, problem_of, read_secrets, reset, run, signature
 
 NEXT = {"new": "assign", "assigned": "accept", "accepted": "start", "in_progress": "resolve", "resolved": "close"}
 """State of an order -> what the engineer does then."""
@@ -44,7 +44,7 @@ _FACTS = ("state", "title", "priority", "level", "faultCode", "device", "site", 
 
 
 @dataclass
-class Order:
+class OaOrder:
     """One order as this OA sees it."""
 
     number: str
@@ -73,11 +73,11 @@ class Oa:
     ) -> None:
         self.keys, self.callback, self.callback_key = keys, callback, callback_key or (keys[0] if keys else b"")
         self.actions, self.delay, self.actor = frozenset(actions), delay, actor
-        self.orders: dict[str, Order] = {}
+        self.orders: dict[str, OaOrder] = {}
         self.seen: Counter[str] = Counter()  # webhook-id -> times taken
         self.counts: Counter[str] = Counter()
         self.last: dict[str, Any] = {}
-        self.faults = Faults()
+        self.faults = ReceiverFaults()
         self._tasks: set[asyncio.Task[None]] = set()
         self._http = httpx.AsyncClient(timeout=10, trust_env=False)
 
@@ -120,7 +120,7 @@ class Oa:
         if order_data is None:
             return False
         number = str(event.get("subject") or order_data.get("no") or order_data.get("number"))
-        order = self.orders.setdefault(number, Order(number))
+        order = self.orders.setdefault(number, OaOrder(number))
         version = int(order_data.get("version", order.version + 1))
         if version < order.version:
             self.counts["out_of_order"] += 1
@@ -133,7 +133,7 @@ class Oa:
         self._react(order, event, order_data)
         return False
 
-    def _react(self, order: Order, event: dict[str, Any], order_data: dict[str, Any]) -> None:
+    def _react(self, order: OaOrder, event: dict[str, Any], order_data: dict[str, Any]) -> None:
         action = NEXT.get(str(order_data.get("state", "")))
         links = order_data.get("links") or event["data"].get("links") or {}
         url = self.callback or str(links.get("callback", ""))
@@ -144,7 +144,7 @@ class Oa:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _call_back(self, url: str, order: Order, action: str) -> None:
+    async def _call_back(self, url: str, order: OaOrder, action: str) -> None:
         await asyncio.sleep(self.delay)
         command = str(uuid.uuid4())
         for pause in (*_PAUSES, None):
@@ -243,9 +243,15 @@ def build(oa: Oa) -> FastAPI:
 @click.option("--delay", default=1.0, show_default=True, help="Seconds from an event to its action.")
 @click.option("--actor", default="engineer-1", show_default=True)
 def main(
-    host: str, port: int, secrets: tuple[Path, ...], callback: str, callback_secret_file: Path | None,
-    actions: str, delay: float, actor: str,
-) -> None:  # fmt: skip
+    host: str,
+    port: int,
+    secrets: tuple[Path, ...],
+    callback: str,
+    callback_secret_file: Path | None,
+    actions: str,
+    delay: float,
+    actor: str,
+) -> None:
     """Run the OA simulator."""
     key = read_secrets((callback_secret_file,))[0] if callback_secret_file else b""
     wanted = [action for action in actions.split(",") if action]

@@ -10,7 +10,7 @@ ACTS = ("overheat", "cool", "fault_code", "silence", "speak", "burst", "pressure
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class ScenarioEvent:
     """One event: at second `at` do `act` to `device` (connector 0 = all). The rest depends on the act.
 
     overheat: hold the gun at `to` degC · cool: let it go · fault_code: publish `code` (none clears) · burst: publish
@@ -36,7 +36,7 @@ class Scenario:
     vehicles: tuple[str, ...]
     sensors: tuple[str, ...]
     every: float
-    acts: tuple[Act, ...]
+    acts: tuple[ScenarioEvent, ...]
 
 
 def load(path: Path) -> Scenario:
@@ -46,10 +46,10 @@ def load(path: Path) -> Scenario:
     for number, item in enumerate(raw.get("acts", [])):
         if item.get("act") not in ACTS:
             raise ValueError(f"{path}: acts[{number}].act: {item.get('act')!r}; write one of {', '.join(ACTS)}")
-        unknown = set(item) - set(Act.__slots__)
+        unknown = set(item) - set(ScenarioEvent.__slots__)
         if unknown:
             raise ValueError(f"{path}: acts[{number}]: unknown {', '.join(sorted(unknown))}")
-        acts.append(Act(**item))
+        acts.append(ScenarioEvent(**item))
     return Scenario(
         tuple(raw.get("chargers", ())), int(raw.get("connectors", 2)), tuple(raw.get("vehicles", ())),
         tuple(raw.get("sensors", ())), float(raw.get("every", 1.0)), tuple(sorted(acts, key=lambda a: a.at)),

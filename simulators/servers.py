@@ -91,7 +91,7 @@ def wait_listening(process: "subprocess.Popen[bytes]", port: int, seconds: float
 
 
 @dataclass(slots=True)
-class Broker:
+class BrokerProcess:
     """A running broker: `url` is mqtt://127.0.0.1:port."""
 
     process: "subprocess.Popen[bytes]"
@@ -120,7 +120,7 @@ def mosquitto_binary() -> str | None:
 
 
 @contextmanager
-def mosquitto(folder: Path, *, autosave: bool = False, extra: str = "") -> Iterator[Broker]:
+def mosquitto(folder: Path, *, autosave: bool = False, extra: str = "") -> Iterator[BrokerProcess]:
     """A mosquitto of our own. Raises FileNotFoundError when it is not installed."""
     binary = mosquitto_binary()
     if binary is None:
@@ -137,7 +137,7 @@ def mosquitto(folder: Path, *, autosave: bool = False, extra: str = "") -> Itera
 
 
 @contextmanager
-def iotcore(folder: Path) -> Iterator[Broker]:
+def iotcore(folder: Path) -> Iterator[BrokerProcess]:
     """The broker that comes with pip: needs no root and no system package."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,10 +146,10 @@ def iotcore(folder: Path) -> Iterator[Broker]:
     yield from serving([sys.executable, "-m", "iotcore", "--config", str(config), "--log-level", "error"], port)
 
 
-def serving(command: list[str], port: int) -> Iterator[Broker]:
+def serving(command: list[str], port: int) -> Iterator[BrokerProcess]:
     """The broker that `command` starts, once it listens on `port`; stopped in the end."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
-    broker = Broker(process, port, command)
+    broker = BrokerProcess(process, port, command)
     try:
         wait_listening(process, port)
         yield broker

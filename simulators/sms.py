@@ -22,7 +22,7 @@ import click
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from simulators.hooks import Faults, add_fault_routes, problem_of, read_secrets, reset, run
+from simulators.hooks import ReceiverFaults, add_fault_routes, problem_of, read_secrets, reset, run
 
 DAY = 24 * 3600.0
 _PHONE = re.compile(r"(\+?86)?1[3-9][0-9]{9}")
@@ -46,7 +46,7 @@ class Sms:
         self.counts: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
         self.inbox: deque[dict[str, Any]] = deque(maxlen=_KEEP)
-        self.faults = Faults()
+        self.faults = ReceiverFaults()
         self._known: dict[str, str] = {}  # out_id -> biz_id
         self._sent: dict[tuple[str, str, str], deque[float]] = {}
 

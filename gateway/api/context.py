@@ -42,7 +42,7 @@ class DeskSettings(Protocol):
         """Every type an order may have."""
 
 
-class Settings(Protocol):
+class ApiSettings(Protocol):
     """The parts of the configuration that show here."""
 
     @property
@@ -73,7 +73,7 @@ class RulesProgress(Protocol):
     transitions: int
 
 
-class Stored(Protocol):
+class SeriesStatus(Protocol):
     """What the series store did, all of one moment: `gateway.consumers.series.Progress`."""
 
     @property
@@ -88,10 +88,10 @@ class SeriesProgress(Protocol):
     """How far the series store is."""
 
     @property
-    def progress(self) -> Stored: ...
+    def progress(self) -> SeriesStatus: ...
 
 
-class Judged(Protocol):
+class JudgedCounts(Protocol):
     """Readings by what the rules made of them: `rules.engine.frames.frames.Counts`."""
 
     judged: int
@@ -101,11 +101,11 @@ class Judged(Protocol):
     unknown: int
 
 
-class RuleEngine(Protocol):
+class RuleCounts(Protocol):
     """The rules."""
 
     @property
-    def counts(self) -> Judged: ...
+    def counts(self) -> JudgedCounts: ...
     @property
     def rules(self) -> Mapping[str, object]:
         """Rules in force."""
@@ -133,7 +133,7 @@ class Latencies(Protocol):
     timer: deque[int]
 
 
-class Health(Protocol):
+class TaskStatus(Protocol):
     """Of one supervised task."""
 
     up: bool
@@ -148,7 +148,7 @@ class Tasks(Protocol):
     broken: BaseException | None
 
     @property
-    def health(self) -> Mapping[str, Health]:
+    def health(self) -> Mapping[str, TaskStatus]:
         """Task -> how it is."""
 
 
@@ -165,7 +165,7 @@ class Deliverer(Protocol):
         """A `gateway.delivery.Trial`: sent now, beside the queue."""
 
 
-class Looked(Protocol):
+class ReloadStatus(Protocol):
     """What came of a look at the files of the configuration."""
 
     @property
@@ -185,10 +185,10 @@ class Reloads(Protocol):
     """What follows the files of the configuration."""
 
     @property
-    def last(self) -> Looked:
+    def last(self) -> ReloadStatus:
         """The newest look at them."""
 
-    async def reload(self, actor: str, *, asked: bool = False) -> Looked:
+    async def reload(self, actor: str, *, asked: bool = False) -> ReloadStatus:
         """Look now."""
 
 
@@ -210,7 +210,7 @@ class Context(Protocol):
     loop: asyncio.AbstractEventLoop | None
 
     @property
-    def settings(self) -> Settings: ...
+    def settings(self) -> ApiSettings: ...
     @property
     def clock(self) -> Clock: ...
     @property
@@ -242,7 +242,7 @@ class Context(Protocol):
     @property
     def ticker(self) -> Ticks: ...
     @property
-    def engine(self) -> RuleEngine: ...
+    def engine(self) -> RuleCounts: ...
     @property
     def rules(self) -> RulesProgress: ...
     @property

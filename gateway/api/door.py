@@ -69,7 +69,7 @@ class _Parser(h11.Connection):
         return event
 
 
-class Connection(H11Protocol):
+class ApiConnection(H11Protocol):
     """One connection, from its acceptance on."""
 
     def __init__(self, door: "Door", address: str) -> None:
@@ -165,7 +165,7 @@ class Door:
         self.config.load()
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # who sends nonsense writes no line for each
         self.state = ServerState()
-        self.inside: set[Connection] = set()
+        self.inside: set[ApiConnection] = set()
         self._addresses: Counter[str] = Counter()
         self._left = asyncio.Event()  # somebody went
         self._loop: asyncio.AbstractEventLoop
@@ -227,7 +227,7 @@ class Door:
             self._loop.add_reader(self._listener, self._accept)
 
     def _take(self, client: socket.socket, address: str) -> None:
-        connection = Connection(self, address)
+        connection = ApiConnection(self, address)
         self.inside.add(connection)
         self._addresses[address] += 1
         timeout = HANDSHAKE_SECONDS if self._tls else None
@@ -258,7 +258,7 @@ class Door:
         self.forget(longest)  # an abort is heard of a moment later
         return True
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: ApiConnection) -> None:
         """It is gone, or as good as gone."""
         if connection in self.inside:
             self.inside.discard(connection)

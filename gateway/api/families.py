@@ -25,9 +25,7 @@ def gauges(name: str, text: str, *labels: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"fieldgate_{name}", text, labels=labels)
 
 
-def fill(
-    family: CounterMetricFamily | GaugeMetricFamily, source: str, values: Iterable[tuple[str, float]]
-) -> None:  # fmt: skip
+def fill(family: CounterMetricFamily | GaugeMetricFamily, source: str, values: Iterable[tuple[str, float]]) -> None:
     """One line per (second label, value) of a source."""
     for label, value in values:
         family.add_metric([source, label], value)

@@ -26,7 +26,7 @@ MOST_WAITING = 1000
 
 
 @dataclass(slots=True)
-class Rows:
+class SqlCounts:
     """What SQL knows. `known` False: the database does not answer, so these are not told rather than told as zero."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Metrics:
 
     def __init__(self, context: Context, traffic: Traffic) -> None:
         self._context, self._traffic = context, traffic
-        self._rows, self._taken = Rows(), float("-inf")
+        self._rows, self._taken = SqlCounts(), float("-inf")
         self._one = asyncio.Lock()
 
     async def render(self) -> bytes:
@@ -58,13 +58,13 @@ class Metrics:
         registry.register(_Collected(await in_ingest(self._context, collect)))
         return generate_latest(registry)
 
-    def _ask(self) -> Rows:
+    def _ask(self) -> SqlCounts:
         context = self._context
         try:
             waiting = len(context.inbox.waiting(MOST_WAITING))
-            return Rows(context.queries.counts(), context.deliveries.disabled(), waiting, known=True)
+            return SqlCounts(context.queries.counts(), context.deliveries.disabled(), waiting, known=True)
         except StoreError:
-            return Rows()
+            return SqlCounts()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +81,7 @@ class _Collected:
 class Collector:
     """Reads the running gateway, on the loop that devices are read on: numbers of one moment."""
 
-    def __init__(self, context: Context, traffic: Traffic, rows: Rows) -> None:
+    def __init__(self, context: Context, traffic: Traffic, rows: SqlCounts) -> None:
         self._context, self._traffic, self._rows = context, traffic, rows
 
     def collect(self) -> Iterator[Metric]:

@@ -80,19 +80,19 @@ Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 Cursor = Annotated[str, Query(max_length=400, pattern=r"^[A-Za-z0-9_-]*$", description="`next` of the page before")]
 
 
-class Input(BaseModel):
+class RequestModel(BaseModel):
     """A request body: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
-class View(BaseModel):
+class ResponseModel(BaseModel):
     """A part of an answer."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class PageView(View, Generic[T]):
+class PageView(ResponseModel, Generic[T]):
     """One page. `next` goes into `cursor` of the next request; "" = the end."""
 
     items: list[T]

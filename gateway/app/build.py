@@ -22,14 +22,14 @@ from gateway.clock import SystemClock
 from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesConsumer, Snapshots
 from gateway.delivery import Relay
 from gateway.desk import Desk
-from gateway.desk.policy import OrderType, Policy
+from gateway.desk.policy import DeskPolicy, OrderType
 from gateway.desk.templates import Templates
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import ConfigError, Problem, StoreError
-from gateway.domain.notice import Route
+from gateway.domain.notice import EndpointRoute
 from gateway.domain.reasons import reason
 from gateway.domain.record import RecordKind
-from gateway.health import Told
+from gateway.health import AlarmLog
 from gateway.intake import ControlPump, Intake, Ticker
 from gateway.journal import SqliteJournal
 from gateway.latency import Latency
@@ -138,7 +138,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     outbox, deliveries = SqlControlOutbox(database), SqlDeliveryQueue(database, settings.tenant)
     sinks = {name: endpoint_sink(project, name, clock) for name in settings.endpoints}
     relay = Relay(deliveries, sinks, clock, threads.runner("desk"), settings.delivery)
-    committed = Committed(Latency(), relay, clock, Told(registry.device_by_id, steady))
+    committed = Committed(Latency(), relay, clock, AlarmLog(registry.device_by_id, steady))
     rules = RulesConsumer(
         journal, engine, desk, snapshots, clock, rules_thread=threads.runner("rules"), partition=PARTITION,
         desk_thread=threads.runner("desk"), start=start, on_commit=committed, on_due=ticker.nudge,
@@ -225,13 +225,13 @@ def _use(desk: Desk, database: Database, project: Project) -> Callable[[], None]
     """What lets the desk decide by `project`. Raises ConfigError."""
     settings = project.settings
     routes = [
-        Route(name, "sms", ("notice.*",), settings.language)
+        EndpointRoute(name, "sms", ("notice.*",), settings.language)
         if isinstance(config, SmsConfig)
-        else Route(name, "webhook", tuple(config.events), settings.language)
+        else EndpointRoute(name, "webhook", tuple(config.events), settings.language)
         for name, config in settings.endpoints.items()
     ]
     api = settings.api.url or settings.api.address
-    policy = Policy(
+    policy = DeskPolicy(
         installation=settings.name, zone=ZoneInfo(settings.timezone),
         recheck_after=settings.desk.recheck_after, tell_after=settings.desk.tell_after,
         digest_every=settings.desk.digest_every, digest_template=settings.desk.digest_template,

@@ -18,7 +18,7 @@ from gateway.domain.duration import DAY
 from gateway.domain.errors import InvariantBroken
 from gateway.domain.record import ClockStep
 from gateway.domain.workorder import Applied
-from gateway.health import Told, Watch
+from gateway.health import AlarmLog, HealthMonitor
 from gateway.import_service.service import Imports
 from gateway.intake import ControlPump, Intake, Ticker
 from gateway.journal import SqliteJournal
@@ -89,7 +89,7 @@ class Committed:
     latency: Latency
     relay: Relay
     clock: Clock
-    told: Told
+    told: AlarmLog
 
     def __call__(self, applied: object) -> None:
         """Measure the orders made; wake the relay when something waits to be sent."""
@@ -140,13 +140,13 @@ class App:
     loop: asyncio.AbstractEventLoop | None = None
     api: ApiServer | None = None
     imports: Imports = field(init=False)
-    watch: Watch = field(init=False)
+    watch: HealthMonitor = field(init=False)
     leaving: list[asyncio.Task[None]] = field(default_factory=list)
     """What closes sinks that are used no more, once their last attempt is over."""
 
     def __post_init__(self) -> None:
         self.intake.stepped.append(self._clock_stepped)
-        self.watch = Watch(self, self.committed.told, self.intake.steady)
+        self.watch = HealthMonitor(self, self.committed.told, self.intake.steady)
         self.imports = Imports(self, {profile.id: profile for profile in self.project.wanted.profiles})
 
     @property

@@ -15,7 +15,7 @@ from gateway.domain.errors import ConfigError, Problem, StoreError
 from gateway.domain.record import CustomerSet, DeviceSet, Fact, PolicySet, RuleGone, RuleSet, SiteSet
 from gateway.ports import Clock
 from gateway.settings.changes import as_running
-from gateway.settings.project import Project, Report, inspect_project
+from gateway.settings.project import Project, ProjectReport, inspect_project
 from gateway.settings.rulebook import Rulebook, RuleFiles
 from gateway.store import Deed
 from rules.compiled import Rule
@@ -164,7 +164,7 @@ class Reload:
             self._say(actor, changed, before, asked)
             return self.last
 
-    def _look(self) -> Report:
+    def _look(self) -> ProjectReport:
         """In a thread. Read until nothing changes meanwhile; rule files that are as they were are not read again."""
         for _ in range(LOOKS):
             places, before = self._places, _stamp(self._places)

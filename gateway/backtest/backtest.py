@@ -8,10 +8,10 @@ from time import perf_counter
 from zoneinfo import ZoneInfo
 
 from gateway.backtest.installation import Installation
-from gateway.backtest.task import LEAST, MOST, Found, Task, judge_shared
+from gateway.backtest.task import LEAST, MOST, RuleSetEpisodes, Task, judge_shared
 from gateway.domain.alarm import Thing
 from gateway.domain.device import Life
-from rules.backtest import Difference, Episode, compared, joined, orders_per_day
+from rules.backtest import BacktestEpisode, Difference, compared, joined, orders_per_day
 from rules.compiled import MemberStat, Rule
 from rules.engine.late.lookback import horizon
 from rules.engine.state.thing_table import NEVER
@@ -20,7 +20,7 @@ Total = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BacktestRequest:
     """What to judge: [start, end) µs; `devices` by code, () = all; `other` is compared with, None = nothing."""
 
     rules: Sequence[Rule]
@@ -31,10 +31,10 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RuleSetResult:
     """Of one set of rules. `before`: alarms that were on already; `merged` into a parent's episode."""
 
-    episodes: list[Episode]
+    episodes: list[BacktestEpisode]
     orders: dict[str, int]
     by_rule: dict[str, int]  # orders
     before: int
@@ -42,15 +42,15 @@ class Judged:
 
 
 @dataclass(slots=True)
-class Outcome:
+class BacktestResult:
     """`names` of things by device id; `warm` µs: history was read from then on; `seconds` wall time."""
 
-    wanted: Wanted
+    wanted: BacktestRequest
     zone: ZoneInfo
     devices: int
     warm: int
-    now: Judged
-    old: Judged | None = None
+    now: RuleSetResult
+    old: RuleSetResult | None = None
     difference: Difference | None = None
     readings: int = 0
     seconds: float = 0.0
@@ -68,7 +68,7 @@ class Outcome:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).astimezone(self.zone)
 
 
-def run(installation: Installation, wanted: Wanted, total: Total, told: Total) -> Outcome:
+def run(installation: Installation, wanted: BacktestRequest, total: Total, told: Total) -> BacktestResult:
     """`total` hears how many readings there may be, `told` how many more were judged. Raises StoreError."""
     zone = ZoneInfo(installation.settings.timezone)
     begun = perf_counter()
@@ -97,7 +97,9 @@ def run(installation: Installation, wanted: Wanted, total: Total, told: Total) -
     answer = judge_shared(task, told, 1 if alone else min(MOST, os.cpu_count() or 1, len(devices)))
     readings = answer.readings
     judged = [_judged(found, installation, zone) for found in answer.sets]
-    outcome = Outcome(wanted, zone, len(devices), warm, judged[0], names={one.id: one.code for one in known.devices})
+    outcome = BacktestResult(
+        wanted, zone, len(devices), warm, judged[0], names={one.id: one.code for one in known.devices}
+    )
     if len(judged) > 1:
         outcome.old, outcome.difference = judged[1], compared(judged[1].episodes, judged[0].episodes)
     outcome.readings, outcome.seconds = readings, perf_counter() - begun
@@ -116,7 +118,7 @@ def _each_kind(rules: Sequence[Rule]) -> Iterator[str]:
                 yield from signal.kinds
 
 
-def _judged(found: Found, installation: Installation, zone: ZoneInfo) -> Judged:
+def _judged(found: RuleSetEpisodes, installation: Installation, zone: ZoneInfo) -> RuleSetResult:
     episodes = found.episodes
     sites = {site.code: site for site in installation.known.sites}
     homes = {device.id: device for device in installation.known.devices}
@@ -138,4 +140,4 @@ def _judged(found: Found, installation: Installation, zone: ZoneInfo) -> Judged:
         for rule in sorted({one.rule for one in episodes})
     }
     orders = orders_per_day(episodes, day, place)
-    return Judged(episodes, orders, by_rule, found.before, found.merged)
+    return RuleSetResult(episodes, orders, by_rule, found.before, found.merged)

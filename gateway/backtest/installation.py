@@ -17,7 +17,7 @@ from gateway.domain.record import PointDefined, Record, RecordKind, RuleGone, Ru
 from gateway.domain.text import Lang, say
 from gateway.domain.workorder import Role
 from gateway.journal.reader import JournalReader
-from gateway.ports import Known
+from gateway.ports import RegistryContents
 from gateway.settings.model import Settings
 from gateway.settings.project import load_settings
 from gateway.store import ApiKeys, Database, Queries, SqlRegistryStore, lent_key
@@ -38,7 +38,7 @@ class Installation:
     lang: Lang
     database: Database
     queries: Queries
-    known: Known
+    known: RegistryContents
     journal: JournalReader
     opened: ExitStack
     """Closed with the installation: the key by which a running gateway is asked."""
@@ -138,7 +138,7 @@ def open_installation(config: Path, lang: Lang | None = None) -> Iterator[Instal
         journal = JournalReader(journal_file)
         try:
             known = SqlRegistryStore(database, SystemClock(), settings.tenant).load()
-            known = Known(known.sites, known.customers, known.devices, _with_texts(known.points, journal))
+            known = RegistryContents(known.sites, known.customers, known.devices, _with_texts(known.points, journal))
             queries = Queries(database, settings.tenant)
             with ExitStack() as opened:
                 yield Installation(settings, language, database, queries, known, journal, opened)

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gateway.backtest.backtest import Judged, Outcome
+from gateway.backtest.backtest import BacktestResult, RuleSetResult
 from gateway.domain.duration import format_duration
 from gateway.domain.text import Lang, say
-from rules.backtest import Difference, Episode, Moved
+from rules.backtest import BacktestEpisode, ChangedEpisode, Difference
 
 TOP = 10
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def as_json(outcome: BacktestResult) -> dict[str, Any]:
     """Times as RFC 3339 in the installation's zone."""
     wanted = outcome.wanted
     found: dict[str, Any] = {
@@ -35,7 +35,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     return found
 
 
-def _judged_json(outcome: Outcome, judged: Judged) -> dict[str, Any]:
+def _judged_json(outcome: BacktestResult, judged: RuleSetResult) -> dict[str, Any]:
     return {
         "episodes": [_episode(outcome, one) for one in judged.episodes], "orders_per_day": judged.orders,
         "orders": sum(judged.orders.values()), "orders_by_rule": judged.by_rule,
@@ -44,7 +44,7 @@ def _judged_json(outcome: Outcome, judged: Judged) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _episode(outcome: Outcome, one: Episode) -> dict[str, Any]:
+def _episode(outcome: BacktestResult, one: BacktestEpisode) -> dict[str, Any]:
     device = outcome.names.get(one.thing.device, "")
     return {
         "rule": one.rule, "device": device, "component": one.thing.component, "group": one.thing.group,
@@ -54,11 +54,11 @@ def _episode(outcome: Outcome, one: Episode) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _time(outcome: Outcome, us: int) -> str:
+def _time(outcome: BacktestResult, us: int) -> str:
     return outcome.local(us).isoformat()
 
 
-def as_text(outcome: Outcome, lang: Lang, limit: int, against: str) -> Iterator[str]:
+def as_text(outcome: BacktestResult, lang: Lang, limit: int, against: str) -> Iterator[str]:
     """Line by line; at most `limit` episodes of each list (0 = all)."""
     yield say(
         "backtest.head", lang, rules=len(outcome.wanted.rules), devices=outcome.devices,
@@ -76,7 +76,7 @@ def as_text(outcome: Outcome, lang: Lang, limit: int, against: str) -> Iterator[
         yield from _difference(outcome, outcome.old, outcome.difference, lang, limit, against)
 
 
-def _judged_text(outcome: Outcome, judged: Judged, lang: Lang, limit: int) -> Iterator[str]:
+def _judged_text(outcome: BacktestResult, judged: RuleSetResult, lang: Lang, limit: int) -> Iterator[str]:
     episodes = judged.episodes
     if judged.before:
         yield say("backtest.before", lang, count=judged.before)
@@ -106,7 +106,7 @@ def _judged_text(outcome: Outcome, judged: Judged, lang: Lang, limit: int) -> It
     yield "  " + say("backtest.orders_note", lang)
 
 
-def _rows(outcome: Outcome, episodes: Sequence[Episode], lang: Lang, limit: int) -> Iterator[str]:
+def _rows(outcome: BacktestResult, episodes: Sequence[BacktestEpisode], lang: Lang, limit: int) -> Iterator[str]:
     shown = episodes[:limit] if limit else episodes
     for one in shown:
         name = " ".join([outcome.thing(one.thing), *one.identity])
@@ -118,8 +118,8 @@ def _rows(outcome: Outcome, episodes: Sequence[Episode], lang: Lang, limit: int)
 
 
 def _difference(
-    outcome: Outcome, old: Judged, found: Difference, lang: Lang, limit: int, against: str
-) -> Iterator[str]:  # fmt: skip
+    outcome: BacktestResult, old: RuleSetResult, found: Difference, lang: Lang, limit: int, against: str
+) -> Iterator[str]:
     yield say(
         "backtest.compare", lang, what=against, same=found.same, moved=len(found.moved), gone=len(found.only_old),
         fresh=len(found.only_new),
@@ -141,7 +141,7 @@ def _difference(
         yield f"  {day}  {a} -> {b}  ({b - a:+d})"
 
 
-def _moved(outcome: Outcome, one: Moved, lang: Lang) -> str:
+def _moved(outcome: BacktestResult, one: ChangedEpisode, lang: Lang) -> str:
     shift = one.new.raised - one.old.raised
     return "  " + say(
         "backtest.moved_row", lang, rule=one.new.rule, thing=outcome.thing(one.new.thing),
@@ -152,9 +152,9 @@ def _moved(outcome: Outcome, one: Moved, lang: Lang) -> str:
     )  # fmt: skip
 
 
-def _end(outcome: Outcome, one: Episode, lang: Lang) -> str:
+def _end(outcome: BacktestResult, one: BacktestEpisode, lang: Lang) -> str:
     return say("backtest.still", lang) if one.cleared is None else _short(outcome, one.cleared)
 
 
-def _short(outcome: Outcome, us: int) -> str:
+def _short(outcome: BacktestResult, us: int) -> str:
     return outcome.local(us).strftime("%Y-%m-%d %H:%M:%S")

@@ -15,7 +15,7 @@ from gateway.backtest.live import Address, Live
 from gateway.backtest.runner import play
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.errors import StoreError
-from rules.backtest import Episode, Field, Player
+from rules.backtest import BacktestEpisode, PlayedRegistry, Player
 from rules.engine.windows.counter_glitches import Glitches
 from rules.format import compile_source
 from sinks.series.duckdb.history import StoredHistory
@@ -45,29 +45,29 @@ class Task(Struct, frozen=True):
     everyone: bool  # no other device has stored readings: nothing to choose
 
 
-class Found(Struct, frozen=True):
+class RuleSetEpisodes(Struct, frozen=True):
     """Of one set of rules."""
 
-    episodes: list[Episode]
+    episodes: list[BacktestEpisode]
     before: int
     merged: int
 
 
-class Answer(Struct, frozen=True):
+class TaskResult(Struct, frozen=True):
     """Of a task."""
 
     readings: int
-    sets: list[Found]
+    sets: list[RuleSetEpisodes]
 
 
-Message = int | Answer | str
+Message = int | TaskResult | str
 """Progress, the answer, or why there is none."""
 _encoder = msgspec.msgpack.Encoder()
 _tasks = msgspec.msgpack.Decoder(Task)
 _messages = msgspec.msgpack.Decoder(Message)
 
 
-def judge(task: Task, told: Told) -> Answer:
+def judge(task: Task, told: Told) -> TaskResult:
     """In this process. Raises StoreError."""
     live = None
     if task.live.url:
@@ -75,7 +75,7 @@ def judge(task: Task, told: Told) -> Answer:
     history = StoredHistory(Path(task.folder), live)
     try:
         players, readings = _played(task, history, told)
-        return Answer(readings, _looked_again(task, history, players))
+        return TaskResult(readings, _looked_again(task, history, players))
     finally:
         history.close()
         if live is not None:
@@ -84,10 +84,10 @@ def judge(task: Task, told: Told) -> Answer:
 
 def _played(
     task: Task, history: StoredHistory, told: Told, known: Sequence[Glitches | None] = ()
-) -> tuple[list[Player], int]:  # fmt: skip
+) -> tuple[list[Player], int]:
     """A player for each set of rules through the history, and how many readings there were."""
     ids, points = [one.id for one in task.devices], [one.id for one in task.points]
-    place = Field(task.sites, task.customers, task.devices, task.points)
+    place = PlayedRegistry(task.sites, task.customers, task.devices, task.points)
     players = [
         Player([compile_source(source) for source in one], place, task.zone, task.warm, task.start, glitches)
         for one, glitches in zip(task.sets, known or [None] * len(task.sets), strict=True)
@@ -98,7 +98,7 @@ def _played(
     return players, play(players, before, pieces, task.end, told)
 
 
-def _looked_again(task: Task, history: StoredHistory, players: Sequence[Player]) -> list[Found]:
+def _looked_again(task: Task, history: StoredHistory, players: Sequence[Player]) -> list[RuleSetEpisodes]:
     """What came of it. Devices whose counters had glitches in which something was booked are judged once more, by
     those who know (decision 020); all of them, where a rule looks at several.
     """
@@ -116,11 +116,11 @@ def _looked_again(task: Task, history: StoredHistory, players: Sequence[Player])
     return [_joined([_found(task, player), one]) for player, one in zip(players, again, strict=True)]
 
 
-def _found(task: Task, player: Player) -> Found:
-    return Found(player.episodes.counted(task.end), player.episodes.before, player.episodes.merged)
+def _found(task: Task, player: Player) -> RuleSetEpisodes:
+    return RuleSetEpisodes(player.episodes.counted(task.end), player.episodes.before, player.episodes.merged)
 
 
-def judge_shared(task: Task, told: Told, workers: int) -> Answer:
+def judge_shared(task: Task, told: Told, workers: int) -> TaskResult:
     """In so many processes, each with a share of the devices: for rules that look at one device at a time."""
     if workers < 2:
         return judge(task, told)
@@ -136,18 +136,18 @@ def judge_shared(task: Task, told: Told, workers: int) -> Answer:
     with ThreadPoolExecutor(workers) as pool:
         answers = list(pool.map(lambda share: _elsewhere(share, tell), shares))
     sets = [_joined([answer.sets[k] for answer in answers]) for k in range(len(task.sets))]
-    return Answer(sum(answer.readings for answer in answers), sets)
+    return TaskResult(sum(answer.readings for answer in answers), sets)
 
 
-def _joined(parts: Sequence[Found]) -> Found:
+def _joined(parts: Sequence[RuleSetEpisodes]) -> RuleSetEpisodes:
     episodes = sorted(
         (one for part in parts for one in part.episodes),
         key=lambda one: (one.raised, one.rule, one.thing, one.identity),
     )
-    return Found(episodes, sum(part.before for part in parts), sum(part.merged for part in parts))
+    return RuleSetEpisodes(episodes, sum(part.before for part in parts), sum(part.merged for part in parts))
 
 
-def _elsewhere(task: Task, told: Told) -> Answer:
+def _elsewhere(task: Task, told: Told) -> TaskResult:
     """In a process of its own: the task goes in, length-prefixed messages come out."""
     command = [sys.executable, "-m", "gateway.backtest.task"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:  # noqa: S603 - this module
@@ -155,7 +155,7 @@ def _elsewhere(task: Task, told: Told) -> Answer:
         worker.stdin.write(_encoder.encode(task))
         worker.stdin.close()
         while (message := _received(worker.stdout)) is not None:
-            if isinstance(message, Answer):
+            if isinstance(message, TaskResult):
                 return message
             if isinstance(message, str):
                 raise StoreError(message)

@@ -49,13 +49,13 @@ def command(length: str, seed: int, lang: Lang, report: Path | None, keep: Path 
 def _perform(folder: Path, lang: Lang, seed: int, seconds: float) -> dict[str, object]:
     from gateway.cli.demo.cast import Cast
     from gateway.cli.demo.director import Director
-    from gateway.cli.demo.view import View
+    from gateway.cli.demo.view import DemoView
     from simulators.servers import iotcore
 
     with iotcore(folder / "broker") as broker:
         cast = Cast(folder, broker, lang, seed)
         try:
-            with View(lang) as view:
+            with DemoView(lang) as view:
                 return asyncio.run(Director(cast, view, lang, seconds).play())
         finally:
             cast.close()

@@ -131,14 +131,14 @@ async def _alone(project: "Project", name: str, lang: Lang) -> dict[str, Any]:
     from gateway.clock import SystemClock
     from gateway.delivery import explain, try_once
     from gateway.desk import endpoint_test
-    from gateway.desk.policy import Policy
+    from gateway.desk.policy import DeskPolicy
     from gateway.domain.delivery import Delivery
     from gateway.domain.workorder import Actor, Role
 
     clock, settings = SystemClock(), project.settings
     sink = endpoint_sink(project, name, clock)
     actor = Actor("fieldgate", Role.ADMIN, "")
-    event = endpoint_test(Policy(installation=settings.name), settings.tenant, name, actor, clock.now())
+    event = endpoint_test(DeskPolicy(installation=settings.name), settings.tenant, name, actor, clock.now())
     delivery = Delivery(event.id, name, event.type, event.subject, event.body, event.content_type, 1)
     try:
         trial = await try_once(sink, delivery, settings.delivery.deadline)

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from gateway.imports.rejects import Rejects
-    from gateway.imports.target import Target
+    from gateway.imports.target import ImportTarget
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ImportOptions:
     """What was asked for on the command line."""
 
     file: Path
@@ -59,9 +59,17 @@ class Order:
 @report_language
 @click.option("--actor", default="", help="Who imports, for the record. [default: the user of this machine]")
 def command(
-    file: Path, mapping: Path, config: Path | None, data: Path | None, api: str, strict: bool, dry_run: bool,
-    quiet: bool, lang: Lang, actor: str,
-) -> None:  # fmt: skip
+    file: Path,
+    mapping: Path,
+    config: Path | None,
+    data: Path | None,
+    api: str,
+    strict: bool,
+    dry_run: bool,
+    quiet: bool,
+    lang: Lang,
+    actor: str,
+) -> None:
     """Bring history from a CSV file into the gateway, running or not, through the same journal and the same rules.
 
     A row goes in whole or into FILE.rejected.csv with its reason. The same file twice changes nothing. Orders are made
@@ -71,7 +79,7 @@ def command(
     Example: fieldgate import history.csv --map config/import/gas_hourly.yaml
     """
     path = config or MAIN_FILE
-    order = Order(
+    order = ImportOptions(
         file, mapping, path, config is not None, data, api.rstrip("/"), quiet, lang,
         actor or _user(), strict, dry_run,
     )  # fmt: skip
@@ -92,7 +100,7 @@ def _user() -> str:
         return "import"
 
 
-async def _import(order: Order) -> int:
+async def _import(order: ImportOptions) -> int:
     from gateway.imports.mapping import load_map
     from gateway.imports.target import Remote
 
@@ -115,7 +123,7 @@ async def _import(order: Order) -> int:
     return await _alone(order, url)
 
 
-def _addresses(order: Order) -> tuple[str, Path | None, Path | None]:
+def _addresses(order: ImportOptions) -> tuple[str, Path | None, Path | None]:
     """Where a gateway would answer ("" = nowhere), where the admin's key is, and the certificate it has to show."""
     from gateway.api.config import key_file
     from gateway.settings import load_settings
@@ -146,7 +154,7 @@ def _key(path: Path | None) -> str:
         raise StoreError.of("import.unwritable", path=path, error=reason(error)) from error
 
 
-async def _alone(order: Order, url: str) -> int:
+async def _alone(order: ImportOptions, url: str) -> int:
     """No gateway runs: this process is it, without sources and doors."""
     from gateway import logs
     from gateway.app.build import build
@@ -188,7 +196,7 @@ async def _alone(order: Order, url: str) -> int:
         await way.close()
 
 
-async def _run(order: Order, target: "Target") -> int:
+async def _run(order: ImportOptions, target: "ImportTarget") -> int:
     """Read, check, send, report."""
     from gateway.imports.job import prepare, send
 
@@ -238,7 +246,7 @@ async def _run(order: Order, target: "Target") -> int:
     return 1 if rejects.count or result.refused else 0
 
 
-def _report_rejects(order: Order, rejects: "Rejects", path: Path) -> None:
+def _report_rejects(order: ImportOptions, rejects: "Rejects", path: Path) -> None:
     if not rejects.count:
         return
     for reject in rejects.first:
@@ -259,7 +267,7 @@ class _Counter:
 
 
 @contextmanager
-def _counting(order: Order) -> Iterator[_Counter]:
+def _counting(order: ImportOptions) -> Iterator[_Counter]:
     """A bar on a terminal, else nothing."""
     if order.quiet or not sys.stderr.isatty():
         yield _Counter()
@@ -278,7 +286,7 @@ def _counting(order: Order) -> Iterator[_Counter]:
 class _Bar(_Counter):
     """Readings, readings per second, devices."""
 
-    def __init__(self, order: Order, progress: "Progress") -> None:
+    def __init__(self, order: ImportOptions, progress: "Progress") -> None:
         self._progress, self._started = progress, time.monotonic()
         self._task = progress.add_task(order.file.name, total=None, rate="")
         self._word, self._sent = say("import.progress", order.lang), 0

@@ -20,7 +20,7 @@ from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
-    from gateway.starter import Answers
+    from gateway.starter import InitAnswers
 
 ZONE = "Asia/Shanghai"
 
@@ -85,8 +85,8 @@ class _Asking:
         )
 
 
-def _answers(folder: Path, lang: Lang, ask: _Asking, given: dict[str, str | Path | None]) -> "Answers":
-    from gateway.starter import Answers, fitting, library, look, matches, sample_of
+def _answers(folder: Path, lang: Lang, ask: _Asking, given: dict[str, str | Path | None]) -> "InitAnswers":
+    from gateway.starter import InitAnswers, fitting, library, look, matches, sample_of
 
     def text(key: str) -> str | None:
         return None if given[key] is None else str(given[key])
@@ -122,7 +122,7 @@ def _answers(folder: Path, lang: Lang, ask: _Asking, given: dict[str, str | Path
         _fail(say("init.no_match", lang, profile=wanted))
     endpoint = ask("endpoint", text("endpoint"), "http://127.0.0.1:8090/hooks/oa")
     username = text("username") or ""
-    return Answers(
+    return InitAnswers(
         name, text("timezone") or _zone(), lang, broker, device, device_name, topic, endpoint, document, profile,
         str(given["kind"]), username, _password(username, ask) if username else "",
         "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
@@ -179,7 +179,7 @@ def _check(folder: Path, lang: Lang) -> None:
     click.echo(say("config.check.ok", lang, file=folder / "gateway.yaml", **report.project.counts()))
 
 
-def _next(folder: Path, answers: "Answers") -> None:
+def _next(folder: Path, answers: "InitAnswers") -> None:
     from gateway.starter import trigger
 
     lang = answers.lang
@@ -197,7 +197,7 @@ def _next(folder: Path, answers: "Answers") -> None:
         click.echo(f"  {line}" + (f"    # {say(f'init.next.{key}', lang)}" if key else ""))
 
 
-def _broker(answers: "Answers") -> str:
+def _broker(answers: "InitAnswers") -> str:
     """How mosquitto_pub reaches it; a password is left to the person: `-P`."""
     url = urlsplit(answers.broker)
     options = ["-h", url.hostname or "127.0.0.1"]

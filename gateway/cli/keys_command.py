@@ -24,7 +24,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,59}")
 """As the API has it."""
 
 
-class Refused(Exception):
+class KeyRefused(Exception):
     """What was asked cannot be done."""
 
     def __init__(self, key: str, **fields: object) -> None:
@@ -78,9 +78,9 @@ def create(name: str, role: str, sites: tuple[str, ...], expires: str | None, co
 
         now = time.time_ns() // 1000
         if not NAME.fullmatch(name):
-            raise Refused("keys.name", name=name)
+            raise KeyRefused("keys.name", name=name)
         if any(key.name == name for key in keys.all()):
-            raise Refused("keys.taken", name=name)
+            raise KeyRefused("keys.taken", name=name)
         ends = _end(expires, now)
         deed = Deed(now, me(), "", "key.create", name, f"{role} {' '.join(sites)}".strip())
         secret, _ = keys.create(name, Role(role), now, sites, ends, deed)
@@ -105,7 +105,7 @@ def revoke(name: str, config: Path, lang: Lang) -> None:
 
         now = time.time_ns() // 1000
         if not keys.revoke(name, now, Deed(now, me(), "", "key.revoke", name)):
-            raise Refused("keys.unknown", name=name)
+            raise KeyRefused("keys.unknown", name=name)
         click.echo(say("keys.revoked", lang, name=name))
         if not any(_admin(key, now) for key in keys.all()):
             click.echo(say("keys.no_admin", lang), err=True)
@@ -125,7 +125,7 @@ def _with_keys(config: Path, lang: Lang, work: "Callable[[ApiKeys, Lang], None]"
     try:
         with beside(settings.data_dir, "keys") as database:
             work(ApiKeys(database, settings.tenant), lang)
-    except Refused as refused:
+    except KeyRefused as refused:
         click.echo(say(refused.key, lang, **refused.fields), err=True)
         sys.exit(UNUSABLE)
     except StoreError as error:
@@ -141,7 +141,7 @@ def _end(expires: str | None, now: int) -> int | None:
     except ValueError:
         left = 0
     if left <= 0:
-        raise Refused("keys.expires", got=expires)
+        raise KeyRefused("keys.expires", got=expires)
     return now + left
 
 

@@ -67,9 +67,7 @@ def _payload(file: str, lang: Lang) -> bytes:
         raise AssertionError from error
 
 
-def _message(
-    project: "Project", topic: str, payload: bytes, retain: bool, source: str, lang: Lang
-) -> "list[Tried]":  # fmt: skip
+def _message(project: "Project", topic: str, payload: bytes, retain: bool, source: str, lang: Lang) -> "list[Tried]":
     from gateway.clock import SystemClock
     from gateway.trial import try_message
     from protocols.mqtt.config import MqttConfig

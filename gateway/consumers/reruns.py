@@ -11,8 +11,8 @@ import structlog
 from gateway.domain.errors import WorkerFailed
 from gateway.domain.reading import Batch, concat, encode_batch
 from gateway.domain.record import Fact, Rerun
-from gateway.domain.wanted import LookingBack, Wanted
-from gateway.ports import Judge, SeriesStore
+from gateway.domain.wanted import HistoryRequest, LookingBack
+from gateway.ports import RuleEngine, SeriesStore
 
 log = structlog.get_logger()
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -28,10 +28,10 @@ class Wants(Protocol):
     """The rules consumer: what the engine wants as of record `judged`."""
 
     judged: int
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[HistoryRequest, ...]
 
 
-class Worker(Protocol):
+class LookbackWorker(Protocol):
     """Judges history in another process."""
 
     async def feed(self, history: Batch) -> None:
@@ -44,7 +44,7 @@ class Worker(Protocol):
         """End it, whatever it does."""
 
 
-class Stored(Protocol):
+class StoredSeries(Protocol):
     """The series consumer."""
 
     @property
@@ -59,15 +59,23 @@ class Reruns:
     """
 
     def __init__(
-        self, rules: Wants, engine: Judge, series: Stored, store: SeriesStore, *, rules_thread: Blocking,
-        series_thread: Blocking, journal: Callable[[Sequence[Fact]], Awaitable[list[int]]],
-        worker: Callable[[bytes], Awaitable[Worker]], until: Callable[[], int] = lambda: END,
-    ) -> None:  # fmt: skip
+        self,
+        rules: Wants,
+        engine: RuleEngine,
+        series: StoredSeries,
+        store: SeriesStore,
+        *,
+        rules_thread: Blocking,
+        series_thread: Blocking,
+        journal: Callable[[Sequence[Fact]], Awaitable[list[int]]],
+        worker: Callable[[bytes], Awaitable[LookbackWorker]],
+        until: Callable[[], int] = lambda: END,
+    ) -> None:
         self._rules, self._engine, self._series, self._store = rules, engine, series, store
         self._rules_thread, self._series_thread, self._journal = rules_thread, series_thread, journal
         self._worker, self._until = worker, until
         self._more = asyncio.Event()
-        self._under_way: Wanted | None = None
+        self._under_way: HistoryRequest | None = None
         self.upto = 0  # the record of the newest answer: before it is judged, what is wanted is old news
         self.answered = 0
 
@@ -100,7 +108,7 @@ class Reruns:
             else:
                 await self._answer(wanted[0])
 
-    async def _answer(self, wanted: Wanted) -> None:
+    async def _answer(self, wanted: HistoryRequest) -> None:
         self._under_way = wanted
         try:
             fact = await (self._look_back(wanted) if wanted.rule else self._history(wanted))
@@ -109,14 +117,14 @@ class Reruns:
             self._under_way = None
         self.answered += 1
 
-    async def _history(self, wanted: Wanted) -> Rerun:
+    async def _history(self, wanted: HistoryRequest) -> Rerun:
         found: Batch | None = await self._series_thread(partial(self._look_up, wanted))
         if found is None:
             log.warning("too much history for a second look", device=wanted.device, since=wanted.since)
         blob = encode_batch(found) if found is not None and len(found) else b""
         return Rerun(wanted.seq, wanted.device, since=wanted.since, history=blob)
 
-    def _look_up(self, wanted: Wanted) -> Batch | None:
+    def _look_up(self, wanted: HistoryRequest) -> Batch | None:
         """In the series thread."""
         parts, rows = [], 0
         for part in self._chunks(wanted, wanted.devices or (wanted.device,)):
@@ -126,7 +134,7 @@ class Reruns:
                 return None
         return concat(parts)
 
-    async def _look_back(self, wanted: Wanted) -> Rerun:
+    async def _look_back(self, wanted: HistoryRequest) -> Rerun:
         """The engine goes on meanwhile; what it hears for this rule or group it keeps until the answer comes."""
         nothing = Rerun(wanted.seq, rule=wanted.rule, since=wanted.since, group=wanted.group)
         try:
@@ -171,7 +179,7 @@ class Reruns:
             if worker is not None:
                 await worker.stop()
 
-    def _chunks(self, wanted: Wanted, devices: Sequence[int]) -> Iterator[Batch]:
+    def _chunks(self, wanted: HistoryRequest, devices: Sequence[int]) -> Iterator[Batch]:
         """In the series thread, each `next` of it."""
         if devices:
             yield self._store.before(wanted.start, devices)

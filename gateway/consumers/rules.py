@@ -9,8 +9,8 @@ from typing import Any, get_args
 from gateway.consumers.snapshots import Pace, Snapshots
 from gateway.domain.alarm import Transition
 from gateway.domain.record import Fact, Record
-from gateway.domain.wanted import Wanted
-from gateway.ports import Clock, Desk, Judge, PartitionedLog
+from gateway.domain.wanted import HistoryRequest
+from gateway.ports import AlarmDesk, Clock, PartitionedLog, RuleEngine
 
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 FACTS = get_args(Fact)
@@ -40,8 +40,8 @@ class RulesConsumer:
     def __init__(
         self,
         journal: PartitionedLog,
-        engine: Judge,
-        desk: Desk,
+        engine: RuleEngine,
+        desk: AlarmDesk,
         snapshots: Snapshots,
         clock: Clock,
         *,
@@ -60,7 +60,7 @@ class RulesConsumer:
         self.on_wanted: Callable[[], None] = lambda: None
         self.tell: Callable[[Sequence[Transition]], Sequence[Transition]] = lambda found: found
         self.on_decided: Callable[[Sequence[Transition]], None] = lambda _: None
-        self.wanted: tuple[Wanted, ...] = engine.wanted
+        self.wanted: tuple[HistoryRequest, ...] = engine.wanted
         self._queue: asyncio.Queue[DeskWork] = asyncio.Queue(maxsize=8)
         self._open: DeskWork | None = None
         self._pace = Pace(most_work)

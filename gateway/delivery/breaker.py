@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 
-class Policy(Protocol):
+class BreakerPolicy(Protocol):
     """The numbers of a breaker (`BreakerConfig`)."""
 
     @property
@@ -45,7 +45,7 @@ class Policy(Protocol):
         """Probes in a row that close it."""
 
 
-class State(StrEnum):
+class BreakerState(StrEnum):
     """Open: nothing is sent. Half-open: one attempt at a time, as a probe."""
 
     CLOSED = "closed"
@@ -59,9 +59,9 @@ _MEMORY = 200  # attempts remembered for the share
 class Breaker:
     """State of one endpoint."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: BreakerPolicy) -> None:
         self._policy = policy
-        self._state = State.CLOSED
+        self._state = BreakerState.CLOSED
         self._generation = 0
         self._recent: deque[tuple[int, bool]] = deque(maxlen=_MEMORY)
         self._row = 0  # failures in a row when closed, successes in a row when half-open
@@ -70,31 +70,31 @@ class Breaker:
         self._probed = 0  # when the last probe began
         self._until = 0
 
-    def state(self, now: int) -> State:
+    def state(self, now: int) -> BreakerState:
         """Open becomes half-open by time alone."""
-        if self._state is State.OPEN and now >= self._until:
-            self._enter(State.HALF_OPEN)
+        if self._state is BreakerState.OPEN and now >= self._until:
+            self._enter(BreakerState.HALF_OPEN)
         return self._state
 
     def until(self, now: int) -> int | None:
         """When an open breaker lets a probe through; None when it is not open."""
-        return self._until if self.state(now) is State.OPEN else None
+        return self._until if self.state(now) is BreakerState.OPEN else None
 
     def room(self, now: int, most: int) -> int:
         """How many attempts may begin now, at most `most`."""
         match self.state(now):
-            case State.CLOSED:
+            case BreakerState.CLOSED:
                 return most
-            case State.OPEN:
+            case BreakerState.OPEN:
                 return 0
-            case State.HALF_OPEN:
+            case BreakerState.HALF_OPEN:
                 return 0 if self._probing else min(1, most)
 
     def admit(self, now: int) -> int | None:
         """A permit for one attempt that begins now, or None."""
         if not self.room(now, 1):
             return None
-        self._probing = self._state is State.HALF_OPEN
+        self._probing = self._state is BreakerState.HALF_OPEN
         self._probed = now
         return self._generation
 
@@ -102,11 +102,11 @@ class Breaker:
         """The endpoint took it."""
         if permit != self._generation:
             return
-        if self._state is State.HALF_OPEN:
+        if self._state is BreakerState.HALF_OPEN:
             self._probing = False
             self._row += 1
             if self._row >= self._policy.successes:
-                self._enter(State.CLOSED)
+                self._enter(BreakerState.CLOSED)
                 self._opened = 0
             return
         self._row = 0
@@ -116,7 +116,7 @@ class Breaker:
         """The endpoint did not work (not: it refused one message)."""
         if permit != self._generation:
             return
-        if self._state is State.HALF_OPEN:
+        if self._state is BreakerState.HALF_OPEN:
             self._open(now, self._probed)
             return
         self._row += 1
@@ -135,23 +135,23 @@ class Breaker:
 
     def begin_anew(self) -> None:
         """Another receiver stands behind it: what was learned of the one before does not hold."""
-        self._enter(State.CLOSED)
+        self._enter(BreakerState.CLOSED)
         self._opened = 0
 
     def rest(self, now: int, pause: int) -> None:
         """The endpoint asked to be left alone for `pause` µs (Retry-After). A longer pause under way stays."""
-        until = max(now + pause, self._until if self.state(now) is State.OPEN else 0)
-        self._enter(State.OPEN)
+        until = max(now + pause, self._until if self.state(now) is BreakerState.OPEN else 0)
+        self._enter(BreakerState.OPEN)
         self._until = until
 
     def _open(self, now: int, since: int) -> None:
         """The pause counts from the begin of a probe: one that hangs does not make the next come later."""
         pause = min(self._policy.pause << min(self._opened, 32), self._policy.longest)
         self._opened += 1
-        self._enter(State.OPEN)
+        self._enter(BreakerState.OPEN)
         self._until = max(since + pause, now + min(self._policy.pause, self._policy.longest))
 
-    def _enter(self, state: State) -> None:
+    def _enter(self, state: BreakerState) -> None:
         self._state = state
         self._generation += 1
         self._row = 0

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
-from gateway.delivery.breaker import Breaker, Policy, State
+from gateway.delivery.breaker import Breaker, BreakerPolicy, BreakerState
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import MS, SECOND
 from gateway.ports import Ask, Settled, Sink
@@ -41,10 +41,10 @@ class Leased:
     until: int
 
 
-class Lane:
+class EndpointState:
     """What one endpoint is doing. Used from the event loop only; `now` is µs of the monotonic clock."""
 
-    def __init__(self, sink: Sink, policy: Policy, concurrency: int) -> None:
+    def __init__(self, sink: Sink, policy: BreakerPolicy, concurrency: int) -> None:
         self.sink = sink
         self.breaker = Breaker(policy)
         self.flying: dict[str, Leased] = {}  # being sent, by id
@@ -60,7 +60,7 @@ class Lane:
         if not self.hungry:
             return None
         most = self._concurrency - len(self.flying)
-        probe = self.breaker.state(now) is State.HALF_OPEN
+        probe = self.breaker.state(now) is BreakerState.HALF_OPEN
         if not probe and self._pace:
             most += min(_AHEAD * self._concurrency, int(self._concurrency * _SOON / self._pace))
         room = self.breaker.room(now, max(0, most - len(self.ahead)))
@@ -90,7 +90,7 @@ class Lane:
     def opens_in(self, now: int) -> int | None:
         """µs until a hungry lane whose breaker was open may probe, 0 = since a moment ago; None when the breaker is not
         what it waits for."""
-        if not self.hungry or self.breaker.state(now) is State.CLOSED:
+        if not self.hungry or self.breaker.state(now) is BreakerState.CLOSED:
             return None
         until = self.breaker.until(now)
         if until is None:

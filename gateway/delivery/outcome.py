@@ -16,17 +16,17 @@ Lesson = Literal["worked", "failed", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SinkFault:
     """The sink broke off with an error nobody foresaw: a fault of this program, not of the endpoint."""
 
     kind: str
 
 
-Result = Receipt | DeliveryDeferred | DeliveryRefused | Fault
+Result = Receipt | DeliveryDeferred | DeliveryRefused | SinkFault
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AttemptOutcome:
     """`rest` µs: the endpoint asked to be left alone. `disable`: it is gone."""
 
     settled: Settled
@@ -35,32 +35,34 @@ class Outcome:
     disable: bool = False
 
 
-def judge(result: Result, attempt: int, now: int, latency: int, draw: float, config: DeliveryConfig) -> Outcome:
+def judge(result: Result, attempt: int, now: int, latency: int, draw: float, config: DeliveryConfig) -> AttemptOutcome:
     """`now` in µs is the end of the attempt (counted from 1) and `draw` in [0, 1) the jitter's."""
     outcome = _judge(result, attempt, now, draw, config)
     return replace(outcome, settled=replace(outcome.settled, latency=latency))
 
 
-def _judge(result: Result, attempt: int, now: int, draw: float, config: DeliveryConfig) -> Outcome:
+def _judge(result: Result, attempt: int, now: int, draw: float, config: DeliveryConfig) -> AttemptOutcome:
     match result:
         case Receipt():
-            return Outcome(
+            return AttemptOutcome(
                 Settled("delivered", status=result.status, reference=result.reference, excerpt=result.detail), "worked"
             )
         case DeliveryRefused() if result.disable:
             # Kept, not dead: it goes out, in its order, when a person has enabled the endpoint again.
             kept = Settled("retry", result.reason, result.status, next_at=now, charge=False)
-            return Outcome(kept, "nothing", disable=True)
+            return AttemptOutcome(kept, "nothing", disable=True)
         case DeliveryRefused():
-            return Outcome(Settled("dead", result.reason, result.status), _lesson(result.status, refused=True))
+            return AttemptOutcome(Settled("dead", result.reason, result.status), _lesson(result.status, refused=True))
         case DeliveryDeferred():
             lesson: Lesson = _lesson(result.status) if result.charge else "nothing"
             rest = 0
             if config.backoff and result.status in {429, 503}:
                 rest = min(result.retry_after, config.retry_after_max)
-            return Outcome(_again(result, attempt, now, draw, config), lesson, rest)
-        case Fault():
-            return Outcome(_again(DeliveryDeferred(f"fault: {result.kind}"), attempt, now, draw, config), "nothing")
+            return AttemptOutcome(_again(result, attempt, now, draw, config), lesson, rest)
+        case SinkFault():
+            return AttemptOutcome(
+                _again(DeliveryDeferred(f"fault: {result.kind}"), attempt, now, draw, config), "nothing"
+            )
 
 
 def _lesson(status: int, *, refused: bool = False) -> Lesson:

@@ -16,11 +16,11 @@ from dataclasses import replace
 
 import structlog
 
-from gateway.delivery.breaker import State
+from gateway.delivery.breaker import BreakerState
 from gateway.delivery.config import DeliveryConfig
-from gateway.delivery.endpoint_state import EndpointStats, Lane, Leased
+from gateway.delivery.endpoint_state import EndpointState, EndpointStats, Leased
 from gateway.delivery.exchange import Ended, Exchange, RunBlocking
-from gateway.delivery.outcome import Fault, Outcome, Result, judge
+from gateway.delivery.outcome import AttemptOutcome, Result, SinkFault, judge
 from gateway.delivery.reasons import Reason
 from gateway.delivery.trial import Trial, try_once
 from gateway.domain.delivery import Delivery
@@ -87,8 +87,8 @@ class Relay:
         self._exchange.done += [Ended(leased, back) for leased in untried]
         self._wake.set()
 
-    def _lane(self, sink: Sink) -> Lane:
-        return Lane(sink, self._config.breaker, self._config.concurrency)
+    def _lane(self, sink: Sink) -> EndpointState:
+        return EndpointState(sink, self._config.breaker, self._config.concurrency)
 
     def stats(self) -> Mapping[str, EndpointStats]:
         """Endpoint -> counts and state. From the event loop."""
@@ -146,7 +146,7 @@ class Relay:
         for lane in self._lanes.values():
             self._begin(lane)
 
-    def _begin(self, lane: Lane) -> None:
+    def _begin(self, lane: EndpointState) -> None:
         """Start attempts while there is room."""
         now = self._monotonic()
         while not self._stopping and (begun := lane.begin(now)):
@@ -184,7 +184,7 @@ class Relay:
             self._broken = self._broken or error
         self._wake.set()
 
-    async def _attempt(self, lane: Lane, leased: Leased, permit: int) -> None:
+    async def _attempt(self, lane: EndpointState, leased: Leased, permit: int) -> None:
         now, delivery = self._monotonic(), leased.delivery
         try:
             result = await self._send(lane.sink, delivery)
@@ -228,9 +228,9 @@ class Relay:
             # The kind and the place only: the message could hold personal data or a secret.
             _log.error("sink failed", endpoint=sink.name, delivery=delivery.id, kind=type(error).__name__,
                        place=_place(error))  # fmt: skip
-            return Fault(type(error).__name__)
+            return SinkFault(type(error).__name__)
 
-    def _learn(self, lane: Lane, permit: int, outcome: Outcome, now: int) -> None:
+    def _learn(self, lane: EndpointState, permit: int, outcome: AttemptOutcome, now: int) -> None:
         if not self._config.backoff:
             return
         before = lane.breaker.state(now)
@@ -244,12 +244,12 @@ class Relay:
         if outcome.rest:
             lane.breaker.rest(now, outcome.rest)
         after = lane.breaker.state(now)
-        if before is State.CLOSED and after is State.OPEN:  # once, not with every probe that fails
+        if before is BreakerState.CLOSED and after is BreakerState.OPEN:  # once, not with every probe that fails
             _log.warning("endpoint paused", endpoint=lane.sink.name, reason=Reason(outcome.settled.reason))
-        elif before is State.HALF_OPEN and after is State.CLOSED:
+        elif before is BreakerState.HALF_OPEN and after is BreakerState.CLOSED:
             _log.info("endpoint works again", endpoint=lane.sink.name)
 
-    def _spared(self, lane: Lane, outcome: Outcome, now: int) -> Settled:
+    def _spared(self, lane: EndpointState, outcome: AttemptOutcome, now: int) -> Settled:
         """An endpoint that does not work at all costs no message an attempt: it is sent again when the breaker lets
         the next probe through, however long that lasts."""
         until = lane.breaker.until(now)

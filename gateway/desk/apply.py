@@ -8,17 +8,17 @@ from gateway.desk import corrections, merged_alarms, order_fields, rule_notes
 from gateway.desk.episodes import change_of, continued, ended, opened, released
 from gateway.desk.keys import Origin, alarm_key, order_key
 from gateway.desk.order_decision import waits_of
-from gateway.desk.order_requests import Requests
-from gateway.desk.orders import Clerk
-from gateway.desk.unit_of_work import Book
+from gateway.desk.order_requests import OrderRequests
+from gateway.desk.orders import OrderWriter
+from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Change, Level, Transition
 from gateway.domain.record import ClockStep, Fact, ImportMark, RuleGone, RuleSet
-from gateway.domain.workorder import Alarm, AlarmState, Deadline, Due, WorkOrder
+from gateway.domain.workorder import Alarm, AlarmState, Deadline, DeadlineReason, WorkOrder
 
 _OVER = {Change.CLEARED, Change.WITHDRAWN}
 
 
-def preload(book: Book, transitions: Sequence[Transition]) -> None:
+def preload(book: UnitOfWork, transitions: Sequence[Transition]) -> None:
     """Read what the transitions will touch, in bulk."""
     orders = [
         (t.tenant, order_key(t.tenant, t.thing, t.plan.order.fault))
@@ -33,15 +33,15 @@ def preload(book: Book, transitions: Sequence[Transition]) -> None:
     book.load_merged(alarm.id for alarm in ending if alarm is not None)
 
 
-class Intake:
+class TransitionApplier:
     """Applies one thing at a time; every rule of DESIGN section 7 about alarms and orders is called from here."""
 
-    def __init__(self, clerk: Clerk, requests: Requests, tenant: str) -> None:
+    def __init__(self, clerk: OrderWriter, requests: OrderRequests, tenant: str) -> None:
         self._clerk = clerk
         self._requests = requests
         self._tenant = tenant
 
-    def transition(self, book: Book, t: Transition) -> None:
+    def transition(self, book: UnitOfWork, t: Transition) -> None:
         """One change of one alarm."""
         book.applied.fresh += 1
         if t.episode:
@@ -65,7 +65,7 @@ class Intake:
         else:
             self._continue(book, before, t)
 
-    def _open(self, book: Book, t: Transition) -> None:
+    def _open(self, book: UnitOfWork, t: Transition) -> None:
         alarm = opened(t, book.now)
         book.put_alarm(alarm)
         book.applied.raised += 1
@@ -73,7 +73,7 @@ class Intake:
             self._clerk.publisher.alarm(book, alarm, "raised", _origin(t))
         self._requests.ask(book, alarm, _origin(t), recurred=True)
 
-    def _continue(self, book: Book, before: Alarm, t: Transition) -> None:
+    def _continue(self, book: UnitOfWork, before: Alarm, t: Transition) -> None:
         alarm = continued(before, t, book.now)
         book.put_alarm(alarm)
         recurred = t.change is Change.RAISED
@@ -93,16 +93,16 @@ class Intake:
         elif alarm.level > order.level:  # somebody ended the order, and now it is worse
             self._requests.ask(book, alarm, _origin(t), recurred=recurred)
         if before.held_until and not alarm.held_until:
-            book.forget(alarm.tenant, alarm.id, Due.QUIET)
+            book.forget(alarm.tenant, alarm.id, DeadlineReason.QUIET)
 
-    def _in_order(self, book: Book, before: Alarm, alarm: Alarm, order: WorkOrder, t: Transition) -> None:
+    def _in_order(self, book: UnitOfWork, before: Alarm, alarm: Alarm, order: WorkOrder, t: Transition) -> None:
         """What an open order already lists goes on."""
         recurred = t.change is Change.RAISED
         if not alarm.counts:
             return
         if alarm.held_until and not alarm.safety and t.change is not Change.LEVEL_DOWN:
             self._clerk.seen(book, order, alarm, _origin(t), recurred=recurred, quietly=True)
-            book.wait(Deadline(alarm.id, alarm.tenant, Due.QUIET, alarm.held_until, book.now))
+            book.wait(Deadline(alarm.id, alarm.tenant, DeadlineReason.QUIET, alarm.held_until, book.now))
             return
         if order.source in order_fields.PARENTS and before.level < alarm.level == Level.CRITICAL:
             self._requests.ask(book, alarm, _origin(t), recurred=recurred)  # critical never waits in a crowd
@@ -116,7 +116,7 @@ class Intake:
         if before.muted and not alarm.muted and order.source != order_fields.STORM:
             self._clerk.publisher.notify(book, alarm, book.order(order.id), again=True)
 
-    def _end(self, book: Book, before: Alarm, t: Transition) -> None:
+    def _end(self, book: UnitOfWork, before: Alarm, t: Transition) -> None:
         alarm = ended(before, t, book.now)
         book.put_alarm(alarm)
         merged_alarms.release(book, alarm, t.at)
@@ -135,11 +135,11 @@ class Intake:
         else:  # a person was faster than the condition: only its end is noted
             book.put_order(msgspec.structs.replace(order, condition_cleared_at=alarm.cleared_at, updated_at=book.now))
 
-    def fact(self, book: Book, fact: Fact, origin: Origin) -> None:
+    def fact(self, book: UnitOfWork, fact: Fact, origin: Origin) -> None:
         """What the desk must know of the journal's facts: imports, and rules that are gone or changed."""
         match fact:
             case ImportMark(done=False):
-                book.wait(Deadline(f"import:{fact.id}", self._tenant, Due.IMPORTING, None, book.now))
+                book.wait(Deadline(f"import:{fact.id}", self._tenant, DeadlineReason.IMPORTING, None, book.now))
             case ImportMark(done=True):
                 self._imported(book, f"import:{fact.id}")
             case ClockStep(goes_back=True):
@@ -150,11 +150,11 @@ class Intake:
             case _:
                 pass
 
-    def _imported(self, book: Book, subject: str) -> None:
+    def _imported(self, book: UnitOfWork, subject: str) -> None:
         """An import is done. If it was the last that ran, the held orders are due now, and stay so over a crash."""
-        book.forget(self._tenant, subject, Due.IMPORTING)
-        if not book.waits(self._tenant, Due.IMPORTING):
-            book.release(self._tenant, Due.IMPORT)
+        book.forget(self._tenant, subject, DeadlineReason.IMPORTING)
+        if not book.waits(self._tenant, DeadlineReason.IMPORTING):
+            book.release(self._tenant, DeadlineReason.IMPORT)
 
 
 def _origin(t: Transition) -> Origin:

@@ -4,8 +4,8 @@ import msgspec
 
 from gateway.desk import lifecycle
 from gateway.desk.keys import Origin, digest, order_key
-from gateway.desk.orders import Clerk
-from gateway.desk.unit_of_work import Book
+from gateway.desk.orders import OrderWriter
+from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Thing
 from gateway.domain.errors import CommandError, Conflict, InvariantBroken
 from gateway.domain.record import Closed, CycleDone, Unlatch
@@ -17,10 +17,10 @@ from gateway.domain.workorder import (
     AlarmState,
     Command,
     Deadline,
+    DeadlineReason,
     Done,
-    Due,
+    FaultReport,
     OrderState,
-    Report,
     Role,
     WorkOrder,
 )  # fmt: skip
@@ -37,11 +37,11 @@ def refused(status: int, code: str, **fields: object) -> CommandError:
 class Commands:
     """Each method works in one open book and returns the row after it."""
 
-    def __init__(self, clerk: Clerk, tenant: str) -> None:
+    def __init__(self, clerk: OrderWriter, tenant: str) -> None:
         self._clerk = clerk
         self._tenant = tenant
 
-    def order(self, book: Book, command: Command) -> WorkOrder:
+    def order(self, book: UnitOfWork, command: Command) -> WorkOrder:
         """One act on one order."""
         found = book.unit.order_numbered(self._tenant, command.order)
         if found is None:
@@ -55,7 +55,7 @@ class Commands:
         if command.reading is not None and command.act not in _COMPLETES:
             raise refused(422, "reading", act=lifecycle.word(command.act))
         raised = book.raised(found.id)
-        after = lifecycle.decide(lifecycle.Situation(found, command, len(raised)))
+        after = lifecycle.decide(lifecycle.MoveContext(found, command, len(raised)))
         if isinstance(after, lifecycle.Refusal):
             raise lifecycle.refuse(after, found, command.actor)
         if command.act is Act.RESOLVE or command.reading is not None:
@@ -74,9 +74,9 @@ class Commands:
         self._done(book, command.command_id, _content(command), after.id)
         return after
 
-    def _consequences_of_end(self, book: Book, after: WorkOrder, command: Command, raised: bool) -> None:
+    def _consequences_of_end(self, book: UnitOfWork, after: WorkOrder, command: Command, raised: bool) -> None:
         """The rules hear of it; a closed order under a raised alarm is looked at again."""
-        book.forget(after.tenant, after.id, Due.TELL)
+        book.forget(after.tenant, after.id, DeadlineReason.TELL)
         book.applied.ended += 1
         if after.state is not OrderState.CLOSED:
             return
@@ -90,9 +90,9 @@ class Commands:
             book.changes.facts.append((self._tenant, fact))
         if raised:
             due = book.now + self._clerk.policy.recheck_after
-            book.wait(Deadline(after.id, after.tenant, Due.RECHECK, due, book.now))
+            book.wait(Deadline(after.id, after.tenant, DeadlineReason.RECHECK, due, book.now))
 
-    def _completed(self, book: Book, order: WorkOrder, command: Command) -> None:
+    def _completed(self, book: UnitOfWork, order: WorkOrder, command: Command) -> None:
         """The work was done, as a resolve says, or a close that brings the counter: plans count from it."""
         done = command.occurred_at if command.act is Act.RESOLVE else order.resolved_at
         at = min(done or book.now, book.now)
@@ -103,17 +103,17 @@ class Commands:
             book.changes.facts.append((self._tenant, fact))
 
     def _reopenable(
-        self, book: Book, found: WorkOrder, after: WorkOrder, raised: set[str], actor: Actor
-    ) -> WorkOrder:  # fmt: skip
+        self, book: UnitOfWork, found: WorkOrder, after: WorkOrder, raised: set[str], actor: Actor
+    ) -> WorkOrder:
         book.load((), [(found.tenant, found.key)], ())
         other = book.open_order(found.tenant, found.key)
         if other is not None:
             raise lifecycle.conflict(found, actor, "other_open", {"other": other.no}, Act.REOPEN)
-        book.forget(found.tenant, found.id, Due.RECHECK)
+        book.forget(found.tenant, found.id, DeadlineReason.RECHECK)
         book.applied.reopened += 1
         return msgspec.structs.replace(after, condition_cleared_at=None) if raised else after
 
-    def report(self, book: Book, report: Report) -> WorkOrder:
+    def report(self, book: UnitOfWork, report: FaultReport) -> WorkOrder:
         """A fault told by a person."""
         content = digest("report", report.device, report.component, report.group, report.fault, report.note)
         done = self._repeated(book, report.command_id, content)
@@ -127,7 +127,7 @@ class Commands:
         self._done(book, report.command_id, content, order.id)
         return order
 
-    def unlatch(self, book: Book, alarm: str, actor: Actor, command_id: str) -> Alarm:
+    def unlatch(self, book: UnitOfWork, alarm: str, actor: Actor, command_id: str) -> Alarm:
         """Let a latched alarm (`auto_clear: false`) clear: a fact for the rules, a line in the order's audit."""
         book.load_alarms([alarm])
         found = book.alarm(alarm)
@@ -151,13 +151,13 @@ class Commands:
         self._done(book, command_id, content, found.order)
         return found
 
-    def _known(self, book: Book, done: Done) -> WorkOrder:
+    def _known(self, book: UnitOfWork, done: Done) -> WorkOrder:
         rows = book.unit.orders([done.order])
         if not rows:
             raise InvariantBroken(f"command {done.id} made order {done.order}, which is gone")
         return rows[0]
 
-    def _repeated(self, book: Book, command_id: str, content: str) -> Done | None:
+    def _repeated(self, book: UnitOfWork, command_id: str, content: str) -> Done | None:
         if not command_id.strip():
             raise refused(422, "command_id")
         done = book.unit.command(self._tenant, command_id)
@@ -168,7 +168,7 @@ class Commands:
             )
         return done
 
-    def _done(self, book: Book, command_id: str, content: str, order: str) -> None:
+    def _done(self, book: UnitOfWork, command_id: str, content: str, order: str) -> None:
         book.changes.commands.append(Done(command_id, self._tenant, content, order, book.now))
 
 

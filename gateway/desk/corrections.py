@@ -8,13 +8,13 @@ import msgspec
 
 from gateway.desk.episodes import change_of, continued, ended, opened
 from gateway.desk.keys import Origin, alarm_key
-from gateway.desk.orders import Clerk
-from gateway.desk.unit_of_work import Book
+from gateway.desk.orders import OrderWriter
+from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Change, Transition
 from gateway.domain.workorder import Alarm, AlarmState
 
 
-def apply(book: Book, clerk: Clerk, t: Transition, origin: Origin) -> None:
+def apply(book: UnitOfWork, clerk: OrderWriter, t: Transition, origin: Origin) -> None:
     """One change of one past episode."""
     if t.change is Change.RAISED:
         alarm = msgspec.structs.replace(opened(t, book.now), state=AlarmState.CLEARED, cleared_at=t.at)
@@ -35,7 +35,7 @@ def apply(book: Book, clerk: Clerk, t: Transition, origin: Origin) -> None:
         book.put_alarm(continued(before, t, book.now))
 
 
-def _ends(book: Book, before: Alarm, t: Transition) -> None:
+def _ends(book: UnitOfWork, before: Alarm, t: Transition) -> None:
     """Its end was another one; so was that of the condition of its order, if it was the last to end."""
     book.put_alarm(ended(before, t, book.now))
     book.applied.cleared += 1
@@ -44,7 +44,7 @@ def _ends(book: Book, before: Alarm, t: Transition) -> None:
         book.put_order(msgspec.structs.replace(order, condition_cleared_at=t.at, updated_at=book.now))
 
 
-def _never_was(book: Book, clerk: Clerk, before: Alarm, t: Transition, origin: Origin) -> None:
+def _never_was(book: UnitOfWork, clerk: OrderWriter, before: Alarm, t: Transition, origin: Origin) -> None:
     alarm = ended(before, t, book.now)
     book.put_alarm(alarm)
     book.applied.withdrawn += 1

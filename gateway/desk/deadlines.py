@@ -3,27 +3,33 @@
 from collections.abc import Sequence
 
 from gateway.desk.keys import Origin
-from gateway.desk.order_requests import Requests
-from gateway.desk.orders import Clerk
-from gateway.desk.storms_and_batches import Parents
-from gateway.desk.unit_of_work import Book
+from gateway.desk.order_requests import OrderRequests
+from gateway.desk.orders import OrderWriter
+from gateway.desk.storms_and_batches import StormsAndBatches
+from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.text import say
-from gateway.domain.workorder import SYSTEM, Deadline, Due, OrderState
+from gateway.domain.workorder import SYSTEM, Deadline, DeadlineReason, OrderState
 
-_HELD = (Due.AFTER, Due.IMPORT, Due.QUIET, Due.COOLDOWN, Due.BATCH)
-_WAIVED = {reason: frozenset({reason, Due.IMPORT}) for reason in _HELD}  # history waits first, and only once
-_OF_ALARMS = {Due.REMIND, Due.DIGEST}
+_HELD = (
+    DeadlineReason.AFTER,
+    DeadlineReason.IMPORT,
+    DeadlineReason.QUIET,
+    DeadlineReason.COOLDOWN,
+    DeadlineReason.BATCH,
+)
+_WAIVED = {reason: frozenset({reason, DeadlineReason.IMPORT}) for reason in _HELD}  # history waits first, and only once
+_OF_ALARMS = {DeadlineReason.REMIND, DeadlineReason.DIGEST}
 
 
-class Ticker:
+class DeskDeadlines:
     """Decides nothing about time but "now"; a late tick fires each row once, in order."""
 
-    def __init__(self, clerk: Clerk, requests: Requests, parents: Parents) -> None:
+    def __init__(self, clerk: OrderWriter, requests: OrderRequests, parents: StormsAndBatches) -> None:
         self._clerk = clerk
         self._requests = requests
         self._parents = parents
 
-    def fire(self, book: Book, limit: int, reasons: Sequence[Due] = tuple(Due)) -> int:
+    def fire(self, book: UnitOfWork, limit: int, reasons: Sequence[DeadlineReason] = tuple(DeadlineReason)) -> int:
         """Fire up to `limit` due deadlines; returns how many there were."""
         due = book.unit.due(book.now, limit, reasons)
         self._requests.judge(
@@ -32,23 +38,23 @@ class Ticker:
         others = [deadline for deadline in due if deadline.reason not in _WAIVED]
         book.load_orders(book.unit.orders([d.subject for d in others if d.reason not in _OF_ALARMS]))
         book.load_alarms([d.subject for d in others if d.reason in _OF_ALARMS])
-        self._parents.tell(book, [d for d in others if d.reason is Due.DIGEST])
+        self._parents.tell(book, [d for d in others if d.reason is DeadlineReason.DIGEST])
         for deadline in others:
             book.forget(deadline.tenant, deadline.subject, deadline.reason)
             at = deadline.due_at or book.now
             origin = Origin(f"{deadline.subject}-{deadline.reason.value}-{at}", at)
             match deadline.reason:
-                case Due.RECHECK:
+                case DeadlineReason.RECHECK:
                     self._recheck(book, deadline, origin)
-                case Due.TELL:
+                case DeadlineReason.TELL:
                     self._tell(book, deadline, origin)
-                case Due.REMIND:
+                case DeadlineReason.REMIND:
                     self._remind(book, deadline)
                 case _:
                     pass
         return len(due)
 
-    def _recheck(self, book: Book, deadline: Deadline, origin: Origin) -> None:
+    def _recheck(self, book: UnitOfWork, deadline: Deadline, origin: Origin) -> None:
         """Closed under a raised alarm, and it is still raised: open again."""
         order = book.order(deadline.subject)
         if order is None or order.state is not OrderState.CLOSED or not book.raised(order.id):
@@ -60,7 +66,7 @@ class Ticker:
             why = say("desk.still_raised", self._clerk.policy.language)
             self._clerk.reopen(book, order, SYSTEM, why, origin, last_seen=last_seen)
 
-    def _tell(self, book: Book, deadline: Deadline, origin: Origin) -> None:
+    def _tell(self, book: UnitOfWork, deadline: Deadline, origin: Origin) -> None:
         """The condition came or went a while ago and has stayed so: say it once."""
         order = book.order(deadline.subject)
         if order is None or order.closed_at is not None:
@@ -68,7 +74,7 @@ class Ticker:
         if (order.condition_cleared_at is not None) != order.told_cleared:
             self._clerk.move(book, order, "updated", SYSTEM, {}, origin, changed=("conditionClearedAt", "count"))
 
-    def _remind(self, book: Book, deadline: Deadline) -> None:
+    def _remind(self, book: UnitOfWork, deadline: Deadline) -> None:
         """Reminders stop when the alarm clears or its order ends."""
         alarm = book.alarm(deadline.subject)
         if alarm is None or alarm.cleared_at is not None:

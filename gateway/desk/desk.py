@@ -10,24 +10,24 @@ from functools import partial
 from itertools import groupby
 from typing import TypeVar
 
-from gateway.desk.apply import Intake, preload
+from gateway.desk.apply import TransitionApplier, preload
 from gateway.desk.commands import Commands
-from gateway.desk.deadlines import Ticker
+from gateway.desk.deadlines import DeskDeadlines
 from gateway.desk.events import endpoint_test
 from gateway.desk.keys import Origin
-from gateway.desk.order_requests import Requests
-from gateway.desk.orders import Clerk
-from gateway.desk.policy import Policy
-from gateway.desk.ports import Books, Unit
-from gateway.desk.publish import Publisher
-from gateway.desk.storms_and_batches import Parents
+from gateway.desk.order_requests import OrderRequests
+from gateway.desk.orders import OrderWriter
+from gateway.desk.policy import DeskPolicy
+from gateway.desk.ports import DeskStore, DeskTransaction
+from gateway.desk.publish import EventPublisher
+from gateway.desk.storms_and_batches import StormsAndBatches
 from gateway.desk.templates import Templates
-from gateway.desk.unit_of_work import Book
+from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Transition
 from gateway.domain.errors import InvariantBroken
-from gateway.domain.notice import OutboxEvent, Route
+from gateway.domain.notice import EndpointRoute, OutboxEvent
 from gateway.domain.record import Fact, ImportMark
-from gateway.domain.workorder import Actor, Alarm, Applied, Command, Due, Position, Report, WorkOrder
+from gateway.domain.workorder import Actor, Alarm, Applied, Command, DeadlineReason, FaultReport, Position, WorkOrder
 from gateway.ports import Audience
 
 CHUNK = 500
@@ -41,28 +41,40 @@ class Desk:
     """One partition's desk. `tenant` owns facts, reports and commands; transitions name their own."""
 
     def __init__(
-        self, books: Books, policy: Policy | None = None, *, routes: Sequence[Route] = (),
+        self,
+        books: DeskStore,
+        policy: DeskPolicy | None = None,
+        *,
+        routes: Sequence[EndpointRoute] = (),
         templates: Templates | None = None,
-        audience: Audience | None = None, tenant: str = "default", partition: int = 0, epoch: int = 0,
-    ) -> None:  # fmt: skip
+        audience: Audience | None = None,
+        tenant: str = "default",
+        partition: int = 0,
+        epoch: int = 0,
+    ) -> None:
         """`epoch` is the lease under which this process holds the partition: an older holder is fenced off."""
         self._tenant, self._partition, self._epoch = tenant, partition, epoch
         self._releasing = True
         self.use(books, policy, routes=routes, templates=templates, audience=audience)
 
     def use(
-        self, books: Books, policy: Policy | None = None, *, routes: Sequence[Route] = (),
-        templates: Templates | None = None, audience: Audience | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        books: DeskStore,
+        policy: DeskPolicy | None = None,
+        *,
+        routes: Sequence[EndpointRoute] = (),
+        templates: Templates | None = None,
+        audience: Audience | None = None,
+    ) -> None:
         """From the next transaction on this is decided by. In the desk's thread."""
-        publisher = Publisher(policy or Policy(), routes, templates or Templates({}), audience)
-        clerk = Clerk(publisher)
-        parents = Parents(clerk)
-        requests = Requests(clerk, parents)
+        publisher = EventPublisher(policy or DeskPolicy(), routes, templates or Templates({}), audience)
+        clerk = OrderWriter(publisher)
+        parents = StormsAndBatches(clerk)
+        requests = OrderRequests(clerk, parents)
         self._books, self._clerk = books, clerk
-        self._intake = Intake(clerk, requests, self._tenant)
+        self._intake = TransitionApplier(clerk, requests, self._tenant)
         self._commands = Commands(clerk, self._tenant)
-        self._ticker = Ticker(clerk, requests, parents)
+        self._ticker = DeskDeadlines(clerk, requests, parents)
 
     def endpoint_test(self, endpoint: str, actor: Actor, now: int) -> OutboxEvent:
         """The event of a test; nothing is queued."""
@@ -109,7 +121,7 @@ class Desk:
         steps += [(seq, _FACT, fact) for seq, fact in facts if seq <= cursor]
         return sorted(steps, key=lambda step: step[:2])
 
-    def _fold(self, book: Book, steps: Sequence[_Step], goal: Position) -> Applied:
+    def _fold(self, book: UnitOfWork, steps: Sequence[_Step], goal: Position) -> Applied:
         done = self._held(book.unit)
         at = (done.seq, done.ordinal)
         fresh = [step for step in steps if step[:2] > at]
@@ -126,16 +138,16 @@ class Desk:
 
     def tick(self, now: int) -> Applied:
         """Fire the deadlines that are due, each once. Call it every few seconds, after the replay at start."""
-        return self._fire(now, tuple(Due))
+        return self._fire(now, tuple(DeadlineReason))
 
     def _release(self, total: Applied, now: int) -> None:
         """After a done mark, and first of all after a start: a crash may have come between the mark and its orders."""
         if self._releasing:
-            total.add(self._fire(now, (Due.IMPORT,)))
+            total.add(self._fire(now, (DeadlineReason.IMPORT,)))
             self._releasing = False
 
-    def _fire(self, now: int, reasons: Sequence[Due]) -> Applied:
-        def work(book: Book) -> tuple[int, Applied]:
+    def _fire(self, now: int, reasons: Sequence[DeadlineReason]) -> Applied:
+        def work(book: UnitOfWork) -> tuple[int, Applied]:
             return self._ticker.fire(book, CHUNK, reasons), book.close()
 
         total = Applied()
@@ -149,7 +161,7 @@ class Desk:
         """One act on one order; the same command id again returns the order as it is. Raises CommandError."""
         return self._do(now, lambda book: self._commands.order(book, command))
 
-    def report(self, report: Report, now: int) -> WorkOrder:
+    def report(self, report: FaultReport, now: int) -> WorkOrder:
         """A fault told by a person: joins the open order of its key or makes one. Raises CommandError."""
         return self._do(now, lambda book: self._commands.report(book, report))
 
@@ -157,22 +169,22 @@ class Desk:
         """Let a latched alarm clear. Raises CommandError."""
         return self._do(now, lambda book: self._commands.unlatch(book, alarm, actor, command_id))
 
-    def _transact(self, now: int, work: Callable[[Book], T]) -> T:
-        def inside(unit: Unit) -> T:
+    def _transact(self, now: int, work: Callable[[UnitOfWork], T]) -> T:
+        def inside(unit: DeskTransaction) -> T:
             self._held(unit)
-            return work(Book(unit, now))
+            return work(UnitOfWork(unit, now))
 
         return self._books.transact(inside)
 
-    def _held(self, unit: Unit) -> Position:
+    def _held(self, unit: DeskTransaction) -> Position:
         """How far the partition is; raises InvariantBroken, and so keeps nothing, once a newer epoch holds it."""
         done = unit.position(self._partition) or Position(0, _DONE, 0)
         if done.epoch > self._epoch:
             raise InvariantBroken(f"partition {self._partition} belongs to epoch {done.epoch}, not {self._epoch}")
         return done
 
-    def _do(self, now: int, work: Callable[[Book], T]) -> T:
-        def inside(book: Book) -> T:
+    def _do(self, now: int, work: Callable[[UnitOfWork], T]) -> T:
+        def inside(book: UnitOfWork) -> T:
             result = work(book)
             book.close()
             return result

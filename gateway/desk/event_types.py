@@ -15,25 +15,25 @@ Time = Annotated[str, Meta(pattern=_TIME, description="RFC 3339 in UTC, with mil
 LevelWord = Literal["notice", "minor", "major", "critical"]
 
 
-class Shape(Struct, rename="camel"):
+class EventObject(Struct, rename="camel"):
     """An object of an event."""
 
 
-class Text(Shape):
+class EventText(EventObject):
     """A text in both languages."""
 
     en: str
     zh: str
 
 
-class Site(Shape):
+class EventSite(EventObject):
     """Where it is."""
 
     code: str
     name: str
 
 
-class Device(Shape):
+class EventDevice(EventObject):
     """What it is about. `component` 0 = the device itself; `name` and `kind` of devices that are still known."""
 
     id: int
@@ -43,7 +43,7 @@ class Device(Shape):
     kind: str | UnsetType = UNSET
 
 
-class Person(Shape):
+class Person(EventObject):
     """Who did it: `system` is the gateway itself."""
 
     id: str
@@ -51,7 +51,7 @@ class Person(Shape):
     name: str
 
 
-class Reading(Shape):
+class EventReading(EventObject):
     """What a rule read. `value`: a number in `unit`, the text of a state, null = unknown; `quality` 0 good, 1
     uncertain, 2 bad."""
 
@@ -63,7 +63,7 @@ class Reading(Shape):
     quality: int
 
 
-class Signal(Shape):
+class Signal(EventObject):
     """A signal of the rule over a window; `made`: how the rule defines it."""
 
     name: str
@@ -75,7 +75,7 @@ class Signal(Shape):
     made: str
 
 
-class Threshold(Shape):
+class Threshold(EventObject):
     """A number that the condition compared with. `origin`: `rule`, `default`, `attr device temp_trip`."""
 
     value: float
@@ -83,30 +83,30 @@ class Threshold(Shape):
     origin: str
 
 
-class Member(Shape):
+class EventMember(EventObject):
     """A member of a group that voted (`since` when) or was counted (null)."""
 
     device: str
     component: int
     since: Time | None
-    readings: list[Reading]
+    readings: list[EventReading]
 
 
-class Evidence(Shape):
+class EventEvidence(EventObject):
     """Why. `sentence` is for people; the rest is what the rule saw. `others`: members that are not named. `shortened`:
     the event was too big, and lists were cut."""
 
-    sentence: Text
+    sentence: EventText
     condition: str
-    readings: list[Reading]
+    readings: list[EventReading]
     signals: list[Signal]
     thresholds: list[Threshold]
-    members: list[Member]
+    members: list[EventMember]
     others: int
     shortened: bool | UnsetType = UNSET
 
 
-class Alarm(Shape):
+class EventAlarm(EventObject):
     """One episode of one condition on one thing."""
 
     id: str
@@ -114,7 +114,7 @@ class Alarm(Shape):
     rule: str
     revision: str
     state: AlarmState
-    title: Text
+    title: EventText
     level: LevelWord
     peak: LevelWord
     count: int
@@ -133,18 +133,18 @@ class Alarm(Shape):
     limited: str
     held_until: Time | None
     parent: str
-    evidence: Evidence
+    evidence: EventEvidence
 
 
-class PlacedAlarm(Alarm):
+class PlacedAlarm(EventAlarm):
     """With its place; `group` of a rule for groups, whose `device` is null."""
 
-    device: Device | None
-    site: Site | None
+    device: EventDevice | None
+    site: EventSite | None
     group: str | UnsetType = UNSET
 
 
-class Resolution(Shape):
+class Resolution(EventObject):
     """What was found and done; "" until the order is resolved."""
 
     fault: str
@@ -152,14 +152,14 @@ class Resolution(Shape):
     remedy: str
 
 
-class Links(Shape):
+class Links(EventObject):
     """`self`: the page of the order; `callback`: where acts on it are sent."""
 
     self: str | UnsetType = UNSET
     callback: str | UnsetType = UNSET
 
 
-class WorkOrder(Shape, kw_only=True):
+class EventWorkOrder(EventObject, kw_only=True):
     """The order after the change: a snapshot, so that one event is enough. `version` rises with every change."""
 
     no: str
@@ -170,13 +170,13 @@ class WorkOrder(Shape, kw_only=True):
     type: str
     source: str
     fault_code: str
-    title: Text
+    title: EventText
     why: str
     why_zh: str
     skill: str
     sla: str
-    device: Device | None
-    site: Site | None
+    device: EventDevice | None
+    site: EventSite | None
     group: str | UnsetType = UNSET
     assignee: str
     count: int
@@ -192,28 +192,28 @@ class WorkOrder(Shape, kw_only=True):
     hold_reason: str
     close_reason: str
     resolution: Resolution
-    alarm: Alarm | None
+    alarm: EventAlarm | None
     links: Links
 
 
-class OrderData(Shape):
+class OrderData(EventObject):
     """`changed`: names of the fields that this event is about; `note`: what was said with it."""
 
-    work_order: WorkOrder
+    work_order: EventWorkOrder
     changed: list[str]
     actor: Person
     note: str | UnsetType = UNSET
 
 
-class AlarmData(Shape):
+class AlarmData(EventObject):
     """One alarm."""
 
     alarm: PlacedAlarm
 
 
-class TestData(Shape):
+class TestData(EventObject):
     """A test that a person sent: nothing has to be done."""
 
     endpoint: str
     actor: Person
-    note: Text
+    note: EventText

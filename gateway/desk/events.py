@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from gateway.desk.keys import Origin, event_id
-from gateway.desk.policy import Policy
+from gateway.desk.policy import DeskPolicy
 from gateway.domain.alarm import Evidence, ReadingSeen
 from gateway.domain.duration import SECOND, iso
 from gateway.domain.notice import OutboxEvent
@@ -33,9 +33,18 @@ def _unnamed(evidence: dict[str, Any], named: int) -> int:
 
 
 def order_event(
-    policy: Policy, order: WorkOrder, kind: str, origin: Origin, *, alarm: Alarm | None, place: Place | None,
-    changed: tuple[str, ...], actor: Actor, note: str, now: int,
-) -> OutboxEvent:  # fmt: skip
+    policy: DeskPolicy,
+    order: WorkOrder,
+    kind: str,
+    origin: Origin,
+    *,
+    alarm: Alarm | None,
+    place: Place | None,
+    changed: tuple[str, ...],
+    actor: Actor,
+    note: str,
+    now: int,
+) -> OutboxEvent:
     """`com.fieldgate.workorder.<kind>` with a snapshot of the order. `origin` makes the id stable over replays."""
     data: dict[str, Any] = {"workOrder": _order(policy, order, alarm, place), "changed": changed}
     data["actor"] = {"id": actor.id, "role": actor.role.value, "name": actor.name}
@@ -46,7 +55,9 @@ def order_event(
     return _event(source, order.tenant, f"workorder.{kind}", order.no, order.version, data, identity, now)
 
 
-def alarm_event(policy: Policy, alarm: Alarm, kind: str, origin: Origin, place: Place | None, now: int) -> OutboxEvent:
+def alarm_event(
+    policy: DeskPolicy, alarm: Alarm, kind: str, origin: Origin, place: Place | None, now: int
+) -> OutboxEvent:
     """`com.fieldgate.alarm.<kind>` about one episode."""
     data = {"alarm": {**_alarm(alarm), **_where(alarm.device, alarm.component, alarm.group, place)}}
     source = _source(policy, alarm.tenant)
@@ -54,7 +65,7 @@ def alarm_event(policy: Policy, alarm: Alarm, kind: str, origin: Origin, place: 
     return _event(source, alarm.tenant, f"alarm.{kind}", alarm.id, alarm.version, data, identity, now)
 
 
-def endpoint_test(policy: Policy, tenant: str, endpoint: str, actor: Actor, now: int) -> OutboxEvent:
+def endpoint_test(policy: DeskPolicy, tenant: str, endpoint: str, actor: Actor, now: int) -> OutboxEvent:
     """`com.fieldgate.endpoint.test`: what a person sends to see whether an endpoint works. It is about no order."""
     note = {lang: say("desk.endpoint_test", lang) for lang in ("en", "zh")}
     person = {"id": actor.id, "role": actor.role.value, "name": actor.name}
@@ -64,7 +75,7 @@ def endpoint_test(policy: Policy, tenant: str, endpoint: str, actor: Actor, now:
     return _event(source, tenant, "endpoint.test", subject, 1, data, identity, now)
 
 
-def _source(policy: Policy, tenant: str) -> str:
+def _source(policy: DeskPolicy, tenant: str) -> str:
     return f"urn:fieldgate:{policy.installation}:tenant:{tenant}"
 
 
@@ -109,7 +120,7 @@ def _cut(sentence: dict[str, str]) -> dict[str, str]:
     return {lang: text if len(text) <= _LONG else text[: _LONG - 1] + "…" for lang, text in sentence.items()}
 
 
-def _order(policy: Policy, order: WorkOrder, alarm: Alarm | None, place: Place | None) -> dict[str, Any]:
+def _order(policy: DeskPolicy, order: WorkOrder, alarm: Alarm | None, place: Place | None) -> dict[str, Any]:
     links = {
         name: url.replace("{no}", order.no)
         for name, url in (("self", policy.page), ("callback", policy.callback))

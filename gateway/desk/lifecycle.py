@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gateway.domain.errors import CommandError, Conflict
-from gateway.domain.text import Word, Words, say
+from gateway.domain.text import TextList, Word, say
 from gateway.domain.workorder import Act, Actor, Command, OrderState, Role, WorkOrder
 
 S = OrderState
@@ -22,7 +22,7 @@ CANCEL_REASONS = frozenset({"duplicate", "false_alarm", "merged", "customer", "w
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class MoveContext:
     """What a guard may look at: the order, the command, and how many listed alarms are still raised."""
 
     order: WorkOrder
@@ -39,10 +39,10 @@ class Refusal:
     fields: dict[str, object] = field(default_factory=dict)
 
 
-Guard = Callable[[Situation], Refusal | None]
+Guard = Callable[[MoveContext], Refusal | None]
 
 
-def _its_engineer(s: Situation) -> Refusal | None:
+def _its_engineer(s: MoveContext) -> Refusal | None:
     """An engineer works on the orders assigned to them; the others act on behalf of somebody."""
     if s.command.actor.role is R.ENGINEER and s.order.assignee != s.command.actor.id:
         return Refusal(403, "desk.not_assignee", {"no": s.order.no, "actor": s.command.actor.id})
@@ -50,7 +50,7 @@ def _its_engineer(s: Situation) -> Refusal | None:
 
 
 def _needs(*names: str) -> Guard:
-    def guard(s: Situation) -> Refusal | None:
+    def guard(s: MoveContext) -> Refusal | None:
         missing = [name for name in names if not getattr(s.command, name).strip()]
         fields: dict[str, object] = {"act": word(s.command.act), "missing": ", ".join(missing)}
         return Refusal(422, "desk.missing", fields) if missing else None
@@ -58,13 +58,13 @@ def _needs(*names: str) -> Guard:
     return guard
 
 
-def _reason_under_alarm(s: Situation) -> Refusal | None:
+def _reason_under_alarm(s: MoveContext) -> Refusal | None:
     if s.raised and not s.command.reason.strip():
         return Refusal(422, "desk.close_needs_reason", {"no": s.order.no, "raised": s.raised})
     return None
 
 
-def _cancel_reason(s: Situation) -> Refusal | None:
+def _cancel_reason(s: MoveContext) -> Refusal | None:
     if s.command.reason not in CANCEL_REASONS - {"withdrawn"} and s.command.actor.role is not R.SYSTEM:
         allowed = ", ".join(sorted(CANCEL_REASONS - {"withdrawn"}))
         return Refusal(422, "desk.cancel_reason", {"reason": s.command.reason, "allowed": allowed})
@@ -116,7 +116,7 @@ EVENT = {
 }  # fmt: skip
 
 
-def decide(situation: Situation) -> WorkOrder | Refusal:
+def decide(situation: MoveContext) -> WorkOrder | Refusal:
     """The order after the command (version and times are the caller's), or why not."""
     order, command = situation.order, situation.command
     lines = [move for move in MOVES if move.act is command.act and order.state in move.sources]
@@ -156,10 +156,10 @@ def _state(order: WorkOrder) -> Word:
 
 def conflict(
     order: WorkOrder, actor: Actor, code: str, fields: Mapping[str, object], without: Act | None = None
-) -> Conflict:  # fmt: skip
+) -> Conflict:
     """409 with what `actor` may do to the order now; in the text, too (`{possible}`)."""
     acts = tuple(dict.fromkeys(act.value for act in legal(order, actor) if act is not without)) or ("read_order",)
-    words = Words(tuple(f"possible.{act}" for act in acts))
+    words = TextList(tuple(f"possible.{act}" for act in acts))
     told = {"no": order.no, "possible": words, **fields}
     return Conflict(code, acts, key=f"desk.{code}", fields=told, state=order.state.value, version=order.version)
 

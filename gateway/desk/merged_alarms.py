@@ -3,13 +3,13 @@ their own. They end with the parent; what is still true then is raised by itself
 
 from gateway.desk.episodes import change_of, continued, merged, opened, released
 from gateway.desk.keys import Origin, alarm_key
-from gateway.desk.orders import Clerk
-from gateway.desk.unit_of_work import Book
+from gateway.desk.orders import OrderWriter
+from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Transition
 from gateway.domain.workorder import Alarm, AlarmState
 
 
-def note(book: Book, clerk: Clerk, before: Alarm | None, t: Transition, origin: Origin) -> None:
+def note(book: UnitOfWork, clerk: OrderWriter, before: Alarm | None, t: Transition, origin: Origin) -> None:
     """A MERGED transition: the alarm belongs to `t.parent`. One that has an episode of its own keeps it."""
     if before is not None and before.state is not AlarmState.MERGED:
         book.applied.orphaned += 1
@@ -33,7 +33,7 @@ def note(book: Book, clerk: Clerk, before: Alarm | None, t: Transition, origin: 
         clerk.seen(book, order, listed, origin, recurred=True, quietly=bool(alarm.held_until and not alarm.safety))
 
 
-def release(book: Book, parent: Alarm, at: int) -> None:
+def release(book: UnitOfWork, parent: Alarm, at: int) -> None:
     """The parent's episode ended at `at` µs, and with it everything that was part of it."""
     for child in book.merged(parent.id):
         book.put_alarm(released(child, at, book.now))

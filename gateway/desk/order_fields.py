@@ -7,7 +7,7 @@ import msgspec
 from gateway.desk.policy import cause, priority
 from gateway.domain.alarm import Level, OrderPlan
 from gateway.domain.text import Lang, say
-from gateway.domain.workorder import Alarm, OrderState, Place, Report, WorkOrder
+from gateway.domain.workorder import Alarm, FaultReport, OrderState, Place, WorkOrder
 
 MAX_CAUSES = 25
 MAX_ITEMS = 200  # devices of a storm or a batch: their parent's event names them
@@ -34,7 +34,7 @@ def of_alarm(
 
 
 def of_report(
-    report: Report, tenant: str, key: str, *, id_: str, no: str, now: int, last: WorkOrder | None
+    report: FaultReport, tenant: str, key: str, *, id_: str, no: str, now: int, last: WorkOrder | None
 ) -> WorkOrder:
     """The order of a fault that a person told."""
     grade, why = priority(report.level)

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.desk.keys import Origin, order_key
-from gateway.desk.order_decision import Decision, Situation, Verdict, decide, waits_of
-from gateway.desk.orders import Clerk
-from gateway.desk.storms_and_batches import Parents
-from gateway.desk.unit_of_work import Book
+from gateway.desk.order_decision import Decision, OrderContext, Verdict, decide, waits_of
+from gateway.desk.orders import OrderWriter
+from gateway.desk.storms_and_batches import StormsAndBatches
+from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import OrderPlan, Thing
 from gateway.domain.text import say
-from gateway.domain.workorder import Alarm, Deadline, Due, WorkOrder
+from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, WorkOrder
 
 
 def key_of(alarm: Alarm, plan: OrderPlan) -> str:
@@ -19,20 +19,20 @@ def key_of(alarm: Alarm, plan: OrderPlan) -> str:
     return order_key(alarm.tenant, Thing(alarm.device, alarm.component, alarm.group), plan.fault)
 
 
-class Requests:
+class OrderRequests:
     """Everything that an alarm without an open order may ask for."""
 
-    def __init__(self, clerk: Clerk, parents: Parents) -> None:
+    def __init__(self, clerk: OrderWriter, parents: StormsAndBatches) -> None:
         self._clerk = clerk
         self._parents = parents
         self._language = clerk.policy.language
 
-    def ask(self, book: Book, alarm: Alarm, origin: Origin, *, recurred: bool) -> None:
+    def ask(self, book: UnitOfWork, alarm: Alarm, origin: Origin, *, recurred: bool) -> None:
         """The alarm is raised and in no open order: does it get one, now or later? `recurred`: it was raised now."""
         decision, open_, last = self._decide(book, alarm, frozenset())
         self._carry_out(book, alarm, origin, decision, open_, last, recurred=recurred)
 
-    def judge(self, book: Book, held: Sequence[tuple[Deadline, frozenset[Due]]]) -> None:
+    def judge(self, book: UnitOfWork, held: Sequence[tuple[Deadline, frozenset[DeadlineReason]]]) -> None:
         """The wait of these alarms is over: judge them again, if they are still raised."""
         book.load_alarms([deadline.subject for deadline, _ in held])
         alarms = [alarm for deadline, _ in held if (alarm := book.alarm(deadline.subject)) is not None]
@@ -52,7 +52,7 @@ class Requests:
                 continue
             if order is not None and alarm.level <= order.level:  # somebody ended it, knowing
                 continue
-            over = frozenset({Due.QUIET}) if alarm.held_until <= book.now else frozenset()
+            over = frozenset({DeadlineReason.QUIET}) if alarm.held_until <= book.now else frozenset()
             decision, open_, last = self._decide(book, alarm, waived | over)
             if decision.verdict is Verdict.BATCH and alarm.plan.order is not None:
                 batches.setdefault(self._parents.batch_of(book, alarm, alarm.plan.order)[0], []).append(alarm)
@@ -67,17 +67,24 @@ class Requests:
                 self._settled(book, listed)
 
     def _decide(
-        self, book: Book, alarm: Alarm, waived: frozenset[Due]
+        self, book: UnitOfWork, alarm: Alarm, waived: frozenset[DeadlineReason]
     ) -> tuple[Decision, WorkOrder | None, WorkOrder | None]:
         plan = alarm.plan.order
         open_, last = book.orders_of_key(alarm.tenant, key_of(alarm, plan)) if plan and alarm.counts else (None, None)
         batch_at = self._parents.batch_at(plan, book.now)
-        return decide(Situation(alarm, book.now, open_, last, waived, batch_at, self._language)), open_, last
+        return decide(OrderContext(alarm, book.now, open_, last, waived, batch_at, self._language)), open_, last
 
     def _carry_out(
-        self, book: Book, alarm: Alarm, origin: Origin, decision: Decision, open_: WorkOrder | None,
-        last: WorkOrder | None, *, recurred: bool,
-    ) -> None:  # fmt: skip
+        self,
+        book: UnitOfWork,
+        alarm: Alarm,
+        origin: Origin,
+        decision: Decision,
+        open_: WorkOrder | None,
+        last: WorkOrder | None,
+        *,
+        recurred: bool,
+    ) -> None:
         plan = alarm.plan.order
         match decision.verdict:
             case Verdict.HOLD:
@@ -103,17 +110,21 @@ class Requests:
                 return
         self._settled(book, [alarm])
 
-    def _hold(self, book: Book, alarm: Alarm, decision: Decision, last: WorkOrder | None, *, recurred: bool) -> None:
+    def _hold(
+        self, book: UnitOfWork, alarm: Alarm, decision: Decision, last: WorkOrder | None, *, recurred: bool
+    ) -> None:
         """The alarm waits; within a cooldown it counts on the last order all the same."""
         book.wait(Deadline(alarm.id, alarm.tenant, decision.reason, decision.due, book.now))
         book.applied.held += 1
-        if decision.reason is Due.COOLDOWN and recurred and last is not None:
+        if decision.reason is DeadlineReason.COOLDOWN and recurred and last is not None:
             last_seen = max(last.last_seen, alarm.last_seen)
             book.put_order(
                 msgspec.structs.replace(last, count=last.count + 1, last_seen=last_seen, updated_at=book.now)
             )
 
-    def _settled(self, book: Book, alarms: Sequence[Alarm]) -> None:
+    def _settled(self, book: UnitOfWork, alarms: Sequence[Alarm]) -> None:
         """It is in an order now, or told: nothing else waits for it but reminders."""
         for alarm in alarms:
-            book.forget(alarm.tenant, alarm.id, *(reason for reason in waits_of(alarm) if reason is not Due.REMIND))
+            book.forget(
+                alarm.tenant, alarm.id, *(reason for reason in waits_of(alarm) if reason is not DeadlineReason.REMIND)
+            )

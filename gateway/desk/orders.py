@@ -10,8 +10,8 @@ from gateway.desk import lifecycle, order_fields
 from gateway.desk.keys import Origin, stamped_id
 from gateway.desk.order_decision import reopens
 from gateway.desk.policy import milestone
-from gateway.desk.publish import Publisher
-from gateway.desk.unit_of_work import Book
+from gateway.desk.publish import EventPublisher
+from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import OrderPlan
 from gateway.domain.created import Created
 from gateway.domain.errors import InvariantBroken
@@ -22,27 +22,27 @@ from gateway.domain.workorder import (
     Act,
     Actor,
     Alarm,
+    AlarmLink,
     AlarmState,
     Audit,
     Command,
     Deadline,
-    Due,
-    Link,
+    DeadlineReason,
+    FaultReport,
     OrderState,
-    Report,
     WorkOrder,
 )  # fmt: skip
 
 
-class Clerk:
+class OrderWriter:
     """Carries out decisions in a book. `origin` is what caused it."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: EventPublisher) -> None:
         self.publisher = publisher
         self.policy = publisher.policy
 
     def draft(
-        self, book: Book, alarm: Alarm, plan: OrderPlan, key: str, last: WorkOrder | None, origin: Origin
+        self, book: UnitOfWork, alarm: Alarm, plan: OrderPlan, key: str, last: WorkOrder | None, origin: Origin
     ) -> WorkOrder:
         """An order of one fault, numbered, not yet kept."""
         id_ = stamped_id(origin, "order", alarm.tenant, key)
@@ -50,7 +50,9 @@ class Clerk:
             alarm, plan, key, id_=id_, no=self._number(book, alarm.tenant), now=book.now, last=last
         )  # fmt: skip
 
-    def open(self, book: Book, order: WorkOrder, alarms: Sequence[Alarm], origin: Origin, why: str) -> list[Alarm]:
+    def open(
+        self, book: UnitOfWork, order: WorkOrder, alarms: Sequence[Alarm], origin: Origin, why: str
+    ) -> list[Alarm]:
         """Keep a new order that lists these alarms, the first of which asked for it; returns them listed."""
         first, *more = alarms
         order = self._with(book, order, more)
@@ -70,7 +72,7 @@ class Clerk:
         book.applied.created.append(made)
         return listed
 
-    def _with(self, book: Book, order: WorkOrder, alarms: Sequence[Alarm]) -> WorkOrder:
+    def _with(self, book: UnitOfWork, order: WorkOrder, alarms: Sequence[Alarm]) -> WorkOrder:
         """The order with these alarms counted in: level, causes, times."""
         for alarm in alarms:
             order, _ = order_fields.worse(order, alarm.level)
@@ -79,11 +81,11 @@ class Clerk:
             order = msgspec.structs.replace(order, count=order.count + 1, last_seen=last_seen)
         return order
 
-    def _inside(self, book: Book, alarm: Alarm) -> list[Alarm]:
+    def _inside(self, book: UnitOfWork, alarm: Alarm) -> list[Alarm]:
         """All alarms that are part of this one's episode, and of theirs."""
         return [deep for child in book.merged(alarm.id) for deep in (child, *self._inside(book, child))]
 
-    def report(self, book: Book, report: Report, tenant: str, key: str, origin: Origin) -> WorkOrder:
+    def report(self, book: UnitOfWork, report: FaultReport, tenant: str, key: str, origin: Origin) -> WorkOrder:
         """A person's report: joins the open order, reopens the last one, or makes one."""
         open_, last = book.open_order(tenant, key), book.last_order(tenant, key)
         data = {"source": report.source, "note": report.note}
@@ -105,7 +107,7 @@ class Clerk:
         self.publisher.order(book, order, "created", origin, actor=report.actor, note=report.note)
         return order
 
-    def join(self, book: Book, order: WorkOrder, alarms: Sequence[Alarm], origin: Origin) -> list[Alarm]:
+    def join(self, book: UnitOfWork, order: WorkOrder, alarms: Sequence[Alarm], origin: Origin) -> list[Alarm]:
         """An open order lists these alarms too: one event, if it is worth one."""
         order = self._with(book, order, alarms[1:])
         order = self._with(book, order, [child for alarm in alarms for child in self._inside(book, alarm)])
@@ -113,7 +115,7 @@ class Clerk:
         self.seen(book, order, listed[0], origin, recurred=True)
         return listed
 
-    def reopen_for(self, book: Book, last: WorkOrder, alarm: Alarm, origin: Origin, why: str) -> Alarm:
+    def reopen_for(self, book: UnitOfWork, last: WorkOrder, alarm: Alarm, origin: Origin, why: str) -> Alarm:
         """The fault is back: the ended order goes on."""
         order = self._with(book, last, [alarm, *self._inside(book, alarm)])
         listed = self.enter(book, last, alarm)
@@ -124,16 +126,22 @@ class Clerk:
         return listed
 
     def reopen(
-        self, book: Book, order: WorkOrder, actor: Actor, reason: str, origin: Origin, last_seen: int,
+        self,
+        book: UnitOfWork,
+        order: WorkOrder,
+        actor: Actor,
+        reason: str,
+        origin: Origin,
+        last_seen: int,
         alarm: Alarm | None = None,
-    ) -> WorkOrder:  # fmt: skip
+    ) -> WorkOrder:
         """Reopen an ended order whose key is free."""
         command = Command(order.no, Act.REOPEN, SYSTEM, origin.id, reason=reason)
-        after = lifecycle.decide(lifecycle.Situation(order, command, 0))
+        after = lifecycle.decide(lifecycle.MoveContext(order, command, 0))
         if isinstance(after, lifecycle.Refusal):
             raise InvariantBroken(f"order {order.no} in state {order.state} cannot be reopened: {after.key}")
         after = msgspec.structs.replace(after, last_seen=last_seen)
-        book.forget(order.tenant, order.id, Due.RECHECK)
+        book.forget(order.tenant, order.id, DeadlineReason.RECHECK)
         book.applied.reopened += 1
         return self.move(
             book, after, "reopened", actor, {"reason": reason}, origin, before=order, alarm=alarm, note=reason,
@@ -141,7 +149,7 @@ class Clerk:
         )  # fmt: skip
 
     def seen(
-        self, book: Book, order: WorkOrder, alarm: Alarm, origin: Origin, *, recurred: bool, quietly: bool = False
+        self, book: UnitOfWork, order: WorkOrder, alarm: Alarm, origin: Origin, *, recurred: bool, quietly: bool = False
     ) -> None:
         """A listed alarm was raised (again), or its level rose. An event only for what matters; `quietly` only counts:
         its quiet time is not over."""
@@ -170,7 +178,7 @@ class Clerk:
             book.put_order(after)
             self._tell_later(book, after)
 
-    def condition_gone(self, book: Book, order: WorkOrder, alarm: Alarm, origin: Origin) -> None:
+    def condition_gone(self, book: UnitOfWork, order: WorkOrder, alarm: Alarm, origin: Origin) -> None:
         """The last raised alarm of an open order cleared, was withdrawn, or left it."""
         gone = book.now if alarm.cleared_at is None else alarm.cleared_at
         after = msgspec.structs.replace(order, condition_cleared_at=gone, updated_at=book.now)
@@ -188,26 +196,36 @@ class Clerk:
             book.put_order(after)
             self._tell_later(book, after)
 
-    def _end(self, book: Book, order: WorkOrder, act: Act, reason: str, alarm: Alarm, origin: Origin) -> None:
+    def _end(self, book: UnitOfWork, order: WorkOrder, act: Act, reason: str, alarm: Alarm, origin: Origin) -> None:
         command = Command(order.no, act, SYSTEM, origin.id, reason=reason)
-        after = lifecycle.decide(lifecycle.Situation(order, command, 0))
+        after = lifecycle.decide(lifecycle.MoveContext(order, command, 0))
         if isinstance(after, lifecycle.Refusal):
             raise InvariantBroken(f"the desk may not {act} order {order.no} in state {order.state}: {after.key}")
         kind = lifecycle.EVENT[act]
         book.applied.ended += 1
         self.move(book, after, kind, SYSTEM, {"reason": reason}, origin, before=order, alarm=alarm, changed=("state",))
 
-    def _tell_later(self, book: Book, order: WorkOrder) -> None:
+    def _tell_later(self, book: UnitOfWork, order: WorkOrder) -> None:
         """A condition that comes and goes is told once it has lasted, not every time."""
         if (order.condition_cleared_at is not None) != order.told_cleared:
             due = book.now + self.policy.tell_after
-            book.wait(Deadline(order.id, order.tenant, Due.TELL, due, book.now))
+            book.wait(Deadline(order.id, order.tenant, DeadlineReason.TELL, due, book.now))
 
     def move(
-        self, book: Book, after: WorkOrder, kind: str, actor: Actor, data: dict[str, Any], origin: Origin, *,
-        before: WorkOrder | None = None, alarm: Alarm | None = None, changed: tuple[str, ...] = (), note: str = "",
+        self,
+        book: UnitOfWork,
+        after: WorkOrder,
+        kind: str,
+        actor: Actor,
+        data: dict[str, Any],
+        origin: Origin,
+        *,
+        before: WorkOrder | None = None,
+        alarm: Alarm | None = None,
+        changed: tuple[str, ...] = (),
+        note: str = "",
         occurred_at: int = 0,
-    ) -> WorkOrder:  # fmt: skip
+    ) -> WorkOrder:
         """Keep `after` as the next version of the order: row, audit, event."""
         was = before or book.order(after.id) or after
         after = lifecycle.stamped(was, after, book.now)
@@ -220,9 +238,16 @@ class Clerk:
         return after
 
     def _record(
-        self, book: Book, order: WorkOrder, kind: str, actor: Actor, before: str, data: dict[str, Any], origin: Origin,
+        self,
+        book: UnitOfWork,
+        order: WorkOrder,
+        kind: str,
+        actor: Actor,
+        before: str,
+        data: dict[str, Any],
+        origin: Origin,
         occurred_at: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         said = {k: v for k, v in data.items() if v or isinstance(v, float)}
         text = orjson.dumps({**said, "origin": origin.id}).decode()
         book.changes.audits.append(
@@ -232,15 +257,15 @@ class Clerk:
             )
         )  # fmt: skip
 
-    def enter(self, book: Book, order: WorkOrder, alarm: Alarm) -> Alarm:
+    def enter(self, book: UnitOfWork, order: WorkOrder, alarm: Alarm) -> Alarm:
         """The order lists the alarm, and all that is part of its episode, from now on."""
         for child in book.merged(alarm.id):
             self.enter(book, order, child)
         listed = msgspec.structs.replace(alarm, order=order.id)
         book.put_alarm(listed)
-        book.changes.links.append(Link(order.id, order.tenant, alarm.id, book.now))
+        book.changes.links.append(AlarmLink(order.id, order.tenant, alarm.id, book.now))
         return listed
 
-    def _number(self, book: Book, tenant: str) -> str:
+    def _number(self, book: UnitOfWork, tenant: str) -> str:
         day = self.policy.day(book.now)
         return f"WO-{day}-{book.number(tenant, day):05d}"

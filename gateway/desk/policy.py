@@ -22,7 +22,7 @@ class OrderType:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class DeskPolicy:
     """`installation` names this gateway in events; `zone` dates the order numbers; notes of the desk are written in
     `language`. Durations µs.
 

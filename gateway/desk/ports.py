@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from gateway.domain.workorder import Alarm, Changes, Deadline, Done, Due, Place, Position, WorkOrder
+from gateway.domain.workorder import Alarm, Changes, Deadline, DeadlineReason, Done, Place, Position, WorkOrder
 
 T = TypeVar("T")
 
 
-class Unit(Protocol):
+class DeskTransaction(Protocol):
     """One open transaction: it sees a consistent state, and nobody else changes what it read. Times µs."""
 
     def position(self, partition: int) -> Position | None:
@@ -62,13 +62,13 @@ class Unit(Protocol):
     def told(self, tenant: str, subjects: Sequence[str]) -> set[tuple[str, str, str, int]]:
         """(subject, recipient, template, n) of the notices these orders or alarms have."""
 
-    def due(self, now: int, limit: int, reasons: Sequence[Due]) -> list[Deadline]:
+    def due(self, now: int, limit: int, reasons: Sequence[DeadlineReason]) -> list[Deadline]:
         """Deadlines of all tenants that have passed, earliest first."""
 
-    def waiting(self, tenant: str, reason: Due) -> list[Deadline]:
+    def waiting(self, tenant: str, reason: DeadlineReason) -> list[Deadline]:
         """Deadlines of one reason, oldest first."""
 
-    def release(self, tenant: str, reason: Due, now: int) -> None:
+    def release(self, tenant: str, reason: DeadlineReason, now: int) -> None:
         """Deadlines of this reason that have no time become due now."""
 
     def step_back(self, frm: int, to: int) -> None:
@@ -81,8 +81,8 @@ class Unit(Protocol):
         """Everything of the transaction at once."""
 
 
-class Books(Protocol):
+class DeskStore(Protocol):
     """A database of desk rows. Raises StoreError; then nothing of `work` was kept."""
 
-    def transact(self, work: Callable[[Unit], T]) -> T:
+    def transact(self, work: Callable[[DeskTransaction], T]) -> T:
         """`work` in one transaction; it may run again after a lost race."""

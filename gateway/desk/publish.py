@@ -9,22 +9,22 @@ import orjson
 
 from gateway.desk.events import PREFIX, alarm_event, order_event
 from gateway.desk.keys import Origin, digest, event_id
-from gateway.desk.policy import Policy
+from gateway.desk.policy import DeskPolicy
 from gateway.desk.templates import Rendered, Templates
-from gateway.desk.unit_of_work import Book
+from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Level, NoticePlan
 from gateway.domain.duration import from_us
-from gateway.domain.notice import Notice, NoticeState, OutboxEvent, Recipient, Route
+from gateway.domain.notice import EndpointRoute, Notice, NoticeState, OutboxEvent, Recipient
 from gateway.domain.text import Lang
-from gateway.domain.workorder import Actor, Alarm, Deadline, Due, Shipment, WorkOrder
+from gateway.domain.workorder import Actor, Alarm, Deadline, DeadlineReason, Shipment, WorkOrder
 from gateway.ports import Audience
 
 
-class Publisher:
+class EventPublisher:
     """Knows the routes; writes nothing itself, adds to the book."""
 
     def __init__(
-        self, policy: Policy, routes: Sequence[Route], templates: Templates, audience: Audience | None
+        self, policy: DeskPolicy, routes: Sequence[EndpointRoute], templates: Templates, audience: Audience | None
     ) -> None:
         """Raises ValueError when two routes name one endpoint: it would hear everything twice."""
         if len({route.endpoint for route in routes}) != len(routes):
@@ -35,13 +35,21 @@ class Publisher:
         self._audience = audience
         self._ways = lru_cache(maxsize=256)(self._match)
 
-    def _match(self, kind: str, topic: str) -> tuple[Route, ...]:
+    def _match(self, kind: str, topic: str) -> tuple[EndpointRoute, ...]:
         return tuple(r for r in self._routes if r.kind == kind and any(fnmatchcase(topic, glob) for glob in r.events))
 
     def order(
-        self, book: Book, order: WorkOrder, kind: str, origin: Origin, *, alarm: Alarm | None = None,
-        changed: tuple[str, ...] = (), actor: Actor, note: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        book: UnitOfWork,
+        order: WorkOrder,
+        kind: str,
+        origin: Origin,
+        *,
+        alarm: Alarm | None = None,
+        changed: tuple[str, ...] = (),
+        actor: Actor,
+        note: str = "",
+    ) -> None:
         """One event about an order."""
         if alarm is None and order.alarm:
             book.load_alarms([order.alarm])  # every event shows the evidence, also those of a person's command
@@ -64,11 +72,11 @@ class Publisher:
             order.level,
         )
 
-    def alarm(self, book: Book, alarm: Alarm, kind: str, origin: Origin) -> None:
+    def alarm(self, book: UnitOfWork, alarm: Alarm, kind: str, origin: Origin) -> None:
         """One event about an alarm."""
         self._send(book, alarm_event(self.policy, alarm, kind, origin, book.where(alarm), book.now), alarm.level)
 
-    def _send(self, book: Book, event: OutboxEvent, level: Level) -> None:
+    def _send(self, book: UnitOfWork, event: OutboxEvent, level: Level) -> None:
         book.changes.events.append(event)
         book.applied.events += 1
         for route in self._ways("webhook", event.type.removeprefix(PREFIX)):
@@ -78,9 +86,15 @@ class Publisher:
 
     # notices
     def notify(
-        self, book: Book, alarm: Alarm, order: WorkOrder | None, n: int = 1, *, reminder: bool = False,
+        self,
+        book: UnitOfWork,
+        alarm: Alarm,
+        order: WorkOrder | None,
+        n: int = 1,
+        *,
+        reminder: bool = False,
         again: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """The notice the rule asks for, to everybody of its audience, once per order (or episode) and number.
 
         What the rule decides outside its active hours is told to nobody, until a `reminder` is due. `again`: it may
@@ -95,9 +109,9 @@ class Publisher:
             return
         n += not muted
         if plan.remind and n <= plan.max:
-            book.wait(Deadline(alarm.id, alarm.tenant, Due.REMIND, book.now + plan.remind, book.now, n))
+            book.wait(Deadline(alarm.id, alarm.tenant, DeadlineReason.REMIND, book.now + plan.remind, book.now, n))
 
-    def digest(self, book: Book, alarm: Alarm, order: WorkOrder | None, subject: str, count: int, n: int) -> None:
+    def digest(self, book: UnitOfWork, alarm: Alarm, order: WorkOrder | None, subject: str, count: int, n: int) -> None:
         """Digest `n` of a storm of `count` alarms, to those whom `alarm` concerns and who did not get it yet."""
         plan = alarm.plan.notice
         if plan is None:
@@ -108,9 +122,15 @@ class Publisher:
         self._tell(book, alarm, order, plan, subject, n, {"count": count, **titles})
 
     def _tell(
-        self, book: Book, alarm: Alarm, order: WorkOrder | None, plan: NoticePlan, subject: str, n: int,
+        self,
+        book: UnitOfWork,
+        alarm: Alarm,
+        order: WorkOrder | None,
+        plan: NoticePlan,
+        subject: str,
+        n: int,
         extra: dict[str, object],
-    ) -> int:  # fmt: skip
+    ) -> int:
         """Returns how many had not been told yet."""
         fresh, told = 0, book.told(alarm.tenant, subject)
         route = next(iter(self._ways("sms", f"notice.{plan.klass}")), None)
@@ -124,9 +144,17 @@ class Publisher:
         return fresh
 
     def _notice(
-        self, book: Book, alarm: Alarm, order: WorkOrder | None, plan: NoticePlan, to: Recipient, route: Route | None,
-        subject: str, n: int, extra: dict[str, object],
-    ) -> None:  # fmt: skip
+        self,
+        book: UnitOfWork,
+        alarm: Alarm,
+        order: WorkOrder | None,
+        plan: NoticePlan,
+        to: Recipient,
+        route: EndpointRoute | None,
+        subject: str,
+        n: int,
+        extra: dict[str, object],
+    ) -> None:
         fallback: Lang = route.language if route else "en"
         language: Lang = "zh" if to.language.startswith("zh") else "en" if to.language.startswith("en") else fallback
         identity = digest("notice", alarm.tenant, subject, to.customer, plan.template, n)
@@ -165,9 +193,16 @@ class Publisher:
         book.applied.notices += 1
 
     def _render(
-        self, book: Book, alarm: Alarm, order: WorkOrder | None, plan: NoticePlan, to: Recipient, language: Lang,
-        n: int, extra: dict[str, object],
-    ) -> tuple[Rendered | None, str]:  # fmt: skip
+        self,
+        book: UnitOfWork,
+        alarm: Alarm,
+        order: WorkOrder | None,
+        plan: NoticePlan,
+        to: Recipient,
+        language: Lang,
+        n: int,
+        extra: dict[str, object],
+    ) -> tuple[Rendered | None, str]:
         if not to.customer:
             return None, "no_recipient"
         if plan.template not in self._templates:
@@ -178,7 +213,7 @@ class Publisher:
         return rendered, "" if rendered else "template_error"
 
     def _values(
-        self, book: Book, alarm: Alarm, order: WorkOrder | None, to: Recipient, language: Lang, n: int
+        self, book: UnitOfWork, alarm: Alarm, order: WorkOrder | None, to: Recipient, language: Lang, n: int
     ) -> dict[str, object]:
         place = book.where(alarm)
         first = alarm.evidence.readings[0] if alarm.evidence.readings else None

@@ -7,14 +7,14 @@ import orjson
 
 from gateway.desk import order_fields
 from gateway.desk.keys import Origin
-from gateway.desk.orders import Clerk
-from gateway.desk.unit_of_work import Book
+from gateway.desk.orders import OrderWriter
+from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.record import RuleGone, RuleSet
 from gateway.domain.text import say
 from gateway.domain.workorder import SYSTEM, WorkOrder
 
 
-def of_rule(book: Book, clerk: Clerk, tenant: str, fact: RuleGone | RuleSet, origin: Origin) -> None:
+def of_rule(book: UnitOfWork, clerk: OrderWriter, tenant: str, fact: RuleGone | RuleSet, origin: Origin) -> None:
     """Tell the open orders that list an alarm of the rule."""
     orders = book.orders_of_rule(tenant, fact.id)
     if isinstance(fact, RuleGone):
@@ -39,13 +39,17 @@ def _source(fact: RuleSet) -> dict[str, Any]:
     return rule if isinstance(rule, dict) else {}
 
 
-def _note(book: Book, clerk: Clerk, order: WorkOrder, key: str, fact: RuleGone | RuleSet, origin: Origin) -> None:
+def _note(
+    book: UnitOfWork, clerk: OrderWriter, order: WorkOrder, key: str, fact: RuleGone | RuleSet, origin: Origin
+) -> None:
     note = say(key, clerk.policy.language, rule=fact.id)
     data = {"rule": fact.id, "actor": fact.actor}
     clerk.move(book, order, "comment_added", SYSTEM, data, origin, note=note)
 
 
-def _retitle(book: Book, clerk: Clerk, order: WorkOrder, source: dict[str, Any], fact: RuleSet, origin: Origin) -> None:
+def _retitle(
+    book: UnitOfWork, clerk: OrderWriter, order: WorkOrder, source: dict[str, Any], fact: RuleSet, origin: Origin
+) -> None:
     """A text that was corrected shows in the orders that are open."""
     if not source or order.rule != fact.id or order.source in order_fields.PARENTS:
         return

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from gateway.desk.event_types import AlarmData, OrderData, Shape, TestData
+from gateway.desk.event_types import AlarmData, EventObject, OrderData, TestData
 from gateway.desk.events import PREFIX
 from gateway.desk.lifecycle import EVENT
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 ORDERS = ("created", "updated", *dict.fromkeys(EVENT.values()), "alarm_unlatched")
 ALARMS = ("raised", "updated", "cleared", "withdrawn", "merged")
-EVENTS: Mapping[str, type[Shape]] = {
+EVENTS: Mapping[str, type[EventObject]] = {
     **{f"workorder.{kind}": OrderData for kind in ORDERS},
     **{f"alarm.{kind}": AlarmData for kind in ALARMS},
     "endpoint.test": TestData,
@@ -25,6 +25,25 @@ FAMILIES = tuple(dict.fromkeys(topic.partition(".")[0] for topic in EVENTS))
 """What `dataschema` of an event names: `urn:fieldgate:schema:workorder:1`. Their schemas stand in `contract/`, too, so
 that no change of them goes unseen."""
 MAJOR = 1
+
+
+def _as_sent(name: str) -> str:
+    """A type of ours under the name integrators know: `EventDevice` is `Device` in the contract."""
+    return name.removeprefix("Event")
+
+
+def _named_as_sent(schema: Any) -> Any:
+    """The same schema with its references under those names."""
+    if isinstance(schema, dict):
+        return {
+            key: f"#/$defs/{_as_sent(item.rpartition('/')[2])}"
+            if key == "$ref"
+            else _as_sent(item)
+            if key == "title" and isinstance(item, str)
+            else _named_as_sent(item)
+            for key, item in schema.items()
+        }
+    return [_named_as_sent(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def topic_of(written: str) -> str:
@@ -42,6 +61,7 @@ def schema_of(topic: str) -> Mapping[str, Any]:
     mine = [PREFIX + one for one in EVENTS if topic in {one, one.partition(".")[0]}]
     data = EVENTS[mine[0].removeprefix(PREFIX)] if mine else EVENTS[topic]
     (found,), parts = msgspec.json.schema_components([data], ref_template="#/$defs/{name}")
+    found, parts = _named_as_sent(found), {_as_sent(name): _named_as_sent(part) for name, part in parts.items()}
     text = {"type": "string", "minLength": 1}
     return {
         "$schema": DRAFT,

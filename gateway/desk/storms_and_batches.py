@@ -8,20 +8,20 @@ from collections.abc import Sequence
 
 from gateway.desk import order_fields
 from gateway.desk.keys import Origin, batch_key, storm_key
-from gateway.desk.orders import Clerk
-from gateway.desk.unit_of_work import Book
+from gateway.desk.orders import OrderWriter
+from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import OrderPlan
-from gateway.domain.workorder import Alarm, Deadline, Due, WorkOrder
+from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, WorkOrder
 
 
-class Parents:
+class StormsAndBatches:
     """Carries out what `ordering` decided about alarms that get no order of their own."""
 
-    def __init__(self, clerk: Clerk) -> None:
+    def __init__(self, clerk: OrderWriter) -> None:
         self._clerk = clerk
         self._policy = clerk.policy
 
-    def storm(self, book: Book, alarm: Alarm, plan: OrderPlan, origin: Origin, why: str) -> Alarm:
+    def storm(self, book: UnitOfWork, alarm: Alarm, plan: OrderPlan, origin: Origin, why: str) -> Alarm:
         """The alarm joins the parent of its storm, or begins one; its notice goes into the next digest."""
         key, site = self._storm_of(book, alarm)
         open_, last = book.orders_of_key(alarm.tenant, key)
@@ -36,7 +36,7 @@ class Parents:
         self.digest(book, listed, open_)
         return listed
 
-    def _storm_of(self, book: Book, alarm: Alarm) -> tuple[str, str]:
+    def _storm_of(self, book: UnitOfWork, alarm: Alarm) -> tuple[str, str]:
         """The key of the alarm's storm, and the site of the alarm."""
         place = book.where(alarm)
         site = place.site if place else alarm.group
@@ -49,20 +49,20 @@ class Parents:
     def _rule(self, alarm: Alarm) -> str:
         return storm_key(alarm.tenant, order_fields.PER_RULE, alarm.rule)
 
-    def digest(self, book: Book, alarm: Alarm, parent: WorkOrder | None) -> None:
+    def digest(self, book: UnitOfWork, alarm: Alarm, parent: WorkOrder | None) -> None:
         """Wait for the next digest: the first one of a storm at once, then one per `digest_every`."""
         if alarm.plan.notice is None or alarm.muted:
             return
         every, start = self._policy.digest_every, parent.created_at if parent else 0
         due = start + max(0, -(-(book.now - start) // every)) * every
-        book.wait(Deadline(alarm.id, alarm.tenant, Due.DIGEST, due, book.now))
+        book.wait(Deadline(alarm.id, alarm.tenant, DeadlineReason.DIGEST, due, book.now))
 
-    def tell(self, book: Book, due: Sequence[Deadline]) -> None:
+    def tell(self, book: UnitOfWork, due: Sequence[Deadline]) -> None:
         """The digests that are due: one notice to each customer, however many of their alarms are in the storm."""
         book.load_alarms([deadline.subject for deadline in due])
         alone: dict[str, int] = {}
         for deadline in due:
-            book.forget(deadline.tenant, deadline.subject, Due.DIGEST)
+            book.forget(deadline.tenant, deadline.subject, DeadlineReason.DIGEST)
         waiting = [(d, alarm) for d in due if (alarm := book.alarm(d.subject)) is not None]
         for _, alarm in waiting:
             alone[alarm.rule] = alone.get(alarm.rule, 0) + 1
@@ -86,13 +86,15 @@ class Parents:
         """µs: the end of the batch period that runs; 0 = the rule has no batches."""
         return self._policy.batch_end(plan.batch_every, now) if plan and plan.batch_by and plan.batch_every else 0
 
-    def batch_of(self, book: Book, alarm: Alarm, plan: OrderPlan) -> tuple[str, str]:
+    def batch_of(self, book: UnitOfWork, alarm: Alarm, plan: OrderPlan) -> tuple[str, str]:
         """The key of the alarm's batch, and its area or route; a site that lacks it is a batch of its own."""
         place = book.where(alarm)
         of = "" if place is None else (place.area if plan.batch_by == "area" else place.route) or place.site
         return batch_key(alarm.tenant, plan.type, plan.fault, plan.batch_by, of or alarm.group), of or alarm.group
 
-    def batch(self, book: Book, alarms: Sequence[Alarm], plan: OrderPlan, origin: Origin, why: str) -> list[Alarm]:
+    def batch(
+        self, book: UnitOfWork, alarms: Sequence[Alarm], plan: OrderPlan, origin: Origin, why: str
+    ) -> list[Alarm]:
         """These alarms, of one batch, get one order; while it is open the next period adds to it."""
         first = alarms[0]
         key, of = self.batch_of(book, first, plan)

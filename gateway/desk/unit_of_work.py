@@ -4,16 +4,16 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from gateway.desk.ports import Unit
-from gateway.domain.workorder import Alarm, AlarmState, Applied, Changes, Deadline, Due, Place, WorkOrder
+from gateway.desk.ports import DeskTransaction
+from gateway.domain.workorder import Alarm, AlarmState, Applied, Changes, Deadline, DeadlineReason, Place, WorkOrder
 
 _Key = tuple[str, str]
 
 
-class Book:
+class UnitOfWork:
     """Rows by key, read in bulk, changed in memory, written at once. Holds no decision."""
 
-    def __init__(self, unit: Unit, now: int) -> None:
+    def __init__(self, unit: DeskTransaction, now: int) -> None:
         self.unit = unit
         self.now = now
         self.changes = Changes()
@@ -33,7 +33,7 @@ class Book:
         self._new_orders: dict[str, None] = {}
         self._touched_alarms: dict[str, None] = {}
         self._touched_orders: dict[str, None] = {}
-        self._deadlines: dict[tuple[str, str, Due], Deadline | None] = {}
+        self._deadlines: dict[tuple[str, str, DeadlineReason], Deadline | None] = {}
 
     # reading
     def load(self, alarm_keys: Iterable[_Key], order_keys: Iterable[_Key], devices: Iterable[int]) -> None:
@@ -229,18 +229,18 @@ class Book:
         """Set, or move, a deadline."""
         self._deadlines[deadline.tenant, deadline.subject, deadline.reason] = deadline
 
-    def forget(self, tenant: str, subject: str, *reasons: Due) -> None:
+    def forget(self, tenant: str, subject: str, *reasons: DeadlineReason) -> None:
         """Nothing waits for these reasons any more."""
         for reason in reasons:
             self._deadlines[tenant, subject, reason] = None
 
-    def waits(self, tenant: str, reason: Due) -> bool:
+    def waits(self, tenant: str, reason: DeadlineReason) -> bool:
         """Does anything wait for this reason, this transaction included?"""
         rows = {deadline.subject for deadline in self.unit.waiting(tenant, reason)}
         mine = {key[1]: deadline for key, deadline in self._deadlines.items() if key[0] == tenant and key[2] is reason}
         return any(mine.values()) or bool(rows - mine.keys())
 
-    def release(self, tenant: str, reason: Due) -> None:
+    def release(self, tenant: str, reason: DeadlineReason) -> None:
         """Everything that waits for this reason without a time is due now."""
         self.unit.release(tenant, reason, self.now)
         for key, deadline in self._deadlines.items():

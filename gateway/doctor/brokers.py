@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from gateway.doctor.finding import Finding, bad, ok, warn
+from gateway.doctor.finding import DoctorFinding, bad, ok, warn
 from gateway.domain.errors import SourceError
 from gateway.domain.reasons import reason
 from protocols.modbus.config import ModbusConfig
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.probe import Broker, probe
+from protocols.mqtt.probe import BrokerGrants, probe
 
 FILES: Final = (Path("/etc/mosquitto/mosquitto.conf"), Path("/etc/mosquitto/conf.d"))
 WANTED: Final = {
@@ -28,7 +28,7 @@ PATIENCE: Final = 3.0
 USUAL: Final = 1883
 
 
-async def broker(name: str, config: MqttConfig, conf: Sequence[Path] = FILES) -> list[Finding]:
+async def broker(name: str, config: MqttConfig, conf: Sequence[Path] = FILES) -> list[DoctorFinding]:
     """Reached? What does it grant? And, of a mosquitto on this machine, does it keep its queue?"""
     try:
         password = await asyncio.to_thread(config.secret)
@@ -43,7 +43,7 @@ async def broker(name: str, config: MqttConfig, conf: Sequence[Path] = FILES) ->
     ]
 
 
-def granted(name: str, config: MqttConfig, found: Broker) -> Iterator[Finding]:
+def granted(name: str, config: MqttConfig, found: BrokerGrants) -> Iterator[DoctorFinding]:
     """What it grants against what the configuration asks for. Pure."""
     yield ok("doctor.broker", source=name, url=config.url, receive=found.receive_maximum)
     if found.qos < 1:
@@ -63,12 +63,12 @@ def here(host: str) -> bool:
         return False
 
 
-def elsewhere(name: str) -> Finding:
+def elsewhere(name: str) -> DoctorFinding:
     """Its settings cannot be seen over the wire: they are said."""
     return ok("doctor.persistence_unseen", source=name, wanted=_lines(WANTED))
 
 
-def kept(name: str, port: int, conf: Sequence[Path]) -> list[Finding]:
+def kept(name: str, port: int, conf: Sequence[Path]) -> list[DoctorFinding]:
     """What the mosquitto of this machine that listens on `port` says it keeps."""
     pairs = settings(conf)
     ports = {value.split()[0] for key, value in pairs or () if key in ("listener", "port")} or {str(USUAL)}
@@ -102,10 +102,10 @@ def _lines(wanted: Mapping[str, str]) -> str:
     return ", ".join(f"{key} {value}" for key, value in wanted.items())
 
 
-async def links(name: str, config: ModbusConfig) -> list[Finding]:
+async def links(name: str, config: ModbusConfig) -> list[DoctorFinding]:
     """Does something listen there? Only while no gateway runs: many devices take one connection."""
 
-    async def one(link: str, host: str, port: int) -> Finding:
+    async def one(link: str, host: str, port: int) -> DoctorFinding:
         where = f"{host}:{port}"
         try:
             async with asyncio.timeout(PATIENCE):

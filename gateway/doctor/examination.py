@@ -10,7 +10,7 @@ from typing import Any
 from gateway import marker
 from gateway.api.config import key_file
 from gateway.doctor import brokers, machine, running_gateway
-from gateway.doctor.finding import Finding, ok, warn
+from gateway.doctor.finding import DoctorFinding, ok, warn
 from gateway.domain.errors import GatewayError, InvariantBroken, StoreUnavailable
 from gateway.domain.text import Lang
 from gateway.journal import JournalReader
@@ -22,7 +22,7 @@ from protocols.modbus.config import ModbusConfig
 from protocols.mqtt.config import MqttConfig
 
 
-def examine(project: Project, lang: Lang) -> Iterator[Finding]:
+def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
     """Findings as they are made. Talks to brokers and to the gateway that runs; writes nothing."""
     settings, data = project.settings, project.settings.data_dir
     running = _running(data)
@@ -88,9 +88,9 @@ def _private(settings: Settings) -> dict[Path, str]:
     return {path: kind for path, kind in found.items() if path.exists()}
 
 
-async def _sources(settings: Settings, *, running: bool, unset: Collection[str]) -> list[Finding]:
+async def _sources(settings: Settings, *, running: bool, unset: Collection[str]) -> list[DoctorFinding]:
     """`unset`: sources whose address or password is not known here."""
-    found: list[Finding] = []
+    found: list[DoctorFinding] = []
     ask: Callable[[str, ModbusConfig], Any] = brokers.links
     for name, config in settings.sources.items():
         if name in unset:

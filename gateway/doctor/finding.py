@@ -16,7 +16,7 @@ class Grade(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """`what` was looked at and what was found; `advice` what to do about it."""
 
     grade: Grade
@@ -30,16 +30,16 @@ class Finding:
         return told if self.advice is None else f"{told}\n      → {self.advice.text(lang)}"
 
 
-def ok(key: str, **fields: object) -> Finding:
+def ok(key: str, **fields: object) -> DoctorFinding:
     """In order."""
-    return Finding(Grade.OK, Phrase(key, fields))
+    return DoctorFinding(Grade.OK, Phrase(key, fields))
 
 
-def warn(key: str, advice: str, **fields: object) -> Finding:
+def warn(key: str, advice: str, **fields: object) -> DoctorFinding:
     """`advice` is filled with the same fields."""
-    return Finding(Grade.WARN, Phrase(key, fields), Phrase(advice, fields))
+    return DoctorFinding(Grade.WARN, Phrase(key, fields), Phrase(advice, fields))
 
 
-def bad(key: str, advice: str, **fields: object) -> Finding:
+def bad(key: str, advice: str, **fields: object) -> DoctorFinding:
     """`advice` is filled with the same fields."""
-    return Finding(Grade.BAD, Phrase(key, fields), Phrase(advice, fields))
+    return DoctorFinding(Grade.BAD, Phrase(key, fields), Phrase(advice, fields))

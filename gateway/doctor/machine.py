@@ -12,10 +12,10 @@ from typing import Final
 import duckdb
 from pysqlite3 import dbapi2 as sqlite
 
-from gateway.doctor.finding import Finding, bad, ok, warn
+from gateway.doctor.finding import DoctorFinding, bad, ok, warn
 from gateway.domain.clocks import BUILT
 from gateway.domain.duration import DAY, MINUTE, SECOND, iso
-from gateway.domain.said import Span
+from gateway.domain.said import SpokenDuration
 from gateway.domain.size import format_size
 from gateway.journal.schema import OLDEST_SQLITE
 from gateway.settings.expected import Room
@@ -28,7 +28,7 @@ MOSQUITTO: Final = (2, 0)
 UNSYNCHRONISED: Final = 0x40  # STA_UNSYNC of adjtimex(2)
 
 
-def versions(mosquitto: str) -> Iterator[Finding]:
+def versions(mosquitto: str) -> Iterator[DoctorFinding]:
     """`mosquitto`: as it says itself, "" = not on this machine."""
     python = ".".join(map(str, sys.version_info[:3]))
     found = {"python": python, "sqlite": sqlite.sqlite_version, "duckdb": duckdb.__version__}
@@ -65,7 +65,7 @@ def _said(name: str, *arguments: str) -> str:
         return ""
 
 
-def disk(room: Room) -> Finding:
+def disk(room: Room) -> DoctorFinding:
     """Free, floor, and how long it lasts at the expected rate."""
     fields = {"free": format_size(room.free), "floor": format_size(room.floor), "lasts": room.lasts_said()}
     if room.free <= room.floor:
@@ -75,12 +75,12 @@ def disk(room: Room) -> Finding:
     return ok("doctor.disk", **fields)
 
 
-def clock(now: int, newest: int) -> Finding:
+def clock(now: int, newest: int) -> DoctorFinding:
     """`newest` µs: the newest record of the journal, 0 = none."""
     if now < BUILT:
         return bad("doctor.clock", "doctor.clock_unset.do", now=iso(now))
     if newest > now + MINUTE:
-        behind = Span((newest - now) // SECOND * SECOND)
+        behind = SpokenDuration((newest - now) // SECOND * SECOND)
         return bad("doctor.clock_behind", "doctor.clock_unset.do", now=iso(now), behind=behind)
     return ok("doctor.clock", now=iso(now))
 
@@ -109,7 +109,7 @@ def chrony() -> str:
     return _said("chronyc", "-n", "tracking")
 
 
-def keeping(kernel: bool | None, tracking: str) -> Finding:
+def keeping(kernel: bool | None, tracking: str) -> DoctorFinding:
     """Does something keep the clock right? Pure."""
     leap = next((line.partition(":")[2].strip() for line in tracking.splitlines() if line.startswith("Leap")), "")
     if kernel or leap == "Normal":
@@ -118,7 +118,7 @@ def keeping(kernel: bool | None, tracking: str) -> Finding:
     return warn(key, "doctor.clock_unset.do")
 
 
-def modes(private: Mapping[Path, str]) -> Iterator[Finding]:
+def modes(private: Mapping[Path, str]) -> Iterator[DoctorFinding]:
     """Files and folders that are for the gateway's user alone, and what each of them is."""
     wrong = False
     for path, kind in private.items():

@@ -8,7 +8,7 @@ import httpx
 
 from gateway import marker
 from gateway.api.tls import pinned
-from gateway.doctor.finding import Finding, bad, ok, warn
+from gateway.doctor.finding import DoctorFinding, bad, ok, warn
 from gateway.domain.errors import StoreError
 from gateway.domain.text import Lang
 from gateway.store import Database, Queries, SqlDeliveryQueue
@@ -17,7 +17,7 @@ PATIENCE: Final = 10.0
 OK: Final = "ok"
 
 
-def asked(url: str, lang: Lang, cert: Path | None = None) -> list[Finding] | None:
+def asked(url: str, lang: Lang, cert: Path | None = None) -> list[DoctorFinding] | None:
     """What /readyz and /metrics at `url` say; None when nobody answers. `cert`: what it has to show."""
     verify = pinned(cert) if cert is not None else True
     try:
@@ -29,7 +29,7 @@ def asked(url: str, lang: Lang, cert: Path | None = None) -> list[Finding] | Non
     return [*readiness(ready), balance(metrics)]
 
 
-def readiness(answer: Mapping[str, Any]) -> Iterator[Finding]:
+def readiness(answer: Mapping[str, Any]) -> Iterator[DoctorFinding]:
     """What /readyz says. Pure."""
     if answer.get("ready"):
         yield ok("doctor.ready")
@@ -41,7 +41,7 @@ def readiness(answer: Mapping[str, Any]) -> Iterator[Finding]:
                 yield warn("doctor.part", "doctor.part.do", area=area, name=name, words=words)
 
 
-def balance(metrics: str) -> Finding:
+def balance(metrics: str) -> DoctorFinding:
     """Every message accounted for. Pure; `metrics` is the text of /metrics."""
     wrong, received = [], 0.0
     for line in metrics.splitlines():
@@ -55,7 +55,7 @@ def balance(metrics: str) -> Finding:
     return ok("doctor.balanced", count=int(received))
 
 
-def stores(data: Path, tenant: str) -> Iterator[Finding]:
+def stores(data: Path, tenant: str) -> Iterator[DoctorFinding]:
     """What must be there, and what waits in the database; beside a running gateway, too."""
     try:
         gone = marker.missing(data)

@@ -132,7 +132,7 @@ class NoticePlan(Struct, frozen=True):
     max: int = 1
 
 
-class Plan(Struct, frozen=True):
+class AlarmPlan(Struct, frozen=True):
     """What a raised alarm asks for. `why` is English; `why_zh` "" = it stands in one language only."""
 
     title_en: str
@@ -180,7 +180,7 @@ class Transition(Struct, frozen=True):
     level: Level
     at: int
     decided: int
-    plan: Plan
+    plan: AlarmPlan
     evidence: Evidence = Evidence()
     identity: tuple[str, ...] = ()
     reason: str = ""

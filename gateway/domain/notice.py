@@ -49,7 +49,7 @@ class Notice(Struct, frozen=True):
     updated_at: int
 
 
-class Route(Struct, frozen=True):
+class EndpointRoute(Struct, frozen=True):
     """Which events one endpoint gets. `kind` webhook takes events of alarms and orders, sms takes notices.
 
     `events` are globs over the type without its prefix: `workorder.*`, `alarm.raised`, `notice.safety`.

@@ -43,7 +43,7 @@ class Both:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class SpokenDuration:
     """A duration, µs, as people say it: at most two units, nothing below a second."""
 
     us: int

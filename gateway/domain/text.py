@@ -44,7 +44,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TextList:
     """Several of them, in a row."""
 
     keys: tuple[str, ...]
@@ -62,6 +62,6 @@ def _said(value: object, lang: Lang) -> object:
         return value
     if isinstance(value, Word):
         return say(value.key, lang)
-    if isinstance(value, Words):
+    if isinstance(value, TextList):
         return ("、" if lang == "zh" else ", ").join(say(key, lang) for key in value.keys)
     return value.text(lang) if isinstance(value, Sayable) else value

@@ -8,7 +8,7 @@ from msgspec import Struct
 from gateway.domain.reading import Batch
 
 
-class Wanted(Struct, frozen=True):
+class HistoryRequest(Struct, frozen=True):
     """A request: a Rerun with `wanted` = `seq` answers it. Late readings of `device`, with the history of
     `devices`, itself among them, when it is compared with others; or of a member of `group` for
     `rule`, whose `devices` are asked about; or `rule` alone: a warm-up of all it watches.

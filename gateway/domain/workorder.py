@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from gateway.domain.alarm import AlarmChange, Evidence, Level, Plan
+from gateway.domain.alarm import AlarmChange, AlarmPlan, Evidence, Level
 from gateway.domain.created import Created
 from gateway.domain.notice import Notice, OutboxEvent
 from gateway.domain.record import Fact
@@ -99,7 +99,7 @@ class Command(Struct, frozen=True):
     reading: float | None = None
 
 
-class Report(Struct, frozen=True):
+class FaultReport(Struct, frozen=True):
     """A fault told by a person (`source` customer, api, oa): joins the open order of its key, or makes one."""
 
     device: int
@@ -141,7 +141,7 @@ class Alarm(Struct, frozen=True):
     state: AlarmState
     level: Level
     peak: Level
-    plan: Plan
+    plan: AlarmPlan
     evidence: Evidence
     raised_at: int
     decided_at: int
@@ -253,7 +253,7 @@ class Audit(Struct, frozen=True):
     occurred_at: int
 
 
-class Link(Struct, frozen=True):
+class AlarmLink(Struct, frozen=True):
     """Order `order` lists alarm `alarm` since `at`."""
 
     order: str
@@ -262,7 +262,7 @@ class Link(Struct, frozen=True):
     at: int
 
 
-class Due(StrEnum):
+class DeadlineReason(StrEnum):
     """Why something waits in a deadline row."""
 
     AFTER = "after"  # the order, until the alarm has been raised for `order.after`
@@ -282,7 +282,7 @@ class Deadline(Struct, frozen=True):
 
     subject: str
     tenant: str
-    reason: Due
+    reason: DeadlineReason
     due_at: int | None
     created_at: int
     n: int = 0
@@ -332,13 +332,13 @@ class Changes:
     alarm_changes: list[AlarmChange] = field(default_factory=list)
     orders_changed: list[WorkOrder] = field(default_factory=list)
     orders_new: list[WorkOrder] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
+    links: list[AlarmLink] = field(default_factory=list)
     audits: list[Audit] = field(default_factory=list)
     events: list[OutboxEvent] = field(default_factory=list)
     shipments: list[Shipment] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     deadlines: list[Deadline] = field(default_factory=list)
-    deadlines_gone: list[tuple[str, str, Due]] = field(default_factory=list)  # tenant, subject, reason
+    deadlines_gone: list[tuple[str, str, DeadlineReason]] = field(default_factory=list)  # tenant, subject, reason
     commands: list[Done] = field(default_factory=list)
     facts: list[tuple[str, Fact]] = field(default_factory=list)  # tenant, fact
     counters: dict[tuple[str, str], int] = field(default_factory=dict)  # (tenant, day) -> last number given

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from gateway.backtest.backtest import Outcome
+from gateway.backtest.backtest import BacktestResult
 from gateway.backtest.installation import Installation
 from gateway.domain.alarm import Evidence
 from gateway.domain.device import PointKind
@@ -26,7 +26,7 @@ def of_story(story: Story, zone: ZoneInfo, lang: Lang) -> str:
     )  # fmt: skip
 
 
-def draw_all(installation: Installation, outcome: Outcome, folder: Path, most: int) -> int:
+def draw_all(installation: Installation, outcome: BacktestResult, folder: Path, most: int) -> int:
     """One file per episode, at most `most` (0 = all); how many."""
     folder.mkdir(parents=True, exist_ok=True)
     rules = {rule.id: rule for rule in outcome.wanted.rules}
@@ -49,9 +49,15 @@ def draw_all(installation: Installation, outcome: Outcome, folder: Path, most: i
 
 
 def _picture(
-    title: str, subtitle: str, tracks: Sequence[Track], evidence: Evidence, episode: tuple[int, int | None],
-    hold: tuple[int, int], zone: ZoneInfo, lang: Lang,
-) -> str:  # fmt: skip
+    title: str,
+    subtitle: str,
+    tracks: Sequence[Track],
+    evidence: Evidence,
+    episode: tuple[int, int | None],
+    hold: tuple[int, int],
+    zone: ZoneInfo,
+    lang: Lang,
+) -> str:
     raised, cleared = episode
     times = [int(at) for track in tracks for at in (track.rows.at[0], track.rows.at[-1])]
     ends = [*times, raised, *([cleared] if cleared is not None else [])]

@@ -16,7 +16,7 @@ MOST_LINES = 20
 """Orders that get a line of their own, per minute: a storm must not bury the rest of the log."""
 
 
-class Told:
+class AlarmLog:
     """Used from the desk's thread. `device` finds a device by its id, `steady` is µs of a clock that nobody sets."""
 
     def __init__(self, device: Callable[[int], Device | None], steady: Callable[[], int]) -> None:

@@ -8,9 +8,9 @@ from gateway.domain.clocks import BUILT
 from gateway.domain.duration import HOUR, MINUTE, SECOND, iso
 from gateway.domain.errors import Problem
 from gateway.domain.record import ClockStep
-from gateway.domain.said import Phrase, Span
+from gateway.domain.said import Phrase, SpokenDuration
 from gateway.domain.size import format_size
-from gateway.registry import Refused
+from gateway.registry import RefusedText
 
 LOW = 2
 """The disk is low below so many times its floor."""
@@ -86,7 +86,7 @@ def clock(state: Clocks) -> Trouble | None:
     """The worst thing first."""
     if state.suspect and state.behind > 0:
         whole = -(-state.behind // SECOND) * SECOND
-        return Trouble(Phrase("api.clock.behind", {"behind": Span(whole)}))
+        return Trouble(Phrase("api.clock.behind", {"behind": SpokenDuration(whole)}))
     if state.now < BUILT:
         return Trouble(Phrase("ready.clock_unset", {"now": iso(state.now)}))
     if state.readings >= CLAMPED_LEAST and state.share >= CLAMPED_SHARE:
@@ -121,7 +121,7 @@ def configuration(problems: Sequence[Problem], since: int, at_start: Sequence[st
     return Trouble(phrase, logged=True)
 
 
-def texts(refused: Sequence[Refused]) -> Trouble | None:
+def texts(refused: Sequence[RefusedText]) -> Trouble | None:
     """Texts of state points that were refused and not cleared since."""
     if not refused:
         return None
@@ -138,4 +138,4 @@ def silence(connected: int, heard: int | None, after: int, now: int) -> Trouble 
     if not after or since < after:
         return None
     key = "source.unheard" if heard is None else "source.silent"
-    return Trouble(Phrase(key, {"since": Span(since // MINUTE * MINUTE)}))
+    return Trouble(Phrase(key, {"since": SpokenDuration(since // MINUTE * MINUTE)}))

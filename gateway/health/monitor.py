@@ -17,9 +17,9 @@ from gateway.domain.firsts import Firsts
 from gateway.domain.record import ClockStep, Raw, Record
 from gateway.domain.said import Phrase
 from gateway.domain.text import catalogue
-from gateway.health.alarm_log import Told
+from gateway.health.alarm_log import AlarmLog
 from gateway.health.judgements import Clocks, Condition, Trouble, clock, configuration, disk, rules, silence, texts
-from gateway.health.traffic_summary import Heard, Summary
+from gateway.health.traffic_summary import Summary, TrafficCounts
 from gateway.intake.balance import Balance
 from gateway.journal.schema import free_space
 
@@ -32,7 +32,7 @@ LOOKED_THROUGH = 50
 """Dead letters looked through for an example of a kind."""
 
 
-class Received(Protocol):
+class IntakeStatus(Protocol):
     """Intake."""
 
     watermark: Watermark
@@ -56,7 +56,7 @@ class House(Protocol):
     @property
     def clock(self) -> Any: ...
     @property
-    def intake(self) -> Received: ...
+    def intake(self) -> IntakeStatus: ...
     @property
     def journal(self) -> Letters: ...
     @property
@@ -75,10 +75,10 @@ class House(Protocol):
     def reload(self) -> Any: ...
 
 
-class Watch:
+class HealthMonitor:
     """All on the loop that devices are read on. `steady`: µs of a clock that nobody sets."""
 
-    def __init__(self, house: House, told: Told, steady: Callable[[], int]) -> None:
+    def __init__(self, house: House, told: AlarmLog, steady: Callable[[], int]) -> None:
         self._house, self._told, self._steady = house, told, steady
         self._summary, self._firsts = Summary(steady()), Firsts()
         self._step: ClockStep | None = None
@@ -153,8 +153,15 @@ class Watch:
         self._say(condition, now)
         await self._say_dead(now)
         sent = sum(stats.delivered for stats in house.relay.stats().values())
-        heard = Heard(total.received, total.readings_journaled, total.rejected, self._told.alarms, self._told.orders,
-                      sent, by_source)  # fmt: skip
+        heard = TrafficCounts(
+            total.received,
+            total.readings_journaled,
+            total.rejected,
+            self._told.alarms,
+            self._told.orders,
+            sent,
+            by_source,
+        )
         if (line := self._summary.due(heard, condition.sources, now)) is not None:
             log.info("summary", **line)
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, fields
 from typing import Final
 
 from gateway.domain.duration import HOUR, MINUTE
-from gateway.domain.said import Phrase, Span
+from gateway.domain.said import Phrase, SpokenDuration
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TrafficCounts:
     """Counts since the start; `by_source` messages of each configured source."""
 
     messages: int = 0
@@ -21,17 +21,17 @@ class Heard:
     by_source: Mapping[str, int] = field(default_factory=dict)
 
 
-_COUNTS: Final = tuple(one.name for one in fields(Heard) if one.name != "by_source")
+_COUNTS: Final = tuple(one.name for one in fields(TrafficCounts) if one.name != "by_source")
 
 
 class Summary:
     """Pure; times µs of a clock that nobody sets. `began` with what was counted then."""
 
     def __init__(self, began: int) -> None:
-        self._at, self._last = began, Heard()
+        self._at, self._last = began, TrafficCounts()
         self._picture: tuple[frozenset[str], bool] | None = None
 
-    def due(self, heard: Heard, silent: Collection[str], now: int) -> dict[str, object] | None:
+    def due(self, heard: TrafficCounts, silent: Collection[str], now: int) -> dict[str, object] | None:
         """The fields of a line, or None: not now. `silent` sources have something that keeps them from being heard."""
         since = now - self._at
         picture = (frozenset(silent), heard.messages > 0)
@@ -45,4 +45,4 @@ class Summary:
         if quiet:
             words = Phrase("log.summary_silent", {"sources": quiet})
         self._at, self._last, self._picture = now, heard, picture
-        return {"since": Span(since), **counts, "silent": words}
+        return {"since": SpokenDuration(since), **counts, "silent": words}

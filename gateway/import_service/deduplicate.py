@@ -28,14 +28,14 @@ class Readings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeduplicatedPart:
     """The batch to journal (empty when nothing is new), and what became of the readings."""
 
     batch: Batch
     counts: dict[str, int]
 
 
-def outcome(part: Readings, store: SeriesStore, newest: dict[int, int], now: int, floor: I64) -> Outcome:
+def outcome(part: Readings, store: SeriesStore, newest: dict[int, int], now: int, floor: I64) -> DeduplicatedPart:
     """New readings sorted by device and time, one frame per (device, moment), received `now`, flagged imported.
 
     A reading that is stored already with the same value, or comes twice in `part`, is a duplicate; of different values
@@ -58,7 +58,7 @@ def outcome(part: Readings, store: SeriesStore, newest: dict[int, int], now: int
         "imported": len(rows), "duplicates": twice + int(same.sum()), "replaced": int(replaced.sum()) + differing,
         "late": int((part.at[rows] < before).sum()), "expired": expired,
     }  # fmt: skip
-    return Outcome(_batch(part, rows, now), counts)
+    return DeduplicatedPart(_batch(part, rows, now), counts)
 
 
 def _last_of_twins(part: Readings, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], int, int]:

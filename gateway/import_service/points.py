@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.domain.device import Device, Life, Point, Profile
-from gateway.import_service.wire import Found, PointInfo
+from gateway.import_service.wire import ImportScope, PointInfo
 
 
 def points_of(points: Iterable[Point], declared: Profile | None) -> list[PointInfo]:
@@ -25,12 +25,12 @@ def found_in(
     profiles: Sequence[Profile],
     codes: Iterable[str],
     oldest: int = 0,
-) -> Found:
+) -> ImportScope:
     """Answer a look-up from rows that are not in a registry yet (a dry run without a gateway)."""
     declared: Mapping[str, Profile] = {profile.id: profile for profile in profiles}
     in_service = {d.code: d.profile for d in devices if d.life is Life.IN_SERVICE}
     known = {code: in_service[code] for code in codes if code in in_service}
-    return Found(
+    return ImportScope(
         known,
         {
             name: points_of([p for p in points if p.profile == name], declared.get(name))

@@ -13,10 +13,10 @@ from gateway.domain.device import Profile
 from gateway.domain.duration import MINUTE, SECOND
 from gateway.domain.errors import CommandError, Conflict, InvariantBroken
 from gateway.domain.record import ImportMark, Parcel, Record, RecordKind
-from gateway.import_service.deduplicate import Outcome, outcome
+from gateway.import_service.deduplicate import DeduplicatedPart, outcome
 from gateway.import_service.points import points_of
-from gateway.import_service.session import HARD, TARGET, Session, steady
-from gateway.import_service.wire import Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
+from gateway.import_service.session import HARD, TARGET, ImportSession, steady
+from gateway.import_service.wire import Begin, Begun, Chunk, End, ImportScope, Lookup, Result, Taken
 from gateway.registry import shorter
 from gateway.store import Deed
 
@@ -55,10 +55,10 @@ class Imports:
 
     def __init__(self, host: Host, profiles: Mapping[str, Profile]) -> None:
         self._host, self.profiles = host, profiles
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, ImportSession] = {}
 
     # --- what the importer asks
-    def lookup(self, wanted: Lookup) -> Found:
+    def lookup(self, wanted: Lookup) -> ImportScope:
         """Devices in service among the asked ones, and the points of their profiles."""
         registry = self._host.registry
         devices = {code: device.profile for code in wanted.devices if (device := registry.device(code)) is not None}
@@ -66,12 +66,12 @@ class Imports:
             name: points_of(registry.points(name).values(), self.profiles.get(name))
             for name in dict.fromkeys(devices.values())
         }
-        return Found(devices, profiles, self._host.clock.now() - self._host.settings.series.retention)
+        return ImportScope(devices, profiles, self._host.clock.now() - self._host.settings.series.retention)
 
     async def begin(self, wanted: Begin, key: str = "", address: str = "") -> Begun:
         """The first mark is in the journal when this returns. `key` and `address` of the caller, for the audit: without
         them it is whom the importer names. Raises StoreError."""
-        session = Session(secrets.token_hex(8), wanted.file, wanted.actor, self._host.clock.now())
+        session = ImportSession(secrets.token_hex(8), wanted.file, wanted.actor, self._host.clock.now())
         await self._host.intake.fact(ImportMark(session.id, session.file, done=False, actor=session.actor))
         self._sessions[session.id] = session
         self._forget_old()
@@ -121,18 +121,18 @@ class Imports:
             return session.result
 
     # --- inside
-    async def _note(self, session: Session, act: str, detail: str) -> None:
+    async def _note(self, session: ImportSession, act: str, detail: str) -> None:
         host = self._host
         deed = Deed(host.clock.now(), session.key, session.address, act, session.file, detail)
         await host.threads.runner("desk")(lambda: host.audit.add(deed))
 
-    def _session(self, number: str) -> Session:
+    def _session(self, number: str) -> ImportSession:
         session = self._sessions.get(number)
         if session is None:
             raise CommandError(404, "unknown-import", f"there is no import {number}")
         return session
 
-    async def _flush(self, session: Session, *, whole: bool) -> bool:
+    async def _flush(self, session: ImportSession, *, whole: bool) -> bool:
         """Journal what is complete. False when nothing was."""
         part = session.cut(whole=whole)
         if part is None:
@@ -144,13 +144,15 @@ class Imports:
             mine = part.point == point
             floor[mine] = np.maximum(floor[mine], moment)
         series: Callable[[Callable[[], Any]], Awaitable[Any]] = self._host.threads.runner("series")
-        made: Outcome = await series(lambda: outcome(part, self._host.series_store, session.newest, now, floor))
+        made: DeduplicatedPart = await series(
+            lambda: outcome(part, self._host.series_store, session.newest, now, floor)
+        )
         if len(made.batch):
             await self._host.intake.emit(Parcel("import", made.batch, messages=made.batch.frames))
         session.done(part, made)
         return True
 
-    async def _close(self, session: Session) -> None:
+    async def _close(self, session: ImportSession) -> None:
         while await self._flush(session, whole=True):
             pass
         # what is judged again because of it belongs to the import: its orders, too, come with the mark
@@ -196,7 +198,7 @@ class Imports:
         if self._host.supervisor.fatal.is_set():
             raise self._host.supervisor.broken or InvariantBroken("the engine stopped")
 
-    async def _result(self, session: Session) -> Result:
+    async def _result(self, session: ImportSession) -> Result:
         from gateway.import_service.summary import raised_by
 
         desk = self._host.threads.runner("desk")
@@ -220,7 +222,7 @@ class Imports:
         for record in open_marks.values():
             mark = record.body
             assert isinstance(mark, ImportMark), "only marks were collected"
-            session = Session(mark.id, mark.file, mark.actor, record.at)
+            session = ImportSession(mark.id, mark.file, mark.actor, record.at)
             self._sessions[mark.id] = session
 
     async def run(self) -> None:
@@ -230,7 +232,7 @@ class Imports:
             await self.reap(steady() - IDLE)
 
     async def reap(self, before: int) -> int:
-        """End imports that were last touched before `before` (see `Session.touched`); returns how many."""
+        """End imports that were last touched before `before` (see `ImportSession.touched`); returns how many."""
         idle = [s for s in self._sessions.values() if not s.ended and s.touched < before and not s.lock.locked()]
         for session in idle:
             async with session.lock:
@@ -247,12 +249,12 @@ class Imports:
 __all__ = ["HARD", "TARGET", "Host", "Imports"]
 
 
-def _over(session: Session) -> Conflict:
+def _over(session: ImportSession) -> Conflict:
     fields = {"id": session.id, "chunks": session.next}
     return Conflict("import-over", ("begin_import",), key="api.import_over", fields=fields)
 
 
-def _out_of_order(session: Session, got: int) -> Conflict:
+def _out_of_order(session: ImportSession, got: int) -> Conflict:
     fields = {"id": session.id, "expected": session.next, "got": got}
     return Conflict(
         "chunk-out-of-order", ("send_chunk",), key="api.chunk_out_of_order", fields=fields, expected=session.next

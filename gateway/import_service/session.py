@@ -13,7 +13,7 @@ import numpy as np
 from gateway.domain.device import Point, PointKind
 from gateway.domain.errors import CommandError
 from gateway.domain.reading import F64, I32, I64, U8, Quality
-from gateway.import_service.deduplicate import Outcome
+from gateway.import_service.deduplicate import DeduplicatedPart
 from gateway.import_service.wire import Chunk, Result
 from gateway.ports import Directory
 
@@ -31,7 +31,7 @@ def steady() -> int:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class ImportPart:
     """Readings that leave the buffer together: registry ids, µs, canonical values, in the order they came."""
 
     device: I32
@@ -42,7 +42,7 @@ class Part:
 
 
 @dataclass(slots=True)
-class Session:
+class ImportSession:
     """`next` chunk number, `newest`: device -> its newest stored reading before this import. Times µs; `touched` is of
     a clock that nobody sets."""
 
@@ -96,7 +96,7 @@ class Session:
             self._quality.append(judged[1])
         self.counts["refused"] += refused
 
-    def cut(self, *, whole: bool) -> Part | None:
+    def cut(self, *, whole: bool) -> ImportPart | None:
         """What can be journaled now: everything, or all but the device that may go on in the next chunk."""
         count = self.buffered
         if not whole and count:
@@ -107,13 +107,13 @@ class Session:
             count = keep
         if not count:
             return None
-        return Part(
+        return ImportPart(
             np.array(self._device[:count], np.int32), np.array(self._point[:count], np.int32),
             np.array(self._at[:count], np.int64), np.array(self._value[:count], np.float64),
             np.array(self._quality[:count], np.uint8),
         )  # fmt: skip
 
-    def done(self, part: Part, made: Outcome) -> None:
+    def done(self, part: ImportPart, made: DeduplicatedPart) -> None:
         """`part` is on disk."""
         count = len(part.at)
         for column in (self._device, self._point, self._at, self._value, self._quality):

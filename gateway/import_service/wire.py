@@ -25,7 +25,7 @@ class PointInfo(Struct, frozen=True):
     missing: tuple[float | str, ...] = ()
 
 
-class Found(Struct, frozen=True):
+class ImportScope(Struct, frozen=True):
     """Known devices -> their profile; profiles -> their points. Readings before `oldest` µs are not kept (0: all)."""
 
     devices: dict[str, str]

@@ -30,24 +30,24 @@ class BadCell(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ColumnTarget:
     """Where the numbers of a column go: a point of a device or of one of its components."""
 
     info: PointInfo
     component: int
 
 
-def target_of(info: PointInfo, component: int | None) -> Target:
+def target_of(info: PointInfo, component: int | None) -> ColumnTarget:
     """Raises BadCell when the point has no such component."""
     if info.components == 0:
         if component not in {None, 0}:
             raise BadCell("import.point.no_components", name=info.name)
-        return Target(info, 0)
+        return ColumnTarget(info, 0)
     if component is None and info.components == 1:
-        return Target(info, 1)
+        return ColumnTarget(info, 1)
     if component is None or not 1 <= component <= info.components:
         raise BadCell("import.point.component", name=info.name, most=info.components)
-    return Target(info, component)
+    return ColumnTarget(info, component)
 
 
 def misfit(numbers: Numbers, info: PointInfo, file: str, path: str) -> Problem | None:

@@ -7,12 +7,12 @@ from typing import Final
 from gateway.domain.duration import MINUTE
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.reading import Quality
-from gateway.import_service.wire import Found, PointInfo
-from gateway.imports.cell import BadCell, Target, Value, converter, misfit, target_of
+from gateway.import_service.wire import ImportScope, PointInfo
+from gateway.imports.cell import BadCell, ColumnTarget, Value, converter, misfit, target_of
 from gateway.imports.columns import Columns
 from gateway.imports.mapping import ImportMap, Numbers
 from gateway.imports.rejects import Rejects
-from gateway.imports.table import Table
+from gateway.imports.table import ImportFile
 from gateway.imports.timestamps import BadTime, reader_of
 from gateway.settings.explain import nearest
 
@@ -26,7 +26,7 @@ Cells = Iterator[tuple[int, int, Value]]
 """(index of the point in Columns, µs, value)"""
 
 
-def device_codes(table: Table, mapping: ImportMap, rejects: Rejects) -> list[str]:
+def device_codes(table: ImportFile, mapping: ImportMap, rejects: Rejects) -> list[str]:
     """Every device the file names, in order of appearance."""
     if mapping.device.column is None:
         return [str(mapping.device.value)]
@@ -41,7 +41,7 @@ def device_codes(table: Table, mapping: ImportMap, rejects: Rejects) -> list[str
 class FileReader:
     """Reads a table with what the gateway knows of its devices. `map_file` is named in problems."""
 
-    def __init__(self, table: Table, mapping: ImportMap, found: Found, map_file: str, now: int) -> None:
+    def __init__(self, table: ImportFile, mapping: ImportMap, found: ImportScope, map_file: str, now: int) -> None:
         """Raises ConfigError for a map that does not fit the points of these devices."""
         self._table, self._map, self._found, self._now = table, mapping, found, now
         self._profiles: dict[str, dict[str, PointInfo]] = {
@@ -258,7 +258,7 @@ class FileReader:
             self._columns.texts.append(text)
         return code
 
-    def _point(self, target: Target) -> int:
+    def _point(self, target: ColumnTarget) -> int:
         """The index of a point in the columns. Two profiles may differ in its kind, so that is part of its identity."""
         place = (f"{target.info.kind}:{target.info.name}", target.component)
         index = self._points.get(place)

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from gateway.domain.errors import GatewayError, StoreError
-from gateway.import_service.wire import Begin, Begun, Chunk, Found, Result, Taken
-from gateway.imports.target import Remote, Target
+from gateway.import_service.wire import Begin, Begun, Chunk, ImportScope, Result, Taken
+from gateway.imports.target import ImportTarget, Remote
 
 T = TypeVar("T")
 LOOK: Final = 0.2
@@ -22,9 +22,12 @@ class GivingWay:
     """
 
     def __init__(
-        self, own: Target, wanted: Callable[[], bool], leave: Callable[[], Awaitable[None]],
+        self,
+        own: ImportTarget,
+        wanted: Callable[[], bool],
+        leave: Callable[[], Awaitable[None]],
         remote: Callable[[], Remote | None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._own, self._wanted, self._leave, self._remote = own, wanted, leave, remote
         self._asked, self._gone, self._turn = asyncio.Event(), asyncio.Event(), asyncio.Lock()
         self._other: Remote | None = None
@@ -53,7 +56,7 @@ class GivingWay:
         if self._other is not None:
             await self._other.__aexit__(None, None, None)
 
-    async def lookup(self, codes: Sequence[str]) -> Found:
+    async def lookup(self, codes: Sequence[str]) -> ImportScope:
         """As Target."""
         return await self._ask(lambda target: target.lookup(codes))
 
@@ -69,7 +72,7 @@ class GivingWay:
         """As Target."""
         return await self._ask(lambda target: target.end(number, chunks))
 
-    async def _ask(self, call: Callable[[Target], Coroutine[Any, Any, T]]) -> T:
+    async def _ask(self, call: Callable[[ImportTarget], Coroutine[Any, Any, T]]) -> T:
         """Here, unless a gateway asks meanwhile: then the request ends half-way, as in a crash, and goes there."""
         if not self.gave_way:
             async with self._turn:

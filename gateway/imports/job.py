@@ -7,16 +7,16 @@ from pathlib import Path
 
 from gateway.domain.text import Lang
 from gateway.import_service.points import found_in
-from gateway.import_service.wire import Begin, Begun, Chunk, Found, Result, Taken
+from gateway.import_service.wire import Begin, Begun, Chunk, ImportScope, Result, Taken
 from gateway.imports.columns import Columns
 from gateway.imports.csv_reader import FileReader, device_codes
 from gateway.imports.mapping import load_map
 from gateway.imports.rejects import Rejects
 from gateway.imports.table import open_table, rejected_file
-from gateway.imports.target import Refused, Target
+from gateway.imports.target import ImportRefused, ImportTarget
 from gateway.imports.upload import send
-from gateway.ports import Known
-from gateway.registry import Wanted, plan
+from gateway.ports import RegistryContents
+from gateway.registry import DeclaredInventory, plan
 
 __all__ = ["Paper", "Prepared", "prepare", "send"]
 
@@ -30,7 +30,7 @@ class Prepared:
     rejected_file: Path
 
 
-async def prepare(file: Path, map_file: Path, target: Target, lang: Lang, now: int) -> Prepared:
+async def prepare(file: Path, map_file: Path, target: ImportTarget, lang: Lang, now: int) -> Prepared:
     """Read and check everything; nothing is sent but the look-up. `now` µs.
 
     Raises ConfigError for a map or a file that cannot be used at all, GatewayError of the target.
@@ -54,22 +54,22 @@ async def prepare(file: Path, map_file: Path, target: Target, lang: Lang, now: i
 class Paper:
     """The target of a dry run without a gateway: what the configuration lists answers look-ups."""
 
-    def __init__(self, wanted: Wanted, oldest: int = 0) -> None:
+    def __init__(self, wanted: DeclaredInventory, oldest: int = 0) -> None:
         self._wanted, self._oldest = wanted, oldest
 
-    async def lookup(self, codes: Sequence[str]) -> Found:
+    async def lookup(self, codes: Sequence[str]) -> ImportScope:
         """As Target."""
-        rows = plan(Known((), (), (), ()), self._wanted, 0).rows
+        rows = plan(RegistryContents((), (), (), ()), self._wanted, 0).rows
         return found_in(rows.devices, rows.points, self._wanted.profiles, codes, self._oldest)
 
     async def begin(self, wanted: Begin) -> Begun:
         """Raises Refused."""
-        raise Refused(f"{wanted.file}: a dry run sends nothing")
+        raise ImportRefused(f"{wanted.file}: a dry run sends nothing")
 
     async def rows(self, number: str, chunk: Chunk) -> Taken:
         """Raises Refused."""
-        raise Refused(f"{number}, chunk {chunk.number}: a dry run sends nothing")
+        raise ImportRefused(f"{number}, chunk {chunk.number}: a dry run sends nothing")
 
     async def end(self, number: str, chunks: int) -> Result | None:
         """Raises Refused."""
-        raise Refused(f"{number}, {chunks} chunks: a dry run sends nothing")
+        raise ImportRefused(f"{number}, {chunks} chunks: a dry run sends nothing")

@@ -20,7 +20,7 @@ _LOOKED_THROUGH = 100
 
 
 @dataclass(slots=True)
-class Table:
+class ImportFile:
     """An opened file. `header` is as written (numbers, when there is none), `at` maps a column of the map to its index.
     Rows come after line `begin`; `named` False: no header stands there."""
 
@@ -66,7 +66,7 @@ def rejected_file(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".gz") + ".rejected.csv")
 
 
-def open_table(path: Path, mapping: ImportMap) -> Table:
+def open_table(path: Path, mapping: ImportMap) -> ImportFile:
     """Find encoding, delimiter and header. Raises ConfigError: every column of the map that is not there, at once."""
     encoding = encoding_of(path, mapping.encoding)
     flaws: list[Problem] = []
@@ -84,7 +84,7 @@ def open_table(path: Path, mapping: ImportMap) -> Table:
     given = {"tab": "\t"}.get(mapping.delimiter, mapping.delimiter)
     wanted = mapping.columns()
     line, delimiter, cells = _header(path, head, _DELIMITERS if given == "auto" else given, set(wanted.values()))
-    table = Table(path, encoding, delimiter, [cell.strip() for cell in cells], {}, line, skip, mapping.header)
+    table = ImportFile(path, encoding, delimiter, [cell.strip() for cell in cells], {}, line, skip, mapping.header)
     if not mapping.header:
         table.header = [str(number) for number in range(1, len(cells) + 1)]
         table.begin = skip
@@ -119,7 +119,7 @@ def _header(
     return -best[1], best[3], best[4]
 
 
-def _check(table: Table, wanted: Mapping[str, str | int], line: int) -> list[Problem]:
+def _check(table: ImportFile, wanted: Mapping[str, str | int], line: int) -> list[Problem]:
     """Every column the map names stands in the header once; every number is one of its places."""
     problems = []
     header: Sequence[str] = table.header

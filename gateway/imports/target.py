@@ -12,7 +12,7 @@ import msgspec
 from gateway.api.tls import pinned
 from gateway.domain.errors import GatewayError, StoreUnavailable
 from gateway.import_service.service import Imports
-from gateway.import_service.wire import MAX_LOOKUP, Begin, Begun, Chunk, End, Found, Lookup, Result, Taken
+from gateway.import_service.wire import MAX_LOOKUP, Begin, Begun, Chunk, End, ImportScope, Lookup, Result, Taken
 
 T = TypeVar("T")
 PACK: Final = "application/msgpack"
@@ -20,7 +20,7 @@ PATIENCE: Final = 60.0  # seconds a gateway may be away in the middle of an impo
 _AGAIN: Final = frozenset({408, 429, 502, 503, 504, 507})
 
 
-class Refused(GatewayError):
+class ImportRefused(GatewayError):
     """The gateway does not take it; the text says why."""
 
 
@@ -32,14 +32,14 @@ class Lost(GatewayError):
         super().__init__(f"chunk {expected} is expected")
 
 
-class Unknown(Refused):
+class Unknown(ImportRefused):
     """The gateway knows no such import: it ended with its last mark, and the gateway restarted before it said so."""
 
 
-class Target(Protocol):
+class ImportTarget(Protocol):
     """What takes an import."""
 
-    async def lookup(self, codes: Sequence[str]) -> Found:
+    async def lookup(self, codes: Sequence[str]) -> ImportScope:
         """The devices in service and their points."""
 
     async def begin(self, wanted: Begin) -> Begun:
@@ -52,7 +52,7 @@ class Target(Protocol):
         """All chunks were sent; None when the gateway lost some of them."""
 
 
-def merged(answers: Iterable[Found]) -> Found:
+def merged(answers: Iterable[ImportScope]) -> ImportScope:
     """Several answers as one."""
     devices: dict[str, str] = {}
     profiles: dict[str, Any] = {}
@@ -61,7 +61,7 @@ def merged(answers: Iterable[Found]) -> Found:
         devices |= answer.devices
         profiles |= answer.profiles
         oldest = max(oldest, answer.oldest)
-    return Found(devices, profiles, oldest)
+    return ImportScope(devices, profiles, oldest)
 
 
 class Local:
@@ -70,7 +70,7 @@ class Local:
     def __init__(self, imports: Imports) -> None:
         self._imports = imports
 
-    async def lookup(self, codes: Sequence[str]) -> Found:
+    async def lookup(self, codes: Sequence[str]) -> ImportScope:
         """As Target."""
         return self._imports.lookup(Lookup(list(codes)))
 
@@ -120,10 +120,10 @@ class Remote:
         except httpx.TransportError:
             return 0
 
-    async def lookup(self, codes: Sequence[str]) -> Found:
+    async def lookup(self, codes: Sequence[str]) -> ImportScope:
         """As Target."""
         parts = [list(codes[start : start + MAX_LOOKUP]) for start in range(0, len(codes), MAX_LOOKUP)]
-        return merged([await self._ask("/v1/imports/lookup", Lookup(part), Found) for part in parts])
+        return merged([await self._ask("/v1/imports/lookup", Lookup(part), ImportScope) for part in parts])
 
     async def begin(self, wanted: Begin) -> Begun:
         """As Target."""
@@ -169,7 +169,7 @@ def _decoded(response: httpx.Response, answer: type[T]) -> T:
         if said.get("code") == "unknown-import":
             raise Unknown(f"{response.request.url}: 404 {said.get('detail')}")
         detail = said.get("detail") or said.get("title") or response.reason_phrase
-        raise Refused(f"{response.request.url}: {response.status_code} {detail}")
+        raise ImportRefused(f"{response.request.url}: {response.status_code} {detail}")
     return msgspec.msgpack.decode(response.content, type=answer)
 
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from gateway.domain.errors import StoreUnavailable
 from gateway.import_service.wire import Begin, Result
 from gateway.imports.columns import Columns
-from gateway.imports.target import Target, Unknown
+from gateway.imports.target import ImportTarget, Unknown
 
 Step = Callable[[int], None]
 """Readings sent since the last call."""
 _RESTARTS = 20
 
 
-async def send(target: Target, columns: Columns, file: str, actor: str, step: Step) -> Result:
+async def send(target: ImportTarget, columns: Columns, file: str, actor: str, step: Step) -> Result:
     """The whole import, from the first mark to the last. A gateway that restarted meanwhile gets all chunks again: it
     knows what it has. Raises GatewayError."""
     begun = await target.begin(Begin(file, actor))

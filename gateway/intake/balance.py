@@ -48,7 +48,7 @@ class Balance:
         return Balance(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
 
 
-class Trail:
+class JournaledReadings:
     """How many readings were journaled since the start up to which sequence number, so that a consumer's own count can
     be held against it wherever the consumer stands. Bounded: the oldest marks are forgotten."""
 

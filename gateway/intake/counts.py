@@ -7,7 +7,7 @@ from gateway.domain.record import Parcel
 from gateway.intake.balance import Balance
 
 
-class Counts:
+class SourceCounts:
     """Of one source. Arrivals and outcomes are counted apart: only so can the balance tell that something got lost."""
 
     def __init__(self) -> None:

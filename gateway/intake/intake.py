@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from gateway.domain.clocks import Timekeeper, clamp, mark_suspect, received_by
 from gateway.domain.duration import SECOND, iso
 from gateway.domain.errors import InvariantBroken, StoreClosed, StoreError, StoreFull, StoreUnavailable
-from gateway.domain.plausible import Judged, Plausibility, PointBook
+from gateway.domain.plausible import Plausibility, PlausibilityResult, PointBook
 from gateway.domain.reading import Batch, concat
 from gateway.domain.record import Body, ClockStep, Define, Fact, Parcel, Raw, Record, RecordKind, Tick
-from gateway.intake.balance import Balance, Trail
+from gateway.intake.balance import Balance, JournaledReadings
 from gateway.intake.config import IntakeConfig
-from gateway.intake.counts import Counts, check_parcel
+from gateway.intake.counts import SourceCounts, check_parcel
 from gateway.ports import Append, Clock, Directory, PartitionedLog
 
 log = structlog.get_logger()
@@ -57,7 +57,7 @@ class _Group:
     clamped: Sequence[int]  # per parcel
     suspect: bool
     implausible: Sequence[int]  # per parcel
-    judged: Judged
+    judged: PlausibilityResult
 
 
 class Intake:
@@ -68,9 +68,15 @@ class Intake:
     """
 
     def __init__(
-        self, journal: Log, directory: Points, clock: Clock, config: IntakeConfig | None = None, partition: int = 0,
-        steady: Callable[[], int] | None = None, tenant: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        journal: Log,
+        directory: Points,
+        clock: Clock,
+        config: IntakeConfig | None = None,
+        partition: int = 0,
+        steady: Callable[[], int] | None = None,
+        tenant: str = "",
+    ) -> None:
         self.config = config or IntakeConfig()
         self.journal, self.clock, self.partition = journal, clock, partition
         self.steady = steady or clock.now
@@ -86,8 +92,8 @@ class Intake:
         self.failing: StoreError | None = None
         """Why the journal took no parcel the last time."""
         self._last_start = float("-inf")
-        self._counts: dict[str, Counts] = {}
-        self.trail = Trail()
+        self._counts: dict[str, SourceCounts] = {}
+        self.trail = JournaledReadings()
 
     async def emit(self, parcel: Parcel) -> None:
         """As the port Emit. Raises StoreFull when there was no room for `full_wait`, StoreUnavailable when the journal
@@ -95,7 +101,7 @@ class Intake:
         check_parcel(parcel)
         loop = asyncio.get_running_loop()
         item = _Waiting(parcel, loop.create_future())
-        self._counts.setdefault(parcel.source, Counts()).arrive(parcel)
+        self._counts.setdefault(parcel.source, SourceCounts()).arrive(parcel)
         self._waiting.append(item)
         if self._task is None:
             self._task = loop.create_task(self._flush(), name="intake")

@@ -11,9 +11,9 @@ from pysqlite3 import dbapi2 as sqlite
 from gateway.domain.errors import InvariantBroken, StoreFull, StoreUnavailable
 from gateway.domain.record import Receipts, RecordKind
 from gateway.journal.config import JournalConfig
-from gateway.journal.receipts import Ledger, ReceiptPlan, ReceiptRows
+from gateway.journal.receipts import InMemoryReceipts, ReceiptPlan, ReceiptRows
 from gateway.journal.reserved_space import Ballast
-from gateway.journal.retention import ROW_BYTES, State, Trimmed, expire_raw, trim
+from gateway.journal.retention import ROW_BYTES, JournalState, Trimmed, expire_raw, trim
 from gateway.journal.schema import (
     INSERT_RECORD,
     PAGE,
@@ -42,7 +42,7 @@ META: Final = ("floor", "raw_bytes", "raw_floor")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class EncodedAppend:
     """One append, encoded. `refusable`: it holds batches or dead letters, so it waits upstream while there is no room.
 
     `size` is about what it takes in the file.
@@ -71,7 +71,13 @@ class JournalFile:
     """Owns the writing connection. `released` is set from outside: what every consumer has passed."""
 
     def __init__(
-        self, path: Path, config: JournalConfig, db: Connection, state: State, ledger: Ledger, ballast: Ballast
+        self,
+        path: Path,
+        config: JournalConfig,
+        db: Connection,
+        state: JournalState,
+        ledger: InMemoryReceipts,
+        ballast: Ballast,
     ) -> None:
         self.path, self._config, self._ledger = path, config, ledger
         self._db: Connection | None = db
@@ -89,7 +95,7 @@ class JournalFile:
         ballast.keep()
         self.limit = config.max_bytes
 
-    def write(self, entries: Sequence[Entry]) -> list[int | None]:
+    def write(self, entries: Sequence[EncodedAppend]) -> list[int | None]:
         """Commit a group; per entry the seq before its first record, or None: refused, there is no room.
 
         Raises StoreFull when the disk takes nothing at all, StoreUnavailable when it fails; then nothing was kept.
@@ -154,7 +160,9 @@ class JournalFile:
         )
         db.execute("COMMIT")
 
-    def _write(self, db: Connection, entries: Sequence[Entry], need: int, *, may_grow: bool) -> list[int | None]:
+    def _write(
+        self, db: Connection, entries: Sequence[EncodedAppend], need: int, *, may_grow: bool
+    ) -> list[int | None]:
         config, state = self._config, replace(self.state)
         db.execute("BEGIN IMMEDIATE")
         limit = self.limit = self._limit(need if may_grow else None)
@@ -189,7 +197,7 @@ class JournalFile:
         self._unchecked += COMMIT_BYTES + sum(len(row[5]) for row in rows) + trimmed.rows * ROW_BYTES
         return firsts
 
-    def _committed(self, state: State, plan: ReceiptPlan, trimmed: Trimmed, measured: tuple[int, int]) -> None:
+    def _committed(self, state: JournalState, plan: ReceiptPlan, trimmed: Trimmed, measured: tuple[int, int]) -> None:
         self.state = state
         self._receipts.committed(plan)
         for chunk in plan.chunks:
@@ -214,7 +222,7 @@ class JournalFile:
             return None
         return free_space(self.path), self._config.free_space_floor
 
-    def _make_room(self, db: Connection, state: State, limit: int, need: int) -> Trimmed:
+    def _make_room(self, db: Connection, state: JournalState, limit: int, need: int) -> Trimmed:
         before, rows, freed = state.head_at - self._config.max_age, 0, 0
         for _ in range(STEPS_PER_COMMIT):
             want = self._measure(db)[1] + need - limit
@@ -243,7 +251,7 @@ class JournalFile:
         pages, free, size = pragma(db, "page_count"), pragma(db, "freelist_count"), pragma(db, "page_size")
         return pages * size, (pages - free) * size
 
-    def _write_meta(self, db: Connection, state: State) -> None:
+    def _write_meta(self, db: Connection, state: JournalState) -> None:
         changed = [(getattr(state, key), key) for key in META if getattr(state, key) != getattr(self.state, key)]
         if changed:
             db.executemany("UPDATE meta SET value = ? WHERE key = ?", changed)
@@ -300,11 +308,11 @@ class JournalFile:
             self._db = None
 
 
-def stored_state(db: Connection) -> State:
+def stored_state(db: Connection) -> JournalState:
     """Read the state of an intact file."""
     head, head_at = db.execute("SELECT seq, at FROM record ORDER BY seq DESC LIMIT 1").fetchone() or (0, 0)
     lost = db.execute("SELECT max(last) FROM lost").fetchone()[0] or 0
     newest_tick = "SELECT seq FROM record WHERE kind = 2 AND kind <> 1 ORDER BY seq DESC LIMIT 1"
     (tick,) = db.execute(newest_tick).fetchone() or (0,)
     floor = meta(db, "floor")
-    return State(max(head, lost, floor), head_at, floor, tick, meta(db, "raw_bytes"), meta(db, "raw_floor"))
+    return JournalState(max(head, lost, floor), head_at, floor, tick, meta(db, "raw_bytes"), meta(db, "raw_floor"))

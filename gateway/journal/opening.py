@@ -21,7 +21,7 @@ from gateway.domain.errors import InvariantBroken, StoreError, StoreUnavailable
 from gateway.domain.record import RecordKind
 from gateway.journal.file import stored_state
 from gateway.journal.reader import JournalReader
-from gateway.journal.retention import State
+from gateway.journal.retention import JournalState
 from gateway.journal.schema import (
     INSERT_RECORD,
     Connection,
@@ -45,7 +45,7 @@ COLUMNS: Final = "SELECT seq, kind, at, crc, body, ident FROM record "
 _Row = tuple[int, int, int, int, bytes, int | None]
 
 
-def open_file(path: Path, partition: int, *, recover: bool, consumed: int) -> tuple[Connection, State]:
+def open_file(path: Path, partition: int, *, recover: bool, consumed: int) -> tuple[Connection, JournalState]:
     """The writing connection and the state of the file; a missing file is created.
 
     `consumed` is the highest sequence number any consumer has taken. Raises StoreError (see the module's text).
@@ -235,7 +235,7 @@ def _lose(db: Connection, first: int, last: int) -> None:
     db.execute("INSERT OR REPLACE INTO lost (first, last, at) VALUES (?, ?, ?)", (first, last, now))
 
 
-def _skip(db: Connection, state: State, head: int) -> None:
+def _skip(db: Connection, state: JournalState, head: int) -> None:
     """Continue numbering after `head`."""
     _lose(db, state.head + 1, head)
     state.head = head

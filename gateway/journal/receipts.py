@@ -32,7 +32,7 @@ class _Session:
         self.count = 0
 
 
-class Ledger:
+class InMemoryReceipts:
     """`claim` of the port ReceiptLedger, in memory. Safe between threads: the writer learns, the loop claims."""
 
     def __init__(self, keep: int) -> None:
@@ -78,7 +78,7 @@ class ReceiptRows:
         self._rows: dict[str, deque[tuple[int, int]]] = {}  # session -> (row id, messages), oldest first
         self._total: dict[str, int] = {}
 
-    def load(self, db: Connection, ledger: Ledger, stale: int) -> None:
+    def load(self, db: Connection, ledger: InMemoryReceipts, stale: int) -> None:
         """Read all rows, oldest first. Sessions without a message since `stale` (µs) are deleted."""
         old = db.execute("SELECT session FROM receipt GROUP BY session HAVING max(at) < ?", (stale,)).fetchall()
         with suppress(sqlite.OperationalError):  # the disk is full: at another start

@@ -22,7 +22,7 @@ ROW_BYTES: Final = 24
 
 
 @dataclass(slots=True)
-class State:
+class JournalState:
     """What the writer knows of the file; committed together with the rows.
 
     `head` newest seq, `head_at` newest append time (µs), `floor` newest seq below which records may be gone, `tick` seq
@@ -45,7 +45,7 @@ class Trimmed:
     bytes: int = 0
 
 
-def trim(db: Connection, state: State, released: int, *, want: int, before: int) -> Trimmed:
+def trim(db: Connection, state: JournalState, released: int, *, want: int, before: int) -> Trimmed:
     """Delete the oldest until `want` bytes are free and nothing older than `before` (µs) is left; one bounded step.
 
     Never above `released`. Moves `state.floor`.
@@ -87,7 +87,7 @@ def _drop_superseded(db: Connection, start: int, cut: int) -> None:
     db.executemany("DELETE FROM record WHERE ident IS NOT NULL AND ident = ? AND seq < ?", fresh)
 
 
-def expire_raw(db: Connection, state: State, bound: int) -> int:
+def expire_raw(db: Connection, state: JournalState, bound: int) -> int:
     """Take the content from the oldest dead letters until `bound` holds; returns how many. One bounded step."""
     if state.raw_bytes <= bound:
         return 0

@@ -13,12 +13,12 @@ from gateway.journal.config import JournalConfig
 from gateway.journal.file import JournalFile
 from gateway.journal.opening import open_file
 from gateway.journal.reader import JournalReader
-from gateway.journal.receipts import Ledger
+from gateway.journal.receipts import InMemoryReceipts
 from gateway.journal.reserved_space import Ballast
 from gateway.journal.schema import identity
 from gateway.journal.stats import JournalStats
-from gateway.journal.tail import Recent
-from gateway.journal.writer import Call, Writer
+from gateway.journal.tail import JournalTail
+from gateway.journal.writer import PendingAppend, Writer
 from gateway.lock import FileLock
 from gateway.ports import Append
 
@@ -54,13 +54,13 @@ class SqliteJournal:
             db, state = open_file(path, partition, recover=recover, consumed=consumed)
             self.identity = identity(db)
             """Tells this file from every other."""
-            self._ledger = Ledger(config.receipts)
+            self._ledger = InMemoryReceipts(config.receipts)
             self._file = JournalFile(path, config, db, state, self._ledger, ballast)
             self._reader = JournalReader(path, partition)
         except BaseException:
             self._lock.release()
             raise
-        self._recent = Recent(state.head, config.memory)
+        self._recent = JournalTail(state.head, config.memory)
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="journal-read")
         self._writer = Writer(self._file, self._recent, config.linger, path)
         self._closed = False
@@ -71,7 +71,7 @@ class SqliteJournal:
         if not entry.bodies and not any(len(item.packets) for item in entry.receipts):
             return ()
         loop = asyncio.get_running_loop()
-        call = Call(entry, at, loop, loop.create_future())
+        call = PendingAppend(entry, at, loop, loop.create_future())
         self._writer.submit(call)
         return await call.answer
 

@@ -25,7 +25,7 @@ def footprint(record: Record, size: int) -> int:
     return _OBJECT + sum(column.nbytes for column in columns)
 
 
-class Recent:
+class JournalTail:
     """Records (first, head] of the last seconds, bounded by bytes, and whoever waits for the next. For any thread.
 
     `head` is the newest record on disk; publishing happens after the commit only.

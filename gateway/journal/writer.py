@@ -15,10 +15,10 @@ from gateway.domain.errors import InvariantBroken, StoreClosed, StoreError, Stor
 from gateway.domain.reading import Batch
 from gateway.domain.record import Record, RecordKind, encode_body, kind_of
 from gateway.domain.size import format_size
-from gateway.journal.file import Entry, JournalFile
+from gateway.journal.file import EncodedAppend, JournalFile
 from gateway.journal.retention import ROW_BYTES
 from gateway.journal.schema import ident_of
-from gateway.journal.tail import Recent
+from gateway.journal.tail import JournalTail
 from gateway.ports import Append
 
 T = TypeVar("T")
@@ -32,14 +32,14 @@ Answer = asyncio.Future[tuple[Record, ...]]
 
 
 @dataclass(slots=True)
-class Call:
+class PendingAppend:
     """One append that waits for its commit. `result` is set in the writer thread, handed over in the caller's loop."""
 
     append: Append
     at: int
     loop: asyncio.AbstractEventLoop
     answer: Answer
-    entry: Entry | None = None
+    entry: EncodedAppend | None = None
     result: tuple[Record, ...] | Exception = ()
 
     def weight(self) -> int:
@@ -66,7 +66,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class Tally:
+class WriterCounts:
     """Since the start of the process. Latencies are µs."""
 
     kinds: Counter[RecordKind] = field(default_factory=Counter)
@@ -75,7 +75,7 @@ class Tally:
     latency_max: int = 0
 
 
-def encode(append: Append, at: int) -> Entry:
+def encode(append: Append, at: int) -> EncodedAppend:
     """The rows of one append. Raises ValueError, OverflowError or TypeError when a body cannot be kept."""
     if not -_INT64 <= at < _INT64:
         raise ValueError(f"append at {at}: not a time")
@@ -83,23 +83,23 @@ def encode(append: Append, at: int) -> Entry:
     if any(ident is not None and not -_INT64 <= ident < _INT64 for _, ident, _ in rows):
         raise ValueError("a definition's id has more than 62 bits")
     size = sum(len(body) + ROW_BYTES for _, _, body in rows) + sum(10 * len(r.packets) for r in append.receipts)
-    return Entry(rows, at, append.receipts, any(kind in REFUSABLE for kind, _, _ in rows), size)
+    return EncodedAppend(rows, at, append.receipts, any(kind in REFUSABLE for kind, _, _ in rows), size)
 
 
 class Writer:
     """Owns the file. `submit` from event loops, `call` from any thread."""
 
-    def __init__(self, file: JournalFile, recent: Recent, linger: int, path: Path) -> None:
+    def __init__(self, file: JournalFile, recent: JournalTail, linger: int, path: Path) -> None:
         self._file, self._recent, self._path = file, recent, path
         self._linger = linger / US
         self._changed = Condition()
-        self._calls: list[Call] = []
+        self._calls: list[PendingAppend] = []
         self._jobs: list[Job] = []
         self._weight = 0
         self._stopping = False
         self._broken: InvariantBroken | None = None
         self._last_start = float("-inf")
-        self.tally = Tally()
+        self.tally = WriterCounts()
         self._thread = Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -108,7 +108,7 @@ class Writer:
         """Appends not yet committed."""
         return len(self._calls)
 
-    def submit(self, call: Call) -> None:
+    def submit(self, call: PendingAppend) -> None:
         """Queue an append. Raises StoreUnavailable after the end."""
         with self._changed:
             self._check_open()
@@ -144,7 +144,7 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        calls: list[Call] = []
+        calls: list[PendingAppend] = []
         try:
             while True:
                 calls, jobs = self._gather()
@@ -159,7 +159,7 @@ class Writer:
         finally:  # whatever happened, nobody waits for ever
             self._end(calls)
 
-    def _end(self, calls: Sequence[Call]) -> None:
+    def _end(self, calls: Sequence[PendingAppend]) -> None:
         with self._changed:
             self._stopping = True
             rest, self._calls = [*calls, *self._calls], []
@@ -172,7 +172,7 @@ class Writer:
             job.done.set_exception(error)
         self._file.close()
 
-    def _gather(self) -> tuple[list[Call], list[Job]]:
+    def _gather(self) -> tuple[list[PendingAppend], list[Job]]:
         """Wait for work; let appends linger until the last commit is `linger` old. Nothing at all = the end."""
         with self._changed:
             while not (self._calls or self._jobs or self._stopping):
@@ -186,9 +186,9 @@ class Writer:
             jobs, self._jobs = self._jobs, []
             return calls, jobs
 
-    def _commit(self, calls: list[Call]) -> None:
+    def _commit(self, calls: list[PendingAppend]) -> None:
         self._last_start = time.monotonic()
-        good: list[tuple[Call, Entry]] = []
+        good: list[tuple[PendingAppend, EncodedAppend]] = []
         for call in calls:
             try:
                 good.append((call, encode(call.append, call.at)))
@@ -211,7 +211,7 @@ class Writer:
             self._file.maintain()
 
     @staticmethod
-    def _records(call: Call, entry: Entry, first: int, sizes: list[int]) -> tuple[Record, ...]:
+    def _records(call: PendingAppend, entry: EncodedAppend, first: int, sizes: list[int]) -> tuple[Record, ...]:
         sizes.extend(len(body) for _, _, body in entry.rows)
         return tuple(Record(first + n, call.at, body) for n, body in enumerate(call.append.bodies, 1))
 
@@ -230,7 +230,7 @@ class Writer:
         self.tally.latency_max = max(self.tally.latency_max, self.tally.latency_last)
 
     @staticmethod
-    def _tell(calls: Sequence[Call], waiters: Sequence[asyncio.Future[None]]) -> None:
+    def _tell(calls: Sequence[PendingAppend], waiters: Sequence[asyncio.Future[None]]) -> None:
         """Hand over results, one hop per event loop: callers first, then whoever waits for records."""
         loops = {call.loop for call in calls} | {waiter.get_loop() for waiter in waiters}
         for loop in loops:
@@ -240,7 +240,7 @@ class Writer:
                 loop.call_soon_threadsafe(_hand_over, mine, woken)
 
 
-def _hand_over(calls: Sequence[Call], waiters: Sequence[asyncio.Future[None]]) -> None:
+def _hand_over(calls: Sequence[PendingAppend], waiters: Sequence[asyncio.Future[None]]) -> None:
     for call in calls:
         if call.answer.done():  # cancelled: kept all the same, as a crash between commit and answer would leave it
             continue

@@ -39,7 +39,7 @@ PARTITION: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class BackupContents:
     """What a backup holds: `at` µs when it began, bytes, the newest record of the journal, files left out."""
 
     path: Path
@@ -54,7 +54,7 @@ def packed(target: Path) -> bool:
     return target.name.endswith((".tar", ".tar.gz", ".tgz"))
 
 
-def back_up(data: Path, main_file: Path, target: Path) -> Made:
+def back_up(data: Path, main_file: Path, target: Path) -> BackupContents:
     """Copy data folder and configuration to `target`, a folder or a .tar, .tar.gz file that does not exist yet.
 
     Raises StoreError; then there is nothing under that name.
@@ -71,7 +71,7 @@ def back_up(data: Path, main_file: Path, target: Path) -> Made:
         scratch.mkdir(mode=0o700, parents=True)
         head = _copied(data, scratch / DATA)
         left_out = _configuration(main_file, data, scratch / CONFIG)
-        made = Made(target, at, sum(size for _, size in _files(scratch)), head, left_out)
+        made = BackupContents(target, at, sum(size for _, size in _files(scratch)), head, left_out)
         _manifest(scratch, main_file, made)
         _place(scratch, target)
     except OSError as error:
@@ -175,7 +175,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _manifest(scratch: Path, main_file: Path, made: Made) -> None:
+def _manifest(scratch: Path, main_file: Path, made: BackupContents) -> None:
     files = {name: {"bytes": size, "sha256": digest(scratch / name)} for name, size in _files(scratch)}
     found: dict[str, Any] = {
         "format": FORMAT, "at": iso(made.at), "head": made.head, "main_file": main_file.name, "files": files

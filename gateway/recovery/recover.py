@@ -24,7 +24,7 @@ PARTITION = 0
 
 
 @dataclass(slots=True)
-class Report:
+class RecoveryReport:
     """What was done: texts of the catalogue, in order. `losses`: something is gone."""
 
     lines: list[tuple[str, dict[str, object]]] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Report:
         self.say(key, **fields)
 
 
-def recover(data: Path, tenant: str) -> Report:
+def recover(data: Path, tenant: str) -> RecoveryReport:
     """Mend everything in `data`; the next start does the rest. Raises StoreUnavailable while another process has it,
     StoreError for files of another program or a newer release."""
     lock = FileLock(data / marker.FILES["journal"], "recover")
@@ -50,8 +50,8 @@ def recover(data: Path, tenant: str) -> Report:
         lock.release()
 
 
-def _recover(data: Path, tenant: str) -> Report:
-    report = Report()
+def _recover(data: Path, tenant: str) -> RecoveryReport:
+    report = RecoveryReport()
     path, folder = data / marker.FILES["database"], (data / marker.FILES["series"]).parent
     expected = _expected(data, report)
     if not expected and not any((data / file).exists() for file in marker.FILES.values()):
@@ -85,7 +85,7 @@ def _recover(data: Path, tenant: str) -> Report:
     return report
 
 
-def _expected(data: Path, report: Report) -> dict[str, int]:
+def _expected(data: Path, report: RecoveryReport) -> dict[str, int]:
     try:
         return marker.expected(data)
     except StoreError as error:
@@ -93,7 +93,7 @@ def _expected(data: Path, report: Report) -> dict[str, int]:
         return dict.fromkeys(marker.FILES, 0)
 
 
-def _database(path: Path, report: Report, *, missed: bool) -> bool:
+def _database(path: Path, report: RecoveryReport, *, missed: bool) -> bool:
     """Is it a new one?"""
     fresh = path.with_name(path.name + ".recovering")
     if not path.exists() and fresh.exists() and not soundness.damage(fresh):
@@ -119,7 +119,7 @@ def _database(path: Path, report: Report, *, missed: bool) -> bool:
     return True
 
 
-def _position(database: Database, report: Report) -> None:
+def _position(database: Database, report: RecoveryReport) -> None:
     """Where the desk goes on. Without a cursor, after the newest alarm; without alarms, everything is judged again."""
     if Desk(DeskBooks(database)).cursor():
         return
@@ -133,7 +133,7 @@ def _position(database: Database, report: Report) -> None:
     report.say("recover.position", seq=seq)
 
 
-def _segments(folder: Path, report: Report, *, missed: bool) -> bool:
+def _segments(folder: Path, report: RecoveryReport, *, missed: bool) -> bool:
     """Is anything to be stored again?"""
     replay = missed and not (folder / NAMES).exists()
     if replay:
@@ -152,7 +152,7 @@ def _segments(folder: Path, report: Report, *, missed: bool) -> bool:
     return replay or not (folder / NAMES).exists()
 
 
-def _listed(folder: Path, report: Report) -> list[str]:
+def _listed(folder: Path, report: RecoveryReport) -> list[str]:
     try:
         return segments.listed(folder)
     except StoreError as error:
@@ -164,7 +164,7 @@ def _count(number: int) -> str:
     return "?" if number < 0 else str(number)
 
 
-def _journal(mended: "journal_repair.Mended", path: Path, report: Report) -> None:
+def _journal(mended: "journal_repair.Mended", path: Path, report: RecoveryReport) -> None:
     if mended.missed:
         report.lose("recover.journal.missing", path=path)
     if mended.aside is not None:

@@ -16,7 +16,7 @@ from gateway.domain.record import (
     SiteSet,
 )
 from gateway.journal import JournalReader
-from gateway.ports import Known
+from gateway.ports import RegistryContents
 from gateway.store import Database, SqlRegistryStore
 
 READ = 5_000
@@ -29,7 +29,7 @@ def restore(database: Database, journal: Path, tenant: str) -> int:
     known, found = store.load(), _told(journal, tenant)
     codes, people = {one.code for one in known.sites}, {one.code for one in known.customers}
     devices, points = {one.id for one in known.devices}, {one.id for one in known.points}
-    rows = Known(
+    rows = RegistryContents(
         [one for one in found.sites if one.code not in codes],
         [one for one in found.customers if one.code not in people],
         [one for one in found.devices if one.id not in devices],
@@ -46,11 +46,11 @@ def tell(database: Database, tenant: str) -> int:
     facts: list[Fact] = [
         *map(SiteSet, known.sites), *map(CustomerSet, known.customers), *map(DeviceSet, known.devices),
     ]  # fmt: skip
-    store.save(Known((), (), (), ()), facts)
+    store.save(RegistryContents((), (), (), ()), facts)
     return len(facts)
 
 
-def _told(journal: Path, tenant: str) -> Known:
+def _told(journal: Path, tenant: str) -> RegistryContents:
     sites: dict[str, Site] = {}
     customers: dict[str, Customer] = {}
     devices: dict[int, Device] = {}
@@ -66,7 +66,9 @@ def _told(journal: Path, tenant: str) -> Known:
                 customers[body.customer.code] = body.customer
             elif isinstance(body, DeviceSet):
                 devices[body.device.id] = body.device
-    return Known(tuple(sites.values()), tuple(customers.values()), tuple(devices.values()), tuple(points.values()))
+    return RegistryContents(
+        tuple(sites.values()), tuple(customers.values()), tuple(devices.values()), tuple(points.values())
+    )
 
 
 def _all(journal: Path, kind: RecordKind) -> Iterator[Record]:

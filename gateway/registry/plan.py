@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from gateway.domain.device import Customer, Device, Life, Point, PointKind, PointSpec, Profile, Site
 from gateway.domain.record import CustomerSet, DeviceSet, Fact, SiteSet
-from gateway.ports import Known
+from gateway.ports import RegistryContents
 from gateway.registry.state_texts import named
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ NO_TEXTS: Table = ((), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DeclaredInventory:
     """What the files say. Ids of devices are 0: the registry allots them."""
 
     sites: Sequence[Site] = ()
@@ -32,10 +32,10 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RegistryChange:
     """Rows to insert or update (complete, by their final ids) and the facts that tell the rules."""
 
-    rows: Known
+    rows: RegistryContents
     facts: Sequence[Fact]
 
     def __bool__(self) -> bool:
@@ -50,7 +50,7 @@ def newest(points: Sequence[Point]) -> dict[PointKey, Point]:
     return out
 
 
-def plan(known: Known, wanted: Wanted, now: int) -> Change:
+def plan(known: RegistryContents, wanted: DeclaredInventory, now: int) -> RegistryChange:
     """The difference between `known` and `wanted`; `now` µs is when a device without a date was first seen.
 
     Nothing is deleted: a device that is wanted no more is retired, a customer is gone; sites stay. Ids go on from the
@@ -66,7 +66,7 @@ def plan(known: Known, wanted: Wanted, now: int) -> Change:
         *_customer_facts({c.code: c for c in known.customers}, customers),
         *(DeviceSet(device) for device in devices),
     ]
-    return Change(Known(sites, customers, devices, points), tuple(facts))
+    return RegistryChange(RegistryContents(sites, customers, devices, points), tuple(facts))
 
 
 def _changed(known: Mapping[str, T], wanted: Mapping[str, T]) -> list[T]:
@@ -112,7 +112,7 @@ def _devices(known: Sequence[Device], wanted: Sequence[Device], now: int) -> lis
     return changed + [replace(device, life=Life.RETIRED) for device in gone]
 
 
-def _points(known: Known, wanted: Wanted) -> list[Point]:
+def _points(known: RegistryContents, wanted: DeclaredInventory) -> list[Point]:
     """Points to insert or update. Components only grow: those of a removed connector keep their history."""
     have = newest(known.points)
     last = max((point.id for point in known.points), default=0)

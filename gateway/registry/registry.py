@@ -21,9 +21,9 @@ from gateway.domain.errors import StoreError
 from gateway.domain.reading import I32, Batch
 from gateway.domain.record import Define, DeviceDefined, Fact, PointDefined
 from gateway.domain.said import Phrase
-from gateway.ports import Clock, Known, RegistryStore
-from gateway.registry.plan import Wanted, newest, plan
-from gateway.registry.state_texts import Allowance, Refusals, Refused, cleared
+from gateway.ports import Clock, RegistryContents, RegistryStore
+from gateway.registry.plan import DeclaredInventory, newest, plan
+from gateway.registry.state_texts import Allowance, Refusals, RefusedText, cleared
 
 log = structlog.get_logger()
 _NO_POINTS: Mapping[tuple[str, int], Point] = MappingProxyType({})
@@ -48,13 +48,7 @@ class Registry:
     `save_texts` brings them to SQL; after a crash in between, `recover` takes them from the journal.
     """
 
-    def __init__(
-        self,
-        store: RegistryStore,
-        tenant: str,
-        clock: Clock,
-        allowance: Allowance | None = None,
-    ) -> None:
+    def __init__(self, store: RegistryStore, tenant: str, clock: Clock, allowance: Allowance | None = None) -> None:
         self._store = store
         self._tenant = tenant
         self._clock = clock
@@ -80,7 +74,7 @@ class Registry:
         """How many state texts were refused since the start."""
         return self._refusals.total
 
-    def refused(self) -> Sequence[Refused]:
+    def refused(self) -> Sequence[RefusedText]:
         """What was refused since it was last cleared, by device and point."""
         with self._lock:
             return tuple(self._refusals)
@@ -105,15 +99,15 @@ class Registry:
         """The site called `code`."""
         return self._now.sites.get(code)
 
-    def known(self) -> Known:
+    def known(self) -> RegistryContents:
         """Everything, as it would be saved."""
         now = self._now
-        return Known(
+        return RegistryContents(
             tuple(now.sites.values()), tuple(now.customers.values()), tuple(now.devices.values()),
             tuple(now.points.values()),
         )  # fmt: skip
 
-    def apply(self, wanted: Wanted) -> list[Fact]:
+    def apply(self, wanted: DeclaredInventory) -> list[Fact]:
         """Bring store and memory to what the files say; returns the facts that were queued for the journal.
 
         Blocking (the desk's thread). Raises StoreError; then nothing changed.
@@ -195,20 +189,20 @@ class Registry:
                 self._unsaved.clear()
             if rows:
                 try:
-                    self._store.save(Known((), (), (), rows), ())
+                    self._store.save(RegistryContents((), (), (), rows), ())
                 except StoreError:
                     with self._lock:
                         self._unsaved |= {point.id for point in rows}
                     raise
             return len(rows)
 
-    def _take(self, known: Known) -> None:
+    def _take(self, known: RegistryContents) -> None:
         self._now = _Snapshot({}, {}, {}, {}, {}, {})
         self._merge(known)
 
-    def _merge(self, rows: Known) -> None:
+    def _merge(self, rows: RegistryContents) -> None:
         now = self._now
-        rows = Known(rows.sites, rows.customers, rows.devices, [self._kept(point) for point in rows.points])
+        rows = RegistryContents(rows.sites, rows.customers, rows.devices, [self._kept(point) for point in rows.points])
         devices = {**now.devices, **{d.id: d for d in rows.devices}}
         points = {**now.points, **{p.id: p for p in rows.points}}
         by_profile: dict[str, dict[tuple[str, int], Point]] = {}

@@ -59,7 +59,7 @@ def _short(brought: list[int]) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedText:
     """What one device was refused of one point since it was last cleared. `why` as of `Allowance.grown`, `text` the
     newest, cut; `at` µs."""
 
@@ -77,9 +77,9 @@ class Refusals:
 
     def __init__(self) -> None:
         self.total = 0
-        self._of: dict[tuple[str, str, int], Refused] = {}
+        self._of: dict[tuple[str, str, int], RefusedText] = {}
 
-    def __iter__(self) -> Iterator[Refused]:
+    def __iter__(self) -> Iterator[RefusedText]:
         return iter(tuple(self._of.values()))
 
     def __len__(self) -> int:
@@ -93,7 +93,7 @@ class Refusals:
         if before is None and len(self._of) >= MOST_REFUSED:
             return False
         count = 1 if before is None else before.count + 1
-        self._of[key] = Refused(*key, count, text[:64], why, at)
+        self._of[key] = RefusedText(*key, count, text[:64], why, at)
         return before is None
 
     def forget(self, profile: str, point: str, device: int | None = None) -> None:

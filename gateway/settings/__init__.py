@@ -2,14 +2,14 @@
 
 from gateway.settings.model import EndpointConfig, Settings, SourceConfig
 from gateway.settings.profiles import LoadedProfile, vocabulary
-from gateway.settings.project import Project, Report, inspect_project, load_project, load_settings
+from gateway.settings.project import Project, ProjectReport, inspect_project, load_project, load_settings
 from gateway.settings.rulebook import Rulebook, RuleFile
 
 __all__ = [
     "EndpointConfig",
     "LoadedProfile",
     "Project",
-    "Report",
+    "ProjectReport",
     "RuleFile",
     "Rulebook",
     "Settings",

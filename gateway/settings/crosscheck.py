@@ -24,7 +24,7 @@ from gateway.settings.profiles import LoadedProfile
 from gateway.settings.read_file import Unfit, read_file
 from gateway.settings.rulebook import Rulebook, RuleFile
 from protocols.modbus.config import ModbusConfig
-from protocols.mqtt.check import Coverage, Fleet
+from protocols.mqtt.check import Coverage, DeviceProfiles
 from protocols.mqtt.check import check as check_routes
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.subscriptions import overlapping
@@ -46,7 +46,7 @@ AUDIENCES = ("customer", "site", "area")
 
 
 @dataclass(slots=True)
-class Findings:
+class ProjectFindings:
     """Problems and warnings of one look, and what the routes can fill."""
 
     problems: list[Problem] = field(default_factory=list)
@@ -62,9 +62,9 @@ def is_duration(text: str) -> bool:
         return False
 
 
-def check_settings(document: Document, settings: Settings) -> Findings:
+def check_settings(document: Document, settings: Settings) -> ProjectFindings:
     """Secrets, brokers, events: what `gateway.yaml` says about the world outside its own shape."""
-    found = Findings()
+    found = ProjectFindings()
     for place, section in sections(settings):
         _secrets(document, place, section, found)
         if isinstance(section, HttpEndpoint):
@@ -85,7 +85,7 @@ def check_settings(document: Document, settings: Settings) -> Findings:
     return found
 
 
-def _secrets(document: Document, place: Place, section: BaseModel, found: Findings) -> None:
+def _secrets(document: Document, place: Place, section: BaseModel, found: ProjectFindings) -> None:
     for name in type(section).model_fields:
         value = getattr(section, name)
         here = (*place, name)
@@ -108,7 +108,7 @@ def _stands_in_file(document: Document, place: Place, secret: SecretStr) -> bool
     return place not in document.written or (value in document.written[place] and not value.startswith("${"))
 
 
-def _keys(document: Document, place: Place, endpoint: HttpEndpoint, found: Findings) -> None:
+def _keys(document: Document, place: Place, endpoint: HttpEndpoint, found: ProjectFindings) -> None:
     """Whether the endpoint could sign: a broken secret is found now, not with the first work order."""
     try:
         keys = endpoint.keys()
@@ -122,7 +122,7 @@ def _keys(document: Document, place: Place, endpoint: HttpEndpoint, found: Findi
         found.problems.append(document.problem((*place, "secret"), key))
 
 
-def _api(document: Document, api: ApiConfig, found: Findings) -> None:
+def _api(document: Document, api: ApiConfig, found: ProjectFindings) -> None:
     if api.plain:
         found.problems.append(document.problem(("api", "host"), "api.plain", host=api.host))
     if api.tls is not None:
@@ -133,7 +133,7 @@ def _api(document: Document, api: ApiConfig, found: Findings) -> None:
             found.problems.append(document.problem(("api", "tls"), "api.tls", **fields))
 
 
-def _brokers(document: Document, settings: Settings, found: Findings) -> None:
+def _brokers(document: Document, settings: Settings, found: ProjectFindings) -> None:
     sessions: dict[tuple[tuple[str, int], str], str] = {}
     for name, source in settings.sources.items():
         if not isinstance(source, MqttConfig):
@@ -161,9 +161,15 @@ def _local(host: str) -> bool:
 
 
 def check_together(
-    found: Findings, document: Document, settings: Settings, profiles: Mapping[str, LoadedProfile],
-    inventory: Inventory, rulebook: Rulebook, templates: Mapping[str, NoticeTemplate], template_file: Path | None,
-) -> None:  # fmt: skip
+    found: ProjectFindings,
+    document: Document,
+    settings: Settings,
+    profiles: Mapping[str, LoadedProfile],
+    inventory: Inventory,
+    rulebook: Rulebook,
+    templates: Mapping[str, NoticeTemplate],
+    template_file: Path | None,
+) -> None:
     """Sources against profiles and devices, rules against templates and kinds."""
     fleet = _fleet(profiles, inventory)
     for name, source in settings.sources.items():
@@ -183,15 +189,15 @@ def check_together(
     _usage(found, document, profiles, inventory, rulebook)
 
 
-def _fleet(profiles: Mapping[str, LoadedProfile], inventory: Inventory) -> Fleet:
+def _fleet(profiles: Mapping[str, LoadedProfile], inventory: Inventory) -> DeviceProfiles:
     connectors: dict[str, int] = {}
     for device in inventory.devices.values():
         connectors[device.profile] = max(connectors.get(device.profile, 0), device.components)
     of = {code: device.profile for code, device in inventory.devices.items()}
-    return Fleet({name: one.profile for name, one in profiles.items()}, of, connectors)
+    return DeviceProfiles({name: one.profile for name, one in profiles.items()}, of, connectors)
 
 
-def _look_back(found: Findings, profiles: Mapping[str, LoadedProfile], rulebook: Rulebook) -> None:
+def _look_back(found: ProjectFindings, profiles: Mapping[str, LoadedProfile], rulebook: Rulebook) -> None:
     """Rules with signals of a point that is kept for a shorter time than they look back."""
     short = [(one.profile, spec) for one in profiles.values() for spec in one.profile.points if spec.retain]
     for name, rule in rulebook.rules.items():
@@ -203,7 +209,7 @@ def _look_back(found: Findings, profiles: Mapping[str, LoadedProfile], rulebook:
                 found.warnings.append(file.document.problem(file.place(name, "let"), "config.warn.look_back", **fields))
 
 
-def _kept(found: Findings, settings: Settings, profiles: Mapping[str, LoadedProfile]) -> None:
+def _kept(found: ProjectFindings, settings: Settings, profiles: Mapping[str, LoadedProfile]) -> None:
     """A point can be kept for a shorter time than the rest, not for a longer one."""
     limit = settings.series.retention
     for one in profiles.values():
@@ -214,7 +220,7 @@ def _kept(found: Findings, settings: Settings, profiles: Mapping[str, LoadedProf
                 found.problems.append(one.document.problem(place, "config.profile.retain", **fields))
 
 
-def _audiences(found: Findings, document: Document, settings: Settings, inventory: Inventory) -> None:
+def _audiences(found: ProjectFindings, document: Document, settings: Settings, inventory: Inventory) -> None:
     for name, who in settings.desk.audiences.items():
         here = ("desk", "audiences", name)
         if isinstance(who, str):
@@ -227,9 +233,13 @@ def _audiences(found: Findings, document: Document, settings: Settings, inventor
 
 
 def _modbus(
-    found: Findings, document: Document, place: Place, source: ModbusConfig, profiles: Mapping[str, LoadedProfile],
+    found: ProjectFindings,
+    document: Document,
+    place: Place,
+    source: ModbusConfig,
+    profiles: Mapping[str, LoadedProfile],
     inventory: Inventory,
-) -> None:  # fmt: skip
+) -> None:
     for index, entry in enumerate(source.devices):
         here = (*place, "devices", index, "device")
         device = inventory.devices.get(entry.device)
@@ -243,7 +253,7 @@ def _modbus(
 
 
 def _addresses(
-    found: Findings, settings: Settings, profiles: Mapping[str, LoadedProfile], inventory: Inventory
+    found: ProjectFindings, settings: Settings, profiles: Mapping[str, LoadedProfile], inventory: Inventory
 ) -> None:
     """Devices whose Modbus address stands in the list: the columns modbus_link, modbus_unit and modbus_every."""
     sources = [one for one in settings.sources.values() if isinstance(one, ModbusConfig) and one.devices_from]
@@ -269,9 +279,13 @@ def _addresses(
 
 
 def check_rules(
-    found: Findings, document: Document, settings: Settings, rulebook: Rulebook,
-    templates: Mapping[str, NoticeTemplate], template_file: Path | None,
-) -> None:  # fmt: skip
+    found: ProjectFindings,
+    document: Document,
+    settings: Settings,
+    rulebook: Rulebook,
+    templates: Mapping[str, NoticeTemplate],
+    template_file: Path | None,
+) -> None:
     """Every name a rule uses exists, with the name that was probably meant."""
     desk, asks = settings.desk, False
     for name, rule in rulebook.rules.items():
@@ -296,9 +310,14 @@ def check_rules(
 
 
 def _named(
-    found: Findings, file: RuleFile, place: Place, text: str, words: Iterable[str], known: Iterable[str],
+    found: ProjectFindings,
+    file: RuleFile,
+    place: Place,
+    text: str,
+    words: Iterable[str],
+    known: Iterable[str],
     where: str = "",
-) -> None:  # fmt: skip
+) -> None:
     """`place`: the rule, and the keys below it. `words` that are "" name nothing."""
     rule, *below = (str(part) for part in place)
     options = list(known)
@@ -310,7 +329,7 @@ def _named(
             found.problems.append(file.document.problem(file.place(rule, *below), key, **fields))
 
 
-def _circle(found: Findings, file: RuleFile, rule: Rule, rulebook: Rulebook) -> None:
+def _circle(found: ProjectFindings, file: RuleFile, rule: Rule, rulebook: Rulebook) -> None:
     """A rule inhibited by itself over others would wait for ever."""
     path, here = [rule.id], rule
     while here.inhibit is not None and (parent := rulebook.rules.get(here.inhibit.by)) is not None:
@@ -324,7 +343,7 @@ def _circle(found: Findings, file: RuleFile, rule: Rule, rulebook: Rulebook) -> 
         here = parent
 
 
-def _providers(found: Findings, document: Document, settings: Settings, template: NoticeTemplate | None) -> None:
+def _providers(found: ProjectFindings, document: Document, settings: Settings, template: NoticeTemplate | None) -> None:
     """An endpoint that lists provider codes needs the one of this template."""
     for endpoint, config in settings.endpoints.items():
         if template is None or not isinstance(config, SmsConfig) or not config.templates:
@@ -336,7 +355,11 @@ def _providers(found: Findings, document: Document, settings: Settings, template
 
 
 def _usage(
-    found: Findings, document: Document, profiles: Mapping[str, LoadedProfile], inventory: Inventory, rulebook: Rulebook
+    found: ProjectFindings,
+    document: Document,
+    profiles: Mapping[str, LoadedProfile],
+    inventory: Inventory,
+    rulebook: Rulebook,
 ) -> None:
     """What is there and has no use: worth a word, never an obstacle."""
     if not inventory.devices:

@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.domain.device import Device, Life, Profile
 from gateway.domain.duration import DAY, SECOND
-from gateway.domain.said import Phrase, Span
+from gateway.domain.said import Phrase, SpokenDuration
 from gateway.settings.project import Project
 
 READING: Final = 5
@@ -33,7 +33,7 @@ class Room:
         rate = f"{self.rate:.3g}"
         if self.lasts >= FOREVER:
             return Phrase("room.forever", {"rate": rate})
-        return Phrase("room.lasts", {"rate": rate, "time": Span(self.lasts // DAY * DAY or self.lasts)})
+        return Phrase("room.lasts", {"rate": rate, "time": SpokenDuration(self.lasts // DAY * DAY or self.lasts)})
 
 
 def rate(devices: Sequence[Device], profiles: Mapping[str, Profile]) -> float:

@@ -16,7 +16,7 @@ from gateway.domain.units import DIMENSIONLESS
 from gateway.settings.document import narrow
 from gateway.settings.explain import nearest
 from gateway.settings.quantity import NUMBER, parse_quantity
-from gateway.settings.table import Row, Table, excel_number, identity, read_table
+from gateway.settings.table import CsvRecords, CsvRow, excel_number, identity, read_table
 
 T = TypeVar("T")
 _NAME = ("名称", "姓名", "title")
@@ -73,22 +73,27 @@ class Inventory:
     sites: dict[str, Site] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
-    rows: dict[str, tuple[Table, Row]] = field(default_factory=dict)
+    rows: dict[str, tuple[CsvRecords, CsvRow]] = field(default_factory=dict)
     """Where each device stands."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
 
 def load_inventory(
-    sites: Path | None, customers: Path | None, devices: Path | None, profiles: Mapping[str, Profile], zone: str,
-    *, profiles_whole: bool = True,
-) -> Inventory:  # fmt: skip
+    sites: Path | None,
+    customers: Path | None,
+    devices: Path | None,
+    profiles: Mapping[str, Profile],
+    zone: str,
+    *,
+    profiles_whole: bool = True,
+) -> Inventory:
     """Read the files that are given. `zone` is the installation's: dates of devices without a site count in it.
 
     `profiles_whole` False: some profile did not load, so an unknown one is no problem of its own.
     """
     found = Inventory()
-    tables: list[Table] = []
+    tables: list[CsvRecords] = []
     if sites is not None:
         tables.append(read_table(sites, SITE_COLUMNS, ("code",)))
         _collect(tables[-1], found.sites, lambda t, r, c: _site(t, r, c, zone))
@@ -117,11 +122,11 @@ def load_inventory(
     return found
 
 
-def _clean(tables: Sequence[Table]) -> bool:
+def _clean(tables: Sequence[CsvRecords]) -> bool:
     return all(table.complete for table in tables)
 
 
-def _collect(table: Table, out: dict[str, T], build: Callable[[Table, Row, str], T]) -> None:
+def _collect(table: CsvRecords, out: dict[str, T], build: Callable[[CsvRecords, CsvRow, str], T]) -> None:
     """Build every row; the first of a code counts, a second one is a problem that names the first."""
     if not table.complete:
         return
@@ -142,11 +147,11 @@ def _collect(table: Table, out: dict[str, T], build: Callable[[Table, Row, str],
 class _References:
     """Codes that must exist elsewhere; one problem per unknown code, with the rows that use it."""
 
-    def __init__(self, table: Table, column: str, known: Mapping[str, object], *, complete: bool) -> None:
+    def __init__(self, table: CsvRecords, column: str, known: Mapping[str, object], *, complete: bool) -> None:
         self._table, self._column, self._known, self._complete = table, column, known, complete
-        self._unknown: dict[str, list[Row]] = {}
+        self._unknown: dict[str, list[CsvRow]] = {}
 
-    def check(self, row: Row, code: str) -> str:
+    def check(self, row: CsvRow, code: str) -> str:
         """`code` itself; remembered when it is unknown."""
         if code and code not in self._known:
             self._unknown.setdefault(code, []).append(row)
@@ -163,15 +168,15 @@ class _References:
             self._table.add(rows[0], self._column, key, value=code, rows=numbers + more, near=near)
 
 
-def _text(row: Row, column: str) -> str:
+def _text(row: CsvRow, column: str) -> str:
     return row.cells.get(column, "").strip()
 
 
-def _tags(row: Row, column: str = "tags") -> tuple[str, ...]:
+def _tags(row: CsvRow, column: str = "tags") -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in _LIST.split(_text(row, column)) if part.strip()))
 
 
-def _site(table: Table, row: Row, code: str, installation: str) -> Site:
+def _site(table: CsvRecords, row: CsvRow, code: str, installation: str) -> Site:
     zone = _text(row, "timezone")
     if zone and zone not in zones():
         near = nearest(zone, sorted(zones())) or "Asia/Shanghai"
@@ -182,7 +187,7 @@ def _site(table: Table, row: Row, code: str, installation: str) -> Site:
     )  # fmt: skip
 
 
-def _quiet(table: Table, row: Row, zone: str) -> tuple[QuietTime, ...]:
+def _quiet(table: CsvRecords, row: CsvRow, zone: str) -> tuple[QuietTime, ...]:
     """`2026-11-23T22:00/2026-11-24T06:00 site works; ..`: local times of the site, or with an offset."""
     out: list[QuietTime] = []
     for part in filter(None, (part.strip() for part in re.split("[;；]", _text(row, "quiet")))):
@@ -203,7 +208,7 @@ def _local(text: str, zone: str) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))
 
 
-def _customer(table: Table, row: Row, code: str, sites: "_References") -> Customer:
+def _customer(table: CsvRecords, row: CsvRow, code: str, sites: "_References") -> Customer:
     phone = identity(table, row, "phone", longest=24)
     if phone and not _PHONE.fullmatch(phone):
         table.add(row, "phone", "config.csv.phone")
@@ -216,9 +221,14 @@ def _customer(table: Table, row: Row, code: str, sites: "_References") -> Custom
 
 
 def _device(
-    table: Table, row: Row, code: str, refs: Mapping[str, _References], sites: Mapping[str, Site],
-    profiles: Mapping[str, Profile], zone: str,
-) -> Device:  # fmt: skip
+    table: CsvRecords,
+    row: CsvRow,
+    code: str,
+    refs: Mapping[str, _References],
+    sites: Mapping[str, Site],
+    profiles: Mapping[str, Profile],
+    zone: str,
+) -> Device:
     profile_id = refs["profile"].check(row, identity(table, row, "profile", required=True))
     site = refs["site"].check(row, identity(table, row, "site"))
     customer = refs["customer"].check(row, identity(table, row, "customer"))
@@ -232,7 +242,7 @@ def _device(
     )  # fmt: skip
 
 
-def _components(table: Table, row: Row, usual: int) -> int:
+def _components(table: CsvRecords, row: CsvRow, usual: int) -> int:
     text = _text(row, "components")
     if not text:
         return usual
@@ -242,7 +252,7 @@ def _components(table: Table, row: Row, usual: int) -> int:
     return int(text)
 
 
-def _life(table: Table, row: Row) -> Life:
+def _life(table: CsvRecords, row: CsvRow) -> Life:
     text = _text(row, "life")
     life = _LIVES.get(re.sub(r"[\s_\-]+", "", text).casefold())
     if text and life is None:
@@ -250,7 +260,7 @@ def _life(table: Table, row: Row) -> Life:
     return life or Life.IN_SERVICE
 
 
-def _registered(table: Table, row: Row, zone: str) -> int:
+def _registered(table: CsvRecords, row: CsvRow, zone: str) -> int:
     """A local date or time of the site as µs; 0 when the cell is empty."""
     text = _text(row, "registered")
     if not text:
@@ -273,7 +283,7 @@ def _registered(table: Table, row: Row, zone: str) -> int:
     return to_us(moment.astimezone(UTC))
 
 
-def _attrs(table: Table, row: Row) -> dict[str, Attr]:
+def _attrs(table: CsvRecords, row: CsvRow) -> dict[str, Attr]:
     """Every other column that has something in this row."""
     out: dict[str, Attr] = {}
     for name, unit in table.extra.items():
@@ -317,9 +327,9 @@ def attribute(text: str) -> Attr:
     return text
 
 
-def _check_column(table: Table, name: str) -> None:
+def _check_column(table: CsvRecords, name: str) -> None:
     """What a column looks like as a whole: bare numbers and texts among numbers with a unit, texts among numbers."""
-    kinds: dict[str, list[tuple[Row, str]]] = {"number": [], "quantity": [], "text": []}
+    kinds: dict[str, list[tuple[CsvRow, str]]] = {"number": [], "quantity": [], "text": []}
     dimension: object = None
     for row in table.rows:
         text = row.cells.get(name, "").strip()

@@ -16,7 +16,7 @@ SUFFIXES = frozenset({".yaml", ".yml"})
 
 
 @dataclass(slots=True)
-class Lookups:
+class LookupFiles:
     """By name, with the file each table stands in; those with problems are left out."""
 
     codes: dict[str, CodeTable] = field(default_factory=dict)
@@ -25,9 +25,9 @@ class Lookups:
     problems: list[Problem] = field(default_factory=list)
 
 
-def load_lookups(codes: Path, fences: Path) -> Lookups:
+def load_lookups(codes: Path, fences: Path) -> LookupFiles:
     """What is there: neither the folder nor the file need exist."""
-    found = Lookups()
+    found = LookupFiles()
     for path in sorted(p for p in codes.iterdir() if p.suffix in SUFFIXES) if codes.is_dir() else ():
         if (text := read_text(path, found.problems)) is None:
             continue

@@ -14,8 +14,8 @@ from gateway.domain.device import AsSent, PointSpec, Profile
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.nodata import says_nothing
 from gateway.domain.text import Lang
-from gateway.ports import Known
-from gateway.registry import Wanted, plan
+from gateway.ports import RegistryContents
+from gateway.registry import DeclaredInventory, plan
 from gateway.settings.calendars import calendar_name, load_calendar
 from gateway.settings.crosscheck import check_settings, check_together
 from gateway.settings.document import Document, read_document
@@ -39,15 +39,15 @@ from rules.compiled import Names
 @dataclass(frozen=True, slots=True)
 class Project:
     """A configuration without problems. `maps` are register maps by profile id, paths in `settings` are anchored.
-    `env` is where `${NAME}` was looked up, None = the environment of this process; `places` as of `Report`; `filled` is
-    what is not here and was filled in, because nobody will be connected to."""
+    `env` is where `${NAME}` was looked up, None = the environment of this process; `places` as of `ProjectReport`;
+    `filled` is what is not here and was filled in, because nobody will be connected to."""
 
     file: Path
     settings: Settings
     profiles: Mapping[str, LoadedProfile]
     maps: Mapping[str, ModbusMap]
     names: Names
-    wanted: Wanted
+    wanted: DeclaredInventory
     rulebook: Rulebook
     templates: Mapping[str, NoticeTemplate]
     warnings: tuple[Problem, ...] = ()
@@ -72,7 +72,7 @@ class Project:
 
     def counts(self) -> dict[str, int]:
         """How many of everything, for a summary. Points are those the registry will know."""
-        points = plan(Known((), (), (), ()), self.wanted, 0).rows.points
+        points = plan(RegistryContents((), (), (), ()), self.wanted, 0).rows.points
         return {
             "sites": len(self.wanted.sites), "customers": len(self.wanted.customers),
             "devices": len(self.wanted.devices), "points": len(points), "profiles": len(self.profiles),
@@ -82,7 +82,7 @@ class Project:
 
 
 @dataclass(slots=True)
-class Report:
+class ProjectReport:
     """What was found: a project, or the problems that stand in its way. `language` is the one to report in, `coverage`
     what the routes can fill."""
 
@@ -117,7 +117,7 @@ def load_settings(path: Path, env: Mapping[str, str] | None = None) -> Settings:
 
 def inspect_project(
     path: Path, env: Mapping[str, str] | None = None, known: RuleFiles | None = None, *, offline: bool = False
-) -> Report:
+) -> ProjectReport:
     """Like `load_project`, with the warnings, and without raising. `env` None = the environment of this process;
     `known` are the rule files of the look before. `offline`: nobody will be connected to, what only that needs may
     lack."""
@@ -126,7 +126,7 @@ def inspect_project(
     bare = _settings(document)
     settings = None if bare is None else _completed(anchored(bare, path.parent))
     files = _Files.of(document.value, path.parent)
-    report = Report(files.language, places=files.places(path))
+    report = ProjectReport(files.language, places=files.places(path))
     if document.value is None:  # nothing to go on with
         report.problems = document.problems
         return report
@@ -254,8 +254,8 @@ def _maps(profiles: Mapping[str, LoadedProfile]) -> tuple[dict[str, ModbusMap], 
     return maps, problems
 
 
-def _wanted(inventory: Inventory, profiles: list[Profile], texts: Named) -> Wanted:
-    return Wanted(
+def _wanted(inventory: Inventory, profiles: list[Profile], texts: Named) -> DeclaredInventory:
+    return DeclaredInventory(
         tuple(inventory.sites.values()), tuple(inventory.customers.values()), tuple(inventory.devices.values()),
         tuple(profiles), texts,
     )  # fmt: skip

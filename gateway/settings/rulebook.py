@@ -9,7 +9,7 @@ from gateway.settings.document import Document, Place, parse_document
 from gateway.settings.lookups import read_text
 from rules.compiled import Names, Rule
 from rules.format import Loaded, TestFile, load_text, merge, policy_source
-from rules.format.tree import Notes, Table, read
+from rules.format.tree import Notes, YamlMapping, read
 
 _TEST_KEYS = frozenset({"use", "profiles", "sites", "customers", "test"})
 
@@ -33,7 +33,7 @@ class RuleFile:
     def is_test(self) -> bool:
         """A stand-alone test file."""
         tree = read(self.text, Notes(str(self.path)))
-        return isinstance(tree, Table) and not _TEST_KEYS.isdisjoint(tree.entries)
+        return isinstance(tree, YamlMapping) and not _TEST_KEYS.isdisjoint(tree.entries)
 
     def place(self, rule: str, *below: str) -> Place:
         """Where a key of a rule stands."""

@@ -26,7 +26,7 @@ _EXACT_DIGITS = 15  # a spreadsheet keeps no more of a number
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CsvRow:
     """One record. `number` counts as the spreadsheet does (the header is row 1), `line` is the line of the file."""
 
     number: int
@@ -35,11 +35,11 @@ class Row:
 
 
 @dataclass(slots=True)
-class Table:
+class CsvRecords:
     """The records of a file by field name; `header` maps a field to the header as written, `extra` are attributes."""
 
     file: str
-    rows: list[Row] = field(default_factory=list)
+    rows: list[CsvRow] = field(default_factory=list)
     header: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Unit | None] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -49,28 +49,28 @@ class Table:
     complete: bool = False
     """The header could be read and has every required column."""
 
-    def add(self, row: Row | None, column: str, key: str, /, **fields: object) -> None:
+    def add(self, row: CsvRow | None, column: str, key: str, /, **fields: object) -> None:
         """Remember a problem of a cell, or of the file."""
         self.problems.append(self._problem(row, column, key, fields))
 
-    def warn(self, row: Row | None, column: str, key: str, /, **fields: object) -> None:
+    def warn(self, row: CsvRow | None, column: str, key: str, /, **fields: object) -> None:
         """Remember something odd that is not wrong."""
         self.warnings.append(self._problem(row, column, key, fields))
 
-    def problem(self, row: Row | None, column: str, key: str, /, **fields: object) -> Problem:
+    def problem(self, row: CsvRow | None, column: str, key: str, /, **fields: object) -> Problem:
         """A problem of a cell that somebody else found."""
         return self._problem(row, column, key, fields)
 
-    def _problem(self, row: Row | None, column: str, key: str, fields: Mapping[str, object]) -> Problem:
+    def _problem(self, row: CsvRow | None, column: str, key: str, fields: Mapping[str, object]) -> Problem:
         name = self.header.get(column, column)
         if row is None:
             return Problem(self.file, f"column {name}" if name else "", key, fields, 1 if name else 0)
         return Problem(self.file, f"row {row.number}, column {name}", key, fields, row.line)
 
 
-def read_table(path: Path, columns: Mapping[str, Sequence[str]], required: Sequence[str]) -> Table:
+def read_table(path: Path, columns: Mapping[str, Sequence[str]], required: Sequence[str]) -> CsvRecords:
     """Read a CSV file. `columns` maps each field to the headers that name it; other columns become attributes."""
-    table = Table(str(path))
+    table = CsvRecords(str(path))
     try:
         blob = read_file(path, MAX_BYTES)
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def read_table(path: Path, columns: Mapping[str, Sequence[str]], required: Seque
     return table
 
 
-def _decoded(table: Table, blob: bytes) -> str | None:
+def _decoded(table: CsvRecords, blob: bytes) -> str | None:
     """UTF-8 with or without BOM, else GB18030 (what Excel writes on a Chinese Windows)."""
     if blob.startswith((b"\xff\xfe", b"\xfe\xff")):
         return blob.decode("utf-16", "replace")
@@ -104,7 +104,7 @@ def _decoded(table: Table, blob: bytes) -> str | None:
     return None
 
 
-def _records(table: Table, text: str) -> Iterator[tuple[int, list[str]]]:
+def _records(table: CsvRecords, text: str) -> Iterator[tuple[int, list[str]]]:
     """(first line, cells) of every record that is not empty."""
     head = text.split("\n", 1)[0]
     separator = max(",\t;", key=head.count)
@@ -118,7 +118,7 @@ def _records(table: Table, text: str) -> Iterator[tuple[int, list[str]]]:
         table.problems.append(Problem(table.file, "", "config.csv.broken", {"reason": reason(error)}, line))
 
 
-def _parse(table: Table, text: str, columns: Mapping[str, Sequence[str]], required: Sequence[str]) -> None:
+def _parse(table: CsvRecords, text: str, columns: Mapping[str, Sequence[str]], required: Sequence[str]) -> None:
     names: list[str] = []
     for number, (line, cells) in enumerate(_records(table, text), 1):
         if not names:
@@ -127,10 +127,10 @@ def _parse(table: Table, text: str, columns: Mapping[str, Sequence[str]], requir
                 return
         elif any(cell.strip() for cell in cells):
             if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
-                row = Row(number, line, {})
+                row = CsvRow(number, line, {})
                 table.add(row, str(len(names) + 1), "config.csv.too_many", count=len(cells), columns=len(names))
                 continue
-            table.rows.append(Row(number, line, dict(zip(names, cells, strict=False))))
+            table.rows.append(CsvRow(number, line, dict(zip(names, cells, strict=False))))
     if not names:
         table.add(None, "", "config.csv.empty")
 
@@ -139,7 +139,9 @@ def _folded(header: str) -> str:
     return re.sub(r"[\s_\-]+", "", narrow(header)).casefold()
 
 
-def _header(table: Table, cells: list[str], columns: Mapping[str, Sequence[str]], required: Sequence[str]) -> list[str]:
+def _header(
+    table: CsvRecords, cells: list[str], columns: Mapping[str, Sequence[str]], required: Sequence[str]
+) -> list[str]:
     """The field of each column: a known one, or the attribute it names (a unit in brackets belongs to its numbers)."""
     aliases = {_folded(alias): name for name, words in columns.items() for alias in (name, *words)}
     names: list[str] = []
@@ -178,7 +180,7 @@ def _attribute(header: str) -> tuple[str, Unit | None]:
     return header, None
 
 
-def identity(table: Table, row: Row, column: str, *, required: bool = False, longest: int = 120) -> str:
+def identity(table: CsvRecords, row: CsvRow, column: str, *, required: bool = False, longest: int = 120) -> str:
     """A cell that names something (a code, a reference, a phone): text, untouched; "" when it is empty or a problem."""
     text = row.cells.get(column, "")
     if not text.strip():

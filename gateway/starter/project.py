@@ -22,7 +22,7 @@ LIMIT = 1.25
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class InitAnswers:
     """What a person said. `topic`: where the device publishes; `profile`: one of the library, None = made from the
     sample, then of `kind`; `username` "" = the broker asks for none."""
 
@@ -43,7 +43,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class MappedPoint:
     """A point of the profile, the place of the message that fills it, and what is there."""
 
     spec: PointSpec
@@ -52,10 +52,10 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class RuleLimit:
     """The rule: `point` above `limit` raises; `normal` and `high` are values below and above it."""
 
-    point: Point
+    point: MappedPoint
     normal: float
     limit: float
     high: float
@@ -95,7 +95,7 @@ def _as_sent(canonical: float | None, unit: str) -> float | None:
     return (canonical - parsed.offset) / parsed.factor
 
 
-def files(answers: Answers) -> dict[str, str]:
+def files(answers: InitAnswers) -> dict[str, str]:
     """Path in the project -> text. Those in `SECRETS` are for their owner alone."""
     sample = look(answers.sample, answers.device)
     if answers.profile is not None:
@@ -117,7 +117,7 @@ def files(answers: Answers) -> dict[str, str]:
     return made
 
 
-def trigger(answers: Answers) -> str:
+def trigger(answers: InitAnswers) -> str:
     """The sample with a value above the limit of the rule; "" when the rule has none."""
     sample = look(answers.sample, answers.device)
     limit = _limit(list(_points(answers, sample)))
@@ -145,26 +145,26 @@ def _by_name(points: Iterable[Guess], profile: LoadedProfile) -> tuple[Guess, ..
     return tuple(replace(one, name=one.path) if one.path in known else one for one in points)
 
 
-def _points(answers: Answers, sample: Sample) -> Iterable[Point]:
+def _points(answers: InitAnswers, sample: Sample) -> Iterable[MappedPoint]:
     if answers.profile is not None:
         found = matches(replace(sample, points=_by_name(sample.points, answers.profile)), answers.profile)
         for name, first in found.items():
             spec = answers.profile.profile.point(name)
             for guess in sample.points:
                 if spec is not None and guess.name == first.name:
-                    yield Point(spec, guess, answers.profile.declared.get(name, ""))
+                    yield MappedPoint(spec, guess, answers.profile.declared.get(name, ""))
         return
     for guess in sample.points:
         values = (str(guess.value),) if isinstance(guess.value, str) else ()
         each = _of_connector(sample, guess)
-        yield Point(PointSpec(guess.name, guess.kind, guess.unit, values=values, each=each), guess, guess.unit)
+        yield MappedPoint(PointSpec(guess.name, guess.kind, guess.unit, values=values, each=each), guess, guess.unit)
 
 
 def _of_connector(sample: Sample, guess: Guess) -> bool:
     return guess.component > 0 or (sample.component is not None and not guess.path.startswith("$"))
 
 
-def _main(answers: Answers, sample: Sample, points: list[Point], profile: str) -> str:
+def _main(answers: InitAnswers, sample: Sample, points: list[MappedPoint], profile: str) -> str:
     def note(key: str, **fields: object) -> str:
         return "# " + say(f"init.note.{key}", answers.lang, **fields)
 
@@ -186,7 +186,7 @@ def _main(answers: Answers, sample: Sample, points: list[Point], profile: str) -
     return "\n".join(lines)
 
 
-def _route(answers: Answers, sample: Sample, points: list[Point], profile: str) -> list[str]:
+def _route(answers: InitAnswers, sample: Sample, points: list[MappedPoint], profile: str) -> list[str]:
     levels = answers.topic.split("/")
     inside = bool(sample.each and sample.device) and (not sample.codes or answers.device in sample.codes)
     named = answers.device in levels and not inside
@@ -228,14 +228,14 @@ def _fits(said: str, declared: str) -> bool:
     return said != declared and parse_unit(said).dimension == parse_unit(declared).dimension
 
 
-def _devices(answers: Answers, sample: Sample, profile: str) -> str:
+def _devices(answers: InitAnswers, sample: Sample, profile: str) -> str:
     heads = ("设备编号", "名称", "型号") if answers.lang == "zh" else ("code", "name", "profile")
     others = [code for code in sample.codes if answers.device in sample.codes and code != answers.device]
     rows = [(answers.device, answers.device_name, profile), *((code, code, profile) for code in others[:LISTED])]
     return "".join(",".join(map(_cell, row)) + "\n" for row in (heads, *rows))
 
 
-def _profile(answers: Answers, sample: Sample, name: str) -> str:
+def _profile(answers: InitAnswers, sample: Sample, name: str) -> str:
     lines = [
         "# " + say("init.note.profile", answers.lang), f"id: {_text(name)}", f"kind: {answers.kind}",
         f"source: {_text(say('init.source', answers.lang))}",
@@ -263,7 +263,7 @@ def _profile(answers: Answers, sample: Sample, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _limit(points: list[Point]) -> Limit | None:
+def _limit(points: list[MappedPoint]) -> RuleLimit | None:
     """The first momentary number with a unit, else the first number: temperature before all others."""
     numbers = [p for p in points if p.spec.kind is PointKind.GAUGE and p.spec.name not in ("lat", "lon")]
     for point in sorted(numbers, key=lambda p: ("temp" not in p.spec.name, not p.unit)):
@@ -271,11 +271,11 @@ def _limit(points: list[Point]) -> Limit | None:
         limit, high = _nice(max(value, 1.0) * LIMIT), _nice(max(value, 1.0) * LIMIT * LIMIT)
         most = _as_sent(point.spec.plausible.max, point.unit)
         if value < limit < high and (most is None or high < most):
-            return Limit(point, value, limit, high)
+            return RuleLimit(point, value, limit, high)
     return None
 
 
-def _rule(answers: Answers, points: list[Point]) -> str:
+def _rule(answers: InitAnswers, points: list[MappedPoint]) -> str:
     limit, lang = _limit(points), answers.lang
     kind = answers.profile.profile.kind if answers.profile is not None else answers.kind
     head = ["# " + say("init.note.rule", lang), "format: 1", "rules:"]
@@ -304,7 +304,7 @@ def _rule(answers: Answers, points: list[Point]) -> str:
     ])  # fmt: skip
 
 
-def _each(point: Point) -> str:
+def _each(point: MappedPoint) -> str:
     return ", each: connector" if point.spec.each else ""
 
 

@@ -41,9 +41,14 @@ class ApiKeys:
         self._tenant = tenant
 
     def create(
-        self, name: str, role: Role, now: int, sites: Sequence[str] = (), expires_at: int | None = None,
+        self,
+        name: str,
+        role: Role,
+        now: int,
+        sites: Sequence[str] = (),
+        expires_at: int | None = None,
         deed: Deed | None = None,
-    ) -> tuple[str, ApiKey]:  # fmt: skip
+    ) -> tuple[str, ApiKey]:
         """(the key, shown once, and its row). Raises StoreError when the name is taken."""
         secret = f"fg_{secrets.token_urlsafe(32)}"
         key = ApiKey(secrets.token_hex(8), self._tenant, name, role, tuple(sites), now, expires_at, None, None)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
 from gateway.store.backup import back_up
-from gateway.store.migrate import Plan, plan, upgrade
+from gateway.store.migrate import MigrationPlan, plan, upgrade
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -60,7 +60,7 @@ class Database:
             self._writer = create_engine(parsed, pool_size=2, pool_pre_ping=True, hide_parameters=True)
             self._reader = create_engine(parsed, pool_size=readers, pool_pre_ping=True, hide_parameters=True)
 
-    def plan(self) -> Plan:
+    def plan(self) -> MigrationPlan:
         """What `upgrade` would do. Raises StoreError for a database of a newer release."""
         with _translated(), self._reader.begin() as connection:
             return plan(connection)

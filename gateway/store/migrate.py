@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "migrations"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MigrationPlan:
     """From which revision ("" = there are no tables yet), over which, oldest first (none: it is up to date)."""
 
     current: str
@@ -32,15 +32,15 @@ def head() -> str:
     return revisions()[-1]
 
 
-def plan(connection: Connection) -> Plan:
+def plan(connection: Connection) -> MigrationPlan:
     """What `upgrade` would do. Raises StoreError for a database of a newer release."""
     known = revisions()
     if not inspect(connection).has_table("alembic_version"):
-        return Plan("", known)
+        return MigrationPlan("", known)
     current = connection.scalar(text("SELECT version_num FROM alembic_version")) or ""
     if current and current not in known:
         raise StoreError.of("store.newer", found=current, known=known[-1])
-    return Plan(current, tuple(one for one in known if one > current))
+    return MigrationPlan(current, tuple(one for one in known if one > current))
 
 
 def upgrade(connection: Connection, target: str = "head") -> None:

@@ -248,10 +248,14 @@ class Queries:
         return self._database.query(lambda c: [make(row) for row in c.execute(rows)])
 
     def _page(
-        self, rows: Select[Any], keys: tuple[Column[Any], ...], make: Callable[[Any], T], key_of: Callable[[T],
-        tuple[Any, ...]],
-        limit: int, after: str,
-    ) -> Page[T]:  # fmt: skip
+        self,
+        rows: Select[Any],
+        keys: tuple[Column[Any], ...],
+        make: Callable[[Any], T],
+        key_of: Callable[[T], tuple[Any, ...]],
+        limit: int,
+        after: str,
+    ) -> Page[T]:
         limit = max(1, min(limit, MAX_PAGE))
         if after:
             rows = rows.where(tuple_(*keys) < tuple_(*_unpack(after, len(keys))))

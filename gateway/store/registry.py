@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Table, insert, select
 
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.record import Fact, encode_body
-from gateway.ports import Clock, Known
+from gateway.ports import Clock, RegistryContents
 from gateway.store import tables as t
 from gateway.store.audit import Deed, note
 from gateway.store.database import Database, upsert
@@ -28,18 +28,18 @@ class SqlRegistryStore:
         self._clock = clock
         self._tenant = tenant
 
-    def load(self) -> Known:
+    def load(self) -> RegistryContents:
         """All rows of this tenant, ordered by id or code."""
 
-        def work(c: Connection) -> Known:
-            return Known(
+        def work(c: Connection) -> RegistryContents:
+            return RegistryContents(
                 self._rows(c, t.site, Site), self._rows(c, t.customer, Customer), self._rows(c, t.device, Device),
                 self._rows(c, t.point, Point),
             )  # fmt: skip
 
         return self._database.query(work)
 
-    def save(self, changed: Known, facts: Sequence[Fact]) -> None:
+    def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
         """Insert or update the rows and queue the facts in the control outbox: one transaction."""
         now = self._clock.now()
 

@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Row, Table
 
-from gateway.domain.alarm import AlarmChange, Change, Evidence, Level, Plan
+from gateway.domain.alarm import AlarmChange, AlarmPlan, Change, Evidence, Level
 from gateway.domain.workorder import Alarm, AlarmState, OrderState, WorkOrder
 from gateway.store import tables
 
 S = TypeVar("S", bound=msgspec.Struct)
 K = TypeVar("K")
 _encoder = msgspec.json.Encoder()
-_plan = msgspec.json.Decoder(Plan)
+_plan = msgspec.json.Decoder(AlarmPlan)
 _evidence = msgspec.json.Decoder(Evidence)
 _words = msgspec.json.Decoder(tuple[str, ...])
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, Update, bindparam, delete, func, inser
 
 from gateway.domain.mask import NOTHING, Mask
 from gateway.domain.record import encode_body
-from gateway.domain.workorder import Alarm, Changes, Deadline, Done, Due, Place, Position, WorkOrder
+from gateway.domain.workorder import Alarm, Changes, Deadline, DeadlineReason, Done, Place, Position, WorkOrder
 from gateway.store import tables as t
 from gateway.store.clock_step import step_back
 from gateway.store.database import Database, bulk, insert_new, upsert
@@ -181,20 +181,20 @@ class SqlUnit:
             found.update((row[0], row[1], row[2], row[3]) for row in self._c.execute(rows))
         return found
 
-    def due(self, now: int, limit: int, reasons: Sequence[Due]) -> list[Deadline]:
+    def due(self, now: int, limit: int, reasons: Sequence[DeadlineReason]) -> list[Deadline]:
         """Deadlines of all tenants that have passed, earliest first."""
         c = t.deadline.c
         rows = select(t.deadline).where(c.due_at <= now, c.reason.in_(reasons)).limit(limit)
         rows = rows.order_by(c.due_at, c.subject, c.reason).with_for_update(skip_locked=True)
         return [plain_of(Deadline, t.deadline, row) for row in self._c.execute(rows)]
 
-    def waiting(self, tenant: str, reason: Due) -> list[Deadline]:
+    def waiting(self, tenant: str, reason: DeadlineReason) -> list[Deadline]:
         """Deadlines of one reason, oldest first."""
         c = t.deadline.c
         rows = select(t.deadline).where(c.tenant == tenant, c.reason == reason).order_by(c.created_at, c.subject)
         return [plain_of(Deadline, t.deadline, row) for row in self._c.execute(rows)]
 
-    def release(self, tenant: str, reason: Due, now: int) -> None:
+    def release(self, tenant: str, reason: DeadlineReason, now: int) -> None:
         """Deadlines of this reason that have no time become due now."""
         c = t.deadline.c
         waiting = (c.tenant == tenant, c.reason == reason, c.due_at.is_(None))
@@ -243,7 +243,7 @@ class SqlUnit:
         if rows:
             bulk(self._c, _UPDATE[table.name], rows)
 
-    def _drop_deadlines(self, gone: Sequence[tuple[str, str, Due]]) -> None:
+    def _drop_deadlines(self, gone: Sequence[tuple[str, str, DeadlineReason]]) -> None:
         if gone:
             c = t.deadline.c
             statement = delete(t.deadline).where(

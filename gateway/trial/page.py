@@ -7,7 +7,7 @@ from gateway.domain.reading import Flag, Quality
 from gateway.domain.reasons import worded
 from gateway.domain.said import told
 from gateway.domain.text import Lang, catalogue, say
-from gateway.trial.result import Row, Tried
+from gateway.trial.result import ReadingRow, Tried
 
 _QUALITY = {Quality.BAD: "bad", Quality.UNCERTAIN: "uncertain", Quality.GOOD: "good"}
 
@@ -48,7 +48,7 @@ def _lines(tried: Tried, lang: Lang) -> Iterator[str]:
         yield say("trial.rules", lang, rules=", ".join(names)) if names else say("trial.no_rules", lang)
 
 
-def _readings(rows: Sequence[Row], lang: Lang) -> Iterator[str]:
+def _readings(rows: Sequence[ReadingRow], lang: Lang) -> Iterator[str]:
     head: tuple[str, int] | None = None
     for row in rows:
         if head != (row.device.code, row.at):
@@ -58,7 +58,7 @@ def _readings(rows: Sequence[Row], lang: Lang) -> Iterator[str]:
         yield _row(row, lang)
 
 
-def _row(row: Row, lang: Lang) -> str:
+def _row(row: ReadingRow, lang: Lang) -> str:
     name = f"{row.point.name}#{row.point.component}" if row.point.component else row.point.name
     number = "-" if row.value is None else row.value if isinstance(row.value, str) else f"{row.value:.12g}"
     unit = row.point.unit if isinstance(row.value, float) else ""
@@ -69,7 +69,7 @@ def _row(row: Row, lang: Lang) -> str:
     return f"  {name:<24} {f'{number} {unit}'.strip():<24} {quality}{note}{words}"
 
 
-def _flags(row: Row) -> Iterator[str]:
+def _flags(row: ReadingRow) -> Iterator[str]:
     if row.flags & Flag.CLAMPED:
         yield "clamped"
     if row.flags & Flag.RETAINED:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.domain.record import Fact
-from gateway.ports import Clock, Known
+from gateway.ports import Clock, RegistryContents
 from gateway.registry import Registry
 from gateway.settings.project import Project
 
@@ -11,11 +11,11 @@ from gateway.settings.project import Project
 class _Paper:
     """A RegistryStore that keeps nothing."""
 
-    def load(self) -> Known:
+    def load(self) -> RegistryContents:
         """As RegistryStore: empty."""
-        return Known((), (), (), ())
+        return RegistryContents((), (), (), ())
 
-    def save(self, changed: Known, facts: Sequence[Fact]) -> None:
+    def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
         """As RegistryStore."""
 
 

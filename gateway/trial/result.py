@@ -23,7 +23,7 @@ from rules.compiled.reads import points as points_of
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReadingRow:
     """One reading. `value` is a number in `unit` or the text of a state, None when bad; `words` are registers."""
 
     device: Device
@@ -47,7 +47,7 @@ class Tried:
     what: str
     route: int = -1
     filter: str = ""
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ReadingRow] = field(default_factory=list)
     rejected: tuple[Raw, ...] = ()
     partial: tuple[Raw, ...] = ()
     unused: tuple[Unused, ...] = ()
@@ -91,14 +91,14 @@ def _mapped(project: Project, clock: Clock, name: str, config: MqttConfig, messa
     return tried
 
 
-def _rows(batch: Batch, registry: Registry) -> list[Row]:
+def _rows(batch: Batch, registry: Registry) -> list[ReadingRow]:
     found = []
     for reading in batch.readings():
         device, point = registry.device_by_id(reading.device), registry.point_by_id(reading.point)
         assert device is not None
         assert point is not None
         value = _value(point, reading.value, reading.quality)
-        found.append(Row(device, point, reading.at, value, reading.quality, reading.flags))
+        found.append(ReadingRow(device, point, reading.at, value, reading.quality, reading.flags))
     return found
 
 
@@ -108,7 +108,7 @@ def _value(point: Point, value: float, quality: Quality) -> float | str | None:
     return point.values[int(value)] if point.kind is PointKind.STATE else value
 
 
-def _rules(project: Project, rows: Iterable[Row]) -> list[tuple[str, str]]:
+def _rules(project: Project, rows: Iterable[ReadingRow]) -> list[tuple[str, str]]:
     """Rules that read one of these points."""
     read = {(row.device.kind, row.point.name) for row in rows}
     return [
@@ -134,7 +134,7 @@ async def try_poll(project: Project, clock: Clock, device: str) -> list[Tried]:
             point = registry.point_by_id(register.point)
             assert point is not None
             tried.rows.append(
-                Row(known, point, poll.at, _value(point, value, quality), quality, words=_tuple(words))
+                ReadingRow(known, point, poll.at, _value(point, value, quality), quality, words=_tuple(words))
             )  # fmt: skip
         tried.rules = _rules(project, tried.rows)
         found.append(tried)

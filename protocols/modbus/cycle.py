@@ -9,8 +9,18 @@ from gateway.domain.device import Device
 from gateway.domain.duration import MINUTE
 from gateway.domain.errors import DecodeError
 from gateway.domain.reading import F64, I32, U8, Quality
-from protocols.modbus.link import Link, LinkDown, Refused, Silent
-from protocols.modbus.plan import ILLEGAL_ADDRESS, ILLEGAL_VALUE, NOTHING, Block, Learned, Limits, Span, learn, plan
+from protocols.modbus.link import ExceptionResponse, Link, LinkDown, Silent
+from protocols.modbus.plan import (
+    ILLEGAL_ADDRESS,
+    ILLEGAL_VALUE,
+    NOTHING,
+    Learned,
+    RegisterSpan,
+    RequestBlock,
+    RequestLimits,
+    learn,
+    plan,
+)
 from protocols.modbus.registers import BAD, BoundRegister
 from protocols.modbus.slave import Backoff, Slave
 from protocols.modbus.stats import ModbusStats
@@ -47,45 +57,47 @@ class Pause:
 class Layout:
     """What devices of one profile and as many components have in common: registers, their points, the first plan."""
 
-    def __init__(self, registers: Sequence[BoundRegister], limits: Limits) -> None:
+    def __init__(self, registers: Sequence[BoundRegister], limits: RequestLimits) -> None:
         self.registers = tuple(registers)
         self.limits = limits
         self.points = np.array([register.point for register in self.registers], np.int32)
-        self.spans = tuple(Span(register.table, register.address, register.count) for register in self.registers)
+        self.spans = tuple(
+            RegisterSpan(register.table, register.address, register.count) for register in self.registers
+        )
         self.blocks = plan(self.spans, limits)
 
 
-class Target:
+class PolledDevice:
     """A device that is polled: its layout, and what refusals taught about it."""
 
     def __init__(self, device: Device, layout: Layout, patience: Backoff) -> None:
         self.device, self.layout, self.patience = device, layout, patience
         self.learned: Learned = NOTHING
         self.blocks = layout.blocks
-        self.pauses: dict[Span, Pause] = {}
+        self.pauses: dict[RegisterSpan, Pause] = {}
 
-    def paused(self, block: Block, now: int) -> bool:
+    def paused(self, block: RequestBlock, now: int) -> bool:
         """Is this block left alone at `now`?"""
         pause = self.pauses.get(block.key)
         return pause is not None and now < pause.until
 
-    def refused(self, block: Block, code: int) -> None:
+    def refused(self, block: RequestBlock, code: int) -> None:
         """Plan anew after exception 2 or 3 on `block`."""
         self._replan(learn(self.learned, block, self.layout.spans, code))
 
-    def read(self, block: Block) -> None:
+    def read(self, block: RequestBlock) -> None:
         """`block` was answered: nothing keeps it from being asked for again, nor from being read with others."""
         self.pauses.pop(block.key, None)
         if block.key in self.learned.holes:
             self._replan(replace(self.learned, holes=self.learned.holes - {block.key}))
 
-    def unanswered(self, block: Block, now: int) -> None:
+    def unanswered(self, block: RequestBlock, now: int) -> None:
         """`block` alone got no answer: leave it alone, longer every time."""
         pause = self.pauses.setdefault(block.key, Pause())
         pause.failures += 1
         pause.until = now + self.patience.wait(pause.failures, f"{self.device.code} {block.key}")
 
-    def rest(self, block: Block, now: int) -> None:
+    def rest(self, block: RequestBlock, now: int) -> None:
         """`block` cannot be split and was refused."""
         self.pauses[block.key] = Pause(until=now + REST)
 
@@ -100,7 +112,7 @@ class Cycle:
 
     link: Link
     slave: Slave
-    target: Target
+    target: PolledDevice
     code: Code
     stats: ModbusStats
     now: Callable[[], int]
@@ -122,7 +134,7 @@ class Cycle:
         quality = np.array([quality for _, quality in rows], np.uint8)
         return Frame(self.target.device.id, at, self.wall(), self.target.layout.points, values, quality)
 
-    def _queue(self) -> Sequence[Block]:
+    def _queue(self) -> Sequence[RequestBlock]:
         """Blocks with registers not settled in this cycle, without those left alone.
 
         After silence another block begins each time, so that one bad block cannot make the device look dead. When all
@@ -135,11 +147,11 @@ class Cycle:
         turn = 0 if self.answered or not left else self.slave.failures % len(left)
         return left[turn:] + left[:turn]
 
-    async def _block(self, block: Block, rows: Rows) -> bool:
+    async def _block(self, block: RequestBlock, rows: Rows) -> bool:
         """Ask for one block; False ends the cycle."""
         try:
             words = await self.link.read(self.slave.unit, block.table, block.address, block.count)
-        except Refused as refusal:
+        except ExceptionResponse as refusal:
             self.answered = True
             self.stats.exceptions[refusal.code] = self.stats.exceptions.get(refusal.code, 0) + 1
             self._refused(block, refusal.code)
@@ -160,7 +172,7 @@ class Cycle:
         self._decode(block, words, rows)
         return True
 
-    def _refused(self, block: Block, code: int) -> None:
+    def _refused(self, block: RequestBlock, code: int) -> None:
         """2 and 3 teach, as long as this cycle may learn; the rest is settled as bad."""
         teaches = code in (ILLEGAL_ADDRESS, ILLEGAL_VALUE) and block.key not in self.target.learned.holes
         if teaches and self._lessons < LESSONS:
@@ -174,7 +186,7 @@ class Cycle:
     def _state(self, point: int, text: str) -> int | None:
         return self.code(point, text, self.target.device.id)
 
-    def _decode(self, block: Block, words: Sequence[int], rows: Rows) -> None:
+    def _decode(self, block: RequestBlock, words: Sequence[int], rows: Rows) -> None:
         for index in block.members:
             register = self.target.layout.registers[index]
             start = register.address - block.address

@@ -11,7 +11,7 @@ _SHORTEST, _LONGEST = 3, 254
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingRequest:
     """The request under way. `transaction` is what went over the wire."""
 
     transaction: int
@@ -34,7 +34,7 @@ class Sifted:
     garbled: str = ""
 
 
-def sift(buffer: bytes, asked: Asked) -> Sifted:
+def sift(buffer: bytes, asked: PendingRequest) -> Sifted:
     """Find the answer in all bytes received since the request was sent."""
     start, strays = 0, 0
     while len(buffer) - start >= _HEADER:
@@ -58,7 +58,7 @@ def sift(buffer: bytes, asked: Asked) -> Sifted:
     return Sifted(strays=strays)
 
 
-def _wrong(frame: bytes, length: int, asked: Asked) -> str:
+def _wrong(frame: bytes, length: int, asked: PendingRequest) -> str:
     if frame[7] == asked.function | 0x80:
         return "" if length == _SHORTEST else "exception length"
     if frame[7] != asked.function:

@@ -17,20 +17,20 @@ from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
 
 from gateway.domain.errors import DecodeError, SourceUnavailable
-from protocols.modbus.frames import Asked, sift
-from protocols.modbus.profile import Table
+from protocols.modbus.frames import PendingRequest, sift
+from protocols.modbus.profile import RegisterTable
 from protocols.modbus.slave import Backoff
 
 # The library logs every skipped frame and failed connect; the source counts them and says each change once.
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 GATEWAY_NO_PATH, GATEWAY_NO_ANSWER = 10, 11
-_FUNCTION = {Table.HOLDING: 3, Table.INPUT: 4}
+_FUNCTION = {RegisterTable.HOLDING: 3, RegisterTable.INPUT: 4}
 _FOREVER = 3600.0
 _US = 1_000_000
 
 
-class Refused(DecodeError):
+class ExceptionResponse(DecodeError):
     """The unit is there and answered with an exception `code` (MODBUS Application Protocol, section 7)."""
 
     def __init__(self, code: int, detail: str = "") -> None:
@@ -57,7 +57,7 @@ class Link(Protocol):
     def strays(self) -> int:
         """Frames and bytes nobody asked for, so far."""
 
-    async def read(self, unit: int, table: Table, address: int, count: int) -> list[int]:
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """Exactly `count` words. Raises Refused, Silent or LinkDown. Callers wait for each other."""
 
     async def close(self) -> None:
@@ -75,7 +75,7 @@ class TcpLink:
         self._retry, self._failures, self._retry_at = retry, 0, 0.0
         self._lock = asyncio.Lock()
         self._client: AsyncModbusTcpClient | None = None
-        self._asked: Asked | None = None
+        self._asked: PendingRequest | None = None
         self._fault: Silent | ConnectionResetError | None = None
         self._dirty = False
         self._transaction = 0
@@ -87,7 +87,7 @@ class TcpLink:
         """Frames and bytes nobody asked for, so far."""
         return self._strays
 
-    async def read(self, unit: int, table: Table, address: int, count: int) -> list[int]:
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """See Link. A connection that the other side had closed meanwhile is opened again once."""
         async with self._lock:
             used = self._client is not None
@@ -106,16 +106,16 @@ class TcpLink:
         self._drop()
         await asyncio.sleep(0)  # lets the transport finish closing
 
-    async def _ask(self, unit: int, table: Table, address: int, count: int) -> list[int]:
+    async def _ask(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """One request. Unless an answer came, the connection is gone afterwards, also when the caller is cancelled."""
         client = await self._opened()
         loop = asyncio.get_running_loop()
         if self._pause and (wait := self._quiet_until - loop.time()) > 0:
             await asyncio.sleep(wait)
         ask: Callable[..., Awaitable[ModbusPDU]] = (
-            client.read_holding_registers if table is Table.HOLDING else client.read_input_registers
+            client.read_holding_registers if table is RegisterTable.HOLDING else client.read_input_registers
         )
-        self._asked, self._fault = Asked(0, unit, _FUNCTION[table], count), None
+        self._asked, self._fault = PendingRequest(0, unit, _FUNCTION[table], count), None
         timer = loop.call_later(self._timeout, self._fail, Silent("timeout", f"unit {unit} at {address}"))
         request = asyncio.ensure_future(ask(address, count=count, device_id=unit))
         answered = False
@@ -136,7 +136,7 @@ class TcpLink:
             return list(answer.registers)
         if answer.exception_code in (GATEWAY_NO_PATH, GATEWAY_NO_ANSWER):
             raise Silent("gateway", f"unit {unit}: exception {answer.exception_code}")
-        raise Refused(answer.exception_code, f"unit {unit}: {count} registers at {address}")
+        raise ExceptionResponse(answer.exception_code, f"unit {unit}: {count} registers at {address}")
 
     async def _opened(self) -> AsyncModbusTcpClient:
         if self._client is not None and (self._dirty or not self._client.connected):
@@ -182,7 +182,7 @@ class TcpLink:
         if sending:
             self._transaction = int.from_bytes(data[:2], "big")
             if asked is not None:
-                self._asked = Asked(self._transaction, asked.unit, asked.function, asked.count)
+                self._asked = PendingRequest(self._transaction, asked.unit, asked.function, asked.count)
             return data
         if client is not self._client:
             return b""

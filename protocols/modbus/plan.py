@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from protocols.modbus.profile import ModbusMap, Table
+from protocols.modbus.profile import ModbusMap, RegisterTable
 
 ILLEGAL_ADDRESS = 2
 ILLEGAL_VALUE = 3
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Span:
+class RegisterSpan:
     """Registers [address, address + count) that belong together: the words of one point."""
 
-    table: Table
+    table: RegisterTable
     address: int
     count: int
 
@@ -30,10 +30,10 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class RequestBlock:
     """One request. `members` are the indices of the spans it answers."""
 
-    table: Table
+    table: RegisterTable
     address: int
     count: int
     members: tuple[int, ...]
@@ -44,13 +44,13 @@ class Block:
         return self.address + self.count
 
     @property
-    def key(self) -> Span:
+    def key(self) -> RegisterSpan:
         """What it reads: the same for two plans that contain the same request."""
-        return Span(self.table, self.address, self.count)
+        return RegisterSpan(self.table, self.address, self.count)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """What a device takes in one request, by its profile."""
 
     max_registers: int = 60
@@ -59,7 +59,7 @@ class Limits:
     style: Literal["block", "single"] = "block"
 
     @classmethod
-    def of(cls, register_map: ModbusMap) -> "Limits":
+    def of(cls, register_map: ModbusMap) -> "RequestLimits":
         """The limits of a profile's section."""
         return cls(register_map.max_registers, register_map.max_gap, register_map.forbid, register_map.style)
 
@@ -70,33 +70,33 @@ class Learned:
     contain both sides of these addresses, `holes` spans it does not have."""
 
     cap: int = 0
-    cuts: frozenset[tuple[Table, int]] = frozenset()
-    holes: frozenset[Span] = frozenset()
+    cuts: frozenset[tuple[RegisterTable, int]] = frozenset()
+    holes: frozenset[RegisterSpan] = frozenset()
 
 
 NOTHING = Learned()
 """A device that was never refused anything."""
 
 
-def plan(spans: Sequence[Span], limits: Limits, learned: Learned = NOTHING) -> tuple[Block, ...]:
+def plan(spans: Sequence[RegisterSpan], limits: RequestLimits, learned: Learned = NOTHING) -> tuple[RequestBlock, ...]:
     """The requests, ordered by table and address: every span lies in exactly one block.
 
     A span longer than the limit gets a block of its own: it cannot be read in two without tearing.
     """
     most = min(limits.max_registers, learned.cap) if learned.cap else limits.max_registers
-    blocks: list[Block] = []
+    blocks: list[RequestBlock] = []
     for index in sorted(range(len(spans)), key=lambda i: (spans[i].table, spans[i].address, -spans[i].count)):
         span = spans[index]
         if blocks and _joins(blocks[-1], span, most, limits, learned):
             last = blocks[-1]
             end = max(last.end, span.end)
-            blocks[-1] = Block(last.table, last.address, end - last.address, (*last.members, index))
+            blocks[-1] = RequestBlock(last.table, last.address, end - last.address, (*last.members, index))
         else:
-            blocks.append(Block(span.table, span.address, span.count, (index,)))
+            blocks.append(RequestBlock(span.table, span.address, span.count, (index,)))
     return tuple(blocks)
 
 
-def _joins(block: Block, span: Span, most: int, limits: Limits, learned: Learned) -> bool:
+def _joins(block: RequestBlock, span: RegisterSpan, most: int, limits: RequestLimits, learned: Learned) -> bool:
     """May `span`, which starts at or after the block, be read with it?"""
     if span.table != block.table or span in learned.holes or block.key in learned.holes:
         return span == block.key
@@ -111,7 +111,7 @@ def _joins(block: Block, span: Span, most: int, limits: Limits, learned: Learned
     return not any(table == block.table and block.address < cut < end for table, cut in learned.cuts)
 
 
-def learn(learned: Learned, block: Block, spans: Sequence[Span], code: int) -> Learned:
+def learn(learned: Learned, block: RequestBlock, spans: Sequence[RegisterSpan], code: int) -> Learned:
     """What exception `code` (2 or 3) on `block` teaches. The result differs from `learned`, so that asking ends.
 
     3 on a block of several spans halves the cap. 2 cuts it at the widest gap, else in the middle. A span refused alone
@@ -139,7 +139,7 @@ def lessons(before: Learned, after: Learned) -> list[str]:
     return [*caps, *sorted(holes), *sorted(cuts)]
 
 
-def _borders(members: Sequence[Span]) -> list[tuple[int, int]]:
+def _borders(members: Sequence[RegisterSpan]) -> list[tuple[int, int]]:
     """(unused registers before it, address) of every place where a block can be cut without cutting a span."""
     out: list[tuple[int, int]] = []
     end = members[0].end

@@ -10,11 +10,11 @@ from gateway.domain.duration import parse_duration
 from gateway.domain.errors import ConfigError
 from gateway.ports import Directory
 from protocols.modbus.config import ModbusConfig
-from protocols.modbus.cycle import Layout, Target
-from protocols.modbus.plan import Limits
+from protocols.modbus.cycle import Layout, PolledDevice
+from protocols.modbus.plan import RequestLimits
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.registers import bind
-from protocols.modbus.schedule import Schedule
+from protocols.modbus.schedule import PollSchedule
 from protocols.modbus.slave import Backoff
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("modbus")
@@ -25,7 +25,7 @@ _LARGEST_UNIT = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PollAddress:
     """Where a device answers, and how often it is asked (µs)."""
 
     link: str
@@ -50,16 +50,16 @@ class Roster:
         self._maps, self._patience, self._fleet = maps, patience, fleet
         self._version: int | None = None
         self._told: set[tuple[str, str]] = set()
-        self.targets: dict[str, Target] = {}
-        self.places: dict[str, Place] = {}
-        self.schedules: dict[str, Schedule[str]] = {link: Schedule() for link in config.links}
+        self.targets: dict[str, PolledDevice] = {}
+        self.places: dict[str, PollAddress] = {}
+        self.schedules: dict[str, PollSchedule[str]] = {link: PollSchedule() for link in config.links}
         self.unplaced = 0
 
     def use(self, config: ModbusConfig, maps: Mapping[str, ModbusMap], now: int) -> None:
         """From now on this configuration: devices whose place and registers are as before go on as before."""
         self._config, self._maps, self._patience, self._version = config, maps, config.backoff.build(), None
         for link in config.links:
-            self.schedules.setdefault(link, Schedule())
+            self.schedules.setdefault(link, PollSchedule())
         self.refresh(now)
         self.schedules = {link: self.schedules[link] for link in config.links}
         wanted = self._wanted()
@@ -73,11 +73,11 @@ class Roster:
         self._version = version
         wanted = self._wanted()
         self.unplaced = 0
-        targets: dict[str, Target] = {}
+        targets: dict[str, PolledDevice] = {}
         layouts: dict[tuple[str, int], Layout | str] = {}
         for code in wanted:
             target = self._target(code, layouts)
-            if isinstance(target, Target):
+            if isinstance(target, PolledDevice):
                 targets[code] = target
             else:
                 self.unplaced += 1
@@ -93,19 +93,19 @@ class Roster:
                 self.places[code] = place
         self.targets = targets
 
-    def _wanted(self) -> dict[str, Place]:
+    def _wanted(self) -> dict[str, PollAddress]:
         """Device code -> place: from the registry, overridden by the configuration."""
-        wanted: dict[str, Place] = {}
+        wanted: dict[str, PollAddress] = {}
         if self._config.devices_from and self._fleet is not None:
             for device in self._fleet():
                 place = self._placed(device) if device.life is Life.IN_SERVICE else None
                 if place is not None:
                     wanted[device.code] = place
         for entry in self._config.devices:
-            wanted[entry.device] = Place(entry.link, entry.unit, entry.every or self._config.every)
+            wanted[entry.device] = PollAddress(entry.link, entry.unit, entry.every or self._config.every)
         return wanted
 
-    def _placed(self, device: Device) -> Place | None:
+    def _placed(self, device: Device) -> PollAddress | None:
         link, unit = device.attrs.get("modbus_link"), device.attrs.get("modbus_unit")
         if link is None and unit is None:
             return None
@@ -120,9 +120,9 @@ class Roster:
         if not 0 <= number <= _LARGEST_UNIT or every < 0:
             self._tell(device.code, f"modbus_unit {number} is not 0 to {_LARGEST_UNIT}, or modbus_every is negative")
             return None
-        return Place(str(link), number, every or self._config.every)
+        return PollAddress(str(link), number, every or self._config.every)
 
-    def _target(self, code: str, layouts: dict[tuple[str, int], Layout | str]) -> Target | str:
+    def _target(self, code: str, layouts: dict[tuple[str, int], Layout | str]) -> PolledDevice | str:
         """The device ready to be polled (what was learned of it stays as long as its registers do), or why not.
 
         `layouts` are those made in this round: thousands of devices share a few.
@@ -139,7 +139,7 @@ class Roster:
         known = self.targets.get(code)
         if known is not None and known.device.id == device.id and known.layout.registers == layout.registers:
             return known
-        return Target(device, layout, self._patience)
+        return PolledDevice(device, layout, self._patience)
 
     def _layout(self, profile: str, components: int) -> Layout | str:
         register_map = self._maps.get(profile)
@@ -149,7 +149,11 @@ class Roster:
             registers = bind(register_map, self._directory.points(profile), components)
         except ConfigError as error:
             return str(error)
-        return Layout(registers, Limits.of(register_map)) if registers else f"profile {profile} gives it no registers"
+        return (
+            Layout(registers, RequestLimits.of(register_map))
+            if registers
+            else f"profile {profile} gives it no registers"
+        )
 
     def _tell(self, code: str, why: str) -> None:
         if (code, why) not in self._told:

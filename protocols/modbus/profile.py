@@ -21,10 +21,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gateway.section import Section, wrong
-from protocols.modbus.words import Format, Linear, Order, Type
+from protocols.modbus.words import ByteOrder, Format, Linear, Type
 
 
-class Table(StrEnum):
+class RegisterTable(StrEnum):
     """Which of the two register tables: function code 3 (holding) or 4 (input)."""
 
     HOLDING = "holding"
@@ -60,7 +60,7 @@ def _scale(value: float) -> float:
     return value
 
 
-def _format(kind: Type, order: Order, length: int, bits: tuple[int, int] | None) -> Format:
+def _format(kind: Type, order: ByteOrder, length: int, bits: tuple[int, int] | None) -> Format:
     try:
         return Format(kind, order, length, bits)
     except ValueError as error:
@@ -74,12 +74,12 @@ def _numeric(missing: tuple[Missing, ...]) -> None:
             raise wrong("modbus.missing", value=one)
 
 
-class Part(Section):
+class RegisterPart(Section):
     """One summand of a value that a device spreads over several places: 1234 * 100 + 87.89."""
 
     at: int
     type: Type = Type.U16
-    order: Order | None = None
+    order: ByteOrder | None = None
     length: int = 0
     scale: Scale = 1.0
     missing: tuple[Missing, ...] = ()
@@ -88,7 +88,7 @@ class Part(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _format(self.type, self.order or Order.ABCD, self.length, None)
+        _format(self.type, self.order or ByteOrder.ABCD, self.length, None)
         if self.type is Type.ASCII:
             raise wrong("modbus.parts", what="type: ascii")
         _numeric(self.missing)
@@ -99,9 +99,9 @@ class Register(Section):
     """One point: `at` (or `parts`), how to read it, what it means. `unit` is the register's; none = the point's."""
 
     at: int | None = None
-    parts: tuple[Part, ...] = ()
+    parts: tuple[RegisterPart, ...] = ()
     type: Type = Type.U16
-    order: Order | None = None
+    order: ByteOrder | None = None
     length: int = 0
     bit: int | None = None
     bits: tuple[int, int] | None = None
@@ -109,7 +109,7 @@ class Register(Section):
     offset: Scale = 0.0
     unit: str | None = None
     missing: tuple[Missing, ...] = ()
-    table: Table | None = None
+    table: RegisterTable | None = None
     map: Mapping[int | str, str] | None = None
 
     _check_scale = field_validator("scale")(_scale)
@@ -133,7 +133,7 @@ class Register(Section):
                 if what in self.model_fields_set:
                     raise wrong("modbus.parts", what=what)
         else:
-            self.form(Order.ABCD)
+            self.form(ByteOrder.ABCD)
         if self.type is not Type.ASCII:
             _numeric(self.missing)
         if self.map is not None and self.type is not Type.ASCII:
@@ -142,7 +142,7 @@ class Register(Section):
                     raise wrong("modbus.map_key", value=key)
         return self
 
-    def form(self, order: Order) -> Format:
+    def form(self, order: ByteOrder) -> Format:
         """The format, with the map's `order` where it names none."""
         bits = (self.bit, self.bit) if self.bit is not None else self.bits
         return _format(self.type, self.order or order, self.length, bits)
@@ -160,8 +160,8 @@ def _number(key: Any) -> Any:
 class ModbusMap(Section):
     """The section. See the head of this file."""
 
-    table: Table = Table.HOLDING
-    order: Order = Order.ABCD
+    table: RegisterTable = RegisterTable.HOLDING
+    order: ByteOrder = ByteOrder.ABCD
     base: int = 0
     stride: Annotated[int, Field(ge=0, le=65535)] = 0
     max_registers: Annotated[int, Field(ge=1, le=125)] = 60

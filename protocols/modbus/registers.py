@@ -11,7 +11,7 @@ from gateway.domain.errors import ConfigError, DecodeError, Problem
 from gateway.domain.nodata import says_nothing
 from gateway.domain.reading import Quality
 from gateway.domain.units import UnitError, parse_unit
-from protocols.modbus.profile import Missing, ModbusMap, Register, Table, is_pattern, scaling
+from protocols.modbus.profile import Missing, ModbusMap, Register, RegisterTable, is_pattern, scaling
 from protocols.modbus.profile_problems import problems
 from protocols.modbus.words import Format, Linear, Type, decode, pattern
 
@@ -21,7 +21,7 @@ _INTEGERS = (Type.U16, Type.I16, Type.U32, Type.I32, Type.U64, Type.I64)
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class RegisterField:
     """One part of a value: `offset` registers from the start of the span; `missing` raw numbers and texts, `patterns`
     unsigned numbers compared with the bytes."""
 
@@ -54,10 +54,10 @@ class BoundRegister:
     name: str
     component: int
     kind: PointKind
-    table: Table
+    table: RegisterTable
     address: int
     count: int
-    fields: tuple[Field, ...]
+    fields: tuple[RegisterField, ...]
     linear: Linear
     states: Mapping[int | str, str]
     low: float = -math.inf
@@ -137,7 +137,7 @@ def _bind(register_map: ModbusMap, register: Register, point: Point, component: 
         address=first,
         count=last - first,
         fields=tuple(
-            Field(address - first, form, weight, *_sentinels(form, missing))
+            RegisterField(address - first, form, weight, *_sentinels(form, missing))
             for address, form, weight, missing in places
         ),
         linear=scaling(register, *_conversion(register.unit, point.unit)),

@@ -18,7 +18,7 @@ class Finish:
     skipped: int
 
 
-class Schedule(Generic[K]):
+class PollSchedule(Generic[K]):
     """Each key is due every `every` µs, on a grid of its own: late once does not make it late again.
 
     New keys are spread over their period by the golden ratio, so any number of them, added at any time, lies evenly.

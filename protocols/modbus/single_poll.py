@@ -14,9 +14,9 @@ from gateway.domain.text import Sayable
 from gateway.ports import Clock, Directory
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.cycle import Cycle
-from protocols.modbus.link import Link, LinkDown, Refused, Silent
+from protocols.modbus.link import ExceptionResponse, Link, LinkDown, Silent
 from protocols.modbus.polled_devices import Roster
-from protocols.modbus.profile import ModbusMap, Table
+from protocols.modbus.profile import ModbusMap, RegisterTable
 from protocols.modbus.registers import BoundRegister
 from protocols.modbus.slave import Slave
 from protocols.modbus.source import open_link
@@ -55,14 +55,14 @@ class _Watched:
     def __init__(self, link: Link) -> None:
         self._link = link
         self.requests: list[Request] = []
-        self.words: dict[tuple[Table, int], int] = {}
+        self.words: dict[tuple[RegisterTable, int], int] = {}
 
     @property
     def strays(self) -> int:
         """As Link."""
         return self._link.strays
 
-    async def read(self, unit: int, table: Table, address: int, count: int) -> list[int]:
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """As Link."""
         try:
             words = await self._link.read(unit, table, address, count)
@@ -119,6 +119,6 @@ def _why(error: SourceError) -> Sayable | str:
     match error:
         case Silent(reason=label):
             return Phrase(f"modbus.silent.{label}", {"detail": str(error).removeprefix(label).strip()})
-        case Refused(code=code):
+        case ExceptionResponse(code=code):
             return Phrase(f"modbus.exception.{code if 0 < code < 7 else 'other'}", {"code": code})
     return reason(error)

@@ -20,12 +20,12 @@ from gateway.ports import Clock, Directory, Emit
 from protocols.modbus.config import LinkConfig, ModbusConfig
 from protocols.modbus.cycle import Frame
 from protocols.modbus.link import Link, TcpLink
-from protocols.modbus.plan import Block
+from protocols.modbus.plan import RequestBlock
 from protocols.modbus.polled_devices import Fleet, Roster
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.slave import Backoff, Presence
 from protocols.modbus.stats import ModbusStats
-from protocols.modbus.worker import Worker, ticks
+from protocols.modbus.worker import LinkWorker, ticks
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("modbus")
 
@@ -80,7 +80,7 @@ class _Working:
     """A link at work, and what it was made by."""
 
     by: tuple[LinkConfig, Backoff]
-    worker: Worker
+    worker: LinkWorker
     task: asyncio.Task[None]
 
 
@@ -116,7 +116,7 @@ class ModbusSource:
         """Its key in the configuration."""
         return self._name
 
-    def plans(self) -> Mapping[str, tuple[Block, ...]]:
+    def plans(self) -> Mapping[str, tuple[RequestBlock, ...]]:
         """Device code -> the requests of one poll cycle, before anything was learned. For `fieldgate check`."""
         roster = self._new_roster()
         roster.refresh(0)
@@ -178,8 +178,8 @@ class ModbusSource:
         self._changed.set()
         return False
 
-    def _worker(self, name: str, config: LinkConfig, roster: Roster, outbox: asyncio.Queue[Frame]) -> Worker:
-        return Worker(
+    def _worker(self, name: str, config: LinkConfig, roster: Roster, outbox: asyncio.Queue[Frame]) -> LinkWorker:
+        return LinkWorker(
             self._name, name, self._connect(config), roster=roster, directory=self._directory, clock=self._clock,
             backoff=self._backoff, stats=self.stats, put=outbox.put,
         )  # fmt: skip

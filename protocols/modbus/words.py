@@ -32,7 +32,7 @@ class Type(StrEnum):
     ASCII = "ascii"
 
 
-class Order(StrEnum):
+class ByteOrder(StrEnum):
     """Byte order of a value in its registers."""
 
     ABCD = "ABCD"
@@ -47,8 +47,8 @@ _STRUCT = {
     Type.F32: struct.Struct(">f"), Type.F64: struct.Struct(">d"),
 }  # fmt: skip
 _UNSIGNED = (Type.U16, Type.U32, Type.U64)
-_WORDS_REVERSED = (Order.CDAB, Order.DCBA)
-_BYTES_SWAPPED = (Order.BADC, Order.DCBA)
+_WORDS_REVERSED = (ByteOrder.CDAB, ByteOrder.DCBA)
+_BYTES_SWAPPED = (ByteOrder.BADC, ByteOrder.DCBA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Format:
     """
 
     type: Type
-    order: Order = Order.ABCD
+    order: ByteOrder = ByteOrder.ABCD
     length: int = 0
     bits: tuple[int, int] | None = None
 

@@ -25,7 +25,7 @@ def ticks() -> int:
     return round(asyncio.get_running_loop().time() * SECOND)
 
 
-class Worker:
+class LinkWorker:
     """Runs one link. `put` takes a frame and waits while there is no room."""
 
     def __init__(

@@ -1,6 +1,6 @@
 """From received messages to acknowledged ones: linger, parcel, emit, PUBACK in the order of receipt.
 
-One `Shipping` belongs to one connection, so an acknowledgement can never reach another one.
+One `Acknowledger` belongs to one connection, so an acknowledgement can never reach another one.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from protocols.mqtt.mapper import Mapped, Mapper
 from protocols.mqtt.session import Message
 from protocols.mqtt.stats import Stats
 from protocols.mqtt.subscriptions import Subscriptions
-from protocols.mqtt.transport import Connection
+from protocols.mqtt.transport import MqttConnection
 from protocols.mqtt.unused_fields import UNREAD
 from protocols.mqtt.unused_log import Unused
 
@@ -53,7 +53,7 @@ class Digests(dict[str, int]):
 
 
 @dataclass(slots=True)
-class Depot:
+class SourceContext:
     """What all connections of a source share. Another `mapper` maps from the next parcel on."""
 
     name: str
@@ -83,12 +83,12 @@ class _Shipment:
     done: bool = False
 
 
-class Shipping:
+class Acknowledger:
     """`take` is called with what each read brought; the rest happens by itself until `drain`."""
 
-    def __init__(self, depot: Depot) -> None:
+    def __init__(self, depot: SourceContext) -> None:
         self._depot = depot
-        self.connection: Connection | None = None
+        self.connection: MqttConnection | None = None
         self.broken: BaseException | None = None
         """What an emit raised besides a store's trouble: the source must fail with it."""
         self._asked = depot.asked

@@ -11,9 +11,9 @@ from gateway.ports import Directory
 from protocols.mqtt.column import Column, Misfit, misfit
 from protocols.mqtt.path import Missed, Path, scalar_text
 from protocols.mqtt.route import PointRule, Route
-from protocols.mqtt.row_shape import Lane, Shape
-from protocols.mqtt.topic import Template
-from protocols.mqtt.unused_fields import NO_COMPONENT, NO_POINT, Census, Place
+from protocols.mqtt.row_shape import RouteColumns, RowShape
+from protocols.mqtt.topic import TopicTemplate
+from protocols.mqtt.unused_fields import NO_COMPONENT, NO_POINT, Census, FieldUse
 
 LONGEST = 512
 """Bytes of a topic; messages of longer ones are dead letters."""
@@ -34,9 +34,9 @@ def no_words(profile: str) -> Mapping[str, AsSent]:  # noqa: ARG001 - as Words
 
 
 @dataclass(slots=True)
-class Target:
+class RouteTarget:
     device: int
-    lane: Lane
+    lane: RouteColumns
 
 
 class Unwanted(Exception):
@@ -56,10 +56,10 @@ class Candidate:
         self.captures = captures
         known = keyed or not route.keyed
         self.points = route.named(captures) if known else ()
-        by_topic = isinstance(route.device, Template) and set(route.device.names) <= set(captures)
-        self.code = route.device.fill(captures) if by_topic and isinstance(route.device, Template) else None
-        self.targets: dict[tuple[str | None, tuple[int | None, ...]], Target | DecodeError | Unwanted] = {}
-        self.fixed: Target | None = None
+        by_topic = isinstance(route.device, TopicTemplate) and set(route.device.names) <= set(captures)
+        self.code = route.device.fill(captures) if by_topic and isinstance(route.device, TopicTemplate) else None
+        self.targets: dict[tuple[str | None, tuple[int | None, ...]], RouteTarget | DecodeError | Unwanted] = {}
+        self.fixed: RouteTarget | None = None
         self.below: dict[tuple[str, ...], Candidate] = {}
 
 
@@ -67,8 +67,8 @@ class Candidate:
 class Spot:
     """Where rows go: `shape` is that of `lane` with all places present. `width`: see `Census`."""
 
-    lane: Lane
-    shape: Shape
+    lane: RouteColumns
+    shape: RowShape
     device: int
     width: int
 
@@ -86,12 +86,12 @@ class Hot:
         self.parts: dict[int | str, Spot] = {}
 
 
-def _spot(target: Target) -> Spot | None:
+def _spot(target: RouteTarget) -> Spot | None:
     full = target.lane.full
     return None if full is None else Spot(target.lane, full, target.device, target.lane.census.width)
 
 
-class Entry:
+class TopicBinding:
     """What a topic means, until the registry changes. `hot`: for all its messages; `cases`: by the text at `key`;
     `bare`: for all its messages, each of which is one value."""
 
@@ -100,7 +100,7 @@ class Entry:
     def __init__(self, candidates: list[Candidate]) -> None:
         self.candidates = candidates
         self.hot: Hot | None = None
-        self.bare: Target | None = None
+        self.bare: RouteTarget | None = None
         self.key = ""
         self.cases: dict[str, Hot | None] = {}
 
@@ -131,7 +131,7 @@ class Bindings:
     """The routes over the registry's directory: topic -> Entry, message -> Target. Everything remembered is bounded."""
 
     def __init__(self, routes: Sequence[Route], directory: Directory, words: Words = no_words) -> None:
-        self.known: dict[str, Entry] = {}
+        self.known: dict[str, TopicBinding] = {}
         self.misfits: dict[int, Misfit] = {}
         """Points that a route cannot fill (their readings are bad), by point id."""
         self.every: dict[int, int] = {}
@@ -140,7 +140,7 @@ class Bindings:
         self._directory = directory
         self._words = words
         self._version = directory.version
-        self._lanes: dict[tuple[Any, ...], Lane] = {}
+        self._lanes: dict[tuple[Any, ...], RouteColumns] = {}
         self._missed: dict[tuple[Any, ...], DecodeError | Unwanted] = {}
         self._targets = self._bytes = 0
 
@@ -156,7 +156,7 @@ class Bindings:
         self._missed.clear()
         self._targets = self._bytes = 0
 
-    def entry(self, topic: str) -> Entry:
+    def entry(self, topic: str) -> TopicBinding:
         """What `topic` means; remembered unless it names a device nobody knows, of which there is no end.
 
         Raises DecodeError for a topic that is too long.
@@ -165,7 +165,7 @@ class Bindings:
             raise DecodeError("topic_too_long", f"{size} bytes, at most {LONGEST}")
         matches = ((route, route.pattern.match(topic)) for route in self._routes)
         made = (Candidate(route, captures) for route, captures in matches if captures is not None)
-        entry = Entry([candidate for candidate in made if self._meant(candidate)])
+        entry = TopicBinding([candidate for candidate in made if self._meant(candidate)])
         for candidate in entry.candidates:
             if candidate.route.settled_by_topic and not candidate.route.keyed:
                 with suppress(DecodeError, Unwanted):  # said again, and counted, with each message
@@ -200,9 +200,9 @@ class Bindings:
             candidate.below[keys] = below
         return below
 
-    def target(self, candidate: Candidate, body: Any, root: Any) -> Target:
+    def target(self, candidate: Candidate, body: Any, root: Any) -> RouteTarget:
         route, code = candidate.route, candidate.code
-        if code is None and not isinstance(route.device, Template):
+        if code is None and not isinstance(route.device, TopicTemplate):
             try:
                 code = scalar_text(route.device.reach(body, root))
             except Missed:
@@ -225,25 +225,25 @@ class Bindings:
 
     def _resolve(
         self, candidate: Candidate, code: str | None, components: tuple[int | None, ...]
-    ) -> Target | DecodeError | Unwanted:
+    ) -> RouteTarget | DecodeError | Unwanted:
         device = self._directory.device(code) if code else None
         if device is None:
             return DecodeError("unknown_device", (code or "")[:120])
         if candidate.route.profiles and device.profile not in candidate.route.profiles:
             return DecodeError("unmatched", f"the route is not for profile {device.profile}")
         lane = self._lane(candidate, device, components)
-        return lane if isinstance(lane, DecodeError | Unwanted) else Target(device.id, lane)
+        return lane if isinstance(lane, DecodeError | Unwanted) else RouteTarget(device.id, lane)
 
     def _lane(
         self, candidate: Candidate, device: Device, components: tuple[int | None, ...]
-    ) -> Lane | DecodeError | Unwanted:
+    ) -> RouteColumns | DecodeError | Unwanted:
         route, rules = candidate.route, candidate.points
         names = tuple((rule.name.text, id(rule.config)) for rule in rules)
         key = (route.index, device.profile, device.components, names, components)
         found = self._lanes.get(key) or self._missed.get(key)
         if found is None:
             found = self._bound(route, rules, device, components)
-            if isinstance(found, Lane):
+            if isinstance(found, RouteColumns):
                 self._lanes[key] = found
             else:
                 if len(self._missed) >= _MISSES:
@@ -253,10 +253,10 @@ class Bindings:
 
     def _bound(
         self, route: Route, rules: Sequence[PointRule], device: Device, components: tuple[int | None, ...]
-    ) -> Lane | DecodeError | Unwanted:
+    ) -> RouteColumns | DecodeError | Unwanted:
         known, words = self._directory.points(device.profile), self._words(device.profile)
         columns: list[tuple[Path, Column]] = []
-        places: list[Place] = []
+        places: list[FieldUse] = []
         for rule, component in zip(rules, components, strict=True):
             name = rule.name.text
             if component == 0 and (name, 0) not in known and name in words:
@@ -273,14 +273,14 @@ class Bindings:
             sent = words.get(name, AsSent(values=point.values))
             column = Column(rule.config, point, self._directory.state_code, sent)
             columns.append((rule.path, column))
-            places.append(Place(rule.path))
+            places.append(FieldUse(rule.path))
         if not columns and not places:
             return Unwanted()
         if not columns:
             reason = next((one.reason for one in places if one.reason == NO_COMPONENT), "")
             detail = next(one.detail for one in places if not reason or one.reason == reason)
             return DecodeError("no_component", detail) if reason else DecodeError("no_points", detail)
-        return Lane(
+        return RouteColumns(
             route.time_path, route.time_optional, route.moments, columns, _census(route, rules, components, places)
         )
 
@@ -298,19 +298,19 @@ class Bindings:
         return spot
 
 
-def _unbound(rule: PointRule, component: int | None, device: Device, named: bool) -> Place:
+def _unbound(rule: PointRule, component: int | None, device: Device, named: bool) -> FieldUse:
     """Why a point of the route cannot be filled for this device. Details are names and numbers: of no language."""
     name = rule.name.text
     if not named:
-        return Place(rule.path, NO_POINT, f"{device.profile}: {name}")
+        return FieldUse(rule.path, NO_POINT, f"{device.profile}: {name}")
     if component is None:
         where = rule.component.path.text if rule.component.path is not None else f"{{{rule.component.capture}}}"
-        return Place(rule.path, NO_COMPONENT, f"{name}: {where}")
-    return Place(rule.path, NO_COMPONENT, f"{name}#{component} (1-{device.components})")
+        return FieldUse(rule.path, NO_COMPONENT, f"{name}: {where}")
+    return FieldUse(rule.path, NO_COMPONENT, f"{name}#{component} (1-{device.components})")
 
 
 def _census(
-    route: Route, rules: Sequence[PointRule], components: Sequence[int | None], places: Sequence[Place]
+    route: Route, rules: Sequence[PointRule], components: Sequence[int | None], places: Sequence[FieldUse]
 ) -> Census:
     """What of the document (or element) is used. What stands at the top of a message of many is counted there."""
     around = route.each is not None or route.inner is not None
@@ -323,6 +323,6 @@ def _census(
         sure.append(route.time_path)
     asked = [] if route.asked is None or around else [route.asked]
     sure += [place.path for place in (*asked, *places) if place.reason == ""]
-    used = [place for place in (*map(Place, told), *asked, *places) if not (around and place.path.root)]
+    used = [place for place in (*map(FieldUse, told), *asked, *places) if not (around and place.path.root)]
     ignored = [one for one in route.ignored if not (around and one.path.root)]
     return Census(route.index, used, ignored, {path.keys[0] for path in sure if path.keys})

@@ -15,11 +15,11 @@ from gateway.domain.errors import Problem
 from protocols.mqtt.column import Misfit, misfit
 from protocols.mqtt.config import MqttConfig, PointMap, RouteConfig
 from protocols.mqtt.route import PointRule, Route, compile_route
-from protocols.mqtt.topic import Template, parse_template, point_name
+from protocols.mqtt.topic import TopicTemplate, parse_template, point_name
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class DeviceProfiles:
     """What may speak: profiles by id; device code -> its profile; profile -> the most connectors one of them has."""
 
     profiles: Mapping[str, Profile]
@@ -44,7 +44,7 @@ class Coverage:
 
 
 @dataclass(slots=True)
-class Findings:
+class RouteFindings:
     """Of all routes of a source."""
 
     problems: list[Problem] = field(default_factory=list)
@@ -60,12 +60,12 @@ class _Reach:
     closed: bool
 
 
-def check(config: MqttConfig, fleet: Fleet, file: str, path: str) -> Findings:
+def check(config: MqttConfig, fleet: DeviceProfiles, file: str, path: str) -> RouteFindings:
     """Points that no device can have, units, maps and components that do not suit the points they fill.
 
     `path` is where the source stands in `file` (`sources.site-broker`).
     """
-    found = Findings()
+    found = RouteFindings()
     for index, route in enumerate(config.routes):
         place = f"{path}.routes[{index}]"
         reach = _reach(route, fleet, file, place, found)
@@ -74,7 +74,7 @@ def check(config: MqttConfig, fleet: Fleet, file: str, path: str) -> Findings:
     return found
 
 
-def _reach(route: RouteConfig, fleet: Fleet, file: str, place: str, found: Findings) -> _Reach | None:
+def _reach(route: RouteConfig, fleet: DeviceProfiles, file: str, place: str, found: RouteFindings) -> _Reach | None:
     """None when that is wrong already."""
     if route.profiles:
         wrong = [name for name in route.profiles if name not in fleet.profiles]
@@ -108,7 +108,14 @@ class _Look:
     """One route against what it reaches."""
 
     def __init__(
-        self, route: Route, config: RouteConfig, reach: _Reach, fleet: Fleet, file: str, place: str, found: Findings
+        self,
+        route: Route,
+        config: RouteConfig,
+        reach: _Reach,
+        fleet: DeviceProfiles,
+        file: str,
+        place: str,
+        found: RouteFindings,
     ) -> None:
         self._route, self._config, self._reach, self._fleet = route, config, reach, fleet
         self._file, self._place, self._found = file, place, found
@@ -210,11 +217,11 @@ class _Look:
         return {"known": ", ".join(names) or "-", "profiles": reached or "-"}
 
 
-def _names(template: Template) -> re.Pattern[str]:
+def _names(template: TopicTemplate) -> re.Pattern[str]:
     """What the name of a point can be that this template gave: the text between captures was made a name, too."""
     pieces = re.split(r"(\{\w+\})", template.text)
     between = [piece if piece.startswith("{") else point_name(piece) for piece in pieces]
-    return Template("".join(between), template.names).matcher()
+    return TopicTemplate("".join(between), template.names).matcher()
 
 
 def covered(lines: Sequence[Coverage]) -> Iterator[tuple[str, dict[str, object]]]:

@@ -14,7 +14,7 @@ from gateway.durable import replace_synced
 log = structlog.get_logger()
 
 
-class Asked:
+class LastSubscriptions:
     """`file` None: nothing is remembered. `session` names broker and client. Blocking."""
 
     def __init__(self, file: Path | None, session: str) -> None:

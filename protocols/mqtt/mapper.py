@@ -19,14 +19,14 @@ from gateway.domain.errors import DecodeError
 from gateway.domain.reading import I64, Batch, empty_batch
 from gateway.domain.record import Raw
 from gateway.ports import Directory
-from protocols.mqtt.binding import LONGEST, Bindings, Candidate, Entry, Unwanted, Words, no_words
+from protocols.mqtt.binding import LONGEST, Bindings, Candidate, TopicBinding, Unwanted, Words, no_words
 from protocols.mqtt.column import BAD, UNCERTAIN
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.document import BROKEN, check_keys, decode, parse_bare, parse_document
 from protocols.mqtt.path import Missed
 from protocols.mqtt.retained import mark_retained
 from protocols.mqtt.route import compile_route
-from protocols.mqtt.row_shape import Block, Shape
+from protocols.mqtt.row_shape import RowBlock, RowShape
 from protocols.mqtt.unused_fields import UNREAD, Left, Unread
 from protocols.mqtt.unused_log import KEPT, Unused
 
@@ -64,7 +64,7 @@ class Mapped:
 class _Work:
     """One call of `map`."""
 
-    touched: list[Shape] = field(default_factory=list)
+    touched: list[RowShape] = field(default_factory=list)
     reasons: dict[int, DecodeError] = field(default_factory=dict)
     ignored: set[int] = field(default_factory=set)
     failures: Counter[str] = field(default_factory=Counter)
@@ -90,7 +90,7 @@ class _Work:
         self.reasons.setdefault(ordinal, error)
         self.failures[error.reason] += 1
 
-    def add(self, shape: Shape, ordinal: int, device: int, row: tuple[Any, ...]) -> None:
+    def add(self, shape: RowShape, ordinal: int, device: int, row: tuple[Any, ...]) -> None:
         if not shape.values:
             self.touched.append(shape)
         shape.values += row
@@ -171,7 +171,7 @@ class Mapper:
             shape.ordinals.append(ordinal)
             shape.devices.append(spot.device)
 
-    def _assemble(self, messages: Sequence[Message], received: I64, blocks: list[Block], work: _Work) -> Mapped:
+    def _assemble(self, messages: Sequence[Message], received: I64, blocks: list[RowBlock], work: _Work) -> Mapped:
         blocks = [self._kept(block, received, work) for block in blocks]
         accepted = np.zeros(len(messages), np.bool_)
         for block in blocks:
@@ -208,7 +208,7 @@ class Mapper:
         payload = message.payload[:_KEPT_OF_TOO_LARGE] if error.reason == "too_large" else message.payload
         return Raw(self._source, message.topic[:LONGEST], error.reason, bytes(payload), received, error.detail)
 
-    def _kept(self, block: Block, received: I64, work: _Work) -> Block:
+    def _kept(self, block: RowBlock, received: I64, work: _Work) -> RowBlock:
         """Without what is older than the store keeps: its messages are dead letters, in whole or in part."""
         old = outlived(block.at, received[block.ordinal], self._retention)
         if old is None:
@@ -219,13 +219,13 @@ class Mapper:
         return block.select(~old)
 
     # ---- one odd message --------------------------------------------------------------------------------------
-    def _try_odd(self, ordinal: int, message: Message, entry: Entry, work: _Work) -> None:
+    def _try_odd(self, ordinal: int, message: Message, entry: TopicBinding, work: _Work) -> None:
         try:
             self._odd(ordinal, message, entry, work)
         except DecodeError as error:
             work.failed(ordinal, error)
 
-    def _slow(self, ordinal: int, message: Message, entry: Entry, work: _Work) -> None:
+    def _slow(self, ordinal: int, message: Message, entry: TopicBinding, work: _Work) -> None:
         """What is no JSON, or has no way of its own."""
         bare = entry.bare
         plain = bare is not None and len(message.payload) <= self._limit and not getattr(message, "damaged", "")
@@ -235,7 +235,7 @@ class Mapper:
             shape = bare.lane.bare
             work.add(shape, ordinal, bare.device, (parse_bare(message.payload),) * shape.width)
 
-    def _odd(self, ordinal: int, message: Message, entry: Entry, work: _Work) -> None:
+    def _odd(self, ordinal: int, message: Message, entry: TopicBinding, work: _Work) -> None:
         damaged = getattr(message, "damaged", "")
         if damaged:
             raise DecodeError("bad_packet", damaged)
@@ -262,7 +262,7 @@ class Mapper:
                 return self._unmatched(ordinal, work)
             raise
 
-    def _chosen(self, message: Message, entry: Entry) -> tuple[Candidate, Any] | None:
+    def _chosen(self, message: Message, entry: TopicBinding) -> tuple[Candidate, Any] | None:
         """The first route that holds, and the document."""
         document: Any = _NOT_YET
         for candidate in entry.candidates:
@@ -359,7 +359,7 @@ def _unused(messages: Sequence[Message], received: I64, accepted: NDArray[np.boo
     )  # fmt: skip
 
 
-def _joined(blocks: Sequence[Block], accepted: NDArray[np.bool_], received: I64) -> Batch:
+def _joined(blocks: Sequence[RowBlock], accepted: NDArray[np.bool_], received: I64) -> Batch:
     """All rows in the order of their messages; messages without rows leave no frame."""
     if not blocks:
         return empty_batch()
@@ -369,8 +369,8 @@ def _joined(blocks: Sequence[Block], accepted: NDArray[np.bool_], received: I64)
     return Batch(rows.device, rows.point, rows.at, rows.value, rows.quality, flags, frame, received[accepted])
 
 
-def _merged(blocks: Sequence[Block]) -> Block:
-    whole = Block(
+def _merged(blocks: Sequence[RowBlock]) -> RowBlock:
+    whole = RowBlock(
         np.concatenate([block.ordinal for block in blocks]), np.concatenate([block.device for block in blocks]),
         np.concatenate([block.point for block in blocks]), np.concatenate([block.at for block in blocks]),
         np.concatenate([block.value for block in blocks]), np.concatenate([block.quality for block in blocks]),

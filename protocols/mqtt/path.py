@@ -121,7 +121,7 @@ def parse_path(text: str) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Every:
+class Wildcard:
     """`*`: every value of an object, the key being data; `[*]`: every element of a list."""
 
     keys: bool
@@ -144,7 +144,7 @@ class Each:
     """
 
     text: str
-    steps: tuple[Path | Every, ...]
+    steps: tuple[Path | Wildcard, ...]
     names: tuple[str, ...]
     head: Path
 
@@ -167,7 +167,7 @@ class Each:
         return found, odd
 
 
-def _every(one: Element, step: Every, skip: frozenset[str]) -> list[Element]:
+def _every(one: Element, step: Wildcard, skip: frozenset[str]) -> list[Element]:
     if step.keys:
         items = one.value.items()
         return [Element(v, (*one.keys, k), _behind(one.place, k)) for k, v in items if k not in skip]
@@ -183,11 +183,11 @@ _STAR = re.compile(r"\[\*\]|(?:(?<=\.)|^)\*(?=[.\[]|$)")
 
 def parse_each(text: str) -> Each:
     """`data[*]`, `[*]`, `*`, `sites.*.guns[*]` -> where the elements are. Raises a validation error for the rest."""
-    body, steps, keys, at = text.strip(), list[Path | Every](), 0, 0
+    body, steps, keys, at = text.strip(), list[Path | Wildcard](), 0, 0
     for star in _STAR.finditer(body):
         if between := body[at : star.start()].strip("."):
             steps.append(Path(between, parse_path(between).steps))
-        steps.append(Every(star[0] == "*"))
+        steps.append(Wildcard(star[0] == "*"))
         keys += star[0] == "*"
         at = star.end()
     if not steps or body.startswith("$"):

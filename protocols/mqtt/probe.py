@@ -19,7 +19,7 @@ _MQTT3 = b"\x20\x02\x00"
 
 
 @dataclass(frozen=True, slots=True)
-class Broker:
+class BrokerGrants:
     """What it grants: `receive_maximum` messages on the way, `session_expiry` s (None = as asked for), `qos` at most,
     wildcards, identifiers of subscriptions, the longest packet in bytes (None = any)."""
 
@@ -31,7 +31,7 @@ class Broker:
     max_packet: int | None
 
 
-async def probe(config: MqttConfig, password: str | None) -> Broker:
+async def probe(config: MqttConfig, password: str | None) -> BrokerGrants:
     """Raises SourceError."""
     host, port = config.address
     context = await asyncio.to_thread(tls_context, config)
@@ -58,7 +58,7 @@ async def probe(config: MqttConfig, password: str | None) -> Broker:
         raise unreachable(error, encrypted=context is not None) from None
     if int(answer.reason_code) != 0:
         raise SourceRejected.of("source.refused", **refused(answer.reason_code, answer.reason_str))
-    return Broker(
+    return BrokerGrants(
         answer.receive_max, answer.session_expiry_interval, int(answer.max_qos), answer.wildcard_subscription_available,
         answer.subscription_id_available, answer.max_packet_size,
     )  # fmt: skip

@@ -6,9 +6,9 @@ from typing import Any
 
 from protocols.mqtt.config import DeviceAt, PointMap, RouteConfig, When
 from protocols.mqtt.path import Each, Missed, Path, parse_each, parse_ignored, parse_path, scalar_text
-from protocols.mqtt.timestamp import Moments
-from protocols.mqtt.topic import Template, TopicPattern, parse_pattern, parse_template, point_name
-from protocols.mqtt.unused_fields import Census, Ignored, Place
+from protocols.mqtt.timestamp import TimestampReader
+from protocols.mqtt.topic import TopicPattern, TopicTemplate, parse_pattern, parse_template, point_name
+from protocols.mqtt.unused_fields import Census, FieldUse, Ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ComponentRule:
 class PointRule:
     """One entry of `points`."""
 
-    name: Template
+    name: TopicTemplate
     component: ComponentRule
     path: Path
     config: PointMap
@@ -58,14 +58,14 @@ class Route:
 
     index: int
     pattern: TopicPattern
-    device: Template | Path
+    device: TopicTemplate | Path
     points: tuple[PointRule, ...]
     beside: Mapping[tuple[int, str], PointRule]
     profiles: frozenset[str]
     text: bool
     retained: str
     when: Callable[[Any], bool] | None
-    asked: Place | None
+    asked: FieldUse | None
     switch: tuple[str, frozenset[str]] | None
     inner: Path | None
     each: Each | None
@@ -74,7 +74,7 @@ class Route:
     outer: Census | None
     around: Census | None
     time_path: Path | None
-    moments: Moments | None
+    moments: TimestampReader | None
     time_optional: bool
 
     def named(self, captures: Mapping[str, str]) -> tuple[PointRule, ...]:
@@ -85,7 +85,7 @@ class Route:
                 name = point_name(rule.name.fill(captures))
                 own = self.beside.get((index, name))
                 text = name if own is None else own.name.fill(captures) if own.name.text else name
-                rule = replace(own or rule, name=Template(text, ()))
+                rule = replace(own or rule, name=TopicTemplate(text, ()))
             found.append(rule)
         return tuple(found)
 
@@ -135,7 +135,7 @@ def _beside(config: RouteConfig, points: tuple[PointRule, ...]) -> dict[tuple[in
         for index, rule in enumerate(points):
             if rule.name.names:
                 merged = rule.config.model_copy(update=said)
-                name = Template("", ()) if own.point is None else parse_template(own.point)
+                name = TopicTemplate("", ()) if own.point is None else parse_template(own.point)
                 found[index, point_name(key)] = PointRule(name, _component(merged), rule.path, merged)
     return found
 
@@ -148,21 +148,21 @@ def _surroundings(
     told = [path for point in points for path in (point.path, point.component.path) if path is not None]
     told += [] if config.time is None else [parse_path(config.time.path)]
     told += [parse_path(config.device.path)] if isinstance(config.device, DeviceAt) else []
-    top = [*asked, *(Place(path) for path in told if path.root)]
+    top = [*asked, *(FieldUse(path) for path in told if path.root)]
     above = [one for one in ignored if one.path.root]
     outer = around = None
     if config.inner is not None:
-        outer = Census(index, [*top, Place(parse_path(config.inner))], above)
+        outer = Census(index, [*top, FieldUse(parse_path(config.inner))], above)
     if config.each is not None:
-        head = Place(parse_each(config.each).head)
+        head = FieldUse(parse_each(config.each).head)
         read = [head] if config.inner is not None else [*top, head]
         around = Census(index, read, above if config.inner is None else ())
     return outer, around
 
 
-def asked_at(when: When) -> Place:
+def asked_at(when: When) -> FieldUse:
     """What a condition looks at."""
-    return Place(parse_path(when.path), "" if when.exists is None else None)
+    return FieldUse(parse_path(when.path), "" if when.exists is None else None)
 
 
 def _condition(when: When) -> Callable[[Any], bool]:
@@ -220,6 +220,6 @@ def compile_route(index: int, config: RouteConfig) -> Route:
         outer=outer,
         around=around,
         time_path=None if config.time is None else parse_path(config.time.path),
-        moments=None if config.time is None else Moments(config.time),
+        moments=None if config.time is None else TimestampReader(config.time),
         time_optional=config.time is not None and config.time.absent == "receive",
     )

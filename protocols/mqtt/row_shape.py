@@ -11,14 +11,14 @@ from gateway.domain.errors import DecodeError
 from gateway.domain.reading import F64, I32, I64, U8
 from protocols.mqtt.column import DROPPED, Column
 from protocols.mqtt.path import Missed, Path, Row, picker
-from protocols.mqtt.timestamp import Moments
+from protocols.mqtt.timestamp import TimestampReader
 from protocols.mqtt.unused_fields import Census
 
 _SHAPES = 256  # key sets of partial messages remembered per lane
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class RowBlock:
     """Rows of one shape: `ordinal` is the message's index in its parcel, non-decreasing.
 
     `dropped` counts readings left out because their texts were refused, `short` are the messages they are of.
@@ -33,28 +33,28 @@ class Block:
     dropped: int = 0
     short: tuple[int, ...] = ()
 
-    def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Block":
+    def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "RowBlock":
         """The chosen rows, in the order of an index array."""
-        return Block(
+        return RowBlock(
             self.ordinal[rows], self.device[rows], self.point[rows],
             self.at[rows], self.value[rows], self.quality[rows], self.dropped, self.short,
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class RowSlot:
     """One place that is read: the time (`column` None) or a point."""
 
     path: Path
     column: Column | None
 
 
-class Shape:
+class RowShape:
     """Messages that have the same places present: `values` row after row, and one ordinal and one device per row."""
 
     __slots__ = ("columns", "devices", "moments", "ordinals", "pick", "points", "time_at", "values", "width")
 
-    def __init__(self, slots: Sequence[Slot], moments: Moments | None, pick: Callable[[Any], Row]) -> None:
+    def __init__(self, slots: Sequence[RowSlot], moments: TimestampReader | None, pick: Callable[[Any], Row]) -> None:
         self.time_at = next((i for i, slot in enumerate(slots) if slot.column is None), -1)
         self.columns = [(i, slot.column) for i, slot in enumerate(slots) if slot.column is not None]
         self.points = np.array([column.point for _, column in self.columns], np.int32)
@@ -69,7 +69,7 @@ class Shape:
         """Forget the collected rows."""
         self.values, self.ordinals, self.devices = [], [], []
 
-    def build(self, received: I64, failed: Callable[[int, DecodeError], None]) -> Block:
+    def build(self, received: I64, failed: Callable[[int, DecodeError], None]) -> RowBlock:
         """The collected rows as columns. `failed(ordinal, why)` is told of rows without a usable time."""
         columns = [self.values[place :: self.width] for place in range(self.width)]
         ordinal = np.array(self.ordinals, np.int32)
@@ -96,9 +96,9 @@ class Shape:
 
     def _block(
         self, ordinal: I32, device: I32, at: I64, value: F64, quality: U8, rows: NDArray[np.bool_] | None = None
-    ) -> Block:
+    ) -> RowBlock:
         width, count = len(self.columns), len(ordinal)
-        block = Block(
+        block = RowBlock(
             np.repeat(ordinal, width), np.repeat(device, width), np.tile(self.points, count), np.repeat(at, width),
             value.ravel(), quality.ravel(),
         )  # fmt: skip
@@ -122,38 +122,42 @@ class Shape:
         return at, keep
 
 
-class Lane:
+class RouteColumns:
     """The points of one route as one profile has them. Missing is not zero: an absent place gives no reading."""
 
     def __init__(
-        self, time_path: Path | None, time_optional: bool, moments: Moments | None, columns: list[tuple[Path, Column]],
+        self,
+        time_path: Path | None,
+        time_optional: bool,
+        moments: TimestampReader | None,
+        columns: list[tuple[Path, Column]],
         census: Census,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.census = census
-        slots = [Slot(path, column) for path, column in columns]
+        slots = [RowSlot(path, column) for path, column in columns]
         if time_path is not None:
-            slots.insert(0, Slot(time_path, None))
+            slots.insert(0, RowSlot(time_path, None))
         self._moments = moments
         self._time_required = time_path is not None and not time_optional
-        self._shapes: dict[tuple[bool, ...], Shape] = {}
-        self._by_keys: dict[tuple[tuple[str, ...] | None, ...], Shape] = {}
+        self._shapes: dict[tuple[bool, ...], RowShape] = {}
+        self._by_keys: dict[tuple[tuple[str, ...] | None, ...], RowShape] = {}
         self._parents: tuple[tuple[str, ...], ...] = ()
-        self.bare: Shape | None = None
+        self.bare: RowShape | None = None
         """The payload is the one value of all points."""
-        self.full: Shape | None = None
+        self.full: RowShape | None = None
         """All places present; None when some place needs more than object keys."""
         keys = [slot.path.keys for slot in slots if slot.path.keys and not slot.path.root]
         if len(keys) == len(slots):
             order, pick = picker([k for k in keys if k is not None])
             slots = [slots[i] for i in order]
             self._parents = tuple(dict.fromkeys(k[:-1] for k in keys if k is not None))
-            self.full = Shape(slots, moments, pick)
+            self.full = RowShape(slots, moments, pick)
             self._shapes[(True,) * len(slots)] = self.full
         elif not any(slot.path.steps for slot in slots):
-            self.bare = self._shapes[(True,) * len(slots)] = Shape(slots, moments, lambda body: (body,) * len(slots))
+            self.bare = self._shapes[(True,) * len(slots)] = RowShape(slots, moments, lambda body: (body,) * len(slots))
         self._slots = slots
 
-    def find(self, body: Any, root: Any) -> tuple[Shape, Row]:
+    def find(self, body: Any, root: Any) -> tuple[RowShape, Row]:
         """Shape and row of one message (or element). Raises DecodeError when it has no time or no point."""
         if self.full is None:
             return self._walk(body, root)
@@ -179,7 +183,7 @@ class Lane:
             found.append(tuple(node) if type(node) is dict else None)
         return tuple(found)
 
-    def _walk(self, body: Any, root: Any) -> tuple[Shape, Row]:
+    def _walk(self, body: Any, root: Any) -> tuple[RowShape, Row]:
         present, row = [], []
         for slot in self._slots:
             try:
@@ -197,10 +201,10 @@ class Lane:
         if shape is None:
             if len(self._shapes) >= _SHAPES * 4:
                 self._shapes = {key: s for key, s in self._shapes.items() if s is self.full or s.values}
-            shape = self._shapes[tuple(present)] = Shape(kept, self._moments, self._pick(kept))
+            shape = self._shapes[tuple(present)] = RowShape(kept, self._moments, self._pick(kept))
         return shape, tuple(row)
 
-    def _pick(self, slots: list[Slot]) -> Callable[[Any], Row]:
+    def _pick(self, slots: list[RowSlot]) -> Callable[[Any], Row]:
         if self.full is None:
             return lambda body: tuple(slot.path.reach(body, body) for slot in slots)
         return picker([slot.path.keys or () for slot in slots])[1]  # grouped already: the order stays

@@ -80,7 +80,7 @@ class Phase(Enum):
     CLOSED = "closed"
 
 
-class Session:
+class MqttSession:
     """One connection's worth of protocol. After `failure` is set nothing more is read.
 
     `held`: the filters that the broker may keep for us, brought up to date; of those that are not wanted a resumed

@@ -13,17 +13,17 @@ from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceError, SourceRejected
 from gateway.domain.said import Phrase
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
-from protocols.mqtt.acknowledge import Depot, Digests, Shipping
+from protocols.mqtt.acknowledge import Acknowledger, Digests, SourceContext
 from protocols.mqtt.binding import Words, no_words
 from protocols.mqtt.client_id_conflict import WAIT, Rivalry
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.last_subscriptions import Asked
+from protocols.mqtt.last_subscriptions import LastSubscriptions
 from protocols.mqtt.mapper import Mapper
-from protocols.mqtt.session import Hello, Session
+from protocols.mqtt.session import Hello, MqttSession
 from protocols.mqtt.stats import Stats
 from protocols.mqtt.subscriptions import subscriptions
-from protocols.mqtt.transport import Connection, establish, tls_context
-from protocols.mqtt.unused_log import Entry, Ledger
+from protocols.mqtt.transport import MqttConnection, establish, tls_context
+from protocols.mqtt.unused_log import UnusedEntry, UnusedLog
 
 _STABLE = 60.0  # seconds of connection after which the backoff starts over
 _FAREWELL = 2.0  # seconds for the last parcels at shut-down
@@ -35,8 +35,8 @@ log = structlog.get_logger()
 
 class MqttSource:
     """A gateway.ports.Source. `password` is the secret itself, read by the caller; `words`: how devices of a profile
-    send its points; `memory` is a file of this source alone (see `Asked`); `retention` µs: how long readings are kept
-    (0 = for ever)."""
+    send its points; `memory` is a file of this source alone (see `LastSubscriptions`); `retention` µs: how long
+    readings are kept (0 = for ever)."""
 
     def __init__(
         self,
@@ -62,22 +62,22 @@ class MqttSource:
         self._mapper = self._made(config, words=words)
         self._digests = Digests()
         self._wanted = subscriptions(config)
-        self._asked = Asked(memory, f"{config.url} {config.client_id}")
+        self._asked = LastSubscriptions(memory, f"{config.url} {config.client_id}")
         self._held: set[str] = set()
         """What the broker may keep for us."""
         self._hello = _hello(config, password)
         self._up = True
         self._rivalry, self._accepted, self._why = Rivalry(), 0.0, SourceError()
         self._patience = _FAREWELL
-        self._depot: Depot | None = None
-        self._connection: Connection | None = None
+        self._depot: SourceContext | None = None
+        self._connection: MqttConnection | None = None
 
     @property
     def name(self) -> str:
         """Its key in the configuration."""
         return self._name
 
-    def unused(self) -> list[tuple[str, Entry]]:
+    def unused(self) -> list[tuple[str, UnusedEntry]]:
         """What messages held that nobody used since the start: (the route's filter, what was counted)."""
         filters = [route.filter for route in self._config.routes]
         return [(filters[route], entry) for (route, _, _), entry in self.stats.unused.entries() if route < len(filters)]
@@ -92,12 +92,12 @@ class MqttSource:
         if words is not None or any(getattr(config, key) != value for key, value in mapped.items()):
             self._words = words or self._words
             self._mapper = self._made(config, words=self._words)
-            self.stats.misfits, self.stats.unused = 0, Ledger()  # routes are counted by their place
+            self.stats.misfits, self.stats.unused = 0, UnusedLog()  # routes are counted by their place
             self._wanted = subscriptions(config)
             if self._depot is not None:
                 self._depot.mapper, self._depot.asked = self._mapper, self._wanted
         if (config.url, config.client_id) != (before.url, before.client_id):
-            self._asked = Asked(self._memory, f"{config.url} {config.client_id}")
+            self._asked = LastSubscriptions(self._memory, f"{config.url} {config.client_id}")
             self._held = set()  # that is another session
         if hello != self._hello or config.model_copy(update=mapped) != before:
             self._hello, self._patience = hello, _PATIENCE
@@ -119,7 +119,7 @@ class MqttSource:
         except SourceError as error:
             self._down(error)
             raise
-        depot = self._depot = Depot(
+        depot = self._depot = SourceContext(
             self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests,
             self._wanted,
         )  # fmt: skip
@@ -149,12 +149,12 @@ class MqttSource:
         public = Phrase(why.key, {**why.fields, "more": ""}) if why.key else Phrase("source.other")
         return Phrase("source.away" if stats.connects else "source.never", {"why": public})
 
-    async def _once(self, depot: Depot, context: ssl.SSLContext | None) -> tuple[bool, SourceError]:
+    async def _once(self, depot: SourceContext, context: ssl.SSLContext | None) -> tuple[bool, SourceError]:
         """One connection from CONNECT to its end -> (it was stable, why it ended)."""
         loop = asyncio.get_running_loop()
-        shipping = Shipping(depot)
-        session = Session(self._hello, self._wanted, self._held)
-        connection = shipping.connection = self._connection = Connection(session, shipping.take)
+        shipping = Acknowledger(depot)
+        session = MqttSession(self._hello, self._wanted, self._held)
+        connection = shipping.connection = self._connection = MqttConnection(session, shipping.take)
         since = None
         try:
             try:
@@ -180,7 +180,7 @@ class MqttSource:
             raise shipping.broken
         return stable, why
 
-    async def _farewell(self, shipping: Shipping, connection: Connection) -> None:
+    async def _farewell(self, shipping: Acknowledger, connection: MqttConnection) -> None:
         connection.pause(True)
         try:
             async with asyncio.timeout(self._patience):
@@ -190,7 +190,7 @@ class MqttSource:
         await connection.leave()
 
     # ---- what is said about it --------------------------------------------------------------------------------
-    def _connected(self, connection: Connection) -> None:
+    def _connected(self, connection: MqttConnection) -> None:
         stats, session = self.stats, connection.session
         stats.connected, stats.resumed = True, session.resumed
         stats.connects += 1
@@ -211,7 +211,7 @@ class MqttSource:
             log.warning("source down", source=self._name, url=self._config.url, error=error)
         self._up = False
 
-    def _judge(self, session: Session, why: SourceError, since: float | None) -> None:
+    def _judge(self, session: MqttSession, why: SourceError, since: float | None) -> None:
         """Another client of our name is said once; what follows from it (down, up, down) is not."""
         now = asyncio.get_running_loop().time()
         by_broker = why.key in ("source.closed", "source.sent_away", "source.lost")

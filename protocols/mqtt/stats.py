@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from protocols.mqtt.unused_log import Ledger
+from protocols.mqtt.unused_log import UnusedLog
 
 
 @dataclass(slots=True)
@@ -41,4 +41,4 @@ class Stats:
     bytes_waiting: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     partial: Counter[str] = field(default_factory=Counter)
-    unused: Ledger = field(default_factory=Ledger)
+    unused: UnusedLog = field(default_factory=UnusedLog)

@@ -19,7 +19,7 @@ LAST = to_us(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
 
 
-class Moments:
+class TimestampReader:
     """The `time` of a route, compiled. Times must lie in the years 1-9999; if they are likely is not judged here."""
 
     def __init__(self, config: TimeMap) -> None:

@@ -114,7 +114,7 @@ def point_name(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class TopicTemplate:
     """A text with captures: `{device}`, `gun-{n}`, `main-meter`."""
 
     text: str
@@ -129,8 +129,8 @@ class Template:
         return re.compile("(.*)".join(map(re.escape, _HOLE.split(self.text)[::2])), re.DOTALL)
 
 
-def parse_template(text: str) -> Template:
+def parse_template(text: str) -> TopicTemplate:
     """Raises a validation error for an open, odd or empty brace."""
     if {"{", "}"} & set(_HOLE.sub("", text)) or not text:
         raise wrong("mqtt.template", got=text)
-    return Template(text, tuple(_HOLE.findall(text)))
+    return TopicTemplate(text, tuple(_HOLE.findall(text)))

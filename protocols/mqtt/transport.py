@@ -11,15 +11,15 @@ from gateway.domain.reasons import reason
 from gateway.domain.said import Phrase
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.keepalive import Beat, Keepalive
-from protocols.mqtt.session import Message, Phase, Session
+from protocols.mqtt.session import Message, MqttSession, Phase
 
 _PATIENCE = 10.0  # seconds for TCP, TLS, CONNACK and SUBACK together
 
 
-class Connection(asyncio.Protocol):
+class MqttConnection(asyncio.Protocol):
     """`messages(list)` is called with what each read brought. `closed` ends with the reason."""
 
-    def __init__(self, session: Session, messages: Callable[[list[Message]], None]) -> None:
+    def __init__(self, session: MqttSession, messages: Callable[[list[Message]], None]) -> None:
         loop = asyncio.get_running_loop()
         self.session = session
         self.ready: asyncio.Future[None] = loop.create_future()
@@ -131,7 +131,7 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext | None:
     return context
 
 
-async def establish(config: MqttConfig, context: ssl.SSLContext | None, connection: Connection) -> None:
+async def establish(config: MqttConfig, context: ssl.SSLContext | None, connection: MqttConnection) -> None:
     """Connect and wait until the subscriptions are granted. Raises SourceUnavailable or SourceRejected."""
     host, port = config.address
     try:

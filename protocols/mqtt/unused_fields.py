@@ -70,7 +70,7 @@ class _Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FieldUse:
     """A path and what is done there: `reason` "" = used, None = asked whether it exists."""
 
     path: Path
@@ -94,7 +94,7 @@ class Census:
     """
 
     def __init__(
-        self, route: int, places: Iterable[Place], ignored: Iterable[Ignored], certain: Collection[str] = ()
+        self, route: int, places: Iterable[FieldUse], ignored: Iterable[Ignored], certain: Collection[str] = ()
     ) -> None:
         self._route = route
         self._top = top = _Node()

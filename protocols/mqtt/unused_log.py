@@ -29,7 +29,7 @@ class Unused:
 
 
 @dataclass(slots=True)
-class Entry:
+class UnusedEntry:
     """Counted since the start, at `place` (`…` = places beyond those told apart); `first` is the example, `last` µs."""
 
     place: str
@@ -38,11 +38,11 @@ class Entry:
     last: int
 
 
-class Ledger:
+class UnusedLog:
     """One source's. Written by the source; others read `entries()`."""
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[int, str, str], Entry] = {}
+        self._entries: dict[tuple[int, str, str], UnusedEntry] = {}
         self._places: Counter[tuple[int, str]] = Counter()
         self.totals: Counter[tuple[int, str]] = Counter()
         """By route and reason."""
@@ -62,12 +62,12 @@ class Ledger:
                 entry = self._entries.get(key)
             if entry is None:
                 self._places[kind] += 1
-                self._entries[key] = Entry(key[2], one, one.count, one.received)
+                self._entries[key] = UnusedEntry(key[2], one, one.count, one.received)
             else:
                 entry.count += one.count
                 entry.last = one.received
         return first
 
-    def entries(self) -> list[tuple[tuple[int, str, str], Entry]]:
+    def entries(self) -> list[tuple[tuple[int, str, str], UnusedEntry]]:
         """(route, reason, place) and what was counted, in the order they were met."""
         return list(self._entries.items())

@@ -1,16 +1,16 @@
 """Rules on stored history: the same engine, sorted readings, no down-time (RULES section 6). Pure."""
 
-from rules.backtest.compare import Difference, Moved, compared
-from rules.backtest.episodes import Episode, Episodes
+from rules.backtest.compare import ChangedEpisode, Difference, compared
+from rules.backtest.episodes import BacktestEpisode, Episodes
 from rules.backtest.orders import orders_per_day
-from rules.backtest.player import Field, Player, by_device, joined
+from rules.backtest.player import PlayedRegistry, Player, by_device, joined
 
 __all__ = [
+    "BacktestEpisode",
+    "ChangedEpisode",
     "Difference",
-    "Episode",
     "Episodes",
-    "Field",
-    "Moved",
+    "PlayedRegistry",
     "Player",
     "by_device",
     "compared",

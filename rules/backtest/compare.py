@@ -4,30 +4,30 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rules.backtest.episodes import Episode, Key
+from rules.backtest.episodes import BacktestEpisode, Key
 
 FOREVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class ChangedEpisode:
     """One episode in both, not alike: raised or cleared at another time, or at another level."""
 
-    old: Episode
-    new: Episode
+    old: BacktestEpisode
+    new: BacktestEpisode
 
 
 @dataclass(slots=True)
 class Difference:
     """Episodes only the old rules have, only the new ones have, that moved, and how many are the same."""
 
-    only_old: list[Episode] = field(default_factory=list)
-    only_new: list[Episode] = field(default_factory=list)
-    moved: list[Moved] = field(default_factory=list)
+    only_old: list[BacktestEpisode] = field(default_factory=list)
+    only_new: list[BacktestEpisode] = field(default_factory=list)
+    moved: list[ChangedEpisode] = field(default_factory=list)
     same: int = 0
 
 
-def compared(old: Iterable[Episode], new: Iterable[Episode]) -> Difference:
+def compared(old: Iterable[BacktestEpisode], new: Iterable[BacktestEpisode]) -> Difference:
     """Episodes of one alarm that have time in common are the same one; each is matched once, in order of time."""
     found = Difference()
     before, after = _by_alarm(old), _by_alarm(new)
@@ -39,14 +39,14 @@ def compared(old: Iterable[Episode], new: Iterable[Episode]) -> Difference:
     return found
 
 
-def _by_alarm(episodes: Iterable[Episode]) -> dict[Key, list[Episode]]:
-    found: defaultdict[Key, list[Episode]] = defaultdict(list)
+def _by_alarm(episodes: Iterable[BacktestEpisode]) -> dict[Key, list[BacktestEpisode]]:
+    found: defaultdict[Key, list[BacktestEpisode]] = defaultdict(list)
     for one in sorted(episodes, key=_when):
         found[one.key].append(one)
     return found
 
 
-def _match(old: Sequence[Episode], new: Sequence[Episode], found: Difference) -> None:
+def _match(old: Sequence[BacktestEpisode], new: Sequence[BacktestEpisode], found: Difference) -> None:
     i = j = 0
     while i < len(old) and j < len(new):
         a, b = old[i], new[j]
@@ -60,15 +60,15 @@ def _match(old: Sequence[Episode], new: Sequence[Episode], found: Difference) ->
             if (a.raised, a.cleared, a.level) == (b.raised, b.cleared, b.level):
                 found.same += 1
             else:
-                found.moved.append(Moved(a, b))
+                found.moved.append(ChangedEpisode(a, b))
             i, j = i + 1, j + 1
     found.only_old += old[i:]
     found.only_new += new[j:]
 
 
-def _end(episode: Episode) -> int:
+def _end(episode: BacktestEpisode) -> int:
     return FOREVER if episode.cleared is None else episode.cleared
 
 
-def _when(episode: Episode) -> tuple[int, str]:
+def _when(episode: BacktestEpisode) -> tuple[int, str]:
     return episode.raised, episode.rule

@@ -11,7 +11,7 @@ Key = tuple[str, Thing, tuple[str, ...]]
 
 
 @dataclass(slots=True)
-class Episode:
+class BacktestEpisode:
     """One alarm's life, times in µs; `cleared` None = still on at the end. `level` is the highest it had.
 
     `count`: raises, multiples or matches · `unstable`: it came and went too often · `stale`: a record only · `order`:
@@ -44,8 +44,8 @@ class Episodes:
         self.since = since
         self.before = 0
         self.merged = 0
-        self._open: dict[Key, Episode] = {}
-        self._all: list[Episode] = []
+        self._open: dict[Key, BacktestEpisode] = {}
+        self._all: list[BacktestEpisode] = []
 
     def hear(self, t: Transition) -> None:
         """One change, in order."""
@@ -63,14 +63,14 @@ class Episodes:
         self._all = [one for one in self._all if one.thing.device not in devices]
 
     def _begin(self, key: Key, t: Transition) -> None:
-        episode = Episode(
+        episode = BacktestEpisode(
             t.rule, t.thing, t.identity, t.at, None, t.level, max(1, t.count), t.unstable, t.stale, t.plan.order,
             t.evidence,
         )  # fmt: skip
         self._open[key] = episode
         self._all.append(episode)
 
-    def _go_on(self, key: Key, episode: Episode, t: Transition) -> None:
+    def _go_on(self, key: Key, episode: BacktestEpisode, t: Transition) -> None:
         episode.unstable |= t.unstable
         if t.change is Change.CLEARED:
             episode.cleared = t.at
@@ -84,7 +84,7 @@ class Episodes:
             episode.order = t.plan.order or episode.order
             episode.count += max(1, t.count) if t.change is Change.RAISED else 0
 
-    def counted(self, until: int) -> list[Episode]:
+    def counted(self, until: int) -> list[BacktestEpisode]:
         """Episodes that began in [since, until), by time."""
         found = [one for one in self._all if self.since <= one.raised < until]
         self.before = sum(one.raised < self.since and (one.cleared or until) > self.since for one in self._all)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from gateway.domain.alarm import OrderPlan, Thing
-from rules.backtest.episodes import Episode
+from rules.backtest.episodes import BacktestEpisode
 
 FOREVER = 1 << 62
 Place = Callable[[Thing, str], str]
@@ -18,7 +18,7 @@ class _Order:
         self.made, self.until = at, at
 
 
-def orders_per_day(episodes: Iterable[Episode], day: Callable[[int], str], place: Place) -> dict[str, int]:
+def orders_per_day(episodes: Iterable[BacktestEpisode], day: Callable[[int], str], place: Place) -> dict[str, int]:
     """Local day -> new orders.
 
     One open order per thing and fault; it counts as closed when the last of its alarms clears. A raise within
@@ -42,7 +42,7 @@ def orders_per_day(episodes: Iterable[Episode], day: Callable[[int], str], place
     return dict(sorted(days.items()))
 
 
-def _key(episode: Episode, plan: OrderPlan, place: Place) -> tuple[object, ...]:
+def _key(episode: BacktestEpisode, plan: OrderPlan, place: Place) -> tuple[object, ...]:
     if plan.batch_by:
         return ("batch", plan.type, plan.fault, plan.batch_by, place(episode.thing, plan.batch_by))
     return ("order", episode.thing, plan.fault)

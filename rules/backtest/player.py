@@ -25,7 +25,7 @@ CRAWL = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class PlayedRegistry:
     """What the rules know of the field: the registry as it is now."""
 
     sites: Sequence[Site] = ()
@@ -42,9 +42,14 @@ class Player:
     """
 
     def __init__(
-        self, rules: Iterable[Rule], field: Field, zone: str, start: int, count_from: int,
+        self,
+        rules: Iterable[Rule],
+        field: PlayedRegistry,
+        zone: str,
+        start: int,
+        count_from: int,
         known: Glitches | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         rules = list(rules)
         self.glitches = Glitches(keep=True)
         if known is not None:

@@ -9,7 +9,7 @@ from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import MINUTE
 from gateway.domain.plausible import Plausibility
 from gateway.domain.reading import Batch, Quality
-from rules.casetest.scene import Told
+from rules.casetest.scene import SceneValue
 
 AHEAD_LIMIT = 5 * MINUTE
 """µs; `clock.ahead_limit` where an installation does not set it."""
@@ -39,14 +39,14 @@ class CaseIntake:
         """The process is lost, and with it what plausibility remembers of former readings."""
         self._plausibility = Plausibility(CasePoints(self._points))
 
-    def take(self, told: Sequence[Told], received: int) -> Batch:
+    def take(self, told: Sequence[SceneValue], received: int) -> Batch:
         """Frames in order; `received` µs."""
         batch, _ = clamp(self._converted(told, received), AHEAD_LIMIT)
         judged = self._plausibility.judge(batch)
         self._plausibility.keep(judged)
         return judged.batch
 
-    def _converted(self, told: Sequence[Told], received: int) -> Batch:
+    def _converted(self, told: Sequence[SceneValue], received: int) -> Batch:
         """As a source hands it over: bad without a value, uncertain outside of the bounds of the profile."""
         frames = {frame: k for k, frame in enumerate(dict.fromkeys(one.frame for one in told))}
         value = np.array([one.value for one in told], np.float64)
@@ -62,7 +62,7 @@ class CaseIntake:
             np.full(len(frames), received, np.int64),
         )
 
-    def _outside(self, one: Told) -> bool:
+    def _outside(self, one: SceneValue) -> bool:
         point = self._points[one.point]
         low, high = point.plausible.min, point.plausible.max
         below, above = low is not None and one.value < low, high is not None and one.value > high

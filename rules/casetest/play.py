@@ -30,7 +30,7 @@ from gateway.domain.record import (
     Unlatch,
 )
 from rules.casetest.journaled import CaseIntake
-from rules.casetest.scene import Happening, Scene, Told, Work
+from rules.casetest.scene import Happening, Scene, SceneValue, Work
 from rules.casetest.things import customer_with, site_with
 from rules.casetest.until import ZONE, until
 from rules.engine import Engine
@@ -123,7 +123,7 @@ class Stage:
                 self.ticks(at, inclusive=True)
         self.ticks(end, inclusive=True)
 
-    def _deliver(self, told: Sequence[Told], received: int) -> None:
+    def _deliver(self, told: Sequence[SceneValue], received: int) -> None:
         """Readings of devices that are not in service reach no journal: the registry does not know them."""
         heard = [one for one in told if self.devices[one.device].life is Life.IN_SERVICE]
         for define in self._defines(heard):
@@ -132,7 +132,7 @@ class Stage:
         if heard:
             self.write(received, self.intake.take(heard, received))
 
-    def _defines(self, told: Sequence[Told]) -> list[Define]:
+    def _defines(self, told: Sequence[SceneValue]) -> list[Define]:
         """What stands in the journal before the first reading of a device, and of a point."""
         devices = [self.devices[number] for number in dict.fromkeys(one.device for one in told)]
         points = [self.points[number] for number in dict.fromkeys(one.point for one in told)]

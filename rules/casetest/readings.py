@@ -2,8 +2,8 @@
 
 from gateway.domain.device import PointKind
 from gateway.domain.units import parse_unit
-from rules.casetest.scene import Scene, Told
-from rules.casetest.series import LIMIT, Item, Text, parse_item, parse_series
+from rules.casetest.scene import Scene, SceneValue
+from rules.casetest.series import LIMIT, Item, StateText, parse_item, parse_series
 from rules.casetest.things import find
 from rules.engine.state.fleet import quantity
 
@@ -17,7 +17,7 @@ def add(scene: Scene, name: str, item: Item, at: int, received: int, frame: int,
         return
     device, spec, component = found
     point = scene.points[device.profile, spec.name, component]
-    if isinstance(item, Text):
+    if isinstance(item, StateText):
         value = scene.text_code(point, item.text) if spec.kind is PointKind.STATE else quantity(item.text, spec.unit)
         if value != value:
             scene.wrong(where, "number", value=item.text, point=name, unit=spec.unit or "1")
@@ -27,7 +27,7 @@ def add(scene: Scene, name: str, item: Item, at: int, received: int, frame: int,
         return
     else:
         value = parse_unit(scene.unit(device, spec)).canonical(item)
-    scene.told.append(Told(received, frame, at, device.id, point.id, value))
+    scene.told.append(SceneValue(received, frame, at, device.id, point.id, value))
 
 
 def series(scene: Scene) -> None:
@@ -82,5 +82,5 @@ def readings(scene: Scene) -> None:
             elif value in {"bad", "_"}:
                 item = parse_item(str(value))
             else:
-                item = Text(str(value).strip("'"))
+                item = StateText(str(value).strip("'"))
             add(scene, name, item, at, received, frame, f"{where}.{name}", device)

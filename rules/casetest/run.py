@@ -16,7 +16,7 @@ Shown = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CaseResult:
     """One case. `agree` False: live and replay differ. `several` devices: worth naming them."""
 
     case: Case
@@ -40,12 +40,12 @@ def different(expected: Shown, got: Shown) -> tuple[str, ...]:
     return tuple(key for key, value in expected.items() if got.get(key) != value)
 
 
-def run_cases(tests: TestFile, rules: Sequence[Rule], policy: bytes = b"") -> tuple[list[Outcome], list[Problem]]:
+def run_cases(tests: TestFile, rules: Sequence[Rule], policy: bytes = b"") -> tuple[list[CaseResult], list[Problem]]:
     """Run every case of a file against `rules`, with `quiet` and `limits` of their files (`policy_source`).
 
     Problems: what in the cases cannot be understood, all at once.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[CaseResult] = []
     problems: list[Problem] = []
     for scene in _scenes(tests, rules, policy, (), problems):
         try:
@@ -67,7 +67,7 @@ def check_cases(
 
 def _scenes(
     tests: TestFile, rules: Sequence[Rule], policy: bytes, broken: Collection[str], problems: list[Problem]
-) -> Iterator[Scene]:  # fmt: skip
+) -> Iterator[Scene]:
     """The cases that can be understood, one after another; of the others their `problems`."""
     by_id = {rule.id: rule for rule in rules}
     for case in tests.cases:
@@ -81,10 +81,10 @@ def _scenes(
             problems.append(case.problem("", "casetest.rule", rule=case.rule, known=", ".join(by_id) or "-"))
 
 
-def _outcome(scene: Scene) -> Outcome:
+def _outcome(scene: Scene) -> CaseResult:
     result = play(scene)
     names = {device.id: code for code, device in scene.devices.items()}
-    return Outcome(
+    return CaseResult(
         scene.case, scene.case.title("en"), scene.start,
         tuple(_shown(one, names) for one in _compared(scene, result.got)),
         tuple(_shown(one, names) for one in _compared(scene, result.replayed)),

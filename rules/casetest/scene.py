@@ -14,7 +14,7 @@ MOST_COMPONENTS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SceneValue:
     """One value on its way: event time `at`, delivered `received`, µs; `frame` groups what is applied together."""
 
     received: int
@@ -72,7 +72,7 @@ class Scene:
     sites: dict[str, Site] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
     points: dict[tuple[str, str, int], Point] = field(default_factory=dict)
-    told: list[Told] = field(default_factory=list)
+    told: list[SceneValue] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
     expected: list[dict[str, object]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

@@ -11,13 +11,13 @@ LIMIT = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class StateText:
     """A state text."""
 
     text: str
 
 
-Item = float | Text | None
+Item = float | StateText | None
 """A number (NaN = bad quality), a state text, or no reading."""
 
 
@@ -48,4 +48,4 @@ def parse_item(word: str) -> Item:
         return None
     if word == "bad":
         return float("nan")
-    return Text(word[1:-1]) if word.startswith("'") else float(word)
+    return StateText(word[1:-1]) if word.startswith("'") else float(word)

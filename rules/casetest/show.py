@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 
 from gateway.domain.duration import format_duration
 from gateway.domain.text import Lang, say
-from rules.casetest.run import Outcome, Shown, different
+from rules.casetest.run import CaseResult, Shown, different
 
 _QUIET: dict[str, object] = {
     "reason": "", "imported": False, "late": False, "live": True, "group": "", "identity": [], "count": 1,
@@ -14,7 +14,7 @@ _QUIET: dict[str, object] = {
 _MOMENTS = ("at", "held_until")
 
 
-def readable(one: Shown, outcome: Outcome) -> dict[str, object]:
+def readable(one: Shown, outcome: CaseResult) -> dict[str, object]:
     """As written in a case: `at` as an offset, what goes without saying left out."""
     found = {key: value for key, value in one.items() if value != _QUIET.get(key, ...)}
     for key in _MOMENTS:
@@ -28,11 +28,11 @@ def readable(one: Shown, outcome: Outcome) -> dict[str, object]:
     return found
 
 
-def _line(one: Shown, outcome: Outcome) -> str:
+def _line(one: Shown, outcome: CaseResult) -> str:
     return "{" + ", ".join(f"{key}: {value}" for key, value in readable(one, outcome).items()) + "}"
 
 
-def as_text(outcomes: Sequence[Outcome], lang: Lang) -> str:
+def as_text(outcomes: Sequence[CaseResult], lang: Lang) -> str:
     """One line for each case; for a failed one what differs, like a diff."""
     lines: list[str] = []
     for outcome in outcomes:
@@ -45,7 +45,7 @@ def as_text(outcomes: Sequence[Outcome], lang: Lang) -> str:
     return "\n".join([*lines, say("casetest.sum", lang, passed=len(outcomes) - failed, failed=failed)])
 
 
-def _difference(outcome: Outcome, lang: Lang) -> list[str]:
+def _difference(outcome: CaseResult, lang: Lang) -> list[str]:
     expected = [(one.get("at"), one.get("is")) for one in outcome.expected]
     got = [
         tuple(value if key in wanted else None for key, value in (("at", one["at"]), ("is", one["is"])))
@@ -73,11 +73,11 @@ def _difference(outcome: Outcome, lang: Lang) -> list[str]:
     return lines
 
 
-def _all(several: Sequence[Shown], outcome: Outcome) -> str:
+def _all(several: Sequence[Shown], outcome: CaseResult) -> str:
     return "[" + ", ".join(_line(one, outcome) for one in several) + "]"
 
 
-def as_json(outcomes: Sequence[Outcome]) -> dict[str, object]:
+def as_json(outcomes: Sequence[CaseResult]) -> dict[str, object]:
     """`{"passed": n, "failed": n, "cases": [{"rule", "say", "ok", "got", "expected"}]}`."""
     failed = sum(not outcome.ok for outcome in outcomes)
     return {

@@ -11,6 +11,7 @@ from rules.casetest.scene import Scene, Work
 from rules.compiled import (
     Active,
     Calendar,
+    CalendarSpan,
     Due,
     Every,
     Expression,
@@ -21,7 +22,6 @@ from rules.compiled import (
     Sequence,
     Silence,
     Slot,
-    Span,
     Streak,
     Swing,
 )
@@ -118,7 +118,7 @@ def _again(scene: Scene, device: Device, found: Due, zone: ZoneInfo) -> Iterator
         yield later(from_us(at).astimezone(zone).date(), found.repeat)
 
 
-def _terms(scene: Scene, device: Device, after: Span, zone: ZoneInfo) -> Iterator[int]:
+def _terms(scene: Scene, device: Device, after: CalendarSpan, zone: ZoneInfo) -> Iterator[int]:
     """The day on which each term ends: after the registration, and after the work."""
     for at in (device.registered, *_done(scene, device)):
         yield wall_time(later(from_us(at).astimezone(zone).date(), after), 0, zone)

@@ -75,7 +75,7 @@ class Votes:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class CalendarSpan:
     """So many calendar months, then so many days, in the zone of the thing: `6 months`, `30 days`."""
 
     months: int = 0
@@ -94,7 +94,7 @@ class Due:
     stages: tuple[tuple[Level, int], ...]
     at: int = 0
     clear: Expression | None = None
-    repeat: Span | None = None
+    repeat: CalendarSpan | None = None
     completed: bool = False
 
 
@@ -111,7 +111,7 @@ class Every:
     from_: float = 0.0
     ahead: float = 0.0
     clear: Expression | None = None
-    or_after: Span | None = None
+    or_after: CalendarSpan | None = None
 
 
 @dataclass(frozen=True, slots=True)

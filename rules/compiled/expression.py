@@ -50,7 +50,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class ComparedNumber:
     """A number the expression compares with: `value` when literal, else the index of its slot. For evidence."""
 
     value: float
@@ -114,7 +114,7 @@ class Expression:
     unit: str
     scalar: Callable[[Sequence[float]], float] = field(compare=False)
     vector: Callable[[Sequence[F64]], F64] = field(compare=False)
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[ComparedNumber, ...] = ()
     demands: tuple[tuple[Bar, ...], ...] = field(default=(), compare=False)
     denials: tuple[tuple[Bar, ...], ...] = field(default=(), compare=False)
     exact: bool = field(default=False, compare=False)

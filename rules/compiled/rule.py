@@ -45,7 +45,7 @@ class OrderTemplate:
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeTemplate:
+class RuleNotice:
     """`then.notice`; `remind` µs, 0 = once."""
 
     audience: str
@@ -75,7 +75,7 @@ class Rule:
     condition: Condition
     points: tuple[str, ...]
     order: OrderTemplate | None = None
-    notice: NoticeTemplate | None = None
+    notice: RuleNotice | None = None
     clear_after: int = 0
     downtime: str = "pause"
     owner: str = ""
@@ -113,7 +113,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RulePolicy:
     """What holds for all rules: `quiet` and `limits` of the rule files. `state` bytes, 0 = unlimited."""
 
     quiet: tuple[Quiet, ...] = ()

@@ -2,24 +2,24 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-import msgspec
+from msgspec.structs import replace
 
 from gateway.domain.alarm import Transition
 from gateway.domain.duration import HOUR, SECOND
 from gateway.domain.errors import ConfigError
 from gateway.domain.reading import Batch, decode_batch
 from gateway.domain.record import ClockStep, ImportMark, PolicySet, Record, Rerun, RuleGone, RuleSet, Tick
-from gateway.domain.wanted import Wanted
+from gateway.domain.wanted import HistoryRequest
 from rules.compiled import Rule
-from rules.engine.alarms import After
+from rules.engine.alarms import AlarmPipeline
 from rules.engine.alarms.quiet_and_limits import CompilePolicy
-from rules.engine.conditions.base import Field, Observe
+from rules.engine.conditions.base import EngineContext, Observe
 from rules.engine.edits import Edit
-from rules.engine.evaluator import Core
-from rules.engine.frames.frames import Counts
-from rules.engine.late.episode_log import Ledger
-from rules.engine.rerun.lateness_buffer import Lane
-from rules.engine.rerun.reevaluate import Judged, judge_group, reach_back
+from rules.engine.evaluator import Evaluator
+from rules.engine.frames.frames import ReadingCounts
+from rules.engine.late.episode_log import EpisodeLog
+from rules.engine.rerun.lateness_buffer import LatenessBuffer
+from rules.engine.rerun.reevaluate import Reevaluation, judge_group, reach_back
 from rules.engine.rerun.warmup import join, outlook, reach
 from rules.engine.rerun.warmup_job import Outlook
 from rules.engine.snapshot import image_of, load_core, without_rules
@@ -38,26 +38,26 @@ Compile = Callable[[bytes], Rule]
 class Engine:
     """All rules of one partition of one tenant.
 
-    `compile` turns the source of a RuleSet fact into a Rule; `observe` hears of every closed calendar window;
-    `scalar` judges reading by reading through the scalar back ends: slow, the reference for the columns; `accept_late`
-    µs: readings that come later change nothing any more (0: no late reading does); `compile_policy` turns the source of
-    a PolicySet fact into a Policy; `glitches` is what is known of counters, of all rules together.
+    `compile` turns the source of a RuleSet fact into a Rule; `observe` gets every closed calendar window; `scalar`
+    judges by the scalar back ends (the reference); readings older than `accept_late` µs change nothing any more;
+    `compile_policy` turns the source of a PolicySet fact into a RulePolicy; `glitches`: of the counters of all rules.
     """
 
     def __init__(
-        self, partition: int, compile: Compile, tenant: str, *, observe: Observe | None = None, scalar: bool = False,  # noqa: A002
-        accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None, glitches: Glitches | None = None,
+        self, partition: int, compile: Compile, tenant: str, *, observe: Observe | None = None,  # noqa: A002
+        scalar: bool = False, accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None,
+        glitches: Glitches | None = None,
     ) -> None:  # fmt: skip
         self.partition, self.tenant, self.seq, self.now = partition, tenant, 0, 0
         self._compile, self._accept, self._glitches = compile, accept_late, glitches
-        self._field = Field(Emitter(partition, tenant), glitches=glitches or Glitches(), scalar=scalar, observe=observe)
-        self._after = self._field.after = After(self._field.emitter, self._field.world, compile_policy)
-        self._core = Core(self._field, accept_late)
+        known = glitches or Glitches()
+        self._field = EngineContext(Emitter(partition, tenant), glitches=known, scalar=scalar, observe=observe)
+        self._after = self._field.after = AlarmPipeline(self._field.emitter, self._field.world, compile_policy)
+        self._core = Evaluator(self._field, accept_late)
         self._after.runners.append(self._core.book.runners)
-        self._lanes: dict[int, Lane] = {}
-        self._home: dict[str, Core] = {}
-        self._broken: dict[str, str] = {}
-        self._ledger, self._imports = Ledger(accept_late), list[str]()
+        self._lanes: dict[int, LatenessBuffer] = {}
+        self._home, self._broken = dict[str, Evaluator](), dict[str, str]()
+        self._ledger, self._imports = EpisodeLog(accept_late), list[str]()
 
     @property
     def rules(self) -> Mapping[str, tuple[RuleSet, Rule]]:
@@ -77,7 +77,7 @@ class Engine:
         return self._broken
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> ReadingCounts:
         """Readings by fate. Of rules with `lateness` only what is late for them, and second looks, count apart."""
         return self._core.counts.with_looks([lane.core.counts for lane in self._lanes.values()])
 
@@ -89,7 +89,7 @@ class Engine:
         """Bytes of state of all rules."""
         return sum(runner.memory() for core in self._cores() for runner in core.book.all())
 
-    def _cores(self) -> Iterator[Core]:
+    def _cores(self) -> Iterator[Evaluator]:
         yield self._core
         yield from (lane.core for lane in self._lanes.values())
 
@@ -165,7 +165,7 @@ class Engine:
         self._after.install(rule)
         self._close_lanes()
 
-    def _lane(self, lateness: int) -> Core:
+    def _lane(self, lateness: int) -> Evaluator:
         """Where rules of this lateness live. A new lane begins with the values of now."""
         if not lateness:
             return self._core
@@ -175,14 +175,15 @@ class Engine:
             image = image_of(self._core, self.partition, self.tenant)
             load_core(without_rules(image, self.now - lateness), core, self._compile)
             core.requests.facts = {device: list(facts) for device, facts in self._core.requests.facts.items()}
-            self._lanes[lateness] = Lane(lateness, core)
+            self._lanes[lateness] = LatenessBuffer(lateness, core)
         return self._lanes[lateness].core
 
-    def _empty(self) -> Core:
+    def _empty(self) -> Evaluator:
         like = self._field
-        field = Field(like.emitter, glitches=self._glitches or Glitches(), scalar=like.scalar, observe=like.observe)
+        known = self._glitches or Glitches()
+        field = EngineContext(like.emitter, glitches=known, scalar=like.scalar, observe=like.observe)
         field.after, field.completions = self._after, like.completions
-        core = Core(field, self._accept)
+        core = Evaluator(field, self._accept)
         self._after.runners.append(core.book.runners)
         return core
 
@@ -202,25 +203,26 @@ class Engine:
 
     # --- the past
     @property
-    def wanted(self) -> tuple[Wanted, ...]:
+    def wanted(self) -> tuple[HistoryRequest, ...]:
         """What history is asked for, oldest request first; each until a Rerun answers it."""
-        found: dict[int, Wanted] = {}
-        rules: list[Wanted] = []
+        found, rules = dict[int, HistoryRequest](), list[HistoryRequest]()
         for core in self._cores():
             for device, pending in core.requests.open.items():
                 if isinstance(device, tuple):
                     rule, group = device
-                    rules.append(Wanted(pending.seq, 0, rule, pending.since, pending.start, group, pending.devices))
+                    span = pending.since, pending.start
+                    rules.append(HistoryRequest(pending.seq, 0, rule, *span, group, pending.devices))
                     continue
-                other = found.get(device, Wanted(0, device, since=pending.since, start=pending.start))
-                found[device] = Wanted(
+                other = found.get(device, HistoryRequest(0, device, since=pending.since, start=pending.start))
+                found[device] = HistoryRequest(
                     max(other.seq, pending.seq), device, "", min(other.since, pending.since),
                     min(other.start, pending.start), devices=tuple(sorted({*other.devices, *pending.devices})),
                 )  # fmt: skip
-            rules += [Wanted(seq, 0, rule, core.now, reach(core, rule)) for rule, seq in core.book.waiting.items()]
+            waiting = core.book.waiting.items()
+            rules += [HistoryRequest(seq, 0, rule, core.now, reach(core, rule)) for rule, seq in waiting]
         return tuple(sorted([*found.values(), *rules], key=lambda one: (one.seq, one.device, one.rule, one.group)))
 
-    def outlook(self, wanted: Wanted) -> Outlook:
+    def outlook(self, wanted: HistoryRequest) -> Outlook:
         """What to feed with the history of a rule, or of a group of it. Raises KeyError when the rule is gone."""
         return outlook(self._home[wanted.rule], wanted, self._compile)
 
@@ -240,19 +242,17 @@ class Engine:
                 core.counts.given_up += 1
                 continue
             core.admit()
-            Judged(core, self._ledger, fact.device).run(found, decode_batch(fact.history))
+            Reevaluation(core, self._ledger, fact.device).run(found, decode_batch(fact.history))
 
     # --- snapshot
     def snapshot(self) -> bytes:
         """Everything at `seq`: restoring it and replaying what came later equals never having stopped."""
-        image = msgspec.structs.replace(
+        image = replace(
             image_of(self._core, self.partition, self.tenant), seq=self.seq, now=self.now,
             after=self._after.state(), ledger=self._ledger.state(), imports=self._imports,
             completions=self._field.completions.state(),
             lanes=[
-                msgspec.structs.replace(
-                    image_of(lane.core, self.partition, self.tenant), buffer=lane.state(), lateness=lateness
-                )
+                replace(image_of(lane.core, self.partition, self.tenant), buffer=lane.state(), lateness=lateness)
                 for lateness, lane in self._lanes.items()
             ],
         )  # fmt: skip
@@ -277,7 +277,7 @@ class Engine:
         self._field.completions.load(image.completions)
         load_core(image, self._core, self._compile)
         for held in image.lanes:
-            lane = self._lanes[held.lateness] = Lane(held.lateness, self._empty())
+            lane = self._lanes[held.lateness] = LatenessBuffer(held.lateness, self._empty())
             load_core(held, lane.core, self._compile)
             lane.load(held.buffer)
         self._home = {rule: core for core in self._cores() for rule in core.book.rules}

@@ -20,34 +20,34 @@ from gateway.domain.record import (
     Unlatch,
 )  # fmt: skip
 from rules.compiled import Rule
-from rules.engine.conditions.base import Field
+from rules.engine.conditions.base import EngineContext
 from rules.engine.conditions.threshold_index import Fused
 from rules.engine.conditions.windowed import Signalled, first_frames
 from rules.engine.edits import Edit
-from rules.engine.frames.batch_view import View
-from rules.engine.frames.frames import Counts, Late, single, views
-from rules.engine.installed_rules import RuleBook, end_all
-from rules.engine.late.history_requests import Requests
+from rules.engine.frames.batch_view import BatchView
+from rules.engine.frames.frames import Late, ReadingCounts, single, views
+from rules.engine.installed_rules import InstalledRules, end_all
+from rules.engine.late.history_requests import HistoryRequests
 from rules.engine.late.late_readings import Inquiry
 from rules.engine.late.replaced_values import BURST, Found, Replaced, hanging_on
-from rules.engine.late.warmup_buffer import Interim
+from rules.engine.late.warmup_buffer import WarmupBuffer
 from rules.engine.peers.peer_moments import judge
 from rules.engine.state.desk_acts import tell
 from rules.engine.state.thing_table import NEVER
 
 
-class Core:
+class Evaluator:
     """`now` is its engine time, `seq` the record it is at; `requests`, `interim`: what it wants of stored history.
 
     `inquiry` turns doubts into requests; `replaced`: values that were replaced at their moment; `overtaken`: those that
     are compared with others who overtook each other.
     """
 
-    def __init__(self, field: Field, accept_late: int) -> None:
+    def __init__(self, field: EngineContext, accept_late: int) -> None:
         self.field, self.now, self.seq = field, 0, 0
-        self.counts = Counts()
-        self.book = RuleBook(field)
-        self.requests, self.interim = Requests(), Interim()
+        self.counts = ReadingCounts()
+        self.book = InstalledRules(field)
+        self.requests, self.interim = HistoryRequests(), WarmupBuffer()
         self.accept_late = accept_late
         self._fused: dict[str, Fused] = {}
         self._fresh: dict[int, None] = {}
@@ -259,20 +259,20 @@ class Core:
         return int(np.max(row.space.newest[row.things]))
 
 
-def _commit(book: RuleBook, view: View) -> None:
+def _commit(book: InstalledRules, view: BatchView) -> None:
     for runner in book.of(view.space.kind) if view.spans else ():
         runner.silent_in(view)
     view.commit()
 
 
-def _first_frames(book: RuleBook, view: View) -> None:
+def _first_frames(book: InstalledRules, view: BatchView) -> None:
     """Things that were never heard before, by the rules that look at nothing else; `judge` sees to the others."""
     for runner in book.of(view.space.kind):
         if runner.peers is None:
             first_frames(runner, view)
 
 
-def _one_by_one(core: Core, view: View) -> None:
+def _one_by_one(core: Evaluator, view: BatchView) -> None:
     """The frames of a view, each judged alone: the reference. Who is compared with others is, in order of time."""
     runners = core.book.of(view.space.kind)
     for runner in runners:

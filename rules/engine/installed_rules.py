@@ -8,20 +8,20 @@ from msgspec.structs import replace
 from gateway.domain.alarm import Change, Evidence, Level, Thing
 from gateway.domain.record import RuleSet
 from rules.compiled import Rule
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.factory import runner_of
 from rules.engine.edits import Edit, classify
-from rules.engine.groups import Groups, Members, group_runners
+from rules.engine.groups import GroupEvaluator, Members, group_runners
 from rules.engine.groups.split_rule import kinds_of, questions_of
 from rules.engine.late.lookback import needs_history
 from rules.engine.state.thing_table import LONG_AGO
-from rules.engine.transitions import Made, plan_of
+from rules.engine.transitions import PendingTransition, plan_of
 
 SET_BACK = "clock_set_back"
 Standing = dict[tuple[Thing, tuple[str, ...]], int]
 
 
-class RuleBook:
+class InstalledRules:
     """`rules`: id -> (fact, rule), `runners`: id -> one per kind of device.
 
     `waiting`: rules that want history before they judge, id -> record that installed them; they have no runners yet.
@@ -29,11 +29,11 @@ class RuleBook:
     it began anew because the clock was set back, by thing and identity, until it has judged.
     """
 
-    def __init__(self, common: Field) -> None:
+    def __init__(self, common: EngineContext) -> None:
         self.rules: dict[str, tuple[RuleSet, Rule]] = {}
         self.runners: dict[str, list[Runner]] = {}
         self.waiting: dict[str, int] = {}
-        self.groups: dict[str, Groups] = {}
+        self.groups: dict[str, GroupEvaluator] = {}
         self.standing: dict[str, Standing] = {}
         self._versions: dict[str, int] = {}
         self._of: dict[str, list[Runner]] = {}
@@ -157,7 +157,7 @@ class RuleBook:
         left, emitter = self.standing.pop(rule, None), self._field.emitter
         if left is None:
             return
-        made: list[Made] = []
+        made: list[PendingTransition] = []
         for one in emitter.made:
             mine = one.rule.id == rule and one.change is Change.RAISED and not one.late
             level = left.pop((one.thing, one.identity), None) if mine else None
@@ -169,7 +169,9 @@ class RuleBook:
         compiled = self.rules[rule][1]
         plan, why = plan_of(compiled), Evidence()
         for (thing, identity), level in sorted(left.items()):
-            end = Made(at, compiled, plan, thing, Change.CLEARED, Level(level), why, SET_BACK, identity=identity)
+            end = PendingTransition(
+                at, compiled, plan, thing, Change.CLEARED, Level(level), why, SET_BACK, identity=identity
+            )
             made.append(end)
         emitter.made = made
 

@@ -6,13 +6,13 @@ from dataclasses import asdict
 import msgspec
 
 from rules.compiled import Rule
-from rules.engine.evaluator import Core
-from rules.engine.frames.frames import Counts
-from rules.engine.state.fleet import Row, World
+from rules.engine.evaluator import Evaluator
+from rules.engine.frames.frames import ReadingCounts
+from rules.engine.state.fleet import Fleet, ThingRows
 from rules.engine.state.snapshot_codec import Image, RunnerImage, SpaceImage, array, table
 
 
-def image_of(core: Core, partition: int, tenant: str) -> Image:
+def image_of(core: Evaluator, partition: int, tenant: str) -> Image:
     """Everything a core knows."""
     core.admit()
     world = core.field.world
@@ -77,9 +77,9 @@ def without_rules(image: Image, now: int) -> Image:
     )
 
 
-def load_core(image: Image, core: Core, compile_rule: Callable[[bytes], Rule]) -> None:
+def load_core(image: Image, core: Evaluator, compile_rule: Callable[[bytes], Rule]) -> None:
     """The inverse of `image_of`, into an empty core. Raises ConfigError when a rule no longer compiles."""
-    core.seq, core.now, core.counts = image.seq, image.now, Counts(**image.counts)
+    core.seq, core.now, core.counts = image.seq, image.now, ReadingCounts(**image.counts)
     load_world(image, core.field.world)
     for last, start in image.downs:
         core.field.downs.add(last, start)
@@ -104,7 +104,7 @@ def load_core(image: Image, core: Core, compile_rule: Callable[[bytes], Rule]) -
     core.field.glitches.load(image.glitches)
 
 
-def load_world(image: Image, world: World) -> None:
+def load_world(image: Image, world: Fleet) -> None:
     """Devices, points and their newest values into an empty world, every row where it was."""
     world.sites = {site.code: site for site in image.sites}
     world.customers = {customer.code: customer for customer in image.customers}
@@ -115,7 +115,7 @@ def load_world(image: Image, world: World) -> None:
         space = world.space(held.kind)
         space.load(held.things, held.names, {name: array(one) for name, one in held.tables.items()})
     for device in image.devices:
-        world.rows[device.id] = Row(world.spaces[device.kind], [])
+        world.rows[device.id] = ThingRows(world.spaces[device.kind], [])
         world.devices[device.id] = device
     for space in world.space_list:
         for index, thing in enumerate(space.things):

@@ -2,14 +2,14 @@
 
 from msgspec import Struct
 
-from gateway.domain.alarm import Change, Evidence, Level, NoticePlan, OrderPlan, Parent, Plan, Thing, Transition
+from gateway.domain.alarm import AlarmPlan, Change, Evidence, Level, NoticePlan, OrderPlan, Parent, Thing, Transition
 from rules.compiled import Rule
 
 AlarmKey = tuple[str, Thing, tuple[str, ...]]
 """(rule id, thing, identity): one alarm."""
 
 
-class Made(Struct, frozen=True):
+class PendingTransition(Struct, frozen=True):
     """A transition without its number. `at` µs.
 
     A runner says what the condition did, up to `muted`; `plan` is the rule's, with the expressions of `then` evaluated
@@ -19,7 +19,7 @@ class Made(Struct, frozen=True):
 
     at: int
     rule: Rule
-    plan: Plan
+    plan: AlarmPlan
     thing: Thing
     change: Change
     level: Level
@@ -45,13 +45,13 @@ class Made(Struct, frozen=True):
         return self.rule.id, self.thing, self.identity
 
 
-def order_of(made: Made) -> tuple[int, int, str, Thing, tuple[str, ...]]:
+def order_of(made: PendingTransition) -> tuple[int, int, str, Thing, tuple[str, ...]]:
     """By event time, rule, thing, identity, whatever order rules were installed in; what is merged after its parent."""
     raised, parents = made.behind
     return max(made.at, raised) if parents else made.at, parents, made.rule.id, made.thing, made.identity
 
 
-def plan_of(rule: Rule) -> Plan:
+def plan_of(rule: Rule) -> AlarmPlan:
     """`then` of a rule as a transition carries it."""
     order, notice = rule.order, rule.notice
     english = rule.title.get("en") or rule.title.get("zh") or rule.id
@@ -63,7 +63,9 @@ def plan_of(rule: Rule) -> Plan:
         )  # fmt: skip
     if notice is not None:
         told = NoticePlan(notice.audience, notice.template, notice.klass, notice.remind, notice.max)
-    return Plan(english, rule.title.get("zh") or english, rule.why.get("en", ""), planned, told, rule.why.get("zh", ""))
+    return AlarmPlan(
+        english, rule.title.get("zh") or english, rule.why.get("en", ""), planned, told, rule.why.get("zh", "")
+    )
 
 
 class Emitter:
@@ -71,9 +73,9 @@ class Emitter:
 
     def __init__(self, partition: int, tenant: str) -> None:
         self.partition, self.tenant = partition, tenant
-        self.made: list[Made] = []
+        self.made: list[PendingTransition] = []
 
-    def add(self, made: Made) -> None:
+    def add(self, made: PendingTransition) -> None:
         """Collect one; those of one alarm must come in their order."""
         self.made.append(made)
 

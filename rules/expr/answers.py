@@ -12,11 +12,11 @@ from rules.expr.flaw import ExpressionError, fail, gather
 from rules.expr.ir import Literal, Node, signature
 from rules.expr.measure import TRUTH
 from rules.expr.parse import parse
-from rules.expr.scope import Scope, nearest
+from rules.expr.scope import NameScope, nearest
 from rules.expr.syntax import Syntax, render
 
 
-def level(text: str, scope: Scope) -> Checked:
+def level(text: str, scope: NameScope) -> Checked:
     """A level as a number 1-4 (0 = the code is no fault): `code.level`, `x > 3 kW ? 'critical' : 'major'`.
 
     Raises ExpressionError with all flaws.
@@ -28,7 +28,7 @@ def level(text: str, scope: Scope) -> Checked:
     return finish(text, checker, node), node
 
 
-def text_of(text: str, scope: Scope) -> tuple[TextOf, str]:
+def text_of(text: str, scope: NameScope) -> tuple[TextOf, str]:
     """A text that hangs on readings, and what it means: a state point, `code.name`, `a > 1 V ? 'x' : 'y'`.
 
     Raises ExpressionError with all flaws.
@@ -53,7 +53,7 @@ def _is_code(checker: Checker, node: syntax.Name) -> bool:
 
 def _level(checker: Checker, node: Syntax) -> Node:
     match node:
-        case syntax.Text(text, at):
+        case syntax.TextNode(text, at):
             words = [one.word for one in Level]
             if text not in words:
                 write = nearest(text, words) or words[1]
@@ -62,13 +62,13 @@ def _level(checker: Checker, node: Syntax) -> Node:
         case syntax.Name(name, at) if _is_code(checker, node):
             if choices.field_of(checker, name, at)[1] == "level":
                 return choices.field(checker, name, at)[0]
-        case syntax.Choice(condition, then, otherwise, at):
+        case syntax.ChoiceNode(condition, then, otherwise, at):
             jobs = [
                 partial(checker.truth, condition), partial(_level, checker, then), partial(_level, checker, otherwise),
             ]  # fmt: skip
             first, second, third = gather(jobs)
             return checker.fold(ir.Choice(first, second, third, False), TRUTH, at)[0]
-        case syntax.Call("min" | "max" as function, parts, at) if len(parts) > 1:
+        case syntax.CallNode("min" | "max" as function, parts, at) if len(parts) > 1:
             return checker.fold(
                 ir.Numeric(function, tuple(gather([partial(_level, checker, part) for part in parts]))), TRUTH, at
             )[0]
@@ -78,11 +78,11 @@ def _level(checker: Checker, node: Syntax) -> Node:
 def _known(checker: Checker, node: Syntax) -> list[str]:
     """All texts that can come out."""
     match node:
-        case syntax.Text(text):
+        case syntax.TextNode(text):
             return [text]
         case syntax.Name(name, at) if _is_code(checker, node):
             return list(choices.texts_of(*choices.field_of(checker, name, at)))
-        case syntax.Choice(_, then, otherwise):
+        case syntax.ChoiceNode(_, then, otherwise):
             first, second = gather([partial(_known, checker, then), partial(_known, checker, otherwise)])
             return [*first, *second]
     raise _no_text(node)
@@ -91,11 +91,11 @@ def _known(checker: Checker, node: Syntax) -> list[str]:
 def _text(checker: Checker, node: Syntax, texts: tuple[str, ...]) -> Node:
     """The number of the text in `texts`."""
     match node:
-        case syntax.Text(text):
+        case syntax.TextNode(text):
             return Literal(float(texts.index(text)))
         case syntax.Name(name, at):
             return choices.field(checker, name, at, texts)[0]
-        case syntax.Choice(condition, then, otherwise, at):
+        case syntax.ChoiceNode(condition, then, otherwise, at):
             jobs = [
                 partial(checker.truth, condition),
                 partial(_text, checker, then, texts),

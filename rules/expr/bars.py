@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf, nan, nextafter
 
 from rules.compiled import Bar, Slot, SlotKind, Term
-from rules.expr.ir import Input, Literal, Logic, Node, Not, Numeric, Relation, Sure, inputs, signature
+from rules.expr.ir import Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, inputs, signature
 from rules.expr.vector import vector
 
 _DENIED = {">=": "<", "<=": ">", ">": "<=", "<": ">=", "==": "!=", "!=": "=="}
@@ -49,11 +49,11 @@ def _bar(node: Relation, slots: tuple[Slot, ...]) -> Bar | None:
         value = _value(left, slots)
     if value is None:
         return None
-    if isinstance(right, Input) and slots[right.slot].kind is SlotKind.ATTR and operator != "!=":
+    if isinstance(right, SlotInput) and slots[right.slot].kind is SlotKind.ATTR and operator != "!=":
         return Bar(value, -1 if operator in ("<", "<=") else 1, nan, right.slot)
     if isinstance(right, Literal):
         return _against(operator, value, right.value)
-    if operator in ("<", ">") and isinstance(left, Input) and isinstance(right, Input):
+    if operator in ("<", ">") and isinstance(left, SlotInput) and isinstance(right, SlotInput):
         apart = _value(Numeric("-", (left, right)), slots)  # a > b exactly where a - b > 0, infinite ones too
         return None if apart is None else _against(operator, apart, 0.0)
     return None
@@ -79,20 +79,20 @@ def _value(node: Node, slots: tuple[Slot, ...]) -> str | Term | None:
     used = sorted(inputs(node))
     if not used or not _arithmetic(node) or any(slots[slot].kind is not SlotKind.POINT for slot in used):
         return None
-    if isinstance(node, Input):
+    if isinstance(node, SlotInput):
         return slots[node.slot].name
     place = {slot: k for k, slot in enumerate(used)}
     return Term(signature(node, slots), tuple(slots[slot].name for slot in used), vector(_moved(node, place), False))
 
 
 def _arithmetic(node: Node) -> bool:
-    return isinstance(node, Input | Literal) or (isinstance(node, Numeric) and all(map(_arithmetic, node.parts)))
+    return isinstance(node, SlotInput | Literal) or (isinstance(node, Numeric) and all(map(_arithmetic, node.parts)))
 
 
 def _moved(node: Node, place: Mapping[int, int]) -> Node:
     """The same over other slots."""
-    if isinstance(node, Input):
-        return Input(place[node.slot])
+    if isinstance(node, SlotInput):
+        return SlotInput(place[node.slot])
     return (
         Numeric(node.function, tuple(_moved(part, place) for part in node.parts)) if isinstance(node, Numeric) else node
     )

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.units import bridge, parse_unit
-from rules.compiled import Limit, Slot, SlotKind
+from rules.compiled import ComparedNumber, Slot, SlotKind
 from rules.expr import choices, functions, ir, syntax
 from rules.expr.flaw import ExpressionError, Flaw, fail, gather
 from rules.expr.measure import (
@@ -21,7 +21,7 @@ from rules.expr.measure import (
     without_offset,
 )
 from rules.expr.scalar import scalar
-from rules.expr.scope import Dimension, Scope, SignalType, dimension_of, nearest
+from rules.expr.scope import Dimension, NameScope, SignalType, dimension_of, nearest
 from rules.expr.syntax import Syntax, number_text, render
 
 Typed = tuple[ir.Node, Measure]
@@ -42,16 +42,16 @@ def fold(node: ir.Node, measure: Measure, at: int) -> Typed:
 class Checker:
     """One expression. Methods raise ExpressionError; where an operator forks, both sides are looked at first."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: NameScope) -> None:
         self.scope = scope
         self.slots: list[Slot] = []
-        self.limits: list[Limit] = []
+        self.limits: list[ComparedNumber] = []
 
-    def slot(self, slot: Slot) -> ir.Input:
+    def slot(self, slot: Slot) -> ir.SlotInput:
         """The input that reads `slot`; equal slots are one."""
         if slot not in self.slots:
             self.slots.append(slot)
-        return ir.Input(self.slots.index(slot))
+        return ir.SlotInput(self.slots.index(slot))
 
     fold = staticmethod(fold)
 
@@ -67,38 +67,40 @@ class Checker:
                 return ir.Literal(canonical), number(parsed.dimension)
             case syntax.Truth(true):
                 return ir.Literal(float(true)), TRUTH
-            case syntax.Text(text, at):
+            case syntax.TextNode(text, at):
                 raise fail("rules.expr.text_alone", at, text=text)
             case syntax.Name(name, at):
                 return self._name(name, at)
-            case syntax.Call():
+            case syntax.CallNode():
                 return functions.call(self, node, expect)
             case syntax.Negative(item, at):
                 inner = self.number(item, expect)
                 return self.fold(ir.Numeric("neg", (inner[0],)), inner[1], at)
             case syntax.Arithmetic():
                 return self._arithmetic(node, expect)
-            case syntax.Choice():
+            case syntax.ChoiceNode():
                 return self._choice(node, expect)
             case syntax.Compare():
                 return self._compare(node)
-            case syntax.Not() | syntax.Sure() | syntax.Quorum() | syntax.Logic() | syntax.Member():
+            case syntax.NotNode() | syntax.SureNode() | syntax.QuorumNode() | syntax.LogicNode() | syntax.MemberNode():
                 return self._logical(node)
 
-    def _logical(self, node: syntax.Not | syntax.Sure | syntax.Quorum | syntax.Logic | syntax.Member) -> Typed:
+    def _logical(
+        self, node: syntax.NotNode | syntax.SureNode | syntax.QuorumNode | syntax.LogicNode | syntax.MemberNode
+    ) -> Typed:
         match node:
-            case syntax.Not(item, at):
+            case syntax.NotNode(item, at):
                 return self.fold(ir.Not(self.truth(item)), TRUTH, at)
-            case syntax.Sure(item, at):
+            case syntax.SureNode(item, at):
                 return self.fold(ir.Sure(self.truth(item)), TRUTH, at)
-            case syntax.Quorum(n):
+            case syntax.QuorumNode(n):
                 return self.slot(Slot(SlotKind.QUORUM, "members", n=n)), TRUTH
-            case syntax.Logic(operator, items, at):
+            case syntax.LogicNode(operator, items, at):
                 found = gather([partial(self.truth, item) for item in items])
                 return self.fold(ir.Logic(operator, tuple(found)), TRUTH, at)
-            case syntax.Member(item, options, at):
+            case syntax.MemberNode(item, options, at):
                 each = tuple(syntax.Compare("==", item, option, at) for option in options)
-                return self.value(each[0] if len(each) == 1 else syntax.Logic("or", each, at))
+                return self.value(each[0] if len(each) == 1 else syntax.LogicNode("or", each, at))
 
     def truth(self, node: Syntax) -> ir.Node:
         """A node that must be true or false."""
@@ -225,7 +227,7 @@ class Checker:
             delta = first.delta or (not second.delta and not fixed)
         return self.fold(ir.Numeric(node.operator, (left, right)), number(first.dimension, delta), node.at)
 
-    def _choice(self, node: syntax.Choice, expect: Dimension | None) -> Typed:
+    def _choice(self, node: syntax.ChoiceNode, expect: Dimension | None) -> Typed:
         conditions: list[ir.Node] = []
         pairs: list[tuple[Typed, Typed]] = []
         gather(
@@ -240,7 +242,7 @@ class Checker:
 
     def _compare(self, node: syntax.Compare) -> Typed:
         for text, other in ((node.right, node.left), (node.left, node.right)):
-            if isinstance(text, syntax.Text):
+            if isinstance(text, syntax.TextNode):
                 return self._state(node, text, other)
         (left, first), (right, second) = self.align(node.left, node.right, node.at)
         if first.kind == "truth" and node.operator not in {"==", "!="}:
@@ -257,21 +259,21 @@ class Checker:
     def _limit(self, node: ir.Node, measure: Measure) -> None:
         """Remember what is compared with: a literal, or attributes and nothing else."""
         if isinstance(node, ir.Literal):
-            found = [Limit(node.value, measure.unit)]
+            found = [ComparedNumber(node.value, measure.unit)]
         else:
             slots = sorted(ir.inputs(node))
             if not all(self.slots[slot].kind is SlotKind.ATTR for slot in slots):
                 return
-            found = [Limit(self.slots[slot].default, self.slots[slot].unit, slot) for slot in slots]
+            found = [ComparedNumber(self.slots[slot].default, self.slots[slot].unit, slot) for slot in slots]
         self.limits += [limit for limit in found if limit not in self.limits]
 
-    def _state(self, node: syntax.Compare, text: syntax.Text, other: Syntax) -> Typed:
-        if isinstance(other, syntax.Text):
+    def _state(self, node: syntax.Compare, text: syntax.TextNode, other: Syntax) -> Typed:
+        if isinstance(other, syntax.TextNode):
             raise fail("rules.expr.text_alone", text.at, text=text.value)
-        if isinstance(other, syntax.Call) and choices.is_text_attribute(other):
+        if isinstance(other, syntax.CallNode) and choices.is_text_attribute(other):
             return choices.attribute(self, node, text, other)
         typed = self.value(other)
-        if isinstance(other, syntax.Call) and other.name == "weekday":
+        if isinstance(other, syntax.CallNode) and other.name == "weekday":
             return choices.weekday(node, text, typed[0])
         if typed[1].choices is not None:
             return choices.compare(node, text, typed)
@@ -337,7 +339,7 @@ def _mismatch(left: Syntax, first: Measure, right: Syntax, second: Measure, at: 
     )  # fmt: skip
 
 
-def _known_text(text: syntax.Text, spec: PointSpec) -> None:
+def _known_text(text: syntax.TextNode, spec: PointSpec) -> None:
     """A table of two texts or more is taken as whole, so that a slip of the pen is no rule that waits for ever.
 
     A shorter one (`fault_code: [none]`) is the beginning of a table that grows with what devices send.
@@ -362,7 +364,7 @@ def _sample(measure: Measure) -> str:
 def _waits(node: Syntax) -> bool:
     """Does the unit of `node` hang on an `attr` without a default?"""
     match node:
-        case syntax.Call("attr", (_,)):
+        case syntax.CallNode("attr", (_,)):
             return True
         case syntax.Negative(item):
             return _waits(item)

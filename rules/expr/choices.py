@@ -71,7 +71,7 @@ def _written(entry: CodeEntry, wanted: str) -> str:
     return str(getattr(entry, wanted))
 
 
-def weekday(node: syntax.Compare, text: syntax.Text, found: ir.Node) -> Typed:
+def weekday(node: syntax.Compare, text: syntax.TextNode, found: ir.Node) -> Typed:
     """`weekday() == 'fri'`: a number for the text."""
     number = WEEKDAYS.get(text.value.casefold())
     if number is None:
@@ -82,7 +82,7 @@ def weekday(node: syntax.Compare, text: syntax.Text, found: ir.Node) -> Typed:
     return ir.Relation(operator, found, ir.Literal(number)), TRUTH
 
 
-def compare(node: syntax.Compare, text: syntax.Text, typed: Typed) -> Typed:
+def compare(node: syntax.Compare, text: syntax.TextNode, typed: Typed) -> Typed:
     """A field of a code and a text."""
     choices = typed[1].choices
     if choices is None:
@@ -108,26 +108,26 @@ def refuse(node: Syntax, choices: Choices) -> ExpressionError:
     return fail("rules.expr.code_alone", node.at, text=text, write=f"{text} {operator} '{write}'")
 
 
-def attribute(checker: "Checker", node: syntax.Compare, text: syntax.Text, call: syntax.Call) -> Typed:
+def attribute(checker: "Checker", node: syntax.Compare, text: syntax.TextNode, call: syntax.CallNode) -> Typed:
     """`attr('class') == 'household'`; a default is a text too."""
     if node.operator not in {"==", "!="}:
         raise fail("rules.expr.state_order", node.at, operator=node.operator, name=render(call))
-    name, *default = call.arguments or (syntax.Text("", call.at),)
-    if not isinstance(name, syntax.Text) or not name.value or len(default) > 1:
+    name, *default = call.arguments or (syntax.TextNode("", call.at),)
+    if not isinstance(name, syntax.TextNode) or not name.value or len(default) > 1:
         raise fail("rules.expr.quoted", name.at, text=render(name), write="attr('class', 'household')")
     found: ir.Node = checker.slot(Slot(SlotKind.ATTR_TEXT, name.value, text.value))
     if default:
         other = default[0]
-        if not isinstance(other, syntax.Text):
+        if not isinstance(other, syntax.TextNode):
             raise fail("rules.expr.attr_text", other.at, text=render(other), name=name.value)
-        found = ir.Choice(ir.Known(found), found, ir.Literal(float(other.value == text.value)), True)
+        found = ir.Choice(ir.IsKnown(found), found, ir.Literal(float(other.value == text.value)), True)
     return (ir.Not(found) if node.operator == "!=" else found), TRUTH
 
 
 def is_text_attribute(node: Syntax) -> bool:
     """`attr('x')`, which may be a text, or `attr('x', 'text')`, which is one."""
     match node:
-        case syntax.Call("attr", (syntax.Text(),)) | syntax.Call("attr", (_, syntax.Text())):
+        case syntax.CallNode("attr", (syntax.TextNode(),)) | syntax.CallNode("attr", (_, syntax.TextNode())):
             return True
         case _:
             return False

@@ -10,7 +10,7 @@ from rules.expr.ir import Literal, Node, signature
 from rules.expr.measure import TIME, Measure
 from rules.expr.parse import deep, parse
 from rules.expr.scalar import scalar
-from rules.expr.scope import Scope
+from rules.expr.scope import NameScope
 from rules.expr.syntax import Syntax, render
 from rules.expr.vector import vector
 
@@ -24,18 +24,18 @@ _FIXED = {  # change with the device list only
 _CLOCKS = {SlotKind.HOUR, SlotKind.WEEKDAY}  # change, but are no evidence of anything
 
 
-def condition(text: str, scope: Scope) -> Checked:
+def condition(text: str, scope: NameScope) -> Checked:
     """A condition over the names of `scope`, and its typed form. Raises ExpressionError with all flaws."""
     return condition_of(parse(text), text, scope)
 
 
-def condition_of(tree: Syntax, text: str, scope: Scope) -> Checked:
+def condition_of(tree: Syntax, text: str, scope: NameScope) -> Checked:
     """The same for a tree that was put together from several texts."""
     deep(tree)
     return _condition(tree, text, scope)
 
 
-def duration(text: str, scope: Scope) -> Checked:
+def duration(text: str, scope: NameScope) -> Checked:
     """A length of time in hours, such as `ignition == 'on' ? 15m : 26h`. Raises ExpressionError with all flaws."""
     tree = parse(text, durations=True)
     checker = Checker(scope)
@@ -48,7 +48,7 @@ def duration(text: str, scope: Scope) -> Checked:
     return finish(text, checker, node, unit="h"), node
 
 
-def number(text: str, scope: Scope) -> tuple[Expression, Node, Measure]:
+def number(text: str, scope: NameScope) -> tuple[Expression, Node, Measure]:
     """A number that changes, and its type. Raises ExpressionError with all flaws."""
     checker = Checker(scope)
     tree = parse(text)
@@ -73,7 +73,7 @@ def finish(text: str, checker: Checker, node: Node, *, boolean: bool = False, un
     )  # fmt: skip
 
 
-def _condition(tree: Syntax, text: str, scope: Scope) -> Checked:
+def _condition(tree: Syntax, text: str, scope: NameScope) -> Checked:
     checker = Checker(scope)
     node = checker.truth(tree)
     if all(slot.kind in _FIXED for slot in checker.slots):

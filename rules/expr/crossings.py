@@ -3,7 +3,7 @@
 from itertools import product
 
 from rules.compiled import Crossing, Slot, SlotKind
-from rules.expr.ir import Choice, Input, Literal, Node, Numeric, Relation, inputs, parts
+from rules.expr.ir import Choice, Literal, Node, Numeric, Relation, SlotInput, inputs, parts
 from rules.expr.vector import vector
 
 MOST = 16  # straight parts of one comparison that are followed
@@ -32,14 +32,14 @@ def _loose(node: Node, ages: frozenset[int]) -> bool:
     """Is an age, or a number made of one, read outside every comparison, as the value of the expression?"""
     if isinstance(node, Relation):
         return False
-    if isinstance(node, Input):
+    if isinstance(node, SlotInput):
         return node.slot in ages
     return any(_loose(part, ages) for part in parts(node))
 
 
 def _straight(node: Node, ages: frozenset[int]) -> list[Node] | None:
     """Straight lines over time, one of which the number follows at any moment; None when that is not known."""
-    if not inputs(node) & ages or isinstance(node, Input | Literal):
+    if not inputs(node) & ages or isinstance(node, SlotInput | Literal):
         return [node]
     match node:
         case Numeric("abs", (part,)):

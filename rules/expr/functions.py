@@ -32,7 +32,7 @@ _PLACE = ((), ANGLE)
 MAX_BEFORE = 100
 
 
-def call(checker: "Checker", node: syntax.Call, expect: Dimension | None) -> Typed:
+def call(checker: "Checker", node: syntax.CallNode, expect: Dimension | None) -> Typed:
     """The type of a call. Raises ExpressionError."""
     name, arguments, at = node.name, node.arguments, node.at
     if name not in SHAPES:
@@ -67,7 +67,7 @@ def call(checker: "Checker", node: syntax.Call, expect: Dimension | None) -> Typ
     return checker.slot(Slot(SlotKind.AGE, point, unit="h")), number(TIME)
 
 
-def _extreme(checker: "Checker", node: syntax.Call, expect: Dimension | None) -> Typed:
+def _extreme(checker: "Checker", node: syntax.CallNode, expect: Dimension | None) -> Typed:
     first, *rest = node.arguments
     pairs = gather([partial(checker.align, first, other, node.at, expect) for other in rest])
     left, measure = pairs[0][0]
@@ -76,16 +76,16 @@ def _extreme(checker: "Checker", node: syntax.Call, expect: Dimension | None) ->
     return checker.fold(ir.Numeric(node.name, (left, *(right for _, (right, _) in pairs))), measure, node.at)
 
 
-def _attr(checker: "Checker", node: syntax.Call, expect: Dimension | None) -> Typed:
+def _attr(checker: "Checker", node: syntax.CallNode, expect: Dimension | None) -> Typed:
     name, *default = node.arguments
-    if not isinstance(name, syntax.Text) or not name.value:
+    if not isinstance(name, syntax.TextNode) or not name.value:
         raise fail("rules.expr.quoted", name.at, text=render(name), write="attr('temp_trip', 85 degC)")
     if not default:
         if expect is None:
             raise fail("rules.expr.attr_unit", node.at, name=name.value)
         return checker.slot(Slot(SlotKind.ATTR, name.value, unit=symbol_of(expect))), number(expect)
     literal = default[0]
-    if isinstance(literal, syntax.Text):  # a text: only a comparison with another can follow
+    if isinstance(literal, syntax.TextNode):  # a text: only a comparison with another can follow
         raise fail("rules.expr.attr_alone", node.at, name=name.value, write=f"{render(node)} == {render(literal)}")
     if not isinstance(literal, syntax.Number):
         raise fail("rules.expr.attr_default", literal.at, text=render(literal), name=name.value)
@@ -94,7 +94,7 @@ def _attr(checker: "Checker", node: syntax.Call, expect: Dimension | None) -> Ty
     return checker.slot(slot), number(unit.dimension)
 
 
-def _before(checker: "Checker", node: syntax.Call) -> Typed:
+def _before(checker: "Checker", node: syntax.CallNode) -> Typed:
     item, *periods = node.arguments
     calendars = [name for name, signal in checker.scope.signals.items() if signal.calendar and not signal.group]
     if not isinstance(item, syntax.Name) or item.name not in checker.scope.signals:
@@ -121,24 +121,24 @@ def _has(checker: "Checker", item: Syntax) -> Typed:
     """Of a point or an attribute: a slot of its own. Of a signal or a field of a code: is its value known?"""
     if isinstance(item, syntax.Name):
         if item.name in checker.scope.signals or item.name.partition(".")[0] in checker.scope.codes:
-            return ir.Known(checker.value(item)[0]), TRUTH
+            return ir.IsKnown(checker.value(item)[0]), TRUTH
         spec = checker.point(item.name, item.at)
         return checker.slot(Slot(SlotKind.HAS, spec.name)), TRUTH
     match item:
-        case syntax.Call("attr", (syntax.Text(name),)) if name:
-            return ir.Known(checker.slot(Slot(SlotKind.ATTR_TEXT, name))), TRUTH
-        case syntax.Call("before" | "attr"):
-            return ir.Known(checker.number(item)[0]), TRUTH
+        case syntax.CallNode("attr", (syntax.TextNode(name),)) if name:
+            return ir.IsKnown(checker.slot(Slot(SlotKind.ATTR_TEXT, name))), TRUTH
+        case syntax.CallNode("before" | "attr"):
+            return ir.IsKnown(checker.number(item)[0]), TRUTH
     raise fail("rules.expr.point_wanted", item.at, text=render(item), write="has(x)")
 
 
 def _tag(checker: "Checker", item: Syntax) -> Typed:
-    if not isinstance(item, syntax.Text) or not item.value:
+    if not isinstance(item, syntax.TextNode) or not item.value:
         raise fail("rules.expr.quoted", item.at, text=render(item), write=SHAPES["tag"])
     return checker.slot(Slot(SlotKind.TAG, item.value)), TRUTH
 
 
-def _within(checker: "Checker", node: syntax.Call) -> Typed:
+def _within(checker: "Checker", node: syntax.CallNode) -> Typed:
     """Coordinates in degrees; a point that was declared without unit counts as such."""
     lat, lon, name = node.arguments
     places: list[ir.Node] = []
@@ -155,13 +155,13 @@ def _within(checker: "Checker", node: syntax.Call) -> Typed:
     return checker.fold(ir.Within(places[0], places[1], fences[0]), TRUTH, node.at)
 
 
-def _contains(checker: "Checker", node: syntax.Call) -> Typed:
+def _contains(checker: "Checker", node: syntax.CallNode) -> Typed:
     """Of a state point, a field of a code, or an attribute that is a text: capitals count."""
     item, text = node.arguments
-    if not isinstance(text, syntax.Text) or not text.value:
+    if not isinstance(text, syntax.TextNode) or not text.value:
         raise fail("rules.expr.quoted", text.at, text=render(text), write=SHAPES["contains"])
     match item:
-        case syntax.Call("attr", (syntax.Text(name),)) if name:
+        case syntax.CallNode("attr", (syntax.TextNode(name),)) if name:
             return checker.slot(Slot(SlotKind.ATTR_PART, name, text.value)), TRUTH
         case syntax.Name(name) if name.partition(".")[0] in checker.scope.codes:
             return choices.contains(checker, name, item.at, text.value)
@@ -175,7 +175,7 @@ def _contains(checker: "Checker", node: syntax.Call) -> Typed:
 
 def fence_of(name: Syntax, fences: Mapping[str, Fence]) -> Fence:
     """The fence a text names. Raises ExpressionError."""
-    if not isinstance(name, syntax.Text) or not name.value:
+    if not isinstance(name, syntax.TextNode) or not name.value:
         raise fail("rules.expr.quoted", name.at, text=render(name), write=SHAPES["within"])
     if name.value in fences:
         return fences[name.value]
@@ -184,7 +184,7 @@ def fence_of(name: Syntax, fences: Mapping[str, Fence]) -> Fence:
     raise fail(key, name.at, name=name.value, near=near, known=", ".join(sorted(fences)[:12]) or "-")
 
 
-def _plain_point(checker: "Checker", node: syntax.Call) -> str:
+def _plain_point(checker: "Checker", node: syntax.CallNode) -> str:
     item = node.arguments[0]
     named = {*checker.scope.signals, *checker.scope.codes}
     if not isinstance(item, syntax.Name) or item.name.partition(".")[0] in named:

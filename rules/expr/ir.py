@@ -17,7 +17,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class SlotInput:
     """The value of slot `slot`."""
 
     slot: int
@@ -32,7 +32,7 @@ class Numeric:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class IsKnown:
     """1.0 when the part has a value, else 0.0; never unknown."""
 
     part: "Node"
@@ -88,7 +88,7 @@ class Choice:
     boolean: bool
 
 
-Node = Literal | Input | Numeric | Known | Sure | Within | Relation | Not | Logic | Choice
+Node = Literal | SlotInput | Numeric | IsKnown | Sure | Within | Relation | Not | Logic | Choice
 
 
 def parts(node: Node) -> tuple[Node, ...]:
@@ -96,7 +96,7 @@ def parts(node: Node) -> tuple[Node, ...]:
     match node:
         case Numeric(_, found) | Logic(_, found):
             return found
-        case Known(part) | Sure(part) | Not(part):
+        case IsKnown(part) | Sure(part) | Not(part):
             return (part,)
         case Relation(_, left, right) | Within(left, right, _):
             return (left, right)
@@ -108,7 +108,7 @@ def parts(node: Node) -> tuple[Node, ...]:
 
 def inputs(node: Node) -> set[int]:
     """The slots a node reads."""
-    if isinstance(node, Input):
+    if isinstance(node, SlotInput):
         return {node.slot}
     return {slot for part in parts(node) for slot in inputs(part)}
 
@@ -118,11 +118,11 @@ def signature(node: Node, slots: Sequence[Slot]) -> str:
     match node:
         case Literal(value):
             return number_text(value)
-        case Input(slot):
+        case SlotInput(slot):
             return slot_signature(slots[slot])
         case Numeric(function, found) | Logic(function, found):
             return f"({function} {' '.join(signature(part, slots) for part in found)})"
-        case Known(part):
+        case IsKnown(part):
             return f"(known {signature(part, slots)})"
         case Sure(part):
             return f"(sure {signature(part, slots)})"

@@ -9,17 +9,17 @@ from rules.expr.syntax import (
     STRENGTH,
     SUM,
     Arithmetic,
-    Call,
-    Choice,
+    CallNode,
+    ChoiceNode,
     Compare,
-    Logic,
-    Member,
+    LogicNode,
+    MemberNode,
     Name,
     Negative,
-    Not,
+    NotNode,
     Number,
     Syntax,
-    Text,
+    TextNode,
     Truth,
     children,
 )
@@ -53,7 +53,7 @@ def deep(node: Syntax) -> int:
 
 
 def _flat(operator: str, node: Syntax) -> tuple[Syntax, ...]:
-    return node.items if isinstance(node, Logic) and node.operator == operator else (node,)
+    return node.items if isinstance(node, LogicNode) and node.operator == operator else (node,)
 
 
 class _Parser:
@@ -111,7 +111,7 @@ class _Parser:
             return Number(token.value, token.unit, token.at)
         if token.kind is Kind.TEXT:
             self._take()
-            return Text(token.word, token.at)
+            return TextNode(token.word, token.at)
         if token.kind is Kind.NAME:
             self._take()
             return self._call(token) if self._sees("(") else Name(token.word, token.at)
@@ -120,7 +120,7 @@ class _Parser:
                 return Truth(self._take().word == "true", token.at)
             case "not":
                 self._take()
-                return Not(self.expression(NOT), token.at)
+                return NotNode(self.expression(NOT), token.at)
             case "-":
                 self._take()
                 item = self.expression(NEGATIVE)
@@ -143,34 +143,34 @@ class _Parser:
         if word == "?":
             then = self.expression(CHOICE)
             self._expect(":")
-            return Choice(left, then, self.expression(CHOICE), token.at)
+            return ChoiceNode(left, then, self.expression(CHOICE), token.at)
         if word in {"and", "or"}:
             right = self.expression(strength + 1)
-            return Logic(word, (*_flat(word, left), *_flat(word, right)), token.at)
+            return LogicNode(word, (*_flat(word, left), *_flat(word, right)), token.at)
         if strength == COMPARE:
             return self._comparison(left, token)
         return Arithmetic(word, left, self.expression(strength + 1), token.at)
 
     def _comparison(self, left: Syntax, token: Token) -> Syntax:
-        if isinstance(left, Compare | Member) and left is not self._closed:
+        if isinstance(left, Compare | MemberNode) and left is not self._closed:
             raise fail("rules.expr.chain", token.at, operator=token.word)
         if token.word == "not":
             self._expect("in")
-            return Not(self._member(left, token), token.at)
+            return NotNode(self._member(left, token), token.at)
         if token.word == "in":
             return self._member(left, token)
         return Compare(token.word, left, self.expression(SUM), token.at)
 
-    def _member(self, item: Syntax, token: Token) -> Member:
+    def _member(self, item: Syntax, token: Token) -> MemberNode:
         self._expect("[")
-        return Member(item, self._arguments("]"), token.at)
+        return MemberNode(item, self._arguments("]"), token.at)
 
-    def _call(self, name: Token) -> Call:
+    def _call(self, name: Token) -> CallNode:
         self._expect("(")
         if self._sees(")"):
             self._take()
-            return Call(name.word, (), name.at)
-        return Call(name.word, self._arguments(")"), name.at)
+            return CallNode(name.word, (), name.at)
+        return CallNode(name.word, self._arguments(")"), name.at)
 
     def _arguments(self, close: str) -> tuple[Syntax, ...]:
         out = [self.expression(CHOICE)]

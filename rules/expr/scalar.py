@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from math import copysign, modf, nan
 from operator import eq, ge, gt, le, lt, ne
 
-from rules.expr.ir import Choice, Input, Known, Literal, Logic, Node, Not, Numeric, Relation, Sure, Within
+from rules.expr.ir import Choice, IsKnown, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, Within
 from rules.expr.place import Inside, inside, known
 
 Scalar = Callable[[Sequence[float]], float]
@@ -16,17 +16,17 @@ def scalar(node: Node) -> Scalar:
     match node:
         case Literal(value):
             return lambda _: value
-        case Input(slot):
+        case SlotInput(slot):
             return lambda row: row[slot]
         case Numeric(function, parts):
             return _numeric(function, [scalar(part) for part in parts])
-        case Known(part):
+        case IsKnown(part):
             return _known(scalar(part))
         case Sure(part):
             return _sure(scalar(part))
         case Within(lat, lon, fence):
             return _within(scalar(lat), scalar(lon), inside(fence, _whole))
-        case Relation(operator, Input(slot), Literal(value)):
+        case Relation(operator, SlotInput(slot), Literal(value)):
             return _bound(TESTS[operator], slot, value)
         case Relation(operator, left, right):
             return _relation(TESTS[operator], scalar(left), scalar(right))

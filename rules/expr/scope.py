@@ -55,7 +55,7 @@ class Coded:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class NameScope:
     """`vocabulary` holds the watched kinds only, at least one; `signals` and `codes` are the names of `let`.
 
     `group` is the attribute of a rule for groups: a group has signals of its members and attributes, but no points.
@@ -67,7 +67,7 @@ class Scope:
     fences: Mapping[str, Fence] = field(default_factory=dict)
     group: str = ""
 
-    def members(self) -> "Scope":
+    def members(self) -> "NameScope":
         """What an expression about one member of the group may name; the scope itself when there is no group."""
         own = {name: signal for name, signal in self.signals.items() if not signal.group}
         return replace(self, signals=own, group="") if self.group else self

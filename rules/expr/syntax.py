@@ -13,7 +13,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextNode:
     """`'charging'`."""
 
     value: str
@@ -37,7 +37,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallNode:
     """`before(rate, 12)`."""
 
     name: str
@@ -54,7 +54,7 @@ class Negative:
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class NotNode:
     """`not x`."""
 
     item: "Syntax"
@@ -82,7 +82,7 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
-class Logic:
+class LogicNode:
     """`x and y and z`: at least two items."""
 
     operator: str
@@ -91,7 +91,7 @@ class Logic:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class MemberNode:
     """`x in [a, b]`: at least one option."""
 
     item: "Syntax"
@@ -100,7 +100,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChoiceNode:
     """`condition ? then : otherwise`."""
 
     condition: "Syntax"
@@ -110,7 +110,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Sure:
+class SureNode:
     """`item` is surely true. Not written by people: what `unless` becomes."""
 
     item: "Syntax"
@@ -118,7 +118,7 @@ class Sure:
 
 
 @dataclass(frozen=True, slots=True)
-class Quorum:
+class QuorumNode:
     """Quorum `n` of a rule for groups. Written as `members: {..}` in the file, never inside a text."""
 
     n: int
@@ -127,19 +127,19 @@ class Quorum:
 
 Syntax = (
     Number
-    | Text
+    | TextNode
     | Truth
     | Name
-    | Call
+    | CallNode
     | Negative
-    | Not
+    | NotNode
     | Arithmetic
     | Compare
-    | Logic
-    | Member
-    | Choice
-    | Sure
-    | Quorum
+    | LogicNode
+    | MemberNode
+    | ChoiceNode
+    | SureNode
+    | QuorumNode
 )
 
 # Binding strength: the parser climbs by it, the printer sets parentheses by it.
@@ -153,15 +153,15 @@ STRENGTH = {
 def children(node: Syntax) -> tuple[Syntax, ...]:
     """The direct parts of a node."""
     match node:
-        case Call(arguments=parts) | Logic(items=parts):
+        case CallNode(arguments=parts) | LogicNode(items=parts):
             return parts
-        case Negative(item=item) | Not(item=item) | Sure(item=item):
+        case Negative(item=item) | NotNode(item=item) | SureNode(item=item):
             return (item,)
         case Arithmetic(left=left, right=right) | Compare(left=left, right=right):
             return (left, right)
-        case Member(item=item, options=options):
+        case MemberNode(item=item, options=options):
             return (item, *options)
-        case Choice(condition=condition, then=then, otherwise=otherwise):
+        case ChoiceNode(condition=condition, then=then, otherwise=otherwise):
             return (condition, then, otherwise)
         case _:
             return ()
@@ -187,15 +187,15 @@ def _quote(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
-def _leaf(node: Text | Truth | Name | Quorum) -> str:
+def _leaf(node: TextNode | Truth | Name | QuorumNode) -> str:
     match node:
-        case Text(value):
+        case TextNode(value):
             return _quote(value)
         case Truth(value):
             return "true" if value else "false"
         case Name(name):
             return name
-        case Quorum(n):
+        case QuorumNode(n):
             return f"members #{n + 1}"
 
 
@@ -203,25 +203,25 @@ def _render(node: Syntax) -> tuple[str, int]:
     match node:
         case Number(value, unit):
             return number_text(value, unit), NEGATIVE if value < 0 or repr(value).startswith("-") else PRIMARY
-        case Text() | Truth() | Name() | Quorum():
+        case TextNode() | Truth() | Name() | QuorumNode():
             return _leaf(node), PRIMARY
-        case Call(name, arguments):
+        case CallNode(name, arguments):
             return f"{name}({', '.join(_inside(item, CHOICE) for item in arguments)})", PRIMARY
         case Negative(item):
             return f"-{_inside(item, PRIMARY)}", NEGATIVE
-        case Not(item):
+        case NotNode(item):
             return f"not {_inside(item, NOT)}", NOT
-        case Sure(item):
+        case SureNode(item):
             return f"sure({_inside(item, CHOICE)})", PRIMARY
         case Arithmetic(operator, left, right):
             strength = STRENGTH[operator]
             return f"{_inside(left, strength)} {operator} {_inside(right, strength + 1)}", strength
         case Compare(operator, left, right):
             return f"{_inside(left, SUM)} {operator} {_inside(right, SUM)}", COMPARE
-        case Logic(operator, items):
+        case LogicNode(operator, items):
             strength = STRENGTH[operator]
             return f" {operator} ".join(_inside(item, strength + 1) for item in items), strength
-        case Member(item, options):
+        case MemberNode(item, options):
             return f"{_inside(item, SUM)} in [{', '.join(_inside(option, CHOICE) for option in options)}]", COMPARE
-        case Choice(condition, then, otherwise):
+        case ChoiceNode(condition, then, otherwise):
             return f"{_inside(condition, OR)} ? {_inside(then, CHOICE)} : {_inside(otherwise, CHOICE)}", CHOICE

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64
-from rules.expr.ir import Choice, Input, Known, Literal, Logic, Node, Not, Numeric, Relation, Sure, Within, parts
+from rules.expr.ir import Choice, IsKnown, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, Within, parts
 from rules.expr.place import Inside, inside, known
 
 Mask = NDArray[np.bool_]
@@ -41,7 +41,7 @@ def vector(node: Node, boolean: bool) -> Vector:
     """
     if not boolean:
         return _quiet(node, _number(node))
-    if isinstance(node, Relation) and isinstance(node.left, Input) and isinstance(node.right, Literal):
+    if isinstance(node, Relation) and isinstance(node.left, SlotInput) and isinstance(node.right, Literal):
         return _bound(_COMPARE[node.operator], node.left.slot, node.right.value)
     return _quiet(node, _settle(_masks(node)))
 
@@ -89,7 +89,7 @@ def _number(node: Node) -> _Number:
     match node:
         case Literal(value):
             return lambda _: value
-        case Input(slot):
+        case SlotInput(slot):
             return lambda columns: columns[slot]
         case Numeric("/", (above, below)):
             return _ratio(_number(above), _number(below))
@@ -144,9 +144,9 @@ def _masks(node: Node) -> _Masks:
     match node:
         case Literal(value):
             return lambda _: (value == 1.0, value == 0.0)
-        case Input(slot):
+        case SlotInput(slot):
             return lambda columns: (columns[slot] == 1.0, columns[slot] == 0.0)
-        case Known(part):
+        case IsKnown(part):
             return _known(_number(part))
         case Sure(part):
             return _sure(_masks(part))

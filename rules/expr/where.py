@@ -43,7 +43,7 @@ def where(text: str, fences: Fences | None = None) -> tuple[AttrTest, str]:
     """The test, and the text as the printer writes it. Raises ExpressionError with all flaws."""
     tree = parse(text)
     read = _reader(tree, fences or {})
-    if isinstance(tree, syntax.Number | syntax.Text | syntax.Arithmetic | syntax.Negative):
+    if isinstance(tree, syntax.Number | syntax.TextNode | syntax.Arithmetic | syntax.Negative):
         raise fail("rules.expr.not_truth", tree.at, text=render(tree), write="life == 'in_service'")
 
     def test(attributes: Attributes) -> bool | None:
@@ -89,13 +89,13 @@ def _reader(node: Syntax, fences: Fences) -> Reader:
         case syntax.Number(value, unit):
             canonical = parse_unit(unit).canonical(value)
             return lambda _: canonical
-        case syntax.Text(text):
+        case syntax.TextNode(text):
             return lambda _: text
         case syntax.Truth(true):
             return lambda _: true
         case syntax.Name(name):
             return lambda attributes: _plain(attributes.get(name))
-        case syntax.Call():
+        case syntax.CallNode():
             return _call(node, fences)
         case syntax.Negative(item):
             inner = _reader(item, fences)
@@ -104,15 +104,15 @@ def _reader(node: Syntax, fences: Fences) -> Reader:
             return _arithmetic(operator, *_readers((left, right), fences))
         case syntax.Compare(operator, left, right):
             return _compare(operator, *_readers((left, right), fences))
-        case syntax.Not(item):
+        case syntax.NotNode(item):
             return _negated(_reader(item, fences))
-        case syntax.Logic(operator, items):
+        case syntax.LogicNode(operator, items):
             return _logic(operator == "and", _readers(items, fences))
-        case syntax.Member(item, options):
+        case syntax.MemberNode(item, options):
             return _member(_reader(item, fences), _readers(options, fences))
-        case syntax.Choice(condition, then, otherwise):
+        case syntax.ChoiceNode(condition, then, otherwise):
             return _choice(_readers((condition, then, otherwise), fences))
-        case syntax.Sure() | syntax.Quorum():
+        case syntax.SureNode() | syntax.QuorumNode():
             raise ValueError("not of a text")
 
 
@@ -120,7 +120,7 @@ def _readers(nodes: Sequence[Syntax], fences: Fences) -> list[Reader]:
     return gather([partial(_reader, node, fences) for node in nodes])
 
 
-def _call(node: syntax.Call, fences: Fences) -> Reader:
+def _call(node: syntax.CallNode, fences: Fences) -> Reader:
     name, arguments = node.name, node.arguments
     if name in _ROWS:
         raise fail("rules.expr.not_in_where", node.at, name=name)
@@ -145,11 +145,11 @@ def _call(node: syntax.Call, fences: Fences) -> Reader:
         return _within(_readers(arguments[:2], fences), inside(fence, lambda value: round(value, 0)))
     if name == "contains":
         part = arguments[1]
-        if not isinstance(part, syntax.Text) or not part.value:
+        if not isinstance(part, syntax.TextNode) or not part.value:
             raise fail("rules.expr.quoted", part.at, text=render(part), write=shape)
         return _contains(_reader(first, fences), part.value)
     if name in {"tag", "attr"}:
-        if not isinstance(first, syntax.Text):
+        if not isinstance(first, syntax.TextNode):
             raise fail("rules.expr.quoted", first.at, text=render(first), write=shape)
         return _tag(first.value) if name == "tag" else _attr(first.value, _readers(arguments[1:], fences))
     return _numeric(name, _readers(arguments, fences))

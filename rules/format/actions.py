@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.domain.alarm import Level
 from gateway.domain.duration import MINUTE, SECOND
-from rules.compiled import Expression, NoticeTemplate, OrderTemplate, Rule
+from rules.compiled import Expression, OrderTemplate, Rule, RuleNotice
 from rules.format.build import LEVELS, Build
 from rules.format.fields import Fields
 from rules.format.tree import Scalar
@@ -23,7 +23,7 @@ class Actions:
     """`level` is for rules that have one level only; `level_of` when it hangs on readings."""
 
     order: OrderTemplate | None = None
-    notice: NoticeTemplate | None = None
+    notice: RuleNotice | None = None
     level: Level = Level.MINOR
     level_of: Expression | None = None
 
@@ -125,7 +125,7 @@ def _computed(fields: Fields, key: str) -> str | None:
     return None
 
 
-def _notice(fields: Fields) -> NoticeTemplate:
+def _notice(fields: Fields) -> RuleNotice:
     fields.require("audience", "audience: site_ops")
     fields.require("template", "template: charger_overtemp")
     remind = fields.duration("remind", 0, least=MINUTE)
@@ -134,7 +134,7 @@ def _notice(fields: Fields) -> NoticeTemplate:
         fields.wrong("remind", "rules.then.remind", write="max: 3")
     if most > 1 and not fields.has("remind"):
         fields.wrong("max", "rules.then.max", write="remind: 3d")
-    return NoticeTemplate(
+    return RuleNotice(
         fields.word("audience"),
         fields.word("template"),
         fields.choice("class", ("service", "safety", "reminder"), "service"),

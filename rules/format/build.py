@@ -11,20 +11,20 @@ from rules.expr.compile import condition_of, duration, finish, meaning
 from rules.expr.flaw import ExpressionError
 from rules.expr.ir import Node
 from rules.expr.parse import parse
-from rules.expr.scope import Scope
-from rules.expr.syntax import Logic, Syntax
-from rules.expr.syntax import Quorum as Vote
+from rules.expr.scope import NameScope
+from rules.expr.syntax import LogicNode, Syntax
+from rules.expr.syntax import QuorumNode as Vote
 from rules.expr.where import where
 from rules.format.fields import Fields
 from rules.format.quorum import KEYS, MEMBERS, quorum_of
-from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, show
+from rules.format.tree import Items, Notes, Scalar, Tree, YamlMapping, join, show
 
 LEVELS = tuple(level.word for level in Level)
 _WORDS = frozenset({"all", "any", "members"})
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CompiledCondition:
     """A compiled condition, its typed form, and the tree it was written as."""
 
     expression: Expression
@@ -38,7 +38,7 @@ class Build:
 
     notes: Notes
     names: Names
-    scope: Scope | None = None
+    scope: NameScope | None = None
     quorums: list[Quorum] = field(default_factory=list)
     meanings: dict[str, str] = field(default_factory=dict)
 
@@ -47,21 +47,23 @@ class Build:
         """Points of every kind."""
         return self.names.points
 
-    def condition_at(self, fields: Fields, key: str) -> Judged | None:
+    def condition_at(self, fields: Fields, key: str) -> CompiledCondition | None:
         """The condition below `key`; None when there is none, or after its problems were noted."""
         tree = fields.get(key)
         if tree is None:
             return None
         if key == "members":  # at the top of a rule it stands for `when`
             tree, path = fields.table, fields.path
-            return self.condition(Table({key: tree.entries[key]}, tree.lines, fields.line(key)), path, fields.line(key))
+            return self.condition(
+                YamlMapping({key: tree.entries[key]}, tree.lines, fields.line(key)), path, fields.line(key)
+            )
         return self.condition(tree, fields.at(key), fields.line(key))
 
-    def condition(self, tree: Tree, path: str, line: int) -> Judged | None:
+    def condition(self, tree: Tree, path: str, line: int) -> CompiledCondition | None:
         """A text, `{all: [..]}`, `{any: [..]}` or `{members: {..}}`; None after its problems were noted."""
         return self._judged(tree, path, line, self.scope)
 
-    def _judged(self, tree: Tree, path: str, line: int, scope: Scope | None) -> Judged | None:
+    def _judged(self, tree: Tree, path: str, line: int, scope: NameScope | None) -> CompiledCondition | None:
         joined = self._joined(tree, path, line, scope)
         if joined is None or scope is None:
             return None
@@ -71,12 +73,12 @@ class Build:
             self.note(error, path, line)
             return None
 
-    def _compiled(self, tree: Syntax, text: str, scope: Scope) -> Judged:
+    def _compiled(self, tree: Syntax, text: str, scope: NameScope) -> CompiledCondition:
         expression, node = condition_of(tree, text, scope)
         self.meanings[text] = meaning(expression, node)
-        return Judged(expression, node, tree)
+        return CompiledCondition(expression, node, tree)
 
-    def veto(self, fields: Fields) -> Judged | None:
+    def veto(self, fields: Fields) -> CompiledCondition | None:
         """`unless`: a condition that may also hang on attributes and tags alone."""
         tree, path, line = fields.get("unless"), fields.at("unless"), fields.line("unless")
         joined = None if tree is None else self._joined(tree, path, line, self.scope)
@@ -92,7 +94,7 @@ class Build:
             return None
         expression = finish(joined[1], checker, node, boolean=True)
         self.meanings[joined[1]] = meaning(expression, node)
-        return Judged(expression, node, joined[0])
+        return CompiledCondition(expression, node, joined[0])
 
     def level(self, text: str, path: str, line: int) -> Expression | None:
         """A level that hangs on readings: 1 to 4."""
@@ -110,7 +112,7 @@ class Build:
         self.meanings[found.name] = meant
         return found
 
-    def _joined(self, tree: Tree, path: str, line: int, scope: Scope | None) -> tuple[Syntax, str] | None:
+    def _joined(self, tree: Tree, path: str, line: int, scope: NameScope | None) -> tuple[Syntax, str] | None:
         """The syntax tree of a condition, and its text."""
         if isinstance(tree, Scalar) and isinstance(tree.value, str) and tree.value.strip():
             try:
@@ -121,7 +123,7 @@ class Build:
             except ExpressionError as error:
                 self.note(error, path, line)
                 return None
-        if not isinstance(tree, Table) or len(tree.entries) != 1 or not _WORDS & set(tree.entries):
+        if not isinstance(tree, YamlMapping) or len(tree.entries) != 1 or not _WORDS & set(tree.entries):
             self.notes.add(line, path, "rules.value.condition", value=show(tree))
             return None
         word, items = next(iter(tree.entries.items()))
@@ -140,14 +142,16 @@ class Build:
         if len(good) == 1:
             return good[0]
         operator = "and" if word == "all" else "or"
-        return Logic(operator, tuple(node for node, _ in good)), f" {operator} ".join(f"({text})" for _, text in good)
+        return LogicNode(operator, tuple(node for node, _ in good)), f" {operator} ".join(
+            f"({text})" for _, text in good
+        )
 
-    def _quorum(self, tree: Tree, path: str, line: int, scope: Scope | None) -> tuple[Syntax, str] | None:
+    def _quorum(self, tree: Tree, path: str, line: int, scope: NameScope | None) -> tuple[Syntax, str] | None:
         """`members: {of, at_least, ..}`."""
         if scope is not None and not scope.group:
             self.notes.add(line, path, "rules.members.group")
             return None
-        if not isinstance(tree, Table):
+        if not isinstance(tree, YamlMapping):
             self.notes.add(line, path, "rules.value.mapping", value=show(tree), write=MEMBERS)
             return None
         fields = Fields(tree, path, self.notes, KEYS)
@@ -157,7 +161,7 @@ class Build:
         self.quorums.append(found[0])
         return Vote(len(self.quorums) - 1), found[1]
 
-    def _of_member(self, fields: Fields, scope: Scope | None) -> Expression | None:
+    def _of_member(self, fields: Fields, scope: NameScope | None) -> Expression | None:
         """The condition over one member of a group."""
         tree, own = fields.get("of"), None if scope is None else scope.members()
         found = None if tree is None else self._judged(tree, fields.at("of"), fields.line("of"), own)
@@ -168,7 +172,7 @@ class Build:
         return self._value(duration, text, path, line)
 
     def _value(
-        self, make: Callable[[str, Scope], tuple[Expression, Node]], text: str, path: str, line: int
+        self, make: Callable[[str, NameScope], tuple[Expression, Node]], text: str, path: str, line: int
     ) -> Expression | None:
         """An expression that is no condition; None after its problems were noted."""
         if self.scope is None:

@@ -9,7 +9,7 @@ from gateway.domain.text import Lang
 from rules.compiled import Names, Vocabulary
 from rules.format.fields import Fields
 from rules.format.policy import instant, span_of
-from rules.format.tree import Items, Notes, Plain, Scalar, Table, Tree, join, lines_of, plain, show
+from rules.format.tree import Items, Notes, Plain, Scalar, Tree, YamlMapping, join, lines_of, plain, show
 
 _SITE = ("timezone", "name", "area", "region", "attrs", "tags", "quiet")
 _CUSTOMER = ("name", "sites", "attrs")
@@ -87,7 +87,7 @@ def cases_of(tree: Tree | None, rule: str, path: str, notes: Notes) -> tuple[Cas
     out: list[Case] = []
     for index, item in enumerate(tree.items):
         place, line = join(path, index), item.line
-        if not isinstance(item, Table):
+        if not isinstance(item, YamlMapping):
             notes.add(line, place, "rules.value.mapping", value=show(item), write="{say: …, expect: []}")
             continue
         data = plain(item)
@@ -102,7 +102,7 @@ def cases_of(tree: Tree | None, rule: str, path: str, notes: Notes) -> tuple[Cas
     return tuple(out)
 
 
-def sites_of(table: Table, path: str, notes: Notes) -> tuple[Site, ...]:
+def sites_of(table: YamlMapping, path: str, notes: Notes) -> tuple[Site, ...]:
     """`sites: {s1: {timezone: Asia/Shanghai}}`."""
     out: list[Site] = []
     for code, fields in _named(table, path, notes, _SITE, "{timezone: Asia/Shanghai}"):
@@ -114,7 +114,7 @@ def sites_of(table: Table, path: str, notes: Notes) -> tuple[Site, ...]:
     return tuple(out)
 
 
-def customers_of(table: Table, path: str, notes: Notes) -> tuple[Customer, ...]:
+def customers_of(table: YamlMapping, path: str, notes: Notes) -> tuple[Customer, ...]:
     """`customers: {c1: {attrs: {class: household}}}`."""
     return tuple(
         Customer(code, fields.text("name"), sites=fields.names("sites"), attrs=_attrs(fields))
@@ -122,11 +122,13 @@ def customers_of(table: Table, path: str, notes: Notes) -> tuple[Customer, ...]:
     )
 
 
-def _named(table: Table, path: str, notes: Notes, known: Sequence[str], write: str) -> Iterator[tuple[str, Fields]]:
+def _named(
+    table: YamlMapping, path: str, notes: Notes, known: Sequence[str], write: str
+) -> Iterator[tuple[str, Fields]]:
     """The mappings of a mapping, each by its name; what is none is a problem."""
     for code, tree in table.entries.items():
         place = join(path, code)
-        if isinstance(tree, Table):
+        if isinstance(tree, YamlMapping):
             yield code, Fields(tree, place, notes, known)
         else:
             notes.add(table.lines.get(code, 0), place, "rules.value.mapping", value=show(tree), write=write)
@@ -151,10 +153,12 @@ def _quiet(fields: Fields, zone: str) -> tuple[QuietTime, ...]:
         return ()
     for index, item in enumerate(tree.items if isinstance(tree, Items) else ()):
         place = join(fields.at("quiet"), index)
-        if isinstance(item, Table) and (span := span_of(Fields(item, place, fields.notes, ("from", "until", "why")))):
+        if isinstance(item, YamlMapping) and (
+            span := span_of(Fields(item, place, fields.notes, ("from", "until", "why")))
+        ):
             start, end = (instant(moment, zone) for moment in span)
             out.append(QuietTime(start, end, show(item.entries.get("why", Scalar("")))))
-        elif not isinstance(item, Table):
+        elif not isinstance(item, YamlMapping):
             write = "{from: 2026-11-23T22:00, until: 2026-11-24T06:00}"
             fields.notes.add(item.line, place, "rules.value.mapping", value=show(item), write=write)
     if not isinstance(tree, Items):

@@ -10,7 +10,7 @@ from rules.format.fields import Fields
 from rules.format.levels import TIMING, levels, plain
 from rules.format.runs import streak, votes
 from rules.format.sequence import sequence
-from rules.format.tree import Table, show
+from rules.format.tree import YamlMapping, show
 
 FORMS = ("when", "levels", "members", "silent", "streak", "votes", "due", "every", "sequence")
 _NESTED = ("silent", "streak", "votes", "due", "every", "sequence")
@@ -35,7 +35,7 @@ def form_of(rule: Fields) -> tuple[str, Fields] | None:
         rule.wrong(written[1], "rules.condition.several", first=written[0], second=written[1])
         return None
     form, when = written[0], rule.get("when")
-    if not isinstance(when, Table) or set(_JOINED) & set(when.entries):
+    if not isinstance(when, YamlMapping) or set(_JOINED) & set(when.entries):
         return form, rule
     inside = Fields(when, rule.at("when"), rule.notes, (*_NESTED, *_JOINED))
     nested = [name for name in _NESTED if inside.has(name)]

@@ -10,7 +10,7 @@ from rules.expr.functions import RESERVED
 from rules.expr.token import KEYWORDS
 from rules.format.build import Build
 from rules.format.fields import Fields
-from rules.format.tree import Table, Tree, join, show
+from rules.format.tree import Tree, YamlMapping, join, show
 
 _WINDOW = ("over", "per", "coverage")
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -51,7 +51,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SignalEntry:
     """One signal as it is written; `key` is the operator with its rank, `others` are the names of all."""
 
     name: str
@@ -62,14 +62,14 @@ class Entry:
     build: Build
 
 
-def entry(rule: Fields, name: str, tree: Tree, table: Table, build: Build) -> Entry | None:
+def entry(rule: Fields, name: str, tree: Tree, table: YamlMapping, build: Build) -> SignalEntry | None:
     """The signal `name` as written in `table`; None after its problems were noted."""
     path, line = join(rule.at("let"), name), table.lines.get(name, 0)
     taken = name in KEYWORDS or name in RESERVED or not _NAME.fullmatch(name)
     if taken or (build.scope and any(name in points for points in build.scope.vocabulary.values())):
         rule.notes.add(line, path, "rules.let.name", name=name, write="used")
         return None
-    if not isinstance(tree, Table):
+    if not isinstance(tree, YamlMapping):
         rule.notes.add(line, path, "rules.value.mapping", value=show(tree), write=EXAMPLES["increase"])
         return None
     written = [key for key in tree.entries if operator_of(key)]
@@ -89,7 +89,7 @@ def entry(rule: Fields, name: str, tree: Tree, table: Table, build: Build) -> En
     if operator == "percentile" and rank_of(key) is None:
         fields.wrong(key, "rules.let.rank", value=key)
         return None
-    return Entry(name, operator, key, fields, frozenset(table.entries), build)
+    return SignalEntry(name, operator, key, fields, frozenset(table.entries), build)
 
 
 def operator_of(key: str) -> str:
@@ -104,7 +104,7 @@ def rank_of(key: str) -> float | None:
     return rank if rank >= 1 else None
 
 
-def _no_operator(rule: Fields, tree: Table, path: str, line: int) -> None:
+def _no_operator(rule: Fields, tree: YamlMapping, path: str, line: int) -> None:
     """No operator, or a misspelt one."""
     keys = {key for keys in KEYS.values() for key in keys}
     for key in tree.entries:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from gateway.domain.duration import format_duration, parse_duration
 from rules.expr.token import full_width
-from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, show
+from rules.format.tree import Items, Notes, Scalar, Tree, YamlMapping, join, show
 
 T = TypeVar("T")
 _LONG = {
@@ -26,7 +26,7 @@ LONGEST = 20 * 366 * 86_400_000_000  # µs: twenty years; longer durations are s
 class Fields:
     """`known` are all keys that may stand here."""
 
-    def __init__(self, table: Table, path: str, notes: Notes, known: Collection[str]) -> None:
+    def __init__(self, table: YamlMapping, path: str, notes: Notes, known: Collection[str]) -> None:
         self.table, self.path, self.notes = table, path, notes
         for key in table.entries:
             if key not in known:
@@ -165,10 +165,10 @@ class Fields:
             self.wrong(key, "rules.value.names", value="[]")
         return tuple(out)
 
-    def table_of(self, key: str, example: str) -> Table | None:
+    def table_of(self, key: str, example: str) -> YamlMapping | None:
         """A mapping below `key`."""
         value = self.get(key)
-        if value is None or isinstance(value, Table):
+        if value is None or isinstance(value, YamlMapping):
             return value
         self.wrong(key, "rules.value.mapping", value=show(value), write=example)
         return None
@@ -215,7 +215,7 @@ def guess(value: Tree) -> str:
 def both(fields: Fields, key: str, default: str, most: int, write: str) -> Mapping[str, str]:
     """A text for both languages, or one for each; one that is missing is taken from the other."""
     tree = fields.get(key)
-    if not isinstance(tree, Table):
+    if not isinstance(tree, YamlMapping):
         text = fields.text(key, default, most)
         return {"en": text, "zh": text}
     before = len(fields.notes.problems)

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 from gateway.domain.alarm import Level
 from rules.compiled import Expression, Hold, LevelRule
-from rules.expr.ir import Input, Literal, Node, Relation
-from rules.format.build import LEVELS, Build, Judged
+from rules.expr.ir import Literal, Node, Relation, SlotInput
+from rules.format.build import LEVELS, Build, CompiledCondition
 from rules.format.fields import Fields
-from rules.format.tree import Table
+from rules.format.tree import YamlMapping
 
 TIMING = ("clear", "hold", "clear_hold", "auto_clear")
 LEVELLED = ("when", "levels", "members")
@@ -40,7 +40,7 @@ def _level(fields: Fields, key: str, build: Build, level: Level) -> tuple[LevelR
 def _hold(fields: Fields) -> Hold:
     """`2m`, or `{for: 2m, gap: 30s}`."""
     tree = fields.get("hold")
-    if not isinstance(tree, Table):
+    if not isinstance(tree, YamlMapping):
         return Hold(fields.duration("hold", 0))
     inside = Fields(tree, fields.at("hold"), fields.notes, ("for", "gap"))
     inside.require("for", "for: 2m")
@@ -75,7 +75,7 @@ def levels(rule: Fields, build: Build) -> tuple[LevelRule, ...] | None:
 
 def _bound(node: Node) -> tuple[int, str, float] | None:
     match node:
-        case Relation(("<" | "<=" | ">" | ">=") as operator, Input(slot), Literal(value)):
+        case Relation(("<" | "<=" | ">" | ">=") as operator, SlotInput(slot), Literal(value)):
             return slot, operator, value
         case _:
             return None
@@ -89,7 +89,7 @@ def _weaker(node: Node, than: Node) -> bool:
     return mine[2] < other[2] if mine[1][0] == ">" else mine[2] > other[2]
 
 
-def _overlap(when: Judged, clear: Judged) -> bool:
+def _overlap(when: CompiledCondition, clear: CompiledCondition) -> bool:
     """Can both be true for one value? Known for two limits of one value only."""
     mine, other = _bound(when.node), _bound(clear.node)
     if mine is None or other is None or _input(when.expression, mine) != _input(clear.expression, other):

@@ -12,7 +12,7 @@ from rules.format.policy import PolicyPart, join_policies, policy_of
 from rules.format.profiles import profiles_of
 from rules.format.rule import Defaults, build_rule
 from rules.format.timing import lateness_of, missing_of
-from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, read, show
+from rules.format.tree import Items, Notes, Scalar, Tree, YamlMapping, join, read, show
 
 _TOP = ("format", "defaults", "rules", "quiet", "limits")
 _TOP_TEST = (*_TOP, "use", "profiles", "sites", "customers", "test")
@@ -20,7 +20,7 @@ _ALONE = frozenset({"use", "profiles", "sites", "customers", "test"})
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RuleLocation:
     """Where the rule `id` stands."""
 
     id: str
@@ -39,7 +39,7 @@ class Loaded:
     rules: tuple[Rule, ...]
     problems: tuple[Problem, ...]
     tests: TestFile
-    places: tuple[Place, ...] = ()
+    places: tuple[RuleLocation, ...] = ()
     policy: PolicyPart = field(default_factory=PolicyPart)
 
 
@@ -53,7 +53,7 @@ def load_text(text: str, file: str, names: Names) -> Loaded:
     tests = TestFile(file, names)
     if tree is None:
         return Loaded(file, (), tuple(notes.problems), tests)
-    if not isinstance(tree, Table):
+    if not isinstance(tree, YamlMapping):
         notes.add(tree.line, "", "rules.value.mapping", value=show(tree), write="format: 1")
         return Loaded(file, (), tuple(notes.problems), tests)
     alone = bool(_ALONE & set(tree.entries))
@@ -145,7 +145,7 @@ def _surroundings(top: Fields, tests: TestFile) -> TestFile:
 @dataclass(slots=True)
 class _Body:
     rules: list[Rule] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    places: list[RuleLocation] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
 
 
@@ -161,14 +161,14 @@ def _rules(top: Fields, names: Names, defaults: Defaults) -> _Body:
         built = _rule(item, path, top.notes, names, defaults)
         if built is not None:
             body.rules.append(built)
-        if isinstance(item, Table) and isinstance(name := item.entries.get("id"), Scalar):
-            body.places.append(Place(str(name.value), path, item.line))
+        if isinstance(item, YamlMapping) and isinstance(name := item.entries.get("id"), Scalar):
+            body.places.append(RuleLocation(str(name.value), path, item.line))
             body.cases += cases_of(item.entries.get("test"), str(name.value), join(path, "test"), top.notes)
     return body
 
 
 def _rule(item: Tree, path: str, notes: Notes, names: Names, defaults: Defaults) -> Rule | None:
-    if isinstance(item, Table):
+    if isinstance(item, YamlMapping):
         return build_rule(item, path, notes, names, defaults)
     notes.add(item.line, path, "rules.value.mapping", value=show(item), write="{id: charger.overtemp, watch: …}")
     return None

@@ -8,7 +8,7 @@ from rules.compiled import Names
 V = TypeVar("V")
 
 
-class Lookups(Mapping[str, V]):
+class UsedLookups(Mapping[str, V]):
     """A mapping that remembers the keys it was asked for and had."""
 
     def __init__(self, inner: Mapping[str, V]) -> None:
@@ -31,13 +31,13 @@ class Lookups(Mapping[str, V]):
 
 def watched(names: Names) -> Names:
     """The same names; `used(..)` tells afterwards which tables and fences were needed."""
-    return Names(names.points, Lookups(names.codes), Lookups(names.fences), names.calendar)
+    return Names(names.points, UsedLookups(names.codes), UsedLookups(names.fences), names.calendar)
 
 
 def used(names: Names, points: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
     """What the source of a rule embeds: its points by kind, and the tables and fences that `names` were asked for."""
     out: dict[str, object] = {"points": points}
     for word, table in (("codes", names.codes), ("fences", names.fences)):
-        if isinstance(table, Lookups) and table.used:
+        if isinstance(table, UsedLookups) and table.used:
             out[word] = table.used
     return out

@@ -9,12 +9,12 @@ from rules.expr import syntax
 from rules.expr.compile import condition, meaning, number
 from rules.expr.flaw import ExpressionError, fail
 from rules.expr.parse import parse
-from rules.expr.scope import Scope, SignalType, nearest
+from rules.expr.scope import NameScope, SignalType, nearest
 from rules.expr.syntax import Syntax, children
 from rules.format.build import Build
 from rules.format.fields import Fields
 from rules.format.quorum import PER, per_component, repeated
-from rules.format.tree import Scalar, Table, Tree, show
+from rules.format.tree import Scalar, Tree, YamlMapping, show
 
 OPERATORS = ("mean", "min", "max", "sum", "count")
 _KEYS = (*OPERATORS, "kind", "where", "coverage", "per")
@@ -31,7 +31,7 @@ def names_of(tree: Syntax) -> set[str]:
 def named(fields: Fields, build: Build) -> tuple[set[str], tuple[str, ...]]:
     """(the names an aggregate asks its members for, the kinds of these members), before anything is judged."""
     inside = fields.get("members")
-    if not isinstance(inside, Table) or build.scope is None:
+    if not isinstance(inside, YamlMapping) or build.scope is None:
         return set(), ()
     kind = inside.entries.get("kind")
     kinds = (kind,) if isinstance(kind, Scalar) else getattr(kind, "items", ())
@@ -96,7 +96,7 @@ def _kinds(inside: Fields, build: Build) -> tuple[str, ...] | None:
     return None if unknown or (inside.has("kind") and not kinds) else kinds
 
 
-def _members(build: Build, kinds: tuple[str, ...]) -> Scope:
+def _members(build: Build, kinds: tuple[str, ...]) -> NameScope:
     """What may be said of one member."""
     if build.scope is None:
         raise ValueError("the watched kinds are unknown")
@@ -104,7 +104,7 @@ def _members(build: Build, kinds: tuple[str, ...]) -> Scope:
     return replace(scope, vocabulary={kind: build.vocabulary[kind] for kind in kinds}) if kinds else scope
 
 
-def _of(inside: Fields, what: Aggregate, scope: Scope, build: Build) -> tuple[Expression, SignalType] | None:
+def _of(inside: Fields, what: Aggregate, scope: NameScope, build: Build) -> tuple[Expression, SignalType] | None:
     key = what.value
     text = _text(inside.get(key))
     if not text:

@@ -23,11 +23,11 @@ from rules.compiled.reads import OF_SIGNALS, points_of
 from rules.expr.compile import condition, meaning, number
 from rules.expr.flaw import ExpressionError, Flaw, fail
 from rules.expr.parse import parse
-from rules.expr.scope import Coded, Scope, dimension_of, nearest
-from rules.expr.syntax import Compare, Logic, Member, Name, Not, Syntax
+from rules.expr.scope import Coded, NameScope, dimension_of, nearest
+from rules.expr.syntax import Compare, LogicNode, MemberNode, Name, NotNode, Syntax
 from rules.expr.where import measured, quantity
 from rules.format.build import Build
-from rules.format.entries import Entry, rank_of
+from rules.format.entries import SignalEntry, rank_of
 from rules.format.fields import Fields
 from rules.format.tree import Scalar, quoted, show
 from rules.format.windows import length, window
@@ -35,7 +35,7 @@ from rules.format.windows import length, window
 _ONLY_GROWS = frozenset({"mean", "median", "percentile", "sum", "stddev", "zscore", "ewma"})
 
 
-def code(entry: Entry, build: Build, scope: Scope | None) -> bool:
+def code(entry: SignalEntry, build: Build, scope: NameScope | None) -> bool:
     """`code_of`: names for expressions (`code.level`), no signal of its own."""
     fields = entry.fields
     fields.require("table", "table: charger_faults")
@@ -56,7 +56,7 @@ def code(entry: Entry, build: Build, scope: Scope | None) -> bool:
     return True
 
 
-def _stat(entry: Entry, scope: Scope) -> Signal | None:
+def _stat(entry: SignalEntry, scope: NameScope) -> Signal | None:
     fields = entry.fields
     what = Aggregate.PERCENTILE if entry.operator == "median" else Aggregate(entry.operator)
     rank = rank_of(entry.key) or 50.0
@@ -67,7 +67,7 @@ def _stat(entry: Entry, scope: Scope) -> Signal | None:
     return Stat(entry.name, what, made[0], over, coverage, "" if what is Aggregate.COUNT else made[1], rank)
 
 
-def _increase(entry: Entry, scope: Scope) -> Signal | None:
+def _increase(entry: SignalEntry, scope: NameScope) -> Signal | None:
     fields = entry.fields
     over, coverage = window(fields), fields.share("coverage", 0.9)
     per_day = fields.choice("scale", ("per_day",), "") == "per_day"
@@ -78,7 +78,7 @@ def _increase(entry: Entry, scope: Scope) -> Signal | None:
     return Increase(entry.name, spec.name, over, coverage, _counter(fields, spec), per_day, unit)
 
 
-def _rate(entry: Entry, scope: Scope) -> Signal | None:
+def _rate(entry: SignalEntry, scope: NameScope) -> Signal | None:
     fields = entry.fields
     over = fields.duration("over", 0, least=SECOND)
     gap = fields.duration("max_gap", 0, least=SECOND)
@@ -92,7 +92,7 @@ def _rate(entry: Entry, scope: Scope) -> Signal | None:
     return Rate(entry.name, spec.name, over, gap, _counter(fields, spec), unit)
 
 
-def _swing(entry: Entry, scope: Scope) -> Signal | None:
+def _swing(entry: SignalEntry, scope: NameScope) -> Signal | None:
     fields = entry.fields
     over, gap = length(fields), fields.duration("max_gap", 0, least=SECOND)
     made = _made_of(entry, scope)
@@ -101,7 +101,7 @@ def _swing(entry: Entry, scope: Scope) -> Signal | None:
     return Swing(entry.name, entry.operator == "rise", made[0], over.length, gap, made[1])
 
 
-def _predicate(entry: Entry, scope: Scope) -> Signal | None:
+def _predicate(entry: SignalEntry, scope: NameScope) -> Signal | None:
     """`share`, `times`."""
     fields, key = entry.fields, entry.operator
     over, coverage = window(fields), fields.share("coverage", 0.9 if key == "share" else 0.0)
@@ -118,7 +118,7 @@ def _predicate(entry: Entry, scope: Scope) -> Signal | None:
     return (Share if key == "share" else Times)(entry.name, expression, over, coverage) if over else None
 
 
-def _baseline(entry: Entry, scope: Scope) -> Signal | None:
+def _baseline(entry: SignalEntry, scope: NameScope) -> Signal | None:
     fields = entry.fields
     fields.require("half_life", "half_life: 6h")
     half = fields.duration("half_life", 0, least=SECOND)
@@ -131,7 +131,7 @@ def _baseline(entry: Entry, scope: Scope) -> Signal | None:
     return Baseline(entry.name, zscore, made[0], half, season, warmup, "" if zscore else made[1])
 
 
-BUILDERS: Mapping[str, Callable[[Entry, Scope], Signal | None]] = {
+BUILDERS: Mapping[str, Callable[[SignalEntry, NameScope], Signal | None]] = {
     **dict.fromkeys((one.value for one in Aggregate), _stat),
     "median": _stat, "increase": _increase, "rate": _rate, "rise": _swing, "fall": _swing, "share": _predicate,
     "times": _predicate,
@@ -142,7 +142,7 @@ BUILDERS: Mapping[str, Callable[[Entry, Scope], Signal | None]] = {
 # -- what they are made of
 
 
-def _made_of(entry: Entry, scope: Scope) -> tuple[Operand, str] | None:
+def _made_of(entry: SignalEntry, scope: NameScope) -> tuple[Operand, str] | None:
     """(a point, another signal or an expression over both; its canonical unit); None after its problems were noted."""
     fields, key = entry.fields, entry.key
     text = fields.text(key, most=2_000)
@@ -168,7 +168,7 @@ def _made_of(entry: Entry, scope: Scope) -> tuple[Operand, str] | None:
     return expression, measure.unit
 
 
-def _together(expression: Expression, scope: Scope) -> None:
+def _together(expression: Expression, scope: NameScope) -> None:
     """What only changes as windows close has one moment for all of them. Raises ExpressionError."""
     named = sorted({slot.name for slot in expression.slots if slot.kind in OF_SIGNALS})
     windows = {scope.signals[name].closes: name for name in named}
@@ -184,11 +184,11 @@ def _canonical(spec: PointSpec) -> str:
     return canonical_symbol(parse_unit(spec.unit))
 
 
-def _known(scope: Scope) -> str:
+def _known(scope: NameScope) -> str:
     return ", ".join(sorted({name for points in scope.vocabulary.values() for name in points})[:12]) or "-"
 
 
-def _point(entry: Entry, scope: Scope) -> PointSpec | None:
+def _point(entry: SignalEntry, scope: NameScope) -> PointSpec | None:
     """The point an operator is of, as all kinds declare it."""
     fields, key = entry.fields, entry.key
     name = fields.text(key, most=2_000)
@@ -214,9 +214,9 @@ def _point(entry: Entry, scope: Scope) -> PointSpec | None:
     return found
 
 
-def _is_predicate(text: str, tree: Syntax, scope: Scope) -> bool:
+def _is_predicate(text: str, tree: Syntax, scope: NameScope) -> bool:
     """Is it true or false? A bare name is a point, also one that counts as true or false."""
-    if isinstance(tree, Compare | Logic | Not | Member):
+    if isinstance(tree, Compare | LogicNode | NotNode | MemberNode):
         return True
     try:
         return not isinstance(tree, Name) and condition(text, scope)[0].boolean
@@ -230,7 +230,7 @@ def _no_predicate(fields: Fields, key: str, text: str) -> None:
     fields.wrong(key, flaw, text=text, operator=key, write=f"times: {quoted(text)}", other=f"share: {quoted(text)}")
 
 
-def _measured(entry: Entry, scope: Scope) -> PointSpec | None:
+def _measured(entry: SignalEntry, scope: NameScope) -> PointSpec | None:
     """The same, when its kind suits the operator."""
     found = _point(entry, scope)
     if found is None:

@@ -11,11 +11,11 @@ import msgspec
 
 from gateway.domain.duration import SECOND, parse_duration, to_us
 from gateway.domain.errors import Problem
-from rules.compiled import Budget, Policy, Quiet
+from rules.compiled import Budget, Quiet, RulePolicy
 from rules.expr.flaw import ExpressionError
 from rules.expr.where import where
 from rules.format.fields import LONGEST, Fields
-from rules.format.tree import Items, Scalar, Table, join, show
+from rules.format.tree import Items, Scalar, YamlMapping, join, show
 
 BUDGETS = ("alarms_per_rule", "orders_per_site")
 _LIMITS = (*BUDGETS, "state")
@@ -51,7 +51,7 @@ def policy_of(top: Fields) -> PolicyPart:
     if isinstance(tree, Items):
         for index, item in enumerate(tree.items):
             path, line = join("quiet", index), item.line or top.line("quiet")
-            if isinstance(item, Table):
+            if isinstance(item, YamlMapping):
                 quiet += _quiet(Fields(item, path, top.notes, _QUIET))
             else:
                 top.notes.add(line, path, "rules.value.mapping", value=show(item), write=_EXAMPLE)
@@ -173,13 +173,13 @@ def join_policies(parts: Sequence[tuple[str, PolicyPart]]) -> tuple[bytes, tuple
     return msgspec.json.encode(whole, order="deterministic"), tuple(problems)
 
 
-def compile_policy(source: bytes, zone: str) -> Policy:
+def compile_policy(source: bytes, zone: str) -> RulePolicy:
     """The policy of a PolicySet fact; times without an offset are local ones of `zone`. b"" is the empty policy.
 
     Raises ValueError when the bytes are damaged or of a format this build does not know.
     """
     if not source:
-        return Policy()
+        return RulePolicy()
     try:
         found = _decoder.decode(source)
         if found.format != 1:
@@ -188,7 +188,7 @@ def compile_policy(source: bytes, zone: str) -> Policy:
         budgets = {name: budget(found.limits[name]) for name in BUDGETS if name in found.limits}
     except (msgspec.MsgspecError, ExpressionError, KeyError) as error:
         raise ValueError(f"damaged policy source: {error}") from error
-    return Policy(
+    return RulePolicy(
         quiet, budgets.get("alarms_per_rule"), budgets.get("orders_per_site"),
         size(found.limits.get("state", "")) or 0, source,
     )  # fmt: skip

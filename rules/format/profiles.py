@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec
 from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
 from rules.format.fields import Fields, both
-from rules.format.tree import Notes, Scalar, Table, join, show
+from rules.format.tree import Notes, Scalar, YamlMapping, join, show
 
 MOST_COMPONENTS = 64
 _KIND = ("components", "points")
@@ -25,15 +25,15 @@ class OwnProfiles:
     components: Mapping[str, int] = field(default_factory=dict)
 
 
-def profiles_of(table: Table, path: str, notes: Notes) -> OwnProfiles:
+def profiles_of(table: YamlMapping, path: str, notes: Notes) -> OwnProfiles:
     """`profiles: {charger: {components: 2, points: {..}}}`."""
     kinds: dict[str, dict[str, PointSpec]] = {}
     units: dict[str, dict[str, str]] = {}
     components: dict[str, int] = {}
     for kind, tree in table.entries.items():
         place = join(path, kind)
-        points = tree.entries.get("points") if isinstance(tree, Table) else None
-        if not isinstance(tree, Table) or not isinstance(points, Table):
+        points = tree.entries.get("points") if isinstance(tree, YamlMapping) else None
+        if not isinstance(tree, YamlMapping) or not isinstance(points, YamlMapping):
             notes.add(table.lines.get(kind, 0), place, "rules.value.mapping", value=show(tree), write=_EXAMPLE)
             continue
         fields = Fields(tree, place, notes, _KIND)
@@ -42,7 +42,7 @@ def profiles_of(table: Table, path: str, notes: Notes) -> OwnProfiles:
         kinds[kind], units[kind] = {}, {}
         for name, spec in points.entries.items():
             here, line = join(join(place, "points"), name), points.lines.get(name, 0)
-            if isinstance(spec, Table):
+            if isinstance(spec, YamlMapping):
                 kinds[kind][name], units[kind][name] = _point(name, Fields(spec, here, notes, _POINT))
             else:
                 notes.add(line, here, "rules.value.mapping", value=show(spec), write="{unit: degC}")
@@ -85,7 +85,7 @@ def _number(fields: Fields, key: str) -> float | None:
     return None
 
 
-def _plausible(point: Fields, table: Table, unit: Unit) -> Plausible:
+def _plausible(point: Fields, table: YamlMapping, unit: Unit) -> Plausible:
     fields = Fields(table, point.at("plausible"), point.notes, _PLAUSIBLE)
     low, high, rate = (_number(fields, key) for key in ("min", "max", "max_rate"))
     if rate is not None and rate <= 0:
@@ -99,7 +99,7 @@ def _plausible(point: Fields, table: Table, unit: Unit) -> Plausible:
     )
 
 
-def _counter(point: Fields, table: Table, unit: Unit) -> CounterModel:
+def _counter(point: Fields, table: YamlMapping, unit: Unit) -> CounterModel:
     fields = Fields(table, point.at("counter"), point.notes, _COUNTER)
     rollover, resolution = ((_number(fields, key) or 0.0) * unit.factor for key in ("rollover", "resolution"))
     return CounterModel(rollover, fields.choice("reset", ("swap", "restart"), "swap"), resolution)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gateway.domain.duration import SECOND, format_duration
 from rules.compiled import Expression, Quorum
 from rules.compiled.reads import OF_POINTS
-from rules.expr.scope import Scope
+from rules.expr.scope import NameScope
 from rules.format.fields import Fields
 from rules.format.tree import show
 
@@ -17,7 +17,7 @@ _MOST = 1_000_000
 
 
 def quorum_of(
-    fields: Fields, member: Callable[[], Expression | None], scope: Scope | None
+    fields: Fields, member: Callable[[], Expression | None], scope: NameScope | None
 ) -> tuple[Quorum, str] | None:
     """The quorum, and how it reads in the text of a condition; None after problems were noted. `member` compiles `of`,
     what is said of one member in `scope`.
@@ -52,7 +52,7 @@ def per_component(fields: Fields) -> bool:
     return fields.choice("per", PER, "device") == "component"
 
 
-def repeated(expression: Expression, scope: Scope) -> bool:
+def repeated(expression: Expression, scope: NameScope) -> bool:
     """Does the expression read a point that every component has, itself or by a signal?"""
     names = {slot.name for slot in expression.slots if slot.kind in OF_POINTS}
     for slot in expression.slots:

@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.domain.device import PointSpec
 from rules.compiled import Condition, Expression, MemberStat, Names, Rule, Signal, Watch
-from rules.expr.scope import Scope, nearest
+from rules.expr.scope import NameScope, nearest
 from rules.format.actions import actions
 from rules.format.active import active
 from rules.format.build import Build
@@ -22,7 +22,7 @@ from rules.format.meaning import meaning_of, points_read
 from rules.format.signals import scope_with, signals
 from rules.format.timing import NO_MISSING, flap, inhibit, lateness_of, missing_of, stale_after
 from rules.format.together import identity, together
-from rules.format.tree import Notes, Plain, Scalar, Table, plain
+from rules.format.tree import Notes, Plain, Scalar, YamlMapping, plain
 
 KEYS = (
     "id", "title", "why", "watch", "let", *FORMS, "unless", *TIMING, "again", "active", "cooldown", "inhibit",
@@ -41,7 +41,7 @@ class Defaults:
     lateness: str = "0s"
 
 
-def build_rule(table: Table, path: str, notes: Notes, names: Names, defaults: Defaults) -> Rule | None:
+def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaults: Defaults) -> Rule | None:
     """The rule; None when anything is wrong with it."""
     before = len(notes.problems)
     fields = Fields(table, path, notes, KEYS)
@@ -113,7 +113,7 @@ def _clear_after(fields: Fields, form: str, defaults: Defaults) -> int:
     return 0
 
 
-def _body(table: Table, defaults: Defaults, form: str) -> dict[str, Plain]:
+def _body(table: YamlMapping, defaults: Defaults, form: str) -> dict[str, Plain]:
     """The rule as written, with what the defaults of its file add."""
     body = plain(table)
     own = {key: value for key, value in body.items() if key != "test"} if isinstance(body, dict) else {}
@@ -188,7 +188,7 @@ def _watch(fields: Fields, build: Build) -> Watch | None:
     test = build.where(text, watch.at("where"), watch.line("where")) if text else None
     if not kinds or unknown:
         return None
-    build.scope = Scope({kind: build.vocabulary[kind] for kind in kinds}, fences=build.names.fences, group=group)
+    build.scope = NameScope({kind: build.vocabulary[kind] for kind in kinds}, fences=build.names.fences, group=group)
     return Watch(kinds, bool(each), test[0] if test else None, test[1] if test else "", group)
 
 

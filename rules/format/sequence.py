@@ -5,7 +5,7 @@ from gateway.domain.duration import SECOND
 from rules.compiled import Sequence
 from rules.format.build import Build
 from rules.format.fields import Fields
-from rules.format.tree import Items, Table, join, show
+from rules.format.tree import Items, YamlMapping, join, show
 
 _SECOND = "{not_see: \"status == 'charging'\", within: 5m}"
 _EXAMPLE = f"sequence: [{{see: \"status == 'plugged'\"}}, {_SECOND}]"
@@ -50,7 +50,7 @@ def _tables(holder: Fields) -> tuple[Fields, Fields] | None:
     steps: list[Fields] = []
     for index, (item, known) in enumerate(zip(tree.items, _KEYS, strict=True)):
         path = join(place, index)
-        if isinstance(item, Table):
+        if isinstance(item, YamlMapping):
             steps.append(Fields(item, path, holder.notes, known))
         else:
             holder.notes.add(item.line or line, path, "rules.value.mapping", value=show(item), write=_SECOND)

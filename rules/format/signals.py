@@ -9,9 +9,9 @@ from rules.expr.compile import number
 from rules.expr.flaw import ExpressionError
 from rules.expr.measure import TEMPERATURE
 from rules.expr.parse import parse
-from rules.expr.scope import Scope, SignalType, dimension_of, nearest
+from rules.expr.scope import NameScope, SignalType, dimension_of, nearest
 from rules.format.build import Build
-from rules.format.entries import EXAMPLES, Entry, entry
+from rules.format.entries import EXAMPLES, SignalEntry, entry
 from rules.format.fields import Fields
 from rules.format.members import member_stat, named, names_of
 from rules.format.operators import BUILDERS, code
@@ -69,12 +69,12 @@ def signals(rule: Fields, build: Build) -> tuple[Signal, ...] | None:
     return tuple(found[name] for name in wanted) if complete and len(found) == len(wanted) else None
 
 
-def scope_with(scope: Scope, found: Sequence[Signal]) -> Scope:
+def scope_with(scope: NameScope, found: Sequence[Signal]) -> NameScope:
     """The scope of a rule's conditions: of the names `signals` has put there, those that compiled."""
     return replace(scope, signals={signal.name: scope.signals[signal.name] for signal in found})
 
 
-def _needed(entries: Sequence[Entry], build: Build) -> dict[str, tuple[str, ...]]:
+def _needed(entries: Sequence[SignalEntry], build: Build) -> dict[str, tuple[str, ...]]:
     """name of a signal or code -> the kinds whose members are asked for it."""
     out: dict[str, tuple[str, ...]] = {}
     for one in entries:
@@ -85,7 +85,7 @@ def _needed(entries: Sequence[Entry], build: Build) -> dict[str, tuple[str, ...]
     return out
 
 
-def _names(one: Entry) -> set[str]:
+def _names(one: SignalEntry) -> set[str]:
     """The names in what a signal is made of."""
     written = one.fields.get(one.key)
     if not isinstance(written, Scalar) or not isinstance(written.value, str):
@@ -96,7 +96,7 @@ def _names(one: Entry) -> set[str]:
         return set()  # said when it is compiled
 
 
-def _misspelt(one: Entry, build: Build) -> bool:
+def _misspelt(one: SignalEntry, build: Build) -> bool:
     """Does it name something that is nothing, but almost another signal?"""
     points = {name for specs in build.vocabulary.values() for name in specs}
     return any(nearest(name, sorted(one.others)) for name in _names(one) - one.others - points)
@@ -113,7 +113,7 @@ def _inner_first(inner: Mapping[str, set[str]], needed: dict[str, tuple[str, ...
     return order
 
 
-def _cycle(one: Entry, inner: Mapping[str, set[str]]) -> None:
+def _cycle(one: SignalEntry, inner: Mapping[str, set[str]]) -> None:
     """Say so when a signal is made of itself."""
     path = [one.name]
     while (more := sorted(inner[path[-1]] & set(inner))) and path[-1] not in path[:-1]:
@@ -122,7 +122,7 @@ def _cycle(one: Entry, inner: Mapping[str, set[str]]) -> None:
         one.fields.wrong(one.key, "rules.let.cycle", name=one.name, path=" → ".join(path))
 
 
-def _within(build: Build, kinds: tuple[str, ...] | None, known: Mapping[str, SignalType]) -> Scope | None:
+def _within(build: Build, kinds: tuple[str, ...] | None, known: Mapping[str, SignalType]) -> NameScope | None:
     """One thing of these kinds, by default the watched ones: what a signal is made of."""
     if build.scope is None:
         return None
@@ -132,7 +132,7 @@ def _within(build: Build, kinds: tuple[str, ...] | None, known: Mapping[str, Sig
     return replace(build.scope, vocabulary=vocabulary or build.scope.vocabulary, signals=known, group="")
 
 
-def _type(signal: Signal, found: Mapping[str, Signal], scope: Scope) -> SignalType:
+def _type(signal: Signal, found: Mapping[str, Signal], scope: NameScope) -> SignalType:
     """What expressions must know of it, and those that it is made of; a MemberStat makes its own."""
     window = getattr(signal, "window", None)
     of, unit = operand_of(signal), getattr(signal, "unit", "")

@@ -15,7 +15,7 @@ from gateway.domain.workdays import NO_CALENDAR, WorkCalendar
 from rules.compiled import Names, Rule
 from rules.compiled.edits import Edit, classify
 from rules.format.rule import Defaults, build_rule
-from rules.format.tree import Notes, Table, from_plain
+from rules.format.tree import Notes, YamlMapping, from_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _decode(source: bytes) -> _Source:
 
 def _build(body: Mapping[str, object], notes: Notes, names: Names) -> Rule | None:
     tree = from_plain(body)
-    return build_rule(tree, "rule", notes, names, Defaults()) if isinstance(tree, Table) else None
+    return build_rule(tree, "rule", notes, names, Defaults()) if isinstance(tree, YamlMapping) else None
 
 
 def _built(source: bytes) -> Rule:

@@ -2,12 +2,17 @@
 
 import re
 
-from rules.compiled import Span
+from rules.compiled import CalendarSpan
 from rules.format.fields import Fields
 from rules.format.tree import Scalar, Tree, show
 
 _WRITTEN = re.compile(r"([1-9][0-9]{0,3})\s*(day|week|month|year)s?", re.ASCII)
-_SIZE = {"day": Span(0, 1), "week": Span(0, 7), "month": Span(1, 0), "year": Span(12, 0)}
+_SIZE = {
+    "day": CalendarSpan(0, 1),
+    "week": CalendarSpan(0, 7),
+    "month": CalendarSpan(1, 0),
+    "year": CalendarSpan(12, 0),
+}
 _MOST = 20  # years: longer ones are slips of the pen
 _MEANT = re.compile(
     r"([0-9]+|[半一二两三四五六七八九十]+)?\s*个?\s*(d|day|w|week|m|mon|month|q|quarter|y|yr|year|天|日|周|星期|月|季|年)"
@@ -19,7 +24,7 @@ _UNITS = {
 _FIGURES = {figure: k for k, figure in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
 
 
-def span(fields: Fields, key: str, example: str) -> Span | None:
+def span(fields: Fields, key: str, example: str) -> CalendarSpan | None:
     """The span below `key`; None when it is not written, or after a problem was noted."""
     tree = fields.get(key)
     if tree is None:
@@ -29,7 +34,7 @@ def span(fields: Fields, key: str, example: str) -> Span | None:
         fields.wrong(key, "rules.value.span", value=show(tree), write=f"{key}: {_guess(tree) or example}")
         return None
     count, size = int(match[1]), _SIZE[match[2]]
-    found = Span(count * size.months, count * size.days)
+    found = CalendarSpan(count * size.months, count * size.days)
     if found.months > 12 * _MOST or found.days > 366 * _MOST:
         fields.wrong(key, "rules.value.range", value=show(tree), span=f"1 day … {_MOST} years")
         return None

@@ -24,7 +24,7 @@ from gateway.domain.units import parse_unit
 from rules.expr.where import measured
 from rules.format.build import LEVELS
 from rules.format.fields import Fields, both
-from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, read, show
+from rules.format.tree import Items, Notes, Scalar, Tree, YamlMapping, join, read, show
 
 NO_LEVEL = "none"
 _ENTRY = ("name", "level", "skill", "advice")
@@ -44,7 +44,7 @@ def code_table(text: str, file: str, name: str) -> tuple[CodeTable | None, tuple
     entries: dict[str, CodeEntry] = {}
     for code, tree in table.entries.items() if table else ():
         path, line = join("entries", code), table.lines.get(code, 0) if table else 0
-        if isinstance(tree, Table):
+        if isinstance(tree, YamlMapping):
             entries[code] = _entry(Fields(tree, path, notes, _ENTRY))
         else:
             notes.add(line, path, "rules.value.mapping", value=show(tree), write="{name: overtemp, level: major}")
@@ -85,7 +85,7 @@ def fence_file(text: str, file: str) -> tuple[dict[str, Fence], tuple[Problem, .
     out: dict[str, Fence] = {}
     for name, tree in top.table.entries.items() if top else ():
         line = top.line(name) if top else 0
-        if not isinstance(tree, Table):
+        if not isinstance(tree, YamlMapping):
             notes.add(line, name, "rules.value.mapping", value=show(tree), write=f"{{{_POLYGON}}}")
             continue
         before = len(notes.problems)
@@ -142,7 +142,7 @@ def _metres(fields: Fields) -> float:
 def _top(text: str, notes: Notes, known: Sequence[str] | None) -> Fields | None:
     """The mapping of a file. `known` None: its keys are names."""
     tree = read(text, notes)
-    if tree is None or isinstance(tree, Table):
+    if tree is None or isinstance(tree, YamlMapping):
         return None if tree is None else Fields(tree, "", notes, tuple(tree.entries) if known is None else known)
     notes.add(tree.line, "", "rules.value.mapping", value=show(tree), write="name: {..}")
     return None

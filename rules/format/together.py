@@ -5,7 +5,7 @@ from rules.format.build import Build
 from rules.format.conditions import GROUPED
 from rules.format.fields import Fields
 from rules.format.levels import LEVELLED
-from rules.format.tree import Items, Scalar, Table, show
+from rules.format.tree import Items, Scalar, YamlMapping, show
 
 
 def together(fields: Fields, form: str, watch: Watch | None) -> None:
@@ -15,7 +15,7 @@ def together(fields: Fields, form: str, watch: Watch | None) -> None:
     if fields.has("identity") and ((form and form not in LEVELLED) or (watch is not None and watch.group)):
         fields.wrong("identity", "rules.identity.form", form=form if form not in LEVELLED else "group")
     then = fields.get("then")
-    if fields.has("cooldown") and not (isinstance(then, Table) and "order" in then.entries):
+    if fields.has("cooldown") and not (isinstance(then, YamlMapping) and "order" in then.entries):
         fields.wrong("cooldown", "rules.then.cooldown", write="then: {order: {type: repair}}")
 
 

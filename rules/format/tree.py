@@ -54,7 +54,7 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class YamlMapping:
     """A mapping; `lines` holds the line of each key."""
 
     entries: "Mapping[str, Tree]"
@@ -62,7 +62,7 @@ class Table:
     line: int = 0
 
 
-Tree = Scalar | Items | Table
+Tree = Scalar | Items | YamlMapping
 
 
 class Notes:
@@ -84,14 +84,14 @@ def plain(tree: Tree) -> Plain:
             return value
         case Items(items):
             return [plain(item) for item in items]
-        case Table(entries):
+        case YamlMapping(entries):
             return {key: plain(value) for key, value in entries.items()}
 
 
 def from_plain(value: object) -> Tree:
     """A tree without lines. Raises ValueError for what YAML cannot hold."""
     if isinstance(value, Mapping):
-        return Table({str(key): from_plain(item) for key, item in value.items()})
+        return YamlMapping({str(key): from_plain(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
         return Items(tuple(from_plain(item) for item in value))
     if value is None or isinstance(value, bool | int | float | str):
@@ -111,7 +111,7 @@ def show(tree: Tree) -> str:
             return text if len(text) <= 60 else text[:57] + "…"
         case Items():
             return "[…]"
-        case Table():
+        case YamlMapping():
             return "{…}"
 
 
@@ -209,7 +209,7 @@ class _Builder:
                 found = self._node(event, "")
         except _Unreadable:
             return None
-        return Table({}) if found is None else found
+        return YamlMapping({}) if found is None else found
 
     def _node(self, event: Event, path: str) -> Tree:
         line = _line(event)
@@ -236,7 +236,7 @@ class _Builder:
             out.append(self._node(event, f"{path}[{len(out)}]"))
         return Items(tuple(out), line)
 
-    def _table(self, path: str, line: int) -> Table:
+    def _table(self, path: str, line: int) -> YamlMapping:
         entries: dict[str, Tree] = {}
         lines: dict[str, int] = {}
         while not isinstance(event := next(self._events), MappingEndEvent):
@@ -250,7 +250,7 @@ class _Builder:
                 self._notes.add(_line(event), here, "rules.yaml.duplicate", name=key, line=lines[key])
                 continue
             entries[key], lines[key] = value, _line(event)
-        return Table(entries, lines, line)
+        return YamlMapping(entries, lines, line)
 
 
 def join(path: str, key: str | int) -> str:
@@ -266,11 +266,11 @@ def lines_of(tree: Tree, path: str = "") -> dict[str, int]:
     children: Sequence[tuple[str | int, Tree]] = ()
     if isinstance(tree, Items):
         children = list(enumerate(tree.items))
-    elif isinstance(tree, Table):
+    elif isinstance(tree, YamlMapping):
         children = list(tree.entries.items())
     for key, child in children:
         out |= lines_of(child, join(path, key))
-        if isinstance(tree, Table):
+        if isinstance(tree, YamlMapping):
             out[join(path, key)] = tree.lines.get(str(key), child.line)
     return out
 

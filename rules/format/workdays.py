@@ -19,7 +19,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.workdays import WEEKEND, WorkCalendar
 from rules.format.active import DAYS
 from rules.format.fields import Fields
-from rules.format.tree import Items, Notes, Scalar, Table, Tree, join, read, show
+from rules.format.tree import Items, Notes, Scalar, Tree, YamlMapping, join, read, show
 
 _YEAR = ("status", "source", "holidays", "workdays")
 _HOLIDAY = ("name", "from", "until")
@@ -39,7 +39,7 @@ def work_calendar(text: str, file: str, name: str) -> tuple[WorkCalendar | None,
     """The calendar of one file; None when it has problems."""
     notes = Notes(file)
     tree = read(text, notes)
-    if not isinstance(tree, Table):
+    if not isinstance(tree, YamlMapping):
         if tree is not None:
             notes.add(tree.line, "", "rules.value.mapping", value=show(tree), write="years: {2026: {holidays: [..]}}")
         return None, tuple(notes.problems)
@@ -52,7 +52,7 @@ def work_calendar(text: str, file: str, name: str) -> tuple[WorkCalendar | None,
         path, line = join("years", word), years.lines.get(word, 0) if years else 0
         if not (word.isascii() and word.isdigit() and 1970 <= int(word) <= 2100):
             notes.add(line, path, "rules.calendar.year", value=word, write="2026")
-        elif not isinstance(body, Table):
+        elif not isinstance(body, YamlMapping):
             notes.add(line, path, "rules.value.mapping", value=show(body), write=f"{{holidays: [{_EXAMPLE}]}}")
         else:
             _year(Fields(body, path, notes, _YEAR), int(word), found)
@@ -85,7 +85,7 @@ def _year(fields: Fields, year: int, found: _Found) -> None:
     fields.text("source")
     fields.require("holidays", f"holidays: [{_EXAMPLE}]")
     for path, line, item in _list(fields, "holidays"):
-        if isinstance(item, Table):
+        if isinstance(item, YamlMapping):
             found.holidays.update(_holiday(Fields(item, path, fields.notes, _HOLIDAY), year))
         else:
             fields.notes.add(line, path, "rules.value.mapping", value=show(item), write=_EXAMPLE)

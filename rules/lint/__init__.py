@@ -1,8 +1,8 @@
 """What loads and is yet probably not what was meant: findings on compiled rules, and what they cost. Pure."""
 
 from rules.lint.cost import Cost, estimate
-from rules.lint.finding import CODES, Finding, Severity
-from rules.lint.inventory import Fleet, fleet
+from rules.lint.finding import CODES, LintFinding, Severity
+from rules.lint.inventory import RuleInventory, fleet
 from rules.lint.run import Checked, Lint, is_alone, lint
 from rules.lint.subject import Around
 
@@ -11,9 +11,9 @@ __all__ = [
     "Around",
     "Checked",
     "Cost",
-    "Finding",
-    "Fleet",
     "Lint",
+    "LintFinding",
+    "RuleInventory",
     "Severity",
     "estimate",
     "fleet",

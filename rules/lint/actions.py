@@ -6,11 +6,11 @@ from gateway.domain.alarm import Level
 from gateway.domain.duration import format_duration
 from gateway.domain.workdays import NO_CALENDAR
 from rules.compiled import Due, Rule, Sequence
-from rules.lint.finding import Finding, Severity
+from rules.lint.finding import LintFinding, Severity
 from rules.lint.subject import Around, Subject
 
 
-def doing(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
+def doing(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Everything about `then`, `title`, `why`, `active`."""
     rule = subject.rule
     if not rule.why.get("en"):
@@ -23,7 +23,7 @@ def doing(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG00
     yield from _safety(subject)
 
 
-def _words(subject: Subject) -> Iterator[Finding]:
+def _words(subject: Subject) -> Iterator[LintFinding]:
     """A `why` written once is for a place that speaks one language; one with languages has both."""
     rule = subject.rule
     for name, texts in (("title", rule.title), ("why", rule.why)):
@@ -50,7 +50,7 @@ def highest(rule: Rule) -> Level:
     return condition.level
 
 
-def _latched(subject: Subject) -> Iterator[Finding]:
+def _latched(subject: Subject) -> Iterator[LintFinding]:
     rule = subject.rule
     if isinstance(rule.condition, Sequence) and rule.condition.clear is None and rule.mode == "live" and not rule.order:
         yield subject.find("no-end", "sequence", write='clear: ".."')
@@ -61,7 +61,7 @@ def _latched(subject: Subject) -> Iterator[Finding]:
             return
 
 
-def _critical(subject: Subject) -> Iterator[Finding]:
+def _critical(subject: Subject) -> Iterator[LintFinding]:
     rule = subject.rule
     if highest(rule) is not Level.CRITICAL:
         return
@@ -79,7 +79,7 @@ def _critical(subject: Subject) -> Iterator[Finding]:
         yield subject.find("critical-no-sla", "then.order", write="sla: repair_4h")
 
 
-def hours(subject: Subject, around: Around) -> Iterator[Finding]:
+def hours(subject: Subject, around: Around) -> Iterator[LintFinding]:
     """`active` by workdays or holidays of a year that the calendar does not know, or knows only by the regulation."""
     active = subject.rule.active
     if active is None or active.calendar is None:
@@ -95,7 +95,7 @@ def hours(subject: Subject, around: Around) -> Iterator[Finding]:
         yield subject.find("calendar-provisional", "active.days", year=provisional[0], name=calendar.name)
 
 
-def _safety(subject: Subject) -> Iterator[Finding]:
+def _safety(subject: Subject) -> Iterator[LintFinding]:
     rule = subject.rule
     if rule.notice is None or rule.notice.klass != "safety":
         return

@@ -10,8 +10,8 @@ from gateway.domain.duration import DAY, HOUR, format_duration, from_us
 from rules.compiled import Due, Every, Silence
 from rules.engine.state.calendar import later
 from rules.lint.comparisons import UP, alternatives, atom
-from rules.lint.finding import Finding
-from rules.lint.inventory import Fleet
+from rules.lint.finding import LintFinding
+from rules.lint.inventory import RuleInventory
 from rules.lint.predicates import predicates
 from rules.lint.subject import Around, Subject
 
@@ -21,7 +21,7 @@ _AGE = re.compile(r"age\((?P<point>\w+)\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class NewestReadings:
     """`at` (device, point) -> newest time µs; `newest` of all of them: what is older fell silent while others spoke."""
 
     at: Mapping[tuple[int, str], int]
@@ -32,13 +32,13 @@ class Heard:
         return at == NEVER or (limit is not None and self.newest - at > limit)
 
 
-def at_load(subject: Subject, around: Around) -> Iterator[Finding]:
+def at_load(subject: Subject, around: Around) -> Iterator[LintFinding]:
     """Silence of devices that never spoke, points no device has, dates and terms that are past."""
     lists = around.fleet
     if lists is None or subject.alone or subject.rule.mode == "off":
         return
     devices = lists.watched(subject.rule)
-    heard = None if around.seen is None else Heard(around.seen, max(around.seen.values(), default=NEVER))
+    heard = None if around.seen is None else NewestReadings(around.seen, max(around.seen.values(), default=NEVER))
     if isinstance(subject.rule.condition, Silence):
         yield from _silence(subject, subject.rule.condition, lists, devices, heard)
     if heard is not None:
@@ -50,8 +50,8 @@ def at_load(subject: Subject, around: Around) -> Iterator[Finding]:
 
 
 def _silence(
-    subject: Subject, condition: Silence, lists: Fleet, devices: Sequence[Device], heard: Heard | None
-) -> Iterator[Finding]:
+    subject: Subject, condition: Silence, lists: RuleInventory, devices: Sequence[Device], heard: NewestReadings | None
+) -> Iterator[LintFinding]:
     needed, last = (all, min) if condition.all_of else (any, max)
     names = ", ".join(condition.points)
     having = {
@@ -76,7 +76,7 @@ def _silence(
         yield subject.find("silent-at-load", "silent", points=names, count=len(quiet), devices=_shown(quiet))
 
 
-def _ages(subject: Subject, devices: Sequence[Device], heard: Heard) -> Iterator[Finding]:
+def _ages(subject: Subject, devices: Sequence[Device], heard: NewestReadings) -> Iterator[LintFinding]:
     """`age(x) > c` alone, of devices whose x is that old already. One that never came has no age."""
     for one in predicates(subject):
         for parts in alternatives(one.written) if one.raises else ():
@@ -93,7 +93,9 @@ def _ages(subject: Subject, devices: Sequence[Device], heard: Heard) -> Iterator
                 )  # fmt: skip
 
 
-def _dates(subject: Subject, condition: Due, lists: Fleet, devices: Sequence[Device], today: date) -> Iterator[Finding]:
+def _dates(
+    subject: Subject, condition: Due, lists: RuleInventory, devices: Sequence[Device], today: date
+) -> Iterator[LintFinding]:
     last = timedelta(days=condition.stages[-1][1] // DAY)
     past: list[Device] = []
     for device in devices:
@@ -108,7 +110,7 @@ def _dates(subject: Subject, condition: Due, lists: Fleet, devices: Sequence[Dev
         yield subject.find("due-at-load", "due.date", date=condition.date, count=len(past), devices=_shown(past))
 
 
-def _terms(subject: Subject, condition: Every, devices: Sequence[Device], today: date) -> Iterator[Finding]:
+def _terms(subject: Subject, condition: Every, devices: Sequence[Device], today: date) -> Iterator[LintFinding]:
     """Registered longer ago than the term: what was done before this gateway is not known."""
     after = condition.or_after
     known = [device for device in devices if device.registered]

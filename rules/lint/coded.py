@@ -5,7 +5,7 @@ from operator import eq, ge, gt, le, lt, ne
 
 from gateway.domain.codes import CodeEntry
 from rules.expr.choices import LEVELS, NO_LEVEL
-from rules.expr.syntax import Text
+from rules.expr.syntax import TextNode
 from rules.lint.comparisons import Atom
 from rules.lint.subject import Subject
 
@@ -19,7 +19,7 @@ def codes(one: Atom, subject: Subject) -> tuple[str, frozenset[str]] | None:
     signal, _, field = one.name.partition(".")
     let = subject.get("let", signal)
     table = subject.names.codes.get(str(let.get("table"))) if isinstance(let, Mapping) and "code_of" in let else None
-    if table is None or (not one.texts and not isinstance(one.limit, Text)):
+    if table is None or (not one.texts and not isinstance(one.limit, TextNode)):
         return None
     fitting = {code for code, entry in table.entries.items() if _fits(one, field, entry)}
     return str(let["code_of"]), frozenset(fitting - {"*"})
@@ -30,7 +30,7 @@ def _fits(one: Atom, field: str, entry: CodeEntry) -> bool:
         level = entry.level.word if entry.level is not None else NO_LEVEL
         if one.texts:
             return level in one.texts
-        limit = one.limit.value if isinstance(one.limit, Text) else ""
+        limit = one.limit.value if isinstance(one.limit, TextNode) else ""
         return limit in LEVELS and _HOLDS[one.operator](LEVELS[level], LEVELS[limit])
     said = str(getattr(entry, field, ""))
-    return said in one.texts if one.texts else isinstance(one.limit, Text) and said != one.limit.value
+    return said in one.texts if one.texts else isinstance(one.limit, TextNode) and said != one.limit.value

@@ -8,7 +8,19 @@ from typing import Any
 from gateway.domain.units import bridge, parse_unit
 from rules.expr.flaw import ExpressionError
 from rules.expr.parse import parse
-from rules.expr.syntax import Call, Compare, Logic, Member, Name, Negative, Number, Syntax, Text, children, render
+from rules.expr.syntax import (
+    CallNode,
+    Compare,
+    LogicNode,
+    MemberNode,
+    Name,
+    Negative,
+    Number,
+    Syntax,
+    TextNode,
+    children,
+    render,
+)
 
 _FLIP = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 CLOCKED = frozenset({"age", "hour", "weekday"})
@@ -32,7 +44,7 @@ class Atom:
     @property
     def literal(self) -> bool:
         """Is the limit the same for all devices?"""
-        return not isinstance(self.limit, Call)
+        return not isinstance(self.limit, CallNode)
 
     def render(self) -> str:
         """As text."""
@@ -69,13 +81,13 @@ def alternatives(condition: object) -> list[tuple[Syntax, ...]]:
 
 
 def _parts(operator: str, tree: Syntax) -> tuple[Syntax, ...]:
-    return tree.items if isinstance(tree, Logic) and tree.operator == operator else (tree,)
+    return tree.items if isinstance(tree, LogicNode) and tree.operator == operator else (tree,)
 
 
 def atom(tree: Syntax) -> Atom | None:
     """A comparison of a name, or of a time, with something that names no other; None for anything else."""
-    if isinstance(tree, Member) and isinstance(tree.item, Name):
-        texts = tuple(one.value for one in tree.options if isinstance(one, Text))
+    if isinstance(tree, MemberNode) and isinstance(tree.item, Name):
+        texts = tuple(one.value for one in tree.options if isinstance(one, TextNode))
         return Atom(tree.item.name, "in", tree.options[0], texts) if len(texts) == len(tree.options) else None
     if not isinstance(tree, Compare):
         return None
@@ -85,7 +97,7 @@ def atom(tree: Syntax) -> Atom | None:
     ):
         name = _named(left)
         if name and not any(isinstance(part, Name) for part in walk(right)):
-            texts = (right.value,) if isinstance(right, Text) and operator == "==" else ()
+            texts = (right.value,) if isinstance(right, TextNode) and operator == "==" else ()
             return Atom(name, operator, right, texts)
     return None
 
@@ -94,7 +106,7 @@ def _named(tree: Syntax) -> str:
     """A name, or `age(x)`, `hour()`, `weekday()` as written; "" for anything else."""
     if isinstance(tree, Name):
         return tree.name
-    return render(tree) if isinstance(tree, Call) and tree.name in CLOCKED else ""
+    return render(tree) if isinstance(tree, CallNode) and tree.name in CLOCKED else ""
 
 
 def walk(tree: Syntax) -> Iterator[Syntax]:
@@ -112,7 +124,7 @@ def number_of(tree: Syntax, unit: str = "") -> float | None:
     sign = 1.0
     while isinstance(tree, Negative):
         tree, sign = tree.item, -sign
-    if isinstance(tree, Call) and tree.name == "attr" and len(tree.arguments) == 2:
+    if isinstance(tree, CallNode) and tree.name == "attr" and len(tree.arguments) == 2:
         tree = tree.arguments[1]
         while isinstance(tree, Negative):
             tree, sign = tree.item, -sign

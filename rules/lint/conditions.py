@@ -11,9 +11,9 @@ from gateway.domain.units import parse_unit
 from rules.compiled import Calendar, LevelRule, Share, Silence, Times
 from rules.compiled.reads import points_of
 from rules.expr.measure import TIME
-from rules.expr.syntax import Arithmetic, Call, Number, number_text, render
+from rules.expr.syntax import Arithmetic, CallNode, Number, number_text, render
 from rules.lint.comparisons import DOWN, UP, Atom, alternatives, atom, parsed, walk
-from rules.lint.finding import Finding, Severity
+from rules.lint.finding import LintFinding, Severity
 from rules.lint.subject import Around, Subject
 
 _BACK = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
@@ -23,7 +23,7 @@ _QUANTITY = re.compile(r"[0-9.]+\s*[A-Za-z]+")
 STEADY = 3  # intervals without a word before silence means something
 
 
-def conditions(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
+def conditions(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Everything about `when`, `levels`, `silent`, `missing`, `identity`."""
     for level, path in subject.levels():
         keys = tuple(path.split(".")) if path else ()
@@ -36,7 +36,7 @@ def conditions(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: 
 
 
 # --- hysteresis
-def _hysteresis(subject: Subject, level: LevelRule, path: str, keys: tuple[str, ...]) -> Iterator[Finding]:
+def _hysteresis(subject: Subject, level: LevelRule, path: str, keys: tuple[str, ...]) -> Iterator[LintFinding]:
     if not level.auto_clear:
         return  # a person ends it
     when, clear = subject.get(*keys, "when"), subject.get(*keys, "clear")
@@ -83,7 +83,7 @@ def _same_limit(edge: Atom, end: Atom) -> bool:
 def _spread(subject: Subject, edge: Atom) -> float:
     """A distance worth the name, in the unit the limit is written in: 5 % of it, one digit."""
     limit = edge.limit
-    if isinstance(limit, Call) and len(limit.arguments) == 2:
+    if isinstance(limit, CallNode) and len(limit.arguments) == 2:
         limit = limit.arguments[1]
     size = abs(limit.value) if isinstance(limit, Number) else abs(edge.value or 0.0)
     if not size:
@@ -107,7 +107,7 @@ def _eased(edge: Atom, spread: float) -> str:
 
 
 # --- holds
-def _holds(subject: Subject, level: LevelRule, path: str) -> Iterator[Finding]:
+def _holds(subject: Subject, level: LevelRule, path: str) -> Iterator[LintFinding]:
     intervals, held = subject.intervals(level.when), level.hold
     place = f"{path}.hold" if path else "hold"
     if not held.for_:
@@ -130,7 +130,7 @@ def _holds(subject: Subject, level: LevelRule, path: str) -> Iterator[Finding]:
         yield subject.find("gap-unknown", place, write=new, points=names)
 
 
-def _missing(subject: Subject) -> Iterator[Finding]:
+def _missing(subject: Subject) -> Iterator[LintFinding]:
     intervals = [every for name in subject.rule.points if (every := subject.every(name))]
     after, slowest = subject.rule.clear_after, max(intervals, default=0)
     if after and slowest and after < STEADY * slowest:
@@ -141,7 +141,7 @@ def _missing(subject: Subject) -> Iterator[Finding]:
 
 
 # --- severities
-def _severities(subject: Subject) -> Iterator[Finding]:
+def _severities(subject: Subject) -> Iterator[LintFinding]:
     """The loader refuses levels whose literal limits are in the wrong order; here attributes count by their default."""
     found = [(one, path, _edge(subject.get(*path.split("."), "when"))) for one, path in subject.levels() if path]
     for (lower, _, below), (higher, path, above) in pairwise(found):
@@ -168,7 +168,7 @@ def _beyond(above: Atom, below: Atom) -> str:
 
 
 # --- silence
-def _silent(subject: Subject) -> Iterator[Finding]:
+def _silent(subject: Subject) -> Iterator[LintFinding]:
     condition = subject.rule.condition
     if not isinstance(condition, Silence):
         return
@@ -212,7 +212,7 @@ def _simple(span: int) -> str:
 
 
 # --- identity
-def _identity(subject: Subject) -> Iterator[Finding]:
+def _identity(subject: Subject) -> Iterator[LintFinding]:
     for text in subject.rule.identity:
         spec = subject.spec(text.point) if text.point else None
         if spec is None or spec.kind is not PointKind.STATE or len(spec.values) > 1:

@@ -14,16 +14,16 @@ from gateway.domain.device import Device, Point, PointSpec
 from gateway.domain.duration import SECOND
 from rules.compiled import Names, Rule
 from rules.compiled.reads import every_point, fed_by, points
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.factory import runner_of
 from rules.engine.groups import group_runners
 from rules.engine.transitions import Emitter
-from rules.engine.windows.base import Table
+from rules.engine.windows.base import StateTable
 from rules.engine.windows.baseline import Weeks
 from rules.engine.windows.quantile import DIFFERENT, ValueCounts
-from rules.engine.windows.reading_ring import Trail
-from rules.engine.windows.signal_set import Signals
-from rules.lint.inventory import Fleet
+from rules.engine.windows.reading_ring import ReadingRing
+from rules.engine.windows.signal_set import SignalSet
+from rules.lint.inventory import RuleInventory
 from rules.lint.windows import window_of
 
 UNPROMISED = 10 * SECOND  # the interval we reckon with where a point promises none
@@ -45,7 +45,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StateBytes:
     """Bytes of a runner per row: `own` for every row there is room for, `windows` and parts for every row in use."""
 
     kind: str
@@ -53,7 +53,7 @@ class Held:
     windows: float
 
 
-def estimate(rule: Rule, names: Names, lists: Fleet | None) -> Cost:
+def estimate(rule: Rule, names: Names, lists: RuleInventory | None) -> Cost:
     """What `rule` costs on the devices of `lists`. A rule that is off costs nothing."""
     if rule.mode == "off":
         return Cost(rule.id, 0, None if lists is None else 0)
@@ -78,8 +78,8 @@ def room_for(rows: int) -> int:
 
 
 # --- state
-def _held(rule: Rule, names: Names) -> Iterator[Held]:
-    common = Field(Emitter(0, "lint"))
+def _held(rule: Rule, names: Names) -> Iterator[StateBytes]:
+    common = EngineContext(Emitter(0, "lint"))
     world = common.world
     kinds = dict.fromkeys(
         [*rule.watch.kinds, *(kind for signal in rule.signals for kind in getattr(signal, "kinds", ()))]
@@ -104,7 +104,7 @@ def _held(rule: Rule, names: Names) -> Iterator[Held]:
             own -= sum(one.memory() for one in runner.windows.operators)
             windows = _windows(runner.windows, rule, names)
         kind = runner.space.kind if runner.space.kind in names.points else ""
-        yield Held(kind, own / max(1, runner.space.capacity), windows + used / max(1, len(runner.space)))
+        yield StateBytes(kind, own / max(1, runner.space.capacity), windows + used / max(1, len(runner.space)))
 
 
 def _point(number: int, kind: str, spec: PointSpec) -> Point:
@@ -114,7 +114,7 @@ def _point(number: int, kind: str, spec: PointSpec) -> Point:
     )  # fmt: skip
 
 
-def _windows(windows: Signals, rule: Rule, names: Names) -> float:
+def _windows(windows: SignalSet, rule: Rule, names: Names) -> float:
     """Bytes per row of all signals."""
     told = {signal.name: signal for signal in rule.signals}
     total = 0.0
@@ -128,9 +128,9 @@ def _windows(windows: Signals, rule: Rule, names: Names) -> float:
     return total
 
 
-def _table(table: Table, every: int, window: int) -> float:
+def _table(table: StateTable, every: int, window: int) -> float:
     """Bytes per row of a table and its parts."""
-    if isinstance(table, Trail):
+    if isinstance(table, ReadingRing):
         return _trail(table, every)
     if isinstance(table, ValueCounts):
         return _counts(table, window // max(1, every))
@@ -151,7 +151,7 @@ def _counts(counts: ValueCounts, values: int) -> float:
     return size * (counts.held.itemsize + counts.number.itemsize) + counts.used.itemsize + counts.digits.itemsize
 
 
-def _trail(trail: Trail, every: int) -> float:
+def _trail(trail: ReadingRing, every: int) -> float:
     size = ring(trail, every)
     factor = size / len(trail.at)
     own = 0.0
@@ -162,7 +162,7 @@ def _trail(trail: Trail, every: int) -> float:
     return own
 
 
-def ring(trail: Trail, every: int) -> int:
+def ring(trail: ReadingRing, every: int) -> int:
     """Slots of the ring of a trail fed every `every` µs."""
     size = len(trail.at)
     wanted = 3 if trail.pair else trail.over // max(1, every) + 2
@@ -186,7 +186,7 @@ def _intervals(names: Names, rule: Rule, wanted: set[str]) -> list[int]:
     return [spec.every for spec in specs if spec.every]
 
 
-def _per_second(rule: Rule, names: Names, lists: Fleet) -> float:
+def _per_second(rule: Rule, names: Names, lists: RuleInventory) -> float:
     """One for every frame that carries a point of the rule: as often as the fastest of its points comes."""
     read, total = points(rule), 0.0
     for kind in rule.watch.kinds:

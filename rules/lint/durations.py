@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, format_duration
-from rules.compiled import Calendar, Due, Every, Sequence, Span, Streak
+from rules.compiled import Calendar, CalendarSpan, Due, Every, Sequence, Streak
 from rules.compiled.reads import points_of
 from rules.engine.state.calendar import later
-from rules.lint.finding import Finding
+from rules.lint.finding import LintFinding
 from rules.lint.subject import Around, Subject
 from rules.lint.windows import window_of
 
@@ -17,7 +17,7 @@ _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
 _WEEK = 7
 
 
-def spans(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
+def spans(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Holds against `active`, `flap` against holds, `max_span` against the length of a streak, waits of a sequence.
 
     Dates that come again against their stages, terms against steps.
@@ -31,7 +31,7 @@ def spans(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG00
     yield from _term(subject)
 
 
-def _dates(subject: Subject) -> Iterator[Finding]:
+def _dates(subject: Subject) -> Iterator[LintFinding]:
     """The next date begins when the stages of this one are over."""
     condition = subject.rule.condition
     if not isinstance(condition, Due) or condition.repeat is None:
@@ -41,7 +41,7 @@ def _dates(subject: Subject) -> Iterator[Finding]:
         yield subject.find("dates-overlap", "due.repeat", told=told, between=between)
 
 
-def _term(subject: Subject) -> Iterator[Finding]:
+def _term(subject: Subject) -> Iterator[LintFinding]:
     """A counter of hours that cannot reach its step within the term."""
     condition = subject.rule.condition
     if not isinstance(condition, Every) or condition.or_after is None:
@@ -51,13 +51,13 @@ def _term(subject: Subject) -> Iterator[Finding]:
         yield subject.find("step-never", "every.or_after", days=days, hours=f"{condition.step:g}")
 
 
-def shortest(span: Span) -> int:
+def shortest(span: CalendarSpan) -> int:
     """How many days it has at least."""
     first = [date(year, month, 1) for year in range(2024, 2028) for month in range(1, 13)]
     return min((later(one, span) - one).days for one in first)
 
 
-def _hours(subject: Subject) -> Iterator[Finding]:
+def _hours(subject: Subject) -> Iterator[LintFinding]:
     """Outside of `active` what is pending is dropped: a hold must fit into one stretch of it."""
     longest = longest_stretch(subject.get("active"))
     for level, path in subject.levels():
@@ -99,7 +99,7 @@ def _run(days: object) -> int:
     ) * DAY  # fmt: skip
 
 
-def _flap(subject: Subject) -> Iterator[Finding]:
+def _flap(subject: Subject) -> Iterator[LintFinding]:
     """Each raise takes its hold and its `clear_hold`: too few fit."""
     flap = subject.rule.flap
     levels = [level for level, _ in subject.levels()]
@@ -114,7 +114,7 @@ def _flap(subject: Subject) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _streak(subject: Subject) -> Iterator[Finding]:
+def _streak(subject: Subject) -> Iterator[LintFinding]:
     condition = subject.rule.condition
     if not isinstance(condition, Streak) or not condition.max_span:
         return
@@ -137,7 +137,7 @@ def _window(signal: object) -> object:
     return getattr(signal, "window", None)
 
 
-def _wait(subject: Subject) -> Iterator[Finding]:
+def _wait(subject: Subject) -> Iterator[LintFinding]:
     """What is waited for in vain must have had the time to come."""
     condition = subject.rule.condition
     if not isinstance(condition, Sequence) or not condition.absent:
@@ -152,7 +152,7 @@ def _wait(subject: Subject) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _votes(subject: Subject) -> Iterator[Finding]:
+def _votes(subject: Subject) -> Iterator[LintFinding]:
     """A vote that lapses before its next reading comes and goes with every reading."""
     for quorum in subject.rule.quorums:
         every = min(subject.intervals(quorum.of), default=0)

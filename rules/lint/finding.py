@@ -41,7 +41,7 @@ CODES: Mapping[str, Severity] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LintFinding:
     """`line` counts from 1, 0 = unknown. `fields` fill the text `lint.<code>`; `write` is YAML that can be pasted."""
 
     file: str

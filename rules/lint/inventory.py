@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from gateway.domain.device import Customer, Device, Life, Point, Site
 from rules.compiled import Rule, Watch
-from rules.engine.state.fleet import World
-from rules.engine.state.thing_table import Space
-from rules.engine.state.watch_scope import Scope
+from rules.engine.state.fleet import Fleet
+from rules.engine.state.thing_table import ThingTable
+from rules.engine.state.watch_scope import WatchScope
 
 Rows = NDArray[np.intp]
 
 
-class Lists(World):
+class Lists(Fleet):
     """A world in which nothing changes: what a `where` is asked about is put together once per device."""
 
     def __init__(self) -> None:
@@ -30,10 +30,10 @@ class Lists(World):
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class RuleInventory:
     """`world` holds sites, customers, devices and points; what a watch means is found once."""
 
-    world: World
+    world: Fleet
     _found: dict[tuple[Watch, str, bool], Rows] = field(default_factory=dict)
     _devices: dict[Watch, tuple[Device, ...]] = field(default_factory=dict)
     _numbers: dict[Watch, frozenset[int]] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Fleet:
         key = (rule.watch, kind, in_service)
         if key not in self._found:
             space = self.world.space(kind)
-            mask = Scope(self.world, rule.watch, space, in_service=in_service).inside(range(len(space)))
+            mask = WatchScope(self.world, rule.watch, space, in_service=in_service).inside(range(len(space)))
             self._found[key] = np.flatnonzero(mask[: len(space)])
         return self._found[key]
 
@@ -81,14 +81,14 @@ class Fleet:
                 out[str(value)] = out.get(str(value), 0) + (max(1, device.components) if components else 1)
         return out
 
-    def space(self, kind: str) -> Space:
+    def space(self, kind: str) -> ThingTable:
         """The table of a kind."""
         return self.world.space(kind)
 
 
 def fleet(
     sites: Iterable[Site], customers: Iterable[Customer], devices: Iterable[Device], points: Iterable[Point]
-) -> Fleet:
+) -> RuleInventory:
     """The lists of an installation. Devices must have ids of their own."""
     world = Lists()
     world.sites = {site.code: site for site in sites}
@@ -97,4 +97,4 @@ def fleet(
         world.set_point(point)
     for device in devices:
         world.set_device(device)
-    return Fleet(world)
+    return RuleInventory(world)

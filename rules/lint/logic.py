@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from rules.expr.syntax import Call, Name, Syntax, Text
+from rules.expr.syntax import CallNode, Name, Syntax, TextNode
 from rules.lint.comparisons import alternatives, plain_text, ranges, states
-from rules.lint.finding import Finding
+from rules.lint.finding import LintFinding
 from rules.lint.predicates import predicates
 from rules.lint.subject import Around, Subject
 from rules.lint.value_ranges import EVERYTHING, reach
@@ -12,7 +12,7 @@ from rules.lint.value_ranges import EVERYTHING, reach
 Parts = tuple[Syntax, ...]
 
 
-def logic(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
+def logic(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Every condition against itself and what is plausible; `unless` against `when`."""
     for one in predicates(subject):
         found = alternatives(one.written)
@@ -25,7 +25,7 @@ def logic(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG00
     yield from _vetoes(subject)
 
 
-def _vetoes(subject: Subject) -> Iterator[Finding]:
+def _vetoes(subject: Subject) -> Iterator[LintFinding]:
     whens: list[Parts] = []
     for _, path in subject.levels():
         whens += alternatives(subject.get(*(tuple(path.split(".")) if path else ()), "when"))
@@ -53,7 +53,7 @@ def _unheard_of(subject: Subject, parts: Parts) -> str:
     """The point of a `contains` whose text is in none of the values that the profile lists."""
     for part in parts:
         match part:
-            case Call("contains", (Name(name), Text(text))):
+            case CallNode("contains", (Name(name), TextNode(text))):
                 spec = subject.spec(name)
                 if spec is not None and len(spec.values) > 1 and not any(text in value for value in spec.values):
                     return name

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from gateway.domain.device import PointKind, PointSpec
 from rules.compiled import Baseline, Calendar, MemberStat, Share, Signal, Silence, Streak, Times, Votes
 from rules.compiled.reads import points_of, signal_points
-from rules.lint.finding import Finding
+from rules.lint.finding import LintFinding
 from rules.lint.subject import Around, Subject
 
 EVERY = "every: 1m"
 
 
-def on_change(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
+def on_change(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Rules that need an interval, of points whose profile promises none."""
     if subject.alone:
         return
@@ -28,7 +28,7 @@ def _told(subject: Subject, names: Iterator[str] | set[str]) -> list[PointSpec]:
     return found if found and not any(spec.every for spec in found) else []
 
 
-def _silence(subject: Subject) -> Iterator[Finding]:
+def _silence(subject: Subject) -> Iterator[LintFinding]:
     condition = subject.rule.condition
     if not isinstance(condition, Silence):
         return
@@ -41,7 +41,7 @@ def _silence(subject: Subject) -> Iterator[Finding]:
         yield subject.find("silent-on-change", "silent", points=names, write=EVERY)
 
 
-def _repeated(subject: Subject) -> Iterator[Finding]:
+def _repeated(subject: Subject) -> Iterator[LintFinding]:
     """`streak` and `votes` count readings: a state told on change never comes twice with the same text."""
     condition = subject.rule.condition
     if not isinstance(condition, Streak | Votes):
@@ -56,14 +56,14 @@ def _repeated(subject: Subject) -> Iterator[Finding]:
         yield subject.find("repeats-on-change", form, form=form, points=names, write="hold: 5m")
 
 
-def _missing(subject: Subject) -> Iterator[Finding]:
+def _missing(subject: Subject) -> Iterator[LintFinding]:
     told = _told(subject, set(subject.rule.points)) if subject.rule.clear_after else []
     if told:
         names = ", ".join(one.name for one in told)
         yield subject.find("missing-on-change", "missing", points=names, write="missing: keep")
 
 
-def _coverage(subject: Subject, signal: Signal) -> Iterator[Finding]:
+def _coverage(subject: Subject, signal: Signal) -> Iterator[LintFinding]:
     """How much of a window was observed is known of states, which hold, and of points with an interval."""
     window = getattr(signal, "window", None)
     if window is None or isinstance(signal, Share | Times | MemberStat | Baseline):

@@ -9,8 +9,8 @@ from rules.compiled import Due, Every, Silence, Streak, Votes
 from rules.expr.syntax import Syntax
 from rules.lint.coded import codes
 from rules.lint.comparisons import DOWN, UP, Range, alternatives, atom, number_of, ranges, states
-from rules.lint.finding import Finding
-from rules.lint.inventory import Fleet
+from rules.lint.finding import LintFinding
+from rules.lint.inventory import RuleInventory
 from rules.lint.subject import Around, Subject
 
 
@@ -33,7 +33,7 @@ class Trigger:
         yield from (self.form,) if self.form else (*self.ranges, *self.texts)
 
 
-def overlaps(subjects: Sequence[Subject], around: Around) -> Iterator[Finding]:
+def overlaps(subjects: Sequence[Subject], around: Around) -> Iterator[LintFinding]:
     """Pairs of rules in force that raise on the same thing for the same reason; of rules that are not looked at
     (`beside`) only those that meet one that is."""
     live = [one for one in subjects if one.rule.mode == "live" and not one.alone and not one.rule.watch.group]
@@ -86,7 +86,7 @@ def _within(narrow: Trigger, wide: Trigger) -> bool:
     ) and all(name in narrow.texts and narrow.texts[name] <= left for name, left in wide.texts.items())
 
 
-def _told(first: Subject, second: Subject, trigger: Trigger) -> Finding:
+def _told(first: Subject, second: Subject, trigger: Trigger) -> LintFinding:
     fault, other = (one.rule.order.fault if one.rule.order else one.rule.id for one in (first, second))
     write = f"inhibit: {{by: {first.rule.id}, same: [code], settle: 90s}}"
     if isinstance(first.rule.condition, tuple) and isinstance(second.rule.condition, tuple) and fault == other:
@@ -152,7 +152,7 @@ def _meaning(subject: Subject, name: str) -> str:
     return name if signal is None else repr(replace(signal, name=""))
 
 
-def _meet(first: Subject, second: Subject, lists: Fleet | None) -> bool:
+def _meet(first: Subject, second: Subject, lists: RuleInventory | None) -> bool:
     """Do they watch a thing in common? Without lists: the same kinds under the same `where`, or one without any."""
     a, b = first.rule, second.rule
     kinds = set(a.watch.kinds) & set(b.watch.kinds)
@@ -171,7 +171,7 @@ def _tied(first: Subject, second: Subject) -> bool:
     return any(one.get("unless") is not None for one in (first, second))
 
 
-def parents(subjects: Sequence[Subject]) -> Iterator[Finding]:
+def parents(subjects: Sequence[Subject]) -> Iterator[LintFinding]:
     """Rules that are inhibited by one that never raises for all to hear."""
     rules: Mapping[str, Subject] = {one.rule.id: one for one in subjects}
     for one in subjects:
@@ -182,7 +182,7 @@ def parents(subjects: Sequence[Subject]) -> Iterator[Finding]:
             )
 
 
-def quiets(subjects: Sequence[Subject], quiet: bool) -> Iterator[Finding]:
+def quiets(subjects: Sequence[Subject], quiet: bool) -> Iterator[LintFinding]:
     """Rules of class safety beside a `quiet` that reads as if it held for all."""
     if not quiet:
         return

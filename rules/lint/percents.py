@@ -7,16 +7,16 @@ from gateway.domain.device import PointKind
 from gateway.domain.units import parse_unit
 from rules.compiled.reads import operand_of
 from rules.expr.measure import RATIO
-from rules.expr.syntax import Call, Compare, Name, Number, Syntax, number_text, render
+from rules.expr.syntax import CallNode, Compare, Name, Number, Syntax, number_text, render
 from rules.lint.comparisons import trees, walk
-from rules.lint.finding import Finding
+from rules.lint.finding import LintFinding
 from rules.lint.predicates import predicates
 from rules.lint.subject import Around, Subject
 
 _PER_CENT = re.compile(r"^[^\s%‰a-z]+\s*(%|‰|[a-z]+)")
 
 
-def percents(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
+def percents(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Every condition, and `unless`."""
     conditions = [(one.path, one.written) for one in predicates(subject)]
     for path, written in (*conditions, ("unless", subject.get("unless"))):
@@ -27,8 +27,8 @@ def percents(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: AR
                     yield from _compared(subject, path, written, part.right, part.left)
 
 
-def _compared(subject: Subject, path: str, written: object, side: Syntax, limit: Syntax) -> Iterator[Finding]:
-    if isinstance(limit, Call) and limit.name == "attr" and len(limit.arguments) == 2:
+def _compared(subject: Subject, path: str, written: object, side: Syntax, limit: Syntax) -> Iterator[LintFinding]:
+    if isinstance(limit, CallNode) and limit.name == "attr" and len(limit.arguments) == 2:
         limit = limit.arguments[1]
     if not isinstance(side, Name) or not isinstance(limit, Number) or not limit.unit:
         return

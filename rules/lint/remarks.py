@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rules.lint.finding import CODES, Finding
+from rules.lint.finding import CODES, LintFinding
 
 _REMARK = re.compile(r"#\s*lint:\s*ok\b[ \t]*([^\s#]*)[ \t]*(.*)$")
 
@@ -40,8 +40,8 @@ def _above(lines: Sequence[str], line: int) -> int:
 
 
 def accept(
-    findings: Sequence[Finding], found: Sequence[Remark], file: str
-) -> tuple[list[Finding], list[tuple[Finding, str]]]:
+    findings: Sequence[LintFinding], found: Sequence[Remark], file: str
+) -> tuple[list[LintFinding], list[tuple[LintFinding, str]]]:
     """(what is left, with what is wrong with the remarks; what was accepted, with the reason) of one file."""
     means = {(one.rule, one.code): one for one in found if one.why and one.code in CODES}
     left = [one for one in findings if (one.rule, one.code) not in means]
@@ -51,7 +51,7 @@ def accept(
     return left, accepted
 
 
-def _wrong(found: Sequence[Remark], used: set[tuple[str, str]], file: str) -> Iterator[Finding]:
+def _wrong(found: Sequence[Remark], used: set[tuple[str, str]], file: str) -> Iterator[LintFinding]:
     for one in found:
         code, fields = "", {"name": one.code or "-"}
         if one.code not in CODES:
@@ -62,4 +62,4 @@ def _wrong(found: Sequence[Remark], used: set[tuple[str, str]], file: str) -> It
         elif (one.rule, one.code) not in used:
             code, write = "accept-unused", ""
         if code:
-            yield Finding(file, one.line, one.rule, code, CODES[code], fields, write)
+            yield LintFinding(file, one.line, one.rule, code, CODES[code], fields, write)

@@ -8,13 +8,13 @@ from rules.compiled import Rule
 from rules.format.cases import Case
 from rules.format.load import Loaded
 from rules.format.policy import compile_policy, join_policies
-from rules.format.tree import Notes, Table, lines_of, read
+from rules.format.tree import Notes, YamlMapping, lines_of, read
 from rules.lint.actions import doing, hours
 from rules.lint.at_load import at_load
 from rules.lint.conditions import conditions
 from rules.lint.cost import Cost, estimate
 from rules.lint.durations import spans
-from rules.lint.finding import Finding, Severity
+from rules.lint.finding import LintFinding, Severity
 from rules.lint.logic import logic
 from rules.lint.on_change import on_change
 from rules.lint.overlap import overlaps, parents, quiets
@@ -25,7 +25,7 @@ from rules.lint.tests import tried
 from rules.lint.watch import watching
 from rules.lint.windows import windows
 
-CHECKS: tuple[Callable[[Subject, Around], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[Subject, Around], Iterator[LintFinding]], ...] = (
     conditions, logic, percents, spans, on_change, windows, watching, at_load, doing, hours, tried,
 )  # fmt: skip
 
@@ -53,8 +53,8 @@ class Lint:
     `limit` is `limits: {state: ..}` in bytes, 0 = none; `unchecked` are the parts of `Around` that are not known.
     """
 
-    findings: tuple[Finding, ...]
-    accepted: tuple[tuple[Finding, str], ...]
+    findings: tuple[LintFinding, ...]
+    accepted: tuple[tuple[LintFinding, str], ...]
     costs: tuple[Cost, ...]
     limit: int
     unchecked: tuple[str, ...]
@@ -77,7 +77,7 @@ class Lint:
 def is_alone(text: str) -> bool:
     """Is it a stand-alone test file?"""
     tree = read(text, Notes(""))
-    return isinstance(tree, Table) and not STAND_ALONE.isdisjoint(tree.entries)
+    return isinstance(tree, YamlMapping) and not STAND_ALONE.isdisjoint(tree.entries)
 
 
 def lint(files: Sequence[Checked], around: Around) -> Lint:
@@ -96,11 +96,11 @@ def lint(files: Sequence[Checked], around: Around) -> Lint:
     found += chain(
         overlaps([*beside, *subjects], around), parents([*beside, *subjects]), quiets(subjects, bool(policy.quiet))
     )
-    of_file: dict[str, list[Finding]] = {}
+    of_file: dict[str, list[LintFinding]] = {}
     for finding in found:
         of_file.setdefault(finding.file, []).append(finding)
-    left: list[Finding] = []
-    accepted: list[tuple[Finding, str]] = []
+    left: list[LintFinding] = []
+    accepted: list[tuple[LintFinding, str]] = []
     for file, mine in by_file:
         said = remarks(file.text, [(one.line, one.rule.id) for one in mine])
         kept, taken = accept(of_file.get(file.loaded.file, []), said, file.loaded.file)
@@ -110,7 +110,7 @@ def lint(files: Sequence[Checked], around: Around) -> Lint:
     return Lint(tuple(left), tuple(accepted), costs, policy.state, tuple(_unchecked(around)))
 
 
-def _place(finding: Finding) -> tuple[int, str, str]:
+def _place(finding: LintFinding) -> tuple[int, str, str]:
     return finding.line, finding.rule, finding.code
 
 
@@ -144,7 +144,7 @@ def _subjects(file: Checked) -> Iterator[Subject]:
 def _lines(file: Checked) -> dict[str, dict[str, int]]:
     """`rules[2]` -> path below it -> line."""
     tree, out = read(file.text, Notes(file.loaded.file)), dict[str, dict[str, int]]()
-    for path, line in lines_of(tree).items() if isinstance(tree, Table) else ():
+    for path, line in lines_of(tree).items() if isinstance(tree, YamlMapping) else ():
         rule, inside, key = path.partition("].")
         if inside:
             out.setdefault(f"{rule}]", {})[key] = line

@@ -12,8 +12,8 @@ from rules.compiled import Expression, LevelRule, Names, Rule
 from rules.compiled.reads import points_of
 from rules.format.cases import Case
 from rules.format.tree import join
-from rules.lint.finding import CODES, Finding, Severity
-from rules.lint.inventory import Fleet
+from rules.lint.finding import CODES, LintFinding, Severity
+from rules.lint.inventory import RuleInventory
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Around:
     `today` in the zone.
     """
 
-    fleet: Fleet | None = None
+    fleet: RuleInventory | None = None
     retention: int | None = None
     seen: Mapping[tuple[int, str], int] | None = None
     zone: str = "UTC"
@@ -50,9 +50,9 @@ class Subject:
 
     def find(
         self, code: str, path: str = "", *, write: str = "", severity: Severity | None = None, **fields: object
-    ) -> Finding:
+    ) -> LintFinding:
         """A finding at a key of the rule."""
-        return Finding(self.file, self.at(path), self.rule.id, code, severity or CODES[code], fields, write)
+        return LintFinding(self.file, self.at(path), self.rule.id, code, severity or CODES[code], fields, write)
 
     def at(self, path: str) -> int:
         """The line of `levels.major.clear`, else of the nearest key above it that is written."""

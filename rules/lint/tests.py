@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from rules.lint.finding import Finding
+from rules.lint.finding import LintFinding
 from rules.lint.subject import Around, Subject
 
 EXAMPLE = 'test: [{say: it raises, series: {gun_temp: "80 90*20"}, expect: [{at: 2m, is: raised}]}]'
 
 
-def tried(subject: Subject, around: Around) -> Iterator[Finding]:  # noqa: ARG001 - all checks take both
+def tried(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Everything about `test`."""
     if subject.alone:
         return

@@ -7,14 +7,14 @@ from gateway.domain.device import Device, Life
 from rules.compiled import Due, PeerStat, SlotKind
 from rules.compiled.reads import expressions, points
 from rules.engine.state.fleet import name_of
-from rules.lint.finding import Finding, Severity
-from rules.lint.inventory import Fleet
+from rules.lint.finding import LintFinding, Severity
+from rules.lint.inventory import RuleInventory
 from rules.lint.subject import Around, Subject
 
 SHOWN = 3
 
 
-def watching(subject: Subject, around: Around) -> Iterator[Finding]:
+def watching(subject: Subject, around: Around) -> Iterator[LintFinding]:
     """Devices, points, attributes, groups."""
     rule, lists = subject.rule, around.fleet
     if lists is None or subject.alone or rule.mode == "off":
@@ -37,7 +37,7 @@ def watching(subject: Subject, around: Around) -> Iterator[Finding]:
     yield from _peers(subject, lists)
 
 
-def _points(subject: Subject, lists: Fleet, devices: Sequence[Device], around: Around) -> Iterator[Finding]:
+def _points(subject: Subject, lists: RuleInventory, devices: Sequence[Device], around: Around) -> Iterator[LintFinding]:
     world, lacking = lists.world, list[str]()
     profiles = {device.profile for device in devices}
     for point in sorted(points(subject.rule)):
@@ -54,7 +54,7 @@ def _points(subject: Subject, lists: Fleet, devices: Sequence[Device], around: A
         yield subject.find("point-not-everywhere", "watch", points="; ".join(lacking))
 
 
-def _attributes(subject: Subject, lists: Fleet, devices: Sequence[Device]) -> Iterator[Finding]:
+def _attributes(subject: Subject, lists: RuleInventory, devices: Sequence[Device]) -> Iterator[LintFinding]:
     """Attributes without default that nobody has: the condition is unknown for ever."""
     asked: dict[str, str] = {}
     if isinstance(subject.rule.condition, Due):
@@ -69,7 +69,7 @@ def _attributes(subject: Subject, lists: Fleet, devices: Sequence[Device]) -> It
             yield subject.find("attribute-nowhere", place, name=name, count=len(devices))
 
 
-def _quorum(subject: Subject, lists: Fleet) -> Iterator[Finding]:
+def _quorum(subject: Subject, lists: RuleInventory) -> Iterator[LintFinding]:
     if not subject.rule.watch.group:
         return
     for quorum in subject.rule.quorums:
@@ -82,7 +82,7 @@ def _quorum(subject: Subject, lists: Fleet) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _peers(subject: Subject, lists: Fleet) -> Iterator[Finding]:
+def _peers(subject: Subject, lists: RuleInventory) -> Iterator[LintFinding]:
     """Nobody to be compared with: the value is unknown for ever."""
     rule, world = subject.rule, lists.world
     for signal in rule.signals:

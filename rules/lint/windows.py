@@ -19,7 +19,7 @@ from rules.compiled import (
 )
 from rules.compiled.reads import every_point, fed_by
 from rules.engine.windows.factory import depth_of
-from rules.lint.finding import Finding
+from rules.lint.finding import LintFinding
 from rules.lint.subject import Around, Subject
 
 FEW = 3  # readings that a window should hold at least
@@ -30,7 +30,7 @@ LENGTHS = {
 }  # fmt: skip
 
 
-def windows(subject: Subject, around: Around) -> Iterator[Finding]:
+def windows(subject: Subject, around: Around) -> Iterator[LintFinding]:
     """Everything about `let` and `streak`."""
     for signal in subject.rule.signals:
         yield from _few(subject, signal)
@@ -70,7 +70,7 @@ def _shown(signal: Signal) -> str:
     )
 
 
-def _few(subject: Subject, signal: Signal) -> Iterator[Finding]:
+def _few(subject: Subject, signal: Signal) -> Iterator[LintFinding]:
     length, every = window_of(signal), slowest(subject, signal)
     window = getattr(signal, "window", None)
     if isinstance(window, Calendar) and window.period is Period.NIGHT:
@@ -88,7 +88,7 @@ def _few(subject: Subject, signal: Signal) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _beyond(subject: Subject, signal: Signal, around: Around) -> Iterator[Finding]:
+def _beyond(subject: Subject, signal: Signal, around: Around) -> Iterator[LintFinding]:
     depth = depth_of(subject.rule, signal.name)
     span = window_of(signal) * depth
     if isinstance(signal, Baseline):
@@ -100,7 +100,7 @@ def _beyond(subject: Subject, signal: Signal, around: Around) -> Iterator[Findin
         )  # fmt: skip
 
 
-def _streak(subject: Subject, around: Around) -> Iterator[Finding]:
+def _streak(subject: Subject, around: Around) -> Iterator[LintFinding]:
     condition = subject.rule.condition
     if not isinstance(condition, Streak) or around.retention is None:
         return

@@ -20,7 +20,7 @@ from rules.expr.syntax import Syntax
 from rules.sentence.condition import Conditions
 from rules.sentence.holds import Truth, holds, judged
 from rules.sentence.phrase import Phrases
-from rules.sentence.template import Seen, Template, template
+from rules.sentence.template import SeenEvidence, SentenceTemplate, template
 from rules.sentence.values import texts_of
 
 __all__ = ["sentences", "told"]
@@ -31,11 +31,11 @@ LANGS: tuple[Lang, Lang] = ("en", "zh")
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class SentenceParts:
     """The sentence in both languages, what it claims was so, or was not, and the comparisons in that."""
 
-    english: Template
-    chinese: Template
+    english: SentenceTemplate
+    chinese: SentenceTemplate
     claims: tuple[tuple[Syntax, bool], ...] = ()
     asked: tuple[Syntax, ...] = ()
 
@@ -71,7 +71,7 @@ def _told(one: Transition, source: bytes) -> Transition:
 
 def sentences(
     source: bytes, change: Change, level: Level, evidence: Evidence, at: int, reason: str = ""
-) -> tuple[str, str]:  # fmt: skip
+) -> tuple[str, str]:
     """English and Chinese about a change of an alarm at `at` µs; `reason`: why it ended, if not by its condition.
 
     `source`: that of the rule (`Rule.source`).
@@ -79,26 +79,26 @@ def sentences(
     words = _words(source, change, level, reason)
     if words.asked:
         words = _fitting(source, change, level, tuple(holds(one, evidence) for one in words.asked))
-    return words.english.fill(Seen(evidence, at, "en")), words.chinese.fill(Seen(evidence, at, "zh"))
+    return words.english.fill(SeenEvidence(evidence, at, "en")), words.chinese.fill(SeenEvidence(evidence, at, "zh"))
 
 
 @lru_cache(maxsize=4096)
-def _words(source: bytes, change: Change, level: Level, reason: str) -> Words:
+def _words(source: bytes, change: Change, level: Level, reason: str) -> SentenceParts:
     if change not in _BEGAN and reason:
         key = f"explain.reason.{reason}" if f"explain.reason.{reason}" in catalogue() else "sentence.over_now"
-        return Words(*_both("sentence.ended", key))
+        return SentenceParts(*_both("sentence.ended", key))
     if change is Change.WITHDRAWN:
-        return Words(*_both("sentence.withdrawn", "sentence.over_now"))
+        return SentenceParts(*_both("sentence.withdrawn", "sentence.over_now"))
     return _made(source, change, level, None)
 
 
-def _both(key: str, why: str) -> tuple[Template, Template]:
+def _both(key: str, why: str) -> tuple[SentenceTemplate, SentenceTemplate]:
     english, chinese = (template(say(key, lang, why=say(why, lang))) for lang in LANGS)
     return english, chinese
 
 
 @lru_cache(maxsize=4096)
-def _fitting(source: bytes, change: Change, level: Level, found: tuple[bool | None, ...]) -> Words:
+def _fitting(source: bytes, change: Change, level: Level, found: tuple[bool | None, ...]) -> SentenceParts:
     """The words when the comparisons in them were so, were not (False), or nobody can tell (None)."""
     words = _words(source, change, level, "")
     truth = dict(zip(words.asked, found, strict=True))
@@ -107,13 +107,13 @@ def _fitting(source: bytes, change: Change, level: Level, found: tuple[bool | No
     return _made(source, change, level, truth) if words.choosing else words
 
 
-def _made(source: bytes, change: Change, level: Level, seen: Truth | None, *, valued: bool = True) -> Words:
+def _made(source: bytes, change: Change, level: Level, seen: Truth | None, *, valued: bool = True) -> SentenceParts:
     found = _decoder.decode(source)
     points, lets = _titled(found.points), found.rule.get("let") or {}
     titles = {name: table.titles for name, table in found.codes.items()}
     made = [Conditions(Phrases(lang, points, lets, titles, valued, seen), found.rule) for lang in LANGS]
     said = [template(_of(one, change, level), texts_of(one.words)) for one in made]
-    return Words(said[0], said[1], tuple(made[0].claims), tuple(made[0].asked))
+    return SentenceParts(said[0], said[1], tuple(made[0].claims), tuple(made[0].asked))
 
 
 def _of(conditions: Conditions, change: Change, level: Level) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 
 from gateway.domain.duration import parse_duration
 from rules.expr.flaw import ExpressionError
-from rules.expr.syntax import Call, Compare, Member, Not, Number, Syntax, Text, Truth
+from rules.expr.syntax import CallNode, Compare, MemberNode, NotNode, Number, Syntax, TextNode, Truth
 from rules.handbook.conditions import LEVELS, Body, form_of
 from rules.sentence.holds import judged, leaves
 from rules.sentence.joining import bracketed, together
 from rules.sentence.phrase import Phrases, read
 from rules.sentence.quantities import digits, length, spans
-from rules.sentence.template import Place, listed
+from rules.sentence.template import Placeholder, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Conditions:
             case "votes":
                 return self.words.say("votes", what=self._clause(what["of"]), need=what["need"], last=what["last"])
             case "due":
-                place = Place("due", what["date"], other=self.words.say("due_alone", date=what["date"]))
+                place = Placeholder("due", what["date"], other=self.words.say("due_alone", date=what["date"]))
                 return place.text()
             case "every":
                 return self._every(what)
@@ -124,7 +124,7 @@ class Conditions:
         if "fraction" in what:
             limits.append(words.say("fraction", n=f"{digits(100 * float(what['fraction']))}%"))
         wanted = listed(limits, words.lang)
-        who, names = Place("voting", other=wanted).text(), Place("members", form="inside").text()
+        who, names = Placeholder("voting", other=wanted).text(), Placeholder("members", form="inside").text()
         for key in ("within", "began_within"):
             if key in what:
                 of += words.say("heard_within" if key == "within" else key, span=self._length(what[key]))
@@ -135,7 +135,7 @@ class Conditions:
         try:
             span = self._length(limit)
         except ValueError:  # an expression: as long as it was
-            span = Place("silence", other=self.words.bare().number(read(limit, True))).text()
+            span = Placeholder("silence", other=self.words.bare().number(read(limit, True))).text()
         key = "silent_all" if "all_of" in what and len(_list(what["all_of"])) > 1 else "silent"
         return self.words.say(key + ("_good" if "quality" in what else ""), points=self._points(what), span=span)
 
@@ -171,7 +171,7 @@ class Conditions:
 def _single(text: str) -> bool:
     """One comparison: its time may follow it directly."""
     found = read(text)
-    return isinstance(found.item if isinstance(found, Not) else found, Compare | Member | Call)
+    return isinstance(found.item if isinstance(found, NotNode) else found, Compare | MemberNode | CallNode)
 
 
 def _once(span: str) -> str:
@@ -182,7 +182,7 @@ def _once(span: str) -> str:
 def _measured(text: str) -> bool:
     """It compares with a number."""
     found = read(text)
-    return isinstance(found, Compare) and not isinstance(found.right, Text | Truth)
+    return isinstance(found, Compare) and not isinstance(found.right, TextNode | Truth)
 
 
 def _list(names: Any) -> Sequence[str]:

@@ -5,7 +5,19 @@ from operator import eq, ge, gt, le, lt, ne
 
 from gateway.domain.alarm import Evidence
 from gateway.domain.units import bridge, canonical_symbol, parse_unit
-from rules.expr.syntax import Arithmetic, Call, Choice, Compare, Logic, Member, Name, Not, Number, Syntax, Text
+from rules.expr.syntax import (
+    Arithmetic,
+    CallNode,
+    ChoiceNode,
+    Compare,
+    LogicNode,
+    MemberNode,
+    Name,
+    NotNode,
+    Number,
+    Syntax,
+    TextNode,
+)
 
 _COMPARED = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 Value = tuple[float | str, str]
@@ -19,12 +31,12 @@ Truth = Mapping[Syntax, bool | None]
 def leaves(node: Syntax) -> Iterator[Syntax]:
     """The comparisons that a condition is put together of."""
     match node:
-        case Not(item):
+        case NotNode(item):
             yield from leaves(item)
-        case Logic(_, items):
+        case LogicNode(_, items):
             for item in items:
                 yield from leaves(item)
-        case Choice(condition, then, otherwise):
+        case ChoiceNode(condition, then, otherwise):
             for item in (condition, then, otherwise):
                 yield from leaves(item)
         case _:
@@ -34,10 +46,10 @@ def leaves(node: Syntax) -> Iterator[Syntax]:
 def judged(node: Syntax, truth: Truth) -> bool | None:
     """Was it so, by what is known of its comparisons? None: nobody can tell."""
     match node:
-        case Not(item):
+        case NotNode(item):
             found = judged(item, truth)
             return None if found is None else not found
-        case Logic(operator, items):
+        case LogicNode(operator, items):
             return together([judged(item, truth) for item in items], operator)
         case _:
             return truth.get(node)
@@ -48,10 +60,10 @@ def holds(node: Syntax, evidence: Evidence) -> bool | None:
     match node:
         case Compare(operator, left, right):
             return _compared(operator, _value(left, evidence), _value(right, evidence))
-        case Call("has", (Name(name),)):
+        case CallNode("has", (Name(name),)):
             reading = next((one for one in evidence.readings if one.point == name), None)
             return None if reading is None else reading.value is not None
-        case Member(item, options):
+        case MemberNode(item, options):
             own = _value(item, evidence)
             return together([_compared("==", own, _value(one, evidence)) for one in options], "or")
         case _:
@@ -83,7 +95,7 @@ def _value(node: Syntax, evidence: Evidence) -> Value | None:
         case Number(value, unit):
             of = parse_unit(unit)
             return of.canonical(value), canonical_symbol(of)
-        case Text(text):
+        case TextNode(text):
             return text, ""
         case Name(name):
             reading = next((one for one in evidence.readings if one.point == name and one.value is not None), None)
@@ -91,7 +103,7 @@ def _value(node: Syntax, evidence: Evidence) -> Value | None:
                 return reading.value if isinstance(reading.value, str) else float(reading.value), reading.unit
             signal = next((one for one in evidence.signals if one.name == name), None)
             return None if signal is None or signal.value is None else (signal.value, signal.unit)
-        case Call("attr", (Text(name), *_)):
+        case CallNode("attr", (TextNode(name), *_)):
             ends = f" {name}"
             return next(((t.value, t.unit) for t in evidence.thresholds if t.origin.endswith(ends)), None)
         case Arithmetic("+" | "-" as operator, left, right):

@@ -11,24 +11,24 @@ from rules.expr.syntax import (
     PRODUCT,
     STRENGTH,
     Arithmetic,
-    Call,
-    Choice,
+    CallNode,
+    ChoiceNode,
     Compare,
-    Logic,
-    Member,
+    LogicNode,
+    MemberNode,
     Name,
     Negative,
-    Not,
+    NotNode,
     Number,
     Syntax,
-    Text,
+    TextNode,
     Truth,
 )
 from rules.sentence.holds import Truth as Known
 from rules.sentence.holds import judged
 from rules.sentence.joining import bracketed, together
 from rules.sentence.quantities import digits, literal
-from rules.sentence.template import CHOOSING, Place, has_place, listed
+from rules.sentence.template import CHOOSING, Placeholder, has_place, listed
 from rules.sentence.values import called
 
 _WORDS = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "==": "eq", "!=": "ne"}
@@ -94,35 +94,35 @@ class Phrases:
             return ""
         first = name.partition(".")[0]
         if first not in self.lets or name in self.points:
-            return Place("point", name, unit, form).text()
+            return Placeholder("point", name, unit, form).text()
         let = self.lets[first]
         if "code_of" in let:
-            return Place("point", let["code_of"], unit, form).text()
+            return Placeholder("point", let["code_of"], unit, form).text()
         if not unit and let.get("scale") == "per_day":
             unit = f"{self.points[let['increase']].unit}/day"
-        return Place("signal", name, unit, "is" if form == "plain" else form).text()
+        return Placeholder("signal", name, unit, "is" if form == "plain" else form).text()
 
     # -- conditions
     def clause(self, node: Syntax, yes: bool = True) -> str:
         """What is true when `node` is, or when it is not."""
         match node:
-            case Not(item):
+            case NotNode(item):
                 return self.clause(item, not yes)
-            case Logic(operator, items):
+            case LogicNode(operator, items):
                 word = operator if yes else {"and": "or", "or": "and"}[operator]
                 return together(self, word, [(self._inner(item, yes), self._so(item, yes)) for item in items])
             case Compare(operator, left, right):
                 if _is_literal(left) and not _is_literal(right):
                     operator, left, right = _MIRRORED[operator], right, left
                 return self._compared(operator if yes else _OPPOSITE[operator], left, right)
-            case Member(item, options):
-                if yes and self.valued and isinstance(item, Name) and all(isinstance(one, Text) for one in options):
+            case MemberNode(item, options):
+                if yes and self.valued and isinstance(item, Name) and all(isinstance(one, TextNode) for one in options):
                     return self._one_of(item, options)
                 limit = listed((called(self, one, item) for one in options), self.lang)
                 return self._related("one_of" if yes else "none_of", self.head(item), limit)
-            case Choice(condition, then, otherwise):
+            case ChoiceNode(condition, then, otherwise):
                 return self._chosen(condition, then, otherwise, yes)
-            case Call(name, arguments):
+            case CallNode(name, arguments):
                 return self._called(name, arguments, yes)
             case Truth(value):
                 return self.say("always" if value is yes else "never")
@@ -131,8 +131,8 @@ class Phrases:
 
     def _inner(self, node: Syntax, yes: bool) -> str:
         """Part of a condition, in brackets when it has parts of its own."""
-        text, of = self.clause(node, yes), node.item if isinstance(node, Not) else node
-        return bracketed(self, text) if isinstance(of, Logic | Choice) else text
+        text, of = self.clause(node, yes), node.item if isinstance(node, NotNode) else node
+        return bracketed(self, text) if isinstance(of, LogicNode | ChoiceNode) else text
 
     def _so(self, node: Syntax, yes: bool) -> bool | None:
         found = None if self.seen is None else judged(node, self.seen)
@@ -158,18 +158,18 @@ class Phrases:
         place = self.value(name, form="bare") if "." not in name else ""
         if not place:
             return self.say("equals", head=self.noun(name), limit=named)
-        kind = Place("point", name, other=named)
+        kind = Placeholder("point", name, other=named)
         return self.say("equals", head=self.noun(name), limit=kind.text())
 
     def _compared(self, operator: str, left: Syntax, right: Syntax) -> str:
-        if isinstance(right, Text | Truth):
+        if isinstance(right, TextNode | Truth):
             return self._texts(operator, left, right)
         if isinstance(left, Name) and isinstance(right, Number) and "share" in self.lets.get(left.name, {}):
             right = right if right.unit else Number(100 * right.value, "%")
         unit = right.unit if isinstance(right, Number) else _unit_of(right)
         return self._related(_WORDS[operator], self.head(left, unit), self.number(right))
 
-    def _texts(self, operator: str, left: Syntax, right: Text | Truth) -> str:
+    def _texts(self, operator: str, left: Syntax, right: TextNode | Truth) -> str:
         limit = called(self, right, left)
         first, _, field = left.name.partition(".") if isinstance(left, Name) else ("", "", "")
         if field and "code_of" in self.lets.get(first, {}) and isinstance(left, Name):
@@ -189,14 +189,14 @@ class Phrases:
         match name, arguments:
             case ("has" | "changed", (item,)):
                 return self.say(name + end, of=self.bare().number(item))
-            case "within", (_, _, Text(fence)):
+            case "within", (_, _, TextNode(fence)):
                 return self.say(f"within{end}", fence=self.quoted(fence))
-            case "tag", (Text(tag),):
+            case "tag", (TextNode(tag),):
                 return self.say(f"tag{end}", tag=self.quoted(tag))
             case "contains", (item, part):
                 return self._related("contains" if yes else "lacks", self.head(item), self.number(part))
             case _:
-                return self.say("true" if yes else "false", of=self.number(Call(name, arguments)))
+                return self.say("true" if yes else "false", of=self.number(CallNode(name, arguments)))
 
     # -- what is compared
     def head(self, node: Syntax, unit: str = "") -> str:
@@ -204,7 +204,7 @@ class Phrases:
         match node:
             case Name(name):
                 return self.noun(name) + self.value(name, unit)
-            case Call("age", (Name(name),)):
+            case CallNode("age", (Name(name),)):
                 return self.say("age", of=self.noun(name))
             case _:
                 return self.number(node)
@@ -214,7 +214,7 @@ class Phrases:
         match node:
             case Number(value, unit):
                 return literal(value, unit, self.lang)
-            case Text(text):
+            case TextNode(text):
                 return self._level(text) if text in _LEVELS else self.quoted(text)
             case Truth(value):
                 return self.say("always" if value else "never")
@@ -230,14 +230,14 @@ class Phrases:
                     _ARITHMETIC[operator], left=self.number(left, own), right=self.number(right, own + 1)
                 )  # fmt: skip
                 return self.say("bracket", text=text) if own < strength else text
-            case Choice(Call("has"), then, _) if not _is_literal(then):
+            case ChoiceNode(CallNode("has"), then, _) if not _is_literal(then):
                 return self.number(then, strength)
-            case Choice(condition, then, otherwise):
+            case ChoiceNode(condition, then, otherwise):
                 return self.say(
                     "choice_of", condition=self.bare().clause(condition), then=self.number(then),
                     otherwise=self.number(otherwise),
                 )  # fmt: skip
-            case Call(name, arguments):
+            case CallNode(name, arguments):
                 return self._made(name, arguments)
             case _:
                 return self.bare().clause(node)
@@ -247,7 +247,7 @@ class Phrases:
 
     def _made(self, name: str, arguments: tuple[Syntax, ...]) -> str:
         match name, arguments:
-            case "attr", (Text(attr), *default):
+            case "attr", (TextNode(attr), *default):
                 return self._attr(attr, default)
             case (("min" | "max"), _):
                 items = listed((self.number(one) for one in arguments), self.lang)
@@ -263,7 +263,7 @@ class Phrases:
                 key = "before_one" if periods == 1 else "before"
                 return self.say(key, of=self._before(item), n=digits(periods))
             case "age", _:
-                return self.bare().head(Call(name, arguments))
+                return self.bare().head(CallNode(name, arguments))
             case (("hour" | "weekday"), _):
                 return self.say(name)
             case _:
@@ -280,11 +280,11 @@ class Phrases:
     def _attr(self, attr: str, defaults: list[Syntax]) -> str:
         """What it was, and where it stands; inside a signal the name alone: the evidence does not say it."""
         alone, usual = self.say("attr_alone", name=attr), defaults[0] if defaults else None
-        if self.within or isinstance(usual, Text):
+        if self.within or isinstance(usual, TextNode):
             return alone
         unit = usual.unit if isinstance(usual, Number) else ""
         default = self.number(usual) if isinstance(usual, Number) else ""
-        return Place("attr", attr, unit, other=alone, default=default).text()
+        return Placeholder("attr", attr, unit, other=alone, default=default).text()
 
 
 def read(text: str, durations: bool = False) -> Syntax:
@@ -293,13 +293,13 @@ def read(text: str, durations: bool = False) -> Syntax:
 
 
 def _is_literal(node: Syntax) -> bool:
-    return isinstance(node, Number | Text | Truth) or (isinstance(node, Negative) and _is_literal(node.item))
+    return isinstance(node, Number | TextNode | Truth) or (isinstance(node, Negative) and _is_literal(node.item))
 
 
 def _unit_of(node: Syntax) -> str:
     """The unit that the default of an attribute is written in."""
     match node:
-        case Call("attr", (_, Number(_, unit))):
+        case CallNode("attr", (_, Number(_, unit))):
             return unit
         case _:
             return ""

@@ -24,7 +24,7 @@ _GAPS = re.compile(f"(?<={_HAN}) +(?={_HAN})|(?<=[，；：。、（）]) +| +(?
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Placeholder:
     """Where something seen stands: `kind` says what, `name` of what; `unit` of the rule; `other` where it is missing,
     `default` what the rule says where the device list says nothing.
 
@@ -45,7 +45,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenEvidence:
     """What a place is filled with: the evidence, and when the change happened, µs."""
 
     evidence: Evidence
@@ -54,29 +54,29 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class SentenceTemplate:
     """Words and places in turn. `choosing`: it has alternatives, of which the evidence says which were so.
     `texts`: (point, value) -> what people call it."""
 
-    parts: tuple[str | Place, ...]
+    parts: tuple[str | Placeholder, ...]
     choosing: bool = False
     texts: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False)
 
-    def fill(self, seen: Seen) -> str:
+    def fill(self, seen: SeenEvidence) -> str:
         """The sentence, its first letter large; in Chinese spaces where letters and figures begin, and nowhere else."""
         text = "".join(part if isinstance(part, str) else _filled(part, seen, self.texts) for part in self.parts)
         return _EDGE.sub(" ", _GAPS.sub("", text)) if seen.lang == "zh" else text[:1].upper() + text[1:]
 
 
-def template(words: str, texts: Mapping[tuple[str, str], str] = MappingProxyType({})) -> Template:
+def template(words: str, texts: Mapping[tuple[str, str], str] = MappingProxyType({})) -> SentenceTemplate:
     """Cut at its places."""
     choosing = CHOOSING in words
     pieces = _PLACE.split(words.replace(CHOOSING, ""))
-    parts = [one if k % 2 == 0 else Place(*one.split(_BAR)) for k, one in enumerate(pieces)]
-    return Template(tuple(one for one in parts if one != ""), choosing, texts)
+    parts = [one if k % 2 == 0 else Placeholder(*one.split(_BAR)) for k, one in enumerate(pieces)]
+    return SentenceTemplate(tuple(one for one in parts if one != ""), choosing, texts)
 
 
-def _filled(place: Place, seen: Seen, texts: Mapping[tuple[str, str], str]) -> str:
+def _filled(place: Placeholder, seen: SeenEvidence, texts: Mapping[tuple[str, str], str]) -> str:
     found = _reading(place.name, seen.evidence) if place.kind == "point" else None
     said = texts.get((place.name, found.value)) if found is not None and isinstance(found.value, str) else None
     text = said or _READ[place.kind](place, seen) or place.other
@@ -89,7 +89,7 @@ def _reading(name: str, evidence: Evidence) -> ReadingSeen | None:
     return next((one for one in evidence.readings if one.point == name), None)
 
 
-def _point(place: Place, seen: Seen) -> str:
+def _point(place: Placeholder, seen: SeenEvidence) -> str:
     found = _reading(place.name, seen.evidence)
     if found is None:
         return ""
@@ -100,7 +100,7 @@ def _point(place: Place, seen: Seen) -> str:
     return written(float(found.value), found.unit, place.unit, seen.lang)
 
 
-def _signal(place: Place, seen: Seen) -> str:
+def _signal(place: Placeholder, seen: SeenEvidence) -> str:
     found = next((one for one in seen.evidence.signals if one.name == place.name), None)
     if found is None:
         return ""
@@ -109,7 +109,7 @@ def _signal(place: Place, seen: Seen) -> str:
     )  # fmt: skip
 
 
-def _attr(place: Place, seen: Seen) -> str:
+def _attr(place: Placeholder, seen: SeenEvidence) -> str:
     """`attr device temp_trip` is the origin of a number that an attribute gave; "" when members have several."""
     origins = {one.origin: one for one in seen.evidence.thresholds}
     found = {
@@ -121,12 +121,12 @@ def _attr(place: Place, seen: Seen) -> str:
     return say("sentence.attr", seen.lang, value=next(iter(found)), name=place.name) if len(found) == 1 else ""
 
 
-def _silence(place: Place, seen: Seen) -> str:  # noqa: ARG001 - of all points that prove life
+def _silence(place: Placeholder, seen: SeenEvidence) -> str:  # noqa: ARG001 - of all points that prove life
     newest = max((one.received or one.at for one in seen.evidence.readings), default=0)
     return length(seen.at - newest, seen.lang) if newest else ""
 
 
-def _votes(seen: Seen) -> tuple[float, float] | None:
+def _votes(seen: SeenEvidence) -> tuple[float, float] | None:
     """How many voted, of how many members; None when the condition asks them several things, or nothing."""
     counts = {one.name: one.value for one in seen.evidence.signals}
     asked = [name.removesuffix(" voting") for name in counts if name.endswith(" voting")]
@@ -134,12 +134,12 @@ def _votes(seen: Seen) -> tuple[float, float] | None:
     return None if votes is None or known is None else (votes, known)
 
 
-def _voting(place: Place, seen: Seen) -> str:  # noqa: ARG001 - there is one such place
+def _voting(place: Placeholder, seen: SeenEvidence) -> str:  # noqa: ARG001 - there is one such place
     found = _votes(seen)
     return "" if found is None else say("sentence.voting", seen.lang, count=f"{found[0]:.0f}", all=f"{found[1]:.0f}")
 
 
-def _members(place: Place, seen: Seen) -> str:  # noqa: ARG001 - those that voted
+def _members(place: Placeholder, seen: SeenEvidence) -> str:  # noqa: ARG001 - those that voted
     voted = [one for one in seen.evidence.members if one.since]
     if not voted or _votes(seen) is None:
         return ""
@@ -152,7 +152,7 @@ def _member(one: MemberSeen) -> str:
     return f"{one.device}#{one.component}" if one.component else one.device
 
 
-def _due(place: Place, seen: Seen) -> str:
+def _due(place: Placeholder, seen: SeenEvidence) -> str:
     """The evidence of a date says `due insurance_until 2026-05-01 -14d`."""
     words = seen.evidence.condition.split()
     if len(words) != 4 or words[0] != "due":

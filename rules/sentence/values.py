@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gateway.domain.text import say
-from rules.expr.syntax import Call, Name, Syntax, Text
+from rules.expr.syntax import CallNode, Name, Syntax, TextNode
 
 if TYPE_CHECKING:
     from rules.sentence.phrase import Phrases
@@ -19,9 +19,9 @@ def texts_of(words: "Phrases") -> Mapping[tuple[str, str], str]:
 def called(words: "Phrases", node: Syntax, left: Syntax) -> str:
     """What the left side is compared with: a text as people call it, else in quotes."""
     found = None
-    if isinstance(node, Text) and isinstance(left, Call) and left.name == "weekday":
+    if isinstance(node, TextNode) and isinstance(left, CallNode) and left.name == "weekday":
         return say(f"handbook.day.{node.value.casefold()[:3]}", words.lang)
-    if isinstance(node, Text) and isinstance(left, Name):
+    if isinstance(node, TextNode) and isinstance(left, Name):
         first, _, field = left.name.partition(".")
         if field == "name":
             table = words.titles.get(str(words.lets.get(first, {}).get("table")), {})

@@ -62,7 +62,7 @@ def permitted(address: Address, allow: Sequence[Network], *, tls: bool) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class CheckedUrl:
     """A checked URL. `address` is set when the host is an IP literal."""
 
     url: str
@@ -80,7 +80,7 @@ class BadTarget(ValueError):
         super().__init__(reason)
 
 
-def parse_target(url: str) -> Target:
+def parse_target(url: str) -> CheckedUrl:
     """Check a URL without touching the network.
 
     Refuses other schemes, user info, fragments, control and non-ASCII characters, percent-encoded hosts, and the
@@ -103,7 +103,7 @@ def parse_target(url: str) -> Target:
     host, address = _host(parts)
     if port == 0:
         raise BadTarget("shape")
-    return Target(url, host, port or (443 if tls else 80), tls, address)
+    return CheckedUrl(url, host, port or (443 if tls else 80), tls, address)
 
 
 def _host(parts: SplitResult) -> tuple[str, Address | None]:

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from sinks.http.address import Network, Target, permitted
+from sinks.http.address import CheckedUrl, Network, permitted
 
 if "sniffio" not in sys.modules and find_spec("sniffio") is None:
     # httpcore tries to import it several times a request; looking for it in every folder took a third of the time
@@ -53,7 +53,7 @@ class ForbiddenAddress(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What came back. `complete` is False when the body was cut off by size, time or the other side."""
 
     status: int
@@ -72,7 +72,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Opens connections only to permitted addresses. Names are resolved in two threads of its own: a resolver that
     hangs for this endpoint must not take the threads of the others."""
 
-    def __init__(self, target: Target, allow: Sequence[Network], resolve: Resolve = system_resolve) -> None:
+    def __init__(self, target: CheckedUrl, allow: Sequence[Network], resolve: Resolve = system_resolve) -> None:
         self._target, self._allow, self._resolve = target, tuple(allow), resolve
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="resolve")
         self._inner = httpcore.AnyIOBackend()
@@ -115,7 +115,7 @@ class Client:
 
     def __init__(
         self,
-        target: Target,
+        target: CheckedUrl,
         allow: Sequence[Network],
         *,
         timeout: float,
@@ -158,7 +158,7 @@ class Client:
             )
         return self._pool
 
-    async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         """Send once, within the time limit as a whole (a trickle of bytes does not extend it). Raises SendFailed."""
         try:
             async with asyncio.timeout(self._timeout) as limit:
@@ -176,7 +176,7 @@ class Client:
         except OSError:  # the authority file, or a resolver that fails in its own way
             raise SendFailed("connect") from None
 
-    async def _post(self, body: bytes, headers: Mapping[str, str], limit: asyncio.Timeout) -> Answer:
+    async def _post(self, body: bytes, headers: Mapping[str, str], limit: asyncio.Timeout) -> HttpResponse:
         whole = [*self._always, ("content-length", str(len(body))), *headers.items()]
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)
         async with self._open().stream(
@@ -197,7 +197,7 @@ class Client:
                 complete = False
             asked = [value for name, value in response.headers if name.lower() == b"retry-after"]
             retry_after = asked[0].decode("latin-1") if asked else ""
-            return Answer(response.status, retry_after, b"".join(parts)[:ANSWER_LIMIT], complete)
+            return HttpResponse(response.status, retry_after, b"".join(parts)[:ANSWER_LIMIT], complete)
 
     async def close(self) -> None:
         """Close the connections; the next post opens new ones."""

@@ -7,7 +7,7 @@ from gateway.domain.duration import SECOND
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused
 from gateway.ports import Clock
 from sinks.http.address import parse_target, permitted
-from sinks.http.client import Answer, Client, Resolve, SendFailed, system_resolve
+from sinks.http.client import Client, HttpResponse, Resolve, SendFailed, system_resolve
 from sinks.http.config import HttpEndpoint
 from sinks.http.signing import headers, valid_id, weakness
 from sinks.http.verdict import of_failure
@@ -49,7 +49,7 @@ class SignedEndpoint:
         except OSError as error:
             raise DeliveryRefused(f"authority: {error.strerror or type(error).__name__}") from None
 
-    async def post(self, delivery: Delivery, body: bytes, content_type: str, extra: Mapping[str, str]) -> Answer:
+    async def post(self, delivery: Delivery, body: bytes, content_type: str, extra: Mapping[str, str]) -> HttpResponse:
         """One signed POST. Raises DeliveryDeferred or DeliveryRefused when no status came back."""
         if not valid_id(delivery.id):
             raise DeliveryRefused("bad_id")

@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 
 from gateway.domain.duration import DAY, SECOND, to_us
 from gateway.domain.errors import DeliveryDeferred, DeliveryError, DeliveryRefused
-from sinks.http.client import Answer, SendFailed
+from sinks.http.client import HttpResponse, SendFailed
 
 PATIENCE = 3
 """Attempts after which an answer that looks final (404, a redirect) is believed."""
@@ -45,7 +45,7 @@ def _reason(label: str, status: int, body: bytes) -> str:
     return f"{label}: {status} {said}" if said else f"{label}: {status}"
 
 
-def of_status(answer: Answer, attempt: int, now: int) -> DeliveryError | None:
+def of_status(answer: HttpResponse, attempt: int, now: int) -> DeliveryError | None:
     """None = the receiver took it. `attempt` counts from 1, `now` in µs.
 
     410 disables the endpoint; 408, 425, 429 and 5xx are tried again, after Retry-After where it is given; a redirect

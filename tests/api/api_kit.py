@@ -14,7 +14,17 @@ import orjson
 from gateway.api.server import create_api
 from gateway.app.build import build
 from gateway.app.lifecycle import App
-from gateway.domain.alarm import Change, Evidence, Level, OrderPlan, Plan, ReadingSeen, Thing, ThresholdSeen, Transition
+from gateway.domain.alarm import (
+    AlarmPlan,
+    Change,
+    Evidence,
+    Level,
+    OrderPlan,
+    ReadingSeen,
+    Thing,
+    ThresholdSeen,
+    Transition,
+)
 from gateway.domain.duration import SECOND
 from gateway.domain.workorder import Role
 from gateway.settings import load_project
@@ -84,7 +94,7 @@ def transition(seq: int, change: Change = Change.RAISED, *, device: int = 1, com
     at = NOW + seq * SECOND
     seen = (ReadingSeen("temp", 91.5, "degC", at, at + 5_000, 2),)
     evidence = Evidence("temp > 85 degC", seen, (), (ThresholdSeen(85.0, "degC", "rule"),))
-    plan = Plan("Hot", "热", "it burns", OrderPlan("repair", fault), why_zh="会起火")
+    plan = AlarmPlan("Hot", "热", "it burns", OrderPlan("repair", fault), why_zh="会起火")
     thing = Thing(0, 0, group) if group else Thing(device, component)
     return Transition(0, seq, 0, change, rule, "r1", "default", thing, level, at, at, plan, evidence, **flags)
 

@@ -10,7 +10,7 @@ from gateway.domain.device import Device, Point, PointKind, PointSpec, Site
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch, empty_batch
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet, SiteSet, Tick
-from rules.backtest import Episode, Episodes, Field, Player
+from rules.backtest import BacktestEpisode, Episodes, PlayedRegistry, Player
 from rules.compiled import Names, Rule
 from rules.engine import Engine
 from rules.format import compile_source, load_text
@@ -30,13 +30,13 @@ def rules_of(text: str) -> tuple[Rule, ...]:
     return loaded.rules
 
 
-def field(devices: int) -> Field:
+def field(devices: int) -> PlayedRegistry:
     """Two sites, devices d1.. in turn."""
     points = [
         Point(k, "p", name, 0, kind, "", EVERY) for k, (name, kind) in enumerate(zip(NAMES, KINDS, strict=True), 1)
     ]
     made = [Device(k, f"d{k}", "p", "charger", site=f"s{k % 2}", registered=START) for k in range(1, devices + 1)]
-    return Field((Site("s0"), Site("s1")), (), made, points)
+    return PlayedRegistry((Site("s0"), Site("s1")), (), made, points)
 
 
 def history(seed: int, devices: int, rounds: int) -> Batch:
@@ -70,7 +70,7 @@ def history(seed: int, devices: int, rounds: int) -> Batch:
     )  # fmt: skip
 
 
-def live(rules: Sequence[Rule], place: Field, batch: Batch, until: int) -> list[Episode]:
+def live(rules: Sequence[Rule], place: PlayedRegistry, batch: Batch, until: int) -> list[BacktestEpisode]:
     """Episodes of an engine that hears every frame when it comes, and a tick each second at which something is due."""
     engine, episodes, seq = Engine(0, compile_source, "lab"), Episodes(START), 0
 
@@ -101,7 +101,9 @@ def live(rules: Sequence[Rule], place: Field, batch: Batch, until: int) -> list[
     return episodes.counted(1 << 62)
 
 
-def backtested(rules: Sequence[Rule], place: Field, batch: Batch, until: int, pieces: int) -> list[Episode]:
+def backtested(
+    rules: Sequence[Rule], place: PlayedRegistry, batch: Batch, until: int, pieces: int
+) -> list[BacktestEpisode]:
     """Episodes of a backtest that reads the same in so many pieces of whole moments."""
     player = Player(rules, place, "Asia/Shanghai", START, START)
     cuts = [

@@ -2,20 +2,26 @@
 
 from gateway.domain.alarm import Level, OrderPlan, Thing
 from gateway.domain.duration import DAY, HOUR
-from rules.backtest import Episode, compared, orders_per_day
+from rules.backtest import BacktestEpisode, compared, orders_per_day
 
 PLAN = OrderPlan("repair", "E07")
 
 
 def _episode(
-    raised: int, cleared: int | None, device: int = 1, rule: str = "r", plan: OrderPlan | None = PLAN, *,
-    level: Level = Level.MAJOR, stale: bool = False,
-) -> Episode:  # fmt: skip
+    raised: int,
+    cleared: int | None,
+    device: int = 1,
+    rule: str = "r",
+    plan: OrderPlan | None = PLAN,
+    *,
+    level: Level = Level.MAJOR,
+    stale: bool = False,
+) -> BacktestEpisode:
     end = None if cleared is None else cleared * HOUR
-    return Episode(rule, Thing(device), (), raised * HOUR, end, level, order=plan, stale=stale)
+    return BacktestEpisode(rule, Thing(device), (), raised * HOUR, end, level, order=plan, stale=stale)
 
 
-def _orders(*episodes: Episode) -> dict[str, int]:
+def _orders(*episodes: BacktestEpisode) -> dict[str, int]:
     return orders_per_day(episodes, lambda us: str(us // DAY), lambda thing, by: f"{by}{thing.device % 2}")
 
 

@@ -4,7 +4,7 @@ import backtest_lab as lab
 import pytest
 from msgspec.structs import replace
 
-from rules.backtest import Episode
+from rules.backtest import BacktestEpisode
 
 FORMS = {
     "plain": '  when: "temp >= 55"\n',
@@ -42,7 +42,7 @@ rules:
 """
 
 
-def _told(episodes: list[Episode]) -> list[tuple[object, ...]]:
+def _told(episodes: list[BacktestEpisode]) -> list[tuple[object, ...]]:
     return [
         (one.rule, one.thing, one.raised, one.cleared, one.level, one.count, one.unstable) for one in episodes
     ]  # fmt: skip
@@ -80,5 +80,5 @@ def test_a_rule_in_shadow_or_off_is_judged_all_the_same() -> None:
 def test_a_device_registered_after_its_history_is_judged_on_it() -> None:
     rules = lab.rules_of(f"format: 1\nrules:\n- id: r{lab.HEAD}{FORMS['plain']}")
     place, batch, until = lab.field(2), lab.history(5, 2, 200), lab.START + 201 * lab.EVERY
-    late = lab.Field(place.sites, (), [replace(one, registered=until) for one in place.devices], place.points)
+    late = lab.PlayedRegistry(place.sites, (), [replace(one, registered=until) for one in place.devices], place.points)
     assert _told(lab.backtested(rules, late, batch, until, 1)) == _told(lab.backtested(rules, place, batch, until, 1))

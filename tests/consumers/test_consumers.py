@@ -11,11 +11,11 @@ import pytest
 
 from gateway.consumers import RulesConsumer, SeriesConsumer, Snapshots
 from gateway.consumers.snapshots import Pace
-from gateway.domain.alarm import Change, Level, Plan, Thing, Transition
+from gateway.domain.alarm import AlarmPlan, Change, Level, Thing, Transition
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Fact, ImportMark, Record, Tick
-from gateway.domain.wanted import LookingBack, Wanted
+from gateway.domain.wanted import HistoryRequest, LookingBack
 from gateway.ports import Written
 
 
@@ -63,7 +63,7 @@ class CountingJudge:
         self.seq = record.seq
         rows = len(record.body) if isinstance(record.body, Batch) else 0
         return [
-            Transition(0, record.seq, n, Change.RAISED, "r", "1", "t", Thing(1), Level.MAJOR, 0, 0, Plan("a", "b"))
+            Transition(0, record.seq, n, Change.RAISED, "r", "1", "t", Thing(1), Level.MAJOR, 0, 0, AlarmPlan("a", "b"))
             for n in range(rows)
         ]
 
@@ -73,9 +73,9 @@ class CountingJudge:
     def next_due(self) -> int | None:
         return 77
 
-    wanted: tuple[Wanted, ...] = ()
+    wanted: tuple[HistoryRequest, ...] = ()
 
-    def outlook(self, wanted: Wanted) -> LookingBack:
+    def outlook(self, wanted: HistoryRequest) -> LookingBack:
         raise KeyError(wanted.rule)
 
 

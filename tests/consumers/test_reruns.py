@@ -13,7 +13,7 @@ from gateway.consumers import LookBackProcess, Reruns
 from gateway.domain.alarm import Transition, canonical
 from gateway.domain.reading import Batch, batch_of, concat, empty_batch
 from gateway.domain.record import Body, DeviceSet, Fact, PointDefined, Record, Rerun, RuleSet
-from gateway.domain.wanted import Wanted
+from gateway.domain.wanted import HistoryRequest
 from rules.compiled import Rule
 from rules.engine import Engine
 from rules.format import compile_source
@@ -77,7 +77,7 @@ class Gateway:
         )  # fmt: skip
 
     @property
-    def wanted(self) -> tuple[Wanted, ...]:
+    def wanted(self) -> tuple[HistoryRequest, ...]:
         return self.engine.wanted
 
     def write(self, body: Body, *, stored: bool = True) -> int:
@@ -240,7 +240,7 @@ async def test_what_a_clock_wrote_that_was_ahead_is_no_history() -> None:
     gateway = Gateway(PLAIN)
     for at, value in ((0, 20.0), (20, 20.0), (9_000, 95.0)):
         gateway.read(at, value)
-    wanted = Wanted(1, 1, since=T0, start=T0)
+    wanted = HistoryRequest(1, 1, since=T0, start=T0)
     for until, rows in ((T0 + 100 * S, 2), (T0 + 10_000 * S, 3)):
         gateway.reruns._until = lambda until=until: until  # type: ignore[misc]
         found = gateway.reruns._look_up(wanted)

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.delivery.breaker import Breaker, State
+from gateway.delivery.breaker import Breaker, BreakerState
 from gateway.delivery.config import BreakerConfig
 from gateway.domain.duration import MINUTE, SECOND
 
@@ -30,7 +30,7 @@ def test_opens_after_failures_in_a_row_and_probes() -> None:
     fail(breaker, 0, 2)
     succeed(breaker, 0)
     fail(breaker, 0, 2)
-    assert breaker.state(0) is State.CLOSED
+    assert breaker.state(0) is BreakerState.CLOSED
     fail(breaker, 0)
     assert breaker.until(0) == 10 * SECOND
     assert breaker.room(10 * SECOND - 1, 4) == 0
@@ -39,9 +39,9 @@ def test_opens_after_failures_in_a_row_and_probes() -> None:
     assert permit is not None
     assert breaker.admit(10 * SECOND) is None
     breaker.succeeded(permit, 11 * SECOND)
-    assert breaker.state(11 * SECOND) is State.HALF_OPEN
+    assert breaker.state(11 * SECOND) is BreakerState.HALF_OPEN
     succeed(breaker, 12 * SECOND)
-    assert breaker.state(12 * SECOND) is State.CLOSED
+    assert breaker.state(12 * SECOND) is BreakerState.CLOSED
 
 
 def test_opens_by_share_within_the_window() -> None:
@@ -50,16 +50,16 @@ def test_opens_by_share_within_the_window() -> None:
         fail(breaker, i)
         if i < 4:
             succeed(breaker, i)
-    assert breaker.state(5) is State.CLOSED  # nine attempts: below the sample
+    assert breaker.state(5) is BreakerState.CLOSED  # nine attempts: below the sample
     succeed(breaker, 5)
     fail(breaker, 6)
-    assert breaker.state(6) is State.OPEN
+    assert breaker.state(6) is BreakerState.OPEN
     patient = Breaker(POLICY)
     for i in range(5):
         fail(patient, i)
         succeed(patient, i)
     fail(patient, 2 * MINUTE)  # the old ones have left the window
-    assert patient.state(2 * MINUTE) is State.CLOSED
+    assert patient.state(2 * MINUTE) is BreakerState.CLOSED
 
 
 def test_pauses_double_up_to_the_longest_and_begin_anew() -> None:
@@ -127,13 +127,13 @@ def test_any_history(steps: list[tuple[int, str, int]]) -> None:
         state = breaker.state(now)
         if what == "admit":
             permit = breaker.admit(now)
-            if state is State.OPEN:
+            if state is BreakerState.OPEN:
                 assert permit is None
-            if state is State.CLOSED:
+            if state is BreakerState.CLOSED:
                 assert permit is not None
             if permit is not None:
                 permits.append(permit)
-                if state is State.HALF_OPEN:
+                if state is BreakerState.HALF_OPEN:
                     assert permit not in probes
                     probes.add(permit)
         elif what == "rest":

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gateway.delivery.config import DeliveryConfig
-from gateway.delivery.outcome import Fault, judge
+from gateway.delivery.outcome import SinkFault, judge
 from gateway.delivery.reasons import explain
 from gateway.delivery.schedule import RETRIES, wait
 from gateway.domain.delivery import Receipt
@@ -70,9 +70,9 @@ def test_outcomes() -> None:
     assert (gone.settled.state, gone.settled.charge, gone.disable) == ("retry", False, True)
     free = outcome(DeliveryDeferred("account: x", status=200, charge=False, retry_after=10 * MINUTE), 11)
     assert (free.settled.state, free.settled.charge, free.settled.next_at) == ("retry", False, 1000 + 11 * MINUTE)
-    fault = outcome(Fault("KeyError"), 1)
+    fault = outcome(SinkFault("KeyError"), 1)
     assert (fault.settled.state, fault.settled.reason, fault.lesson) == ("retry", "fault: KeyError", "nothing")
-    assert outcome(Fault("KeyError"), 11).settled.state == "dead"
+    assert outcome(SinkFault("KeyError"), 11).settled.state == "dead"
 
 
 @pytest.mark.parametrize(("status", "lesson"), [

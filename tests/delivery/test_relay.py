@@ -9,7 +9,7 @@ import pytest
 from relay_world import LoopClock, MemoryQueue, TestSink, inline, stop, until, virtually
 
 from gateway.delivery.config import DeliveryConfig
-from gateway.delivery.endpoint_state import Lane
+from gateway.delivery.endpoint_state import EndpointState
 from gateway.delivery.relay import Relay
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import SECOND
@@ -135,7 +135,7 @@ def test_one_event_alone_is_delivered_soon_after_an_outage_of_hours() -> None:
 
 
 def test_a_breaker_that_opens_between_two_looks_is_not_forgotten() -> None:
-    lane = Lane(TestSink("oa"), CONFIG.breaker, 8)
+    lane = EndpointState(TestSink("oa"), CONFIG.breaker, 8)
     for _ in range(CONFIG.breaker.failures):
         permit = lane.breaker.admit(0)
         assert permit is not None

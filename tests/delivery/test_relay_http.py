@@ -15,7 +15,7 @@ from gateway.delivery.config import DeliveryConfig
 from gateway.delivery.exchange import RunBlocking
 from gateway.delivery.relay import Relay
 from gateway.domain.delivery import Delivery
-from simulators.hooks import Fault, running
+from simulators.hooks import ReceiverFault, running
 from simulators.oa import Oa, build
 from sinks.oa.webhook.config import WebhookConfig
 from sinks.oa.webhook.sink import CONTENT_TYPE, WebhookSink
@@ -79,11 +79,13 @@ async def settled(queue: MemoryQueue, endpoint: str) -> None:
 async def test_every_fault_and_still_in_order_and_once(desk_thread: RunBlocking) -> None:
     oa, queue = Oa([SECRET.encode()]), MemoryQueue()
     oa.faults.queue += [
-        Fault("error", 3),
-        Fault("reset", 2),
-        Fault("refuse", 2),
-        Fault("busy", 2),
-        Fault("error", 2, 502),  # no 4xx: at which attempt it meets a delivery is chance, and decides whether it dies
+        ReceiverFault("error", 3),
+        ReceiverFault("reset", 2),
+        ReceiverFault("refuse", 2),
+        ReceiverFault("busy", 2),
+        ReceiverFault(
+            "error", 2, 502
+        ),  # no 4xx: at which attempt it meets a delivery is chance, and decides whether it dies
     ]
     for version in range(1, 6):
         for subject in range(8):
@@ -105,7 +107,7 @@ async def test_every_fault_and_still_in_order_and_once(desk_thread: RunBlocking)
 
 async def test_a_hanging_oa_does_not_hold_up_the_other(desk_thread: RunBlocking) -> None:
     slow, quick, queue = Oa([SECRET.encode()]), Oa([SECRET.encode()]), MemoryQueue()
-    slow.faults.queue.append(Fault("slow", -1, seconds=1.0))
+    slow.faults.queue.append(ReceiverFault("slow", -1, seconds=1.0))
     for subject in range(60):
         add(queue, "slow", f"WO-{subject}", 1)
         add(queue, "quick", f"WO-{subject}", 1)
@@ -123,7 +125,7 @@ async def test_a_hanging_oa_does_not_hold_up_the_other(desk_thread: RunBlocking)
 
 async def test_an_endpoint_that_is_gone_is_disabled(desk_thread: RunBlocking) -> None:
     oa, queue = Oa([SECRET.encode()]), MemoryQueue()
-    oa.faults.queue.append(Fault("gone"))
+    oa.faults.queue.append(ReceiverFault("gone"))
     add(queue, "oa", "WO-1", 1)
     add(queue, "oa", "WO-1", 2)
     async with running(build(oa)) as port, relaying(queue, [sink("oa", port)], desk_thread) as relay:

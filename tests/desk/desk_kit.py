@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from gateway.desk import Desk, NoticeTemplate, OrderType, Policy, Templates
+from gateway.desk import Desk, DeskPolicy, NoticeTemplate, OrderType, Templates
 from gateway.domain.alarm import (
+    AlarmPlan,
     Change,
     Evidence,
     Level,
     NoticePlan,
     OrderPlan,
-    Plan,
     ReadingSeen,
     Thing,
     ThresholdSeen,
@@ -28,9 +28,9 @@ from gateway.domain.alarm import (
 )  # fmt: skip
 from gateway.domain.device import Customer, Device, Site
 from gateway.domain.duration import MINUTE, SECOND
-from gateway.domain.notice import Route
+from gateway.domain.notice import EndpointRoute
 from gateway.domain.workorder import Act, Actor, Command, Role, WorkOrder
-from gateway.ports import Known
+from gateway.ports import RegistryContents
 from gateway.store import CustomerAudience, Database, DeskBooks, Queries, SqlRegistryStore, tables
 
 NOW = 1_795_327_200_000_000  # 2026-11-22T06:00:00Z
@@ -44,7 +44,7 @@ TEMPLATES = Templates(
         "meaning": NoticeTemplate("{{ why }}", "{{ why }}", "SMS_03"),
     }
 )  # fmt: skip
-ROUTES = (Route("oa", events=("workorder.*",)), Route("sms", "sms", ("notice.*",)))
+ROUTES = (EndpointRoute("oa", events=("workorder.*",)), EndpointRoute("sms", "sms", ("notice.*",)))
 BOSS = Actor("boss", Role.SUPERVISOR, "Li")
 
 
@@ -54,14 +54,29 @@ class FixedClock:
 
 
 def transition(
-    seq: int, change: Change = Change.RAISED, *, ordinal: int = 0, device: int = 1, component: int = 1,
+    seq: int,
+    change: Change = Change.RAISED,
+    *,
+    ordinal: int = 0,
+    device: int = 1,
+    component: int = 1,
     rule: str = "overtemp",
-    fault: str = "E07", level: Level = Level.MAJOR, at: int | None = None, order: bool = True,
+    fault: str = "E07",
+    level: Level = Level.MAJOR,
+    at: int | None = None,
+    order: bool = True,
     notice: NoticePlan | None = None,
-    after: int = 0, reopen_within: int = 0, kind: str = "repair", partition: int = 0, group: str = "",
-    readings: int = 1, cooldown: int = 0, batch_by: str = "", batch_every: int = 0,
+    after: int = 0,
+    reopen_within: int = 0,
+    kind: str = "repair",
+    partition: int = 0,
+    group: str = "",
+    readings: int = 1,
+    cooldown: int = 0,
+    batch_by: str = "",
+    batch_every: int = 0,
     **flags: Any,
-) -> Transition:  # fmt: skip
+) -> Transition:
     moment = NOW + seq * SECOND if at is None else at
     waits: dict[str, Any] = {
         "after": after,
@@ -74,7 +89,7 @@ def transition(
     thing = Thing(0, 0, group) if group else Thing(device, component)
     return Transition(
         partition, seq, ordinal, change, rule, "rev1", "default", thing, level, moment, moment + 10_000,
-        Plan("Connector over temperature", "枪头过温", "may burn", order=plan, notice=notice),
+        AlarmPlan("Connector over temperature", "枪头过温", "may burn", order=plan, notice=notice),
         Evidence("gun_temp >= 85 degC", seen, (), (ThresholdSeen(85.0, "degC", "rule"),)), **flags,
     )  # fmt: skip
 
@@ -95,7 +110,7 @@ def _template() -> Path:
     devices = [Device(i, f"DC-{i:04d}", "p", "charger", site="HZ-003", customer="C2") for i in range(1, 60)]
     devices.append(Device(101, "M-0101", "p", "meter", site="HZ-004", customer="C3"))
     devices.append(Device(102, "M-0102", "p", "meter", site="NB-001", attrs={"route": "R1"}))
-    SqlRegistryStore(database, FixedClock()).save(Known(sites, people, devices, []), ())
+    SqlRegistryStore(database, FixedClock()).save(RegistryContents(sites, people, devices, []), ())
     database.close()
     return folder / "template.db"
 
@@ -105,13 +120,13 @@ class World:
     """Everything of one installation."""
 
     path: Path
-    policy: Policy = field(
-        default_factory=lambda: Policy(
+    policy: DeskPolicy = field(
+        default_factory=lambda: DeskPolicy(
             "gw-1", ZoneInfo("Asia/Shanghai"), types={"patrol": OrderType(auto_close=True), "gas": OrderType(True,
             safety=True)}
         )
     )  # fmt: skip
-    routes: Sequence[Route] = ROUTES
+    routes: Sequence[EndpointRoute] = ROUTES
     commands: int = 0
 
     def __post_init__(self) -> None:

@@ -13,10 +13,16 @@ from hypothesis import strategies as st
 from gateway.domain.alarm import Change, Level, NoticePlan, Parent, Thing
 from gateway.domain.duration import DAY, HOUR, MINUTE
 from gateway.domain.errors import CommandError
-from gateway.domain.workorder import Act, Alarm, AlarmState, Command, Due
+from gateway.domain.workorder import Act, Alarm, AlarmState, Command, DeadlineReason
 from gateway.store import AlarmFilter, OrderFilter
 
-WAITS = {Due.AFTER, Due.IMPORT, Due.QUIET, Due.COOLDOWN, Due.BATCH}
+WAITS = {
+    DeadlineReason.AFTER,
+    DeadlineReason.IMPORT,
+    DeadlineReason.QUIET,
+    DeadlineReason.COOLDOWN,
+    DeadlineReason.BATCH,
+}
 PLANS: list[dict[str, Any]] = [
     {}, {"cooldown": 3 * HOUR}, {"after": HOUR}, {"reopen_within": HOUR},
     {"batch_by": "area", "batch_every": DAY, "cooldown": HOUR},
@@ -101,7 +107,7 @@ def check(world: World) -> None:
 def accounted(world: World, alarm: Alarm, alarms: dict[str, Alarm]) -> None:
     if alarm.cleared_at is not None:
         left = {d.reason for d in world.queries.deadlines(alarm.id)}
-        assert left <= {Due.DIGEST}, "nothing waits for what is over, but for the digest that tells of it"
+        assert left <= {DeadlineReason.DIGEST}, "nothing waits for what is over, but for the digest that tells of it"
     elif alarm.state is AlarmState.MERGED:
         assert alarms[alarm.parent].cleared_at is None, "it ends with its parent"
     elif alarm.counts:

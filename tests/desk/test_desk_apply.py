@@ -17,9 +17,9 @@ from gateway.domain.alarm import Change, Level, NoticePlan
 from gateway.domain.device import Device
 from gateway.domain.duration import HOUR, MINUTE, SECOND, iso
 from gateway.domain.errors import InvariantBroken
-from gateway.domain.notice import Route
+from gateway.domain.notice import EndpointRoute
 from gateway.domain.record import DeviceSet, ImportMark, RuleGone
-from gateway.domain.workorder import Act, Actor, AlarmState, Changes, Due, OrderState, Report, Role
+from gateway.domain.workorder import Act, Actor, AlarmState, Changes, DeadlineReason, FaultReport, OrderState, Role
 from gateway.store import AlarmFilter, DeliveryFilter, OrderFilter, SqlUnit, forget, tables
 
 
@@ -235,7 +235,7 @@ def test_it_gets_worse_after_somebody_closed_the_order(world: World) -> None:
 def test_an_order_waits_until_the_alarm_has_lasted(world: World) -> None:
     applied = world.apply(transition(1, after=HOUR), transition(2, device=2, after=HOUR))
     assert (applied.held, world.queries.orders().items) == (2, [])
-    assert world.queries.deadlines("0-1-0")[0].reason is Due.AFTER
+    assert world.queries.deadlines("0-1-0")[0].reason is DeadlineReason.AFTER
     world.apply(transition(3, Change.CLEARED, device=2, after=HOUR))
     assert world.desk.tick(NOW + 30 * MINUTE).created == []
     fired = world.desk.tick(NOW + 2 * HOUR)
@@ -331,7 +331,7 @@ def test_fifty_raises_at_once_make_one_order(world: World) -> None:
                 desk = world.another(partition=n)
                 desk.apply([transition(1, partition=n, rule=f"code.{n}")], 1, (), NOW)
             else:
-                report = Report(1, "E07", "hot", "热", Actor("call", Role.OPERATOR), f"report-{n}", component=1)
+                report = FaultReport(1, "E07", "hot", "热", Actor("call", Role.OPERATOR), f"report-{n}", component=1)
                 world.desk.report(report, NOW)
         except BaseException as error:
             errors.append(error)
@@ -492,7 +492,7 @@ def test_times_are_written_as_everywhere(us: int) -> None:
 
 
 def test_two_routes_to_one_endpoint_are_refused(world: World) -> None:
-    world.routes = (Route("oa"), Route("oa", events=("alarm.*",)))
+    world.routes = (EndpointRoute("oa"), EndpointRoute("oa", events=("alarm.*",)))
     with pytest.raises(ValueError, match="one route"):
         world.another()
 

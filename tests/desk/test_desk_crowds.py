@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from desk_kit import BOSS, NOW, World, transition
 
-from gateway.desk import Policy
+from gateway.desk import DeskPolicy
 from gateway.domain.alarm import Change, Level, NoticePlan, Parent, Thing
 from gateway.domain.duration import HOUR, MINUTE
 from gateway.domain.errors import CommandError
 from gateway.domain.record import Closed, CycleDone, RuleGone, RuleSet, Unlatch
-from gateway.domain.workorder import Act, AlarmState, Due, OrderState, WorkOrder
+from gateway.domain.workorder import Act, AlarmState, DeadlineReason, OrderState, WorkOrder
 from gateway.store import OrderFilter, SqlControlOutbox
 
 NOTICE = NoticePlan("owner", "overtemp")
@@ -108,7 +108,7 @@ def Policy_with_digest(world: World) -> Any:
 def test_notices_without_orders_are_digested_too(world: World) -> None:
     world.apply(*(transition(d, device=d, limited=RULE, notice=NOTICE, order=False) for d in range(1, 9)))
     assert (world.queries.orders().items, world.messages()) == ([], [])
-    assert world.queries.deadlines("0-1-0")[0].reason is Due.DIGEST
+    assert world.queries.deadlines("0-1-0")[0].reason is DeadlineReason.DIGEST
     world.desk.tick(NOW + HOUR)
     assert len(world.messages()) == 1
 
@@ -277,7 +277,7 @@ def rule_set(source: str) -> RuleSet:
     return RuleSet("overtemp", "rev2", source.encode(), "UTC", "ops")
 
 
-CHINESE = Policy("gw-1", ZoneInfo("Asia/Shanghai"), language="zh")
+CHINESE = DeskPolicy("gw-1", ZoneInfo("Asia/Shanghai"), language="zh")
 
 
 @pytest.mark.parametrize(("mode", "word"), [("off", "switched off"), ("shadow", "shadow mode")])

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from desk_kit import NOW, World, transition
 
-from gateway.desk.order_decision import Situation, Verdict, decide
-from gateway.desk.policy import Policy
+from gateway.desk.order_decision import OrderContext, Verdict, decide
+from gateway.desk.policy import DeskPolicy
 from gateway.domain.alarm import Change, Level, NoticePlan
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND, from_us
-from gateway.domain.workorder import Act, AlarmState, Due, OrderState
+from gateway.domain.workorder import Act, AlarmState, DeadlineReason, OrderState
 from gateway.store import OrderFilter
 
 NOTICE = NoticePlan("site_ops", "overtemp")
@@ -19,7 +19,7 @@ REMIND = NoticePlan("site_ops", "overtemp", "reminder", remind=DAY, max=3)
 END = NOW + 2 * HOUR
 
 
-def waits(world: World, alarm: str) -> list[Due]:
+def waits(world: World, alarm: str) -> list[DeadlineReason]:
     return [deadline.reason for deadline in world.queries.deadlines(alarm)]
 
 
@@ -75,7 +75,7 @@ def test_reminders_end_at_their_number_and_at_the_clear(world: World) -> None:
 @pytest.mark.parametrize("order", [True, False])
 def test_s38_a_quiet_time_that_ends_with_the_alarm_still_raised_delivers_once(world: World, order: bool) -> None:
     world.apply(transition(1, held_until=END, notice=NOTICE, order=order))
-    assert (world.queries.orders().items, world.messages(), waits(world, "0-1-0")) == ([], [], [Due.QUIET])
+    assert (world.queries.orders().items, world.messages(), waits(world, "0-1-0")) == ([], [], [DeadlineReason.QUIET])
     world.desk.tick(END - SECOND)
     assert world.messages() == []
     world.desk = world.another()  # the wait is a row: a new process goes on with it
@@ -121,7 +121,7 @@ def test_a_recurrence_in_a_quiet_time_counts_and_says_nothing(world: World) -> N
 def test_a_quiet_time_after_an_order_that_waits(world: World) -> None:
     world.apply(transition(1, after=HOUR, held_until=NOW + 30 * MINUTE))
     world.desk.tick(NOW + 30 * MINUTE)
-    assert waits(world, "0-1-0") == [Due.AFTER]
+    assert waits(world, "0-1-0") == [DeadlineReason.AFTER]
     world.desk.tick(NOW + 2 * HOUR)
     assert (world.order().count, waits(world, "0-1-0")) == (1, [])
 
@@ -132,7 +132,7 @@ def test_within_a_cooldown_there_is_no_new_order_and_after_it_there_is(world: Wo
     first = world.work_through(world.order().no)
     world.apply(transition(3, cooldown=12 * HOUR), now=NOW + HOUR)
     assert (world.order().no, world.order().count, world.order().state) == (first.no, 2, OrderState.CLOSED)
-    assert waits(world, "0-3-0") == [Due.COOLDOWN]
+    assert waits(world, "0-3-0") == [DeadlineReason.COOLDOWN]
     world.desk.tick(NOW + 11 * HOUR)
     assert world.order().count == 2
     world.desk.tick(NOW + 13 * HOUR)
@@ -166,7 +166,7 @@ MONDAY = 1_795_392_000_000_000  # 2026-11-23T08:00 in Shanghai
 def test_a_batch_collects_the_devices_of_an_area_until_monday_morning(world: World) -> None:
     world.apply(*(transition(d, device=d, **BATCH) for d in (1, 2, 3)), transition(9, device=101, **BATCH))
     world.apply(transition(10, device=102, **BATCH), transition(11, Change.CLEARED, device=3, **BATCH))
-    assert (world.queries.orders().items, waits(world, "0-1-0")) == ([], [Due.BATCH])
+    assert (world.queries.orders().items, waits(world, "0-1-0")) == ([], [DeadlineReason.BATCH])
     world.desk.tick(MONDAY - SECOND)
     assert world.queries.orders().items == []
     world.desk = world.another()
@@ -217,7 +217,7 @@ def test_a_route_is_an_attribute_of_the_device_or_its_site(world: World) -> None
 def test_batches_end_at_eight_whatever_the_clocks_do(every: int, zone: str) -> None:
     from zoneinfo import ZoneInfo
 
-    policy, now, ends = Policy(zone=ZoneInfo(zone)), NOW, []
+    policy, now, ends = DeskPolicy(zone=ZoneInfo(zone)), NOW, []
     for _ in range(20):
         now = policy.batch_end(every, now)
         ends.append(from_us(now).astimezone(policy.zone))
@@ -228,7 +228,7 @@ def test_batches_end_at_eight_whatever_the_clocks_do(every: int, zone: str) -> N
 
 
 def test_batches_of_hours_have_a_grid_too() -> None:
-    policy = Policy()
+    policy = DeskPolicy()
     first = policy.batch_end(12 * HOUR, NOW)
     assert (from_us(first).hour % 12, policy.batch_end(12 * HOUR, first) - first) == (8, 12 * HOUR)
 
@@ -237,7 +237,7 @@ def test_batches_of_hours_have_a_grid_too() -> None:
 def test_every_verdict_has_a_reason(world: World) -> None:
     world.apply(transition(1, live=False), transition(2, device=2, imported=True), transition(3, device=3, stale=True))
     alarms = world.queries.alarms().items
-    found = {alarm.device: decide(Situation(alarm, NOW)) for alarm in alarms}
+    found = {alarm.device: decide(OrderContext(alarm, NOW)) for alarm in alarms}
     assert {device: d.verdict for device, d in found.items()} == {1: Verdict.NONE, 2: Verdict.HOLD, 3: Verdict.NONE}
     assert len({decision.why for decision in found.values()}) == 3
 

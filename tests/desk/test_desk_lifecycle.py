@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gateway.desk import MOVES, legal
-from gateway.desk.lifecycle import Refusal, Situation, decide
+from gateway.desk.lifecycle import MoveContext, Refusal, decide
 from gateway.domain.alarm import Change, Level
 from gateway.domain.duration import HOUR, MINUTE
 from gateway.domain.errors import CommandError
 from gateway.domain.record import Closed, CycleDone, Unlatch
 from gateway.domain.text import say
-from gateway.domain.workorder import Act, Actor, Command, OrderState, Report, Role, WorkOrder
+from gateway.domain.workorder import Act, Actor, Command, FaultReport, OrderState, Role, WorkOrder
 from gateway.store import AlarmFilter, OrderFilter, SqlControlOutbox
 
 FULL: dict[str, Any] = {
@@ -54,7 +54,7 @@ SAMPLE = WorkOrder(
 @given(st.sampled_from(OrderState), st.sampled_from(Act))
 def test_the_table_is_complete(state: OrderState, act: Act) -> None:
     order = msgspec.structs.replace(SAMPLE, state=state, assignee="zhang")
-    result = decide(Situation(order, Command("WO", act, BOSS_ADMIN, "1", **FULL), 0))
+    result = decide(MoveContext(order, Command("WO", act, BOSS_ADMIN, "1", **FULL), 0))
     expected = TABLE.get((state.value, act.value))
     if expected is None:
         assert isinstance(result, Refusal)
@@ -185,7 +185,7 @@ def test_closing_and_unlatching_become_facts_for_the_rules(world: World) -> None
 
 def test_a_report_joins_the_open_order_and_is_never_closed_by_the_desk(world: World) -> None:
     caller = Actor("hotline", Role.OPERATOR)
-    report = Report(
+    report = FaultReport(
         1, "E07", "smells hot", "有焦味", caller, "r1", component=1, type="patrol", note="smells hot", source="customer"
     )
     order = world.desk.report(report, NOW)
@@ -195,7 +195,7 @@ def test_a_report_joins_the_open_order_and_is_never_closed_by_the_desk(world: Wo
     assert (world.order().state, world.order().count) == (OrderState.NEW, 2)
     assert world.order().causes == ("customer", "overtemp")
     with pytest.raises(CommandError) as unknown:
-        world.desk.report(Report(999, "E07", "a", "b", caller, "r2"), NOW)
+        world.desk.report(FaultReport(999, "E07", "a", "b", caller, "r2"), NOW)
     assert unknown.value.status == 404
 
 
@@ -260,7 +260,7 @@ class Life(RuleBasedStateMachine):
         actor = Actor("zhang", role)
         self.now += MINUTE
         command = Command(order.no, act, actor, f"c{self.now}", **FULL)
-        result = decide(Situation(order, command, 0))
+        result = decide(MoveContext(order, command, 0))
         if isinstance(result, Refusal):
             with pytest.raises(CommandError):
                 self.world.desk.command(command, self.now)

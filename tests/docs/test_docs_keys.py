@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from gateway.domain.duration import format_duration
 from gateway.settings.profiles import CounterSection, PlausibleModel, PointModel, ProfileModel, TitleModel
 from protocols.modbus.config import BackoffConfig, DeviceConfig, ModbusConfig, TcpLinkConfig
-from protocols.modbus.profile import ModbusMap, Part, Register
+from protocols.modbus.profile import ModbusMap, Register, RegisterPart
 from protocols.mqtt.config import ComponentOf, MqttConfig, PointMap, Reconnect, RouteConfig, TimeMap, When
 from rules.casetest import events, expect, read, things
 from rules.expr.functions import SHAPES
@@ -31,7 +31,7 @@ MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
         ("", ModbusConfig), ("links.", TcpLinkConfig), ("devices.", DeviceConfig), ("backoff.", BackoffConfig),
     ],
     "Keys of a register map": [("", ModbusMap)],
-    "Keys of a register": [("", Register), ("parts.", Part)],
+    "Keys of a register": [("", Register), ("parts.", RegisterPart)],
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from gateway.delivery.schedule import RETRIES
-from gateway.desk.lifecycle import EVENT, MOVES, Refusal, Situation, decide, word
+from gateway.desk.lifecycle import EVENT, MOVES, MoveContext, Refusal, decide, word
 from gateway.desk.schemas import EVENTS, schema_of
 from gateway.domain.alarm import Level
 from gateway.domain.duration import format_duration
@@ -51,7 +51,7 @@ def order(state: OrderState) -> WorkOrder:
 
 def outcome(act: Act, state: OrderState, role: Role) -> WorkOrder | Refusal:
     """What the desk decides of an act without any content."""
-    return decide(Situation(order(state), Command("WO-1", act, Actor("e", role), "c"), 0))
+    return decide(MoveContext(order(state), Command("WO-1", act, Actor("e", role), "c"), 0))
 
 
 def events(lang: Lang) -> str:

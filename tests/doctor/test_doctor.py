@@ -11,13 +11,13 @@ from click.testing import CliRunner, Result
 
 from gateway.app.build import build
 from gateway.cli import main
-from gateway.doctor import Finding, Grade, brokers, machine, running_gateway
+from gateway.doctor import DoctorFinding, Grade, brokers, machine, running_gateway
 from gateway.domain.duration import DAY, HOUR
 from gateway.domain.text import Lang, catalogue
 from gateway.settings import load_project
 from gateway.settings.expected import FOREVER, Room, lasting
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.probe import Broker
+from protocols.mqtt.probe import BrokerGrants
 from simulators.servers import mosquitto, mosquitto_binary
 
 GIB = 2**30
@@ -40,7 +40,7 @@ sources:
 """
 
 
-def grades(findings: list[Finding]) -> list[str]:
+def grades(findings: list[DoctorFinding]) -> list[str]:
     return [finding.grade.value for finding in findings]
 
 
@@ -160,8 +160,8 @@ def test_what_a_broker_grants() -> None:
         "type": "mqtt", "url": "mqtt://x", "client_id": "c",
         "routes": [{"filter": "a", "device": "d", "points": {"p": {"path": "p"}}}],
     })  # fmt: skip
-    assert grades(list(brokers.granted("b", config, Broker(20, None, 2, True, True, None)))) == ["ok"]
-    found = list(brokers.granted("b", config, Broker(20, 3600, 0, False, True, None)))
+    assert grades(list(brokers.granted("b", config, BrokerGrants(20, None, 2, True, True, None)))) == ["ok"]
+    found = list(brokers.granted("b", config, BrokerGrants(20, 3600, 0, False, True, None)))
     assert grades(found) == ["ok", "bad", "bad", "warn"]
 
 

@@ -15,7 +15,7 @@ import pytest
 from hostile_kit import NEEDS_MOSQUITTO, START, Client, client, fetch, live, say, stats, until, write_project
 
 from gateway.app.lifecycle import App
-from simulators.servers import Broker, mosquitto
+from simulators.servers import BrokerProcess, mosquitto
 
 pytestmark = NEEDS_MOSQUITTO
 TRIES = 8
@@ -28,7 +28,7 @@ def times(app: App) -> list[int]:
     return sorted(at // 1000 - START for at in found)
 
 
-def end(broker: Broker, how: str) -> None:
+def end(broker: BrokerProcess, how: str) -> None:
     """SIGKILL, or SIGTERM and what it writes then."""
     if how == "killed":
         broker.kill()

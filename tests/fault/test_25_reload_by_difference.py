@@ -26,7 +26,7 @@ from gateway.domain.device import Life
 from gateway.domain.reading import Batch
 from gateway.domain.record import DeviceSet
 from gateway.domain.workorder import Role
-from gateway.ports import Known
+from gateway.ports import RegistryContents
 from gateway.settings.project import inspect_project
 from gateway.store.queries import AlarmFilter, DeliveryFilter
 from rules.engine import Engine
@@ -190,7 +190,7 @@ async def test_replay_and_restart_after_reloads_equal_live(tmp_path: Path) -> No
         assert state == replayed(app, upto)
 
 
-def plain(known: Known) -> Any:
+def plain(known: RegistryContents) -> Any:
     return known.sites, known.customers, known.devices, [point.id for point in known.points]
 
 

@@ -19,7 +19,7 @@ from desk_kit import BOSS, NOW, World, transition
 from gateway.domain.duration import HOUR
 from gateway.domain.errors import InvariantBroken, StoreUnavailable
 from gateway.domain.record import ImportMark
-from gateway.domain.workorder import Act, Command, Report
+from gateway.domain.workorder import Act, Command, FaultReport
 from gateway.journal.sqlite import SqliteJournal
 from gateway.lock import FileLock
 
@@ -98,7 +98,7 @@ def test_no_act_of_the_older_process_is_kept(tmp_path: Path) -> None:
     acts = {
         "deadline": lambda: old.tick(NOW + 9 * HOUR),
         "command": lambda: old.command(Command(order.no, Act.REOPEN, BOSS, "late", reason="again"), NOW),
-        "report": lambda: old.report(Report(2, "E07", "hot", "热", BOSS, "report-1"), NOW),
+        "report": lambda: old.report(FaultReport(2, "E07", "hot", "热", BOSS, "report-1"), NOW),
         "unlatch": lambda: old.unlatch("0-1-0", BOSS, "late-2", NOW),
         "transition": lambda: old.apply([transition(3, device=3)], 3, (), NOW),
         "import": lambda: old.apply([], 3, [(3, ImportMark("i", "f.csv", done=True))], NOW),

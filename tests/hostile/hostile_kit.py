@@ -300,8 +300,9 @@ def wait_until(true: Callable[[], object], seconds: float, what: Callable[[], st
         time.sleep(0.02)
 
 
-def fetch(port: int, path: str, method: str = "GET", body: Any = None, headers: Mapping[str, str] | None = None,
-          ) -> tuple[int, str]:  # fmt: skip
+def fetch(
+    port: int, path: str, method: str = "GET", body: Any = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, str]:
     """(status, body) of a request to this machine; status 0 = nobody is there. Plain: polling must cost little."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:

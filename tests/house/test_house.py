@@ -30,3 +30,13 @@ def test_every_text_is_in_both_languages_with_the_same_fields() -> None:
     for key, (english, chinese) in catalogue().items():
         fields = [sorted({f for _, f, _, _ in string.Formatter().parse(text) if f}) for text in (english, chinese)]
         assert fields[0] == fields[1], key
+
+
+def test_a_public_class_name_occurs_once() -> None:
+    """One word, one meaning: a reader who searches for a name finds one class."""
+    where: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                where.setdefault(node.name, []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert {name: places for name, places in where.items() if len(places) > 1} == {}

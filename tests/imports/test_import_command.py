@@ -18,7 +18,7 @@ from gateway.domain.duration import HOUR
 from gateway.domain.record import ImportMark, RecordKind
 from gateway.import_service.wire import Begin, Chunk, End, Lookup, Result
 from gateway.imports.job import prepare, send
-from gateway.imports.target import Local, Refused, Remote
+from gateway.imports.target import ImportRefused, Local, Remote
 from gateway.settings.project import load_project
 from gateway.store import AlarmFilter, Database, OrderFilter, Queries
 
@@ -216,14 +216,14 @@ async def test_over_http_with_the_admin_key(tmp_path: Path) -> None:
             assert (result.imported, result.alarms, result.orders, sum(steps)) == (3672, 1, 1, 3672)
             repeat = await send(remote, prepared.columns, "h.csv", "me", steps.append)
             assert (repeat.imported, repeat.duplicates, repeat.orders) == (0, 3672, 0)
-            with pytest.raises(Refused, match="404"):
+            with pytest.raises(ImportRefused, match="404"):
                 await remote.end("nonsense", 1)
             begun = await remote.begin(Begin("x"))
             bad = Chunk(0, ["GM-1"], [("volume_total", 0)], [0, 1], [0], [1], [1.0])
-            with pytest.raises(Refused, match="422"):
+            with pytest.raises(ImportRefused, match="422"):
                 await remote.rows(begun.id, bad)
         async with Remote(url, "fg_wrong") as stranger:
-            with pytest.raises(Refused, match="401"):
+            with pytest.raises(ImportRefused, match="401"):
                 await stranger.lookup(["GM-1"])
         async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:
             answer = await client.post("/v1/imports/lookup", json={"devices": ["GM-2"]})

@@ -12,7 +12,7 @@ from gateway.domain.plausible.plausibility import Plausibility
 from gateway.domain.reading import Batch, Flag, Quality
 from gateway.domain.record import Define, Record
 from gateway.import_service.deduplicate import outcome
-from gateway.import_service.session import Session
+from gateway.import_service.session import ImportSession
 from gateway.import_service.wire import Chunk
 from sinks.series.duckdb import DuckDbConfig, DuckDbStore
 
@@ -50,7 +50,7 @@ class Names:
 
 
 def _import(store: DuckDbStore, seq: int, values: list[float], quality: list[int]) -> dict[str, int]:
-    names, session = Names(), Session("i", "f.csv", "me", NOW)
+    names, session = Names(), ImportSession("i", "f.csv", "me", NOW)
     count = len(values)
     moments = [NOW - (count - n) * SECOND for n in range(count)]
     session.add(Chunk(0, ["M-1"], [("flow", 0)], [0] * count, [0] * count, moments, [*values], quality), names)

@@ -13,7 +13,7 @@ from intake_parts import T0, Names, Rig
 
 from gateway.domain.device import Plausible, Point, PointKind
 from gateway.domain.errors import StoreFull
-from gateway.domain.plausible.limits import Limits
+from gateway.domain.plausible.limits import PlausibilityLimits
 from gateway.domain.plausible.plausibility import Plausibility
 from gateway.domain.reading import Batch, Flag, Quality, Reading, batch_of
 from gateway.domain.record import Parcel
@@ -297,7 +297,7 @@ def test_other_limits_hold_as_soon_as_the_directory_has_them() -> None:
 def test_points_without_such_limits_cost_one_look_up() -> None:
     names = Names()
     names.known = dict(POINTS)
-    limits = Limits(names)
+    limits = PlausibilityLimits(names)
     points = np.array([5, 6, 5000, 5], np.int32)
     assert limits.timed(points) is None, "asked for"
     names.known.clear()

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.reading import Batch
 from gateway.domain.record import Record, encode_body
-from gateway.journal.tail import KEEP, Recent, footprint
+from gateway.journal.tail import KEEP, JournalTail, footprint
 
 
 def batch(rows: int) -> Batch:
@@ -18,14 +18,14 @@ def batch(rows: int) -> Batch:
     )  # fmt: skip
 
 
-def publish(recent: Recent, seq: int, rows: int) -> None:
+def publish(recent: JournalTail, seq: int, rows: int) -> None:
     record = Record(seq, 0, batch(rows))
     recent.publish([record], [len(encode_body(record.body))])
 
 
 def test_what_is_older_than_a_few_seconds_is_in_the_file_alone() -> None:
     now = 0.0
-    recent, loop = Recent(0, 2**30, clock=lambda: now), asyncio.new_event_loop()
+    recent, loop = JournalTail(0, 2**30, clock=lambda: now), asyncio.new_event_loop()
     for seq in range(1, 1001):  # ten a second: 100 seconds
         now = seq / 10
         publish(recent, seq, 4)
@@ -41,7 +41,7 @@ def test_what_is_older_than_a_few_seconds_is_in_the_file_alone() -> None:
 @pytest.mark.parametrize("rows", [1, 40, 4000])
 def test_the_bound_is_that_of_the_memory_really_used(rows: int) -> None:
     most = 4 * 2**20
-    recent = Recent(0, most, clock=lambda: 0.0)
+    recent = JournalTail(0, most, clock=lambda: 0.0)
     publish(recent, 1, rows)
     tracemalloc.start()
     for seq in range(2, 2 + 3 * most // footprint(Record(1, 0, batch(rows)), 0)):

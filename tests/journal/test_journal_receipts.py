@@ -12,7 +12,7 @@ from log_contract import FAST, T0
 
 from gateway.domain.record import Receipts, RecordKind, Tick
 from gateway.journal import SqliteJournal
-from gateway.journal.receipts import Ledger, ReceiptRows
+from gateway.journal.receipts import InMemoryReceipts, ReceiptRows
 from gateway.journal.schema import connect_writer, create
 from gateway.ports import Append
 
@@ -54,7 +54,7 @@ def test_the_ledger_is_the_plain_definition(
         db = connect_writer(Path(folder) / "r.db")
         create(db, 0)
         db.execute("PRAGMA synchronous=OFF")  # the rows matter here, not the disk
-        ledger, rows, model = Ledger(keep), ReceiptRows(keep), Model(keep)
+        ledger, rows, model = InMemoryReceipts(keep), ReceiptRows(keep), Model(keep)
         rows.load(db, ledger, 0)
         for messages, claims, restart in rounds:
             receipts = [Receipts(session, [packet], [digest]) for session, packet, digest in messages]
@@ -67,7 +67,7 @@ def test_the_ledger_is_the_plain_definition(
                     if name == session:
                         model.learn(name, packet, digest)
             if restart:
-                ledger, rows = Ledger(keep), ReceiptRows(keep)
+                ledger, rows = InMemoryReceipts(keep), ReceiptRows(keep)
                 rows.load(db, ledger, 0)
                 model.claimed.clear()
             assert [ledger.claim(*claim) for claim in claims] == [model.claim(*claim) for claim in claims]

@@ -19,7 +19,7 @@ from gateway.domain.device import Point, Site
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
 from gateway.domain.record import Body, DeviceDefined, Down, PointDefined, Raw, RecordKind, SiteSet, Tick, kind_of
 from gateway.journal import JournalConfig, SqliteJournal
-from gateway.journal.retention import DROPPED, State, trim
+from gateway.journal.retention import DROPPED, JournalState, trim
 from gateway.journal.schema import INSERT_RECORD, TABLES, free_space, ident_of
 from gateway.ports import Append
 
@@ -174,7 +174,7 @@ def test_trim_keeps_what_must_stay(makers: list[Callable[[int], Body]], steps: l
         db.execute(INSERT_RECORD, (seq, int(kind_of(body)), seq, 0, ident_of(body), encode_body(body)))
     ticks = [seq for seq, body in bodies.items() if isinstance(body, Tick)]
     raw = sum(len(encode_body(body)) for body in bodies.values() if isinstance(body, Raw))
-    state = State(len(bodies), len(bodies), 0, max(ticks, default=0), raw, 0)
+    state = JournalState(len(bodies), len(bodies), 0, max(ticks, default=0), raw, 0)
     released = 0
     for more, want, before in steps:
         released = max(released, min(more, len(bodies)))

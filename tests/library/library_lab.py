@@ -122,18 +122,21 @@ class Outcome:
 
 
 def run(
-    meters: Mapping[str, Series], rules: Sequence[Rule], *, model: str = "gas_meter_corrector",
-    attrs: Mapping[str, Attr] | None = None, policy: bytes = b"", exchange: tuple[int, float] | None = None,
-) -> Outcome:  # fmt: skip
+    meters: Mapping[str, Series],
+    rules: Sequence[Rule],
+    *,
+    model: str = "gas_meter_corrector",
+    attrs: Mapping[str, Attr] | None = None,
+    policy: bytes = b"",
+    exchange: tuple[int, float] | None = None,
+) -> Outcome:
     """Meters through one engine: for each week a record of every meter's readings and a tick, then a month of ticks.
 
     `exchange`: (µs, first total of the new meter) of the first meter.
     """
     out, codes = Outcome({name: [] for name in meters}), dict(enumerate(meters, 1))
 
-    def observe(
-        rule: str, thing: tuple[int, int], signal: str, value: float, start: int, _: int, cover: float
-    ) -> None:  # fmt: skip
+    def observe(rule: str, thing: tuple[int, int], signal: str, value: float, start: int, _: int, cover: float) -> None:
         local = datetime.fromtimestamp(start / 1e6, ZoneInfo(ZONE)).strftime("%Y-%m-%d")
         out.windows.setdefault((codes[thing[0]], rule, signal), {})[local] = (value, cover)
 
@@ -149,7 +152,7 @@ def run(
 
 def _facts(
     meters: Mapping[str, Series], rules: Sequence[Rule], kind: Profile, attrs: Mapping[str, Attr], policy: bytes
-) -> Iterator[Body]:  # fmt: skip
+) -> Iterator[Body]:
     yield SiteSet(Site("s1", "s1", ZONE, "east"))
     for number, spec in enumerate(kind.points, 1):
         yield PointDefined("t", Point(
@@ -168,7 +171,7 @@ def _facts(
 
 def _weeks(
     meters: Mapping[str, Series], kind: Profile, exchange: tuple[int, float] | None
-) -> Iterator[tuple[int, Body]]:  # fmt: skip
+) -> Iterator[tuple[int, Body]]:
     first = min(int(series.at[0]) for series in meters.values())
     last = max(int(series.at[-1]) for series in meters.values())
     total = next(number for number, spec in enumerate(kind.points, 1) if spec.name == "volume_total")

@@ -8,7 +8,7 @@ from gateway.domain.duration import DAY, HOUR, SECOND
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Names
 from rules.format import load_text
-from rules.lint import Around, Checked, Finding, Fleet, Lint, fleet, is_alone, lint
+from rules.lint import Around, Checked, Lint, LintFinding, RuleInventory, fleet, is_alone, lint
 
 S = SECOND
 POINTS = {
@@ -35,7 +35,7 @@ DEFINED = [
 TEST = "  test: [{say: it raises, series: {temp: '20 90*9'}, expect: [{at: 10s, is: raised}]}]\n"
 
 
-def lists(*devices: Device) -> Fleet:
+def lists(*devices: Device) -> RuleInventory:
     """An installation: by default a charger, a meter, and two sensors at one site."""
     mine = devices or (
         Device(1, "C1", "charger", "charger", site="s1", attrs={"trip": 90.0}),
@@ -87,7 +87,7 @@ def codes(found: Lint) -> list[str]:
     return [one.code for one in found.findings]
 
 
-def only(found: Lint, code: str) -> Finding:
+def only(found: Lint, code: str) -> LintFinding:
     """The one finding of this code."""
     [one] = [one for one in found.findings if one.code == code]
     return one

@@ -14,7 +14,7 @@ from gateway.consumers import Snapshots
 from gateway.domain.device import Device, Point
 from gateway.domain.reading import Reading, batch_of
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record
-from gateway.ports import Known
+from gateway.ports import RegistryContents
 from gateway.store import Database, SqlRegistryStore
 from rules.engine import Engine
 from rules.format import compile_source
@@ -131,7 +131,7 @@ def test_a_running_installation_tells_what_it_heard(tmp_path: Path) -> None:
     devices = [Device(5, "D1", "dc", "charger"), Device(6, "D2", "dc", "charger")]
     database = Database(f"sqlite:///{data / 'fieldgate.sqlite'}")
     database.upgrade()
-    SqlRegistryStore(database, SystemClock()).save(Known((), (), devices, (point, other)), [])
+    SqlRegistryStore(database, SystemClock()).save(RegistryContents((), (), devices, (point, other)), [])
     engine = Engine(0, compile_source, "default")
     heard = batch_of([[Reading(5, 1, 10**15, 20.0, received=10**15)]])
     bodies: list[Body] = [*(PointDefined("default", p) for p in (point, other)), *map(DeviceSet, devices), heard]

@@ -293,9 +293,15 @@ TIMES = st.sampled_from(["0s", "1us", "5s", "1m", "400d"])
     known=st.tuples(st.booleans(), st.booleans(), st.booleans()),
 )  # fmt: skip
 def test_linting_never_raises(
-    when: object, clear: str | None, unless: object, hold: str, gap: str | None, quiet: str, where: str,
+    when: object,
+    clear: str | None,
+    unless: object,
+    hold: str,
+    gap: str | None,
+    quiet: str,
+    where: str,
     known: tuple[bool, bool, bool],
-) -> None:  # fmt: skip
+) -> None:
     keys = {"when": when, "hold": hold if gap is None else {"for": hold, "gap": gap}, "clear": clear, "unless": unless}
     body = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in keys.items() if value is not None)
     text = "format: 1\nrules:\n" + rule(body, f"{{kind: charger{where}}}")

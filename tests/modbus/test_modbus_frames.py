@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.modbus.frames import Asked, Sifted, sift
+from protocols.modbus.frames import PendingRequest, Sifted, sift
 
-ASKED = Asked(transaction=7, unit=17, function=3, count=2)
+ASKED = PendingRequest(transaction=7, unit=17, function=3, count=2)
 
 
 def _frame(transaction: int = 7, unit: int = 17, body: bytes = b"\3\4\0\1\0\2") -> bytes:

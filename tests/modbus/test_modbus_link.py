@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from modbus_kit import Proxy, honest, until
 
-from protocols.modbus.link import LinkDown, Refused, Silent, TcpLink
-from protocols.modbus.profile import Table
+from protocols.modbus.link import ExceptionResponse, LinkDown, Silent, TcpLink
+from protocols.modbus.profile import RegisterTable
 from protocols.modbus.slave import Backoff
 from simulators.modbus_server import ModbusServer
 
-H, I = Table.HOLDING, Table.INPUT  # noqa: E741
+H, I = RegisterTable.HOLDING, RegisterTable.INPUT  # noqa: E741
 SOON = Backoff(min=1, max=1)
 
 
@@ -56,11 +56,11 @@ async def test_exceptions_name_their_code_and_keep_the_connection() -> None:
     async with ModbusServer(_units()) as server:
         server.faults.cap[2] = 10
         link = _link(server.port)
-        with pytest.raises(Refused) as beyond:
+        with pytest.raises(ExceptionResponse) as beyond:
             await link.read(1, H, 99, 2)
-        with pytest.raises(Refused) as reserved:
+        with pytest.raises(ExceptionResponse) as reserved:
             await link.read(1, H, 39, 2)
-        with pytest.raises(Refused) as many:
+        with pytest.raises(ExceptionResponse) as many:
             await link.read(2, H, 0, 11)
         assert [beyond.value.code, reserved.value.code, many.value.code] == [2, 2, 3]
         assert beyond.value.reason == "exception_2"

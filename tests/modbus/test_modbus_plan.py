@@ -6,29 +6,29 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.modbus.plan import NOTHING, Block, Learned, Limits, Span, learn, lessons, plan
-from protocols.modbus.profile import Table
+from protocols.modbus.plan import NOTHING, Learned, RegisterSpan, RequestBlock, RequestLimits, learn, lessons, plan
+from protocols.modbus.profile import RegisterTable
 
-H = Table.HOLDING
+H = RegisterTable.HOLDING
 
 
 @st.composite
-def scenes(draw: st.DrawFn) -> tuple[list[Span], Limits]:
-    limits = Limits(
+def scenes(draw: st.DrawFn) -> tuple[list[RegisterSpan], RequestLimits]:
+    limits = RequestLimits(
         draw(st.integers(4, 40)),
         draw(st.integers(0, 10)),
         tuple((low, low + draw(st.integers(0, 4))) for low in draw(st.lists(st.integers(0, 120), max_size=3))),
         draw(st.sampled_from(["block", "single"])),
     )
     spans = [
-        Span(draw(st.sampled_from(Table)), draw(st.integers(0, 120)), draw(st.integers(1, 4)))
+        RegisterSpan(draw(st.sampled_from(RegisterTable)), draw(st.integers(0, 120)), draw(st.integers(1, 4)))
         for _ in range(draw(st.integers(1, 25)))
     ]
     allowed = [s for s in spans if not any(low < s.end and s.address <= high for low, high in limits.forbid)]
-    return allowed or [Span(H, 200, 1)], limits
+    return allowed or [RegisterSpan(H, 200, 1)], limits
 
 
-def _sound(blocks: tuple[Block, ...], spans: list[Span], limits: Limits) -> None:
+def _sound(blocks: tuple[RequestBlock, ...], spans: list[RegisterSpan], limits: RequestLimits) -> None:
     assert sorted(index for block in blocks for index in block.members) == list(range(len(spans)))
     for block in blocks:
         members = [spans[index] for index in block.members]
@@ -45,7 +45,7 @@ def _sound(blocks: tuple[Block, ...], spans: list[Span], limits: Limits) -> None
 
 
 @given(scenes())
-def test_every_register_in_exactly_one_request(scene: tuple[list[Span], Limits]) -> None:
+def test_every_register_in_exactly_one_request(scene: tuple[list[RegisterSpan], RequestLimits]) -> None:
     spans, limits = scene
     blocks = plan(spans, limits)
     _sound(blocks, spans, limits)
@@ -55,7 +55,7 @@ def test_every_register_in_exactly_one_request(scene: tuple[list[Span], Limits])
 
 
 @given(scenes())
-def test_neighbours_share_a_request(scene: tuple[list[Span], Limits]) -> None:
+def test_neighbours_share_a_request(scene: tuple[list[RegisterSpan], RequestLimits]) -> None:
     """Two blocks that follow each other could not be one."""
     spans, limits = scene
     blocks = plan(spans, limits)
@@ -69,19 +69,28 @@ def test_neighbours_share_a_request(scene: tuple[list[Span], Limits]) -> None:
 
 
 def test_a_plan_by_hand() -> None:
-    spans = [Span(H, 10, 2), Span(H, 12, 2), Span(H, 20, 1), Span(H, 30, 1), Span(H, 45, 2), Span(Table.INPUT, 12, 1)]
-    blocks = plan(spans, Limits(60, 8, ((40, 44),)))
+    spans = [
+        RegisterSpan(H, 10, 2),
+        RegisterSpan(H, 12, 2),
+        RegisterSpan(H, 20, 1),
+        RegisterSpan(H, 30, 1),
+        RegisterSpan(H, 45, 2),
+        RegisterSpan(RegisterTable.INPUT, 12, 1),
+    ]
+    blocks = plan(spans, RequestLimits(60, 8, ((40, 44),)))
     assert [(b.table, b.address, b.count, b.members) for b in blocks] == [
         (H, 10, 11, (0, 1, 2)),
         (H, 30, 1, (3,)),
         (H, 45, 2, (4,)),
-        (Table.INPUT, 12, 1, (5,)),
+        (RegisterTable.INPUT, 12, 1, (5,)),
     ]
 
 
 @given(scenes(), st.data())
 @settings(max_examples=100)
-def test_learning_ends_with_everything_readable_read(scene: tuple[list[Span], Limits], data: st.DataObject) -> None:
+def test_learning_ends_with_everything_readable_read(
+    scene: tuple[list[RegisterSpan], RequestLimits], data: st.DataObject
+) -> None:
     """Against a device that lacks some registers and takes fewer at once than its manual says."""
     spans, limits = scene
     gone = data.draw(st.sets(st.integers(0, 124), max_size=6), label="registers it does not have")
@@ -89,7 +98,7 @@ def test_learning_ends_with_everything_readable_read(scene: tuple[list[Span], Li
     code_for_many = data.draw(st.sampled_from([2, 3]), label="how it says too many")
     learned, asked = NOTHING, 0
     read: set[int] = set()
-    refused: set[Span] = set()
+    refused: set[RegisterSpan] = set()
     progress = True
     while progress:
         progress = False
@@ -120,28 +129,28 @@ def test_learning_ends_with_everything_readable_read(scene: tuple[list[Span], Li
 
 
 def test_a_hole_is_found_and_the_rest_is_read_together() -> None:
-    spans = [Span(H, address, 1) for address in range(20)]
-    limits, learned = Limits(60, 8), NOTHING
+    spans = [RegisterSpan(H, address, 1) for address in range(20)]
+    limits, learned = RequestLimits(60, 8), NOTHING
     for _ in range(20):
         bad = next((b for b in plan(spans, limits, learned) if b.address <= 7 < b.end and b.count > 1), None)
         if bad is None:
             break
         learned = learn(learned, bad, spans, 2)
-    learned = learn(learned, Block(H, 7, 1, (7,)), spans, 2)
-    assert learned == Learned(holes=frozenset({Span(H, 7, 1)}))
+    learned = learn(learned, RequestBlock(H, 7, 1, (7,)), spans, 2)
+    assert learned == Learned(holes=frozenset({RegisterSpan(H, 7, 1)}))
     assert [(b.address, b.count) for b in plan(spans, limits, learned)] == [(0, 7), (7, 1), (8, 12)]
 
 
 def test_the_widest_gap_is_suspected_first() -> None:
-    spans = [Span(H, 0, 1), Span(H, 1, 1), Span(H, 7, 1), Span(H, 8, 1)]
-    learned = learn(NOTHING, plan(spans, Limits())[0], spans, 2)
-    assert [(b.address, b.count) for b in plan(spans, Limits(), learned)] == [(0, 2), (7, 2)]
+    spans = [RegisterSpan(H, 0, 1), RegisterSpan(H, 1, 1), RegisterSpan(H, 7, 1), RegisterSpan(H, 8, 1)]
+    learned = learn(NOTHING, plan(spans, RequestLimits())[0], spans, 2)
+    assert [(b.address, b.count) for b in plan(spans, RequestLimits(), learned)] == [(0, 2), (7, 2)]
     assert lessons(NOTHING, learned) == ["refuses one request for holding registers on both sides of 7"]
 
 
 def test_too_many_registers_teach_a_cap() -> None:
-    spans = [Span(H, address, 2) for address in range(0, 40, 2)]
-    learned = learn(NOTHING, plan(spans, Limits())[0], spans, 3)
+    spans = [RegisterSpan(H, address, 2) for address in range(0, 40, 2)]
+    learned = learn(NOTHING, plan(spans, RequestLimits())[0], spans, 3)
     assert learned == Learned(cap=20)
-    assert [b.count for b in plan(spans, Limits(), learned)] == [20, 20]
+    assert [b.count for b in plan(spans, RequestLimits(), learned)] == [20, 20]
     assert lessons(NOTHING, learned) == ["takes at most 20 registers in one request"]

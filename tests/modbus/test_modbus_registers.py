@@ -9,10 +9,10 @@ from modbus_kit import ROOT, VECTORS, FakeDirectory, profile_of, yaml
 from gateway.domain.device import Plausible, PointKind, PointSpec, Profile
 from gateway.domain.errors import ConfigError
 from gateway.domain.reading import Quality
-from protocols.modbus.plan import Limits, Span, plan
-from protocols.modbus.profile import ModbusMap, Table
+from protocols.modbus.plan import RegisterSpan, RequestLimits, plan
+from protocols.modbus.profile import ModbusMap, RegisterTable
 from protocols.modbus.registers import BoundRegister, bind, load
-from protocols.modbus.words import Format, Order, Type, encode
+from protocols.modbus.words import ByteOrder, Format, Type, encode
 
 POINTS = (
     PointSpec("volume", PointKind.COUNTER, "m3"),
@@ -42,7 +42,7 @@ def _judge(register: BoundRegister, *words: int) -> tuple[float, Quality]:
 def test_a_section_with_every_kind_of_key() -> None:
     volume = {"at": 10, "type": "u32", "order": "CDAB", "scale": 0.001, "unit": "m3", "missing": ["0xFFFFFFFF"]}
     register = _one(volume, "volume")
-    assert (register.table, register.address, register.count) == (Table.HOLDING, 10, 2)
+    assert (register.table, register.address, register.count) == (RegisterTable.HOLDING, 10, 2)
     assert _judge(register, 0xE240, 0x0001) == (123.456, Quality.GOOD)
     value, quality = _judge(register, 0xFFFF, 0xFFFF)
     assert (math.isnan(value), quality) == (True, Quality.BAD)
@@ -216,8 +216,8 @@ def test_the_demo_profile_binds_and_is_one_request() -> None:
     register_map = load(raw["modbus"], profile, "gas_meter_demo.yaml")
     registers = bind(register_map, FakeDirectory([profile]).points(profile.id), 0)
     assert {register.name for register in registers} == {point.name for point in profile.points}
-    spans = [Span(r.table, r.address, r.count) for r in registers]
-    blocks = plan(spans, Limits.of(register_map))
+    spans = [RegisterSpan(r.table, r.address, r.count) for r in registers]
+    blocks = plan(spans, RequestLimits.of(register_map))
     assert [(block.address, block.count) for block in blocks] == [(10, 9)]
 
 
@@ -239,7 +239,7 @@ def test_maps_of_real_devices_can_be_written(path: Any) -> None:
         if row["type"] == "ascii":
             register["length"] = row["count"]
         if row.get("word_order") == "lsw_first":
-            register["order"] = Order.CDAB
+            register["order"] = ByteOrder.CDAB
         if "scale" in row:
             register["scale"] = row["scale"]
         if "nan" in row:
@@ -254,6 +254,6 @@ def test_maps_of_real_devices_can_be_written(path: Any) -> None:
     registers = bind(load({"points": points}, profile, path.name), FakeDirectory([profile]).points(raw["id"]), 0)
     assert len(registers) == len(raw["points"])
     assert [bound.count for bound in registers] == [row["count"] for row in raw["points"]]
-    blocks = plan([Span(r.table, r.address, r.count) for r in registers], Limits())
+    blocks = plan([RegisterSpan(r.table, r.address, r.count) for r in registers], RequestLimits())
     assert sum(len(block.members) for block in blocks) == len(registers)
     assert len(blocks) < len(registers) or len(registers) < 3

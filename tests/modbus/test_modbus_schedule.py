@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.duration import SECOND
-from protocols.modbus.schedule import Finish, Schedule
+from protocols.modbus.schedule import Finish, PollSchedule
 from protocols.modbus.slave import Backoff, Slave
 
 
 @given(st.integers(1, 300))
 def test_devices_are_spread_over_their_period(count: int) -> None:
-    schedule: Schedule[int] = Schedule()
+    schedule: PollSchedule[int] = PollSchedule()
     for key in range(count):
         schedule.add(key, SECOND, 0)
     dues = []
@@ -27,7 +27,7 @@ def test_devices_are_spread_over_their_period(count: int) -> None:
 
 @given(st.lists(st.integers(0, 5 * SECOND), min_size=1, max_size=50), st.integers(100_000, 3 * SECOND))
 def test_due_times_stay_on_their_grid_and_none_is_queued(durations: list[int], every: int) -> None:
-    schedule: Schedule[str] = Schedule()
+    schedule: PollSchedule[str] = PollSchedule()
     schedule.add("a", every, 1000)
     first = schedule.next()
     assert first is not None
@@ -51,7 +51,7 @@ def test_due_times_stay_on_their_grid_and_none_is_queued(durations: list[int], e
 
 
 def test_the_one_due_first_goes_first_and_the_removed_never() -> None:
-    schedule: Schedule[str] = Schedule()
+    schedule: PollSchedule[str] = PollSchedule()
     schedule.add("a", SECOND, 0)
     schedule.add("b", 10 * SECOND, 0)
     item = schedule.next()

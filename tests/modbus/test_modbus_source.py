@@ -15,7 +15,7 @@ from gateway.domain.reading import Quality, Reading
 from gateway.ports import Source
 from protocols.modbus import source as source_module
 from protocols.modbus.config import ModbusConfig
-from protocols.modbus.link import Refused, Silent
+from protocols.modbus.link import ExceptionResponse, Silent
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.registers import load
 from protocols.modbus.slave import Backoff, Presence
@@ -247,7 +247,7 @@ class HalfDeaf:
 
     async def read(self, unit: int, table: Any, address: int, count: int) -> list[int]:
         if count > 30:
-            raise Refused(3)
+            raise ExceptionResponse(3)
         if address + count > 30:
             raise Silent("timeout")
         return await self._inner.read(unit, table, address, count)

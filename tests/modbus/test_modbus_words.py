@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from modbus_kit import VECTORS
 
 from gateway.domain.errors import DecodeError
-from protocols.modbus.words import Format, Linear, Order, Raw, Type, decode, encode, pattern
+from protocols.modbus.words import ByteOrder, Format, Linear, Raw, Type, decode, encode, pattern
 
 needs_vectors = pytest.mark.skipif(not VECTORS.is_dir(), reason="the vectors are not beside this checkout")
 _RANGE = {
     Type.U16: (0, 2**16 - 1), Type.I16: (-(2**15), 2**15 - 1), Type.U32: (0, 2**32 - 1),
     Type.I32: (-(2**31), 2**31 - 1), Type.U64: (0, 2**64 - 1), Type.I64: (-(2**63), 2**63 - 1),
 }  # fmt: skip
-orders = st.sampled_from(Order)
+orders = st.sampled_from(ByteOrder)
 
 
 @st.composite
@@ -45,14 +45,14 @@ def test_decode_is_the_inverse_of_encode(case: tuple[Format, Raw]) -> None:
 
 
 @given(st.sampled_from([Type.U16, Type.U32, Type.U64]), orders, st.data())
-def test_words_survive_decode_and_encode(kind: Type, order: Order, data: st.DataObject) -> None:
+def test_words_survive_decode_and_encode(kind: Type, order: ByteOrder, data: st.DataObject) -> None:
     form = Format(kind, order)
     words = tuple(data.draw(st.lists(st.integers(0, 0xFFFF), min_size=form.registers, max_size=form.registers)))
     assert encode(form, decode(form, words)) == words
 
 
 @given(st.sampled_from([Type.U16, Type.U32, Type.U64]), orders, st.data())
-def test_bits_are_the_bits_of_the_number(kind: Type, order: Order, data: st.DataObject) -> None:
+def test_bits_are_the_bits_of_the_number(kind: Type, order: ByteOrder, data: st.DataObject) -> None:
     form = Format(kind, order)
     number = data.draw(st.integers(*_RANGE[kind]))
     low = data.draw(st.integers(0, 16 * form.registers - 1))
@@ -66,13 +66,13 @@ def test_bits_are_the_bits_of_the_number(kind: Type, order: Order, data: st.Data
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        (Order.ABCD, (0x0102, 0x0304)),
-        (Order.CDAB, (0x0304, 0x0102)),
-        (Order.BADC, (0x0201, 0x0403)),
-        (Order.DCBA, (0x0403, 0x0201)),
+        (ByteOrder.ABCD, (0x0102, 0x0304)),
+        (ByteOrder.CDAB, (0x0304, 0x0102)),
+        (ByteOrder.BADC, (0x0201, 0x0403)),
+        (ByteOrder.DCBA, (0x0403, 0x0201)),
     ],
 )
-def test_orders_say_where_the_bytes_are(order: Order, words: tuple[int, int]) -> None:
+def test_orders_say_where_the_bytes_are(order: ByteOrder, words: tuple[int, int]) -> None:
     assert encode(Format(Type.U32, order), 0x01020304) == words
     assert decode(Format(Type.F32, order), words) == struct.unpack(">f", b"\1\2\3\4")[0]
 
@@ -80,19 +80,19 @@ def test_orders_say_where_the_bytes_are(order: Order, words: tuple[int, int]) ->
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        (Order.ABCD, (0x0102, 0x0304, 0x0506, 0x0708)),
-        (Order.CDAB, (0x0708, 0x0506, 0x0304, 0x0102)),
-        (Order.BADC, (0x0201, 0x0403, 0x0605, 0x0807)),
-        (Order.DCBA, (0x0807, 0x0605, 0x0403, 0x0201)),
+        (ByteOrder.ABCD, (0x0102, 0x0304, 0x0506, 0x0708)),
+        (ByteOrder.CDAB, (0x0708, 0x0506, 0x0304, 0x0102)),
+        (ByteOrder.BADC, (0x0201, 0x0403, 0x0605, 0x0807)),
+        (ByteOrder.DCBA, (0x0807, 0x0605, 0x0403, 0x0201)),
     ],
 )
-def test_orders_of_64_bits(order: Order, words: tuple[int, ...]) -> None:
+def test_orders_of_64_bits(order: ByteOrder, words: tuple[int, ...]) -> None:
     assert encode(Format(Type.U64, order), 0x0102030405060708) == words
 
 
 def test_text_keeps_its_words_in_order() -> None:
-    assert decode(Format(Type.ASCII, Order.CDAB, 2), (0x4231, 0x4332)) == "B1C2"
-    assert decode(Format(Type.ASCII, Order.BADC, 2), (0x3142, 0x3243)) == "B1C2"
+    assert decode(Format(Type.ASCII, ByteOrder.CDAB, 2), (0x4231, 0x4332)) == "B1C2"
+    assert decode(Format(Type.ASCII, ByteOrder.BADC, 2), (0x3142, 0x3243)) == "B1C2"
     assert decode(Format(Type.ASCII, length=3), (0x4231, 0x0043, 0x3200)) == "B1"
 
 
@@ -159,7 +159,7 @@ def test_a_scale_of_zero_is_refused() -> None:
         Linear.of(0)
 
 
-_ORDER = {"msw_first": Order.ABCD, "lsw_first": Order.CDAB}
+_ORDER = {"msw_first": ByteOrder.ABCD, "lsw_first": ByteOrder.CDAB}
 
 
 @needs_vectors
@@ -223,5 +223,5 @@ def test_a_gas_meter_block_with_floats_and_bcd() -> None:
 
 
 def test_patterns_are_the_bytes_whatever_the_type() -> None:
-    for kind, order in product((Type.U32, Type.I32, Type.F32), Order):
+    for kind, order in product((Type.U32, Type.I32, Type.F32), ByteOrder):
         assert pattern(Format(kind, order), encode(Format(Type.U32, order), 0x7FC00001)) == 0x7FC00001

@@ -16,14 +16,14 @@ from structlog.testing import capture_logs
 from gateway.domain.errors import SourceRejected
 from gateway.domain.reading import Flag
 from protocols.mqtt.source import MqttSource
-from simulators.servers import Broker, iotcore, mosquitto, mosquitto_binary
+from simulators.servers import BrokerProcess, iotcore, mosquitto, mosquitto_binary
 
 QUICK: dict[str, Any] = {"reconnect": {"min": "0s", "max": "0s"}, "username": "u"}
 needs_mosquitto = pytest.mark.skipif(mosquitto_binary() is None, reason="mosquitto is not installed")
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
+def broker(tmp_path: Path) -> Iterator[BrokerProcess]:
     with mosquitto(tmp_path) as running:
         yield running
 
@@ -32,7 +32,7 @@ def source_on(url: str, ledger: Ledger, **more: Any) -> MqttSource:
     return MqttSource("src", config([SIMPLE], url=url, **(QUICK | more)), registry(), ledger, Wall(), "secret")
 
 
-async def send(broker: Broker, first: int, count: int, qos: int = 1) -> None:
+async def send(broker: BrokerProcess, first: int, count: int, qos: int = 1) -> None:
     """Messages whose temperatures are first, first + 1, …: acknowledged by the broker when this returns."""
     async with aiomqtt.Client("127.0.0.1", broker.port, protocol=aiomqtt.ProtocolVersion.V5) as client:
         for i in range(first, first + count):
@@ -53,7 +53,7 @@ async def stop(task: asyncio.Task[None]) -> None:
 
 @pytest.mark.server
 @needs_mosquitto
-async def test_what_came_while_we_were_away_is_delivered(broker: Broker) -> None:
+async def test_what_came_while_we_were_away_is_delivered(broker: BrokerProcess) -> None:
     journal = Journal()
     source = source_on(broker.url, journal.ledger)
     task = asyncio.create_task(source.run(journal))
@@ -72,7 +72,7 @@ async def test_what_came_while_we_were_away_is_delivered(broker: Broker) -> None
 
 @pytest.mark.server
 @needs_mosquitto
-async def test_a_parcel_that_was_refused_comes_again(broker: Broker) -> None:
+async def test_a_parcel_that_was_refused_comes_again(broker: BrokerProcess) -> None:
     journal = Journal(refuse=2)
     source = source_on(broker.url, journal.ledger)
     task = asyncio.create_task(source.run(journal))
@@ -94,7 +94,7 @@ async def supervised(source: MqttSource, journal: Journal) -> None:
 
 @pytest.mark.server
 @needs_mosquitto
-async def test_a_killed_connection_loses_and_doubles_nothing(broker: Broker) -> None:
+async def test_a_killed_connection_loses_and_doubles_nothing(broker: BrokerProcess) -> None:
     """Messages are on disk, their PUBACKs are not out: the connection dies. The broker sends all of them again."""
     journal = Journal()
     gate = asyncio.Event()
@@ -138,7 +138,7 @@ async def test_a_broker_that_restarts_is_found_again(tmp_path: Path) -> None:
 
 @pytest.mark.server
 @needs_mosquitto
-async def test_retained_messages_are_replayed_once_if_wanted(broker: Broker) -> None:
+async def test_retained_messages_are_replayed_once_if_wanted(broker: BrokerProcess) -> None:
     """B9, too: a replay without a time of its own is uncertain, a fresh one good, an ignored one never sent."""
     keep = SIMPLE | {"filter": "keep/{device}", "time": SIMPLE["time"] | {"absent": "receive"}}  # type: ignore[operator]
     async with aiomqtt.Client("127.0.0.1", broker.port, protocol=aiomqtt.ProtocolVersion.V5) as client:
@@ -222,7 +222,7 @@ async def test_tls_is_verified_or_refused(tmp_path: Path) -> None:
 
 @pytest.mark.server
 @needs_mosquitto
-async def test_two_gateways_of_one_client_id_say_so_once(broker: Broker) -> None:
+async def test_two_gateways_of_one_client_id_say_so_once(broker: BrokerProcess) -> None:
     """C5: endless "closed the connection"."""
     sources = [source_on(broker.url, Ledger()) for _ in range(2)]
     with capture_logs() as said:

@@ -15,7 +15,7 @@ from gateway.domain.errors import DecodeError
 from protocols.mqtt.column import Column
 from protocols.mqtt.config import PointMap, TimeMap
 from protocols.mqtt.mapper import Mapper
-from protocols.mqtt.timestamp import Moments
+from protocols.mqtt.timestamp import TimestampReader
 
 NUMBERS = st.one_of(
     st.integers(-(2**63), 2**64 - 1),
@@ -85,7 +85,7 @@ TIMES = st.one_of(
 )
 @settings(deadline=None)
 def test_times_of_a_column_are_times_of_each(unit: str, raws: list[Any]) -> None:
-    moments = Moments(TimeMap(path="ts", unit=unit))
+    moments = TimestampReader(TimeMap(path="ts", unit=unit))
     many = moments.many(tuple(raws))
     if many is not None:
         assert many.tolist() == [moments.one(raw) for raw in raws]
@@ -107,7 +107,7 @@ def test_times_of_a_column_are_times_of_each(unit: str, raws: list[Any]) -> None
     ],
 )
 def test_times_as_devices_write_them(unit: str, zone: str | None, raw: Any, expected: int) -> None:
-    assert Moments(TimeMap(path="ts", unit=unit, zone=zone)).one(raw) == expected
+    assert TimestampReader(TimeMap(path="ts", unit=unit, zone=zone)).one(raw) == expected
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_times_as_devices_write_them(unit: str, zone: str | None, raw: Any, expe
 )  # fmt: skip
 def test_times_that_are_none(unit: str, raw: Any) -> None:
     with pytest.raises(DecodeError, match="bad_time"):
-        Moments(TimeMap(path="ts", unit=unit)).one(raw)
+        TimestampReader(TimeMap(path="ts", unit=unit)).one(raw)
 
 
 # ---- whole messages ---------------------------------------------------------------------------------------------

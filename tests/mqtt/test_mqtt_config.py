@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from gateway.domain.device import PointSpec, Profile
 from gateway.domain.duration import DAY, MS, SECOND
 from gateway.domain.text import say
-from protocols.mqtt.check import Fleet, check
+from protocols.mqtt.check import DeviceProfiles, check
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.subscriptions import subscriptions
 
@@ -120,7 +120,7 @@ def test_routes_are_checked_against_the_profiles() -> None:
         "power": {"path": "p", "map": {"on": "high"}}, "status": {"path": "s", "unit": "A", "map": {1: "idle"}},
     }  # fmt: skip
     specs = {p.name: PointSpec(p.name, p.kind, p.unit, values=p.values) for p in CHARGER if not p.component}
-    fleet = Fleet({"charger": Profile("charger", "charger", tuple(specs.values()))})
+    fleet = DeviceProfiles({"charger": Profile("charger", "charger", tuple(specs.values()))})
     found = check(config([SIMPLE | {"points": points}]), fleet, "gateway.yaml", "sources.b")
     assert [(p.path, p.key) for p in found.problems] == [
         ("sources.b.routes[0].points.voltage", "mqtt.bind_unit"),

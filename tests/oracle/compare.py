@@ -106,7 +106,7 @@ def ends_alike(mine: Sequence[Episode], theirs: Sequence[Episode]) -> bool:
 
 def odd_raises(
     scene: SceneDef, found: Sequence[Episode], right: Sequence[Episode], got: Sequence[Transition]
-) -> set[int]:  # fmt: skip
+) -> set[int]:
     """Raises that stand, are in none of the true episodes, and at no moment at which an alarm was told to end."""
     ends = {one.at - scene.start for one in got if one.change is Change.CLEARED}
     begins = {one.begin for one in found} - ends

@@ -53,9 +53,7 @@ def test_no_kind_is_left_out_without_a_reason() -> None:
         ([(5, 8)], 10, False),
     ],
 )
-def test_what_may_be_told_of_an_episode_in_the_past(
-    told: list[tuple[int, int | None]], end: int, same: bool
-) -> None:  # fmt: skip
+def test_what_may_be_told_of_an_episode_in_the_past(told: list[tuple[int, int | None]], end: int, same: bool) -> None:
     """An alarm from 3 to `end`."""
     found = [Episode(((begin, "minor"),), until) for begin, until in told]
     assert covered(found, [Episode(((3, "minor"),), end)]) is same

@@ -14,8 +14,8 @@ from gateway.domain.device import Customer, Device, Life, Plausible, Point, Poin
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Define, DeviceDefined, DeviceSet, Fact, PointDefined, SiteSet
-from gateway.ports import Directory, Known
-from gateway.registry import Allowance, Registry, Wanted
+from gateway.ports import Directory, RegistryContents
+from gateway.registry import Allowance, DeclaredInventory, Registry
 
 
 @dataclass
@@ -29,11 +29,11 @@ class Rows:
     facts: list[Fact] = field(default_factory=list)
     down: bool = False
 
-    def load(self) -> Known:
+    def load(self) -> RegistryContents:
         customers, devices = tuple(self.customers.values()), tuple(self.devices.values())
-        return Known(tuple(self.sites.values()), customers, devices, tuple(self.points.values()))
+        return RegistryContents(tuple(self.sites.values()), customers, devices, tuple(self.points.values()))
 
-    def save(self, changed: Known, facts: Sequence[Fact]) -> None:
+    def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
         if self.down:
             raise StoreUnavailable("locked")
         self.sites |= {s.code: s for s in changed.sites}
@@ -64,11 +64,11 @@ def device(code: str, **changes: object) -> Device:
     return replace(base, **changes)
 
 
-def wanted(*codes: str, profile: Profile = CHARGER) -> Wanted:
-    return Wanted((Site("S1"),), (Customer("C1"),), tuple(device(code) for code in codes), (profile,))
+def wanted(*codes: str, profile: Profile = CHARGER) -> DeclaredInventory:
+    return DeclaredInventory((Site("S1"),), (Customer("C1"),), tuple(device(code) for code in codes), (profile,))
 
 
-def replace_texts(files: Wanted, texts: Sequence[str]) -> Wanted:
+def replace_texts(files: DeclaredInventory, texts: Sequence[str]) -> DeclaredInventory:
     """These texts of `status` are named by rules."""
     return dataclasses.replace(files, texts={("dc", "status"): texts})
 
@@ -145,14 +145,16 @@ def test_a_missing_device_is_retired_and_its_id_never_reused() -> None:
 
 def test_planned_devices_are_known_but_not_in_service() -> None:
     reg, rows = registry()
-    reg.apply(Wanted(devices=(device("A", life=Life.PLANNED),), profiles=(CHARGER,)))
+    reg.apply(DeclaredInventory(devices=(device("A", life=Life.PLANNED),), profiles=(CHARGER,)))
     assert reg.device("A") is None
     assert rows.devices[1].life is Life.PLANNED
 
 
 def test_silence_counts_from_the_day_a_device_is_taken_up_never_from_an_older_date() -> None:
     reg, _ = registry(None, "A")
-    reg.apply(Wanted(devices=(device("A", registered=77), device("B", registered=2_000_000)), profiles=(CHARGER,)))
+    reg.apply(
+        DeclaredInventory(devices=(device("A", registered=77), device("B", registered=2_000_000)), profiles=(CHARGER,))
+    )
     reg.apply(wanted("A", "B"))
     old, planned = reg.device("A"), reg.device("B")
     assert old is not None
@@ -162,7 +164,7 @@ def test_silence_counts_from_the_day_a_device_is_taken_up_never_from_an_older_da
 
 def test_only_what_changed_is_a_fact() -> None:
     reg, _ = registry(None, "A", "B")
-    moved = Wanted(
+    moved = DeclaredInventory(
         (Site("S1", name="new"),), wanted("A", "B").customers, (device("A", site="S1"), device("B")), (CHARGER,)
     )
     assert reg.apply(moved) == [
@@ -202,7 +204,7 @@ def test_other_edits_keep_the_id() -> None:
 def test_a_device_with_more_components_adds_points() -> None:
     reg, _ = registry(None, "A")
     before = dict(reg.points("dc"))
-    reg.apply(Wanted(devices=(device("A"), device("B", components=4)), profiles=(CHARGER,)))
+    reg.apply(DeclaredInventory(devices=(device("A"), device("B", components=4)), profiles=(CHARGER,)))
     after = reg.points("dc")
     assert ("gun_temp", 4) in after
     assert all(after[key] == value for key, value in before.items())
@@ -225,7 +227,7 @@ def test_pending_after_an_edit_defines_again() -> None:
     batch = one(1, point(reg, "gun_temp").id)
     written(reg, batch)
     other = replace(CHARGER, id="dc2")
-    reg.apply(Wanted(devices=(replace(device("A"), profile="dc2"),), profiles=(CHARGER, other)))
+    reg.apply(DeclaredInventory(devices=(replace(device("A"), profile="dc2"),), profiles=(CHARGER, other)))
     assert reg.pending(batch) == (DeviceDefined(1, "t1", "A", "dc2"),)
 
 
@@ -427,7 +429,7 @@ def test_texts_that_grow_while_the_store_writes_keep_their_codes() -> None:
     status = point(reg, "status").id
 
     class Growing(Rows):
-        def save(self, changed: Known, facts: Sequence[Fact]) -> None:
+        def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
             assert reg.state_code(status, "live") == 2
             rows.save(changed, facts)
 
@@ -463,8 +465,8 @@ def test_no_history_of_lists_ever_renumbers(steps: list[tuple[dict[str, int], st
     for guns, unit, revision, restart in steps:
         profile = replace(CHARGER, points=(replace(TEMP, unit=unit, revision=revision), STATUS), components=0)
         devices = tuple(device(code, components=n) for code, n in guns.items())
-        reg.apply(Wanted(devices=devices, profiles=(profile,)))
-        assert reg.apply(Wanted(devices=devices, profiles=(profile,))) == []
+        reg.apply(DeclaredInventory(devices=devices, profiles=(profile,)))
+        assert reg.apply(DeclaredInventory(devices=devices, profiles=(profile,))) == []
         for row in rows.devices.values():
             assert ids.setdefault(row.code, row.id) == row.id
             assert (row.life is Life.IN_SERVICE) == (row.code in guns)
@@ -482,6 +484,6 @@ def test_no_history_of_lists_ever_renumbers(steps: list[tuple[dict[str, int], st
             assert before[1:] == after[1:]
 
 
-def _sets(known: Known) -> list[list[str]]:
+def _sets(known: RegistryContents) -> list[list[str]]:
     rows = (known.sites, known.customers, known.devices, known.points)
     return [sorted(map(repr, each)) for each in rows]

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from gateway.domain.alarm import Change, Evidence, Level, Thing, Transition, canonical
 from gateway.domain.device import Device, Site
 from gateway.domain.record import PolicySet
-from rules.compiled import Budget, Flap, Inhibit, NoticeTemplate, OrderTemplate, Policy, Quiet, Rule, Silence, Watch
-from rules.engine.alarms import After
-from rules.engine.state.fleet import World
-from rules.engine.transitions import Emitter, Made, plan_of
+from rules.compiled import Budget, Flap, Inhibit, OrderTemplate, Quiet, Rule, RuleNotice, RulePolicy, Silence, Watch
+from rules.engine.alarms import AlarmPipeline
+from rules.engine.state.fleet import Fleet
+from rules.engine.transitions import Emitter, PendingTransition, plan_of
 
 S = 1_000_000
 SITES = (Site("S1", area="north", region="r"), Site("S2", area="north", region="r"))
@@ -39,13 +39,13 @@ def rule(rule_id: str, *, silent: int = 0, klass: str = "service", group: str = 
         "revision": "1", "title": {"en": rule_id}, "why": {"en": "w", "zh": "w"}, "mode": "live",
         "watch": Watch(("k",), group=group),
         "signals": (), "condition": condition, "points": (), "order": OrderTemplate("repair", rule_id),
-        "notice": NoticeTemplate("site_ops", "t", klass),
+        "notice": RuleNotice("site_ops", "t", klass),
         "source": json.dumps({"rule": {"id": rule_id, "when": "x > 1"}}).encode(),
     }  # fmt: skip
     return Rule(id=rule_id, **(keys | more))  # type: ignore[arg-type]
 
 
-def policies(**known: Policy) -> dict[bytes, Policy]:
+def policies(**known: RulePolicy) -> dict[bytes, RulePolicy]:
     """Policies by their sources."""
     return {name.encode(): policy for name, policy in known.items()}
 
@@ -53,8 +53,8 @@ def policies(**known: Policy) -> dict[bytes, Policy]:
 class Stage:
     """`told`: all transitions so far; times of `step` and of changes are seconds."""
 
-    def __init__(self, rules: Sequence[Rule], known: Mapping[bytes, Policy] | None = None) -> None:
-        self.world = World()
+    def __init__(self, rules: Sequence[Rule], known: Mapping[bytes, RulePolicy] | None = None) -> None:
+        self.world = Fleet()
         self.world.sites = {site.code: site for site in SITES}
         for device in DEVICES:
             self.world.set_device(device)
@@ -66,9 +66,9 @@ class Stage:
         for one in rules:
             self.install(one)
 
-    def fresh(self) -> After:
+    def fresh(self) -> AlarmPipeline:
         """A stage that knows nothing."""
-        after = After(Emitter(0, "lab"), self.world, lambda source, zone: self.known[source])
+        after = AlarmPipeline(Emitter(0, "lab"), self.world, lambda source, zone: self.known[source])
         after.runners.append(self.runners)  # type: ignore[arg-type]
         return after
 
@@ -89,7 +89,7 @@ class Stage:
         for after in (self.after, self.twin):
             after.policy(PolicySet(source.encode(), "UTC"))
 
-    def restored(self, after: After) -> After:
+    def restored(self, after: AlarmPipeline) -> AlarmPipeline:
         """Lost, and back from its state."""
         blob, back = after.state(), self.fresh()
         for one in self.rules.values():
@@ -100,18 +100,28 @@ class Stage:
         return back
 
     def change(
-        self, rule_id: str, change: str, at: float, device: int = 1, level: Level = Level.MINOR, *,
-        reason: str = "", identity: tuple[str, ...] = (), group: str = "", component: int = 0, muted: bool = False,
-    ) -> Made:  # fmt: skip
+        self,
+        rule_id: str,
+        change: str,
+        at: float,
+        device: int = 1,
+        level: Level = Level.MINOR,
+        *,
+        reason: str = "",
+        identity: tuple[str, ...] = (),
+        group: str = "",
+        component: int = 0,
+        muted: bool = False,
+    ) -> PendingTransition:
         """What a condition did at `at` seconds."""
         one = self.rules[rule_id]
         thing = Thing(0, 0, group) if group else Thing(device, component)
         seen = Evidence(f"{rule_id} {change} {at}")
-        return Made(
+        return PendingTransition(
             round(at * S), one, plan_of(one), thing, Change(change), level, seen, reason, identity=identity, muted=muted
         )
 
-    def step(self, now: float, *changes: Made, received: float = 0) -> list[Transition]:
+    def step(self, now: float, *changes: PendingTransition, received: float = 0) -> list[Transition]:
         """One record at engine time `now`: what is told."""
         self.seq += 1
         if not self.after._ended and not self.after._displaced and not self.after._last:
@@ -133,4 +143,4 @@ def brief(transitions: Sequence[Transition]) -> list[tuple[str, str, float]]:
     return [(one.rule, one.change.value, one.at / S) for one in transitions]
 
 
-__all__ = ["Budget", "Policy", "Quiet", "S", "Stage", "brief", "flap", "inhibit", "policies", "rule"]
+__all__ = ["Budget", "Quiet", "RulePolicy", "S", "Stage", "brief", "flap", "inhibit", "policies", "rule"]

@@ -98,7 +98,7 @@ class Lab:
 
     def __init__(
         self, rules: Iterable[Rule], devices: Iterable[Device], sites: Iterable[Site] = (), *, live: bool = True
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.engine = Engine(0, compile_source, "lab") if live else None
         self.records: list[Record] = []
         self.got: list[Transition] = []

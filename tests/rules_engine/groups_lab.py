@@ -65,7 +65,7 @@ class GroupLab(Lab):
 
     def __init__(
         self, rules: Iterable[Rule], devices: Iterable[Device], sites: Iterable[Site] = (), *, live: bool = True
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__([], [], [Site("s1"), Site("s2")], live=live)
         for site in sites:
             self.write(SiteSet(site))

@@ -22,8 +22,8 @@ from gateway.domain.record import Closed, Fact, Parcel, RuleSet, Tick, Unlatch
 from gateway.intake import Intake, IntakeConfig, Ticker
 from gateway.journal import SqliteJournal
 from gateway.ports import Append
-from gateway.registry import Registry, Wanted
-from rules.casetest.scene import Happening, Scene, Told
+from gateway.registry import DeclaredInventory, Registry
+from rules.casetest.scene import Happening, Scene, SceneValue
 from rules.engine import Engine
 from rules.format import compile_source, edit
 from sinks.series.duckdb import DuckDbConfig, DuckDbStore
@@ -108,9 +108,13 @@ class LiveCase:
         """The files as they are now -> registry -> journal."""
         scene = self.scene
         facts = self.registry.apply(
-            Wanted(tuple(scene.sites.values()), tuple(scene.customers.values()), tuple(self.devices.values()),
-                   tuple(self.profiles.values()))
-        )  # fmt: skip
+            DeclaredInventory(
+                tuple(scene.sites.values()),
+                tuple(scene.customers.values()),
+                tuple(self.devices.values()),
+                tuple(self.profiles.values()),
+            )
+        )
         if facts:
             await self.intake.facts(facts)
 
@@ -145,7 +149,7 @@ class LiveCase:
         self.journal.close()
         return self.desk.transitions
 
-    async def _deliver(self, told: Sequence[Told]) -> None:
+    async def _deliver(self, told: Sequence[SceneValue]) -> None:
         """One parcel for each message, all at once or one after another."""
         frames = [list(group) for _, group in groupby(told, key=lambda one: one.frame)]
         batches = [batch_of([[one for one in map(self._reading, frame) if one is not None]]) for frame in frames]
@@ -158,7 +162,7 @@ class LiveCase:
                 await self.settle()
         await self.settle()
 
-    def _reading(self, one: Told) -> Reading | None:
+    def _reading(self, one: SceneValue) -> Reading | None:
         """As a source hands it over, by the registry's ids; None = of a device that is not in service."""
         written = next(point for point in self.scene.points.values() if point.id == one.point)
         device = next(device for device in self.scene.devices.values() if device.id == one.device)

@@ -18,9 +18,14 @@ class Gateway:
     """`answers` False: the store never answers. Times are seconds after T0."""
 
     def __init__(
-        self, rules: Iterable[Rule], devices: Iterable[Device], sites: Iterable[Site] = (), *, answers: bool = True,
+        self,
+        rules: Iterable[Rule],
+        devices: Iterable[Device],
+        sites: Iterable[Site] = (),
+        *,
+        answers: bool = True,
         accept_late: int = 72 * HOUR,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.engine = Engine(0, compile_source, "lab", accept_late=accept_late)
         self.accept_late, self.answers = accept_late, answers
         self.records: list[Record] = []

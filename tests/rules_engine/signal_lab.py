@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from gateway.domain.device import Device, Site
 from gateway.domain.reading import Reading, batch_of
 from rules.compiled import Rule, Slot, SlotKind
-from rules.engine.frames.batch_view import Held, Picked, Reader, View
-from rules.engine.frames.frames import Counts, Late, single, views
-from rules.engine.state.fleet import World
-from rules.engine.windows import Signals
+from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsAt
+from rules.engine.frames.frames import Late, ReadingCounts, single, views
+from rules.engine.state.fleet import Fleet
+from rules.engine.windows import SignalSet
 from rules.engine.windows.counter_glitches import Glitches
 
 
@@ -21,7 +21,7 @@ from rules.engine.windows.counter_glitches import Glitches
 class Around:
     """What signals need of the engine."""
 
-    world: World = field(default_factory=World)
+    world: Fleet = field(default_factory=Fleet)
     scalar: bool = False
     observe: None = None
     glitches: Glitches = field(default_factory=Glitches)
@@ -37,9 +37,14 @@ class SignalLab:
     """Feeds one rule's signals; `now` = (device, seconds, value) at every unit, `closed` = the same at window ends."""
 
     def __init__(
-        self, one: Rule, devices: Iterable[Device] = (), sites: Iterable[Site] = (), *, scalar: bool = False,
+        self,
+        one: Rule,
+        devices: Iterable[Device] = (),
+        sites: Iterable[Site] = (),
+        *,
+        scalar: bool = False,
         zone: str = "UTC",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.around = Around(scalar=scalar)
         self.world, self.rule, self.zone = self.around.world, one, zone
         for site in sites:
@@ -56,7 +61,7 @@ class SignalLab:
 
     def fresh(self) -> None:
         """Signals without state."""
-        self.signals = Signals(self.rule, self.zone, self.space, self.around)
+        self.signals = SignalSet(self.rule, self.zone, self.space, self.around)
         self.signals.grow()
         self.signals.refresh(range(len(self.space)))
 
@@ -67,20 +72,20 @@ class SignalLab:
         self.signals.load(state)
 
     # --- what a runner is to signals
-    def judge_units(self, view: View, units: NDArray[np.intp]) -> None:
-        found = self.value(Picked(view, units))
+    def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
+        found = self.value(UnitsAt(view, units))
         for unit, value in zip(units.tolist(), found.tolist(), strict=True):
             self.now.append((self.space.things[view.thing[unit]].device, (int(view.t[unit]) - T0) / S, value))
 
-    def idle(self, view: View, units: NDArray[np.intp]) -> NDArray[np.bool_]:
+    def idle(self, view: BatchView, units: NDArray[np.intp]) -> NDArray[np.bool_]:
         return np.zeros(len(units), np.bool_)
 
-    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
         self.closed.append((self.space.things[thing].device, (end - T0) / S, float(self.value(reader)[0])))
 
-    def windows_closed(self, reader: Held) -> None:
+    def windows_closed(self, reader: Latest) -> None:
         for thing, end in zip(reader.thing.tolist(), reader.t.tolist(), strict=True):
-            self.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
+            self.window_closed(thing, end, Latest(self.space, np.array([thing]), end), None, -1)
 
     def windows_ended(self, things: Sequence[int], end: int) -> None:
         assert all(self.space.things[thing].device >= 0 for thing in things)
@@ -92,7 +97,7 @@ class SignalLab:
 
     def read(self, *frames: Sequence[Reading]) -> None:
         """One batch."""
-        for view in views(self.world, batch_of(frames), Counts(), Late(0)):
+        for view in views(self.world, batch_of(frames), ReadingCounts(), Late(0)):
             if view.space is not self.space:
                 continue
             parts = [single(view, unit) for unit in range(len(view))] if self.around.scalar else [view]
@@ -109,7 +114,7 @@ class SignalLab:
 
     def at(self, at: float, thing: int = 0) -> float:
         """The value between readings, T0 + `at` seconds."""
-        return float(self.value(Held(self.space, np.array([thing]), T0 + round(at * S)))[0])
+        return float(self.value(Latest(self.space, np.array([thing]), T0 + round(at * S)))[0])
 
     def values(self) -> list[float | None]:
         """What it was worth, unit by unit; None = unknown."""

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from after_lab import Budget, Policy, Quiet, S, Stage, flap, inhibit, policies, rule
+from after_lab import Budget, Quiet, RulePolicy, S, Stage, flap, inhibit, policies, rule
 
 from gateway.domain.alarm import Level
 from gateway.domain.device import QuietTime, Site
-from rules.engine.alarms.rate_limit import Spent
+from rules.engine.alarms.rate_limit import RateLimit
 
 PLAIN, SAFE = rule("plain"), rule("safe", klass="safety")
 
@@ -18,9 +18,9 @@ def works(site: str, start: float, end: float) -> Quiet:
 
 
 KNOWN = policies(
-    works=Policy(quiet=(works("S1", 100, 200), works("S2", 150, 300), works("S1", 190, 250))),
-    alarms=Policy(alarms_per_rule=Budget(3, 60 * S)),
-    orders=Policy(orders_per_site=Budget(2, 60 * S)),
+    works=RulePolicy(quiet=(works("S1", 100, 200), works("S2", 150, 300), works("S1", 190, 250))),
+    alarms=RulePolicy(alarms_per_rule=Budget(3, 60 * S)),
+    orders=RulePolicy(orders_per_site=Budget(2, 60 * S)),
 )
 
 
@@ -128,7 +128,7 @@ def test_a_policy_that_does_not_compile_leaves_the_one_before() -> None:
     def refuse(facts: object) -> bool:
         raise AssertionError("not asked")
 
-    stage = Stage([PLAIN], {**KNOWN, b"bad": Policy(quiet=(Quiet(refuse, "", 0, 0),))})
+    stage = Stage([PLAIN], {**KNOWN, b"bad": RulePolicy(quiet=(Quiet(refuse, "", 0, 0),))})
     stage.policy("works")
     for after in (stage.after, stage.twin):
         after.policies._compile = _broken
@@ -139,7 +139,7 @@ def test_a_policy_that_does_not_compile_leaves_the_one_before() -> None:
     assert raised.held_until == 250 * S
 
 
-def _broken(source: bytes, zone: str) -> Policy:
+def _broken(source: bytes, zone: str) -> RulePolicy:
     raise ValueError("no such unit")
 
 
@@ -151,7 +151,7 @@ def replace_source(fact: object) -> object:
 
 
 def test_what_was_spent_is_bounded_by_the_limit() -> None:
-    spent, budget = Spent(), Budget(5, 10 * S)
+    spent, budget = RateLimit(), Budget(5, 10 * S)
     for at in range(100):
         spent.spend("x", budget, at)
     assert sum(number for _, number in spent.spent["x"]) == 5
@@ -163,7 +163,7 @@ def test_what_was_spent_is_bounded_by_the_limit() -> None:
     assert not spent.full("x", budget, 99 + 10 * S)
     spent.purge(budget, 50 + 10 * S)
     assert spent.spent == {}
-    assert Spent().full("z", Budget(0, S), 0)
+    assert RateLimit().full("z", Budget(0, S), 0)
 
 
 def test_the_state_is_summed_over_all_that_hold_some() -> None:

@@ -4,8 +4,8 @@ import gc
 
 import pytest
 
-from gateway.cli.bench.fleet import Fleet, rules_of
-from gateway.cli.bench.groups import Groups
+from gateway.cli.bench.fleet import BenchFleet, rules_of
+from gateway.cli.bench.groups import BenchGroups
 from gateway.cli.bench.rules import measure, statistics_rules, streak_rules, window_rules
 from gateway.cli.bench.scale import Run, main, reloads, scale_rules
 from gateway.cli.bench.time_alone import month_close, time_alone
@@ -24,7 +24,7 @@ def test_the_curve_is_measured() -> None:
     "rules", [window_rules(), statistics_rules(), streak_rules()], ids=["windows", "statistics", "streaks"]
 )
 def test_windows_and_streaks_are_measured(rules: list[str]) -> None:
-    told = measure(rules, 0.02, Fleet(200, frames=2), 800)
+    told = measure(rules, 0.02, BenchFleet(200, frames=2), 800)
     assert told["rules"] == 10
     assert told["rule_evals_s"] == pytest.approx(told["readings_s"] * 10 / 4)
     assert told["ratio"] == pytest.approx(told["rule_evals_s"] / told["reference_evals_s"])
@@ -55,7 +55,7 @@ def test_reloads_leave_nothing_behind() -> None:
 
 def test_messages_that_overtake_each_other_seldom_put_a_group_in_doubt() -> None:
     """1 % of 10,000 sensors are in a fault, which is as many as the rule waits for in each group of 1,000."""
-    groups = Groups(10_000, 0.01)
+    groups = BenchGroups(10_000, 0.01)
     for number in range(48):
         groups.judge(number)
     assert groups.asked <= 2  # in two minutes, of ten groups

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.cli.rules_command import command
 from rules.casetest import run_cases
-from rules.casetest.series import LIMIT, Text, parse_series
+from rules.casetest.series import LIMIT, StateText, parse_series
 from rules.compiled import Names
 from rules.format import load_text
 
@@ -45,7 +45,7 @@ test:
 
 def test_series_language() -> None:
     assert parse_series("84 86*2 -1.5 'a b'*2 _ _*2") == [
-        84.0, 86.0, 86.0, -1.5, Text("a b"), Text("a b"), None, None, None,
+        84.0, 86.0, 86.0, -1.5, StateText("a b"), StateText("a b"), None, None, None,
     ]  # fmt: skip
     assert parse_series("1+0.5*3 10-2*2") == [1.0, 1.5, 2.0, 10.0, 8.0]
     assert all(isinstance(item, float) and isnan(item) for item in parse_series("bad bad*2"))

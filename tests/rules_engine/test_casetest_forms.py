@@ -7,14 +7,14 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli.rules_command import command
-from rules.casetest import Outcome, as_json, as_text, run_cases
+from rules.casetest import CaseResult, as_json, as_text, run_cases
 from rules.compiled import Names
 from rules.format import load_text, policy_source
 
 FILE = Path(__file__).with_name("casetest_forms.yaml")
 
 
-def run(text: str, name: str = "f.yaml") -> list[Outcome]:
+def run(text: str, name: str = "f.yaml") -> list[CaseResult]:
     loaded = load_text(text, name, Names({}))
     assert [problem.render() for problem in loaded.problems] == []
     outcomes, problems = run_cases(loaded.tests, loaded.rules, policy_source([loaded]))
@@ -26,7 +26,7 @@ OUTCOMES = run(FILE.read_text("utf-8"), FILE.name)
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda one: f"{one.case.rule}: {one.say}")
-def test_case(outcome: Outcome) -> None:
+def test_case(outcome: CaseResult) -> None:
     assert outcome.ok, as_text([outcome], "en")
 
 

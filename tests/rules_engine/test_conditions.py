@@ -19,10 +19,10 @@ from gateway.domain.record import Closed, CycleDone, DeviceSet, MeterExchanged, 
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Active, Names
 from rules.engine import Engine
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.counter_multiple import multiples
 from rules.engine.conditions.factory import runner_of
-from rules.engine.state.active_hours import Schedule, instant
+from rules.engine.state.active_hours import ActiveHours, instant
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 from rules.engine.transitions import Emitter
 from rules.format import compile_source, load_text
@@ -43,7 +43,7 @@ actives = st.builds(
 
 def alone(one: object, devices: int = 1) -> Runner:
     """A runner of a rule on a space of its own, without an engine."""
-    common = Field(Emitter(0, "lab"))
+    common = EngineContext(Emitter(0, "lab"))
     for number in range(1, devices + 1):
         common.world.set_device(charger(number))
     space = common.world.space("charger")
@@ -58,7 +58,7 @@ def alone(one: object, devices: int = 1) -> Runner:
 @example(Active(((1, 1),), (), (), False, False, CALENDAR), "UTC", T0)  # whole days from 00:01 on
 @example(Active(((0, 0),), (5, 6), (), True, False, CALENDAR), "UTC", T0 + 366 * DAY)  # and no holiday that is known
 def test_hours_fit_together(active: Active, zone: str, at: int) -> None:
-    schedule = Schedule(active)
+    schedule = ActiveHours(active)
     following = schedule.next_opening(zone, at)
     if schedule.always:
         assert schedule.inside(zone, at)
@@ -93,7 +93,7 @@ def test_inside_is_what_the_day_and_the_hour_say(active: Active, zone: str, at: 
             for begin, end in active.spans:
                 ends = (day, end) if end > begin else (day + timedelta(days=1), end)
                 found |= instant(zone, day, begin) <= at < instant(zone, *ends)
-    assert Schedule(active).inside(zone, at) == found
+    assert ActiveHours(active).inside(zone, at) == found
 
 
 def _months(first: int, last: int) -> list[int]:
@@ -101,7 +101,7 @@ def _months(first: int, last: int) -> list[int]:
 
 
 def test_a_winter_of_five_months_is_one_interval() -> None:
-    winter = Schedule(Active(months=((11, 3),)))
+    winter = ActiveHours(Active(months=((11, 3),)))
     christmas = to_us(datetime(2026, 12, 25, tzinfo=UTC))
     assert winter.opening("UTC", christmas) == to_us(datetime(2026, 11, 1, tzinfo=UTC))
     assert winter.closing("UTC", christmas) == to_us(datetime(2027, 4, 1, tzinfo=UTC))
@@ -109,7 +109,7 @@ def test_a_winter_of_five_months_is_one_interval() -> None:
 
 
 def test_no_holiday_in_sight_is_no_opening() -> None:
-    holidays = Schedule(Active(holiday=True, calendar=CALENDAR))
+    holidays = ActiveHours(Active(holiday=True, calendar=CALENDAR))
     assert holidays.next_opening("UTC", to_us(datetime(2026, 10, 5, tzinfo=UTC))) == NEVER
     assert holidays.opening("UTC", to_us(datetime(2029, 1, 1, tzinfo=UTC))) == LONG_AGO
 
@@ -125,18 +125,18 @@ def test_no_holiday_in_sight_is_no_opening() -> None:
     ],
 )  # fmt: skip
 def test_in_force_all_the_time(active: Active, always: bool) -> None:
-    assert Schedule(active).always == always
+    assert ActiveHours(active).always == always
 
 
 def test_s26_a_day_of_23_hours_has_shorter_hours() -> None:
-    schedule = Schedule(Active(((22 * 60, 6 * 60),)))
+    schedule = ActiveHours(Active(((22 * 60, 6 * 60),)))
     evening = T0 + 86 * DAY + 21 * HOUR + MINUTE  # 2026-03-28 22:01 in Berlin
     opened = schedule.opening("Europe/Berlin", evening)
     assert (schedule.closing("Europe/Berlin", evening) - opened) == 7 * HOUR
 
 
 def test_days_that_touch_are_one_interval() -> None:
-    schedule = Schedule(Active(days=(5, 6)))
+    schedule = ActiveHours(Active(days=(5, 6)))
     saturday = T0 + 2 * DAY
     assert schedule.closing("UTC", saturday + HOUR) == saturday + 2 * DAY
     openings = [schedule.opening("UTC", saturday + k * 7 * DAY) for k in range(3)]

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from gateway.domain.alarm import Thing
-from rules.engine.state.thing_table import Space
+from rules.engine.state.thing_table import ThingTable
 from rules.engine.windows.sliding_stddev import SquaredRing
 
 THINGS, SIZE = 12, 64
 
 
 def ring() -> SquaredRing:
-    space = Space("meter")
+    space = ThingTable("meter")
     for k in range(THINGS):
         space.add(Thing(k, 0), 0)
     found = SquaredRing(space, (np.add,), truth=False, squared=True)

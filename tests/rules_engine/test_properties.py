@@ -110,9 +110,8 @@ def story(random: Random, steps: int) -> Life:
 
 
 def live(
-    life: Life, rules: Sequence[Rule], *, down: tuple[int, int] | None = None,
-    delays: Sequence[int] = (),
-) -> list[Transition]:  # fmt: skip
+    life: Life, rules: Sequence[Rule], *, down: tuple[int, int] | None = None, delays: Sequence[int] = ()
+) -> list[Transition]:
     """The story through an engine with a tick every five seconds; away in `down` (seconds), with readings buffered."""
     lab = Lab(rules, CHARGERS_AND_METERS, SITES)
     away, back = down or (1 << 30, 1 << 30)

@@ -15,7 +15,7 @@ from signal_lab import SignalLab, let
 from gateway.domain.device import Site
 from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from rules.compiled import Calendar, Period, Slot, SlotKind
-from rules.engine.frames.batch_view import Held
+from rules.engine.frames.batch_view import Latest
 from rules.engine.state.calendar import wall_time, window
 
 M = 600
@@ -79,7 +79,7 @@ def test_before_looks_back() -> None:
     lab = SignalLab(one)
     lab.read(*[[told(1, "battery", k * M, float(k))] for k in range(24)])
     lab.tick(4 * H)
-    held = Held(lab.space, np.array([0]), T0 + 4 * H * S)
+    held = Latest(lab.space, np.array([0]), T0 + 4 * H * S)
     back = [float(lab.signals(Slot(SlotKind.BEFORE, "x", n=n), held)[0]) for n in (1, 2)]
     assert (lab.at(4 * H), *back) == (23.0, 17.0, 11.0)
 

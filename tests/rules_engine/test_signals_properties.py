@@ -79,7 +79,7 @@ def scripts(draw: st.DrawFn) -> list[Step]:
 
 def play(
     name: str, steps: Sequence[Step], *, scalar: bool = False, restart: int = -1, single: bool = False
-) -> SignalLab:  # fmt: skip
+) -> SignalLab:
     """The script through new signals."""
     lab = SignalLab(let(LETS[name]), DEVICES, SITES, scalar=scalar)
     for number, (what, content) in enumerate(steps):

@@ -7,18 +7,18 @@ from signal_lab import Around, SignalLab, let
 
 from gateway.domain.device import Point, Site
 from rules.compiled import Expression, Slot, SlotKind
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.frames.batch_view import Held
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.frames.batch_view import Latest
 from rules.engine.windows import NoSignals
 
 NAN = float("nan")
 FAULT = (("fault", 3.0), ("idle", 0.0))
 
 
-def bound(lab: SignalLab, slot: Slot) -> Bound:
+def bound(lab: SignalLab, slot: Slot) -> BoundExpression:
     """An expression that is one slot."""
     expression = Expression(slot.name, (slot,), False, "", lambda x: x[0], lambda x: x[0])
-    made = Bound(expression, lab.space, Around(lab.world).world, NoSignals(""))
+    made = BoundExpression(expression, lab.space, Around(lab.world).world, NoSignals(""))
     made.refresh(range(len(lab.space)))
     return made
 
@@ -32,7 +32,7 @@ def charging() -> SignalLab:
 def ask(lab: SignalLab, slot: Slot) -> float:
     """Its value for connector 1, by both back ends."""
     made = bound(lab, slot)
-    reader = Held(lab.space, np.array([1]), 0)
+    reader = Latest(lab.space, np.array([1]), 0)
     first, second = float(made.vector(reader)[0]), float(made.scalar(reader)[0])
     assert np.float64(first).tobytes() == np.float64(second).tobytes()
     return first
@@ -63,7 +63,7 @@ def test_a_longer_table_of_texts_is_seen_at_once() -> None:
     lab = charging()
     made = bound(lab, Slot(SlotKind.FIELD, "status", mapping=(("parked", 1.0),)))
     lab.read([told(1, "status", 0, 3.0, 1)])
-    reader = Held(lab.space, np.array([1]), 0)
+    reader = Latest(lab.space, np.array([1]), 0)
     assert np.isnan(made.vector(reader)[0])
     old = POINTS["charger", "status", 1]
     lab.world.set_point(Point(old.id, "charger", "status", 1, old.kind, values=(*old.values, "parked")))

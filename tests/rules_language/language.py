@@ -13,7 +13,7 @@ from gateway.domain.duration import SECOND
 from gateway.domain.fence import Fence
 from gateway.domain.reading import F64
 from rules.compiled import Calendar, Expression, Names, Period, SlotKind
-from rules.expr.scope import Coded, Scope, SignalType
+from rules.expr.scope import Coded, NameScope, SignalType
 
 GAUGE, COUNTER, STATE = PointKind.GAUGE, PointKind.COUNTER, PointKind.STATE
 
@@ -78,13 +78,13 @@ FENCES = {
 }
 NAMES = Names(VOCABULARY, CODES, FENCES)
 MONTH = Calendar(Period.MONTH)
-CHARGER = Scope(
+CHARGER = NameScope(
     {"charger": VOCABULARY["charger"]},
     {"used": SignalType("kWh", MONTH), "daily": SignalType("kW"), "swing": SignalType("degC", delta=True)},
     {"code": Coded("fault_code", CODES["charger_faults"])},
     FENCES,
 )
-VEHICLE = Scope({"vehicle": VOCABULARY["vehicle"]}, fences=FENCES)
+VEHICLE = NameScope({"vehicle": VOCABULARY["vehicle"]}, fences=FENCES)
 
 _LITERALS = st.one_of(
     st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.5, 3.5, 85.0, 1e-9, 1e300]),

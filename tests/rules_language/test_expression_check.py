@@ -5,19 +5,19 @@ import math
 import pytest
 from language import CHARGER, VEHICLE, VOCABULARY
 
-from rules.compiled import Limit, Slot, SlotKind
+from rules.compiled import ComparedNumber, Slot, SlotKind
 from rules.expr.compile import condition, duration, meaning
 from rules.expr.flaw import ExpressionError
-from rules.expr.scope import Scope
+from rules.expr.scope import NameScope
 
 
-def flaws(text: str, scope: Scope = CHARGER) -> list[tuple[str, dict[str, object]]]:
+def flaws(text: str, scope: NameScope = CHARGER) -> list[tuple[str, dict[str, object]]]:
     with pytest.raises(ExpressionError) as caught:
         condition(text, scope)
     return [(flaw.key.removeprefix("rules."), dict(flaw.fields)) for flaw in caught.value.flaws]
 
 
-def limits(text: str, scope: Scope = CHARGER) -> list[Limit]:
+def limits(text: str, scope: NameScope = CHARGER) -> list[ComparedNumber]:
     return list(condition(text, scope)[0].limits)
 
 
@@ -69,7 +69,7 @@ def test_slots_and_limits() -> None:
     assert expression.slots[1].default == pytest.approx(95.0)
     first, second = expression.limits
     assert (first.slot, first.unit) == (1, "degC")
-    assert second == Limit(1.0, "h")
+    assert second == ComparedNumber(1.0, "h")
 
 
 def test_signals() -> None:
@@ -202,10 +202,10 @@ def test_a_switch_is_a_truth_value() -> None:
 
 
 def test_several_kinds() -> None:
-    both = Scope({kind: VOCABULARY[kind] for kind in ("gas_meter", "water_meter")})
+    both = NameScope({kind: VOCABULARY[kind] for kind in ("gas_meter", "water_meter")})
     assert condition("battery < 3.1 V", both)[0].slots[0].unit == "V"
     assert flaws("pressure < 3 kPa", both) == [("expr.not_everywhere", {"name": "pressure", "kind": "water_meter"})]
-    mixed = Scope({"a": {"p": VOCABULARY["gas_meter"]["battery"]}, "b": {"p": VOCABULARY["gas_meter"]["flow"]}})
+    mixed = NameScope({"a": {"p": VOCABULARY["gas_meter"]["battery"]}, "b": {"p": VOCABULARY["gas_meter"]["flow"]}})
     assert flaws("p > 3 V", mixed)[0][0] == "expr.differs"
 
 

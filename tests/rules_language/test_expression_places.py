@@ -12,7 +12,7 @@ from language import FENCES, VEHICLE
 from gateway.domain.fence import Fence
 from rules.compiled import Expression
 from rules.expr.compile import condition, meaning
-from rules.expr.scope import Scope
+from rules.expr.scope import NameScope
 from rules.expr.where import where
 
 NAN = math.nan
@@ -20,7 +20,7 @@ EARTH = 6_371_008.8
 
 
 def compiled(fence: Fence) -> Expression:
-    return condition("within(lat, lon, 'x')", Scope(VEHICLE.vocabulary, fences={"x": fence}))[0]
+    return condition("within(lat, lon, 'x')", NameScope(VEHICLE.vocabulary, fences={"x": fence}))[0]
 
 
 def both(expression: Expression, lat: float, lon: float) -> float:
@@ -116,7 +116,7 @@ def test_any_polygon_agrees(corners: list[tuple[float, float]], places: list[tup
 
 
 def test_a_moved_fence_is_another_meaning() -> None:
-    moved = Scope(VEHICLE.vocabulary, fences={"yard": Fence("yard", FENCES["yard"].polygon[:4])})
+    moved = NameScope(VEHICLE.vocabulary, fences={"yard": Fence("yard", FENCES["yard"].polygon[:4])})
     texts = [meaning(*condition("within(lat, lon, 'yard')", scope)) for scope in (VEHICLE, moved)]
     assert texts[0] != texts[1]
     circle = meaning(*condition("within(lat, lon, 'depot')", VEHICLE))

@@ -13,7 +13,7 @@ from rules.expr.answers import level, text_of
 from rules.expr.compile import condition, condition_of, meaning, number
 from rules.expr.flaw import ExpressionError
 from rules.expr.parse import parse
-from rules.expr.scope import Coded, Scope, SignalType
+from rules.expr.scope import Coded, NameScope, SignalType
 
 NAN = math.nan
 LEVEL_OF = {"none": 0.0, "E07": 3.0, "E08": 4.0, "E12": 1.0, "*": 2.0}
@@ -26,7 +26,7 @@ def agree(expression: Expression, row: list[float]) -> float:
     return result
 
 
-def keys(text: str, scope: Scope = CHARGER) -> list[str]:
+def keys(text: str, scope: NameScope = CHARGER) -> list[str]:
     with pytest.raises(ExpressionError) as caught:
         condition(text, scope)
     return [flaw.key for flaw in caught.value.flaws]
@@ -111,21 +111,25 @@ def test_the_slots_of_the_device_list() -> None:
 
 
 def test_quorums_in_a_condition() -> None:
-    scope = Scope(CHARGER.vocabulary, {"mean_temp": SignalType("degC", group=True)}, group="site")
-    tree = syntax.Logic("and", (syntax.Quorum(0), syntax.Not(syntax.Quorum(1)), parse("mean_temp > 60 degC")))
+    scope = NameScope(CHARGER.vocabulary, {"mean_temp": SignalType("degC", group=True)}, group="site")
+    tree = syntax.LogicNode(
+        "and", (syntax.QuorumNode(0), syntax.NotNode(syntax.QuorumNode(1)), parse("mean_temp > 60 degC"))
+    )
     expression, node = condition_of(tree, "two and not one", scope)
     assert [(slot.kind, slot.n) for slot in expression.slots[:2]] == [(SlotKind.QUORUM, 0), (SlotKind.QUORUM, 1)]
     assert [agree(expression, row) for row in ([1.0, 0.0, 61.0], [1.0, 1.0, 61.0], [0.0, NAN, NAN])] == [1.0, 0.0, 0.0]
     assert math.isnan(agree(expression, [1.0, NAN, 61.0]))
-    other = syntax.Logic("and", (syntax.Quorum(1), syntax.Not(syntax.Quorum(0)), parse("mean_temp > 60 degC")))
+    other = syntax.LogicNode(
+        "and", (syntax.QuorumNode(1), syntax.NotNode(syntax.QuorumNode(0)), parse("mean_temp > 60 degC"))
+    )
     assert meaning(expression, node) != meaning(*condition_of(other, "", scope))
-    alone, _ = condition_of(syntax.Quorum(0), "one", scope)
+    alone, _ = condition_of(syntax.QuorumNode(0), "one", scope)
     assert agree(alone, [1.0]) == 1.0
 
 
 def test_a_group_has_no_readings_of_its_own() -> None:
     signals = {"used": SignalType("kWh"), "all_used": SignalType("kWh", group=True)}
-    group = Scope(CHARGER.vocabulary, signals, CHARGER.codes, group="site")
+    group = NameScope(CHARGER.vocabulary, signals, CHARGER.codes, group="site")
     assert keys("gun_temp > 5 degC", group) == ["rules.expr.group_point"]
     assert keys("code.name == 'ok'", group) == ["rules.expr.group_point"]
     assert keys("used > 5 kWh", group) == ["rules.expr.group_signal"]
@@ -137,7 +141,7 @@ def test_a_group_has_no_readings_of_its_own() -> None:
 
 
 def test_a_signal_needs_its_points_in_every_kind() -> None:
-    scope = Scope({"vehicle": {}}, {"used": SignalType("kWh", points=("energy",))})
+    scope = NameScope({"vehicle": {}}, {"used": SignalType("kWh", points=("energy",))})
     assert keys("used > 5 kWh", scope) == ["rules.expr.unknown"]
 
 
@@ -262,7 +266,7 @@ def test_one_quantity_in_two_units(text: str, row: list[float], truth: float) ->
 
 
 def test_power_is_no_apparent_power_and_gas_at_normal_conditions_no_gas_as_it_flows() -> None:
-    gas = Scope({"gas_meter": VOCABULARY["gas_meter"]})
+    gas = NameScope({"gas_meter": VOCABULARY["gas_meter"]})
     for text, scope, key in (
         ("daily > 3 kVA", CHARGER, "wrong_unit"),
         ("flow > 3 Nm3/h", gas, "gas_volume"),

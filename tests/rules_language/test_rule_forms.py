@@ -13,6 +13,7 @@ from gateway.domain.fence import Fence
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import (
     Active,
+    CalendarSpan,
     Condition,
     Due,
     Every,
@@ -26,7 +27,6 @@ from rules.compiled import (
     Sequence,
     Silence,
     SlotKind,
-    Span,
     Streak,
     Votes,
 )
@@ -157,14 +157,14 @@ def test_due() -> None:
 
 def test_due_again() -> None:
     found = condition("due again")
-    assert found == Due("insurance_until", ((Level.MINOR, -14 * DAY),), 0, None, Span(6), completed=True)
+    assert found == Due("insurance_until", ((Level.MINOR, -14 * DAY),), 0, None, CalendarSpan(6), completed=True)
 
 
 def test_every() -> None:
     assert condition("every") == Every("odometer", 10_000.0, Level.MAJOR, 500.0, 300.0)
     found = condition("every or after")
     assert isinstance(found, Every)
-    assert found.or_after == Span(12)
+    assert found.or_after == CalendarSpan(12)
 
 
 def test_sequence() -> None:

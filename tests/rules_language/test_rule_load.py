@@ -10,10 +10,10 @@ from rules.compiled import (
     Calendar,
     Expression,
     Hold,
-    NoticeTemplate,
     OrderTemplate,
     Period,
     Rule,
+    RuleNotice,
     Silence,
     SlotKind,
     Streak,
@@ -79,7 +79,7 @@ def test_the_first_example_of_the_manual() -> None:
     assert critical.clear is not None
     assert critical.clear.text == "gun_temp < 80 degC"
     assert found.order == OrderTemplate("repair", "E07", "power_electronics", "repair_4h")
-    assert found.notice == NoticeTemplate("site_ops", "charger_overtemp")
+    assert found.notice == RuleNotice("site_ops", "charger_overtemp")
     names = References("repair", ("power_electronics",), "repair_4h", "site_ops", "charger_overtemp")
     assert references(found) == names
     (case,) = loaded.tests.cases
@@ -131,7 +131,7 @@ def test_level_fault_and_times_of_the_order() -> None:
     assert isinstance(found.condition, tuple)
     assert found.condition[0].level is Level.CRITICAL
     assert found.order == OrderTemplate("tow", "r", assign="nearest", after=HOUR, reopen_within=4 * HOUR)
-    assert found.notice == NoticeTemplate("a", "t", "safety", 3 * DAY, 3)
+    assert found.notice == RuleNotice("a", "t", "safety", 3 * DAY, 3)
 
 
 def test_all_and_any() -> None:

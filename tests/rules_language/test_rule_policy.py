@@ -9,7 +9,7 @@ from gateway.domain.alarm import Level
 from gateway.domain.codes import CodeEntry
 from gateway.domain.duration import HOUR, MINUTE, to_us
 from gateway.domain.fence import Fence
-from rules.compiled import Budget, Policy
+from rules.compiled import Budget, RulePolicy
 from rules.format import code_table, compile_policy, fence_file, load_text, merge, policy_source
 
 QUIET = """format: 1
@@ -62,7 +62,7 @@ def test_sizes(text: str, size: int) -> None:
 
 def test_nothing_is_said() -> None:
     assert source("format: 1\nquiet: []\nlimits: {}", "format: 1\n") == b""
-    assert compile_policy(b"", "UTC") == Policy()
+    assert compile_policy(b"", "UTC") == RulePolicy()
 
 
 def test_files_are_joined_in_any_order() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.format.tree import MAX_BYTES, Notes, Table, from_plain, lines_of, plain, read
+from rules.format.tree import MAX_BYTES, Notes, YamlMapping, from_plain, lines_of, plain, read
 
 
 def tree(text: str) -> tuple[object, list[tuple[int, str, str]]]:
@@ -58,7 +58,7 @@ def test_scalars(text: str, value: object) -> None:
 def test_lines_of_every_value() -> None:
     notes = Notes("a.yaml")
     found = read("a:\n- b: 1\n  c: [x,\n      y]\nd: 2\n", notes)
-    assert isinstance(found, Table)
+    assert isinstance(found, YamlMapping)
     lines = lines_of(found)
     assert (lines["a"], lines["a[0].b"], lines["a[0].c"], lines["a[0].c[1]"], lines["d"]) == (1, 2, 3, 4, 5)
 

@@ -29,13 +29,13 @@ from rules.compiled import (
 )
 from rules.expr.compile import condition
 from rules.expr.flaw import ExpressionError
-from rules.expr.scope import Scope
+from rules.expr.scope import NameScope
 from rules.format import load_text
 from rules.format.build import Build
 from rules.format.entries import EXAMPLES, KEYS
 from rules.format.fields import Fields
 from rules.format.signals import scope_with, signals
-from rules.format.tree import Notes, Table, from_plain, read
+from rules.format.tree import Notes, YamlMapping, from_plain, read
 
 
 def indent(text: str) -> str:
@@ -45,13 +45,13 @@ def indent(text: str) -> str:
 def compiled(text: str, kind: str = "gas_meter", group: str = "") -> tuple[tuple[Signal, ...] | None, Build]:
     notes = Notes("r.yaml")
     tree = read(f"let: {text}" if text.startswith("{") else f"let:{indent(text)}", notes)
-    assert isinstance(tree, Table), notes.problems
+    assert isinstance(tree, YamlMapping), notes.problems
     kinds = {one: VOCABULARY[one] for one in kind.split(",")}
-    build = Build(notes, NAMES, Scope(kinds, fences=FENCES, group=group))
+    build = Build(notes, NAMES, NameScope(kinds, fences=FENCES, group=group))
     return signals(Fields(tree, "rule", notes, ("let",)), build), build
 
 
-def all_of(text: str, kind: str = "gas_meter", group: str = "") -> tuple[tuple[Signal, ...], Scope]:
+def all_of(text: str, kind: str = "gas_meter", group: str = "") -> tuple[tuple[Signal, ...], NameScope]:
     found, build = compiled(text, kind, group)
     assert build.notes.problems == []
     assert found is not None
@@ -460,9 +460,9 @@ _TREES = st.recursive(
 )
 def test_whatever_is_written_is_compiled_or_explained(body: dict[str, object], group: str) -> None:
     notes = Notes("r.yaml")
-    build = Build(notes, NAMES, Scope({"gas_meter": VOCABULARY["gas_meter"]}, fences=FENCES, group=group))
+    build = Build(notes, NAMES, NameScope({"gas_meter": VOCABULARY["gas_meter"]}, fences=FENCES, group=group))
     tree = from_plain({"let": body})
-    assert isinstance(tree, Table)
+    assert isinstance(tree, YamlMapping)
     found = signals(Fields(tree, "rule", notes, ("let",)), build)
     assert found is not None or notes.problems
     assert all(say(p.key, "en", **p.fields) for p in notes.problems)

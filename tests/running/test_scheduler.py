@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.scheduler import Every, Scheduler
+from gateway.scheduler import EverySeconds, Scheduler
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
 @given(st.integers(-30 * 365 * 86_400, 30 * 365 * 86_400), st.sampled_from([5, 10, 600]))
 def test_the_next_run_is_always_ahead_and_never_further_than_one_interval(off: int, seconds: int) -> None:
-    following = Every(seconds).get_next_fire_time(NOW + timedelta(seconds=off), NOW)
+    following = EverySeconds(seconds).get_next_fire_time(NOW + timedelta(seconds=off), NOW)
     assert NOW < following <= NOW + timedelta(seconds=seconds)
 
 
@@ -23,13 +23,13 @@ def test_the_next_run_is_always_ahead_and_never_further_than_one_interval(off: i
 def test_runs_keep_their_rhythm(late: int) -> None:
     """A run that was due `late` ms ago: the next is due one interval after it was due."""
     was = NOW - timedelta(milliseconds=late)
-    assert Every(5).get_next_fire_time(was, NOW) == was + timedelta(seconds=5)
+    assert EverySeconds(5).get_next_fire_time(was, NOW) == was + timedelta(seconds=5)
 
 
 def test_the_hour_that_a_time_zone_repeats_or_skips_is_like_any_other() -> None:
     for day in (datetime(2026, 3, 29, 0, 59, 58, tzinfo=UTC), datetime(2026, 10, 25, 0, 59, 58, tzinfo=UTC)):
         here = day.astimezone(ZoneInfo("Europe/Berlin"))
-        following = Every(5).get_next_fire_time(here, here + timedelta(seconds=1))
+        following = EverySeconds(5).get_next_fire_time(here, here + timedelta(seconds=1))
         assert following.astimezone(UTC) - day == timedelta(seconds=5)
 
 

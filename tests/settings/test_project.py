@@ -13,7 +13,7 @@ from gateway.domain.duration import DAY
 from gateway.domain.errors import ConfigError
 from gateway.domain.text import catalogue
 from gateway.domain.workdays import NO_CALENDAR
-from gateway.settings import Report, Settings, inspect_project, load_project, load_settings
+from gateway.settings import ProjectReport, Settings, inspect_project, load_project, load_settings
 from gateway.settings.document import parse_document
 from gateway.settings.profiles import load_profiles
 from protocols.mqtt.config import MqttConfig
@@ -71,7 +71,9 @@ def house(folder: Path, changes: Mapping[str, str] | None = None) -> Path:
     return folder / "gateway.yaml"
 
 
-def inspect(folder: Path, changes: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None) -> Report:
+def inspect(
+    folder: Path, changes: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None
+) -> ProjectReport:
     report = inspect_project(house(folder, changes), env or {})
     for problem in report.problems + report.warnings:
         assert problem.render("en")

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.device import QuietTime
 from gateway.domain.duration import to_us
-from gateway.settings import Report, inspect_project
+from gateway.settings import ProjectReport, inspect_project
 from gateway.settings.inventory import load_inventory
 
 MAIN = """name: gw
@@ -39,7 +39,7 @@ rules:
 """
 
 
-def inspect(folder: Path, **changes: str) -> Report:
+def inspect(folder: Path, **changes: str) -> ProjectReport:
     other = {name.replace("__", "/") + ".yaml": text for name, text in changes.items()}
     files = {**FILES, "gateway.yaml": MAIN, **other}
     for name, text in files.items():
@@ -49,7 +49,7 @@ def inspect(folder: Path, **changes: str) -> Report:
     return inspect_project(folder / "gateway.yaml", {})
 
 
-def found(report: Report) -> list[tuple[str, int, str]]:
+def found(report: ProjectReport) -> list[tuple[str, int, str]]:
     for problem in report.problems:
         assert problem.render("en") != problem.render("zh")
     return [(Path(one.file).name, one.line, one.key) for one in report.problems]

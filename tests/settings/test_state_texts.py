@@ -5,8 +5,8 @@ from pathlib import Path
 
 from gateway.clock import SystemClock
 from gateway.domain.record import Fact
-from gateway.ports import Known
-from gateway.registry import Registry, Wanted
+from gateway.ports import RegistryContents
+from gateway.registry import DeclaredInventory, Registry
 from gateway.settings import load_project
 
 GATEWAY = """\
@@ -72,14 +72,14 @@ rules:
 class Nothing:
     """A RegistryStore that keeps nothing."""
 
-    def load(self) -> Known:
-        return Known((), (), (), ())
+    def load(self) -> RegistryContents:
+        return RegistryContents((), (), (), ())
 
-    def save(self, changed: Known, facts: Sequence[Fact]) -> None:
+    def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
         return None
 
 
-def project(folder: Path, rules: str = RULES) -> Wanted:
+def project(folder: Path, rules: str = RULES) -> DeclaredInventory:
     files = {
         "gateway.yaml": GATEWAY, "profiles/meter.yaml": METER, "rules/r.yaml": rules, "codes/codes.yaml": CODES,
         "devices.csv": "code,profile\nM1,meter\n",

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from gateway.cli.demo.director import EMERGENCY, EXPECTED, NEIGHBOURS, broken_promises, folded, told_once
-from gateway.cli.demo.tally import Tally
+from gateway.cli.demo.tally import DemoCounts
 from gateway.domain.reading import Reading, batch_of
 from gateway.journal import JournalConfig, SqliteJournal
 from gateway.ports import Append
@@ -95,7 +95,7 @@ def test_every_broken_promise_is_named() -> None:
 def test_what_is_counted_never_falls_when_the_gateway_is_killed(tmp_path: Path) -> None:
     """C11: the live line fell from 6598 to 2250 after the kill, for it showed the counters of a process."""
     path = tmp_path / "journal.sqlite"
-    tally = Tally(path)
+    tally = DemoCounts(path)
     tally.look()
     assert (tally.messages, tally.readings) == (0, 0)  # there is no journal yet
 

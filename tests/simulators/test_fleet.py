@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from simulators.fleet import Fleet
-from simulators.scenario import Act, Scenario, load
+from simulators.fleet import SimulatedFleet
+from simulators.scenario import Scenario, ScenarioEvent, load
 
 DEMO = Path(__file__).parents[2] / "simulators" / "scenarios" / "demo.yaml"
 
@@ -18,19 +18,20 @@ def test_the_same_seed_gives_the_same_values() -> None:
     scenario = load(DEMO)
     runs = []
     for _ in range(2):
-        fleet = Fleet(scenario, 7)
+        fleet = SimulatedFleet(scenario, 7)
         runs.append([strip(fleet.charger("CD-HZ-0001", s)) for s in range(5)])
     assert runs[0] == runs[1]
-    assert runs[0] != [strip(Fleet(scenario, 8).charger("CD-HZ-0001", s)) for s in range(5)]
+    assert runs[0] != [strip(SimulatedFleet(scenario, 8).charger("CD-HZ-0001", s)) for s in range(5)]
 
 
 def test_acts() -> None:
     acts = (
-        Act(1, "overheat", "C1", 1, to=91.0), Act(2, "fault_code", "C1", 1, code="E07"),
-        Act(3, "burst", "C1", 1, times=20), Act(4, "silence", "C1"), Act(5, "cool", "C1"), Act(6, "speak", "C1"),
-        Act(7, "pressure", "P1", to=1.1), Act(10, "steady", "P1"),
+        ScenarioEvent(1, "overheat", "C1", 1, to=91.0), ScenarioEvent(2, "fault_code", "C1", 1, code="E07"),
+        ScenarioEvent(3, "burst", "C1", 1, times=20), ScenarioEvent(4, "silence", "C1"),
+        ScenarioEvent(5, "cool", "C1"), ScenarioEvent(6, "speak", "C1"),
+        ScenarioEvent(7, "pressure", "P1", to=1.1), ScenarioEvent(10, "steady", "P1"),
     )  # fmt: skip
-    fleet = Fleet(Scenario(("C1",), 2, ("V1",), ("P1", "P2"), 1.0, acts), 1)
+    fleet = SimulatedFleet(Scenario(("C1",), 2, ("V1",), ("P1", "P2"), 1.0, acts), 1)
     list(fleet.acts(1.0))
     first, second = (payload for _, payload in fleet.charger("C1", 1.0))
     assert float(str(first["temp"])) > 90

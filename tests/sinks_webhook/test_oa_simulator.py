@@ -13,7 +13,7 @@ from webhook_receiver import SECRET, StoppedClock, answer, receiving
 
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused
-from simulators.hooks import Fault, decode_secret, running
+from simulators.hooks import ReceiverFault, decode_secret, running
 from simulators.oa import Oa, build
 from sinks.http.signing import headers, parse_secret, verify
 from sinks.oa.webhook.config import WebhookConfig
@@ -87,7 +87,7 @@ async def test_faults() -> None:
             if reason.startswith("busy"):
                 assert caught.value.retry_after == 7_000_000
         assert (await http.post("/faults", json={"kind": "no such"})).status_code == 422
-        oa.faults.queue.append(Fault("error", count=-1))
+        oa.faults.queue.append(ReceiverFault("error", count=-1))
         for _ in range(3):
             with pytest.raises(DeliveryDeferred):
                 await sink.deliver(event("WO-x", 1, "new"))

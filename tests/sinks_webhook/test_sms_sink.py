@@ -9,7 +9,7 @@ from webhook_receiver import SECRET, StoppedClock, answer, receiving
 
 from gateway.domain.delivery import Delivery, Receipt
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused
-from simulators.hooks import Fault, decode_secret, running
+from simulators.hooks import ReceiverFault, decode_secret, running
 from simulators.sms import Sms, build
 from sinks.http.verdict import excerpt
 from sinks.notice.sms.config import SmsConfig
@@ -60,7 +60,7 @@ async def test_against_the_simulator(now: StoppedClock) -> None:
 
 async def test_a_reset_after_the_message_was_taken_sends_it_once(now: StoppedClock) -> None:
     gateway = Sms([decode_secret(SECRET)])
-    gateway.faults.queue.append(Fault("reset"))
+    gateway.faults.queue.append(ReceiverFault("reset"))
     async with running(build(gateway)) as port:
         sms = sink(port, now)
         with pytest.raises(DeliveryDeferred, match="broken"):

@@ -10,7 +10,7 @@ from gateway.domain.errors import CommandError, StoreError
 from gateway.domain.notice import OutboxEvent
 from gateway.domain.record import DeviceSet, ImportMark
 from gateway.domain.workorder import Changes, Role
-from gateway.ports import Known
+from gateway.ports import RegistryContents
 from gateway.store import (
     ApiKeys,
     CustomerAudience,
@@ -58,7 +58,7 @@ def registry(database: Database) -> SqlRegistryStore:
 
 
 def test_everything_comes_back_as_it_was(registry: SqlRegistryStore, database: Database) -> None:
-    known = Known([SITE], PEOPLE, [DEVICE], [POINT])
+    known = RegistryContents([SITE], PEOPLE, [DEVICE], [POINT])
     registry.save(known, [DeviceSet(DEVICE), ImportMark("a", "f", True)])
     assert registry.load() == known
     assert [fact for _, fact in SqlControlOutbox(database).pending(9)] == [
@@ -66,16 +66,16 @@ def test_everything_comes_back_as_it_was(registry: SqlRegistryStore, database: D
         ImportMark("a", "f", True),
     ]
     moved = Device(7, "D-7", "p1", "charger", site="S2", life=Life.RETIRED)
-    registry.save(Known([], [], [moved], []), [])
-    assert registry.load() == Known([SITE], PEOPLE, [moved], [POINT])
-    assert SqlRegistryStore(database, FixedClock(), "other").load() == Known([], [], [], [])
+    registry.save(RegistryContents([], [], [moved], []), [])
+    assert registry.load() == RegistryContents([SITE], PEOPLE, [moved], [POINT])
+    assert SqlRegistryStore(database, FixedClock(), "other").load() == RegistryContents([], [], [], [])
 
 
 def test_a_save_is_all_or_nothing(registry: SqlRegistryStore, database: Database) -> None:
     twice = [DEVICE, Device(8, "D-7", "p1", "charger")]
     with pytest.raises(StoreError):
-        registry.save(Known([SITE], [], twice, []), [DeviceSet(DEVICE)])
-    assert registry.load() == Known([], [], [], [])
+        registry.save(RegistryContents([SITE], [], twice, []), [DeviceSet(DEVICE)])
+    assert registry.load() == RegistryContents([], [], [], [])
     assert SqlControlOutbox(database).pending(9) == []
 
 
@@ -92,7 +92,7 @@ def test_any_attributes(
     database = _shared(tmp_path_factory)
     registry = SqlRegistryStore(database, FixedClock())
     device = Device(1, "D", "p", "k", name=name, attrs=attrs, tags=tuple(attrs))
-    registry.save(Known([], [], [device], []), ())
+    registry.save(RegistryContents([], [], [device], []), ())
     assert registry.load().devices == [device]
 
 
@@ -116,7 +116,7 @@ def _close_shared() -> object:
 def test_facts_wait_until_they_are_journaled(registry: SqlRegistryStore, database: Database) -> None:
     outbox = SqlControlOutbox(database)
     facts = [ImportMark(str(n), "f", False) for n in range(5)]
-    registry.save(Known([], [], [], []), facts)
+    registry.save(RegistryContents([], [], [], []), facts)
     rows = outbox.pending(2)
     assert [fact for _, fact in rows] == facts[:2]
     outbox.journaled({rows[0][0]: 41})
@@ -128,7 +128,7 @@ def test_facts_wait_until_they_are_journaled(registry: SqlRegistryStore, databas
 
 
 def test_an_audience_is_a_customer_a_site_or_a_list(registry: SqlRegistryStore, database: Database) -> None:
-    registry.save(Known([SITE], PEOPLE, [DEVICE], []), ())
+    registry.save(RegistryContents([SITE], PEOPLE, [DEVICE], []), ())
     audience = CustomerAudience(database, {"owner": "customer", "all": "site", "two": ("C1", "C2", "nobody")})
 
     def who(name: str, device: int = 7, group: str = "") -> list[str]:
@@ -143,7 +143,7 @@ def test_an_audience_is_a_customer_a_site_or_a_list(registry: SqlRegistryStore, 
 
 def test_a_group_is_a_site_an_area_a_region_or_a_customer(registry: SqlRegistryStore, database: Database) -> None:
     sites = [SITE, Site("S12", area="east"), Site("S3", area="west", region="zj"), Site("S4")]
-    registry.save(Known(sites, PEOPLE, [DEVICE], []), ())
+    registry.save(RegistryContents(sites, PEOPLE, [DEVICE], []), ())
     audience = CustomerAudience(database, {"owner": "customer", "all": "site", "around": "area"})
 
     def who(name: str, device: int = 0, group: str = "") -> list[str]:
@@ -161,7 +161,7 @@ def test_places_know_their_area_and_route(registry: SqlRegistryStore, database: 
     own = msgspec.structs.replace(DEVICE, id=8, code="D8", site="S1", attrs={"route": 7.0})
     lost = msgspec.structs.replace(DEVICE, id=9, code="D9", site="S2", attrs={"note": '"route"'})
     there = msgspec.structs.replace(DEVICE, site="S1", attrs={})
-    registry.save(Known(sites, [], [there, own, lost], []), ())
+    registry.save(RegistryContents(sites, [], [there, own, lost], []), ())
     places = database.query(lambda c: SqlUnit(c).places([7, 8, 9, 10]))
     assert {i: (p.area, p.route) for i, p in places.items()} == {7: ("east", "R1"), 8: ("east", "7"), 9: ("", "")}
     (site,) = database.query(lambda c: SqlUnit(c).sites("default", ["S1", "S9"])).values()

@@ -4,7 +4,7 @@ from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from gateway.domain.firsts import Firsts
 from gateway.domain.said import told
 from gateway.domain.text import say
-from gateway.health.traffic_summary import Heard, Summary
+from gateway.health.traffic_summary import Summary, TrafficCounts
 
 LOOK = 5 * SECOND
 
@@ -14,7 +14,7 @@ def test_the_first_minute_then_an_hour() -> None:
     summary, said = Summary(0), []
     for now in range(LOOK, 2 * HOUR + 2 * MINUTE, LOOK):
         count = now // SECOND
-        if line := summary.due(Heard(count, 4 * count, by_source={"broker": count}), (), now):
+        if line := summary.due(TrafficCounts(count, 4 * count, by_source={"broker": count}), (), now):
             said.append((now, line))
     assert [now for now, _ in said] == [MINUTE, MINUTE + HOUR, MINUTE + 2 * HOUR]
     assert sum(int(str(line["messages"])) for _, line in said) == 61 + 2 * 3600 - 1
@@ -25,15 +25,15 @@ def test_the_first_minute_then_an_hour() -> None:
 def test_no_data_is_said_and_when_it_changes() -> None:
     """C2: "no data" looked like "all fine"."""
     summary = Summary(0)
-    line = summary.due(Heard(by_source={"yard": 0, "hall": 0}), ("yard",), MINUTE)
+    line = summary.due(TrafficCounts(by_source={"yard": 0, "hall": 0}), ("yard",), MINUTE)
     assert line is not None
     assert str(line["silent"]) == "; no data from: yard, hall"
-    assert summary.due(Heard(by_source={"yard": 0, "hall": 0}), ("yard",), 2 * MINUTE) is None
-    line = summary.due(Heard(5, 5, by_source={"yard": 5, "hall": 0}), (), 3 * MINUTE)
+    assert summary.due(TrafficCounts(by_source={"yard": 0, "hall": 0}), ("yard",), 2 * MINUTE) is None
+    line = summary.due(TrafficCounts(5, 5, by_source={"yard": 5, "hall": 0}), (), 3 * MINUTE)
     assert line is not None, "the first data of all"
     assert (line["messages"], str(line["silent"])) == (5, "; no data from: hall")
-    assert summary.due(Heard(9, 9, by_source={"yard": 9, "hall": 0}), (), 4 * MINUTE) is None
-    line = summary.due(Heard(9, 9, by_source={"yard": 9, "hall": 0}), ("yard",), 5 * MINUTE)
+    assert summary.due(TrafficCounts(9, 9, by_source={"yard": 9, "hall": 0}), (), 4 * MINUTE) is None
+    line = summary.due(TrafficCounts(9, 9, by_source={"yard": 9, "hall": 0}), ("yard",), 5 * MINUTE)
     assert line is not None
     assert line["silent"].text("zh") == "；无数据的数据源：yard、hall"  # type: ignore[attr-defined]
 
@@ -45,7 +45,8 @@ def test_a_day_is_told_in_few_lines() -> None:
         away = 3 * HOUR <= now < 4 * HOUR
         counts = {"yard": now // SECOND, "hall": min(now, 3 * HOUR) // SECOND}
         lines += (
-            summary.due(Heard(sum(counts.values()), 0, by_source=counts), ("hall",) if away else (), now) is not None
+            summary.due(TrafficCounts(sum(counts.values()), 0, by_source=counts), ("hall",) if away else (), now)
+            is not None
         )
     assert 24 <= lines <= 28
 

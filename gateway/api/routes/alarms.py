@@ -13,13 +13,13 @@ from gateway.api.context import Context, Gateway, in_desk, in_ingest
 from gateway.api.values import (
     CommandId,
     Cursor,
-    Input,
     Instant,
     LevelWord,
     Limit,
     Line,
     PageView,
-    View,
+    RequestModel,
+    ResponseModel,
     When,
     finite,
     level_of,
@@ -29,7 +29,7 @@ from gateway.api.values import (
 from gateway.domain.alarm import Change, Evidence, ReadingSeen
 from gateway.domain.errors import StoreError
 from gateway.domain.record import Unlatch
-from gateway.domain.workorder import Actor, Alarm, AlarmState, Due
+from gateway.domain.workorder import Actor, Alarm, AlarmState, DeadlineReason
 from gateway.store.queries import AlarmFilter
 
 router = APIRouter(prefix="/v1/alarms", tags=["alarms"])
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 AlarmId = Annotated[str, Path(max_length=60)]
 
 
-class PlaceView(View):
+class PlaceView(ResponseModel):
     """What it is about: a device's component (0 = the device itself), or a group."""
 
     device: str
@@ -49,14 +49,14 @@ class PlaceView(View):
     site: str
 
 
-class TitleView(View):
+class TitleView(ResponseModel):
     """In both languages."""
 
     en: str
     zh: str
 
 
-class ReadingSeenView(View):
+class ReadingSeenView(ResponseModel):
     """A reading the engine saw."""
 
     point: str
@@ -67,7 +67,7 @@ class ReadingSeenView(View):
     quality: int
 
 
-class SignalSeenView(View):
+class SignalSeenView(ResponseModel):
     """A computed signal over [start, end); both null for one that has no window, such as a count of votes.
 
     `made`: how the rule defines it, such as "mean: u - w, over: 7d".
@@ -82,7 +82,7 @@ class SignalSeenView(View):
     made: str
 
 
-class ThresholdSeenView(View):
+class ThresholdSeenView(ResponseModel):
     """A number that was compared with, and where it came from."""
 
     value: float | None
@@ -90,7 +90,7 @@ class ThresholdSeenView(View):
     origin: str
 
 
-class MemberSeenView(View):
+class MemberSeenView(ResponseModel):
     """A member of a group that voted, since when; or that an aggregate counted: since is null. Component 0 = the device
     as one.
     """
@@ -101,7 +101,7 @@ class MemberSeenView(View):
     readings: list[ReadingSeenView]
 
 
-class EvidenceView(View):
+class EvidenceView(ResponseModel):
     """Why: as one `sentence` in both languages ("" of an alarm from before there were any), and in all detail.
 
     Of a group: `members` that voted or were counted, and how many `others` are not named."""
@@ -115,7 +115,7 @@ class EvidenceView(View):
     others: int
 
 
-class AlarmView(View):
+class AlarmView(ResponseModel):
     """One episode. `work_order` is the number of the order that lists it, "" = none (yet).
 
     `unstable`: it comes and goes too often · `stale`: too old when it was heard of, a record only · `muted`: outside
@@ -157,14 +157,14 @@ class AlarmView(View):
     work_order: str
 
 
-class WaitView(View):
+class WaitView(ResponseModel):
     """Something that waits for a time (null = for a fact)."""
 
-    reason: Due
+    reason: DeadlineReason
     due_at: Instant | None
 
 
-class AlarmChangeView(View):
+class AlarmChangeView(ResponseModel):
     """One transition of the episode: raised, level_up, level_down, cleared, withdrawn, merged, with what was seen."""
 
     change: Change
@@ -184,13 +184,13 @@ class AlarmDetail(AlarmView):
     changes: list[AlarmChangeView]
 
 
-class UnlatchIn(Input):
+class UnlatchIn(RequestModel):
     """`command_id` makes a repeat harmless."""
 
     command_id: CommandId
 
 
-class UnlatchView(View):
+class UnlatchView(ResponseModel):
     """`sequence`: the journal record by which the rules hear of it; null when this command had been carried out before,
     or when the journal takes it only later."""
 
@@ -271,12 +271,19 @@ def device_id(context: Context, code: str | None) -> int | None:
 
 @router.get("")
 async def list_alarms(
-    context: Gateway, principal: Reader, raised: bool | None = None, device: Annotated[Line | None, Query()] = None,
-    rule: Annotated[Line, Query()] = "", level: LevelWord | None = None, live: bool | None = None,
+    context: Gateway,
+    principal: Reader,
+    raised: bool | None = None,
+    device: Annotated[Line | None, Query()] = None,
+    rule: Annotated[Line, Query()] = "",
+    level: LevelWord | None = None,
+    live: bool | None = None,
     shadow: bool | None = None,
-    since: Annotated[When | None, Query()] = None, until: Annotated[When | None, Query()] = None,
-    limit: Limit = 50, cursor: Cursor = "",
-) -> PageView[AlarmView]:  # fmt: skip
+    since: Annotated[When | None, Query()] = None,
+    until: Annotated[When | None, Query()] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+) -> PageView[AlarmView]:
     """Newest first; `level` and higher; `shadow=true`: those of rules in shadow, `live=false` in other words.
 
     A key bound to sites may get pages with fewer items: go on with `next`.

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 
 from gateway.api.access import KeyKeeper
 from gateway.api.context import Gateway
-from gateway.api.values import Cursor, Instant, Limit, Line, PageView, View, pack, unpack_number
+from gateway.api.values import Cursor, Instant, Limit, Line, PageView, ResponseModel, pack, unpack_number
 
 router = APIRouter(prefix="/v1", tags=["access"])
 
 
-class DeedView(View):
+class DeedView(ResponseModel):
     """`actor`: the name of a key, `configuration`, or "" for nobody known; `address` "" = this machine's own files."""
 
     id: int
@@ -27,9 +27,13 @@ class DeedView(View):
 
 @router.get("/audit")
 async def read_audit(
-    context: Gateway, _: KeyKeeper, act: Annotated[Line, Query()] = "", actor: Annotated[Line, Query()] = "",
-    limit: Limit = 50, cursor: Cursor = "",
-) -> PageView[DeedView]:  # fmt: skip
+    context: Gateway,
+    _: KeyKeeper,
+    act: Annotated[Line, Query()] = "",
+    actor: Annotated[Line, Query()] = "",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+) -> PageView[DeedView]:
     """Newest first. `act` may be a family: `key` is `key.create` and `key.revoke`."""
     before = unpack_number(cursor) if cursor else None
     rows = await asyncio.to_thread(partial(context.audit.rows, limit + 1, before, act=act, actor=actor))

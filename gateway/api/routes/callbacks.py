@@ -54,7 +54,7 @@ class CallbackIn(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallbackResult:
     """`fresh`: carried out just now; `act` what was done, None = nothing."""
 
     status: int
@@ -86,7 +86,7 @@ async def callback(request: Request, context: Gateway, endpoint: Annotated[str, 
 async def resume(context: Context) -> None:
     """At start: carry out what a crash left between the inbox and the desk."""
 
-    def work() -> list[Answer]:
+    def work() -> list[CallbackResult]:
         return [_carry_out(context, row, context.clock.now()) for row in context.inbox.waiting(MOST_WAITING)]
 
     answers = await in_desk(context, work)
@@ -112,20 +112,20 @@ async def _verified(context: Context, traffic: Traffic, endpoint: str, request: 
     raise refused(401, "signature")
 
 
-async def _settle(context: Context, endpoint: str, external_id: str, body: bytes) -> Answer:
+async def _settle(context: Context, endpoint: str, external_id: str, body: bytes) -> CallbackResult:
     now = context.clock.now()
 
-    def work() -> Answer:
+    def work() -> CallbackResult:
         row, _ = context.inbox.receive(endpoint, external_id, body, now)
         if row.processed_at is not None:
             first = orjson.loads(row.result)
-            return Answer(first["status"], first["body"])
+            return CallbackResult(first["status"], first["body"])
         return _carry_out(context, row, now)
 
     try:
         answer = await in_desk(context, work)
     except CommandError as error:
-        return Answer(error.status, problems.of_command(error, context.settings.language))
+        return CallbackResult(error.status, problems.of_command(error, context.settings.language))
     if answer.fresh:
         context.relay.notify()
         if answer.act in _HEARD:
@@ -133,18 +133,18 @@ async def _settle(context: Context, endpoint: str, external_id: str, body: bytes
     return answer
 
 
-def _carry_out(context: Context, row: Inbound, now: int) -> Answer:
+def _carry_out(context: Context, row: Inbound, now: int) -> CallbackResult:
     """In the desk's thread. After a crash between the command and `done` it runs again: the command id makes that
     harmless."""
     try:
         command = _command(row)
         order = context.desk.command(command, now)
         body = {"order": order.no, "state": order.state.value, "version": order.version}
-        answer = Answer(200, body, fresh=True, act=command.act)
+        answer = CallbackResult(200, body, fresh=True, act=command.act)
     except ValidationError as error:
-        answer = Answer(422, problems.invalid(error.errors(include_input=False, include_url=False), "en"))
+        answer = CallbackResult(422, problems.invalid(error.errors(include_input=False, include_url=False), "en"))
     except CommandError as error:
-        answer = Answer(error.status, problems.of_command(error, context.settings.language))
+        answer = CallbackResult(error.status, problems.of_command(error, context.settings.language))
         if error.status == 404:
             log.warning("callback about an unknown order is parked", endpoint=row.endpoint, inbox=row.id)
             return answer
@@ -165,13 +165,13 @@ def _command(row: Inbound) -> Command:
     )  # fmt: skip
 
 
-def _response(answer: Answer) -> JSONResponse:
+def _response(answer: CallbackResult) -> JSONResponse:
     if answer.status >= 400:
         return problems.answer(answer.body)
     return JSONResponse(answer.body, answer.status)
 
 
-def _logged(task: asyncio.Task[Answer]) -> None:
+def _logged(task: asyncio.Task[CallbackResult]) -> None:
     """Nobody waits for this one any more."""
     error = None if task.cancelled() else task.exception()
     if isinstance(error, StoreError):

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Path
 from gateway.api.access import KeyKeeper
 from gateway.api.context import Gateway, in_desk
 from gateway.api.routes.alarms import pump
-from gateway.api.values import View, refused
+from gateway.api.values import ResponseModel, refused
 from gateway.store import Erased, erase_customer
 
 router = APIRouter(prefix="/v1", tags=["customers"])
 
 
-class ErasedView(View):
+class ErasedView(ResponseModel):
     """What was removed. `listed`: the list of customers that this gateway started with names them, so that the next
     start brings them back unless the list is changed."""
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query, Request, status
 from gateway.api import problems
 from gateway.api.access import Operator, Repairer
 from gateway.api.context import Context, Gateway, in_desk, in_ingest
-from gateway.api.values import MAX_INT, Cursor, Instant, Limit, Line, PageView, View, refused
+from gateway.api.values import MAX_INT, Cursor, Instant, Limit, Line, PageView, ResponseModel, refused
 from gateway.delivery import explain
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import CommandError, Conflict
@@ -24,7 +24,7 @@ DeliveryId = Annotated[int, Path(ge=1, le=MAX_INT)]
 log = structlog.get_logger()
 
 
-class DeliveryView(View):
+class DeliveryView(ResponseModel):
     """An event on its way to an endpoint. `next_at`: when it is tried (again), while it is not settled."""
 
     id: int
@@ -41,7 +41,7 @@ class DeliveryView(View):
     updated_at: Instant
 
 
-class AttemptView(View):
+class AttemptView(ResponseModel):
     """One attempt. `status` is the HTTP status, 0 = no answer; `latency` in s; `charged`: it counts."""
 
     attempt: int
@@ -54,13 +54,13 @@ class AttemptView(View):
     charged: bool
 
 
-class AttemptsView(View):
+class AttemptsView(ResponseModel):
     """Oldest first."""
 
     items: list[AttemptView]
 
 
-class EndpointView(View):
+class EndpointView(ResponseModel):
     """One configured OA or notice target; counts since the start. `disabled`: why, "" = it is enabled."""
 
     name: str
@@ -77,7 +77,7 @@ class EndpointView(View):
     latency: float
 
 
-class EndpointsView(View):
+class EndpointsView(ResponseModel):
     """By name."""
 
     items: list[EndpointView]
@@ -85,11 +85,14 @@ class EndpointsView(View):
 
 @router.get("/deliveries")
 async def list_deliveries(
-    context: Gateway, _: Operator,
+    context: Gateway,
+    _: Operator,
     state: Annotated[Literal["pending", "leased", "delivered", "dead"] | None, Query()] = None,
-    endpoint: Annotated[Line, Query()] = "", subject: Annotated[Line, Query()] = "", limit: Limit = 50,
+    endpoint: Annotated[Line, Query()] = "",
+    subject: Annotated[Line, Query()] = "",
+    limit: Limit = 50,
     cursor: Cursor = "",
-) -> PageView[DeliveryView]:  # fmt: skip
+) -> PageView[DeliveryView]:
     """Newest first; `state=dead` are those that were given up."""
     want = DeliveryFilter(state or "", endpoint, subject)
     page = await asyncio.to_thread(context.queries.deliveries, want, limit, cursor)
@@ -152,7 +155,7 @@ async def enable(context: Gateway, principal: Repairer, name: Annotated[str, Pat
     return _endpoint(config, name, disabled, stats)
 
 
-class TestView(View):
+class TestView(ResponseModel):
     """A test event, and what became of it. `status` is the HTTP status, 0 = no answer; `latency` in s; `answer` a piece
     of the body, without secrets; `look_for`: what to look at, in the caller's language."""
 
@@ -169,7 +172,7 @@ class TestView(View):
 @router.post("/endpoints/{name}/test")
 async def send_test(
     context: Gateway, principal: Repairer, name: Annotated[str, Path(max_length=60)], request: Request
-) -> TestView:  # fmt: skip
+) -> TestView:
     """Send a signed `endpoint.test` event now, beside all that waits; it is about no order, and counts nowhere."""
     config, lang = context.settings.endpoints.get(name), problems.language(request.headers)
     if config is None:

@@ -15,7 +15,7 @@ from gateway.api.values import (
     Limit,
     Line,
     PageView,
-    View,
+    ResponseModel,
     When,
     finite,
     pack,
@@ -35,7 +35,7 @@ MAX_ROWS = 10_000
 Component = Annotated[int, Query(ge=0, le=1000, description="0 = the device itself")]
 
 
-class DeviceView(View):
+class DeviceView(ResponseModel):
     """A thing with an address."""
 
     code: str
@@ -51,7 +51,7 @@ class DeviceView(View):
     tags: tuple[str, ...]
 
 
-class LatestView(View):
+class LatestView(ResponseModel):
     """The newest reading of a point. `value` is a number in `unit`, a state's text, or null (no data). `age` in s."""
 
     point: str
@@ -73,7 +73,7 @@ class DeviceDetail(DeviceView):
     glitches: dict[str, int]
 
 
-class ReadingView(View):
+class ReadingView(ResponseModel):
     """One reading of a series."""
 
     at: Instant
@@ -83,7 +83,7 @@ class ReadingView(View):
     received_at: Instant
 
 
-class BucketView(View):
+class BucketView(ResponseModel):
     """An aggregate over [start, start + every); a bucket without readings is absent, never zero."""
 
     start: Instant
@@ -95,7 +95,7 @@ class BucketView(View):
     last: float | None
 
 
-class SeriesView(View):
+class SeriesView(ResponseModel):
     """Either `readings` (and `next`) or, with `every`, `buckets`."""
 
     device: str
@@ -122,10 +122,14 @@ def find(context: Context, principal: Principal, code: str) -> Device:
 
 @router.get("")
 async def list_devices(
-    context: Gateway, principal: Reader, kind: Annotated[Line | None, Query()] = None,
-    site: Annotated[Line | None, Query()] = None, life: Annotated[Life | None, Query()] = None, limit: Limit = 50,
+    context: Gateway,
+    principal: Reader,
+    kind: Annotated[Line | None, Query()] = None,
+    site: Annotated[Line | None, Query()] = None,
+    life: Annotated[Life | None, Query()] = None,
+    limit: Limit = 50,
     cursor: Cursor = "",
-) -> PageView[DeviceView]:  # fmt: skip
+) -> PageView[DeviceView]:
     """By code."""
     after = unpack(cursor)
 
@@ -148,11 +152,17 @@ async def list_devices(
 
 @router.get("/{code:path}/series")
 async def read_series(
-    context: Gateway, principal: Reader, code: str, point: Annotated[Line, Query()], component: Component = 0,
-    start: Annotated[When | None, Query()] = None, end: Annotated[When | None, Query()] = None,
-    every: Annotated[Every | None, Query()] = None, limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 1000,
+    context: Gateway,
+    principal: Reader,
+    code: str,
+    point: Annotated[Line, Query()],
+    component: Component = 0,
+    start: Annotated[When | None, Query()] = None,
+    end: Annotated[When | None, Query()] = None,
+    every: Annotated[Every | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 1000,
     cursor: Cursor = "",
-) -> SeriesView:  # fmt: skip
+) -> SeriesView:
     """Readings of [start, end), the last day unless told otherwise; with `every`, aggregates of them."""
     device = find(context, principal, code)
     known = context.registry.points(device.profile).get((point, component))

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from gateway.api.access import Operator
 from gateway.api.context import Gateway, in_series
-from gateway.api.values import Input, When, refused
+from gateway.api.values import RequestModel, When, refused
 from gateway.domain.reading import Batch, encode_batch
 
 router = APIRouter(prefix="/v1/history", tags=["history"])
@@ -17,27 +17,27 @@ COLUMNS = "application/octet-stream"
 Ids = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(max_length=100_000)]
 
 
-class Span(Input):
+class TimeRange(RequestModel):
     """[start, end)."""
 
     start: When
     end: When
 
 
-class RowsIn(Span):
+class RowsIn(TimeRange):
     """Of these devices and points, by their ids; null = of all."""
 
     devices: Ids | None = None
     points: Ids | None = None
 
 
-class CountsIn(Span):
+class CountsIn(TimeRange):
     """`width` µs of each bucket."""
 
     width: Annotated[int, Field(ge=1)]
 
 
-class BeforeIn(Input):
+class BeforeIn(RequestModel):
     """Before `moment`, of these devices."""
 
     moment: When

@@ -9,14 +9,14 @@ from fastapi import APIRouter, Query
 
 from gateway.api.access import FeedReader, Operator
 from gateway.api.context import Gateway
-from gateway.api.values import Cursor, Instant, Limit, PageView, View, Whole, pack, unpack_number
+from gateway.api.values import Cursor, Instant, Limit, PageView, ResponseModel, Whole, pack, unpack_number
 from gateway.domain.record import Raw, Record
 
 router = APIRouter(prefix="/v1", tags=["journal"])
 MAX_PAYLOAD = 4096
 
 
-class DeadLetterView(View):
+class DeadLetterView(ResponseModel):
     """A message that could not become readings. Its payload as `text`, or as `base64` when it is not text; at most 4096
     bytes of the `size` that were kept."""
 
@@ -32,14 +32,14 @@ class DeadLetterView(View):
     base64: str | None
 
 
-class EventView(View):
+class EventView(ResponseModel):
     """One CloudEvent of the feed. `sequence` goes into `after`."""
 
     sequence: int
     event: dict[str, Any]
 
 
-class EventsView(View):
+class EventsView(ResponseModel):
     """In the order they were committed; `next` is the `after` of the next request, the same when nothing came."""
 
     items: list[EventView]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gateway.api.access import PERMISSIONS, KeyKeeper, Permission, Principal, Reader
 from gateway.api.context import Context, Gateway, in_desk
-from gateway.api.values import Input, Instant, View, When, refused
+from gateway.api.values import Instant, RequestModel, ResponseModel, When, refused
 from gateway.domain.errors import Conflict
 from gateway.domain.workorder import Role
 from gateway.store.access import ApiKey
@@ -20,7 +20,7 @@ KeyName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-
 KeyRole = Literal["viewer", "operator", "engineer", "supervisor", "admin", "integrator"]
 
 
-class KeyView(View):
+class KeyView(ResponseModel):
     """A key as it is listed. `sites` empty = all."""
 
     name: str
@@ -32,7 +32,7 @@ class KeyView(View):
     used_at: Instant | None
 
 
-class KeysView(View):
+class KeysView(ResponseModel):
     """Newest first."""
 
     items: list[KeyView]
@@ -44,7 +44,7 @@ class NewKeyView(KeyView):
     key: str
 
 
-class KeyIn(Input):
+class KeyIn(RequestModel):
     """`name` is the person's or system's id: orders are assigned to it. `sites` empty = all."""
 
     name: KeyName
@@ -53,7 +53,7 @@ class KeyIn(Input):
     expires_at: When | None = None
 
 
-class MeView(View):
+class MeView(ResponseModel):
     """The caller."""
 
     name: str

@@ -17,14 +17,14 @@ from gateway.api.values import (
     MAX_INT,
     CommandId,
     Cursor,
-    Input,
     Instant,
     LevelWord,
     Limit,
     Line,
     PageView,
+    RequestModel,
+    ResponseModel,
     Text,
-    View,
     When,
     level_of,
     refused,
@@ -34,7 +34,7 @@ from gateway.desk import lifecycle
 from gateway.domain.alarm import Level
 from gateway.domain.duration import MINUTE
 from gateway.domain.notice import NoticeState
-from gateway.domain.workorder import Act, Command, OrderState, Report, Role, WorkOrder
+from gateway.domain.workorder import Act, Command, FaultReport, OrderState, Role, WorkOrder
 from gateway.store.queries import OrderFilter
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ Key = Annotated[CommandId | None, Header(alias="Idempotency-Key")]
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 
 
-class ResolutionView(View):
+class ResolutionView(ResponseModel):
     """What was found and done."""
 
     fault: str
@@ -53,7 +53,7 @@ class ResolutionView(View):
     remedy: str
 
 
-class OrderView(View):
+class OrderView(ResponseModel):
     """One order. `version` rises with every change and is its ETag."""
 
     no: str
@@ -90,7 +90,7 @@ class OrderView(View):
     closed_at: Instant | None
 
 
-class AuditView(View):
+class AuditView(ResponseModel):
     """One move. `sequence` is the order's version after it; `occurred_at` when it happened in the field."""
 
     sequence: int
@@ -104,7 +104,7 @@ class AuditView(View):
     occurred_at: Instant
 
 
-class NoticeView(View):
+class NoticeView(ResponseModel):
     """One message to one customer: never the phone number."""
 
     customer: str
@@ -126,7 +126,7 @@ class OrderDetail(OrderView):
     acts: list[Act]
 
 
-class ReportIn(Input):
+class ReportIn(RequestModel):
     """A fault told by a person: joins the open order of the same device, component and fault, or makes one."""
 
     command_id: CommandId | None = None
@@ -142,7 +142,7 @@ class ReportIn(Input):
     skill: Line = ""
 
 
-class CommandIn(Input):
+class CommandIn(RequestModel):
     """One act. `occurred_at`: when it happened in the field, for what is told later; of a resolve, when the work was
     done: plans count from it. `reading`: the counter, in its canonical unit, at which maintenance was done (resolve,
     close): the next one is due from there; without it, from its newest reading."""
@@ -178,13 +178,22 @@ def order_view(context: Context, order: WorkOrder) -> OrderView:
 
 @router.get("")
 async def list_orders(
-    context: Gateway, principal: Reader, open: Annotated[bool | None, Query()] = None,  # noqa: A002 - its name outside
-    state: Annotated[list[OrderState], Query(max_length=8)] = [], device: Annotated[Line | None, Query()] = None,  # noqa: B006
-    site: Annotated[Line, Query()] = "", fault: Annotated[Line, Query()] = "", type: Annotated[Line, Query()] = "",  # noqa: A002
-    assignee: Annotated[Line | None, Query()] = None, level: LevelWord | None = None,
-    since: Annotated[When | None, Query()] = None, until: Annotated[When | None, Query()] = None,
-    updated_after: Annotated[When | None, Query()] = None, limit: Limit = 50, cursor: Cursor = "",
-) -> PageView[OrderView]:  # fmt: skip
+    context: Gateway,
+    principal: Reader,
+    open: Annotated[bool | None, Query()] = None,  # noqa: A002 - its name outside
+    state: Annotated[list[OrderState], Query(max_length=8)] = [],  # noqa: B006
+    device: Annotated[Line | None, Query()] = None,
+    site: Annotated[Line, Query()] = "",
+    fault: Annotated[Line, Query()] = "",
+    type: Annotated[Line, Query()] = "",  # noqa: A002
+    assignee: Annotated[Line | None, Query()] = None,
+    level: LevelWord | None = None,
+    since: Annotated[When | None, Query()] = None,
+    until: Annotated[When | None, Query()] = None,
+    updated_after: Annotated[When | None, Query()] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+) -> PageView[OrderView]:
     """Newest first; `level` and higher. A key bound to sites may get pages with fewer items: go on with `next`."""
     want = OrderFilter(
         open, tuple(state), device_id(context, device), site, fault, type, assignee, level_of(level), since, until,
@@ -240,7 +249,7 @@ async def report(
     types = sorted({"repair", *context.settings.desk.order_types})
     if body.type not in types:
         raise refused(422, "unknown_type", types=", ".join(types))
-    told = Report(
+    told = FaultReport(
         device.id, body.fault, body.title, body.title_zh or body.title, principal.actor,
         _command_id(body.command_id, idempotency_key), body.component, "", body.type, Level[body.level.upper()],
         "oa" if principal.key.role is Role.INTEGRATOR else body.source, body.note, body.skill,
@@ -257,9 +266,14 @@ async def report(
 
 @router.post("/{no}/commands")
 async def act(
-    context: Gateway, principal: Worker, no: OrderNo, body: CommandIn, response: Response,
-    idempotency_key: Key = None, if_match: Annotated[str | None, Header(max_length=40)] = None,
-) -> OrderView:  # fmt: skip
+    context: Gateway,
+    principal: Worker,
+    no: OrderNo,
+    body: CommandIn,
+    response: Response,
+    idempotency_key: Key = None,
+    if_match: Annotated[str | None, Header(max_length=40)] = None,
+) -> OrderView:
     """The order after it; 409 when the move is illegal now or the version is stale, 422 when something is missing."""
     now = context.clock.now()
     if body.occurred_at is not None and body.occurred_at > now + AHEAD:

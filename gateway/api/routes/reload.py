@@ -6,13 +6,13 @@ from fastapi import APIRouter
 
 from gateway.api.access import KeyKeeper
 from gateway.api.context import Gateway, in_desk, in_ingest
-from gateway.api.values import View
+from gateway.api.values import ResponseModel
 from gateway.domain.text import say
 
 router = APIRouter(prefix="/v1", tags=["configuration"])
 
 
-class ProblemView(View):
+class ProblemView(ResponseModel):
     """One thing wrong in a file: where, and what to write instead."""
 
     file: str
@@ -21,7 +21,7 @@ class ProblemView(View):
     text: str
 
 
-class ReloadedView(View):
+class ReloadedView(ResponseModel):
     """`problems`: why everything stayed as it was; without any, `changed` is how much changed. `at_start`: keys that
     differ from the file until the next start."""
 

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
 
 from gateway.api.access import Reader
-from gateway.api.values import View, refused
+from gateway.api.values import ResponseModel, refused
 from gateway.desk.schemas import EVENTS, schema_of, topic_of
 from gateway.domain.text import say
 
 router = APIRouter(prefix="/v1", tags=["contract"])
 
 
-class EventTypeView(View):
+class EventTypeView(ResponseModel):
     """An event type, and what it means in English and Chinese."""
 
     event: str
@@ -21,7 +21,7 @@ class EventTypeView(View):
     zh: str
 
 
-class EventTypesView(View):
+class EventTypesView(ResponseModel):
     """In the order of an order's life."""
 
     items: list[EventTypeView]

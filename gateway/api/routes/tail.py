@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 
 from gateway.api.access import Operator, Principal
 from gateway.api.context import Context, Gateway, in_ingest
-from gateway.api.values import Instant, Line, View, Whole
+from gateway.api.values import Instant, Line, ResponseModel, Whole
 from gateway.domain.device import PointKind
 from gateway.domain.notice import OutboxEvent
 from gateway.domain.reading import Batch, Quality
@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.3
 Kind = Literal["message", "reading", "alarm", "order"]
 
 
-class TailView(View):
+class TailView(ResponseModel):
     """One line. `what`: of a message `taken` or why it is a dead letter, of an alarm or an order what became of it;
     `detail`: of a message how many readings, or the address of a dead letter; of a reading its quality."""
 
@@ -46,7 +46,7 @@ class TailView(View):
     title_zh: str = ""
 
 
-class TailPage(View):
+class TailPage(ResponseModel):
     """`next` and `next_event` go into `after` and `event`; `skipped` lines were too many, or too old."""
 
     items: list[TailView]
@@ -78,10 +78,14 @@ class _Filter:
 
 @router.get("/tail")
 async def tail(
-    context: Gateway, principal: Operator, after: Annotated[Whole | None, Query()] = None,
-    event: Annotated[Whole | None, Query()] = None, device: Annotated[Line, Query()] = "",
-    site: Annotated[Line, Query()] = "", kind: Annotated[tuple[Kind, ...], Query(max_length=4)] = (),
-) -> TailPage:  # fmt: skip
+    context: Gateway,
+    principal: Operator,
+    after: Annotated[Whole | None, Query()] = None,
+    event: Annotated[Whole | None, Query()] = None,
+    device: Annotated[Line, Query()] = "",
+    site: Annotated[Line, Query()] = "",
+    kind: Annotated[tuple[Kind, ...], Query(max_length=4)] = (),
+) -> TailPage:
     """Messages, readings, alarms and orders from now on: the first answer, without `after`, is empty. Answers when
     there is something, or after 10 s."""
     head = context.journal.head(PARTITION)

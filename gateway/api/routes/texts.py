@@ -8,23 +8,23 @@ from pydantic import Field
 
 from gateway.api.access import Operator, Repairer
 from gateway.api.context import Context, Gateway, in_desk
-from gateway.api.values import Input, Instant, View, refused
+from gateway.api.values import Instant, RequestModel, ResponseModel, refused
 from gateway.domain.device import PointKind
-from gateway.registry import Refused
+from gateway.registry import RefusedText
 
 router = APIRouter(prefix="/v1", tags=["journal"])
 log = structlog.get_logger()
 Name = Annotated[str, Field(min_length=1, max_length=120)]
 
 
-class LearnedView(View):
+class LearnedView(ResponseModel):
     """A text that nobody named, and the device that brought it first ("" = not known)."""
 
     text: str
     device: str
 
 
-class RefusedView(View):
+class RefusedView(ResponseModel):
     """What a device was refused since it was last cleared, the newest text cut to 64 characters. `why`: `device` or
     `full` (brought too many; all together did), `long`."""
 
@@ -35,7 +35,7 @@ class RefusedView(View):
     at: Instant
 
 
-class TableView(View):
+class TableView(ResponseModel):
     """Of one state point of a profile, for all its components: `named` texts come from the profile, code tables, rules
     and mappings and are never refused; `learned` and `refused` are what devices brought besides."""
 
@@ -46,13 +46,13 @@ class TableView(View):
     refused: list[RefusedView]
 
 
-class TablesView(View):
+class TablesView(ResponseModel):
     """Points that learned or refused something, by name."""
 
     items: list[TableView]
 
 
-class ClearIn(Input):
+class ClearIn(RequestModel):
     """`device` "" = of all devices."""
 
     profile: Name
@@ -60,7 +60,7 @@ class ClearIn(Input):
     device: Annotated[str, Field(max_length=120)] = ""
 
 
-class ClearedView(View):
+class ClearedView(ResponseModel):
     """How many texts count no more. They keep their codes: what is stored keeps its meaning."""
 
     cleared: int
@@ -69,7 +69,7 @@ class ClearedView(View):
 @router.get("/state-texts")
 async def list_state_texts(context: Gateway, _: Operator) -> TablesView:
     """Texts that devices brought and nobody named."""
-    refusals: dict[tuple[str, str], list[Refused]] = {}
+    refusals: dict[tuple[str, str], list[RefusedText]] = {}
     for one in context.registry.refused():
         refusals.setdefault((one.profile, one.point), []).append(one)
     found: dict[tuple[str, str], TableView] = {}
@@ -118,5 +118,5 @@ def _code(context: Context, device: int) -> str:
     return "" if found is None else found.code
 
 
-def _refused(context: Context, one: Refused) -> RefusedView:
+def _refused(context: Context, one: RefusedText) -> RefusedView:
     return RefusedView(device=_code(context, one.device), count=one.count, newest=one.text, why=one.why, at=one.at)

@@ -7,12 +7,12 @@ from fastapi import APIRouter
 from gateway.api.access import Operator
 from gateway.api.context import Gateway, in_ingest
 from gateway.api.routes.journal import as_shown
-from gateway.api.values import Instant, View
+from gateway.api.values import Instant, ResponseModel
 
 router = APIRouter(prefix="/v1", tags=["journal"])
 
 
-class UnusedView(View):
+class UnusedView(ResponseModel):
     """Something at `place` of messages that became readings all the same: `count` of them since the start, the first
     one as example, its payload (at most 2048 bytes) as `text`, or as `base64` when it is not text.
 
@@ -33,7 +33,7 @@ class UnusedView(View):
     base64: str | None
 
 
-class UnusedList(View):
+class UnusedList(ResponseModel):
     """By source and route, what is most first."""
 
     items: list[UnusedView]

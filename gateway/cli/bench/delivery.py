@@ -35,7 +35,7 @@ _PER_SUBJECT = 3
 _URGENT = "evt-urgent"
 
 
-class Received:
+class ReceivedEvents:
     """What a receiver printed so far: id -> monotonic second."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
@@ -52,12 +52,12 @@ class Received:
 
 
 @contextmanager
-def receiver(*options: str) -> Iterator[Received]:
+def receiver(*options: str) -> Iterator[ReceivedEvents]:
     """`simulators.receiver` as a process."""
     command = [sys.executable, "-m", "simulators.receiver", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603
     try:
-        yield Received(process)
+        yield ReceivedEvents(process)
     finally:
         process.kill()
         process.wait()
@@ -77,7 +77,7 @@ def measure(events: int) -> dict[str, Any]:
             database.close()
 
 
-async def _measure(database: Database, good: Received, hung: Received, events: int) -> dict[str, Any]:
+async def _measure(database: Database, good: ReceivedEvents, hung: ReceivedEvents, events: int) -> dict[str, Any]:
     clock = SystemClock()
     _fill(database, [(f"evt-{n}", f"S{n // _PER_SUBJECT}", n % _PER_SUBJECT + 1) for n in range(events)], Level.MINOR)
     sinks = {name: _sink(name, at.port, clock) for name, at in (("good", good), ("hung", hung))}
@@ -154,7 +154,7 @@ async def _until(true: Callable[[], bool], seconds: float = 300) -> None:
         await asyncio.sleep(0.01)
 
 
-def _in_order(received: Received) -> bool:
+def _in_order(received: ReceivedEvents) -> bool:
     """Every subject's events came in the order in which they were made."""
     numbers = [int(message[4:]) for message in received.at if message.startswith("evt-") and message != _URGENT]
     newest: dict[int, int] = {}

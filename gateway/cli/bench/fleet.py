@@ -55,7 +55,7 @@ class Bench:
         self.engine.step(Record(self.seq, 0, body))
 
 
-class Fleet:
+class BenchFleet:
     """Four points per frame, one frame per device every 10 s. At any time the share `hits` of the points is in a fault
     and reads 1,000 and a bit (up to `spread` more), and one in `LASTS` of them changes with every round.
     """

@@ -7,7 +7,7 @@ from time import process_time
 
 import numpy as np
 
-from gateway.cli.bench.fleet import POINTS, ROWS, START, Fleet
+from gateway.cli.bench.fleet import POINTS, ROWS, START, BenchFleet
 from gateway.domain.device import Device, Point, PointKind, PointSpec
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch
@@ -29,11 +29,11 @@ rules:
 """
 
 
-class Groups:
+class BenchGroups:
     """An engine with `devices` sensors in groups; `asked`: second looks that it wanted. They get no history."""
 
     def __init__(self, devices: int, hits: float, text: str = RULE) -> None:
-        self.fleet, self.engine = Fleet(devices, hits=hits), Engine(0, compile_source, "bench")
+        self.fleet, self.engine = BenchFleet(devices, hits=hits), Engine(0, compile_source, "bench")
         self.seq = self.asked = 0
         self.random = np.random.default_rng(11)
         for number, name in enumerate(POINTS, 1):
@@ -81,5 +81,5 @@ def _rules(text: str) -> tuple[Rule, ...]:
 
 def groups_batch_ms(devices: int, hits: float, batches: int = 200) -> float:
     """CPU ms of a batch of 2,500 frames and its tick, median, after two rounds over the fleet."""
-    groups = Groups(devices, hits)
+    groups = BenchGroups(devices, hits)
     return median([groups.judge(number) for number in range(8 + batches)][8:])

@@ -24,7 +24,7 @@ import httpx
 from gateway.cli.bench.machine import cpu_seconds
 from simulators.gate import Shared
 from simulators.load import GATE_BYTES
-from simulators.servers import Broker, free_port, mosquitto
+from simulators.servers import BrokerProcess, free_port, mosquitto
 
 AHEAD = 30_000  # messages the load may be ahead of the consumer
 PAIRS = 6  # slices of each kind
@@ -177,7 +177,7 @@ def measure(qos: int, seconds: float, devices: int) -> dict[str, Any]:
             return _measure(folder, broker, qos, seconds, devices)
 
 
-def _load(broker: Broker, name: str, devices: int, gate: Shared, qos: int) -> list[str]:
+def _load(broker: BrokerProcess, name: str, devices: int, gate: Shared, qos: int) -> list[str]:
     address, topic = f"127.0.0.1:{broker.port}", name + "/{}/telemetry"
     return [
         "-m", "simulators.load", "--broker", address, "--name", name, "--topic", topic, "--devices", str(devices),
@@ -185,7 +185,7 @@ def _load(broker: Broker, name: str, devices: int, gate: Shared, qos: int) -> li
     ]  # fmt: skip
 
 
-def _measure(folder: Path, broker: Broker, qos: int, seconds: float, devices: int) -> dict[str, Any]:
+def _measure(folder: Path, broker: BrokerProcess, qos: int, seconds: float, devices: int) -> dict[str, Any]:
     api = free_port()
     project = folder / "project"
     project.mkdir()

@@ -14,7 +14,7 @@ import mqtt5
 import orjson
 
 
-class Raw(asyncio.Protocol):
+class RawSubscriber(asyncio.Protocol):
     """The smallest subscriber that does its duty."""
 
     def __init__(self, subscription: str, qos: int, shared: mmap.mmap) -> None:
@@ -58,7 +58,7 @@ async def run(address: str, subscription: str, qos: int, file: Path) -> None:
     host, port = address.rsplit(":", 1)
     with file.open("r+b") as handle, mmap.mmap(handle.fileno(), 8) as shared:
         loop = asyncio.get_running_loop()
-        _, raw = await loop.create_connection(lambda: Raw(subscription, qos, shared), host, int(port))
+        _, raw = await loop.create_connection(lambda: RawSubscriber(subscription, qos, shared), host, int(port))
         await raw.closed
 
 

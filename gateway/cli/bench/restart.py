@@ -16,7 +16,7 @@ from gateway.cli.bench.ingest import Gauge, child, write_project
 from gateway.cli.bench.machine import cpu_seconds
 from simulators.gate import Shared
 from simulators.load import GATE_BYTES
-from simulators.servers import Broker, free_port, mosquitto
+from simulators.servers import BrokerProcess, free_port, mosquitto
 
 RULES = 50
 AFTER = 20_000  # messages after the snapshot, that the start has to judge again
@@ -29,7 +29,7 @@ def measure(devices: int) -> dict[str, Any]:
         return _measure(Path(name), broker, devices)
 
 
-def _measure(folder: Path, broker: Broker, devices: int) -> dict[str, Any]:
+def _measure(folder: Path, broker: BrokerProcess, devices: int) -> dict[str, Any]:
     api = free_port()
     project = folder / "project"
     project.mkdir()

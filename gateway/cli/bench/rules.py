@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gateway.cli.bench.fleet import POINTS, ROWS, Bench, Fleet, rules_of
+from gateway.cli.bench.fleet import POINTS, ROWS, Bench, BenchFleet, rules_of
 from gateway.cli.bench.groups import groups_batch_ms
 from gateway.cli.bench.scale import Run, reloads
 from gateway.cli.bench.time_alone import month_close, time_alone
@@ -67,7 +67,7 @@ def streak_rules() -> list[str]:
     ]  # fmt: skip
 
 
-def measure(rules: list[str], seconds: float, fleet: Fleet, rows: int = ROWS, warm: int = 2) -> dict[str, float]:
+def measure(rules: list[str], seconds: float, fleet: BenchFleet, rows: int = ROWS, warm: int = 2) -> dict[str, float]:
     """Rule evaluations (rule x frame) and readings per second of one core, after `warm` rounds over the fleet.
 
     Only `Engine.step` is timed, in CPU time of this process; the batches are made before each call.
@@ -117,7 +117,7 @@ def run_rules_bench(seconds: float) -> dict[str, float]:
     same batches), ratio (of the two: compare builds by it), readings_s, rules, devices, hit_share (conditions true
     among those evaluated), transitions_s.
     """
-    return measure(threshold_rules(), seconds, Fleet(DEVICES, hits=HITS))
+    return measure(threshold_rules(), seconds, BenchFleet(DEVICES, hits=HITS))
 
 
 def run_more(seconds: float) -> dict[str, Any]:
@@ -139,14 +139,14 @@ def run_more(seconds: float) -> dict[str, Any]:
 
 def _two(name: str, rules: list[str], seconds: float) -> dict[str, float]:
     """Evaluations per second of some rules, and their ratio to the reference of the same run."""
-    found = measure(rules, seconds, Fleet(DEVICES))
+    found = measure(rules, seconds, BenchFleet(DEVICES))
     return {f"{name}_evals_s": round(found["rule_evals_s"]), f"{name}_ratio": round(found["ratio"], 5)}
 
 
 def _repeated(seconds: float) -> float:
     """10 rules, 100,000-row batches in which every device has 50 frames in a row."""
     rules = threshold_rules()[:8] + threshold_rules()[-2:]
-    return measure(rules, seconds, Fleet(2_000, hits=HITS, frames=50), 100_000)["readings_s"]
+    return measure(rules, seconds, BenchFleet(2_000, hits=HITS, frames=50), 100_000)["readings_s"]
 
 
 def _reloads() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from functools import cache
 from time import perf_counter, process_time
 from typing import Any
 
-from gateway.cli.bench.fleet import POINTS, Bench, Fleet, rules_of
+from gateway.cli.bench.fleet import POINTS, Bench, BenchFleet, rules_of
 from gateway.domain.record import Record, RuleSet, Tick
 from rules.compiled import Rule
 
@@ -49,7 +49,7 @@ class Run:
 
     def __init__(self, devices: int) -> None:
         self.bench = Bench(devices)
-        self.fleet, self.number = Fleet(devices, hits=0.01, spread=2 * MATCHES), 0
+        self.fleet, self.number = BenchFleet(devices, hits=0.01, spread=2 * MATCHES), 0
         self.rules: tuple[Rule, ...] = ()
 
     def load(self, count: int) -> float:
@@ -123,7 +123,7 @@ def main(devices: int, counts: list[int]) -> list[dict[str, Any]]:
         "rss_bytes": rss(), "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "state_bytes_per_pair": round(state / (devices * counts[-1]), 1), **reloads(run, 100),
     }  # fmt: skip
-    run.fleet = Fleet(devices, hits=10 * run.fleet.hits, spread=run.fleet.spread)
+    run.fleet = BenchFleet(devices, hits=10 * run.fleet.hits, spread=run.fleet.spread)
     points[-1]["batch_ms_10x_matches"] = round(1000 * run.round(), 2)
     return points
 

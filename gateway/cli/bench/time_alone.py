@@ -5,7 +5,7 @@ from time import process_time
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.cli.bench.fleet import EVERY, POINTS, START, Bench, Fleet, rules_of
+from gateway.cli.bench.fleet import EVERY, POINTS, START, Bench, BenchFleet, rules_of
 from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.duration import HOUR, SECOND
 from gateway.domain.reading import Batch
@@ -43,7 +43,7 @@ def time_alone(devices: int = DEVICES, seconds: int = SECONDS) -> dict[str, floa
     Keys: batch_ms, tick_ms (CPU for the readings of one second, and for the tick that follows), quiet_tick_ms (a tick
     while nobody sends), devices.
     """
-    bench, fleet = Bench(devices), Fleet(devices)
+    bench, fleet = Bench(devices), BenchFleet(devices)
     bench.install(rules_of(time_rules()))
     each = devices * len(POINTS) * SECOND // EVERY
     spent, ticked, warm = 0.0, 0.0, 3 * EVERY // SECOND

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from simulators.servers import Broker, free_port
+from simulators.servers import BrokerProcess, free_port
 
 CONFIG = Path(__file__).parents[3] / "config" / "demo"
 BUILTIN = Path(__file__).parents[2] / "_builtin" / "demo"
@@ -26,7 +26,7 @@ class Cast:
     """Everything that runs beside the demo itself. Ports are free ones, secrets are made anew each time."""
 
     folder: Path
-    broker: Broker
+    broker: BrokerProcess
     lang: str
     seed: int
     api: int = 0

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.cli.demo.accounts import Account, take
 from gateway.cli.demo.cast import Cast
-from gateway.cli.demo.tally import Tally
-from gateway.cli.demo.view import View
+from gateway.cli.demo.tally import DemoCounts
+from gateway.cli.demo.view import DemoView
 from gateway.domain.text import Lang, say
 
 KILL, IMPORT = 30.0, 40.0
@@ -34,7 +34,7 @@ class Director:
     """One performance of `seconds`."""
 
     cast: Cast
-    view: View
+    view: DemoView
     lang: Lang
     seconds: float
     start: float = 0.0
@@ -130,7 +130,7 @@ class Director:
 
     async def _count(self) -> None:
         """What is on disk and what receivers have: no counter of a process, so nothing falls when one is killed."""
-        tally = Tally(self.cast.data / "journal.sqlite")
+        tally = DemoCounts(self.cast.data / "journal.sqlite")
         try:
             while True:
                 oa, sms = await self.cast.ask("oa", "/stats"), await self.cast.ask("sms", "/stats")

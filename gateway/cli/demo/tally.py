@@ -11,7 +11,7 @@ from gateway.journal import JournalReader
 AT_ONCE = 512  # records
 
 
-class Tally:
+class DemoCounts:
     """`messages` and `readings` on disk as of the last look; they only grow."""
 
     def __init__(self, path: Path) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from gateway.domain.text import Lang, say
 
 
-class View:
+class DemoView:
     """`act` adds a line of plain words, `counts` changes the last line. Without a terminal, lines are printed."""
 
     def __init__(self, lang: Lang, console: Console | None = None) -> None:

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import Problem, StoreError
-from gateway.ports import Known
+from gateway.ports import RegistryContents
 
 if TYPE_CHECKING:
-    from gateway.registry import Wanted
+    from gateway.registry import DeclaredInventory
     from gateway.settings.project import Project
     from rules.compiled import Names
     from rules.engine.state.snapshot_codec import Image
-    from rules.lint import Around, Fleet
+    from rules.lint import Around, RuleInventory
 
 NEWEST = 1 << 62  # of whatever sequence number
-NOTHING = Known((), (), (), ())
+NOTHING = RegistryContents((), (), (), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RuleContext:
     """`names` are what rules may speak of; `rules` is the folder of those in force."""
 
     names: "Names"
@@ -30,7 +30,7 @@ class Place:
     rules: Path | None = None
 
 
-def of_project(project: "Project") -> Place:
+def of_project(project: "Project") -> RuleContext:
     """A whole configuration: its settings, and the data folder of the installation when there is one."""
     from rules.lint import Around
 
@@ -40,12 +40,12 @@ def of_project(project: "Project") -> Place:
     zone = settings.timezone
     today = datetime.now(ZoneInfo(zone)).date()
     around = Around(lists, settings.series.retention, seen(settings.data_dir), zone, today)
-    return Place(project.names, around, settings.rules)
+    return RuleContext(project.names, around, settings.rules)
 
 
-def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) -> Place:
+def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) -> RuleContext:
     """The lists beside a folder of profiles, if there are any; settings are not known."""
-    from gateway.registry import Wanted
+    from gateway.registry import DeclaredInventory
     from gateway.settings.inventory import load_inventory
     from gateway.settings.profiles import load_profiles
     from rules.lint import Around
@@ -53,31 +53,31 @@ def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) ->
     folder = None if profiles is None else profiles.parent / "registry"
     rules = None if profiles is None else profiles.parent / "rules"
     if profiles is None or folder is None or not (folder / "devices.csv").is_file():
-        return Place(names, Around(today=datetime.now(UTC).date()), rules)
+        return RuleContext(names, Around(today=datetime.now(UTC).date()), rules)
     loaded, _ = load_profiles(profiles)
     plain = [one.profile for one in loaded.values()]
     sites, customers = (path if (path := folder / name).is_file() else None for name in ("sites.csv", "customers.csv"))
     found = load_inventory(sites, customers, folder / "devices.csv", {one.id: one for one in plain}, "UTC")
     problems += [one for one in found.problems if one not in problems]
-    wanted = Wanted(
+    wanted = DeclaredInventory(
         tuple(found.sites.values()), tuple(found.customers.values()), tuple(found.devices.values()), tuple(plain)
     )
-    return Place(names, Around(_planned(wanted), today=datetime.now(UTC).date()), rules)
+    return RuleContext(names, Around(_planned(wanted), today=datetime.now(UTC).date()), rules)
 
 
-def _planned(wanted: "Wanted") -> "Fleet":
+def _planned(wanted: "DeclaredInventory") -> "RuleInventory":
     from gateway.registry import plan
 
     return _fleet(plan(NOTHING, wanted, 0).rows)
 
 
-def _fleet(known: Known) -> "Fleet":
+def _fleet(known: RegistryContents) -> "RuleInventory":
     from rules.lint import fleet
 
     return fleet(known.sites, known.customers, known.devices, known.points)
 
 
-def installed(data: Path, tenant: str) -> Known | None:
+def installed(data: Path, tenant: str) -> RegistryContents | None:
     """The registry of the installation in `data`, read only; None when there is none that this release can read."""
     from gateway.clock import SystemClock
     from gateway.store import Database, SqlRegistryStore

@@ -43,9 +43,17 @@ IN_FORCE = ""
 )
 @report_language
 def backtest(
-    paths: Sequence[Path], start: str, end: str, config: Path, devices: str, compare: str | None, form: str,
-    limit: int, plot: Path | None, lang: Lang,
-) -> None:  # fmt: skip
+    paths: Sequence[Path],
+    start: str,
+    end: str,
+    config: Path,
+    devices: str,
+    compare: str | None,
+    form: str,
+    limit: int,
+    plot: Path | None,
+    lang: Lang,
+) -> None:
     """What rules would have raised on stored history, whatever their `mode`. Reads only; nothing is sent or kept.
 
     The same engine as live, on readings sorted by time, without down-time, with the devices and attributes of today.
@@ -67,10 +75,16 @@ def backtest(
 
 
 def _backtest(
-    installation: "Installation", paths: Sequence[Path], span: tuple[str, str], devices: str, compare: str | None,
-    form: str, limit: int, plot: Path | None,
-) -> None:  # fmt: skip
-    from gateway.backtest.backtest import Wanted, run
+    installation: "Installation",
+    paths: Sequence[Path],
+    span: tuple[str, str],
+    devices: str,
+    compare: str | None,
+    form: str,
+    limit: int,
+    plot: Path | None,
+) -> None:
+    from gateway.backtest.backtest import BacktestRequest, run
     from gateway.backtest.report import as_json, as_text
 
     lang, zone = installation.lang, ZoneInfo(installation.settings.timezone)
@@ -78,7 +92,7 @@ def _backtest(
     if stop <= begin:
         raise ConfigError([Problem("--to", "", "backtest.order", {"start": span[0], "to": span[1]})])
     rules, other = _rules(installation, paths, compare)
-    wanted = Wanted(rules, begin, stop, _codes(installation, devices), other)
+    wanted = BacktestRequest(rules, begin, stop, _codes(installation, devices), other)
     with _progress(lang) as (total, told):
         outcome = run(installation, wanted, total, told)
     if form == "json":

@@ -10,7 +10,7 @@ import click
 
 from gateway.cli.options import MainFile, report_language
 from gateway.cli.problems import say_filled
-from gateway.cli.rules.around import Place, of_folder, of_project
+from gateway.cli.rules.around import RuleContext, of_folder, of_project
 from gateway.cli.rules.files import files, near, project_of, unique
 from gateway.domain.errors import Problem
 from gateway.domain.reasons import reason
@@ -19,7 +19,7 @@ from gateway.domain.text import Lang, say
 if TYPE_CHECKING:
     from gateway.settings import Project
     from rules.compiled import Names
-    from rules.lint import Checked, Cost, Finding, Lint
+    from rules.lint import Checked, Cost, Lint, LintFinding
 
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -69,7 +69,7 @@ def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, str
     raise SystemExit(int(strict and result.count(Severity.WARNING) > 0))
 
 
-def _place(config: Path | None, found: Sequence[Path], problems: list[Problem], lang: Lang) -> Place | None:
+def _place(config: Path | None, found: Sequence[Path], problems: list[Problem], lang: Lang) -> RuleContext | None:
     """What the rules are held against; None when that does not load."""
     from gateway.settings import inspect_project
 
@@ -101,7 +101,7 @@ def _load(found: Sequence[Path], names: "Names", problems: list[Problem]) -> "li
     return out
 
 
-def _beside(found: Sequence[Path], place: Place) -> "list[Checked]":
+def _beside(found: Sequence[Path], place: RuleContext) -> "list[Checked]":
     """The other files of rules in force, those that load: what is checked may say the same as one of them."""
     from rules.format import load_text
     from rules.lint import Checked, is_alone
@@ -211,7 +211,7 @@ def as_json(result: "Lint | None", problems: Sequence[Problem], lang: Lang) -> d
     }  # fmt: skip
 
 
-def _finding(one: "Finding", lang: Lang) -> dict[str, Any]:
+def _finding(one: "LintFinding", lang: Lang) -> dict[str, Any]:
     return {
         "file": one.file, "line": one.line, "rule": one.rule, "severity": one.severity.value, "code": one.code,
         "text": one.text(lang), "write": one.write,

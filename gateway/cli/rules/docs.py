@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.options import report_language
-from gateway.cli.rules.files import Project, files, load, near, project_of, unique
+from gateway.cli.rules.files import RuleProject, files, load, near, project_of, unique
 from gateway.domain.errors import Problem
 from gateway.domain.text import Lang
 
@@ -24,7 +24,7 @@ def docs(paths: Sequence[Path], lang: Lang) -> None:
     from rules.handbook import Chapter, page
 
     problems: list[Problem] = []
-    projects: dict[Path | None, Project] = {}
+    projects: dict[Path | None, RuleProject] = {}
     read = []
     for file in files(paths, problems):
         folder = near(file)

@@ -18,7 +18,7 @@ _SUFFIXES = {".yaml", ".yml"}
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class RuleProject:
     """What lies around the rule files. `units` are those the profiles were written in, by kind and point; `models` the
     profiles by id."""
 
@@ -60,7 +60,7 @@ def near(file: Path) -> Path | None:
     return next((place for place in places if place.is_dir()), None)
 
 
-def project_of(folder: Path | None, problems: list[Problem]) -> "Project":
+def project_of(folder: Path | None, problems: list[Problem]) -> "RuleProject":
     """What the rules may speak of: profiles, and the code tables, fences and lists that lie beside their folder."""
     from gateway.settings.calendars import load_calendar
     from gateway.settings.inventory import load_inventory
@@ -70,7 +70,7 @@ def project_of(folder: Path | None, problems: list[Problem]) -> "Project":
     from rules.format import Model
 
     if folder is None:
-        return Project(Names({}, calendar=load_calendar(Path(), "cn", "", problems)))
+        return RuleProject(Names({}, calendar=load_calendar(Path(), "cn", "", problems)))
     loaded, wrong = load_profiles(folder)
     merged, disagreements = vocabulary([one.profile for one in loaded.values()], {k: v.file for k, v in loaded.items()})
     lookups = load_lookups(folder.parent / "codes", folder.parent / "fences.yaml")
@@ -85,7 +85,7 @@ def project_of(folder: Path | None, problems: list[Problem]) -> "Project":
         units[kind] = {**one.declared, **units.get(kind, {})}  # of several profiles the first, as for the points
         models[name] = Model(kind, {spec.name: spec for spec in one.profile.points}, one.declared)
     names = Names(merged, lookups.codes, lookups.fences, _calendar(folder.parent, problems))
-    return Project(names, units, tuple(inventory.sites.values()), tuple(inventory.customers.values()), models)
+    return RuleProject(names, units, tuple(inventory.sites.values()), tuple(inventory.customers.values()), models)
 
 
 def _calendar(base: Path, problems: list[Problem]) -> WorkCalendar:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.options import report_language
-from gateway.cli.rules.files import Project, files, load, near, project_of, unique
+from gateway.cli.rules.files import RuleProject, files, load, near, project_of, unique
 from gateway.domain.errors import Problem
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
-    from rules.casetest import Outcome
+    from rules.casetest import CaseResult
     from rules.compiled import Rule
 
 
@@ -35,8 +35,8 @@ def test(paths: Sequence[Path], form: str, lang: Lang, profiles: Path | None) ->
     from rules.casetest import as_json, as_text
 
     problems: list[Problem] = []
-    outcomes: list[Outcome] = []
-    projects: dict[Path | None, Project] = {}
+    outcomes: list[CaseResult] = []
+    projects: dict[Path | None, RuleProject] = {}
     for file in files(paths, problems):
         folder = profiles or near(file)
         if folder not in projects:
@@ -56,7 +56,7 @@ def test(paths: Sequence[Path], form: str, lang: Lang, profiles: Path | None) ->
     raise SystemExit(2 if problems else int(any(not outcome.ok for outcome in outcomes)))
 
 
-def _run(file: Path, project: "Project", problems: list[Problem]) -> "list[Outcome]":
+def _run(file: Path, project: "RuleProject", problems: list[Problem]) -> "list[CaseResult]":
     from rules.casetest import check_cases, run_cases
     from rules.format import merge, policy_source
 

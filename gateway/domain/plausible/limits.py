@@ -5,7 +5,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from gateway.domain.device import CounterModel, Plausible, Point, PointKind
-from gateway.domain.plausible.recent_values import Rule
+from gateway.domain.plausible.recent_values import PointLimits
 from gateway.domain.reading import F64, I32, I64, U8
 
 NONE, TIMED, UNKNOWN = 0, 1, 2
@@ -25,7 +25,7 @@ class PointBook(Protocol):
         """Any point ever known, former revisions too; None = an id the registry never gave."""
 
 
-class Limits:
+class PlausibilityLimits:
     """Columns indexed by point id, filled when a point is first seen, dropped when the directory changes.
 
     kind u8 · low, high f64 canonical unit · rate f64 per second · stuck, silence i64 µs · relearn i64 readings ·
@@ -88,9 +88,9 @@ class Limits:
             self.kind[number], self.stuck[number] = TIMED, limits.stuck_after
             self.silence[number] = max(limits.stuck_after, 3 * point.every)
 
-    def rule(self, point: int) -> Rule:
+    def rule(self, point: int) -> PointLimits:
         """What `Memory.judge` needs of one that is known."""
-        return Rule(
+        return PointLimits(
             float(self.rate[point]), int(self.stuck[point]), int(self.silence[point]), int(self.relearn[point]),
             self._models.get(point),
         )  # fmt: skip

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.duration import SECOND
-from gateway.domain.plausible.limits import TIMED, Limits, PointBook
+from gateway.domain.plausible.limits import TIMED, PlausibilityLimits, PointBook
 from gateway.domain.plausible.recent_values import COLUMNS, Belief, Columns, Falls, Memories, Memory, before
 from gateway.domain.reading import F64, I32, I64, Batch, Flag, Quality
 
@@ -35,7 +35,7 @@ Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class PlausibilityResult:
     """`hits` bool[n], the implausible rows (None = none); `keys`, `memory`: what to remember once the batch is kept."""
 
     batch: Batch
@@ -49,13 +49,13 @@ class Plausibility:
     """One per partition. `judge`, then `keep` when the batch is on disk: a refused batch leaves no trace."""
 
     def __init__(self, directory: PointBook) -> None:
-        self._limits = Limits(directory)
+        self._limits = PlausibilityLimits(directory)
         self._memories = Memories()
 
-    def judge(self, batch: Batch) -> Judged:
+    def judge(self, batch: Batch) -> PlausibilityResult:
         """After the clocks were checked. The same batch when nothing is implausible."""
         if not len(batch):
-            return Judged(batch, None)
+            return PlausibilityResult(batch, None)
         timed = self._limits.timed(batch.point)
         hits = self._out_of_bounds(batch)
         keys = memory = None
@@ -71,10 +71,10 @@ class Plausibility:
             if len(history):
                 self._sequence(batch, history, hits, Memories())
         if hits is None or not hits.any():
-            return Judged(batch, None, keys, memory, falls)
-        return Judged(_marked(batch, hits), hits, keys, memory, falls)
+            return PlausibilityResult(batch, None, keys, memory, falls)
+        return PlausibilityResult(_marked(batch, hits), hits, keys, memory, falls)
 
-    def keep(self, judged: Judged) -> None:
+    def keep(self, judged: PlausibilityResult) -> None:
         """The batch is on disk."""
         if judged.keys is not None and judged.memory is not None:
             self._memories.put(judged.keys, judged.memory, judged.falls)
@@ -97,7 +97,7 @@ class Plausibility:
 
     def _sequence(
         self, batch: Batch, rows: Rows, hits: Bools, memories: Memories
-    ) -> tuple[I64, Columns, dict[int, Falls]]:  # fmt: skip
+    ) -> tuple[I64, Columns, dict[int, Falls]]:
         """Mark the rows that are too fast, stuck or outside; returns what to remember."""
         key = (batch.device[rows].astype(np.int64) << 32) | batch.point[rows]
         order = np.lexsort((batch.at[rows], key))  # stable: of equal times the last received comes last
@@ -128,7 +128,7 @@ def _replacing(key: I64, at: I64, memories: Memories) -> Bools:
 class _Run:
     """Rows sorted by (key, at), cut into one group per key."""
 
-    def __init__(self, batch: Batch, rows: Rows, limits: Limits, memories: Memories) -> None:
+    def __init__(self, batch: Batch, rows: Rows, limits: PlausibilityLimits, memories: Memories) -> None:
         self.point = batch.point[rows]
         key = (batch.device[rows].astype(np.int64) << 32) | self.point
         self.at, self.value = batch.at[rows], batch.value[rows]

@@ -48,7 +48,7 @@ class Belief:
     shift: float = 0.0
     falls: tuple[Fall, ...] = ()
 
-    def judge(self, value: float, at: int, usable: bool, rule: "Rule") -> bool:
+    def judge(self, value: float, at: int, usable: bool, rule: "PointLimits") -> bool:
         """Is a known value abnormal for its time? What is older than both believed readings is not held against
         anything. Not `usable` (out of bounds, or its time is not its own): only for standing still.
         """
@@ -60,7 +60,7 @@ class Belief:
             return True
         return usable and self._too_fast(value, at, rule)
 
-    def _too_fast(self, value: float, at: int, rule: "Rule") -> bool:
+    def _too_fast(self, value: float, at: int, rule: "PointLimits") -> bool:
         if at <= self.at:  # late: against the one believed before
             change, passed, _ = rule.change(CounterState(self.prior, 0.0, self.prior_at), value, at)
             return at > self.prior_at and rule.too_fast(change, passed)
@@ -79,7 +79,7 @@ class Belief:
             self.prior, self.prior_at = self.value, self.at
         self.value, self.shift, self.at, self.falls = state
 
-    def _agree(self, value: float, at: int, rule: "Rule") -> None:
+    def _agree(self, value: float, at: int, rule: "PointLimits") -> None:
         """One more that is too fast: when enough of them agree, theirs is the level from now on."""
         agrees = False
         if self.run:
@@ -94,7 +94,7 @@ class Belief:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PointLimits:
     """Limits of one point: `rate` per second, `stuck` and `silence` µs; `relearn` agreeing readings are believed;
     `model`: how it falls, of a counter.
     """
@@ -130,7 +130,7 @@ class Memory:
     now: Belief = field(default_factory=Belief)
     before: Belief = field(default_factory=Belief)
 
-    def judge(self, value: float, at: int, usable: bool, rule: Rule) -> bool:
+    def judge(self, value: float, at: int, usable: bool, rule: PointLimits) -> bool:
         """Is a value abnormal for its time? Readings come by `at`; NaN is a bad one, which only replaces."""
         newest = self.now.newest
         if at == newest:

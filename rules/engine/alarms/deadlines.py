@@ -6,7 +6,7 @@ from rules.engine.state.thing_table import NEVER
 from rules.engine.transitions import AlarmKey
 
 
-class Timers:
+class AlarmDeadlines:
     """One deadline (µs) per alarm. The heap may hold outdated entries, never more than twice the valid ones."""
 
     def __init__(self) -> None:

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Level
 from rules.compiled import Flap, Rule
-from rules.engine.alarms.deadlines import Timers
+from rules.engine.alarms.deadlines import AlarmDeadlines
 from rules.engine.alarms.open_parents import Who
 from rules.engine.state.thing_table import LONG_AGO, NEVER
-from rules.engine.transitions import AlarmKey, Made, plan_of
+from rules.engine.transitions import AlarmKey, PendingTransition, plan_of
 
 OF_DATA = frozenset({"", "missing"})
 """Reasons of a clear that may be followed by the next raise; any other ends the alarm, unstable or not."""
@@ -30,7 +30,7 @@ class Flapping:
     on: bool = False
     level: Level = Level.NOTICE
     last: int = LONG_AGO
-    end: Made | None = None
+    end: PendingTransition | None = None
 
     def due(self, flap: Flap) -> int:
         """When it ends: the unstable episode, or, stable, the memory of its raises."""
@@ -44,7 +44,7 @@ class Flapper:
 
     def __init__(self) -> None:
         self.alarms: dict[str, dict[Who, Flapping]] = {}
-        self.timers = Timers()
+        self.timers = AlarmDeadlines()
 
     # --- rules
     def known(self, rule: Rule) -> None:
@@ -53,7 +53,7 @@ class Flapper:
             if alarm.end is not None:
                 alarm.end = replace(alarm.end, rule=rule, plan=plan_of(rule))
 
-    def forget(self, rule: str) -> Iterator[Made]:
+    def forget(self, rule: str) -> Iterator[PendingTransition]:
         """Forget a rule's alarms: the ends that were still to be told."""
         for (thing, identity), alarm in self.alarms.pop(rule, {}).items():
             self.timers.drop((rule, thing, identity))
@@ -71,7 +71,7 @@ class Flapper:
                 self._arm((rule, *who), alarm, flap)
 
     # --- changes
-    def take(self, made: Made) -> list[Made]:
+    def take(self, made: PendingTransition) -> list[PendingTransition]:
         """What is to be told of this change now."""
         flap = made.rule.flap
         if flap is None or made.change is Change.MERGED:
@@ -87,8 +87,8 @@ class Flapper:
             return [replace(made, unstable=True, count=alarm.count)] if alarm.count else [made]
         return self._ended(made, flap, alarm)
 
-    def _raised(self, made: Made, flap: Flap, alarm: Flapping | None) -> list[Made]:
-        told: list[Made] = []
+    def _raised(self, made: PendingTransition, flap: Flap, alarm: Flapping | None) -> list[PendingTransition]:
+        told: list[PendingTransition] = []
         if alarm is not None and alarm.count and alarm.due(flap) < made.at:
             told, alarm = self._close(made.key, alarm, flap), None
         if alarm is None:
@@ -112,7 +112,7 @@ class Flapper:
         self._arm(made.key, alarm, flap)
         return told
 
-    def _ended(self, made: Made, flap: Flap, alarm: Flapping) -> list[Made]:
+    def _ended(self, made: PendingTransition, flap: Flap, alarm: Flapping) -> list[PendingTransition]:
         if made.change is Change.WITHDRAWN and alarm.times:
             alarm.times.pop()  # that raise never was
         alarm.on = False
@@ -130,9 +130,9 @@ class Flapper:
         self._arm(made.key, alarm, flap)
         return []
 
-    def ring(self, now: int) -> list[Made]:
+    def ring(self, now: int) -> list[PendingTransition]:
         """Quiet long enough: the ends of unstable episodes; old raises are forgotten."""
-        told: list[Made] = []
+        told: list[PendingTransition] = []
         for key in self.timers.ring(now):
             alarm = self.alarms[key[0]][key[1:]]
             if alarm.count and alarm.end is not None:
@@ -141,7 +141,7 @@ class Flapper:
                 self._drop(key)
         return told
 
-    def _close(self, key: AlarmKey, alarm: Flapping, flap: Flap | None) -> list[Made]:
+    def _close(self, key: AlarmKey, alarm: Flapping, flap: Flap | None) -> list[PendingTransition]:
         self._drop(key)
         assert alarm.end is not None, "off after a clear"
         assert flap is not None, "an edit of `flap` forgets the rule's alarms"

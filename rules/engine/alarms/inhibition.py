@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Parent, Thing
 from rules.compiled import Inhibit, Rule
-from rules.engine.alarms.deadlines import Timers
-from rules.engine.alarms.open_parents import Parents, Place, Same, Who
+from rules.engine.alarms.deadlines import AlarmDeadlines
+from rules.engine.alarms.open_parents import OpenParents, Place, Same, Who
 from rules.engine.alarms.place import place_of
-from rules.engine.state.fleet import World
+from rules.engine.state.fleet import Fleet
 from rules.engine.state.thing_table import NEVER
-from rules.engine.transitions import AlarmKey, Made, plan_of
+from rules.engine.transitions import AlarmKey, PendingTransition, plan_of
 
 Name = TypeVar("Name")
 Again = Callable[[Rule, Thing, int], int]
@@ -34,17 +34,17 @@ class Child:
     `again`: it was merged before; `note` µs: event time of a MERGED note that waits for its parent.
     """
 
-    made: Made
+    made: PendingTransition
     at: int
     due: int
     place: Place
-    change: Made | None = None
+    change: PendingTransition | None = None
     parent: AlarmKey | None = None
     again: bool = False
     note: int | None = None
 
     @property
-    def newest(self) -> Made:
+    def newest(self) -> PendingTransition:
         """With the level of now."""
         return self.change or self.made
 
@@ -52,12 +52,12 @@ class Child:
 class Inhibitor:
     """Children by alarm; those that are held by the place where a parent may appear, merged ones by their parent."""
 
-    def __init__(self, world: World, again: Again) -> None:
+    def __init__(self, world: Fleet, again: Again) -> None:
         self.world, self.again = world, again
         self.rules: dict[str, Rule] = {}
-        self.parents = Parents(world)
+        self.parents = OpenParents(world)
         self.children: dict[str, dict[Who, Child]] = {}
-        self.timers = Timers()
+        self.timers = AlarmDeadlines()
         self._held: dict[tuple[str, Same, Place], dict[AlarmKey, None]] = {}
         self._merged: dict[AlarmKey, dict[AlarmKey, None]] = {}
         self._circular: frozenset[str] | None = None
@@ -123,7 +123,7 @@ class Inhibitor:
                     self.timers.set((rule, *who), child.due)
 
     # --- changes of conditions
-    def take(self, made: Made) -> list[Made]:
+    def take(self, made: PendingTransition) -> list[PendingTransition]:
         """What is to be told of this change now: it, nothing, or first the raise that was held."""
         if made.change is Change.RAISED:
             self._pop(made.key)
@@ -138,7 +138,7 @@ class Inhibitor:
         child.change = made if made.level != child.made.level else None
         return []
 
-    def hold(self, made: Made, at: int, *, again: bool = False) -> list[Made]:
+    def hold(self, made: PendingTransition, at: int, *, again: bool = False) -> list[PendingTransition]:
         """A raise as of `at` µs: told when nothing inhibits it, merged into a parent that is on, else it waits."""
         inhibit = self._inhibit(made.rule)
         place = None if inhibit is None else place_of(self.world, made.rule, made.thing, inhibit.same)
@@ -148,7 +148,7 @@ class Inhibitor:
         self.children.setdefault(made.rule.id, {})[made.key[1:]] = child
         return self._decide(made.key, child, inhibit, at)
 
-    def _decide(self, key: AlarmKey, child: Child, inhibit: Inhibit, noted: int) -> list[Made]:
+    def _decide(self, key: AlarmKey, child: Child, inhibit: Inhibit, noted: int) -> list[PendingTransition]:
         """Into a parent that is on (the note is of `noted` µs), else it is held."""
         rule = child.made.rule
         latest = child.at + inhibit.settle
@@ -162,7 +162,7 @@ class Inhibitor:
         self._held.setdefault((inhibit.by, inhibit.same, child.place), {})[key] = None
         return []
 
-    def ring(self, now: int) -> list[Made]:
+    def ring(self, now: int) -> list[PendingTransition]:
         """Held raises whose time has come."""
         found = []
         for key in self.timers.ring(now):
@@ -172,7 +172,7 @@ class Inhibitor:
         return found
 
     # --- changes of parents
-    def parent(self, made: Made) -> list[Made]:
+    def parent(self, made: PendingTransition) -> list[PendingTransition]:
         """The condition of a rule that others are inhibited by changed: notes of children that merge."""
         self.parents.note(made)
         if made.change is Change.RAISED:
@@ -181,7 +181,7 @@ class Inhibitor:
             return list(self.release(made.key, made.at, withdrawn=made.change is Change.WITHDRAWN))
         return []
 
-    def _gather(self, made: Made) -> Iterator[Made]:
+    def _gather(self, made: PendingTransition) -> Iterator[PendingTransition]:
         for same, place in self.parents.places(made.key):
             for key in list(self._held.get((made.rule.id, same, place), ())):
                 child = self.children[key[0]][key[1:]]
@@ -190,7 +190,7 @@ class Inhibitor:
                     at = min(child.at, made.at) if child.again else child.at
                     yield from self._merge(key, child, made.key, at)
 
-    def release(self, parent: AlarmKey, at: int, *, withdrawn: bool) -> Iterator[Made]:
+    def release(self, parent: AlarmKey, at: int, *, withdrawn: bool) -> Iterator[PendingTransition]:
         """The episode of `parent` ended at `at` µs: its children are decided again."""
         for key in self._merged.pop(parent, {}):
             child = self.children[key[0]][key[1:]]
@@ -205,14 +205,14 @@ class Inhibitor:
             yield from self._decide(key, child, inhibit, max(child.made.at, at))
 
     # --- help
-    def _merge(self, key: AlarmKey, child: Child, parent: AlarmKey, at: int) -> list[Made]:
+    def _merge(self, key: AlarmKey, child: Child, parent: AlarmKey, at: int) -> list[PendingTransition]:
         """Part of `parent` from now on: the note of it, and of what waited for it; none while the parent is unknown."""
         self._unhold(key, child)
         child.parent, child.due, child.note = parent, NEVER, at
         self._merged.setdefault(parent, {})[key] = None
         return [] if self._unknown(parent) else [self._noted(child, parent), *self._notes(key)]
 
-    def _noted(self, child: Child, parent: AlarmKey) -> Made:
+    def _noted(self, child: Child, parent: AlarmKey) -> PendingTransition:
         above = list(self._above(parent))
         behind = max(map(self.parents.since, above)), len(above)
         at, child.note = child.note, None
@@ -224,7 +224,7 @@ class Inhibitor:
         child = self.children.get(alarm[0], {}).get(alarm[1:])
         return child is not None and (child.parent is None or child.note is not None)
 
-    def _notes(self, parent: AlarmKey) -> Iterator[Made]:
+    def _notes(self, parent: AlarmKey) -> Iterator[PendingTransition]:
         """`parent` is known now: the notes of its children that waited, and of theirs."""
         for key in list(self._merged.get(parent, ())):
             child = self.children[key[0]][key[1:]]
@@ -269,7 +269,7 @@ class Inhibitor:
             self._held.setdefault((inhibit.by, inhibit.same, child.place), {})[key] = None
 
 
-def _told(child: Child) -> list[Made]:
+def _told(child: Child) -> list[PendingTransition]:
     """A held raise as it is told: as of T with what was seen then, or, decided again, with the level of now."""
     if child.again:
         return [replace(child.newest, change=Change.RAISED, at=child.at, reason="")]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from gateway.domain.alarm import Change, Thing
 from rules.compiled import Rule
 from rules.engine.alarms.place import place_of
-from rules.engine.state.fleet import World
+from rules.engine.state.fleet import Fleet
 from rules.engine.state.thing_table import LONG_AGO
-from rules.engine.transitions import AlarmKey, Made
+from rules.engine.transitions import AlarmKey, PendingTransition
 
 Same = tuple[str, ...]
 Place = tuple[str, ...]
@@ -23,10 +23,10 @@ class Open:
     places: dict[Same, Place] = field(default_factory=dict)
 
 
-class Parents:
+class OpenParents:
     """What the condition says counts: a parent that is held, merged or unstable itself is a parent all the same."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Fleet) -> None:
         self.world = world
         self.uses: dict[str, dict[Same, int]] = {}
         self.open: dict[str, dict[Who, Open]] = {}
@@ -62,7 +62,7 @@ class Parents:
             self._add(rule, who, LONG_AGO)
 
     # --- their alarms
-    def note(self, made: Made) -> None:
+    def note(self, made: PendingTransition) -> None:
         """The condition of a parent changed."""
         who = made.thing, made.identity
         if made.change is Change.RAISED:

@@ -13,16 +13,16 @@ from rules.engine.alarms.flapping import Flapper
 from rules.engine.alarms.inhibition import Inhibitor
 from rules.engine.alarms.open_parents import Who
 from rules.engine.alarms.quiet_and_limits import CompilePolicy, Policies
-from rules.engine.state.fleet import World
-from rules.engine.state.thing_table import Space
-from rules.engine.transitions import AlarmKey, Emitter, Made, order_of
+from rules.engine.state.fleet import Fleet
+from rules.engine.state.thing_table import ThingTable
+from rules.engine.transitions import AlarmKey, Emitter, PendingTransition, order_of
 
 
-class Asked(Protocol):
+class ConditionState(Protocol):
     """What the stage asks of a runner."""
 
     @property
-    def space(self) -> Space:
+    def space(self) -> ThingTable:
         """Its things."""
 
     def on(self, thing: int) -> tuple[tuple[tuple[str, ...], int], ...]:
@@ -33,17 +33,17 @@ class Asked(Protocol):
 
 
 ENDS = frozenset({Change.CLEARED, Change.WITHDRAWN})
-Runners = Mapping[str, Sequence[Asked]]
+Runners = Mapping[str, Sequence[ConditionState]]
 
 
-class After:
+class AlarmPipeline:
     """Works on `emitter.made`, the changes of one record, and on timers of its own.
 
     `runners`: rule id -> runners, of every book of rules that feeds the emitter. Entries live as long as their alarms
     and windows, so an engine that is calm holds nothing here.
     """
 
-    def __init__(self, emitter: Emitter, world: World, compile_policy: CompilePolicy | None = None) -> None:
+    def __init__(self, emitter: Emitter, world: Fleet, compile_policy: CompilePolicy | None = None) -> None:
         self.emitter, self.world = emitter, world
         self.runners: list[Runners] = []
         self.policies = Policies(world, compile_policy)
@@ -51,8 +51,10 @@ class After:
         self.flapper = Flapper()
         self._now = 0
         self._ended: list[AlarmKey] = []  # parents whose rule went away in this record
-        self._displaced: list[tuple[Made, bool]] = []  # children whose `inhibit` was edited; were they merged?
-        self._last: list[Made] = []  # ends of unstable alarms whose `flap` was edited
+        self._displaced: list[
+            tuple[PendingTransition, bool]
+        ] = []  # children whose `inhibit` was edited; were they merged?
+        self._last: list[PendingTransition] = []  # ends of unstable alarms whose `flap` was edited
 
     # --- facts
     def policy(self, fact: PolicySet) -> None:
@@ -101,7 +103,7 @@ class After:
             for row, thing in enumerate(runner.space.things):
                 yield from ((thing, identity) for identity, _ in runner.on(row))
 
-    def _of(self, rule: str) -> Iterable[Asked]:
+    def _of(self, rule: str) -> Iterable[ConditionState]:
         return (runner for book in self.runners for runner in book.get(rule, ()))
 
     def _again(self, rule: Rule, thing: Thing, since: int) -> int:
@@ -115,7 +117,7 @@ class After:
                 return since if due is None else due
         return since
 
-    def _row(self, space: Space, thing: Thing) -> int | None:
+    def _row(self, space: ThingTable, thing: Thing) -> int | None:
         """Where a thing of a device is in a space; the spaces of rules with `lateness` have rows of their own."""
         home = self.world.rows.get(thing.device)
         if home is None or home.space.kind != space.kind or thing.component >= len(home.things):
@@ -139,7 +141,7 @@ class After:
         told.sort(key=order_of)
         self.emitter.made = [*(self.policies.apply(made, clock) for made in told), *past]
 
-    def _raw(self, clock: int) -> list[Made]:
+    def _raw(self, clock: int) -> list[PendingTransition]:
         """What the conditions did, by event time; parents before children, so that an episode has both."""
         made = [_stale(one, clock) for one in self.emitter.made]
         uses = self.inhibitor.parents.uses
@@ -149,7 +151,7 @@ class After:
             made.sort(key=order_of)
         return made
 
-    def _pass_on(self, raw: Sequence[Made], now: int, clock: int) -> Iterator[Made]:
+    def _pass_on(self, raw: Sequence[PendingTransition], now: int, clock: int) -> Iterator[PendingTransition]:
         inhibitor, flapper = self.inhibitor, self.flapper
         last, self._last = self._last, []
         yield from (replace(one, at=max(one.at, clock)) for one in last)
@@ -195,7 +197,7 @@ class After:
         return len(self.state())
 
 
-def _stale(made: Made, clock: int) -> Made:
+def _stale(made: PendingTransition, clock: int) -> PendingTransition:
     """Is it about something that was too long ago to act upon?"""
     after = made.rule.stale_after
     if after and made.change in (Change.RAISED, Change.LEVEL_UP) and clock - made.at > after:

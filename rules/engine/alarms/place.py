@@ -3,10 +3,10 @@
 from gateway.domain.alarm import Thing
 from gateway.domain.device import Attr, Site
 from rules.compiled import Rule
-from rules.engine.state.fleet import World
+from rules.engine.state.fleet import Fleet
 
 
-def site_of(world: World, rule: Rule, thing: Thing) -> str:
+def site_of(world: Fleet, rule: Rule, thing: Thing) -> str:
     """The site of a device, or the group when the rule groups by site; "" = none."""
     device = world.devices.get(thing.device)
     if device is not None and not thing.group:
@@ -14,7 +14,7 @@ def site_of(world: World, rule: Rule, thing: Thing) -> str:
     return thing.group if rule.watch.group == "site" else ""
 
 
-def facts_of(world: World, rule: Rule, thing: Thing) -> dict[str, object]:
+def facts_of(world: Fleet, rule: Rule, thing: Thing) -> dict[str, object]:
     """The flat mapping of a thing: that of its device, or what its group is known by."""
     device = world.devices.get(thing.device)
     if device is not None and not thing.group:
@@ -28,7 +28,7 @@ def facts_of(world: World, rule: Rule, thing: Thing) -> dict[str, object]:
     return known | {by: thing.group}
 
 
-def place_of(world: World, rule: Rule, thing: Thing, same: tuple[str, ...]) -> tuple[str, ...] | None:
+def place_of(world: Fleet, rule: Rule, thing: Thing, same: tuple[str, ...]) -> tuple[str, ...] | None:
     """The texts of the attributes `same`; None when one of them is not known, then nothing is the same."""
     found = []
     for name in same:
@@ -39,7 +39,7 @@ def place_of(world: World, rule: Rule, thing: Thing, same: tuple[str, ...]) -> t
     return tuple(found)
 
 
-def _text(world: World, rule: Rule, thing: Thing, name: str) -> str:
+def _text(world: Fleet, rule: Rule, thing: Thing, name: str) -> str:
     device = world.devices.get(thing.device)
     if device is None or thing.group:
         value = facts_of(world, rule, thing).get(name)

@@ -7,13 +7,13 @@ from msgspec.structs import replace
 from gateway.domain.alarm import Change, Level
 from gateway.domain.errors import ConfigError
 from gateway.domain.record import PolicySet
-from rules.compiled import Policy
+from rules.compiled import RulePolicy
 from rules.engine.alarms.place import facts_of, site_of
-from rules.engine.alarms.rate_limit import Spent
-from rules.engine.state.fleet import World
-from rules.engine.transitions import Made
+from rules.engine.alarms.rate_limit import RateLimit
+from rules.engine.state.fleet import Fleet
+from rules.engine.transitions import PendingTransition
 
-CompilePolicy = Callable[[bytes, str], Policy]
+CompilePolicy = Callable[[bytes, str], RulePolicy]
 """(source, zone of the installation) of a PolicySet -> the policy. Raises ConfigError or ValueError."""
 
 ALARMS_PER_RULE = "alarms_per_rule"
@@ -23,12 +23,12 @@ ORDERS_PER_SITE = "orders_per_site"
 class Policies:
     """The policy in force and what was spent of its limits. `broken`: why the newest one did not compile, or ""."""
 
-    def __init__(self, world: World, compile_policy: CompilePolicy | None) -> None:
+    def __init__(self, world: Fleet, compile_policy: CompilePolicy | None) -> None:
         self.world, self._compile = world, compile_policy
         self.fact: PolicySet | None = None
-        self.policy = Policy()
+        self.policy = RulePolicy()
         self.broken = ""
-        self.alarms, self.orders = Spent(), Spent()
+        self.alarms, self.orders = RateLimit(), RateLimit()
 
     def set(self, fact: PolicySet) -> None:
         """Another policy; the one before stays in force when it does not compile."""
@@ -41,7 +41,7 @@ class Policies:
             return
         self.fact, self.broken = fact, ""
 
-    def apply(self, made: Made, now: int) -> Made:
+    def apply(self, made: PendingTransition, now: int) -> PendingTransition:
         """A raise or a rise as the desk is to take it, decided at `now` µs."""
         if made.change not in (Change.RAISED, Change.LEVEL_UP) or _is_safety(made):
             return made
@@ -54,7 +54,7 @@ class Policies:
         limited = self._limited(made, now)
         return replace(made, limited=limited) if limited else made
 
-    def _quiet_until(self, made: Made, now: int) -> int:
+    def _quiet_until(self, made: PendingTransition, now: int) -> int:
         """The end of the quiet time, µs; one that begins before another ends goes on with it. 0 = not quiet."""
         site = self.world.sites.get(site_of(self.world, made.rule, made.thing))
         times = [(quiet.start, quiet.end) for quiet in site.quiet] if site is not None else []
@@ -68,7 +68,7 @@ class Policies:
                 until = end
         return until if until > now else 0
 
-    def _limited(self, made: Made, now: int) -> str:
+    def _limited(self, made: PendingTransition, now: int) -> str:
         """Which limit this raise exceeds; what is within them is spent."""
         rule, policy = made.rule, self.policy
         if policy.alarms_per_rule is not None:
@@ -90,6 +90,6 @@ class Policies:
         self.orders.purge(self.policy.orders_per_site, now)
 
 
-def _is_safety(made: Made) -> bool:
+def _is_safety(made: PendingTransition) -> bool:
     notice = made.plan.notice
     return notice is not None and notice.klass == "safety"

@@ -9,7 +9,7 @@ from collections import deque
 from rules.compiled import Budget
 
 
-class Spent:
+class RateLimit:
     """What was spent of a budget, per name (a rule, a site): pairs of time (µs) and number, at most `count` of them."""
 
     def __init__(self) -> None:

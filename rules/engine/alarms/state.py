@@ -5,23 +5,23 @@ from collections import deque
 import msgspec
 from msgspec import Struct
 
-from gateway.domain.alarm import Change, Evidence, Level, Plan, Thing
+from gateway.domain.alarm import AlarmPlan, Change, Evidence, Level, Thing
 from gateway.domain.record import PolicySet
 from rules.compiled import Rule
 from rules.engine.alarms.flapping import Flapper, Flapping
 from rules.engine.alarms.inhibition import Child, Inhibitor
 from rules.engine.alarms.quiet_and_limits import Policies
-from rules.engine.transitions import AlarmKey, Made, plan_of
+from rules.engine.transitions import AlarmKey, PendingTransition, plan_of
 
 Pairs = dict[str, list[tuple[int, int]]]
 
 
-class Kept(Struct, frozen=True, array_like=True):
+class KeptAlarm(Struct, frozen=True, array_like=True):
     """A Made; its rule by id, its plan only when it is not the rule's as written."""
 
     at: int
     rule: str
-    plan: Plan | None
+    plan: AlarmPlan | None
     thing: Thing
     change: Change
     level: Level
@@ -39,11 +39,11 @@ class Kept(Struct, frozen=True, array_like=True):
 class KeptChild(Struct, frozen=True, array_like=True):
     """A Child."""
 
-    made: Kept
+    made: KeptAlarm
     at: int
     due: int
     place: tuple[str, ...]
-    change: Kept | None
+    change: KeptAlarm | None
     parent: AlarmKey | None
     again: bool
     note: int | None = None
@@ -70,10 +70,10 @@ class KeptFlap(Struct, frozen=True, array_like=True):
     on: bool
     level: Level
     last: int
-    end: Kept | None
+    end: KeptAlarm | None
 
 
-class State(Struct, frozen=True):
+class PipelineState(Struct, frozen=True):
     """All of it."""
 
     now: int
@@ -86,12 +86,12 @@ class State(Struct, frozen=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(State)
+_decoder = msgspec.msgpack.Decoder(PipelineState)
 
 
 def encode(policies: Policies, inhibitor: Inhibitor, flapper: Flapper, now: int) -> bytes:
     """Empty when there is nothing to keep."""
-    state = State(
+    state = PipelineState(
         now,
         policies.fact,
         [
@@ -112,7 +112,7 @@ def encode(policies: Policies, inhibitor: Inhibitor, flapper: Flapper, now: int)
         {name: list(spent) for name, spent in policies.alarms.spent.items()},
         {name: list(spent) for name, spent in policies.orders.spent.items()},
     )  # fmt: skip
-    idle = state == State(now, None, [], [], [], {}, {})
+    idle = state == PipelineState(now, None, [], [], [], {}, {})
     return b"" if idle else _encoder.encode(state)
 
 
@@ -139,22 +139,22 @@ def load(blob: bytes, policies: Policies, inhibitor: Inhibitor, flapper: Flapper
     return state.now
 
 
-def kept_of(made: Made) -> Kept:
+def kept_of(made: PendingTransition) -> KeptAlarm:
     """A change as it is kept."""
     plan = None if made.plan == plan_of(made.rule) else made.plan
-    return Kept(
+    return KeptAlarm(
         made.at, made.rule.id, plan, made.thing, made.change, made.level, made.evidence, made.reason,
         made.imported, made.suspect, made.identity, made.late, made.count, made.muted, made.stale,
     )  # fmt: skip
 
 
-def _kept_or(made: Made | None) -> Kept | None:
+def _kept_or(made: PendingTransition | None) -> KeptAlarm | None:
     return None if made is None else kept_of(made)
 
 
-def made_of(kept: Kept, rule: Rule) -> Made:
+def made_of(kept: KeptAlarm, rule: Rule) -> PendingTransition:
     """The inverse of `kept_of`."""
-    return Made(
+    return PendingTransition(
         kept.at, rule, kept.plan or plan_of(rule), kept.thing, kept.change, kept.level, kept.evidence, kept.reason,
         kept.imported, kept.suspect, kept.identity, kept.late, kept.count, kept.muted, stale=kept.stale,
     )  # fmt: skip

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64
 from rules.compiled import Slot, SlotKind
-from rules.engine.state.fleet import World
-from rules.engine.state.thing_table import Space, widened
+from rules.engine.state.fleet import Fleet
+from rules.engine.state.thing_table import ThingTable, widened
 from rules.engine.state.watch_scope import FEW, rows
 
 
 class RowTable(ABC):
     """What the world says about each row of a space."""
 
-    def __init__(self, world: World, space: Space) -> None:
+    def __init__(self, world: Fleet, space: ThingTable) -> None:
         self.world, self.space = world, space
         self._fresh: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._changes = -1
@@ -44,12 +44,12 @@ class RowTable(ABC):
             self.look_up(asked)
 
 
-class FactTable(RowTable):
+class AttributeColumns(RowTable):
     """value f64[n] of an ATTR, ATTR_TEXT, ATTR_PART or TAG slot. `low`, `high`: no value was ever beyond; `moves`
     counts their changes.
     """
 
-    def __init__(self, world: World, space: Space, slot: Slot) -> None:
+    def __init__(self, world: Fleet, space: ThingTable, slot: Slot) -> None:
         super().__init__(world, space)
         self.slot = slot
         self.value: F64 = np.zeros(0)
@@ -67,16 +67,16 @@ class FactTable(RowTable):
             self.low, self.high, self.moves = min(low, self.low), max(high, self.high), self.moves + 1
 
 
-def facts_of(world: World, space: Space, slot: Slot) -> FactTable:
+def facts_of(world: Fleet, space: ThingTable, slot: Slot) -> AttributeColumns:
     """The table of a slot on a space; all that ask for the same share it."""
     key = id(space), repr(slot)  # a default may be NaN, which equals nothing
     found = world.shared.get(key)
-    if not isinstance(found, FactTable):
-        found = world.shared[key] = FactTable(world, space, slot)
+    if not isinstance(found, AttributeColumns):
+        found = world.shared[key] = AttributeColumns(world, space, slot)
     return found
 
 
-def fact_of(world: World, space: Space, thing: int, slot: Slot) -> tuple[float, str]:
+def fact_of(world: Fleet, space: ThingTable, thing: int, slot: Slot) -> tuple[float, str]:
     """(value, where it comes from) of one of these slots for one row; its default when nobody has it."""
     device = world.devices[space.things[thing].device]
     if slot.kind is SlotKind.TAG:

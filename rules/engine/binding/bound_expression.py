@@ -12,10 +12,10 @@ from gateway.domain.duration import HOUR
 from gateway.domain.reading import F64, I64
 from rules.compiled import Crossing, Expression, Slot, SlotKind
 from rules.engine.binding.attribute_columns import fact_of, facts_of
-from rules.engine.frames.batch_view import Bools, Reader, Seen
-from rules.engine.state.fleet import World
+from rules.engine.frames.batch_view import Bools, LastReading, Reader
+from rules.engine.state.fleet import Fleet
 from rules.engine.state.local_time import local_time_of
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 
 NAN = float("nan")
 FAR = 2.0**20  # hours
@@ -27,7 +27,7 @@ OF_FACTS = frozenset({SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, Slo
 CLOCKS = frozenset({SlotKind.HOUR, SlotKind.WEEKDAY})
 
 
-class Source(Protocol):
+class SlotSource(Protocol):
     """Answers what is no reading and no fact: SIGNAL, BEFORE and QUORUM slots."""
 
     @property
@@ -44,12 +44,12 @@ class Source(Protocol):
         """The columns whose readings change a momentary value; none for that of a closed window."""
 
 
-class Bound:
+class BoundExpression:
     """`columns` are the points whose readings make it worth evaluating again; `told` those of them whose values it
     needs, not only their age.
     """
 
-    def __init__(self, expression: Expression, space: Space, world: World, signal: Source) -> None:
+    def __init__(self, expression: Expression, space: ThingTable, world: Fleet, signal: SlotSource) -> None:
         self.expression, self.space, self.world, self.signal = expression, space, world, signal
         columns: list[int] = []
         aged: list[int] = []
@@ -202,7 +202,7 @@ class Bound:
         return tuple(found)
 
 
-def text_tables(world: World, space: Space, slot: Slot) -> tuple[F64, NDArray[np.bool_]]:
+def text_tables(world: Fleet, space: ThingTable, slot: Slot) -> tuple[F64, NDArray[np.bool_]]:
     """What the codes of a state point mean to a CODE, FIELD or PART slot.
 
     CODE: one entry, the code of `slot.text`, -1 when no device of the profile has that text. FIELD: an entry per code
@@ -245,7 +245,7 @@ def _by_number(slot: Slot, value: F64) -> F64:
     return found
 
 
-def reading_seen(world: World, profile: str, name: str, component: int, seen: Seen) -> ReadingSeen:
+def reading_seen(world: Fleet, profile: str, name: str, component: int, seen: LastReading) -> ReadingSeen:
     """A reading as evidence: state codes become their text."""
     point = world.spec(profile, name, component)
     value: float | str | None = None if seen.value != seen.value else seen.value

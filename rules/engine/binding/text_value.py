@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 
 from rules.compiled import TextOf
-from rules.engine.binding.bound_expression import Bound, Source
+from rules.engine.binding.bound_expression import BoundExpression, SlotSource
 from rules.engine.frames.batch_view import Reader
-from rules.engine.state.fleet import World
-from rules.engine.state.thing_table import Space
+from rules.engine.state.fleet import Fleet
+from rules.engine.state.thing_table import ThingTable
 
 
-class Wording:
+class TextValue:
     """`columns` are the points whose readings may change the text."""
 
-    def __init__(self, text: TextOf, space: Space, world: World, signal: Source) -> None:
+    def __init__(self, text: TextOf, space: ThingTable, world: Fleet, signal: SlotSource) -> None:
         self.text, self.space, self.world = text, space, world
-        self.bound = None if text.expression is None else Bound(text.expression, space, world, signal)
+        self.bound = None if text.expression is None else BoundExpression(text.expression, space, world, signal)
         self.column = space.column(text.point) if text.point else -1
         self.columns: tuple[int, ...] = (self.column,) if self.bound is None else self.bound.columns
 
-    def bounds(self) -> Sequence[Bound]:
+    def bounds(self) -> Sequence[BoundExpression]:
         """Its expression, if it is one."""
         return [] if self.bound is None else [self.bound]
 

@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import I64
 from rules.compiled import Rule
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.conditions.reporting import Field, Observe
-from rules.engine.frames.batch_view import Bools, View
-from rules.engine.state.rule_downtime import Absence
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space, widened
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.conditions.reporting import EngineContext, Observe
+from rules.engine.frames.batch_view import BatchView, Bools
+from rules.engine.state.rule_downtime import RuleDowntime
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable, widened
 from rules.engine.state.watch_scope import rows
-from rules.engine.windows.base import Table
+from rules.engine.windows.base import StateTable
 from rules.engine.windows.counter import Counter
 
-__all__ = ["Field", "Observe", "Runner"]
+__all__ = ["EngineContext", "Observe", "Runner"]
 NO_ROOM: Bools = np.zeros(0, np.bool_)
 
 
-class Runner(Absence, ABC):
+class Runner(RuleDowntime, ABC):
     """Base of all kinds. A subclass keeps its state in `arrays` (name, fill) whose last axis is the row of the thing.
 
     `parts` are tables that belong to it besides `windows`. With `active` there is `opens` i64: the next opening at
@@ -33,7 +33,7 @@ class Runner(Absence, ABC):
     in_service = False  # planned devices are not meant
     decides_back = False  # a reading may decide that an alarm began before it
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         super().__init__(rule, zone, space, common)
         self.watched: Bools = NO_ROOM
         self.scope = common.scopes.of(rule.watch, space, in_service=self.in_service)
@@ -41,7 +41,7 @@ class Runner(Absence, ABC):
         self.room = 0
         self.opens: I64 = np.zeros(0, np.int64)
         self.next_open = NEVER
-        self.parts: dict[str, Table] = {}
+        self.parts: dict[str, StateTable] = {}
         if self.schedule is not None:
             self.arrays = (*self.arrays, ("opens", NEVER))
 
@@ -79,19 +79,19 @@ class Runner(Absence, ABC):
                 self._opens_after(thing, at)
 
     @abstractmethod
-    def bounds(self) -> Sequence[Bound]:
+    def bounds(self) -> Sequence[BoundExpression]:
         """Its expressions."""
 
-    def truths_decide(self) -> Sequence[Bound] | None:
+    def truths_decide(self) -> Sequence[BoundExpression] | None:
         """The conditions whose truths at each moment are all that the state is made of; None = it takes more."""
         return None
 
     # --- what a subclass does
     @abstractmethod
-    def follow(self, view: View) -> None:
+    def follow(self, view: BatchView) -> None:
         """Judge the units of a view, and before each what time alone did to its thing."""
 
-    def first_frames(self, view: View, units: NDArray[np.intp]) -> None:
+    def first_frames(self, view: BatchView, units: NDArray[np.intp]) -> None:
         """The first frames ever of these things, which carry nothing that it reads: judged all the same."""
 
     @abstractmethod

@@ -9,13 +9,13 @@ from gateway.domain.duration import DAY
 from gateway.domain.reading import F64, I32, I64
 from gateway.domain.record import Fact
 from rules.compiled import Every, Rule
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.single_alarm import Form
 from rules.engine.conditions.windowed import later_too
-from rules.engine.frames.batch_view import Bools, Picked, View
-from rules.engine.state.thing_table import LONG_AGO, Space
-from rules.engine.windows.base import Heard, Rows
+from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
+from rules.engine.windows.base import PointReadings, Rows
 from rules.engine.windows.counter import BEFORE, NOW, Counter
 
 MARKS = 5
@@ -49,7 +49,7 @@ class EveryRunner(Form):
     )  # fmt: skip
     ends_by_fact = True
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         assert isinstance(rule.condition, Every), "kinds.py gives rules with `every` to this class only"
         super().__init__(rule, zone, space, common, rule.condition.clear)
         self.condition: Every = rule.condition
@@ -61,18 +61,18 @@ class EveryRunner(Form):
         self.mark_at: I64 = np.zeros((MARKS, 0), np.int64)
         self.mark_run: F64 = np.zeros((MARKS, 0))
         self.mark_told: I32 = np.zeros((MARKS, 0), np.int32)
-        self.heard: Heard | None = None
+        self.heard: PointReadings | None = None
         self.begin_at: dict[int, tuple[int, float, int]] = {}
         self.begun: dict[int, int] = {}
         self.text = f"every {self.condition.step:g} of {self.condition.point}"
         self.judge_by()
         self.judged = tuple(dict.fromkeys((self.counter.column, *self.judged)))
 
-    def truths_decide(self) -> Sequence[Bound] | None:
+    def truths_decide(self) -> Sequence[BoundExpression] | None:
         return None  # the counter decides
 
     # --- readings
-    def frames(self, view: View) -> None:
+    def frames(self, view: BatchView) -> None:
         heard = self.heard = self.counter.hear(view, self.watched[view.thing])
         if view.moments.all():
             super().frames(view)
@@ -106,11 +106,11 @@ class EveryRunner(Form):
         if view.unique:
             self._mark(calm.thing)
         units = np.flatnonzero(need)
-        columns = self.truths(Picked(view, units))
+        columns = self.truths(UnitsAt(view, units))
         for k, unit in enumerate(units.tolist()):
             self.judge(view, unit, [float(column[k]) for column in columns])
 
-    def judge(self, view: View, unit: int, truths: Sequence[float]) -> None:
+    def judge(self, view: BatchView, unit: int, truths: Sequence[float]) -> None:
         assert self.heard is not None, "`frames` comes first"
         thing, k = int(view.thing[unit]), int(np.searchsorted(self.heard.unit, unit))
         if self.decided and self.overtaken(thing, int(view.t[unit])):
@@ -121,7 +121,7 @@ class EveryRunner(Form):
         self.meet(thing, int(view.t[unit]), truths, view, unit)
         self._mark(np.array([thing]))
 
-    def _special(self, heard: Heard, prior: tuple[F64, I64]) -> Bools:
+    def _special(self, heard: PointReadings, prior: tuple[F64, I64]) -> Bools:
         """Which readings do more than rise below the next multiple."""
         thing, rule = heard.thing, self.condition
         run = heard.value + self.counter.shift[NOW, thing] - self.base[thing] + rule.ahead
@@ -133,7 +133,7 @@ class EveryRunner(Form):
         found: Bools = (at - self.mark_at[0, things] >= DAY) & ~np.isnan(self.base[things])
         return found
 
-    def overdue(self, view: View) -> Bools | None:  # noqa: ARG002 - nothing but the counter decides
+    def overdue(self, view: BatchView) -> Bools | None:  # noqa: ARG002 - nothing but the counter decides
         """Units before which time alone did something to their thing."""
         return None
 
@@ -169,13 +169,13 @@ class EveryRunner(Form):
 
     # --- the alarm
     def meet(
-        self, thing: int, t: int, truths: Sequence[float], view: View | None, unit: int, *, before: bool = False
-    ) -> None:  # fmt: skip
+        self, thing: int, t: int, truths: Sequence[float], view: BatchView | None, unit: int, *, before: bool = False
+    ) -> None:
         if truths[-1] == 1.0:
             self.cleared(thing, t, view, unit, before=before)
         self.decide(thing, t, view, unit, before=before)
 
-    def decide(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+    def decide(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
         more = self._reached(thing) - int(self.told[thing])
         if more <= 0:
             return
@@ -193,7 +193,7 @@ class EveryRunner(Form):
         more: Bools = run / self.condition.step >= (self.told + 1) * (1 - 2 * NEAR)
         return more
 
-    def stirred(self, view: View, truths: Sequence[F64]) -> Bools:  # noqa: ARG002 - `frames` looks itself
+    def stirred(self, view: BatchView, truths: Sequence[F64]) -> Bools:  # noqa: ARG002 - `frames` looks itself
         return np.zeros(len(view), np.bool_)
 
     def count_of(self, thing: int) -> int:

@@ -8,11 +8,11 @@ from gateway.domain.duration import MINUTE, from_us
 from gateway.domain.reading import I32, I64
 from gateway.domain.record import Closed, CycleDone, Fact
 from rules.compiled import Rule
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.counter_multiple import EveryRunner
-from rules.engine.frames.batch_view import Bools, View
+from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.state.calendar import fitting, later, wall_time, zone_of
-from rules.engine.state.thing_table import NEVER, Space
+from rules.engine.state.thing_table import NEVER, ThingTable
 from rules.engine.state.watch_scope import rows
 
 
@@ -25,7 +25,7 @@ class TermRunner(EveryRunner):
 
     arrays = (*EveryRunner.arrays, ("since", 0), ("turn", 0), ("term", NEVER), ("floor", 0))
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         super().__init__(rule, zone, space, common)
         self.since: I64 = np.zeros(0, np.int64)
         self.turn: I32 = np.zeros(0, np.int32)
@@ -96,8 +96,15 @@ class TermRunner(EveryRunner):
         return downs.latest + some if self.space.newest[thing] <= downs.latest else 0
 
     def _end_terms(
-        self, thing: int, until: int, view: View | None, unit: int, *, before: bool = False, again: int | None = None
-    ) -> None:  # fmt: skip
+        self,
+        thing: int,
+        until: int,
+        view: BatchView | None,
+        unit: int,
+        *,
+        before: bool = False,
+        again: int | None = None,
+    ) -> None:
         """Terms that are over by `until` µs are told at the end of the first; what was vetoed then, at `again`."""
         if self.term[thing] > until:
             return
@@ -119,14 +126,14 @@ class TermRunner(EveryRunner):
         self._set_term(thing)
         self.soonest = min(self.soonest, int(self.term[thing]))
 
-    def overdue(self, view: View) -> Bools:
+    def overdue(self, view: BatchView) -> Bools:
         return view.t > self.term[view.thing]
 
-    def before(self, view: View, unit: int) -> None:
+    def before(self, view: BatchView, unit: int) -> None:
         self._end_terms(int(view.thing[unit]), int(view.t[unit]) - 1, view, unit, before=True)
         super().before(view, unit)
 
-    def decide(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+    def decide(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
         self._end_terms(thing, t - 1, view, unit, before=before, again=t)
         super().decide(thing, t, view, unit, before=before)
 

@@ -9,7 +9,7 @@ from gateway.domain.reading import F64
 from gateway.domain.record import Fact
 from rules.engine.conditions.base import Runner
 from rules.engine.conditions.due_plan import DuePlan
-from rules.engine.frames.batch_view import Bools, View
+from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 
@@ -26,11 +26,11 @@ class DueRunner(DuePlan):
             self._tell(thing, now, None)
         self.soonest = int(self.due[self.watched].min(initial=NEVER))
 
-    def decide(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:  # noqa: ARG002
+    def decide(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:  # noqa: ARG002
         if self.date[thing]:
             self._tell(thing, t if view is None else t - 1, t, view, unit)
 
-    def _tell(self, thing: int, now: int, again: int | None, view: View | None = None, unit: int = -1) -> None:
+    def _tell(self, thing: int, now: int, again: int | None, view: BatchView | None = None, unit: int = -1) -> None:
         """The stages begun by `now`; what was vetoed at its own time, before `unit`, is told at `again`, as of it."""
         if now < self.floor[thing]:
             return
@@ -110,12 +110,12 @@ class DueRunner(DuePlan):
         if self.written[thing]:
             twin.relive(row, self, thing, start, past)
 
-    def stirred(self, view: View, truths: Sequence[F64]) -> Bools:  # noqa: ARG002 - readings only end it
+    def stirred(self, view: BatchView, truths: Sequence[F64]) -> Bools:  # noqa: ARG002 - readings only end it
         return np.zeros(len(view), np.bool_)
 
     def meet(
-        self, thing: int, t: int, truths: Sequence[float], view: View | None, unit: int, *, before: bool = False
-    ) -> None:  # fmt: skip
+        self, thing: int, t: int, truths: Sequence[float], view: BatchView | None, unit: int, *, before: bool = False
+    ) -> None:
         self.aside(thing, t, truths, view, unit, before=before)
 
     def lapse(self, thing: int) -> None:

@@ -10,11 +10,11 @@ from gateway.domain.duration import from_us
 from gateway.domain.reading import I32, I64, U8
 from gateway.domain.record import CycleDone, Fact
 from rules.compiled import Due, Rule
-from rules.engine.conditions.base import Field
+from rules.engine.conditions.base import EngineContext
 from rules.engine.conditions.due_stages import Dates, readable
 from rules.engine.conditions.single_alarm import Form
 from rules.engine.state.calendar import zone_of
-from rules.engine.state.thing_table import NEVER, Space
+from rules.engine.state.thing_table import NEVER, ThingTable
 
 
 class DuePlan(Form, ABC):
@@ -33,7 +33,7 @@ class DuePlan(Form, ABC):
         ("count", 0), ("written_at", 0),
     )  # fmt: skip
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         assert isinstance(rule.condition, Due), "kinds.py gives due rules to this class only"
         super().__init__(rule, zone, space, common, rule.condition.clear)
         self.condition: Due = rule.condition

@@ -1,7 +1,7 @@
 """Which runner carries out a compiled condition."""
 
 from rules.compiled import Due, Every, Rule, Sequence, Silence, Streak, Votes
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.counter_multiple import EveryRunner
 from rules.engine.conditions.counter_or_term import TermRunner
 from rules.engine.conditions.due_date import DueRunner
@@ -12,7 +12,7 @@ from rules.engine.conditions.silence import SilentRunner
 from rules.engine.conditions.streak import StreakRunner
 from rules.engine.conditions.threshold import LevelsRunner
 from rules.engine.peers.peer_columns import Peers, peered
-from rules.engine.state.thing_table import Space
+from rules.engine.state.thing_table import ThingTable
 
 _KINDS: dict[type, type[Runner]] = {
     Silence: SilentRunner, Streak: StreakRunner, Votes: VotesRunner, Due: DueRunner, Every: EveryRunner,
@@ -20,7 +20,7 @@ _KINDS: dict[type, type[Runner]] = {
 }  # fmt: skip
 
 
-def runner_of(rule: Rule, zone: str, space: Space, common: Field) -> Runner:
+def runner_of(rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> Runner:
     """The runner of `rule` on `space`; `zone` is the installation's."""
     kind = _KINDS.get(type(rule.condition), IdentityRunner if rule.identity else LevelsRunner)
     if isinstance(rule.condition, Every) and rule.condition.or_after is not None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from gateway.domain.reading import I64
 from rules.engine.conditions.threshold_state import G_BUSY, PENDING, PENDING_STALE, VETOED, WAITS, LevelState
-from rules.engine.frames.batch_view import View
+from rules.engine.frames.batch_view import BatchView
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 
@@ -21,7 +21,7 @@ class LevelPause(LevelState):
             if self.open_until(i, now, self.judged) <= now:
                 self.resume(i, self.spoke(i), now)
 
-    def silent_in(self, view: View) -> None:
+    def silent_in(self, view: BatchView) -> None:
         for unit in sorted(view.spans) if self.timed else ():
             if self.m_gate[view.thing[unit]] == G_BUSY:
                 self.resume(int(view.thing[unit]), *view.spans[unit], int(view.t[unit]))

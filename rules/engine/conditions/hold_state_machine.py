@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from gateway.domain.alarm import Change, Level
 from gateway.domain.duration import MINUTE, SECOND
 from gateway.domain.reading import F64
-from rules.engine.binding.bound_expression import Bound
+from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.hold_steps import LevelSteps
 from rules.engine.conditions.threshold_state import (
     CLEARING,
@@ -19,7 +19,7 @@ from rules.engine.conditions.threshold_state import (
     VETOED,
     WAITS,
 )
-from rules.engine.frames.batch_view import Reader, View
+from rules.engine.frames.batch_view import BatchView, Reader
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 LEVELS = frozenset(float(level) for level in Level)
@@ -34,9 +34,17 @@ class LevelMachine(LevelSteps):
 
     # --- one judgement
     def judge(
-        self, i: int, t: int, when: Sequence[float], clear: Sequence[float], view: View | None, unit: int,
-        *, reading: bool = True, before: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        i: int,
+        t: int,
+        when: Sequence[float],
+        clear: Sequence[float],
+        view: BatchView | None,
+        unit: int,
+        *,
+        reading: bool = True,
+        before: bool = False,
+    ) -> None:
         """The conditions of thing `i` are `when`, `clear` at `t` µs; `reading` False = looked at once more."""
         if self.decided and view is not None and self.overtaken(i, t, moment=bool(view.moments[unit])):
             return
@@ -61,7 +69,7 @@ class LevelMachine(LevelSteps):
         self._judge(i, t, when, clear, view, unit, reading=False, before=before)
         self.look_back(None, -1)
 
-    def judge_opening(self, i: int, at: int, view: View | None, unit: int) -> None:
+    def judge_opening(self, i: int, at: int, view: BatchView | None, unit: int) -> None:
         """The hours of the rule begin at `at`: the values of then, that is from before `unit`, are judged again."""
         reader = self.one(i, at, view, unit, before=True)
         when = [self.truth(bound, reader) for bound in self.when]
@@ -71,16 +79,24 @@ class LevelMachine(LevelSteps):
         self.look_back(None, -1)
 
     def _judge(
-        self, i: int, t: int, when: Sequence[float], clear: Sequence[float], view: View | None, unit: int,
-        *, reading: bool, before: bool,
-    ) -> None:  # fmt: skip
+        self,
+        i: int,
+        t: int,
+        when: Sequence[float],
+        clear: Sequence[float],
+        view: BatchView | None,
+        unit: int,
+        *,
+        reading: bool,
+        before: bool,
+    ) -> None:
         self.pass_time_of(i, t, view, unit)
         if not reading or before or view is None or not self.veto.alone(view, unit):
             for j in range(len(self.levels)):
                 self._step(j, i, t, when[j], clear[j], reading=reading)
         self.settle(i, t, view, unit, before=before, when=when)
 
-    def pass_time_of(self, i: int, t: int, view: View | None, unit: int) -> None:
+    def pass_time_of(self, i: int, t: int, view: BatchView | None, unit: int) -> None:
         """What was due for thing `i` before `t` happens."""
         if self.m_gate[i] != G_BUSY:
             return
@@ -92,7 +108,7 @@ class LevelMachine(LevelSteps):
             self._drop_closed(i, t)
 
     # --- timers
-    def _fire(self, i: int, t: int, view: View | None, unit: int) -> None:
+    def _fire(self, i: int, t: int, view: BatchView | None, unit: int) -> None:
         """What was due before `t` happens first, each at its own time."""
         quiet = NEVER
         if self.rule.clear_after and view is not None:
@@ -174,7 +190,7 @@ class LevelMachine(LevelSteps):
         self.regate(i)
         return again
 
-    def gone_quiet(self, thing: int, due: int, now: int, view: View | None, unit: int) -> None:
+    def gone_quiet(self, thing: int, due: int, now: int, view: BatchView | None, unit: int) -> None:
         """`missing: clear_after`: silence clears, but never what only a person may unlatch."""
         if due > now or self.latched(thing):
             return
@@ -184,9 +200,16 @@ class LevelMachine(LevelSteps):
 
     # --- outcome
     def settle(
-        self, i: int, at: int, view: View | None, unit: int, *, before: bool = False, reason: str = "",
+        self,
+        i: int,
+        at: int,
+        view: BatchView | None,
+        unit: int,
+        *,
+        before: bool = False,
+        reason: str = "",
         when: Sequence[float] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """The alarm follows its levels; a change is a transition at `at` µs. `when`: the truths of then, if judged."""
         old, new, top = self.m_alarm[i], 0, -1
         for j, level in enumerate(self.levels):
@@ -213,13 +236,13 @@ class LevelMachine(LevelSteps):
         bound = self.when[top] if new else self._clearer(old)
         self.emit(i, at, change, new or old, bound, view, unit, before=before, reason=reason)
 
-    def _level_now(self, i: int, at: int, view: View | None, unit: int, *, before: bool) -> int:
+    def _level_now(self, i: int, at: int, view: BatchView | None, unit: int, *, before: bool) -> int:
         """What `order.level` says; 0 when it is unknown or no level: then the alarm stays what it is."""
         assert self.level_of is not None, "asked only when there is one"
         number = float(self.truth(self.level_of, self.one(i, at, view, unit, before=before))[0])
         return int(number) if number in LEVELS else 0
 
-    def _clearer(self, level: int) -> Bound | None:
+    def _clearer(self, level: int) -> BoundExpression | None:
         j = next((j for j, rule in enumerate(self.levels) if rule.level == level or self.level_of is not None), None)
         return None if j is None else self.clear[j] or self.when[j]
 

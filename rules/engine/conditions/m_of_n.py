@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
 from rules.compiled import Rule, Votes
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.single_alarm import Form
-from rules.engine.frames.batch_view import Bools, View
-from rules.engine.state.thing_table import LONG_AGO, Space
+from rules.engine.frames.batch_view import BatchView, Bools
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
 
 
 class VotesRunner(Form):
@@ -22,7 +22,7 @@ class VotesRunner(Form):
 
     arrays: tuple[tuple[str, float], ...] = (("raised", 0), ("bits", 0), ("at", LONG_AGO), ("earlier", 0))
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         assert isinstance(rule.condition, Votes), "kinds.py gives votes to this class only"
         super().__init__(rule, zone, space, common, rule.condition.clear)
         self.condition: Votes = rule.condition
@@ -34,7 +34,7 @@ class VotesRunner(Form):
         self.of = of
         self.judge_by(of)
 
-    def stirred(self, view: View, truths: Sequence[F64]) -> Bools:
+    def stirred(self, view: BatchView, truths: Sequence[F64]) -> Bools:
         before = np.where(view.t == self.at[view.thing], self.earlier[view.thing], self.bits[view.thing])
         moved: Bools = (truths[0] == 1.0) | (before > 0) | (self.bits[view.thing] > 0)
         return moved
@@ -49,8 +49,8 @@ class VotesRunner(Form):
         return not self.by_windows and of == of and (of == 1.0) != bool(int(self.bits[thing]) & 1)
 
     def meet(
-        self, thing: int, t: int, truths: Sequence[float], view: View | None, unit: int, *, before: bool = False
-    ) -> None:  # fmt: skip
+        self, thing: int, t: int, truths: Sequence[float], view: BatchView | None, unit: int, *, before: bool = False
+    ) -> None:
         of, clear = truths
         if t == self.at[thing]:
             self.bits[thing] = self.earlier[thing]
@@ -65,11 +65,11 @@ class VotesRunner(Form):
         elif self._votes(thing) < self.condition.need:
             self.put_off(thing, t, self.of, view, unit, before=before)
 
-    def cleared(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+    def cleared(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
         super().cleared(thing, t, view, unit, before=before)
         self.bits[thing] = self.earlier[thing] = 0
 
-    def decide(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+    def decide(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
         met = not self.raised[thing] and self._votes(thing) >= self.condition.need
         if met and not self.vetoed(thing, t, view, unit, before=before):
             self.put_on(thing, t, self.condition.level, self.of, view, unit, before=before)

@@ -14,41 +14,43 @@ from numpy.typing import NDArray
 
 from gateway.domain.alarm import SignalSeen
 from rules.compiled import Rule
-from rules.engine.binding.bound_expression import Bound, Source
-from rules.engine.binding.text_value import Wording
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.binding.bound_expression import BoundExpression, SlotSource
+from rules.engine.binding.text_value import TextValue
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.threshold import LevelsRunner
 from rules.engine.conditions.threshold_state import G_IDLE, G_OUTSIDE
 from rules.engine.conditions.windowed import Signalled, later_too
-from rules.engine.frames.batch_view import Bools, Picked, Reader, View
-from rules.engine.state.thing_table import NEVER, Space
+from rules.engine.frames.batch_view import BatchView, Bools, Reader, UnitsAt
+from rules.engine.state.thing_table import NEVER, ThingTable
 
 LANES = 64  # alarms of one thing at a time; more are counted, not told
 NAN = float("nan")
 Texts = tuple[str, ...]
 
 
-class Lane(LevelsRunner):
+class IdentityThreshold(LevelsRunner):
     """The alarms of one text per thing. `owner`: thing -> its text. Signals are those of the rule, not its own."""
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field, parent: "IdentityRunner") -> None:
+    def __init__(
+        self, rule: Rule, zone: str, space: ThingTable, common: EngineContext, parent: "IdentityRunner"
+    ) -> None:
         self.parent = parent
         super().__init__(replace(rule, signals=(), identity=()), zone, space, common)
         self.rule, self.decided = rule, parent.decided
         self.owner: dict[int, Texts] = {}
 
-    def source(self) -> Source:
+    def source(self) -> SlotSource:
         return self.parent.signal
 
     def signals_seen(
-        self, thing: int, at: int, view: View | None, unit: int, *, before: bool
-    ) -> tuple[SignalSeen, ...]:  # fmt: skip
+        self, thing: int, at: int, view: BatchView | None, unit: int, *, before: bool
+    ) -> tuple[SignalSeen, ...]:
         return self.parent.signals_seen(thing, at, view, unit, before=before)
 
     def identity(self, thing: int) -> Texts:
         return self.owner.get(thing, ())
 
-    def by_time(self) -> Sequence[Bound]:
+    def by_time(self) -> Sequence[BoundExpression]:
         """None: the parent looks at its lanes."""
         return ()
 
@@ -57,7 +59,7 @@ class Lane(LevelsRunner):
         if self.m_gate[thing] in (G_IDLE, G_OUTSIDE):
             self.owner.pop(thing, None)
 
-    def judge_opening(self, i: int, at: int, view: View | None, unit: int) -> None:
+    def judge_opening(self, i: int, at: int, view: BatchView | None, unit: int) -> None:
         """What the hours begin with is judged for all texts by the parent."""
 
 
@@ -67,17 +69,17 @@ class IdentityRunner(Signalled):
     `overflow` counts alarms that found no lane.
     """
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         super().__init__(rule, zone, space, common)
-        self.lanes: list[Lane] = []
-        self.wordings = [Wording(text, space, common.world, self.signal) for text in rule.identity]
+        self.lanes: list[IdentityThreshold] = []
+        self.wordings = [TextValue(text, space, common.world, self.signal) for text in rule.identity]
         self.overflow = 0
         first = self._lane()
         own = dict.fromkeys(column for wording in self.wordings for column in wording.columns)
         self.judged = tuple(dict.fromkeys([*first.judged, *own]))
 
-    def _lane(self) -> Lane:
-        lane = Lane(self.rule, self.zone, self.space, self.common, self)
+    def _lane(self) -> IdentityThreshold:
+        lane = IdentityThreshold(self.rule, self.zone, self.space, self.common, self)
         lane.watched = self.watched
         lane.grow()
         if self.lanes:
@@ -85,13 +87,13 @@ class IdentityRunner(Signalled):
         self.lanes.append(lane)
         return lane
 
-    def bounds(self) -> Sequence[Bound]:
+    def bounds(self) -> Sequence[BoundExpression]:
         return [bound for wording in self.wordings for bound in wording.bounds()]
 
     def held_state(self) -> list[NDArray[Any]]:
         return [*super().held_state(), *(table for lane in self.lanes for table in lane.held_state())]
 
-    def by_time(self) -> Sequence[Bound]:
+    def by_time(self) -> Sequence[BoundExpression]:
         return [*self.bounds(), *self.lanes[0].conditions()]
 
     def counted(self) -> frozenset[str]:
@@ -107,12 +109,12 @@ class IdentityRunner(Signalled):
         for lane in self.lanes:
             lane.refresh(things, at, reason)
 
-    def silent_in(self, view: View) -> None:
+    def silent_in(self, view: BatchView) -> None:
         for lane in self.lanes:
             lane.silent_in(view)
 
     # --- readings
-    def frames(self, view: View) -> None:
+    def frames(self, view: BatchView) -> None:
         if self.signal_frames(view):
             return
         carry = view.carry(self.judged) & self.watched[view.thing]
@@ -129,8 +131,8 @@ class IdentityRunner(Signalled):
         for unit in np.flatnonzero(need).tolist():
             self.judge_unit(view, unit)
 
-    def first_frames(self, view: View, units: NDArray[np.intp]) -> None:
-        picked = Picked(view, units)
+    def first_frames(self, view: BatchView, units: NDArray[np.intp]) -> None:
+        picked = UnitsAt(view, units)
         met = np.zeros(len(units), np.bool_)
         for bound in self.lanes[0].when:
             met |= self.truth(bound, picked) == 1.0
@@ -143,7 +145,7 @@ class IdentityRunner(Signalled):
             found |= lane.gate != G_IDLE
         return found
 
-    def judge_unit(self, view: View, unit: int) -> None:
+    def judge_unit(self, view: BatchView, unit: int) -> None:
         thing, t = int(view.thing[unit]), int(view.t[unit])
         for lane in self.lanes:
             if self.rule.clear_after and lane.m_alarm[thing]:
@@ -152,14 +154,14 @@ class IdentityRunner(Signalled):
         opening = self.reopened(thing, t)
         if opening is not None:
             self._judge(thing, opening, self.one(thing, opening, view, unit, before=True), view, unit, before=True)
-        self._judge(thing, t, Picked(view, np.array([unit])), view, unit, reading=not view.moments[unit])
+        self._judge(thing, t, UnitsAt(view, np.array([unit])), view, unit, reading=not view.moments[unit])
 
-    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
         self._judge(thing, end, reader, view, unit, reading=True, before=True)
 
     def _judge(
-        self, thing: int, t: int, reader: Reader, view: View | None, unit: int,
-        *, reading: bool = False, before: bool = False,
+        self, thing: int, t: int, reader: Reader, view: BatchView | None, unit: int, *, reading: bool = False,
+        before: bool = False,
     ) -> None:  # fmt: skip
         """All texts of a thing meet the truth at `t`."""
         if self.decided and view is not None and self.overtaken(thing, t, moment=bool(view.moments[unit])):
@@ -187,7 +189,7 @@ class IdentityRunner(Signalled):
         found = [wording.read(reader) for wording in self.wordings]
         return None if None in found else tuple(text for text in found if text is not None)
 
-    def _take(self, thing: int, texts: Texts) -> Lane | None:
+    def _take(self, thing: int, texts: Texts) -> IdentityThreshold | None:
         """A lane for a text that is new to the thing; None when all are taken."""
         lane = next((lane for lane in self.lanes if thing not in lane.owner), None)
         if lane is None:

@@ -7,24 +7,24 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from gateway.domain.alarm import Change, Evidence, Level, Plan, ReadingSeen, SignalSeen
+from gateway.domain.alarm import AlarmPlan, Change, Evidence, Level, ReadingSeen, SignalSeen
 from gateway.domain.device import Device
 from gateway.domain.reading import F64, Flag
 from rules.compiled import Rule
-from rules.engine.alarms import After
-from rules.engine.binding.bound_expression import Bound, Source, reading_seen
-from rules.engine.binding.text_value import Wording
-from rules.engine.frames.batch_view import Held, Picked, Prior, Reader, View, held
-from rules.engine.late.reevaluations import Doubts
+from rules.engine.alarms import AlarmPipeline
+from rules.engine.binding.bound_expression import BoundExpression, SlotSource, reading_seen
+from rules.engine.binding.text_value import TextValue
+from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsAt, UnitsBefore, held
+from rules.engine.late.reevaluations import Reevaluations
 from rules.engine.peers.peer_columns import Peers
-from rules.engine.state.active_hours import Schedule
+from rules.engine.state.active_hours import ActiveHours
 from rules.engine.state.completions import Completions
-from rules.engine.state.downtime import Downs
-from rules.engine.state.fleet import World
-from rules.engine.state.thing_table import Space
-from rules.engine.state.watch_scope import Scopes
-from rules.engine.transitions import Emitter, Made, plan_of
-from rules.engine.windows import NoSignals, Signals
+from rules.engine.state.downtime import Downtimes
+from rules.engine.state.fleet import Fleet
+from rules.engine.state.thing_table import ThingTable
+from rules.engine.state.watch_scope import WatchScopes
+from rules.engine.transitions import Emitter, PendingTransition, plan_of
+from rules.engine.windows import NoSignals, SignalSet
 from rules.engine.windows.counter_glitches import Glitches
 
 Observe = Callable[[str, tuple[int, int], str, float, int, int, float], None]
@@ -33,28 +33,28 @@ OPENS = frozenset({Change.RAISED, Change.LEVEL_UP, Change.LEVEL_DOWN})
 
 
 @dataclass(slots=True)
-class Field:
+class EngineContext:
     """What all runners of an engine share. `scalar` = judge by the scalar back end, the reference; `spoke`: when any
     member of a group spoke last, µs (None: things speak for themselves); `unsure`: until when a member of it may still
     turn out to have spoken before a moment that has passed at engine time, both µs.
     """
 
     emitter: Emitter
-    world: World = field(default_factory=World)
-    downs: Downs = field(default_factory=Downs)
-    doubts: Doubts = field(default_factory=Doubts)
+    world: Fleet = field(default_factory=Fleet)
+    downs: Downtimes = field(default_factory=Downtimes)
+    doubts: Reevaluations = field(default_factory=Reevaluations)
     glitches: Glitches = field(default_factory=Glitches)
     completions: Completions = field(default_factory=Completions)
     scalar: bool = False
     observe: Observe | None = None
     spoke: Callable[[int], int] | None = None
     unsure: Callable[[int, int], int] | None = None
-    after: After = field(init=False)
-    scopes: Scopes = field(init=False)
+    after: AlarmPipeline = field(init=False)
+    scopes: WatchScopes = field(init=False)
 
     def __post_init__(self) -> None:
-        self.after = After(self.emitter, self.world)
-        self.scopes = Scopes(self.world)
+        self.after = AlarmPipeline(self.emitter, self.world)
+        self.scopes = WatchScopes(self.world)
 
 
 class Speaker:
@@ -63,16 +63,16 @@ class Speaker:
     `decided`: thing -> µs of the newest change that a tick or a fact decided, until a newer reading comes.
     """
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         self.rule, self.zone, self.space, self.common = rule, zone, space, common
         self.plan = plan_of(rule)
         self.columns: tuple[int, ...] = tuple(space.column(name) for name in rule.points)
-        self.windows = Signals(rule, zone, space, common) if rule.signals else None
+        self.windows = SignalSet(rule, zone, space, common) if rule.signals else None
         self.peers: Peers | None = None
-        self.signal: Source = self.source()
-        self.schedule = None if rule.active is None else Schedule(rule.active)
+        self.signal: SlotSource = self.source()
+        self.schedule = None if rule.active is None else ActiveHours(rule.active)
         skill = None if rule.order is None else rule.order.skill_of
-        self.skill = None if skill is None else Wording(skill, space, common.world, self.signal)
+        self.skill = None if skill is None else TextValue(skill, space, common.world, self.signal)
         self.decided: dict[int, int] = {}
         self._every: dict[tuple[int, tuple[int, ...]], int] = {}
         self._version = -1
@@ -82,7 +82,7 @@ class Speaker:
         if self.peers is not None:
             self.peers.regroup(things, watched)
 
-    def source(self) -> Source:
+    def source(self) -> SlotSource:
         """Who answers for signals."""
         return self.windows if self.windows is not None else NoSignals(self.zone)
 
@@ -111,14 +111,14 @@ class Speaker:
             self._every[key] = max((spec.every for spec in specs if spec is not None), default=0)
         return self._every[key]
 
-    def one(self, thing: int, at: int, view: View | None, unit: int, *, before: bool = False) -> Reader:
+    def one(self, thing: int, at: int, view: BatchView | None, unit: int, *, before: bool = False) -> Reader:
         """A single thing: as of a unit, just before it, or as the space holds it."""
         if view is None:
-            return Held(self.space, np.array([thing]), at)
+            return Latest(self.space, np.array([thing]), at)
         units = np.array([unit])
-        return Prior(view, units, at) if before else Picked(view, units)
+        return UnitsBefore(view, units, at) if before else UnitsAt(view, units)
 
-    def truth(self, bound: Bound, reader: Reader) -> F64:
+    def truth(self, bound: BoundExpression, reader: Reader) -> F64:
         """One truth value per item, by the back end in use."""
         return bound.scalar(reader) if self.common.scalar else bound.vector(reader)
 
@@ -165,9 +165,20 @@ class Speaker:
 
     # --- saying it
     def emit(
-        self, thing: int, at: int, change: Change, level: int, bound: Bound | None, view: View | None, unit: int,
-        *, before: bool = False, reason: str = "", text: str = "", count: int = 1,
-    ) -> None:  # fmt: skip
+        self,
+        thing: int,
+        at: int,
+        change: Change,
+        level: int,
+        bound: BoundExpression | None,
+        view: BatchView | None,
+        unit: int,
+        *,
+        before: bool = False,
+        reason: str = "",
+        text: str = "",
+        count: int = 1,
+    ) -> None:
         """Hand a transition over, with what was seen: as of `unit` of `view`, just `before` it, or as held."""
         if view is None:
             self.decide_without(thing, at)
@@ -180,7 +191,7 @@ class Speaker:
         )
         plan = self.plan if self.skill is None or change not in OPENS else self._skilled(thing, at, view, unit, before)
         self.common.emitter.add(
-            Made(
+            PendingTransition(
                 at, self.rule, plan, self.space.things[thing], change, Level(level), evidence, reason,
                 bool(flags & Flag.IMPORTED), bool(flags & Flag.CLOCK_SUSPECT), self.identity(thing), count=count,
                 muted=self.schedule is not None and not self.schedule.inside(self.local(thing), at),
@@ -191,14 +202,14 @@ class Speaker:
         """What the alarm key holds besides the thing."""
         return ()
 
-    def _skilled(self, thing: int, at: int, view: View | None, unit: int, before: bool) -> Plan:
+    def _skilled(self, thing: int, at: int, view: BatchView | None, unit: int, before: bool) -> AlarmPlan:
         """The plan with its skill as of now; what the rule says when it is unknown: an order is never held back."""
         assert self.skill is not None, "asked only when there is one"
         skill = self.skill.read(self.one(thing, at, view, unit, before=before))
         order = self.plan.order
         return self.plan if skill is None or order is None else replace(self.plan, order=replace(order, skill=skill))
 
-    def readings(self, thing: int, view: View | None, unit: int, *, before: bool) -> tuple[ReadingSeen, ...]:
+    def readings(self, thing: int, view: BatchView | None, unit: int, *, before: bool) -> tuple[ReadingSeen, ...]:
         """The newest readings of the points the rule reads."""
         device, component = self.device(thing), self.space.things[thing].component
         if device is None:
@@ -211,8 +222,8 @@ class Speaker:
         return tuple(found)
 
     def signals_seen(
-        self, thing: int, at: int, view: View | None, unit: int, *, before: bool
-    ) -> tuple[SignalSeen, ...]:  # fmt: skip
+        self, thing: int, at: int, view: BatchView | None, unit: int, *, before: bool
+    ) -> tuple[SignalSeen, ...]:
         """The signals of the rule, for evidence."""
         own = self.windows.seen(thing, at, view, unit, before=before) if self.windows is not None else ()
         return own if self.peers is None else (*own, *self.peers.seen(thing, view, unit, before=before))

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from gateway.domain.duration import format_duration
 from gateway.domain.reading import F64, I32, I64, U8
 from rules.compiled import Rule, Sequence
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.single_alarm import Form
-from rules.engine.frames.batch_view import Bools, Picked, View
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
+from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 
 
 class SequenceRunner(Form):
@@ -29,7 +29,7 @@ class SequenceRunner(Form):
     )  # fmt: skip
     ends_by_fact = True
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         assert isinstance(rule.condition, Sequence), "kinds.py gives sequences to this class only"
         super().__init__(rule, zone, space, common, rule.condition.clear)
         self.condition: Sequence = rule.condition
@@ -50,22 +50,22 @@ class SequenceRunner(Form):
             f"within {format_duration(rule.condition.within)}"
         )
 
-    def stirred(self, view: View, truths: Several[F64]) -> Bools:
+    def stirred(self, view: BatchView, truths: Several[F64]) -> Bools:
         first, thing = truths[0], view.thing
         seen = self.seen[thing] == 1
         moved: Bools = ((first == 1.0) & ~seen) | ((first == 0.0) & seen)
         moved |= self.wait[thing] > LONG_AGO
         return moved
 
-    def first_frames(self, view: View, units: NDArray[np.intp]) -> None:
-        begun = units[self.truth(self.main[0], Picked(view, units)) == 1.0]
-        columns = self.truths(Picked(view, begun))
+    def first_frames(self, view: BatchView, units: NDArray[np.intp]) -> None:
+        begun = units[self.truth(self.main[0], UnitsAt(view, units)) == 1.0]
+        columns = self.truths(UnitsAt(view, begun))
         for k, unit in enumerate(begun.tolist()):
             self.meet(int(view.thing[unit]), int(view.t[unit]), [float(c[k]) for c in columns], view, unit)
 
     def meet(
-        self, thing: int, t: int, truths: Several[float], view: View | None, unit: int, *, before: bool = False
-    ) -> None:  # fmt: skip
+        self, thing: int, t: int, truths: Several[float], view: BatchView | None, unit: int, *, before: bool = False
+    ) -> None:
         first, second, clear = truths[0], truths[1], truths[-1]
         cancel = self.cancels and truths[2] == 1.0
         self._until(thing, t, view, unit)
@@ -92,19 +92,19 @@ class SequenceRunner(Form):
         return not self.by_windows
 
     def aside(
-        self, thing: int, t: int, truths: Several[float], view: View | None, unit: int, *, before: bool = False
-    ) -> None:  # fmt: skip
+        self, thing: int, t: int, truths: Several[float], view: BatchView | None, unit: int, *, before: bool = False
+    ) -> None:
         self._until(thing, t, view, unit)
         super().aside(thing, t, truths, view, unit, before=before)
 
-    def _until(self, thing: int, t: int, view: View | None, unit: int) -> None:
+    def _until(self, thing: int, t: int, view: BatchView | None, unit: int) -> None:
         """What time alone decided before `t`."""
         if view is not None and self.common.downs.spans:
             for silence in view.silences(unit):
                 self._resume(thing, *silence)
         self._lapsed(thing, t, view, unit)
 
-    def _lapsed(self, thing: int, t: int, view: View | None, unit: int) -> None:
+    def _lapsed(self, thing: int, t: int, view: BatchView | None, unit: int) -> None:
         """A wait whose time, or whose hours, ended before `t`."""
         begun = int(self.wait[thing])
         if begun == LONG_AGO:
@@ -118,14 +118,14 @@ class SequenceRunner(Form):
             if self.condition.absent:
                 self._match(thing, due, view, unit, before=True)
 
-    def _match(self, thing: int, t: int, view: View | None, unit: int, *, before: bool) -> None:
+    def _match(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool) -> None:
         if self.raised[thing]:
             self.count[thing] += 1
             return
         self.owed[thing] = 1
         self.decide(thing, t, view, unit, before=before)
 
-    def decide(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+    def decide(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
         if self.owed[thing] and not self.raised[thing] and not self.vetoed(thing, t, view, unit, before=before):
             self.owed[thing], self.count[thing] = 0, 1
             self.put_on(thing, t, self.condition.level, None, view, unit, before=before)
@@ -170,11 +170,11 @@ class SequenceRunner(Form):
             if self.pause(thing, begin, end, self.judged, since=wait, due=due):
                 self.wait[thing] = LONG_AGO
 
-    def silent_in(self, view: View) -> None:
+    def silent_in(self, view: BatchView) -> None:
         for unit in sorted(view.spans):
             self._resume(int(view.thing[unit]), *view.spans[unit])
 
-    def cleared(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+    def cleared(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
         super().cleared(thing, t, view, unit, before=before)
         self.owed[thing] = 0
 

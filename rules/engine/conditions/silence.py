@@ -9,11 +9,11 @@ from gateway.domain.alarm import Change
 from gateway.domain.duration import HOUR, format_duration
 from gateway.domain.reading import I64
 from rules.compiled import Expression, Rule, Silence
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.conditions.base import Field
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.conditions.base import EngineContext
 from rules.engine.conditions.windowed import Signalled, later_too
-from rules.engine.frames.batch_view import Held, Picked, Prior, Reader, View
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
+from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsAt, UnitsBefore
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 
 VETOED = LONG_AGO + 1
 
@@ -29,7 +29,7 @@ class SilentRunner(Signalled):
     arrays = (("raised_at", LONG_AGO), ("registered", 0))
     in_service = True
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         super().__init__(rule, zone, space, common)
         assert isinstance(rule.condition, Silence), "the engine gives silent rules to this class only"
         self.condition: Silence = rule.condition
@@ -37,8 +37,10 @@ class SilentRunner(Signalled):
         self.raised_at: I64 = np.zeros(0, np.int64)
         self.registered: I64 = np.zeros(0, np.int64)
         longer = self.condition.longer_than
-        self.longer = Bound(longer, space, common.world, self.signal) if isinstance(longer, Expression) else None
-        self.unless = None if rule.unless is None else Bound(rule.unless, space, common.world, self.signal)
+        self.longer = (
+            BoundExpression(longer, space, common.world, self.signal) if isinstance(longer, Expression) else None
+        )
+        self.unless = None if rule.unless is None else BoundExpression(rule.unless, space, common.world, self.signal)
         self.judged = tuple(dict.fromkeys(column for bound in self.bounds() for column in bound.columns))
         text = longer.text if isinstance(longer, Expression) else format_duration(longer)
         self.decides_back = self.longer is not None  # how long it may be silent counts from when it was heard
@@ -47,11 +49,11 @@ class SilentRunner(Signalled):
         self.text = f"silent {how} [{', '.join(self.condition.points)}] longer_than {text}"
         self.text += " quality good" if self.condition.good else ""
 
-    def bounds(self) -> Sequence[Bound]:
+    def bounds(self) -> Sequence[BoundExpression]:
         own = [*(self.skill.bounds() if self.skill is not None else ()), self.longer, self.unless]
         return [bound for bound in own if bound is not None]
 
-    def truths_decide(self) -> Sequence[Bound] | None:
+    def truths_decide(self) -> Sequence[BoundExpression] | None:
         return () if self.plain and not self.condition.good else None
 
     def decide_without(self, thing: int, at: int) -> None:
@@ -82,7 +84,7 @@ class SilentRunner(Signalled):
         found: I64 = np.minimum.reduce(since) if self.condition.all_of else np.maximum.reduce(since)
         return found
 
-    def frames(self, view: View) -> None:
+    def frames(self, view: BatchView) -> None:
         if self.windows is not None:
             self.signal_frames(view)
         carry = view.carry(self.heard_by)
@@ -97,14 +99,14 @@ class SilentRunner(Signalled):
         thing = view.thing
         times = (view.good_at_before, view.good_at) if self.condition.good else (view.heard_at_before, view.heard_at)
         before, after = (self._heard([heard(column) for column in self.heard_by], thing) for heard in times)
-        limit_before = self._limit(Prior(view, np.arange(len(view)), view.t - 1))
+        limit_before = self._limit(UnitsBefore(view, np.arange(len(view)), view.t - 1))
         due = self._due(before, limit_before)
         need = carry & ((self.raised_at[thing] > LONG_AGO) | (due < view.t) | view.moments)
         if self.decided:
             need |= carry & np.isin(thing, list(self.decided))
         need = carry if self.common.scalar else later_too(view, need, carry)
         units = np.flatnonzero(need)
-        ends = self._due(after[units], self._limit(Picked(view, units)))
+        ends = self._due(after[units], self._limit(UnitsAt(view, units)))
         for k, unit in enumerate(units.tolist()):
             if self.decided and self.overtaken(int(thing[unit]), int(view.t[unit])):
                 continue
@@ -112,7 +114,7 @@ class SilentRunner(Signalled):
                 view, unit, int(before[unit]), int(due[unit]), int(after[unit]), int(ends[k])
             )  # fmt: skip
 
-    def _meet(self, view: View, unit: int, before: int, due: int, after: int, ends: int) -> None:
+    def _meet(self, view: BatchView, unit: int, before: int, due: int, after: int, ends: int) -> None:
         """`ends`: when what it is allowed to be silent for since `after` is over."""
         thing, t = int(view.thing[unit]), int(view.t[unit])
         opening = self.reopened(thing, t)
@@ -133,7 +135,7 @@ class SilentRunner(Signalled):
         elif ends <= t and (raised == VETOED or (raised == LONG_AGO and view.moments[unit])):
             self._raise(thing, t, view, unit)
 
-    def _raise(self, thing: int, at: int, view: View | None, unit: int, *, before: bool = False) -> None:
+    def _raise(self, thing: int, at: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
         """It is silent at `at`."""
         vetoed = self.off_hours(thing, at)
         if not vetoed and self.unless is not None:
@@ -145,16 +147,23 @@ class SilentRunner(Signalled):
             self.decide_without(thing, at)
 
     def _say(
-        self, thing: int, at: int, change: Change, view: View | None, unit: int,
-        *, before: bool = False, reason: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        thing: int,
+        at: int,
+        change: Change,
+        view: BatchView | None,
+        unit: int,
+        *,
+        before: bool = False,
+        reason: str = "",
+    ) -> None:
         level = self.condition.level
         self.emit(thing, at, change, level, None, view, unit, before=before, reason=reason, text=self.text)
 
-    def judge_unit(self, view: View, unit: int) -> None:
+    def judge_unit(self, view: BatchView, unit: int) -> None:
         """Signals of `longer_than` and `unless` are asked for when they are needed."""
 
-    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:  # noqa: ARG002
+    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:  # noqa: ARG002
         self.soonest = -NEVER
 
     def tick(self, now: int) -> None:
@@ -172,7 +181,7 @@ class SilentRunner(Signalled):
             return
         table = self.space.good_at if self.condition.good else self.space.at
         heard = self._heard([table[column][things] for column in self.heard_by], things)
-        due = self._due(heard, self._limit(Held(self.space, things, now)))
+        due = self._due(heard, self._limit(Latest(self.space, things, now)))
         soonest = int(due[due > now].min()) if (due > now).any() else NEVER
         for k in np.flatnonzero(due <= now).tolist():
             thing = int(things[k])
@@ -186,7 +195,7 @@ class SilentRunner(Signalled):
         return int(self.condition.level) if self.raised_at[thing] != LONG_AGO else 0
 
     def again(self, thing: int, since: int) -> int:
-        return since + int(self._limit(Held(self.space, np.array([thing]), since))[0])
+        return since + int(self._limit(Latest(self.space, np.array([thing]), since))[0])
 
     def revalue(self, things: Sequence[int], at: int) -> None:  # noqa: ARG002 - the next tick decides
         self.soonest = -NEVER

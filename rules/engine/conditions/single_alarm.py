@@ -8,14 +8,14 @@ import numpy as np
 from gateway.domain.alarm import Change
 from gateway.domain.reading import F64, U8
 from rules.compiled import Expression, Rule, Slot, SlotKind
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.unless import Veto
 from rules.engine.conditions.windowed import Signalled, later_too
-from rules.engine.frames.batch_view import Bools, Picked, Reader, View
-from rules.engine.state.thing_table import NEVER, Space
+from rules.engine.frames.batch_view import BatchView, Bools, Reader, UnitsAt
+from rules.engine.state.thing_table import NEVER, ThingTable
 from rules.engine.state.watch_scope import rows
-from rules.engine.windows import Signals
+from rules.engine.windows import SignalSet
 
 NAN = float("nan")
 
@@ -30,21 +30,23 @@ class Form(Signalled):
     arrays: tuple[tuple[str, float], ...] = (("raised", 0),)
     ends_by_fact = False
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field, clear: Expression | None) -> None:
+    def __init__(
+        self, rule: Rule, zone: str, space: ThingTable, common: EngineContext, clear: Expression | None
+    ) -> None:
         super().__init__(rule, zone, space, common)
         self.raised: U8 = np.zeros(0, np.uint8)
         self.text = ""
         self.clear = self.bind(clear)
         self.unless = self.bind(rule.unless)
-        self.main: tuple[Bound, ...] = ()
+        self.main: tuple[BoundExpression, ...] = ()
         self.by_windows = False
         self.main_columns: tuple[int, ...] = ()
 
-    def bind(self, expression: Expression | None) -> Bound | None:
+    def bind(self, expression: Expression | None) -> BoundExpression | None:
         """An expression on the rule's space."""
-        return None if expression is None else Bound(expression, self.space, self.common.world, self.signal)
+        return None if expression is None else BoundExpression(expression, self.space, self.common.world, self.signal)
 
-    def judge_by(self, *main: Bound) -> None:
+    def judge_by(self, *main: BoundExpression) -> None:
         """The expressions whose truths `meet` gets, in this order; that of `clear` (NaN without) comes last."""
         self.main = main
         self.by_windows = any(_of_windows(bound, self.windows) for bound in main)
@@ -57,13 +59,13 @@ class Form(Signalled):
         bounds = self.main if self.by_windows else self.bounds()
         return frozenset(slot.name for bound in bounds for slot in _signals(bound))
 
-    def _conditions(self) -> list[Bound]:
+    def _conditions(self) -> list[BoundExpression]:
         return [*self.main, *(bound for bound in (self.clear, self.unless) if bound is not None)]
 
-    def bounds(self) -> Sequence[Bound]:
+    def bounds(self) -> Sequence[BoundExpression]:
         return [*self._conditions(), *(self.skill.bounds() if self.skill is not None else ())]
 
-    def truths_decide(self) -> Sequence[Bound] | None:
+    def truths_decide(self) -> Sequence[BoundExpression] | None:
         conditions = self._conditions()
         plain = self.windows is None and all(bound.momentary for bound in conditions)
         return conditions if plain else None
@@ -71,12 +73,12 @@ class Form(Signalled):
     # --- what a form says of itself
     @abstractmethod
     def meet(
-        self, thing: int, t: int, truths: Sequence[float], view: View | None, unit: int, *, before: bool = False
-    ) -> None:  # fmt: skip
+        self, thing: int, t: int, truths: Sequence[float], view: BatchView | None, unit: int, *, before: bool = False
+    ) -> None:
         """The conditions of `thing` at `t` µs."""
 
     @abstractmethod
-    def decide(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+    def decide(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
         """Raise at `t` when the condition is met and nothing vetoes it."""
 
     @abstractmethod
@@ -84,7 +86,7 @@ class Form(Signalled):
         """Things whose condition is met and not raised, or may be: bool[n]."""
 
     @abstractmethod
-    def stirred(self, view: View, truths: Sequence[F64]) -> Bools:
+    def stirred(self, view: BatchView, truths: Sequence[F64]) -> Bools:
         """Units whose truths (of `judge_by`) may change the state."""
 
     def forget(self, thing: int) -> None:
@@ -98,7 +100,7 @@ class Form(Signalled):
         return 1
 
     # --- readings
-    def frames(self, view: View) -> None:
+    def frames(self, view: BatchView) -> None:
         if self.signal_frames(view):
             return
         carry = view.carry(self.judged) & self.watched[view.thing]
@@ -117,7 +119,7 @@ class Form(Signalled):
                 need |= view.t > self.opens[view.thing]
             units = np.flatnonzero(later_too(view, need & carry, carry))
         if len(units):
-            columns = self.truths(Picked(view, units))
+            columns = self.truths(UnitsAt(view, units))
             for k, unit in enumerate(units.tolist()):
                 self.judge(view, unit, [float(column[k]) for column in columns])
 
@@ -126,7 +128,7 @@ class Form(Signalled):
         found = [self.truth(bound, reader) for bound in self.main]
         return [*found, self.truth(self.clear, reader) if self.clear is not None else np.full(len(reader.thing), NAN)]
 
-    def judge(self, view: View, unit: int, truths: Sequence[float]) -> None:
+    def judge(self, view: BatchView, unit: int, truths: Sequence[float]) -> None:
         """One unit, after what was due before it."""
         moment = bool(view.moments[unit])
         if self.decided and self.overtaken(int(view.thing[unit]), int(view.t[unit]), moment=moment):
@@ -143,15 +145,15 @@ class Form(Signalled):
         return False
 
     def aside(
-        self, thing: int, t: int, truths: Sequence[float], view: View | None, unit: int, *, before: bool = False
-    ) -> None:  # fmt: skip
+        self, thing: int, t: int, truths: Sequence[float], view: BatchView | None, unit: int, *, before: bool = False
+    ) -> None:
         """No reading of what the form is about: but `clear` and `unless` may be otherwise."""
         if truths[-1] == 1.0 and self.raised[thing]:
             self.cleared(thing, t, view, unit, before=before)
         else:
             self.decide(thing, t, view, unit, before=before)
 
-    def before(self, view: View, unit: int) -> None:
+    def before(self, view: BatchView, unit: int) -> None:
         """What happened to the thing of a unit between its last reading and this one."""
         thing, t = int(view.thing[unit]), int(view.t[unit])
         if self.rule.clear_after and self.raised[thing]:
@@ -161,11 +163,11 @@ class Form(Signalled):
         if opening is not None:
             self.decide(thing, opening, view, unit, before=True)
 
-    def judge_unit(self, view: View, unit: int) -> None:
-        truths = self.truths(Picked(view, np.array([unit])))
+    def judge_unit(self, view: BatchView, unit: int) -> None:
+        truths = self.truths(UnitsAt(view, np.array([unit])))
         self.judge(view, unit, [float(column[0]) for column in truths])
 
-    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
         if view is not None and self.decided and self.overtaken(thing, end, moment=bool(view.moments[unit])):
             return
         truths = [float(column[0]) for column in self.truths(reader)]
@@ -188,7 +190,7 @@ class Form(Signalled):
         """Fire what is due at engine time `now`, and reckon `soonest`."""
         self.soonest = NEVER
 
-    def _gone_quiet(self, thing: int, due: int, now: int, view: View | None, unit: int) -> None:
+    def _gone_quiet(self, thing: int, due: int, now: int, view: BatchView | None, unit: int) -> None:
         if due <= now:
             self.put_off(thing, due, None, view, unit, before=True, reason="missing")
             self.lapse(thing)
@@ -205,7 +207,7 @@ class Form(Signalled):
         return due
 
     # --- the alarm
-    def vetoed(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> bool:
+    def vetoed(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> bool:
         """Do the hours of the rule, or its `unless`, forbid a raise at `t`? Unknown forbids nothing."""
         if self.off_hours(thing, t):
             return True
@@ -214,8 +216,8 @@ class Form(Signalled):
         return bool(self.truth(self.unless, self.one(thing, t, view, unit, before=before))[0] == 1.0)
 
     def put_on(
-        self, thing: int, t: int, level: int, bound: Bound | None, view: View | None, unit: int,
-        *, before: bool = False, count: int = 1, text: str = "",
+        self, thing: int, t: int, level: int, bound: BoundExpression | None, view: BatchView | None, unit: int, *,
+        before: bool = False, count: int = 1, text: str = "",
     ) -> None:  # fmt: skip
         """Raised, or a level up or down."""
         old = int(self.raised[thing])
@@ -224,8 +226,8 @@ class Form(Signalled):
         self.emit(thing, t, change, level, bound, view, unit, before=before, count=count, text=text or self.text)
 
     def put_off(
-        self, thing: int, t: int, bound: Bound | None, view: View | None, unit: int,
-        *, before: bool = False, reason: str = "", change: Change = Change.CLEARED,
+        self, thing: int, t: int, bound: BoundExpression | None, view: BatchView | None, unit: int, *,
+        before: bool = False, reason: str = "", change: Change = Change.CLEARED,
     ) -> None:  # fmt: skip
         """The episode ends; nothing when there is none."""
         level, count = int(self.raised[thing]), self.count_of(thing)
@@ -252,7 +254,7 @@ class Form(Signalled):
         super().edited(old, at)
         self.revalue(range(len(self.space)), at)
 
-    def cleared(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+    def cleared(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
         """`clear` is true."""
         self.put_off(thing, t, self.clear, view, unit, before=before)
 
@@ -268,11 +270,11 @@ class Form(Signalled):
                 part.forget(thing)
 
 
-def _of_windows(bound: Bound, windows: Signals | None) -> bool:
+def _of_windows(bound: BoundExpression, windows: SignalSet | None) -> bool:
     """Does it read closed windows, or signals of nothing else? Then windows are counted, not readings."""
     slots, closing = _signals(bound), windows.chain.closing if windows is not None else frozenset()
     return any(slot.name in closing for slot in slots) or (bool(slots) and not bound.columns)
 
 
-def _signals(bound: Bound) -> list[Slot]:
+def _signals(bound: BoundExpression) -> list[Slot]:
     return [slot for slot in bound.expression.slots if slot.kind in {SlotKind.SIGNAL, SlotKind.BEFORE}]

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Rule, Streak
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.single_alarm import Form
-from rules.engine.frames.batch_view import Bools, Picked, View
-from rules.engine.state.thing_table import LONG_AGO, Space
+from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
 
 
 class StreakRunner(Form):
@@ -24,7 +24,7 @@ class StreakRunner(Form):
         ("raised", 0), ("count", 0), ("at", LONG_AGO), ("earlier", 0), ("starts", LONG_AGO)
     )  # fmt: skip
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         assert isinstance(rule.condition, Streak), "kinds.py gives streaks to this class only"
         super().__init__(rule, zone, space, common, rule.condition.clear)
         self.condition: Streak = rule.condition
@@ -37,11 +37,11 @@ class StreakRunner(Form):
         self.of = of
         self.judge_by(of)
 
-    def stirred(self, view: View, truths: Sequence[F64]) -> Bools:
+    def stirred(self, view: BatchView, truths: Sequence[F64]) -> Bools:
         moved: Bools = (truths[0] == 1.0) | (self._counted(view) > 0) | (self.count[view.thing] > 0)
         return moved
 
-    def _counted(self, view: View) -> I32:
+    def _counted(self, view: BatchView) -> I32:
         """The count before each unit: one at the time of the last replaces that."""
         found: I32 = np.where(view.t == self.at[view.thing], self.earlier[view.thing], self.count[view.thing])
         return found
@@ -50,7 +50,7 @@ class StreakRunner(Form):
         met: Bools = (self.count >= self.condition.length) & (self.raised == 0)
         return met
 
-    def frames(self, view: View) -> None:
+    def frames(self, view: BatchView) -> None:
         plain = self.unless is None and self.schedule is None and not self.rule.clear_after and self.windows is None
         plain &= not self.decided
         if self.common.scalar or not view.unique or not plain or self.moments or view.moments.any():
@@ -64,11 +64,11 @@ class StreakRunner(Form):
         self._count(view, np.flatnonzero(moved & ~loud), of)
         units = np.flatnonzero(loud)
         if len(units):
-            columns = self.truths(Picked(view, units))
+            columns = self.truths(UnitsAt(view, units))
             for k, unit in enumerate(units.tolist()):
                 self.judge(view, unit, [float(column[k]) for column in columns])
 
-    def _count(self, view: View, units: NDArray[np.intp], of: F64) -> None:
+    def _count(self, view: BatchView, units: NDArray[np.intp], of: F64) -> None:
         """What `meet` does to things that can neither raise nor clear now, all at once."""
         thing, t, truth = view.thing[units], view.t[units], of[units]
         again = t == self.at[thing]
@@ -87,8 +87,8 @@ class StreakRunner(Form):
         return not self.by_windows and of == of and (of == 1.0) != bool(self.count[thing])
 
     def meet(
-        self, thing: int, t: int, truths: Sequence[float], view: View | None, unit: int, *, before: bool = False
-    ) -> None:  # fmt: skip
+        self, thing: int, t: int, truths: Sequence[float], view: BatchView | None, unit: int, *, before: bool = False
+    ) -> None:
         rule, of = self.condition, truths[0]
         again = t == self.at[thing]
         if again:
@@ -108,7 +108,7 @@ class StreakRunner(Form):
         elif of == 1.0 or self.unless is not None:
             self.decide(thing, t, view, unit, before=before)
 
-    def decide(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+    def decide(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
         met = not self.raised[thing] and self.count[thing] >= self.condition.length and self._within(thing, t)
         if met and not self.vetoed(thing, t, view, unit, before=before):
             self.put_on(thing, t, self.condition.level, self.of, view, unit, before=before)
@@ -116,7 +116,7 @@ class StreakRunner(Form):
     def _within(self, thing: int, t: int) -> bool:
         return not self.condition.max_span or t - int(self.starts[-1, thing]) <= self.condition.max_span
 
-    def cleared(self, thing: int, t: int, view: View | None, unit: int, *, before: bool = False) -> None:
+    def cleared(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
         self.put_off(thing, t, self.clear or self.of, view, unit, before=before)
         self.count[thing] = 0
 

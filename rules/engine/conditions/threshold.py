@@ -10,7 +10,7 @@ from rules.engine.conditions.base import Runner
 from rules.engine.conditions.hold_state_machine import LevelMachine
 from rules.engine.conditions.threshold_state import G_BUSY, G_IDLE, G_OUTSIDE, G_STEADY, ON, RELEASED
 from rules.engine.conditions.windowed import later_too
-from rules.engine.frames.batch_view import Bools, Held, Picked, Reader, View
+from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsAt
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 from rules.engine.state.watch_scope import rows
 
@@ -24,7 +24,7 @@ class LevelsRunner(LevelMachine):
         return 1.0 - when if own is None else self.truth(own, reader)
 
     # --- readings
-    def frames(self, view: View) -> None:
+    def frames(self, view: BatchView) -> None:
         if self.signal_frames(view):
             return
         carry = view.carry(self.judged)
@@ -32,7 +32,7 @@ class LevelsRunner(LevelMachine):
             units = np.flatnonzero(carry & self.watched[view.thing])
             if not len(units):
                 return
-            picked = Picked(view, units)
+            picked = UnitsAt(view, units)
             self.walk(view, units, [self.truth(bound, picked) for bound in self.when])
             return
         gate = self.gate[view.thing]
@@ -43,7 +43,7 @@ class LevelsRunner(LevelMachine):
         need = (true & (gate == G_IDLE)) | (gate == G_BUSY)
         steady = np.flatnonzero((gate == G_STEADY) & carry)
         if len(steady):
-            need[steady] = self.clears(0, Picked(view, steady), when[0][steady]) == 1.0
+            need[steady] = self.clears(0, UnitsAt(view, steady), when[0][steady]) == 1.0
         need &= carry
         if self.schedule is not None:
             need |= carry & (gate != G_OUTSIDE) & (view.t > self.opens[view.thing])
@@ -53,17 +53,17 @@ class LevelsRunner(LevelMachine):
         if len(units):
             self.walk(view, units, [column[units] for column in when])
 
-    def first_frames(self, view: View, units: NDArray[np.intp]) -> None:
+    def first_frames(self, view: BatchView, units: NDArray[np.intp]) -> None:
         self.look(view, units)
 
-    def look(self, view: View, units: NDArray[np.intp]) -> None:
+    def look(self, view: BatchView, units: NDArray[np.intp]) -> None:
         """Judge these units, in order, where there may be something to do; the others of the rule are left alone."""
-        picked = Picked(view, units)
+        picked = UnitsAt(view, units)
         self.walk(view, units, [self.truth(bound, picked) for bound in self.when])
 
-    def walk(self, view: View, units: NDArray[np.intp], when: Sequence[F64]) -> None:
+    def walk(self, view: BatchView, units: NDArray[np.intp], when: Sequence[F64]) -> None:
         """The state machine on these units, in order."""
-        picked = Picked(view, units)
+        picked = UnitsAt(view, units)
         clear = [self.clears(j, picked, when[j]).tolist() for j in range(len(self.levels))]
         truths = [column.tolist() for column in when]
         calm = self.schedule is None
@@ -81,19 +81,19 @@ class LevelsRunner(LevelMachine):
             )  # fmt: skip
 
     # --- rules with signals
-    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
         if view is not None and view.t[unit] == end and not view.moments[unit] and view.carry(self.judged)[unit]:
             return  # a reading of that instant comes first, and is judged by what closed
         self._judge_one(thing, end, reader, view, unit, before=True)
 
-    def windows_closed(self, reader: Held) -> None:
+    def windows_closed(self, reader: Latest) -> None:
         when, clear, moved = self._looked_at(reader)
         calm = self.schedule is None
         for k in np.flatnonzero(moved).tolist() if calm else range(len(moved)):
             thing, end = int(reader.thing[k]), int(reader.t[k])
             self.judge(thing, end, [float(c[k]) for c in when], [float(c[k]) for c in clear], None, -1, before=True)
 
-    def _looked_at(self, reader: Held) -> tuple[list[F64], list[F64], Bools]:
+    def _looked_at(self, reader: Latest) -> tuple[list[F64], list[F64], Bools]:
         """The truths of raising and of clearing, and of which things something can come."""
         when = [self.truth(bound, reader) for bound in self.when]
         clear = [self.clears(j, reader, column) for j, column in enumerate(when)]
@@ -102,15 +102,22 @@ class LevelsRunner(LevelMachine):
             moved |= column == 1.0
         return when, clear, moved
 
-    def judge_unit(self, view: View, unit: int) -> None:
-        reader = Picked(view, np.array([unit]))
+    def judge_unit(self, view: BatchView, unit: int) -> None:
+        reader = UnitsAt(view, np.array([unit]))
         reading = not view.moments[unit]
         self._judge_one(int(view.thing[unit]), int(view.t[unit]), reader, view, unit, reading=reading)
 
     def _judge_one(
-        self, thing: int, t: int, reader: Reader, view: View | None, unit: int,
-        *, before: bool = False, reading: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        thing: int,
+        t: int,
+        reader: Reader,
+        view: BatchView | None,
+        unit: int,
+        *,
+        before: bool = False,
+        reading: bool = True,
+    ) -> None:
         when = [self.truth(bound, reader) for bound in self.when]
         clear = [float(self.clears(j, reader, column)[0]) for j, column in enumerate(when)]
         self.judge(thing, t, [float(column[0]) for column in when], clear, view, unit, before=before, reading=reading)
@@ -173,7 +180,7 @@ class LevelsRunner(LevelMachine):
             inside = inside[self.space.newest[inside] > LONG_AGO]  # a thing never heard is judged at its first frame
         if not len(inside):
             return
-        when, clear, moved = self._looked_at(Held(self.space, inside, at))
+        when, clear, moved = self._looked_at(Latest(self.space, inside, at))
         for k in np.flatnonzero(moved).tolist():
             thing = int(inside[k])
             self.judge(thing, at, [float(c[k]) for c in when], [float(c[k]) for c in clear], None, -1, reading=False)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, U8
 from rules.compiled import Bar, Expression, Term
-from rules.engine.binding.attribute_columns import FactTable
+from rules.engine.binding.attribute_columns import AttributeColumns
 from rules.engine.conditions.base import Runner
 from rules.engine.conditions.threshold import LevelsRunner
 from rules.engine.conditions.threshold_state import G_BUSY, G_IDLE, G_STEADY
-from rules.engine.frames.batch_view import Bools, View
+from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.peers.peer_moments import judge
 
 AT_ONCE = 2_000_000
@@ -104,7 +104,7 @@ class Fused:
         self.capacity, self.version = capacity, version
         self.alone = [one for one in runners if not (isinstance(one, LevelsRunner) and _has_bars(one))]
         self.runners = tuple(one for one in runners if isinstance(one, LevelsRunner) and _has_bars(one))
-        self.tables: dict[FactTable, int] = {}
+        self.tables: dict[AttributeColumns, int] = {}
         self.values: list[Value] = []
         self.gate: U8 = np.empty((len(self.runners), capacity), np.uint8)
         self.marks: U8 = np.zeros(capacity, np.uint8)
@@ -159,14 +159,14 @@ class Fused:
         same = self.capacity == capacity and self.version == version
         return same and all(table.moves == moves for table, moves in self.tables.items())
 
-    def frames(self, view: View) -> None:
+    def frames(self, view: BatchView) -> None:
         """Judge the units of a view."""
         if self.runners:
             self._judge(view)
         for runner in self.alone:
             judge(runner, view)
 
-    def _judge(self, view: View) -> None:
+    def _judge(self, view: BatchView) -> None:
         x = np.stack([
             view.value(one) if isinstance(one, int) else one.term.of([view.value(column) for column in one.columns])
             for one in self.values
@@ -190,7 +190,7 @@ class Fused:
             self._exactly(view, rule[~asked], unit[~asked], seen[keep][~asked], clears[keep][~asked])
             self._asked(view, rule[asked], unit[asked])
 
-    def _raising(self, view: View, x: F64) -> Iterator[tuple[Index, Index]]:
+    def _raising(self, view: BatchView, x: F64) -> Iterator[tuple[Index, Index]]:
         """(rule, unit) that may be raised: a bar holds and all is idle."""
         found = []
         for ladder in self.ladders:
@@ -218,7 +218,7 @@ class Fused:
             if len(rule):
                 yield rule, unit[which]
 
-    def _exactly(self, view: View, rule: Index, unit: Index, seen: F64, clears: Bools) -> None:
+    def _exactly(self, view: BatchView, rule: Index, unit: Index, seen: F64, clears: Bools) -> None:
         """Rules that are their bars: the truth is known for all at once."""
         unknown = np.isnan(seen)
         when = np.where(unknown, NAN, self.sign[rule, 0] * seen >= self.bound[rule, 0])
@@ -229,7 +229,7 @@ class Fused:
         ):  # fmt: skip
             self.runners[r].judge(i, t, (w,), (c,), view, u)
 
-    def _asked(self, view: View, rule: Index, unit: Index) -> None:
+    def _asked(self, view: BatchView, rule: Index, unit: Index) -> None:
         """Rules whose conditions say more than their bars: each is asked about the few units."""
         if not len(rule):
             return
@@ -240,7 +240,7 @@ class Fused:
             self.runners[r].look(view, some)
 
     # --- things that come several times in a view
-    def _several(self, view: View, x: F64, carry: Bools, rule: Index, unit: Index) -> None:
+    def _several(self, view: BatchView, x: F64, carry: Bools, rule: Index, unit: Index) -> None:
         """From the first unit of a thing on that may matter, each next one may."""
         rule, unit, stop = *_first(view.thing, rule, unit), _stops(view.thing)
         exact = ~np.isnan(self.sign[rule, 0])
@@ -253,7 +253,7 @@ class Fused:
             else:
                 self.runners[r].look(view, units)
 
-    def _run(self, view: View, run: F64, r: int, units: Index) -> None:
+    def _run(self, view: BatchView, run: F64, r: int, units: Index) -> None:
         """The units of one thing before an exact rule: each next one that can matter."""
         runner, i = self.runners[r], int(view.thing[units[0]])
         when, clear = (self.sign[r, j] * run >= self.bound[r, j] for j in (0, 1))
@@ -298,7 +298,7 @@ def _value_of(runner: LevelsRunner, bar: Bar) -> Value:
     return Combined(bar.value, tuple(runner.space.column(name) for name in bar.value.points))
 
 
-def _lowest(runner: LevelsRunner, tables: dict[FactTable, int]) -> dict[Place, float]:
+def _lowest(runner: LevelsRunner, tables: dict[AttributeColumns, int]) -> dict[Place, float]:
     """Place -> the bar that is reached first; the tables of attributes that it hangs on join `tables`."""
     found: dict[Place, float] = {}
     for when in runner.when:

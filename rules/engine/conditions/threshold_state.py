@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import I64, U8
 from rules.compiled import LevelRule, Rule
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.unless import Veto
 from rules.engine.conditions.windowed import Signalled
-from rules.engine.frames.batch_view import View
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
+from rules.engine.frames.batch_view import BatchView
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 from rules.engine.state.watch_scope import rows
 
 IDLE, PENDING, ON, CLEARING, RELEASED, PENDING_STALE, CLEARING_STALE, VETOED = range(8)
@@ -48,7 +48,7 @@ class LevelState(Signalled):
     arrays: tuple[tuple[str, float], ...] = (("phase", IDLE), ("alarm", 0), ("gate", G_OUTSIDE))
     TIMES = (("since", LONG_AGO), ("last", LONG_AGO))
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         super().__init__(rule, zone, space, common)
         assert isinstance(rule.condition, tuple), "the engine gives level rules to this class only"
         self.levels: tuple[LevelRule, ...] = tuple(sorted(rule.condition, key=lambda level: level.level))
@@ -62,14 +62,14 @@ class LevelState(Signalled):
         self.alarm: U8 = np.zeros(0, np.uint8)
         self.gate: U8 = np.zeros(0, np.uint8)
         self.marks: U8 | None = None
-        self.when = [Bound(level.when, space, common.world, self.signal) for level in self.levels]
+        self.when = [BoundExpression(level.when, space, common.world, self.signal) for level in self.levels]
         self.clear = [
-            None if level.clear is None else Bound(level.clear, space, common.world, self.signal)
+            None if level.clear is None else BoundExpression(level.clear, space, common.world, self.signal)
             for level in self.levels
         ]
         written = self.levels[0].level_of
-        self.level_of = None if written is None else Bound(written, space, common.world, self.signal)
-        self.unless = None if rule.unless is None else Bound(rule.unless, space, common.world, self.signal)
+        self.level_of = None if written is None else BoundExpression(written, space, common.world, self.signal)
+        self.unless = None if rule.unless is None else BoundExpression(rule.unless, space, common.world, self.signal)
         self.judged = tuple(dict.fromkeys(column for bound in self.conditions() for column in bound.columns))
         held = [bound for bound in self.conditions() if bound is not self.unless]
         self.told = tuple(dict.fromkeys(column for bound in held for column in bound.told))
@@ -82,17 +82,17 @@ class LevelState(Signalled):
             count == 1 and not rule.clear_after and rule.active is None and self.level_of is None and not rule.unless
         )  # fmt: skip
 
-    def conditions(self) -> list[Bound]:
+    def conditions(self) -> list[BoundExpression]:
         """What is judged at every frame that carries its points."""
         all_of = [*self.when, *self.clear, self.level_of, self.unless]
         return [bound for bound in all_of if bound is not None]
 
-    def truths_decide(self) -> Sequence[Bound] | None:
+    def truths_decide(self) -> Sequence[BoundExpression] | None:
         conditions = self.conditions()
         plain = self.windows is None and all(bound.momentary for bound in conditions)
         return conditions if plain else None
 
-    def bounds(self) -> Sequence[Bound]:
+    def bounds(self) -> Sequence[BoundExpression]:
         return [*self.conditions(), *(self.skill.bounds() if self.skill is not None else ())]
 
     def grow(self) -> None:
@@ -128,7 +128,7 @@ class LevelState(Signalled):
             return self.looks_back
         return max((int(self.space.good_at[column, i]) for column in self.asked), default=LONG_AGO)
 
-    def look_back(self, view: View | None, unit: int, *, before: bool = True) -> None:
+    def look_back(self, view: BatchView | None, unit: int, *, before: bool = True) -> None:
         """The newest value is that from `before` `unit`, or as of it; with no view, the one that the space holds."""
         if view is None:
             self.looks_back = None
@@ -136,13 +136,13 @@ class LevelState(Signalled):
         known = view.good_at_before if before else view.good_at
         self.looks_back = max((int(known(column)[unit]) for column in self.asked), default=LONG_AGO)
 
-    def vetoed(self, i: int, at: int, view: View | None, unit: int, *, before: bool) -> bool:
+    def vetoed(self, i: int, at: int, view: BatchView | None, unit: int, *, before: bool) -> bool:
         """Does `unless` forbid a raise now? Unknown forbids nothing."""
         if self.unless is None:
             return False
         return bool(self.truth(self.unless, self.one(i, at, view, unit, before=before))[0] == 1.0)
 
-    def gone(self, i: int, at: int, view: View | None, unit: int, *, before: bool) -> bool:
+    def gone(self, i: int, at: int, view: BatchView | None, unit: int, *, before: bool) -> bool:
         """Would `missing: clear_after` end at once what begins at `at`?"""
         if view is None:
             heard = [int(self.space.good_at[column, i]) for column in self.columns]

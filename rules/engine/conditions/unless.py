@@ -4,15 +4,17 @@ from collections.abc import Iterable
 
 from rules.compiled import Rule
 from rules.compiled.reads import signal_points
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.frames.batch_view import View
-from rules.engine.state.thing_table import LONG_AGO, Space
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.frames.batch_view import BatchView
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
 
 
 class Veto:
     """`columns` are read by `unless` alone, `evidence` by its other `conditions` and signals."""
 
-    def __init__(self, rule: Rule, space: Space, unless: Bound | None, conditions: Iterable[Bound]) -> None:
+    def __init__(
+        self, rule: Rule, space: ThingTable, unless: BoundExpression | None, conditions: Iterable[BoundExpression]
+    ) -> None:
         others = {space.column(name) for signal in rule.signals for name in signal_points(signal)}
         others |= {column for bound in conditions if bound is not unless for column in bound.columns}
         asked = () if unless is None else unless.columns
@@ -20,7 +22,7 @@ class Veto:
         self.columns = tuple(column for column in asked if column not in others)
         self.evidence = tuple(space.column(name) for name in rule.points if space.column(name) not in self.columns)
 
-    def alone(self, view: View, unit: int) -> bool:
+    def alone(self, view: BatchView, unit: int) -> bool:
         """Does the unit carry points of the veto alone, and is it not the first that its thing ever sent?"""
         if not self.columns or not view.carry(self.columns)[unit] or view.carry(self.evidence)[unit]:
             return False

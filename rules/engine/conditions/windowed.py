@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import I64
 from rules.compiled import Rule, SlotKind
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.conditions.base import Field, Runner
-from rules.engine.frames.batch_view import Bools, Held, Picked, Reader, View
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.conditions.base import EngineContext, Runner
+from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsAt
 from rules.engine.frames.inserted_moments import unfolded
-from rules.engine.frames.wake_times import Moments, view_of
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
+from rules.engine.frames.wake_times import WakeTimes, view_of
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 from rules.engine.state.watch_scope import rows
 
 
-def later_too(view: View, need: Bools, carry: Bools) -> Bools:
+def later_too(view: BatchView, need: Bools, carry: Bools) -> Bools:
     """A thing that was looked at once is looked at in all its later frames of the view."""
     if view.unique:
         return need
@@ -27,7 +27,7 @@ def later_too(view: View, need: Bools, carry: Bools) -> Bools:
     return carry & (count - before > 0)
 
 
-def first_frames(runner: Runner, view: View) -> None:
+def first_frames(runner: Runner, view: BatchView) -> None:
     """Things that were never heard before: all their conditions are judged, whatever the frame carries."""
     units = np.flatnonzero((view.newest_before() == LONG_AGO) & ~view.moments)
     units = units[runner.watched[view.thing[units]]] if len(units) else units
@@ -45,20 +45,20 @@ class Signalled(Runner):
 
     judged: tuple[int, ...] = ()
 
-    def __init__(self, rule: Rule, zone: str, space: Space, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         super().__init__(rule, zone, space, common)
-        self._moments: Moments | None = None
+        self._moments: WakeTimes | None = None
         self.wake: I64 = np.zeros(0, np.int64)
         self.awake = NEVER  # no thing wakes earlier
 
     @property
-    def moments(self) -> Moments:
+    def moments(self) -> WakeTimes:
         """What of the rule changes with time alone; false when nothing does."""
         if self._moments is None:
-            self._moments = Moments(self.by_time(), self.windows)
+            self._moments = WakeTimes(self.by_time(), self.windows)
         return self._moments
 
-    def by_time(self) -> Sequence[Bound]:
+    def by_time(self) -> Sequence[BoundExpression]:
         """The expressions that have to be judged when time alone changes them."""
         return self.bounds()
 
@@ -83,11 +83,11 @@ class Signalled(Runner):
         self.awake = -NEVER if self.moments else NEVER
 
     @abstractmethod
-    def frames(self, view: View) -> None:
+    def frames(self, view: BatchView) -> None:
         """Judge the units of a view."""
 
     # --- moments
-    def follow(self, view: View) -> None:
+    def follow(self, view: BatchView) -> None:
         if not self.moments:
             self.frames(view)
             return
@@ -101,7 +101,7 @@ class Signalled(Runner):
         if len(view):
             self._look_on(view)
 
-    def _look_on(self, view: View) -> None:
+    def _look_on(self, view: BatchView) -> None:
         """When the things of a view that was judged have to be looked at again."""
         inside, carry = view.within(self.watched), view.carry(self.moments.columns)
         if view.unique and inside.all() and carry.all():
@@ -112,9 +112,9 @@ class Signalled(Runner):
         picked = np.flatnonzero(last & inside)
         if not carry[picked].all():
             picked = picked[self._stirred(view, picked, carry)]
-        self._set_wake(Picked(view, picked), view.moments[picked], carry[picked])
+        self._set_wake(UnitsAt(view, picked), view.moments[picked], carry[picked])
 
-    def _stirred(self, view: View, last: NDArray[np.intp], carry: Bools) -> Bools:
+    def _stirred(self, view: BatchView, last: NDArray[np.intp], carry: Bools) -> Bools:
         """Of which things, of these last units, the next moment may be another than it was before the view."""
         things, wake = view.thing[last], self.wake[view.thing[last]]
         mine = np.isin(things, view.thing[carry]) | (wake < view.t[last]) | (wake == NEVER)
@@ -179,13 +179,13 @@ class Signalled(Runner):
         return found
 
     @abstractmethod
-    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
         """Signals of `thing` have new values since `end`; `reader` holds the points as of then."""
 
-    def windows_closed(self, reader: Held) -> None:
+    def windows_closed(self, reader: Latest) -> None:
         """The same at a tick, of many things with the same end."""
         for thing, end in zip(reader.thing.tolist(), reader.t.tolist(), strict=True):
-            self.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
+            self.window_closed(thing, end, Latest(self.space, np.array([thing]), end), None, -1)
 
     def windows_ended(self, things: Sequence[int], end: int) -> None:
         """Readings from before `end` µs that come now would be judged by windows that had not ended then."""
@@ -193,10 +193,10 @@ class Signalled(Runner):
             for thing in things:
                 self.decide_without(thing, end - 1)
 
-    def judge_unit(self, view: View, unit: int) -> None:
+    def judge_unit(self, view: BatchView, unit: int) -> None:
         """A frame carries points that the condition reads, or that its momentary signals are made of."""
 
-    def judge_units(self, view: View, units: NDArray[np.intp]) -> None:
+    def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
         """Several, between the same closings of their things' windows."""
         for unit in units.tolist():
             self.judge_unit(view, unit)
@@ -206,7 +206,7 @@ class Signalled(Runner):
         kinds = {SlotKind.SIGNAL, SlotKind.BEFORE}
         return frozenset(s.name for bound in self.bounds() for s in bound.expression.slots if s.kind in kinds)
 
-    def signal_frames(self, view: View) -> bool:
+    def signal_frames(self, view: BatchView) -> bool:
         """Feed the signals. True when the view was judged on the way: its windows close in between."""
         windows = self.windows
         if windows is None:
@@ -222,11 +222,11 @@ class Signalled(Runner):
         windows.frames(view, inside, judged, self)
         return True
 
-    def _leave_out(self, view: View) -> None:
+    def _leave_out(self, view: BatchView) -> None:
         if view.moments.any():
             view.leave_out(self.idle(view, np.arange(len(view))))
 
-    def idle(self, view: View, units: NDArray[np.intp]) -> Bools:
+    def idle(self, view: BatchView, units: NDArray[np.intp]) -> Bools:
         """Which of these units are moments at which nothing has changed."""
         return self.moments.idle(view, units)
 
@@ -243,7 +243,7 @@ class Signalled(Runner):
         if self.moments and self.windows.now.handed:
             things = self.windows.now.given()
             done = np.ones(len(things), np.bool_)
-            self._set_wake(Held(self.space, things, now), done, done)
+            self._set_wake(Latest(self.space, things, now), done, done)
             self.pass_time(now)
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:

@@ -8,8 +8,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64, U8
-from rules.engine.state.downtime import Downs
-from rules.engine.state.thing_table import LONG_AGO, Space
+from rules.engine.state.downtime import Downtimes
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
 
 Bools = NDArray[np.bool_]
 Place = slice | NDArray[np.integer]
@@ -17,7 +17,7 @@ NONE_UNKNOWN: Bools = np.zeros(0, np.bool_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class ReadingRows:
     """Applied readings of one space: `unit` is non-decreasing; `column`, `unit` i32[n], the rest as in Batch.
 
     `whole`: the columns of every unit, when all units carry the same ones in the same order; else none.
@@ -36,7 +36,7 @@ class Rows:
         return slice(self.whole.index(column), None, len(self.whole)) if column in self.whole else None
 
 
-class Seen(Struct, frozen=True):
+class LastReading(Struct, frozen=True):
     """The newest reading of a point at some moment."""
 
     value: float
@@ -70,7 +70,7 @@ class Reader(Protocol):
         """The moment of each item for ages, µs: what is judged between readings is judged just after its time."""
 
 
-class View:
+class BatchView:
     """Units of one batch and space, ordered by thing, then time; nothing is written to the space yet.
 
     Units of `moments` carry no reading: something changes there with time alone. They come after readings of that time.
@@ -80,9 +80,16 @@ class View:
     """
 
     def __init__(
-        self, space: Space, thing: NDArray[np.integer], t: I64, flags: U8, rows: Rows,
-        head: NDArray[np.integer], head_t: I64, moments: Bools | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        space: ThingTable,
+        thing: NDArray[np.integer],
+        t: I64,
+        flags: U8,
+        rows: ReadingRows,
+        head: NDArray[np.integer],
+        head_t: I64,
+        moments: Bools | None = None,
+    ) -> None:
         self.space, self.t, self.flags, self.rows = space, t, flags, rows
         self.thing: NDArray[np.intp] = thing.astype(np.intp, copy=False)
         self.head, self.head_t = head, head_t  # the devices themselves, for what counts as late
@@ -243,7 +250,7 @@ class View:
         longest = self.t if lasts is None else np.maximum(self.t, lasts)
         return np.where(mine, self.t[np.minimum(later, count - 1)], longest)
 
-    def find_spans(self, downs: Downs, lasts: I64 | None = None) -> None:
+    def find_spans(self, downs: Downtimes, lasts: I64 | None = None) -> None:
         """Note the silences of the devices that met a down-time of the gateway, and who spoke in the newest.
 
         `lasts` i64 per unit: up to when a silence after it is known to last, µs.
@@ -253,7 +260,7 @@ class View:
         downs.kept.update(self.space.things[head].device for head in self.head[downs.spoke(self.head_t)].tolist())
         self.find_silences(downs, self._spoken_after(lasts))
 
-    def find_silences(self, downs: Downs, until: I64) -> None:
+    def find_silences(self, downs: Downtimes, until: I64) -> None:
         """The silences that met a down-time, each lasting until `until` µs: the unit, or later around a moment."""
         if not downs.spans:
             return
@@ -269,7 +276,7 @@ class View:
         found = {self.spans[other][0]: self.spans[other] for other in here if other in self.spans}
         return list(found.values())
 
-    def seen(self, column: int, unit: int, *, before: bool) -> Seen | None:
+    def seen(self, column: int, unit: int, *, before: bool) -> LastReading | None:
         """The newest reading of a column as of `unit`, or just before it; None when there never was one."""
         row = -1
         if not before:
@@ -279,7 +286,7 @@ class View:
         if row < 0:
             return held(self.space, column, int(self.thing[unit]))
         rows = self.rows
-        return Seen(float(rows.value[row]), int(rows.at[row]), int(rows.received[row]), int(rows.quality[row]))
+        return LastReading(float(rows.value[row]), int(rows.at[row]), int(rows.received[row]), int(rows.quality[row]))
 
     def _newest_of(self, column: int, stops: NDArray[np.intp] | None, *, known: bool) -> tuple[Place, Place]:
         """(things, rows) of the newest (known) reading of a column; `stops`: last unit of each, None = it has one."""
@@ -323,12 +330,12 @@ def in_a_row(things: NDArray[np.integer]) -> Place:
     return things
 
 
-def held(space: Space, column: int, thing: int) -> Seen | None:
+def held(space: ThingTable, column: int, thing: int) -> LastReading | None:
     """The newest reading that the space holds; None when there never was one."""
     at = int(space.at[column, thing])
     if at == LONG_AGO:
         return None
-    return Seen(
+    return LastReading(
         float(space.value[column, thing]),
         at,
         int(space.received[column, thing]),
@@ -336,10 +343,10 @@ def held(space: Space, column: int, thing: int) -> Seen | None:
     )
 
 
-class Picked:
+class UnitsAt:
     """Some units of a view."""
 
-    def __init__(self, view: View, units: NDArray[np.intp]) -> None:
+    def __init__(self, view: BatchView, units: NDArray[np.intp]) -> None:
         self.view, self.units = view, units
         self.thing, self.t, self.now = view.thing[units], view.t[units], view.now[units]
 
@@ -353,10 +360,10 @@ class Picked:
         return self.view.changed(column)[self.units]
 
 
-class Prior:
+class UnitsBefore:
     """Units just before their frames are applied: what a closing window (at `at` µs) or a lapsed silence sees."""
 
-    def __init__(self, view: View, units: NDArray[np.intp], at: int | I64) -> None:
+    def __init__(self, view: BatchView, units: NDArray[np.intp], at: int | I64) -> None:
         self.view, self.units = view, units
         self.thing, self.t = view.thing[units], np.full(len(units), at, np.int64)
         self.now = self.t
@@ -371,10 +378,10 @@ class Prior:
         return np.zeros(len(self.units))
 
 
-class Held:
+class Latest:
     """Things as the space holds them, judged at `at`: after a fact, at a tick."""
 
-    def __init__(self, space: Space, thing: NDArray[np.integer], at: int) -> None:
+    def __init__(self, space: ThingTable, thing: NDArray[np.integer], at: int) -> None:
         self.space, self.thing = space, thing
         self.t = self.now = np.full(len(thing), at, np.int64)
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64, U8, Batch, Flag
-from rules.engine.frames.batch_view import Rows, View
-from rules.engine.state.fleet import World
-from rules.engine.state.thing_table import LONG_AGO, Space
+from rules.engine.frames.batch_view import BatchView, ReadingRows
+from rules.engine.state.fleet import Fleet
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
 
 WIDEST = 64
 DIFFERENT: I32 = np.zeros(0, np.int32)
@@ -22,7 +22,7 @@ KEPT_FLAGS = np.uint8(Flag.IMPORTED | Flag.CLOCK_SUSPECT)
 
 
 @dataclass(slots=True)
-class Counts:
+class ReadingCounts:
     """Readings by fate: judged, late, expired (late beyond `accept_late`: never judged), duplicate, conflict
     (replaced), unknown to the engine. Second looks at the past: reruns, what they `corrected`, those given up (too much
     history), alarms `unproven` (the history does not show what was decided before); rules that began `cold`.
@@ -40,7 +40,7 @@ class Counts:
     unproven: int = 0
     cold: int = 0
 
-    def with_looks(self, others: Iterable["Counts"]) -> "Counts":
+    def with_looks(self, others: Iterable["ReadingCounts"]) -> "ReadingCounts":
         """The same readings, and the second looks of all."""
         found = dataclasses.replace(self)
         for one in others:
@@ -69,7 +69,7 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moments:
+class DeviceMoments:
     """Rows grouped by device and, within it, by moment: `run` i32[n] rises; t i64, device i32 per run.
 
     `whole` i32[k]: the points of every run, when all runs bring the same ones in the same order, each once; else empty.
@@ -88,7 +88,7 @@ class Moments:
     whole: I32
 
 
-def views(world: World, batch: Batch, counts: Counts, late: Late) -> Iterator[View]:
+def views(world: Fleet, batch: Batch, counts: ReadingCounts, late: Late) -> Iterator[BatchView]:
     """The views of a batch, one per space, in the order in which spaces were made."""
     known = _known(world, batch)
     if known is not None:
@@ -120,7 +120,7 @@ def _believed(batch: Batch) -> Batch:
     return dataclasses.replace(batch, value=np.where(hit, np.nan, batch.value)) if hit.any() else batch
 
 
-def _known(world: World, batch: Batch) -> NDArray[np.bool_] | None:
+def _known(world: Fleet, batch: Batch) -> NDArray[np.bool_] | None:
     """Which readings are of known devices and points; None = all."""
     device, point = batch.device, batch.point
     if not len(batch):
@@ -135,7 +135,7 @@ def _known(world: World, batch: Batch) -> NDArray[np.bool_] | None:
     return None if known.all() else known
 
 
-def _known_slow(world: World, batch: Batch) -> NDArray[np.bool_]:
+def _known_slow(world: Fleet, batch: Batch) -> NDArray[np.bool_]:
     devices, points = len(world.space_of), world.points
     return np.array(
         [
@@ -146,7 +146,7 @@ def _known_slow(world: World, batch: Batch) -> NDArray[np.bool_]:
     )
 
 
-def _moments(world: World, batch: Batch, counts: Counts, late: Late) -> Moments:
+def _moments(world: Fleet, batch: Batch, counts: ReadingCounts, late: Late) -> DeviceMoments:
     device, frame = batch.device, batch.frame
     starts = _starts(device, frame)
     mark = np.zeros(int(device.max()) + 1, np.int32)
@@ -171,7 +171,7 @@ def _moments(world: World, batch: Batch, counts: Counts, late: Late) -> Moments:
     if not len(whole):
         odd |= _repeats(batch.point, run, int(lengths.max()), len(starts))
     received = batch.received[batch.frame]
-    plain = Moments(
+    plain = DeviceMoments(
         device, batch.point, batch.at, batch.value, batch.quality, batch.flags, received, run, run_device, run_t, whole
     )  # fmt: skip
     if not odd.any():
@@ -210,7 +210,7 @@ def _ends(at: I64, starts: NDArray[np.intp], width: int) -> tuple[I64, I64]:
     return newest, oldest
 
 
-def _newest(world: World, run_device: I32) -> I64:
+def _newest(world: Fleet, run_device: I32) -> I64:
     newest = np.full(len(run_device), LONG_AGO, np.int64)
     spaces, things = world.space_of[run_device], world.thing_of[run_device, 0]
     for number, space in enumerate(world.space_list):
@@ -232,21 +232,21 @@ def _repeats(point: I32, run: I32, longest: int, runs: int) -> NDArray[np.bool_]
     return odd
 
 
-def _select(moments: Moments, runs: NDArray[np.bool_]) -> Moments:
+def _select(moments: DeviceMoments, runs: NDArray[np.bool_]) -> DeviceMoments:
     rows = runs[moments.run]
     number = (np.cumsum(runs) - 1).astype(np.int32)
     point, run = moments.point[rows], number[moments.run[rows]]
-    return Moments(
+    return DeviceMoments(
         moments.device[rows], point, moments.at[rows], moments.value[rows], moments.quality[rows],
         moments.flags[rows], moments.received[rows], run, moments.run_device[runs],
         moments.run_t[runs], _whole(point, run, int(np.count_nonzero(runs))),
     )  # fmt: skip
 
 
-def _joined(a: Moments, b: Moments) -> Moments:
+def _joined(a: DeviceMoments, b: DeviceMoments) -> DeviceMoments:
     if not len(b.at):
         return a
-    return Moments(
+    return DeviceMoments(
         np.concatenate([a.device, b.device]), np.concatenate([a.point, b.point]), np.concatenate([a.at, b.at]),
         np.concatenate([a.value, b.value]), np.concatenate([a.quality, b.quality]),
         np.concatenate([a.flags, b.flags]), np.concatenate([a.received, b.received]),
@@ -256,8 +256,8 @@ def _joined(a: Moments, b: Moments) -> Moments:
 
 
 def _sorted_out(
-    world: World, moments: Moments, odd: NDArray[np.bool_], newest: I64, counts: Counts, late: Late
-) -> Moments:
+    world: Fleet, moments: DeviceMoments, odd: NDArray[np.bool_], newest: I64, counts: ReadingCounts, late: Late
+) -> DeviceMoments:
     """The slow way for devices whose rows repeat, collide or come late: row by row."""
     rows = np.flatnonzero(odd[moments.device])
     device, point, at = moments.device[rows].tolist(), moments.point[rows].tolist(), moments.at[rows].tolist()
@@ -299,7 +299,7 @@ def _sorted_out(
             newest_now[mine] = max(newest_now[mine], run_t[-1])
         index = stop
     pick = np.array(kept, np.intp)
-    return Moments(
+    return DeviceMoments(
         moments.device[pick], moments.point[pick], moments.at[pick], moments.value[pick], moments.quality[pick],
         moments.flags[pick], moments.received[pick], np.array(runs, np.int32), np.array(run_device, np.int32),
         np.array(run_t, np.int64), DIFFERENT,
@@ -317,7 +317,7 @@ def _cut(frame: dict[tuple[int, int], int]) -> list[list[int]]:
     return [moments[at] for at in sorted(moments)]
 
 
-def _fate(world: World, moments: Moments, row: int, seen: dict[tuple[int, int], tuple[int, float, int]]) -> str:
+def _fate(world: Fleet, moments: DeviceMoments, row: int, seen: dict[tuple[int, int], tuple[int, float, int]]) -> str:
     device, point, at = int(moments.device[row]), int(moments.point[row]), int(moments.at[row])
     before = seen.get((device, point)) or _newest_row(world, device, point)
     if before is None or before[0] != at:
@@ -327,7 +327,7 @@ def _fate(world: World, moments: Moments, row: int, seen: dict[tuple[int, int], 
     return "duplicate" if same else "conflict"
 
 
-def _newest_row(world: World, device: int, point: int) -> tuple[int, float, int] | None:
+def _newest_row(world: Fleet, device: int, point: int) -> tuple[int, float, int] | None:
     row = world.rows[device]
     component = int(world.point_component[point])
     column = row.space.columns.get(world.points[point].name)
@@ -338,7 +338,7 @@ def _newest_row(world: World, device: int, point: int) -> tuple[int, float, int]
     return int(space.at[column, thing]), float(space.value[column, thing]), int(space.quality[column, thing])
 
 
-def _view(world: World, space: Space, moments: Moments) -> View:
+def _view(world: Fleet, space: ThingTable, moments: DeviceMoments) -> BatchView:
     names = world.point_name
     used = moments.whole.tolist() or np.flatnonzero(np.bincount(moments.point)).tolist()
     table = np.zeros(max(used) + 1, np.int32)
@@ -351,8 +351,8 @@ def _view(world: World, space: Space, moments: Moments) -> View:
     heads = world.thing_of[moments.run_device, 0]
     if not world.components[moments.run_device].any() and not world.point_component[used].any():
         whole = tuple(table[moments.whole].tolist())
-        rows = Rows(column, moments.run, moments.at, moments.value, moments.quality, moments.received, whole)
-        return View(space, heads, moments.run_t, flags_of_run, rows, heads, moments.run_t)
+        rows = ReadingRows(column, moments.run, moments.at, moments.value, moments.quality, moments.received, whole)
+        return BatchView(space, heads, moments.run_t, flags_of_run, rows, heads, moments.run_t)
     origin, thing = _spread(world, moments)
     order = np.lexsort((moments.run[origin], thing))
     origin, thing = origin[order], thing[order]
@@ -360,14 +360,14 @@ def _view(world: World, space: Space, moments: Moments) -> View:
     new = np.ones(len(run), np.bool_)
     new[1:] = (run[1:] != run[:-1]) | (thing[1:] != thing[:-1])
     unit = (np.cumsum(new) - 1).astype(np.int32)
-    rows = Rows(
+    rows = ReadingRows(
         column[origin], unit, moments.at[origin], moments.value[origin], moments.quality[origin],
         moments.received[origin],
     )  # fmt: skip
-    return View(space, thing[new], moments.run_t[run[new]], flags_of_run[run[new]], rows, heads, moments.run_t)
+    return BatchView(space, thing[new], moments.run_t[run[new]], flags_of_run[run[new]], rows, heads, moments.run_t)
 
 
-def _spread(world: World, moments: Moments) -> tuple[NDArray[np.intp], I32]:
+def _spread(world: Fleet, moments: DeviceMoments) -> tuple[NDArray[np.intp], I32]:
     """(row, thing) pairs: a component's reading to the component, a device's also to its components."""
     device, point = moments.device, moments.point
     component, alone = world.point_component[point], world.point_alone[point]
@@ -383,16 +383,16 @@ def _spread(world: World, moments: Moments) -> tuple[NDArray[np.intp], I32]:
     return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
 
 
-def single(view: View, unit: int) -> View:
+def single(view: BatchView, unit: int) -> BatchView:
     """The same frame alone: what the scalar reference judges."""
     mine = np.flatnonzero(view.rows.unit == unit)
     rows = view.rows
-    own = Rows(
+    own = ReadingRows(
         rows.column[mine], np.zeros(len(mine), np.int32), rows.at[mine], rows.value[mine], rows.quality[mine],
         rows.received[mine],
     )  # fmt: skip
     here = slice(unit, unit + 1)
-    return View(
+    return BatchView(
         view.space, view.thing[here], view.t[here], view.flags[here], own, view.thing[:0], view.t[:0],
         view.moments[here],
     )  # fmt: skip

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import I64
-from rules.engine.frames.batch_view import Bools, Rows, View
-from rules.engine.frames.wake_times import Moments
+from rules.engine.frames.batch_view import BatchView, Bools, ReadingRows
+from rules.engine.frames.wake_times import WakeTimes
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 from rules.engine.windows import Momentary
 
@@ -25,7 +25,7 @@ class Runs(NamedTuple):
     last: Index
 
 
-class Found(NamedTuple):
+class InsertedMoments(NamedTuple):
     """Moments: number of the thing within the view, µs; `late`: also when a unit has that time, after it."""
 
     group: Index
@@ -33,7 +33,7 @@ class Found(NamedTuple):
     late: Bools
 
 
-def unfolded(moments: Moments, view: View, inside: Bools) -> View:
+def unfolded(moments: WakeTimes, view: BatchView, inside: Bools) -> BatchView:
     """The view with what of the things `inside` may change between two of their units."""
     if view.unique:
         return view
@@ -41,7 +41,7 @@ def unfolded(moments: Moments, view: View, inside: Bools) -> View:
     last = np.append(first[1:], len(view)) - 1
     runs = Runs(np.repeat(np.arange(len(first)), last - first + 1), first, last)
     found = [*_ages(moments, view, inside, runs)]
-    known: dict[str, list[Found]] = {ENDS: [*_ends(moments, view, inside, runs)]}
+    known: dict[str, list[InsertedMoments]] = {ENDS: [*_ends(moments, view, inside, runs)]}
     found += known[ENDS]
     for one in moments.sliding:
         mine = [*_windows(one, moments.grids, view, inside, runs), *_inner(one, moments, known, view, runs)]
@@ -50,20 +50,22 @@ def unfolded(moments: Moments, view: View, inside: Bools) -> View:
     return _put_in(view, runs, _distinct(view, runs, found), view.carry(moments.columns)) if found else view
 
 
-def _ages(moments: Moments, view: View, inside: Bools, runs: Runs) -> Iterator[Found]:
+def _ages(moments: WakeTimes, view: BatchView, inside: Bools, runs: Runs) -> Iterator[InsertedMoments]:
     """When comparisons with an age turn before the next unit of the thing."""
     follows = np.append(view.t[1:], LONG_AGO)
     follows[runs.last] = LONG_AGO
     for bound in moments.aging:
         for meets in bound.turns(view):
             hit = inside & (meets >= view.t) & (meets < follows)
-            yield Found(runs.group[hit], meets[hit], np.ones(int(hit.sum()), np.bool_))
+            yield InsertedMoments(runs.group[hit], meets[hit], np.ones(int(hit.sum()), np.bool_))
         hit = inside & bound.changing(view)
         for grid in moments.grids if hit.any() else ():
             yield _on_grid(grid, runs.group[hit], view.t[hit], follows[hit] - 1)
 
 
-def _windows(one: Momentary, grids: Sequence[int], view: View, inside: Bools, runs: Runs) -> Iterator[Found]:
+def _windows(
+    one: Momentary, grids: Sequence[int], view: BatchView, inside: Bools, runs: Runs
+) -> Iterator[InsertedMoments]:
     """When readings leave the window of a signal, and where else its value may change."""
     many = np.flatnonzero((runs.last > runs.first) & inside[runs.first])
     things, begin, end = (
@@ -76,34 +78,34 @@ def _windows(one: Momentary, grids: Sequence[int], view: View, inside: Bools, ru
     heard = one.hear(view, inside)
     heard = heard.where(place[runs.group[heard.unit]] >= 0)
     for item, t in one.leaving(things, begin, end):
-        yield Found(many[item], t, np.full(len(t), one.closed))
+        yield InsertedMoments(many[item], t, np.full(len(t), one.closed))
     known = heard.where(~np.isnan(heard.value))
     if one.over:
-        yield Found(runs.group[known.unit], known.at + one.over, np.full(len(known), one.closed))
+        yield InsertedMoments(runs.group[known.unit], known.at + one.over, np.full(len(known), one.closed))
     for item, start, stop in one.stretches(things, heard, place[runs.group[heard.unit]], begin, end):
         for grid in grids:
             yield _on_grid(grid, many[item], start, stop)
 
 
 def _inner(
-    one: Momentary, moments: Moments, known: Mapping[str, list[Found]], view: View, runs: Runs
-) -> Iterator[Found]:  # fmt: skip
+    one: Momentary, moments: WakeTimes, known: Mapping[str, list[InsertedMoments]], view: BatchView, runs: Runs
+) -> Iterator[InsertedMoments]:
     """When values of other signals that came between units leave its window."""
     feed = one.feed
     if feed is None or not feed.nested or moments.windows is None:
         return
     for name in sorted(feed.names):
         for found in known.get(name, ()):
-            yield Found(found.group, found.t + one.over, found.late)
+            yield InsertedMoments(found.group, found.t + one.over, found.late)
     closes = feed.by_windows or one.name in moments.windows.chain.mixed
     for ends in known.get(ENDS, ()) if closes and one.over else ():
-        yield Found(ends.group, ends.t + one.over, ends.late)
+        yield InsertedMoments(ends.group, ends.t + one.over, ends.late)
         some, first = np.unique(ends.group, return_index=True)
         for grid in moments.grids:
             yield _on_grid(grid, some, ends.t[first], view.t[runs.last[some]])
 
 
-def _ends(moments: Moments, view: View, inside: Bools, runs: Runs) -> Iterator[Found]:
+def _ends(moments: WakeTimes, view: BatchView, inside: Bools, runs: Runs) -> Iterator[InsertedMoments]:
     """Where windows end between the units of a thing, in order."""
     for window in moments.closing:
         for group in np.flatnonzero((runs.last > runs.first) & inside[runs.first]).tolist():
@@ -111,18 +113,20 @@ def _ends(moments: Moments, view: View, inside: Bools, runs: Runs) -> Iterator[F
             ends, end = [], int(view.t[runs.first[group]]) - 1
             while (end := window.window(thing, end)[1]) < last:
                 ends.append(end)
-            yield Found(np.full(len(ends), group), np.array(ends, np.int64), np.ones(len(ends), np.bool_))
+            yield InsertedMoments(np.full(len(ends), group), np.array(ends, np.int64), np.ones(len(ends), np.bool_))
 
 
-def _on_grid(grid: int, group: Index, begin: I64, end: I64) -> Found:
+def _on_grid(grid: int, group: Index, begin: I64, end: I64) -> InsertedMoments:
     """Every multiple of `grid` after `begin` up to `end`."""
     first = begin // grid + 1
     count = np.maximum(end // grid + 1 - first, 0)
     step = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-    return Found(np.repeat(group, count), (np.repeat(first, count) + step) * grid, np.zeros(len(step), np.bool_))
+    return InsertedMoments(
+        np.repeat(group, count), (np.repeat(first, count) + step) * grid, np.zeros(len(step), np.bool_)
+    )
 
 
-def _distinct(view: View, runs: Runs, found: Sequence[Found]) -> Found:
+def _distinct(view: BatchView, runs: Runs, found: Sequence[InsertedMoments]) -> InsertedMoments:
     """Each moment once, those strictly inside the time of their thing in the view."""
     group = np.concatenate([one.group for one in found]).astype(np.intp)
     t = np.concatenate([one.t for one in found])
@@ -133,7 +137,7 @@ def _distinct(view: View, runs: Runs, found: Sequence[Found]) -> Found:
     new = np.ones(len(t), np.bool_)
     new[1:] = (group[1:] != group[:-1]) | (t[1:] != t[:-1])
     first = np.flatnonzero(new)
-    return Found(group[first], t[first], np.logical_or.reduceat(late, first) if len(first) else late)
+    return InsertedMoments(group[first], t[first], np.logical_or.reduceat(late, first) if len(first) else late)
 
 
 def in_order(group: Index, t: I64) -> Index:
@@ -146,7 +150,7 @@ def in_order(group: Index, t: I64) -> Index:
     return np.lexsort((t, group))
 
 
-def _put_in(view: View, runs: Runs, found: Found, judged: Bools) -> View:
+def _put_in(view: BatchView, runs: Runs, found: InsertedMoments, judged: Bools) -> BatchView:
     """The view with these moments as units of their own; `judged` units are those of their time, too."""
     if not len(found.t):
         return view
@@ -164,8 +168,8 @@ def _put_in(view: View, runs: Runs, found: Found, judged: Bools) -> View:
     unit = np.flatnonzero(~moment).astype(np.int32)
     before = np.maximum.accumulate(np.where(moment, 0, order))
     rows = view.rows
-    merged = Rows(rows.column, unit[rows.unit], rows.at, rows.value, rows.quality, rows.received)
-    found_view = View(
+    merged = ReadingRows(rows.column, unit[rows.unit], rows.at, rows.value, rows.quality, rows.received)
+    found_view = BatchView(
         view.space, view.thing[before], t, view.flags[before], merged, view.head, view.head_t,
         moment | view.moments[before],
     )  # fmt: skip

@@ -7,18 +7,18 @@ from numpy.typing import NDArray
 
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import I64
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.frames.batch_view import Bools, Picked, Reader, Rows, View
-from rules.engine.state.thing_table import NEVER, Space
-from rules.engine.windows import Momentary, Signals
-from rules.engine.windows.calendar_window import Closing
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.frames.batch_view import BatchView, Bools, Reader, ReadingRows, UnitsAt
+from rules.engine.state.thing_table import NEVER, ThingTable
+from rules.engine.windows import Momentary, SignalSet
+from rules.engine.windows.calendar_window import CalendarWindow
 from rules.engine.windows.momentary_values import others
 
 TICK = SECOND
 """What changes continuously is looked at no more often."""
 
 
-class Moments:
+class WakeTimes:
     """What of a rule changes by itself, on one space.
 
     Exact moments: an age reaches what it is compared with; a reading leaves a window. What changes continuously (a
@@ -26,14 +26,14 @@ class Moments:
     others, the windows of the `closing` ones end at moments, too: what hears of them goes on from there.
     """
 
-    def __init__(self, bounds: Sequence[Bound], windows: Signals | None) -> None:
+    def __init__(self, bounds: Sequence[BoundExpression], windows: SignalSet | None) -> None:
         self.windows = windows
         asked = [*bounds, *(windows.chain.bounds() if windows is not None else ())]
         self.aging = [bound for bound in asked if bound.turning]
         momentary: Sequence[Momentary] = () if windows is None else windows.now.signals
         self.sliding = [one for one in momentary if one.grid]
         chained = windows is not None and bool(momentary) and bool(windows.chain.nested)
-        self.closing: Sequence[Closing] = windows.windows if windows is not None and chained else ()
+        self.closing: Sequence[CalendarWindow] = windows.windows if windows is not None and chained else ()
         read = [*asked, *self.sliding]
         self.columns = tuple(dict.fromkeys(column for one in read for column in one.columns))
         grids = {one.grid for one in self.sliding}
@@ -78,7 +78,7 @@ class Moments:
             found[soon] = np.minimum(found[soon], -(-drift[soon] // grid) * grid)
         return found
 
-    def idle(self, view: View, units: NDArray[np.intp]) -> Bools:
+    def idle(self, view: BatchView, units: NDArray[np.intp]) -> Bools:
         """Which of these units are moments at which nothing has changed, after all."""
         found = view.moments[units].copy()
         if self.unforeseen or not found.any():
@@ -87,24 +87,26 @@ class Moments:
             found &= ~self.windows.now.shown[:, units].any(axis=0)
         here = np.flatnonzero(found)
         for bound in self.aging if len(here) else ():
-            after, before = bound.vector(Picked(view, units[here])), bound.vector(_Before(view, units[here]))
+            after, before = bound.vector(UnitsAt(view, units[here])), bound.vector(_Before(view, units[here]))
             found[here] &= (after == before) | (np.isnan(after) & np.isnan(before))
         return found
 
 
-class _Before(Picked):
+class _Before(UnitsAt):
     """The same units with ages and clocks as of just before their time."""
 
-    def __init__(self, view: View, units: NDArray[np.intp]) -> None:
+    def __init__(self, view: BatchView, units: NDArray[np.intp]) -> None:
         super().__init__(view, units)
         self.t = self.now = self.t - 1
 
 
-def view_of(space: Space, things: NDArray[np.integer], t: I64) -> View:
+def view_of(space: ThingTable, things: NDArray[np.integer], t: I64) -> BatchView:
     """Moments of things, one each, as a view without readings."""
     nothing = np.zeros(0, np.int32)
-    rows = Rows(nothing, nothing, nothing.astype(np.int64), np.zeros(0), np.zeros(0, np.uint8), np.zeros(0, np.int64))
-    return View(
+    rows = ReadingRows(
+        nothing, nothing, nothing.astype(np.int64), np.zeros(0), np.zeros(0, np.uint8), np.zeros(0, np.int64)
+    )
+    return BatchView(
         space, things.astype(np.int32), t, space.flags[things], rows, nothing, np.zeros(0, np.int64),
         np.ones(len(things), np.bool_),
     )  # fmt: skip

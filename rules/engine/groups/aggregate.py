@@ -36,7 +36,7 @@ def counted(stat: MemberStat, yes: ArrayLike, known: ArrayLike, members: ArrayLi
     return np.where(enough, np.asarray(yes, np.float64), NAN)
 
 
-class Tally:
+class GroupAggregate:
     """An aggregate of numbers in one group, kept up answer by answer.
 
     `known` members with an answer. The total is exact (a whole number of 2 ** -1074), so that no order of readings and
@@ -99,7 +99,7 @@ def aggregate(stat: MemberStat, answers: Iterable[tuple[Key, float]], members: i
     covered = len(given) / members if members else 0.0
     if stat.what is Aggregate.COUNT:
         return float(counted(stat, sum(value == 1.0 for _, value in given), len(given), members)), covered
-    tally = Tally(stat)
+    tally = GroupAggregate(stat)
     for key, value in given:
         tally.change(key, NAN, value)
     return tally.value(members), covered

@@ -13,7 +13,7 @@ from rules.engine.groups.split_rule import Question
 from rules.engine.state.calendar import window, zone_of
 
 if TYPE_CHECKING:
-    from rules.engine.groups.group_evaluator import Groups
+    from rules.engine.groups.group_evaluator import GroupEvaluator
 
 NAMED = 20  # members that evidence names
 
@@ -31,7 +31,7 @@ class Formed(Struct, frozen=True):
     counted: dict[int, int] = {}
 
 
-class Kept(Struct, frozen=True):
+class ClosedWindowsImage(Struct, frozen=True):
     """For the snapshot."""
 
     waiting: dict[int, dict[int, list[tuple[int, Key, float]]]]
@@ -42,7 +42,7 @@ class Kept(Struct, frozen=True):
 class Gathering:
     """`waiting`: group -> window end -> (question, member) -> value; bounded by what a gap may hold back."""
 
-    def __init__(self, groups: "Groups") -> None:
+    def __init__(self, groups: "GroupEvaluator") -> None:
         self.groups = groups
         self.waiting: dict[int, dict[int, dict[tuple[int, Key], float]]] = {}
         self.newest: dict[tuple[int, int], Formed] = {}
@@ -184,11 +184,11 @@ class Gathering:
             for row, ends in self.waiting.items()
         }
         formed = [(n, row, one) for (n, row), one in self.newest.items()]
-        return msgspec.msgpack.encode(Kept(waiting, formed, self.done))
+        return msgspec.msgpack.encode(ClosedWindowsImage(waiting, formed, self.done))
 
     def load(self, blob: bytes) -> None:
         """The inverse of `state`."""
-        kept = msgspec.msgpack.decode(blob, type=Kept)
+        kept = msgspec.msgpack.decode(blob, type=ClosedWindowsImage)
         self.waiting = {
             row: {end: {(n, key): value for n, key, value in values} for end, values in ends.items()}
             for row, ends in kept.waiting.items()

@@ -12,23 +12,23 @@ from rules.engine.conditions.threshold_state import G_BUSY
 from rules.engine.frames.batch_view import Bools
 from rules.engine.groups.aggregate import Key
 from rules.engine.groups.late_answers import Revision
-from rules.engine.groups.member_answers import Heard
+from rules.engine.groups.member_answers import RecordAnswers
 from rules.engine.groups.member_votes import Shifts, joined
-from rules.engine.groups.timeline import Change, Ends, Timeline
+from rules.engine.groups.timeline import AnswerChange, GroupMoments, Timeline
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 if TYPE_CHECKING:
-    from rules.engine.groups.group_evaluator import Groups
+    from rules.engine.groups.group_evaluator import GroupEvaluator
 
 Unit = tuple[int, int, dict[int, float], int, int, int, bool]
 """(row of the group, µs, column -> value, flags, received µs, the newest good reading as of then µs, which is older
 where time alone turned a member, whether nobody spoke)."""
 
 
-class Poll:
+class DueLooks:
     """`looked` µs: up to when votes were seen to lapse; `turned`: (row, µs) of what time alone made, as judged last."""
 
-    def __init__(self, groups: "Groups") -> None:
+    def __init__(self, groups: "GroupEvaluator") -> None:
         self.groups = groups
         runner = groups.runner
         levels = runner.levels if isinstance(runner, LevelsRunner) else ()
@@ -52,7 +52,7 @@ class Poll:
         busy: Bools = runner.gate == G_BUSY
         return busy
 
-    def moments(self, news: Heard, floor: NDArray[np.int64]) -> Iterable[Unit]:
+    def moments(self, news: RecordAnswers, floor: NDArray[np.int64]) -> Iterable[Unit]:
         """What the runner has to look at. Where nothing waits, a moment at which no answer changes is none. `floor` i64
         per group: its newest moment, µs.
         """
@@ -84,7 +84,7 @@ class Poll:
             matters[at] = True
         matters &= news.spoke
         revision.settle()
-        ordered = [Change(n, sorted(rows, key=lambda row: row[:2])) for n, rows in changes.items()]
+        ordered = [AnswerChange(n, sorted(rows, key=lambda row: row[:2])) for n, rows in changes.items()]
         line = Timeline(self.groups, self._aged(shifts, horizon), ordered)
         ends = line.ends(news, np.flatnonzero(matters))
         line.apply(horizon)
@@ -100,7 +100,7 @@ class Poll:
                 shifts.setdefault(n, []).extend(self.groups.lapses(n, horizon, but=said))
         return {n: joined(parts) for n, parts in shifts.items() if parts}
 
-    def _chosen(self, ends: Ends, attentive: Bools, held: NDArray[np.float64]) -> Ends:
+    def _chosen(self, ends: GroupMoments, attentive: Bools, held: NDArray[np.float64]) -> GroupMoments:
         """What is judged: where something turns, and from there on, or where a hold runs, every word of a member."""
         ends = ends.where(ends.told)  # a vote that falls silent decides nothing
         if len(ends):  # all that time alone does at one µs is one moment
@@ -118,7 +118,7 @@ class Poll:
             every = every | (turned - turned[first] + turns[first] > 0)
         return ends.where(turns | (every & ends.spoke & ~self._settled(ends)))
 
-    def _settled(self, ends: Ends) -> Bools:
+    def _settled(self, ends: GroupMoments) -> Bools:
         """Words of moments that a tick has decided: where they turn nothing, they would not have changed it."""
         runner = self.groups.runner
         until = np.full(self.groups.space.capacity, -NEVER)
@@ -127,7 +127,7 @@ class Poll:
         found: Bools = ends.key <= 2 * until[ends.group]
         return found
 
-    def _good(self, ends: Ends, news: Heard | None) -> NDArray[np.int64]:
+    def _good(self, ends: GroupMoments, news: RecordAnswers | None) -> NDArray[np.int64]:
         """When the newest good reading of each group was as of these moments, µs: then, where a member spoke."""
         t = ends.key // 2
         if news is None or self.counts_words or self.groups.runner.windows is not None:
@@ -151,7 +151,7 @@ class Poll:
         silent = np.array(by_time, np.bool_) & (found > LONG_AGO)
         return np.where(silent, np.minimum(found, t), t)
 
-    def _units(self, ends: Ends, good: NDArray[np.int64]) -> Iterable[Unit]:
+    def _units(self, ends: GroupMoments, good: NDArray[np.int64]) -> Iterable[Unit]:
         values = ends.values.T.tolist()
         columns = [self.groups.columns[n] for n in self.groups.momentary]
         odd = ends.key % 2 == 1

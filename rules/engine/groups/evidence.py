@@ -12,16 +12,16 @@ from gateway.domain.alarm import MemberSeen, ReadingSeen, SignalSeen, Thing, Thr
 from gateway.domain.reading import Quality
 from rules.compiled.reads import expressions
 from rules.engine.binding.bound_expression import reading_seen
-from rules.engine.frames.batch_view import Seen, View, held
+from rules.engine.frames.batch_view import BatchView, LastReading, held
 from rules.engine.groups.aggregate import aggregate, weight
 from rules.engine.groups.closed_windows import NAMED
 from rules.engine.groups.member_votes import FAR, YES
 from rules.engine.groups.members import Members
 from rules.engine.groups.split_rule import Question, asked_by
-from rules.engine.transitions import Made
+from rules.engine.transitions import PendingTransition
 
 if TYPE_CHECKING:
-    from rules.engine.groups.group_evaluator import Groups
+    from rules.engine.groups.group_evaluator import GroupEvaluator
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +68,7 @@ class Counted:
         return len(self._all) + sum(self._more.values()) - named
 
 
-def dressed(groups: "Groups", made: Made) -> Made:
+def dressed(groups: "GroupEvaluator", made: PendingTransition) -> PendingTransition:
     """What the runner said of a stand-in, as a transition of the group and of the whole rule."""
     row = -1 - made.thing.device
     readings: dict[str, ReadingSeen] = {}
@@ -103,7 +103,7 @@ def dressed(groups: "Groups", made: Made) -> Made:
     return msgspec.structs.replace(made, rule=groups.rule, thing=Thing(0, 0, made.thing.group), evidence=evidence)
 
 
-def _asked(groups: "Groups", condition: str) -> Sequence[int]:
+def _asked(groups: "GroupEvaluator", condition: str) -> Sequence[int]:
     """The questions behind a condition; all of them when it is none of the rule's."""
     columns = {one.column: n for n, one in enumerate(groups.questions)}
     for expression in expressions(groups.runner.rule):
@@ -112,7 +112,7 @@ def _asked(groups: "Groups", condition: str) -> Sequence[int]:
     return range(len(groups.questions))
 
 
-def _ballots(groups: "Groups", n: int, row: int, at: int) -> Iterator[Ballot]:
+def _ballots(groups: "GroupEvaluator", n: int, row: int, at: int) -> Iterator[Ballot]:
     """What every member said as of `at` µs."""
     for members, standing in groups.asked(n):
         k = members.numbers.index(n)
@@ -132,7 +132,7 @@ def _ballots(groups: "Groups", n: int, row: int, at: int) -> Iterator[Ballot]:
                 yield Ballot(members, k, voter, value, counts, int(votes.began[i]) if true else 0, same)
 
 
-def _counts(groups: "Groups", n: int, ballots: Sequence[Ballot], *, several: bool) -> Iterator[SignalSeen]:
+def _counts(groups: "GroupEvaluator", n: int, ballots: Sequence[Ballot], *, several: bool) -> Iterator[SignalSeen]:
     one = groups.questions[n]
     known = [
         ((ballot.members.number, ballot.voter), ballot.value) for ballot in ballots if ballot.value == ballot.value
@@ -170,7 +170,7 @@ def _thresholds(ballot: Ballot) -> Iterator[ThresholdSeen]:
         yield from ballot.members.of[ballot.k].thresholds(thing)
 
 
-def _member(groups: "Groups", ballot: Ballot, at: int) -> MemberSeen:
+def _member(groups: "GroupEvaluator", ballot: Ballot, at: int) -> MemberSeen:
     members = ballot.members
     place = members.space.things[ballot.voter]
     code, alone = (
@@ -184,7 +184,7 @@ def _member(groups: "Groups", ballot: Ballot, at: int) -> MemberSeen:
     return MemberSeen(code, place.component if alone else 0, ballot.since, readings)
 
 
-def _readings(groups: "Groups", ballot: Ballot, at: int) -> Iterator[ReadingSeen]:
+def _readings(groups: "GroupEvaluator", ballot: Ballot, at: int) -> Iterator[ReadingSeen]:
     """What the things of a member read."""
     members = ballot.members
     for thing in ballot.things:
@@ -198,9 +198,9 @@ def _readings(groups: "Groups", ballot: Ballot, at: int) -> Iterator[ReadingSeen
                 yield msgspec.structs.replace(reading, point=f"{_name(members, thing)}.{name}")
 
 
-def _seen(groups: "Groups", members: Members, thing: int, column: int, at: int) -> Seen | None:
+def _seen(groups: "GroupEvaluator", members: Members, thing: int, column: int, at: int) -> LastReading | None:
     """The newest reading of a member as of `at` µs; this record's are in the space already."""
-    units: list[tuple[int, int, int, View]] = []
+    units: list[tuple[int, int, int, BatchView]] = []
     for number, news in enumerate(groups.heard):
         if news.members is members and news.view is not None and (mine := np.flatnonzero(news.thing == thing)).size:
             times = news.on_our_clock()[mine].tolist()
@@ -208,12 +208,14 @@ def _seen(groups: "Groups", members: Members, thing: int, column: int, at: int) 
     for t, _, unit, view in sorted(units, key=lambda one: one[:3], reverse=True):
         if t <= at and (row := int(view.last(column)[unit])) >= 0:
             rows = view.rows
-            return Seen(float(rows.value[row]), int(rows.at[row]), int(rows.received[row]), int(rows.quality[row]))
+            return LastReading(
+                float(rows.value[row]), int(rows.at[row]), int(rows.received[row]), int(rows.quality[row])
+            )
     found = held(members.space, column, thing)
     return None if found is None or min(found.at, found.received or found.at) > at else found
 
 
-def _closed(groups: "Groups", n: int, row: int, counted: Counted) -> list[ReadingSeen]:
+def _closed(groups: "GroupEvaluator", n: int, row: int, counted: Counted) -> list[ReadingSeen]:
     """What the members of an aggregate over closed windows had in the newest one; names them."""
     one, formed = groups.questions[n], groups.gathering.newest.get((n, row))
     if formed is None or one.stat is None:

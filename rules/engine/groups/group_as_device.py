@@ -6,18 +6,18 @@ from typing import Any
 
 from gateway.domain.alarm import Thing
 from gateway.domain.device import Device, Point
-from rules.engine.conditions.reporting import Field
+from rules.engine.conditions.reporting import EngineContext
 from rules.engine.state.calendar import zone_of
-from rules.engine.state.fleet import World
-from rules.engine.transitions import Emitter, Made
+from rules.engine.state.fleet import Fleet
+from rules.engine.transitions import Emitter, PendingTransition
 
 SITE = "site"
 
 
-class Delegate(World):
+class Delegate(Fleet):
     """Another world, live, but for what a subclass says itself."""
 
-    def __init__(self, real: World) -> None:
+    def __init__(self, real: Fleet) -> None:
         self.real = real  # and nothing of its own: all the rest is found in `real`
 
     def __getattr__(self, name: str) -> Any:
@@ -27,7 +27,7 @@ class Delegate(World):
 class MemberWorld(Delegate):
     """Members keep the calendar of their group: of its site, else of the installation."""
 
-    def __init__(self, real: World, attribute: str) -> None:
+    def __init__(self, real: Fleet, attribute: str) -> None:
         super().__init__(real)
         self.by_site = attribute == SITE
 
@@ -40,7 +40,7 @@ class MemberWorld(Delegate):
 class GroupWorld(Delegate):
     """Groups as devices: number -1 - row; attributes, tags and zone are those of the site, or of the customer."""
 
-    def __init__(self, real: World, attribute: str, interval: Callable[[str], int]) -> None:
+    def __init__(self, real: Fleet, attribute: str, interval: Callable[[str], int]) -> None:
         super().__init__(real)
         self.devices: dict[int, Device] = {}
         self.by, self.interval = attribute, interval
@@ -66,11 +66,11 @@ class GroupWorld(Delegate):
 class GroupEmitter(Emitter):
     """Hands on what a runner says of a stand-in, dressed as a transition of the group."""
 
-    def __init__(self, real: Emitter, dress: Callable[[Made], Made]) -> None:
+    def __init__(self, real: Emitter, dress: Callable[[PendingTransition], PendingTransition]) -> None:
         super().__init__(real.partition, real.tenant)
         self.real, self.dress = real, dress
 
-    def add(self, made: Made) -> None:
+    def add(self, made: PendingTransition) -> None:
         self.real.add(self.dress(made))
 
 
@@ -79,14 +79,16 @@ def stand_in_thing(row: int, group: str) -> Thing:
     return Thing(-1 - row, 0, group)
 
 
-def field_of_members(common: Field, attribute: str) -> Field:
+def field_of_members(common: EngineContext, attribute: str) -> EngineContext:
     """The field as the member side sees it."""
     own = copy.copy(common)
     own.world = MemberWorld(common.world, attribute)
     return own
 
 
-def field_of_groups(common: Field, world: GroupWorld, dress: Callable[[Made], Made]) -> Field:
+def field_of_groups(
+    common: EngineContext, world: GroupWorld, dress: Callable[[PendingTransition], PendingTransition]
+) -> EngineContext:
     """The field as the runner of the groups sees it."""
     own = copy.copy(common)
     own.world, own.emitter = world, GroupEmitter(common.emitter, dress)

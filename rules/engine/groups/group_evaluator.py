@@ -10,31 +10,31 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import I64, Quality
 from rules.compiled import Rule
-from rules.engine.conditions.base import Field, Runner
+from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.factory import runner_of
-from rules.engine.frames.batch_view import Rows, View
+from rules.engine.frames.batch_view import BatchView, ReadingRows
 from rules.engine.frames.frames import single
 from rules.engine.groups import evidence
 from rules.engine.groups.aggregate import Key
 from rules.engine.groups.closed_windows import Gathering
-from rules.engine.groups.due_looks import Poll, Unit
+from rules.engine.groups.due_looks import DueLooks, Unit
 from rules.engine.groups.group_as_device import field_of_groups, field_of_members
-from rules.engine.groups.group_table import Register
+from rules.engine.groups.group_table import GroupTable
 from rules.engine.groups.member_answers import News, heard
 from rules.engine.groups.members import Members, interval
 from rules.engine.groups.split_rule import group_rule, kinds_of, member_rule
 from rules.engine.state.thing_table import LONG_AGO
 
 
-def group_runners(rule: Rule, zone: str, common: Field) -> tuple[Runner, ...]:
+def group_runners(rule: Rule, zone: str, common: EngineContext) -> tuple[Runner, ...]:
     """The runners of a rule with `group`: one per kind of member, then that of the groups."""
-    return Groups(rule, zone, common).runners()
+    return GroupEvaluator(rule, zone, common).runners()
 
 
-class Groups(Register):
+class GroupEvaluator(GroupTable):
     """What the members say goes through here to the runner of the groups, once a record is complete."""
 
-    def __init__(self, rule: Rule, zone: str, common: Field) -> None:
+    def __init__(self, rule: Rule, zone: str, common: EngineContext) -> None:
         super().__init__(rule, common, self._interval)
         self.zone, self.common = zone, common
         self.news: list[News] = []
@@ -52,7 +52,7 @@ class Groups(Register):
         theirs = field_of_groups(common, self.world, lambda made: evidence.dressed(self, made))
         theirs.spoke, theirs.unsure = self.spoke, self.unsure
         self.runner = runner_of(group_rule(rule, self.space.kind, self.questions), zone, self.space, theirs)
-        self.poll = Poll(self)
+        self.poll = DueLooks(self)
 
     def runners(self) -> tuple[Runner, ...]:
         """In the order in which they have to be looked at."""
@@ -176,11 +176,11 @@ class Groups(Register):
             one.commit()
         self.space.newest[:] = newest  # a window's end may lie before it, and at some moments nobody speaks
 
-    def _view(self, units: Sequence[Unit]) -> View:
+    def _view(self, units: Sequence[Unit]) -> BatchView:
         cells = [(k, column, at, value, received) for k, (_, _, values, _, received, at, _) in enumerate(units)
                  for column, value in values.items()]  # fmt: skip
         value = np.array([cell[3] for cell in cells], np.float64)
-        rows = Rows(
+        rows = ReadingRows(
             np.array([cell[1] for cell in cells], np.int32), np.array([cell[0] for cell in cells], np.int32),
             np.array([cell[2] for cell in cells], np.int64), value,
             np.where(np.isnan(value), Quality.BAD, Quality.GOOD).astype(np.uint8),
@@ -188,7 +188,7 @@ class Groups(Register):
         )  # fmt: skip
         none = np.zeros(0, np.int32)
         silent = np.array([unit[6] for unit in units], np.bool_)
-        return View(
+        return BatchView(
             self.space, np.array([unit[0] for unit in units], np.int32),
             np.array([unit[1] for unit in units], np.int64),
             np.array([unit[3] for unit in units], np.uint8), rows, none, np.zeros(0, np.int64), silent,
@@ -224,7 +224,7 @@ class Groups(Register):
         )
 
     # --- edits, snapshot
-    def adopt(self, old: "Groups") -> None:
+    def adopt(self, old: "GroupEvaluator") -> None:
         """Go on where the revision before was."""
         self.gathering.adopt(old.gathering)
         self.touched |= old.touched

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Rule
-from rules.engine.conditions.reporting import Field
-from rules.engine.groups.aggregate import NAN, Tally, counted, verdict
+from rules.engine.conditions.reporting import EngineContext
+from rules.engine.groups.aggregate import NAN, GroupAggregate, counted, verdict
 from rules.engine.groups.group_as_device import GroupWorld, stand_in_thing
 from rules.engine.groups.member_votes import NO, YES, Shifts, Standing
-from rules.engine.groups.recent_answers import Recent
+from rules.engine.groups.recent_answers import RecentAnswers
 from rules.engine.groups.split_rule import questions_of
 from rules.engine.state.thing_table import LONG_AGO, widened
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rules.engine.groups.members import Members
 
 
-class Register:
+class GroupTable:
     """Rows of `space` are the groups, its columns the answers.
 
     `counts` i64[3, question, group]: votes that are none, that are true, and all there are, as of `clock` i64 per
@@ -28,7 +28,7 @@ class Register:
     `alive` i64: watched devices per group · `touched`: groups to be judged again, and since when µs.
     """
 
-    def __init__(self, rule: Rule, common: Field, interval: Callable[[str], int]) -> None:
+    def __init__(self, rule: Rule, common: EngineContext, interval: Callable[[str], int]) -> None:
         self.rule, self.common = rule, common
         self.questions = questions_of(rule)
         self.space = common.world.group_space(rule.id, rule.watch.group)
@@ -46,9 +46,9 @@ class Register:
         self.rows: dict[str, int] = {}
         self.counts: I64 = np.zeros((3, len(self.questions), 0), np.int64)
         self.clock: I64 = np.zeros(0, np.int64)
-        self.recent = Recent(len(self.questions))
+        self.recent = RecentAnswers(len(self.questions))
         self.alive: I64 = np.zeros(0, np.int64)
-        self.tallies: list[list[Tally]] = [[] for _ in self.questions]
+        self.tallies: list[list[GroupAggregate]] = [[] for _ in self.questions]
 
     def row_of(self, group: str) -> int:
         """The row of a group; a new one gets the next."""
@@ -66,7 +66,7 @@ class Register:
             self.recent.grow(room)
         for tallies, one in zip(self.tallies, self.questions, strict=True):
             if one.stat is not None:
-                tallies.append(Tally(one.stat))
+                tallies.append(GroupAggregate(one.stat))
         self.world.stand_in(row, group)
 
     # --- membership
@@ -89,7 +89,7 @@ class Register:
         """Everything anew, from what the members hold."""
         self.counts[...] = self.alive[...] = 0
         for tallies, one in zip(self.tallies, self.questions, strict=True):
-            tallies[:] = [Tally(one.stat) for _ in self.rows] if one.stat is not None else []
+            tallies[:] = [GroupAggregate(one.stat) for _ in self.rows] if one.stat is not None else []
         for members in self.members:
             placed = np.flatnonzero(members.group >= 0)
             np.add.at(self.alive, members.group[placed[members.mine[placed]]], 1)

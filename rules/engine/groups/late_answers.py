@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Aggregate
-from rules.engine.frames.batch_view import Bools, Held
+from rules.engine.frames.batch_view import Bools, Latest
 from rules.engine.groups.aggregate import NAN
-from rules.engine.groups.member_votes import NO, YES, Answers, Standing
+from rules.engine.groups.member_votes import NO, YES, MemberAnswers, Standing
 from rules.engine.groups.recent_answers import Course, Steps
 
 if TYPE_CHECKING:
-    from rules.engine.groups.group_evaluator import Groups
+    from rules.engine.groups.group_evaluator import GroupEvaluator
 
 _EXTREMES = frozenset({Aggregate.MIN, Aggregate.MAX})
 
 
-class Supposed(Held):
+class Supposed(Latest):
     """Groups as the space holds them, but for the answer in one column."""
 
-    def __init__(self, groups: "Groups", group: NDArray[np.integer], column: int, values: F64) -> None:
+    def __init__(self, groups: "GroupEvaluator", group: NDArray[np.integer], column: int, values: F64) -> None:
         super().__init__(groups.space, group, 0)
         self.column, self.values = column, values
 
@@ -37,12 +37,12 @@ class Supposed(Held):
 class Revision:
     """Of one record. `floor` i64 per group: its newest moment before the record, µs."""
 
-    def __init__(self, groups: "Groups", floor: I64) -> None:
+    def __init__(self, groups: "GroupEvaluator", floor: I64) -> None:
         self.groups, self.floor = groups, floor
         self.steps: dict[int, list[Steps]] = {}
 
     # --- what was not counted
-    def votes(self, n: int, standing: Standing, said: Answers, group: I32) -> None:
+    def votes(self, n: int, standing: Standing, said: MemberAnswers, group: I32) -> None:
         """Answers that make votes; not taken over by `standing` yet."""
         past = said.t <= self.floor[said.group]
         if not past.any():
@@ -86,7 +86,7 @@ class Revision:
         )  # fmt: skip
         self.steps.setdefault(n, []).append(steps.where((steps.first != 0) | (steps.second != 0)))
 
-    def numbers(self, n: int, said: Answers, before: F64) -> None:
+    def numbers(self, n: int, said: MemberAnswers, before: F64) -> None:
         """Answers that are numbers, each thing's in order, and what it said `before`."""
         past = (said.t <= self.floor[said.group]) & _differ(said.value, before)
         if not past.any():
@@ -104,7 +104,7 @@ class Revision:
             np.concatenate([moved, -moved]), np.concatenate([known, -known]),
         ))  # fmt: skip
 
-    def _extremes(self, n: int, said: Answers, before: F64) -> None:
+    def _extremes(self, n: int, said: MemberAnswers, before: F64) -> None:
         """A member matters to a least or greatest value where its answer alone would be judged otherwise."""
         other = self._judged(n, said.group, said.value, before)
         for group, t in zip(said.group[other].tolist(), said.t[other].tolist(), strict=True):

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64, U8
-from rules.engine.frames.batch_view import View
-from rules.engine.groups.member_votes import Answers
+from rules.engine.frames.batch_view import BatchView
+from rules.engine.groups.member_votes import MemberAnswers
 from rules.engine.state.thing_table import LONG_AGO
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class News:
 
     members: "Members"
     k: int
-    view: View | None
+    view: BatchView | None
     units: NDArray[np.intp]
     thing: NDArray[np.integer]
     group: I32
@@ -70,25 +70,25 @@ class News:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class RecordAnswers:
     """All news of a record, one after another: `of` i32[n] is the place of each answer's question in `sources`."""
 
     sources: tuple[tuple["Members", int], ...]
     of: I32
-    said: Answers
+    said: MemberAnswers
     spoke: NDArray[np.bool_]
     good: NDArray[np.bool_]
     flags: U8
     received: I64
 
-    def mine(self, place: int) -> tuple[NDArray[np.intp], Answers]:
+    def mine(self, place: int) -> tuple[NDArray[np.intp], MemberAnswers]:
         """The answers to one question of one kind of member: where they stand, and what they are."""
         at = np.flatnonzero(self.of == place) if len(self.sources) > 1 else np.arange(len(self.of))
         said = self.said
         return at, said.at(at)
 
 
-def heard(news: Sequence[News], floor: I64) -> Heard:
+def heard(news: Sequence[News], floor: I64) -> RecordAnswers:
     """`floor` i64 per group: its newest moment, µs. What a member says of a moment before it counts from then on;
     whether the group would have been decided otherwise is seen by `Revision`.
     """
@@ -108,4 +108,4 @@ def heard(news: Sequence[News], floor: I64) -> Heard:
         for columns in zip(*((one.spoke(), one.good(), one.flags(), one.received()) for one in news), strict=True)
     )
     key = 2 * np.maximum(t, floor[group]) + (~spoke & (t >= floor[group]))
-    return Heard(sources, of, Answers(thing, group, t, key, value, last), spoke, good, flags, received)
+    return RecordAnswers(sources, of, MemberAnswers(thing, group, t, key, value, last), spoke, good, flags, received)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64
 from rules.engine.frames.batch_view import Bools
-from rules.engine.state.thing_table import LONG_AGO, Space, widened
-from rules.engine.windows.base import Table
+from rules.engine.state.thing_table import LONG_AGO, ThingTable, widened
+from rules.engine.windows.base import StateTable
 
 NAN = float("nan")
 FAR = np.iinfo(np.int64).max
@@ -24,7 +24,7 @@ Rows = NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class MemberAnswers:
     """Answers of things, each thing's in its order: i32[n] rows and groups, t i64 µs on our clock, key i64 in the
     time of the group, value f64, heard i64 µs: the reading that it came with, LONG_AGO where time alone changed it.
     """
@@ -36,17 +36,17 @@ class Answers:
     value: F64
     heard: I64
 
-    def where(self, mask: Bools) -> "Answers":
+    def where(self, mask: Bools) -> "MemberAnswers":
         """Some of them."""
         return self.at(np.flatnonzero(mask))
 
-    def at(self, places: Index) -> "Answers":
+    def at(self, places: Index) -> "MemberAnswers":
         """Those at these places, in their order."""
-        return Answers(*(getattr(self, name)[places] for name in Answers.__slots__))
+        return MemberAnswers(*(getattr(self, name)[places] for name in MemberAnswers.__slots__))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Votes:
+class VoteStates:
     """States of votes: i[n] rows, 1.0 true 0.0 false NaN unknown, newest reading and since when it is true, µs."""
 
     voter: Rows
@@ -54,9 +54,9 @@ class Votes:
     heard: I64
     began: I64
 
-    def at(self, places: Index) -> "Votes":
+    def at(self, places: Index) -> "VoteStates":
         """Those at these places."""
-        return Votes(self.voter[places], self.value[places], self.heard[places], self.began[places])
+        return VoteStates(self.voter[places], self.value[places], self.heard[places], self.began[places])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +65,8 @@ class Turns:
     how many things are true, unknown, and were true when last known. By vote, then time.
     """
 
-    after: Votes
-    before: Votes
+    after: VoteStates
+    before: VoteStates
     key: I64
     total: I64
 
@@ -91,11 +91,11 @@ class Played:
     thing_key: I64
     answer: F64
     said: F64
-    votes: Votes
+    votes: VoteStates
     key: I64
 
 
-class Standing(Table):
+class Standing(StateTable):
     """State per thing: answer f64, last u8 (the last known answer was true); per vote, at its first thing: heard i64,
     began i64. 25 B. Made of it: `voter` i32 (where its vote is kept, -1 = not asked), and per vote how many things
     it is made of, how many of them are true, unknown, and were true when last known: 20 B. `turning`: time alone may
@@ -105,7 +105,7 @@ class Standing(Table):
     arrays = (("answer", NAN), ("last", 0), ("heard", LONG_AGO), ("began", LONG_AGO))
     MADE = (("voter", -1), ("size", 0), ("true", 0), ("unknown", 0), ("held", 0))
 
-    def __init__(self, space: Space, within: int, began_within: int) -> None:
+    def __init__(self, space: ThingTable, within: int, began_within: int) -> None:
         super().__init__(space)
         self.within, self.began_within = within, began_within
         self.timed = bool(within or began_within)
@@ -159,12 +159,12 @@ class Standing(Table):
         self.held[:] = np.bincount(voter, self.last[things], size)
 
     # --- votes now
-    def votes(self, voter: Rows) -> Votes:
+    def votes(self, voter: Rows) -> VoteStates:
         """These votes as they are."""
         value = np.where(self.true[voter] > 0, 1.0, np.where(self.unknown[voter] > 0, NAN, 0.0))
-        return Votes(voter, value, self.heard[voter], self.began[voter])
+        return VoteStates(voter, value, self.heard[voter], self.began[voter])
 
-    def sides(self, votes: Votes, key: I64 | int) -> NDArray[np.int8]:
+    def sides(self, votes: VoteStates, key: I64 | int) -> NDArray[np.int8]:
         """YES, NO or UNKNOWN, each as of a key."""
         value = votes.value
         found = np.where(value == 1.0, YES, np.where(value == 0.0, NO, UNKNOWN)).astype(np.int8)
@@ -175,11 +175,11 @@ class Standing(Table):
             found[true & (key >= self.old(votes))] = NO
         return found
 
-    def silent(self, votes: Votes) -> I64:
+    def silent(self, votes: VoteStates) -> I64:
         """From which key on they say nothing any more, if they are true."""
         return 2 * (votes.heard + self.within + 1) if self.within else np.full(len(votes.heard), FAR)
 
-    def old(self, votes: Votes) -> I64:
+    def old(self, votes: VoteStates) -> I64:
         """From which key on they began too long ago, if they are true."""
         return 2 * (votes.began + self.began_within) if self.began_within else np.full(len(votes.began), FAR)
 
@@ -202,7 +202,7 @@ class Standing(Table):
         np.minimum.at(self.began, voter[begins], became[begins])
 
     # --- a record
-    def changes(self, said: Answers) -> tuple[Index, F64]:
+    def changes(self, said: MemberAnswers) -> tuple[Index, F64]:
         """(order by thing and time, answer before each in that order); the answers are those of now from here on."""
         order = np.lexsort((said.key, said.t, said.thing))
         thing, value = said.thing[order], said.value[order]
@@ -211,7 +211,7 @@ class Standing(Table):
         self.answer[thing] = value
         return order, before
 
-    def relevant(self, said: Answers) -> Bools:
+    def relevant(self, said: MemberAnswers) -> Bools:
         """Which answers may change a vote, or keep one from falling silent."""
         voter = self.voter[said.thing]
         answer = self.answer[said.thing]
@@ -223,7 +223,7 @@ class Standing(Table):
         found: Bools = mark[voter]
         return found
 
-    def play(self, said: Answers, group: I32, clock: I64, horizon: I64) -> Shifts:
+    def play(self, said: MemberAnswers, group: I32, clock: I64, horizon: I64) -> Shifts:
         """The answers become those of now. What that, and time, shifts in each group after the key `clock` up to
         `horizon`, i64 per group; `group` i32 per thing.
         """
@@ -257,7 +257,7 @@ class Standing(Table):
         true = np.flatnonzero(self.true > 0)
         return true[np.isin(group[true], groups)]
 
-    def lapses(self, votes: Votes, group: I32, start: I64, end: I64) -> Shifts:
+    def lapses(self, votes: VoteStates, group: I32, start: I64, end: I64) -> Shifts:
         """What time alone does to votes after the key `start`, up to `end`, both i64 per vote."""
         silent, old = self.silent(votes), self.old(votes)
         true = votes.value == 1.0
@@ -271,7 +271,7 @@ class Standing(Table):
             _shifts(where[aged], old[aged], was, np.full(len(aged), NO, np.int8)),
         ])  # fmt: skip
 
-    def turned(self, said: Answers) -> tuple[Turns, Played, Bools]:
+    def turned(self, said: MemberAnswers) -> tuple[Turns, Played, Bools]:
         """The answers of things, made into votes; nothing is changed. (The votes, the things with what they said
         before, in the order of `Played`, and whether each was true when last known.)
         """
@@ -309,11 +309,11 @@ class Standing(Table):
         since = np.maximum.accumulate(np.where(begins, np.arange(len(voter)), -1)) if len(voter) else begins
         began = np.where(since >= _begin(first), t[since], now.began) if len(voter) else t
         value = np.where(total[0] > 0, 1.0, np.where(total[1] > 0, NAN, 0.0))
-        after = Votes(voter, value, np.maximum(heard, now.heard), began)
+        after = VoteStates(voter, value, np.maximum(heard, now.heard), began)
         last = np.append((voter[1:] != voter[:-1]) | (key[1:] != key[:-1]), True)[: len(voter)]
         after, key, total = after.at(np.flatnonzero(last)), key[last], total[:, last]
         first, now = _first(after.voter), self.votes(after.voter)
-        before = Votes(
+        before = VoteStates(
             after.voter, np.where(first, now.value, _shifted(after.value)),
             np.where(first, now.heard, _shifted(after.heard)), np.where(first, now.began, _shifted(after.began)),
         )  # fmt: skip
@@ -327,7 +327,7 @@ class Standing(Table):
         self.heard[voter], self.began[voter] = turns.after.heard, turns.after.began
 
     # --- evidence
-    def as_of(self, key: int, things: Rows) -> tuple[F64, Votes]:
+    def as_of(self, key: int, things: Rows) -> tuple[F64, VoteStates]:
         """(answers of these things, the votes kept at these rows) as of a key inside the record under way."""
         played = self.played
         answer = self.answer
@@ -340,7 +340,7 @@ class Standing(Table):
             rows = played.votes.voter[back]
             votes.value[rows], votes.heard[rows] = played.votes.value[back], played.votes.heard[back]
             votes.began[rows] = played.votes.began[back]
-        return answer[things], Votes(things, votes.value[things], votes.heard[things], votes.began[things])
+        return answer[things], VoteStates(things, votes.value[things], votes.heard[things], votes.began[things])
 
 
 def _first(rows: Rows) -> Bools:

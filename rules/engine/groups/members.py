@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Rule
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.conditions.base import Field
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.conditions.base import EngineContext
 from rules.engine.conditions.windowed import Signalled
-from rules.engine.frames.batch_view import Bools, Held, Picked, Reader, View
+from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsAt
 from rules.engine.groups.member_answers import News
 from rules.engine.groups.member_votes import Standing
 from rules.engine.groups.placement import place, standing_of
 from rules.engine.groups.split_rule import Question
 from rules.engine.state.calendar import window, zone_of
-from rules.engine.state.thing_table import LONG_AGO, Space, widened
+from rules.engine.state.thing_table import LONG_AGO, ThingTable, widened
 
 if TYPE_CHECKING:
-    from rules.engine.groups.group_evaluator import Groups
+    from rules.engine.groups.group_evaluator import GroupEvaluator
 
 NAN = float("nan")
 MANY = 64  # devices from which on all is counted anew
@@ -32,9 +32,15 @@ class Members(Signalled):
     """
 
     def __init__(
-        self, rule: Rule, zone: str, space: Space, common: Field, groups: "Groups", number: int,
+        self,
+        rule: Rule,
+        zone: str,
+        space: ThingTable,
+        common: EngineContext,
+        groups: "GroupEvaluator",
+        number: int,
         asks: Mapping[int, Question],
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(rule, zone, space, common)
         self.groups, self.number = groups, number
         self.numbers, self.questions = tuple(asks), tuple(asks.values())
@@ -44,7 +50,7 @@ class Members(Signalled):
         self.mine: Bools = np.zeros(0, np.bool_)
         self.group: I32 = np.zeros(0, np.int32)
         self.standings = [Standing(space, *one.limits) for one in self.questions]
-        self.of = [Bound(one.of, space, common.world, self.signal) for one in self.questions]
+        self.of = [BoundExpression(one.of, space, common.world, self.signal) for one in self.questions]
         for standing, bound in zip(self.standings, self.of, strict=True):
             standing.turning = bound.turning or bound.has_signal
         momentary = [bound for bound, one in zip(self.of, self.questions, strict=True) if not one.gathered]
@@ -53,7 +59,7 @@ class Members(Signalled):
         self.each = [one.each or (self.watching and groups.rule.watch.each) for one in self.questions]
         self.placed = False
 
-    def bounds(self) -> Sequence[Bound]:
+    def bounds(self) -> Sequence[BoundExpression]:
         return self.of
 
     # --- who they are
@@ -98,14 +104,14 @@ class Members(Signalled):
             here = everything[standing.voter[everything] >= 0]
             if one.calendars or not len(here):
                 continue
-            values = _finite(self.truth(bound, Held(self.space, here, at)))
+            values = _finite(self.truth(bound, Latest(self.space, here, at)))
             heard = self._heard(bound, here)
             fresh = standing.heard[standing.voter[here]] == LONG_AGO
             self._restate(k, here, values, heard, np.where(fresh & (heard > LONG_AGO), heard, at), at)
             if bound.columns:
                 np.maximum.at(self.groups.space.newest, self.group[here], heard)
 
-    def _heard(self, bound: Bound, things: NDArray[np.intp]) -> I64:
+    def _heard(self, bound: BoundExpression, things: NDArray[np.intp]) -> I64:
         """When these things said anything of the points last, on our clock, µs."""
         if not bound.columns:
             return np.full(len(things), LONG_AGO)
@@ -114,9 +120,7 @@ class Members(Signalled):
         found: I64 = np.where((received > 0) & (received < at), received, at).max(axis=0)
         return found
 
-    def _restate(
-        self, k: int, things: NDArray[np.intp], values: F64, heard: I64, became: I64, at: int
-    ) -> None:  # fmt: skip
+    def _restate(self, k: int, things: NDArray[np.intp], values: F64, heard: I64, became: I64, at: int) -> None:
         n, standing = self.numbers[k], self.standings[k]
         before = standing.answer[things]
         voters = np.unique(standing.voter[things])
@@ -130,7 +134,7 @@ class Members(Signalled):
                 self.groups.tallies[n][row].change(key, float(before[i]), float(values[i]))
             self.groups.touch(row, at)
 
-    def frames(self, view: View) -> None:
+    def frames(self, view: BatchView) -> None:
         if self.windows is not None:
             self._note_first(view)
         if self.signal_frames(view):
@@ -139,28 +143,28 @@ class Members(Signalled):
             units = np.flatnonzero(view.carry(bound.columns) & (standing.voter[view.thing] >= 0))
             if len(units):
                 whole = not self.common.scalar and 2 * len(units) >= len(view)
-                values = self.truth(bound, view)[units] if whole else self.truth(bound, Picked(view, units))
+                values = self.truth(bound, view)[units] if whole else self.truth(bound, UnitsAt(view, units))
                 self._say(k, view, units, view.thing[units], view.t[units], values)
 
     def _say(
-        self, k: int, view: View | None, units: NDArray[np.intp], thing: NDArray[np.integer], t: I64, values: F64
-    ) -> None:  # fmt: skip
+        self, k: int, view: BatchView | None, units: NDArray[np.intp], thing: NDArray[np.integer], t: I64, values: F64
+    ) -> None:
         """These members say `values` at `t`."""
         self.groups.hear(News(self, k, view, units, thing, self.group[thing], t, _finite(values)))
 
-    def judge_unit(self, view: View, unit: int) -> None:
+    def judge_unit(self, view: BatchView, unit: int) -> None:
         self.judge_units(view, np.array([unit]))
 
-    def judge_units(self, view: View, units: NDArray[np.intp]) -> None:
+    def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
         units = np.sort(units)
         for k, (one, bound, standing) in enumerate(zip(self.questions, self.of, self.standings, strict=True)):
             mine = units[(standing.voter[view.thing[units]] >= 0) & view.carry(bound.columns)[units]]
             if len(mine) and not one.gathered:
-                values = self.truth(bound, Picked(view, mine))
+                values = self.truth(bound, UnitsAt(view, mine))
                 self._say(k, view, mine, view.thing[mine], view.t[mine], values)
 
     # --- closed windows
-    def _note_first(self, view: View) -> None:
+    def _note_first(self, view: BatchView) -> None:
         """When a member was heard first: the windows that ended before are not its own."""
         assert self.windows is not None, "only members with signals have windows"
         for column in self.windows.columns:
@@ -168,7 +172,7 @@ class Members(Signalled):
             units = np.flatnonzero(new)[::-1]
             self.first[view.thing[units]] = view.t[units]
 
-    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
         for k, (one, bound) in enumerate(zip(self.questions, self.of, strict=True)):
             if self.standings[k].voter[thing] < 0 or not self._ends(thing, one, end):
                 continue

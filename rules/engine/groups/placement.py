@@ -34,9 +34,13 @@ def place(members: "Members", device: Device, things: Sequence[int], at: int, *,
 
 
 def _move(
-    members: "Members", things: Sequence[int], before: int, row: int, mine: Sequence[bool],
+    members: "Members",
+    things: Sequence[int],
+    before: int,
+    row: int,
+    mine: Sequence[bool],
     voters: Sequence[Sequence[int]],
-) -> None:  # fmt: skip
+) -> None:
     for standing, places in zip(members.standings, voters, strict=True):
         for thing, voter in zip(things, places, strict=True):
             if standing.voter[thing] >= 0:
@@ -88,9 +92,7 @@ def _forget(members: "Members", thing: int) -> None:
         members.windows.forget(thing)
 
 
-def standing_of(
-    members: "Members", device: Device, things: Sequence[int]
-) -> tuple[int, list[bool], list[list[int]]]:  # fmt: skip
+def standing_of(members: "Members", device: Device, things: Sequence[int]) -> tuple[int, list[bool], list[list[int]]]:
     """(row of its group or -1; per thing: is it watched; per question and thing: where its vote is kept or -1)."""
     nowhere = -1, [False] * len(things), [[-1] * len(things) for _ in members.questions]
     if device.life is not Life.IN_SERVICE or device.kind != members.space.kind:

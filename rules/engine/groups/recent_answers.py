@@ -54,7 +54,7 @@ class Course:
     true: tuple[F64, F64]
 
 
-class Recent:
+class RecentAnswers:
     """`parts`: question -> changes, oldest first. `known` i64 per group: the key from which on they are complete."""
 
     def __init__(self, questions: int) -> None:
@@ -110,7 +110,7 @@ class Recent:
             true.append(counted[-1] + _restarted(missed, last)[whole])
         return Course(group[whole], key[whole], (before[0], before[1]), (counted[0], counted[1]), (true[0], true[1]))
 
-    def take(self, row: int, theirs: "Recent", other: int) -> None:
+    def take(self, row: int, theirs: "RecentAnswers", other: int) -> None:
         """The changes in group `other` of another engine become those of `row`."""
         self.known[row] = theirs.known[other]
         for n, parts in enumerate(self.parts):

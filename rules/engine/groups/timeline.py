@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64, U8
 from rules.engine.frames.batch_view import Bools
-from rules.engine.groups.group_table import Register
-from rules.engine.groups.member_answers import Heard
+from rules.engine.groups.group_table import GroupTable
+from rules.engine.groups.member_answers import RecordAnswers
 from rules.engine.groups.member_votes import NO, YES, Shifts
 from rules.engine.groups.recent_answers import Steps
 
@@ -18,7 +18,7 @@ Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Change:
+class AnswerChange:
     """Answers to question `n` that are numbers, by group and time: (group, key, member, before, after)."""
 
     n: int
@@ -35,7 +35,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ends:
+class GroupMoments:
     """Moments of groups, in order: i[n] group and key, f64[momentary questions, n] what holds from then on, whether a
     member `spoke`, whether anything but votes that fall silent is `told`, flags of what was said and when it was
     received (µs).
@@ -52,9 +52,9 @@ class Ends:
     def __len__(self) -> int:
         return len(self.group)
 
-    def where(self, mask: Bools) -> "Ends":
+    def where(self, mask: Bools) -> "GroupMoments":
         """Some of them."""
-        return Ends(
+        return GroupMoments(
             self.group[mask], self.key[mask], self.values[:, mask], self.spoke[mask], self.told[mask],
             self.flags[mask], self.received[mask],
         )  # fmt: skip
@@ -72,10 +72,10 @@ class Ends:
 class Timeline:
     """`shifts` by question, `changes` of those whose answers are numbers; counts are those of `register`."""
 
-    def __init__(self, register: Register, shifts: dict[int, Shifts], changes: Sequence[Change] = ()) -> None:
+    def __init__(self, register: GroupTable, shifts: dict[int, Shifts], changes: Sequence[AnswerChange] = ()) -> None:
         self.register, self.shifts, self.changes = register, shifts, changes
 
-    def ends(self, heard: Heard | None, spoke: Index) -> Ends:
+    def ends(self, heard: RecordAnswers | None, spoke: Index) -> GroupMoments:
         """Every moment at which anything shifts, or at which a member `spoke` (places in `heard`)."""
         groups, keys, order = self._rows(heard, spoke)
         group, key = groups[order], keys[order]
@@ -107,9 +107,9 @@ class Timeline:
             heard_at[at] = True
             np.bitwise_or.at(flags, at, heard.flags[spoke])
             np.maximum.at(received, at, heard.received[spoke])
-        return Ends(group[last], key[last], values, heard_at, told | heard_at, flags, received)
+        return GroupMoments(group[last], key[last], values, heard_at, told | heard_at, flags, received)
 
-    def _rows(self, heard: Heard | None, spoke: Index) -> tuple[I64, I64, Index]:
+    def _rows(self, heard: RecordAnswers | None, spoke: Index) -> tuple[I64, I64, Index]:
         """(groups, keys of everything, its order)."""
         groups: list[NDArray[np.integer]] = [np.zeros(0, np.int64)]
         keys: list[I64] = [np.zeros(0, np.int64)]
@@ -142,7 +142,7 @@ class Timeline:
             )
         return self.register.worth(n, counts[YES, group] + yes, counts[NO, group] + no, counts[2, group])
 
-    def _numbers(self, n: int, change: Change | None, place: Sequence[int], group: NDArray[np.integer]) -> F64:
+    def _numbers(self, n: int, change: AnswerChange | None, place: Sequence[int], group: NDArray[np.integer]) -> F64:
         """The answer to a question of numbers, at every end; the tallies go on to the last."""
         tallies, members = self.register.tallies[n], self.register.counts[2, n]
         moves = change.rows if change is not None else ()

@@ -3,13 +3,13 @@
 import numpy as np
 
 from rules.engine.groups.aggregate import Key
-from rules.engine.groups.group_evaluator import Groups
+from rules.engine.groups.group_evaluator import GroupEvaluator
 
 
 class Transfer:
     """From `theirs` to `mine`: members and groups meet by what they are, rows may differ."""
 
-    def __init__(self, mine: Groups, theirs: Groups) -> None:
+    def __init__(self, mine: GroupEvaluator, theirs: GroupEvaluator) -> None:
         self.mine, self.theirs = mine, theirs
         self._rows = [{thing: k for k, thing in enumerate(members.space.things)} for members in theirs.members]
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from gateway.domain.alarm import Change, Level
 from gateway.domain.duration import HOUR
 from rules.engine.state.thing_table import NEVER
-from rules.engine.transitions import Made
+from rules.engine.transitions import PendingTransition
 
 KEPT = 32  # closed episodes per alarm
 
@@ -19,7 +19,7 @@ _BY_READINGS = frozenset({"", "missing"})
 """Reasons of an end that readings, or their silence, brought: not a person or an edit."""
 
 
-class Episode(Struct):
+class LoggedEpisode(Struct):
     """From `raised` to `cleared` µs (NEVER = it is on), at `level`; `moved` µs is when the level last changed.
 
     `told` µs is the raise by which people know it: a second look may have found an earlier one.
@@ -35,31 +35,31 @@ class Episode(Struct):
         """Was it on just before `moment`?"""
         return self.raised < moment <= self.cleared
 
-    def shares(self, other: "Episode") -> bool:
+    def shares(self, other: "LoggedEpisode") -> bool:
         """Was `other` on at a time for which people know this one?"""
         return self.told < other.cleared and other.raised < self.cleared
 
 
-class Ledger:
+class EpisodeLog:
     """Episodes by device or group, and alarm, oldest first: those that are on, and closed ones for `keep` µs."""
 
     def __init__(self, keep: int) -> None:
         self.keep = keep
-        self.owners: dict[Owner, dict[Key, list[Episode]]] = {}
+        self.owners: dict[Owner, dict[Key, list[LoggedEpisode]]] = {}
         self._swept = 0
 
-    def of(self, owner: Owner) -> dict[Key, list[Episode]]:
+    def of(self, owner: Owner) -> dict[Key, list[LoggedEpisode]]:
         """The episodes of a device or group, by alarm."""
         return self.owners.get(owner, {})
 
-    def hear(self, made: list[Made]) -> None:
+    def hear(self, made: list[PendingTransition]) -> None:
         """What the conditions changed in one record; corrections (`late`) are noted by who makes them.
 
         An alarm whose end lies at or before its raise never was: it is withdrawn, not cleared, and not said at all when
         this record raised it. One that was raised once more, because its clear was none, ends as the episode it was
         before; one that people knew by a later raise is recorded as it was.
         """
-        heard: list[Made] = []
+        heard: list[PendingTransition] = []
         for one in made:
             heard.append(one)
             if one.late:
@@ -82,7 +82,7 @@ class Ledger:
                 _unsaid(heard)
         made[:] = heard
 
-    def put(self, owner: Owner, key: Key, episodes: list[Episode]) -> None:
+    def put(self, owner: Owner, key: Key, episodes: list[LoggedEpisode]) -> None:
         """These are the episodes of an alarm."""
         if episodes:
             self.owners.setdefault(owner, {})[key] = episodes
@@ -131,10 +131,10 @@ class Ledger:
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[int, list[tuple[Owner, Key, list[Episode]]]])
+_decoder = msgspec.msgpack.Decoder(tuple[int, list[tuple[Owner, Key, list[LoggedEpisode]]]])
 
 
-def _unsaid(heard: list[Made]) -> None:
+def _unsaid(heard: list[PendingTransition]) -> None:
     """The last change takes an alarm back: that it was raised is not said either, if nobody knows it yet."""
     mine = [k for k, one in enumerate(heard) if one.key == heard[-1].key and not one.late]
     begin = next((k for k in reversed(mine) if heard[k].change is Change.RAISED), None)
@@ -143,12 +143,12 @@ def _unsaid(heard: list[Made]) -> None:
         heard[:] = [one for k, one in enumerate(heard) if k not in gone]
 
 
-def note(episodes: list[Episode], made: Made) -> None:
+def note(episodes: list[LoggedEpisode], made: PendingTransition) -> None:
     """Write a change to the end of an alarm's episodes."""
     last = episodes[-1] if episodes and episodes[-1].cleared == NEVER else None
     if made.change is Change.RAISED:
         if last is None:
-            episodes.append(Episode(made.at, NEVER, int(made.level), made.at, made.at))
+            episodes.append(LoggedEpisode(made.at, NEVER, int(made.level), made.at, made.at))
             del episodes[:-KEPT]
     elif last is None:
         return

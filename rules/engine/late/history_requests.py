@@ -42,7 +42,7 @@ class Pending(Struct):
         return [(now, decode_batch(blob)) for number, now, blob in self.kept if number > seq]
 
 
-class Requests:
+class HistoryRequests:
     """The open requests about devices and groups, and the facts that a second look at their past needs."""
 
     def __init__(self) -> None:
@@ -60,9 +60,14 @@ class Requests:
         return not before.rules or (bool(rules) and set(rules) <= set(before.rules))
 
     def ask(
-        self, seq: int, subject: Subject, since: int, reach: int, devices: tuple[int, ...] = (),
+        self,
+        seq: int,
+        subject: Subject,
+        since: int,
+        reach: int,
+        devices: tuple[int, ...] = (),
         rules: tuple[str, ...] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Something about `subject` at or after `since` was decided without a reading that is there now.
 
         The `rules` that decided (none = all) look back by `reach` µs; `devices`: who has a say in a group.

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from rules.compiled import Rule
-from rules.engine.conditions.base import Field
+from rules.engine.conditions.base import EngineContext
 from rules.engine.frames.batch_view import Bools
-from rules.engine.installed_rules import RuleBook
-from rules.engine.late.history_requests import Requests
+from rules.engine.installed_rules import InstalledRules
+from rules.engine.late.history_requests import HistoryRequests
 from rules.engine.late.lookback import horizon
 from rules.engine.late.reevaluations import Subject
 from rules.engine.late.replaced_values import Replaced
-from rules.engine.state.fleet import World
+from rules.engine.state.fleet import Fleet
 
 MOST_BESIDE = 64
 """Devices of a group up to which a late reading of one puts in doubt what was decided about the others."""
@@ -20,8 +20,13 @@ class Inquiry:
     """What one core asks of stored history about devices and groups. Times are µs."""
 
     def __init__(
-        self, book: RuleBook, field: Field, requests: Requests, replaced: Replaced, overtaken: Replaced
-    ) -> None:  # fmt: skip
+        self,
+        book: InstalledRules,
+        field: EngineContext,
+        requests: HistoryRequests,
+        replaced: Replaced,
+        overtaken: Replaced,
+    ) -> None:
         self.book, self.world, self.requests = book, field.world, requests
         self.replaced, self.overtaken = replaced, overtaken
         self._begin = field.glitches.begin  # a reading in a glitch may make it none, or another one
@@ -63,9 +68,16 @@ class Inquiry:
                 self._ask_device(seq, subject, since, self.reach_of(subject, names), names, names)
 
     def _ask_device(
-        self, seq: int, device: int, since: int, reach: int, judged: Sequence[str], rules: tuple[str, ...] = (),
-        *, alone: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        seq: int,
+        device: int,
+        since: int,
+        reach: int,
+        judged: Sequence[str],
+        rules: tuple[str, ...] = (),
+        *,
+        alone: bool = False,
+    ) -> None:
         """With the history of the others where a rule that is `judged` compares with them. They are in doubt, too,
         unless it is `alone`.
         """
@@ -133,7 +145,7 @@ class Inquiry:
         return found[profile]
 
 
-def span(world: World, rule: Rule) -> int:
+def span(world: Fleet, rule: Rule) -> int:
     """How far back the rule looks from a moment, µs; NEVER = to the beginning."""
     every = max((point.every for point in world.points.values() if point.name in rule.points), default=0)
     return horizon(rule, every)

@@ -4,7 +4,7 @@ Subject = int | tuple[str, str]
 """A device, or a group of one rule: (rule id, group)."""
 
 
-class Doubts:
+class Reevaluations:
     """What came up while one record was judged: subject -> rule id -> µs since when."""
 
     def __init__(self) -> None:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from gateway.domain.duration import MINUTE
 from rules.engine.conditions.base import Runner
-from rules.engine.frames.batch_view import Bools, Picked, Prior, View
-from rules.engine.installed_rules import RuleBook
+from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt, UnitsBefore
+from rules.engine.installed_rules import InstalledRules
 from rules.engine.late.reevaluations import Subject
-from rules.engine.state.fleet import World
+from rules.engine.state.fleet import Fleet
 from rules.engine.state.thing_table import NEVER
 
 PAUSE = MINUTE
@@ -92,7 +92,7 @@ class Replaced:
             self.waiting, self.asked = dict(waiting), dict(asked)
 
 
-def hanging_on(book: RuleBook, world: World, view: View, replaced: Sequence[tuple[int, int, int]]) -> Found:
+def hanging_on(book: InstalledRules, world: Fleet, view: BatchView, replaced: Sequence[tuple[int, int, int]]) -> Found:
     """Rules for which a replaced value (device, point, µs) of this view may have decided something.
 
     Not those that never read the point, nor those whose conditions are as true by the new value as by the old one.
@@ -120,13 +120,13 @@ def hanging_on(book: RuleBook, world: World, view: View, replaced: Sequence[tupl
     return found
 
 
-def _other(runner: Runner, view: View, units: NDArray[np.intp]) -> Bools:
+def _other(runner: Runner, view: BatchView, units: NDArray[np.intp]) -> Bools:
     """Are the conditions of the rule otherwise than just before these units? Where the runner cannot tell, they are."""
     conditions = runner.truths_decide() if runner.peers is None else None  # others are compared with it
     if conditions is None:
         return np.ones(len(units), np.bool_)
     moved = np.zeros(len(units), np.bool_)
-    now, before = Picked(view, units), Prior(view, units, 0)
+    now, before = UnitsAt(view, units), UnitsBefore(view, units, 0)
     before.t = view.t[units]
     for bound in conditions:
         new, old = runner.truth(bound, now), runner.truth(bound, before)

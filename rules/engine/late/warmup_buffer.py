@@ -8,7 +8,7 @@ MOST = 1_000_000
 """Rows: beyond it, waiting rules begin with what is there."""
 
 
-class Interim:
+class WarmupBuffer:
     """(seq, engine time, batch) since the oldest request of a rule that is still open."""
 
     def __init__(self) -> None:

@@ -17,14 +17,14 @@ from gateway.domain.duration import MINUTE
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import PeerStat, Rule, Slot, SlotKind
 from rules.compiled.rewrite import rewritten
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.frames.batch_view import Bools, View
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.peers.peer_values import others
-from rules.engine.peers.recent_values import Recent
-from rules.engine.state.fleet import World, name_of
-from rules.engine.state.thing_table import NEVER, Space, widened
+from rules.engine.peers.recent_values import RecentPeerValues
+from rules.engine.state.fleet import Fleet, name_of
+from rules.engine.state.thing_table import NEVER, ThingTable, widened
 from rules.engine.state.watch_scope import rows
-from rules.engine.windows.base import Gaps, Table
+from rules.engine.windows.base import Gaps, StateTable
 
 
 def column_of(rule: Rule, signal: PeerStat) -> str:
@@ -53,13 +53,13 @@ def peered(rule: Rule) -> tuple[Rule, tuple[PeerStat, ...]]:
     return plain, found
 
 
-class Peers(Table):
+class Peers(StateTable):
     """The peer values of one rule on one space: `columns` there, which follow from `points` and need no snapshot.
 
     `group` i32[signals, n]: the number of the group a thing is in, -1 = none.
     """
 
-    def __init__(self, rule: Rule, signals: Sequence[PeerStat], space: Space, world: World) -> None:
+    def __init__(self, rule: Rule, signals: Sequence[PeerStat], space: ThingTable, world: Fleet) -> None:
         super().__init__(space)
         self.signals, self.world = tuple(signals), world
         self.points = [space.column(one.point) for one in signals]
@@ -69,12 +69,12 @@ class Peers(Table):
         self.group: I32 = np.zeros((len(self.signals), 0), np.int32)
         self.order: NDArray[np.intp] = np.zeros(0, np.intp)
         self.moved: set[int] = set()
-        self.recent: Recent | None = None
+        self.recent: RecentPeerValues | None = None
 
-    def remember(self, conditions: Sequence[Bound] | None) -> None:
+    def remember(self, conditions: Sequence[BoundExpression] | None) -> None:
         """Remember what was said of late, where it tells what the `conditions` of the rule were; None = it does not."""
         if conditions is not None and len(self.signals) == 1 and not any(bound.turning for bound in conditions):
-            self.recent = Recent(self.space, self.signals[0], self.columns[0], conditions)
+            self.recent = RecentPeerValues(self.space, self.signals[0], self.columns[0], conditions)
             self.parts["recent"] = self.recent
 
     def grow(self) -> None:
@@ -149,7 +149,7 @@ class Peers(Table):
         return np.where(gap < NEVER // 4, gap, MINUTE)
 
     # --- evidence
-    def seen(self, thing: int, view: View | None, unit: int, *, before: bool) -> tuple[SignalSeen, ...]:
+    def seen(self, thing: int, view: BatchView | None, unit: int, *, before: bool) -> tuple[SignalSeen, ...]:
         """The peer values, for evidence; their coverage is the share of the others with a known value."""
         found = []
         for k, one in enumerate(self.signals):
@@ -168,7 +168,7 @@ class Peers(Table):
         return tuple(found)
 
 
-def _as_of(view: View, column: int, thing: int, until: int) -> float:
+def _as_of(view: BatchView, column: int, thing: int, until: int) -> float:
     """The value of a thing at `until` µs, as far as the view tells; else the newest one."""
     units = np.flatnonzero((view.thing == thing) & (view.t <= until))
     return float(view.value(column)[units[-1]] if len(units) else view.space.value[column, thing])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gateway.domain.reading import F64, I64, U8, Flag, Quality
 from rules.engine.conditions.base import Runner
 from rules.engine.conditions.windowed import Signalled, first_frames
-from rules.engine.frames.batch_view import Bools, Rows, View
+from rules.engine.frames.batch_view import BatchView, Bools, ReadingRows
 from rules.engine.late.late_readings import MOST_BESIDE
 from rules.engine.peers.peer_columns import Peers
 from rules.engine.peers.peer_values import others
@@ -21,7 +21,7 @@ AT_ONCE = 2_000_000
 Index = NDArray[np.intp]
 
 
-class Moved(NamedTuple):
+class PeerChange(NamedTuple):
     """What signal `k` became worth: to whom, when; `flags` of the readings that did it; `unit` of its own, or -1."""
 
     k: Index
@@ -31,9 +31,9 @@ class Moved(NamedTuple):
     flags: U8
     unit: Index
 
-    def where(self, mask: Bools | Index) -> "Moved":
+    def where(self, mask: Bools | Index) -> "PeerChange":
         """Some of them."""
-        return Moved(
+        return PeerChange(
             self.k[mask], self.thing[mask], self.t[mask], self.worth[mask], self.flags[mask], self.unit[mask]
         )  # fmt: skip
 
@@ -48,7 +48,7 @@ class Overtaken(NamedTuple):
     since: int
 
 
-def judge(runner: Runner, view: View) -> None:
+def judge(runner: Runner, view: BatchView) -> None:
     """Judge the units of a view, and with `peers` the moments at which others changed.
 
     A moment that changes something decides without a reading: an older one of the thing's own is judged from history.
@@ -84,7 +84,7 @@ def judge(runner: Runner, view: View) -> None:
             runner.doubt_soon(thing, one.since)
 
 
-def _overtaken(peers: Peers, view: View, runner: Signalled) -> list[Overtaken]:
+def _overtaken(peers: Peers, view: BatchView, runner: Signalled) -> list[Overtaken]:
     """What in the view is older than the newest reading of its group, not that from files; of groups so large that
     nobody else looks back, those alone who spoke long after it.
     """
@@ -111,7 +111,7 @@ def _overtaken(peers: Peers, view: View, runner: Signalled) -> list[Overtaken]:
     return found
 
 
-def _note_silences(wide: View, runner: Signalled) -> None:
+def _note_silences(wide: BatchView, runner: Signalled) -> None:
     """Note the silences that met a down-time at the moments in them, and where it is still open whether they are."""
     downs = runner.common.downs
     if not downs.spans or runner.rule.downtime == "count" or not wide.moments.any():
@@ -140,7 +140,7 @@ class _Widening:
     when it is older by more than a gap, all of them have a second look at it.
     """
 
-    def __init__(self, peers: Peers, view: View, runner: Signalled) -> None:
+    def __init__(self, peers: Peers, view: BatchView, runner: Signalled) -> None:
         self.peers, self.view, self.runner = peers, view, runner
         self.space = view.space
         judged = tuple(column for column in runner.judged if column not in peers.columns)
@@ -148,9 +148,9 @@ class _Widening:
         self.takes = view.carry(judged) | self.first
         self.newest: list[tuple[int, Index, F64]] = []
 
-    def done(self) -> tuple[View, list[tuple[int, Index, F64]]]:
+    def done(self) -> tuple[BatchView, list[tuple[int, Index, F64]]]:
         """The wider view, and (signal, things, peer values) as of its end."""
-        peers, view, found = self.peers, self.view, list[Moved]()
+        peers, view, found = self.peers, self.view, list[PeerChange]()
         for k, point in enumerate(peers.points):
             inside = peers.group[k, view.thing]
             for row in np.unique(inside[(view.present(point) | self.first) & (inside >= 0)]).tolist():
@@ -159,7 +159,7 @@ class _Widening:
             return view, []
         return self._wider(_joined(found)), self.newest
 
-    def _group(self, k: int, members: Index, units: Index) -> list[Moved]:
+    def _group(self, k: int, members: Index, units: Index) -> list[PeerChange]:
         """What the readings of a group in the view do to its members, and the peer values of their own units."""
         view, space, signal = self.view, self.space, self.peers.signals[k]
         carried = units[view.present(self.peers.points[k])[units]]
@@ -203,7 +203,7 @@ class _Widening:
             self.runner.doubt(thing, at)
 
     # --- the wider view
-    def _wider(self, moved: Moved) -> View:
+    def _wider(self, moved: PeerChange) -> BatchView:
         view = self.view
         alone = self._distinct(moved.where(moved.unit < 0))
         thing, t = (np.concatenate([a, b]) for a, b in ((view.thing, alone.thing), (view.t, alone.t)))
@@ -220,7 +220,7 @@ class _Widening:
         nothing = np.zeros(len(quality), np.int64)
         unit = np.concatenate([place[view.rows.unit], place[own.unit], place[len(view) :]])
         by_unit = np.argsort(unit, kind="stable")
-        rows = Rows(
+        rows = ReadingRows(
             np.concatenate([view.rows.column, np.array(self.peers.columns, np.int32)[moved.k]])[by_unit], unit[by_unit],
             np.concatenate([view.rows.at, nothing + LONG_AGO])[by_unit],  # it has no time: silence is that of readings
             np.concatenate([view.rows.value, moved.worth])[by_unit],
@@ -228,11 +228,11 @@ class _Widening:
             np.concatenate([view.rows.received, nothing])[by_unit],
         )  # fmt: skip
         flags = np.concatenate([view.flags, alone.flags])[kept]
-        wide = View(self.space, thing[kept], t[kept], flags, rows, view.head, view.head_t, extra[new])
+        wide = BatchView(self.space, thing[kept], t[kept], flags, rows, view.head, view.head_t, extra[new])
         wide.spans = {int(place[k]): span for k, span in view.spans.items()}
         return wide
 
-    def _distinct(self, alone: Moved) -> Moved:
+    def _distinct(self, alone: PeerChange) -> PeerChange:
         """Those that an own unit does not hold already, of things that were heard; the last one of each moment."""
         view, decided = self.view, self.runner.decided
         t = alone.t.copy()
@@ -256,7 +256,7 @@ class _Widening:
 class _Own:
     """Units of the members themselves, in the order of the view, and what the others are worth there."""
 
-    def __init__(self, view: View, units: Index, place: Index, moments: I64, before: F64) -> None:
+    def __init__(self, view: BatchView, units: Index, place: Index, moments: I64, before: F64) -> None:
         self.units = units
         self.thing, self.t = view.thing[units], view.t[units]
         self.member = place[self.thing]
@@ -285,16 +285,14 @@ def _differ(a: F64, b: F64) -> Bools:
     return found
 
 
-def _moved(
-    k: int, thing: NDArray[np.integer], t: I64, worth: F64, flags: U8, unit: Index | None = None
-) -> Moved:  # fmt: skip
+def _moved(k: int, thing: NDArray[np.integer], t: I64, worth: F64, flags: U8, unit: Index | None = None) -> PeerChange:
     count = len(thing)
     where = np.full(count, -1, np.intp) if unit is None else unit
-    return Moved(np.full(count, k, np.intp), thing.astype(np.intp), t, worth, flags, where)
+    return PeerChange(np.full(count, k, np.intp), thing.astype(np.intp), t, worth, flags, where)
 
 
-def _joined(parts: Sequence[Moved]) -> Moved:
-    return Moved(
+def _joined(parts: Sequence[PeerChange]) -> PeerChange:
+    return PeerChange(
         np.concatenate([one.k for one in parts]), np.concatenate([one.thing for one in parts]),
         np.concatenate([one.t for one in parts]), np.concatenate([one.worth for one in parts]),
         np.concatenate([one.flags for one in parts]), np.concatenate([one.unit for one in parts]),

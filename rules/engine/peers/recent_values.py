@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
 from rules.compiled import PeerStat
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.frames.batch_view import Bools, Picked, Reader, View
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.frames.batch_view import BatchView, Bools, Reader, UnitsAt
 from rules.engine.peers.peer_values import others
-from rules.engine.state.thing_table import LONG_AGO, Space
-from rules.engine.windows.base import Table
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
+from rules.engine.windows.base import StateTable
 
 KEPT = 8
 """Readings of each thing that are remembered."""
 Index = NDArray[np.intp]
-Truth = Callable[[Bound, Reader], F64]
+Truth = Callable[[BoundExpression, Reader], F64]
 """One truth value of a condition per item."""
 
 
-class Recent(Table):
+class RecentPeerValues(StateTable):
     """Of one peer value: `heard` i64[8, n], the newest readings of each thing, the newest first; `said` f64[8, points,
     n] the values of `columns` then; `truth` f64[conditions, n] as judged last, and `since` i64[n] when it became so,
     LONG_AGO = never judged. 72 B, and 64 B for each point, 8 B for each condition, of each thing.
@@ -33,7 +33,7 @@ class Recent(Table):
 
     arrays = (("heard", LONG_AGO), ("said", np.nan), ("truth", np.nan), ("since", LONG_AGO))
 
-    def __init__(self, space: Space, signal: PeerStat, worth: int, conditions: Sequence[Bound]) -> None:
+    def __init__(self, space: ThingTable, signal: PeerStat, worth: int, conditions: Sequence[BoundExpression]) -> None:
         super().__init__(space)
         self.signal, self.worth, self.conditions = signal, worth, tuple(conditions)
         own = [column for bound in conditions for column in bound.columns if column != worth]
@@ -44,7 +44,7 @@ class Recent(Table):
         self.since: I64 = np.zeros(0, np.int64)
 
     # --- what was said, and judged
-    def hear(self, view: View) -> None:
+    def hear(self, view: BatchView) -> None:
         """The readings of a view that is about to be judged."""
         first = view.newest_before() == LONG_AGO
         units = np.flatnonzero((view.carry(self.columns) | first) & ~view.moments)
@@ -53,7 +53,7 @@ class Recent(Table):
             self._push(view, units[new])
             units = units[~new]
 
-    def _push(self, view: View, units: Index) -> None:
+    def _push(self, view: BatchView, units: Index) -> None:
         """One reading each."""
         things = view.thing[units]
         newer = things[view.t[units] > self.heard[0, things]]  # else it is told again at its moment
@@ -62,12 +62,12 @@ class Recent(Table):
         for k, column in enumerate(self.columns):
             self.said[0, k, things] = view.value(column)[units]
 
-    def note(self, wide: View, judged: Bools, truth: Truth) -> None:
+    def note(self, wide: BatchView, judged: Bools, truth: Truth) -> None:
         """The units of a view that were `judged`, by thing and time; its moments among them."""
         units = np.flatnonzero(judged)
         if not len(units):
             return
-        things, picked = wide.thing[units], Picked(wide, units)
+        things, picked = wide.thing[units], UnitsAt(wide, units)
         now = np.array([truth(bound, picked) for bound in self.conditions])
         before = self.truth[:, things]
         again = np.flatnonzero(np.diff(things) == 0) + 1

@@ -4,7 +4,7 @@ The engine asks (`Engine.wanted`), the runtime, or a test, looks the history up 
 engine judges it beside the present: `answer` makes those facts.
 """
 
-from gateway.domain.wanted import LookingBack, Wanted
+from gateway.domain.wanted import HistoryRequest, LookingBack
 from rules.engine.rerun.history_answers import MOST_ROWS, Asks, History, answer, answer_one, told_so_far
 
-__all__ = ["MOST_ROWS", "Asks", "History", "LookingBack", "Wanted", "answer", "answer_one", "told_so_far"]
+__all__ = ["MOST_ROWS", "Asks", "History", "HistoryRequest", "LookingBack", "answer", "answer_one", "told_so_far"]

@@ -8,33 +8,40 @@ from msgspec.structs import replace
 from msgspec.structs import replace as changed
 
 from gateway.domain.alarm import Change, Level
-from rules.engine.evaluator import Core
-from rules.engine.late.episode_log import Episode, Key, Ledger, Owner, note
+from rules.engine.evaluator import Evaluator
+from rules.engine.late.episode_log import EpisodeLog, Key, LoggedEpisode, Owner, note
 from rules.engine.state.thing_table import LONG_AGO, NEVER
-from rules.engine.transitions import Made
+from rules.engine.transitions import PendingTransition
 
-Withdraw = Callable[[Key, int, int], Made]
+Withdraw = Callable[[Key, int, int], PendingTransition]
 """(alarm, µs, level) -> the transition that takes an alarm back."""
 
 
-def by_alarm(made: Iterable[Made]) -> dict[Key, list[Made]]:
+def by_alarm(made: Iterable[PendingTransition]) -> dict[Key, list[PendingTransition]]:
     """The changes of every alarm, in their order."""
-    found: dict[Key, list[Made]] = {}
+    found: dict[Key, list[PendingTransition]] = {}
     for one in made:
         found.setdefault((one.rule.id, one.thing.component, one.identity), []).append(one)
     return found
 
 
-class Comparison:
+class EpisodeDiff:
     """One thing of one rule: said in the ledger of `owner`, `made` by the scratch engine; in doubt from `since` µs.
 
     A rule that decides `back` in time said, or would have said, something of before: then that is in doubt too.
     """
 
     def __init__(
-        self, ledger: Ledger, owner: Owner, rule: str, component: int, made: dict[Key, list[Made]], since: int,
-        *, back: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        ledger: EpisodeLog,
+        owner: Owner,
+        rule: str,
+        component: int,
+        made: dict[Key, list[PendingTransition]],
+        since: int,
+        *,
+        back: bool = False,
+    ) -> None:
         self.ledger, self.owner, self.since, self.made = ledger, owner, since, made
         said = ledger.of(owner)
         self.keys = sorted({key for key in (*said, *made) if key[:2] == (rule, component)})
@@ -46,7 +53,7 @@ class Comparison:
             self.since = min(one.raised for pair in other for some in pair for one in some if one.on(self.since))
         self.proven = not other
 
-    def settle(self, core: Core, withdraw: Withdraw) -> None:
+    def settle(self, core: Evaluator, withdraw: Withdraw) -> None:
         """Emit what differs; the second look holds from now on."""
         for key in self.keys:
             made, said = self.made.get(key, []), self.ledger.of(self.owner).get(key, [])
@@ -62,7 +69,9 @@ class _Difference:
     What was said and what was are paired in order of time, one to one. An alarm that is on, then and now, is the same.
     """
 
-    def __init__(self, made: list[Made], said: list[Episode], again: list[Episode], since: int) -> None:
+    def __init__(
+        self, made: list[PendingTransition], said: list[LoggedEpisode], again: list[LoggedEpisode], since: int
+    ) -> None:
         self.made, self.since = made, since
         self.before = [one for one in said if one.cleared < since]
         self.said = _by_raise(one for one in said if one.cleared >= since)
@@ -71,9 +80,9 @@ class _Difference:
         self.true = self.again[-1] if self.again and self.again[-1].cleared == NEVER else None
         self.mates = self._pairs()
 
-    def _pairs(self) -> dict[int, Episode]:
+    def _pairs(self) -> dict[int, LoggedEpisode]:
         """id of an episode that was -> what was said of it."""
-        pairs: dict[int, Episode] = {}
+        pairs: dict[int, LoggedEpisode] = {}
         free = self.said
         if self.live is not None and self.true is not None:
             pairs[id(self.true)] = self.live
@@ -88,9 +97,11 @@ class _Difference:
                 free = [other for other in free if other is not mates[-1]]
         return pairs
 
-    def changes(self, withdraw: Callable[[int, int], Made]) -> tuple[list[Made], list[Episode]]:
+    def changes(
+        self, withdraw: Callable[[int, int], PendingTransition]
+    ) -> tuple[list[PendingTransition], list[LoggedEpisode]]:
         """Late transitions that lead from what was said to what is true, and the episodes that stand then."""
-        found: list[Made] = []
+        found: list[PendingTransition] = []
         standing = list(self.before)
         for one in self.again:
             mate = self.mates.get(id(one))
@@ -108,7 +119,9 @@ class _Difference:
                 found.append(replace(self._undone(left, left.told, withdraw), episode=left.told))
         return found, sorted(standing, key=lambda one: (one.cleared == NEVER, one.raised, one.cleared))
 
-    def _undone(self, left: Episode, at: int, withdraw: Callable[[int, int], Made]) -> Made:
+    def _undone(
+        self, left: LoggedEpisode, at: int, withdraw: Callable[[int, int], PendingTransition]
+    ) -> PendingTransition:
         """What was said of an episode is taken back at `at` µs; or it ended where another part of it did, before."""
         end = max((one.cleared for one in self.before if one.told == left.told), default=0)
         if not end:
@@ -116,7 +129,7 @@ class _Difference:
         known = [one for one in self.made if one.at == end and one.change is Change.CLEARED]
         return _late(known or [withdraw(end, left.level)], end, left.level, Change.CLEARED)
 
-    def _moved(self, one: Episode, mate: Episode) -> list[Made]:
+    def _moved(self, one: LoggedEpisode, mate: LoggedEpisode) -> list[PendingTransition]:
         """What was said of an episode differs: its level now, or its end."""
         if one is self.true:
             if one.level == mate.level:
@@ -128,7 +141,7 @@ class _Difference:
         end = _late(self.made, one.cleared, one.level, Change.CLEARED)
         return [end if mate is self.live else replace(end, episode=mate.told)]
 
-    def _unknown(self, one: Episode) -> tuple[list[Made], int]:
+    def _unknown(self, one: LoggedEpisode) -> tuple[list[PendingTransition], int]:
         """An episode that nothing was said of, or that is told as part of another; and the raise it is known by."""
         if one is self.true:
             before = max((other.cleared for other in self.said if other.shares(one)), default=LONG_AGO)
@@ -140,30 +153,30 @@ class _Difference:
         return [replace(change, episode=record) for change in _whole(self.made, one, LONG_AGO)], one.raised
 
 
-def _by_raise(episodes: Iterable[Episode]) -> list[Episode]:
+def _by_raise(episodes: Iterable[LoggedEpisode]) -> list[LoggedEpisode]:
     """One for each raise that people know: the last, whose end is the end that was told."""
     newest = {one.told: one for one in episodes}
     return sorted(newest.values(), key=lambda one: one.cleared)
 
 
-def _episodes(made: list[Made]) -> list[Episode]:
-    found: list[Episode] = []
+def _episodes(made: list[PendingTransition]) -> list[LoggedEpisode]:
+    found: list[LoggedEpisode] = []
     for one in made:
         note(found, one)
     return [one for one in found if one.raised < one.cleared]
 
 
-def _on(episodes: list[Episode], moment: int) -> bool:
+def _on(episodes: list[LoggedEpisode], moment: int) -> bool:
     return any(one.on(moment) for one in episodes)
 
 
-def _late(made: list[Made], at: int, level: int, change: Change) -> Made:
+def _late(made: list[PendingTransition], at: int, level: int, change: Change) -> PendingTransition:
     """The change at `at` as the second look saw it."""
     near = min(made, key=lambda one: (abs(one.at - at), one.change is not change))
     return replace(near, at=at, level=Level(level), change=change, late=True)
 
 
-def _whole(made: list[Made], episode: Episode, before: int) -> list[Made]:
+def _whole(made: list[PendingTransition], episode: LoggedEpisode, before: int) -> list[PendingTransition]:
     """An episode nobody knew of: raised, and cleared when it is over; not before `before` µs (it was on till then)."""
     begin = max(k for k, one in enumerate(made) if one.at == episode.raised and one.change is Change.RAISED)
     end = next((k for k in range(begin, len(made)) if made[k].change is Change.CLEARED), len(made))

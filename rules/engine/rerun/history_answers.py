@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import Batch, concat, empty_batch, encode_batch
 from gateway.domain.record import Rerun
-from gateway.domain.wanted import LookingBack, Wanted
+from gateway.domain.wanted import HistoryRequest, LookingBack
 
 MOST_ROWS = 500_000
 """Rows of history of one device, or one group, that a rerun takes; a longer one is given up."""
@@ -22,10 +22,10 @@ class Asks(Protocol):
     """An engine, as far as it asks."""
 
     @property
-    def wanted(self) -> tuple[Wanted, ...]:
+    def wanted(self) -> tuple[HistoryRequest, ...]:
         """The open requests, oldest first."""
 
-    def outlook(self, wanted: Wanted) -> LookingBack:
+    def outlook(self, wanted: HistoryRequest) -> LookingBack:
         """What to feed with the history of the devices of a rule, or of a group of it."""
 
 
@@ -34,7 +34,7 @@ def answer(engine: Asks, history: History) -> tuple[Rerun, ...]:
     return tuple(answer_one(engine, wanted, history) for wanted in engine.wanted)
 
 
-def answer_one(engine: Asks, wanted: Wanted, history: History) -> Rerun:
+def answer_one(engine: Asks, wanted: HistoryRequest, history: History) -> Rerun:
     """The fact that answers one request; the history holds all readings up to record `wanted.seq`."""
     if not wanted.rule:
         found = in_order(history(wanted.devices or (wanted.device,), wanted.start))

@@ -8,15 +8,15 @@ wait for engine time, so that what several say of one moment is judged at once.
 import numpy as np
 
 from gateway.domain.reading import I64, Batch, concat, decode_batch, empty_batch, encode_batch
-from rules.engine.evaluator import Core
+from rules.engine.evaluator import Evaluator
 from rules.engine.frames.batch_view import Bools
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 
-class Lane:
+class LatenessBuffer:
     """`core` judges what has waited long enough."""
 
-    def __init__(self, lateness: int, core: Core) -> None:
+    def __init__(self, lateness: int, core: Evaluator) -> None:
         self.lateness, self.core = lateness, core
         self.waiting: Batch = empty_batch()  # one frame per moment, in order of receipt
         self._moment = np.zeros(0, np.int64)

@@ -15,25 +15,25 @@ from rules.compiled.reads import expressions_of
 from rules.engine.conditions.base import Runner
 from rules.engine.conditions.counter_multiple import EveryRunner
 from rules.engine.conditions.due_date import DueRunner
-from rules.engine.evaluator import Core
+from rules.engine.evaluator import Evaluator
 from rules.engine.groups.transfer import Transfer
-from rules.engine.late.episode_log import Key, Ledger
+from rules.engine.late.episode_log import EpisodeLog, Key
 from rules.engine.late.history_requests import FactOf, Pending
 from rules.engine.late.late_readings import span
 from rules.engine.late.lookback import horizon
 from rules.engine.late.reevaluations import Subject
-from rules.engine.rerun.episode_diff import Comparison, by_alarm
+from rules.engine.rerun.episode_diff import EpisodeDiff, by_alarm
 from rules.engine.rerun.history_answers import expired, in_order
-from rules.engine.rerun.scratch_engine import Moment, Scratch, judged_twice
+from rules.engine.rerun.scratch_engine import Moment, ScratchEngine, judged_twice
 from rules.engine.rerun.warmup_job import go_on, looked, restored
 from rules.engine.state.thing_table import NEVER
-from rules.engine.transitions import Made
+from rules.engine.transitions import PendingTransition
 from rules.engine.windows.counter_glitches import Glitch
 
 REACH = 31 * DAY  # history is asked for this much longer, so that an alarm which was on before shows in it
 
 
-def reach_back(core: Core, ledger: Ledger) -> None:
+def reach_back(core: Evaluator, ledger: EpisodeLog) -> None:
     """What was asked about now: an alarm that was on when the doubt begins is looked at from before its raise, and
     other state from where it can be known.
     """
@@ -45,7 +45,7 @@ def reach_back(core: Core, ledger: Ledger) -> None:
             core.requests.widen(subject, min(_known_from(core, one, pending) for one in devices), core.seq)
 
 
-def _known_from(core: Core, device: int, pending: Pending) -> int:
+def _known_from(core: Evaluator, device: int, pending: Pending) -> int:
     """From when on the rules in doubt have to judge a device, so that they are right from `pending.start` on: before
     falls of counters that may be taken back, or were; `every` from its mark.
     """
@@ -57,7 +57,7 @@ def _known_from(core: Core, device: int, pending: Pending) -> int:
     return min([start, *marks])
 
 
-def _reach_back(core: Core, ledger: Ledger, subject: Subject) -> None:
+def _reach_back(core: Evaluator, ledger: EpisodeLog, subject: Subject) -> None:
     pending = core.requests.open.get(subject)
     owner = subject if isinstance(subject, int) else subject[1]
     if pending is None or not ledger.of(owner):
@@ -77,10 +77,10 @@ def _reach_back(core: Core, ledger: Ledger, subject: Subject) -> None:
                 core.requests.widen(subject, one.raised - min(spans[rule], one.raised), core.seq)
 
 
-class Judged:
+class Reevaluation:
     """Judges `device` of `core` again with `history`; `run` emits what differs and takes the state over."""
 
-    def __init__(self, core: Core, ledger: Ledger, device: int) -> None:
+    def __init__(self, core: Evaluator, ledger: EpisodeLog, device: int) -> None:
         self.core, self.ledger, self.device = core, ledger, device
         self.row = core.field.world.rows[device]
         self.runners = [
@@ -115,7 +115,9 @@ class Judged:
                 runner.peers.regroup(self.row.things, runner.watched)
                 runner.revalue(runner.peers.with_others(()), self.core.now)
 
-    def _compare(self, runner: Runner, scratch: Scratch, made: dict[Key, list[Made]], since: int) -> None:
+    def _compare(
+        self, runner: Runner, scratch: ScratchEngine, made: dict[Key, list[PendingTransition]], since: int
+    ) -> None:
         twin = next(r for r in scratch.core.book.runners[runner.rule.id] if r.space.kind == runner.space.kind)
         rows = {thing: k for k, thing in enumerate(twin.space.things)}
         for thing in self.row.things:
@@ -123,7 +125,7 @@ class Judged:
             if not runner.watched[thing] or place not in rows:
                 continue
             begin = since if runner.windows is None else runner.windows.doubted_from(thing, since)
-            found = Comparison(
+            found = EpisodeDiff(
                 self.ledger, self.device, runner.rule.id, place.component, made, begin, back=runner.decides_back
             )
             if not found.proven:
@@ -133,7 +135,7 @@ class Judged:
             found.settle(self.core, partial(_withdrawn, self.core, runner, thing))
 
 
-def judge_group(core: Core, ledger: Ledger, answer: Rerun) -> None:
+def judge_group(core: Evaluator, ledger: EpisodeLog, answer: Rerun) -> None:
     """The members of a group have been looked back at: everything in doubt about the group is decided once more."""
     subject, groups = (answer.rule, answer.group), core.book.groups.get(answer.rule)
     pending = core.requests.answered(subject, answer.wanted)
@@ -158,7 +160,7 @@ def judge_group(core: Core, ledger: Ledger, answer: Rerun) -> None:
     _take_glitches(core, scratch, devices, (*found.glitches, *scratch.core.field.glitches.fresh), pending.start)
     for device in devices:
         _newest_values(core, device, scratch)
-    compared = Comparison(ledger, answer.group, answer.rule, 0, by_alarm(scratch.made), pending.since)
+    compared = EpisodeDiff(ledger, answer.group, answer.rule, 0, by_alarm(scratch.made), pending.since)
     if not compared.proven:
         core.counts.unproven += 1
     elif Transfer(groups, scratch.core.book.groups[answer.rule]).take(answer.group):
@@ -167,7 +169,7 @@ def judge_group(core: Core, ledger: Ledger, answer: Rerun) -> None:
         core.requests.ask(core.seq, subject, pending.again, pending.since - pending.start, devices)
 
 
-def facts_of(core: Core, group: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
+def facts_of(core: Evaluator, group: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
     """What the desk said of a group and of its members, by time."""
     known = core.requests.facts
     found = [*known.get(group, []), *(one for device in devices for one in known.get(device, []))]
@@ -175,9 +177,13 @@ def facts_of(core: Core, group: str, devices: Sequence[int]) -> list[tuple[int, 
 
 
 def lived_again(
-    core: Core, devices: Sequence[int], rules: Sequence[str], history: Sequence[Batch], facts: Sequence[Moment],
+    core: Evaluator,
+    devices: Sequence[int],
+    rules: Sequence[str],
+    history: Sequence[Batch],
+    facts: Sequence[Moment],
     begin: int,
-) -> Scratch | None:  # fmt: skip
+) -> ScratchEngine | None:
     """These devices and rules through their history, asked for from `begin` µs, up to now; None: nothing to judge.
 
     The newest values that the devices are known by are put right on the way.
@@ -201,9 +207,9 @@ def lived_again(
     return scratch
 
 
-def _begun(core: Core, devices: Sequence[int], rules: Sequence[str], begin: int, first: int) -> Scratch:
+def _begun(core: Evaluator, devices: Sequence[int], rules: Sequence[str], begin: int, first: int) -> ScratchEngine:
     """A scratch engine that knows what history from `begin` µs on, with readings from `first` on, does not show."""
-    scratch = Scratch(core, devices, [core.book.rules[rule] for rule in rules])
+    scratch = ScratchEngine(core, devices, [core.book.rules[rule] for rule in rules])
     for twin in scratch.core.book.all():
         live = next((r for r in core.book.runners[twin.rule.id] if r.space.kind == twin.space.kind), None)
         for row, place in enumerate(twin.space.things):
@@ -216,7 +222,7 @@ def _begun(core: Core, devices: Sequence[int], rules: Sequence[str], begin: int,
     return scratch
 
 
-def _past(core: Core, rule: str, place: Thing, until: int) -> list[tuple[int, Fact]]:
+def _past(core: Evaluator, rule: str, place: Thing, until: int) -> list[tuple[int, Fact]]:
     """(µs, fact): what the desk told about a rule on a thing before `until` µs, in order."""
     kept = core.field.completions.of(rule, place.device, place.component, until)
     closed: list[tuple[int, Fact]] = [
@@ -227,7 +233,7 @@ def _past(core: Core, rule: str, place: Thing, until: int) -> list[tuple[int, Fa
 
 
 def _take_glitches(
-    core: Core, scratch: Scratch, devices: Sequence[int], glitches: Sequence[Glitch], begin: int
+    core: Evaluator, scratch: ScratchEngine, devices: Sequence[int], glitches: Sequence[Glitch], begin: int
 ) -> None:
     """What is known of the glitches of these devices from `begin` µs on."""
     points = {counter.point for runner in scratch.core.book.all() for counter in runner.counters}
@@ -235,7 +241,7 @@ def _take_glitches(
         core.field.glitches.replace(device, points, begin, glitches)
 
 
-def _newest_values(core: Core, device: int, scratch: Scratch) -> None:
+def _newest_values(core: Evaluator, device: int, scratch: ScratchEngine) -> None:
     """Newest values that are older than the newest reading of the device."""
     row, again = core.field.world.rows[device], scratch.core.field.world.rows[device]
     mine, theirs = row.space, again.space
@@ -252,7 +258,7 @@ def _newest_values(core: Core, device: int, scratch: Scratch) -> None:
                 mine.good_at[own, thing] = theirs.good_at[column, other]
 
 
-def _withdrawn(core: Core, runner: Runner, thing: int, key: Key, at: int, level: int) -> Made:
+def _withdrawn(core: Evaluator, runner: Runner, thing: int, key: Key, at: int, level: int) -> PendingTransition:
     runner.emit(thing, at, Change.WITHDRAWN, level, None, None, -1, text=condition_text(runner.rule))
     return replace(core.field.emitter.made.pop(), identity=key[2], late=True)
 

@@ -7,11 +7,11 @@ import numpy as np
 from gateway.domain.reading import Batch
 from gateway.domain.record import Body, RuleSet
 from rules.compiled import Rule
-from rules.engine.conditions.base import Field
-from rules.engine.evaluator import Core
-from rules.engine.state.fleet import World
+from rules.engine.conditions.base import EngineContext
+from rules.engine.evaluator import Evaluator
+from rules.engine.state.fleet import Fleet
 from rules.engine.state.thing_table import NEVER
-from rules.engine.transitions import Emitter, Made
+from rules.engine.transitions import Emitter, PendingTransition
 from rules.engine.windows.counter_glitches import Glitch, Glitches
 
 CHUNK = 8192  # rows judged at once where no timer is due between them
@@ -19,7 +19,7 @@ Moment = tuple[int, Body]
 """(µs, a fact) that the devices lived through."""
 
 
-def small_world(world: World, devices: Iterable[int], into: World) -> None:
+def small_world(world: Fleet, devices: Iterable[int], into: Fleet) -> None:
     """The facts about these devices, into an empty world."""
     for point in world.points.values():
         into.set_point(point)
@@ -29,15 +29,15 @@ def small_world(world: World, devices: Iterable[int], into: World) -> None:
         into.set_device(world.devices[device])
 
 
-class Scratch:
+class ScratchEngine:
     """`core` judges; what its conditions did is in `made`, in the order in which it happened."""
 
-    def __init__(self, like: Core, devices: Sequence[int], rules: Iterable[tuple[RuleSet, Rule]]) -> None:
+    def __init__(self, like: Evaluator, devices: Sequence[int], rules: Iterable[tuple[RuleSet, Rule]]) -> None:
         self.devices = devices
-        field = Field(
+        field = EngineContext(
             Emitter(0, ""), downs=like.field.downs.copied(), glitches=Glitches(keep=True), scalar=like.field.scalar
         )  # fmt: skip
-        self.core = Core(field, accept_late=0)
+        self.core = Evaluator(field, accept_late=0)
         field.completions.load(like.field.completions.state())
         small_world(like.field.world, devices, field.world)
         for fact, rule in rules:
@@ -48,7 +48,7 @@ class Scratch:
         self._begun = False
 
     @property
-    def made(self) -> list[Made]:
+    def made(self) -> list[PendingTransition]:
         """Every change so far."""
         return self.core.field.emitter.made
 
@@ -114,8 +114,8 @@ class Scratch:
 
 
 def judged_twice(
-    begin: Callable[[], Scratch], rows: Batch, moments: Sequence[Moment], now: int
-) -> tuple[Scratch, list[Glitch]]:  # fmt: skip
+    begin: Callable[[], ScratchEngine], rows: Batch, moments: Sequence[Moment], now: int
+) -> tuple[ScratchEngine, list[Glitch]]:
     """A scratch engine through history up to engine time `now` µs, and the glitches of counters in it.
 
     When something was booked in a glitch, windows closed with it before it was known to be one: the engine is begun

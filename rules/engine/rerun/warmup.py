@@ -7,20 +7,20 @@ from msgspec.structs import replace
 
 from gateway.domain.alarm import Change
 from gateway.domain.record import Closed, Rerun, Unlatch
-from gateway.domain.wanted import Wanted
+from gateway.domain.wanted import HistoryRequest
 from rules.compiled import Rule
 from rules.engine.conditions.base import Runner
-from rules.engine.evaluator import Core
+from rules.engine.evaluator import Evaluator
 from rules.engine.groups.split_rule import questions_of
 from rules.engine.groups.transfer import Transfer
 from rules.engine.late.history_requests import FactOf
 from rules.engine.late.late_readings import span
 from rules.engine.rerun.reevaluate import condition_text, facts_of
-from rules.engine.rerun.scratch_engine import Scratch
+from rules.engine.rerun.scratch_engine import ScratchEngine
 from rules.engine.rerun.warmup_job import Outlook, go_on, looked, restored, seed_of
 
 
-def watched_by(core: Core, rule: str) -> Sequence[int]:
+def watched_by(core: Evaluator, rule: str) -> Sequence[int]:
     """The devices that a rule watches, or asks as members."""
     world, compiled = core.field.world, core.book.rules[rule][1]
     asked = [(set(compiled.watch.kinds), compiled.watch.where)]
@@ -31,7 +31,7 @@ def watched_by(core: Core, rule: str) -> Sequence[int]:
     ]  # fmt: skip
 
 
-def outlook(core: Core, wanted: Wanted, compile_rule: Callable[[bytes], Rule]) -> Outlook:
+def outlook(core: Evaluator, wanted: HistoryRequest, compile_rule: Callable[[bytes], Rule]) -> Outlook:
     """The look back that answers a request about a rule, or about a group of it; it needs the engine no more."""
     rule = wanted.rule
     if wanted.group:
@@ -41,7 +41,7 @@ def outlook(core: Core, wanted: Wanted, compile_rule: Callable[[bytes], Rule]) -
     return Outlook(devices, seed_of(core, rule, devices, told(core, rule, devices)), compile_rule)
 
 
-def told(core: Core, rule: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
+def told(core: Evaluator, rule: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
     """What the desk said of a rule and these devices, by time: a new generation has to know it."""
     known = core.requests.facts
     found = [one for device in devices for one in known.get(device, []) if isinstance(one[1], Closed | Unlatch)]
@@ -52,13 +52,13 @@ def told(core: Core, rule: str, devices: Sequence[int]) -> list[tuple[int, FactO
     return sorted(mine, key=lambda one: one[0])
 
 
-def reach(core: Core, rule: str) -> int:
+def reach(core: Evaluator, rule: str) -> int:
     """From when on the rule wants history, µs."""
     _, compiled = core.book.rules[rule]
     return max(0, core.now - span(core.field.world, compiled))
 
 
-def join(core: Core, answer: Rerun, at: int) -> None:
+def join(core: Evaluator, answer: Rerun, at: int) -> None:
     """The answer for a waiting rule: it takes the state over, sees what came meanwhile, raises what is true at `at` µs.
 
     An image that does not fit the rule or the devices of now is no history: the rule begins with what is there.
@@ -77,7 +77,7 @@ def join(core: Core, answer: Rerun, at: int) -> None:
     core.recount()  # windows that closed in a glitch before it was known to be one
 
 
-def _take_over(core: Core, scratch: Scratch, rule: str, at: int) -> None:
+def _take_over(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) -> None:
     theirs = {runner.space.kind: runner for runner in scratch.core.book.runners[rule]}
     runners = core.book.begin(rule)
     for runner in runners:
@@ -98,7 +98,7 @@ def _take_over(core: Core, scratch: Scratch, rule: str, at: int) -> None:
         core.interim.clear()
 
 
-def _take_groups(core: Core, scratch: Scratch, rule: str, at: int) -> None:
+def _take_groups(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) -> None:
     """Groups with a past go on with it; others begin with what their members say now."""
     groups = core.book.groups[rule]
     transfer = Transfer(groups, scratch.core.book.groups[rule])
@@ -108,7 +108,7 @@ def _take_groups(core: Core, scratch: Scratch, rule: str, at: int) -> None:
     groups.flush()
 
 
-def _raise(core: Core, runner: Runner, thing: int, at: int) -> None:
+def _raise(core: Evaluator, runner: Runner, thing: int, at: int) -> None:
     """Its alarms that are on become known."""
     for identity, level in runner.on(thing):
         runner.emit(thing, at, Change.RAISED, level, None, None, -1, text=condition_text(runner.rule))

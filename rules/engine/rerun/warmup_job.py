@@ -13,12 +13,12 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.reading import Batch, concat, empty_batch
 from gateway.domain.record import RuleSet
 from rules.compiled import Rule
-from rules.engine.alarms.state import Kept, kept_of, made_of
-from rules.engine.conditions.base import Field
-from rules.engine.evaluator import Core
+from rules.engine.alarms.state import KeptAlarm, kept_of, made_of
+from rules.engine.conditions.base import EngineContext
+from rules.engine.evaluator import Evaluator
 from rules.engine.late.history_requests import FactOf
 from rules.engine.rerun.history_answers import expired, in_order
-from rules.engine.rerun.scratch_engine import Moment, Scratch, judged_twice
+from rules.engine.rerun.scratch_engine import Moment, ScratchEngine, judged_twice
 from rules.engine.state.snapshot_codec import RunnerImage, SnapshotError, SpaceImage, array, seal, table, unseal
 from rules.engine.state.thing_table import NEVER
 from rules.engine.transitions import Emitter
@@ -48,7 +48,7 @@ class Seed(Struct, frozen=True):
     steps: list[tuple[int, int]] = []
 
 
-class Looked(Struct, frozen=True):
+class WarmupResult(Struct, frozen=True):
     """State of one rule after history up to `now` µs, the changes on the way (of a group), and the facts it knows."""
 
     rule: str
@@ -56,18 +56,18 @@ class Looked(Struct, frozen=True):
     now: int
     spaces: list[SpaceImage]
     runners: list[RunnerImage]
-    made: list[Kept] = []
+    made: list[KeptAlarm] = []
     facts: list[tuple[int, FactOf]] = []
     glitches: list[Glitch] = []
 
 
 _seeds = msgspec.msgpack.Decoder(Seed)
-_images = msgspec.msgpack.Decoder(Looked)
+_images = msgspec.msgpack.Decoder(WarmupResult)
 _encoder = msgspec.msgpack.Encoder()
 
 
 def seed_of(
-    core: Core, rule: str, devices: Iterable[int], facts: Sequence[tuple[int, FactOf]] = (), *, group: bool = False
+    core: Evaluator, rule: str, devices: Iterable[int], facts: Sequence[tuple[int, FactOf]] = (), *, group: bool = False
 ) -> bytes:
     """The seed of a look back, encoded. Raises KeyError when the rule is gone."""
     world = core.field.world
@@ -87,7 +87,7 @@ class LookBack:
     def __init__(self, seed: bytes, compile_rule: Callable[[bytes], Rule]) -> None:
         self._seed = known = _seeds.decode(seed)
         rule = compile_rule(known.rule.source)
-        like = Core(Field(Emitter(0, ""), scalar=known.scalar), known.accept_late)
+        like = Evaluator(EngineContext(Emitter(0, ""), scalar=known.scalar), known.accept_late)
         like.now, world = known.now, like.field.world
         like.field.completions.load(known.completions)
         for last, start in known.downs:
@@ -106,8 +106,8 @@ class LookBack:
         self._moments: list[Moment] = list(known.facts)
         self._gathered: list[Batch] = []
 
-    def _begin(self) -> Scratch:
-        return Scratch(self._like, self._devices.tolist(), [(self._seed.rule, self._rule)])
+    def _begin(self) -> ScratchEngine:
+        return ScratchEngine(self._like, self._devices.tolist(), [(self._seed.rule, self._rule)])
 
     def feed(self, history: Batch) -> None:
         """Readings, sorted by time over all calls."""
@@ -150,7 +150,7 @@ class LookBack:
         ]
         made = [kept_of(one) for one in self._scratch.made] if self._seed.group else []
         return seal(_encoder.encode(
-            Looked(rule.id, rule.revision, core.now, spaces, runners, made, self._seed.facts, glitches)
+            WarmupResult(rule.id, rule.revision, core.now, spaces, runners, made, self._seed.facts, glitches)
         ))  # fmt: skip
 
 
@@ -175,7 +175,7 @@ class Outlook:
         return self._begun().image()
 
 
-def looked(image: bytes) -> Looked | None:
+def looked(image: bytes) -> WarmupResult | None:
     """An image, decoded; None when it is none of this build."""
     try:
         return _images.decode(unseal(image))
@@ -183,14 +183,14 @@ def looked(image: bytes) -> Looked | None:
         return None
 
 
-def restored(core: Core, found: Looked) -> Scratch | None:
+def restored(core: Evaluator, found: WarmupResult) -> ScratchEngine | None:
     """The scratch engine of an image, under the facts of now; None when it does not fit the rule or devices of now."""
     if found.rule not in core.book.rules or found.revision != core.book.rules[found.rule][0].revision:
         return None
     devices = list(dict.fromkeys(
         thing.device for space in found.spaces for thing in space.things if thing.device in core.field.world.devices
     ))  # fmt: skip
-    scratch = Scratch(core, devices, [core.book.rules[found.rule]])
+    scratch = ScratchEngine(core, devices, [core.book.rules[found.rule]])
     world = scratch.core.field.world
     if any(world.space(space.kind).things != space.things for space in found.spaces):
         return None
@@ -209,7 +209,9 @@ def restored(core: Core, found: Looked) -> Scratch | None:
     return scratch
 
 
-def go_on(scratch: Scratch, kept: Sequence[tuple[int, Batch]], facts: Sequence[tuple[int, FactOf]], now: int) -> None:
+def go_on(
+    scratch: ScratchEngine, kept: Sequence[tuple[int, Batch]], facts: Sequence[tuple[int, FactOf]], now: int
+) -> None:
     """What came since: batches with their engine time, and facts, up to engine time `now`, all µs."""
     left = list(facts)
     for moment, batch in kept:

@@ -87,7 +87,7 @@ def _always(active: Active) -> bool:
     return covered >= _DAY
 
 
-class Schedule:
+class ActiveHours:
     """The openings and closings of one `active`; times µs, zones by name."""
 
     def __init__(self, active: Active) -> None:

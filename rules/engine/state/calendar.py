@@ -6,7 +6,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
-from rules.compiled import Calendar, Period, Span
+from rules.compiled import Calendar, CalendarSpan, Period
 
 
 @lru_cache(maxsize=512)
@@ -38,7 +38,7 @@ def wall_time(day: date, minute: int, zone: ZoneInfo, fold: int = 0) -> int:
     return found
 
 
-def later(day: date, span: Span, times: int = 1) -> date:
+def later(day: date, span: CalendarSpan, times: int = 1) -> date:
     """The date `times` spans after `day`, always counted from `day`; where the month is too short, its last day.
 
     >>> later(date(2026, 1, 31), Span(1), 2)
@@ -48,7 +48,7 @@ def later(day: date, span: Span, times: int = 1) -> date:
     return _month_start(day.year, month, day.day) + timedelta(days=span.days * times)
 
 
-def fitting(first: date, day: date, span: Span) -> int:
+def fitting(first: date, day: date, span: CalendarSpan) -> int:
     """How many spans fit between two dates, one more or less."""
     if not span.months:
         return (day - first).days // span.days

@@ -13,23 +13,28 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from gateway.domain.record import ClockStep
-from rules.engine.alarms import After
+from rules.engine.alarms import AlarmPipeline
 from rules.engine.conditions.base import Runner
 from rules.engine.conditions.per_identity import IdentityRunner
 from rules.engine.conditions.threshold_state import LevelState
-from rules.engine.evaluator import Core
-from rules.engine.late.episode_log import Ledger
-from rules.engine.rerun.lateness_buffer import Lane
+from rules.engine.evaluator import Evaluator
+from rules.engine.late.episode_log import EpisodeLog
+from rules.engine.rerun.lateness_buffer import LatenessBuffer
 from rules.engine.state.thing_table import NEVER
-from rules.engine.windows.base import Table
+from rules.engine.windows.base import StateTable
 
 FUTURE = frozenset({"opens", "wake", "due", "term"})
 """State of runners that is about times to come; it is reckoned anew."""
 
 
 def stepped(
-    step: ClockStep, now: int, core: Core, lanes: Mapping[int, Lane], ledger: Ledger, after: After
-) -> int:  # fmt: skip
+    step: ClockStep,
+    now: int,
+    core: Evaluator,
+    lanes: Mapping[int, LatenessBuffer],
+    ledger: EpisodeLog,
+    after: AlarmPipeline,
+) -> int:
     """The clock was set at engine time `now` µs: engine time after it. `lanes`: lateness -> readings that wait."""
     if step.to > step.frm:
         for one in (core, *(lane.core for lane in lanes.values())):
@@ -49,7 +54,7 @@ def stepped(
     return step.to
 
 
-def _step_back(core: Core, to: int, lateness: int) -> None:
+def _step_back(core: Evaluator, to: int, lateness: int) -> None:
     """Rules of one lateness and their readings; engine time becomes `to` µs, less `lateness`."""
     core.admit()
     core.now = to - lateness
@@ -73,7 +78,7 @@ def _step_back(core: Core, to: int, lateness: int) -> None:
         book.settle(rule, core.now)
 
 
-def _field(core: Core, to: int) -> None:
+def _field(core: Evaluator, to: int) -> None:
     field, world = core.field, core.field.world
     field.downs.step_back(to)
     field.glitches.step_back(to)
@@ -103,7 +108,7 @@ def _in_place(runner: Runner, to: int) -> None:
         one.look_again()
 
 
-def _tables(held: Runner | Table, to: int) -> None:
+def _tables(held: Runner | StateTable, to: int) -> None:
     for name, _ in held.arrays:
         if name not in FUTURE:
             _not_after(getattr(held, name), to)

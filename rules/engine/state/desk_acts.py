@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from gateway.domain.record import Closed, CycleDone, Unlatch
 from rules.compiled.reads import is_plan
-from rules.engine.conditions.base import Field, Runner
-from rules.engine.installed_rules import RuleBook
+from rules.engine.conditions.base import EngineContext, Runner
+from rules.engine.installed_rules import InstalledRules
 
 
-def tell(book: RuleBook, field: Field, fact: Unlatch | Closed | CycleDone, at: int) -> bool:
+def tell(book: InstalledRules, field: EngineContext, fact: Unlatch | Closed | CycleDone, at: int) -> bool:
     """The rule of the fact hears of it, at `at` µs; False: it is none of its business."""
     match fact:
         case CycleDone():
@@ -32,7 +32,9 @@ def tell(book: RuleBook, field: Field, fact: Unlatch | Closed | CycleDone, at: i
     return True
 
 
-def _meant(book: RuleBook, field: Field, fact: Unlatch | Closed | CycleDone) -> Iterator[tuple[Runner, int]]:
+def _meant(
+    book: InstalledRules, field: EngineContext, fact: Unlatch | Closed | CycleDone
+) -> Iterator[tuple[Runner, int]]:
     """The runners of the fact's rule that know its thing, and the row: of a group, or of a component."""
     row, group = field.world.rows.get(fact.device), "" if isinstance(fact, CycleDone) else fact.group
     for runner in book.runners.get(fact.rule, ()):

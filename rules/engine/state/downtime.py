@@ -14,7 +14,7 @@ QUIET = SECOND
 LONGEST = MINUTE
 
 
-class Downs:
+class Downtimes:
     """The newest down-times (from, to), µs, oldest first. `kept`: devices that spoke in the newest one, as what came
     afterwards shows; ticks before `settled` µs decide nothing: what a broker kept is on its way. `said`: when things
     spoke, as far as history tells, and the time up to which it does. A second look at a group knows what was known at
@@ -100,9 +100,9 @@ class Downs:
         returned = np.array([device in self.returned for device in devices], np.bool_)
         return np.where((decided <= self.hindsight) | returned, due, decided)
 
-    def copied(self) -> "Downs":
+    def copied(self) -> "Downtimes":
         """The same for another engine that judges the same time."""
-        found = Downs()
+        found = Downtimes()
         found.spans, found.latest, found.kept = list(self.spans), self.latest, set(self.kept)
         found.hindsight, found.returned, found.steps = self.hindsight, self.returned, list(self.steps)
         return found

@@ -12,7 +12,7 @@ from gateway.domain.device import Attr, Customer, Device, Life, Point, Site
 from gateway.domain.reading import I32
 from gateway.domain.units import bridge, parse_unit
 from rules.engine.state.calendar import zone_of
-from rules.engine.state.thing_table import Space
+from rules.engine.state.thing_table import ThingTable
 
 _QUANTITY = re.compile(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(\S.*)?")
 NAN = float("nan")
@@ -46,14 +46,14 @@ def name_of(value: object) -> str:
 
 
 @dataclass(slots=True)
-class Row:
+class ThingRows:
     """Where a device lives: its space and the rows of its components, 0 = the device itself."""
 
-    space: Space
+    space: ThingTable
     things: list[int]
 
 
-class World:
+class Fleet:
     """Devices, sites, customers and points by id; `version` rises when a point or its state table changes.
 
     `changes` rises with every device that is set, and before many rows are refreshed for another reason.
@@ -64,9 +64,9 @@ class World:
         self.customers: dict[str, Customer] = {}
         self.devices: dict[int, Device] = {}
         self.points: dict[int, Point] = {}
-        self.spaces: dict[str, Space] = {}
-        self.groups: dict[tuple[str, str], Space] = {}
-        self.rows: dict[int, Row] = {}
+        self.spaces: dict[str, ThingTable] = {}
+        self.groups: dict[tuple[str, str], ThingTable] = {}
+        self.rows: dict[int, ThingRows] = {}
         self.profiles: dict[str, int] = {}
         self.version = 0
         self.changes = 0
@@ -74,7 +74,7 @@ class World:
         self._specs: dict[tuple[str, str, int], Point | None] = {}
         self._named: dict[tuple[str, str], list[int]] = {}
         # by device id: space number (-1 unknown), rows of components; by point id: component, fan-out
-        self.space_list: list[Space] = []
+        self.space_list: list[ThingTable] = []
         self.space_of: I32 = np.full(64, -1, np.int32)
         self.thing_of: I32 = np.full((64, 1), -1, np.int32)
         self.components: I32 = np.zeros(64, np.int32)
@@ -83,18 +83,18 @@ class World:
         self.point_component: I32 = np.zeros(64, np.int32)
         self.point_alone: Bools = np.zeros(64, np.bool_)
 
-    def space(self, kind: str) -> Space:
+    def space(self, kind: str) -> ThingTable:
         """The table of a kind of device."""
         if kind not in self.spaces:
-            self.spaces[kind] = Space(kind)
+            self.spaces[kind] = ThingTable(kind)
             self.space_list.append(self.spaces[kind])
         return self.spaces[kind]
 
-    def group_space(self, rule: str, attribute: str) -> Space:
+    def group_space(self, rule: str, attribute: str) -> ThingTable:
         """The table of the groups of a rule by an attribute: its revisions share it, so that rows stay."""
-        return self.groups.setdefault((rule, attribute), Space(f"group:{rule}:{attribute}"))
+        return self.groups.setdefault((rule, attribute), ThingTable(f"group:{rule}:{attribute}"))
 
-    def forget_groups(self, rule: str, kept: Space | None) -> None:
+    def forget_groups(self, rule: str, kept: ThingTable | None) -> None:
         """The rule has no groups, or those of one space only: others it had are gone."""
         for key in [key for key, space in self.groups.items() if key[0] == rule and space is not kept]:
             del self.groups[key]
@@ -103,14 +103,14 @@ class World:
         """A small integer per profile name."""
         return self.profiles.setdefault(profile, len(self.profiles))
 
-    def set_device(self, device: Device) -> tuple[bool, Row | None]:
+    def set_device(self, device: Device) -> tuple[bool, ThingRows | None]:
         """Keep it. (it has new rows, the rows it left because its kind changed or None)."""
         before = self.rows.get(device.id)
         space = self.space(device.kind)
         moved = before is not None and before.space is not space
         self.devices[device.id] = device
         self.changes += 1
-        row = Row(space, []) if before is None or moved else before
+        row = ThingRows(space, []) if before is None or moved else before
         self.rows[device.id] = row
         number = self.profile_number(device.profile)
         grown = len(row.things) < device.components + 1

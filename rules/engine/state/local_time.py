@@ -11,8 +11,8 @@ from gateway.domain.reading import F64, I32, I64
 from rules.compiled import SlotKind
 from rules.engine.binding.attribute_columns import RowTable
 from rules.engine.state.calendar import zone_of
-from rules.engine.state.fleet import World
-from rules.engine.state.thing_table import Space, widened
+from rules.engine.state.fleet import Fleet
+from rules.engine.state.thing_table import ThingTable, widened
 
 _THURSDAY = 3  # 1970-01-01, counted from Monday
 QUARTER = 15 * MINUTE  # every zone's offset changes at a quarter of an hour
@@ -48,7 +48,7 @@ def _following(zone: str, minute: int, size: int) -> int:
 class LocalTime(RowTable):
     """zone i32[n]: the number of the time zone of each row; `zones` their names."""
 
-    def __init__(self, world: World, space: Space, installation: str) -> None:
+    def __init__(self, world: Fleet, space: ThingTable, installation: str) -> None:
         super().__init__(world, space)
         self.installation = installation
         self.zones: list[str] = []
@@ -104,7 +104,7 @@ def _distinct(minute: I64) -> tuple[I64, NDArray[np.intp]]:
     return low + np.flatnonzero(there), (np.cumsum(there) - 1)[off]
 
 
-def local_time_of(world: World, space: Space, installation: str) -> LocalTime:
+def local_time_of(world: Fleet, space: ThingTable, installation: str) -> LocalTime:
     """The table of a space; all expressions that ask share it."""
     key = id(space), f"local time of {installation} in {id(world)}"  # groups and their members have zones of their own
     found = world.shared.get(key)

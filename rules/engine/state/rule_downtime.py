@@ -5,14 +5,14 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import I64
 from rules.engine.conditions.reporting import Speaker
-from rules.engine.frames.batch_view import View
+from rules.engine.frames.batch_view import BatchView
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 
-class Absence(Speaker):
+class RuleDowntime(Speaker):
     """A rule that knows when the gateway was away."""
 
-    def silent_in(self, view: View) -> None:
+    def silent_in(self, view: BatchView) -> None:
         """A view was judged: the silences in it that met a down-time, for what is still running."""
 
     def spoke(self, thing: int) -> int:
@@ -22,7 +22,7 @@ class Absence(Speaker):
 
     def pause(
         self, thing: int, begin: int, end: int, columns: tuple[int, ...], *, since: int, due: int, upto: int = NEVER
-    ) -> int:  # fmt: skip
+    ) -> int:
         """Down-time to take out of the silence (begin, end] of a thing, after `since` and up to `upto`, for what is
         over at `due` µs.
         """

@@ -22,7 +22,7 @@ class SnapshotError(ValueError):
     """Not a snapshot, of another version, or damaged: replay the journal from its start instead."""
 
 
-class Table(Struct, frozen=True):
+class ArrayImage(Struct, frozen=True):
     """An array: numpy type, shape, bytes."""
 
     kind: str
@@ -36,7 +36,7 @@ class SpaceImage(Struct, frozen=True):
     kind: str
     things: list[Thing]
     names: list[str]
-    tables: dict[str, Table]
+    tables: dict[str, ArrayImage]
 
 
 class RunnerImage(Struct, frozen=True):
@@ -44,7 +44,7 @@ class RunnerImage(Struct, frozen=True):
 
     rule: str
     kind: str
-    tables: dict[str, Table]
+    tables: dict[str, ArrayImage]
     extra: bytes = b""
     decided: dict[int, int] = {}
 
@@ -89,13 +89,13 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Image)
 
 
-def table(array: NDArray[Any]) -> Table:
+def table(array: NDArray[Any]) -> ArrayImage:
     """An array as bytes, little endian."""
     plain = np.ascontiguousarray(array)
-    return Table(plain.dtype.newbyteorder("<").str, plain.shape, plain.tobytes())
+    return ArrayImage(plain.dtype.newbyteorder("<").str, plain.shape, plain.tobytes())
 
 
-def array(held: Table) -> NDArray[Any]:
+def array(held: ArrayImage) -> NDArray[Any]:
     """The inverse of `table`; read-only."""
     return np.frombuffer(held.data, held.kind).reshape(held.shape)
 

@@ -24,7 +24,7 @@ def widened(array: NDArray[Any], length: int, fill: float) -> NDArray[Any]:
     return wide
 
 
-class Space:
+class ThingTable:
     """The table of one kind: row = thing, column = point name.
 
     value f64[c, n] newest value (NaN unknown) · good f64[c, n], good_at i64[c, n] newest known value and its time ·

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from gateway.domain.device import Life
 from rules.compiled import Watch
-from rules.engine.state.fleet import World
-from rules.engine.state.thing_table import Space, widened
+from rules.engine.state.fleet import Fleet
+from rules.engine.state.thing_table import ThingTable, widened
 
 FEW = 64
 Bools = NDArray[np.bool_]
@@ -22,10 +22,10 @@ def rows(things: Sequence[int]) -> NDArray[np.intp]:
     return np.fromiter(things, np.intp, len(things))
 
 
-class Scope:
+class WatchScope:
     """One watch on one space. `in_service`: planned devices are not meant either."""
 
-    def __init__(self, world: World, watch: Watch, space: Space, *, in_service: bool) -> None:
+    def __init__(self, world: Fleet, watch: Watch, space: ThingTable, *, in_service: bool) -> None:
         self.world, self.watch, self.space, self.in_service = world, watch, space, in_service
         self.mask: Bools = np.zeros(0, np.bool_)
         self.fresh: Bools = np.zeros(0, np.bool_)
@@ -72,17 +72,17 @@ class Scope:
         return found
 
 
-class Scopes:
+class WatchScopes:
     """The scopes in use, shared by the runners of equal watches: 2 B per row and distinct watch."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Fleet) -> None:
         self.world = world
-        self._used: WeakValueDictionary[tuple[Watch, bool, int], Scope] = WeakValueDictionary()
+        self._used: WeakValueDictionary[tuple[Watch, bool, int], WatchScope] = WeakValueDictionary()
 
-    def of(self, watch: Watch, space: Space, *, in_service: bool) -> Scope:
+    def of(self, watch: Watch, space: ThingTable, *, in_service: bool) -> WatchScope:
         """That of a watch on a space."""
         key = (watch, in_service, id(space))
         found = self._used.get(key)
         if found is None:
-            found = self._used[key] = Scope(self.world, watch, space, in_service=in_service)
+            found = self._used[key] = WatchScope(self.world, watch, space, in_service=in_service)
         return found

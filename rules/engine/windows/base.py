@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from gateway.domain.device import Point
 from gateway.domain.reading import F64, I64
 from rules.compiled import Slot
-from rules.engine.frames.batch_view import Bools, Reader, View
-from rules.engine.state.fleet import World
-from rules.engine.state.thing_table import NEVER, Space, widened
+from rules.engine.frames.batch_view import BatchView, Bools, Reader
+from rules.engine.state.fleet import Fleet
+from rules.engine.state.thing_table import NEVER, ThingTable, widened
 from rules.engine.windows.counter_glitches import Glitches
 
 Rows = NDArray[np.integer]
@@ -24,7 +24,7 @@ class Surroundings(Protocol):
     """What signals need of the engine around them."""
 
     @property
-    def world(self) -> World:
+    def world(self) -> Fleet:
         """Devices, sites, points."""
 
     @property
@@ -58,7 +58,7 @@ class NoSignals:
         return 0
 
 
-class Table:
+class StateTable:
     """State in arrays whose last axis is the row of the thing. `arrays`: (attribute, what a new row holds).
 
     `parts` are other tables that belong to it.
@@ -66,9 +66,9 @@ class Table:
 
     arrays: tuple[tuple[str, float], ...] = ()
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: ThingTable) -> None:
         self.space = space
-        self.parts: dict[str, Table] = {}
+        self.parts: dict[str, StateTable] = {}
 
     def grow(self) -> None:
         """Make room for the rows of the space."""
@@ -130,8 +130,8 @@ class Declared:
     """Something that profiles declare of points, looked up again when definitions change; `nothing` stands for 0."""
 
     def __init__(
-        self, world: World, space: Space, points: tuple[str, ...], what: Callable[[Point], int], nothing: int = 0
-    ) -> None:  # fmt: skip
+        self, world: Fleet, space: ThingTable, points: tuple[str, ...], what: Callable[[Point], int], nothing: int = 0
+    ) -> None:
         self.world, self.space, self.points, self.what, self.nothing = world, space, points, what, nothing
         self._mark = (-1, -1, -1)
         self._rows: I64 = np.zeros(0, np.int64)
@@ -160,7 +160,7 @@ class Declared:
 class Gaps:
     """Silence longer than this is a gap: as `written`, else 3 x the promised interval of the slowest point, µs."""
 
-    def __init__(self, world: World, space: Space, points: tuple[str, ...], written: int = 0) -> None:
+    def __init__(self, world: Fleet, space: ThingTable, points: tuple[str, ...], written: int = 0) -> None:
         self.written = written
         self._declared = Declared(world, space, points, lambda spec: 3 * spec.every, NEVER)
 
@@ -170,7 +170,7 @@ class Gaps:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class PointReadings:
     """Readings of one point in a view, by thing, then time: `unit` they came in, thing, at i64, value f64.
 
     `floor` f64, of a counter: where known, the reading takes a fall back, and none before it lies above `floor`.
@@ -185,12 +185,12 @@ class Heard:
     def __len__(self) -> int:
         return len(self.unit)
 
-    def where(self, mask: Bools) -> "Heard":
+    def where(self, mask: Bools) -> "PointReadings":
         """Some of them."""
         if mask.all():
             return self
         floor = None if self.floor is None else self.floor[mask]
-        return Heard(self.unit[mask], self.thing[mask], self.at[mask], self.value[mask], floor)
+        return PointReadings(self.unit[mask], self.thing[mask], self.at[mask], self.value[mask], floor)
 
     def first(self) -> Bools:
         """Which is the first of its thing."""
@@ -211,16 +211,16 @@ class Heard:
         return number - np.maximum.accumulate(np.where(self.first(), number, 0))
 
 
-def readings(view: View, column: int, inside: Bools, *, known: bool) -> Heard:
+def readings(view: BatchView, column: int, inside: Bools, *, known: bool) -> PointReadings:
     """The readings of a column in the units `inside` of a view; `known` leaves out bad ones."""
     key = column, known, id(inside)
     if (kept := view.heard.get(key)) is not None:
-        found: Heard = kept[1]
+        found: PointReadings = kept[1]
         return found
     rows, whole = view.rows, view.rows.slice_of(column)
     if whole is not None and inside.all():
         at, value = np.ascontiguousarray(rows.at[whole]), np.ascontiguousarray(rows.value[whole])
-        found = Heard(np.arange(len(value)), view.thing, at, value)
+        found = PointReadings(np.arange(len(value)), view.thing, at, value)
         if known:
             found = found.where(~np.isnan(value))
     else:
@@ -229,7 +229,7 @@ def readings(view: View, column: int, inside: Bools, *, known: bool) -> Heard:
         row = row[unit]
         fresh = rows.unit[row] == unit
         unit, row = unit[fresh], row[fresh]
-        found = Heard(unit, view.thing[unit], rows.at[row], rows.value[row])
+        found = PointReadings(unit, view.thing[unit], rows.at[row], rows.value[row])
     view.heard[key] = inside, found
     return found
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from gateway.domain.duration import HOUR
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Baseline
-from rules.engine.frames.batch_view import View
+from rules.engine.frames.batch_view import BatchView
 from rules.engine.state.local_time import local_time_of
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
-from rules.engine.windows.base import Heard, Rows, Surroundings, Table, carried
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.windows.base import PointReadings, Rows, StateTable, Surroundings, carried
 from rules.engine.windows.momentary import Momentary, Values
-from rules.engine.windows.signal_input import Feed
+from rules.engine.windows.signal_input import SignalInput
 
 SLOTS = 168  # hours of a week
 POLYNOMIAL = tuple(np.cumprod([1.0] + [-0.6931471805599453 / k for k in range(1, 19)]).tolist())[::-1]
@@ -32,7 +32,7 @@ def halved(x: F64) -> F64:
     return scaled
 
 
-class Weeks(Table):
+class Weeks(StateTable):
     """One mean and variance per hour of the local week, made when a thing is first heard.
 
     State per thing: seat i32, 4 B, and 2,688 B for a thing that has one.
@@ -40,7 +40,7 @@ class Weeks(Table):
 
     arrays = (("seat", -1),)
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: ThingTable) -> None:
         super().__init__(space)
         self.seat: I32 = np.zeros(0, np.int32)
         self.slots: F64 = np.full((2, SLOTS, 0), np.nan)
@@ -98,7 +98,7 @@ class BaselineSignal(Momentary):
         ("mean_before", np.nan), ("spread_before", 0), ("at_before", LONG_AGO), ("score", np.nan),
     )  # fmt: skip
 
-    def __init__(self, signal: Baseline, zone: str, space: Space, around: Surroundings, feed: Feed) -> None:
+    def __init__(self, signal: Baseline, zone: str, space: ThingTable, around: Surroundings, feed: SignalInput) -> None:
         super().__init__(space, signal.name, signal.unit, feed.columns, 0)
         self.signal = signal
         self.clock = local_time_of(around.world, space, zone) if signal.season else None
@@ -118,7 +118,7 @@ class BaselineSignal(Momentary):
         if self.clock is not None:
             self.clock.refresh(things)
 
-    def settled(self, view: View, heard: Heard) -> Heard:
+    def settled(self, view: BatchView, heard: PointReadings) -> PointReadings:
         return super().settled(view, heard.where(~view.moments[heard.unit]))  # time alone teaches nothing
 
     def turned(self) -> I64:
@@ -127,7 +127,7 @@ class BaselineSignal(Momentary):
     def held(self, things: Rows, t: I64) -> Values:  # noqa: ARG002 - only readings change it
         return self.score[things], (self.at[things] > LONG_AGO).astype(np.float64)
 
-    def take(self, things: Rows, t: I64, heard: Heard) -> Values:  # noqa: ARG002 - only readings change it
+    def take(self, things: Rows, t: I64, heard: PointReadings) -> Values:  # noqa: ARG002 - only readings change it
         before = self.score[things]
         heard = heard.where(~np.isnan(heard.value))
         heard = heard.where(heard.at >= self.at[heard.thing])

@@ -4,23 +4,23 @@ import numpy as np
 
 from gateway.domain.reading import F64, I64, U8
 from rules.compiled import Calendar, Increase
-from rules.engine.frames.batch_view import Bools, View
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
-from rules.engine.windows.base import EPSILON, Heard, Rows, Surroundings
-from rules.engine.windows.calendar_window import Closing
+from rules.engine.frames.batch_view import BatchView, Bools
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.windows.base import EPSILON, PointReadings, Rows, Surroundings
+from rules.engine.windows.calendar_window import CalendarWindow
 from rules.engine.windows.counter import BEFORE, NOW, Counter
 
 
-class CountedIncrease(Closing):
+class CalendarIncrease(CalendarWindow):
     """State: base f64 (the line at the window's start), lost i64 µs, fresh u8 (base is the newest reading), silent u8
     (the last window was closed with the silence at its end as a gap): 18 B.
 
-    And that of `Counter`, 192 B, and of `Closing`.
+    And that of `Counter`, 192 B, and of `CalendarWindow`.
     """
 
-    arrays = (*Closing.arrays, ("base", np.nan), ("lost", 0), ("fresh", 0), ("silent", 0))
+    arrays = (*CalendarWindow.arrays, ("base", np.nan), ("lost", 0), ("fresh", 0), ("silent", 0))
 
-    def __init__(self, signal: Increase, depth: int, zone: str, space: Space, around: Surroundings) -> None:
+    def __init__(self, signal: Increase, depth: int, zone: str, space: ThingTable, around: Surroundings) -> None:
         assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
         super().__init__(
             signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, (signal.point,)
@@ -34,10 +34,10 @@ class CountedIncrease(Closing):
         self.silent: U8 = np.zeros(0, np.uint8)
 
     # --- readings
-    def hear(self, view: View, inside: Bools) -> Heard:
+    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
         return self.counter.hear(view, inside)
 
-    def special(self, heard: Heard) -> Bools:
+    def special(self, heard: PointReadings) -> Bools:
         thing, at = heard.thing, heard.at
         start, end, last = self.start[thing], self.end[thing], self.counter.at[NOW, thing]
         # a night has not begun yet, or the first reading since it began was taken
@@ -45,7 +45,7 @@ class CountedIncrease(Closing):
         found: Bools = ~(self.counter.rising(heard) & inside) | (self.silent[thing] != 0)
         return found
 
-    def quick(self, heard: Heard) -> None:
+    def quick(self, heard: PointReadings) -> None:
         self.counter.run(heard)
         thing = heard.thing
         early = heard.at < self.start[thing]

@@ -5,20 +5,20 @@ import numpy as np
 from gateway.domain.reading import F64, I64
 from rules.compiled import Calendar, Share, Times
 from rules.engine.frames.batch_view import Bools
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
-from rules.engine.windows.base import Heard, Rows, Surroundings
-from rules.engine.windows.calendar_window import Closing
-from rules.engine.windows.signal_input import Feed
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.windows.base import PointReadings, Rows, Surroundings
+from rules.engine.windows.calendar_window import CalendarWindow
+from rules.engine.windows.signal_input import SignalInput
 
 
-class SpentShare(Closing):
-    """State: truth f64 and its time since, seen and true i64 µs in the running window: 32 B, and that of `Closing`."""
+class CalendarShare(CalendarWindow):
+    """State: truth f64 and its time since, seen and true i64 µs in the window: 32 B, and that of `CalendarWindow`."""
 
-    arrays = (*Closing.arrays, ("truth", np.nan), ("since", LONG_AGO), ("seen", 0), ("true", 0))
+    arrays = (*CalendarWindow.arrays, ("truth", np.nan), ("since", LONG_AGO), ("seen", 0), ("true", 0))
 
     def __init__(
-        self, signal: Share | Times, depth: int, zone: str, space: Space, around: Surroundings, feed: Feed
-    ) -> None:  # fmt: skip
+        self, signal: Share | Times, depth: int, zone: str, space: ThingTable, around: Surroundings, feed: SignalInput
+    ) -> None:
         assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
         super().__init__(signal.name, "", signal.window, signal.coverage, depth, zone, space, around, feed.points)
         self.feed, self.of, self.gaps = feed, feed.bound, feed.gaps()
@@ -33,14 +33,14 @@ class SpentShare(Closing):
     def turned(self) -> I64:
         return self.since
 
-    def special(self, heard: Heard) -> Bools:
+    def special(self, heard: PointReadings) -> Bools:
         thing, at = heard.thing, heard.at
         start, since = self.start[thing], self.since[thing]
         inside = (at < self.end[thing]) & ((since >= start) | (at < start)) & (at >= self.done[thing])
         found: Bools = ~(inside & (since > LONG_AGO))
         return found
 
-    def quick(self, heard: Heard) -> None:
+    def quick(self, heard: PointReadings) -> None:
         truth, since = heard.before(self.truth, self.since)
         self._book(heard.thing, truth, since, heard.at)
         self.truth[heard.thing], self.since[heard.thing] = heard.value, heard.at

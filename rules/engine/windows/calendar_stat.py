@@ -5,18 +5,18 @@ import numpy as np
 from gateway.domain.reading import F64, I64
 from rules.compiled import Aggregate, Calendar, Stat
 from rules.engine.frames.batch_view import Bools
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
-from rules.engine.windows.base import Heard, Rows, Surroundings
-from rules.engine.windows.calendar_window import Closing
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.windows.base import PointReadings, Rows, Surroundings
+from rules.engine.windows.calendar_window import CalendarWindow
 from rules.engine.windows.quantile import ValueCounts
-from rules.engine.windows.signal_input import Feed
+from rules.engine.windows.signal_input import SignalInput
 
 SUMS = frozenset({Aggregate.MEAN, Aggregate.SUM, Aggregate.STDDEV})
 LOWS = frozenset({Aggregate.MIN, Aggregate.SPREAD})
 HIGHS = frozenset({Aggregate.MAX, Aggregate.SPREAD})
 
 
-class GatheredStat(Closing):
+class CalendarStat(CalendarWindow):
     """State: count, first, seen (observed µs), newest, at, shut 48 B, and total, square, low, high as needed, 8 B each;
     for percentiles `ValueCounts`.
 
@@ -25,8 +25,8 @@ class GatheredStat(Closing):
     """
 
     def __init__(
-        self, signal: Stat, depth: int, zone: str, space: Space, around: Surroundings, feed: Feed
-    ) -> None:  # fmt: skip
+        self, signal: Stat, depth: int, zone: str, space: ThingTable, around: Surroundings, feed: SignalInput
+    ) -> None:
         assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
         super().__init__(
             signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, feed.points
@@ -53,7 +53,7 @@ class GatheredStat(Closing):
         )  # fmt: skip
         self.sums = tuple((name, fill) for name, fill, mine in needed if mine)
         self.arrays = (
-            *Closing.arrays, ("count", 0), ("first", np.nan), ("seen", 0), ("newest", np.nan), ("at", LONG_AGO),
+            *CalendarWindow.arrays, ("count", 0), ("first", np.nan), ("seen", 0), ("newest", np.nan), ("at", LONG_AGO),
             ("shut", NEVER), *self.sums,
         )  # fmt: skip
 
@@ -64,7 +64,7 @@ class GatheredStat(Closing):
         return self.at
 
     # --- readings
-    def special(self, heard: Heard) -> Bools:
+    def special(self, heard: PointReadings) -> Bools:
         thing, at = heard.thing, heard.at
         start, (_, last) = self.start[thing], heard.before(self.newest, self.at)
         inside = (at < self.end[thing]) & ((self.at[thing] >= start) | (at < start)) & (at >= self.done[thing])
@@ -72,7 +72,7 @@ class GatheredStat(Closing):
         found: Bools = ~((at > last) & inside & ~np.isnan(heard.value))
         return found
 
-    def quick(self, heard: Heard) -> None:
+    def quick(self, heard: PointReadings) -> None:
         thing, first = heard.thing, heard.first()
         before, moment = heard.before(self.newest, self.at)
         self._book(thing, before, moment, np.minimum(heard.at, np.where(first, self.shut[thing], NEVER)))

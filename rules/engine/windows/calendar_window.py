@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
 from rules.compiled import Calendar
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.frames.batch_view import Bools, View
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.state.calendar import window, zone_of
 from rules.engine.state.local_time import local_time_of
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
-from rules.engine.windows.base import EPSILON, Gaps, Heard, Rows, Surroundings, Table, readings, turns
-from rules.engine.windows.signal_input import Feed
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.windows.base import EPSILON, Gaps, PointReadings, Rows, StateTable, Surroundings, readings, turns
+from rules.engine.windows.signal_input import SignalInput
 
 
-class Closing(Table):
+class CalendarWindow(StateTable):
     """State: start, end of the running window (or of the next night), begun, done of the last closed one; cover f32.
 
     `ring` f64[depth]: values of the last closed windows; deeper when windows close before those of other signals.
@@ -29,13 +29,21 @@ class Closing(Table):
         ("start", LONG_AGO), ("end", NEVER), ("begun", LONG_AGO), ("done", LONG_AGO), ("cover", 0), ("ring", np.nan)
     )  # fmt: skip
 
-    feed: Feed | None = None
-    of: Bound | None = None
+    feed: SignalInput | None = None
+    of: BoundExpression | None = None
 
     def __init__(
-        self, name: str, unit: str, calendar: Calendar, coverage: float, depth: int, zone: str, space: Space,
-        around: Surroundings, points: tuple[str, ...],
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        unit: str,
+        calendar: Calendar,
+        coverage: float,
+        depth: int,
+        zone: str,
+        space: ThingTable,
+        around: Surroundings,
+        points: tuple[str, ...],
+    ) -> None:
         super().__init__(space)
         self.name, self.unit, self.calendar, self.coverage, self.zone = name, unit, calendar, coverage, zone
         self.depth = depth
@@ -51,7 +59,7 @@ class Closing(Table):
         self.ring: F64 = np.zeros((depth, 0))
 
     # --- what an operator does
-    def hear(self, view: View, inside: Bools) -> Heard:
+    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
         """Its readings in the units `inside` of a view; of other signals the places alone."""
         if self.feed is None:
             return readings(view, self.columns[0], inside, known=True)
@@ -65,13 +73,13 @@ class Closing(Table):
         """What changes when a value is heard that no reading brought."""
         return self.end
 
-    def outside(self, heard: Heard) -> Bools:
+    def outside(self, heard: PointReadings) -> Bools:
         """Which of them begin or end a window, or came after it was closed."""
         thing, at = heard.thing, heard.at
         found: Bools = (self.start[thing] == LONG_AGO) | (at >= self.end[thing]) | (at < self.done[thing])
         return found
 
-    def follow(self, view: View, places: Heard) -> list[tuple[int, int]]:
+    def follow(self, view: BatchView, places: PointReadings) -> list[tuple[int, int]]:
         """Values of other signals at these places, known now; (thing, µs since when it is in doubt by one)."""
         assert self.feed is not None, "only a feed reads other signals"
         left, late = self.feed.settled(view, places, self.latest), []
@@ -93,11 +101,11 @@ class Closing(Table):
         self.take(thing, value, max(begun, self.window(thing, end - 1)[0] if running == LONG_AGO else running))
 
     @abstractmethod
-    def special(self, heard: Heard) -> Bools:
+    def special(self, heard: PointReadings) -> Bools:
         """Which of them may do more than go on in the running window: the first that is special is taken singly."""
 
     @abstractmethod
-    def quick(self, heard: Heard) -> None:
+    def quick(self, heard: PointReadings) -> None:
         """Readings that are not special."""
 
     @abstractmethod

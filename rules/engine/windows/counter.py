@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from gateway.domain.counter import KEPT, CounterState, Fall, advance, exchanged
 from gateway.domain.device import CounterModel
 from gateway.domain.reading import F64, I64
-from rules.engine.frames.batch_view import Bools, View
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
-from rules.engine.windows.base import Heard, Surroundings, Table, readings
+from rules.engine.frames.batch_view import BatchView, Bools
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.windows.base import PointReadings, StateTable, Surroundings, readings
 from rules.engine.windows.counter_glitches import Glitch
 
 NAN = float("nan")
@@ -25,7 +25,7 @@ class Placed(NamedTuple):
     floor: float = NAN
 
 
-class Counter(Table):
+class Counter(StateTable):
     """State: value (NaN = never heard), shift f64[2, n], at i64[2, n]: the newest reading and the one before it; and
     for both the falls that may be taken back, the newest first: fell, fell_shift f64[2, 3, n], fell_at i64[2, 3, n].
     192 B.
@@ -37,7 +37,7 @@ class Counter(Table):
         ("value", np.nan), ("shift", 0), ("at", LONG_AGO), ("fell", np.inf), ("fell_shift", 0), ("fell_at", LONG_AGO),
     )  # fmt: skip
 
-    def __init__(self, space: Space, around: Surroundings, point: str, model: CounterModel | None) -> None:
+    def __init__(self, space: ThingTable, around: Surroundings, point: str, model: CounterModel | None) -> None:
         super().__init__(space)
         self.around, self.point, self.model = around, point, model
         self.column = space.column(point)
@@ -50,12 +50,12 @@ class Counter(Table):
         self._fallen: bool | None = None
 
     # --- many readings
-    def hear(self, view: View, inside: Bools) -> Heard:
+    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
         """Its known readings in the units `inside` of a view."""
         heard = readings(view, self.column, inside, known=True)
         return self._put_right(heard) if self.around.glitches.any_known and len(heard) else heard
 
-    def _put_right(self, heard: Heard) -> Heard:
+    def _put_right(self, heard: PointReadings) -> PointReadings:
         """In a glitch that is known beforehand the counter stands at the value it seemed to fall from."""
         value, glitches = heard.value.copy(), self.around.glitches
         for thing in np.unique(heard.thing).tolist():
@@ -64,17 +64,17 @@ class Counter(Table):
                 for row in np.flatnonzero(inside).tolist():
                     again = glitches.ignored((*self._key(thing), int(heard.at[row])))
                     value[row] = np.nan if again else one.value
-        return Heard(heard.unit, heard.thing, heard.at, value).where(~np.isnan(value))
+        return PointReadings(heard.unit, heard.thing, heard.at, value).where(~np.isnan(value))
 
     def _key(self, thing: int) -> tuple[int, int, str, CounterModel | None]:
         place = self.space.things[thing]
         return place.device, place.component, self.point, self.model
 
-    def before(self, heard: Heard) -> tuple[F64, I64]:
+    def before(self, heard: PointReadings) -> tuple[F64, I64]:
         """(value, at) of the reading before each."""
         return heard.before(self.value[NOW], self.at[NOW])
 
-    def rising(self, heard: Heard, prior: tuple[F64, I64] | None = None) -> Bools:
+    def rising(self, heard: PointReadings, prior: tuple[F64, I64] | None = None) -> Bools:
         """Which readings are newer than the one before, not lower, and take no fall back; the first ever is not.
 
         `prior`: what `before` found.
@@ -92,14 +92,14 @@ class Counter(Table):
                 found &= np.array([ends(*self._key(one), at) is None for one, at in pairs], np.bool_)
         return found
 
-    def follow(self, heard: Heard) -> Heard:
+    def follow(self, heard: PointReadings) -> PointReadings:
         """The same readings on the line, without those that change nothing."""
         prior = self.before(heard)
         odd = ~self.rising(heard, prior)
         line = heard.value + self.shift[NOW, heard.thing]
         if not odd.any():
             self.run(heard, prior)
-            return Heard(heard.unit, heard.thing, heard.at, line)
+            return PointReadings(heard.unit, heard.thing, heard.at, line)
         strange = np.zeros(self.value.shape[1], np.bool_)
         strange[heard.thing[odd]] = True
         rows = np.flatnonzero(strange[heard.thing])
@@ -112,9 +112,9 @@ class Counter(Table):
                 floor[row] = found.floor
         if len(rows) < len(heard):
             self.run(heard.where(~strange[heard.thing]))
-        return Heard(heard.unit, heard.thing, heard.at, line, floor).where(~np.isnan(line))
+        return PointReadings(heard.unit, heard.thing, heard.at, line, floor).where(~np.isnan(line))
 
-    def run(self, heard: Heard, prior: tuple[F64, I64] | None = None) -> None:
+    def run(self, heard: PointReadings, prior: tuple[F64, I64] | None = None) -> None:
         """Readings that are `rising`. `prior`: what `before` found of them."""
         if not len(heard):
             return

@@ -17,16 +17,16 @@ from rules.compiled import (
     Times,
 )
 from rules.compiled.reads import expressions, operand_of
-from rules.engine.binding.bound_expression import Source
-from rules.engine.state.thing_table import Space
+from rules.engine.binding.bound_expression import SlotSource
+from rules.engine.state.thing_table import ThingTable
 from rules.engine.windows.base import Surroundings
 from rules.engine.windows.baseline import BaselineSignal
-from rules.engine.windows.calendar_increase import CountedIncrease
-from rules.engine.windows.calendar_share import SpentShare
-from rules.engine.windows.calendar_stat import GatheredStat
-from rules.engine.windows.calendar_window import Closing
+from rules.engine.windows.calendar_increase import CalendarIncrease
+from rules.engine.windows.calendar_share import CalendarShare
+from rules.engine.windows.calendar_stat import CalendarStat
+from rules.engine.windows.calendar_window import CalendarWindow
 from rules.engine.windows.momentary import Momentary
-from rules.engine.windows.signal_input import Feed
+from rules.engine.windows.signal_input import SignalInput
 from rules.engine.windows.sliding_windows import SlidingIncrease, SlidingShare, SlidingStat, SlidingSwing, Slope
 from rules.engine.windows.times import CalendarTimes, SlidingTimes
 
@@ -40,29 +40,29 @@ def depth_of(rule: Rule, name: str) -> int:
 
 
 def operator(
-    signal: Signal, rule: Rule, zone: str, space: Space, around: Surroundings, source: Source
-) -> Momentary | Closing | None:
+    signal: Signal, rule: Rule, zone: str, space: ThingTable, around: Surroundings, source: SlotSource
+) -> Momentary | CalendarWindow | None:
     """The operator of a signal on one space; None for one over members, which is not worked out per thing."""
     depth = depth_of(rule, signal.name)
     match signal:
         case Increase(window=Calendar()):
-            return CountedIncrease(signal, depth, zone, space, around)
+            return CalendarIncrease(signal, depth, zone, space, around)
         case Increase():
             return SlidingIncrease(signal, space, around)
         case Rate():
             return Slope(signal, space, around)
         case MemberStat() | PeerStat():
             return None
-    feed = Feed(signal.of, space, around, source)
+    feed = SignalInput(signal.of, space, around, source)
     match signal:
         case Stat(window=Calendar()):
-            return GatheredStat(signal, depth, zone, space, around, feed)
+            return CalendarStat(signal, depth, zone, space, around, feed)
         case Stat():
             return SlidingStat(signal, space, feed)
         case Swing():
             return SlidingSwing(signal, space, feed)
         case Share(window=Calendar()):
-            return SpentShare(signal, depth, zone, space, around, feed)
+            return CalendarShare(signal, depth, zone, space, around, feed)
         case Share():
             return SlidingShare(signal, space, feed)
         case Times(window=Calendar()):

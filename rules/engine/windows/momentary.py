@@ -7,17 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
-from rules.engine.binding.bound_expression import Bound
-from rules.engine.frames.batch_view import Bools, View
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
-from rules.engine.windows.base import Heard, Rows, Table
-from rules.engine.windows.signal_input import Feed
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.frames.batch_view import BatchView, Bools
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.windows.base import PointReadings, Rows, StateTable
+from rules.engine.windows.signal_input import SignalInput
 
 Values = tuple[F64, F64]
 """(value, coverage) per item."""
 
 
-class Momentary(Table):
+class Momentary(StateTable):
     """State of its own: value, share and time as of the last unit that was judged, for evidence: 20 B.
 
     `over` µs is the length of what the value is made of, 0 = no window. `grid` µs: what changes continuously is looked
@@ -27,12 +27,12 @@ class Momentary(Table):
 
     arrays: tuple[tuple[str, float], ...] = (("newest", np.nan), ("share", 0), ("moment", LONG_AGO))
     grid = 0
-    feed: Feed | None = None
-    of: Bound | None = None
+    feed: SignalInput | None = None
+    of: BoundExpression | None = None
     known_only = False
     closed = False
 
-    def __init__(self, space: Space, name: str, unit: str, columns: tuple[int, ...], over: int) -> None:
+    def __init__(self, space: ThingTable, name: str, unit: str, columns: tuple[int, ...], over: int) -> None:
         super().__init__(space)
         self.name, self.unit, self.columns, self.over = name, unit, columns, over
         self.newest: F64 = np.zeros(0)
@@ -40,12 +40,12 @@ class Momentary(Table):
         self.moment: I64 = np.zeros(0, np.int64)
 
     # --- what an operator does
-    def hear(self, view: View, inside: Bools) -> Heard:
+    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
         """Its readings in the units `inside` of a view; of other signals the places alone."""
         assert self.feed is not None, "an operator without a feed hears by itself"
         return self.feed.hear(view, inside, self.latest, known=self.known_only)
 
-    def settled(self, view: View, heard: Heard) -> Heard:
+    def settled(self, view: BatchView, heard: PointReadings) -> PointReadings:
         """The values of other signals at these places, which are known now."""
         assert self.feed is not None, "only a feed reads other signals"
         return self.feed.settled(view, heard, self.latest, known=self.known_only)
@@ -59,7 +59,7 @@ class Momentary(Table):
         return self.moment
 
     @abstractmethod
-    def take(self, things: Rows, t: I64, heard: Heard) -> Values:
+    def take(self, things: Rows, t: I64, heard: PointReadings) -> Values:
         """Readings (`heard.unit` counts items), and the value at every item (a thing at a moment, in order)."""
 
     @abstractmethod
@@ -80,8 +80,13 @@ class Momentary(Table):
         yield from ()
 
     def stretches(
-        self, things: Rows, heard: Heard, item: NDArray[np.intp], begin: I64, end: I64  # noqa: ARG002
-    ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:  # fmt: skip
+        self,
+        things: Rows,  # noqa: ARG002
+        heard: PointReadings,  # noqa: ARG002
+        item: NDArray[np.intp],  # noqa: ARG002
+        begin: I64,  # noqa: ARG002
+        end: I64,  # noqa: ARG002
+    ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:
         """(item, from, to µs) in which the value may change continuously, between `begin` and `end` of each thing.
 
         `item` numbers the thing of each that is heard. More than needed is no harm.

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from gateway.domain.alarm import SignalSeen
 from gateway.domain.reading import F64
-from rules.engine.frames.batch_view import Bools, Picked, Reader, View
+from rules.engine.frames.batch_view import BatchView, Bools, Reader, UnitsAt
 from rules.engine.state.thing_table import LONG_AGO
-from rules.engine.windows.base import Heard, carried
+from rules.engine.windows.base import PointReadings, carried
 from rules.engine.windows.momentary import Momentary, Values
 
 
-class Now:
+class MomentaryValues:
     """`values`, `shares` f64[signal, unit] of the newest view; others than those that were taken are NaN.
 
     `shown` bool[signal, unit]: what evidence may show; a moment without a reading only where the value is another.
@@ -23,7 +23,7 @@ class Now:
     def __init__(self, signals: tuple[Momentary, ...]) -> None:
         self.signals = signals
         self.index = {one.name: k for k, one in enumerate(signals)}
-        self.view: View | None = None
+        self.view: BatchView | None = None
         self.values: F64 = np.zeros((0, 0))
         self.shares: F64 = np.zeros((0, 0))
         self.shown: Bools = np.zeros((0, 0), np.bool_)
@@ -31,7 +31,7 @@ class Now:
         self.before: list[tuple[F64, F64, NDArray[np.int64]]] = []
         self.handed: dict[tuple[str, int], list[tuple[float, float, int]]] = {}
 
-    def begin(self, view: View, inside: Bools) -> list[Heard]:
+    def begin(self, view: BatchView, inside: Bools) -> list[PointReadings]:
         """A view comes: what each signal hears in it."""
         if not self.signals:
             return []
@@ -48,8 +48,8 @@ class Now:
         return [one.hear(view, inside) for one in self.signals]
 
     def take(
-        self, view: View, units: NDArray[np.intp], heard: Sequence[Heard], judged: Bools | None = None
-    ) -> None:  # fmt: skip
+        self, view: BatchView, units: NDArray[np.intp], heard: Sequence[PointReadings], judged: Bools | None = None
+    ) -> None:
         """Go on to these units, in order of thing and time, and remember what was worth what there.
 
         With `judged`, units that are not, and carry nothing of a signal, leave it as it was told last.
@@ -86,7 +86,7 @@ class Now:
     def hand(self, one: Momentary, thing: int, value: float, at: int) -> None:
         """A signal hears the value of windows that closed at `at` µs."""
         things, t = np.array([thing]), np.array([at])
-        heard = Heard(np.zeros(1, np.intp), things, t, np.array([value]))
+        heard = PointReadings(np.zeros(1, np.intp), things, t, np.array([value]))
         found, share = one.take(things, t, heard.where(~np.isnan(heard.value)) if one.known_only else heard)
         one.newest[things], one.share[things], one.moment[things] = found, share, t
         self.handed.setdefault((one.name, thing), []).append((float(found[0]), float(share[0]), at))
@@ -100,14 +100,14 @@ class Now:
         k = self.index[one.name]
         if reader is self.view:
             return np.asarray(self.values[k])
-        if isinstance(reader, Picked) and reader.view is self.view:
+        if isinstance(reader, UnitsAt) and reader.view is self.view:
             return np.asarray(self.values[k, reader.units])
         found, _ = one.held(np.asarray(reader.thing, np.int64), reader.t)
         return found
 
     def seen(
-        self, one: Momentary, thing: int, at: int | None, view: View | None, unit: int, *, before: bool
-    ) -> SignalSeen:  # fmt: skip
+        self, one: Momentary, thing: int, at: int | None, view: BatchView | None, unit: int, *, before: bool
+    ) -> SignalSeen:
         """For evidence: as of a unit; as of the last one before it; as of `at`, between views or units."""
         k = self.index[one.name]
         value, share, moment = float(one.newest[thing]), float(one.share[thing]), int(one.moment[thing])
@@ -126,7 +126,7 @@ class Now:
         known = None if value != value else value
         return SignalSeen(one.name, known, one.unit, moment - one.over, moment, float(np.float32(share)))
 
-    def _in_view(self, k: int, view: View, unit: int, *, before: bool) -> tuple[float, float, int]:
+    def _in_view(self, k: int, view: BatchView, unit: int, *, before: bool) -> tuple[float, float, int]:
         first = int(view.first[unit])
         for other in range(unit - 1 if before else unit, first - 1, -1):
             if self.shown[k, other]:
@@ -135,16 +135,16 @@ class Now:
         return float(value[first]), float(share[first]), int(moment[first])
 
 
-def _among(heard: Heard, units: NDArray[np.intp], count: int) -> Heard:
+def _among(heard: PointReadings, units: NDArray[np.intp], count: int) -> PointReadings:
     """What is heard in these of `count` units, numbered among them."""
     place = np.full(count, -1, np.intp)
     place[units] = np.arange(len(units))
     item = place[heard.unit]
     mine = heard.where(item >= 0)
-    return Heard(item[item >= 0], mine.thing, mine.at, mine.value)
+    return PointReadings(item[item >= 0], mine.thing, mine.at, mine.value)
 
 
-def _told_by_time(one: Momentary, things: NDArray[np.int64], t: NDArray[np.int64], heard: Heard) -> Values:
+def _told_by_time(one: Momentary, things: NDArray[np.int64], t: NDArray[np.int64], heard: PointReadings) -> Values:
     """At moments alone. Of things that hear nothing at them readings stay: older ones may still come, in order."""
     told = np.isin(things, heard.thing)
     if len(told) and told.all():
@@ -155,10 +155,10 @@ def _told_by_time(one: Momentary, things: NDArray[np.int64], t: NDArray[np.int64
     return value, share
 
 
-def _settled(one: Momentary, view: View, units: NDArray[np.intp], heard: Heard) -> Heard:
+def _settled(one: Momentary, view: BatchView, units: NDArray[np.intp], heard: PointReadings) -> PointReadings:
     """What a signal hears of others, which are known now; numbered among `units` of the view."""
-    found = one.settled(view, Heard(units[heard.unit], heard.thing, heard.at, heard.value))
-    return Heard(np.searchsorted(units, found.unit), found.thing, found.at, found.value)
+    found = one.settled(view, PointReadings(units[heard.unit], heard.thing, heard.at, heard.value))
+    return PointReadings(np.searchsorted(units, found.unit), found.thing, found.at, found.value)
 
 
 def _ones_before(value: F64, newest: F64, things: NDArray[np.int64], told: Bools) -> F64:

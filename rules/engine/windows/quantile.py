@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64
-from rules.engine.state.thing_table import Space
-from rules.engine.windows.base import Rows, Table
+from rules.engine.state.thing_table import ThingTable
+from rules.engine.windows.base import Rows, StateTable
 from rules.engine.windows.ring_buffer import Ring
 
 DIFFERENT = 1024  # values that a calendar window tells apart
@@ -79,7 +79,7 @@ def at_rank(ordered: Sequence[float], rank: float) -> float:
 
 
 # --- windows that are only counted
-class ValueCounts(Table):
+class ValueCounts(StateTable):
     """How often each value came. While at most `DIFFERENT` values differ they are exact; beyond that all of them lose
     binary digits from the end until no more differ: a function of the values alone, in whatever order they came.
 
@@ -89,7 +89,7 @@ class ValueCounts(Table):
 
     arrays = (("held", np.nan), ("number", 0), ("used", 0), ("digits", DIGITS))
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: ThingTable) -> None:
         super().__init__(space)
         self.held: F64 = np.full((16, 0), np.nan)
         self.number: I32 = np.zeros((16, 0), np.int32)

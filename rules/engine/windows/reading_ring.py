@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
 from rules.engine.frames.batch_view import Bools
-from rules.engine.state.thing_table import NEVER, Space
-from rules.engine.windows.base import Gaps, Heard, Rows, carried
+from rules.engine.state.thing_table import NEVER, ThingTable
+from rules.engine.windows.base import Gaps, PointReadings, Rows, carried
 from rules.engine.windows.sliding_stddev import SquaredRing
 
 MANY = 1 << 20
@@ -22,7 +22,7 @@ Part = tuple[NDArray[np.intp] | slice, I64, I64]
 """(items, first reading inside the window, one past the newest), as numbers of readings since the first ever."""
 
 
-class Newest:
+class LastWindows:
     """The windows [low, stop) of things as of `t` that were asked for last.
 
     `upto`: observed time up to the newest readings, when these are as new as `t`. `spent`: what was observed of the
@@ -34,7 +34,7 @@ class Newest:
         self.spent: Spent | None = None
 
 
-class Trail(SquaredRing):
+class ReadingRing(SquaredRing):
     """A ring that holds the window of `over` µs (`pair`: the last two readings) and what one view brings.
 
     `seen[i]` is the observed time before reading i, µs: each reading is observed until the next one, the gap, or a bad
@@ -42,12 +42,12 @@ class Trail(SquaredRing):
     """
 
     def __init__(
-        self, space: Space, gaps: Gaps, over: int, folds: tuple[np.ufunc, ...] = (), *, truth: bool = False,
+        self, space: ThingTable, gaps: Gaps, over: int, folds: tuple[np.ufunc, ...] = (), *, truth: bool = False,
         pair: bool = False, squared: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(space, folds, truth=truth, squared=squared)
         self.gaps, self.over, self.pair = gaps, over, pair
-        self._newest: Newest | None = None
+        self._newest: LastWindows | None = None
 
     def part(self, things: Rows, t: I64) -> tuple[I64, I64]:
         """The window of each thing as of `t`: (first reading inside, one past the newest)."""
@@ -58,7 +58,7 @@ class Trail(SquaredRing):
         later = np.flatnonzero(self.times(stop - 1, things) > t)
         if len(later):
             stop[later] = self.find(things[later], tail[later], stop[later], t[later])
-        self._newest = Newest(things, t, self._begin(things, tail, stop, t), stop, None)
+        self._newest = LastWindows(things, t, self._begin(things, tail, stop, t), stop, None)
         return self._newest.low, stop
 
     def _begin(self, things: Rows, tail: I64, stop: I64, t: I64) -> I64:
@@ -137,7 +137,7 @@ class Trail(SquaredRing):
         return np.where(head > 0, self.values(head - 1, things), np.nan)
 
     # --- feeding it
-    def take(self, things: Rows, t: I64, heard: Heard) -> Iterator[Part]:
+    def take(self, things: Rows, t: I64, heard: PointReadings) -> Iterator[Part]:
         """Add readings (`heard.unit` counts items); for each item what its window holds then, part by part.
 
         A part must be used before the next one is asked for: older readings make room.
@@ -166,7 +166,7 @@ class Trail(SquaredRing):
             # the reading before the window stays: it is observed into it. Of several items of a thing the last counts
             self.tail[mine] = np.maximum(low - 1, self.tail[mine])
 
-    def _step(self, heard: Heard, t: I64) -> Newest | None:
+    def _step(self, heard: PointReadings, t: I64) -> LastWindows | None:
         """Add one newer known reading of each thing, where there is room for all. Else nothing is done: None."""
         things, at, value, size = heard.thing, heard.at, heard.value, len(self.at)
         head, tail = self.head[things], self.tail[things]
@@ -193,14 +193,14 @@ class Trail(SquaredRing):
         self.fold_in(things, head, value)
         low = self._begin(things, tail, stop, t)
         self.tail[things] = np.maximum(low - 1, tail)
-        return Newest(things, t, low, stop, upto if self.over and _same(at, t) else None)
+        return LastWindows(things, t, low, stop, upto if self.over and _same(at, t) else None)
 
-    def _newer(self, heard: Heard) -> Heard:
+    def _newer(self, heard: PointReadings) -> PointReadings:
         """Readings that are not older than the newest one."""
         head = self.head[heard.thing]
         return heard.where((head == 0) | (heard.at >= self.times(head - 1, heard.thing)))
 
-    def _make_room(self, rows: Heard, room: int, things: Rows, t: I64) -> None:
+    def _make_room(self, rows: PointReadings, room: int, things: Rows, t: I64) -> None:
         size = len(self.at)
         if room + int((self.head[rows.thing] - self.tail[rows.thing]).max()) <= size:
             return
@@ -220,7 +220,7 @@ class Trail(SquaredRing):
         # more than was ever promised: the oldest leave early, and the window is known to be observed less
         self.tail[rows.thing] = np.maximum(self.head[rows.thing] + room - size, self.tail[rows.thing])
 
-    def _push(self, rows: Heard) -> NDArray[np.intp]:
+    def _push(self, rows: PointReadings) -> NDArray[np.intp]:
         """Apply readings, at most one per thing that changes the past, and that the first; the items of new ones."""
         head = self.head[rows.thing]
         newest = np.where(head > 0, self.times(head - 1, rows.thing), -NEVER)
@@ -237,7 +237,7 @@ class Trail(SquaredRing):
             self._append(rows)
         return rows.unit
 
-    def _change(self, rows: Heard, again: Bools) -> None:
+    def _change(self, rows: PointReadings, again: Bools) -> None:
         """The newest reading told again with another value, or a bad one: nothing is observed from then on."""
         known = ~np.isnan(rows.value)
         new = rows.where(again & known)
@@ -257,7 +257,7 @@ class Trail(SquaredRing):
         """A fall was taken back: what was counted since never was, so nothing lies above the line it fell from."""
         self.value[:, thing] = np.minimum(self.value[:, thing], floor)
 
-    def _append(self, rows: Heard) -> None:
+    def _append(self, rows: PointReadings) -> None:
         things, first, ordinal = rows.thing, rows.first(), rows.ordinal()
         head = self.head[things]
         number, newest = head + ordinal, head - 1
@@ -278,7 +278,7 @@ class Trail(SquaredRing):
         self.shut[things] = NEVER
         self.fold_in(things, number, rows.value)
 
-    def _chains(self, rows: Heard, first: Bools, newest: I64, length: I64) -> Iterator[tuple[I64, I64]]:
+    def _chains(self, rows: PointReadings, first: Bools, newest: I64, length: I64) -> Iterator[tuple[I64, I64]]:
         yield self.seen, length
         if self.truth:
             held = np.where(first, self.values(newest, rows.thing), np.append(0.0, rows.value[:-1]))
@@ -303,7 +303,7 @@ def _still_to_come(fresh: I64, things: Rows) -> I64:
     return found
 
 
-def _stages(trail: Trail, heard: Heard) -> tuple[NDArray[np.intp], int]:
+def _stages(trail: ReadingRing, heard: PointReadings) -> tuple[NDArray[np.intp], int]:
     """(stage of each reading, the most of one thing per stage): one that changes the past starts a stage."""
     first = heard.first()
     unknown = np.isnan(heard.value)

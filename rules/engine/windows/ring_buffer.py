@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
-from rules.engine.state.thing_table import NEVER, Space
-from rules.engine.windows.base import Rows, Table
+from rules.engine.state.thing_table import NEVER, ThingTable
+from rules.engine.windows.base import Rows, StateTable
 
 BLOCK, SHIFT = 16, 4  # readings whose sum, minimum or maximum is kept beside them
 NOTHING: dict[np.ufunc, float] = {np.add: 0.0, np.minimum: np.inf, np.maximum: -np.inf}
 
 
-class Ring(Table):
+class Ring(StateTable):
     """Readings are numbered from 0 for ever; number i is in slot i modulo the size, a power of two for all things.
 
     State per thing: head, tail (numbers: one past the newest, the oldest kept), shut 24 B; per slot at, value, seen
@@ -24,7 +24,7 @@ class Ring(Table):
 
     derived: tuple[str, ...] = ("suffix",)
 
-    def __init__(self, space: Space, folds: tuple[np.ufunc, ...], *, truth: bool) -> None:
+    def __init__(self, space: ThingTable, folds: tuple[np.ufunc, ...], *, truth: bool) -> None:
         super().__init__(space)
         self.folds, self.truth = folds, truth
         self.head: I64 = np.zeros(0, np.int64)

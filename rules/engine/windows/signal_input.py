@@ -7,24 +7,24 @@ import numpy as np
 from gateway.domain.reading import F64
 from rules.compiled import Operand
 from rules.compiled.reads import OF_SIGNALS
-from rules.engine.binding.bound_expression import Bound, Source
-from rules.engine.frames.batch_view import Bools, Picked, View
-from rules.engine.state.thing_table import Space
-from rules.engine.windows.base import Gaps, Heard, Rows, Surroundings, readings
+from rules.engine.binding.bound_expression import BoundExpression, SlotSource
+from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt
+from rules.engine.state.thing_table import ThingTable
+from rules.engine.windows.base import Gaps, PointReadings, Rows, Surroundings, readings
 
 Newest = Callable[[Rows], F64]
 """The value that was heard last of each thing."""
 
 
-class Feed:
+class SignalInput:
     """`names`: the signals it is made of. With some, values are worked out only as a view is gone through (`settled`);
     when it reads nothing but closed windows (`by_windows`), it has one value whenever these close, and `period` µs from
     one to the next. `turning`: time alone may give it a new value.
     """
 
-    def __init__(self, of: Operand, space: Space, around: Surroundings, source: Source) -> None:
+    def __init__(self, of: Operand, space: ThingTable, around: Surroundings, source: SlotSource) -> None:
         self.world, self.space, self.scalar = around.world, space, around.scalar
-        self.bound = None if isinstance(of, str) else Bound(of, space, around.world, source)
+        self.bound = None if isinstance(of, str) else BoundExpression(of, space, around.world, source)
         self.columns = (space.column(of),) if isinstance(of, str) else self.bound_of().columns
         self.points = tuple(space.names[column] for column in self.columns)
         slots = () if isinstance(of, str) else of.slots
@@ -34,7 +34,7 @@ class Feed:
         self.turning = self.bound is not None and (self.bound.turning or (self.nested and not self.by_windows))
         self.period = max((source.period_of(slot) for slot in slots), default=0) if self.by_windows else 0
 
-    def bound_of(self) -> Bound:
+    def bound_of(self) -> BoundExpression:
         """The expression."""
         assert self.bound is not None, "a plain point has none"
         return self.bound
@@ -46,21 +46,21 @@ class Feed:
         told = self.points if self.bound is None else tuple(self.space.names[column] for column in self.bound.told)
         return Gaps(self.world, self.space, told, written)
 
-    def hear(self, view: View, inside: Bools, newest: Newest, *, known: bool = False) -> Heard:
+    def hear(self, view: BatchView, inside: Bools, newest: Newest, *, known: bool = False) -> PointReadings:
         """In the units `inside` of a view; of other signals the places alone, values 0. `known` leaves out bad ones."""
         if self.bound is None:
             return readings(view, self.columns[0], inside, known=known)
         unit = np.flatnonzero(view.carry(self.columns) & inside) if self.columns else np.zeros(0, np.intp)
         if not self.nested and not self.bound.turning:
             unit = unit[~view.moments[unit]]
-        heard = Heard(unit, view.thing[unit], view.t[unit], np.zeros(len(unit)))
+        heard = PointReadings(unit, view.thing[unit], view.t[unit], np.zeros(len(unit)))
         return heard if self.nested or not len(unit) else self.settled(view, heard, newest, known=known)
 
-    def settled(self, view: View, heard: Heard, newest: Newest, *, known: bool = False) -> Heard:
+    def settled(self, view: BatchView, heard: PointReadings, newest: Newest, *, known: bool = False) -> PointReadings:
         """The values at these places; where no reading came only those that time alone changed."""
-        reader = Picked(view, heard.unit)
+        reader = UnitsAt(view, heard.unit)
         value = self.bound_of().scalar(reader) if self.scalar else self.bound_of().vector(reader)
-        found = Heard(heard.unit, heard.thing, heard.at, value)
+        found = PointReadings(heard.unit, heard.thing, heard.at, value)
         between = view.moments[heard.unit]
         if between.any():
             told = ~np.isnan(value) if known else ~between | ~np.isnan(value)

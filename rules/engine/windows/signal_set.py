@@ -12,37 +12,37 @@ from gateway.domain.reading import F64
 from rules.compiled import Rule, Slot
 from rules.compiled.definition import definition
 from rules.compiled.reads import inner_first
-from rules.engine.frames.batch_view import Bools, Held, Prior, Reader, View
-from rules.engine.state.thing_table import NEVER, Space
-from rules.engine.windows.base import Heard, Surroundings, turns
-from rules.engine.windows.calendar_window import Closing
+from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsBefore
+from rules.engine.state.thing_table import NEVER, ThingTable
+from rules.engine.windows.base import PointReadings, Surroundings, turns
+from rules.engine.windows.calendar_window import CalendarWindow
 from rules.engine.windows.factory import operator
 from rules.engine.windows.momentary import Momentary
-from rules.engine.windows.momentary_values import Now
-from rules.engine.windows.nested_signals import Chain, Place
-from rules.engine.windows.window_ends import Ends
+from rules.engine.windows.momentary_values import MomentaryValues
+from rules.engine.windows.nested_signals import CloseTime, NestedSignals
+from rules.engine.windows.window_ends import WindowEnds
 
 
-class Judge(Protocol):
+class WindowListener(Protocol):
     """Who is told when there is something to judge. Things are told of apart, each in the order of time."""
 
-    def window_closed(self, thing: int, end: int, reader: Reader, view: View | None, unit: int) -> None:
+    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
         """Calendar signals of `thing` have new values since `end`; `reader` holds the points as of then."""
 
-    def windows_closed(self, reader: Held) -> None:
+    def windows_closed(self, reader: Latest) -> None:
         """The same at a tick, of many things with the same end."""
 
     def windows_ended(self, things: Sequence[int], end: int) -> None:
         """Without a reading windows of these things closed: what they are worth is not what it was before `end` µs."""
 
-    def judge_units(self, view: View, units: NDArray[np.intp]) -> None:
+    def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
         """These units carry what is judged, and the signals are as of each of them."""
 
-    def idle(self, view: View, units: NDArray[np.intp]) -> Bools:
+    def idle(self, view: BatchView, units: NDArray[np.intp]) -> Bools:
         """Which of these units are moments at which nothing has changed."""
 
 
-class Signals:
+class SignalSet:
     """Calendar signals (`windows`) close when it is known what they are worth (`ends`); momentary ones have a value at
     every judged unit.
 
@@ -51,19 +51,19 @@ class Signals:
     a rerun puts that right.
     """
 
-    def __init__(self, rule: Rule, zone: str, space: Space, field: Surroundings) -> None:
+    def __init__(self, rule: Rule, zone: str, space: ThingTable, field: Surroundings) -> None:
         self.rule, self.zone, self.space, self.field = rule, zone, space, field
-        self.index: dict[str, Momentary | Closing] = {}
+        self.index: dict[str, Momentary | CalendarWindow] = {}
         for signal in inner_first(rule.signals):
             one = operator(signal, rule, zone, space, field, self)
             if one is not None:
                 self.index[signal.name] = one
         self.made = {signal.name: definition(signal) for signal in rule.signals}
         self.operators = tuple(self.index.values())
-        self.windows = tuple(one for one in self.operators if isinstance(one, Closing))
-        self.now = Now(tuple(one for one in self.operators if isinstance(one, Momentary)))
-        self.chain = Chain(self.operators, self.now, space, scalar=field.scalar)
-        self.ends = Ends(self.windows, self.chain)
+        self.windows = tuple(one for one in self.operators if isinstance(one, CalendarWindow))
+        self.now = MomentaryValues(tuple(one for one in self.operators if isinstance(one, Momentary)))
+        self.chain = NestedSignals(self.operators, self.now, space, scalar=field.scalar)
+        self.ends = WindowEnds(self.windows, self.chain)
         self.columns = tuple(dict.fromkeys(column for one in self.operators for column in one.columns))
         self.watch_only: frozenset[str] | None = None
         self.soonest = NEVER
@@ -80,7 +80,7 @@ class Signals:
     def period_of(self, slot: Slot) -> int:
         """From one value of a signal whose windows close to the next, at most, µs; 0 = readings give it values."""
         one = self.index.get(slot.name)
-        if isinstance(one, Closing):
+        if isinstance(one, CalendarWindow):
             return one.calendar.longest
         return one.feed.period if one is not None and one.feed is not None else 0
 
@@ -93,8 +93,8 @@ class Signals:
         return found
 
     def seen(
-        self, thing: int, at: int | None = None, view: View | None = None, unit: int = -1, *, before: bool = False
-    ) -> tuple[SignalSeen, ...]:  # fmt: skip
+        self, thing: int, at: int | None = None, view: BatchView | None = None, unit: int = -1, *, before: bool = False
+    ) -> tuple[SignalSeen, ...]:
         """Every signal for evidence: the last closed window; a momentary one as of `unit`, before it, or of `at`."""
         found = (
             self.now.seen(one, thing, at, view, unit, before=before)
@@ -122,14 +122,14 @@ class Signals:
         for one in self.operators:
             one.forget(thing)
 
-    def adopt(self, old: "Signals") -> None:
+    def adopt(self, old: "SignalSet") -> None:
         """Take over the state of the same signals."""
         for mine, other in zip(self.operators, old.operators, strict=True):
             mine.adopt(other)
         self.refresh(range(len(self.space)))
         self.soonest, self.chain.missed = old.soonest, old.chain.missed
 
-    def take_row(self, thing: int, other: "Signals", row: int) -> None:
+    def take_row(self, thing: int, other: "SignalSet", row: int) -> None:
         """Row `row` of `other`, signals of the same rule in another engine, becomes `thing`'s."""
         for mine, theirs in zip(self.operators, other.operators, strict=True):
             mine.take_row(thing, theirs, row)
@@ -155,7 +155,7 @@ class Signals:
         return min([since, *(one.doubted_from(thing, since) for one in self.windows)])
 
     # --- readings
-    def follow(self, view: View, inside: Bools, judged: Bools) -> None:
+    def follow(self, view: BatchView, inside: Bools, judged: Bools) -> None:
         """The units `inside` of a view when no window closes: then they can be judged all at once."""
         momentary = self.now.begin(view, inside)
         active = judged & inside
@@ -163,7 +163,7 @@ class Signals:
             active[some.unit] = True
         self.now.take(view, np.flatnonzero(active), momentary)
 
-    def frames(self, view: View, inside: Bools, judged: Bools, judge: Judge) -> None:
+    def frames(self, view: BatchView, inside: Bools, judged: Bools, judge: WindowListener) -> None:
         """The units `inside` of a view, in order: windows close, values move on, the units `judged` are judged."""
         heard = [one.hear(view, inside) for one in self.windows]
         momentary = self.now.begin(view, inside)
@@ -193,9 +193,15 @@ class Signals:
             left = left[(turn > 0) & ~((turn == 1) & special[left])]
 
     def _judge(
-        self, view: View, units: NDArray[np.intp], momentary: Sequence[Heard], heard: Sequence[Heard], judged: Bools,
-        told: Bools, judge: Judge,
-    ) -> None:  # fmt: skip
+        self,
+        view: BatchView,
+        units: NDArray[np.intp],
+        momentary: Sequence[PointReadings],
+        heard: Sequence[PointReadings],
+        judged: Bools,
+        told: Bools,
+        judge: WindowListener,
+    ) -> None:
         if not len(units):
             return
         self.now.take(view, units, momentary, None if told[units].all() else told)
@@ -205,17 +211,17 @@ class Signals:
         if len(asked):
             judge.judge_units(view, asked)
 
-    def _single(self, view: View, unit: int, heard: Sequence[Heard], judge: Judge) -> None:
+    def _single(self, view: BatchView, unit: int, heard: Sequence[PointReadings], judge: WindowListener) -> None:
         """A unit that may close windows, fall, repeat, or be the first."""
         thing = int(view.thing[unit])
-        fresh: list[tuple[Closing, float, int]] = []
+        fresh: list[tuple[CalendarWindow, float, int]] = []
         for one, some in zip(self.windows, heard, strict=True):
             k = int(np.searchsorted(some.unit, unit))
             if k < len(some) and some.unit[k] == unit and one.name not in self.chain.nested:
                 fresh.append((one, float(some.value[k]), int(some.at[k])))
         telling = [one for one, value, at in fresh if not view.moments[unit] and one.changes(thing, value, at)]
-        for end in self.closings(Place(thing, int(view.t[unit]), view, unit), telling):
-            judge.window_closed(thing, end, Prior(view, np.array([unit]), end), view, unit)
+        for end in self.closings(CloseTime(thing, int(view.t[unit]), view, unit), telling):
+            judge.window_closed(thing, end, UnitsBefore(view, np.array([unit]), end), view, unit)
             if view.moments[unit]:
                 judge.windows_ended([thing], end)
         for one, value, at in fresh:
@@ -223,7 +229,7 @@ class Signals:
             self.soonest = min(self.soonest, int(one.end[thing]))
 
     # --- time
-    def close(self, now: int, judge: Judge, waits: Bools | None = None) -> None:
+    def close(self, now: int, judge: WindowListener, waits: Bools | None = None) -> None:
         """Engine time is `now`: windows that ended close, unless what they are worth is still open, as it is of things
         that have moments before it left (`waits`).
         """
@@ -235,12 +241,12 @@ class Signals:
         for thing in _ended(self.windows, now):
             if waits is not None and waits[thing]:
                 continue
-            for end in self.closings(Place(thing, now), ()):
-                judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
+            for end in self.closings(CloseTime(thing, now), ()):
+                judge.window_closed(thing, end, Latest(self.space, np.array([thing]), end), None, -1)
                 judge.windows_ended([thing], end)
         self.reckon(now)
 
-    def _close_all(self, one: Closing, now: int, judge: Judge, waits: Bools | None) -> None:
+    def _close_all(self, one: CalendarWindow, now: int, judge: WindowListener, waits: Bools | None) -> None:
         """The windows of all things that ended, one of each."""
         things = np.flatnonzero(one.end <= now if waits is None else (one.end <= now) & ~waits)
         things = things[one.decided(things, now)]
@@ -251,14 +257,14 @@ class Signals:
         ends = one.done[things]
         if self.watch_only is None or one.name in self.watch_only:
             for end in np.unique(ends).tolist():
-                judge.windows_closed(Held(self.space, things[ends == end], end))
+                judge.windows_closed(Latest(self.space, things[ends == end], end))
                 judge.windows_ended(things[ends == end].tolist(), end)
 
-    def closings(self, place: Place, heard: Collection[Closing]) -> Iterator[int]:
-        """`Ends.closings` of what is watched."""
+    def closings(self, place: CloseTime, heard: Collection[CalendarWindow]) -> Iterator[int]:
+        """`WindowEnds.closings` of what is watched."""
         return self.ends.closings(place, heard, self.watch_only, self._observe)
 
-    def _observe(self, thing: int, one: Closing, cover: float) -> None:
+    def _observe(self, thing: int, one: CalendarWindow, cover: float) -> None:
         if self.field.observe is not None:
             place = self.space.things[thing]
             self.field.observe(
@@ -272,18 +278,18 @@ class Signals:
         for one in self.windows:
             self.soonest = min(self.soonest, int(one.decided_at(np.flatnonzero(one.end <= now)).min(initial=NEVER)))
 
-    def exchange(self, thing: int, point: str, start: float, at: int, judge: Judge) -> None:
+    def exchange(self, thing: int, point: str, start: float, at: int, judge: WindowListener) -> None:
         """A new meter hangs at `point` since `at` µs and began at `start`."""
         if heard := [one for one in self.windows if point in one.points]:
-            for end in self.closings(Place(thing, at), heard):
-                judge.window_closed(thing, end, Held(self.space, np.array([thing]), end), None, -1)
+            for end in self.closings(CloseTime(thing, at), heard):
+                judge.window_closed(thing, end, Latest(self.space, np.array([thing]), end), None, -1)
         for one in self.operators:
             one.exchange(thing, point, start, at)
         for one in self.windows:
             self.soonest = min(self.soonest, int(one.end[thing]))
 
 
-def _ended(windows: Sequence[Closing], now: int) -> list[int]:
+def _ended(windows: Sequence[CalendarWindow], now: int) -> list[int]:
     """Things with a window that ended at or before `now`."""
     found: set[int] = set()
     for one in windows:

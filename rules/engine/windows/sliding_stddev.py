@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
-from rules.engine.state.thing_table import Space
+from rules.engine.state.thing_table import ThingTable
 from rules.engine.windows.base import Rows
 from rules.engine.windows.ring_buffer import BLOCK, SHIFT, Ring
 
@@ -34,7 +34,7 @@ class SquaredRing(Ring):
 
     derived = (*Ring.derived, "square", "square_suffix")
 
-    def __init__(self, space: Space, folds: tuple[np.ufunc, ...], *, truth: bool, squared: bool) -> None:
+    def __init__(self, space: ThingTable, folds: tuple[np.ufunc, ...], *, truth: bool, squared: bool) -> None:
         super().__init__(space, folds, truth=truth)
         self.squared = squared
         size = len(self.at) if squared else 0

@@ -10,14 +10,14 @@ from gateway.domain.device import PointKind
 from gateway.domain.duration import HOUR, SECOND
 from gateway.domain.reading import F64, I64
 from rules.compiled import Aggregate, Increase, Over, Rate, Share, Stat, Swing
-from rules.engine.frames.batch_view import Bools, View
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
-from rules.engine.windows.base import EPSILON, Declared, Gaps, Heard, Rows, Surroundings
+from rules.engine.frames.batch_view import BatchView, Bools
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.windows.base import EPSILON, Declared, Gaps, PointReadings, Rows, Surroundings
 from rules.engine.windows.counter import Counter
 from rules.engine.windows.momentary import Momentary, Values
 from rules.engine.windows.quantile import of_windows
-from rules.engine.windows.reading_ring import EVERYTHING, Trail
-from rules.engine.windows.signal_input import Feed
+from rules.engine.windows.reading_ring import EVERYTHING, ReadingRing
+from rules.engine.windows.signal_input import SignalInput
 
 FOLDS: dict[Aggregate, tuple[np.ufunc, ...]] = {
     Aggregate.MEAN: (np.add,), Aggregate.SUM: (np.add,), Aggregate.MIN: (np.minimum,), Aggregate.MAX: (np.maximum,),
@@ -30,16 +30,16 @@ STEPS = 60  # a window is looked at so many times while it passes
 
 
 class Sliding(Momentary):
-    """State: a `Trail` of its readings."""
+    """State: a `ReadingRing` of its readings."""
 
-    trail: Trail
+    trail: ReadingRing
     gaps: Gaps
 
-    def __init__(self, space: Space, name: str, unit: str, columns: tuple[int, ...], over: int) -> None:
+    def __init__(self, space: ThingTable, name: str, unit: str, columns: tuple[int, ...], over: int) -> None:
         super().__init__(space, name, unit, columns, over)
         self.grid = max(over // STEPS, TICK)
 
-    def take(self, things: Rows, t: I64, heard: Heard) -> Values:
+    def take(self, things: Rows, t: I64, heard: PointReadings) -> Values:
         value, share = np.full(len(things), np.nan), np.zeros(len(things))
         for items, low, stop in self.trail.take(things, t, self.line(heard)):
             if items is EVERYTHING:
@@ -50,7 +50,7 @@ class Sliding(Momentary):
     def held(self, things: Rows, t: I64) -> Values:
         return self.measure(things, t, *self.trail.part(things, t))
 
-    def line(self, heard: Heard) -> Heard:
+    def line(self, heard: PointReadings) -> PointReadings:
         """The readings as the trail keeps them."""
         return heard
 
@@ -79,8 +79,8 @@ class Sliding(Momentary):
         yield item, trail.times(low[item] + step, things[item]) + self.over
 
     def stretches(
-        self, things: Rows, heard: Heard, item: NDArray[np.intp], begin: I64, end: I64
-    ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:  # fmt: skip
+        self, things: Rows, heard: PointReadings, item: NDArray[np.intp], begin: I64, end: I64
+    ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:
         thing, at = np.concatenate([np.arange(len(things)), item]), np.concatenate([self._since(things), heard.at])
         order = np.argsort(thing, kind="stable")
         thing, at = thing[order], at[order]
@@ -103,7 +103,7 @@ class Sliding(Momentary):
         head = self.trail.head[things]
         return np.where(head > 0, self.trail.times(head - 1, things), LONG_AGO)
 
-    def still(self, things: Rows, heard: Heard, item: NDArray[np.intp]) -> Bools:
+    def still(self, things: Rows, heard: PointReadings, item: NDArray[np.intp]) -> Bools:
         """Which things stay as much known as they are while what is heard comes without a gap."""
         found: Bools = ~np.isnan(self.newest[things])
         found[item[np.isnan(heard.value)]] = False
@@ -137,7 +137,7 @@ def uncovered(share: F64, known: Bools, coverage: float, t: I64, end: I64, over:
 class SlidingStat(Sliding):
     """mean min max sum count first last spread stddev (of the whole: divided by n), percentiles of the readings."""
 
-    def __init__(self, signal: Stat, space: Space, feed: Feed) -> None:
+    def __init__(self, signal: Stat, space: ThingTable, feed: SignalInput) -> None:
         assert isinstance(signal.window, Over), "calendar windows are elsewhere"
         length = signal.window.length
         super().__init__(space, signal.name, signal.unit, feed.columns, length)
@@ -145,7 +145,7 @@ class SlidingStat(Sliding):
         self.what, self.coverage, self.rank = signal.what, signal.coverage, signal.rank
         self.gaps = feed.gaps()
         squared = signal.what is Aggregate.STDDEV
-        self.trail = Trail(space, self.gaps, length, FOLDS.get(signal.what, ()), squared=squared)
+        self.trail = ReadingRing(space, self.gaps, length, FOLDS.get(signal.what, ()), squared=squared)
         self.parts = {"trail": self.trail}
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
@@ -190,12 +190,12 @@ class SlidingSwing(Sliding):
 
     known_only = True
 
-    def __init__(self, signal: Swing, space: Space, feed: Feed) -> None:
+    def __init__(self, signal: Swing, space: ThingTable, feed: SignalInput) -> None:
         super().__init__(space, signal.name, signal.unit, feed.columns, signal.over)
         self.feed, self.of = feed, feed.bound
         self.rise = signal.rise
         self.gaps = feed.gaps(signal.max_gap)
-        self.trail = Trail(space, self.gaps, signal.over, (np.minimum if signal.rise else np.maximum,))
+        self.trail = ReadingRing(space, self.gaps, signal.over, (np.minimum if signal.rise else np.maximum,))
         self.parts = {"trail": self.trail}
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
@@ -209,14 +209,14 @@ class SlidingSwing(Sliding):
         return broken(self.trail, self.gaps, things, t, stop)
 
 
-def broken(trail: Trail, gaps: Gaps, things: Rows, t: I64, stop: I64) -> I64:
+def broken(trail: ReadingRing, gaps: Gaps, things: Rows, t: I64, stop: I64) -> I64:
     """When the silence after `t` becomes a gap; NEVER: it is one already."""
     late = trail.times(stop - 1, things) + gaps(things) + 1
     found: I64 = np.where(late > t, late, NEVER)
     return found
 
 
-def unbroken(trail: Trail, gaps: Gaps, things: Rows, t: I64, low: I64, stop: I64) -> tuple[Bools, I64]:
+def unbroken(trail: ReadingRing, gaps: Gaps, things: Rows, t: I64, low: I64, stop: I64) -> tuple[Bools, I64]:
     """(no gap between the readings [low, stop), nor from the newest one to `t`; from the first to the newest, µs)."""
     first, last = trail.times(low, things), trail.times(stop - 1, things)
     seen = trail.before(stop - 1, things) - trail.before(low, things)
@@ -230,21 +230,21 @@ class Slope(Sliding):
     State: a trail, and a `Counter` that is used for points that their profile calls counters.
     """
 
-    def __init__(self, signal: Rate, space: Space, around: Surroundings) -> None:
+    def __init__(self, signal: Rate, space: ThingTable, around: Surroundings) -> None:
         super().__init__(space, signal.name, signal.unit, (space.column(signal.point),), signal.over)
         self.point = signal.point
         self.counter = Counter(space, around, signal.point, signal.counter)
         self.counts = Declared(around.world, space, (signal.point,), lambda spec: spec.kind is PointKind.COUNTER)
         self.gaps = Gaps(around.world, space, (signal.point,), signal.max_gap)
         # a reading exactly `over` ago is an end of the slope
-        self.trail = Trail(space, self.gaps, signal.over + 1 if signal.over else 0, pair=not signal.over)
+        self.trail = ReadingRing(space, self.gaps, signal.over + 1 if signal.over else 0, pair=not signal.over)
         self.parts = {"trail": self.trail, "counter": self.counter}
         self.closed = bool(signal.over)
 
-    def hear(self, view: View, inside: Bools) -> Heard:
+    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
         return self.counter.hear(view, inside)
 
-    def line(self, heard: Heard) -> Heard:
+    def line(self, heard: PointReadings) -> PointReadings:
         counts = self.counts(heard.thing) > 0
         if counts.all():
             return self.counter.follow(heard)
@@ -257,7 +257,7 @@ class Slope(Sliding):
         value[place] = followed.value
         if followed.floor is not None:
             floor[place] = followed.floor
-        return Heard(heard.unit, heard.thing, heard.at, value, floor).where(~np.isnan(value))
+        return PointReadings(heard.unit, heard.thing, heard.at, value, floor).where(~np.isnan(value))
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
         if point == self.point:
@@ -284,7 +284,7 @@ class SlidingIncrease(Sliding):
     A silence inside loses nothing; one across the start, or since the newest reading, loses its share of the window.
     """
 
-    def __init__(self, signal: Increase, space: Space, around: Surroundings) -> None:
+    def __init__(self, signal: Increase, space: ThingTable, around: Surroundings) -> None:
         assert isinstance(signal.window, Over), "calendar windows are elsewhere"
         length = signal.window.length
         super().__init__(space, signal.name, signal.unit, (space.column(signal.point),), length)
@@ -292,13 +292,13 @@ class SlidingIncrease(Sliding):
         self.counter = Counter(space, around, signal.point, signal.counter)
         self.hours = length / HOUR if signal.per_day else 1.0  # the canonical time is the hour, so m3/day is m3/h
         self.gaps = Gaps(around.world, space, (signal.point,))
-        self.trail = Trail(space, self.gaps, length)
+        self.trail = ReadingRing(space, self.gaps, length)
         self.parts = {"trail": self.trail, "counter": self.counter}
 
-    def hear(self, view: View, inside: Bools) -> Heard:
+    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
         return self.counter.hear(view, inside)
 
-    def line(self, heard: Heard) -> Heard:
+    def line(self, heard: PointReadings) -> PointReadings:
         return self.counter.follow(heard)
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
@@ -328,13 +328,13 @@ class SlidingIncrease(Sliding):
 class SlidingShare(Sliding):
     """`share`: the observed time in which a predicate was true, by all observed time."""
 
-    def __init__(self, signal: Share, space: Space, feed: Feed) -> None:
+    def __init__(self, signal: Share, space: ThingTable, feed: SignalInput) -> None:
         assert isinstance(signal.window, Over), "calendar windows are elsewhere"
         length = signal.window.length
         super().__init__(space, signal.name, "", feed.columns, length)
         self.feed, self.of, self.coverage = feed, feed.bound, signal.coverage
         self.gaps = feed.gaps()
-        self.trail = Trail(space, self.gaps, length, truth=True)
+        self.trail = ReadingRing(space, self.gaps, length, truth=True)
         self.parts = {"trail": self.trail}
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
@@ -343,7 +343,7 @@ class SlidingShare(Sliding):
         known = (share >= self.coverage - EPSILON) & (seen > 0)
         return np.where(known, true / np.maximum(seen, 1), np.nan), share
 
-    def still(self, things: Rows, heard: Heard, item: NDArray[np.intp]) -> Bools:
+    def still(self, things: Rows, heard: PointReadings, item: NDArray[np.intp]) -> Bools:
         whole = self.newest[things]
         found: Bools = (whole == 0.0) | (whole == 1.0)
         found[item[heard.value != whole[item]]] = False

@@ -5,30 +5,30 @@ import numpy as np
 from gateway.domain.reading import F64, I64, U8
 from rules.compiled import Over, Times
 from rules.engine.frames.batch_view import Bools
-from rules.engine.state.thing_table import LONG_AGO, NEVER, Space
-from rules.engine.windows.base import EPSILON, Heard, Rows, Surroundings, Table, carried
-from rules.engine.windows.calendar_share import SpentShare
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.windows.base import EPSILON, PointReadings, Rows, StateTable, Surroundings, carried
+from rules.engine.windows.calendar_share import CalendarShare
 from rules.engine.windows.momentary import Values
-from rules.engine.windows.reading_ring import Trail
-from rules.engine.windows.signal_input import Feed
+from rules.engine.windows.reading_ring import ReadingRing
+from rules.engine.windows.signal_input import SignalInput
 from rules.engine.windows.sliding_windows import Sliding, uncovered
 
 
-class Edges(Table):
+class Edges(StateTable):
     """When a truth becomes true. State: known f64 (the newest known truth), prior f64 (the one before the newest
     moment), moment i64, rose u8 (it became true at that moment): 25 B. The first known truth counts as becoming.
     """
 
     arrays = (("known", np.nan), ("prior", np.nan), ("moment", LONG_AGO), ("rose", 0))
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: ThingTable) -> None:
         super().__init__(space)
         self.known: F64 = np.zeros(0)
         self.prior: F64 = np.zeros(0)
         self.moment: I64 = np.zeros(0, np.int64)
         self.rose: U8 = np.zeros(0, np.uint8)
 
-    def follow(self, heard: Heard) -> Heard:
+    def follow(self, heard: PointReadings) -> PointReadings:
         """The moments at which it became true, value 1; NaN: what the same moment said before is taken back."""
         first = heard.first()
         before = np.where(first, self.moment[heard.thing], np.append(LONG_AGO, heard.at[:-1])[: len(heard)])
@@ -44,9 +44,9 @@ class Edges(Table):
         calm = self._run(heard.where(~mine))
         change[np.isin(heard.unit, calm.unit)] = 1.0
         value = np.where(change > 0, 1.0, np.nan)
-        return Heard(heard.unit, heard.thing, heard.at, value).where(change != 0)
+        return PointReadings(heard.unit, heard.thing, heard.at, value).where(change != 0)
 
-    def _run(self, heard: Heard) -> Heard:
+    def _run(self, heard: PointReadings) -> PointReadings:
         """Readings that are newer than all before."""
         some = heard.where(~np.isnan(heard.value))
         before, _ = some.before(self.known, self.moment)
@@ -75,15 +75,15 @@ class Edges(Table):
 class SlidingTimes(Sliding):
     """State: a trail of the moments at which it became true, `Edges`; with a coverage also a trail of all truths."""
 
-    def __init__(self, signal: Times, space: Space, feed: Feed) -> None:
+    def __init__(self, signal: Times, space: ThingTable, feed: SignalInput) -> None:
         assert isinstance(signal.window, Over), "calendar windows are elsewhere"
         length = signal.window.length
         super().__init__(space, signal.name, "", feed.columns, length)
         self.feed, self.of, self.coverage = feed, feed.bound, signal.coverage
         self.gaps = feed.gaps()
-        self.trail, self.edges = Trail(space, self.gaps, length), Edges(space)
+        self.trail, self.edges = ReadingRing(space, self.gaps, length), Edges(space)
         self.parts = {"trail": self.trail, "edges": self.edges}
-        self.truths = Trail(space, self.gaps, length) if signal.coverage else None
+        self.truths = ReadingRing(space, self.gaps, length) if signal.coverage else None
         if self.truths is not None:
             self.parts["truths"] = self.truths
 
@@ -94,7 +94,7 @@ class SlidingTimes(Sliding):
     def turned(self) -> I64:
         return self.edges.moment
 
-    def take(self, things: Rows, t: I64, heard: Heard) -> Values:
+    def take(self, things: Rows, t: I64, heard: PointReadings) -> Values:
         some = heard.where(~np.isnan(heard.value))
         known = ~np.isnan(self.edges.known[things])
         known |= carried(len(things), things, some.unit, some.thing) >= 0
@@ -133,25 +133,25 @@ class SlidingTimes(Sliding):
         return share
 
 
-class CalendarTimes(SpentShare):
-    """State: count i64 in the running window, `Edges`, and that of `SpentShare`: its observed time is the coverage."""
+class CalendarTimes(CalendarShare):
+    """State: count i64 in the window, `Edges`, and that of `CalendarShare`: its observed time is the coverage."""
 
-    arrays = (*SpentShare.arrays, ("count", 0))
+    arrays = (*CalendarShare.arrays, ("count", 0))
 
     def __init__(
-        self, signal: Times, depth: int, zone: str, space: Space, around: Surroundings, feed: Feed
-    ) -> None:  # fmt: skip
+        self, signal: Times, depth: int, zone: str, space: ThingTable, around: Surroundings, feed: SignalInput
+    ) -> None:
         super().__init__(signal, depth, zone, space, around, feed)
         self.edges = Edges(space)
         self.parts = {"edges": self.edges}
         self.count: I64 = np.zeros(0, np.int64)
 
-    def special(self, heard: Heard) -> Bools:
+    def special(self, heard: PointReadings) -> Bools:
         again = heard.at == heard.before(self.truth, self.since)[1]
         found: Bools = super().special(heard) | again
         return found
 
-    def quick(self, heard: Heard) -> None:
+    def quick(self, heard: PointReadings) -> None:
         super().quick(heard)
         risen = self.edges.follow(heard)
         np.add.at(self.count, risen.thing, risen.at >= self.start[risen.thing])

@@ -9,11 +9,11 @@ from gateway.domain.reading import I64
 from rules.engine.frames.batch_view import Bools
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 from rules.engine.windows.base import Rows
-from rules.engine.windows.calendar_window import Closing
-from rules.engine.windows.nested_signals import Chain, Observe, Place
+from rules.engine.windows.calendar_window import CalendarWindow
+from rules.engine.windows.nested_signals import CloseTime, NestedSignals, Observe
 
 
-class Ends:
+class WindowEnds:
     """Each window closes when what it is worth is decided; the rule is judged at an end when no earlier one is open.
 
     A window may be closed while another that ended before it, or with it, still waits for a reading of its own point.
@@ -21,7 +21,7 @@ class Ends:
     closed since; empty = none has.
     """
 
-    def __init__(self, windows: Sequence[Closing], chain: Chain) -> None:
+    def __init__(self, windows: Sequence[CalendarWindow], chain: NestedSignals) -> None:
         self.windows, self.chain = windows, chain
         self.bare = [one for one in windows if one.name not in chain.derived]
         self.behind: dict[str, int] = {}
@@ -41,8 +41,8 @@ class Ends:
         return found
 
     def closings(
-        self, place: Place, heard: Collection[Closing], watch: frozenset[str] | None, observe: Observe
-    ) -> Iterator[int]:  # fmt: skip
+        self, place: CloseTime, heard: Collection[CalendarWindow], watch: frozenset[str] | None, observe: Observe
+    ) -> Iterator[int]:
         """Close what ended by then and is decided; yields each end at which the rule can be judged.
 
         `heard`: the signals with a reading there, which decides whether the silence before it was a gap. `watch`:
@@ -68,21 +68,21 @@ class Ends:
             if first < until:
                 yield from self._judged(place, first, until, watch, observe)
 
-    def _close(self, thing: int, ready: Sequence[Closing], first: int, now: int, observe: Observe) -> None:
+    def _close(self, thing: int, ready: Sequence[CalendarWindow], first: int, now: int, observe: Observe) -> None:
         """Close windows that are made of readings; `first`: where the first that is open ended."""
         if ready[0].end[thing] > first:
             self._keep(thing, ready, first)
         for one in ready:
             observe(thing, one, float(one.close(np.array([thing]), now)[0]))
 
-    def _keep(self, thing: int, ready: Sequence[Closing], first: int) -> None:
+    def _keep(self, thing: int, ready: Sequence[CalendarWindow], first: int) -> None:
         """The windows of `ready` close before one that ended at `first`: what was before is still asked for."""
         for one in ready:
             one.deepen(1 + self._since(one, thing, first))
 
     def _judged(
-        self, place: Place, first: int, until: int, watch: frozenset[str] | None, observe: Observe
-    ) -> Iterator[int]:  # fmt: skip
+        self, place: CloseTime, first: int, until: int, watch: frozenset[str] | None, observe: Observe
+    ) -> Iterator[int]:
         """The ends from `first` up to the next one that is open, at `until` µs."""
         thing = place.thing
         if any(self._since(one, thing, first) > one.kept for one in self.windows):
@@ -104,16 +104,16 @@ class Ends:
             self.behind = {}
             end = min(self._next(one, thing, end) for one in self.windows)
 
-    def _ends(self, one: Closing, thing: int, end: int) -> bool:
+    def _ends(self, one: CalendarWindow, thing: int, end: int) -> bool:
         """Did a window of it end then?"""
         done = int(one.done[thing])
         return done == end or (done > end and one.window(thing, end - 1)[1] == end)
 
-    def _next(self, one: Closing, thing: int, end: int) -> int:
+    def _next(self, one: CalendarWindow, thing: int, end: int) -> int:
         """Where its next window ends after `end`."""
         return int(one.end[thing]) if one.done[thing] <= end else one.window(thing, end)[1]
 
-    def _since(self, one: Closing, thing: int, end: int) -> int:
+    def _since(self, one: CalendarWindow, thing: int, end: int) -> int:
         """How many windows that ended after `end` it has closed; one more than it keeps stands for all above."""
         done, count = int(one.done[thing]), 0
         while done > end and count <= one.kept and (end := one.window(thing, end)[1]) <= done:
@@ -126,7 +126,7 @@ class Ends:
             return min(int(one.begun[thing]) for one in self.windows if one.done[thing] == end)
         return min(one.window(thing, end - 1)[0] for one in self.windows if self._ends(one, thing, end))
 
-    def seen(self, one: Closing, thing: int) -> SignalSeen:
+    def seen(self, one: CalendarWindow, thing: int) -> SignalSeen:
         """The window whose value is judged, or that closed last, for evidence."""
         behind = self.behind.get(one.name, 0)
         value, begun, end = float(one.ring[behind, thing]), int(one.begun[thing]), int(one.done[thing])

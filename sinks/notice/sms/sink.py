@@ -13,7 +13,7 @@ from gateway.domain.delivery import Delivery, Receipt
 from gateway.domain.duration import MINUTE
 from gateway.domain.errors import DeliveryDeferred, DeliveryError, DeliveryRefused
 from gateway.ports import Clock
-from sinks.http.client import Answer, Resolve, system_resolve
+from sinks.http.client import HttpResponse, Resolve, system_resolve
 from sinks.http.endpoint import SignedEndpoint
 from sinks.http.verdict import excerpt, of_status, patient
 from sinks.notice.sms.config import SmsConfig
@@ -98,7 +98,7 @@ class SmsSink:
         await self._endpoint.close()
 
 
-def _said(answer: Answer) -> _Said | None:
+def _said(answer: HttpResponse) -> _Said | None:
     try:
         return msgspec.json.decode(answer.body, type=_Said) if answer.complete else None
     except ValueError:

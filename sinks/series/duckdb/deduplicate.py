@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import Batch
 from sinks.series.duckdb import query
-from sinks.series.duckdb.newest import Newest, keys_of
+from sinks.series.duckdb.newest import NewestIndex, keys_of
 from sinks.series.duckdb.segment import Segment
 
 
 def judge(
-    connection: duckdb.DuckDBPyConnection, segments: Collection[Segment], known: Newest, batch: Batch
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:  # fmt: skip
+    connection: duckdb.DuckDBPyConnection, segments: Collection[Segment], known: NewestIndex, batch: Batch
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
     """(rows that are no duplicates, of these the ones that replace another value, and those that a later row of
     this very write replaces: rows of one record have no order in the store)."""
     count = len(batch)

@@ -21,7 +21,7 @@ from sinks.series.duckdb import query
 from sinks.series.duckdb.config import DuckDbConfig
 from sinks.series.duckdb.deduplicate import judge
 from sinks.series.duckdb.history import bucket_counts, unordered
-from sinks.series.duckdb.newest import Newest
+from sinks.series.duckdb.newest import NewestIndex
 from sinks.series.duckdb.segment import Kind, Segment, attach, insert, progress, segment_names, write_names
 from sinks.series.duckdb.short_retention import Shorter, left_over
 
@@ -31,8 +31,9 @@ LATE_AFTER = 2 * DAY  # rows older than their segment's start by more than this 
 class Folder:
     """The segments of a folder, opened once: after an error of DuckDB it is good for nothing but `abandon`.
 
-    Rows are new when they are later than everything stored of their (device, point), which the columns of `Newest` tell
-    without a query; only the others are looked up. A changed value is one more row, flagged; reads show the last one.
+    Rows are new when they are later than everything stored of their (device, point), by the columns of
+    `NewestIndex`, without a query; only the others are looked up. A changed value is one more row, flagged; reads
+    show the last one.
     """
 
     def __init__(self, folder: Path, config: DuckDbConfig, clock: Clock) -> None:
@@ -44,7 +45,7 @@ class Folder:
         )
         self._connection.execute("SET preserve_insertion_order = false")
         self._segments: dict[str, Segment] = {}
-        self._newest = Newest()
+        self._newest = NewestIndex()
         self._cursor: dict[int, int] = {}
         self._floor = clock.now() - config.retention
         self._shorter = Shorter(folder)
@@ -178,9 +179,7 @@ class Folder:
         """See `SeriesStore.before`."""
         return query.before(self._connection, list(self._segments.values()), self._floor, moment, devices)
 
-    def open_rows(
-        self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None
-    ) -> Batch:  # fmt: skip
+    def open_rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
         """See `SeriesStore.open_rows`."""
         return unordered(self._connection, self._open(start, end), start, end, devices, points)
 

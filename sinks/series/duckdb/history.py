@@ -126,9 +126,13 @@ def bucket_counts(
 
 
 def unordered(
-    connection: duckdb.DuckDBPyConnection, segments: Sequence[Segment], start: int, end: int,
-    devices: Sequence[int] | None, points: Sequence[int] | None,
-) -> Batch:  # fmt: skip
+    connection: duckdb.DuckDBPyConnection,
+    segments: Sequence[Segment],
+    start: int,
+    end: int,
+    devices: Sequence[int] | None,
+    points: Sequence[int] | None,
+) -> Batch:
     """Rows of [start, end), each identity once, one frame per row."""
     if not segments:
         return empty_batch()

@@ -14,7 +14,7 @@ def keys_of(device: I32, point: I32) -> I64:
     return (device.astype(np.int64) << 32) | point.astype(np.int64)
 
 
-class Newest:
+class NewestIndex:
     """Sorted columns of one row per (device, point)."""
 
     def __init__(self) -> None:

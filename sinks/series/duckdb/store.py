@@ -69,9 +69,7 @@ class DuckDbStore:
         """See `SeriesStore.before`."""
         return self._ask(lambda folder: folder.before(moment, devices))
 
-    def open_rows(
-        self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None
-    ) -> Batch:  # fmt: skip
+    def open_rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
         """See `SeriesStore.open_rows`."""
         return self._ask(lambda folder: folder.open_rows(start, end, devices, points))
 

@@ -20,7 +20,7 @@ from protocols.mqtt.source import MqttSource
 from rules.compiled import Names
 from rules.engine import Engine
 from rules.format import compile_source, load_text
-from simulators.servers import Broker, mosquitto, mosquitto_binary
+from simulators.servers import BrokerProcess, mosquitto, mosquitto_binary
 
 pytestmark = [
     pytest.mark.server,
@@ -44,17 +44,19 @@ rules:
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     with mosquitto(tmp_path_factory.mktemp("broker")) as running:
         yield running
 
 
-def source(broker: Broker, journal: Journal, client: str, *routes: Any, memory: Path | None = None) -> MqttSource:
+def source(
+    broker: BrokerProcess, journal: Journal, client: str, *routes: Any, memory: Path | None = None
+) -> MqttSource:
     settings = config(routes, url=broker.url, client_id=client, **QUICK)
     return MqttSource("src", settings, registry(), journal.ledger, Wall(), memory=memory)
 
 
-async def send(broker: Broker, *bodies: str, topic: str = "a/c1/t") -> None:
+async def send(broker: BrokerProcess, *bodies: str, topic: str = "a/c1/t") -> None:
     async with aiomqtt.Client("127.0.0.1", broker.port, protocol=aiomqtt.ProtocolVersion.V5) as client:
         for body in bodies:
             await client.publish(topic, body, qos=1)
@@ -84,7 +86,7 @@ def raised(values: list[float]) -> list[Transition]:
 
 
 @pytest.mark.parametrize(("other", "copies"), [(IN_PART, 1), (WIDE, 0)], ids=["in part", "one inside the other"])
-async def test_two_low_messages_are_two_votes(broker: Broker, other: Any, copies: int) -> None:
+async def test_two_low_messages_are_two_votes(broker: BrokerProcess, other: Any, copies: int) -> None:
     journal = Journal()
     one = source(broker, journal, f"votes-{copies}", BY_DEVICE, other)
     task = asyncio.create_task(one.run(journal))
@@ -100,7 +102,7 @@ async def test_two_low_messages_are_two_votes(broker: Broker, other: Any, copies
     assert [change.rule for change in raised([190.0, 191.0, 192.0])] == ["low"]  # and three are three
 
 
-async def test_the_first_route_that_fits_judges_the_message(broker: Broker) -> None:
+async def test_the_first_route_that_fits_judges_the_message(broker: BrokerProcess) -> None:
     journal = Journal()
     when = {"when": {"path": "p", "exists": True}}
     one = source(broker, journal, "first", IN_PART | when, BY_DEVICE)
@@ -114,7 +116,7 @@ async def test_the_first_route_that_fits_judges_the_message(broker: Broker) -> N
     assert list(zip(names, journal.values(), strict=True)) == [("power", 7.0), ("voltage", 2.0)]
 
 
-async def test_a_filter_that_was_edited_while_we_were_away_is_given_up(broker: Broker, tmp_path: Path) -> None:
+async def test_a_filter_that_was_edited_while_we_were_away_is_given_up(broker: BrokerProcess, tmp_path: Path) -> None:
     journal, memory = Journal(), tmp_path / "sessions" / "src.json"
     for n, route in ((5, BY_DEVICE), (7, BY_DEVICE | {"filter": "a/{device}/{kind}"})):
         one = source(broker, journal, "edited", route, memory=memory)

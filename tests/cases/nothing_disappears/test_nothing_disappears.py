@@ -14,13 +14,13 @@ from mqtt_kit import NOW, Registry, Said, config, said
 from pydantic import ValidationError
 
 from gateway.domain.device import Point, PointKind
-from gateway.ports import Known
-from gateway.registry.plan import Wanted, plan
+from gateway.ports import RegistryContents
+from gateway.registry.plan import DeclaredInventory, plan
 from gateway.settings.profiles import load_profile
 from protocols.mqtt.mapper import Mapped, Mapper
 from protocols.mqtt.path import parse_ignored, parse_path
-from protocols.mqtt.unused_fields import Census, Ignored, Place
-from protocols.mqtt.unused_log import OTHERS, PLACES, Ledger, Unused
+from protocols.mqtt.unused_fields import Census, FieldUse, Ignored
+from protocols.mqtt.unused_log import OTHERS, PLACES, Unused, UnusedLog
 
 STATE = PointKind.STATE
 POINTS = [
@@ -157,7 +157,7 @@ def test_the_ledger_is_bounded_and_says_what_is_new() -> None:
     def unused(place: str, reason: str = "unread") -> Unused:
         return Unused(0, reason, place, "", 2, "t", b"{}", NOW)
 
-    ledger = Ledger()
+    ledger = UnusedLog()
     assert [one.place for one in ledger.add([unused("a"), unused("b"), unused("a", "no_point")])] == ["a", "a"]
     assert ledger.add(unused(f"k{n}") for n in range(1000)) == []
     entries = dict(ledger.entries())
@@ -181,7 +181,7 @@ def _leaves(node: Any) -> int:
 @settings(deadline=None)
 def test_a_remembered_answer_is_the_answer(documents: list[Any], used: set[str]) -> None:
     def census() -> Census:
-        return Census(0, [Place(parse_path(path)) for path in sorted(used)], [])
+        return Census(0, [FieldUse(parse_path(path)) for path in sorted(used)], [])
 
     one = census()
     for document in documents * 2:
@@ -218,7 +218,8 @@ def test_a_profile_says_which_point_takes_connector_0(tmp_path: Path) -> None:
     assert loaded is not None
     assert problems == []
     directory = Registry(
-        {"d1": "station"}, plan(Known((), (), (), ()), Wanted(profiles=(loaded.profile,)), 0).rows.points
+        {"d1": "station"},
+        plan(RegistryContents((), (), (), ()), DeclaredInventory(profiles=(loaded.profile,)), 0).rows.points,
     )
     words = loaded.as_sent()
     mapper = Mapper("src", config([FAULT | {"points": {"fault": AT}}]), directory, lambda _: words)

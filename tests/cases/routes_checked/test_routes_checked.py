@@ -11,7 +11,7 @@ from mqtt_kit import NOW, Registry, Said, config
 from gateway.domain.device import Point, PointKind, PointSpec, Profile
 from gateway.domain.errors import Problem
 from gateway.settings.profiles import load_profile
-from protocols.mqtt.check import Findings, Fleet, check, covered
+from protocols.mqtt.check import DeviceProfiles, RouteFindings, check, covered
 from protocols.mqtt.mapper import Mapper
 from rules.compiled import Names
 from rules.format import load_text
@@ -20,10 +20,12 @@ STATE = PointKind.STATE
 METER = Profile("meter", "meter", (PointSpec("energy", unit="m3"), PointSpec("flow", unit="m3/h")))
 OF_A_BOX = (PointSpec("energy", unit="kWh"), PointSpec("power", unit="kW"), PointSpec("status", STATE, each=True))
 BOX = Profile("box", "charger", OF_A_BOX, components=2)
-FLEET = Fleet({"meter": METER, "box": BOX}, {"GM-1": "meter", "WB-1": "box", "WB-2": "box"}, {"box": 2, "meter": 0})
+FLEET = DeviceProfiles(
+    {"meter": METER, "box": BOX}, {"GM-1": "meter", "WB-1": "box", "WB-2": "box"}, {"box": 2, "meter": 0}
+)
 
 
-def look(**route: Any) -> Findings:
+def look(**route: Any) -> RouteFindings:
     base = {"filter": "x/{n}/{field}", "device": "{n}", "points": {"energy": {"path": "e"}}}
     found = check(config([base | route]), FLEET, "gateway.yaml", "sources.b")
     for problem in (*found.problems, *found.warnings):

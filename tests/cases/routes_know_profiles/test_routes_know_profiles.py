@@ -11,8 +11,8 @@ import pytest
 from mqtt_kit import NOW, Registry, Said, config
 
 from gateway.domain.device import AsSent, Plausible, Point, PointKind
-from gateway.ports import Known
-from gateway.registry.plan import Wanted, plan
+from gateway.ports import RegistryContents
+from gateway.registry.plan import DeclaredInventory, plan
 from gateway.settings.profiles import load_profile
 from protocols.mqtt.mapper import Mapped, Mapper
 
@@ -40,7 +40,7 @@ class House:
         assert loaded is not None
         assert problems == []
 
-        points = plan(Known((), (), (), ()), Wanted(profiles=(loaded.profile,)), 0).rows.points
+        points = plan(RegistryContents((), (), (), ()), DeclaredInventory(profiles=(loaded.profile,)), 0).rows.points
         self.directory = Registry({"wb1": loaded.profile.id}, points)
         self.words: Mapping[str, AsSent] = loaded.as_sent()
 
