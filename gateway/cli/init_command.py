@@ -7,13 +7,15 @@ import re
 import secrets
 import shlex
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import click
 
+from gateway.cli.init_modbus import SCHEME, asked, wired
 from gateway.cli.options import report_language
 from gateway.cli.problems import UNUSABLE
 from gateway.domain.reasons import reason
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from gateway.starter import InitAnswers
 
 ZONE = "Asia/Shanghai"
+ENDPOINT = "http://127.0.0.1:8090/hooks/oa"
 
 
 @click.command("init")
@@ -34,17 +37,27 @@ ZONE = "Asia/Shanghai"
 @click.option("--device-name", help="What people call it.")
 @click.option("--topic", help="Where it publishes. [default: devices/CODE/telemetry]")
 @click.option("--sample", type=click.Path(path_type=Path), help="One of its messages: proposes profile and route.")
-@click.option("--profile", help="A profile of the library, instead of one made from the sample.", metavar="ID")
+@click.option("--modbus", help="A Modbus TCP device instead of a broker. [port: 502]", metavar="HOST[:PORT]")
+@click.option("--unit", help="Its unit id. [default: 1]", metavar="0-255")
+@click.option(
+    "--register",
+    multiple=True,
+    help="What stands where, such as `temp:15:i16:0.1:degC`; again for each.",
+    metavar="NAME:AT[:TYPE[/ORDER][:SCALE[:UNIT]]]",
+)
+@click.option("--table", type=click.Choice(["holding", "input"]), default="holding", help="The table of --register.")
+@click.option("--profile", help="A profile of the library, instead of one made from sample or registers.", metavar="ID")
 @click.option("--kind", default="device", show_default=True, help="What rules call this kind of device.")
 @click.option("--endpoint", help="Where work-order events go. [default: http://127.0.0.1:8090/hooks/oa]", metavar="URL")
 @click.option("--timezone", help="[default: that of this machine]")
 @click.option("--yes", is_flag=True, help="Ask nothing: take the defaults for what is not given.")
 @report_language
-def command(folder: Path, lang: Lang, yes: bool, **given: str | Path | None) -> None:
-    """Write a small project of your own: one broker, one device, one rule with its test, one endpoint.
+def command(folder: Path, lang: Lang, yes: bool, **given: Any) -> None:
+    """Write a small project of your own: a broker or Modbus device, one device, one rule with its test, one endpoint.
 
     Asks for what is not given, unless there is nobody to ask. Nothing is overwritten; secrets are made, and readable
-    for you alone. Needs no broker. Exit status 0 written and in order, 2 nothing was written.
+    for you alone. Needs no broker; a Modbus device is asked once, if it is there, for a limit that fits. Exit status 0
+    written and in order, 2 nothing was written.
 
     \b
     Example: fieldgate init my-site --device CP-17 --topic stations/CP-17/meter --sample message.json --lang en
@@ -53,7 +66,7 @@ def command(folder: Path, lang: Lang, yes: bool, **given: str | Path | None) -> 
     from gateway.starter import SECRETS, files
 
     made = files(answers)
-    if answers.profile is not None:
+    if answers.profile is not None and answers.wired is None:
         source = Path(answers.profile.file)
         made[f"profiles/{source.name}"] = source.read_text("utf-8")
     for path in made:
@@ -85,7 +98,7 @@ class _Asking:
         )
 
 
-def _answers(folder: Path, lang: Lang, ask: _Asking, given: dict[str, str | Path | None]) -> "InitAnswers":
+def _answers(folder: Path, lang: Lang, ask: _Asking, given: Mapping[str, Any]) -> "InitAnswers":
     from gateway.starter import InitAnswers, fitting, library, look, matches, sample_of
 
     def text(key: str) -> str | None:
@@ -93,9 +106,16 @@ def _answers(folder: Path, lang: Lang, ask: _Asking, given: dict[str, str | Path
 
     known = {name: one for name, one in library().items() if one.modbus is None}
     name = ask("name", text("name"), _word(folder.resolve().name))
-    broker = ask("broker", text("broker"), "mqtt://127.0.0.1:1883")
+    broker = text("modbus")
+    broker = SCHEME + broker if broker else ask("broker", text("broker"), "mqtt://127.0.0.1:1883")
     device = ask("device", text("device"), "DEV-1")
     device_name = ask("device_name", text("device_name"), device)
+    if broker.startswith(SCHEME):
+        common = InitAnswers(
+            name, text("timezone") or _zone(), lang, "", device, device_name, "", "", None, kind=str(given["kind"]),
+            secret=_secret(),
+        )  # fmt: skip
+        return _wired(common, broker, ask, given)
     topic = ask("topic", text("topic"), f"devices/{device}/telemetry")
     sample = ask("sample", text("sample"), "")
     wanted = text("profile")
@@ -104,7 +124,7 @@ def _answers(folder: Path, lang: Lang, ask: _Asking, given: dict[str, str | Path
             "profile", None, "charger_dc" if "charger_dc" in known else next(iter(known)), known=", ".join(known)
         )
     if wanted is not None and wanted not in known:
-        key = "init.modbus" if wanted in library() else "init.no_profile"
+        key = "init.modbus" if wanted in library(demo=True) else "init.no_profile"
         _fail(say(key, lang, value=wanted, profile=wanted, known=", ".join(sorted(known))))
     document = _sample(Path(sample), lang) if sample else sample_of(known[wanted or ""])
     found = look(document, device)
@@ -120,13 +140,26 @@ def _answers(folder: Path, lang: Lang, ask: _Asking, given: dict[str, str | Path
     profile = known[wanted] if wanted else None
     if profile is not None and sample and not matches(found, profile):
         _fail(say("init.no_match", lang, profile=wanted))
-    endpoint = ask("endpoint", text("endpoint"), "http://127.0.0.1:8090/hooks/oa")
+    endpoint = ask("endpoint", text("endpoint"), ENDPOINT)
     username = text("username") or ""
     return InitAnswers(
         name, text("timezone") or _zone(), lang, broker, device, device_name, topic, endpoint, document, profile,
         str(given["kind"]), username, _password(username, ask) if username else "",
-        "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        _secret(),
     )  # fmt: skip
+
+
+def _wired(answers: "InitAnswers", where: str, ask: _Asking, given: Mapping[str, Any]) -> "InitAnswers":
+    device, profile = wired(
+        where, given["unit"], given["register"], given["table"], ask, answers.lang, profile=given["profile"],
+        someone=ask.someone,
+    )  # fmt: skip
+    endpoint = ask("endpoint", given["endpoint"], ENDPOINT)
+    return asked(replace(answers, profile=profile, wired=device, endpoint=endpoint), answers.lang)
+
+
+def _secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _sample(path: Path, lang: Lang) -> object:
@@ -180,21 +213,26 @@ def _check(folder: Path, lang: Lang) -> None:
 
 
 def _next(folder: Path, answers: "InitAnswers") -> None:
-    from gateway.starter import trigger
+    from gateway.starter import above, trigger
 
     lang = answers.lang
     steps = [] if folder == Path() else [(f"cd {shlex.quote(str(folder))}", "")]
-    steps += [(f"fieldgate try {shlex.quote(answers.topic)} sample.json", "try"), ("fieldgate run", "run")]
+    tried = f"modbus {shlex.quote(answers.device)}" if answers.wired else f"{shlex.quote(answers.topic)} sample.json"
+    steps += [(f"fieldgate try {tried}", "poll" if answers.wired else "try"), ("fieldgate run", "run")]
     steps.append(("fieldgate tail", "tail"))
     if message := trigger(answers):
         steps.append((
             f"mosquitto_pub -V 5 -q 1 {_broker(answers)} -t {shlex.quote(answers.topic)} -m {shlex.quote(message)}",
             "publish",
         ))  # fmt: skip
-    steps.append(("fieldgate devices unknown", "unknown"))
+    if not answers.wired:
+        steps.append(("fieldgate devices unknown", "unknown"))
     click.echo(say("init.next", lang))
     for line, key in steps:
         click.echo(f"  {line}" + (f"    # {say(f'init.next.{key}', lang)}" if key else ""))
+    if answers.wired:
+        raised = above(answers)
+        click.echo(say("init.next.above" if raised else "init.next.silent", lang, raised=raised))
 
 
 def _broker(answers: "InitAnswers") -> str:

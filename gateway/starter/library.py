@@ -13,10 +13,11 @@ FOLDER = next(
 )
 
 
-def library() -> Mapping[str, LoadedProfile]:
-    """By id; without those of the demo and of imports."""
+def library(*, demo: bool = False) -> Mapping[str, LoadedProfile]:
+    """By id; without those of imports, and of the demo only when asked for."""
     found, _ = load_profiles(FOLDER)
-    return {name: one for name, one in found.items() if not name.endswith(("_demo", "_import"))}
+    left_out = ("_import",) if demo else ("_demo", "_import")
+    return {name: one for name, one in found.items() if not name.endswith(left_out)}
 
 
 def matches(sample: Sample, profile: LoadedProfile) -> dict[str, Guess]:

@@ -204,12 +204,12 @@ _COMMANDS = (
         "退出码：0 有读数，1 没有读数，2 未能执行。",
     ),
     (
-        "Write a small project of your own: one broker, one device, one rule with its test, one endpoint.",
-        "生成一个自己的小项目：一个 MQTT 服务器、一台设备、一条带用例的规则、一个端点。",
+        "Write a small project of your own: a broker or Modbus device, one device, one rule with its test, one endpoint.",
+        "生成一个自己的小项目：一个 MQTT 服务器或 Modbus 设备、一台设备、一条带用例的规则、一个端点。",
     ),
     (
-        "Asks for what is not given, unless there is nobody to ask. Nothing is overwritten; secrets are made, and readable for you alone. Needs no broker. Exit status 0 written and in order, 2 nothing was written.",
-        "未给出的会逐项询问（非交互运行时除外）。不覆盖任何文件；自动生成密钥，仅本用户可读。不需要 MQTT 服务器。退出码：0 已写入且检查通过，2 未写入任何文件。",
+        "Asks for what is not given, unless there is nobody to ask. Nothing is overwritten; secrets are made, and readable for you alone. Needs no broker; a Modbus device is asked once, if it is there, for a limit that fits. Exit status 0 written and in order, 2 nothing was written.",
+        "未给出的会逐项询问（非交互运行时除外）。不覆盖任何文件；自动生成密钥，仅本用户可读。不需要 MQTT 服务器；Modbus 设备在线时读取一次，以便给出合适的限值。退出码：0 已写入且检查通过，2 未写入任何文件。",
     ),
     (
         "Look at the machine, the data folder, the brokers and, where one runs, the gateway: versions, disk, clock, modes of files, what waits, settings of the broker, balance of messages. Each line says ok, warn or bad, and what to do. Changes nothing; while no gateway runs nobody but the brokers and Modbus links is asked.",
@@ -314,7 +314,14 @@ _OPTIONS = (
     ("What people call it.", "设备名称。"),
     ("Where it publishes. [default: devices/CODE/telemetry]", "设备发布消息的主题。[默认：devices/CODE/telemetry]"),
     ("One of its messages: proposes profile and route.", "设备的一条消息：据此生成型号和路由。"),
-    ("A profile of the library, instead of one made from the sample.", "使用自带型号，不根据样例生成。"),
+    ("A profile of the library, instead of one made from sample or registers.", "使用自带型号，不根据样例或寄存器生成。"),
+    ("A Modbus TCP device instead of a broker. [port: 502]", "Modbus TCP 设备，代替 MQTT 服务器。[端口：502]"),
+    ("Its unit id. [default: 1]", "设备的单元号。[默认：1]"),
+    (
+        "What stands where, such as `temp:15:i16:0.1:degC`; again for each.",
+        "寄存器的位置和含义，例如 `temp:15:i16:0.1:degC`；每个寄存器写一次。",
+    ),
+    ("The table of --register.", "--register 所在的寄存器表。"),
     ("What rules call this kind of device.", "规则中使用的设备类型。"),
     ("Where work-order events go. [default: http://127.0.0.1:8090/hooks/oa]", "工单事件的接收地址。[默认：http://127.0.0.1:8090/hooks/oa]"),
     ("Ask nothing: take the defaults for what is not given.", "不询问，未给出的取默认值。"),

@@ -2,7 +2,19 @@
 
 TEXTS: dict[str, tuple[str, str]] = {
     "init.ask.name": ("name of this installation", "本套系统的名称"),
-    "init.ask.broker": ("address of the MQTT broker", "MQTT 服务器地址"),
+    "init.ask.broker": (
+        "address of the MQTT broker, or modbus://HOST:PORT of a device",
+        "MQTT 服务器地址，或设备的 modbus://HOST:PORT",
+    ),
+    "init.ask.unit": ("its unit id", "设备的单元号"),
+    "init.ask.modbus_profile": (
+        "profile with a register map, empty to name registers",
+        "带寄存器表的型号，直接回车则逐个填写寄存器",
+    ),
+    "init.ask.register": (
+        "a register, NAME AT TYPE SCALE UNIT such as `temp 15 i16 0.1 degC`; empty when done",
+        "寄存器，按“名称 地址 类型 倍率 单位”填写，例如 `temp 15 i16 0.1 degC`；填完直接回车",
+    ),
     "init.ask.device": ("code of the first device", "第一台设备的编号"),
     "init.ask.device_name": ("what people call it", "设备名称"),
     "init.ask.topic": ("topic it publishes on", "设备发布消息的主题"),
@@ -25,8 +37,26 @@ TEXTS: dict[str, tuple[str, str]] = {
         "消息中没有内容能对应型号 {profile} 的测点；请不要指定型号",
     ),
     "init.modbus": (
-        "profile {profile} is read over Modbus, and init writes a project for MQTT; docs/profiles-and-routes.md shows one",
-        "型号 {profile} 通过 Modbus 读取，而 init 生成的是 MQTT 项目；示例见 docs/profiles-and-routes.md",
+        "profile {profile} is read over Modbus; say where: --modbus HOST:PORT",
+        "型号 {profile} 通过 Modbus 读取；请用 --modbus HOST:PORT 指定地址",
+    ),
+    "init.unit": ("{value} is no unit id; write 0 to 255", "{value} 不是单元号；请写 0 到 255"),
+    "init.no_map": (
+        "profile {value} has no register map; write one of {known}, or name the registers",
+        "型号 {value} 没有寄存器表；可选：{known}，或逐个填写寄存器",
+    ),
+    "init.no_registers": (
+        "nothing says what to read: give --register NAME:AT:TYPE:SCALE:UNIT, or --profile with a register map ({known})",
+        "没有说明要读取什么：请给出 --register NAME:AT:TYPE:SCALE:UNIT，或带寄存器表的 --profile（{known}）",
+    ),
+    "init.register": (
+        "register {written}: {part} is wrong; write `temp:15:i16:0.1:degC` (name, address, type, scale, unit); `u32/CDAB` where words are in another order",
+        "寄存器 {written}：{part} 有误；请写 `temp:15:i16:0.1:degC`（名称、地址、类型、倍率、单位），字序不同时写 `u32/CDAB`",
+    ),
+    "init.answered": ("{where} answers: {values}", "{where} 有应答：{values}"),
+    "init.silent": (
+        "{where} does not answer now ({why}): the first rule is about silence",
+        "{where} 目前没有应答（{why}）：第一条规则为无数据告警",
     ),
     "init.written": ("written to {folder}: {files}", "已写入 {folder}：{files}"),
     "init.route": ("points of the message: {points}", "消息中的测点：{points}"),
@@ -36,6 +66,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "init.next": ("next:", "接下来："),
     "init.next.try": ("what becomes of the message", "查看这条消息的处理结果"),
+    "init.next.poll": ("what one poll of it gives", "查看一次轮询的结果"),
+    "init.next.above": (
+        "the first order of your own comes with {raised}: change the limit in rules/first.yaml, it takes effect at once",
+        "当 {raised} 时产生自己的第一张工单；可修改 rules/first.yaml 中的限值，保存即生效",
+    ),
+    "init.next.silent": (
+        "the first order of your own comes when the device is silent for ten minutes",
+        "设备十分钟没有数据时产生自己的第一张工单",
+    ),
     "init.next.run": ("start", "启动"),
     "init.next.tail": ("watch it, in another terminal", "在另一个终端实时查看"),
     "init.next.publish": ("the first order of your own", "产生自己的第一张工单"),
@@ -47,6 +86,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "init.note.data": ("everything that must survive", "所有必须保留的数据"),
     "init.note.devices": ("one line a device; other columns are attributes", "每台设备一行；其余列作为属性"),
     "init.note.source": ("one broker: one session, its routes", "一个 MQTT 服务器：一个会话及其路由"),
+    "init.note.wired": ("devices on a wire, asked in turn", "总线上的设备，依次轮询"),
+    "init.note.units": ("columns modbus_link and modbus_unit of the list", "见清单中的 modbus_link 和 modbus_unit 列"),
+    "init.note.registers": (
+        "The registers of this device model, as they were named: look at kinds and units.",
+        "该型号的寄存器，按填写的内容生成：请核对类型和单位。",
+    ),
     "init.note.client": ("must be the only session of this name", "同一 MQTT 服务器上不得重名"),
     "init.note.route": ("read from a message on {topic}", "根据 {topic} 上的一条消息生成"),
     "init.note.endpoint": ("work-order events, signed", "工单事件，带签名"),
@@ -62,6 +107,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The first rule, with its test: fieldgate rules test. Set the limit to what is too much for you.",
         "第一条规则及其用例：fieldgate rules test。请把限值改成你认为过高的值。",
     ),
+    "init.registers": ("registers named by hand", "手工填写的寄存器"),
     "init.source": ("one message of a device", "设备的一条消息"),
     "init.title.high": ("{point} is high", "{point} 过高"),
     "init.title.silent": ("Device is silent", "设备无数据"),

@@ -1,0 +1,88 @@
+"""The questions of `fieldgate init` about a Modbus device, and one poll of it for a limit that fits."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gateway.cli.problems import UNUSABLE
+from gateway.domain.text import Lang, say
+
+if TYPE_CHECKING:
+    from gateway.settings.profiles import LoadedProfile
+    from gateway.starter import InitAnswers, ModbusAnswers
+
+SCHEME = "modbus://"
+PORT = 502
+Ask = Callable[[str, str | None, str], str]
+"""(question, what an option said, default) -> the answer."""
+
+
+def wired(
+    where: str, unit: str | None, registers: Sequence[str], table: str, ask: Ask, lang: Lang, *, profile: str | None,
+    someone: bool,
+) -> "tuple[ModbusAnswers, LoadedProfile | None]":  # fmt: skip
+    """What is read there. Ends the command when that cannot be."""
+    from gateway.starter import ModbusAnswers, library, register
+
+    known = {name: one for name, one in library(demo=True).items() if one.modbus is not None}
+    where = where.removeprefix(SCHEME)
+    where = where if where.rpartition(":")[2].isdecimal() and ":" in where else f"{where}:{PORT}"
+    number = ask("unit", unit, "1")
+    if not number.isdecimal() or int(number) > 255:
+        _fail(say("init.unit", lang, value=number))
+    if profile is None and not registers:
+        profile = ask("modbus_profile", None, "") if someone else None
+    if profile:
+        if profile not in known:
+            _fail(say("init.no_map", lang, value=profile, known=", ".join(known)))
+        return ModbusAnswers(where, int(number)), known[profile]
+    texts = list(registers)
+    while someone and not registers and (text := ask("register", None, "")):
+        texts.append(text)
+    if not texts:
+        _fail(say("init.no_registers", lang, known=", ".join(known)))
+    found = []
+    for text in texts:
+        try:
+            found.append(register(text))
+        except ValueError as error:
+            _fail(say("init.register", lang, written=text, part=error))
+    return ModbusAnswers(where, int(number), tuple(found), table), None
+
+
+def asked(answers: "InitAnswers", lang: Lang) -> "InitAnswers":
+    """With what the device says now, if it answers: one poll, reads only."""
+    from gateway.clock import SystemClock
+    from gateway.settings import load_project
+    from gateway.starter import files, read
+    from gateway.trial import try_poll
+
+    assert answers.wired is not None
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, text in files(answers).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, "utf-8")
+        project = load_project(folder / "gateway.yaml", offline=True)
+        polled = asyncio.run(try_poll(project, SystemClock(), answers.device))
+    rows = [(row.point.name, row.value) for one in polled for row in one.rows if isinstance(row.value, float)]
+    where = answers.wired.where
+    if not rows:
+        why = next((one.failure for one in polled if one.failure), "-")
+        click.echo(say("init.silent", lang, where=where, why=why), err=True)
+        return answers
+    values = read(answers, rows)
+    shown = ", ".join(f"{name} {value:g}" for name, value in values.items())
+    click.echo(say("init.answered", lang, where=where, values=shown))
+    return replace(answers, wired=replace(answers.wired, values=values))
+
+
+def _fail(text: str) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(UNUSABLE)

@@ -1,0 +1,106 @@
+"""The first rule of a project of one's own: a limit above what was seen, else silence. Pure."""
+
+import json
+import math
+from dataclasses import dataclass
+
+from gateway.domain.device import PointKind, PointSpec
+from gateway.domain.text import Lang, say
+from gateway.domain.units import parse_unit
+from gateway.starter.sample import Guess
+from gateway.starter.written import quoted
+
+LIMIT = 1.25
+"""The limit of the rule, times what the sample shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class MappedPoint:
+    """A point of the profile, the place of the message that fills it, and what is there."""
+
+    spec: PointSpec
+    guess: Guess
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLimit:
+    """The rule: `point` above `limit` raises; `normal` and `high` are values below and above it."""
+
+    point: MappedPoint
+    normal: float
+    limit: float
+    high: float
+
+
+def as_sent(canonical: float | None, unit: str) -> float | None:
+    """A bound in the unit that devices send."""
+    if canonical is None:
+        return None
+    parsed = parse_unit(unit)
+    return (canonical - parsed.offset) / parsed.factor
+
+
+def limit_of(points: list[MappedPoint]) -> RuleLimit | None:
+    """The first momentary number with a unit, else the first number: temperature before all others."""
+    numbers = [p for p in points if p.spec.kind is PointKind.GAUGE and p.spec.name not in ("lat", "lon")]
+    for point in sorted(numbers, key=lambda p: ("temp" not in p.spec.name, not p.unit)):
+        value = float(point.guess.value) if not isinstance(point.guess.value, str) else 0.0
+        limit, high = nice(max(value, 1.0) * LIMIT), nice(max(value, 1.0) * LIMIT * LIMIT)
+        most = as_sent(point.spec.plausible.max, point.unit)
+        if value < limit < high and (most is None or high < most):
+            return RuleLimit(point, value, limit, high)
+    return None
+
+
+def rule(kind: str, lang: Lang, points: list[MappedPoint], limit: RuleLimit | None) -> str:
+    """`rules/first.yaml`, with its test."""
+    head = ["# " + say("init.note.rule", lang), "format: 1", "rules:"]
+    if limit is None:
+        heard, value = points[0].spec.name, points[0].guess.value
+        seen = f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else _state(value)
+        return "\n".join([
+            *head, "- id: first.silent", f"  title: {_titles('init.title.silent')}",
+            f"  why: {quoted(say('init.why', lang))}", f"  watch: {{kind: {kind}{_each(points[0])}}}",
+            f"  silent: {{any_of: [{heard}], longer_than: 10m}}",
+            "  then: {order: {type: repair, fault: silent, level: major}}", "  test:",
+            f"  - say: {quoted(say('init.test_silent', lang))}", "    every: 1m",
+            f"    series: {{{heard}: {json.dumps(f'{seen}*3', ensure_ascii=False)}}}", "    until: 20m",
+            "    expect: [{at: 12m, is: raised}]", "",
+        ])  # fmt: skip
+    name, unit = limit.point.spec.name, limit.point.unit
+    back = nice((limit.normal + limit.limit) / 2)
+    return "\n".join([
+        *head, f"- id: first.{name.replace('_', '-')}-high", f"  title: {_titles('init.title.high', point=name)}",
+        f"  why: {quoted(say('init.why', lang))}", f"  watch: {{kind: {kind}{_each(limit.point)}}}",
+        f'  when: "{name} > {limit.limit:g}{after(unit)}"', f'  clear: "{name} < {back:g}{after(unit)}"',
+        f"  then: {{order: {{type: repair, fault: {name}, level: major}}}}", "  test:",
+        f"  - say: {quoted(say('init.test', lang))}", "    every: 10s",
+        f'    series: {{{name}: "{limit.normal:g}*3 {limit.high:g}*3 {limit.normal:g}*3"}}', "    until: 2m",
+        "    expect:", "    - {at: 30s, is: raised}", "    - {at: 1m, is: cleared}", "",
+    ])  # fmt: skip
+
+
+def _each(point: MappedPoint) -> str:
+    return ", each: connector" if point.spec.each else ""
+
+
+def _state(value: object) -> str:
+    text = "off" if isinstance(value, bool) else str(value).replace("'", "")
+    return f"'{text}'"
+
+
+def _titles(key: str, **fields: object) -> str:
+    return f"{{en: {quoted(say(key, 'en', **fields))}, zh: {quoted(say(key, 'zh', **fields))}}}"
+
+
+def after(unit: str) -> str:
+    return f" {unit}" if unit else ""
+
+
+def nice(value: float) -> float:
+    """Two significant digits, rounded up."""
+    if value <= 0:
+        return 0.0
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.ceil(round(value / step, 6)) * step:g}")

@@ -1,0 +1,112 @@
+"""A project that reads one Modbus device: its registers by a profile of the library, or as a person names them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from gateway.domain.device import PointKind, PointSpec
+from gateway.domain.text import Lang, say
+from gateway.domain.units import UnitError, parse_unit
+from gateway.starter.sample import Guess, look
+from protocols.modbus.words import ByteOrder, Type
+
+LINK = "bus"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRegister:
+    """`at` counts from 0, `unit` is that of the register after `scale`."""
+
+    name: str
+    at: int
+    type: str = "u16"
+    order: str = ""
+    scale: str = "1"
+    unit: str = ""
+
+    @property
+    def kind(self) -> PointKind:
+        """A counter where the name says so (`energy`, `volume`)."""
+        return look({self.name: 1.0}).points[0].kind if self.unit else PointKind.GAUGE
+
+
+@dataclass(frozen=True, slots=True)
+class ModbusAnswers:
+    """The device `unit` (0 to 255) at `where` (host:port), its `registers` in `table` (none = those of the profile).
+    `values`: point -> what it said, in its unit; a limit is set above one of these."""
+
+    where: str
+    unit: int = 1
+    registers: tuple[NamedRegister, ...] = ()
+    table: str = "holding"
+    values: Mapping[str, float] | None = None
+
+
+def register(text: str) -> NamedRegister:
+    """`temp:15:i16:0.1:degC`, also with spaces; `u32/CDAB` where words are in another order. Raises ValueError with the
+    part that is wrong."""
+    name, at, kind, scale, unit = [*re.split(r"[:\s]+", text.strip(), maxsplit=4), "", "", "", ""][:5]
+    type_, _, order = (kind or "u16").partition("/")
+    wrong = (
+        (not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name), name), (not re.fullmatch(r"\d{1,5}", at), at),
+        (type_ not in _NUMBERS, type_), (bool(order) and order not in _ORDERS, order),
+        (not re.fullmatch(r"\d*\.?\d+(e-?\d+)?", scale or "1") or float(scale or "1") == 0, scale),
+        (not _known(unit), unit),
+    )  # fmt: skip
+    for flaw, part in wrong:
+        if flaw:
+            raise ValueError(part)
+    return NamedRegister(name, int(at), type_, order, scale or "1", unit)
+
+
+_NUMBERS = [one.value for one in Type if one.value not in ("bcd", "ascii")]
+_ORDERS = [one.value for one in ByteOrder]
+
+
+def _known(unit: str) -> bool:
+    try:
+        parse_unit(unit)
+    except UnitError:
+        return False
+    return True
+
+
+def specs(registers: tuple[NamedRegister, ...]) -> Iterator[tuple[PointSpec, Guess]]:
+    """The points of these registers, each with a place that holds nothing yet."""
+    for one in registers:
+        yield PointSpec(one.name, one.kind, one.unit), Guess(one.name, "", one.kind, one.unit, 20.0)
+
+
+def with_value(guess: Guess, wired: ModbusAnswers) -> Guess:
+    """What the device said there."""
+    values = wired.values or {}
+    return replace(guess, value=values[guess.name]) if guess.name in values else guess
+
+
+def source(wired: ModbusAnswers, lang: Lang) -> list[str]:
+    """The part of `gateway.yaml`."""
+    return [
+        f"  bus:                           # {say('init.note.wired', lang)}", "    type: modbus", "    every: 10s",
+        f"    links: {{{LINK}: {{tcp: \"{wired.where}\"}}}}",
+        f"    devices_from: registry       # {say('init.note.units', lang)}",
+    ]  # fmt: skip
+
+
+def profile(wired: ModbusAnswers, name: str, kind: str, lang: Lang) -> str:
+    """`profiles/NAME.yaml`."""
+    lines = [
+        "# " + say("init.note.registers", lang), f"id: {name}", f"kind: {kind}",
+        f'source: "{say("init.registers", lang)}"', "points:",
+    ]  # fmt: skip
+    for one in wired.registers:
+        parts = [] if one.kind is PointKind.GAUGE else [f"kind: {one.kind.value}"]
+        parts += [f"unit: {one.unit}"] if one.unit else []
+        note = "" if one.unit else f"   # {say('init.note.unit', lang)}"
+        lines.append(f"  {one.name}: {{{', '.join([*parts, 'every: 10s'])}}}{note}")
+    lines += ["modbus:", f"  table: {wired.table}", "  points:"]
+    for one in wired.registers:
+        parts = [f"at: {one.at}", f"type: {one.type}"]
+        parts += [f"order: {one.order}"] if one.order else []
+        parts += [f"scale: {one.scale}"] if float(one.scale) != 1 else []
+        lines.append(f"    {one.name}: {{{', '.join(parts)}}}")
+    return "\n".join(lines) + "\n"
