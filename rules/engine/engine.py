@@ -13,6 +13,7 @@ from gateway.domain.wanted import HistoryRequest
 from rules.compiled import Rule
 from rules.engine.alarms import AlarmPipeline
 from rules.engine.alarms.quiet_and_limits import CompilePolicy
+from rules.engine.clock_step import stepped
 from rules.engine.conditions.base import EngineContext, Observe
 from rules.engine.edits import Edit
 from rules.engine.evaluator import Evaluator
@@ -24,7 +25,6 @@ from rules.engine.rerun.warmup import join, outlook, reach
 from rules.engine.rerun.warmup_job import Outlook
 from rules.engine.snapshot import image_of, load_core, without_rules
 from rules.engine.state import snapshot_codec
-from rules.engine.state.clock_step import stepped
 from rules.engine.state.snapshot_codec import Image, SnapshotError
 from rules.engine.state.thing_table import NEVER
 from rules.engine.transitions import Emitter

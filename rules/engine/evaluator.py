@@ -21,8 +21,10 @@ from gateway.domain.record import (
 )  # fmt: skip
 from rules.compiled import Rule
 from rules.engine.conditions.base import EngineContext
+from rules.engine.conditions.peer_moments import judge
 from rules.engine.conditions.threshold_index import Fused
 from rules.engine.conditions.windowed import Signalled, first_frames
+from rules.engine.desk_acts import tell
 from rules.engine.edits import Edit
 from rules.engine.frames.batch_view import BatchView
 from rules.engine.frames.frames import Late, ReadingCounts, single, views
@@ -31,8 +33,6 @@ from rules.engine.late.history_requests import HistoryRequests
 from rules.engine.late.late_readings import Inquiry
 from rules.engine.late.replaced_values import BURST, Found, Replaced, hanging_on
 from rules.engine.late.warmup_buffer import WarmupBuffer
-from rules.engine.peers.peer_moments import judge
-from rules.engine.state.desk_acts import tell
 from rules.engine.state.thing_table import NEVER
 
 

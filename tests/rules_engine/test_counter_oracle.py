@@ -19,8 +19,8 @@ from gateway.domain.reading import Batch, Reading, concat
 from gateway.domain.record import MeterExchanged
 from rules.engine.conditions.base import Runner
 from rules.engine.conditions.counter_multiple import EveryRunner
+from rules.engine.late.history_answers import History
 from rules.engine.rerun import answer
-from rules.engine.rerun.history_answers import History
 
 M = 600
 GAP = 3 * M * S

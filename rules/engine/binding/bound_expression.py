@@ -12,9 +12,9 @@ from gateway.domain.duration import HOUR
 from gateway.domain.reading import F64, I64
 from rules.compiled import Crossing, Expression, Slot, SlotKind
 from rules.engine.binding.attribute_columns import fact_of, facts_of
+from rules.engine.binding.local_time import local_time_of
 from rules.engine.frames.batch_view import Bools, LastReading, Reader
 from rules.engine.state.fleet import Fleet
-from rules.engine.state.local_time import local_time_of
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 
 NAN = float("nan")

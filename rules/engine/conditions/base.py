@@ -11,8 +11,8 @@ from gateway.domain.reading import I64
 from rules.compiled import Rule
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.reporting import EngineContext, Observe
+from rules.engine.conditions.rule_downtime import RuleDowntime
 from rules.engine.frames.batch_view import BatchView, Bools
-from rules.engine.state.rule_downtime import RuleDowntime
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable, widened
 from rules.engine.state.watch_scope import rows
 from rules.engine.windows.base import StateTable

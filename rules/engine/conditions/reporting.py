@@ -15,12 +15,12 @@ from rules.engine.alarms import AlarmPipeline
 from rules.engine.binding.bound_expression import BoundExpression, SlotSource, reading_seen
 from rules.engine.binding.text_value import TextValue
 from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsAt, UnitsBefore, held
-from rules.engine.late.reevaluations import Reevaluations
 from rules.engine.peers.peer_columns import Peers
 from rules.engine.state.active_hours import ActiveHours
 from rules.engine.state.completions import Completions
 from rules.engine.state.downtime import Downtimes
 from rules.engine.state.fleet import Fleet
+from rules.engine.state.reevaluations import Reevaluations
 from rules.engine.state.thing_table import ThingTable
 from rules.engine.state.watch_scope import WatchScopes
 from rules.engine.transitions import Emitter, PendingTransition, plan_of

@@ -16,10 +16,10 @@ from gateway.domain.reading import F64, U8
 from rules.compiled import Bar, Expression, Term
 from rules.engine.binding.attribute_columns import AttributeColumns
 from rules.engine.conditions.base import Runner
+from rules.engine.conditions.peer_moments import judge
 from rules.engine.conditions.threshold import LevelsRunner
 from rules.engine.conditions.threshold_state import G_BUSY, G_IDLE, G_STEADY
 from rules.engine.frames.batch_view import BatchView, Bools
-from rules.engine.peers.peer_moments import judge
 
 AT_ONCE = 2_000_000
 """Pairs of a rule and a reading that are held in memory at a time."""

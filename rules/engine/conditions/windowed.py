@@ -12,10 +12,10 @@ from rules.compiled import Rule, SlotKind
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsAt
-from rules.engine.frames.inserted_moments import unfolded
-from rules.engine.frames.wake_times import WakeTimes, view_of
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 from rules.engine.state.watch_scope import rows
+from rules.engine.windows.inserted_moments import unfolded
+from rules.engine.windows.wake_times import WakeTimes, view_of
 
 
 def later_too(view: BatchView, need: Bools, carry: Bools) -> Bools:

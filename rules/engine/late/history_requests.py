@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from gateway.domain.reading import Batch, decode_batch, encode_batch
 from gateway.domain.record import Closed, CycleDone, MeterExchanged, Unlatch
-from rules.engine.late.reevaluations import Subject
-from rules.engine.rerun.history_answers import MOST_ROWS
+from rules.engine.late.history_answers import MOST_ROWS
+from rules.engine.state.reevaluations import Subject
 from rules.engine.state.thing_table import NEVER
 
 LIVED = 64

@@ -8,12 +8,9 @@ from rules.engine.frames.batch_view import Bools
 from rules.engine.installed_rules import InstalledRules
 from rules.engine.late.history_requests import HistoryRequests
 from rules.engine.late.lookback import horizon
-from rules.engine.late.reevaluations import Subject
 from rules.engine.late.replaced_values import Replaced
 from rules.engine.state.fleet import Fleet
-
-MOST_BESIDE = 64
-"""Devices of a group up to which a late reading of one puts in doubt what was decided about the others."""
+from rules.engine.state.reevaluations import MOST_BESIDE, Subject
 
 
 class Inquiry:

@@ -15,8 +15,8 @@ from gateway.domain.duration import MINUTE
 from rules.engine.conditions.base import Runner
 from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt, UnitsBefore
 from rules.engine.installed_rules import InstalledRules
-from rules.engine.late.reevaluations import Subject
 from rules.engine.state.fleet import Fleet
+from rules.engine.state.reevaluations import Subject
 from rules.engine.state.thing_table import NEVER
 
 PAUSE = MINUTE

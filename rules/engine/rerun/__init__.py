@@ -5,6 +5,6 @@ engine judges it beside the present: `answer` makes those facts.
 """
 
 from gateway.domain.wanted import HistoryRequest, LookingBack
-from rules.engine.rerun.history_answers import MOST_ROWS, Asks, History, answer, answer_one, told_so_far
+from rules.engine.late.history_answers import MOST_ROWS, Asks, History, answer, answer_one, told_so_far
 
 __all__ = ["MOST_ROWS", "Asks", "History", "HistoryRequest", "LookingBack", "answer", "answer_one", "told_so_far"]

@@ -18,14 +18,14 @@ from rules.engine.conditions.due_date import DueRunner
 from rules.engine.evaluator import Evaluator
 from rules.engine.groups.transfer import Transfer
 from rules.engine.late.episode_log import EpisodeLog, Key
+from rules.engine.late.history_answers import expired, in_order
 from rules.engine.late.history_requests import FactOf, Pending
 from rules.engine.late.late_readings import span
 from rules.engine.late.lookback import horizon
-from rules.engine.late.reevaluations import Subject
 from rules.engine.rerun.episode_diff import EpisodeDiff, by_alarm
-from rules.engine.rerun.history_answers import expired, in_order
 from rules.engine.rerun.scratch_engine import Moment, ScratchEngine, judged_twice
 from rules.engine.rerun.warmup_job import go_on, looked, restored
+from rules.engine.state.reevaluations import Subject
 from rules.engine.state.thing_table import NEVER
 from rules.engine.transitions import PendingTransition
 from rules.engine.windows.counter_glitches import Glitch

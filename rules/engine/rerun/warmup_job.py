@@ -16,8 +16,8 @@ from rules.compiled import Rule
 from rules.engine.alarms.state import KeptAlarm, kept_of, made_of
 from rules.engine.conditions.base import EngineContext
 from rules.engine.evaluator import Evaluator
+from rules.engine.late.history_answers import expired, in_order
 from rules.engine.late.history_requests import FactOf
-from rules.engine.rerun.history_answers import expired, in_order
 from rules.engine.rerun.scratch_engine import Moment, ScratchEngine, judged_twice
 from rules.engine.state.snapshot_codec import RunnerImage, SnapshotError, SpaceImage, array, seal, table, unseal
 from rules.engine.state.thing_table import NEVER

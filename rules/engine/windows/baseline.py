@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from gateway.domain.duration import HOUR
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Baseline
+from rules.engine.binding.local_time import local_time_of
 from rules.engine.frames.batch_view import BatchView
-from rules.engine.state.local_time import local_time_of
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 from rules.engine.windows.base import PointReadings, Rows, StateTable, Surroundings, carried
 from rules.engine.windows.momentary import Momentary, Values

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from gateway.domain.reading import F64, I64
 from rules.compiled import Calendar
 from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.binding.local_time import local_time_of
 from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.state.calendar import window, zone_of
-from rules.engine.state.local_time import local_time_of
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 from rules.engine.windows.base import EPSILON, Gaps, PointReadings, Rows, StateTable, Surroundings, readings, turns
 from rules.engine.windows.signal_input import SignalInput

@@ -2,6 +2,8 @@
 
 Subject = int | tuple[str, str]
 """A device, or a group of one rule: (rule id, group)."""
+MOST_BESIDE = 64
+"""Devices of a group up to which a late reading of one has the others judged again, too."""
 
 
 class Reevaluations:

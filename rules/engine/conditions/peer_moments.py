@@ -10,10 +10,10 @@ from gateway.domain.reading import F64, I64, U8, Flag, Quality
 from rules.engine.conditions.base import Runner
 from rules.engine.conditions.windowed import Signalled, first_frames
 from rules.engine.frames.batch_view import BatchView, Bools, ReadingRows
-from rules.engine.late.late_readings import MOST_BESIDE
 from rules.engine.peers.peer_columns import Peers
 from rules.engine.peers.peer_values import others
 from rules.engine.state.downtime import QUIET
+from rules.engine.state.reevaluations import MOST_BESIDE
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 AT_ONCE = 2_000_000

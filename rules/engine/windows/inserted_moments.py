@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import I64
 from rules.engine.frames.batch_view import BatchView, Bools, ReadingRows
-from rules.engine.frames.wake_times import WakeTimes
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 from rules.engine.windows import Momentary
+from rules.engine.windows.wake_times import WakeTimes
 
 Index = NDArray[np.intp]
 ENDS = ""
