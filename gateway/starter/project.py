@@ -16,7 +16,7 @@ from gateway.starter.modbus_device import LINK, ModbusAnswers, source, specs, wi
 from gateway.starter.modbus_device import profile as map_profile
 from gateway.starter.sample import Guess, Sample, look
 from gateway.starter.written import cell, quoted
-from protocols.mqtt.path import Path, parse_path
+from protocols.mqtt.path import Missed, Path, parse_path
 
 SECRETS = ("secrets/oa.secret", "secrets/mqtt.password")
 LISTED = 200
@@ -161,11 +161,14 @@ def trigger(answers: InitAnswers) -> str:
     if limit is None:
         return ""
     message = json.loads(json.dumps(answers.sample))
-    node, last = _owner(message, sample, limit.point.guess.path)
-    node[last] = limit.high
-    if sample.time is not None:
-        node, last = _owner(message, sample, sample.time[0])
-        node.pop(last, None)
+    try:
+        node, last = _owner(message, sample, limit.point.guess.path)
+        node[last] = limit.high
+        if sample.time is not None:
+            node, last = _owner(message, sample, sample.time[0])
+            node.pop(last, None)
+    except Missed:  # the first element lacks it
+        return ""
     return json.dumps(message, ensure_ascii=False)
 
 
@@ -184,11 +187,13 @@ def _by_name(points: Iterable[Guess], profile: LoadedProfile) -> tuple[Guess, ..
 
 def _points(answers: InitAnswers, sample: Sample) -> Iterable[MappedPoint]:
     if answers.profile is not None:
-        found = matches(replace(sample, points=_by_name(sample.points, answers.profile)), answers.profile)
+        sample = replace(sample, points=_by_name(sample.points, answers.profile))
+        found = matches(sample, answers.profile)
         for name, first in found.items():
             spec = answers.profile.profile.point(name)
-            for guess in sample.points:
-                if spec is not None and guess.name == first.name:
+            alike = {guess.component: guess for guess in reversed(sample.points) if guess.name == first.name}
+            for guess in sorted(alike.values(), key=lambda one: one.component):
+                if spec is not None:
                     yield MappedPoint(spec, guess, answers.profile.declared.get(name, ""))
         return
     for guess in sample.points:
@@ -256,11 +261,12 @@ def _route(answers: InitAnswers, sample: Sample, points: list[MappedPoint], prof
     if sample.beside:
         lines.append(f"      ignore: [{', '.join(map(quoted, sample.beside))}]")
     lines.append("      points:")
+    used = {point.spec.name for point in points}
     for point in points:
         parts = [f"path: {quoted(point.guess.path)}"]
         number = point.guess.component if point.spec.each else 0
         if number:
-            parts += [f"point: {point.spec.name}", f"component: {number}"]
+            parts += [f"point: {quoted(point.spec.name)}", f"component: {number}"]
         elif point.spec.each and sample.component is not None:
             path, add = sample.component
             parts.append(f"component: {{path: {quoted(path)}{', add: 1' if add else ''}}}")
@@ -271,6 +277,9 @@ def _route(answers: InitAnswers, sample: Sample, points: list[MappedPoint], prof
         if isinstance(point.guess.value, bool):
             parts.append("map: {true: 'on', false: 'off'}")
         name = f"{point.spec.name}_{number}" if number else point.spec.name
+        while number and name in used:
+            name += "_"
+        used.add(name)
         lines.append(f"        {name}: {{{', '.join(parts)}}}")
     return lines
 

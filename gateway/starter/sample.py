@@ -9,8 +9,14 @@ from typing import Any
 from gateway.domain.device import PointKind
 from gateway.domain.units import UnitError, parse_unit
 from gateway.starter.lists import CODES, PARTS, TIMES, Many, named, objects, rows
+from rules.expr.token import KEYWORDS
 
 DEPTH = 4
+LONGEST = 64
+"""Characters of a state or a code."""
+OUTSIDE = "all"
+"""Behind the name of a point that the elements have, too."""
+RESERVED = KEYWORDS | {"unknown"}
 MOST = 40
 """Points of a message that are proposed."""
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -59,7 +65,8 @@ class Guess:
 class Sample:
     """`time`: (path, unit of a route); `component`: (path, what to add); `device`: the path of a code, `{key}` =
     the key of an element. `each`: a route goes through these elements, `first` is the way to the first of them, `codes`
-    those of the devices in the message; `beside` keys stand beside keys that are codes."""
+    those of the devices in the message; `beside` keys stand beside keys that are codes. `most`: the
+    highest connector that `component` shows."""
 
     points: tuple[Guess, ...]
     time: tuple[str, str] | None = None
@@ -69,11 +76,12 @@ class Sample:
     first: tuple[str | int, ...] = ()
     codes: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    most: int = 0
 
     @property
     def components(self) -> int:
         """Connectors that the sample shows, 0 = none."""
-        return max((one.component for one in self.points), default=0)
+        return max((self.most, *(one.component for one in self.points)))
 
 
 def look(document: object, device: str = "") -> Sample:
@@ -85,33 +93,51 @@ def look(document: object, device: str = "") -> Sample:
     found = _look(_leaves(many.merged))
     code = "{key}" if many.key else found.device or outside.device
     values = [row.get(found.device) for row in many.rows] if found.device and not many.key else []
-    codes = tuple(dict.fromkeys(str(value) for value in values if value is not None)) or outside.codes
-    mine = () if found.device or found.time or many.key else outside.points
+    codes = tuple(dict.fromkeys(str(value) for value in values if _code(value))) or outside.codes
+    names = {one.name for one in found.points}
+    mine = () if found.device or found.time or many.key else tuple(
+        replace(one, name=f"{one.name}_{OUTSIDE}") if one.name in names else one for one in outside.points
+    )  # fmt: skip
+    add = found.component[1] if found.component is not None else 0
+    numbers = [row.get(found.component[0]) for row in many.rows] if found.component is not None else []
+    most = max((found.most, *(number + add for number in numbers if type(number) is int and number <= MOST)))
     return Sample(
         (*found.points, *mine), found.time or outside.time, found.component, code, many.each, many.first,
-        many.codes or codes, many.beside,
+        many.codes or codes, many.beside, most,
     )  # fmt: skip
 
 
 def _look(leaves: Iterable[Leaf]) -> Sample:
     points: dict[tuple[str, int], Guess] = {}
+    kinds: dict[str, tuple[PointKind, bool]] = {}  # a point is of one kind, and of connectors or not
     time = component = None
-    device = ""
+    device, most = "", 0
     codes: tuple[str, ...] = ()
     for path, key, value, number in leaves:
         word = _word(key)
         if time is None and not number and word in TIMES and (unit := _moment(value)):
             time = (path, unit)
-        elif component is None and not number and word in PARTS and isinstance(value, int) and 0 <= value <= 64:
-            component = (path, 0 if value else 1)
-        elif not device and not number and word in CODES and isinstance(value, str | int):
+        elif component is None and not number and word in PARTS and type(value) is int and 0 <= value <= MOST:
+            component, most = (path, 0 if value else 1), value or 1
+        elif not device and not number and word in CODES and _code(value):
             device, codes = path, (str(value),)
-        elif value is not None and len(points) < MOST and not (number and word in PARTS):
+        elif value is not None and len(points) < MOST and not (number and word in PARTS) and not _long(value):
             guess = replace(_guess(path, key, value), component=number)
-            while (guess.name, number) in points:
+            kind = (guess.kind, number > 0)
+            while (guess.name, number) in points or kinds.get(guess.name, kind) != kind:
                 guess = replace(guess, name=f"{guess.name}_2")
-            points[guess.name, number] = guess
-    return Sample(tuple(points.values()), time, component, device, codes=codes)
+            points[guess.name, number], kinds[guess.name] = guess, kind
+    return Sample(tuple(points.values()), time, component, device, codes=codes, most=most)
+
+
+def _code(value: object) -> bool:
+    """Could it be the code of a device?"""
+    return isinstance(value, str | int) and not isinstance(value, bool) and 0 < len(str(value)) <= LONGEST
+
+
+def _long(value: object) -> bool:
+    """More than a state may be: a remark, a document."""
+    return isinstance(value, str) and len(value) > LONGEST
 
 
 def _word(key: str) -> str:
@@ -130,12 +156,14 @@ def _outside(document: object, many: Many) -> Iterator[Leaf]:
 def _leaves(node: object, path: str = "", key: str = "", depth: int = 0, number: int = 0) -> Iterator[Leaf]:
     if isinstance(node, dict):
         for name, value in node.items() if depth < DEPTH else ():
+            if not name or set(name) & set('"[]'):  # a path cannot name it
+                continue
             step = name if _PLAIN.fullmatch(name) else f'["{name}"]'
             joined = f"{path}{'' if step.startswith('[') or not path else '.'}{step}"
             yield from _leaves(value, joined, name, depth + 1, number)
     elif elements := objects(node):
         yield from _elements(elements, path, depth, number)
-    elif not isinstance(node, list) and '"' not in key:
+    elif not isinstance(node, list):
         yield path or ".", key or "value", node, number
 
 
@@ -177,7 +205,7 @@ def _guess(path: str, key: str, value: object) -> Guess:
         name = known[0][0]
     elif unit and name.endswith(f"_{words[-1]}"):
         name = name.removesuffix(f"_{words[-1]}")
-    if not re.match(r"[a-z]", name):
+    if not re.match(r"[a-z]", name) or name in RESERVED:
         name = f"p_{name}".strip("_")
     said = bool(unit)
     if isinstance(value, str) and _NUMBER.fullmatch(value) and (said or (known and known[0][1])):
@@ -204,7 +232,7 @@ def _moment(value: object) -> str:
         return "iso"
     if not isinstance(value, int | float) or isinstance(value, bool):
         return ""
-    for unit, low in (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8)):
+    for unit, low in (("", 1e19), ("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8)):
         if value >= low:
             return unit
     return ""

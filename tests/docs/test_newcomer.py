@@ -2,16 +2,20 @@
 
 import json
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from depth import examples
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from gateway.cli import main
 from gateway.clock import SystemClock
 from gateway.domain.device import PointKind
 from gateway.settings import load_project
-from gateway.starter import SECRETS, library, look
+from gateway.starter import SECRETS, InitAnswers, files, fitting, library, look, trigger
 from gateway.trial import try_message
 
 MESSAGE = {
@@ -192,3 +196,49 @@ def test_the_line_that_makes_the_first_order_reaches_the_broker(tmp_path: Path, 
     assert found.exit_code == 0, found.output
     (line,) = [one for one in found.output.splitlines() if "mosquitto_pub" in one]
     assert f"mosquitto_pub -V 5 -q 1 {options} -t " in line
+
+
+def test_connectors_of_the_sample_exist(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text('{"guns": [{"gun": 1, "temp": 40}, {"gun": 5, "temp": 41}]}', "utf-8")
+    assert init(tmp_path / "a", "--yes", "--sample", str(tmp_path / "m.json"), "--topic", "t").exit_code == 0
+    (tried,) = try_message(
+        load_project(tmp_path / "a/gateway.yaml"), SystemClock(), "t", (tmp_path / "m.json").read_bytes()
+    )
+    assert [row.point.component for row in tried.rows] == [1, 5]
+
+
+LIBRARY = {name: one for name, one in library().items() if one.modbus is None}
+KEYS = st.sampled_from([
+    "temp", "U", "id", "sn", "gun", "ts", "name", "value", "unit", "power_w", "totalEnergyWh", "data", "x-y", "a.b",
+    "and", "unknown", "温度", "状态", "temp_1", "ok", 'q"k', "[0]", "$x", "1st", "connector", "true", "status", "fault",
+    "SoC", "*", "",
+])  # fmt: skip
+SCALARS = st.sampled_from([
+    1, 0, 21.5, -3, 1e30, True, False, None, "", "ok", "a: b", "21.5", "x" * 70, "2026-01-01T00:00:00Z", 1767225600000,
+    "nil", "it's", "M-1", "DEV-1",
+])  # fmt: skip
+DOCUMENTS = st.recursive(
+    SCALARS, lambda inside: st.lists(inside, max_size=3) | st.dictionaries(KEYS, inside, max_size=4), max_leaves=15
+)
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(document=st.dictionaries(KEYS, DOCUMENTS, min_size=1, max_size=5) | st.lists(
+    st.dictionaries(KEYS, DOCUMENTS, min_size=1, max_size=3), min_size=1, max_size=3))  # fmt: skip
+def test_whatever_a_message_is_the_project_is_in_order(document: object) -> None:
+    found = look(document, "DEV-1")
+    assume(found.points)
+    fits = fitting(found, LIBRARY)
+    code = found.codes[0] if found.codes else "DEV-1"
+    secret = "whsec_" + "a2lsbC10ZXN0LXNlY3JldC1vZi0zMi1ieXRlcyEhISE="
+    answers = InitAnswers(
+        "gw", "Asia/Shanghai", "en", "mqtt://127.0.0.1", code, code, "site/t", "http://127.0.0.1/", document,
+        LIBRARY[fits] if fits else None, secret=secret,
+    )  # fmt: skip
+    made = files(answers) | ({f"profiles/{fits}.yaml": Path(LIBRARY[fits].file).read_text("utf-8")} if fits else {})
+    trigger(answers)
+    with tempfile.TemporaryDirectory() as folder:
+        for path, text in made.items():
+            (Path(folder) / path).parent.mkdir(exist_ok=True)
+            (Path(folder) / path).write_text(text, "utf-8")
+        load_project(Path(folder) / "gateway.yaml", {})
