@@ -3,6 +3,7 @@
 No answer repeats what was sent, and none tells of the inside.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.api.bridge import across
 from gateway.domain.errors import CommandError, Conflict, InvariantBroken, StoreError, StoreFull
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, catalogue, say
 
 MEDIA = "application/problem+json"
 MOST_ERRORS = 50
@@ -109,10 +110,26 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 def invalid(found: Sequence[Any], lang: Lang) -> dict[str, Any]:
     """All that is wrong with the content, with its place; never the value itself."""
     errors = [
-        {"path": ".".join(str(part)[:100] for part in item["loc"]), "message": item["msg"]}
+        {"path": ".".join(str(part)[:100] for part in item["loc"]), "message": message(item, lang)}
         for item in found[:MOST_ERRORS]
     ]
     return body_of(422, "invalid", say("api.invalid", lang, count=len(found)), {"errors": errors})
+
+
+def message(item: Mapping[str, Any], lang: Lang) -> str:
+    """Of one field; in English pydantic's own words, or those of the validator."""
+    said = str(item["msg"]).removeprefix("Value error, ")
+    if lang == "en":
+        return said
+    if (key := f"field.{item['type']}") in catalogue():
+        return say(key, lang, **{name: _listed(value) for name, value in item.get("ctx", {}).items()})
+    ours = next((key for key, (english, _) in catalogue().items() if english == said and key.startswith("api.")), "")
+    return say(ours, lang) if ours else said
+
+
+def _listed(value: object) -> object:
+    """`'a', 'b' or 'c'` -> `'a'、'b'、'c'`."""
+    return re.sub(r", | or ", "、", value) if isinstance(value, str) and value.startswith("'") else value
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

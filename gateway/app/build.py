@@ -27,7 +27,7 @@ from gateway.desk.templates import Templates
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import ConfigError, Problem, StoreError
 from gateway.domain.notice import EndpointRoute
-from gateway.domain.reasons import reason
+from gateway.domain.reasons import reason, worded
 from gateway.domain.record import RecordKind
 from gateway.health import AlarmLog
 from gateway.intake import ControlPump, Intake, Ticker
@@ -174,7 +174,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
 def _database(path: Path) -> Database:
     """Looked at, then brought to this release."""
     if path.exists() and (what := damage(path, LOOK)):
-        raise StoreError.of("store.damaged", path=path, what=what)
+        raise StoreError.of("store.damaged", path=path, what=worded(what))
     database = Database(f"sqlite:///{path}")
     database.upgrade()
     return database

@@ -138,7 +138,7 @@ def _difference(
     yield say("backtest.orders_change", lang, old=before, new=after)
     for day in sorted({*old.orders, *outcome.now.orders}):
         a, b = old.orders.get(day, 0), outcome.now.orders.get(day, 0)
-        yield f"  {day}  {a} -> {b}  ({b - a:+d})"
+        yield "  " + say("backtest.day_change", lang, day=day, old=a, new=b, change=f"{b - a:+d}")
 
 
 def _moved(outcome: BacktestResult, one: ChangedEpisode, lang: Lang) -> str:

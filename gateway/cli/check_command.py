@@ -10,6 +10,7 @@ import click
 
 from gateway.cli.options import MAIN_FILE, MainFile, report_language
 from gateway.domain.errors import Problem
+from gateway.domain.reasons import worded
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _look_at_data(folder: Path, lang: Lang) -> None:
                 continue
             wrong += 1
             key = "check.data.missing" if what == "missing" else "check.data.wrong"
-            click.echo(say(key, lang, path=path, what=what), err=True)
+            click.echo(say(key, lang, path=path, what=worded(what)), err=True)
     except StoreError as error:
         click.echo(error.text(lang), err=True)
         sys.exit(2)

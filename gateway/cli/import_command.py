@@ -17,6 +17,7 @@ from gateway.cli.options import MAIN_FILE, MainFile, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem, StoreError, StoreUnavailable
 from gateway.domain.reasons import reason
+from gateway.domain.said import told
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def command(
     except ConfigError as error:
         refuse(error, order.lang)
     except (GatewayError, InvariantBroken) as error:
-        click.echo(error.text(order.lang) if isinstance(error, GatewayError) else str(error), err=True)
+        click.echo(told(reason(error), order.lang), err=True)
         sys.exit(UNUSABLE)
     sys.exit(status)
 

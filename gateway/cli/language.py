@@ -97,7 +97,12 @@ def speak(lang: Lang) -> None:
 
 
 class _Chinese(click.HelpFormatter):
-    """Headings end with a full-width colon."""
+    """Headings end with a full-width colon, and no space stands beside it."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """As click has it."""
+        super().write_usage(prog, args, prefix)
+        self.buffer[-2:] = ["".join(self.buffer[-2:]).replace("： ", "：", 1)]
 
     def write_heading(self, heading: str) -> None:
         """One line."""

@@ -19,6 +19,8 @@ from gateway.app.lifecycle import App
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import refuse
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, StoreError
+from gateway.domain.reasons import reason
+from gateway.domain.said import told
 from gateway.domain.text import Lang, say
 from gateway.settings.project import Project, load_project
 
@@ -49,7 +51,7 @@ def command(config: Path, lang: Lang) -> None:
     except ConfigError as error:
         refuse(error, lang)
     except (StoreError, InvariantBroken) as error:
-        click.echo(error.text(lang) if isinstance(error, StoreError) else str(error), err=True)
+        click.echo(told(reason(error), lang), err=True)
         _leave(1)
 
 

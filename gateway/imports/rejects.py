@@ -28,7 +28,7 @@ class Reject:
     def render(self, lang: Lang) -> str:
         """`row 17, column 表号: unknown device 'X'`."""
         place = say("import.row.cell" if self.column else "import.row.row", lang, row=self.row, column=self.column)
-        return f"{place} {say(self.key, lang, **self.fields)}"
+        return say("import.row.reject", lang, place=place, text=say(self.key, lang, **self.fields))
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from pysqlite3 import dbapi2 as sqlite
 
 from gateway.domain.duration import to_us
 from gateway.domain.errors import InvariantBroken, StoreError, StoreUnavailable
+from gateway.domain.reasons import reason, worded
 from gateway.domain.record import RecordKind
 from gateway.journal.file import stored_state
 from gateway.journal.reader import JournalReader
@@ -58,7 +59,7 @@ def open_file(path: Path, partition: int, *, recover: bool, consumed: int) -> tu
         if recover and not what:
             what = _hidden_damage(path, partition)
         if what and not recover:
-            raise StoreError.of("journal.damaged", path=path, what=what)
+            raise StoreError.of("journal.damaged", path=path, what=worded(what))
         if what:
             _salvage(path, partition, consumed)
         db = connect_writer(path)
@@ -72,7 +73,7 @@ def open_file(path: Path, partition: int, *, recover: bool, consumed: int) -> tu
                 raise StoreError.of("journal.behind", path=path, head=state.head, consumed=consumed)
             _skip(db, state, consumed + RECOVERY_SKIP)
     except (sqlite.Error, OSError) as error:
-        raise StoreUnavailable.of("journal.failing", path=path, what=error) from error
+        raise StoreUnavailable.of("journal.failing", path=path, what=reason(error)) from error
     return db, state
 
 

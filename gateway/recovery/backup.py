@@ -19,7 +19,7 @@ from gateway.clock import SystemClock
 from gateway.desk import Desk
 from gateway.domain.duration import iso
 from gateway.domain.errors import StoreError
-from gateway.domain.reasons import reason
+from gateway.domain.reasons import reason, worded
 from gateway.durable import replace_synced, sync_names
 from gateway.journal import JournalReader
 from gateway.recovery.file_copies import copy_duckdb, copy_plain, copy_sqlite
@@ -125,7 +125,7 @@ def _late_last(path: Path) -> tuple[bool, str]:
 def _checked(copy: Path) -> int:
     """Open all of it, as a start would; the newest record of the journal. Raises StoreError: it does not fit."""
     if what := damage(copy / marker.FILES["database"], LOOK):
-        raise StoreError.of("store.damaged", path=copy / marker.FILES["database"], what=what)
+        raise StoreError.of("store.damaged", path=copy / marker.FILES["database"], what=worded(what))
     database = Database(f"sqlite:///{copy / marker.FILES['database']}")
     try:
         desk = Desk(DeskBooks(database)).cursor()

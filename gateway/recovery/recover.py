@@ -14,6 +14,7 @@ from gateway import marker
 from gateway.desk import Desk
 from gateway.domain.duration import iso
 from gateway.domain.errors import StoreError, StoreUnavailable
+from gateway.domain.reasons import worded
 from gateway.lock import FileLock
 from gateway.recovery import journal_repair, registry_rebuild, salvage_rows, segments
 from gateway.recovery.move_aside import move_aside
@@ -111,7 +112,7 @@ def _database(path: Path, report: RecoveryReport, *, missed: bool) -> bool:
     found = salvage_rows.salvage(path, fresh)
     aside = move_aside(path, "-wal", "-shm")
     fresh.rename(path)
-    report.say("recover.database.damaged", path=path, what=what, aside=aside)
+    report.say("recover.database.damaged", path=path, what=worded(what), aside=aside)
     for table, (kept, bad) in found.items():
         if bad:
             report.lose("recover.table", table=table, kept=kept, bad=bad)
@@ -147,7 +148,9 @@ def _segments(folder: Path, report: RecoveryReport, *, missed: bool) -> bool:
             if what == "locked":
                 raise StoreUnavailable.of("store.segment.locked", path=path, what="-")
             aside, kept, gone = segments.replace(path)
-            report.lose("recover.segment.damaged", path=path, what=what, aside=aside, kept=kept, lost=_count(gone))
+            report.lose(
+                "recover.segment.damaged", path=path, what=worded(what), aside=aside, kept=kept, lost=_count(gone)
+            )
             replay = True
     return replay or not (folder / NAMES).exists()
 

@@ -18,7 +18,8 @@ def page(found: Sequence[Tried], lang: Lang) -> str:
 
 
 def _lines(tried: Tried, lang: Lang) -> Iterator[str]:
-    yield say("trial.poll" if tried.requests else "trial.message", lang, what=tried.what, source=tried.source)
+    kind = "trial.poll" if tried.requests else "trial.message"
+    yield say(kind, lang, what=tried.what, source=tried.source, size=tried.size)
     if tried.route >= 0:
         place = f"sources.{tried.source}.routes[{tried.route}]"
         yield say("trial.route", lang, place=place, filter=tried.filter)
@@ -65,7 +66,7 @@ def _row(row: ReadingRow, lang: Lang) -> str:
     quality = say(f"trial.quality.{_QUALITY[row.quality]}", lang)
     notes = [say(f"trial.flag.{flag}", lang) for flag in _flags(row)]
     words = "" if row.words is None else "  [" + " ".join(f"{word:04X}" for word in row.words) + "]"
-    note = f"  ({', '.join(notes)})" if notes else ""
+    note = "  " + say("trial.note", lang, notes=say("handbook.join", lang).join(notes)) if notes else ""
     return f"  {name:<24} {f'{number} {unit}'.strip():<24} {quality}{note}{words}"
 
 

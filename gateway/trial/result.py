@@ -37,7 +37,7 @@ class ReadingRow:
 
 @dataclass(slots=True)
 class Tried:
-    """What became of it. `route` counts from 0, -1 = none. `ignored`: read, and left out on purpose.
+    """What became of it. `route` counts from 0, -1 = none. `size` bytes. `ignored`: read, and left out on purpose.
 
     `rules` are (id, mode) of those that read one of these points. `requests` are those of a poll, `failure` says why
     nothing was answered.
@@ -46,6 +46,7 @@ class Tried:
     source: str
     what: str
     route: int = -1
+    size: int = 0
     filter: str = ""
     rows: list[ReadingRow] = field(default_factory=list)
     rejected: tuple[Raw, ...] = ()
@@ -79,7 +80,7 @@ def try_message(
 def _mapped(project: Project, clock: Clock, name: str, config: MqttConfig, message: _Message) -> Tried:
     settings, registry = project.settings, paper_registry(project, clock)
     mapper = Mapper(name, config, registry, project.as_sent, settings.series.retention)
-    tried = Tried(name, f"{message.topic} ({len(message.payload)} B)", mapper.route_of(message))
+    tried = Tried(name, message.topic, mapper.route_of(message), size=len(message.payload))
     if tried.route >= 0:
         tried.filter = config.routes[tried.route].filter
     mapped = mapper.map([message], np.array([clock.now()], np.int64))

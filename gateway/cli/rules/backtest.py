@@ -16,6 +16,8 @@ from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.duration import to_us
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem
+from gateway.domain.reasons import reason
+from gateway.domain.said import told
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def backtest(
     except ConfigError as error:
         refuse(error, lang)
     except (GatewayError, InvariantBroken) as error:
-        click.echo(error.text(lang) if isinstance(error, GatewayError) else str(error), err=True)
+        click.echo(told(reason(error), lang), err=True)
         sys.exit(UNUSABLE)
 
 

@@ -39,7 +39,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "api.method_not_allowed": ("this address does not take that method", "该地址不支持此方法"),
     "api.bad_request": ("the request cannot be understood", "无法理解该请求"),
     "api.json": ("the body is not JSON", "请求体不是 JSON"),
-    "api.invalid": ("{count} thing(s) wrong with the request, see errors", "请求有 {count} 处错误，见 errors"),
+    "api.invalid": ("{count} thing(s) wrong with the request, see errors", "请求有 {count} 处错误，见 `errors`"),
     "api.too_large": ("the body is larger than {most} bytes", "请求体超过 {most} 字节"),
     "api.too_slow": ("the body did not arrive in time", "请求体未及时到达"),
     "api.slow_down": (
@@ -60,7 +60,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "api.duration": ("write a duration from 1ms to 10000d: 15m, 1h, 1d", "请写 1ms 到 10000d 的时长：15m、1h、1d"),
     "api.control_characters": ("the text holds control characters", "文本含有控制字符"),
     "api.cursor": ("this page cursor is not one of ours", "该分页游标无效"),
-    "api.range": ("`start` must lie before `end`", "start 必须早于 end"),
+    "api.range": ("`start` must lie before `end`", "`start` 必须早于 `end`"),
     "api.history": ("more than {most} readings; ask for a shorter time", "读数超过 {most} 条；请缩短时间范围"),
     "api.buckets": (
         "that makes more than {most} buckets: choose a longer `every` or a shorter range",
@@ -126,5 +126,5 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the callback is not signed by this endpoint's secret, or its time is off",
         "回调签名与该端点密钥不符，或时间戳偏差过大",
     ),
-    "api.callback": ("the callback's body is not what it should be, see errors", "回调内容有误，见 errors"),
+    "api.callback": ("the callback's body is not what it should be, see errors", "回调内容有误，见 `errors`"),
 }

@@ -61,6 +61,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{rule} | {thing} | raised {old} -> {new} ({shift}) | cleared {old_end} -> {new_end} | {old_level} -> {new_level}",
         "{rule} | {thing} | 触发 {old} → {new}（{shift}）| 恢复 {old_end} → {new_end} | {old_level} → {new_level}",
     ),
+    "backtest.day_change": ("{day}  {old} -> {new}  ({change})", "{day}  {old} → {new}（{change}）"),
     "backtest.orders_change": ("Orders per day, before -> now: {old} -> {new} in all", "每日工单，旧 → 新：共 {old} → {new}"),
     "backtest.plotted": ("{count} pictures in {folder}", "{folder} 中有 {count} 张图"),
     "review.level.notice": ("notice", "提示"),

@@ -89,6 +89,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # a row
     "import.row.row": ("row {row}:", "第 {row} 行："),
+    "import.row.reject": ("{place} {text}", "{place}{text}"),
     "import.row.cell": ("row {row}, column {column}:", "第 {row} 行，{column} 列："),
     "import.row.no_device": ("no device code", "缺少设备编号"),
     "import.row.device": (

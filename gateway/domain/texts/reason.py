@@ -90,6 +90,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reason.said.in_colon": ("expected ':'", "此处应为冒号"),
     "reason.said.in_after": ("trailing characters", "结尾之后还有多余内容"),
     "reason.said.in_keys": ("object keys must be strings", "对象的键必须是文本"),
+    "reason.said.utf8": ("'utf-8' codec can't decode byte {byte} in position {at}: …", "不是 UTF-8（位置 {at}，字节 {byte}）"),
+    # what became of a message
+    "reason.said.nothing_at": ("nothing at {path}", "{path} 处没有内容"),
+    "reason.said.no_text": ("{path} is not a text", "{path} 不是文本"),
+    "reason.said.size": ("{size} bytes, at most {most}", "{size} 字节，上限 {most}"),
+    "reason.said.depth": ("nested deeper than {depth}", "嵌套超过 {depth} 层"),
+    "reason.said.years": ("{value} is outside the years 1-9999", "{value} 不在公元 1 至 9999 年之间"),
+    "reason.said.of": ("of {at}", "时间为 {at}"),
+    "reason.said.none": ("none of the route's points is in the message", "消息中没有该路由的任何测点"),
+    "reason.said.not_for": ("the route is not for profile {profile}", "该路由不适用于型号 {profile}"),
+    "reason.said.time_format": ("{value}: time data … does not match format {format}", "{value} 不符合时间格式 {format}"),
+    "reason.said.time_iso": ("{value}: Invalid isoformat string: …", "{value} 不是 ISO 8601 时间"),
+    "reason.said.time_number": ("{value}: could not convert string to float: …", "{value} 不是数字"),
     # YAML
     "reason.said.yaml_mapping": ("mapping values are not allowed here", "此处不能出现键，可能是缩进不对，或值中的冒号未加引号"),
     "reason.said.yaml_colon": ("could not find expected ':'", "缺少冒号"),
@@ -148,6 +161,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reason.said.db_magic": ("The file \"{path}\" exists, but it is not a valid DuckDB database file!…", "{path} 不是有效的 DuckDB 文件"),
     "reason.said.db_lock": ("Could not set lock on file \"{path}\"…", "{path} 正被其他进程占用"),
     "reason.said.db_damaged": ("Corrupt database file: …", "数据库文件已损坏"),
+    "reason.said.gap": ("journal {path}: record {seq} is missing before {next}", "日志库 {path}：记录 {next} 之前缺少记录 {seq}"),
+    "reason.said.checksum": ("journal {path}: record {seq} has a wrong checksum", "日志库 {path}：记录 {seq} 校验和不符"),
     # TLS
     "reason.said.tls_expired": ("certificate has expired", "证书已过期"),
     "reason.said.tls_early": ("certificate is not yet valid", "证书尚未生效，请检查本机时钟"),

@@ -1,7 +1,7 @@
 """What `fieldgate try` says."""
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "trial.message": ("message on {what}, source {source}", "消息 {what}，数据源 {source}"),
+    "trial.message": ("message on {what} ({size} B), source {source}", "消息 {what}（{size} 字节），数据源 {source}"),
     "trial.poll": ("poll of {what}, source {source}", "轮询 {what}，数据源 {source}"),
     "trial.route": ("route {place}: {filter}", "路由 {place}：{filter}"),
     "trial.request": ("{table} {first} to {last}: {words}", "{table} {first} 至 {last}：{words}"),
@@ -12,6 +12,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "trial.flag.clamped": ("the device's clock is wrong: the receive time instead", "设备时钟有误，改用接收时间"),
     "trial.flag.retained": ("a retained replay without a time of its own: stored, never judged", "保留消息的重放且无自带时间：只存储，不参与判断"),
     "trial.flag.implausible": ("outside of plausible: unknown to rules", "超出合理范围：规则视为未知"),
+    "trial.note": ("({notes})", "（{notes}）"),
     "trial.unanswered": ("no answer: {reason}", "没有应答：{reason}"),
     "trial.ignored": ("left out on purpose: `ignore`, `retained: ignore` or `unmatched: ignore`", "按配置忽略：`ignore`、`retained: ignore` 或 `unmatched: ignore`"),
     "trial.dead": ("dead letter, {reason}: {why}", "死信，{reason}：{why}"),
