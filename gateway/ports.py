@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from gateway.domain.alarm import Transition
 from gateway.domain.delivery import Delivery, Receipt
 from gateway.domain.device import Customer, Device, Point, Site
+from gateway.domain.engine_status import EngineStatus
 from gateway.domain.notice import Recipient
 from gateway.domain.reading import F64, I64, U8, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
@@ -307,12 +308,8 @@ class RuleEngine(Protocol):
     def snapshot(self) -> bytes:
         """Everything it knows, after the last record stepped."""
 
-    def next_due(self) -> int | None:
-        """When the earliest timer is due, µs; None = no timer runs."""
-
-    @property
-    def wanted(self) -> tuple[HistoryRequest, ...]:
-        """What stored history it asks for, until a Rerun fact answers."""
+    def status(self) -> EngineStatus:
+        """All that other threads may read of it, as of now."""
 
     def outlook(self, wanted: HistoryRequest) -> LookingBack:
         """What to feed with the history that a rule, or a group of it, wants. Raises KeyError when it is gone."""

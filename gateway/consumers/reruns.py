@@ -28,7 +28,10 @@ class Wants(Protocol):
     """The rules consumer: what the engine wants as of record `judged`."""
 
     judged: int
-    wanted: tuple[HistoryRequest, ...]
+
+    @property
+    def wanted(self) -> tuple[HistoryRequest, ...]:
+        """Open requests for history, oldest first."""
 
 
 class LookbackWorker(Protocol):

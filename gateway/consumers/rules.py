@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from gateway.consumers.snapshots import Pace, Snapshots
 from gateway.domain.alarm import Transition
+from gateway.domain.engine_status import EngineStatus
 from gateway.domain.record import Fact, Record
 from gateway.domain.wanted import HistoryRequest
 from gateway.ports import AlarmDesk, Clock, PartitionedLog, RuleEngine
@@ -32,7 +33,8 @@ class RulesConsumer:
     """Two tasks: `judge` steps the engine in its thread, `commit` lets the desk commit in its own.
 
     `on_commit` is called after each transaction (wakes the relay), `on_due` with the engine's next timer (finer ticks),
-    `on_wanted` when the engine asks for stored history (`wanted`, as of `judged`), `tell` puts the sentences into what
+    `on_wanted` when the engine asks for stored history (`wanted`, as of `judged`). `status`: all that other threads may
+    read of the engine, published after the steps of each piece of work. `tell` puts the sentences into what
     the engine decided (its thread), `on_decided` gets the transitions of what was committed, replayed ones too (the
     desk's thread). `most_work`: see `Pace`.
     """
@@ -60,7 +62,7 @@ class RulesConsumer:
         self.on_wanted: Callable[[], None] = lambda: None
         self.tell: Callable[[Sequence[Transition]], Sequence[Transition]] = lambda found: found
         self.on_decided: Callable[[Sequence[Transition]], None] = lambda _: None
-        self.wanted: tuple[HistoryRequest, ...] = engine.wanted
+        self.status: EngineStatus = engine.status()
         self._queue: asyncio.Queue[DeskWork] = asyncio.Queue(maxsize=8)
         self._open: DeskWork | None = None
         self._pace = Pace(most_work)
@@ -68,6 +70,11 @@ class RulesConsumer:
         self.judged = start
         self.committed = 0
         self.transitions = 0
+
+    @property
+    def wanted(self) -> tuple[HistoryRequest, ...]:
+        """Open requests for history, oldest first, as of `status`."""
+        return self.status.wanted
 
     async def judge(self) -> None:
         """Step records as they are journaled, until cancelled. An error is fatal: half a step cannot be taken back."""
@@ -93,7 +100,7 @@ class RulesConsumer:
             self.on_wanted()
         self.transitions += len(work.transitions)
         await self._queue.put(work)
-        if (next_due := self._engine.next_due()) is not None:
+        if (next_due := self.status.next_due) is not None:
             self._on_due(next_due)
 
     def _step(self, records: Sequence[Record], *, snapshot: bool) -> DeskWork:
@@ -105,7 +112,7 @@ class RulesConsumer:
                 work.facts.append((record.seq, record.body))
         if snapshot:
             work.snapshot = self._engine.snapshot()
-        self.wanted = self._engine.wanted
+        self.status = self._engine.status()
         return work
 
     async def commit(self) -> None:

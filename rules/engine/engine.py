@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from gateway.domain.alarm import Transition
 from gateway.domain.duration import HOUR, SECOND
+from gateway.domain.engine_status import EngineStatus, ReadingCounts
 from gateway.domain.errors import ConfigError
 from gateway.domain.reading import Batch, decode_batch
 from gateway.domain.record import ClockStep, ImportMark, PolicySet, Record, Rerun, RuleGone, RuleSet, Tick
@@ -17,16 +18,17 @@ from rules.engine.clock_step import stepped
 from rules.engine.conditions.base import EngineContext, Observe
 from rules.engine.edits import Edit
 from rules.engine.evaluator import Evaluator
-from rules.engine.frames.frames import ReadingCounts
 from rules.engine.late.episode_log import EpisodeLog
 from rules.engine.rerun.lateness_buffer import LatenessBuffer
+from rules.engine.rerun.open_requests import open_requests
 from rules.engine.rerun.reevaluate import Reevaluation, judge_group, reach_back
-from rules.engine.rerun.warmup import join, outlook, reach
+from rules.engine.rerun.warmup import join, outlook
 from rules.engine.rerun.warmup_job import Outlook
 from rules.engine.snapshot import image_of, load_core, without_rules
 from rules.engine.state import snapshot_codec
 from rules.engine.state.snapshot_codec import Image, SnapshotError
 from rules.engine.state.thing_table import NEVER
+from rules.engine.status import PublishedGlitches, PublishedRules
 from rules.engine.transitions import Emitter
 from rules.engine.windows.counter_glitches import Glitches, together
 
@@ -58,6 +60,7 @@ class Engine:
         self._lanes: dict[int, LatenessBuffer] = {}
         self._home, self._broken = dict[str, Evaluator](), dict[str, str]()
         self._ledger, self._imports = EpisodeLog(accept_late), list[str]()
+        self._shown_rules, self._shown_glitches = PublishedRules(), PublishedGlitches()
 
     @property
     def rules(self) -> Mapping[str, tuple[RuleSet, Rule]]:
@@ -84,6 +87,14 @@ class Engine:
     def glitches(self, device: int | None = None) -> dict[str, int]:
         """Point -> falls of its counter that were taken back: of a device as known now, None = all so far."""
         return together(core.field.glitches.counts(device) for core in self._cores())
+
+    def status(self) -> EngineStatus:
+        """All that others may read of the engine, as of now."""
+        self._shown_rules.update((fact for fact, _ in self.rules.values()), self._broken)
+        return EngineStatus(
+            self.seq, self._shown_rules.rules, self._shown_rules.broken, self.policy, self.counts,
+            self._shown_glitches.update([core.field.glitches for core in self._cores()]), self.wanted, self.next_due(),
+        )  # fmt: skip
 
     def memory(self) -> int:
         """Bytes of state of all rules."""
@@ -150,6 +161,7 @@ class Engine:
 
     # --- rules
     def _install(self, fact: RuleSet, at: int) -> None:
+        self._shown_rules.changed()
         try:
             rule = self._compile(fact.source)
         except (ConfigError, ValueError) as flaw:
@@ -193,6 +205,7 @@ class Engine:
             self._after.runners = [runners for runners in self._after.runners if runners is not gone]
 
     def _gone(self, rule: str, at: int) -> None:
+        self._shown_rules.changed()
         self._broken.pop(rule, None)
         home = self._home.pop(rule, None)
         if home is not None:
@@ -205,22 +218,7 @@ class Engine:
     @property
     def wanted(self) -> tuple[HistoryRequest, ...]:
         """What history is asked for, oldest request first; each until a Rerun answers it."""
-        found, rules = dict[int, HistoryRequest](), list[HistoryRequest]()
-        for core in self._cores():
-            for device, pending in core.requests.open.items():
-                if isinstance(device, tuple):
-                    rule, group = device
-                    span = pending.since, pending.start
-                    rules.append(HistoryRequest(pending.seq, 0, rule, *span, group, pending.devices))
-                    continue
-                other = found.get(device, HistoryRequest(0, device, since=pending.since, start=pending.start))
-                found[device] = HistoryRequest(
-                    max(other.seq, pending.seq), device, "", min(other.since, pending.since),
-                    min(other.start, pending.start), devices=tuple(sorted({*other.devices, *pending.devices})),
-                )  # fmt: skip
-            waiting = core.book.waiting.items()
-            rules += [HistoryRequest(seq, 0, rule, core.now, reach(core, rule)) for rule, seq in waiting]
-        return tuple(sorted([*found.values(), *rules], key=lambda one: (one.seq, one.device, one.rule, one.group)))
+        return open_requests(self._cores())
 
     def outlook(self, wanted: HistoryRequest) -> Outlook:
         """What to feed with the history of a rule, or of a group of it. Raises KeyError when the rule is gone."""

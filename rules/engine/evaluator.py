@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gateway.domain.device import Life
+from gateway.domain.engine_status import ReadingCounts
 from gateway.domain.reading import Batch
 from gateway.domain.record import (
     Body,
@@ -27,7 +28,7 @@ from rules.engine.conditions.windowed import Signalled, first_frames
 from rules.engine.desk_acts import tell
 from rules.engine.edits import Edit
 from rules.engine.frames.batch_view import BatchView
-from rules.engine.frames.frames import Late, ReadingCounts, single, views
+from rules.engine.frames.frames import Late, single, views
 from rules.engine.installed_rules import InstalledRules, end_all
 from rules.engine.late.history_requests import HistoryRequests
 from rules.engine.late.late_readings import Inquiry

@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import msgspec
 
+from gateway.domain.engine_status import ReadingCounts
 from rules.compiled import Rule
 from rules.engine.evaluator import Evaluator
-from rules.engine.frames.frames import ReadingCounts
 from rules.engine.state.fleet import Fleet, ThingRows
 from rules.engine.state.snapshot_codec import Image, RunnerImage, SpaceImage, array, table
 

@@ -12,6 +12,7 @@ import pytest
 from gateway.consumers import RulesConsumer, SeriesConsumer, Snapshots
 from gateway.consumers.snapshots import Pace
 from gateway.domain.alarm import AlarmPlan, Change, Level, Thing, Transition
+from gateway.domain.engine_status import EngineStatus
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Fact, ImportMark, Record, Tick
@@ -70,10 +71,8 @@ class CountingJudge:
     def snapshot(self) -> bytes:
         return str(self.seq).encode()
 
-    def next_due(self) -> int | None:
-        return 77
-
-    wanted: tuple[HistoryRequest, ...] = ()
+    def status(self) -> EngineStatus:
+        return EngineStatus(self.seq, next_due=77)
 
     def outlook(self, wanted: HistoryRequest) -> LookingBack:
         raise KeyError(wanted.rule)

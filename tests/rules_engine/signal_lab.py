@@ -8,10 +8,11 @@ from engine_lab import POINTS, T0, S, charger, meter, rule
 from numpy.typing import NDArray
 
 from gateway.domain.device import Device, Site
+from gateway.domain.engine_status import ReadingCounts
 from gateway.domain.reading import Reading, batch_of
 from rules.compiled import Rule, Slot, SlotKind
 from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsAt
-from rules.engine.frames.frames import Late, ReadingCounts, single, views
+from rules.engine.frames.frames import Late, single, views
 from rules.engine.state.fleet import Fleet
 from rules.engine.windows import SignalSet
 from rules.engine.windows.counter_glitches import Glitches

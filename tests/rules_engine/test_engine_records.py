@@ -200,3 +200,17 @@ def test_the_bench_measures_the_engine() -> None:
     assert (told_us["rules"], told_us["devices"]) == (50, 10_000)
     assert 0.005 < told_us["hit_share"] < 0.02
     assert told_us["rule_evals_s"] == pytest.approx(told_us["readings_s"] * 50 / 4)
+
+
+def test_a_published_status_never_changes_and_is_shared_while_nothing_happens() -> None:
+    lab = Lab([PLAIN], [charger(1)])
+    assert lab.engine is not None
+    before = lab.engine.status()
+    lab.read([told(1, "gun_temp", 1, 90.0, 1)])
+    after = lab.engine.status()
+    assert (list(before.rules), before.counts.judged, before.seq) == (["plain"], 0, len(lab.records) - 1)
+    assert (after.rules is before.rules, after.counts.judged, after.glitches is before.glitches) == (True, 1, True)
+    lab.install(HOT)
+    lab.write(RuleSet("broken", "1", b"nothing", "UTC"))
+    assert sorted(lab.engine.status().rules) == ["hot", "plain"]
+    assert (list(lab.engine.status().broken), list(after.rules), dict(after.broken)) == (["broken"], ["plain"], {})

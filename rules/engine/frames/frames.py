@@ -5,12 +5,13 @@ and is judged moment by moment.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.engine_status import ReadingCounts
 from gateway.domain.reading import F64, I32, I64, U8, Batch, Flag
 from rules.engine.frames.batch_view import BatchView, ReadingRows
 from rules.engine.state.fleet import Fleet
@@ -19,34 +20,6 @@ from rules.engine.state.thing_table import LONG_AGO, ThingTable
 WIDEST = 64
 DIFFERENT: I32 = np.zeros(0, np.int32)
 KEPT_FLAGS = np.uint8(Flag.IMPORTED | Flag.CLOCK_SUSPECT)
-
-
-@dataclass(slots=True)
-class ReadingCounts:
-    """Readings by fate: judged, late, expired (late beyond `accept_late`: never judged), duplicate, conflict
-    (replaced), unknown to the engine. Second looks at the past: reruns, what they `corrected`, those given up (too much
-    history), alarms `unproven` (the history does not show what was decided before); rules that began `cold`.
-    """
-
-    judged: int = 0
-    late: int = 0
-    duplicate: int = 0
-    conflict: int = 0
-    unknown: int = 0
-    expired: int = 0
-    reruns: int = 0
-    corrected: int = 0
-    given_up: int = 0
-    unproven: int = 0
-    cold: int = 0
-
-    def with_looks(self, others: Iterable["ReadingCounts"]) -> "ReadingCounts":
-        """The same readings, and the second looks of all."""
-        found = dataclasses.replace(self)
-        for one in others:
-            for name in ("reruns", "corrected", "given_up", "unproven", "cold"):
-                setattr(found, name, getattr(found, name) + getattr(one, name))
-        return found
 
 
 class Late:

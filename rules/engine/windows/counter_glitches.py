@@ -55,6 +55,7 @@ class Glitches:
         self.found: dict[int, list[Glitch]] = {}
         self.forgotten: dict[int, dict[str, int]] = {}  # device -> point -> older ones that are not in `found` any more
         self.seen: dict[str, int] = {}
+        self._touched: set[int] = set()
         self._known: dict[tuple[int, int, str, CounterModel | None], list[Glitch]] = {}
 
     # --- what was found
@@ -65,6 +66,7 @@ class Glitches:
         if any(glitch.same(one) for one in mine):
             return
         mine.append(glitch)
+        self._touched.add(glitch.device)
         self._count(self.seen, glitch.point)
         while len(mine) > REMEMBERED:
             self._count(self.forgotten.setdefault(glitch.device, {}), mine.pop(0).point)
@@ -87,6 +89,7 @@ class Glitches:
     def replace(self, device: int, points: Container[str], since: int, again: Iterable[Glitch]) -> None:
         """A second look at these points of a device from `since` µs on found `again`."""
         before = self.found.pop(device, [])
+        self._touched.add(device)
         kept = [one for one in before if one.at < since or one.point not in points]
         for one in again:
             if one.device == device and not any(one.same(other) for other in kept):
@@ -112,6 +115,11 @@ class Glitches:
         found = Counter(self.forgotten.get(device, {}))
         found.update(one.point for one in tuple(self.found.get(device, ())))
         return dict(found)
+
+    def drain_touched(self) -> set[int]:
+        """Devices whose counts may have changed since the last call."""
+        touched, self._touched = self._touched, set()
+        return touched
 
     def begin(self, device: int, start: int) -> int:
         """The latest moment at or before `start` µs that lies in no glitch of the device."""
@@ -159,6 +167,7 @@ class Glitches:
         """The inverse of `state`."""
         if blob:
             self.found, self.forgotten, self.seen = _decoder.decode(blob)
+            self._touched = {*self.found, *self.forgotten}
 
 
 _encoder = msgspec.msgpack.Encoder()
