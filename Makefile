@@ -7,48 +7,53 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 WORKERS ?= 4
 RUN_TESTS = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: install demo test test-fast test-faults lint types contracts sbom check lock clean fuzz-rules
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast test-deep test-faults lint types contracts sbom check house lock clean fuzz-rules
 CASES ?= 200000
 SEED ?= 1
 KINDS ?=
 
-install: $(VENV)/.run
+# A target whose comment begins with ## is listed by `make`.
+help:
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.run
+install: $(VENV)/.run  ## the program into .venv
+
+demo: $(VENV)/.run  ## an invented fleet for a minute: brokers, devices, alarms, orders, webhooks
 	$(BIN)/fieldgate demo --for 60s --seed 7 $(DEMO)
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev  ## all tests on real servers, about four minutes on two cores
 	$(RUN_TESTS) -m "not slow_fault" $(PYTEST)
 
-# For the inner loop, without servers: values, rule files, settings, codecs, budgets, the core of the engine.
 FAST = $(addprefix tests/,domain house registry modbus mqtt settings rules_language) $(wildcard $(addprefix tests/rules_engine/test_,\
   after_[fi]* after_po* casetest* engine_[ir]* many* nested_* past_warm* peers* signals_s*))
-test-fast: $(VENV)/.dev
+test-fast: $(VENV)/.dev  ## tests without servers, for the inner loop, under 30 s
 	$(BIN)/python -m pytest -n auto -m "not fault and not server" --ignore=tests/rules_language/test_rule_examples.py $(FAST) $(PYTEST)
 
-# Properties with ten times as many examples, never the same ones.
-test-deep: $(VENV)/.dev
+test-deep: $(VENV)/.dev  ## properties with ten times the examples, never the same
 	HYPOTHESIS_PROFILE=deep CI= $(RUN_TESTS) -m "not slow_fault" $(addprefix tests/,rules_engine rules_language intake mqtt lint) $(PYTEST)
 
-# The long variants of faults and attacks.
-test-faults: $(VENV)/.dev
+test-faults: $(VENV)/.dev  ## the long variants of faults and attacks
 	$(RUN_TESTS) -m slow_fault tests/fault tests/hostile $(PYTEST)
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev  ## ruff: format and rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(VENV)/.dev
+types: $(VENV)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
-contracts: $(VENV)/.dev
+contracts: $(VENV)/.dev  ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
-# What is in it (CycloneDX), and that we may use it.
-sbom: $(VENV)/.dev
+sbom: $(VENV)/.dev  ## what is in it (CycloneDX), and that we may use it
 	$(BIN)/python .ci/sbom.py dist/fieldgate.cdx.json
 
-check: test test-faults lint types contracts sbom
+# Drawn from the code; a test compares.
+house: $(VENV)/.dev  ## the import graph as a picture: docs/imports.svg
+	$(BIN)/python .ci/import_graph.py docs/imports.svg
+
+check: test test-faults lint types contracts sbom  ## all that `.ci/run` runs
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fieldgate needs Python 3.11 or newer")'
@@ -63,15 +68,13 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.txt
 	touch $@
 
-# Renew the locks; uv is needed only here.
-lock:
+lock:  ## renew requirements/*.txt (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra sim pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra sim --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/run.txt requirements/build.in -o requirements/build.txt
 
-clean:
+clean:  ## remove .venv, var, dist, build
 	rm -rf $(VENV) var dist build
 
-# Random cases against the slow reference of tests/oracle: make fuzz-rules CASES=200000 [SEED=1] [KINDS=silent]
-fuzz-rules: $(VENV)/.dev
+fuzz-rules: $(VENV)/.dev  ## random cases against the slow reference: CASES=200000 SEED=1 KINDS=silent
 	PYTHONPATH=tests $(BIN)/python -m oracle.fuzz --cases $(CASES) --seed $(SEED) --kinds "$(KINDS)"

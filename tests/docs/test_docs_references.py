@@ -1,5 +1,6 @@
 """What the pages name exists: links, files, commands and their options."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -11,11 +12,11 @@ import pytest
 from gateway.cli import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 _PATH = re.compile(r"`((?:gateway|protocols|rules|sinks|simulators|config|docs|benchmarks|tests)/[\w./-]*\w/?)`")
-_TEST = re.compile(r"`(tests/[\w./-]+\.py)::(\w+)`")
+_NAME = re.compile(r"`((?:gateway|protocols|rules|sinks|simulators|tests)/[\w./-]+\.py)::([\w.]+)`")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -66,11 +67,29 @@ def test_files_that_are_named_exist(page: Path) -> None:
     assert sorted({name for name in names if not (ROOT / name).exists()}) == []
 
 
+def _defined(path: Path) -> set[str]:
+    """Functions, classes with their methods, and constants of a file: `Class.method`."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text("utf-8")).body if path.exists() else []:
+        if isinstance(node, ast.ClassDef):
+            found |= {
+                f"{node.name}.{one.name}"
+                for one in node.body
+                if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {one.id for one in targets if isinstance(one, ast.Name)}
+    return found
+
+
 @every_page
-def test_tests_that_are_named_exist(page: Path) -> None:
-    named = _TEST.findall(page.read_text("utf-8"))
-    files = {name: (ROOT / name).read_text("utf-8") if (ROOT / name).exists() else "" for name, _ in named}
-    assert sorted(f"{name}::{test}" for name, test in named if f"def {test}(" not in files[name]) == []
+def test_what_is_named_in_a_file_is_there(page: Path) -> None:
+    """`path.py::name`: tests of the threat model, answers of the table of ten tasks."""
+    named = _NAME.findall(page.read_text("utf-8"))
+    assert sorted(f"{path}::{name}" for path, name in named if name not in _defined(ROOT / path)) == []
 
 
 @every_page
