@@ -8,8 +8,8 @@ from typing import Annotated, Any, Protocol, TypeVar, cast
 
 from fastapi import Depends, Request
 
-from gateway.api.bridge import across
 from gateway.api.config import ApiConfig, HealthConfig
+from gateway.api.event_loops import await_on
 from gateway.desk import Desk
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import Problem, StoreError
@@ -294,4 +294,4 @@ async def in_series(context: Context, call: Callable[[], T]) -> T:
 
 async def in_ingest(context: Context, make: Callable[[], Awaitable[T]]) -> T:
     """Awaits `make()` on the loop that devices are read on: keep it short."""
-    return await across(context.loop, make)
+    return await await_on(context.loop, make)

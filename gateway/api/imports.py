@@ -25,30 +25,30 @@ PACK = "application/msgpack"
 def router(context: Context) -> APIRouter:
     """The routes, for keys of administrators."""
     routes = APIRouter(prefix="/v1/imports", tags=["imports"])
-    door = _Door(context)
+    endpoint = _ImportRequests(context)
     imports: Imports = context.imports
 
     @routes.post("/lookup")
     async def lookup(request: Request) -> Response:
         """Which devices are known, and their points. Changes nothing."""
-        return await door.open(request, Lookup, lambda wanted: _at_once(imports.lookup(wanted)))
+        return await endpoint.open(request, Lookup, lambda wanted: _at_once(imports.lookup(wanted)))
 
     @routes.post("")
     async def begin(request: Request) -> Response:
         """An import begins: its id."""
         who = getattr(request.state, "principal", None)
         key, address = (who.key.name, who.address) if isinstance(who, Principal) else ("", _address(request))
-        return await door.open(request, Begin, lambda wanted: imports.begin(wanted, key, address))
+        return await endpoint.open(request, Begin, lambda wanted: imports.begin(wanted, key, address))
 
     @routes.post("/{number}/rows")
     async def rows(request: Request, number: str) -> Response:
         """One chunk; the same number again changes nothing."""
-        return await door.open(request, Chunk, lambda chunk: imports.rows(number, chunk))
+        return await endpoint.open(request, Chunk, lambda chunk: imports.rows(number, chunk))
 
     @routes.post("/{number}/end")
     async def end(request: Request, number: str) -> Response:
         """The import is complete; `done` false = ask again."""
-        return await door.open(request, End, lambda wanted: imports.end(number, wanted))
+        return await endpoint.open(request, End, lambda wanted: imports.end(number, wanted))
 
     return routes
 
@@ -57,7 +57,7 @@ async def _at_once(answer: T) -> T:
     return answer
 
 
-class _Door:
+class _ImportRequests:
     """Who may come in, what is read of a body, how an answer is written."""
 
     def __init__(self, context: Context) -> None:

@@ -8,9 +8,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from gateway.api.context import Context, in_ingest
-from gateway.api.families import counter, counters, fill, gauge, gauges
+from gateway.api.metric_families import counter, counters, fill, gauge, gauges
+from gateway.api.request_counts import RequestCounts
 from gateway.api.source_metrics import source_metrics
-from gateway.api.traffic import Traffic
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.record import RecordKind
@@ -38,8 +38,8 @@ class SqlCounts:
 class Metrics:
     """Renders everything; one per gateway."""
 
-    def __init__(self, context: Context, traffic: Traffic) -> None:
-        self._context, self._traffic = context, traffic
+    def __init__(self, context: Context, requests: RequestCounts) -> None:
+        self._context, self._requests = context, requests
         self._rows, self._taken = SqlCounts(), float("-inf")
         self._one = asyncio.Lock()
 
@@ -49,7 +49,7 @@ class Metrics:
         async with self._one:
             if now - self._taken >= SQL_EVERY:
                 self._rows, self._taken = await asyncio.to_thread(self._ask), now
-        collector = Collector(self._context, self._traffic, self._rows)
+        collector = Collector(self._context, self._requests, self._rows)
 
         async def collect() -> list[Metric]:
             return list(collector.collect())
@@ -81,8 +81,8 @@ class _Collected:
 class Collector:
     """Reads the running gateway, on the loop that devices are read on: numbers of one moment."""
 
-    def __init__(self, context: Context, traffic: Traffic, rows: SqlCounts) -> None:
-        self._context, self._traffic, self._rows = context, traffic, rows
+    def __init__(self, context: Context, requests: RequestCounts, rows: SqlCounts) -> None:
+        self._context, self._requests, self._rows = context, requests, rows
 
     def collect(self) -> Iterator[Metric]:
         """All families."""
@@ -262,10 +262,10 @@ class Collector:
         yield from (restarts, up)
         yield counter("ticks_missed", "Ticks the journal did not take", self._context.ticker.missed)
         answers = counters("api_answers", "HTTP answers", "status")
-        for status, count in sorted(self._traffic.answers.items()):
+        for status, count in sorted(self._requests.answers.items()):
             answers.add_metric([str(status)], count)
         refused = counters("api_refused", "Logins and callbacks that were not believed", "reason")
-        for reason, count in sorted(self._traffic.refused.items()):
+        for reason, count in sorted(self._requests.refused.items()):
             refused.add_metric([reason], count)
         yield from (answers, refused)
 

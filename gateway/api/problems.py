@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from gateway.api.bridge import across
+from gateway.api.event_loops import await_on
 from gateway.domain.errors import CommandError, Conflict, InvariantBroken, StoreError, StoreFull
 from gateway.domain.text import Lang, catalogue, say
 
@@ -148,7 +148,7 @@ async def _broken(request: Request, error: Exception) -> JSONResponse:
         context.supervisor.broken = error
         context.supervisor.fatal.set()
 
-    await across(context.loop, stop)
+    await await_on(context.loop, stop)
     return await _unexpected(request, error)
 
 

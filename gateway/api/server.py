@@ -14,13 +14,14 @@ import structlog
 from fastapi import FastAPI
 
 from gateway.api import imports, problems
-from gateway.api.bridge import LoopThread
+from gateway.api.admin_key import ensure_admin
 from gateway.api.config import TlsFiles
+from gateway.api.connections import CLOSE_SECONDS, Bounds, ConnectionAcceptor
 from gateway.api.context import Context, in_desk
-from gateway.api.door import CLOSE_SECONDS, Bounds, Door
-from gateway.api.firstkey import ensure_admin
-from gateway.api.guard import Guard
+from gateway.api.event_loops import LoopThread
 from gateway.api.metrics import Metrics
+from gateway.api.request_checks import RequestChecks
+from gateway.api.request_counts import RequestCounts
 from gateway.api.routes import (
     alarms,
     audit,
@@ -39,7 +40,6 @@ from gateway.api.routes import (
     texts,
     unused,
 )
-from gateway.api.traffic import Traffic
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.reasons import reason
 
@@ -53,22 +53,22 @@ log = structlog.get_logger()
 
 def create_api(context: Context) -> FastAPI:
     """All routes on one application."""
-    api, traffic = _application(context), Traffic()
-    api.state.traffic, api.state.metrics = traffic, Metrics(context, traffic)
+    api, requests = _application(context), RequestCounts()
+    api.state.requests, api.state.metrics = requests, Metrics(context, requests)
     api.state.pending = set()
     for module in ROUTERS:
         api.include_router(module.router)
     api.include_router(imports.router(context))
-    api.add_middleware(Guard, context=context, traffic=traffic)
+    api.add_middleware(RequestChecks, context=context, requests=requests)
     return api
 
 
-def create_health(context: Context, traffic: Traffic) -> FastAPI:
+def create_health(context: Context, requests: RequestCounts) -> FastAPI:
     """What tells how the gateway is, without keys: `/healthz`, `/readyz`, on loopback `/metrics`."""
     api = _application(context)
-    api.state.metrics = Metrics(context, traffic)
+    api.state.metrics = Metrics(context, requests)
     api.include_router(health.brief if context.settings.health.exposed else health.router)
-    api.add_middleware(Guard, context=context, traffic=Traffic(), keys=False)
+    api.add_middleware(RequestChecks, context=context, requests=RequestCounts(), keys=False)
     return api
 
 
@@ -82,7 +82,7 @@ def _application(context: Context) -> FastAPI:
     return api
 
 
-class Listening:
+class ListeningServer:
     """One application on one socket. The address is taken at once; raises ConfigError (`section`.port) when it cannot
     be."""
 
@@ -90,7 +90,7 @@ class Listening:
         self.section = section
         self._socket = _listener(section, host, port)
         self._thread: LoopThread | None = None
-        self.door: Door | None = None
+        self.acceptor: ConnectionAcceptor | None = None
 
     @property
     def port(self) -> int:
@@ -110,13 +110,13 @@ class Listening:
             host, port = self._socket.getsockname()[:2]
             raise _taken(self.section, host, port, error) from error
         self._thread = LoopThread(self.section)
-        self.door = Door(self._socket, app, bounds, tls)
-        await self._thread.run(self.door.open())
+        self.acceptor = ConnectionAcceptor(self._socket, app, bounds, tls)
+        await self._thread.run(self.acceptor.open())
 
     async def close(self, pending: Collection[asyncio.Task[Any]] = ()) -> None:
         """Finish open requests, then what they left behind, then close."""
-        if self._thread is not None and self.door is not None:
-            await self._thread.run(self.door.close())
+        if self._thread is not None and self.acceptor is not None:
+            await self._thread.run(self.acceptor.close())
             await self._thread.run(_wait(pending))
             await self._thread.stop()
             self._thread = None
@@ -129,26 +129,26 @@ class ApiServer:
     def __init__(self, context: Context) -> None:
         self._context, self._config = context, context.settings.api
         self.api = create_api(context)
-        self._main: Listening | None = None
-        self._health: Listening | None = None
+        self._main: ListeningServer | None = None
+        self._health: ListeningServer | None = None
         self.url = self.health_url = ""
         self.first_key: Path | None = None  # where the first start wrote the admin's key
 
     async def listen(self) -> None:
         """Take both addresses and answer about health. Raises ConfigError when one is taken."""
         config, health_config = self._config, self._context.settings.health
-        self._main = Listening("api", config.host, config.port)
+        self._main = ListeningServer("api", config.host, config.port)
         port = health_config.port
         if port is None:
             port = config.port and config.port + 1
         try:
-            self._health = Listening("health", health_config.host, port)
+            self._health = ListeningServer("health", health_config.host, port)
         except ConfigError:
             await self._main.close()
             self._main = None
             raise
         self.url, self.health_url = self._main.url("https" if config.tls else "http"), self._health.url()
-        await self._health.open(create_health(self._context, self.api.state.traffic), HEALTH_BOUNDS)
+        await self._health.open(create_health(self._context, self.api.state.requests), HEALTH_BOUNDS)
 
     async def start(self) -> None:
         """Returns when it answers everything. Raises as `listen` does, StoreError for the admin's key."""
@@ -168,11 +168,11 @@ class ApiServer:
         await self._main.open(self.api, bounds, config.tls)
 
     @property
-    def door(self) -> Door:
+    def acceptor(self) -> ConnectionAcceptor:
         """That of the API; it is open."""
         assert self._main is not None
-        assert self._main.door is not None
-        return self._main.door
+        assert self._main.acceptor is not None
+        return self._main.acceptor
 
     async def stop(self) -> None:
         """Finish open requests, then close."""

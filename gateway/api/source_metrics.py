@@ -6,7 +6,7 @@ from typing import Any
 
 from prometheus_client.core import Metric
 
-from gateway.api.families import counters, fill, gauges
+from gateway.api.metric_families import counters, fill, gauges
 from protocols.modbus.stats import ModbusStats
 from protocols.mqtt.stats import Stats as MqttStats
 

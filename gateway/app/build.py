@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from gateway import marker
+from gateway import expected_stores
 from gateway.app import install_check
 from gateway.app.apply_changes import Make, Takeover
 from gateway.app.lifecycle import PARTITION, App, ClosingSink, Committed, Threads, Verify
@@ -115,7 +115,7 @@ def close_to_others(data: Path) -> None:
 def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) -> App:
     settings, threads = project.settings, Threads()
     data = settings.data_dir
-    marker.check_present(data)
+    expected_stores.check_present(data)
     database = _database(data / "fieldgate.sqlite")
     opened.callback(database.dispose)
     series_store = DuckDbStore(data / "series", settings.series, clock)
@@ -125,7 +125,9 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     opened.callback(journal.close)
     if (stored := series_store.cursor(PARTITION)) < (floor := journal.stats().floor):
         raise StoreError.of("store.series.behind", path=data / "series", cursor=stored, floor=floor)
-    marker.settle(data, {"database": identity(data / "fieldgate.sqlite"), "journal": journal.identity, "series": 0})
+    expected_stores.settle(
+        data, {"database": identity(data / "fieldgate.sqlite"), "journal": journal.identity, "series": 0}
+    )
     registry = Registry(SqlRegistryStore(database, clock, settings.tenant), settings.tenant, clock)
     registry.recover(_definitions(journal))
     desk = _desk(project, database, journal.lease(PARTITION, settings.name))

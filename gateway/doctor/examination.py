@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gateway import marker
+from gateway import expected_stores
 from gateway.api.config import key_file
 from gateway.doctor import brokers, machine, running_gateway
 from gateway.doctor.finding import DoctorFinding, ok, warn
@@ -28,7 +28,7 @@ def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
     running = _running(data)
     yield ok("doctor.running", path=data) if running else ok("doctor.stopped", path=data)
     yield from machine.versions(machine.mosquitto_here())
-    journal = data / marker.FILES["journal"]
+    journal = data / expected_stores.FILES["journal"]
     yield machine.disk(of_project(project))
     yield machine.clock(time.time_ns() // 1000, _newest(journal))
     yield machine.keeping(machine.kernel_clock(), machine.chrony())
@@ -47,7 +47,7 @@ def _running(data: Path) -> bool:
     if not data.is_dir():
         return False
     try:
-        FileLock(data / marker.FILES["journal"], "doctor").release()
+        FileLock(data / expected_stores.FILES["journal"], "doctor").release()
     except StoreUnavailable:
         return True
     return False

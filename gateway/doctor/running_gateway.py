@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import httpx
 
-from gateway import marker
+from gateway import expected_stores
 from gateway.api.tls import pinned
 from gateway.doctor.finding import DoctorFinding, bad, ok, warn
 from gateway.domain.errors import StoreError
@@ -58,11 +58,11 @@ def balance(metrics: str) -> DoctorFinding:
 def stores(data: Path, tenant: str) -> Iterator[DoctorFinding]:
     """What must be there, and what waits in the database; beside a running gateway, too."""
     try:
-        gone = marker.missing(data)
+        gone = expected_stores.missing(data)
     except StoreError as error:
         yield bad("doctor.store", "doctor.store.do", error=error)
         return
-    file = data / marker.FILES["database"]
+    file = data / expected_stores.FILES["database"]
     if gone:
         yield bad("doctor.missing", "doctor.store.do", paths=", ".join(map(str, gone)))
     if not file.is_file():

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gateway import marker
+from gateway import expected_stores
 from gateway.clock import SystemClock
 from gateway.desk import Desk
 from gateway.domain.duration import iso
@@ -61,9 +61,12 @@ def back_up(data: Path, main_file: Path, target: Path) -> BackupContents:
     """
     if target.exists() or target.is_symlink():
         raise StoreError.of("backup.exists", path=target)
-    if not (data / marker.FILES["database"]).is_file() or not (data / marker.FILES["journal"]).is_file():
+    if (
+        not (data / expected_stores.FILES["database"]).is_file()
+        or not (data / expected_stores.FILES["journal"]).is_file()
+    ):
         raise StoreError.of("store.nothing_here", path=data)
-    marker.check_present(data)
+    expected_stores.check_present(data)
     at = time.time_ns() // 1000
     scratch = target.with_name(target.name + ".part")
     try:
@@ -91,9 +94,9 @@ def _copied(data: Path, copy: Path) -> int:
         for path in sorted((data / "snapshots").glob("*.snapshot")):
             with suppress(FileNotFoundError):  # only the newest are kept
                 copy_plain(path, copy / "snapshots" / path.name)
-        copy_sqlite(data / marker.FILES["database"], copy / marker.FILES["database"])
-        copy_sqlite(data / marker.FILES["journal"], copy / marker.FILES["journal"])
-        for path in [data / marker.NAME, *data.glob("admin*.key"), *(data / "sessions").glob("*")]:
+        copy_sqlite(data / expected_stores.FILES["database"], copy / expected_stores.FILES["database"])
+        copy_sqlite(data / expected_stores.FILES["journal"], copy / expected_stores.FILES["journal"])
+        for path in [data / expected_stores.NAME, *data.glob("admin*.key"), *(data / "sessions").glob("*")]:
             if path.is_file():
                 copy_plain(path, copy / path.relative_to(data))
         try:
@@ -113,9 +116,9 @@ def _series(folder: Path, copy: Path) -> None:
             copy_duckdb(path, copy / path.name)
             kept.append(path.stem)
     for path in folder.glob("*.json"):
-        if path.name != Path(marker.FILES["series"]).name:
+        if path.name != Path(expected_stores.FILES["series"]).name:
             copy_plain(path, copy / path.name)
-    replace_synced(copy / Path(marker.FILES["series"]).name, {"segments": sorted(kept)})
+    replace_synced(copy / Path(expected_stores.FILES["series"]).name, {"segments": sorted(kept)})
 
 
 def _late_last(path: Path) -> tuple[bool, str]:
@@ -124,9 +127,9 @@ def _late_last(path: Path) -> tuple[bool, str]:
 
 def _checked(copy: Path) -> int:
     """Open all of it, as a start would; the newest record of the journal. Raises StoreError: it does not fit."""
-    if what := damage(copy / marker.FILES["database"], LOOK):
-        raise StoreError.of("store.damaged", path=copy / marker.FILES["database"], what=worded(what))
-    database = Database(f"sqlite:///{copy / marker.FILES['database']}")
+    if what := damage(copy / expected_stores.FILES["database"], LOOK):
+        raise StoreError.of("store.damaged", path=copy / expected_stores.FILES["database"], what=worded(what))
+    database = Database(f"sqlite:///{copy / expected_stores.FILES['database']}")
     try:
         desk = Desk(DeskBooks(database)).cursor()
     finally:
@@ -136,7 +139,7 @@ def _checked(copy: Path) -> int:
         stored = series.cursor(PARTITION)
     finally:
         series.close()
-    reader = JournalReader(copy / marker.FILES["journal"])
+    reader = JournalReader(copy / expected_stores.FILES["journal"])
     try:
         newest = reader.last(PARTITION)
         floor, head = reader.floor(), newest.seq if newest is not None else 0

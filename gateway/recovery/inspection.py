@@ -4,7 +4,7 @@ out."""
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway import marker
+from gateway import expected_stores
 from gateway.domain.errors import GatewayError, InvariantBroken
 from gateway.journal import JournalReader
 from gateway.recovery import segments
@@ -18,13 +18,13 @@ LOCKED = "locked"
 
 def survey(data: Path) -> Iterator[Finding]:
     """Every finding; LOCKED ones are no damage. Takes as long as reading the folder takes. Raises StoreError."""
-    for path in marker.missing(data):
+    for path in expected_stores.missing(data):
         yield path, MISSING
-    yield from _journal(data / marker.FILES["journal"])
-    database = data / marker.FILES["database"]
+    yield from _journal(data / expected_stores.FILES["journal"])
+    database = data / expected_stores.FILES["database"]
     if database.exists() and (what := soundness.damage(database)):
         yield database, what
-    folder = (data / marker.FILES["series"]).parent
+    folder = (data / expected_stores.FILES["series"]).parent
     for name in segments.listed(folder):
         yield folder / f"{name}.duckdb", MISSING
     for path in sorted(folder.glob("*.duckdb")):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import func, insert, select
 
-from gateway import marker
+from gateway import expected_stores
 from gateway.desk import Desk
 from gateway.domain.duration import iso
 from gateway.domain.errors import StoreError, StoreUnavailable
@@ -44,7 +44,7 @@ class RecoveryReport:
 def recover(data: Path, tenant: str) -> RecoveryReport:
     """Mend everything in `data`; the next start does the rest. Raises StoreUnavailable while another process has it,
     StoreError for files of another program or a newer release."""
-    lock = FileLock(data / marker.FILES["journal"], "recover")
+    lock = FileLock(data / expected_stores.FILES["journal"], "recover")
     try:
         return _recover(data, tenant)
     finally:
@@ -53,9 +53,9 @@ def recover(data: Path, tenant: str) -> RecoveryReport:
 
 def _recover(data: Path, tenant: str) -> RecoveryReport:
     report = RecoveryReport()
-    path, folder = data / marker.FILES["database"], (data / marker.FILES["series"]).parent
+    path, folder = data / expected_stores.FILES["database"], (data / expected_stores.FILES["series"]).parent
     expected = _expected(data, report)
-    if not expected and not any((data / file).exists() for file in marker.FILES.values()):
+    if not expected and not any((data / file).exists() for file in expected_stores.FILES.values()):
         raise StoreError.of("store.nothing", path=data)
     folder.mkdir(exist_ok=True)
     rebuilt = _database(path, report, missed="database" in expected)
@@ -64,7 +64,7 @@ def _recover(data: Path, tenant: str) -> RecoveryReport:
         database.upgrade()
         replay = _segments(folder, report, missed="series" in expected)
         consumed = max(Desk(DeskBooks(database)).cursor(), segments.cursor(folder, PARTITION))
-        journal = data / marker.FILES["journal"]
+        journal = data / expected_stores.FILES["journal"]
         epoch = database.query(lambda c: c.scalar(select(func.max(tables.cursor.c.epoch)))) or 0
         mended = journal_repair.mend(journal, PARTITION, consumed, epoch=epoch, missed="journal" in expected)
         _journal(mended, journal, report)
@@ -82,16 +82,16 @@ def _recover(data: Path, tenant: str) -> RecoveryReport:
             report.say("recover.replay", floor=mended.floor, since=iso(mended.since) if mended.since else "-")
     finally:
         database.close()
-    (data / marker.NAME).unlink(missing_ok=True)  # the next start writes what is there now
+    (data / expected_stores.NAME).unlink(missing_ok=True)  # the next start writes what is there now
     return report
 
 
 def _expected(data: Path, report: RecoveryReport) -> dict[str, int]:
     try:
-        return marker.expected(data)
+        return expected_stores.expected(data)
     except StoreError as error:
-        report.say("recover.marker", aside=move_aside(data / marker.NAME), error=error)
-        return dict.fromkeys(marker.FILES, 0)
+        report.say("recover.marker", aside=move_aside(data / expected_stores.NAME), error=error)
+        return dict.fromkeys(expected_stores.FILES, 0)
 
 
 def _database(path: Path, report: RecoveryReport, *, missed: bool) -> bool:

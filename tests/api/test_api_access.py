@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from api_kit import MAIN, NOW, World, problem
 
-from gateway.api.firstkey import ensure_admin
+from gateway.api.admin_key import ensure_admin
 from gateway.domain.duration import HOUR
 from gateway.domain.workorder import Role
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from api_kit import MAIN, NOW, World, house, problem
 
+from gateway.api.admin_key import ensure_admin
 from gateway.api.config import key_file
-from gateway.api.firstkey import ensure_admin
-from gateway.api.throttle import ADDRESSES, BURST, ROWS, Throttle, source_of
+from gateway.api.refusal_limiter import ADDRESSES, BURST, ROWS, RefusalLimiter, source_of
 from gateway.app.build import build
 from gateway.domain.duration import DAY, HOUR
 from gateway.domain.reading import empty_batch
@@ -78,7 +78,7 @@ async def test_rules_and_imports(tmp_path: Path) -> None:
 async def test_guesses_are_counted_written_and_slowed_down(world: World) -> None:
     answers = [(await world.client.get("/v1/me", headers=WRONG)).status_code for _ in range(BURST)]
     assert answers == [401] * BURST
-    for caller in world.api.state.traffic.throttle._callers.values():
+    for caller in world.api.state.requests.limiter._callers.values():
         caller.left, caller.at = 0.0, caller.at + 1e6  # however slow this machine is
     held = await world.client.get("/v1/me", headers=WRONG)
     problem(held, 429, "slow_down")
@@ -100,7 +100,7 @@ async def test_each_reason_is_told(world: World) -> None:
 async def test_a_key_that_opened_is_not_held_up_by_others(world: World) -> None:
     await world.get("/v1/me")
     await world.client.get("/v1/me", headers=WRONG)
-    for caller in world.api.state.traffic.throttle._callers.values():
+    for caller in world.api.state.requests.limiter._callers.values():
         caller.left, caller.at = 0.0, caller.at + 1e6
     problem(await world.client.get("/v1/me", headers=WRONG), 429, "slow_down")
     await world.get("/v1/me")
@@ -108,15 +108,15 @@ async def test_a_key_that_opened_is_not_held_up_by_others(world: World) -> None:
 
 
 def test_the_throttle_is_bounded() -> None:
-    throttle = Throttle()
-    said = sum(throttle.refused(f"10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}", 0.0) for i in range(3 * ADDRESSES))
+    limiter = RefusalLimiter()
+    said = sum(limiter.refused(f"10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}", 0.0) for i in range(3 * ADDRESSES))
     assert said == ROWS
-    assert len(throttle._callers) == ADDRESSES
+    assert len(limiter._callers) == ADDRESSES
     for _ in range(BURST):
-        throttle.refused("2001:db8::1", 0.0)
-    assert throttle.wait("2001:db8::2", 0.0) > 0, "one of the same /64"
-    assert throttle.wait("2001:db8:0:1::2", 0.0) == 0
-    assert throttle.wait("2001:db8::1", 4.0) == 0, "it may try again"
+        limiter.refused("2001:db8::1", 0.0)
+    assert limiter.wait("2001:db8::2", 0.0) > 0, "one of the same /64"
+    assert limiter.wait("2001:db8:0:1::2", 0.0) == 0
+    assert limiter.wait("2001:db8::1", 4.0) == 0, "it may try again"
     assert source_of("::ffff:10.0.0.1") == "10.0.0.1"
 
 

@@ -17,7 +17,7 @@ from promql import NotPromql, Parser
 from ruamel.yaml import YAML
 
 from gateway.api.metrics import Collector, Metrics
-from gateway.api.traffic import Traffic
+from gateway.api.request_counts import RequestCounts
 from gateway.domain.reading import empty_batch
 from gateway.domain.record import Parcel
 
@@ -59,8 +59,8 @@ async def exposed(folder: Path) -> Told:
     await world.app.intake.emit(Parcel("broker", empty_batch(), (), messages=0))
     world.raise_alarm()
     world.app.latency.reading.append(40)
-    context, traffic = world.app, Traffic()
-    families = list(Collector(context, traffic, Metrics(context, traffic)._ask()).collect())
+    context, requests = world.app, RequestCounts()
+    families = list(Collector(context, requests, Metrics(context, requests)._ask()).collect())
     await world.close()
     found: Told = {"up": {}}
     for family in families:

@@ -44,7 +44,7 @@ async def test_answers_are_not_held_back(tmp_path: Path) -> None:
     reader, writer = await asyncio.open_connection(*server.url.removeprefix("http://").split(":"))
     writer.write(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
     assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-    (connection,) = server.door.inside
+    (connection,) = server.acceptor.connections
     answering = connection.transport.get_extra_info("socket")
     assert answering.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     writer.close()

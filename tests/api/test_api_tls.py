@@ -11,7 +11,7 @@ import httpx
 import pytest
 from api_kit import MAIN, World, house, problem
 
-from gateway.api.hosts import Hosts
+from gateway.api.allowed_hosts import AllowedHosts
 from gateway.api.server import ApiServer
 from gateway.api.tls import pinned
 from gateway.backtest.live import Address, Live
@@ -55,8 +55,8 @@ async def test_the_api_speaks_tls(tmp_path: Path) -> None:
         with pytest.raises(httpx.TransportError):
             async with httpx.AsyncClient() as plain:
                 await plain.get(server.url.replace("https", "http") + "/healthz")
-        assert server.door._tls is not None
-        assert server.door._tls.minimum_version is ssl.TLSVersion.TLSv1_2
+        assert server.acceptor._tls is not None
+        assert server.acceptor._tls.minimum_version is ssl.TLSVersion.TLSv1_2
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(30)]  # never begin to speak TLS
         async with httpx.AsyncClient(base_url=server.url, verify=pinned(cert)) as client:
             assert (await client.get("/healthz")).status_code == 200
@@ -104,7 +104,7 @@ def test_clear_text_off_loopback_is_refused(tmp_path: Path) -> None:
 
 
 def test_names_of_this_gateway() -> None:
-    hosts = Hosts("https://gw.example.com/x", ["Fieldgate.LAN"])
+    hosts = AllowedHosts("https://gw.example.com/x", ["Fieldgate.LAN"])
     for good in ("", "127.0.0.1", "10.0.0.7:8420", "[::1]:8420", "localhost:1", "gw.example.com", "fieldgate.lan.:80",
                  socket.gethostname()):  # fmt: skip
         assert hosts.known(good), good

@@ -16,8 +16,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.api import problems
 from gateway.api.context import Context, Gateway, in_desk
+from gateway.api.request_counts import RequestCounts
 from gateway.api.routes.alarms import pump
-from gateway.api.traffic import Traffic
 from gateway.api.values import MAX_INT, CommandId, Line, Text, When, refused
 from gateway.domain.errors import CommandError, StoreError
 from gateway.domain.reasons import reason
@@ -67,8 +67,8 @@ class CallbackResult:
     "schema": CallbackIn.model_json_schema()}}, "required": True}})  # fmt: skip
 async def callback(request: Request, context: Gateway, endpoint: Annotated[str, Path(max_length=60)]) -> JSONResponse:
     """Signed over the raw bytes (Standard Webhooks) with the endpoint's secret; `webhook-id` tells repeats."""
-    body, traffic = await request.body(), request.app.state.traffic
-    external_id = await _verified(context, traffic, endpoint, request, body)
+    body, requests = await request.body(), request.app.state.requests
+    external_id = await _verified(context, requests, endpoint, request, body)
     work = asyncio.create_task(_settle(context, endpoint, external_id, body))
     pending: set[asyncio.Task[Any]] = request.app.state.pending
     pending.add(work)
@@ -97,15 +97,15 @@ async def resume(context: Context) -> None:
         context.relay.notify()
 
 
-async def _verified(context: Context, traffic: Traffic, endpoint: str, request: Request, body: bytes) -> str:
+async def _verified(context: Context, requests: RequestCounts, endpoint: str, request: Request, body: bytes) -> str:
     """The webhook-id. An endpoint that is not there answers like a wrong signature: names are not for guessing."""
     headers = {name: request.headers.get(name, "") for name in ("webhook-id", "webhook-timestamp", "webhook-signature")}
     try:
         return await asyncio.to_thread(context.verify_callback, endpoint, headers, body)
     except KeyError:
-        await traffic.refuse(context, "callback_endpoint", request.state.address)
+        await requests.refuse(context, "callback_endpoint", request.state.address)
     except ValueError as error:
-        await traffic.refuse(context, f"callback_{error}", request.state.address)
+        await requests.refuse(context, f"callback_{error}", request.state.address)
     except OSError as error:
         log.error("secret cannot be read", endpoint=endpoint, error=reason(error))
         raise refused(503, "store") from None

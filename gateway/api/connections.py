@@ -1,7 +1,7 @@
 """Connections: how many, for how long, and when they are closed. HTTP itself is uvicorn's.
 
-Nobody can keep the door shut: a connection that brings no whole request in time is closed, one that does not read its
-answer too, and at a bound the one that has waited longest for its request makes room for the new one.
+No caller can shut out the others: a connection that brings no whole request in time is closed, one that does not read
+its answer too, and at a bound the one that has waited longest for its request makes room for the new one.
 """
 
 import asyncio
@@ -72,11 +72,11 @@ class _Parser(h11.Connection):
 class ApiConnection(H11Protocol):
     """One connection, from its acceptance on."""
 
-    def __init__(self, door: "Door", address: str) -> None:
-        super().__init__(door.config, door.state, {}, asyncio.get_running_loop())
+    def __init__(self, acceptor: "ConnectionAcceptor", address: str) -> None:
+        super().__init__(acceptor.config, acceptor.state, {}, asyncio.get_running_loop())
         self.conn = _Parser(h11.SERVER)
-        self.conn.most = PIECES + door.bounds.max_body // PIECE
-        self.door, self.address = door, address
+        self.conn.most = PIECES + acceptor.bounds.max_body // PIECE
+        self.acceptor, self.address = acceptor, address
         self.opening: asyncio.Task[Any] | None = None
         self.open = False  # the handshake is over
         self.waits_since = self.loop.time()
@@ -126,7 +126,7 @@ class ApiConnection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """From asyncio."""
-        self.door.forget(self)
+        self.acceptor.forget(self)
         super().connection_lost(exc)
 
     def shut(self) -> None:
@@ -150,7 +150,7 @@ class ApiConnection(H11Protocol):
                 self.transport.close()
 
 
-class Door:
+class ConnectionAcceptor:
     """Accepts on one listening socket. All calls on one event loop."""
 
     def __init__(self, listener: socket.socket, app: Any, bounds: Bounds, tls: TlsFiles | None = None) -> None:
@@ -165,7 +165,7 @@ class Door:
         self.config.load()
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # who sends nonsense writes no line for each
         self.state = ServerState()
-        self.inside: set[ApiConnection] = set()
+        self.connections: set[ApiConnection] = set()
         self._addresses: Counter[str] = Counter()
         self._left = asyncio.Event()  # somebody went
         self._loop: asyncio.AbstractEventLoop
@@ -185,18 +185,18 @@ class Door:
         self._watching.cancel()
         self._loop.remove_reader(self._listener)
         self._listener.close()
-        left = [connection.opening for connection in self.inside if connection.opening is not None]
-        for connection in list(self.inside):
+        left = [connection.opening for connection in self.connections if connection.opening is not None]
+        for connection in list(self.connections):
             if connection.open:
                 connection.shutdown()
             else:
                 connection.shut()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                while self.inside:
+                while self.connections:
                     self._left.clear()
                     await self._left.wait()
-        for connection in list(self.inside):
+        for connection in list(self.connections):
             connection.shut()
         for answer in list(self.state.tasks):
             answer.cancel()
@@ -204,7 +204,7 @@ class Door:
         await asyncio.sleep(LAST)  # for transports to close their sockets
 
     def _accept(self) -> None:
-        """Somebody is at the door."""
+        """Connections wait to be accepted."""
         for _ in range(ACCEPT):
             try:
                 client, peer = self._listener.accept()
@@ -228,7 +228,7 @@ class Door:
 
     def _take(self, client: socket.socket, address: str) -> None:
         connection = ApiConnection(self, address)
-        self.inside.add(connection)
+        self.connections.add(connection)
         self._addresses[address] += 1
         timeout = HANDSHAKE_SECONDS if self._tls else None
         opening = self._loop.create_task(
@@ -248,9 +248,9 @@ class Door:
     def _room(self, address: str) -> bool:
         """Is there room for one more, or can there be?"""
         here = self._addresses[address] >= self.bounds.per_address
-        if not here and len(self.inside) < self.bounds.total:
+        if not here and len(self.connections) < self.bounds.total:
             return True
-        idle = [c for c in self.inside if c.idle and (not here or c.address == address)]
+        idle = [c for c in self.connections if c.idle and (not here or c.address == address)]
         if not idle:
             return False
         longest = min(idle, key=lambda connection: connection.waits_since)
@@ -260,8 +260,8 @@ class Door:
 
     def forget(self, connection: ApiConnection) -> None:
         """It is gone, or as good as gone."""
-        if connection in self.inside:
-            self.inside.discard(connection)
+        if connection in self.connections:
+            self.connections.discard(connection)
             self._left.set()
             self._addresses[connection.address] -= 1
             if not self._addresses[connection.address]:
@@ -274,7 +274,7 @@ class Door:
             if self._renewal is not None and (renewed := self._renewal.look()) is not None:
                 self._tls = renewed
             now = self._loop.time()
-            for connection in list(self.inside):
+            for connection in list(self.connections):
                 connection.look(now)
 
     def _date(self) -> None:

@@ -41,7 +41,7 @@ class _Caller:
     unsaid: Counter[str] = field(default_factory=Counter)
 
 
-class Throttle:
+class RefusalLimiter:
     """Per address; memory is bounded. `now` in seconds of a clock that never goes back."""
 
     def __init__(self) -> None:

@@ -9,10 +9,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.access import Permission, Principal
+from gateway.api.allowed_hosts import AllowedHosts
 from gateway.api.context import Context
-from gateway.api.hosts import Hosts
 from gateway.api.problems import language, respond
-from gateway.api.traffic import Traffic
+from gateway.api.request_counts import RequestCounts
 from gateway.api.values import refused
 from gateway.domain.errors import CommandError, StoreError
 
@@ -43,12 +43,12 @@ def caller_address(scope: Scope, headers: Headers, *, proxied: bool) -> str:
         return other
 
 
-class Guard:
+class RequestChecks:
     """ASGI middleware, outside of everything but the server's last resort. Without `keys` everything is open."""
 
-    def __init__(self, app: ASGIApp, context: Context, traffic: Traffic, *, keys: bool = True) -> None:
-        self._app, self._context, self._traffic, self._keys = app, context, traffic, keys
-        self._hosts = Hosts(context.settings.api.url, context.settings.api.hosts)
+    def __init__(self, app: ASGIApp, context: Context, requests: RequestCounts, *, keys: bool = True) -> None:
+        self._app, self._context, self._requests, self._keys = app, context, requests, keys
+        self._hosts = AllowedHosts(context.settings.api.url, context.settings.api.hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -58,7 +58,7 @@ class Guard:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._traffic.answers[message["status"]] += 1
+                self._requests.answers[message["status"]] += 1
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -83,27 +83,27 @@ class Guard:
         if not self._keys or (path in OPEN and not self._context.settings.api.exposed):
             return
         if path.startswith(SIGNED):
-            self._traffic.hold_back(address)
+            self._requests.hold_back(address)
             return
         principal = await self._authenticate(headers, address)
         if path in OPEN and not principal.may(Permission.READ):
             raise refused(403, "role", role=principal.key.role.value, permission=Permission.READ.value)
         scope["state"]["principal"] = principal
-        await self._traffic.admin_seen(self._context, principal, f"{scope['method']} {path}")
+        await self._requests.admin_seen(self._context, principal, f"{scope['method']} {path}")
 
     async def _authenticate(self, headers: Headers, address: str) -> Principal:
         scheme, _, secret = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
-            await self._traffic.refuse(self._context, "no_key", address)
+            await self._requests.refuse(self._context, "no_key", address)
             raise refused(401, "unauthorized")
-        self._traffic.hold_back(address, secret)
+        self._requests.hold_back(address, secret)
         if secret.startswith("fg_") and len(secret) <= 100 and secret.isascii():
             now = self._context.clock.now()
             key = await asyncio.to_thread(self._context.keys.verify, secret, now)
             if key is not None:
-                self._traffic.throttle.good(secret)
+                self._requests.limiter.good(secret)
                 return Principal(key, address)
-        await self._traffic.refuse(self._context, "wrong_key", address)
+        await self._requests.refuse(self._context, "wrong_key", address)
         raise refused(401, "unauthorized")
 
     async def _bounded(self, headers: Headers, receive: Receive) -> Receive | None:

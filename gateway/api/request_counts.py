@@ -11,7 +11,7 @@ import structlog
 
 from gateway.api.access import Principal
 from gateway.api.context import Context, in_desk
-from gateway.api.throttle import Throttle
+from gateway.api.refusal_limiter import RefusalLimiter
 from gateway.api.values import refused
 from gateway.domain.duration import HOUR
 from gateway.domain.errors import StoreError
@@ -25,19 +25,19 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Traffic:
+class RequestCounts:
     """Counts since the start: answers by status, refused logins and callbacks by reason."""
 
     answers: Counter[int] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
-    throttle: Throttle = field(default_factory=Throttle)
+    limiter: RefusalLimiter = field(default_factory=RefusalLimiter)
     _said: float = float("-inf")
     _admins: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict)
 
     def hold_back(self, address: str, secret: str = "") -> None:
         """Raises CommandError 429 for an address that was refused too often; not for a key that opened lately."""
-        wait = self.throttle.wait(address, asyncio.get_running_loop().time())
-        if wait and not (secret and self.throttle.knows(secret)):
+        wait = self.limiter.wait(address, asyncio.get_running_loop().time())
+        if wait and not (secret and self.limiter.knows(secret)):
             self.refused["throttled"] += 1
             raise refused(429, "slow_down", seconds=math.ceil(wait))
 
@@ -49,7 +49,7 @@ class Traffic:
         if now - self._said >= _LOG_EVERY:
             self._said = now
             log.warning("api access refused", reason=reason, address=address, so_far=self.refused.total())
-        if count := self.throttle.refused(address, now, reason, guess=reason != "no_key"):
+        if count := self.limiter.refused(address, now, reason, guess=reason != "no_key"):
             await _write(context, Deed(context.clock.now(), "", address, "access.refused", reason, str(count)))
 
     async def admin_seen(self, context: Context, principal: Principal, asked: str) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:@/\s]+))(?::[0-9]{1,5})?")
 
 
-class Hosts:
+class AllowedHosts:
     """Names this gateway answers to: IP addresses, localhost, this machine's name, that of `url`, and `more`."""
 
     def __init__(self, url: str, more: Iterable[str]) -> None:

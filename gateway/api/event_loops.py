@@ -9,7 +9,7 @@ T = TypeVar("T")
 JOIN: Final = 10.0  # s
 
 
-async def across(loop: asyncio.AbstractEventLoop | None, make: Callable[[], Awaitable[T]]) -> T:
+async def await_on(loop: asyncio.AbstractEventLoop | None, make: Callable[[], Awaitable[T]]) -> T:
     """What `make()` gives when it is awaited on `loop`; here when that is None or this very loop.
 
     Raises what it raises. A cancelled call is cancelled there too.

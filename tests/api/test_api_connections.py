@@ -1,4 +1,4 @@
-"""Connections that bring nothing, bring it in crumbs, or take nothing: the door stays open for the others."""
+"""Connections that bring nothing, bring it in crumbs, or take nothing: others get in all the same."""
 
 import asyncio
 import threading
@@ -10,8 +10,8 @@ import httpx
 import pytest
 from api_kit import MAIN, World
 
-from gateway.api import door
-from gateway.api.bridge import LoopThread
+from gateway.api import connections
+from gateway.api.event_loops import LoopThread
 from gateway.api.routes import health
 from gateway.api.server import ApiServer
 
@@ -56,7 +56,7 @@ async def said(reader: asyncio.StreamReader, seconds: float = 10) -> bytes:
 
 
 async def test_half_a_request_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.1)
     async with serving(tmp_path) as server:
         silent, half = await knock(server, b""), await knock(server, HALF)
         assert await said(silent[0]) == b""
@@ -72,7 +72,7 @@ async def test_the_one_that_waits_longest_makes_room(tmp_path: Path) -> None:
         others = [await knock(server, HALF) for _ in range(30)]
         assert (await client.get(f"{server.url}/healthz")).status_code == 200
         assert await said(others[0][0]) == b""
-        assert len(server.door.inside) <= 4
+        assert len(server.acceptor.connections) <= 4
         with pytest.raises(TimeoutError):
             await said(others[-1][0], 0.2)
 
@@ -123,7 +123,7 @@ async def test_a_giant_is_told_and_let_go(tmp_path: Path, how: bytes) -> None:
 
 
 async def test_who_does_not_read_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "STALLED_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "STALLED_SECONDS", 0.1)
     async with serving(tmp_path) as server:
         reader, writer = await knock(server, b"")
         reader._transport.pause_reading()  # type: ignore[attr-defined]
@@ -136,11 +136,11 @@ async def test_who_does_not_read_is_let_go(tmp_path: Path, monkeypatch: pytest.M
                     await asyncio.sleep(0.001)
                     if writer.is_closing():
                         break
-                    if not server.door.inside and writer.get_extra_info("socket").fileno() > 0:
+                    if not server.acceptor.connections and writer.get_extra_info("socket").fileno() > 0:
                         break
         except ConnectionError:
             pass
-        assert not server.door.inside
+        assert not server.acceptor.connections
 
 
 async def test_health_says_when_devices_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
