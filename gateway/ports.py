@@ -15,7 +15,7 @@ from gateway.domain.notice import Recipient
 from gateway.domain.reading import F64, I64, U8, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
 from gateway.domain.said import Phrase
-from gateway.domain.wanted import HistoryRequest, LookingBack
+from gateway.domain.wanted import HistoryJob, HistoryRequest
 
 
 class Clock(Protocol):
@@ -311,7 +311,7 @@ class RuleEngine(Protocol):
     def status(self) -> EngineStatus:
         """All that other threads may read of it, as of now."""
 
-    def outlook(self, wanted: HistoryRequest) -> LookingBack:
+    def warmup_job(self, wanted: HistoryRequest) -> HistoryJob:
         """What to feed with the history that a rule, or a group of it, wants. Raises KeyError when it is gone."""
 
 

@@ -5,7 +5,7 @@ import sys
 from typing import IO
 
 from gateway.domain.reading import decode_batch
-from rules.engine.rerun.warmup_job import LookBack
+from rules.engine.rerun.warmup_job import WarmupReplay
 from rules.format import compile_source
 
 HEAD = 8
@@ -19,7 +19,7 @@ def _received(pipe: IO[bytes]) -> bytes:
 def main() -> None:
     """The seed, then batches, then an empty message on standard input; the image on standard output."""
     os.nice(NICE)
-    look = LookBack(_received(sys.stdin.buffer), compile_source)
+    look = WarmupReplay(_received(sys.stdin.buffer), compile_source)
     while history := _received(sys.stdin.buffer):
         look.feed(decode_batch(history))
     image = look.image()

@@ -11,7 +11,7 @@ import structlog
 from gateway.domain.errors import WorkerFailed
 from gateway.domain.reading import Batch, concat, encode_batch
 from gateway.domain.record import Fact, Rerun
-from gateway.domain.wanted import HistoryRequest, LookingBack
+from gateway.domain.wanted import HistoryJob, HistoryRequest
 from gateway.ports import RuleEngine, SeriesStore
 
 log = structlog.get_logger()
@@ -141,13 +141,13 @@ class Reruns:
         """The engine goes on meanwhile; what it hears for this rule or group it keeps until the answer comes."""
         nothing = Rerun(wanted.seq, rule=wanted.rule, since=wanted.since, group=wanted.group)
         try:
-            outlook: LookingBack = await self._rules_thread(partial(self._engine.outlook, wanted))
+            job: HistoryJob = await self._rules_thread(partial(self._engine.warmup_job, wanted))
         except KeyError:
             return nothing  # deleted since
-        about = {"rule": wanted.rule, "group": wanted.group, "devices": len(outlook.devices)}
+        about = {"rule": wanted.rule, "group": wanted.group, "devices": len(job.devices)}
         upto = max(self._series.cursor, wanted.seq)
         try:
-            image, rows = await self._image(outlook, self._chunks(wanted, outlook.devices), bool(wanted.group))
+            image, rows = await self._image(job, self._chunks(wanted, job.devices), bool(wanted.group))
         except WorkerFailed as failure:
             log.warning("history could not be judged", reason=str(failure), **about)
             return nothing
@@ -157,7 +157,7 @@ class Reruns:
         log.info("history judged", readings=rows, **about)
         return msgspec.structs.replace(nothing, image=image, upto=upto)
 
-    async def _image(self, outlook: LookingBack, chunks: Iterator[Batch], group: bool) -> tuple[bytes, int]:
+    async def _image(self, job: HistoryJob, chunks: Iterator[Batch], group: bool) -> tuple[bytes, int]:
         """(image, rows): little history in another thread, much in another process."""
         held: list[Batch] = []
         rows, worker = 0, None
@@ -168,7 +168,7 @@ class Reruns:
                 if group and rows > MOST_OF_GROUP:
                     return b"", rows
                 if worker is None and rows > FEW:
-                    worker = await self._worker(outlook.seed)
+                    worker = await self._worker(job.input)
                 if worker is not None:
                     for one in held:
                         await worker.feed(one)
@@ -177,7 +177,7 @@ class Reruns:
                 return b"", 0
             if worker is not None:
                 return await worker.image(), rows
-            return await asyncio.to_thread(_fed, outlook, held), rows
+            return await asyncio.to_thread(_fed, job, held), rows
         finally:
             if worker is not None:
                 await worker.stop()
@@ -189,7 +189,7 @@ class Reruns:
             yield from self._store.scan(wanted.start, self._until(), devices)
 
 
-def _fed(outlook: LookingBack, history: Sequence[Batch]) -> bytes:
+def _fed(job: HistoryJob, history: Sequence[Batch]) -> bytes:
     for one in history:
-        outlook.feed(one)
-    return outlook.image()
+        job.feed(one)
+    return job.image()

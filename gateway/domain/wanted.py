@@ -25,9 +25,9 @@ class HistoryRequest(Struct, frozen=True):
     devices: tuple[int, ...] = ()
 
 
-class LookingBack(Protocol):
+class HistoryJob(Protocol):
     """A look back at the devices of a rule, or of a group of it, to be fed with their history. It shares nothing that
-    changes with the engine: `seed` is all it needs of it, for another process.
+    changes with the engine: `input` is all it needs of it, for another process.
     """
 
     @property
@@ -35,7 +35,7 @@ class LookingBack(Protocol):
         """Whose history."""
 
     @property
-    def seed(self) -> bytes:
+    def input(self) -> bytes:
         """Encoded (rules.engine.rerun.warmup_job)."""
 
     def feed(self, history: Batch) -> None:

@@ -34,7 +34,7 @@ from rules.casetest.scene import Happening, Scene, SceneValue, Work
 from rules.casetest.things import customer_with, site_with
 from rules.casetest.until import ZONE, until
 from rules.engine import Engine
-from rules.engine.rerun import answer, told_so_far
+from rules.engine.rerun import answer, history_in_memory
 from rules.format import compile_policy, compile_source, edit
 
 TENANT = "test"
@@ -77,7 +77,7 @@ class Stage:
         for _ in range(_ANSWERS):
             if not self.engine.wanted:
                 return
-            for fact in answer(self.engine, told_so_far(self.batches)):
+            for fact in answer(self.engine, history_in_memory(self.batches)):
                 self._append(at, fact)
 
     def _append(self, at: int, body: Body) -> None:

@@ -82,8 +82,8 @@ def _field(core: Evaluator, to: int) -> None:
     field, world = core.field, core.field.world
     field.downs.step_back(to)
     field.glitches.step_back(to)
-    field.doubts.drain()
-    field.doubts.drain_later()
+    field.reevaluations.drain()
+    field.reevaluations.drain_later()
     for space in (*world.space_list, *world.groups.values()):
         for table in (space.newest, space.at, space.good_at, space.received):
             _not_after(table, to)

@@ -21,9 +21,9 @@ from rules.engine.evaluator import Evaluator
 from rules.engine.late.episode_log import EpisodeLog
 from rules.engine.rerun.lateness_buffer import LatenessBuffer
 from rules.engine.rerun.open_requests import open_requests
-from rules.engine.rerun.reevaluate import Reevaluation, judge_group, reach_back
-from rules.engine.rerun.warmup import join, outlook
-from rules.engine.rerun.warmup_job import Outlook
+from rules.engine.rerun.reevaluate import Reevaluation, extend_requests, reevaluate_group
+from rules.engine.rerun.warmup import take_over_warmup, warmup_job
+from rules.engine.rerun.warmup_job import WarmupJob
 from rules.engine.snapshot import image_of, load_core, without_rules
 from rules.engine.state import snapshot_codec
 from rules.engine.state.snapshot_codec import Image, SnapshotError
@@ -135,7 +135,7 @@ class Engine:
                 for core in self._cores():
                     core.moment(body, record.at)
         for core in self._cores():
-            reach_back(core, self._ledger)
+            extend_requests(core, self._ledger)
         self._ledger.hear(self._field.emitter.made)
         self._after.settle(self.now, record.at)
         return self._field.emitter.finish(record.seq, max(self.now, record.at), importing=bool(self._imports))
@@ -220,17 +220,17 @@ class Engine:
         """What history is asked for, oldest request first; each until a Rerun answers it."""
         return open_requests(self._cores())
 
-    def outlook(self, wanted: HistoryRequest) -> Outlook:
+    def warmup_job(self, wanted: HistoryRequest) -> WarmupJob:
         """What to feed with the history of a rule, or of a group of it. Raises KeyError when the rule is gone."""
-        return outlook(self._home[wanted.rule], wanted, self._compile)
+        return warmup_job(self._home[wanted.rule], wanted, self._compile)
 
     def _rerun(self, fact: Rerun, at: int) -> None:
         if fact.rule:
             core = self._home.get(fact.rule)
             if core is not None and fact.group:
-                judge_group(core, self._ledger, fact)
+                reevaluate_group(core, self._ledger, fact)
             elif core is not None and core.book.waiting.get(fact.rule) == fact.wanted:
-                join(core, fact, at)
+                take_over_warmup(core, fact, at)
             return
         for core in self._cores():
             found = core.requests.answered(fact.device, fact.wanted)

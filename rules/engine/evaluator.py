@@ -31,8 +31,8 @@ from rules.engine.frames.batch_view import BatchView
 from rules.engine.frames.frames import Late, single, views
 from rules.engine.installed_rules import InstalledRules, end_all
 from rules.engine.late.history_requests import HistoryRequests
-from rules.engine.late.late_readings import Inquiry
-from rules.engine.late.replaced_values import BURST, Found, Replaced, hanging_on
+from rules.engine.late.late_readings import HistoryRequester
+from rules.engine.late.replaced_values import BURST, Found, PacedReevaluations, affected_rules
 from rules.engine.late.warmup_buffer import WarmupBuffer
 from rules.engine.state.thing_table import NEVER
 
@@ -40,8 +40,8 @@ from rules.engine.state.thing_table import NEVER
 class Evaluator:
     """`now` is its engine time, `seq` the record it is at; `requests`, `interim`: what it wants of stored history.
 
-    `inquiry` turns doubts into requests; `replaced`: values that were replaced at their moment; `overtaken`: those that
-    are compared with others who overtook each other.
+    `requester` turns re-evaluations into requests for history; `replaced`: values that were replaced at their moment;
+    `overtaken`: devices that are compared with others and were judged with later readings of these.
     """
 
     def __init__(self, field: EngineContext, accept_late: int) -> None:
@@ -52,9 +52,9 @@ class Evaluator:
         self.accept_late = accept_late
         self._fused: dict[str, Fused] = {}
         self._fresh: dict[int, None] = {}
-        self.replaced = Replaced(BURST)
-        self.overtaken = Replaced()
-        self.inquiry = Inquiry(self.book, field, self.requests, self.replaced, self.overtaken)
+        self.replaced = PacedReevaluations(BURST)
+        self.overtaken = PacedReevaluations()
+        self.requester = HistoryRequester(self.book, field, self.requests, self.replaced, self.overtaken)
 
     # --- readings and time
     def batch(self, batch: Batch) -> None:
@@ -68,7 +68,7 @@ class Evaluator:
         for view in views(self.field.world, batch, self.counts, late):
             view.find_spans(self.field.downs)
             if late.replaced:
-                replaced |= hanging_on(self.book, self.field.world, view, late.replaced)
+                replaced |= affected_rules(self.book, self.field.world, view, late.replaced)
             if self.field.scalar:
                 _one_by_one(self, view)
                 continue
@@ -79,30 +79,30 @@ class Evaluator:
         for runner in self.book.split()[1]:
             if runner.windows is not None:  # those that a tick had closed without these readings
                 for thing, at in runner.windows.chain.drain():
-                    runner.doubt(thing, at)
+                    runner.reevaluate(thing, at)
         self._taken_back()
         self._ask(late.found, replaced)
 
     def _ask(self, late: Mapping[int, int], replaced: Found) -> None:
-        """What came up in this record: devices with late readings, values replaced at their moment, and doubts."""
-        doubts = self.field.doubts.drain()
-        for later in self.field.doubts.drain_later():
+        """Ask for the history that this record made necessary: late readings, replaced values, re-evaluations."""
+        affected = self.field.reevaluations.drain()
+        for later in self.field.reevaluations.drain_later():
             self.replaced.wait(*later)
-        soon = self.field.doubts.drain_soon()
-        doubts = {subject: self.replaced.with_waiting(subject, rules) for subject, rules in doubts.items()}
+        soon = self.field.reevaluations.drain_soon()
+        affected = {subject: self.replaced.with_waiting(subject, rules) for subject, rules in affected.items()}
         if self.accept_late:
-            groups: Found = {subject: rules for subject, rules in doubts.items() if isinstance(subject, tuple)}
-            self.inquiry.doubts(self.seq, {one: rules for one, rules in doubts.items() if one not in groups})
-            self.inquiry.replace(self.seq, self.now, replaced | groups)
-            self.inquiry.late(self.seq, late)
-            self.inquiry.overtake(self.seq, self.now, soon)
+            groups: Found = {subject: rules for subject, rules in affected.items() if isinstance(subject, tuple)}
+            self.requester.reevaluate(self.seq, {one: rules for one, rules in affected.items() if one not in groups})
+            self.requester.replace(self.seq, self.now, replaced | groups)
+            self.requester.late(self.seq, late)
+            self.requester.overtake(self.seq, self.now, soon)
 
     def _taken_back(self) -> None:
-        """Falls of counters that were none: what the rules made of them is in doubt."""
+        """Falls of counters that were none: the rules that read them are judged again."""
         for one in self.field.glitches.drain():
             for runner in self.book.of(self.field.world.rows[one.device].space.kind):
                 if any(counter.point == one.point for counter in runner.counters):
-                    self.field.doubts.add(one.device, runner.rule.id, one.since + 1)
+                    self.field.reevaluations.add(one.device, runner.rule.id, one.since + 1)
 
     def recount(self) -> None:
         """The same, of a rule that joined in."""

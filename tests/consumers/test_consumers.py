@@ -16,7 +16,7 @@ from gateway.domain.engine_status import EngineStatus
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Fact, ImportMark, Record, Tick
-from gateway.domain.wanted import HistoryRequest, LookingBack
+from gateway.domain.wanted import HistoryJob, HistoryRequest
 from gateway.ports import Written
 
 
@@ -74,7 +74,7 @@ class CountingJudge:
     def status(self) -> EngineStatus:
         return EngineStatus(self.seq, next_due=77)
 
-    def outlook(self, wanted: HistoryRequest) -> LookingBack:
+    def warmup_job(self, wanted: HistoryRequest) -> HistoryJob:
         raise KeyError(wanted.rule)
 
 

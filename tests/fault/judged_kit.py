@@ -18,7 +18,7 @@ from gateway.ports import Append
 from gateway.store import AlarmFilter
 from rules.compiled import Rule
 from rules.engine import Engine
-from rules.engine.rerun import answer, told_so_far
+from rules.engine.rerun import answer, history_in_memory
 from rules.format import compile_source
 
 
@@ -70,7 +70,7 @@ class Judged:
                 self.world.desk.apply(got, self._judged, (), self.clock.at)
             if not self.engine.wanted:
                 return
-            await self.intake.facts(answer(self.engine, told_so_far(self.batches)))
+            await self.intake.facts(answer(self.engine, history_in_memory(self.batches)))
 
     def readings(self) -> list[Reading]:
         """All of the journal."""

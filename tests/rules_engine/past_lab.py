@@ -11,7 +11,7 @@ from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet, SiteSet, Tick
 from rules.compiled import Rule
 from rules.engine import Engine
-from rules.engine.rerun import answer, told_so_far
+from rules.engine.rerun import answer, history_in_memory
 
 
 class Gateway:
@@ -53,7 +53,7 @@ class Gateway:
     def give(self, at: float) -> None:
         """Answer all that is wanted."""
         while self.engine.wanted:
-            for fact in answer(self.engine, told_so_far(self.batches)):
+            for fact in answer(self.engine, history_in_memory(self.batches)):
                 self._append(fact, at)
 
     def _append(self, body: Body, at: float) -> None:

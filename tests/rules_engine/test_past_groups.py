@@ -16,7 +16,7 @@ from gateway.domain.reading import Reading, batch_of
 from gateway.domain.record import DeviceSet, PointDefined, Record, Rerun, RuleGone, Tick, Unlatch
 from rules.compiled import Rule
 from rules.engine import Engine
-from rules.engine.rerun import answer_one, told_so_far
+from rules.engine.rerun import answer_one, history_in_memory
 from rules.format import compile_source
 
 LOW = '{members: {of: "pressure < 1.4 kPa", at_least: 2}}'
@@ -202,7 +202,7 @@ def test_who_joins_meanwhile_is_asked_about_too() -> None:
     gateway.tell(says(2, 60, 2.0))
     gateway.tell(says(2, 30, 1.0, received=70))
     (first,) = gateway.engine.wanted
-    found = answer_one(gateway.engine, first, told_so_far(gateway.batches))
+    found = answer_one(gateway.engine, first, history_in_memory(gateway.batches))
     gateway.write(DeviceSet(sensor(3)), 75)
     gateway.write(found, 76)
     (second,) = gateway.engine.wanted

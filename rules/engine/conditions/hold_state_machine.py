@@ -52,7 +52,7 @@ class LevelMachine(LevelSteps):
             since, known = view.open[unit]  # a second look ends the hold when it is known
             self.decide_without(i, max(t, known + SECOND))
             self.deferred[i] = known + MINUTE
-            self.doubt_later(i, since, known)
+            self.reevaluate_later(i, since, known)
             return
         if self.schedule is not None:
             opening = self.reopened(i, t)

@@ -81,7 +81,7 @@ def judge(runner: Runner, view: BatchView) -> None:
     for one in overtaken:
         asked = one.members[one.whose] if recent is None else recent.otherwise(*one, runner.truth)
         for thing in asked[runner.watched[asked]].tolist():
-            runner.doubt_soon(thing, one.since)
+            runner.reevaluate_soon(thing, one.since)
 
 
 def _overtaken(peers: Peers, view: BatchView, runner: Signalled) -> list[Overtaken]:
@@ -103,7 +103,7 @@ def _overtaken(peers: Peers, view: BatchView, runner: Signalled) -> list[Overtak
             if len({space.things[one].device for one in members.tolist()}) > MOST_BESIDE:
                 some = units[takes[units] & (clock[row] - view.t[units] > peers.gap(k, view.thing[units]))]
                 for thing, at in zip(view.thing[some].tolist(), view.t[some].tolist(), strict=True):
-                    runner.doubt_soon(thing, at)
+                    runner.reevaluate_soon(thing, at)
                 continue
             mine = np.isin(members, view.thing[units])
             whose = np.flatnonzero(mine | said[units].any())
@@ -164,7 +164,7 @@ class _Widening:
         view, space, signal = self.view, self.space, self.peers.signals[k]
         carried = units[view.present(self.peers.points[k])[units]]
         clock = int(space.newest[members].max())
-        self._doubt(carried[clock - view.t[carried] > self.peers.gap(k, view.thing[carried])])
+        self._reevaluate(carried[clock - view.t[carried] > self.peers.gap(k, view.thing[carried])])
         place = np.full(space.capacity, -1, np.intp)
         place[members] = np.arange(len(members))
         moments, step = np.unique(view.t[carried], return_inverse=True)
@@ -193,14 +193,14 @@ class _Widening:
         self.newest.append((k, members, before))
         return found
 
-    def _doubt(self, units: Index) -> None:
+    def _reevaluate(self, units: Index) -> None:
         """What came too late for what was decided about the others; not history from files."""
         view, oldest = self.view, dict[int, int]()
         live = units[(view.flags[units] & Flag.IMPORTED) == 0]
         for thing, at in zip(view.thing[live].tolist(), view.t[live].tolist(), strict=True):
             oldest.setdefault(thing, at)
         for thing, at in oldest.items():
-            self.runner.doubt(thing, at)
+            self.runner.reevaluate(thing, at)
 
     # --- the wider view
     def _wider(self, moved: PeerChange) -> BatchView:

@@ -42,7 +42,7 @@ class EngineContext:
     emitter: Emitter
     world: Fleet = field(default_factory=Fleet)
     downs: Downtimes = field(default_factory=Downtimes)
-    doubts: Reevaluations = field(default_factory=Reevaluations)
+    reevaluations: Reevaluations = field(default_factory=Reevaluations)
     glitches: Glitches = field(default_factory=Glitches)
     completions: Completions = field(default_factory=Completions)
     scalar: bool = False
@@ -146,22 +146,22 @@ class Speaker:
         if t > until:
             del self.decided[thing]
             return False
-        self.doubt(thing, t)
+        self.reevaluate(thing, t)
         return True
 
-    def doubt(self, thing: int, since: int) -> None:
+    def reevaluate(self, thing: int, since: int) -> None:
         """What this rule decided about the thing at or after `since` µs has to be decided again."""
         place = self.space.things[thing]
         subject = place.device if place.device > 0 else (self.rule.id, place.group)
-        self.common.doubts.add(subject, self.rule.id, since)
+        self.common.reevaluations.add(subject, self.rule.id, since)
 
-    def doubt_later(self, thing: int, since: int, until: int) -> None:
+    def reevaluate_later(self, thing: int, since: int, until: int) -> None:
         """The same of a thing that is compared with others, once engine time is `until` µs."""
-        self.common.doubts.add_later(self.space.things[thing].device, self.rule.id, since, until)
+        self.common.reevaluations.add_later(self.space.things[thing].device, self.rule.id, since, until)
 
-    def doubt_soon(self, thing: int, since: int) -> None:
+    def reevaluate_soon(self, thing: int, since: int) -> None:
         """The same of a thing alone that is compared with others, not more often than once a minute."""
-        self.common.doubts.add_soon(self.space.things[thing].device, self.rule.id, since)
+        self.common.reevaluations.add_soon(self.space.things[thing].device, self.rule.id, since)
 
     # --- saying it
     def emit(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NAMED = 20  # members that evidence names
 
 
-class Formed(Struct, frozen=True):
+class GroupWindow(Struct, frozen=True):
     """The newest window of an aggregate: its bounds µs, value, covered share, the members that decide first with
     theirs, and how many of each kind were `counted`.
     """
@@ -35,17 +35,17 @@ class ClosedWindowsImage(Struct, frozen=True):
     """For the snapshot."""
 
     waiting: dict[int, dict[int, list[tuple[int, Key, float]]]]
-    formed: list[tuple[int, int, Formed]]
+    formed: list[tuple[int, int, GroupWindow]]
     done: dict[int, int]
 
 
-class Gathering:
+class ClosedWindows:
     """`waiting`: group -> window end -> (question, member) -> value; bounded by what a gap may hold back."""
 
     def __init__(self, groups: "GroupEvaluator") -> None:
         self.groups = groups
         self.waiting: dict[int, dict[int, dict[tuple[int, Key], float]]] = {}
-        self.newest: dict[tuple[int, int], Formed] = {}
+        self.newest: dict[tuple[int, int], GroupWindow] = {}
         self.done: dict[int, int] = {}
         self.awake: set[int] = set()
 
@@ -113,11 +113,11 @@ class Gathering:
             found[self.groups.columns[n]] = value
             start = self._start(n, row, end)
             assert start is not None, "only windows that end then are asked for"
-            self.newest[n, row] = self._formed(one, mine, Formed(start, end, value, covered, []))
+            self.newest[n, row] = self._formed(one, mine, GroupWindow(start, end, value, covered, []))
         return found
 
     @staticmethod
-    def _formed(one: Question, mine: Iterable[tuple[Key, float]], formed: Formed) -> Formed:
+    def _formed(one: Question, mine: Iterable[tuple[Key, float]], formed: GroupWindow) -> GroupWindow:
         """With the members that are known."""
         stat = one.stat
         assert stat is not None, "only aggregates gather windows"
@@ -150,12 +150,12 @@ class Gathering:
         return SignalSeen(stat.name, value, stat.unit, formed.start, formed.end, formed.covered)
 
     # --- edits, snapshot
-    def adopt(self, old: "Gathering") -> None:
+    def adopt(self, old: "ClosedWindows") -> None:
         """Go on where the revision before was."""
         self.waiting, self.newest, self.done = old.waiting, old.newest, old.done
         self.awake = old.awake
 
-    def take(self, row: int, theirs: "Gathering", other: int, places: Mapping[Key, Key]) -> None:
+    def take(self, row: int, theirs: "ClosedWindows", other: int, places: Mapping[Key, Key]) -> None:
         """What group `other` of another engine waits for and remembers becomes that of `row`; `places`: their members
         as ours.
         """

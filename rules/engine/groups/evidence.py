@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ballot:
+class MemberVote:
     """What a member said to question `k`: its vote is kept at row `voter`; `things` are those that voted so, `since` µs
     that it is true, 0 = it is not; `counts`: it is a vote that is true and has not lapsed, or a known number.
     """
@@ -39,7 +39,7 @@ class Ballot:
     things: tuple[int, ...]
 
 
-class Counted:
+class MembersSeen:
     """`members`: those that evidence names, by device and component; and how many there were."""
 
     def __init__(self) -> None:
@@ -68,11 +68,11 @@ class Counted:
         return len(self._all) + sum(self._more.values()) - named
 
 
-def dressed(groups: "GroupEvaluator", made: PendingTransition) -> PendingTransition:
+def group_transition(groups: "GroupEvaluator", made: PendingTransition) -> PendingTransition:
     """What the runner said of a stand-in, as a transition of the group and of the whole rule."""
     row = -1 - made.thing.device
     readings: dict[str, ReadingSeen] = {}
-    counted = Counted()
+    counted = MembersSeen()
     signals: list[SignalSeen] = []
     thresholds = list(made.evidence.thresholds)
     for n in _asked(groups, made.evidence.condition):
@@ -112,7 +112,7 @@ def _asked(groups: "GroupEvaluator", condition: str) -> Sequence[int]:
     return range(len(groups.questions))
 
 
-def _ballots(groups: "GroupEvaluator", n: int, row: int, at: int) -> Iterator[Ballot]:
+def _ballots(groups: "GroupEvaluator", n: int, row: int, at: int) -> Iterator[MemberVote]:
     """What every member said as of `at` µs."""
     for members, standing in groups.asked(n):
         k = members.numbers.index(n)
@@ -129,10 +129,10 @@ def _ballots(groups: "GroupEvaluator", n: int, row: int, at: int) -> Iterator[Ba
                 same = tuple(int(things[j]) for j in own[voter] if answers[j] == value)
                 true = not groups.questions[n].numeric and value == 1.0 and 0 < votes.began[i] < FAR
                 counts = value == value if groups.questions[n].numeric else bool(sides[i] == YES)
-                yield Ballot(members, k, voter, value, counts, int(votes.began[i]) if true else 0, same)
+                yield MemberVote(members, k, voter, value, counts, int(votes.began[i]) if true else 0, same)
 
 
-def _counts(groups: "GroupEvaluator", n: int, ballots: Sequence[Ballot], *, several: bool) -> Iterator[SignalSeen]:
+def _counts(groups: "GroupEvaluator", n: int, ballots: Sequence[MemberVote], *, several: bool) -> Iterator[SignalSeen]:
     one = groups.questions[n]
     known = [
         ((ballot.members.number, ballot.voter), ballot.value) for ballot in ballots if ballot.value == ballot.value
@@ -148,7 +148,7 @@ def _counts(groups: "GroupEvaluator", n: int, ballots: Sequence[Ballot], *, seve
     yield SignalSeen(name, float(len(ballots)), "", 0, 0, covered)
 
 
-def _named(one: Question, ballots: Sequence[Ballot]) -> list[Ballot]:
+def _named(one: Question, ballots: Sequence[MemberVote]) -> list[MemberVote]:
     """The members that voted, the first to begin first; those counted, what decides first; else all that are known; as
     many as evidence names.
     """
@@ -160,17 +160,17 @@ def _named(one: Question, ballots: Sequence[Ballot]) -> list[Ballot]:
     return (voting or [ballot for ballot in ballots if ballot.value == ballot.value])[:NAMED]
 
 
-def _place(ballot: Ballot) -> tuple[int, int]:
+def _place(ballot: MemberVote) -> tuple[int, int]:
     return ballot.members.number, ballot.voter
 
 
-def _thresholds(ballot: Ballot) -> Iterator[ThresholdSeen]:
+def _thresholds(ballot: MemberVote) -> Iterator[ThresholdSeen]:
     """What its answer hangs on."""
     for thing in ballot.things:
         yield from ballot.members.of[ballot.k].thresholds(thing)
 
 
-def _member(groups: "GroupEvaluator", ballot: Ballot, at: int) -> MemberSeen:
+def _member(groups: "GroupEvaluator", ballot: MemberVote, at: int) -> MemberSeen:
     members = ballot.members
     place = members.space.things[ballot.voter]
     code, alone = (
@@ -184,7 +184,7 @@ def _member(groups: "GroupEvaluator", ballot: Ballot, at: int) -> MemberSeen:
     return MemberSeen(code, place.component if alone else 0, ballot.since, readings)
 
 
-def _readings(groups: "GroupEvaluator", ballot: Ballot, at: int) -> Iterator[ReadingSeen]:
+def _readings(groups: "GroupEvaluator", ballot: MemberVote, at: int) -> Iterator[ReadingSeen]:
     """What the things of a member read."""
     members = ballot.members
     for thing in ballot.things:
@@ -215,7 +215,7 @@ def _seen(groups: "GroupEvaluator", members: Members, thing: int, column: int, a
     return None if found is None or min(found.at, found.received or found.at) > at else found
 
 
-def _closed(groups: "GroupEvaluator", n: int, row: int, counted: Counted) -> list[ReadingSeen]:
+def _closed(groups: "GroupEvaluator", n: int, row: int, counted: MembersSeen) -> list[ReadingSeen]:
     """What the members of an aggregate over closed windows had in the newest one; names them."""
     one, formed = groups.questions[n], groups.gathering.newest.get((n, row))
     if formed is None or one.stat is None:

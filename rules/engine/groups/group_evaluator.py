@@ -16,12 +16,12 @@ from rules.engine.frames.batch_view import BatchView, ReadingRows
 from rules.engine.frames.frames import single
 from rules.engine.groups import evidence
 from rules.engine.groups.aggregate import Key
-from rules.engine.groups.closed_windows import Gathering
-from rules.engine.groups.due_looks import DueLooks, Unit
+from rules.engine.groups.closed_windows import ClosedWindows
 from rules.engine.groups.group_as_device import field_of_groups, field_of_members
 from rules.engine.groups.group_table import GroupTable
-from rules.engine.groups.member_answers import News, heard
+from rules.engine.groups.member_answers import QuestionAnswers, answers_of_record
 from rules.engine.groups.members import Members, interval
+from rules.engine.groups.moments_to_judge import GroupMoment, MomentsToJudge
 from rules.engine.groups.split_rule import group_rule, kinds_of, member_rule
 from rules.engine.state.thing_table import LONG_AGO
 
@@ -37,9 +37,9 @@ class GroupEvaluator(GroupTable):
     def __init__(self, rule: Rule, zone: str, common: EngineContext) -> None:
         super().__init__(rule, common, self._interval)
         self.zone, self.common = zone, common
-        self.news: list[News] = []
-        self.heard: list[News] = []
-        self.gathering = Gathering(self)
+        self.news: list[QuestionAnswers] = []
+        self.heard: list[QuestionAnswers] = []
+        self.gathering = ClosedWindows(self)
         self._image: dict[str, NDArray[Any]] = {}
         self._names: list[str] = []
         self._touched: dict[int, int] = {}
@@ -49,10 +49,10 @@ class GroupEvaluator(GroupTable):
             asks = {n: one for n, one in enumerate(self.questions) if kind in one.kinds}
             own = member_rule(rule, kind, tuple(asks.values()))
             self.members.append(Members(own, zone, common.world.space(kind), mine, self, len(self.members), asks))
-        theirs = field_of_groups(common, self.world, lambda made: evidence.dressed(self, made))
+        theirs = field_of_groups(common, self.world, lambda made: evidence.group_transition(self, made))
         theirs.spoke, theirs.unsure = self.spoke, self.unsure
         self.runner = runner_of(group_rule(rule, self.space.kind, self.questions), zone, self.space, theirs)
-        self.poll = DueLooks(self)
+        self.poll = MomentsToJudge(self)
 
     def runners(self) -> tuple[Runner, ...]:
         """In the order in which they have to be looked at."""
@@ -107,7 +107,7 @@ class GroupEvaluator(GroupTable):
             self.runner.revalue([row for row in rows if self.alive[row]], at)
             self.gathering.wake(rows)
 
-    def hear(self, news: News) -> None:
+    def hear(self, news: QuestionAnswers) -> None:
         """Kept until the record is complete."""
         self.news.append(news)
 
@@ -118,12 +118,12 @@ class GroupEvaluator(GroupTable):
     def flush(self, now: int = LONG_AGO) -> None:
         """The record is complete: judge the groups it is about, in order of time; at engine time `now` of a tick."""
         self.judge_touched()
-        units: list[Unit] = list(self.gathering.formed())
+        units: list[GroupMoment] = list(self.gathering.formed())
         self._catch_up()
         self.heard, self.news = self.news, []
         if self.heard:
             floor = np.maximum(self.space.newest, self.clock // 2)
-            units += self.poll.moments(heard(self.heard, floor), floor)
+            units += self.poll.moments(answers_of_record(self.heard, floor), floor)
         good, lasts = self._good_at(), np.full(self.space.capacity, now)
         for one in self.heard:
             np.maximum.at(lasts, one.group, one.on_our_clock())
@@ -157,7 +157,7 @@ class GroupEvaluator(GroupTable):
         self.space.newest[:] = newest  # nobody spoke
         self._known_now(good)
 
-    def _judge(self, units: Sequence[Unit], lasts: I64) -> None:
+    def _judge(self, units: Sequence[GroupMoment], lasts: I64) -> None:
         """`lasts` i64 per group: up to when nobody speaks after these units, µs."""
         units = sorted((unit for unit in units if self.alive[unit[0]]), key=lambda unit: unit[:2])
         if not units:
@@ -176,7 +176,7 @@ class GroupEvaluator(GroupTable):
             one.commit()
         self.space.newest[:] = newest  # a window's end may lie before it, and at some moments nobody speaks
 
-    def _view(self, units: Sequence[Unit]) -> BatchView:
+    def _view(self, units: Sequence[GroupMoment]) -> BatchView:
         cells = [(k, column, at, value, received) for k, (_, _, values, _, received, at, _) in enumerate(units)
                  for column, value in values.items()]  # fmt: skip
         value = np.array([cell[3] for cell in cells], np.float64)

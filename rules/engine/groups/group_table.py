@@ -11,7 +11,7 @@ from rules.compiled import Rule
 from rules.engine.conditions.reporting import EngineContext
 from rules.engine.groups.aggregate import NAN, GroupAggregate, counted, verdict
 from rules.engine.groups.group_as_device import GroupWorld, stand_in_thing
-from rules.engine.groups.member_votes import NO, YES, Shifts, Standing
+from rules.engine.groups.member_votes import NO, YES, CountChanges, MemberVotes
 from rules.engine.groups.recent_answers import RecentAnswers
 from rules.engine.groups.split_rule import questions_of
 from rules.engine.state.thing_table import LONG_AGO, widened
@@ -71,7 +71,7 @@ class GroupTable:
 
     # --- membership
     def weigh(
-        self, n: int, standing: Standing, voters: NDArray[np.integer], rows: NDArray[np.integer], sign: int
+        self, n: int, standing: MemberVotes, voters: NDArray[np.integer], rows: NDArray[np.integer], sign: int
     ) -> None:
         """Count these votes, of groups `rows`, in or out."""
         voters, rows = voters[standing.size[voters] > 0], rows[standing.size[voters] > 0]
@@ -109,10 +109,10 @@ class GroupTable:
         self.touched[row] = at
         self.recent.begin(row, int(self.clock[row]) + 1)
 
-    def doubt(self, row: int, since: int) -> None:
+    def reevaluate(self, row: int, since: int) -> None:
         """What was decided of the group at or after `since` µs is in doubt."""
         group = self.space.things[row].group
-        self.common.doubts.add((self.rule.id, group), self.rule.id, since)
+        self.common.reevaluations.add((self.rule.id, group), self.rule.id, since)
 
     # --- what it comes to
     def write(self, at: int) -> None:
@@ -145,7 +145,7 @@ class GroupTable:
         assert one.stat is not None, "a question belongs to a quorum or to an aggregate"
         return counted(one.stat, yes, yes + no, members)
 
-    def lapses(self, n: int, horizon: I64, but: Container[int] = ()) -> Iterable[Shifts]:
+    def lapses(self, n: int, horizon: I64, but: Container[int] = ()) -> Iterable[CountChanges]:
         """What time alone does to votes, from the clocks of their groups to `horizon`, i64 per group; `but`: ids of
         members that are left out.
         """
@@ -156,7 +156,7 @@ class GroupTable:
                 groups = members.group[waiting]
                 yield standing.lapses(standing.votes(waiting), members.group, self.clock[groups], horizon[groups])
 
-    def asked(self, n: int) -> Sequence[tuple["Members", Standing]]:
+    def asked(self, n: int) -> Sequence[tuple["Members", MemberVotes]]:
         """The members that question `n` is put to, kind by kind."""
         return [
             (members, members.standings[members.numbers.index(n)]) for members in self.members if n in members.numbers

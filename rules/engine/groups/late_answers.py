@@ -14,8 +14,8 @@ from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Aggregate
 from rules.engine.frames.batch_view import Bools, Latest
 from rules.engine.groups.aggregate import NAN
-from rules.engine.groups.member_votes import NO, YES, MemberAnswers, Standing
-from rules.engine.groups.recent_answers import Course, Steps
+from rules.engine.groups.member_votes import NO, YES, MemberAnswers, MemberVotes
+from rules.engine.groups.recent_answers import TotalChanges, TotalsOverTime
 
 if TYPE_CHECKING:
     from rules.engine.groups.group_evaluator import GroupEvaluator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _EXTREMES = frozenset({Aggregate.MIN, Aggregate.MAX})
 
 
-class Supposed(Latest):
+class LatestWithAnswer(Latest):
     """Groups as the space holds them, but for the answer in one column."""
 
     def __init__(self, groups: "GroupEvaluator", group: NDArray[np.integer], column: int, values: F64) -> None:
@@ -34,15 +34,15 @@ class Supposed(Latest):
         return self.values if column == self.column else super().value(column)
 
 
-class Revision:
+class LateAnswers:
     """Of one record. `floor` i64 per group: its newest moment before the record, µs."""
 
     def __init__(self, groups: "GroupEvaluator", floor: I64) -> None:
         self.groups, self.floor = groups, floor
-        self.steps: dict[int, list[Steps]] = {}
+        self.steps: dict[int, list[TotalChanges]] = {}
 
     # --- what was not counted
-    def votes(self, n: int, standing: Standing, said: MemberAnswers, group: I32) -> None:
+    def votes(self, n: int, standing: MemberVotes, said: MemberAnswers, group: I32) -> None:
         """Answers that make votes; not taken over by `standing` yet."""
         past = said.t <= self.floor[said.group]
         if not past.any():
@@ -80,7 +80,7 @@ class Revision:
         new[1:] = voter[1:] != voter[:-1]
         last = np.append(new[1:], True)
         ups = [np.where(new, total, total - np.append(0.0, total[:-1])) for total in (first, second)]
-        steps = Steps(
+        steps = TotalChanges(
             np.concatenate([group, group[last]]), np.concatenate([key, 2 * self.floor[group[last]] + 1]),
             np.concatenate([ups[0], -first[last]]), np.concatenate([ups[1], -second[last]]),
         )  # fmt: skip
@@ -99,7 +99,7 @@ class Revision:
         group, key = said.group.astype(np.int64), 2 * said.t + (said.heard != said.t)
         moved = np.nan_to_num(said.value) - np.nan_to_num(before)
         known = np.isnan(before).astype(np.float64) - np.isnan(said.value)
-        self.steps.setdefault(n, []).append(Steps(
+        self.steps.setdefault(n, []).append(TotalChanges(
             np.concatenate([group, group]), np.concatenate([key, 2 * self.floor[group] + 1]),
             np.concatenate([moved, -moved]), np.concatenate([known, -known]),
         ))  # fmt: skip
@@ -108,20 +108,24 @@ class Revision:
         """A member matters to a least or greatest value where its answer alone would be judged otherwise."""
         other = self._judged(n, said.group, said.value, before)
         for group, t in zip(said.group[other].tolist(), said.t[other].tolist(), strict=True):
-            self.groups.doubt(group, t)
+            self.groups.reevaluate(group, t)
 
     # --- what it comes to
     def settle(self) -> None:
         """Groups whose answers of the past were others are in doubt; from now on the past is what it was in truth."""
         for n, parts in self.steps.items():
-            steps = Steps(*(np.concatenate([getattr(one, name) for one in parts]) for name in Steps.__slots__))
+            steps = TotalChanges(
+                *(np.concatenate([getattr(one, name) for one in parts]) for name in TotalChanges.__slots__)
+            )
             if len(steps):
-                for group, key in self._doubts(n, steps):
-                    self.groups.doubt(group, key // 2)
-                kept = Steps(steps.group, np.minimum(steps.key, 2 * self.floor[steps.group]), steps.first, steps.second)
+                for group, key in self._affected(n, steps):
+                    self.groups.reevaluate(group, key // 2)
+                kept = TotalChanges(
+                    steps.group, np.minimum(steps.key, 2 * self.floor[steps.group]), steps.first, steps.second
+                )
                 self.groups.recent.put(n, kept)  # from the newest moment on it is counted
 
-    def _doubts(self, n: int, steps: Steps) -> Iterator[tuple[int, int]]:
+    def _affected(self, n: int, steps: TotalChanges) -> Iterator[tuple[int, int]]:
         recent = self.groups.recent
         unknown = steps.key < recent.known[steps.group]
         for group in np.unique(steps.group[unknown]).tolist():
@@ -160,7 +164,7 @@ class Revision:
         value = first / np.maximum(second, 1) if stat.what is Aggregate.MEAN else first
         return np.where(enough, value, NAN)
 
-    def _near(self, n: int, course: Course, counted: F64, true: F64) -> Bools:
+    def _near(self, n: int, course: TotalsOverTime, counted: F64, true: F64) -> Bools:
         """Groups whose conditions are not the same at the least and greatest of these values."""
         first = np.flatnonzero(np.append(True, course.group[1:] != course.group[:-1]))
         group = course.group[first]
@@ -186,7 +190,9 @@ class Revision:
             return np.ones(len(group), np.bool_)
         moved: Bools = np.isnan(one) != np.isnan(other)
         for bound in conditions:
-            truths = [runner.truth(bound, Supposed(self.groups, group, column, values)) for values in (one, other)]
+            truths = [
+                runner.truth(bound, LatestWithAnswer(self.groups, group, column, values)) for values in (one, other)
+            ]
             moved |= _differ(truths[0], truths[1])
         return moved
 

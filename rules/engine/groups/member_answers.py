@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class News:
+class QuestionAnswers:
     """Answers to question `k` of one kind of member: i32[n] rows and groups, i64[n] times µs, f64[n] answers.
 
     `units` of `view` brought them; `view` None = a window closed without a reading.
@@ -34,8 +34,8 @@ class News:
 
     def on_our_clock(self) -> I64:
         """Times; of a device whose clock is ahead, when we heard it: in a group, clocks are mixed."""
-        heard = self.received()
-        return np.where((heard > 0) & (heard < self.t), heard, self.t)
+        received = self.received()
+        return np.where((received > 0) & (received < self.t), received, self.t)
 
     def received(self) -> I64:
         """When the readings came in, µs; 0 where there was none."""
@@ -60,7 +60,7 @@ class News:
             found = found & (newest >= self.t)
         return found
 
-    def heard(self) -> I64:
+    def reading_at(self) -> I64:
         """The reading that each answer came with, µs; LONG_AGO where time alone changed it."""
         return np.where(self.spoke(), self.on_our_clock(), LONG_AGO)
 
@@ -88,7 +88,7 @@ class RecordAnswers:
         return at, said.at(at)
 
 
-def heard(news: Sequence[News], floor: I64) -> RecordAnswers:
+def answers_of_record(news: Sequence[QuestionAnswers], floor: I64) -> RecordAnswers:
     """`floor` i64 per group: its newest moment, µs. What a member says of a moment before it counts from then on;
     whether the group would have been decided otherwise is seen by `Revision`.
     """
@@ -100,7 +100,7 @@ def heard(news: Sequence[News], floor: I64) -> RecordAnswers:
     thing, group, t, value, last = (
         np.concatenate(columns)
         for columns in zip(
-            *((one.thing, one.group, one.on_our_clock(), one.value, one.heard()) for one in news), strict=True
+            *((one.thing, one.group, one.on_our_clock(), one.value, one.reading_at()) for one in news), strict=True
         )
     )
     spoke, good, flags, received = (

@@ -60,7 +60,7 @@ class VoteStates:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Turns:
+class VoteChanges:
     """Votes after each moment at which their things said something, and before it; the moments as keys; and i64[3, n]
     how many things are true, unknown, and were true when last known. By vote, then time.
     """
@@ -72,7 +72,7 @@ class Turns:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shifts:
+class CountChanges:
     """How many votes more are true, and known to be none, in a group from a key on: i[n] each."""
 
     group: Rows
@@ -82,7 +82,7 @@ class Shifts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Played:
+class BeforeRecord:
     """What a record changed, for evidence as of a moment in it: things with their `answer` before and what they `said`,
     and votes with what they were before.
     """
@@ -95,7 +95,7 @@ class Played:
     key: I64
 
 
-class Standing(StateTable):
+class MemberVotes(StateTable):
     """State per thing: answer f64, last u8 (the last known answer was true); per vote, at its first thing: heard i64,
     began i64. 25 B. Made of it: `voter` i32 (where its vote is kept, -1 = not asked), and per vote how many things
     it is made of, how many of them are true, unknown, and were true when last known: 20 B. `turning`: time alone may
@@ -119,14 +119,14 @@ class Standing(StateTable):
         self.true: I32 = np.zeros(0, np.int32)
         self.unknown: I32 = np.zeros(0, np.int32)
         self.held: I32 = np.zeros(0, np.int32)
-        self.played: Played | None = None
+        self.played: BeforeRecord | None = None
 
     def grow(self) -> None:
         super().grow()
         for name, fill in self.MADE:
             setattr(self, name, widened(getattr(self, name), self.space.capacity, fill))
 
-    def adopt(self, old: "Standing") -> None:
+    def adopt(self, old: "MemberVotes") -> None:
         super().adopt(old)
         for name, _ in self.MADE:
             setattr(self, name, getattr(old, name))
@@ -207,7 +207,7 @@ class Standing(StateTable):
         order = np.lexsort((said.key, said.t, said.thing))
         thing, value = said.thing[order], said.value[order]
         before = np.where(_first(thing), self.answer[thing], _shifted(value))
-        self.played = Played(thing, said.key[order], before, value, self.votes(thing[:0]), said.key[:0])
+        self.played = BeforeRecord(thing, said.key[order], before, value, self.votes(thing[:0]), said.key[:0])
         self.answer[thing] = value
         return order, before
 
@@ -223,7 +223,7 @@ class Standing(StateTable):
         found: Bools = mark[voter]
         return found
 
-    def play(self, said: MemberAnswers, group: I32, clock: I64, horizon: I64) -> Shifts:
+    def play(self, said: MemberAnswers, group: I32, clock: I64, horizon: I64) -> CountChanges:
         """The answers become those of now. What that, and time, shifts in each group after the key `clock` up to
         `horizon`, i64 per group; `group` i32 per thing.
         """
@@ -257,7 +257,7 @@ class Standing(StateTable):
         true = np.flatnonzero(self.true > 0)
         return true[np.isin(group[true], groups)]
 
-    def lapses(self, votes: VoteStates, group: I32, start: I64, end: I64) -> Shifts:
+    def lapses(self, votes: VoteStates, group: I32, start: I64, end: I64) -> CountChanges:
         """What time alone does to votes after the key `start`, up to `end`, both i64 per vote."""
         silent, old = self.silent(votes), self.old(votes)
         true = votes.value == 1.0
@@ -271,9 +271,9 @@ class Standing(StateTable):
             _shifts(where[aged], old[aged], was, np.full(len(aged), NO, np.int8)),
         ])  # fmt: skip
 
-    def turned(self, said: MemberAnswers) -> tuple[Turns, Played, Bools]:
+    def turned(self, said: MemberAnswers) -> tuple[VoteChanges, BeforeRecord, Bools]:
         """The answers of things, made into votes; nothing is changed. (The votes, the things with what they said
-        before, in the order of `Played`, and whether each was true when last known.)
+        before, in the order of `BeforeRecord`, and whether each was true when last known.)
         """
         order = np.lexsort((said.key, said.t, said.thing))
         thing, value = said.thing[order], said.value[order]
@@ -287,14 +287,14 @@ class Standing(StateTable):
             (value == 1.0).astype(np.int64) - (before == 1.0), np.isnan(value).astype(np.int64) - np.isnan(before),
             last.astype(np.int64) - was,
         ])  # fmt: skip
-        played = Played(thing, said.key[order], before, value, self.votes(thing[:0]), said.key[:0])
+        played = BeforeRecord(thing, said.key[order], before, value, self.votes(thing[:0]), said.key[:0])
         voter, t, key, heard = self.voter[thing], said.t[order], said.key[order], said.heard[order]
         if (voter != thing).any():
             again = np.lexsort((key, t, voter))
             voter, t, key, heard, steps = voter[again], t[again], key[again], heard[again], steps[:, again]
         return self._summed(voter, t, key, heard, steps), played, last
 
-    def _summed(self, voter: Rows, t: I64, key: I64, heard: I64, steps: I64) -> Turns:
+    def _summed(self, voter: Rows, t: I64, key: I64, heard: I64, steps: I64) -> VoteChanges:
         total, begin = np.cumsum(steps, axis=1), _begin(_first(voter))
         base = np.array([self.true[voter], self.unknown[voter], self.held[voter]])
         total += base - total[:, begin] + steps[:, begin]
@@ -317,9 +317,9 @@ class Standing(StateTable):
             after.voter, np.where(first, now.value, _shifted(after.value)),
             np.where(first, now.heard, _shifted(after.heard)), np.where(first, now.began, _shifted(after.began)),
         )  # fmt: skip
-        return Turns(after, before, key, total)
+        return VoteChanges(after, before, key, total)
 
-    def _keep(self, turns: Turns) -> None:
+    def _keep(self, turns: VoteChanges) -> None:
         assert self.played is not None, "the things come before their votes"
         self.played = replace(self.played, votes=turns.before, key=turns.key)
         voter = turns.after.voter
@@ -362,11 +362,13 @@ def _shifted(values: NDArray[np.generic]) -> NDArray[np.generic]:
     return np.concatenate([values[:1], values[:-1]])
 
 
-def _shifts(group: Rows, key: I64, old: NDArray[np.int8], new: NDArray[np.int8]) -> Shifts:
+def _shifts(group: Rows, key: I64, old: NDArray[np.int8], new: NDArray[np.int8]) -> CountChanges:
     yes = (new == YES).astype(np.int64) - (old == YES)
-    return Shifts(group, key, yes, (new == NO).astype(np.int64) - (old == NO))
+    return CountChanges(group, key, yes, (new == NO).astype(np.int64) - (old == NO))
 
 
-def joined(parts: Sequence[Shifts]) -> Shifts:
+def joined(parts: Sequence[CountChanges]) -> CountChanges:
     """All of them, one after another."""
-    return Shifts(*(np.concatenate([getattr(one, name) for one in parts]) for name in ("group", "key", "yes", "no")))
+    return CountChanges(
+        *(np.concatenate([getattr(one, name) for one in parts]) for name in ("group", "key", "yes", "no"))
+    )

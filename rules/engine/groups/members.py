@@ -12,9 +12,9 @@ from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.base import EngineContext
 from rules.engine.conditions.windowed import Signalled
 from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsAt
-from rules.engine.groups.member_answers import News
-from rules.engine.groups.member_votes import Standing
-from rules.engine.groups.placement import place, standing_of
+from rules.engine.groups.member_answers import QuestionAnswers
+from rules.engine.groups.member_votes import MemberVotes
+from rules.engine.groups.placement import membership_of, place
 from rules.engine.groups.split_rule import Question
 from rules.engine.state.calendar import window, zone_of
 from rules.engine.state.thing_table import LONG_AGO, ThingTable, widened
@@ -49,7 +49,7 @@ class Members(Signalled):
         self.first: I64 = np.zeros(0, np.int64)
         self.mine: Bools = np.zeros(0, np.bool_)
         self.group: I32 = np.zeros(0, np.int32)
-        self.standings = [Standing(space, *one.limits) for one in self.questions]
+        self.standings = [MemberVotes(space, *one.limits) for one in self.questions]
         self.of = [BoundExpression(one.of, space, common.world, self.signal) for one in self.questions]
         for standing, bound in zip(self.standings, self.of, strict=True):
             standing.turning = bound.turning or bound.has_signal
@@ -150,7 +150,7 @@ class Members(Signalled):
         self, k: int, view: BatchView | None, units: NDArray[np.intp], thing: NDArray[np.integer], t: I64, values: F64
     ) -> None:
         """These members say `values` at `t`."""
-        self.groups.hear(News(self, k, view, units, thing, self.group[thing], t, _finite(values)))
+        self.groups.hear(QuestionAnswers(self, k, view, units, thing, self.group[thing], t, _finite(values)))
 
     def judge_unit(self, view: BatchView, unit: int) -> None:
         self.judge_units(view, np.array([unit]))
@@ -268,7 +268,7 @@ class Members(Signalled):
         """The rows of the groups are others now."""
         for thing in np.flatnonzero(self.watched[: len(self.space)]).tolist():
             device = self.common.world.devices[self.space.things[thing].device]
-            self.group[thing] = standing_of(self, device, [thing])[0]
+            self.group[thing] = membership_of(self, device, [thing])[0]
 
     def next_due(self) -> int:
         due = self.awake if self.windows is None else min(self.awake, self.windows.soonest)

@@ -17,7 +17,7 @@ def place(members: "Members", device: Device, things: Sequence[int], at: int, *,
     """The device with its components is in the group that its attributes say, or in none; without `count` the caller
     counts all members anew.
     """
-    row, mine, voters = standing_of(members, device, things)
+    row, mine, voters = membership_of(members, device, things)
     before = int(members.group[things].max())
     if before == row and _stays(members, things, mine, voters):
         if row >= 0:
@@ -92,7 +92,7 @@ def _forget(members: "Members", thing: int) -> None:
         members.windows.forget(thing)
 
 
-def standing_of(members: "Members", device: Device, things: Sequence[int]) -> tuple[int, list[bool], list[list[int]]]:
+def membership_of(members: "Members", device: Device, things: Sequence[int]) -> tuple[int, list[bool], list[list[int]]]:
     """(row of its group or -1; per thing: is it watched; per question and thing: where its vote is kept or -1)."""
     nowhere = -1, [False] * len(things), [[-1] * len(things) for _ in members.questions]
     if device.life is not Life.IN_SERVICE or device.kind != members.space.kind:

@@ -22,7 +22,7 @@ MOST = 100_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Steps:
+class TotalChanges:
     """Changes of the two totals in a group at a key: [n] each."""
 
     group: I64
@@ -33,18 +33,18 @@ class Steps:
     def __len__(self) -> int:
         return len(self.group)
 
-    def where(self, mask: Bools) -> "Steps":
+    def where(self, mask: Bools) -> "TotalChanges":
         """Some of them."""
-        return Steps(self.group[mask], self.key[mask], self.first[mask], self.second[mask])
+        return TotalChanges(self.group[mask], self.key[mask], self.first[mask], self.second[mask])
 
-    def of(self, group: int, other: int) -> "Steps":
+    def of(self, group: int, other: int) -> "TotalChanges":
         """Those of a group, which is row `other` elsewhere."""
         mine = self.where(self.group == group)
-        return Steps(np.full(len(mine), other), mine.key, mine.first, mine.second)
+        return TotalChanges(np.full(len(mine), other), mine.key, mine.first, mine.second)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Course:
+class TotalsOverTime:
     """Both totals before and after each change as they were counted, and after it in truth; by group, then key."""
 
     group: I64
@@ -58,7 +58,7 @@ class RecentAnswers:
     """`parts`: question -> changes, oldest first. `known` i64 per group: the key from which on they are complete."""
 
     def __init__(self, questions: int) -> None:
-        self.parts: list[list[Steps]] = [[] for _ in range(questions)]
+        self.parts: list[list[TotalChanges]] = [[] for _ in range(questions)]
         self.known: I64 = np.zeros(0, np.int64)
         self.newest = LONG_AGO
 
@@ -66,7 +66,7 @@ class RecentAnswers:
         """Make room for so many groups."""
         self.known = widened(self.known, room, 2 * LONG_AGO)
 
-    def put(self, n: int, steps: Steps) -> None:
+    def put(self, n: int, steps: TotalChanges) -> None:
         """The totals of question `n` changed."""
         if not len(steps):
             return
@@ -83,7 +83,7 @@ class RecentAnswers:
         """Somebody joined or left, or says something else without a reading: what was before explains nothing now."""
         self.known[group] = np.maximum(self.known[group], key)
 
-    def course(self, n: int, other: Steps, now: Callable[[I64], tuple[F64, F64]]) -> Course:
+    def course(self, n: int, other: TotalChanges, now: Callable[[I64], tuple[F64, F64]]) -> TotalsOverTime:
         """The totals of question `n` from the first of the changes `other`, which were not counted, on; `now`: group ->
         what has been counted to.
         """
@@ -108,7 +108,9 @@ class RecentAnswers:
             counted.append((total - (end - upto))[whole])
             before.append(counted[-1] - np.add.reduceat(steps, first))
             true.append(counted[-1] + _restarted(missed, last)[whole])
-        return Course(group[whole], key[whole], (before[0], before[1]), (counted[0], counted[1]), (true[0], true[1]))
+        return TotalsOverTime(
+            group[whole], key[whole], (before[0], before[1]), (counted[0], counted[1]), (true[0], true[1])
+        )
 
     def take(self, row: int, theirs: "RecentAnswers", other: int) -> None:
         """The changes in group `other` of another engine become those of `row`."""
@@ -121,7 +123,8 @@ class RecentAnswers:
     def state(self) -> bytes:
         """For the snapshot."""
         parts = [
-            [tuple(getattr(part, name).tobytes() for name in Steps.__slots__) for part in some] for some in self.parts
+            [tuple(getattr(part, name).tobytes() for name in TotalChanges.__slots__) for part in some]
+            for some in self.parts
         ]
         return msgspec.msgpack.encode((self.newest, self.known.tobytes(), parts))
 
@@ -145,7 +148,7 @@ def _restarted(steps: F64, last: Bools) -> F64:
     return found
 
 
-def _steps(group: bytes, key: bytes, first: bytes, second: bytes) -> Steps:
-    return Steps(
+def _steps(group: bytes, key: bytes, first: bytes, second: bytes) -> TotalChanges:
+    return TotalChanges(
         np.frombuffer(group, np.int64), np.frombuffer(key, np.int64), np.frombuffer(first), np.frombuffer(second)
     )  # fmt: skip

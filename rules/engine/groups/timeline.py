@@ -10,8 +10,8 @@ from gateway.domain.reading import F64, I64, U8
 from rules.engine.frames.batch_view import Bools
 from rules.engine.groups.group_table import GroupTable
 from rules.engine.groups.member_answers import RecordAnswers
-from rules.engine.groups.member_votes import NO, YES, Shifts
-from rules.engine.groups.recent_answers import Steps
+from rules.engine.groups.member_votes import NO, YES, CountChanges
+from rules.engine.groups.recent_answers import TotalChanges
 
 NAN = float("nan")
 Index = NDArray[np.intp]
@@ -24,11 +24,11 @@ class AnswerChange:
     n: int
     rows: Sequence[tuple[int, int, tuple[int, int], float, float]]
 
-    def steps(self) -> Steps:
+    def steps(self) -> TotalChanges:
         """What that does to the sum, and to how many are known."""
         before = np.array([row[3] for row in self.rows])
         after = np.array([row[4] for row in self.rows])
-        return Steps(
+        return TotalChanges(
             np.array([row[0] for row in self.rows], np.int64), np.array([row[1] for row in self.rows], np.int64),
             np.nan_to_num(after) - np.nan_to_num(before), np.isnan(before).astype(np.float64) - np.isnan(after),
         )  # fmt: skip
@@ -72,7 +72,9 @@ class GroupMoments:
 class Timeline:
     """`shifts` by question, `changes` of those whose answers are numbers; counts are those of `register`."""
 
-    def __init__(self, register: GroupTable, shifts: dict[int, Shifts], changes: Sequence[AnswerChange] = ()) -> None:
+    def __init__(
+        self, register: GroupTable, shifts: dict[int, CountChanges], changes: Sequence[AnswerChange] = ()
+    ) -> None:
         self.register, self.shifts, self.changes = register, shifts, changes
 
     def ends(self, heard: RecordAnswers | None, spoke: Index) -> GroupMoments:
@@ -127,7 +129,7 @@ class Timeline:
         group, key = np.concatenate(groups), np.concatenate(keys)
         return group, key, np.lexsort((key, group))
 
-    def _votes(self, n: int, shifts: Shifts | None, place: I64, group: NDArray[np.integer]) -> F64:
+    def _votes(self, n: int, shifts: CountChanges | None, place: I64, group: NDArray[np.integer]) -> F64:
         """The answer to a question that is counted, at every end."""
         counts = self.register.counts[:, n]
         yes, no = np.zeros(len(group), np.int64), np.zeros(len(group), np.int64)
@@ -165,7 +167,7 @@ class Timeline:
             np.add.at(register.counts[YES, n], one.group[mine], one.yes[mine])
             np.add.at(register.counts[NO, n], one.group[mine], one.no[mine])
             group, yes = one.group[mine].astype(np.int64), one.yes[mine].astype(np.float64)
-            register.recent.put(n, Steps(group, one.key[mine], yes, one.no[mine].astype(np.float64)))
+            register.recent.put(n, TotalChanges(group, one.key[mine], yes, one.no[mine].astype(np.float64)))
         for change in self.changes:
             if change.rows and register.tallies[change.n][0].adds:
                 register.recent.put(change.n, change.steps())

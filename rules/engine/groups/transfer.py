@@ -6,7 +6,7 @@ from rules.engine.groups.aggregate import Key
 from rules.engine.groups.group_evaluator import GroupEvaluator
 
 
-class Transfer:
+class GroupTransfer:
     """From `theirs` to `mine`: members and groups meet by what they are, rows may differ."""
 
     def __init__(self, mine: GroupEvaluator, theirs: GroupEvaluator) -> None:

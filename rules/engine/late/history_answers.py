@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import Batch, concat, empty_batch, encode_batch
 from gateway.domain.record import Rerun
-from gateway.domain.wanted import HistoryRequest, LookingBack
+from gateway.domain.wanted import HistoryJob, HistoryRequest
 
 MOST_ROWS = 500_000
 """Rows of history of one device, or one group, that a rerun takes; a longer one is given up."""
@@ -18,34 +18,34 @@ History = Callable[[Sequence[int], int], Batch]
 """(devices, start µs) -> their readings from `start` on and, of each point, the newest before; in any order."""
 
 
-class Asks(Protocol):
+class RequestingEngine(Protocol):
     """An engine, as far as it asks."""
 
     @property
     def wanted(self) -> tuple[HistoryRequest, ...]:
         """The open requests, oldest first."""
 
-    def outlook(self, wanted: HistoryRequest) -> LookingBack:
+    def warmup_job(self, wanted: HistoryRequest) -> HistoryJob:
         """What to feed with the history of the devices of a rule, or of a group of it."""
 
 
-def answer(engine: Asks, history: History) -> tuple[Rerun, ...]:
+def answer(engine: RequestingEngine, history: History) -> tuple[Rerun, ...]:
     """The facts that answer all open requests: append each to the journal and step it. None wanted = ()."""
     return tuple(answer_one(engine, wanted, history) for wanted in engine.wanted)
 
 
-def answer_one(engine: Asks, wanted: HistoryRequest, history: History) -> Rerun:
+def answer_one(engine: RequestingEngine, wanted: HistoryRequest, history: History) -> Rerun:
     """The fact that answers one request; the history holds all readings up to record `wanted.seq`."""
     if not wanted.rule:
         found = in_order(history(wanted.devices or (wanted.device,), wanted.start))
         blob = encode_batch(found) if 0 < len(found) <= MOST_ROWS else b""
         return Rerun(wanted.seq, wanted.device, since=wanted.since, history=blob)
-    outlook = engine.outlook(wanted)
-    found = in_order(history(outlook.devices, wanted.start))
+    job = engine.warmup_job(wanted)
+    found = in_order(history(job.devices, wanted.start))
     image = b""
     if len(found):
-        outlook.feed(found)
-        image = outlook.image()
+        job.feed(found)
+        image = job.image()
     return Rerun(wanted.seq, rule=wanted.rule, since=wanted.since, image=image, group=wanted.group, upto=wanted.seq)
 
 
@@ -84,7 +84,7 @@ def expired(rows: Batch, accept_late: int) -> NDArray[np.bool_]:
     return found & (received - rows.at > accept_late)
 
 
-def told_so_far(batches: Sequence[Batch]) -> History:
+def history_in_memory(batches: Sequence[Batch]) -> History:
     """History out of memory: all readings delivered up to now, in order of receipt."""
     everything = concat(batches) if batches else empty_batch()
 

@@ -10,14 +10,14 @@ from rules.engine.late.history_answers import MOST_ROWS
 from rules.engine.state.reevaluations import Subject
 from rules.engine.state.thing_table import NEVER
 
-LIVED = 64
+FACTS_KEPT = 64
 """Facts of the desk that are remembered for each device or group."""
 FactOf = Unlatch | Closed | CycleDone | MeterExchanged
 Owner = int | str
 """A device, or the name of a group."""
 
 
-class Pending(Struct):
+class OpenRequest(Struct):
     """Since when a device or group is in doubt, from when history is wanted, and the readings after record `seq`.
 
     `devices`: those that have a say in the group. `rules`: those of a device that are in doubt, none = all. `again` µs:
@@ -47,7 +47,7 @@ class HistoryRequests:
 
     def __init__(self) -> None:
         self._fresh: dict[Subject, None] = {}
-        self.open: dict[Subject, Pending] = {}
+        self.open: dict[Subject, OpenRequest] = {}
         self.facts: dict[Owner, list[tuple[int, FactOf]]] = {}
 
     def holds(self, subject: Subject, since: int, rules: tuple[str, ...] = ()) -> bool:
@@ -76,7 +76,7 @@ class HistoryRequests:
         self._fresh[subject] = None
         start = max(0, since - reach)
         if before is None:
-            self.open[subject] = Pending(seq, since, start, devices=devices, rules=rules)
+            self.open[subject] = OpenRequest(seq, since, start, devices=devices, rules=rules)
             return
         before.since = min(since, before.since)
         before.rules = tuple(sorted({*before.rules, *rules})) if before.rules and rules else ()
@@ -124,7 +124,7 @@ class HistoryRequests:
         if pending.rows > MOST_ROWS:
             del self.open[subject]
 
-    def answered(self, subject: Subject, seq: int) -> Pending | None:
+    def answered(self, subject: Subject, seq: int) -> OpenRequest | None:
         """The request that an answer to record `seq` is for, which is closed now; None when there is none."""
         pending = self.open.get(subject)
         if pending is None or seq < pending.seq:
@@ -150,7 +150,7 @@ class HistoryRequests:
         if owner:
             kept = self.facts.setdefault(owner, [])
             kept.append((at, fact))
-            del kept[:-LIVED]
+            del kept[:-FACTS_KEPT]
 
     def state(self) -> bytes:
         """For the snapshot."""
@@ -164,7 +164,9 @@ class HistoryRequests:
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[list[tuple[Subject, Pending]], list[tuple[Owner, list[tuple[int, FactOf]]]]])
+_decoder = msgspec.msgpack.Decoder(
+    tuple[list[tuple[Subject, OpenRequest]], list[tuple[Owner, list[tuple[int, FactOf]]]]]
+)
 
 
 def _compact(batch: Batch) -> Batch:

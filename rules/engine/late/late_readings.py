@@ -8,12 +8,12 @@ from rules.engine.frames.batch_view import Bools
 from rules.engine.installed_rules import InstalledRules
 from rules.engine.late.history_requests import HistoryRequests
 from rules.engine.late.lookback import horizon
-from rules.engine.late.replaced_values import Replaced
+from rules.engine.late.replaced_values import PacedReevaluations
 from rules.engine.state.fleet import Fleet
 from rules.engine.state.reevaluations import MOST_BESIDE, Subject
 
 
-class Inquiry:
+class HistoryRequester:
     """What one core asks of stored history about devices and groups. Times are µs."""
 
     def __init__(
@@ -21,8 +21,8 @@ class Inquiry:
         book: InstalledRules,
         field: EngineContext,
         requests: HistoryRequests,
-        replaced: Replaced,
-        overtaken: Replaced,
+        replaced: PacedReevaluations,
+        overtaken: PacedReevaluations,
     ) -> None:
         self.book, self.world, self.requests = book, field.world, requests
         self.replaced, self.overtaken = replaced, overtaken
@@ -47,7 +47,7 @@ class Inquiry:
         for rule in self.book.groups:
             self._ask_groups(seq, rule, found)
 
-    def doubts(self, seq: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
+    def reevaluate(self, seq: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
         """What some rules decided about devices or groups is in doubt: only they look again."""
         for subject, rules in found.items():
             if isinstance(subject, tuple):
@@ -93,7 +93,7 @@ class Inquiry:
     def replace(self, seq: int, now: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
         """Values were replaced at their moment: at once, or when the pause of the device is over."""
         if found or self.replaced.due() <= now:
-            self.doubts(seq, self.replaced.take(found, now))
+            self.reevaluate(seq, self.replaced.take(found, now))
 
     def overtake(self, seq: int, now: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
         """Devices that are compared with others were judged with what these said later: at once, or when their pause is
@@ -116,11 +116,11 @@ class Inquiry:
 
     def _ask_groups(self, seq: int, rule: str, found: Mapping[int, int]) -> None:
         """The groups of a rule in which these devices have a say."""
-        groups, doubts = self.book.groups[rule], dict[int, int]()
+        groups, affected = self.book.groups[rule], dict[int, int]()
         for device, since in found.items():
             for row in groups.of_device(device):
-                doubts[row] = min(since, doubts.get(row, since))
-        for row, since in sorted(doubts.items()):
+                affected[row] = min(since, affected.get(row, since))
+        for row, since in sorted(affected.items()):
             self._ask_group(seq, (rule, groups.space.things[row].group), since)
 
     def _ask_group(self, seq: int, subject: tuple[str, str], since: int) -> None:

@@ -27,7 +27,7 @@ BURST = 5
 Found = dict[Subject, dict[str, int]]
 
 
-class Replaced:
+class PacedReevaluations:
     """`waiting`: subject -> rule id -> µs since when.
 
     `asked`: subject -> engine time of the first request of its pause, µs, and requests since. A group is asked about
@@ -92,7 +92,9 @@ class Replaced:
             self.waiting, self.asked = dict(waiting), dict(asked)
 
 
-def hanging_on(book: InstalledRules, world: Fleet, view: BatchView, replaced: Sequence[tuple[int, int, int]]) -> Found:
+def affected_rules(
+    book: InstalledRules, world: Fleet, view: BatchView, replaced: Sequence[tuple[int, int, int]]
+) -> Found:
     """Rules for which a replaced value (device, point, µs) of this view may have decided something.
 
     Not those that never read the point, nor those whose conditions are as true by the new value as by the old one.

@@ -4,7 +4,23 @@ The engine asks (`Engine.wanted`), the runtime, or a test, looks the history up 
 engine judges it beside the present: `answer` makes those facts.
 """
 
-from gateway.domain.wanted import HistoryRequest, LookingBack
-from rules.engine.late.history_answers import MOST_ROWS, Asks, History, answer, answer_one, told_so_far
+from gateway.domain.wanted import HistoryJob, HistoryRequest
+from rules.engine.late.history_answers import (
+    MOST_ROWS,
+    History,
+    RequestingEngine,
+    answer,
+    answer_one,
+    history_in_memory,
+)
 
-__all__ = ["MOST_ROWS", "Asks", "History", "HistoryRequest", "LookingBack", "answer", "answer_one", "told_so_far"]
+__all__ = [
+    "MOST_ROWS",
+    "History",
+    "HistoryJob",
+    "HistoryRequest",
+    "RequestingEngine",
+    "answer",
+    "answer_one",
+    "history_in_memory",
+]

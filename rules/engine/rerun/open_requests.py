@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gateway.domain.wanted import HistoryRequest
 from rules.engine.evaluator import Evaluator
-from rules.engine.rerun.warmup import reach
+from rules.engine.rerun.warmup import history_start
 
 
 def open_requests(cores: Iterable[Evaluator]) -> tuple[HistoryRequest, ...]:
@@ -23,5 +23,5 @@ def open_requests(cores: Iterable[Evaluator]) -> tuple[HistoryRequest, ...]:
                 min(other.start, pending.start), devices=tuple(sorted({*other.devices, *pending.devices})),
             )  # fmt: skip
         waiting = core.book.waiting.items()
-        rules += [HistoryRequest(seq, 0, rule, core.now, reach(core, rule)) for rule, seq in waiting]
+        rules += [HistoryRequest(seq, 0, rule, core.now, history_start(core, rule)) for rule, seq in waiting]
     return tuple(sorted([*found.values(), *rules], key=lambda one: (one.seq, one.device, one.rule, one.group)))

@@ -16,15 +16,15 @@ from rules.engine.conditions.base import Runner
 from rules.engine.conditions.counter_multiple import EveryRunner
 from rules.engine.conditions.due_date import DueRunner
 from rules.engine.evaluator import Evaluator
-from rules.engine.groups.transfer import Transfer
+from rules.engine.groups.transfer import GroupTransfer
 from rules.engine.late.episode_log import EpisodeLog, Key
 from rules.engine.late.history_answers import expired, in_order
-from rules.engine.late.history_requests import FactOf, Pending
+from rules.engine.late.history_requests import FactOf, OpenRequest
 from rules.engine.late.late_readings import span
 from rules.engine.late.lookback import horizon
 from rules.engine.rerun.episode_diff import EpisodeDiff, by_alarm
-from rules.engine.rerun.scratch_engine import Moment, ScratchEngine, judged_twice
-from rules.engine.rerun.warmup_job import go_on, looked, restored
+from rules.engine.rerun.scratch_engine import ScratchEngine, TimedFact, replayed_with_glitches
+from rules.engine.rerun.warmup_job import decoded_result, replay_since, restored_engine
 from rules.engine.state.reevaluations import Subject
 from rules.engine.state.thing_table import NEVER
 from rules.engine.transitions import PendingTransition
@@ -33,7 +33,7 @@ from rules.engine.windows.counter_glitches import Glitch
 REACH = 31 * DAY  # history is asked for this much longer, so that an alarm which was on before shows in it
 
 
-def reach_back(core: Evaluator, ledger: EpisodeLog) -> None:
+def extend_requests(core: Evaluator, ledger: EpisodeLog) -> None:
     """What was asked about now: an alarm that was on when the doubt begins is looked at from before its raise, and
     other state from where it can be known.
     """
@@ -45,7 +45,7 @@ def reach_back(core: Evaluator, ledger: EpisodeLog) -> None:
             core.requests.widen(subject, min(_known_from(core, one, pending) for one in devices), core.seq)
 
 
-def _known_from(core: Evaluator, device: int, pending: Pending) -> int:
+def _known_from(core: Evaluator, device: int, pending: OpenRequest) -> int:
     """From when on the rules in doubt have to judge a device, so that they are right from `pending.start` on: before
     falls of counters that may be taken back, or were; `every` from its mark.
     """
@@ -89,7 +89,7 @@ class Reevaluation:
             and (not isinstance(runner, DueRunner) or runner.by_readings())
         ]  # fmt: skip
 
-    def run(self, pending: Pending, history: Batch) -> None:
+    def run(self, pending: OpenRequest, history: Batch) -> None:
         """Everything in doubt at or after `pending.since` is decided once more."""
         runners = [runner for runner in self.runners if pending.about(runner.rule.id)]
         if not runners:
@@ -98,7 +98,7 @@ class Reevaluation:
         glitches = self.core.field.glitches
         known = tuple(glitches.found.get(self.device, ()))
         since = [batch for _, batch in pending.after(0)]
-        scratch = lived_again(
+        scratch = replay_history(
             self.core, pending.devices or [self.device], [r.rule.id for r in runners], [history, *since],
             self.core.requests.facts.get(self.device, []), pending.start,
         )  # fmt: skip
@@ -124,7 +124,7 @@ class Reevaluation:
             place = runner.space.things[thing]
             if not runner.watched[thing] or place not in rows:
                 continue
-            begin = since if runner.windows is None else runner.windows.doubted_from(thing, since)
+            begin = since if runner.windows is None else runner.windows.reevaluate_from(thing, since)
             found = EpisodeDiff(
                 self.ledger, self.device, runner.rule.id, place.component, made, begin, back=runner.decides_back
             )
@@ -135,13 +135,13 @@ class Reevaluation:
             found.settle(self.core, partial(_withdrawn, self.core, runner, thing))
 
 
-def judge_group(core: Evaluator, ledger: EpisodeLog, answer: Rerun) -> None:
+def reevaluate_group(core: Evaluator, ledger: EpisodeLog, answer: Rerun) -> None:
     """The members of a group have been looked back at: everything in doubt about the group is decided once more."""
     subject, groups = (answer.rule, answer.group), core.book.groups.get(answer.rule)
     pending = core.requests.answered(subject, answer.wanted)
     if pending is None or groups is None:
         return
-    found = looked(answer.image)
+    found = decoded_result(answer.image)
     if found is None:
         core.counts.given_up += 1
         return
@@ -150,20 +150,20 @@ def judge_group(core: Evaluator, ledger: EpisodeLog, answer: Rerun) -> None:
     if row < 0 or not groups.alive[row]:
         return
     devices = groups.devices(row)
-    scratch = restored(core, found) if set(devices) <= set(pending.devices) else None
+    scratch = restored_engine(core, found) if set(devices) <= set(pending.devices) else None
     if scratch is None:  # somebody joined since, or the rule was edited
         core.requests.ask(core.seq, subject, pending.since, pending.since - pending.start, devices)
         return
     core.counts.reruns += 1
     facts = [one for one in facts_of(core, answer.group, devices) if one not in found.facts]
-    go_on(scratch, pending.after(answer.upto), facts, core.now)
+    replay_since(scratch, pending.after(answer.upto), facts, core.now)
     _take_glitches(core, scratch, devices, (*found.glitches, *scratch.core.field.glitches.fresh), pending.start)
     for device in devices:
         _newest_values(core, device, scratch)
     compared = EpisodeDiff(ledger, answer.group, answer.rule, 0, by_alarm(scratch.made), pending.since)
     if not compared.proven:
         core.counts.unproven += 1
-    elif Transfer(groups, scratch.core.book.groups[answer.rule]).take(answer.group):
+    elif GroupTransfer(groups, scratch.core.book.groups[answer.rule]).take(answer.group):
         compared.settle(core, partial(_withdrawn, core, groups.runner, row))
     if pending.again < NEVER:  # a late reading may have come after the history was read
         core.requests.ask(core.seq, subject, pending.again, pending.since - pending.start, devices)
@@ -176,12 +176,12 @@ def facts_of(core: Evaluator, group: str, devices: Sequence[int]) -> list[tuple[
     return sorted(found, key=lambda one: one[0])
 
 
-def lived_again(
+def replay_history(
     core: Evaluator,
     devices: Sequence[int],
     rules: Sequence[str],
     history: Sequence[Batch],
-    facts: Sequence[Moment],
+    facts: Sequence[TimedFact],
     begin: int,
 ) -> ScratchEngine | None:
     """These devices and rules through their history, asked for from `begin` µs, up to now; None: nothing to judge.
@@ -198,7 +198,7 @@ def lived_again(
     if not len(rows):
         return None
     moments = [one for one in facts if one[0] >= int(rows.at[0])]
-    scratch, glitches = judged_twice(
+    scratch, glitches = replayed_with_glitches(
         lambda: _begun(core, devices, rules, begin, int(rows.at[0])), rows, moments, core.now
     )  # fmt: skip
     _take_glitches(core, scratch, devices, glitches, begin)

@@ -15,7 +15,7 @@ from rules.engine.transitions import Emitter, PendingTransition
 from rules.engine.windows.counter_glitches import Glitch, Glitches
 
 CHUNK = 8192  # rows judged at once where no timer is due between them
-Moment = tuple[int, Body]
+TimedFact = tuple[int, Body]
 """(µs, a fact) that the devices lived through."""
 
 
@@ -52,7 +52,7 @@ class ScratchEngine:
         """Every change so far."""
         return self.core.field.emitter.made
 
-    def live_through(self, history: Batch, moments: Sequence[Moment], now: int) -> None:
+    def replay(self, history: Batch, moments: Sequence[TimedFact], now: int) -> None:
         """Readings sorted by time, and what else happened, up to engine time `now`."""
         self._remember(history, now)
         begin = 0
@@ -113,8 +113,8 @@ class ScratchEngine:
             self.core.tick(now)
 
 
-def judged_twice(
-    begin: Callable[[], ScratchEngine], rows: Batch, moments: Sequence[Moment], now: int
+def replayed_with_glitches(
+    begin: Callable[[], ScratchEngine], rows: Batch, moments: Sequence[TimedFact], now: int
 ) -> tuple[ScratchEngine, list[Glitch]]:
     """A scratch engine through history up to engine time `now` µs, and the glitches of counters in it.
 
@@ -122,10 +122,10 @@ def judged_twice(
     once more, and knows.
     """
     scratch = begin()
-    scratch.live_through(rows, moments, now)
+    scratch.replay(rows, moments, now)
     glitches = scratch.core.field.glitches.fresh
     if any(one.booked for one in glitches):
         known, scratch = scratch.core.field.glitches, begin()
         scratch.core.field.glitches.know(known)
-        scratch.live_through(rows, moments, now)
+        scratch.replay(rows, moments, now)
     return scratch, glitches

@@ -12,12 +12,12 @@ from rules.compiled import Rule
 from rules.engine.conditions.base import Runner
 from rules.engine.evaluator import Evaluator
 from rules.engine.groups.split_rule import questions_of
-from rules.engine.groups.transfer import Transfer
+from rules.engine.groups.transfer import GroupTransfer
 from rules.engine.late.history_requests import FactOf
 from rules.engine.late.late_readings import span
 from rules.engine.rerun.reevaluate import condition_text, facts_of
 from rules.engine.rerun.scratch_engine import ScratchEngine
-from rules.engine.rerun.warmup_job import Outlook, go_on, looked, restored, seed_of
+from rules.engine.rerun.warmup_job import WarmupJob, decoded_result, replay_since, restored_engine, warmup_input
 
 
 def watched_by(core: Evaluator, rule: str) -> Sequence[int]:
@@ -31,17 +31,17 @@ def watched_by(core: Evaluator, rule: str) -> Sequence[int]:
     ]  # fmt: skip
 
 
-def outlook(core: Evaluator, wanted: HistoryRequest, compile_rule: Callable[[bytes], Rule]) -> Outlook:
+def warmup_job(core: Evaluator, wanted: HistoryRequest, compile_rule: Callable[[bytes], Rule]) -> WarmupJob:
     """The look back that answers a request about a rule, or about a group of it; it needs the engine no more."""
     rule = wanted.rule
     if wanted.group:
         facts = facts_of(core, wanted.group, wanted.devices)
-        return Outlook(wanted.devices, seed_of(core, rule, wanted.devices, facts, group=True), compile_rule)
+        return WarmupJob(wanted.devices, warmup_input(core, rule, wanted.devices, facts, group=True), compile_rule)
     devices = watched_by(core, rule)
-    return Outlook(devices, seed_of(core, rule, devices, told(core, rule, devices)), compile_rule)
+    return WarmupJob(devices, warmup_input(core, rule, devices, facts_of_rule(core, rule, devices)), compile_rule)
 
 
-def told(core: Evaluator, rule: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
+def facts_of_rule(core: Evaluator, rule: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
     """What the desk said of a rule and these devices, by time: a new generation has to know it."""
     known = core.requests.facts
     found = [one for device in devices for one in known.get(device, []) if isinstance(one[1], Closed | Unlatch)]
@@ -52,24 +52,24 @@ def told(core: Evaluator, rule: str, devices: Sequence[int]) -> list[tuple[int, 
     return sorted(mine, key=lambda one: one[0])
 
 
-def reach(core: Evaluator, rule: str) -> int:
+def history_start(core: Evaluator, rule: str) -> int:
     """From when on the rule wants history, µs."""
     _, compiled = core.book.rules[rule]
     return max(0, core.now - span(core.field.world, compiled))
 
 
-def join(core: Evaluator, answer: Rerun, at: int) -> None:
+def take_over_warmup(core: Evaluator, answer: Rerun, at: int) -> None:
     """The answer for a waiting rule: it takes the state over, sees what came meanwhile, raises what is true at `at` µs.
 
     An image that does not fit the rule or the devices of now is no history: the rule begins with what is there.
     """
-    found = looked(answer.image)
-    scratch = restored(core, found) if found is not None else None
+    found = decoded_result(answer.image)
+    scratch = restored_engine(core, found) if found is not None else None
     if found is None or scratch is None:
         core.begin_cold(answer.rule, at)
         return
-    facts = [one for one in told(core, answer.rule, scratch.devices) if one not in found.facts]
-    go_on(scratch, core.interim.since(max(answer.wanted, answer.upto)), facts, core.now)
+    facts = [one for one in facts_of_rule(core, answer.rule, scratch.devices) if one not in found.facts]
+    replay_since(scratch, core.interim.since(max(answer.wanted, answer.upto)), facts, core.now)
     _take_over(core, scratch, answer.rule, at)
     core.book.settle(answer.rule, at)
     for one in (*found.glitches, *scratch.core.field.glitches.fresh):
@@ -101,7 +101,7 @@ def _take_over(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) -> N
 def _take_groups(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) -> None:
     """Groups with a past go on with it; others begin with what their members say now."""
     groups = core.book.groups[rule]
-    transfer = Transfer(groups, scratch.core.book.groups[rule])
+    transfer = GroupTransfer(groups, scratch.core.book.groups[rule])
     for group, row in groups.rows.items():
         if groups.alive[row] and transfer.take(group):
             _raise(core, groups.runner, row, at)

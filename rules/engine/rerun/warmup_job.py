@@ -18,7 +18,7 @@ from rules.engine.conditions.base import EngineContext
 from rules.engine.evaluator import Evaluator
 from rules.engine.late.history_answers import expired, in_order
 from rules.engine.late.history_requests import FactOf
-from rules.engine.rerun.scratch_engine import Moment, ScratchEngine, judged_twice
+from rules.engine.rerun.scratch_engine import ScratchEngine, TimedFact, replayed_with_glitches
 from rules.engine.state.snapshot_codec import RunnerImage, SnapshotError, SpaceImage, array, seal, table, unseal
 from rules.engine.state.thing_table import NEVER
 from rules.engine.transitions import Emitter
@@ -27,7 +27,7 @@ from rules.engine.windows.counter_glitches import Glitch
 LONG_PAST = -NEVER
 
 
-class Seed(Struct, frozen=True):
+class WarmupInput(Struct, frozen=True):
     """What the engine knows at engine time `now` µs of a rule and its devices. `group`: the look back is at a group,
     whose changes are wanted too; readings that came later than `accept_late` µs are left out then.
     """
@@ -61,18 +61,18 @@ class WarmupResult(Struct, frozen=True):
     glitches: list[Glitch] = []
 
 
-_seeds = msgspec.msgpack.Decoder(Seed)
+_inputs = msgspec.msgpack.Decoder(WarmupInput)
 _images = msgspec.msgpack.Decoder(WarmupResult)
 _encoder = msgspec.msgpack.Encoder()
 
 
-def seed_of(
+def warmup_input(
     core: Evaluator, rule: str, devices: Iterable[int], facts: Sequence[tuple[int, FactOf]] = (), *, group: bool = False
 ) -> bytes:
-    """The seed of a look back, encoded. Raises KeyError when the rule is gone."""
+    """The input of a warm-up, encoded. Raises KeyError when the rule is gone."""
     world = core.field.world
     return _encoder.encode(
-        Seed(
+        WarmupInput(
             core.now, core.book.rules[rule][0], group, core.accept_late, core.field.scalar, list(world.sites.values()),
             list(world.customers.values()), [world.devices[one] for one in devices], list(world.points.values()),
             world.profiles, core.field.downs.spans, list(facts), core.field.completions.state(),
@@ -81,11 +81,11 @@ def seed_of(
     )  # fmt: skip
 
 
-class LookBack:
-    """A seed, fed with history. `compile_rule`: source of a rule -> the rule."""
+class WarmupReplay:
+    """The rule of an input through its history. `compile_rule`: source of a rule -> the rule."""
 
-    def __init__(self, seed: bytes, compile_rule: Callable[[bytes], Rule]) -> None:
-        self._seed = known = _seeds.decode(seed)
+    def __init__(self, encoded: bytes, compile_rule: Callable[[bytes], Rule]) -> None:
+        self._input = known = _inputs.decode(encoded)
         rule = compile_rule(known.rule.source)
         like = Evaluator(EngineContext(Emitter(0, ""), scalar=known.scalar), known.accept_late)
         like.now, world = known.now, like.field.world
@@ -103,43 +103,43 @@ class LookBack:
         self._devices = np.array([device.id for device in known.devices], np.int32)
         self._like, self._rule = like, rule
         self._scratch = self._begin()
-        self._moments: list[Moment] = list(known.facts)
+        self._moments: list[TimedFact] = list(known.facts)
         self._gathered: list[Batch] = []
 
     def _begin(self) -> ScratchEngine:
-        return ScratchEngine(self._like, self._devices.tolist(), [(self._seed.rule, self._rule)])
+        return ScratchEngine(self._like, self._devices.tolist(), [(self._input.rule, self._rule)])
 
     def feed(self, history: Batch) -> None:
         """Readings, sorted by time over all calls."""
         mine = history.select(np.isin(history.device, self._devices))
         if not len(mine):
             return
-        if self._seed.group:  # what came too late shows only when all is there
+        if self._input.group:  # what came too late shows only when all is there
             self._gathered.append(mine)
             return
         last = int(mine.at[-1])
         passed = [one for one in self._moments if one[0] <= last]
         self._moments = [one for one in self._moments if one[0] > last]
-        self._scratch.live_through(mine, passed, LONG_PAST)
+        self._scratch.replay(mine, passed, LONG_PAST)
         self._scratch.made.clear()
 
     def image(self) -> bytes:
         """What came of it, for a Rerun fact; empty when a group has no history."""
         rows = empty_batch()
-        if self._seed.group:
+        if self._input.group:
             rows = in_order(concat(self._gathered)) if self._gathered else rows
-            rows = rows.select(~expired(rows, self._seed.accept_late)) if len(rows) else rows
+            rows = rows.select(~expired(rows, self._input.accept_late)) if len(rows) else rows
             if not len(rows):
                 return b""
             self._moments = [one for one in self._moments if one[0] >= int(rows.at[0])]
             downs = self._like.field.downs
-            downs.hindsight = self._seed.now
+            downs.hindsight = self._input.now
             downs.returned = frozenset(rows.device[rows.at > downs.latest].tolist())
-            self._scratch, glitches = judged_twice(self._begin, rows, self._moments, self._seed.now)
+            self._scratch, glitches = replayed_with_glitches(self._begin, rows, self._moments, self._input.now)
         else:
-            self._scratch.live_through(rows, self._moments, self._seed.now)
+            self._scratch.replay(rows, self._moments, self._input.now)
             glitches = self._scratch.core.field.glitches.fresh
-        core, rule = self._scratch.core, self._seed.rule
+        core, rule = self._scratch.core, self._input.rule
         spaces = [
             SpaceImage(s.kind, s.things, s.names, {name: table(a) for name, a in s.tables().items()})
             for s in core.field.world.space_list
@@ -148,23 +148,23 @@ class LookBack:
             RunnerImage(rule.id, r.space.kind, {name: table(a) for name, a in r.state().items()}, r.extra(), r.decided)
             for r in core.book.runners[rule.id]
         ]
-        made = [kept_of(one) for one in self._scratch.made] if self._seed.group else []
+        made = [kept_of(one) for one in self._scratch.made] if self._input.group else []
         return seal(_encoder.encode(
-            WarmupResult(rule.id, rule.revision, core.now, spaces, runners, made, self._seed.facts, glitches)
+            WarmupResult(rule.id, rule.revision, core.now, spaces, runners, made, self._input.facts, glitches)
         ))  # fmt: skip
 
 
-class Outlook:
-    """A look back that was asked for: `seed` is all it needs of the engine; or it is fed here."""
+class WarmupJob:
+    """A look back that was asked for: `input` is all it needs of the engine; or it is fed here."""
 
-    def __init__(self, devices: Sequence[int], seed: bytes, compile_rule: Callable[[bytes], Rule]) -> None:
-        self.devices, self.seed, self._compile = devices, seed, compile_rule
-        self._look: LookBack | None = None
+    def __init__(self, devices: Sequence[int], encoded: bytes, compile_rule: Callable[[bytes], Rule]) -> None:
+        self.devices, self.input, self._compile = devices, encoded, compile_rule
+        self._replay: WarmupReplay | None = None
 
-    def _begun(self) -> LookBack:
-        if self._look is None:
-            self._look = LookBack(self.seed, self._compile)
-        return self._look
+    def _begun(self) -> WarmupReplay:
+        if self._replay is None:
+            self._replay = WarmupReplay(self.input, self._compile)
+        return self._replay
 
     def feed(self, history: Batch) -> None:
         """Readings, sorted by time over all calls."""
@@ -175,7 +175,7 @@ class Outlook:
         return self._begun().image()
 
 
-def looked(image: bytes) -> WarmupResult | None:
+def decoded_result(image: bytes) -> WarmupResult | None:
     """An image, decoded; None when it is none of this build."""
     try:
         return _images.decode(unseal(image))
@@ -183,7 +183,7 @@ def looked(image: bytes) -> WarmupResult | None:
         return None
 
 
-def restored(core: Evaluator, found: WarmupResult) -> ScratchEngine | None:
+def restored_engine(core: Evaluator, found: WarmupResult) -> ScratchEngine | None:
     """The scratch engine of an image, under the facts of now; None when it does not fit the rule or devices of now."""
     if found.rule not in core.book.rules or found.revision != core.book.rules[found.rule][0].revision:
         return None
@@ -209,7 +209,7 @@ def restored(core: Evaluator, found: WarmupResult) -> ScratchEngine | None:
     return scratch
 
 
-def go_on(
+def replay_since(
     scratch: ScratchEngine, kept: Sequence[tuple[int, Batch]], facts: Sequence[tuple[int, FactOf]], now: int
 ) -> None:
     """What came since: batches with their engine time, and facts, up to engine time `now`, all µs."""

@@ -15,7 +15,7 @@ class Reevaluations:
         self._soon: dict[Subject, dict[str, int]] = {}
 
     def add(self, subject: Subject, rule: str, since: int) -> None:
-        """Decisions of the rule at or after `since` µs are in doubt."""
+        """Decisions of the rule at or after `since` µs are judged again."""
         rules = self._found.setdefault(subject, {})
         rules[rule] = min(since, rules.get(rule, since))
 

@@ -119,7 +119,7 @@ class CalendarIncrease(CalendarWindow):
         before = newest if newest < at else before
         return at if before == LONG_AGO else min(at, before)
 
-    def doubted_from(self, thing: int, since: int) -> int:
+    def reevaluate_from(self, thing: int, since: int) -> int:
         gap = self.gap(thing)  # no longer than this windows that ended wait to be told whether it was one
         return since if gap == NEVER else since - gap
 

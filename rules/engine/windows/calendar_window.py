@@ -128,7 +128,7 @@ class CalendarWindow(StateTable):
         """What the reading at `at` µs decided lies at or after this moment: it ends windows that wait for it."""
         return at
 
-    def doubted_from(self, thing: int, since: int) -> int:  # noqa: ARG002 - a window ends without a reading
+    def reevaluate_from(self, thing: int, since: int) -> int:  # noqa: ARG002 - a window ends without a reading
         """What readings at or after `since` µs decided, or time for want of them, lies at or after this moment."""
         return since
 

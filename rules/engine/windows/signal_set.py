@@ -150,9 +150,9 @@ class SignalSet:
         """What the reading at `at` µs decided lies at or after this moment."""
         return min([at, *(one.decided_from(thing, at) for one in self.windows)])
 
-    def doubted_from(self, thing: int, since: int) -> int:
+    def reevaluate_from(self, thing: int, since: int) -> int:
         """What readings at or after `since` µs decided, or time for want of them, lies at or after this moment."""
-        return min([since, *(one.doubted_from(thing, since) for one in self.windows)])
+        return min([since, *(one.reevaluate_from(thing, since) for one in self.windows)])
 
     # --- readings
     def follow(self, view: BatchView, inside: Bools, judged: Bools) -> None:

@@ -157,11 +157,11 @@ class CalendarTimes(CalendarShare):
         np.add.at(self.count, risen.thing, risen.at >= self.start[risen.thing])
 
     def take(self, thing: int, value: float, at: int) -> int:
-        doubt = super().take(thing, value, at)
+        since = super().take(thing, value, at)
         change = self.edges.step(thing, value, at)
         if at >= int(self.start[thing]):
             self.count[thing] += change
-        return doubt
+        return since
 
     def made(self, things: Rows, now: int) -> tuple[F64, F64]:
         _, cover = super().made(things, now)

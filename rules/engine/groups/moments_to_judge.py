@@ -11,21 +11,21 @@ from rules.engine.conditions.threshold import LevelsRunner
 from rules.engine.conditions.threshold_state import G_BUSY
 from rules.engine.frames.batch_view import Bools
 from rules.engine.groups.aggregate import Key
-from rules.engine.groups.late_answers import Revision
+from rules.engine.groups.late_answers import LateAnswers
 from rules.engine.groups.member_answers import RecordAnswers
-from rules.engine.groups.member_votes import Shifts, joined
+from rules.engine.groups.member_votes import CountChanges, joined
 from rules.engine.groups.timeline import AnswerChange, GroupMoments, Timeline
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 if TYPE_CHECKING:
     from rules.engine.groups.group_evaluator import GroupEvaluator
 
-Unit = tuple[int, int, dict[int, float], int, int, int, bool]
+GroupMoment = tuple[int, int, dict[int, float], int, int, int, bool]
 """(row of the group, µs, column -> value, flags, received µs, the newest good reading as of then µs, which is older
 where time alone turned a member, whether nobody spoke)."""
 
 
-class DueLooks:
+class MomentsToJudge:
     """`looked` µs: up to when votes were seen to lapse; `turned`: (row, µs) of what time alone made, as judged last."""
 
     def __init__(self, groups: "GroupEvaluator") -> None:
@@ -52,16 +52,16 @@ class DueLooks:
         busy: Bools = runner.gate == G_BUSY
         return busy
 
-    def moments(self, news: RecordAnswers, floor: NDArray[np.int64]) -> Iterable[Unit]:
+    def moments(self, news: RecordAnswers, floor: NDArray[np.int64]) -> Iterable[GroupMoment]:
         """What the runner has to look at. Where nothing waits, a moment at which no answer changes is none. `floor` i64
         per group: its newest moment, µs.
         """
-        revision = Revision(self.groups, floor)
+        revision = LateAnswers(self.groups, floor)
         attentive, held = self._attentive(), self._held()
         horizon = self.groups.clock.copy()
         np.maximum.at(horizon, news.said.group, news.said.key)
         matters = np.ones(len(news.of), np.bool_) if self.timed else attentive[news.said.group]
-        shifts: dict[int, list[Shifts]] = {}
+        shifts: dict[int, list[CountChanges]] = {}
         changes: dict[int, list[tuple[int, int, Key, float, float]]] = {}
         for place, (members, k) in enumerate(news.sources):
             at, said = news.mine(place)
@@ -91,7 +91,7 @@ class DueLooks:
         chosen = self._chosen(ends, attentive, held)
         return self._units(chosen, self._good(chosen, news))
 
-    def _aged(self, shifts: dict[int, list[Shifts]], horizon: NDArray[np.int64]) -> dict[int, Shifts]:
+    def _aged(self, shifts: dict[int, list[CountChanges]], horizon: NDArray[np.int64]) -> dict[int, CountChanges]:
         """The shifts of every question; of those that no answer came to, what time does."""
         for n, one in enumerate(self.groups.questions):
             said = {id(members) for members, k in ((m, k) for m in self.groups.members for k in range(len(m.numbers)))
@@ -151,7 +151,7 @@ class DueLooks:
         silent = np.array(by_time, np.bool_) & (found > LONG_AGO)
         return np.where(silent, np.minimum(found, t), t)
 
-    def _units(self, ends: GroupMoments, good: NDArray[np.int64]) -> Iterable[Unit]:
+    def _units(self, ends: GroupMoments, good: NDArray[np.int64]) -> Iterable[GroupMoment]:
         values = ends.values.T.tolist()
         columns = [self.groups.columns[n] for n in self.groups.momentary]
         odd = ends.key % 2 == 1
@@ -167,7 +167,7 @@ class DueLooks:
         """The key of a moment of a group, for evidence."""
         return 2 * at + ((row, at) in self.turned)
 
-    def lapsed(self, now: int) -> list[Unit]:
+    def lapsed(self, now: int) -> list[GroupMoment]:
         """Engine time is `now`: what the runner has to look at because votes lapsed, each at its time."""
         if not any(any(one.limits) for one in self.groups.questions):
             return []
