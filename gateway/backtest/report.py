@@ -110,7 +110,7 @@ def _rows(outcome: BacktestResult, episodes: Sequence[BacktestEpisode], lang: La
     shown = episodes[:limit] if limit else episodes
     for one in shown:
         name = " ".join([outcome.thing(one.thing), *one.identity])
-        level = say(f"review.level.{one.level.word}", lang)
+        level = say(f"word.level.{one.level.word}", lang)
         times = f"{_short(outcome, one.raised)} | {_end(outcome, one, lang)}"
         yield f"  {one.rule} | {name} | {times} | {level} | {one.count}"
     if len(shown) < len(episodes):
@@ -147,8 +147,8 @@ def _moved(outcome: BacktestResult, one: ChangedEpisode, lang: Lang) -> str:
         "backtest.moved_row", lang, rule=one.new.rule, thing=outcome.thing(one.new.thing),
         old=_short(outcome, one.old.raised), new=_short(outcome, one.new.raised),
         shift=("+" if shift >= 0 else "") + format_duration(shift), old_end=_end(outcome, one.old, lang),
-        new_end=_end(outcome, one.new, lang), old_level=say(f"review.level.{one.old.level.word}", lang),
-        new_level=say(f"review.level.{one.new.level.word}", lang),
+        new_end=_end(outcome, one.new, lang), old_level=say(f"word.level.{one.old.level.word}", lang),
+        new_level=say(f"word.level.{one.new.level.word}", lang),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.duration import SECOND, parse_duration
 from gateway.domain.errors import ConfigError, StoreError
 from gateway.domain.reasons import reason
-from gateway.domain.text import Lang, catalogue, say
+from gateway.domain.text import Lang, say
 from gateway.domain.workorder import Role
 
 if TYPE_CHECKING:
@@ -124,17 +124,18 @@ def shown(line: dict[str, Any], lang: Lang, zone: ZoneInfo) -> str:
             point = f"{line['point']}#{line['component']}" if line["component"] else line["point"]
             said = f"{point} = {_value(line, lang)}"
         case _:
-            said = f"{_what(line, lang)} {line['detail']}  {line[f'title_{lang}']}"
+            detail = say(f"word.level.{line['detail']}", lang) if line["kind"] == "alarm" else line["detail"]
+            said = f"{_what(line, lang)} {detail}  {line[f'title_{lang}']}"
     return f"{at}  {kind}  {device}  {said}"
 
 
 def _value(line: dict[str, Any], lang: Lang) -> str:
     value = line["value"]
     text = f"{value:.6g}" if isinstance(value, float | int) else (value if value is not None else "-")
-    quality = "" if line["what"] == "good" else f"  ({say('tail.quality.' + line['what'], lang)})"
+    word = say(f"word.quality.{line['what']}", lang)
+    quality = "" if line["what"] == "good" else say("tail.quality", lang, quality=word)
     return f"{text}{' ' + line['unit'] if line['unit'] else ''}{quality}"
 
 
 def _what(line: dict[str, Any], lang: Lang) -> str:
-    key = f"tail.what.{line['what']}"
-    return say(key, lang) if key in catalogue() else line["what"].replace("_", " ")
+    return say(f"word.{'change' if line['kind'] == 'alarm' else 'event'}.{line['what']}", lang)

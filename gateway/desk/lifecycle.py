@@ -151,7 +151,7 @@ def word(act: Act) -> Word:
 
 
 def _state(order: WorkOrder) -> Word:
-    return Word(f"explain.order_state.{order.state.value}")
+    return Word(f"word.state.{order.state.value}")
 
 
 def conflict(

@@ -220,7 +220,7 @@ def _decided(level: Level, evidence: Evidence, lang: Lang) -> dict[str, object]:
     told = evidence.sentence_in(lang)  # it says the values, too
     seen = say("explain.seen", lang, values=values) if values and not told else ""
     how = say("explain.how", lang, sentence=told) if told else ""
-    level_word = say(f"review.level.{level.word}", lang)
+    level_word = say(f"word.level.{level.word}", lang)
     return {"level": level_word, "condition": told or evidence.condition or "-", "seen": seen, "how": how}
 
 
@@ -246,4 +246,4 @@ def _of_order(installation: Installation, order: WorkOrder) -> Iterator[Moment]:
 
 
 def _state(name: str, lang: Lang) -> str:
-    return say(f"explain.order_state.{name}", lang) if name else "-"
+    return say(f"word.state.{name}", lang) if name else "-"

@@ -65,11 +65,11 @@ def _picture(
     margin = max(1, (end - start) // 50)
     start, end = start - margin, end + margin
     spans = [(raised, end if cleared is None else cleared, "a", say("explain.plot.alarm", lang))]
-    marks = [(raised, say("explain.plot.raised", lang))]
+    marks = [(raised, say("word.change.raised", lang))]
     if hold[0]:
         spans.append((raised - hold[0], raised, "w", say("explain.plot.hold", lang)))
     if cleared is not None:
-        marks.append((cleared, say("explain.plot.cleared", lang)))
+        marks.append((cleared, say("word.change.cleared", lang)))
         if hold[1]:
             spans.append((cleared - hold[1], cleared, "w", say("explain.plot.hold", lang)))
     words = {"gap": say("explain.plot.gap", lang), "nothing": say("explain.plot.nothing", lang)}

@@ -29,7 +29,7 @@ def page(story: Story, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
     yield say("explain.thing", lang, thing=thing_of(story), site=story.device.site or "-" if story.device else "-")
     yield say(
         "explain.state", lang, state=say(f"explain.state.{alarm.state.value}", lang), count=alarm.count,
-        level=say(f"review.level.{alarm.level.word}", lang), peak=say(f"review.level.{alarm.peak.word}", lang),
+        level=say(f"word.level.{alarm.level.word}", lang), peak=say(f"word.level.{alarm.peak.word}", lang),
     )  # fmt: skip
     yield from (f"  {line}" for line in _marks(story, zone, lang))
     if why := plan.why_in(lang):
@@ -54,7 +54,7 @@ def order_page(found: OrderStory, zones: Sequence[ZoneInfo], lang: Lang) -> Iter
     """The head of an order, then the page of every alarm in it, each by the clock of its site."""
     order = found.order
     title = order.title_zh if lang == "zh" else order.title_en
-    state = say(f"explain.order_state.{order.state.value}", lang)
+    state = say(f"word.state.{order.state.value}", lang)
     yield say("explain.order", lang, no=order.no, title=title, state=state, count=found.listed)
     if not found.stories:
         yield say("explain.order_alone", lang, source=order.source)
@@ -153,7 +153,7 @@ def _seen(one: ReadingSeen, zone: ZoneInfo, lang: Lang) -> str:
     late = delay(one.received - one.at)
     return say(
         "explain.reading", lang, point=one.point, value=_value(one, lang), at=local(one.at, zone), late=late,
-        received=local(one.received, zone), quality=say(f"explain.quality.{Quality(one.quality).name.lower()}", lang),
+        received=local(one.received, zone), quality=say(f"word.quality.{Quality(one.quality).name.lower()}", lang),
     )  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def _track(track: Track, raised: int, cleared: int | None, zone: ZoneInfo, lang:
         yield "  …"
     for k in range(begin, end):
         received = int(rows.received[rows.frame[k]])
-        quality = say(f"explain.quality.{Quality(int(rows.quality[k])).name.lower()}", lang)
+        quality = say(f"word.quality.{Quality(int(rows.quality[k])).name.lower()}", lang)
         value = text_value(point, float(rows.value[k]), lang)
         mark = " <- " + say("explain.mark.here", lang) if k == middle - 1 else ""
         came = delay(received - int(rows.at[k]))

@@ -42,7 +42,7 @@ class AlarmLog:
             if self._lines > MOST_LINES:
                 self._unsaid += 1
                 continue
-            severity = Phrase(f"review.level.{order.level.name.lower()}")
+            severity = Phrase(f"word.level.{order.level.name.lower()}")
             log.info("order made", no=order.no, severity=severity, title=order.title, where=order.where)
 
     def decided(self, transitions: Sequence[Transition]) -> None:
@@ -52,7 +52,7 @@ class AlarmLog:
         now = self._steady()
         for transition in transitions:
             if transition.change is Change.RAISED and transition.live and self._firsts.fresh(transition.rule, now):
-                severity = Phrase(f"review.level.{transition.level.name.lower()}")
+                severity = Phrase(f"word.level.{transition.level.name.lower()}")
                 log.info(
                     "first alarm of a rule", rule=transition.rule, thing=self._name(transition.thing), severity=severity
                 )

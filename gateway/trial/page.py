@@ -63,7 +63,9 @@ def _row(row: ReadingRow, lang: Lang) -> str:
     name = f"{row.point.name}#{row.point.component}" if row.point.component else row.point.name
     number = "-" if row.value is None else row.value if isinstance(row.value, str) else f"{row.value:.12g}"
     unit = row.point.unit if isinstance(row.value, float) else ""
-    quality = say(f"trial.quality.{_QUALITY[row.quality]}", lang)
+    quality = say(f"word.quality.{_QUALITY[row.quality]}", lang)
+    if row.quality is Quality.BAD:
+        quality = say("trial.no_value", lang, quality=quality)
     notes = [say(f"trial.flag.{flag}", lang) for flag in _flags(row)]
     words = "" if row.words is None else "  [" + " ".join(f"{word:04X}" for word in row.words) + "]"
     note = "  " + say("trial.note", lang, notes=say("handbook.join", lang).join(notes)) if notes else ""

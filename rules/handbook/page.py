@@ -145,7 +145,7 @@ def _made_of(what: Body, lang: Lang) -> str:
 def _period(text: str, lang: Lang) -> str:
     """A calendar window in words: `month(from: 26)` -> month (from day 26)."""
     name, _, inside = text.partition("(")
-    word = say(f"handbook.period.{name}", lang)
+    word = say(f"word.period.{name}", lang)
     inside = inside.rstrip(")").removeprefix("from:").strip()
     return word + say(f"handbook.period.{name}_of", lang, inside=inside) if inside else word
 
@@ -250,7 +250,7 @@ def _case(case: Case, lang: Lang) -> str:
 
 
 def _step(one: Mapping[str, object], lang: Lang) -> str:
-    word = say(f"handbook.{one.get('is', 'raised')}", lang)
+    word = say(f"word.change.{one.get('is', 'raised')}", lang)
     level = say("handbook.step_level", lang, level=level_word(str(one["level"]), lang)) if "level" in one else ""
     at = say("handbook.step_at", lang, at=spelled(one["at"], lang)) if "at" in one else ""
     return say("handbook.step", lang, word=word, level=level, at=at)

@@ -7,7 +7,7 @@ from gateway.domain.text import Lang, say
 
 def level_word(level: str, lang: Lang) -> str:
     """What people call a level; in English its key, which is the word."""
-    return say(f"review.level.{level}", lang)
+    return say(f"word.level.{level}", lang)
 
 
 def listed(items: Iterable[str], lang: Lang) -> str:

@@ -243,7 +243,7 @@ class Phrases:
                 return self.bare().clause(node)
 
     def _level(self, word: str) -> str:
-        return self.quoted(say(f"review.level.{word}", self.lang))
+        return self.quoted(say(f"word.level.{word}", self.lang))
 
     def _made(self, name: str, arguments: tuple[Syntax, ...]) -> str:
         match name, arguments:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.domain.duration import parse_duration
+from gateway.domain.text import say
 from rules.sentence.quantities import length
 
 if TYPE_CHECKING:
@@ -65,5 +66,6 @@ def _windowed(what: Mapping[str, Any], of: str, words: "Phrases", *, each: bool)
         return of
     name, _, inside = str(what["per"]).partition("(")
     name, inside = name.strip(), inside.rstrip(") ").removeprefix("from:").strip()
-    window = words.say(f"period.{name}_of" if inside else f"period.{name}", inside=inside)
+    period = f"word.period.{name}"
+    window = words.say(f"period.{name}_of", inside=inside) if inside else say(period, words.lang)
     return words.say("each" if each else "per", of=of, window=window)

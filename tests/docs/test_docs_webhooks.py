@@ -93,7 +93,7 @@ def acts(lang: Lang) -> str:
 
 
 def _state(state: OrderState, lang: Lang) -> str:
-    return say(f"explain.order_state.{state.value}", lang)
+    return say(f"word.state.{state.value}", lang)
 
 
 def fields(lang: Lang) -> str:

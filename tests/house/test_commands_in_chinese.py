@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 import httpx
@@ -25,6 +26,8 @@ from paho.mqtt.client import MQTTv5
 from test_language import ALL, CALLED
 
 from gateway.cli import main
+from gateway.cli.tail_command import shown
+from gateway.desk.schemas import EVENTS
 from simulators.servers import iotcore
 
 LEAVES = {path for path, one in ALL.items() if not isinstance(one, click.Group)}
@@ -329,3 +332,15 @@ def test_refusals_of_the_api_are_chinese(stage: Stage, headers: dict[str, str], 
     answer = httpx.post(stage.names["api"] + "/v1/work-orders", content=body, headers=sent, trust_env=False)
     assert answer.status_code == status, answer.text
     judged(answer.json()["detail"], "Authorization: Bearer fg")
+
+
+@pytest.mark.parametrize("event", [one for one in EVENTS if not one.startswith("endpoint.")])
+def test_lines_of_tail_are_chinese(event: str) -> None:
+    family, _, what = event.partition(".")
+    kind = "order" if family == "workorder" else "alarm"
+    line = {
+        "kind": kind, "what": what, "at": "2026-06-01T00:00:00+00:00", "device": "CH-1", "title_en": "Zzz",
+        "title_zh": "热",
+        "detail": "WO-1" if kind == "order" else "major",
+    }  # fmt: skip
+    judged(shown(line, "zh", ZoneInfo("Asia/Shanghai")), event)

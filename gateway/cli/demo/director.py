@@ -193,7 +193,7 @@ def summary(order: dict[str, Any], lang: Lang) -> dict[str, object]:
     """One order of the OA system for people: what, where, how bad, and the evidence."""
     alarm, device = order["alarm"], order["device"]
     rows = {
-        "number": order["number"], "state": say(f"explain.order_state.{order['state']}", lang),
+        "number": order["number"], "state": say(f"word.state.{order['state']}", lang),
         "priority": order["priority"], "fault": order["faultCode"], "title": order["title"][lang],
         "device": f"{device['code']} {device['name']} #{device['component']}",
         "site": f"{order['site']['code']} {order['site']['name']}", "alarms": alarm["count"],

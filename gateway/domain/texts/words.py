@@ -1,6 +1,42 @@
-"""What states, acts and reasons of the program are called, where reports show them."""
+"""What levels, states, qualities, changes, acts, periods and reasons are called. The one table: commands, pages, log and
+events take them from here, and `docs/glossary.md` agrees."""
 
 TEXTS: dict[str, tuple[str, str]] = {
+    # levels, the lowest first
+    "word.level.notice": ("notice", "提示"),
+    "word.level.minor": ("minor", "一般"),
+    "word.level.major": ("major", "重要"),
+    "word.level.critical": ("critical", "紧急"),
+    # states of an order
+    "word.state.new": ("new", "新建"),
+    "word.state.assigned": ("assigned", "已派单"),
+    "word.state.accepted": ("accepted", "已接单"),
+    "word.state.in_progress": ("in progress", "处理中"),
+    "word.state.on_hold": ("on hold", "已挂起"),
+    "word.state.resolved": ("resolved", "已处理"),
+    "word.state.closed": ("closed", "已关闭"),
+    "word.state.cancelled": ("cancelled", "已取消"),
+    # qualities of a reading
+    "word.quality.good": ("good", "良好"),
+    "word.quality.uncertain": ("uncertain", "存疑"),
+    "word.quality.bad": ("bad", "无效"),
+    # what happens to an alarm
+    "word.change.raised": ("raised", "触发"),
+    "word.change.updated": ("updated", "更新"),
+    "word.change.cleared": ("cleared", "恢复"),
+    "word.change.level_up": ("up", "升级"),
+    "word.change.level_down": ("down", "降级"),
+    "word.change.withdrawn": ("withdrawn", "撤回"),
+    "word.change.merged": ("merged", "并入"),
+    # periods of the calendar
+    "word.period.15min": ("quarter of an hour", "刻钟"),
+    "word.period.hour": ("hour", "小时"),
+    "word.period.day": ("day", "日"),
+    "word.period.week": ("week", "周"),
+    "word.period.month": ("month", "月"),
+    "word.period.quarter": ("quarter", "季度"),
+    "word.period.year": ("year", "年"),
+    "word.period.night": ("night", "夜"),
     # what happened to an order
     "word.event.created": ("created", "建单"),
     "word.event.updated": ("updated", "更新"),
