@@ -16,7 +16,7 @@ from gateway.domain.errors import Problem, StoreError
 from gateway.domain.mask import Mask
 from gateway.domain.record import Tick
 from gateway.domain.text import Lang
-from gateway.health import Condition
+from gateway.health import HealthState
 from gateway.import_service.service import Imports
 from gateway.intake import ControlPump, Intake
 from gateway.journal import SqliteJournal
@@ -195,7 +195,7 @@ class Reloads(Protocol):
 class Watched(Protocol):
     """What looks at the gateway as a whole."""
 
-    def look(self) -> Condition:
+    def look(self) -> HealthState:
         """As it is now; on the loop that devices are read on."""
 
 

@@ -13,6 +13,7 @@ from gateway.domain.text import Lang, say
 from gateway.explain.alarm_history import Story, Track, tracks_of
 from gateway.explain.page import holds, local, number, thing_of
 from gateway.explain.svg import Line, Picture, draw
+from rules.compiled import Levels
 
 
 def of_story(story: Story, zone: ZoneInfo, lang: Lang) -> str:
@@ -35,7 +36,7 @@ def draw_all(installation: Installation, outcome: BacktestResult, folder: Path, 
         rule = rules[one.rule]
         end = outcome.wanted.end if one.cleared is None else one.cleared
         tracks = tracks_of(installation, one.thing, one.evidence, rule, one.raised, end)
-        levels = rule.condition if isinstance(rule.condition, tuple) else ()
+        levels = rule.condition.levels if isinstance(rule.condition, Levels) else ()
         level = next((level for level in levels if level.level == one.level), None)
         hold = (level.hold.for_, level.clear_hold) if level is not None else (0, 0)
         title = rule.title.get(installation.lang) or rule.title.get("en") or rule.id

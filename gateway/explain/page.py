@@ -13,6 +13,7 @@ from gateway.domain.reading import Quality
 from gateway.domain.said import spelled
 from gateway.domain.text import Lang, say
 from gateway.explain.alarm_history import OrderStory, Story, Track
+from rules.compiled import Levels
 
 BEFORE, AFTER = 6, 4
 """Stored readings shown before and after the raise."""
@@ -179,10 +180,10 @@ def _lasting(us: int, lang: Lang) -> str:
 
 def holds(story: Story) -> tuple[int, int]:
     """`hold.for` and `clear_hold` µs of the level it is at, as far as the rule has levels."""
-    condition = story.rule.condition if story.rule is not None else ()
-    if not isinstance(condition, tuple) or not condition:
+    condition = story.rule.condition if story.rule is not None else None
+    if not isinstance(condition, Levels):
         return 0, 0
-    level = next((one for one in condition if one.level == story.alarm.level), condition[0])
+    level = next((one for one in condition.levels if one.level == story.alarm.level), condition.levels[0])
     return level.hold.for_, level.clear_hold
 
 

@@ -33,7 +33,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class HealthState:
     """Of one moment; what is in order is not in it. `sources` and `endpoints` by name, `parts`: disk, clock, rules,
     configuration, texts."""
 

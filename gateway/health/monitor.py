@@ -18,7 +18,7 @@ from gateway.domain.record import ClockStep, Raw, Record
 from gateway.domain.said import Phrase
 from gateway.domain.text import catalogue
 from gateway.health.alarm_log import AlarmLog
-from gateway.health.judgements import Clocks, Condition, Trouble, clock, configuration, disk, rules, silence, texts
+from gateway.health.judgements import Clocks, HealthState, Trouble, clock, configuration, disk, rules, silence, texts
 from gateway.health.traffic_summary import Summary, TrafficCounts
 from gateway.intake.balance import Balance
 from gateway.journal.schema import free_space
@@ -96,7 +96,7 @@ class HealthMonitor:
         self._step, self._stepped = step, self._house.clock.now()
 
     # ---- asked ------------------------------------------------------------------------------------------------
-    def look(self) -> Condition:
+    def look(self) -> HealthState:
         """As it is now."""
         house, settings = self._house, self._house.settings
         free = free_space(Path(settings.data_dir) / "journal.sqlite")
@@ -109,7 +109,7 @@ class HealthMonitor:
             "configuration": configuration(problems, self._files_since, house.reload.last.at_start),
             "texts": texts(house.registry.refused()),
         }  # fmt: skip
-        return Condition(
+        return HealthState(
             {part: trouble for part, trouble in found.items() if trouble is not None},
             {name: trouble for name in house.sources if (trouble := self._source(name)) is not None},
             {name: trouble for name, stats in house.relay.stats().items() if (trouble := _endpoint(stats)) is not None},
@@ -168,7 +168,7 @@ class HealthMonitor:
     def _messages(self, name: str) -> int:
         return self._house.intake.balance(name).received if name in self._house.intake.sources() else 0
 
-    def _say(self, condition: Condition, now: int) -> None:
+    def _say(self, condition: HealthState, now: int) -> None:
         """Each trouble once when it begins, once when it is over; one that comes and goes, once an hour."""
         found = {("part", name): trouble for name, trouble in condition.parts.items()}
         found |= {("source", name): trouble for name, trouble in condition.sources.items()}

@@ -6,7 +6,6 @@ from gateway.domain.device import Device, PointKind
 from gateway.domain.units import parse_unit
 from rules.casetest.scene import Happening, Scene, Work
 from rules.casetest.things import CUSTOMER, SITE, component_of, find
-from rules.compiled import Due, Every
 from rules.engine.state.fleet import quantity
 
 KINDS = ("restart", "set", "edit", "unlatch", "exchange", "closed", "cycle", "site", "customer")
@@ -100,12 +99,12 @@ def _is_number(value: object) -> bool:
 def _reading(scene: Scene, value: object, where: str) -> float | None:
     """The counter at which a cycle was completed, canonical; None for `true`: as it stands."""
     condition = scene.rule.condition
-    if value is True and isinstance(condition, Every | Due):
+    if value is True and condition.plan:
         return None
     spec = None
-    if isinstance(condition, Every):
+    if point := condition.cycle_point():
         kinds = (scene.tests.vocabulary.get(kind, {}) for kind in scene.rule.watch.kinds)
-        spec = next((points[condition.point] for points in kinds if condition.point in points), None)
+        spec = next((points[point] for points in kinds if point in points), None)
     if spec is None:
         scene.wrong(where, "cycle", value=value)
         return 0.0

@@ -1,7 +1,8 @@
 """How long a case goes on when it does not say: the last reading or event, and the longest timer after it."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -12,17 +13,10 @@ from rules.compiled import (
     Active,
     Calendar,
     CalendarSpan,
-    Due,
-    Every,
-    Expression,
     Over,
-    Quorum,
     Rate,
     Rule,
-    Sequence,
-    Silence,
     Slot,
-    Streak,
     Swing,
 )
 from rules.compiled.ages import oldest
@@ -31,7 +25,42 @@ from rules.engine.state.fleet import quantity
 
 ZONE = "UTC"
 """Of what has no site."""
-_LONGEST_SILENCE = 48.0  # hours, where a limit hangs on readings and names none itself
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDates:
+    """What dates a device of a case has (`rules.compiled.condition.CaseDates`)."""
+
+    scene: Scene
+    device: Device
+    zone: ZoneInfo
+
+    @property
+    def registered(self) -> int:
+        """µs."""
+        return self.device.registered
+
+    def dates(self, attribute: str) -> Iterator[date]:
+        """Those that the attribute has, as events change it, too."""
+        for value in _values(self.scene, self.device, attribute):
+            try:
+                yield date.fromisoformat(str(value)[:10])
+            except ValueError:
+                continue
+
+    def done(self) -> Iterator[int]:
+        """When the work of a cycle was done, µs, as events say."""
+        for event in self.scene.happenings:
+            if isinstance(event.value, Work) and event.device == self.device.id:
+                yield event.value.done or event.at
+
+    def later(self, at: int | date, span: CalendarSpan) -> date:
+        """The day a span after a day, or after the day of a moment, µs."""
+        return later(at if isinstance(at, date) else from_us(at).astimezone(self.zone).date(), span)
+
+    def moment(self, day: date, minute: int) -> int:
+        """µs at a minute of a day."""
+        return wall_time(day, minute, self.zone)
 
 
 def until(scene: Scene) -> int:
@@ -48,13 +77,8 @@ def until(scene: Scene) -> int:
             continue
         for rule in rules:
             ends += [window(zone, one, last)[1] + 3 * _every(scene, rule) + SECOND + late for one in _calendars(rule)]
-        for found in (rule.condition for rule in rules):
-            if isinstance(found, Due):
-                for day in (*_dates(scene, device, found.date), *_again(scene, device, found, zone)):
-                    days = (day + timedelta(days=offset // DAY) for _, offset in found.stages)
-                    ends += [wall_time(one, found.at, zone) for one in days]
-            if isinstance(found, Every) and found.or_after is not None:
-                ends += [at + DAY for at in _terms(scene, device, found.or_after, zone)]
+        known = DeviceDates(scene, device, zone)
+        ends += [end for rule in rules for end in rule.condition.case_ends(known)]
     return scene.start - (scene.start - max(ends)) // SECOND * SECOND  # the tick at or after it
 
 
@@ -74,23 +98,10 @@ def _opening(active: Active) -> int:
 
 def _timers(rule: Rule) -> Iterator[int]:
     yield rule.clear_after
-    yield from (max(quorum.within, quorum.began_within) for quorum in rule.quorums if isinstance(quorum, Quorum))
+    yield from (max(quorum.within, quorum.began_within) for quorum in rule.quorums)
     yield from (window.length for one in rule.signals if isinstance(window := getattr(one, "window", None), Over))
     yield from (one.over for one in rule.signals if isinstance(one, Rate | Swing))
-    match rule.condition:
-        case Silence(longer_than=Expression(limits=limits)):
-            hours = [limit.value for limit in limits if limit.value == limit.value]
-            yield round(max([_LONGEST_SILENCE, *hours]) * HOUR)
-        case Silence(longer_than=int() as longer):
-            yield longer
-        case Streak(max_span=span):
-            yield span
-        case Sequence(within=within):
-            yield within
-        case tuple() as levels:
-            for level in levels:
-                yield level.hold.for_
-                yield level.clear_hold
+    yield rule.condition.longest_timer()
 
 
 def _numbers(scene: Scene, device: Device, slot: Slot) -> Iterator[float]:
@@ -106,38 +117,6 @@ def _calendars(rule: Rule) -> list[Calendar]:
 
 def _every(scene: Scene, rule: Rule) -> int:
     return max((point.every for point in scene.points.values() if point.name in rule.points), default=0)
-
-
-def _again(scene: Scene, device: Device, found: Due, zone: ZoneInfo) -> Iterator[date]:
-    """Of dates that come again the one after each date, and after each day on which the work was done."""
-    if found.repeat is None:
-        return
-    for day in _dates(scene, device, found.date):
-        yield later(day, found.repeat)
-    for at in _done(scene, device):
-        yield later(from_us(at).astimezone(zone).date(), found.repeat)
-
-
-def _terms(scene: Scene, device: Device, after: CalendarSpan, zone: ZoneInfo) -> Iterator[int]:
-    """The day on which each term ends: after the registration, and after the work."""
-    for at in (device.registered, *_done(scene, device)):
-        yield wall_time(later(from_us(at).astimezone(zone).date(), after), 0, zone)
-
-
-def _done(scene: Scene, device: Device) -> Iterator[int]:
-    """When the work of a cycle was done, as events say."""
-    for event in scene.happenings:
-        if isinstance(event.value, Work) and event.device == device.id:
-            yield event.value.done or event.at
-
-
-def _dates(scene: Scene, device: Device, name: str) -> Iterator[date]:
-    """The dates an attribute has over the case."""
-    for value in _values(scene, device, name):
-        try:
-            yield date.fromisoformat(str(value)[:10])
-        except ValueError:
-            continue
 
 
 def _values(scene: Scene, device: Device, name: str) -> list[Attr]:

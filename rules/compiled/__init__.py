@@ -3,22 +3,14 @@
 Durations are µs, state points their codes. Nothing here knows where a rule came from or how it is run.
 """
 
-from rules.compiled.condition import (
-    Active,
-    CalendarSpan,
-    Condition,
-    Due,
-    Every,
-    Flap,
-    Hold,
-    Inhibit,
-    LevelRule,
-    Quorum,
-    Sequence,
-    Silence,
-    Streak,
-    Votes,
-)
+from rules.compiled.condition import Condition
+from rules.compiled.conditions.counter_multiple import Every
+from rules.compiled.conditions.due_date import Due
+from rules.compiled.conditions.m_of_n import Votes
+from rules.compiled.conditions.sequence import Sequence
+from rules.compiled.conditions.silence import Silence
+from rules.compiled.conditions.streak import Streak
+from rules.compiled.conditions.threshold import LevelRule, Levels
 from rules.compiled.expression import (
     AttrTest,
     Bar,
@@ -59,6 +51,7 @@ from rules.compiled.signals import (
     Times,
     Window,
 )
+from rules.compiled.timing import Active, CalendarSpan, Flap, Hold, Inhibit, Quorum
 
 __all__ = [
     "Active",
@@ -80,6 +73,7 @@ __all__ = [
     "Increase",
     "Inhibit",
     "LevelRule",
+    "Levels",
     "MemberStat",
     "Names",
     "Operand",

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from enum import StrEnum
 
-from rules.compiled.condition import Due, Every, LevelRule, Sequence, Silence, Streak, Votes
 from rules.compiled.expression import SlotKind
 from rules.compiled.reads import expressions
 from rules.compiled.rule import Rule
@@ -41,25 +40,7 @@ def classify(old: Rule, new: Rule) -> Edit:
     timing = (old.clear_after, old.downtime, old.unless, old.active)
     if old.condition == new.condition and timing == (new.clear_after, new.downtime, new.unless, new.active):
         return Edit.SAME if replace(old, source=new.source) == new else Edit.TEXT
-    if not _same_shape(old, new) or _reads(old) != _reads(new):
+    same = type(old.condition) is type(new.condition) and new.condition.same_state(old.condition)
+    if not same or _reads(old) != _reads(new):
         return Edit.GENERATION
     return Edit.THRESHOLD
-
-
-def _same_shape(old: Rule, new: Rule) -> bool:
-    """Can the state of the one be that of the other?"""
-    a, b = old.condition, new.condition
-    match a:
-        case Silence():
-            return isinstance(b, Silence) and (a.points, a.all_of, a.good) == (b.points, b.all_of, b.good)
-        case Streak():
-            return isinstance(b, Streak) and (a.length, a.max_span) == (b.length, b.max_span)
-        case Votes():
-            return isinstance(b, Votes) and a.last == b.last
-        case Every():
-            return isinstance(b, Every) and (a.point, a.step, a.from_) == (b.point, b.step, b.from_)
-        case Due():
-            return isinstance(b, Due) and a.date == b.date
-        case Sequence():
-            return isinstance(b, Sequence) and (a.absent, a.name) == (b.absent, b.name)
-    return isinstance(b, tuple) and all(isinstance(one, LevelRule) for one in b)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from rules.compiled.condition import Condition, Due, Every, Sequence, Silence, Streak, Votes
+from rules.compiled.condition import Condition
 from rules.compiled.expression import Expression, SlotKind
 from rules.compiled.rule import Rule
 from rules.compiled.signals import Calendar, Increase, Operand, PeerStat, Rate, Signal
@@ -16,18 +16,7 @@ OF_SIGNALS = frozenset({SlotKind.SIGNAL, SlotKind.BEFORE})
 
 def expressions_of(condition: Condition) -> Iterator[Expression]:
     """All expressions of a condition."""
-    match condition:
-        case Silence(longer_than=limit):
-            found: tuple[Expression | None, ...] = (limit if isinstance(limit, Expression) else None,)
-        case Streak(of=of, clear=clear) | Votes(of=of, clear=clear):
-            found = (of, clear)
-        case Due(clear=clear) | Every(clear=clear):
-            found = (clear,)
-        case Sequence():
-            found = (condition.first, condition.second, condition.unless, condition.clear)
-        case levels:
-            found = tuple(one for level in levels for one in (level.when, level.clear, level.level_of))
-    yield from (one for one in found if one is not None)
+    yield from (one for one in condition.expressions() if one is not None)
 
 
 def expressions(rule: Rule) -> Iterator[Expression]:
@@ -115,11 +104,6 @@ def every_point(signal: Signal, signals: Iterable[Signal]) -> set[str]:
     return {point for name in mine if name in named for point in signal_points(named[name])}
 
 
-def is_plan(rule: Rule) -> bool:
-    """Does it hang on when its work was last done?"""
-    return isinstance(rule.condition, Due | Every)
-
-
 def points(rule: Rule) -> set[str]:
     """All points a rule reads, by its signals and members too."""
     names = {name for signal in rule.signals for name in signal_points(signal)}
@@ -128,8 +112,4 @@ def points(rule: Rule) -> set[str]:
     names |= {text.point for text in rule.identity if text.point}
     if rule.order and rule.order.skill_of and rule.order.skill_of.point:
         names.add(rule.order.skill_of.point)
-    if isinstance(rule.condition, Silence):
-        names |= set(rule.condition.points)
-    if isinstance(rule.condition, Every):
-        names.add(rule.condition.point)
-    return names
+    return names | rule.condition.named_points()

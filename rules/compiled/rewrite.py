@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from rules.compiled.condition import LevelRule
 from rules.compiled.expression import Expression, Slot
 
 
@@ -15,10 +14,5 @@ def rewritten(part: Any, slot: Callable[[Slot], Slot]) -> Any:
     if isinstance(part, tuple):
         return tuple(rewritten(one, slot) for one in part)
     if is_dataclass(part) and not isinstance(part, type):
-        changed = {
-            one.name: rewritten(value, slot)
-            for one in fields(part)
-            if isinstance(value := getattr(part, one.name), Expression | LevelRule)
-        }
-        return replace(part, **changed) if changed else part
+        return replace(part, **{one.name: rewritten(getattr(part, one.name), slot) for one in fields(part)})
     return part

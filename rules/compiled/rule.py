@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rules.compiled.condition import Active, Condition, Flap, Inhibit, Quorum
+from rules.compiled.condition import Condition
 from rules.compiled.expression import AttrTest, Expression, TextOf
 from rules.compiled.signals import Signal
+from rules.compiled.timing import Active, Flap, Inhibit, Quorum
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from gateway.domain.record import Closed, CycleDone, Unlatch
-from rules.compiled.reads import is_plan
 from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.installed_rules import InstalledRules
 
@@ -12,7 +11,7 @@ def tell(book: InstalledRules, field: EngineContext, fact: Unlatch | Closed | Cy
     """The rule of the fact hears of it, at `at` µs; False: it is none of its business."""
     match fact:
         case CycleDone():
-            if fact.rule not in book.rules or not is_plan(book.rules[fact.rule][1]):
+            if fact.rule not in book.rules or not book.rules[fact.rule][1].condition.plan:
                 return False
             field.completions.add(at, fact)
         case Closed() if field.completions.settled(fact):
@@ -24,7 +23,7 @@ def tell(book: InstalledRules, field: EngineContext, fact: Unlatch | Closed | Cy
             case CycleDone():
                 runner.cycle(thing, fact.reading, min(at, fact.at or at), at)
             case Closed():
-                if runner.is_on(thing) and is_plan(runner.rule):
+                if runner.is_on(thing) and runner.rule.condition.plan:
                     field.completions.close(at, runner.rule, fact.device, fact.component)
                 runner.closed(thing, at, fact.identity)
             case Unlatch():

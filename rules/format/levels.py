@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from gateway.domain.alarm import Level
-from rules.compiled import Expression, Hold, LevelRule
+from rules.compiled import Expression, Hold, LevelRule, Levels
 from rules.expr.ir import Literal, Node, Relation, SlotInput
 from rules.format.build import LEVELS, Build, CompiledCondition
 from rules.format.fields import Fields
@@ -15,10 +15,10 @@ LEVELLED = ("when", "levels", "members")
 _WHEN = '"gun_temp >= 85 degC"'
 
 
-def plain(rule: Fields, form: str, build: Build, level: Level) -> tuple[LevelRule, ...] | None:
+def plain(rule: Fields, form: str, build: Build, level: Level) -> Levels | None:
     """A rule of one level: `when`, or `members` standing for it."""
     built = _level(rule, form, build, level)
-    return (built[0],) if built else None
+    return Levels((built[0],)) if built else None
 
 
 def _level(fields: Fields, key: str, build: Build, level: Level) -> tuple[LevelRule, Node] | None:
@@ -47,7 +47,7 @@ def _hold(fields: Fields) -> Hold:
     return Hold(inside.duration("for", 0), inside.duration("gap", None))
 
 
-def levels(rule: Fields, build: Build) -> tuple[LevelRule, ...] | None:
+def levels(rule: Fields, build: Build) -> Levels | None:
     """One alarm with ordered severities."""
     table = rule.table_of("levels", f"levels: {{major: {{when: {_WHEN}}}}}")
     if table is None:
@@ -70,7 +70,7 @@ def levels(rule: Fields, build: Build) -> tuple[LevelRule, ...] | None:
         if _weaker(other, node):
             names = {"low": lower.level.word, "high": higher.level.word, "when": higher.when.text}
             fields.wrong(higher.level.word, "rules.levels.order", **names, other=lower.when.text)
-    return tuple(level for level, _ in found) if complete and found else None
+    return Levels(tuple(level for level, _ in found)) if complete and found else None
 
 
 def _bound(node: Node) -> tuple[int, str, float] | None:

@@ -3,7 +3,7 @@
 Two texts of one meaning (`85 degC`, `185 degF`) are one revision; titles, whys and owners are no part of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import partial
 
@@ -12,16 +12,9 @@ import msgspec
 from rules.compiled import (
     Active,
     Aggregate,
-    Condition,
-    Due,
-    Every,
     Expression,
     Rule,
-    Sequence,
     Signal,
-    Silence,
-    Streak,
-    Votes,
 )
 from rules.compiled.reads import points
 
@@ -40,11 +33,11 @@ def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
         "scope": {
             "kinds": sorted(rule.watch.kinds), "each": rule.watch.each, "where": rule.watch.where_text,
             "group": rule.watch.group, "signals": [_signal(one, meanings) for one in sorted(rule.signals, key=_name)],
-            "form": type(rule.condition).__name__, "reads": list(points_read(rule)), "lateness": rule.lateness,
+            "form": rule.condition.word, "reads": list(points_read(rule)), "lateness": rule.lateness,
             "identity": [meanings[one.name] for one in rule.identity],
         },
         "condition": {
-            "of": _condition(rule.condition, said), "clear_after": rule.clear_after, "downtime": rule.downtime,
+            "of": rule.condition.meaning(said), "clear_after": rule.clear_after, "downtime": rule.downtime,
             "unless": said(rule.unless), "active": _active(rule.active),
             "quorums": [
                 [said(one.of), one.at_least, one.at_most, one.fraction, one.within, one.began_within, one.components]
@@ -53,7 +46,7 @@ def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
         },
         "action": {
             "mode": rule.mode, "order": _plain(rule.order and replace(rule.order, skill_of=None)),
-            "notice": _plain(rule.notice), "levels": _levels(rule.condition, said),
+            "notice": _plain(rule.notice), "levels": rule.condition.levels_meaning(said),
             "skill": skill and meanings[skill.name], "flap": _plain(rule.flap), "inhibit": _plain(rule.inhibit),
             "stale_after": rule.stale_after,
         },
@@ -62,9 +55,6 @@ def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
 
 def _name(signal: Signal) -> str:
     return signal.name
-
-
-Said = Callable[[Expression | None], str | None]
 
 
 def _said(expression: Expression | None, meanings: Mapping[str, str]) -> str | None:
@@ -95,35 +85,3 @@ def _signal(signal: Signal, meanings: Mapping[str, str]) -> object:
         elif field.name != "where" and (field.name != "rank" or out["what"] == Aggregate.PERCENTILE):
             out[field.name] = _plain(value)
     return out
-
-
-def _levels(condition: Condition, said: Said) -> list[object]:
-    if isinstance(condition, tuple):
-        return [[int(level.level), said(level.level_of)] for level in condition]
-    if isinstance(condition, Due):
-        return [int(level) for level, _ in condition.stages]
-    return [int(condition.level)]
-
-
-def _condition(condition: Condition, said: Said) -> object:
-    """Without the levels, which are an action."""
-    match condition:
-        case Silence(points, all_of, limit, _, good):
-            return [sorted(points), all_of, said(limit) if isinstance(limit, Expression) else limit, good]
-        case Streak(of, length, _, skips, span, clear):
-            return [said(of), length, skips, span, said(clear)]
-        case Votes(of, need, last, _, clear):
-            return [said(of), need, last, said(clear)]
-        case Due(date, stages, at, clear, repeat, completed):
-            once = [date, [offset for _, offset in stages], at, said(clear)]
-            return once if repeat is None else [*once, repeat.months, repeat.days, completed]
-        case Every(point, step, _, first, ahead, clear, after):
-            plain = [point, step, first, ahead, said(clear)]
-            return plain if after is None else [*plain, after.months, after.days]
-        case Sequence(first, second, absent, within, _, unless, restart, _, clear):
-            return [said(first), said(second), absent, within, said(unless), restart, said(clear)]
-        case levels:
-            return [
-                [said(one.when), one.hold.for_, one.hold.gap, said(one.clear), one.clear_hold, one.auto_clear]
-                for one in levels
-            ]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.domain.device import PointSpec
-from rules.compiled import Condition, Expression, MemberStat, Names, Rule, Signal, Watch
+from rules.compiled import Condition, Expression, Levels, MemberStat, Names, Rule, Signal, Watch
 from rules.expr.scope import NameScope, nearest
 from rules.format.actions import actions
 from rules.format.active import active
@@ -64,7 +64,7 @@ def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaul
         mode=fields.choice("mode", ("live", "shadow", "off"), "live"),
         watch=watch or Watch(()),
         signals=tuple(sorted(found or (), key=_name)),  # as they come back from the journal
-        condition=_with_level(judged, then.level_of) if judged else (),
+        condition=_with_level(judged, then.level_of) if judged else Levels(()),
         points=(),
         order=then.order,
         notice=then.notice,
@@ -99,9 +99,9 @@ def _name(signal: Signal) -> str:
 
 def _with_level(condition: Condition, level: Expression | None) -> Condition:
     """`then.order.level` as an expression belongs to the only level of a plain rule."""
-    if level is None or not isinstance(condition, tuple):
+    if level is None or not isinstance(condition, Levels):
         return condition
-    return tuple(replace(one, level_of=level) for one in condition)
+    return Levels(tuple(replace(one, level_of=level) for one in condition.levels))
 
 
 def _clear_after(fields: Fields, form: str, defaults: Defaults) -> int:

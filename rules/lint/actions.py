@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gateway.domain.alarm import Level
 from gateway.domain.duration import format_duration
 from gateway.domain.workdays import NO_CALENDAR
-from rules.compiled import Due, Rule, Sequence
+from rules.compiled import Levels, Rule, Sequence
 from rules.lint.finding import LintFinding, Severity
 from rules.lint.subject import Around, Subject
 
@@ -40,14 +40,7 @@ def _words(subject: Subject) -> Iterator[LintFinding]:
 
 def highest(rule: Rule) -> Level:
     """The highest level its alarms can have; that of an expression may be any."""
-    condition = rule.condition
-    if isinstance(condition, tuple):
-        return max(
-            (Level.CRITICAL if one.level_of is not None else one.level for one in condition), default=Level.NOTICE
-        )
-    if isinstance(condition, Due):
-        return max((level for level, _ in condition.stages), default=Level.NOTICE)
-    return condition.level
+    return max(rule.condition.alarm_levels(), default=Level.NOTICE)
 
 
 def _latched(subject: Subject) -> Iterator[LintFinding]:
@@ -66,7 +59,7 @@ def _critical(subject: Subject) -> Iterator[LintFinding]:
     if highest(rule) is not Level.CRITICAL:
         return
     order, notice = rule.order, rule.notice
-    computed = isinstance(rule.condition, tuple) and any(one.level_of is not None for one in rule.condition)
+    computed = isinstance(rule.condition, Levels) and any(one.level_of for one in rule.condition.levels)
     if notice is not None and not notice.remind and not computed:
         mild = Severity.INFO if order is not None else None
         yield subject.find("critical-once", "then.notice", write="remind: 30m, max: 3", severity=mild)

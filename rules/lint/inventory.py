@@ -40,7 +40,7 @@ class RuleInventory:
 
     def rows(self, rule: Rule, kind: str) -> Rows:
         """The rows of the space of `kind` that the rule watches. Silence and groups mean those in service only."""
-        in_service = type(rule.condition).__name__ == "Silence" or bool(rule.watch.group)
+        in_service = rule.condition.in_service or bool(rule.watch.group)
         key = (rule.watch, kind, in_service)
         if key not in self._found:
             space = self.world.space(kind)

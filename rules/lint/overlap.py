@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from rules.compiled import Due, Every, Silence, Streak, Votes
+from rules.compiled import Levels, Streak, Votes
 from rules.expr.syntax import Syntax
 from rules.lint.coded import codes
 from rules.lint.comparisons import DOWN, UP, Range, alternatives, atom, number_of, ranges, states
@@ -89,7 +89,7 @@ def _within(narrow: Trigger, wide: Trigger) -> bool:
 def _told(first: Subject, second: Subject, trigger: Trigger) -> LintFinding:
     fault, other = (one.rule.order.fault if one.rule.order else one.rule.id for one in (first, second))
     write = f"inhibit: {{by: {first.rule.id}, same: [code], settle: 90s}}"
-    if isinstance(first.rule.condition, tuple) and isinstance(second.rule.condition, tuple) and fault == other:
+    if isinstance(first.rule.condition, Levels) and isinstance(second.rule.condition, Levels) and fault == other:
         write = "levels: {minor: {when: ..}, major: {when: ..}}"
     both = first.rule.order is not None and second.rule.order is not None
     return second.find(
@@ -101,14 +101,9 @@ def _told(first: Subject, second: Subject, trigger: Trigger) -> LintFinding:
 
 def _triggers(subject: Subject) -> Iterator[Trigger]:
     """What raises the rule, way by way."""
+    yield from (Trigger(True, {}, {}, name, shown) for name, shown in subject.rule.condition.occasions())
     match subject.rule.condition:
-        case Silence(points=points, all_of=False):
-            yield from (Trigger(True, {}, {}, name, f"silent {name}") for name in points)
-        case Due(date=day):
-            yield Trigger(True, {}, {}, day, f"due {day}")
-        case Every(point=point, step=step):
-            yield Trigger(True, {}, {}, point, f"every {point} {step}")
-        case tuple():
+        case Levels():
             for _, path in subject.levels():
                 keys = tuple(path.split(".")) if path else ()
                 for parts in alternatives(subject.get(*keys, "when")):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rules.compiled import Levels
 from rules.lint.subject import Subject
 
 
@@ -26,7 +27,7 @@ def predicates(subject: Subject) -> Iterator[Predicate]:
                 yield Predicate(".".join((*keys, key)), found, key == "when")
         yield from _members(subject, (*keys, "when"))
     yield from _members(subject, ())
-    if subject.get("levels") is None and not isinstance(subject.rule.condition, tuple):
+    if subject.get("levels") is None and not isinstance(subject.rule.condition, Levels):
         yield from _form(subject)
     lets = subject.get("let")
     for name, table in lets.items() if isinstance(lets, Mapping) else ():

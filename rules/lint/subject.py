@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.domain.device import PointKind, PointSpec
-from rules.compiled import Expression, LevelRule, Names, Rule
+from rules.compiled import Expression, LevelRule, Levels, Names, Rule
 from rules.compiled.reads import points_of
 from rules.format.cases import Case
 from rules.format.tree import join
@@ -107,10 +107,10 @@ class Subject:
     def levels(self) -> Iterator[tuple[LevelRule, str]]:
         """Each severity of a rule with levels, and the path its keys stand below ("" for a plain rule)."""
         condition = self.rule.condition
-        if not isinstance(condition, tuple):
+        if not isinstance(condition, Levels):
             return
         staged = isinstance(self.body.get("levels"), Mapping)
-        for one in condition:
+        for one in condition.levels:
             yield one, join("levels", one.level.word) if staged else ""
 
 

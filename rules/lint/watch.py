@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gateway.domain.device import Device, Life
-from rules.compiled import Due, PeerStat, SlotKind
+from rules.compiled import PeerStat, SlotKind
 from rules.compiled.reads import expressions, points
 from rules.engine.state.fleet import name_of
 from rules.lint.finding import LintFinding, Severity
@@ -56,9 +56,7 @@ def _points(subject: Subject, lists: RuleInventory, devices: Sequence[Device], a
 
 def _attributes(subject: Subject, lists: RuleInventory, devices: Sequence[Device]) -> Iterator[LintFinding]:
     """Attributes without default that nobody has: the condition is unknown for ever."""
-    asked: dict[str, str] = {}
-    if isinstance(subject.rule.condition, Due):
-        asked[subject.rule.condition.date] = "due.date"
+    asked = dict(subject.rule.condition.attributes())
     for expression in expressions(subject.rule):
         for slot in expression.slots:
             nothing = slot.kind is SlotKind.ATTR and slot.default != slot.default

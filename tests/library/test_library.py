@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from library_lab import CONFIG, ROOT, book
 
 from gateway.cli.rules_command import command
+from rules.compiled import Levels
 
 GROUPS = {
     "charger.yaml": {
@@ -67,8 +68,8 @@ def test_safety_is_of_class_safety_and_latched_where_people_can_be_hurt() -> Non
         assert notice is not None, name
         assert notice.klass == "safety", name
     levels = rules["gas.combustible"].condition
-    assert isinstance(levels, tuple)
-    assert [level.auto_clear for level in levels] == [False, False]
+    assert isinstance(levels, Levels)
+    assert [level.auto_clear for level in levels.levels] == [False, False]
 
 
 @pytest.mark.parametrize(("lang", "page"), [("en", "rule-library.md"), ("zh", "rule-library.zh.md")])

@@ -9,7 +9,19 @@ from collections.abc import Mapping, Sequence
 from gateway.domain.alarm import Change, Evidence, Level, Thing, Transition, canonical
 from gateway.domain.device import Device, Site
 from gateway.domain.record import PolicySet
-from rules.compiled import Budget, Flap, Inhibit, OrderTemplate, Quiet, Rule, RuleNotice, RulePolicy, Silence, Watch
+from rules.compiled import (
+    Budget,
+    Flap,
+    Inhibit,
+    Levels,
+    OrderTemplate,
+    Quiet,
+    Rule,
+    RuleNotice,
+    RulePolicy,
+    Silence,
+    Watch,
+)
 from rules.engine.alarms import AlarmPipeline
 from rules.engine.state.fleet import Fleet
 from rules.engine.transitions import Emitter, PendingTransition, plan_of
@@ -34,7 +46,7 @@ def flap(raises: int = 2, span: int = 600, quiet: int = 300) -> Flap:
 
 def rule(rule_id: str, *, silent: int = 0, klass: str = "service", group: str = "", **more: object) -> Rule:
     """A rule with an order and a notice; `silent` > 0: a silence of so many seconds."""
-    condition = Silence(("x",), False, silent * S, Level.MINOR) if silent else ()
+    condition = Silence(("x",), False, silent * S, Level.MINOR) if silent else Levels(())
     keys: dict[str, object] = {
         "revision": "1", "title": {"en": rule_id}, "why": {"en": "w", "zh": "w"}, "mode": "live",
         "watch": Watch(("k",), group=group),

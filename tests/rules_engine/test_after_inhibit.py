@@ -7,6 +7,7 @@ import pytest
 from after_lab import S, Stage, brief, inhibit, rule
 
 from gateway.domain.alarm import Level, Parent, Thing
+from rules.compiled import Levels
 
 PARENT = rule("parent")
 CHILD = rule("child", inhibit=inhibit())
@@ -293,7 +294,7 @@ def test_a_parent_that_was_on_before_anybody_asked() -> None:
 
 
 def test_a_silence_written_as_an_expression_is_asked_for() -> None:
-    stage = Stage([replace(SILENT, condition=()), PARENT])
+    stage = Stage([replace(SILENT, condition=Levels(())), PARENT])
     row = stage.world.rows[1]
     runner = SimpleNamespace(space=row.space, on=lambda row: (), again=lambda row, since: since + 40 * S)
     stage.runners["silent"] = [runner]

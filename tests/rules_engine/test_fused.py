@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.device import Device
 from gateway.domain.record import DeviceSet, Tick
-from rules.compiled import Bar, Rule
+from rules.compiled import Bar, Levels, Rule
 from rules.engine.conditions.threshold_index import AT_ONCE, Fused, Ladder
 
 VALUES = (nan, inf, -inf, 0.0, 70.0, 80.0, np.nextafter(80.0, inf), np.nextafter(80.0, -inf), 85.0, 90.0, 1e300)
@@ -132,8 +132,8 @@ def test_a_ladder_takes_what_is_reached_in_parts() -> None:
 @given(CONDITIONS, st.lists(st.sampled_from(VALUES), min_size=3, max_size=3), st.sampled_from((nan, 60.0, 85.0)))
 def test_no_condition_is_true_or_false_without_a_bar_of_each_clause(text: str, row: list[float], trip: float) -> None:
     (one,) = rules_of(f'format: 1\nrules:\n{HEAD.format(0, "")}  when: "{text}"\n')
-    assert isinstance(one.condition, tuple)
-    when = one.condition[0].when
+    assert isinstance(one.condition, Levels)
+    when = one.condition.levels[0].when
     given = dict(zip(("gun_temp", "current", "ambient"), row, strict=True))
     slots = [given.get(slot.name, trip) for slot in when.slots]
     truth = when.scalar(slots)

@@ -20,6 +20,7 @@ from rules.compiled import (
     Flap,
     Inhibit,
     LevelRule,
+    Levels,
     MemberStat,
     Names,
     Quorum,
@@ -119,16 +120,16 @@ def condition(name: str) -> Condition:
 
 def level(name: str, index: int = 0) -> LevelRule:
     found = condition(name)
-    assert isinstance(found, tuple)
-    return found[index]
+    assert isinstance(found, Levels)
+    return found.levels[index]
 
 
 @pytest.mark.parametrize("name", ["unless", "unless levels", "silent", "votes in when"])
 def test_unless_is_asked_at_the_moment_of_raising(name: str) -> None:
     one = load(FORMS[name])
     assert one.unless is not None
-    if isinstance(one.condition, tuple):
-        assert "unless" not in one.condition[0].when.text, "a hold goes on under it"
+    if isinstance(one.condition, Levels):
+        assert "unless" not in one.condition.levels[0].when.text, "a hold goes on under it"
 
 
 def test_silent() -> None:

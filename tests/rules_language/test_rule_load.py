@@ -10,6 +10,7 @@ from rules.compiled import (
     Calendar,
     Expression,
     Hold,
+    Levels,
     OrderTemplate,
     Period,
     Rule,
@@ -67,8 +68,8 @@ def test_the_first_example_of_the_manual() -> None:
     assert (found.watch.kinds, found.watch.each, found.watch.where_text) == (("charger",), True, "life == 'in_service'")
     assert found.watch.where is not None
     assert found.watch.where({"life": "planned"}) is False
-    assert isinstance(found.condition, tuple)
-    major, critical = found.condition
+    assert isinstance(found.condition, Levels)
+    major, critical = found.condition.levels
     assert (major.level, major.hold, major.clear_hold, major.auto_clear) == (
         Level.MAJOR,
         Hold(2 * MINUTE, 30 * SECOND),
@@ -90,8 +91,8 @@ def test_the_first_example_of_the_manual() -> None:
 
 def test_a_plain_rule_and_its_defaults() -> None:
     found = rule(GUN + 'when: "gun_temp >= 85 degC"\nhold: 2m\nmissing: clear_after 7d\ndowntime: count\nmode: off')
-    assert isinstance(found.condition, tuple)
-    (level,) = found.condition
+    assert isinstance(found.condition, Levels)
+    (level,) = found.condition.levels
     assert (level.level, level.hold, level.clear) == (Level.MINOR, Hold(2 * MINUTE), None)
     assert (found.title["zh"], found.mode, found.clear_after, found.downtime) == ("r", "off", 7 * DAY, "count")
     assert (found.order, found.notice) == (None, None)
@@ -128,16 +129,16 @@ def test_level_fault_and_times_of_the_order() -> None:
         VAN + "when: 'soc < 5 pct'\nthen: {order: {type: tow, level: critical, assign: nearest, after: 1h, "
         "reopen_within: 4h}, notice: {audience: a, template: t, class: safety, remind: 3d, max: 3}}"
     )
-    assert isinstance(found.condition, tuple)
-    assert found.condition[0].level is Level.CRITICAL
+    assert isinstance(found.condition, Levels)
+    assert found.condition.levels[0].level is Level.CRITICAL
     assert found.order == OrderTemplate("tow", "r", assign="nearest", after=HOUR, reopen_within=4 * HOUR)
     assert found.notice == RuleNotice("a", "t", "safety", 3 * DAY, 3)
 
 
 def test_all_and_any() -> None:
     found = rule(VAN + "when: {all: ['soc < 5 pct', {any: ['speed > 1 km/h', \"ignition == 'on'\"]}]}")
-    assert isinstance(found.condition, tuple)
-    when = found.condition[0].when
+    assert isinstance(found.condition, Levels)
+    when = found.condition.levels[0].when
     assert when.text == "(soc < 5 pct) and ((speed > 1 km/h) or (ignition == 'on'))"
     assert [slot.name for slot in when.slots] == ["soc", "speed", "ignition", "ignition"]
     assert when.scalar([4.0, 0.0, 1.0, 1.0]) == 1.0
@@ -191,10 +192,10 @@ def test_per_day_is_a_rate() -> None:
         GAS + "let: {rate: {increase: volume_total, per: month, scale: per_day}}\n"
         'when: "rate > 1.5 * before(rate) and rate - before(rate) > 0.24 m3/day"'
     )
-    assert isinstance(found.condition, tuple)
+    assert isinstance(found.condition, Levels)
     assert found.signals[0].unit == "m3/h"
-    assert found.condition[0].when.limits[0].value == pytest.approx(0.01)
-    assert [slot.kind for slot in found.condition[0].when.slots] == [SlotKind.SIGNAL, SlotKind.BEFORE]
+    assert found.condition.levels[0].when.limits[0].value == pytest.approx(0.01)
+    assert [slot.kind for slot in found.condition.levels[0].when.slots] == [SlotKind.SIGNAL, SlotKind.BEFORE]
 
 
 def test_ids_are_unique_over_files() -> None:

@@ -7,7 +7,7 @@ from language import NAMES
 
 from gateway.domain.device import PointSpec
 from gateway.domain.errors import ConfigError
-from rules.compiled import Names, Rule
+from rules.compiled import Levels, Names, Rule
 from rules.format import Edit, compile_source, edit, edit_between, load_text
 
 HOT = """
@@ -151,10 +151,10 @@ def test_edit_merges_by_key() -> None:
     rule = load(HOT)
     patch = {"levels": {"major": {"when": "gun_temp >= 80 degC"}}, "why": None}
     new = edit(rule, patch, NAMES, "t.yaml", "test[0].events[0].edit")
-    assert isinstance(new.condition, tuple)
-    assert new.condition[0].when.text == "gun_temp >= 80 degC"
-    assert len(new.condition) == 2
-    assert new.condition[0].clear_hold == 180_000_000
+    assert isinstance(new.condition, Levels)
+    assert new.condition.levels[0].when.text == "gun_temp >= 80 degC"
+    assert len(new.condition.levels) == 2
+    assert new.condition.levels[0].clear_hold == 180_000_000
     assert (new.why["en"], rule.why["en"]) == ("", "it burns")
     assert edit_between(rule, new) is Edit.THRESHOLD
 

@@ -7,7 +7,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.record import ClockStep
 from gateway.domain.said import SpokenDuration
 from gateway.domain.size import format_size
-from gateway.health.judgements import Clocks, Condition, Trouble, clock, configuration, disk, rules, silence
+from gateway.health.judgements import Clocks, HealthState, Trouble, clock, configuration, disk, rules, silence
 
 GIB = 2**30
 NOW = 1_796_040_000_000_000  # 2026-11-30
@@ -25,7 +25,7 @@ def test_a_full_disk_is_vital_and_names_the_floor() -> None:
     assert english.startswith("128 MiB left, at or below journal.free_space_floor (256 MiB)")
     assert chinese.startswith("仅剩 128 MiB，已达 journal.free_space_floor（256 MiB）")
     assert full is not None
-    assert not Condition(parts={"disk": full}).ready
+    assert not HealthState(parts={"disk": full}).ready
     assert low is not None
     assert not low.vital
     assert disk(GIB, GIB // 4) is None

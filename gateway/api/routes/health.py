@@ -14,7 +14,7 @@ from gateway.delivery.reasons import Reason
 from gateway.domain.errors import SourceError, SourceRejected, StoreError, StoreFull, StoreUnavailable
 from gateway.domain.said import Phrase
 from gateway.domain.text import Lang
-from gateway.health import Condition, Trouble
+from gateway.health import HealthState, Trouble
 
 router = APIRouter(tags=["health"])
 brief = APIRouter(tags=["health"])
@@ -119,7 +119,7 @@ def _ready(context: Context, parts: Parts) -> bool:
     return context.ready and not context.supervisor.fatal.is_set() and not any(parts.values())
 
 
-async def _look(context: Context) -> tuple[Condition, Parts]:
+async def _look(context: Context) -> tuple[HealthState, Parts]:
     """(what the watch sees, what is wrong with the tasks of the sources themselves)."""
     condition = context.watch.look()
     return condition, {name: _fallen(context, f"source.{name}") for name in context.sources}

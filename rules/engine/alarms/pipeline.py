@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Thing
 from gateway.domain.record import PolicySet
-from rules.compiled import Rule, Silence
+from rules.compiled import Rule
 from rules.engine.alarms import state
 from rules.engine.alarms.flapping import Flapper
 from rules.engine.alarms.inhibition import Inhibitor
@@ -108,8 +108,9 @@ class AlarmPipeline:
 
     def _again(self, rule: Rule, thing: Thing, since: int) -> int:
         """When a child that a parent kept quiet until `since` raises: a silence counts from there."""
-        if isinstance(rule.condition, Silence) and isinstance(rule.condition.longer_than, int):
-            return since + rule.condition.longer_than
+        again = rule.condition.raises_again(since)
+        if again is not None:
+            return again
         for runner in self._of(rule.id):
             row = self._row(runner.space, thing)
             if row is not None:

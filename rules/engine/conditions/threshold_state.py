@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import I64, U8
-from rules.compiled import LevelRule, Rule
+from rules.compiled import LevelRule, Levels, Rule
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.unless import Veto
@@ -50,8 +50,8 @@ class LevelState(Signalled):
 
     def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
         super().__init__(rule, zone, space, common)
-        assert isinstance(rule.condition, tuple), "the engine gives level rules to this class only"
-        self.levels: tuple[LevelRule, ...] = tuple(sorted(rule.condition, key=lambda level: level.level))
+        assert isinstance(rule.condition, Levels), "the engine gives level rules to this class only"
+        self.levels: tuple[LevelRule, ...] = tuple(sorted(rule.condition.levels, key=lambda level: level.level))
         count = len(self.levels)
         self.timed = any(one.hold.for_ or one.clear_hold for one in self.levels)
         if self.timed:

@@ -13,6 +13,7 @@ from rules.compiled import (
     Calendar,
     Expression,
     LevelRule,
+    Levels,
     MemberStat,
     Quorum,
     Rule,
@@ -107,8 +108,8 @@ def member_rule(rule: Rule, kind: str, questions: Sequence[Question]) -> Rule:
     return replace(
         rule, watch=Watch((kind,), rule.watch.each, group=rule.watch.group), signals=signals, quorums=(),
         points=tuple(sorted(points)),
-        condition=tuple(LevelRule(Level.NOTICE, one.of) for one in questions), unless=None, active=None, identity=(),
-        clear_after=0,
+        condition=Levels(tuple(LevelRule(Level.NOTICE, one.of) for one in questions)), unless=None, active=None,
+        identity=(), clear_after=0,
     )  # fmt: skip
 
 

@@ -6,26 +6,19 @@ from gateway.domain.duration import DAY, HOUR, MINUTE
 from rules.compiled import (
     Baseline,
     Calendar,
-    Every,
-    Expression,
     Increase,
-    LevelRule,
     MemberStat,
     PeerStat,
     Period,
     Rate,
     Rule,
-    Sequence,
     Share,
     Signal,
-    Silence,
     Slot,
     SlotKind,
     Stat,
-    Streak,
     Swing,
     Times,
-    Votes,
 )  # fmt: skip
 from rules.compiled.ages import oldest
 from rules.compiled.reads import OF_SIGNALS, expressions, fed_by, inner_first, operand_of
@@ -46,7 +39,7 @@ def needs_history(rule: Rule) -> bool:
         not isinstance(signal, MemberStat | PeerStat) for signal in rule.signals
     )  # members are asked as they are
     began = any(quorum.began_within for quorum in rule.quorums)
-    return remembers or began or isinstance(rule.condition, Streak | Votes | Sequence | Every)
+    return remembers or began or rule.condition.remembers
 
 
 def horizon(rule: Rule, every: int) -> int:
@@ -58,10 +51,9 @@ def horizon(rule: Rule, every: int) -> int:
     asked = [*expressions(rule), *(quorum.of for quorum in rule.quorums)]
     asked += [signal.of for signal in rule.signals if isinstance(signal, MemberStat)]
     depth = 1 + max((slot.n for one in asked for slot in one.slots if slot.kind is SlotKind.BEFORE), default=0)
-    condition = rule.condition
     windows = max(_spans(rule.signals, interval), default=0)
-    if isinstance(condition, Streak):
-        depth += condition.length
+    if in_a_row := rule.condition.in_a_row():
+        depth += in_a_row
         windows = windows or 3 * interval
     span = windows * depth if windows < NEVER else NEVER
     old = oldest(rule, _numbers)  # what was read last before may be bad
@@ -74,29 +66,9 @@ def _numbers(slot: Slot) -> tuple[float, ...]:
 
 
 def _waits(rule: Rule, interval: int) -> Iterator[int]:
-    condition = rule.condition
     yield rule.clear_after
     yield max((max(quorum.within, quorum.began_within) for quorum in rule.quorums), default=0)
-    if isinstance(condition, Silence):
-        longer = condition.longer_than
-        yield 2 * (_hours(longer) if isinstance(longer, Expression) else longer)
-    elif isinstance(condition, Sequence):
-        yield 2 * condition.within
-    elif isinstance(condition, Votes):
-        yield 3 * interval * condition.last
-    elif isinstance(condition, Streak):
-        yield condition.max_span
-    elif isinstance(condition, tuple):
-        yield from (_held(level, interval) for level in condition)
-
-
-def _held(level: LevelRule, interval: int) -> int:
-    gap = 3 * interval if level.hold.gap is None else level.hold.gap
-    return 2 * (level.hold.for_ + level.clear_hold + gap)
-
-
-def _hours(longer: Expression) -> int:
-    return round(max([LONG, *(limit.value for limit in longer.limits if limit.value == limit.value)]) * HOUR)
+    yield rule.condition.look_back(interval)
 
 
 def _spans(signals: tuple[Signal, ...], interval: int) -> Iterator[int]:

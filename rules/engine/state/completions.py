@@ -5,7 +5,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.domain.record import Closed, CycleDone
-from rules.compiled import Due, Every, Rule
+from rules.compiled import Rule
 
 KEPT = 4
 """Completions that are remembered for each rule and thing."""
@@ -41,12 +41,12 @@ class Completions:
 
     def close(self, told: int, rule: Rule, device: int, component: int) -> None:
         """The order of a plan that was raised on a thing was closed at `told` µs, and nothing was done."""
-        self._closed[rule.id, device, component] = told, _meaning(rule)
+        self._closed[rule.id, device, component] = told, rule.condition.plan_meaning()
 
     def closed(self, rule: Rule, device: int, component: int, until: int) -> int:
         """When that was last, µs, if it was told by `until` µs; 0 = never, or of other dates or terms."""
         told, meaning = self._closed.get((rule.id, device, component), (0, ""))
-        return told if told <= until and meaning == _meaning(rule) else 0
+        return told if told <= until and meaning == rule.condition.plan_meaning() else 0
 
     def of(self, rule: str, device: int, component: int, until: int) -> list[Completion]:
         """Those of a rule on a thing that were told before `until` µs, the newest last."""
@@ -81,13 +81,3 @@ class Completions:
 
 
 _decoder = msgspec.msgpack.Decoder(tuple[list[list[Completion]], list[tuple[Key, tuple[int, str]]]])
-
-
-def _meaning(rule: Rule) -> str:
-    """What the dates or terms of a plan hang on; other stages or another scope are the same plan."""
-    match rule.condition:
-        case Due(date=name, repeat=repeat):
-            return f"{name} {repeat}"
-        case Every(or_after=term):
-            return f"{term}"
-    return ""

@@ -1,0 +1,1 @@
+"""The forms a condition may have, compiled: one module for each, named after the form."""
