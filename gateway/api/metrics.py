@@ -21,7 +21,6 @@ MESSAGE_STATES = ("received", "journaled", "duplicate", "rejected", "refused", "
 QUANTILES = (("0.5", 0.5), ("0.95", 0.95), ("0.99", 0.99))
 SQL_EVERY = 5.0
 """Seconds for which numbers that cost a query are kept."""
-PARTITION = 0
 MOST_WAITING = 1000
 
 
@@ -184,7 +183,7 @@ class Collector:
 
     def _consumers(self) -> Iterator[Metric]:
         context = self._context
-        head = context.journal.head(PARTITION)
+        head = context.journal.head(context.settings.partition)
         lag = gauges("lag_records", "Journal records a consumer has not taken yet", "consumer")
         lag.add_metric(["rules"], head - context.rules.judged)
         lag.add_metric(["desk"], head - context.rules.committed)

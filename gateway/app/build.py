@@ -16,7 +16,7 @@ import structlog
 from gateway import expected_stores
 from gateway.app import install_check
 from gateway.app.apply_changes import Make, Takeover
-from gateway.app.lifecycle import PARTITION, App, ClosingSink, Committed, Threads, Verify
+from gateway.app.lifecycle import App, ClosingSink, Committed, Threads, Verify
 from gateway.app.reload import Reload, RuleJournal
 from gateway.clock import SystemClock
 from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesConsumer, Snapshots
@@ -114,27 +114,29 @@ def close_to_others(data: Path) -> None:
 
 def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) -> App:
     settings, threads = project.settings, Threads()
-    data = settings.data_dir
+    data, partition = settings.data_dir, settings.partition
     expected_stores.check_present(data)
     database = _database(data / "fieldgate.sqlite")
     opened.callback(database.dispose)
     series_store = DuckDbStore(data / "series", settings.series, clock)
     opened.callback(series_store.close)
-    consumed = max(Desk(DeskBooks(database)).cursor(), series_store.cursor(PARTITION))
-    journal = SqliteJournal(data / JOURNAL, settings.journal, partition=PARTITION, consumed=consumed, lock=lock)
+    consumed = max(Desk(DeskBooks(database), partition=partition).cursor(), series_store.cursor(partition))
+    journal = SqliteJournal(data / JOURNAL, settings.journal, partition=partition, consumed=consumed, lock=lock)
     opened.callback(journal.close)
-    if (stored := series_store.cursor(PARTITION)) < (floor := journal.stats().floor):
+    if (stored := series_store.cursor(partition)) < (floor := journal.stats().floor):
         raise StoreError.of("store.series.behind", path=data / "series", cursor=stored, floor=floor)
     expected_stores.settle(
         data, {"database": identity(data / "fieldgate.sqlite"), "journal": journal.identity, "series": 0}
     )
     registry = Registry(SqlRegistryStore(database, clock, settings.tenant), settings.tenant, clock)
     registry.recover(_definitions(journal))
-    desk = _desk(project, database, journal.lease(PARTITION, settings.name))
-    snapshots = Snapshots(data / "snapshots", PARTITION)
+    desk = _desk(project, database, journal.lease(partition, settings.name))
+    snapshots = Snapshots(data / "snapshots", partition)
     engine, start = _engine(journal, snapshots, desk.cursor(), settings)
     steady = clock.steady if isinstance(clock, SystemClock) else clock.now
-    intake = Intake(journal, registry, clock, settings.intake, PARTITION, steady, settings.tenant)
+    intake = Intake(
+        journal, registry, clock, settings.intake, partition=partition, steady=steady, tenant=settings.tenant
+    )
     ticker = Ticker(intake)
     audit = SecurityAudit(database, settings.tenant)
     outbox, deliveries = SqlControlOutbox(database), SqlDeliveryQueue(database, settings.tenant)
@@ -142,11 +144,11 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     relay = Relay(deliveries, sinks, clock, threads.runner("desk"), settings.delivery)
     committed = Committed(Latency(), relay, clock, AlarmLog(registry.device_by_id, steady))
     rules = RulesConsumer(
-        journal, engine, desk, snapshots, clock, rules_thread=threads.runner("rules"), partition=PARTITION,
+        journal, engine, desk, snapshots, clock, rules_thread=threads.runner("rules"), partition=partition,
         desk_thread=threads.runner("desk"), start=start, on_commit=committed, on_due=ticker.nudge,
         most_work=settings.journal.max_bytes // SNAPSHOT_SHARE,
     )  # fmt: skip
-    series = SeriesConsumer(journal, series_store, threads.runner("series"), PARTITION)
+    series = SeriesConsumer(journal, series_store, threads.runner("series"), partition)
     reruns = Reruns(
         rules, engine, series, series_store, rules_thread=threads.runner("rules"),
         series_thread=threads.runner("series"), journal=intake.facts,
@@ -192,18 +194,18 @@ def _definitions(journal: SqliteJournal) -> list[Any]:
 
 def _engine(journal: SqliteJournal, snapshots: Snapshots, cursor: int, settings: Settings) -> tuple[Engine, int]:
     """The newest valid snapshot, else an engine that has seen what retention always keeps: definitions and facts."""
-    late = settings.clock.accept_late
+    partition, late = settings.partition, settings.clock.accept_late
     for seq, blob in snapshots.valid(cursor):
         with suppress(SnapshotError):
             engine = Engine.restore(blob, compile_source, compile_policy=compile_policy, accept_late=late)
-            log.info("engine restored", snapshot=seq, behind=journal.head(PARTITION) - seq)
+            log.info("engine restored", snapshot=seq, behind=journal.head(partition) - seq)
             return engine, seq
-    engine = Engine(PARTITION, compile_source, settings.tenant, compile_policy=compile_policy, accept_late=late)
+    engine = Engine(partition, compile_source, settings.tenant, compile_policy=compile_policy, accept_late=late)
     floor = journal.stats().floor
     kept = [record for kind in (RecordKind.DEFINE, RecordKind.FACT) for record in _all(journal, kind, floor)]
     for record in sorted(kept, key=lambda record: record.seq):
         engine.step(record)
-    log.info("engine made from facts", facts=len(kept), behind=journal.head(PARTITION) - floor)
+    log.info("engine made from facts", facts=len(kept), behind=journal.head(partition) - floor)
     return engine, floor
 
 
@@ -218,7 +220,7 @@ def _all(journal: SqliteJournal, kind: RecordKind, upto: int) -> list[Any]:
 
 def _desk(project: Project, database: Database, epoch: int) -> Desk:
     settings = project.settings
-    desk = Desk(DeskBooks(database, settings.mask), tenant=settings.tenant, partition=PARTITION, epoch=epoch)
+    desk = Desk(DeskBooks(database, settings.mask), tenant=settings.tenant, partition=settings.partition, epoch=epoch)
     _use(desk, database, project)()
     return desk
 

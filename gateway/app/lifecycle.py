@@ -44,7 +44,6 @@ from gateway.supervisor import Supervisor
 from rules.engine import Engine
 
 log = structlog.get_logger()
-PARTITION = 0
 STORE_RETRY = 5.0  # seconds between two tries, at most: a small journal fills while a store is away
 HISTORY = 30 * DAY  # settled deliveries, attempts and journaled facts are kept this long in SQL
 
@@ -179,12 +178,12 @@ class App:
         self.supervisor.start("rules.judge", self.rules.judge, fatal=True)
         self.supervisor.start("rules.commit", self.rules.commit, longest=STORE_RETRY)
         self.supervisor.start("series", self.series.run, longest=STORE_RETRY)
-        await self.judged(self.journal.head(PARTITION))
+        await self.judged(self.journal.head(self.settings.partition))
         await desk(lambda: self.registry.apply(self.project.wanted))
         await self.pump.pump()
         if changed := rule_changes(self.project.rulebook, self.settings.timezone, self.engine, CONFIGURATION):
             await self.rule_journal(changed)
-        await self.judged(self.journal.head(PARTITION))
+        await self.judged(self.journal.head(self.settings.partition))
         self.supervisor.start("reruns", self.reruns.run)
         self.imports.recover()
         if self.api is None:
@@ -244,7 +243,7 @@ class App:
         """Tell the journal what every consumer has passed; save state texts that grew."""
         floor = min(self.rules.committed, self.series.cursor, self.snapshots.oldest())
         if floor:
-            self.journal.release(PARTITION, floor)
+            self.journal.release(self.settings.partition, floor)
         await self.threads.runner("desk")(self.registry.save_texts)
 
     async def _keep_house(self) -> None:
@@ -290,7 +289,7 @@ class App:
         await self.supervisor.stop("ticker", "reruns")
         await self.supervisor.stop("rules.judge")
         await self.supervisor.stop("rules.commit", "series")
-        head = self.journal.head(PARTITION)
+        head = self.journal.head(self.settings.partition)
         await self.rules.drain(head)
         await self.series.drain(head)
         await relay

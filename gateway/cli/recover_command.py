@@ -33,7 +33,7 @@ def command(config: Path, lang: Lang) -> None:
     except ConfigError as error:
         refuse(error, lang)
     try:
-        report = recover(settings.data_dir, settings.tenant)
+        report = recover(settings.data_dir, settings.tenant, settings.partition)
     except StoreError as error:
         click.echo(error.text(lang), err=True)
         sys.exit(UNUSABLE)

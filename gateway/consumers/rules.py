@@ -52,7 +52,7 @@ class RulesConsumer:
         start: int,
         on_commit: Callable[[object], None],
         on_due: Callable[[int], None],
-        partition: int = 0,
+        partition: int,
         most_work: int = 1 << 62,
     ) -> None:
         self._journal, self._engine, self._desk = journal, engine, desk

@@ -30,7 +30,7 @@ class SeriesConsumer:
     """Writes every batch record once. Made before anything is journaled: what the journal holds then is replay."""
 
     def __init__(
-        self, journal: PartitionedLog, store: SeriesStore, blocking: Blocking, partition: int = 0, flush: int = SECOND
+        self, journal: PartitionedLog, store: SeriesStore, blocking: Blocking, partition: int, flush: int = SECOND
     ) -> None:
         self._journal, self._store, self._blocking = journal, store, blocking
         self._partition, self._flush = partition, flush

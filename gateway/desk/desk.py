@@ -49,7 +49,7 @@ class Desk:
         templates: Templates | None = None,
         audience: Audience | None = None,
         tenant: str = "default",
-        partition: int = 0,
+        partition: int,
         epoch: int = 0,
     ) -> None:
         """`epoch` is the lease under which this process holds the partition: an older holder is fenced off."""

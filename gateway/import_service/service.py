@@ -156,7 +156,7 @@ class Imports:
         while await self._flush(session, whole=True):
             pass
         # what is judged again because of it belongs to the import: its orders, too, come with the mark
-        await self._until(partial(self._judged, self._host.journal.head(0)), PATIENCE)
+        await self._until(partial(self._judged, self._host.journal.head(self._host.settings.partition)), PATIENCE)
         session.ended = await self._host.intake.fact(
             ImportMark(session.id, session.file, done=True, actor=session.actor)
         )
@@ -164,7 +164,7 @@ class Imports:
     async def _keep_up(self) -> None:
         """The back-pressure: rules and store may lag by so many records."""
         host = self._host
-        while host.journal.head(0) - min(host.rules.judged, host.series.cursor) > LAG:
+        while host.journal.head(host.settings.partition) - min(host.rules.judged, host.series.cursor) > LAG:
             self._alive()
             await asyncio.sleep(0.02)
 

@@ -73,7 +73,8 @@ class Intake:
         directory: Points,
         clock: Clock,
         config: IntakeConfig | None = None,
-        partition: int = 0,
+        *,
+        partition: int,
         steady: Callable[[], int] | None = None,
         tenant: str = "",
     ) -> None:

@@ -30,17 +30,21 @@ _Row = tuple[int, int, int, int, bytes]
 
 
 class JournalReader:
-    """Blocking reads of one journal file. Any thread; each call takes a connection of its own."""
+    """Blocking reads of one journal file. Any thread; each call takes a connection of its own.
 
-    def __init__(self, path: Path, partition: int = 0) -> None:
+    `partition`: the one that must be in it, None = whichever it holds.
+    """
+
+    def __init__(self, path: Path, partition: int | None = None) -> None:
         check_version()
-        self._path, self._partition = path, partition
+        self._path = path
         self._lock = Lock()
         self._idle: list[Connection] = []
         self._closed = False
         with self._connection() as db:
             if not check_identity(db, path, partition):
                 raise StoreError.of("journal.foreign", path=path)
+            self.partition = meta(db, "partition")
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -146,7 +150,7 @@ class JournalReader:
     def epoch(self) -> tuple[int, str]:
         """(epoch, owner) of the last lease; (0, "") when there was none."""
         with self._connection() as db:
-            row = db.execute("SELECT epoch, owner FROM lease WHERE partition = ?", (self._partition,)).fetchone()
+            row = db.execute("SELECT epoch, owner FROM lease WHERE partition = ?", (self.partition,)).fetchone()
         return (int(row[0]), str(row[1])) if row else (0, "")
 
     def lost(self) -> list[tuple[int, int]]:
@@ -179,8 +183,8 @@ class JournalReader:
 
     def check_partition(self, partition: int) -> None:
         """Raises StoreError when this file holds another one."""
-        if partition != self._partition:
-            raise StoreError.of("journal.wrong_partition", found=self._partition, wanted=partition)
+        if partition != self.partition:
+            raise StoreError.of("journal.wrong_partition", found=self.partition, wanted=partition)
 
     def close(self) -> None:
         """Close all connections; later calls raise StoreUnavailable."""

@@ -144,8 +144,9 @@ def identity(db: Connection) -> int:
     return meta(db, "identity")
 
 
-def check_identity(db: Connection, path: Path, partition: int) -> bool:
-    """True when the file is ours and of this partition, False when it is empty. Raises StoreError for another's."""
+def check_identity(db: Connection, path: Path, partition: int | None) -> bool:
+    """True when the file is ours and of this partition (None = any), False when it is empty. Raises StoreError for
+    another's."""
     application, version = pragma(db, "application_id"), pragma(db, "user_version")
     if application != APPLICATION:
         if application == 0 and db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
@@ -154,7 +155,7 @@ def check_identity(db: Connection, path: Path, partition: int) -> bool:
     if version > FORMAT:
         raise StoreError.of("journal.newer", path=path, found=version, known=FORMAT)
     found = meta(db, "partition")
-    if found != partition:
+    if partition is not None and found != partition:
         raise StoreError.of("journal.other_partition", path=path, found=found, wanted=partition)
     return True
 

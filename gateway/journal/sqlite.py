@@ -41,7 +41,7 @@ class SqliteJournal:
         path: Path,
         config: JournalConfig | None = None,
         *,
-        partition: int = 0,
+        partition: int,
         recover: bool = False,
         consumed: int = 0,
         lock: FileLock | None = None,

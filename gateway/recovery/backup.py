@@ -9,7 +9,7 @@ import shutil
 import tarfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +35,6 @@ LOOK: Final = 5.0
 """Seconds the copied database is looked through for damage."""
 LARGEST: Final = 16 * 1024 * 1024
 """Larger files beside the configuration are no configuration."""
-PARTITION: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +128,13 @@ def _checked(copy: Path) -> int:
     """Open all of it, as a start would; the newest record of the journal. Raises StoreError: it does not fit."""
     if what := damage(copy / expected_stores.FILES["database"], LOOK):
         raise StoreError.of("store.damaged", path=copy / expected_stores.FILES["database"], what=worded(what))
-    database = Database(f"sqlite:///{copy / expected_stores.FILES['database']}")
-    try:
-        desk = Desk(DeskBooks(database)).cursor()
-    finally:
-        database.close()
-    series = DuckDbStore(copy / "series", DuckDbConfig(), SystemClock())
-    try:
-        stored = series.cursor(PARTITION)
-    finally:
-        series.close()
-    reader = JournalReader(copy / expected_stores.FILES["journal"])
-    try:
-        newest = reader.last(PARTITION)
+    with closing(JournalReader(copy / expected_stores.FILES["journal"])) as reader:
+        partition, newest = reader.partition, reader.last(reader.partition)
         floor, head = reader.floor(), newest.seq if newest is not None else 0
-    finally:
-        reader.close()
+    with closing(Database(f"sqlite:///{copy / expected_stores.FILES['database']}")) as database:
+        desk = Desk(DeskBooks(database), partition=partition).cursor()
+    with closing(DuckDbStore(copy / "series", DuckDbConfig(), SystemClock())) as series:
+        stored = series.cursor(partition)
     if max(desk, stored) > head or stored < floor:
         raise StoreError.of("backup.apart", desk=desk, series=stored, floor=floor, head=head)
     return head

@@ -21,8 +21,6 @@ from gateway.recovery.move_aside import move_aside
 from gateway.store import Database, DeskBooks, soundness, tables
 from sinks.series.duckdb.segment import NAMES
 
-PARTITION = 0
-
 
 @dataclass(slots=True)
 class RecoveryReport:
@@ -41,17 +39,17 @@ class RecoveryReport:
         self.say(key, **fields)
 
 
-def recover(data: Path, tenant: str) -> RecoveryReport:
+def recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
     """Mend everything in `data`; the next start does the rest. Raises StoreUnavailable while another process has it,
     StoreError for files of another program or a newer release."""
     lock = FileLock(data / expected_stores.FILES["journal"], "recover")
     try:
-        return _recover(data, tenant)
+        return _recover(data, tenant, partition)
     finally:
         lock.release()
 
 
-def _recover(data: Path, tenant: str) -> RecoveryReport:
+def _recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
     report = RecoveryReport()
     path, folder = data / expected_stores.FILES["database"], (data / expected_stores.FILES["series"]).parent
     expected = _expected(data, report)
@@ -63,22 +61,22 @@ def _recover(data: Path, tenant: str) -> RecoveryReport:
     try:
         database.upgrade()
         replay = _segments(folder, report, missed="series" in expected)
-        consumed = max(Desk(DeskBooks(database)).cursor(), segments.cursor(folder, PARTITION))
+        consumed = max(Desk(DeskBooks(database), partition=partition).cursor(), segments.cursor(folder, partition))
         journal = data / expected_stores.FILES["journal"]
         epoch = database.query(lambda c: c.scalar(select(func.max(tables.cursor.c.epoch)))) or 0
-        mended = journal_repair.mend(journal, PARTITION, consumed, epoch=epoch, missed="journal" in expected)
+        mended = journal_repair.mend(journal, partition, consumed, epoch=epoch, missed="journal" in expected)
         _journal(mended, journal, report)
         if rebuilt and (count := registry_rebuild.restore(database, journal, tenant)):
             report.say("recover.registry", count=count)
         if rebuilt:
-            _position(database, report)
+            _position(database, partition, report)
         if mended.emptied and (count := registry_rebuild.tell(database, tenant)):
             report.say("recover.told", count=count)
-        stored = segments.cursor(folder, PARTITION)
+        stored = segments.cursor(folder, partition)
         if stored < mended.floor and not replay:
             report.lose("recover.series.behind", cursor=stored, floor=mended.floor)
         if replay or stored < mended.floor:
-            segments.rewind(folder, PARTITION, mended.floor)
+            segments.rewind(folder, partition, mended.floor)
             report.say("recover.replay", floor=mended.floor, since=iso(mended.since) if mended.since else "-")
     finally:
         database.close()
@@ -120,16 +118,16 @@ def _database(path: Path, report: RecoveryReport, *, missed: bool) -> bool:
     return True
 
 
-def _position(database: Database, report: RecoveryReport) -> None:
+def _position(database: Database, partition: int, report: RecoveryReport) -> None:
     """Where the desk goes on. Without a cursor, after the newest alarm; without alarms, everything is judged again."""
-    if Desk(DeskBooks(database)).cursor():
+    if Desk(DeskBooks(database), partition=partition).cursor():
         return
     alarms = database.query(lambda c: list(c.scalars(select(tables.alarm.c.id))))
     seq = registry_rebuild.newest_alarm(alarms)
     if not seq:
         report.lose("recover.orders")
         return
-    row = {"partition": PARTITION, "seq": seq, "ordinal": 2**31 - 1, "epoch": 0}
+    row = {"partition": partition, "seq": seq, "ordinal": 2**31 - 1, "epoch": 0}
     database.transact(lambda c: c.execute(insert(tables.cursor), [row]))
     report.say("recover.position", seq=seq)
 

@@ -127,6 +127,11 @@ class Settings(Section):
     privacy: PrivacyConfig = PrivacyConfig()
 
     @property
+    def partition(self) -> int:
+        """Which partition of the journal this installation has: a data folder holds one (DESIGN section 9)."""
+        return 0
+
+    @property
     def mask(self) -> Mask:
         """Of attributes that leave the house."""
         return Mask(frozenset(self.privacy.mask))

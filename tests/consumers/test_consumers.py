@@ -120,7 +120,8 @@ def consumer(
 ) -> RulesConsumer:
     return RulesConsumer(
         log, judge, desk, Snapshots(folder, 0), clock,  # type: ignore[arg-type]
-        rules_thread=inline, desk_thread=inline, start=start, on_commit=lambda _: None, on_due=lambda _: None,
+        rules_thread=inline, desk_thread=inline, partition=0, start=start,
+        on_commit=lambda _: None, on_due=lambda _: None,
     )  # fmt: skip
 
 
@@ -244,7 +245,7 @@ async def test_series_writes_once_and_counts() -> None:
             return Written(len(records), 0, 0)
 
     log.add(Tick(1), rows(2), Tick(2), rows(1))
-    series = SeriesConsumer(log, Store(), inline, flush=0)  # type: ignore[arg-type]
+    series = SeriesConsumer(log, Store(), inline, flush=0, partition=0)  # type: ignore[arg-type]
     task = asyncio.create_task(series.run())
     await settle(lambda: series.cursor == 4)
     log.add(rows(3))
@@ -273,7 +274,7 @@ async def test_many_small_records_are_passed_without_a_pause_for_each_look() -> 
 
     log = Bounded()
     log.add(*[Tick(n) for n in range(50_000)])
-    series = SeriesConsumer(log, Store(), inline, flush=1_000_000)  # type: ignore[arg-type]
+    series = SeriesConsumer(log, Store(), inline, flush=1_000_000, partition=0)  # type: ignore[arg-type]
     task = asyncio.create_task(series.run())
     async with asyncio.timeout(15):  # one second for each look would be 98
         while series.cursor < 49_000:
@@ -302,7 +303,7 @@ async def test_a_write_whose_caller_was_cancelled_is_counted_once() -> None:
     def threaded(call: Callable[[], Any]) -> Any:
         return loop.run_in_executor(pool, call)
 
-    series = SeriesConsumer(log, Store(), threaded, flush=0)  # type: ignore[arg-type]
+    series = SeriesConsumer(log, Store(), threaded, flush=0, partition=0)  # type: ignore[arg-type]
     log.add(rows(2), rows(1))
     task = asyncio.create_task(series.run())
     await begun.wait()
@@ -328,7 +329,7 @@ async def test_what_was_journaled_before_the_start_is_counted_apart() -> None:
             return Written(count - 1, 1, 0)
 
     log.add(rows(9), rows(2), rows(3))
-    series = SeriesConsumer(log, Store(), inline, flush=0)  # type: ignore[arg-type]
+    series = SeriesConsumer(log, Store(), inline, flush=0, partition=0)  # type: ignore[arg-type]
     log.add(Tick(1), rows(5))
     task = asyncio.create_task(series.run())
     await settle(lambda: series.cursor == 5)

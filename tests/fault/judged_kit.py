@@ -30,8 +30,10 @@ class Judged:
 
     def __init__(self, folder: Path) -> None:
         self.clock, self.names, self.world = HandClock(T0), Names(), World(folder / "desk.sqlite")
-        self.journal = SqliteJournal(folder / "journal.sqlite", JOURNAL)
-        self.intake = Intake(self.journal, self.names, self.clock, IntakeConfig.model_validate({"linger": "0ms"}))
+        self.journal = SqliteJournal(folder / "journal.sqlite", JOURNAL, partition=0)
+        self.intake = Intake(
+            self.journal, self.names, self.clock, IntakeConfig.model_validate({"linger": "0ms"}), partition=0
+        )
         self.engine = Engine(0, compile_source, "default")
         self.batches: list[Batch] = []
         self.transitions: list[Transition] = []

@@ -133,7 +133,7 @@ def check(data: Path, sent: int, orders: int) -> None:
     clock = SystemClock()
     database = Database(f"sqlite:///{data / 'fieldgate.sqlite'}")
     store = DuckDbStore(data / "series", DuckDbConfig(), clock)
-    journal = SqliteJournal(data / "journal.sqlite")
+    journal = SqliteJournal(data / "journal.sqlite", partition=0)
     try:
         rows = [identity for batch in store.scan(0, 2**62) for identity in identities(batch)]
         assert len(rows) == len(set(rows)) == sent * 4

@@ -21,7 +21,7 @@ from hostile_kit import CONFIG, ENDPOINT, NEEDS_MOSQUITTO, RULES, Client, client
 from rough_receiver import Said, receiving
 from structlog.testing import capture_logs
 
-from gateway.app.lifecycle import PARTITION, App
+from gateway.app.lifecycle import App
 from gateway.domain.device import Life
 from gateway.domain.reading import Batch
 from gateway.domain.record import DeviceSet
@@ -109,14 +109,17 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 async def settled(one: Scene) -> None:
     """The flood is over, everything that came is on disk and judged."""
     await one.halt()
-    await until(lambda: one.stats.waiting == 0 and one.app.rules.committed >= one.app.journal.head(PARTITION), "judged")
+    await until(
+        lambda: one.stats.waiting == 0 and one.app.rules.committed >= one.app.journal.head(one.app.settings.partition),
+        "judged",
+    )
 
 
 def journaled(app: App, code: str) -> int:
     """Readings of a device in the journal."""
     device = next(d.id for d in app.registry.known().devices if d.code == code)
     found, after = 0, 0
-    while records := app.journal.read(PARTITION, after, 5000):
+    while records := app.journal.read(app.settings.partition, after, 5000):
         found += sum(int((r.body.device == device).sum()) for r in records if isinstance(r.body, Batch))
         after = records[-1].seq
     return found
@@ -124,8 +127,11 @@ def journaled(app: App, code: str) -> int:
 
 def replayed(app: App, upto: int) -> bytes:
     """The state of an engine that knows nothing but the journal, up to a record."""
-    engine, after = Engine(PARTITION, compile_source, app.settings.tenant, compile_policy=compile_policy), 0
-    while records := [one for one in app.journal.read(PARTITION, after, 5000) if one.seq <= upto]:
+    engine, after = (
+        Engine(app.settings.partition, compile_source, app.settings.tenant, compile_policy=compile_policy),
+        0,
+    )
+    while records := [one for one in app.journal.read(app.settings.partition, after, 5000) if one.seq <= upto]:
         for record in records:
             engine.step(record)
         after = records[-1].seq
@@ -172,7 +178,7 @@ async def test_everything_changes_under_traffic_and_nothing_is_lost_or_doubled(t
 
 
 def facts(app: App) -> list[Any]:
-    return list(app.journal.read(PARTITION, 0, 100_000))
+    return list(app.journal.read(app.settings.partition, 0, 100_000))
 
 
 async def test_replay_and_restart_after_reloads_equal_live(tmp_path: Path) -> None:
@@ -185,7 +191,7 @@ async def test_replay_and_restart_after_reloads_equal_live(tmp_path: Path) -> No
     # stopped: the last snapshot is that of the end
     async with live(main) as app:
         assert plain(app.registry.known()) == plain(known), "the start finds nothing to change"
-        await until(lambda: app.rules.judged >= app.journal.head(PARTITION), "judged")
+        await until(lambda: app.rules.judged >= app.journal.head(app.settings.partition), "judged")
         upto, state = await app.threads.runner("rules")(lambda: (app.engine.seq, app.engine.snapshot()))
         assert state == replayed(app, upto)
 

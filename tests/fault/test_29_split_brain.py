@@ -60,14 +60,14 @@ def test_a_process_that_stands_still_keeps_its_lock(tmp_path: Path) -> None:
 def test_the_older_process_is_fenced_in_the_transaction(tmp_path: Path, taken_at: int) -> None:
     path, lock = tmp_path / "journal.sqlite", tmp_path / "journal.sqlite.lock"
     world = World(tmp_path / "fieldgate.sqlite")
-    with closing(SqliteJournal(path)) as first:
+    with closing(SqliteJournal(path, partition=0)) as first:
         zombie = python(str(ZOMBIE), str(world.path), str(first.lease(0, "a")), str(taken_at), str(MANY))
         try:
             stopped = os.waitid(os.P_PID, zombie.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
             assert stopped is not None
             assert stopped.si_status == signal.SIGSTOP
             lock.unlink()  # the storage forgot it
-            with closing(SqliteJournal(path)) as second:
+            with closing(SqliteJournal(path, partition=0)) as second:
                 epoch = second.lease(0, "b")
             desk = world.another(epoch=epoch)
             assert desk.cursor() == taken_at

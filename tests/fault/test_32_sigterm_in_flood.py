@@ -84,7 +84,7 @@ def stop(gateway: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def head(data: Path) -> int:
-    journal = SqliteJournal(data / "journal.sqlite")
+    journal = SqliteJournal(data / "journal.sqlite", partition=0)
     try:
         return journal.head(0)
     finally:

@@ -65,8 +65,8 @@ class Rig:
 
     def __init__(self, folder: Path, *, journal: JournalConfig = JOURNAL, **config: str) -> None:
         self.clock, self.names = HandClock(), Names()
-        self.journal = SqliteJournal(folder / "j.db", journal)
-        self.intake = Intake(self.journal, self.names, self.clock, IntakeConfig.model_validate(config))
+        self.journal = SqliteJournal(folder / "j.db", journal, partition=0)
+        self.intake = Intake(self.journal, self.names, self.clock, IntakeConfig.model_validate(config), partition=0)
 
     def bodies(self) -> list[Any]:
         """All there is in the journal."""

@@ -22,7 +22,12 @@ class SteadyRig(Rig):
         self.steady = HandClock(7 * DAY)
         self.told: list[ClockStep] = []
         self.intake = Intake(
-            self.journal, self.names, self.clock, IntakeConfig.model_validate(config), steady=self.steady.now
+            self.journal,
+            self.names,
+            self.clock,
+            IntakeConfig.model_validate(config),
+            steady=self.steady.now,
+            partition=0,
         )
         self.intake.stepped.append(self.told.append)
         self.ticker = Ticker(self.intake)

@@ -22,7 +22,7 @@ def digest(packet: int, seed: int) -> int:
 
 async def main(path: Path, seed: int) -> None:
     rng = random.Random(seed)
-    journal = SqliteJournal(path, config(linger="2ms"))
+    journal = SqliteJournal(path, config(linger="2ms"), partition=0)
     numbers = iter(range(1, 10**9))
 
     async def work() -> None:

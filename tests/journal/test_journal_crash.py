@@ -46,7 +46,7 @@ def test_kill_at_any_moment(tmp_path: Path) -> None:
     children = {seed: _start(tmp_path / f"{seed}.db", seed) for seed in seeds}
     for seed, child in children.items():
         acked = _kill_after(child, random.Random(seed).randrange(1, 120))
-        journal = SqliteJournal(tmp_path / f"{seed}.db", FAST)
+        journal = SqliteJournal(tmp_path / f"{seed}.db", FAST, partition=0)
         records = journal.read(0, 0, 100_000)
         assert [r.seq for r in records] == list(range(1, len(records) + 1)), "dense"
         by_seq = {r.seq: r.body for r in records}
@@ -64,7 +64,7 @@ def test_kill_at_any_moment(tmp_path: Path) -> None:
 
 
 async def _filled(path: Path, appends: int) -> SqliteJournal:
-    journal = SqliteJournal(path, FAST)
+    journal = SqliteJournal(path, FAST, partition=0)
     for n in range(appends):
         receipts = Receipts("s", [n + 1], [n + 100])
         await journal.append(0, Append((readings(n, 1 + n * 7 % 400), Tick(n)), (receipts,)), T0 + n)
@@ -91,7 +91,7 @@ async def test_a_torn_log_loses_whole_commits_from_its_end_only(tmp_path: Path) 
         if not case % 2:
             damaged[cut] ^= 0x40  # a flipped bit ends the log there as well
         path.with_name(f"{case}.db-wal").write_bytes(damaged)
-        again = SqliteJournal(path, FAST)
+        again = SqliteJournal(path, FAST, partition=0)
         left = plain(again.read(0, 0, 1000))
         assert left == whole[: len(left)]
         assert len(left) % 2 == 0, "a commit is kept whole or not at all"
@@ -102,14 +102,14 @@ async def test_a_torn_log_loses_whole_commits_from_its_end_only(tmp_path: Path) 
         lengths.add(len(left))
         if len(left) < len(whole):
             with pytest.raises(StoreError, match="consumers have already taken record 80"):
-                SqliteJournal(path, FAST, consumed=80)
+                SqliteJournal(path, FAST, consumed=80, partition=0)
     assert len(lengths) > 5, "the cuts hit different commits"
 
 
 async def test_recovery_continues_above_what_consumers_have_taken(tmp_path: Path) -> None:
     journal = await _filled(tmp_path / "j.db", 3)
     journal.close()
-    again = SqliteJournal(tmp_path / "j.db", FAST, recover=True, consumed=50)
+    again = SqliteJournal(tmp_path / "j.db", FAST, recover=True, consumed=50, partition=0)
     (record,) = await again.append(0, Append((Tick(9),)), T0)
     assert record.seq == 50 + RECOVERY_SKIP + 1
     assert again.lost() == [(7, 50 + RECOVERY_SKIP)]
@@ -117,14 +117,14 @@ async def test_recovery_continues_above_what_consumers_have_taken(tmp_path: Path
     assert [r.seq for r in again.read(0, 50, 100)] == [record.seq]
     assert [r.seq for r in await again.wait(0, 50)] == [record.seq]
     again.close()
-    third = SqliteJournal(tmp_path / "j.db", FAST, consumed=record.seq)
+    third = SqliteJournal(tmp_path / "j.db", FAST, consumed=record.seq, partition=0)
     assert third.head(0) == record.seq
     third.close()
 
 
 async def test_a_missing_journal_is_not_silently_begun_anew(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="already taken record 9"):
-        SqliteJournal(tmp_path / "j.db", FAST, consumed=9)
+        SqliteJournal(tmp_path / "j.db", FAST, consumed=9, partition=0)
 
 
 def _damage_row(path: Path, needle: bytes) -> None:
@@ -143,9 +143,9 @@ async def test_a_damaged_record_is_found_at_the_start_and_only_it_is_lost(tmp_pa
     _damage_row(path, plain(records)[44][3])
     for _ in range(2):
         with pytest.raises(StoreError, match="record 45 has a wrong checksum"):
-            SqliteJournal(path, FAST)
+            SqliteJournal(path, FAST, partition=0)
     damaged = path.read_bytes()
-    again = SqliteJournal(path, FAST, recover=True)
+    again = SqliteJournal(path, FAST, recover=True, partition=0)
     (aside,) = tmp_path.glob("j.db.damaged-*Z")
     assert aside.read_bytes() == damaged, "the evidence is kept"
     left = again.read(0, 0, 1000)
@@ -165,10 +165,10 @@ async def test_damage_far_from_the_end_is_found_by_recovery(tmp_path: Path) -> N
     records = journal.read(0, 0, 1000)
     journal.close()
     _damage_row(path, plain(records)[20][3])
-    again = SqliteJournal(path, FAST)  # only the newest part is looked at
+    again = SqliteJournal(path, FAST, partition=0)  # only the newest part is looked at
     assert again.check() == ["record 21 has a wrong checksum"]
     again.close()
-    again = SqliteJournal(path, FAST, recover=True)
+    again = SqliteJournal(path, FAST, recover=True, partition=0)
     assert again.lost()[0] == (21, 21)
     assert len(again.read(0, 0, 1000)) == 299
     again.close()
@@ -183,8 +183,8 @@ async def test_a_file_cut_short_keeps_what_can_be_read(tmp_path: Path, left: flo
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * left)] if left else b"\xa5" * 5000)
     with pytest.raises(StoreError, match="damaged"):
-        SqliteJournal(path, FAST)
-    again = SqliteJournal(path, FAST, recover=True, consumed=240)
+        SqliteJournal(path, FAST, partition=0)
+    again = SqliteJournal(path, FAST, recover=True, consumed=240, partition=0)
     (record,) = await again.append(0, Append((Tick(1),)), T0)
     assert record.seq > 240 + RECOVERY_SKIP
     rows = plain(again.read(0, 0, 1000))
@@ -198,7 +198,7 @@ async def test_a_recovery_cut_off_in_its_last_step_is_finished(tmp_path: Path) -
     journal = await _filled(tmp_path / "j.db", 3)
     journal.close()
     (tmp_path / "j.db").rename(tmp_path / "j.db.recovering")
-    again = SqliteJournal(tmp_path / "j.db", FAST)
+    again = SqliteJournal(tmp_path / "j.db", FAST, partition=0)
     assert again.head(0) == 6
     again.close()
 
@@ -211,12 +211,12 @@ async def test_a_damaged_receipt_is_found_and_left_behind(tmp_path: Path) -> Non
         db.execute("UPDATE receipt SET digests = x'00' WHERE id = 2")
     db.close()
     with pytest.raises(StoreError, match="receipt 2 is cut short"):
-        SqliteJournal(path, FAST)
-    again = SqliteJournal(path, FAST, recover=True)
+        SqliteJournal(path, FAST, partition=0)
+    again = SqliteJournal(path, FAST, recover=True, partition=0)
     assert [again.claim("s", n + 1, n + 100) for n in range(3)] == [True, False, True]
     assert len(again.read(0, 0, 10)) == 6
     again.close()
-    SqliteJournal(path, FAST).close()
+    SqliteJournal(path, FAST, partition=0).close()
 
 
 def test_closing_twice_is_fine(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_the_ledger_is_the_plain_definition(
 
 
 async def test_receipts_are_kept_with_their_commit(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", FAST)
+    journal = SqliteJournal(tmp_path / "j.db", FAST, partition=0)
     big = 2**64 - 1
     receipts = (Receipts("a", [1, 65535], [7, big]), Receipts("b", np.array([1], "<u2"), np.array([8], "<u8")))  # type: ignore[arg-type]
     await journal.append(0, Append((Tick(1),), receipts), T0)
@@ -86,7 +86,7 @@ async def test_receipts_are_kept_with_their_commit(tmp_path: Path) -> None:
     assert journal.claim("a", 65535, big)
     assert not journal.claim("a", 65535, big)
     journal.close()
-    journal = SqliteJournal(tmp_path / "j.db", FAST)
+    journal = SqliteJournal(tmp_path / "j.db", FAST, partition=0)
     assert [journal.claim("a", 1, 7), journal.claim("a", 1, 7)] == [True, False]
     assert journal.claim("a", 65535, big)
     assert journal.claim("a", 2, 9)
@@ -100,12 +100,12 @@ async def test_receipts_are_kept_with_their_commit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("later", "kept"), [(1, True), (73 * 3600 * 10**6, False)])
 async def test_sessions_of_long_ago_are_forgotten(tmp_path: Path, later: int, kept: bool) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", FAST)
+    journal = SqliteJournal(tmp_path / "j.db", FAST, partition=0)
     await journal.append(0, Append((Tick(1),), (Receipts("old", [1], [7]),)), T0)
     await journal.append(0, Append((Tick(2),), (Receipts("new", [1], [7]),)), T0 + later)
     journal.close()
     for _ in range(2):
-        journal = SqliteJournal(tmp_path / "j.db", FAST)
+        journal = SqliteJournal(tmp_path / "j.db", FAST, partition=0)
         assert journal.claim("old", 1, 7) is kept
         assert journal.claim("new", 1, 7)
         last = journal.last(0, RecordKind.TICK)

@@ -43,7 +43,7 @@ async def _fill(journal: SqliteJournal, start: int = 0) -> int:
 
 
 async def test_unread_records_are_never_deleted_and_facts_still_enter(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", SMALL)
+    journal = SqliteJournal(tmp_path / "j.db", SMALL, partition=0)
     taken = await _fill(journal)
     assert 60 < taken < 72
     with pytest.raises(StoreFull, match="only after every consumer has passed"):
@@ -61,7 +61,7 @@ async def test_unread_records_are_never_deleted_and_facts_still_enter(tmp_path: 
 
 
 async def test_a_full_journal_goes_on_when_consumers_do(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", SMALL)
+    journal = SqliteJournal(tmp_path / "j.db", SMALL, partition=0)
     await _fill(journal)
     full_size = journal.stats().file_bytes
     for n in range(300):  # five times its size passes through
@@ -76,13 +76,13 @@ async def test_a_full_journal_goes_on_when_consumers_do(tmp_path: Path) -> None:
     assert len(journal.read(0, stats.floor, 1000)) == stats.head - stats.floor
     assert journal.check() == []
     journal.close()
-    again = SqliteJournal(tmp_path / "j.db", SMALL)
+    again = SqliteJournal(tmp_path / "j.db", SMALL, partition=0)
     assert (again.head(0), again.stats().floor) == (stats.head, stats.floor)
     again.close()
 
 
 async def test_age(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", small(max_age="60s"))
+    journal = SqliteJournal(tmp_path / "j.db", small(max_age="60s"), partition=0)
     minute = 60_000_000
     for n in range(10):
         await journal.append(0, Append((readings(n), Tick(n))), T0 + n * minute)
@@ -100,7 +100,7 @@ async def test_age(tmp_path: Path) -> None:
 
 
 async def test_a_big_batch_of_space_is_given_back(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", small(max_bytes="64MiB", max_age="60s"))
+    journal = SqliteJournal(tmp_path / "j.db", small(max_bytes="64MiB", max_age="60s"), partition=0)
     for n in range(60):
         await journal.append(0, Append(tuple(block(n, ROWS) for _ in range(10))), T0)
     peak = journal.stats().file_bytes
@@ -114,7 +114,7 @@ async def test_a_big_batch_of_space_is_given_back(tmp_path: Path) -> None:
 
 
 async def test_release_belongs_to_this_journal_and_never_goes_back(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", SMALL)
+    journal = SqliteJournal(tmp_path / "j.db", SMALL, partition=0)
     await journal.append(0, Append((Tick(1), Tick(2))), T0)
     with pytest.raises(StoreError, match="already taken record 3"):
         journal.release(0, 3)
@@ -126,7 +126,7 @@ async def test_release_belongs_to_this_journal_and_never_goes_back(tmp_path: Pat
 
 async def test_dead_letters_lose_their_content_but_not_their_number(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
-    journal = SqliteJournal(path, small(raw_max_bytes="10kB"))
+    journal = SqliteJournal(path, small(raw_max_bytes="10kB"), partition=0)
     for n in range(30):
         await journal.append(0, Append((Raw("broker", f"t/{n}", "bad_json", b"x" * 1000, n), readings(n, 1))), T0 + n)
     kept = journal.dead_letters(100)
@@ -138,7 +138,7 @@ async def test_dead_letters_lose_their_content_but_not_their_number(tmp_path: Pa
     assert journal.stats().expired == 30 - len(kept)
     assert journal.check() == []
     journal.close()
-    journal = SqliteJournal(path, small(raw_max_bytes="10kB"))
+    journal = SqliteJournal(path, small(raw_max_bytes="10kB"), partition=0)
     assert plain(journal.dead_letters(100)) == plain(kept)
     await journal.append(0, Append((Raw("broker", "t/30", "bad_json", b"x" * 1000, 1),)), T0)
     assert len(journal.dead_letters(100)) == len(kept)
@@ -199,7 +199,7 @@ def test_trim_keeps_what_must_stay(makers: list[Callable[[int], Body]], steps: l
 
 
 async def test_a_full_disk_by_page_limit_and_back(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", small(max_bytes="64MiB", ballast="1MiB"))
+    journal = SqliteJournal(tmp_path / "j.db", small(max_bytes="64MiB", ballast="1MiB"), partition=0)
     await journal.append(0, Append((block(1, ROWS), Tick(1))), T0)
     assert (tmp_path / "j.db.ballast").stat().st_size == 1024 * 1024
     journal._writer.call(lambda: journal._file._ready().execute("PRAGMA max_page_count=200").fetchall())
@@ -238,7 +238,7 @@ def _tiny_disk(folder: Path, size: str) -> Iterator[Path]:
 async def test_a_really_full_disk_and_back(tmp_path: Path, guard: dict[str, str]) -> None:
     with _tiny_disk(tmp_path / "disk", "24m") as disk:
         path = disk / "j.db"
-        journal = SqliteJournal(path, small(max_bytes="64MiB", **guard))
+        journal = SqliteJournal(path, small(max_bytes="64MiB", **guard), partition=0)
         taken = await _fill(journal)
         assert taken > 200
         assert free_space(path) < 5 * 1024 * 1024
@@ -251,7 +251,7 @@ async def test_a_really_full_disk_and_back(tmp_path: Path, guard: dict[str, str]
             journal.release(0, journal.head(0))
         assert journal.check() == []
         journal.close()
-        again = SqliteJournal(path, small(max_bytes="64MiB", **guard))
+        again = SqliteJournal(path, small(max_bytes="64MiB", **guard), partition=0)
         assert again.head(0) == fact.seq + 100
         again.close()
 
@@ -260,7 +260,7 @@ async def test_a_really_full_disk_and_back(tmp_path: Path, guard: dict[str, str]
 async def test_a_disk_filled_by_somebody_else(tmp_path: Path) -> None:
     with _tiny_disk(tmp_path / "disk", "24m") as disk:
         path = disk / "j.db"
-        journal = SqliteJournal(path, small(max_bytes="64MiB", ballast="1MiB"))
+        journal = SqliteJournal(path, small(max_bytes="64MiB", ballast="1MiB"), partition=0)
         await journal.append(0, Append((block(1, ROWS), Tick(1))), T0)
         hog = disk / "hog"
         with hog.open("wb", buffering=0) as file, suppress(OSError):
@@ -285,7 +285,7 @@ async def test_a_disk_filled_by_somebody_else(tmp_path: Path) -> None:
 
 async def test_the_last_of_the_disk_is_left_alone(tmp_path: Path) -> None:
     floor = free_space(tmp_path / "x") * 2
-    journal = SqliteJournal(tmp_path / "j.db", small(free_space_floor=f"{floor}B"))
+    journal = SqliteJournal(tmp_path / "j.db", small(free_space_floor=f"{floor}B"), partition=0)
     with pytest.raises(StoreFull):
         await journal.append(0, Append((block(1, ROWS),)), T0)
     assert [r.seq for r in await journal.append(0, Append((SiteSet(Site("S1")),)), T0)] == [1]
@@ -294,7 +294,7 @@ async def test_the_last_of_the_disk_is_left_alone(tmp_path: Path) -> None:
 
 async def test_a_disk_error_keeps_nothing_and_passes(tmp_path: Path) -> None:
     """A limit on the size of files makes writes fail with an I/O error: nothing half-written may surface later."""
-    journal = SqliteJournal(tmp_path / "j.db", small(max_bytes="64MiB"))
+    journal = SqliteJournal(tmp_path / "j.db", small(max_bytes="64MiB"), partition=0)
     await journal.append(0, Append((block(1, ROWS), Tick(1))), T0)
     before = plain(journal.read(0, 0, 100))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -320,7 +320,7 @@ def test_any_mixture_stays_readable(steps: list[tuple[int, int, bool]]) -> None:
     """Random appends, sizes and releases on a tiny journal: it stays whole, bounded, and keeps every fact."""
 
     async def scenario(folder: Path) -> None:
-        journal = SqliteJournal(folder / "j.db", small(raw_max_bytes="20kB"))
+        journal = SqliteJournal(folder / "j.db", small(raw_max_bytes="20kB"), partition=0)
         facts = 0
         for n, (kind, rows, release) in enumerate(steps * 4):
             body: Body = OTHERS[kind](n % 900) if kind else block(n, rows)

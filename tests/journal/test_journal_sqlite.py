@@ -24,7 +24,7 @@ from gateway.ports import Append
 
 class TestContract(LogContract):
     def open(self, folder: Path) -> SqliteJournal:
-        return SqliteJournal(folder / "journal.db", FAST)
+        return SqliteJournal(folder / "journal.db", FAST, partition=0)
 
 
 @settings(max_examples=15, deadline=None)
@@ -34,7 +34,7 @@ def test_group_commit_keeps_order_and_loses_nothing(waves: list[list[int]], memo
 
     async def scenario(folder: Path) -> None:
         little = config(linger="1ms", memory=f"{memory}B")
-        journal = SqliteJournal(folder / "journal.db", little)
+        journal = SqliteJournal(folder / "journal.db", little, partition=0)
         total = sum(map(sum, waves))
         consumers = [asyncio.create_task(collect(journal, total)) for _ in range(2)]
         answers = []
@@ -57,7 +57,7 @@ def test_group_commit_keeps_order_and_loses_nothing(waves: list[list[int]], memo
 
 
 async def test_appends_made_during_a_commit_share_the_next(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", FAST.model_copy(update={"linger": 20_000}))
+    journal = SqliteJournal(tmp_path / "j.db", FAST.model_copy(update={"linger": 20_000}), partition=0)
     await journal.append(0, Append((Tick(0),)), T0)
     await asyncio.gather(*(journal.append(0, Append((Tick(n),)), T0) for n in range(500)))
     stats = journal.stats()
@@ -69,7 +69,7 @@ async def test_appends_made_during_a_commit_share_the_next(tmp_path: Path) -> No
 
 
 async def test_a_body_that_cannot_be_kept_fails_alone(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", FAST)
+    journal = SqliteJournal(tmp_path / "j.db", FAST, partition=0)
     bad = journal.append(0, Append((object(),)), T0)  # type: ignore[arg-type]
     huge = journal.append(0, Append((DeviceDefined(2**70, "t", "c", "p"),)), T0)
     good = journal.append(0, Append((Tick(1),)), T0)
@@ -82,7 +82,7 @@ async def test_a_body_that_cannot_be_kept_fails_alone(tmp_path: Path) -> None:
 
 
 async def test_a_cancelled_append_leaves_the_others_alone(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", FAST.model_copy(update={"linger": 50_000}))
+    journal = SqliteJournal(tmp_path / "j.db", FAST.model_copy(update={"linger": 50_000}), partition=0)
     await journal.append(0, Append((Tick(0),)), T0)
     gone = asyncio.create_task(journal.append(0, Append((Tick(1),)), T0))
     stays = asyncio.create_task(journal.append(0, Append((Tick(2),)), T0))
@@ -95,7 +95,7 @@ async def test_a_cancelled_append_leaves_the_others_alone(tmp_path: Path) -> Non
 
 
 async def test_two_event_loops_share_a_journal(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", FAST)
+    journal = SqliteJournal(tmp_path / "j.db", FAST, partition=0)
     elsewhere = asyncio.to_thread(lambda: asyncio.run(collect(journal, 20)))
     consumer = asyncio.create_task(elsewhere)
     for n in range(20):
@@ -105,7 +105,7 @@ async def test_two_event_loops_share_a_journal(tmp_path: Path) -> None:
 
 
 async def test_a_second_process_is_refused(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", FAST)
+    journal = SqliteJournal(tmp_path / "j.db", FAST, partition=0)
     script = (
         "import sys; from pathlib import Path; from gateway.lock import FileLock\n"
         "from gateway.domain.errors import StoreUnavailable\n"
@@ -121,7 +121,7 @@ async def test_a_second_process_is_refused(tmp_path: Path) -> None:
 
 async def test_others_may_read_while_one_writes_and_after(tmp_path: Path) -> None:
     path = tmp_path / "with space & ü?.db"
-    journal = SqliteJournal(path, FAST)
+    journal = SqliteJournal(path, FAST, partition=0)
     records = await journal.append(0, Append((readings(1), Tick(2))), T0)
     journal.lease(0, "me")
     reader = JournalReader(path)
@@ -138,7 +138,7 @@ async def test_others_may_read_while_one_writes_and_after(tmp_path: Path) -> Non
 
 
 async def test_dead_letters_newest_first(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", FAST)
+    journal = SqliteJournal(tmp_path / "j.db", FAST, partition=0)
     for n in range(5):
         await journal.append(0, Append((Raw("broker", f"t/{n}", "bad_json", b"{", n), Tick(n))), T0)
     assert [r.body.address for r in journal.dead_letters(2) if isinstance(r.body, Raw)] == ["t/4", "t/3"]
@@ -147,7 +147,7 @@ async def test_dead_letters_newest_first(tmp_path: Path) -> None:
 
 
 async def test_definitions_can_be_listed(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "j.db", FAST)
+    journal = SqliteJournal(tmp_path / "j.db", FAST, partition=0)
     bodies = (DeviceDefined(1, "t", "A", "p"), readings(1), PointDefined("t", Point(1, "p", "x")))
     await journal.append(0, Append(bodies), T0)
     assert [r.body for r in journal.kept(RecordKind.DEFINE, 0, 10)] == [bodies[0], bodies[2]]
@@ -163,7 +163,7 @@ async def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> N
     before = path.read_bytes()
     for recover in (False, True):
         with pytest.raises(StoreError, match="not a journal of this program"):
-            SqliteJournal(path, FAST, recover=recover)
+            SqliteJournal(path, FAST, recover=recover, partition=0)
     assert path.read_bytes() == before
 
 
@@ -173,12 +173,12 @@ async def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> N
 )
 async def test_a_journal_of_another_kind_is_refused(tmp_path: Path, statement: str, says: str) -> None:
     path = tmp_path / "j.db"
-    SqliteJournal(path, FAST).close()
+    SqliteJournal(path, FAST, partition=0).close()
     with sqlite3.connect(path) as db:
         db.execute(statement)
     db.close()
     with pytest.raises(StoreError, match=says):
-        SqliteJournal(path, FAST)
+        SqliteJournal(path, FAST, partition=0)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ async def test_a_journal_of_another_kind_is_refused(tmp_path: Path, statement: s
 )
 async def test_a_gap_and_a_wrong_checksum_stop_the_reader(tmp_path: Path, statement: str) -> None:
     path = tmp_path / "j.db"
-    journal = SqliteJournal(path, FAST)
+    journal = SqliteJournal(path, FAST, partition=0)
     await journal.append(0, Append(tuple(Tick(n) for n in range(8))), T0)
     with sqlite3.connect(path) as db:
         db.execute(statement)
@@ -200,7 +200,7 @@ async def test_a_gap_and_a_wrong_checksum_stop_the_reader(tmp_path: Path, statem
 
 async def test_a_record_of_a_newer_version_is_an_error_not_damage(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
-    journal = SqliteJournal(path, FAST)
+    journal = SqliteJournal(path, FAST, partition=0)
     await journal.append(0, Append((Tick(1),)), T0)
     body = b"\x81\xa4type\xa6future"
     with sqlite3.connect(path) as db:
@@ -215,15 +215,15 @@ async def test_a_record_of_a_newer_version_is_an_error_not_damage(tmp_path: Path
 def test_an_unsafe_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.journal.schema.sqlite.sqlite_version_info", (3, 51, 2))
     with pytest.raises(StoreError, match=r"3\.51\.3 or newer"):
-        SqliteJournal(tmp_path / "j.db", FAST)
+        SqliteJournal(tmp_path / "j.db", FAST, partition=0)
     monkeypatch.undo()
-    SqliteJournal(tmp_path / "j.db", FAST).close()
+    SqliteJournal(tmp_path / "j.db", FAST, partition=0).close()
 
 
 async def test_a_failing_writer_tells_everyone(tmp_path: Path) -> None:
     """Records that were acknowledged vanish behind its back: the journal must stop, not go on."""
     path = tmp_path / "j.db"
-    journal = SqliteJournal(path, FAST)
+    journal = SqliteJournal(path, FAST, partition=0)
     await journal.append(0, Append((Tick(1), Tick(2))), T0)
     waiting = asyncio.create_task(journal.wait(0, 2))
     await asyncio.sleep(0)

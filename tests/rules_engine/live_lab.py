@@ -43,7 +43,7 @@ class LiveCase:
     def __init__(self, scene: Scene, folder: Path, *, together: bool, crash: bool) -> None:
         self.scene, self.folder, self.together, self.crash = scene, folder, together, crash
         self.clock, self.rows, self.desk = HandClock(scene.start), Rows(), MemoryDesk()
-        self.journal = SqliteJournal(folder / "journal.sqlite", JOURNAL)
+        self.journal = SqliteJournal(folder / "journal.sqlite", JOURNAL, partition=0)
         self.store = DuckDbStore(folder / "series", DuckDbConfig(), self.clock)
         self.specs = {code: tuple(scene.specs(device).values()) for code, device in scene.devices.items()}
         self.profiles = {
@@ -56,14 +56,16 @@ class LiveCase:
     def _build(self, start: int) -> None:
         """A process: all that does not outlive it."""
         self.registry = Registry(self.rows, TENANT, self.clock)
-        self.intake = Intake(self.journal, self.registry, self.clock, IntakeConfig.model_validate({"linger": "0ms"}))
+        self.intake = Intake(
+            self.journal, self.registry, self.clock, IntakeConfig.model_validate({"linger": "0ms"}), partition=0
+        )
         self.ticker = Ticker(self.intake)
         snapshots = Snapshots(self.folder / "snapshots", 0)
         self.rules = RulesConsumer(
             self.journal, self.engine, self.desk, snapshots, self.clock, rules_thread=inline, desk_thread=inline,
-            start=start, on_commit=lambda _: None, on_due=lambda _: None,
+            start=start, on_commit=lambda _: None, on_due=lambda _: None, partition=0,
         )  # fmt: skip
-        self.series = SeriesConsumer(self.journal, self.store, inline, 0, flush=0)
+        self.series = SeriesConsumer(self.journal, self.store, inline, 0, flush=0, partition=0)
         self.reruns = Reruns(
             self.rules, self.engine, self.series, self.store, rules_thread=inline, series_thread=inline,
             journal=self.intake.facts, worker=partial(LookBackProcess.start, LOOK_BACK),

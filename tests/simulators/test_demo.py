@@ -100,7 +100,9 @@ def test_what_is_counted_never_falls_when_the_gateway_is_killed(tmp_path: Path) 
     assert (tally.messages, tally.readings) == (0, 0)  # there is no journal yet
 
     async def live(first: int) -> None:
-        journal = SqliteJournal(path, JournalConfig.model_validate({"free_space_floor": "0B", "ballast": "0B"}))
+        journal = SqliteJournal(
+            path, JournalConfig.model_validate({"free_space_floor": "0B", "ballast": "0B"}), partition=0
+        )
         messages = [[Reading(first, 1, at, 1.0), Reading(first, 2, at, 1.0)] for at in (1, 2, 3)]
         await journal.append(0, Append((batch_of(messages),)), 10)
         journal.close()

@@ -110,7 +110,7 @@ async def _parts(context: Context) -> Parts:
         "live": None if context.ready else Phrase("ready.starting"),
         "database": await _probe(partial(context.queries.order, "")),
         "journal": _why(context.ticker.failing or context.intake.failing)
-        or await _probe(partial(context.journal.last, 0)),
+        or await _probe(partial(context.journal.last, context.settings.partition)),
         **{name: _task(context, name) for name in VITAL if name in context.supervisor.health},
     }
 

@@ -22,7 +22,6 @@ MOST = 300
 """Lines of an answer; what is beyond is counted in `skipped`."""
 BEHIND = 2_000
 """Records a watcher may be behind; then the oldest are skipped."""
-PARTITION = 0
 WAIT_SECONDS = 10.0
 LOOK_SECONDS = 0.3
 Kind = Literal["message", "reading", "alarm", "order"]
@@ -88,7 +87,7 @@ async def tail(
 ) -> TailPage:
     """Messages, readings, alarms and orders from now on: the first answer, without `after`, is empty. Answers when
     there is something, or after 10 s."""
-    head = context.journal.head(PARTITION)
+    head = context.journal.head(context.settings.partition)
     if after is None or event is None:
         return TailPage(items=[], next=head, next_event=await asyncio.to_thread(context.queries.feed_head), skipped=0)
     wanted = _Filter(context, principal, device, site, kind)
@@ -112,7 +111,7 @@ async def _more(context: Context, after: int, seconds: float) -> Sequence[Record
     """The next records; none when there are none soon: alarms and orders come by another way."""
     try:
         async with asyncio.timeout(min(max(seconds, 0.05), LOOK_SECONDS)):
-            return await in_ingest(context, partial(context.journal.wait, PARTITION, after))
+            return await in_ingest(context, partial(context.journal.wait, context.settings.partition, after))
     except TimeoutError:
         return ()
 

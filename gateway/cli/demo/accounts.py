@@ -10,7 +10,7 @@ import numpy as np
 from gateway.clock import SystemClock
 from gateway.domain.reading import Batch
 from gateway.domain.record import RecordKind
-from gateway.journal import SqliteJournal
+from gateway.journal import JournalReader
 from gateway.latency import quantile
 from gateway.registry import Registry
 from gateway.store import AlarmFilter, Database, OrderFilter, Queries, SqlRegistryStore
@@ -49,7 +49,7 @@ def take(data: Path, ledger: Path, tenant: str, down: tuple[int, int]) -> Accoun
     clock, account = SystemClock(), Account()
     database = Database(f"sqlite:///{data / 'fieldgate.sqlite'}")
     store = DuckDbStore(data / "series", DuckDbConfig(), clock)
-    journal = SqliteJournal(data / "journal.sqlite")
+    journal = JournalReader(data / "journal.sqlite")
     try:
         registry = Registry(SqlRegistryStore(database, clock, tenant), tenant, clock)
         stored = {identity for batch in store.scan(0, 2**62) for identity in _identities(batch)}
@@ -88,10 +88,10 @@ def _published(folder: Path, registry: Registry) -> tuple[int, set[Identity]]:
     return count, wanted
 
 
-def _journaled(journal: SqliteJournal, account: Account) -> set[Identity]:
+def _journaled(journal: JournalReader, account: Account) -> set[Identity]:
     """All identities of the journal: what a finished poll promised, too."""
     after, found = 0, set()
-    while records := journal.read(0, after, 512):
+    while records := journal.read(journal.partition, after, 512):
         after = records[-1].seq
         for record in records:
             if isinstance(record.body, Batch):

@@ -39,7 +39,7 @@ def of_project(project: "Project") -> RuleContext:
     lists = _fleet(known) if known is not None and known.devices else _planned(project.wanted)
     zone = settings.timezone
     today = datetime.now(ZoneInfo(zone)).date()
-    around = Around(lists, settings.series.retention, seen(settings.data_dir), zone, today)
+    around = Around(lists, settings.series.retention, seen(settings.data_dir, settings.partition), zone, today)
     return RuleContext(project.names, around, settings.rules)
 
 
@@ -94,12 +94,11 @@ def installed(data: Path, tenant: str) -> RegistryContents | None:
         database.close()
 
 
-def seen(data: Path) -> dict[tuple[int, str], int] | None:
+def seen(data: Path, partition: int) -> dict[tuple[int, str], int] | None:
     """(device id, point) of all that the newest snapshot of the rule engine has heard -> newest time µs; None without.
 
     Snapshots are files of their own: they can be read while the gateway runs.
     """
-    from gateway.app.lifecycle import PARTITION
     from gateway.consumers.snapshots import Snapshots
     from rules.engine.state.snapshot_codec import SnapshotError, decode
 
@@ -107,7 +106,7 @@ def seen(data: Path) -> dict[tuple[int, str], int] | None:
     if not folder.is_dir():
         return None
     with suppress(OSError):  # the gateway removes old ones
-        for _, blob in Snapshots(folder, PARTITION).valid(NEWEST):
+        for _, blob in Snapshots(folder, partition).valid(NEWEST):
             with suppress(SnapshotError):
                 return _heard(decode(blob))
     return None
