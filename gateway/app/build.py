@@ -125,9 +125,8 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     opened.callback(journal.close)
     if (stored := series_store.cursor(partition)) < (floor := journal.stats().floor):
         raise StoreError.of("store.series.behind", path=data / "series", cursor=stored, floor=floor)
-    expected_stores.settle(
-        data, {"database": identity(data / "fieldgate.sqlite"), "journal": journal.identity, "series": 0}
-    )
+    found = {"database": identity(data / "fieldgate.sqlite"), "journal": journal.identity, "series": 0}
+    expected_stores.settle(data, found)
     registry = Registry(SqlRegistryStore(database, clock, settings.tenant), settings.tenant, clock)
     registry.recover(_definitions(journal))
     desk = _desk(project, database, journal.lease(partition, settings.name))
