@@ -22,9 +22,9 @@ from typing import Any
 import click
 
 from gateway.cli.bench.ingest import Gauge, child, write_project
-from simulators.gate import Shared
 from simulators.load import GATE_BYTES
 from simulators.servers import free_port, mosquitto
+from simulators.shared_counters import Shared
 
 DAY = 86_400
 KB = 1_000

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.domain.created import Created
+from gateway.domain.created_order import Created
 
 KEEP = 10_000
 

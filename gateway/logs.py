@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import structlog
 
-from gateway.domain.mask import masked
-from gateway.domain.said import told
+from gateway.domain.attribute_mask import masked
+from gateway.domain.language_values import told
 from gateway.domain.text import Lang, Sayable, catalogue, say
 
 HIDDEN = "***"

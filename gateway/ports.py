@@ -11,11 +11,11 @@ from gateway.domain.alarm import Transition
 from gateway.domain.delivery import Delivery, Receipt
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.engine_status import EngineStatus
+from gateway.domain.history_request import HistoryJob, HistoryRequest
+from gateway.domain.language_values import Phrase
 from gateway.domain.notice import Recipient
 from gateway.domain.reading import F64, I64, U8, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
-from gateway.domain.said import Phrase
-from gateway.domain.wanted import HistoryJob, HistoryRequest
 
 
 class Clock(Protocol):

@@ -4,7 +4,7 @@
 
 POST /hooks/oa   CloudEvents under Standard Webhooks headers. Repeats are told by webhook-id and answered 200.
 GET  /orders     what this OA knows of each order;  GET /orders/{number} with its history
-GET  /last       the newest event as it came;  GET /stats  counts;  POST|DELETE /faults   see simulators.hooks.Fault
+GET  /last       the newest event as it came;  GET /stats  counts;  POST|DELETE /faults   see simulators.webhooks.Fault
 
 For each state of an order its people have one thing to do, `--delay` after hearing of it: assign, accept, start,
 resolve, close (`--actions`). It is sent to the gateway as a signed callback {"command_id", "order", "action",
@@ -28,7 +28,7 @@ import httpx
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
-from simulators.hooks import ReceiverFaults, add_fault_routes, problem_of, read_secrets, reset, run, signature
+from simulators.webhooks import ReceiverFaults, add_fault_routes, problem_of, read_secrets, reset, run, signature
 
 NEXT = {"new": "assign", "assigned": "accept", "accepted": "start", "in_progress": "resolve", "resolved": "close"}
 """State of an order -> what the engineer does then."""

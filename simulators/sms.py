@@ -4,7 +4,7 @@
 
 POST /send   {"template", "params", "phone", "sign", "out_id"} under Standard Webhooks headers -> {"code", "message",
              "biz_id", "request_id"}; the same out_id again gets the same biz_id and no second message
-GET  /inbox  messages taken, phones masked;  GET /stats  counts;  POST|DELETE /faults  see simulators.hooks.Fault
+GET  /inbox  messages taken, phones masked;  GET /stats  counts;  POST|DELETE /faults  see simulators.webhooks.Fault
 
 Limits (Aliyun's for notices): per phone, sign and template, 50 in any 24 hours; counted when taken.
 """
@@ -22,7 +22,7 @@ import click
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from simulators.hooks import ReceiverFaults, add_fault_routes, problem_of, read_secrets, reset, run
+from simulators.webhooks import ReceiverFaults, add_fault_routes, problem_of, read_secrets, reset, run
 
 DAY = 24 * 3600.0
 _PHONE = re.compile(r"(\+?86)?1[3-9][0-9]{9}")

@@ -11,7 +11,7 @@ from gateway.api.values import refused
 from gateway.domain.device import Device
 from gateway.domain.workorder import Actor, Role
 from gateway.store import Deed
-from gateway.store.access import ApiKey
+from gateway.store.keys_and_callbacks import ApiKey
 
 
 class Permission(StrEnum):

@@ -10,8 +10,8 @@ from gateway.api.config import key_file
 from gateway.api.context import Context
 from gateway.api.routes.keys import live
 from gateway.domain.duration import SECOND
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError
-from gateway.domain.reasons import reason
 from gateway.domain.workorder import Role
 
 _OURS = re.compile(r"admin(-\d+)?")

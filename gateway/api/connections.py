@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from gateway.api.config import TlsFiles
 from gateway.api.tls import Renewal, server_context
-from gateway.domain.reasons import reason
+from gateway.domain.error_reasons import reason
 
 REQUEST_SECONDS: Final = 10.0
 """From the connection, or the answer before, to the end of the next request's headers."""

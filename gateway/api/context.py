@@ -11,9 +11,9 @@ from fastapi import Depends, Request
 from gateway.api.config import ApiConfig, HealthConfig
 from gateway.api.event_loops import await_on
 from gateway.desk import Desk
+from gateway.domain.attribute_mask import Mask
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import Problem, StoreError
-from gateway.domain.mask import Mask
 from gateway.domain.record import Tick
 from gateway.domain.text import Lang
 from gateway.health import HealthState

@@ -40,8 +40,8 @@ from gateway.api.routes import (
     texts,
     unused,
 )
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
-from gateway.domain.reasons import reason
 
 ROUTERS = (
     health, devices, history, alarms, orders, deliveries, journal, unused, keys, audit, customers, texts, callbacks,

@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from gateway.api.config import TlsFiles
-from gateway.domain.reasons import reason
+from gateway.domain.error_reasons import reason
 
 log = structlog.get_logger()
 

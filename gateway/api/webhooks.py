@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.desk.event_schemas import EVENTS, schema_of
 from gateway.desk.events import CONTENT_TYPE
-from gateway.desk.schemas import EVENTS, schema_of
 from gateway.domain.text import say
 
 _TEXT = {"type": "string"}

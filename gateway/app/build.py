@@ -22,12 +22,12 @@ from gateway.clock import SystemClock
 from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesConsumer, Snapshots
 from gateway.delivery import Relay
 from gateway.desk import Desk
+from gateway.desk.notice_templates import Templates
 from gateway.desk.policy import DeskPolicy, OrderType
-from gateway.desk.templates import Templates
 from gateway.domain.duration import SECOND
+from gateway.domain.error_reasons import reason, worded
 from gateway.domain.errors import ConfigError, Problem, StoreError
 from gateway.domain.notice import EndpointRoute
-from gateway.domain.reasons import reason, worded
 from gateway.domain.record import RecordKind
 from gateway.health import AlarmLog
 from gateway.intake import ControlPump, Intake, Ticker
@@ -50,7 +50,7 @@ from gateway.store import (
     SqlDeliveryQueue,
     SqlRegistryStore,
 )
-from gateway.store.soundness import damage, identity
+from gateway.store.integrity_check import damage, identity
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.source import ModbusSource
 from protocols.mqtt.config import MqttConfig

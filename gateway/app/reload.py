@@ -14,7 +14,7 @@ from gateway.domain.duration import from_us
 from gateway.domain.errors import ConfigError, Problem, StoreError
 from gateway.domain.record import CustomerSet, DeviceSet, Fact, PolicySet, RuleGone, RuleSet, SiteSet
 from gateway.ports import Clock
-from gateway.settings.changes import as_running
+from gateway.settings.needs_restart import as_running
 from gateway.settings.project import Project, ProjectReport, inspect_project
 from gateway.settings.rulebook import Rulebook, RuleFiles
 from gateway.store import Deed

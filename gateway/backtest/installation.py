@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from gateway.api.config import key_file
 from gateway.clock import SystemClock
 from gateway.domain.device import Device, Point
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError
-from gateway.domain.reasons import reason
 from gateway.domain.record import PointDefined, Record, RecordKind, RuleGone, RuleSet
 from gateway.domain.text import Lang, say
 from gateway.domain.workorder import Role
@@ -23,7 +23,7 @@ from gateway.settings.project import load_settings
 from gateway.store import ApiKeys, Database, Queries, SqlRegistryStore, lent_key
 
 if TYPE_CHECKING:
-    from gateway.backtest.live import Address
+    from gateway.backtest.gateway_client import Address
     from rules.compiled import Names
     from sinks.series.duckdb.history import StoredHistory
 
@@ -47,7 +47,7 @@ class Installation:
         """All that a rule may name, from the files of the configuration. Raises ConfigError."""
         from gateway.domain.errors import ConfigError
         from gateway.settings.calendars import calendar_name, load_calendar
-        from gateway.settings.lookups import load_lookups
+        from gateway.settings.code_tables_and_fences import load_lookups
         from gateway.settings.profiles import load_profiles, vocabulary
         from rules.compiled import Names
 
@@ -90,7 +90,7 @@ class Installation:
 
         Raises StoreError.
         """
-        from gateway.backtest.live import Address, Live
+        from gateway.backtest.gateway_client import Address, Live
         from sinks.series.duckdb.history import Locked, StoredHistory
 
         folder = self.settings.data_dir / "series"
@@ -109,7 +109,7 @@ class Installation:
     @contextmanager
     def _address(self) -> Iterator["Address"]:
         """Of the running gateway, with a key that opens it."""
-        from gateway.backtest.live import Address
+        from gateway.backtest.gateway_client import Address
 
         api, path = self.settings.api, key_file(self.settings.data_dir, self.settings.tenant)
         if not api.port:

@@ -11,7 +11,7 @@ from typing import IO
 import msgspec
 from msgspec import Struct
 
-from gateway.backtest.live import Address, Live
+from gateway.backtest.gateway_client import Address, Live
 from gateway.backtest.runner import play
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.errors import StoreError

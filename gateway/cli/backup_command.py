@@ -8,8 +8,8 @@ import click
 
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
+from gateway.domain.byte_size import format_size
 from gateway.domain.errors import ConfigError, StoreError
-from gateway.domain.size import format_size
 from gateway.domain.text import Lang, say
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.options import MAIN_FILE, MainFile, report_language
+from gateway.domain.error_reasons import worded
 from gateway.domain.errors import Problem
-from gateway.domain.reasons import worded
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def command(config: Path, data: bool, lang: Lang) -> None:
 
 
 def _disk(project: "Project", lang: Lang) -> str:
-    from gateway.domain.size import format_size
-    from gateway.settings.expected import of_project
+    from gateway.domain.byte_size import format_size
+    from gateway.settings.disk_forecast import of_project
 
     room = of_project(project)
     free, floor, lasts = format_size(room.free), format_size(room.floor), room.lasts_said().text(lang)

@@ -18,7 +18,7 @@ from gateway.domain.text import Lang, say
 if TYPE_CHECKING:
     from gateway.domain.record import Raw
     from gateway.settings.project import Project
-    from gateway.trial import Stranger
+    from gateway.try_out import Stranger
 
 PAGE = 1_000  # dead letters read at once
 LETTERS = 100_000
@@ -49,8 +49,8 @@ def unknown(config: Path, lang: Lang | None) -> None:
     """
     from gateway.clock import SystemClock
     from gateway.settings import load_project
-    from gateway.trial import Strangers, propose
-    from gateway.trial.unknown_devices import MOST
+    from gateway.try_out import Strangers, propose
+    from gateway.try_out.unknown_devices import MOST
 
     try:
         project = load_project(config, offline=True)
@@ -119,8 +119,8 @@ def _rows(strangers: Iterable["Stranger"], file: Path | None) -> str:
 
 def _columns(file: Path | None) -> tuple[list[str], str]:
     """The fields of the columns of the list ("" = something else), and what parts them; [] when there is no list."""
+    from gateway.settings.csv_table import read_table
     from gateway.settings.inventory import DEVICE_COLUMNS
-    from gateway.settings.table import read_table
 
     if file is None or not file.is_file():
         return [], ","

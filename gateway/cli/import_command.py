@@ -15,9 +15,9 @@ import click
 
 from gateway.cli.options import MAIN_FILE, MainFile, report_language
 from gateway.cli.problems import UNUSABLE, refuse
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem, StoreError, StoreUnavailable
-from gateway.domain.reasons import reason
-from gateway.domain.said import told
+from gateway.domain.language_values import told
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import click
 from gateway.cli.init_modbus import SCHEME, asked, wired
 from gateway.cli.options import report_language
 from gateway.cli.problems import UNUSABLE
-from gateway.domain.reasons import reason
+from gateway.domain.error_reasons import reason
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:

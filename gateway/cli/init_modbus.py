@@ -61,7 +61,7 @@ def asked(answers: "InitAnswers", lang: Lang) -> "InitAnswers":
     from gateway.clock import SystemClock
     from gateway.settings import load_project
     from gateway.starter import files, read
-    from gateway.trial import try_poll
+    from gateway.try_out import try_poll
 
     assert answers.wired is not None
     with tempfile.TemporaryDirectory() as name:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError, StoreUnavailable
-from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, say
 from gateway.domain.workorder import Role
 

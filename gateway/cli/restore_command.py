@@ -8,8 +8,8 @@ import click
 
 from gateway.cli.options import report_language
 from gateway.cli.problems import UNUSABLE
+from gateway.domain.byte_size import format_size
 from gateway.domain.errors import StoreError
-from gateway.domain.size import format_size
 from gateway.domain.text import Lang, say
 
 

@@ -18,9 +18,9 @@ import structlog
 from gateway.app.lifecycle import App
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import refuse
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, StoreError
-from gateway.domain.reasons import reason
-from gateway.domain.said import told
+from gateway.domain.language_values import told
 from gateway.domain.text import Lang, say
 from gateway.settings.project import Project, load_project
 

@@ -16,7 +16,7 @@ def command(event: str | None, lang: Lang) -> None:
 
     Example: fieldgate schemas workorder.created > created.json
     """
-    from gateway.desk.schemas import EVENTS, schema_of, topic_of
+    from gateway.desk.event_schemas import EVENTS, schema_of, topic_of
 
     if event is None:
         width = max(map(len, EVENTS))

@@ -14,8 +14,8 @@ from gateway.cli.live import running_gateway
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.duration import SECOND, parse_duration
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, StoreError
-from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, say
 from gateway.domain.workorder import Role
 

@@ -9,13 +9,13 @@ import click
 
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse, say_filled
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError
-from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
     from gateway.settings.project import Project
-    from gateway.trial import Tried
+    from gateway.try_out import Tried
 
 
 @click.command("try")
@@ -49,7 +49,7 @@ def command(topic: str, what: str, config: Path, retain: bool, source: str, lang
         found = _poll(project, what, lang)
     else:
         found = _message(project, topic, _payload(what, lang), retain, source, lang)
-    from gateway.trial import page
+    from gateway.try_out import page
 
     click.echo(page(found, lang))
     if not any(one.rows for one in found):
@@ -69,7 +69,7 @@ def _payload(file: str, lang: Lang) -> bytes:
 
 def _message(project: "Project", topic: str, payload: bytes, retain: bool, source: str, lang: Lang) -> "list[Tried]":
     from gateway.clock import SystemClock
-    from gateway.trial import try_message
+    from gateway.try_out import try_message
     from protocols.mqtt.config import MqttConfig
 
     known = [name for name, one in project.settings.sources.items() if isinstance(one, MqttConfig)]
@@ -82,7 +82,7 @@ def _message(project: "Project", topic: str, payload: bytes, retain: bool, sourc
 
 def _poll(project: "Project", device: str, lang: Lang) -> "list[Tried]":
     from gateway.clock import SystemClock
-    from gateway.trial import try_poll
+    from gateway.try_out import try_poll
 
     found = asyncio.run(try_poll(project, SystemClock(), device))
     if not found:

@@ -9,9 +9,9 @@ import msgspec
 import structlog
 
 from gateway.domain.errors import WorkerFailed
+from gateway.domain.history_request import HistoryJob, HistoryRequest
 from gateway.domain.reading import Batch, concat, encode_batch
 from gateway.domain.record import Fact, Rerun
-from gateway.domain.wanted import HistoryJob, HistoryRequest
 from gateway.ports import RuleEngine, SeriesStore
 
 log = structlog.get_logger()

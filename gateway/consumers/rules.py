@@ -9,8 +9,8 @@ from typing import Any, get_args
 from gateway.consumers.snapshots import Pace, Snapshots
 from gateway.domain.alarm import Transition
 from gateway.domain.engine_status import EngineStatus
+from gateway.domain.history_request import HistoryRequest
 from gateway.domain.record import Fact, Record
-from gateway.domain.wanted import HistoryRequest
 from gateway.ports import AlarmDesk, Clock, PartitionedLog, RuleEngine
 
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from gateway.delivery.schedule import RETRIES
+from gateway.delivery.retry_schedule import RETRIES
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from gateway.section import Duration, Section, wrong
 

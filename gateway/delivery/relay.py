@@ -16,17 +16,17 @@ from dataclasses import replace
 
 import structlog
 
+from gateway.delivery.attempt_outcome import AttemptOutcome, Result, SinkFault, judge
 from gateway.delivery.breaker import BreakerState
 from gateway.delivery.config import DeliveryConfig
 from gateway.delivery.endpoint_state import EndpointState, EndpointStats, Leased
-from gateway.delivery.exchange import Ended, Exchange, RunBlocking
-from gateway.delivery.outcome import AttemptOutcome, Result, SinkFault, judge
+from gateway.delivery.endpoint_test import Trial, try_once
+from gateway.delivery.queue_exchange import Ended, Exchange, RunBlocking
 from gateway.delivery.reasons import Reason
-from gateway.delivery.trial import Trial, try_once
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import MS, SECOND
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused, InvariantBroken
-from gateway.domain.firsts import Firsts
+from gateway.domain.once_per_period import Firsts
 from gateway.ports import Clock, DeliveryQueue, Settled, Sink
 
 _log = structlog.stdlib.get_logger(__name__)

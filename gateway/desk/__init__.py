@@ -3,7 +3,7 @@
 from gateway.desk.desk import Desk
 from gateway.desk.events import endpoint_test
 from gateway.desk.lifecycle import MOVES, legal
+from gateway.desk.notice_templates import NoticeTemplate, Templates
 from gateway.desk.policy import DeskPolicy, OrderType
-from gateway.desk.templates import NoticeTemplate, Templates
 
 __all__ = ["MOVES", "Desk", "DeskPolicy", "NoticeTemplate", "OrderType", "Templates", "endpoint_test", "legal"]

@@ -4,7 +4,7 @@ import msgspec
 
 from gateway.desk import lifecycle
 from gateway.desk.keys import Origin, digest, order_key
-from gateway.desk.orders import OrderWriter
+from gateway.desk.order_writer import OrderWriter
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Thing
 from gateway.domain.errors import CommandError, Conflict, InvariantBroken

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.desk.keys import Origin
 from gateway.desk.order_requests import OrderRequests
-from gateway.desk.orders import OrderWriter
+from gateway.desk.order_writer import OrderWriter
 from gateway.desk.storms_and_batches import StormsAndBatches
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.text import say

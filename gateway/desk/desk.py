@@ -10,18 +10,18 @@ from functools import partial
 from itertools import groupby
 from typing import TypeVar
 
-from gateway.desk.apply import TransitionApplier, preload
+from gateway.desk.apply_transitions import TransitionApplier, preload
 from gateway.desk.commands import Commands
 from gateway.desk.deadlines import DeskDeadlines
+from gateway.desk.event_publisher import EventPublisher
 from gateway.desk.events import endpoint_test
 from gateway.desk.keys import Origin
+from gateway.desk.notice_templates import Templates
 from gateway.desk.order_requests import OrderRequests
-from gateway.desk.orders import OrderWriter
+from gateway.desk.order_writer import OrderWriter
 from gateway.desk.policy import DeskPolicy
 from gateway.desk.ports import DeskStore, DeskTransaction
-from gateway.desk.publish import EventPublisher
 from gateway.desk.storms_and_batches import StormsAndBatches
-from gateway.desk.templates import Templates
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Transition
 from gateway.domain.errors import InvariantBroken

@@ -3,7 +3,7 @@ their own. They end with the parent; what is still true then is raised by itself
 
 from gateway.desk.episodes import change_of, continued, merged, opened, released
 from gateway.desk.keys import Origin, alarm_key
-from gateway.desk.orders import OrderWriter
+from gateway.desk.order_writer import OrderWriter
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Transition
 from gateway.domain.workorder import Alarm, AlarmState

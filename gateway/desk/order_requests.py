@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.desk.keys import Origin, order_key
 from gateway.desk.order_decision import Decision, OrderContext, Verdict, decide, waits_of
-from gateway.desk.orders import OrderWriter
+from gateway.desk.order_writer import OrderWriter
 from gateway.desk.storms_and_batches import StormsAndBatches
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import OrderPlan, Thing

@@ -1,4 +1,4 @@
-"""What the desk needs of a database (implemented by gateway.store.unit) and of the directory of people."""
+"""What the desk needs of a database (implemented by gateway.store.desk_store) and of the directory of people."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar

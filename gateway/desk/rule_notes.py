@@ -7,7 +7,7 @@ import orjson
 
 from gateway.desk import order_fields
 from gateway.desk.keys import Origin
-from gateway.desk.orders import OrderWriter
+from gateway.desk.order_writer import OrderWriter
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.record import RuleGone, RuleSet
 from gateway.domain.text import say

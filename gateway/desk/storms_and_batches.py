@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from gateway.desk import order_fields
 from gateway.desk.keys import Origin, batch_key, storm_key
-from gateway.desk.orders import OrderWriter
+from gateway.desk.order_writer import OrderWriter
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import OrderPlan
 from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, WorkOrder

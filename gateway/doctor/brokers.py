@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from gateway.doctor.finding import DoctorFinding, bad, ok, warn
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import SourceError
-from gateway.domain.reasons import reason
 from protocols.modbus.config import ModbusConfig
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.probe import BrokerGrants, probe

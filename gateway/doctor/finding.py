@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.domain.said import Phrase
+from gateway.domain.language_values import Phrase
 from gateway.domain.text import Lang, say
 
 

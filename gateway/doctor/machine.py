@@ -13,12 +13,12 @@ import duckdb
 from pysqlite3 import dbapi2 as sqlite
 
 from gateway.doctor.finding import DoctorFinding, bad, ok, warn
+from gateway.domain.byte_size import format_size
 from gateway.domain.clocks import BUILT
 from gateway.domain.duration import DAY, MINUTE, SECOND, iso
-from gateway.domain.said import SpokenDuration
-from gateway.domain.size import format_size
+from gateway.domain.language_values import SpokenDuration
 from gateway.journal.schema import OLDEST_SQLITE
-from gateway.settings.expected import Room
+from gateway.settings.disk_forecast import Room
 
 PYTHON: Final = (3, 11)
 SOON: Final = 30 * DAY

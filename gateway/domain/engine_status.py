@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
+from gateway.domain.history_request import HistoryRequest
 from gateway.domain.record import PolicySet, RuleSet
-from gateway.domain.wanted import HistoryRequest
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from gateway.domain.said import Phrase
+from gateway.domain.language_values import Phrase
 from gateway.domain.text import Lang, say
 
 _CELL = re.compile(r"row (\d+), column (.*)", re.DOTALL)

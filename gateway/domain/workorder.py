@@ -6,7 +6,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.domain.alarm import AlarmChange, AlarmPlan, Evidence, Level
-from gateway.domain.created import Created
+from gateway.domain.created_order import Created
 from gateway.domain.notice import Notice, OutboxEvent
 from gateway.domain.record import Fact
 

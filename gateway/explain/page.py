@@ -9,8 +9,8 @@ import numpy as np
 from gateway.domain.alarm import Evidence, MemberSeen, ReadingSeen
 from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
+from gateway.domain.language_values import spelled
 from gateway.domain.reading import Quality
-from gateway.domain.said import spelled
 from gateway.domain.text import Lang, say
 from gateway.explain.alarm_history import OrderStory, Story, Track
 from rules.compiled import Levels

@@ -7,8 +7,8 @@ import structlog
 from gateway.domain.alarm import Change, Thing, Transition
 from gateway.domain.device import Device
 from gateway.domain.duration import MINUTE
-from gateway.domain.firsts import Firsts
-from gateway.domain.said import Phrase
+from gateway.domain.language_values import Phrase
+from gateway.domain.once_per_period import Firsts
 from gateway.domain.workorder import Applied
 
 log = structlog.get_logger()

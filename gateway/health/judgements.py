@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.domain.byte_size import format_size
 from gateway.domain.clocks import BUILT
 from gateway.domain.duration import HOUR, MINUTE, SECOND, iso
 from gateway.domain.errors import Problem
+from gateway.domain.language_values import Phrase, SpokenDuration
 from gateway.domain.record import ClockStep
-from gateway.domain.said import Phrase, SpokenDuration
-from gateway.domain.size import format_size
 from gateway.registry import RefusedText
 
 LOW = 2

@@ -13,9 +13,9 @@ from gateway.delivery.reasons import Reason
 from gateway.domain.clocks import Watermark
 from gateway.domain.duration import HOUR
 from gateway.domain.errors import Problem, StoreError
-from gateway.domain.firsts import Firsts
+from gateway.domain.language_values import Phrase
+from gateway.domain.once_per_period import Firsts
 from gateway.domain.record import ClockStep, Raw, Record
-from gateway.domain.said import Phrase
 from gateway.domain.text import catalogue
 from gateway.health.alarm_log import AlarmLog
 from gateway.health.judgements import Clocks, HealthState, Trouble, clock, configuration, disk, rules, silence, texts

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Final
 
 from gateway.domain.duration import HOUR, MINUTE
-from gateway.domain.said import Phrase, SpokenDuration
+from gateway.domain.language_values import Phrase, SpokenDuration
 
 
 @dataclass(frozen=True, slots=True)

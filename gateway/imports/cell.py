@@ -11,7 +11,7 @@ from gateway.domain.reading import Quality
 from gateway.domain.units import DIMENSIONLESS, parse_unit
 from gateway.import_service.wire import PointInfo
 from gateway.imports.mapping import Numbers
-from gateway.imports.number import parse_number
+from gateway.imports.parse_number import parse_number
 
 _WITH_UNIT = re.compile(r"([+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?)\s*([^\s0-9.,+-].*)")
 Value = tuple[float, int]

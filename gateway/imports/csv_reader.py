@@ -10,11 +10,11 @@ from gateway.domain.reading import Quality
 from gateway.import_service.wire import ImportScope, PointInfo
 from gateway.imports.cell import BadCell, ColumnTarget, Value, converter, misfit, target_of
 from gateway.imports.columns import Columns
+from gateway.imports.import_file import ImportFile
 from gateway.imports.mapping import ImportMap, Numbers
 from gateway.imports.rejects import Rejects
-from gateway.imports.table import ImportFile
 from gateway.imports.timestamps import BadTime, reader_of
-from gateway.settings.explain import nearest
+from gateway.settings.validation_messages import nearest
 
 # What a spreadsheet makes of a long number
 _SCIENTIFIC: Final = re.compile(r"[-+]?\d(?:[.,]\d+)?[eE]\+?\d{2,3}")

@@ -10,9 +10,9 @@ from gateway.import_service.points import found_in
 from gateway.import_service.wire import Begin, Begun, Chunk, ImportScope, Result, Taken
 from gateway.imports.columns import Columns
 from gateway.imports.csv_reader import FileReader, device_codes
+from gateway.imports.import_file import open_table, rejected_file
 from gateway.imports.mapping import load_map
 from gateway.imports.rejects import Rejects
-from gateway.imports.table import open_table, rejected_file
 from gateway.imports.target import ImportRefused, ImportTarget
 from gateway.imports.upload import send
 from gateway.ports import RegistryContents

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from gateway.domain.errors import ConfigError
 from gateway.domain.units import UnitError, parse_unit
 from gateway.section import Section, wrong
-from gateway.settings.document import read_document
-from gateway.settings.explain import explain, nearest
 from gateway.settings.inventory import zones
+from gateway.settings.validation_messages import explain, nearest
+from gateway.settings.yaml_document import read_document
 
 _DIRECTIVE = re.compile(r"%(.?)")
 _DIRECTIVES = frozenset("aAwdbBmyYHIpMSfzZjUWcxXGuV%")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from gateway.imports.number import parse_number
+from gateway.imports.parse_number import parse_number
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall-clock arithmetic
 _MICROSECOND = timedelta(microseconds=1)

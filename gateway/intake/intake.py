@@ -20,7 +20,7 @@ from gateway.domain.reading import Batch, concat
 from gateway.domain.record import Body, ClockStep, Define, Fact, Parcel, Raw, Record, RecordKind, Tick
 from gateway.intake.balance import Balance, JournaledReadings
 from gateway.intake.config import IntakeConfig
-from gateway.intake.counts import SourceCounts, check_parcel
+from gateway.intake.source_counts import SourceCounts, check_parcel
 from gateway.ports import Append, Clock, Directory, PartitionedLog
 
 log = structlog.get_logger()

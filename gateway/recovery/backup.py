@@ -18,13 +18,13 @@ from gateway import expected_stores
 from gateway.clock import SystemClock
 from gateway.desk import Desk
 from gateway.domain.duration import iso
+from gateway.domain.error_reasons import reason, worded
 from gateway.domain.errors import StoreError
-from gateway.domain.reasons import reason, worded
 from gateway.durable import replace_synced, sync_names
 from gateway.journal import JournalReader
 from gateway.recovery.file_copies import copy_duckdb, copy_plain, copy_sqlite
 from gateway.store import Database, DeskBooks
-from gateway.store.soundness import damage
+from gateway.store.integrity_check import damage
 from sinks.series.duckdb import DuckDbConfig, DuckDbStore
 
 FORMAT: Final = 1

@@ -9,8 +9,8 @@ from typing import BinaryIO, Final
 
 from pysqlite3 import dbapi2 as sqlite
 
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
-from gateway.domain.reasons import reason
 
 TRIES: Final = 30
 HEAD: Final = 3 * 4096

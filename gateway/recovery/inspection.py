@@ -7,8 +7,8 @@ from pathlib import Path
 from gateway import expected_stores
 from gateway.domain.errors import GatewayError, InvariantBroken
 from gateway.journal import JournalReader
-from gateway.recovery import segments
-from gateway.store import soundness
+from gateway.recovery import series_segments
+from gateway.store import integrity_check
 
 Finding = tuple[Path, str]
 """A file, and what is wrong with it ("missing", or words of the library that reads it)."""
@@ -22,13 +22,13 @@ def survey(data: Path) -> Iterator[Finding]:
         yield path, MISSING
     yield from _journal(data / expected_stores.FILES["journal"])
     database = data / expected_stores.FILES["database"]
-    if database.exists() and (what := soundness.damage(database)):
+    if database.exists() and (what := integrity_check.damage(database)):
         yield database, what
     folder = (data / expected_stores.FILES["series"]).parent
-    for name in segments.listed(folder):
+    for name in series_segments.listed(folder):
         yield folder / f"{name}.duckdb", MISSING
     for path in sorted(folder.glob("*.duckdb")):
-        if what := segments.damage(path):
+        if what := series_segments.damage(path):
             yield path, what
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pysqlite3 import dbapi2 as sqlite
 
-from gateway.journal.opening import open_file
+from gateway.journal.open_and_salvage import open_file
 from gateway.journal.schema import connect_reader
 
 
@@ -38,8 +38,8 @@ class Mended:
 
 
 def mend(path: Path, partition: int, consumed: int, *, epoch: int, missed: bool) -> Mended:
-    """See `gateway.journal.opening`. `epoch` is the newest lease anyone has seen: the next must be above. Raises
-    StoreError for a file of another program."""
+    """See `gateway.journal.open_and_salvage`. `epoch` is the newest lease that is known: the next one must be above it.
+    Raises StoreError for a file of another program."""
     gone = missed and not path.exists()
     before, known = set(path.parent.glob(path.name + ".damaged-*")), _lost(path)
     db, state = open_file(path, partition, recover=True, consumed=consumed)

@@ -13,12 +13,12 @@ from sqlalchemy import func, insert, select
 from gateway import expected_stores
 from gateway.desk import Desk
 from gateway.domain.duration import iso
+from gateway.domain.error_reasons import worded
 from gateway.domain.errors import StoreError, StoreUnavailable
-from gateway.domain.reasons import worded
 from gateway.lock import FileLock
-from gateway.recovery import journal_repair, registry_rebuild, salvage_rows, segments
+from gateway.recovery import journal_repair, registry_rebuild, salvage_rows, series_segments
 from gateway.recovery.move_aside import move_aside
-from gateway.store import Database, DeskBooks, soundness, tables
+from gateway.store import Database, DeskBooks, integrity_check, tables
 from sinks.series.duckdb.segment import NAMES
 
 
@@ -61,7 +61,9 @@ def _recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
     try:
         database.upgrade()
         replay = _segments(folder, report, missed="series" in expected)
-        consumed = max(Desk(DeskBooks(database), partition=partition).cursor(), segments.cursor(folder, partition))
+        consumed = max(
+            Desk(DeskBooks(database), partition=partition).cursor(), series_segments.cursor(folder, partition)
+        )
         journal = data / expected_stores.FILES["journal"]
         epoch = database.query(lambda c: c.scalar(select(func.max(tables.cursor.c.epoch)))) or 0
         mended = journal_repair.mend(journal, partition, consumed, epoch=epoch, missed="journal" in expected)
@@ -72,11 +74,11 @@ def _recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
             _position(database, partition, report)
         if mended.emptied and (count := registry_rebuild.tell(database, tenant)):
             report.say("recover.told", count=count)
-        stored = segments.cursor(folder, partition)
+        stored = series_segments.cursor(folder, partition)
         if stored < mended.floor and not replay:
             report.lose("recover.series.behind", cursor=stored, floor=mended.floor)
         if replay or stored < mended.floor:
-            segments.rewind(folder, partition, mended.floor)
+            series_segments.rewind(folder, partition, mended.floor)
             report.say("recover.replay", floor=mended.floor, since=iso(mended.since) if mended.since else "-")
     finally:
         database.close()
@@ -95,14 +97,14 @@ def _expected(data: Path, report: RecoveryReport) -> dict[str, int]:
 def _database(path: Path, report: RecoveryReport, *, missed: bool) -> bool:
     """Is it a new one?"""
     fresh = path.with_name(path.name + ".recovering")
-    if not path.exists() and fresh.exists() and not soundness.damage(fresh):
+    if not path.exists() and fresh.exists() and not integrity_check.damage(fresh):
         fresh.rename(path)  # a recovery was cut off in its last step
         return True
     if not path.exists():
         if missed:
             report.lose("recover.database.missing", path=path)
         return missed
-    what = soundness.damage(path)
+    what = integrity_check.damage(path)
     if not what:
         return False
     for suffix in ("", "-wal", "-shm"):
@@ -137,15 +139,15 @@ def _segments(folder: Path, report: RecoveryReport, *, missed: bool) -> bool:
     replay = missed and not (folder / NAMES).exists()
     if replay:
         report.lose("recover.segment.missing", path=folder)
-    segments.finish(folder)
+    series_segments.finish(folder)
     for name in _listed(folder, report):
         report.lose("recover.segment.missing", path=folder / f"{name}.duckdb")
         replay = True
     for path in sorted(folder.glob("*.duckdb")):
-        if what := segments.damage(path):
+        if what := series_segments.damage(path):
             if what == "locked":
                 raise StoreUnavailable.of("store.segment.locked", path=path, what="-")
-            aside, kept, gone = segments.replace(path)
+            aside, kept, gone = series_segments.replace(path)
             report.lose(
                 "recover.segment.damaged", path=path, what=worded(what), aside=aside, kept=kept, lost=_count(gone)
             )
@@ -155,7 +157,7 @@ def _segments(folder: Path, report: RecoveryReport, *, missed: bool) -> bool:
 
 def _listed(folder: Path, report: RecoveryReport) -> list[str]:
     try:
-        return segments.listed(folder)
+        return series_segments.listed(folder)
     except StoreError as error:
         report.say("recover.marker", aside=move_aside(folder / NAMES), error=error)
         return []

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError
-from gateway.domain.reasons import reason
 from gateway.durable import sync_names
 from gateway.recovery.backup import CONFIG, DATA, FORMAT, NAME, digest
 from gateway.recovery.file_copies import copy_plain

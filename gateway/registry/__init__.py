@@ -1,7 +1,7 @@
 """Devices, points and attributes -> stable integer ids (rows in SQL, never renumbered)."""
 
-from gateway.registry.plan import DeclaredInventory, RegistryChange, plan
 from gateway.registry.registry import Registry
+from gateway.registry.registry_diff import DeclaredInventory, RegistryChange, plan
 from gateway.registry.short_retention import shorter
 from gateway.registry.state_texts import Allowance, RefusedText
 

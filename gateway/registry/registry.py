@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from gateway.domain.device import Customer, Device, Life, Point, PointKind, Site
 from gateway.domain.errors import StoreError
+from gateway.domain.language_values import Phrase
 from gateway.domain.reading import I32, Batch
 from gateway.domain.record import Define, DeviceDefined, Fact, PointDefined
-from gateway.domain.said import Phrase
 from gateway.ports import Clock, RegistryContents, RegistryStore
-from gateway.registry.plan import DeclaredInventory, newest, plan
+from gateway.registry.registry_diff import DeclaredInventory, newest, plan
 from gateway.registry.state_texts import Allowance, Refusals, RefusedText, cleared
 
 log = structlog.get_logger()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from gateway.domain.errors import Problem
 from gateway.domain.workdays import NO_CALENDAR, WorkCalendar
-from gateway.settings.explain import nearest
-from gateway.settings.lookups import read_text
+from gateway.settings.code_tables_and_fences import read_text
+from gateway.settings.validation_messages import nearest
 from rules.format import work_calendar
 
 ROOT = Path(__file__).parents[2]

@@ -12,17 +12,17 @@ from pydantic import BaseModel, SecretStr
 
 from gateway.api.config import ApiConfig
 from gateway.api.tls import server_context
-from gateway.desk.templates import NoticeTemplate
+from gateway.desk.notice_templates import NoticeTemplate
 from gateway.domain.duration import format_duration, parse_duration
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import Problem
-from gateway.domain.reasons import reason
-from gateway.settings.document import Document, Place
-from gateway.settings.explain import located, nearest
 from gateway.settings.inventory import Inventory
 from gateway.settings.model import Settings, sections
 from gateway.settings.profiles import LoadedProfile
 from gateway.settings.read_file import Unfit, read_file
 from gateway.settings.rulebook import Rulebook, RuleFile
+from gateway.settings.validation_messages import located, nearest
+from gateway.settings.yaml_document import Document, Place
 from protocols.modbus.config import ModbusConfig
 from protocols.mqtt.check import Coverage, DeviceProfiles
 from protocols.mqtt.check import check as check_routes

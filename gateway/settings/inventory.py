@@ -13,10 +13,10 @@ from gateway.domain.device import Attr, Customer, Device, Life, Profile, QuietTi
 from gateway.domain.duration import to_us
 from gateway.domain.errors import Problem
 from gateway.domain.units import DIMENSIONLESS
-from gateway.settings.document import narrow
-from gateway.settings.explain import nearest
+from gateway.settings.csv_table import CsvRecords, CsvRow, excel_number, identity, read_table
 from gateway.settings.quantity import NUMBER, parse_quantity
-from gateway.settings.table import CsvRecords, CsvRow, excel_number, identity, read_table
+from gateway.settings.validation_messages import nearest
+from gateway.settings.yaml_document import narrow
 
 T = TypeVar("T")
 _NAME = ("名称", "姓名", "title")

@@ -10,14 +10,14 @@ from pydantic import AfterValidator, BaseModel, Field
 from gateway.api.config import ApiConfig, HealthConfig
 from gateway.delivery.config import DeliveryConfig
 from gateway.desk.config import DeskConfig
+from gateway.domain.attribute_mask import Mask
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
-from gateway.domain.mask import Mask
 from gateway.domain.text import Lang
 from gateway.intake.config import IntakeConfig
 from gateway.journal.config import JournalConfig
 from gateway.section import Duration, Section, wrong
-from gateway.settings.explain import nearest
 from gateway.settings.inventory import zones
+from gateway.settings.validation_messages import nearest
 from protocols.modbus.config import ModbusConfig
 from protocols.mqtt.config import MqttConfig
 from sinks.notice.sms.config import SmsConfig

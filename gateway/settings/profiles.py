@@ -18,9 +18,9 @@ from gateway.domain.duration import DAY
 from gateway.domain.errors import Problem
 from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
 from gateway.section import Duration, Section
-from gateway.settings.document import Document, Place, read_document
-from gateway.settings.explain import explain
 from gateway.settings.quantity import parse_quantity
+from gateway.settings.validation_messages import explain
+from gateway.settings.yaml_document import Document, Place, read_document
 from rules.expr.token import KEYWORDS
 
 _WORD = r"^[A-Za-z][A-Za-z0-9_]*$"

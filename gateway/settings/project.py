@@ -9,27 +9,27 @@ from typing import Any
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from gateway.desk.templates import NoticeTemplate
+from gateway.desk.notice_templates import NoticeTemplate
 from gateway.domain.device import AsSent, PointSpec, Profile
 from gateway.domain.errors import ConfigError, Problem
-from gateway.domain.nodata import says_nothing
+from gateway.domain.no_data_texts import says_nothing
 from gateway.domain.text import Lang
 from gateway.ports import RegistryContents
 from gateway.registry import DeclaredInventory, plan
 from gateway.settings.calendars import calendar_name, load_calendar
+from gateway.settings.code_tables_and_fences import load_lookups
 from gateway.settings.crosscheck import check_settings, check_together
-from gateway.settings.document import Document, read_document
-from gateway.settings.explain import explain, located
-from gateway.settings.inherit import declared_in_map
+from gateway.settings.foreign_paths import foreign_paths
 from gateway.settings.inventory import Inventory, load_inventory, zones
-from gateway.settings.lookups import load_lookups
 from gateway.settings.model import Settings, anchored
-from gateway.settings.not_needed import fill_in
-from gateway.settings.paths import foreign_paths
+from gateway.settings.named_state_texts import Named, named_texts
+from gateway.settings.offline_placeholders import fill_in
 from gateway.settings.profiles import LoadedProfile, load_profiles, vocabulary
+from gateway.settings.register_units import declared_in_map
 from gateway.settings.rulebook import Rulebook, RuleFiles, load_rulebook
-from gateway.settings.state_texts import Named, named_texts
 from gateway.settings.templates import load_templates
+from gateway.settings.validation_messages import explain, located
+from gateway.settings.yaml_document import Document, read_document
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.registers import load as load_map
 from protocols.mqtt.check import Coverage

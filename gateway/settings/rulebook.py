@@ -5,8 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from gateway.domain.errors import Problem
-from gateway.settings.document import Document, Place, parse_document
-from gateway.settings.lookups import read_text
+from gateway.settings.code_tables_and_fences import read_text
+from gateway.settings.yaml_document import Document, Place, parse_document
 from rules.compiled import Names, Rule
 from rules.format import Loaded, TestFile, load_text, merge, policy_source
 from rules.format.tree import Notes, YamlMapping, read

@@ -12,11 +12,11 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from gateway.desk.templates import NoticeTemplate, Templates
+from gateway.desk.notice_templates import NoticeTemplate, Templates
 from gateway.domain.errors import ConfigError, Problem
 from gateway.section import Section
-from gateway.settings.document import read_document
-from gateway.settings.explain import explain, located
+from gateway.settings.validation_messages import explain, located
+from gateway.settings.yaml_document import read_document
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=60)]
 Text = Annotated[str, Field(max_length=1000)]

@@ -8,7 +8,7 @@ from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.text import Lang, say
 from gateway.domain.units import parse_unit
 from gateway.starter.sample import Guess
-from gateway.starter.written import quoted
+from gateway.starter.yaml_and_csv_text import quoted
 
 LIMIT = 1.25
 """The limit of the rule, times what the sample shows."""

@@ -15,7 +15,7 @@ from gateway.starter.library import matches
 from gateway.starter.modbus_device import LINK, ModbusAnswers, source, specs, with_value
 from gateway.starter.modbus_device import profile as map_profile
 from gateway.starter.sample import Guess, Sample, look
-from gateway.starter.written import cell, quoted
+from gateway.starter.yaml_and_csv_text import cell, quoted
 from protocols.mqtt.path import Missed, Path, parse_path
 
 SECRETS = ("secrets/oa.secret", "secrets/mqtt.password")

@@ -3,18 +3,18 @@
 Nothing outside this folder knows SQL. Blocking; writes are serialised (one writer connection), reads have their own.
 """
 
-from gateway.store.access import ApiKey, ApiKeys, Inbound, Inbox
 from gateway.store.audience import CustomerAudience
-from gateway.store.audit import Deed, SecurityAudit
-from gateway.store.beside import beside, lent_key, me
-from gateway.store.control import SqlControlOutbox
+from gateway.store.control_outbox import SqlControlOutbox
 from gateway.store.database import Database
-from gateway.store.deliveries import SqlDeliveryQueue
+from gateway.store.delivery_queue import SqlDeliveryQueue
+from gateway.store.desk_store import DeskBooks, SqlUnit
 from gateway.store.erase import Erased, blank_dead, erase_customer
+from gateway.store.keys_and_callbacks import ApiKey, ApiKeys, Inbound, Inbox
+from gateway.store.local_database import beside, lent_key, me
 from gateway.store.queries import AlarmFilter, DeliveryFilter, DeliveryRow, OrderFilter, Page, Queries
-from gateway.store.registry import SqlRegistryStore
+from gateway.store.registry_store import SqlRegistryStore
 from gateway.store.retention import forget
-from gateway.store.unit import DeskBooks, SqlUnit
+from gateway.store.security_audit import Deed, SecurityAudit
 
 __all__ = [
     "AlarmFilter",

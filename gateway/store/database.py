@@ -15,8 +15,8 @@ from sqlalchemy.dialects import sqlite as lite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
-from gateway.store.backup import back_up
 from gateway.store.migrate import MigrationPlan, plan, upgrade
+from gateway.store.migration_backup import back_up
 
 T = TypeVar("T")
 log = structlog.get_logger()

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from gateway.domain.device import Customer
 from gateway.domain.record import CustomerSet, encode_body
 from gateway.store import tables as t
-from gateway.store.audit import Deed, note
 from gateway.store.database import Database
+from gateway.store.security_audit import Deed, note
 
 _CHUNK = 500
 

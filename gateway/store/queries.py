@@ -16,7 +16,7 @@ from gateway.domain.notice import Notice, OutboxEvent
 from gateway.domain.workorder import Alarm, AlarmState, Audit, Deadline, OrderState, WorkOrder
 from gateway.store import tables as t
 from gateway.store.database import Database
-from gateway.store.rows import alarm_of, change_of, order_of, plain_of
+from gateway.store.row_mapping import alarm_of, change_of, order_of, plain_of
 
 T = TypeVar("T")
 MAX_PAGE = 500

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gateway.domain.device import Point, PointKind, PointSpec, Profile
 from gateway.domain.errors import ConfigError, DecodeError, Problem
-from gateway.domain.nodata import says_nothing
+from gateway.domain.no_data_texts import says_nothing
 from gateway.domain.reading import Quality
 from gateway.domain.units import UnitError, parse_unit
 from protocols.modbus.profile import Missing, ModbusMap, Register, RegisterTable, is_pattern, scaling

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from gateway.domain.device import Device
 from gateway.domain.duration import SECOND
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import SourceError
+from gateway.domain.language_values import Phrase
 from gateway.domain.reading import Quality
-from gateway.domain.reasons import reason
-from gateway.domain.said import Phrase
 from gateway.domain.text import Sayable
 from gateway.ports import Clock, Directory
 from protocols.modbus.config import ModbusConfig

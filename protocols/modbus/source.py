@@ -13,9 +13,9 @@ import structlog
 
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceRejected, StoreError
+from gateway.domain.language_values import Phrase
 from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Parcel
-from gateway.domain.said import Phrase
 from gateway.ports import Clock, Directory, Emit
 from protocols.modbus.config import LinkConfig, ModbusConfig
 from protocols.modbus.cycle import Frame

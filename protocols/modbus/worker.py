@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from gateway.domain.duration import SECOND
-from gateway.domain.reasons import reason
+from gateway.domain.error_reasons import reason
 from gateway.ports import Clock, Directory
 from protocols.modbus.cycle import Cycle, Frame
 from protocols.modbus.link import Link, LinkDown, Silent

@@ -15,9 +15,9 @@ import structlog
 from xxhash import xxh3_64_intdigest
 
 from gateway.domain.errors import SourceUnavailable, StoreError
+from gateway.domain.language_values import Phrase
 from gateway.domain.reading import I64
 from gateway.domain.record import Parcel, Receipts
-from gateway.domain.said import Phrase
 from gateway.domain.text import catalogue, say
 from gateway.ports import Clock, Emit, ReceiptLedger
 from protocols.mqtt.config import MqttConfig

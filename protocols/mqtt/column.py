@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gateway.domain.device import AsSent, Point, PointKind
-from gateway.domain.nodata import says_nothing
+from gateway.domain.no_data_texts import says_nothing
 from gateway.domain.reading import F64, I32, U8, Quality
 from gateway.domain.units import parse_unit
 from protocols.mqtt.config import PointMap

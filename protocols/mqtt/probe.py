@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import mqtt5
 
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import SourceRejected, SourceUnavailable
-from gateway.domain.reasons import reason
-from gateway.domain.said import Phrase
+from gateway.domain.language_values import Phrase
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.session import refused
 from protocols.mqtt.transport import tls_context, unreachable

@@ -11,7 +11,7 @@ import mqtt5
 import numpy as np
 
 from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
-from gateway.domain.said import Phrase
+from gateway.domain.language_values import Phrase
 from gateway.domain.text import catalogue
 from protocols.mqtt.subscriptions import Subscriptions
 

@@ -11,7 +11,7 @@ import structlog
 
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceError, SourceRejected
-from gateway.domain.said import Phrase
+from gateway.domain.language_values import Phrase
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
 from protocols.mqtt.acknowledge import Acknowledger, Digests, SourceContext
 from protocols.mqtt.binding import Words, no_words

@@ -6,9 +6,9 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
-from gateway.domain.reasons import reason
-from gateway.domain.said import Phrase
+from gateway.domain.language_values import Phrase
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.keepalive import Beat, Keepalive
 from protocols.mqtt.session import Message, MqttSession, Phase

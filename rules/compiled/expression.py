@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf, nextafter
 
-from gateway.domain.codes import CodeTable
+from gateway.domain.code_table import CodeTable
 from gateway.domain.device import PointSpec
 from gateway.domain.fence import Fence
 from gateway.domain.reading import F64

@@ -8,9 +8,9 @@ from gateway.domain.alarm import Transition
 from gateway.domain.duration import HOUR, SECOND
 from gateway.domain.engine_status import EngineStatus, ReadingCounts
 from gateway.domain.errors import ConfigError
+from gateway.domain.history_request import HistoryRequest
 from gateway.domain.reading import Batch, decode_batch
 from gateway.domain.record import ClockStep, ImportMark, PolicySet, Record, Rerun, RuleGone, RuleSet, Tick
-from gateway.domain.wanted import HistoryRequest
 from rules.compiled import Rule
 from rules.engine.alarms import AlarmPipeline
 from rules.engine.alarms.quiet_and_limits import CompilePolicy

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gateway.domain.alarm import Level
-from gateway.domain.codes import CodeEntry
+from gateway.domain.code_table import CodeEntry
 from rules.compiled import Slot, SlotKind
 from rules.expr import ir, syntax
 from rules.expr.flaw import ExpressionError, Flaw, fail

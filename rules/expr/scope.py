@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
-from gateway.domain.codes import CodeTable
+from gateway.domain.code_table import CodeTable
 from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.fence import Fence
 from gateway.domain.units import Unit, canonical_symbol, parse_unit

@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from gateway.domain.codes import CodeTable
+from gateway.domain.code_table import CodeTable
 from gateway.domain.device import PointSpec
 from gateway.domain.errors import ConfigError
 from gateway.domain.fence import Fence

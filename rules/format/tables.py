@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 from gateway.domain.alarm import Level
-from gateway.domain.codes import CodeEntry, CodeTable
+from gateway.domain.code_table import CodeEntry, CodeTable
 from gateway.domain.errors import Problem
 from gateway.domain.fence import Fence
 from gateway.domain.units import parse_unit

@@ -26,8 +26,8 @@ from ruamel.yaml.events import (
     StreamStartEvent,
 )
 
+from gateway.domain.error_reasons import worded
 from gateway.domain.errors import Problem
-from gateway.domain.reasons import worded
 from rules.expr.token import full_width
 
 MAX_BYTES = 1 << 20

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.domain.duration import format_duration, parse_duration
-from gateway.domain.said import spelled
+from gateway.domain.language_values import spelled
 from gateway.domain.text import Lang, say
 from rules.handbook.words import level_word, listed
 

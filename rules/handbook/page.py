@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.domain.said import spelled
+from gateway.domain.language_values import spelled
 from gateway.domain.text import Lang, say
 from rules.compiled import Rule
 from rules.format import Case

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from operator import eq, ge, gt, le, lt, ne
 
-from gateway.domain.codes import CodeEntry
+from gateway.domain.code_table import CodeEntry
 from rules.expr.choices import LEVELS, NO_LEVEL
 from rules.expr.syntax import TextNode
 from rules.lint.comparisons import Atom

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Evidence, Level, Transition
-from gateway.domain.codes import CodeTable
+from gateway.domain.code_table import CodeTable
 from gateway.domain.device import PointSpec
 from gateway.domain.record import RuleSet
 from gateway.domain.text import Lang, catalogue, say

@@ -8,7 +8,7 @@ from api_kit import SECRET, World, problem
 from click.testing import CliRunner
 
 from gateway.cli.endpoints_command import command
-from gateway.delivery.trial import hint
+from gateway.delivery.endpoint_test import hint
 from gateway.domain.text import catalogue
 from gateway.domain.workorder import Role
 

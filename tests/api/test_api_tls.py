@@ -14,7 +14,7 @@ from api_kit import MAIN, World, house, problem
 from gateway.api.allowed_hosts import AllowedHosts
 from gateway.api.server import ApiServer
 from gateway.api.tls import pinned
-from gateway.backtest.live import Address, Live
+from gateway.backtest.gateway_client import Address, Live
 from gateway.imports.target import Remote
 from gateway.settings.project import inspect_project
 

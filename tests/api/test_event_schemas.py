@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 from gateway.cli.schemas_command import command
 from gateway.clock import SystemClock
+from gateway.desk.event_schemas import EVENTS, FAMILIES, MAJOR, schema_of
 from gateway.desk.event_types import LevelWord
 from gateway.desk.events import PREFIX
-from gateway.desk.schemas import EVENTS, FAMILIES, MAJOR, schema_of
 from gateway.domain.alarm import Change, Level, Parent, Thing
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import SECOND

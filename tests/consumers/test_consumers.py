@@ -14,9 +14,9 @@ from gateway.consumers.snapshots import Pace
 from gateway.domain.alarm import AlarmPlan, Change, Level, Thing, Transition
 from gateway.domain.engine_status import EngineStatus
 from gateway.domain.errors import StoreUnavailable
+from gateway.domain.history_request import HistoryJob, HistoryRequest
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Fact, ImportMark, Record, Tick
-from gateway.domain.wanted import HistoryJob, HistoryRequest
 from gateway.ports import Written
 
 

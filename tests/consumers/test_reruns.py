@@ -11,9 +11,9 @@ from rules_engine.engine_lab import POINTS, T0, S, charger, rule, told
 
 from gateway.consumers import LookBackProcess, Reruns
 from gateway.domain.alarm import Transition, canonical
+from gateway.domain.history_request import HistoryRequest
 from gateway.domain.reading import Batch, batch_of, concat, empty_batch
 from gateway.domain.record import Body, DeviceSet, Fact, PointDefined, Record, Rerun, RuleSet
-from gateway.domain.wanted import HistoryRequest
 from rules.compiled import Rule
 from rules.engine import Engine
 from rules.format import compile_source

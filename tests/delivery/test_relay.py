@@ -6,7 +6,7 @@ import random
 import threading
 
 import pytest
-from relay_world import LoopClock, MemoryQueue, TestSink, inline, stop, until, virtually
+from relay_kit import LoopClock, MemoryQueue, TestSink, inline, stop, until, virtually
 
 from gateway.delivery.config import DeliveryConfig
 from gateway.delivery.endpoint_state import EndpointState

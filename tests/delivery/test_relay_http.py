@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import pytest
-from relay_world import MemoryQueue, Row, stop
+from relay_kit import MemoryQueue, Row, stop
 
 from gateway.delivery.config import DeliveryConfig
-from gateway.delivery.exchange import RunBlocking
+from gateway.delivery.queue_exchange import RunBlocking
 from gateway.delivery.relay import Relay
 from gateway.domain.delivery import Delivery
-from simulators.hooks import ReceiverFault, running
 from simulators.oa import Oa, build
+from simulators.webhooks import ReceiverFault, running
 from sinks.oa.webhook.config import WebhookConfig
 from sinks.oa.webhook.sink import CONTENT_TYPE, WebhookSink
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from relay_world import LoopClock, MemoryQueue, TestSink, inline, stop, until, virtually
+from relay_kit import LoopClock, MemoryQueue, TestSink, inline, stop, until, virtually
 
 from gateway.delivery import DeliveryConfig, Relay
 from gateway.domain.delivery import Delivery

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from gateway.desk import NoticeTemplate, Templates
 from gateway.desk.config import DeskConfig
-from gateway.desk.templates import SAMPLE
+from gateway.desk.notice_templates import SAMPLE
 from gateway.domain.duration import MINUTE
 from gateway.domain.errors import ConfigError
 

@@ -13,10 +13,10 @@ from gateway.clock import SystemClock
 from gateway.domain.device import PointKind
 from gateway.domain.text import say
 from gateway.registry import Registry
-from gateway.settings.document import read_document
-from gateway.settings.lookups import load_lookups
+from gateway.settings.code_tables_and_fences import load_lookups
 from gateway.settings.profiles import load_profiles, vocabulary
 from gateway.settings.project import Project, inspect_project, load_project
+from gateway.settings.yaml_document import read_document
 from gateway.store import Database, SqlRegistryStore
 from protocols.modbus.registers import bind
 from protocols.mqtt.config import MqttConfig

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.delivery.schedule import RETRIES
+from gateway.delivery.retry_schedule import RETRIES
+from gateway.desk.event_schemas import EVENTS, schema_of
 from gateway.desk.lifecycle import EVENT, MOVES, MoveContext, Refusal, decide, word
-from gateway.desk.schemas import EVENTS, schema_of
 from gateway.domain.alarm import Level
 from gateway.domain.duration import format_duration
 from gateway.domain.text import Lang, say

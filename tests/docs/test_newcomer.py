@@ -16,7 +16,7 @@ from gateway.clock import SystemClock
 from gateway.domain.device import PointKind
 from gateway.settings import load_project
 from gateway.starter import SECRETS, InitAnswers, files, fitting, library, look, trigger
-from gateway.trial import try_message
+from gateway.try_out import try_message
 
 MESSAGE = {
     "deviceId": "M-7", "reportedAt": "2026-11-30T12:00:00Z",

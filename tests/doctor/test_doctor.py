@@ -15,7 +15,7 @@ from gateway.doctor import DoctorFinding, Grade, brokers, machine, running_gatew
 from gateway.domain.duration import DAY, HOUR
 from gateway.domain.text import Lang, catalogue
 from gateway.settings import load_project
-from gateway.settings.expected import FOREVER, Room, lasting
+from gateway.settings.disk_forecast import FOREVER, Room, lasting
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.probe import BrokerGrants
 from simulators.servers import mosquitto, mosquitto_binary

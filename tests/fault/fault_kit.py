@@ -13,9 +13,9 @@ import httpx
 import process_kit as kit
 from hostile_kit import ready, spawn
 
-from simulators.gate import Shared
 from simulators.load import GATE_BYTES
 from simulators.servers import free_port, mosquitto
+from simulators.shared_counters import Shared
 
 ORDERS = kit.DEVICES // kit.HOT
 """Orders that come of the load once every device has sent."""

@@ -28,9 +28,9 @@ from process_kit import (
     wait_until,
 )
 
-from simulators.gate import Shared
 from simulators.load import GATE_BYTES
 from simulators.servers import free_port, mosquitto
+from simulators.shared_counters import Shared
 
 RATE = 2_000
 TAIL = 1.0  # seconds of load after the last kill

@@ -9,7 +9,7 @@ import itertools
 from pathlib import Path
 
 from delivery_kit import post
-from relay_world import LoopClock, MemoryQueue, TestSink, inline, stop, until, virtually
+from relay_kit import LoopClock, MemoryQueue, TestSink, inline, stop, until, virtually
 from rough_receiver import Said, receiving
 
 from gateway.delivery import DeliveryConfig, Relay

@@ -12,9 +12,9 @@ from hostile_kit import spawn
 from process_kit import wait_until
 from process_memory import MIB, resident
 
-from simulators.gate import Shared
 from simulators.load import GATE_BYTES
 from simulators.servers import mosquitto_binary
+from simulators.shared_counters import Shared
 
 pytestmark = [
     pytest.mark.slow_fault,

@@ -20,7 +20,7 @@ from gateway.domain.duration import HOUR
 from gateway.domain.errors import InvariantBroken, StoreUnavailable
 from gateway.domain.record import ImportMark
 from gateway.domain.workorder import Act, Command, FaultReport
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite_journal import SqliteJournal
 from gateway.lock import FileLock
 
 pytestmark = pytest.mark.fault

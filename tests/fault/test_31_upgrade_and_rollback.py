@@ -25,7 +25,7 @@ from gateway.cli import main
 from gateway.domain.errors import StoreError, StoreUnavailable
 from gateway.settings.project import load_project
 from gateway.store import Database, migrate
-from gateway.store.backup import KEPT, copies
+from gateway.store.migration_backup import KEPT, copies
 
 pytestmark = pytest.mark.fault
 CONFIG = "name: up\ntimezone: UTC\nlanguage: en\ndata_dir: var\napi: {port: 0}\n"

@@ -35,9 +35,9 @@ from hostile_kit import (
 from gateway.clock import SystemClock
 from gateway.journal import SqliteJournal
 from gateway.store import Database, OrderFilter, Queries
-from simulators.gate import Shared
 from simulators.load import GATE_BYTES
 from simulators.servers import free_port, mosquitto
+from simulators.shared_counters import Shared
 from sinks.series.duckdb import DuckDbConfig, DuckDbStore
 
 pytestmark = NEEDS_MOSQUITTO

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.desk.schemas import EVENTS
+from gateway.desk.event_schemas import EVENTS
 from gateway.domain.text import catalogue
 
 ROOT = Path(__file__).parents[2]

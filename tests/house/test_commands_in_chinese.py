@@ -27,7 +27,7 @@ from test_language import ALL, CALLED
 
 from gateway.cli import main
 from gateway.cli.tail_command import shown
-from gateway.desk.schemas import EVENTS
+from gateway.desk.event_schemas import EVENTS
 from simulators.servers import iotcore
 
 LEAVES = {path for path, one in ALL.items() if not isinstance(one, click.Group)}

@@ -14,7 +14,7 @@ from gateway.domain.errors import ConfigError
 from gateway.imports.columns import Columns
 from gateway.imports.job import Paper, Prepared, prepare
 from gateway.imports.mapping import load_map
-from gateway.imports.number import parse_number
+from gateway.imports.parse_number import parse_number
 from gateway.imports.timestamps import BadTime, reader_of
 from gateway.settings.project import load_project
 

@@ -17,7 +17,7 @@ from gateway.domain.errors import StoreError
 from gateway.domain.reading import Batch
 from gateway.domain.record import Receipts, Tick
 from gateway.journal import SqliteJournal
-from gateway.journal.opening import RECOVERY_SKIP
+from gateway.journal.open_and_salvage import RECOVERY_SKIP
 from gateway.ports import Append
 
 ROOT = Path(__file__).parents[2]

@@ -30,7 +30,7 @@ from gateway.domain.record import (
     SiteSet,
     Tick,
 )
-from gateway.settings.lookups import load_lookups
+from gateway.settings.code_tables_and_fences import load_lookups
 from gateway.settings.profiles import load_profiles, vocabulary
 from gateway.settings.rulebook import Rulebook, load_rulebook
 from rules.compiled import Names, Rule

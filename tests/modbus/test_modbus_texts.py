@@ -7,7 +7,7 @@ from gateway.domain.reading import Quality
 from gateway.registry import Registry
 from gateway.settings import load_project
 from gateway.settings.project import Project
-from gateway.trial.project_registry import paper_registry
+from gateway.try_out.project_registry import paper_registry
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.single_poll import poll_once
 from simulators.modbus_server import ModbusServer

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.clock import SystemClock
 from gateway.settings.project import Project, inspect_project
-from gateway.trial import Tried, try_message
+from gateway.try_out import Tried, try_message
 
 HERE = Path(__file__).parent / "vectors"
 FOLDERS = [parent / "shared" / "vectors" / "mqtt" for parent in Path(__file__).parents]

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.alarm import Change, Level
-from gateway.domain.codes import CodeEntry, CodeTable
+from gateway.domain.code_table import CodeEntry, CodeTable
 from gateway.domain.device import Life, Site
 from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from gateway.domain.record import Closed, CycleDone, DeviceSet, MeterExchanged, SiteSet, Tick

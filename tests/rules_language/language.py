@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from gateway.domain.alarm import Level
-from gateway.domain.codes import CodeEntry, CodeTable
+from gateway.domain.code_table import CodeEntry, CodeTable
 from gateway.domain.device import CounterModel, PointKind, PointSpec
 from gateway.domain.duration import SECOND
 from gateway.domain.fence import Fence

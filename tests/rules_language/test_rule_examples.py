@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli.rules_command import command
-from gateway.settings.lookups import load_lookups
+from gateway.settings.code_tables_and_fences import load_lookups
 from gateway.settings.profiles import load_profiles, vocabulary
 from rules.compiled import Names, Rule
 from rules.format import Loaded, compile_source, load_text, merge

@@ -7,7 +7,7 @@ import pytest
 from language import NAMES
 
 from gateway.domain.alarm import Level
-from gateway.domain.codes import CodeEntry, CodeTable
+from gateway.domain.code_table import CodeEntry, CodeTable
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from gateway.domain.fence import Fence
 from gateway.domain.workdays import WorkCalendar

@@ -6,7 +6,7 @@ import pytest
 from language import NAMES
 
 from gateway.domain.alarm import Level
-from gateway.domain.codes import CodeEntry
+from gateway.domain.code_table import CodeEntry
 from gateway.domain.duration import HOUR, MINUTE, to_us
 from gateway.domain.fence import Fence
 from rules.compiled import Budget, RulePolicy

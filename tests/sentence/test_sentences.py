@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.alarm import Change, Evidence, Level, ReadingSeen, Transition
 from gateway.domain.record import RuleSet
-from gateway.settings.lookups import load_lookups
+from gateway.settings.code_tables_and_fences import load_lookups
 from gateway.settings.profiles import load_profiles, vocabulary
 from rules.casetest.play import play
 from rules.casetest.read import read_case

@@ -18,7 +18,7 @@ from gateway.domain.duration import DAY, HOUR, SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.reading import Reading, concat
 from gateway.ports import SeriesStore
-from gateway.recovery.segments import replace
+from gateway.recovery.series_segments import replace
 from sinks.series.duckdb import DuckDbConfig, DuckDbStore
 
 

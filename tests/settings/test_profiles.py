@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec, Profile
 from gateway.domain.units import parse_unit
-from gateway.settings.inherit import declared_in_map, is_canonical
 from gateway.settings.profiles import LoadedProfile, load_profile, load_profiles, vocabulary
 from gateway.settings.quantity import parse_quantity
+from gateway.settings.register_units import declared_in_map, is_canonical
 
 HEAD = "kind: charger\npoints:\n"
 

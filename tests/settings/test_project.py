@@ -14,8 +14,8 @@ from gateway.domain.errors import ConfigError
 from gateway.domain.text import catalogue
 from gateway.domain.workdays import NO_CALENDAR
 from gateway.settings import ProjectReport, Settings, inspect_project, load_project, load_settings
-from gateway.settings.document import parse_document
 from gateway.settings.profiles import load_profiles
+from gateway.settings.yaml_document import parse_document
 from protocols.mqtt.config import MqttConfig
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -13,8 +13,8 @@ from webhook_receiver import SECRET, StoppedClock, answer, receiving
 
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused
-from simulators.hooks import ReceiverFault, decode_secret, running
 from simulators.oa import Oa, build
+from simulators.webhooks import ReceiverFault, decode_secret, running
 from sinks.http.signing import headers, parse_secret, verify
 from sinks.oa.webhook.config import WebhookConfig
 from sinks.oa.webhook.sink import CONTENT_TYPE, WebhookSink

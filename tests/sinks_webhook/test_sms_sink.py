@@ -9,8 +9,8 @@ from webhook_receiver import SECRET, StoppedClock, answer, receiving
 
 from gateway.domain.delivery import Delivery, Receipt
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused
-from simulators.hooks import ReceiverFault, decode_secret, running
 from simulators.sms import Sms, build
+from simulators.webhooks import ReceiverFault, decode_secret, running
 from sinks.http.verdict import excerpt
 from sinks.notice.sms.config import SmsConfig
 from sinks.notice.sms.sink import LIMIT_WAIT, SmsSink

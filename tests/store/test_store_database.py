@@ -17,8 +17,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
 from gateway.store import Database, SqlUnit, tables
+from gateway.store.integrity_check import damage, identity
 from gateway.store.migrate import FOLDER, head
-from gateway.store.soundness import damage, identity
 
 _ORDER_TEXTS = (
     "tenant_id", "no", "key", "type", "fault", "source", "title_en", "title_zh", "group", "priority", "priority_reason",

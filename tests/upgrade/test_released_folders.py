@@ -23,7 +23,7 @@ from gateway.domain.reading import Reading, batch_of
 from gateway.domain.record import Parcel
 from gateway.settings import load_project
 from gateway.store import migrate
-from gateway.store.backup import copies
+from gateway.store.migration_backup import copies
 
 FOLDERS = sorted((Path(__file__).parent / "folders").glob("*.tar.xz"))
 HOUR = 3600 * SECOND

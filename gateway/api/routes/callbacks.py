@@ -19,10 +19,10 @@ from gateway.api.context import Context, Gateway, in_desk
 from gateway.api.request_counts import RequestCounts
 from gateway.api.routes.alarms import pump
 from gateway.api.values import MAX_INT, CommandId, Line, Text, When, refused
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import CommandError, StoreError
-from gateway.domain.reasons import reason
 from gateway.domain.workorder import Act, Actor, Command, Role
-from gateway.store.access import Inbound
+from gateway.store.keys_and_callbacks import Inbound
 
 router = APIRouter(prefix="/v1/callbacks", tags=["callbacks"])
 ANSWER_WITHIN = 0.9  # seconds

@@ -23,9 +23,9 @@ from gateway.api.values import (
     unpack,
     unpack_number,
 )
+from gateway.domain.attribute_mask import NOTHING
 from gateway.domain.device import Attr, Device, Life, Point, PointKind
 from gateway.domain.duration import DAY, SECOND
-from gateway.domain.mask import NOTHING
 from gateway.domain.reading import Flag, Quality, Reading
 from gateway.domain.workorder import Role
 from gateway.ports import Buckets, Series

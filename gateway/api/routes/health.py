@@ -12,7 +12,7 @@ from gateway.api.context import Context, Gateway, in_ingest
 from gateway.api.webhooks import with_webhooks
 from gateway.delivery.reasons import Reason
 from gateway.domain.errors import SourceError, SourceRejected, StoreError, StoreFull, StoreUnavailable
-from gateway.domain.said import Phrase
+from gateway.domain.language_values import Phrase
 from gateway.domain.text import Lang
 from gateway.health import HealthState, Trouble
 

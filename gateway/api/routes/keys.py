@@ -12,7 +12,7 @@ from gateway.api.context import Context, Gateway, in_desk
 from gateway.api.values import Instant, RequestModel, ResponseModel, When, refused
 from gateway.domain.errors import Conflict
 from gateway.domain.workorder import Role
-from gateway.store.access import ApiKey
+from gateway.store.keys_and_callbacks import ApiKey
 
 router = APIRouter(prefix="/v1", tags=["access"])
 log = structlog.get_logger()

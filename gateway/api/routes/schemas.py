@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from gateway.api.access import Reader
 from gateway.api.values import ResponseModel, refused
-from gateway.desk.schemas import EVENTS, schema_of, topic_of
+from gateway.desk.event_schemas import EVENTS, schema_of, topic_of
 from gateway.domain.text import say
 
 router = APIRouter(prefix="/v1", tags=["contract"])

@@ -85,7 +85,7 @@ def run_backtest_bench(readings: int) -> dict[str, float]:
     Keys: readings_s (one process per core, their start included), one_process_readings_s, processes, readings, rules,
     devices, episodes, scan_s (reading the files alone). All by the clock on the wall.
     """
-    from gateway.backtest.live import Address
+    from gateway.backtest.gateway_client import Address
     from gateway.backtest.task import Task, judge, judge_shared
     from rules.compiled import Names
     from rules.format import load_text

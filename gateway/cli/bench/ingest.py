@@ -22,9 +22,9 @@ from typing import Any
 import httpx
 
 from gateway.cli.bench.machine import cpu_seconds
-from simulators.gate import Shared
 from simulators.load import GATE_BYTES
 from simulators.servers import BrokerProcess, free_port, mosquitto
+from simulators.shared_counters import Shared
 
 AHEAD = 30_000  # messages the load may be ahead of the consumer
 PAIRS = 6  # slices of each kind

@@ -14,9 +14,9 @@ from typing import Any
 
 from gateway.cli.bench.ingest import Gauge, child, write_project
 from gateway.cli.bench.machine import cpu_seconds
-from simulators.gate import Shared
 from simulators.load import GATE_BYTES
 from simulators.servers import BrokerProcess, free_port, mosquitto
+from simulators.shared_counters import Shared
 
 RULES = 50
 AFTER = 20_000  # messages after the snapshot, that the start has to judge again

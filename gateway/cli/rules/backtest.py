@@ -15,9 +15,9 @@ import click
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.duration import to_us
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem
-from gateway.domain.reasons import reason
-from gateway.domain.said import told
+from gateway.domain.language_values import told
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from gateway.cli.options import MainFile, report_language
 from gateway.cli.problems import say_filled
 from gateway.cli.rules.around import RuleContext, of_folder, of_project
 from gateway.cli.rules.files import files, near, project_of, unique
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import Problem
-from gateway.domain.reasons import reason
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:

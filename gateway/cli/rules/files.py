@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.domain.device import Customer, Site
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import Problem
-from gateway.domain.reasons import reason
 from gateway.domain.workdays import WorkCalendar
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def near(file: Path) -> Path | None:
 def project_of(folder: Path | None, problems: list[Problem]) -> "RuleProject":
     """What the rules may speak of: profiles, and the code tables, fences and lists that lie beside their folder."""
     from gateway.settings.calendars import load_calendar
+    from gateway.settings.code_tables_and_fences import load_lookups
     from gateway.settings.inventory import load_inventory
-    from gateway.settings.lookups import load_lookups
     from gateway.settings.profiles import load_profiles, vocabulary
     from rules.compiled import Names
     from rules.format import Model
@@ -91,7 +91,7 @@ def project_of(folder: Path | None, problems: list[Problem]) -> "RuleProject":
 def _calendar(base: Path, problems: list[Problem]) -> WorkCalendar:
     """What `gateway.yaml` says of it; without such a file that of China, so that examples can be tried."""
     from gateway.settings.calendars import calendar_name, load_calendar
-    from gateway.settings.document import read_document
+    from gateway.settings.yaml_document import read_document
 
     main = base / "gateway.yaml"
     document = read_document(main) if main.is_file() else None

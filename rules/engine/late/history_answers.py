@@ -6,9 +6,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.history_request import HistoryJob, HistoryRequest
 from gateway.domain.reading import Batch, concat, empty_batch, encode_batch
 from gateway.domain.record import Rerun
-from gateway.domain.wanted import HistoryJob, HistoryRequest
 
 MOST_ROWS = 500_000
 """Rows of history of one device, or one group, that a rerun takes; a longer one is given up."""

@@ -4,7 +4,7 @@ The engine asks (`Engine.wanted`), the runtime, or a test, looks the history up 
 engine judges it beside the present: `answer` makes those facts.
 """
 
-from gateway.domain.wanted import HistoryJob, HistoryRequest
+from gateway.domain.history_request import HistoryJob, HistoryRequest
 from rules.engine.late.history_answers import (
     MOST_ROWS,
     History,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gateway.domain.wanted import HistoryRequest
+from gateway.domain.history_request import HistoryRequest
 from rules.engine.evaluator import Evaluator
 from rules.engine.rerun.warmup import history_start
 

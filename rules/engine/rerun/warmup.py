@@ -6,8 +6,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from gateway.domain.alarm import Change
+from gateway.domain.history_request import HistoryRequest
 from gateway.domain.record import Closed, Rerun, Unlatch
-from gateway.domain.wanted import HistoryRequest
 from rules.compiled import Rule
 from rules.engine.conditions.base import Runner
 from rules.engine.evaluator import Evaluator

@@ -15,8 +15,8 @@ from typing import Literal
 
 import duckdb
 
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError
-from gateway.domain.reasons import reason
 from gateway.durable import replace_synced
 
 Kind = Literal["live", "late"]

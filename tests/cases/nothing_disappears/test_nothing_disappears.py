@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from gateway.domain.device import Point, PointKind
 from gateway.ports import RegistryContents
-from gateway.registry.plan import DeclaredInventory, plan
+from gateway.registry.registry_diff import DeclaredInventory, plan
 from gateway.settings.profiles import load_profile
 from protocols.mqtt.mapper import Mapped, Mapper
 from protocols.mqtt.path import parse_ignored, parse_path

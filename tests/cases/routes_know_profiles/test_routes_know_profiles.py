@@ -12,7 +12,7 @@ from mqtt_kit import NOW, Registry, Said, config
 
 from gateway.domain.device import AsSent, Plausible, Point, PointKind
 from gateway.ports import RegistryContents
-from gateway.registry.plan import DeclaredInventory, plan
+from gateway.registry.registry_diff import DeclaredInventory, plan
 from gateway.settings.profiles import load_profile
 from protocols.mqtt.mapper import Mapped, Mapper
 

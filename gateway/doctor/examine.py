@@ -1,0 +1,102 @@
+"""All that is looked at, in the order of the report."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from gateway import expected_stores
+from gateway.api.config import key_file
+from gateway.doctor import brokers, machine, running_gateway
+from gateway.doctor.finding import DoctorFinding, ok, warn
+from gateway.domain.errors import GatewayError, InvariantBroken, StoreUnavailable
+from gateway.domain.text import Lang
+from gateway.journal import JournalReader
+from gateway.lock import FileLock
+from gateway.settings import Project
+from gateway.settings.disk_forecast import of_project
+from gateway.settings.model import Settings, sections
+from protocols.modbus.config import ModbusConfig
+from protocols.mqtt.config import MqttConfig
+
+
+def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
+    """Findings as they are made. Talks to brokers and to the gateway that runs; writes nothing."""
+    settings, data = project.settings, project.settings.data_dir
+    running = _running(data)
+    yield ok("doctor.running", path=data) if running else ok("doctor.stopped", path=data)
+    yield from machine.versions(machine.mosquitto_here())
+    journal = data / expected_stores.FILES["journal"]
+    yield machine.disk(of_project(project))
+    yield machine.clock(time.time_ns() // 1000, _newest(journal))
+    yield machine.keeping(machine.kernel_clock(), machine.chrony())
+    yield from machine.modes(_private(settings))
+    yield from running_gateway.stores(data, settings.tenant)
+    if running and settings.api.port:
+        url, cert = _health(settings)
+        yield from running_gateway.asked(url, lang, cert) or [warn("doctor.unheard", "doctor.unheard.do", url=url)]
+    unset = {problem.path.split(".")[1] for problem in project.filled if problem.path.startswith("sources.")}
+    for problem in project.filled:
+        yield warn("doctor.unset", "doctor.unset.do", place=problem.path)
+    yield from asyncio.run(_sources(settings, running=running, unset=unset))
+
+
+def _running(data: Path) -> bool:
+    if not data.is_dir():
+        return False
+    try:
+        FileLock(data / expected_stores.FILES["journal"], "doctor").release()
+    except StoreUnavailable:
+        return True
+    return False
+
+
+def _newest(journal: Path) -> int:
+    if not journal.is_file():
+        return 0
+    with suppress(GatewayError, InvariantBroken):
+        reader = JournalReader(journal)
+        try:
+            newest = reader.last(0)
+            return newest.at if newest is not None else 0
+        finally:
+            reader.close()
+    return 0
+
+
+def _health(settings: Settings) -> tuple[str, Path | None]:
+    """Where everything is answered without a key: the health listener, or, where others reach that, the API; and the
+    certificate it has to show."""
+    api, health = settings.api, settings.health
+    if health.exposed or health.port == 0:
+        return api.address, api.tls.cert if api.tls else None
+    port = health.port if health.port is not None else api.port + 1
+    return f"http://[{health.host}]:{port}" if ":" in health.host else f"http://{health.host}:{port}", None
+
+
+def _private(settings: Settings) -> dict[Path, str]:
+    """What only the gateway's user may read."""
+    data = settings.data_dir
+    found = {data: "data", key_file(data, settings.tenant): "data"}  # what else is in the folder, the folder protects
+    for _, section in sections(settings):
+        for name in type(section).model_fields:
+            value: Any = getattr(section, name)
+            if isinstance(value, Path) and name in ("password_file", "secret_file", "key_file", "token_file", "key"):
+                found[value] = "secret"
+    return {path: kind for path, kind in found.items() if path.exists()}
+
+
+async def _sources(settings: Settings, *, running: bool, unset: Collection[str]) -> list[DoctorFinding]:
+    """`unset`: sources whose address or password is not known here."""
+    found: list[DoctorFinding] = []
+    ask: Callable[[str, ModbusConfig], Any] = brokers.links
+    for name, config in settings.sources.items():
+        if name in unset:
+            continue
+        if isinstance(config, MqttConfig):
+            found += await brokers.broker(name, config)
+        elif not running:
+            found += await ask(name, config)
+    return found

@@ -1,0 +1,21 @@
+"""What is said of an order at once: in the log, and of its latency."""
+
+from dataclasses import dataclass
+
+from gateway.domain.alarm import Level
+from gateway.domain.language_values import Both
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """An order that was made, and the transition that decided it (latency = committed - received). `where` is the code
+    of its device, or its group."""
+
+    no: str
+    transition: str
+    at: int
+    received: int
+    decided: int
+    title: Both
+    where: str
+    level: Level

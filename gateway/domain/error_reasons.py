@@ -1,0 +1,90 @@
+"""What the operating system, the standard library and libraries say when something fails, in words of the catalogue.
+
+Errors of the operating system are known by their number, others by their English: a text `reason.said.*` of the
+catalogue is what a message is held against, and its Chinese. What is not known stays as it came, in both languages.
+"""
+
+import errno
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from json import JSONDecodeError
+
+from gateway.domain.errors import GatewayError
+from gateway.domain.language_values import Phrase
+from gateway.domain.text import Lang, Sayable, catalogue, say
+
+_SAID = "reason.said."
+_FIELD = re.compile(r"\\\{(\w+)\\\}")
+_AROUND = re.compile(
+    r"^\[[A-Z0-9]+(?:: \w+)?\] |^\[Errno -?\d+\] |^\([\w.]+\) |^certificate verify failed: "
+    r"|^(?:IO|Serialization|Internal) Error: | \(_ssl\.c:\d+\)$| *\[SQL: .*$| *\(Background on this error at: .*$"
+)
+_BY_CLASS = {
+    FileNotFoundError: errno.ENOENT, PermissionError: errno.EACCES, IsADirectoryError: errno.EISDIR,
+    NotADirectoryError: errno.ENOTDIR, FileExistsError: errno.EEXIST, ConnectionRefusedError: errno.ECONNREFUSED,
+    ConnectionResetError: errno.ECONNRESET, BrokenPipeError: errno.EPIPE, ConnectionAbortedError: errno.ECONNABORTED,
+    TimeoutError: errno.ETIMEDOUT,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A message as it came; in Chinese the text `key` of the catalogue."""
+
+    said: str
+    key: str
+    fields: Mapping[str, object]
+
+    def text(self, lang: Lang) -> str:
+        """In words."""
+        return self.said if lang == "en" else say(self.key, lang, **self.fields)
+
+    def __str__(self) -> str:
+        return self.said
+
+
+def reason(error: BaseException) -> Sayable | str:
+    """Why, without the place: callers name the file or the address themselves."""
+    if isinstance(error, GatewayError) and error.key:
+        return Phrase(error.key, error.fields)
+    if isinstance(error, UnicodeDecodeError):
+        return Phrase("reason.utf8", {"at": error.start + 1})
+    if isinstance(error, JSONDecodeError):
+        fields = {"what": worded(error.msg), "line": error.lineno, "column": error.colno}
+        return Phrase("reason.json", fields)
+    if isinstance(error, OSError) and not _of_tls(error):
+        number = error.errno or _BY_CLASS.get(type(error), 0)
+        key = f"reason.os.{errno.errorcode.get(number, '')}"
+        if key in catalogue():
+            return Phrase(key)
+        return worded(error.strerror or str(error) or type(error).__name__)
+    return worded(str(error)) if str(error) else Phrase("reason.type", {"name": type(error).__name__})
+
+
+def worded(message: str) -> Sayable | str:
+    """A message of a library."""
+    text = " ".join(message.split())
+    while (bare := _AROUND.sub("", text)) and bare != text:
+        text = bare
+    for pattern, key in _known():
+        if found := pattern.fullmatch(text):
+            return Original(text, key, {name: worded(said) for name, said in found.groupdict().items()})
+    return text
+
+
+def _of_tls(error: OSError) -> bool:
+    return any(one.__name__ == "SSLError" for one in type(error).__mro__)  # its number is one of TLS
+
+
+@cache
+def _known() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """(what a message looks like, its text); those without fields first."""
+    found = [(english, key) for key, (english, _) in catalogue().items() if key.startswith(_SAID)]
+    return tuple((_pattern(english), key) for english, key in sorted(found, key=lambda one: ("{" in one[0], one[1])))
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    written = re.escape(english.replace("}}", "\0")).replace("\0", r"\}")
+    return re.compile(_FIELD.sub(r"(?P<\1>.+)", written).replace("…", ".*"), re.IGNORECASE)

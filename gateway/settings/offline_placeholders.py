@@ -1,0 +1,61 @@
+"""What a command that opens no connection does without: secrets and addresses of the place where the gateway runs."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gateway.domain.errors import Problem
+from gateway.settings.yaml_document import Document, Place
+
+UNSET = "config.env.unset"
+_SECRET = re.compile(r"(secret|password)(_file)?$")
+_NOWHERE = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY="
+"""Stands for a secret, so that the rest can be checked; nothing is ever signed with it."""
+
+
+def fill_in(document: Document, base: Path) -> tuple[Problem, ...]:
+    """Put something that is right in place of secrets of sources and endpoints that are not set here or cannot be read,
+    and of addresses that are not set. What was filled in, as the problems it would have been. `base`: the folder that
+    paths count from."""
+    unset = {problem.path: problem for problem in document.problems if problem.key == UNSET}
+    found: list[Problem] = []
+    for owner, place, key in list(_entries(document.value)):
+        problem = unset.get(document.problem(place, "").path)
+        secret = _SECRET.search(key)
+        if problem is None and secret and key.endswith("_file") and not _readable(base, owner[key]):
+            problem = document.problem(place, "config.file.unreadable", value=owner[key], reason="")
+        if problem is None or not (secret or key == "url"):
+            continue
+        found.append(problem)
+        if secret:
+            del owner[key]
+            owner[key.removesuffix("_file")] = _NOWHERE
+        else:
+            owner[key] = _address(place[0], owner)
+    named = {problem.path for problem in found}
+    document.problems = [p for p in document.problems if p.key != UNSET or p.path not in named]
+    return tuple(found)
+
+
+def _entries(tree: Any) -> Iterator[tuple[dict[Any, Any], Place, str]]:
+    """(mapping, place, key) of every key of every source and endpoint."""
+    for part in ("sources", "endpoints") if isinstance(tree, dict) else ():
+        sections = tree.get(part)
+        for name, section in sections.items() if isinstance(sections, dict) else ():
+            for key in list(section) if isinstance(section, dict) else ():
+                yield section, (part, name, key), str(key)
+
+
+def _readable(base: Path, written: object) -> bool:
+    try:
+        with (base / str(written)).open("rb"):
+            return True
+    except OSError:
+        return False
+
+
+def _address(part: object, owner: dict[Any, Any]) -> str:
+    if part == "endpoints":
+        return "https://127.0.0.1/"
+    return "mqtts://127.0.0.1" if "ca_file" in owner else "mqtt://127.0.0.1"

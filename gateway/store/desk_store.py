@@ -1,0 +1,317 @@
+"""The desk's rows inside one transaction: bulk reads by key, one bulk write (the port of gateway/desk/ports.py)."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Table, Update, bindparam, delete, func, insert, select, update
+
+from gateway.domain.attribute_mask import NOTHING, Mask
+from gateway.domain.record import encode_body
+from gateway.domain.workorder import Alarm, Changes, Deadline, DeadlineReason, Done, Place, Position, WorkOrder
+from gateway.store import tables as t
+from gateway.store.clock_step import step_back
+from gateway.store.database import Database, bulk, insert_new, upsert
+from gateway.store.row_mapping import alarm_of, alarm_row, change_row, chunks, order_of, order_row, plain_of, route_of
+
+T = TypeVar("T")
+_IN = 500  # keys per IN list
+_row = msgspec.structs.asdict
+
+
+class DeskBooks:
+    """The database as the desk sees it."""
+
+    def __init__(self, database: Database, mask: Mask = NOTHING) -> None:
+        """`mask`: what names of devices must not show."""
+        self._database, self._mask = database, mask
+
+    def transact(self, work: Callable[["SqlUnit"], T]) -> T:
+        """`work` in one transaction; it may run twice, the loser's changes are gone."""
+        return self._database.transact(lambda connection: work(SqlUnit(connection, self._mask)))
+
+
+class SqlUnit:
+    """One open transaction. Times µs."""
+
+    def __init__(self, connection: Connection, mask: Mask = NOTHING) -> None:
+        self._c, self._mask = connection, mask
+
+    def position(self, partition: int) -> Position | None:
+        """The committed cursor of a partition, locked for this transaction."""
+        c = t.cursor.c
+        row = self._c.execute(
+            select(c.seq, c.ordinal, c.epoch).where(c.partition == partition).with_for_update()
+        ).one_or_none()
+        return Position(*row) if row else None
+
+    def advance(self, partition: int, position: Position) -> None:
+        """Move the cursor of a partition."""
+        upsert(self._c, t.cursor, [{"partition": partition, **_slots(position)}])
+
+    def open_alarms(self, tenant: str, keys: Sequence[str]) -> list[Alarm]:
+        """The raised episodes of these alarm keys."""
+        c = t.alarm.c
+        return self._many(t.alarm, alarm_of, keys, lambda k: (c.tenant == tenant, c.key.in_(k), c.cleared_at.is_(None)))
+
+    def episodes(self, tenant: str, key: str, raised_at: int) -> list[Alarm]:
+        """The episodes of an alarm key that were raised at `raised_at` µs."""
+        c = t.alarm.c
+        return self._many(
+            t.alarm, alarm_of, [key], lambda k: (c.tenant == tenant, c.key.in_(k), c.raised_at == raised_at)
+        )
+
+    def alarms(self, ids: Sequence[str]) -> list[Alarm]:
+        """Alarms by id."""
+        return self._many(t.alarm, alarm_of, ids, lambda k: (t.alarm.c.id.in_(k),))
+
+    def orders(self, ids: Sequence[str]) -> list[WorkOrder]:
+        """Orders by id."""
+        return self._many(t.work_order, order_of, ids, lambda k: (t.work_order.c.id.in_(k),))
+
+    def open_orders(self, tenant: str, keys: Sequence[str]) -> list[WorkOrder]:
+        """The orders of these order keys that have not ended."""
+        c = t.work_order.c
+        return self._many(
+            t.work_order, order_of, keys, lambda k: (c.tenant == tenant, c.key.in_(k), c.closed_at.is_(None))
+        )
+
+    def last_orders(self, tenant: str, keys: Sequence[str]) -> list[WorkOrder]:
+        """Of each of these order keys, the order that ended last."""
+        c = t.work_order.c
+        found: list[WorkOrder] = []
+        for chunk in chunks(keys, _IN):
+            last = (
+                select(c.key, func.max(c.closed_at).label("closed"))
+                .where(c.tenant == tenant, c.key.in_(chunk))
+                .group_by(c.key)
+                .subquery()
+            )
+            rows = select(t.work_order).join(last, (c.key == last.c.key) & (c.closed_at == last.c.closed))
+            found.extend(order_of(row) for row in self._c.execute(rows.where(c.tenant == tenant)))
+        return found
+
+    def order_numbered(self, tenant: str, no: str) -> WorkOrder | None:
+        """The order with this number, locked."""
+        c = t.work_order.c
+        row = self._c.execute(
+            select(t.work_order).where(c.tenant == tenant, c.no == no).with_for_update()
+        ).one_or_none()
+        return order_of(row) if row else None
+
+    def orders_of_rule(self, tenant: str, rule: str) -> list[WorkOrder]:
+        """Open orders that list a raised or cleared alarm of `rule`."""
+        o, a, x = t.work_order.c, t.alarm.c, t.wo_alarm.c
+        listed = select(x.order).join(t.alarm, a.id == x.alarm).where(a.tenant == tenant, a.rule == rule)
+        rows = select(t.work_order).where(o.tenant == tenant, o.closed_at.is_(None), o.id.in_(listed))
+        return [order_of(row) for row in self._c.execute(rows.order_by(o.created_at, o.id))]
+
+    def raised_of(self, orders: Sequence[str]) -> Mapping[str, list[str]]:
+        """Order id -> ids of its alarms that are still raised."""
+        c = t.alarm.c
+        found: dict[str, list[str]] = {}
+        for chunk in chunks(orders, _IN):
+            rows = select(c.order, c.id).where(c.order.in_(chunk), c.cleared_at.is_(None)).order_by(c.id)
+            for order, alarm in self._c.execute(rows):
+                found.setdefault(order, []).append(alarm)
+        return found
+
+    def listed_in(self, order: str) -> list[Alarm]:
+        """Every alarm an order lists, oldest first."""
+        x = t.wo_alarm.c
+        rows = select(t.alarm).join(t.wo_alarm, x.alarm == t.alarm.c.id).where(x.order == order)
+        return [alarm_of(row) for row in self._c.execute(rows.order_by(x.at, x.alarm))]
+
+    def places(self, devices: Sequence[int]) -> Mapping[int, Place]:
+        """Device id -> its names, fit to leave the house; devices nobody registered are missing."""
+        d, s = t.device.c, t.site.c
+        found: dict[int, Place] = {}
+        for chunk in chunks(devices, _IN):
+            rows = (
+                select(
+                    d.id,
+                    d.code,
+                    d.name,
+                    d.kind,
+                    d.site,
+                    func.coalesce(s.name, ""),
+                    d.customer,
+                    func.coalesce(s.area, ""),
+                    d.attrs,
+                    func.coalesce(s.attrs, "{}"),
+                )
+                .outerjoin(t.site, (s.tenant == d.tenant) & (s.code == d.site))
+                .where(d.id.in_(chunk))
+            )
+            for row in self._c.execute(rows):
+                place = Place(*row[:8], route_of(row[8], row[9]))
+                shown = self._mask.text(place.name, msgspec.json.decode(row[8]))
+                found[row[0]] = msgspec.structs.replace(place, name=shown)
+        return found
+
+    def sites(self, tenant: str, codes: Sequence[str]) -> Mapping[str, Place]:
+        """Site code -> its names (device 0); codes that are no site are missing."""
+        s = t.site.c
+        found = {}
+        for chunk in chunks(codes, _IN):
+            rows = select(s.code, s.name, s.area, s.attrs).where(s.tenant == tenant, s.code.in_(chunk))
+            for code, name, area, attrs in self._c.execute(rows):
+                found[code] = Place(0, "", site=code, site_name=name, area=area, route=route_of(attrs))
+        return found
+
+    def merged_under(self, parents: Sequence[str]) -> list[Alarm]:
+        """Alarms that are part of the running episodes of these alarms."""
+        c = t.alarm.c
+        open_ = (c.cleared_at.is_(None), c.parent != "")
+        return self._many(t.alarm, alarm_of, parents, lambda k: (*open_, c.parent.in_(k)))
+
+    def counter(self, tenant: str, day: str) -> int:
+        """The last order number of a day, 0 when there is none; locked."""
+        c = t.order_counter.c
+        return self._c.execute(
+            select(c.last).where(c.tenant == tenant, c.day == day).with_for_update()
+        ).scalar_one_or_none() or 0  # fmt: skip
+
+    def told(self, tenant: str, subjects: Sequence[str]) -> set[tuple[str, str, str, int]]:
+        """(subject, recipient, template, n) of the notices these orders or alarms have."""
+        c = t.notice.c
+        found: set[tuple[str, str, str, int]] = set()
+        for chunk in chunks(subjects, _IN):
+            rows = select(c.subject, c.recipient, c.template, c.n).where(c.tenant == tenant, c.subject.in_(chunk))
+            found.update((row[0], row[1], row[2], row[3]) for row in self._c.execute(rows))
+        return found
+
+    def due(self, now: int, limit: int, reasons: Sequence[DeadlineReason]) -> list[Deadline]:
+        """Deadlines of all tenants that have passed, earliest first."""
+        c = t.deadline.c
+        rows = select(t.deadline).where(c.due_at <= now, c.reason.in_(reasons)).limit(limit)
+        rows = rows.order_by(c.due_at, c.subject, c.reason).with_for_update(skip_locked=True)
+        return [plain_of(Deadline, t.deadline, row) for row in self._c.execute(rows)]
+
+    def waiting(self, tenant: str, reason: DeadlineReason) -> list[Deadline]:
+        """Deadlines of one reason, oldest first."""
+        c = t.deadline.c
+        rows = select(t.deadline).where(c.tenant == tenant, c.reason == reason).order_by(c.created_at, c.subject)
+        return [plain_of(Deadline, t.deadline, row) for row in self._c.execute(rows)]
+
+    def release(self, tenant: str, reason: DeadlineReason, now: int) -> None:
+        """Deadlines of this reason that have no time become due now."""
+        c = t.deadline.c
+        waiting = (c.tenant == tenant, c.reason == reason, c.due_at.is_(None))
+        self._c.execute(update(t.deadline).where(*waiting).values(due_at=now))
+
+    def step_back(self, frm: int, to: int) -> None:
+        """The clock was set back: what is due later than it would have been without the step comes forward."""
+        step_back(self._c, frm, to)
+
+    def command(self, tenant: str, command: str) -> Done | None:
+        """The command of this id, when it was carried out before."""
+        c = t.command.c
+        row = self._c.execute(select(t.command).where(c.tenant == tenant, c.id == command)).one_or_none()
+        return plain_of(Done, t.command, row) if row else None
+
+    def write(self, changes: Changes, now: int) -> None:
+        """Everything of one transaction, in an order that never breaks a unique key on the way."""
+        ended = sorted(changes.orders_changed, key=lambda order: order.closed_at is None)
+        self._change(t.alarm, [alarm_row(alarm) for alarm in changes.alarms_changed])
+        self._change(t.work_order, [order_row(order) for order in ended])
+        self._insert(t.alarm, [alarm_row(alarm) for alarm in changes.alarms_new])
+        self._insert(t.alarm_change, [change_row(change) for change in changes.alarm_changes])
+        self._insert(t.work_order, [order_row(order) for order in changes.orders_new])
+        insert_new(self._c, t.wo_alarm, [_row(link) for link in changes.links])
+        self._insert(t.audit, [_row(audit) for audit in changes.audits])
+        self._insert(t.outbox, [_row(event) for event in changes.events])
+        shipments = [_row(shipment) for shipment in changes.shipments]
+        if shipments:  # what stands before an urgent event of its subject is as urgent: the order there is kept
+            bulk(self._c, _LIFT, shipments)
+        self._insert(t.delivery, [_shipment(row) for row in _lifted(shipments)])
+        self._insert(t.notice, [_row(notice) for notice in changes.notices])
+        self._drop_deadlines(changes.deadlines_gone)
+        upsert(self._c, t.deadline, [_row(deadline) for deadline in changes.deadlines])
+        self._insert(t.command, [_row(done) for done in changes.commands])
+        facts = [{"tenant": tenant, "fact": encode_body(fact), "created_at": now} for tenant, fact in changes.facts]
+        if facts:
+            self._c.execute(insert(t.control_outbox), facts)
+        counters = [{"tenant": a, "day": day, "last": last} for (a, day), last in changes.counters.items()]
+        upsert(self._c, t.order_counter, counters)
+
+    def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            bulk(self._c, _INSERT[table.name], rows)
+
+    def _change(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            bulk(self._c, _UPDATE[table.name], rows)
+
+    def _drop_deadlines(self, gone: Sequence[tuple[str, str, DeadlineReason]]) -> None:
+        if gone:
+            c = t.deadline.c
+            statement = delete(t.deadline).where(
+                c.tenant == bindparam("b_tenant"),
+                c.subject == bindparam("b_subject"),
+                c.reason == bindparam("b_reason"),
+            )
+            self._c.execute(statement, [{"b_tenant": a, "b_subject": b, "b_reason": r} for a, b, r in gone])
+
+    def _many(
+        self,
+        table: Table,
+        make: Callable[[Any], T],
+        keys: Sequence[str],
+        where: Callable[[Sequence[str]], Iterable[Any]],
+    ) -> list[T]:
+        found: list[T] = []
+        for chunk in chunks(keys, _IN):
+            rows = select(table).where(*where(chunk)).with_for_update()
+            found.extend(make(row) for row in self._c.execute(rows))
+        return found
+
+
+_THING = {"id", "tenant", "key", "rule", "device", "component", "group"}
+_FIXED = {  # never changed after the insert
+    t.alarm: _THING | {"partition", "identity", "raised_at", "recorded_at"},
+    t.work_order: _THING | {"no", "fault", "source", "alarm", "created_at"},
+}
+
+
+def _update(table: Table) -> Update:
+    fields: dict[str, Any] = {c.key: bindparam(c.key) for c in table.c if c.key not in _FIXED[table]}
+    return update(table).where(table.c.id == bindparam("b_id")).values(fields)
+
+
+def _given(table: Table) -> list[str]:
+    """The columns an insert names: all but the serial one."""
+    return [c.key for c in table.c if not (c.primary_key and c.autoincrement is True)]
+
+
+_LIFT = (
+    update(t.delivery)
+    .where(
+        t.delivery.c.endpoint == bindparam("b_endpoint"),
+        t.delivery.c.subject == bindparam("b_subject"),
+        t.delivery.c.settled_at.is_(None),
+        t.delivery.c.level < bindparam("b_level"),
+    )
+    .values(level=bindparam("level"))
+)
+_INSERTED = (t.alarm, t.alarm_change, t.work_order, t.audit, t.outbox, t.delivery, t.notice, t.command)
+_INSERT = {table.name: insert(table).values({key: bindparam(key) for key in _given(table)}) for table in _INSERTED}
+_UPDATE = {table.name: _update(table) for table in _FIXED}
+
+
+def _slots(position: Position) -> dict[str, int]:
+    return {"seq": position.seq, "ordinal": position.ordinal, "epoch": position.epoch}
+
+
+def _shipment(row: dict[str, Any]) -> dict[str, Any]:
+    blank = {"state": "pending", "attempt": 0, "owner": "", "reason": "", "reference": "", "settled_at": None}
+    return {**row, **blank, "next_at": row["created_at"], "updated_at": row["created_at"]}
+
+
+def _lifted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each as urgent as the most urgent after it of its subject at its endpoint; `_LIFT` does so with what waits."""
+    urgent: dict[tuple[str, str], int] = {}
+    for row in reversed(rows):
+        line = (row["endpoint"], row["subject"])
+        row["level"] = urgent[line] = max(urgent.get(line, row["level"]), row["level"])
+    return rows

@@ -1,0 +1,78 @@
+"""The database of an installation for a command on the same machine, whether a gateway runs or not."""
+
+import getpass
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from gateway.domain.duration import HOUR, SECOND
+from gateway.domain.errors import StoreError, StoreUnavailable
+from gateway.domain.workorder import Role
+from gateway.lock import FileLock
+from gateway.store.database import Database
+from gateway.store.keys_and_callbacks import ApiKeys
+from gateway.store.security_audit import Deed
+
+FILE: Final = "fieldgate.sqlite"
+LENT: Final = 12 * HOUR
+"""A key for one command works so long at most, should the command not come to take it back."""
+
+
+def me() -> str:
+    """Who is at this machine, for the audit: no key opened the door, the right to read the data folder did."""
+    try:
+        return f"local:{getpass.getuser()}"
+    except (KeyError, OSError):  # a user without a name, as in a container
+        return "local"
+
+
+@contextmanager
+def beside(data: Path, command: str) -> Iterator[Database]:
+    """The database, to read and to write. No gateway can start meanwhile where none runs; where one does, both write.
+
+    Raises StoreError when there is none, or the gateway that runs is of another release.
+    """
+    file = data / FILE
+    if not file.is_file():
+        raise StoreError.of("store.nothing_here", path=data)
+    lock: FileLock | None = None
+    with suppress(StoreUnavailable):  # a gateway, or an import, has it: SQLite lets one write after the other
+        lock = FileLock(data / "journal.sqlite", command)
+    database = Database(f"sqlite:///{file}")
+    try:
+        if lock is not None:
+            database.upgrade()
+        elif database.plan().pending:
+            raise StoreError.of("store.beside_older", path=file)
+        yield database
+    finally:
+        database.dispose() if lock is None else database.close()
+        if lock is not None:
+            lock.release()
+
+
+@contextmanager
+def lent_key(keys: ApiKeys, file: Path, role: Role, command: str) -> Iterator[str]:
+    """The key in `file` while it opens the door; else one for this command alone, taken back at the end.
+
+    Whoever may write the database could make one anyway. Raises StoreError when it cannot be written.
+    """
+    now = time.time_ns() // 1000
+    try:
+        kept = file.read_text("utf-8").strip()
+    except FileNotFoundError:
+        kept = ""
+    if kept and keys.verify(kept, now) is not None:
+        yield kept
+        return
+    name, actor = f"{command}-{now // SECOND}-{secrets.token_hex(3)}", me()
+    made = Deed(now, actor, "", "key.create", name, f"{role.value} for {command}")
+    secret, _ = keys.create(name, role, now, expires_at=now + LENT, deed=made)
+    try:
+        yield secret
+    finally:
+        later = time.time_ns() // 1000
+        keys.take_back(name, Deed(later, actor, "", "key.revoke", name, f"end of {command}"))

@@ -1,0 +1,83 @@
+"""Registry rows: sites, customers, devices, points of one tenant (port RegistryStore)."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Row, Table, insert, select
+
+from gateway.domain.device import Customer, Device, Point, Site
+from gateway.domain.record import Fact, encode_body
+from gateway.ports import Clock, RegistryContents
+from gateway.store import tables as t
+from gateway.store.database import Database, upsert
+from gateway.store.row_mapping import columns, json_text
+from gateway.store.security_audit import Deed, note
+
+S = TypeVar("S", Site, Customer, Device, Point)
+CONFIGURATION = "configuration"
+"""The actor of what the files say."""
+_JSON = {"attrs", "tags", "sites", "values", "plausible", "counter", "quiet", "brought"}
+
+
+class SqlRegistryStore:
+    """`clock` dates the facts it queues."""
+
+    def __init__(self, database: Database, clock: Clock, tenant: str = "default") -> None:
+        self._database = database
+        self._clock = clock
+        self._tenant = tenant
+
+    def load(self) -> RegistryContents:
+        """All rows of this tenant, ordered by id or code."""
+
+        def work(c: Connection) -> RegistryContents:
+            return RegistryContents(
+                self._rows(c, t.site, Site), self._rows(c, t.customer, Customer), self._rows(c, t.device, Device),
+                self._rows(c, t.point, Point),
+            )  # fmt: skip
+
+        return self._database.query(work)
+
+    def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
+        """Insert or update the rows and queue the facts in the control outbox: one transaction."""
+        now = self._clock.now()
+
+        def work(c: Connection) -> None:
+            for table, values in (
+                (t.site, changed.sites), (t.customer, changed.customers), (t.device, changed.devices),
+                (t.point, changed.points),
+            ):  # fmt: skip
+                upsert(c, table, [self._row(value) for value in values])
+            if facts:
+                rows = [{"tenant": self._tenant, "fact": encode_body(fact), "created_at": now} for fact in facts]
+                c.execute(insert(t.control_outbox), rows)
+
+            summary = ", ".join(
+                f"{kind}: {count}" for kind, count in (
+                    ("sites", len(changed.sites)), ("customers", len(changed.customers)),
+                    ("devices", len(changed.devices)), ("points", len(changed.points)),
+                ) if count
+            )  # fmt: skip
+            note(c, self._tenant, Deed(now, CONFIGURATION, "", "registry.change", "", summary) if facts else None)
+
+        self._database.transact(work)
+
+    def _row(self, value: Site | Customer | Device | Point) -> dict[str, Any]:
+        row = msgspec.structs.asdict(value)
+        return {"tenant": self._tenant, **{k: json_text(v) if k in _JSON else v for k, v in row.items()}}
+
+    def _rows(self, c: Connection, table: Table, kind: type[S]) -> list[S]:
+        order = table.c.id if "id" in table.c else table.c.code
+        rows = c.execute(select(table).where(table.c.tenant == self._tenant).order_by(order))
+        names = columns(table)
+        return [_value(kind, names, row) for row in rows]
+
+
+def _value(kind: type[S], names: tuple[str, ...], row: Row[Any]) -> S:
+    fields = {
+        name: msgspec.json.decode(value) if name in _JSON else value
+        for name, value in zip(names, row, strict=True)
+        if name != "tenant"
+    }
+    return msgspec.convert(fields, kind)

@@ -1,0 +1,89 @@
+"""What was tried, as text for a person."""
+
+from collections.abc import Iterator, Sequence
+
+from gateway.domain.duration import iso
+from gateway.domain.error_reasons import worded
+from gateway.domain.language_values import told
+from gateway.domain.reading import Flag, Quality
+from gateway.domain.text import Lang, catalogue, say
+from gateway.try_out.try_message import ReadingRow, Tried
+
+_QUALITY = {Quality.BAD: "bad", Quality.UNCERTAIN: "uncertain", Quality.GOOD: "good"}
+
+
+def page(found: Sequence[Tried], lang: Lang) -> str:
+    """All of it, one source after the other."""
+    return "\n\n".join("\n".join(_lines(one, lang)) for one in found)
+
+
+def _lines(tried: Tried, lang: Lang) -> Iterator[str]:
+    kind = "trial.poll" if tried.requests else "trial.message"
+    yield say(kind, lang, what=tried.what, source=tried.source, size=tried.size)
+    if tried.route >= 0:
+        place = f"sources.{tried.source}.routes[{tried.route}]"
+        yield say("trial.route", lang, place=place, filter=tried.filter)
+    for request in tried.requests:
+        first, last = request.address, request.address + request.count - 1
+        words = " ".join(f"{word:04X}" for word in request.words) or request.error
+        yield "  " + say("trial.request", lang, table=request.table, first=first, last=last, words=words)
+    yield from _readings(tried.rows, lang)
+    if tried.failure:
+        yield say("trial.unanswered", lang, reason=tried.failure)
+    if tried.ignored:
+        yield say("trial.ignored", lang)
+    for raw in (*tried.rejected, *tried.partial):
+        key = "trial.dead" if raw in tried.rejected else "trial.partial"
+        yield say(key, lang, reason=raw.reason, why=_why(raw.reason, lang))
+        if raw.detail:
+            yield f"  {told(worded(raw.detail), lang)}"
+    if tried.unused:
+        yield say("trial.unused", lang)
+        for one in tried.unused:
+            detail = f"  ({one.detail})" if one.detail else ""
+            yield (
+                f"  {one.place:<24} " + say("trial.left", lang, reason=one.reason, why=_why(one.reason, lang)) + detail
+            )
+    if tried.rows:
+        names = [name if mode == "live" else f"{name} ({mode})" for name, mode in tried.rules]
+        yield say("trial.rules", lang, rules=", ".join(names)) if names else say("trial.no_rules", lang)
+
+
+def _readings(rows: Sequence[ReadingRow], lang: Lang) -> Iterator[str]:
+    head: tuple[str, int] | None = None
+    for row in rows:
+        if head != (row.device.code, row.at):
+            head = row.device.code, row.at
+            fields = {"device": row.device.code, "profile": row.device.profile, "kind": row.device.kind}
+            yield say("trial.frame", lang, at=iso(row.at), **fields)
+        yield _row(row, lang)
+
+
+def _row(row: ReadingRow, lang: Lang) -> str:
+    name = f"{row.point.name}#{row.point.component}" if row.point.component else row.point.name
+    number = "-" if row.value is None else row.value if isinstance(row.value, str) else f"{row.value:.12g}"
+    unit = row.point.unit if isinstance(row.value, float) else ""
+    quality = say(f"word.quality.{_QUALITY[row.quality]}", lang)
+    if row.quality is Quality.BAD:
+        quality = say("trial.no_value", lang, quality=quality)
+    notes = [say(f"trial.flag.{flag}", lang) for flag in _flags(row)]
+    words = "" if row.words is None else "  [" + " ".join(f"{word:04X}" for word in row.words) + "]"
+    note = "  " + say("trial.note", lang, notes=say("handbook.join", lang).join(notes)) if notes else ""
+    return f"  {name:<24} {f'{number} {unit}'.strip():<24} {quality}{note}{words}"
+
+
+def _flags(row: ReadingRow) -> Iterator[str]:
+    if row.flags & Flag.CLAMPED:
+        yield "clamped"
+    if row.flags & Flag.RETAINED:
+        yield "retained"
+    low, high = row.point.plausible.min, row.point.plausible.max
+    if isinstance(row.value, float) and (
+        (low is not None and row.value < low) or (high is not None and row.value > high)
+    ):
+        yield "implausible"
+
+
+def _why(reason: str, lang: Lang) -> str:
+    key = f"trial.why.{reason}"
+    return say(key, lang) if key in catalogue() else reason
