@@ -1,6 +1,7 @@
 """The rules in force and their runners: installing, editing, removing (RULES section 5, Edits)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -11,7 +12,7 @@ from rules.compiled import Rule
 from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.factory import runner_of
 from rules.engine.edits import Edit, classify
-from rules.engine.groups import GroupEvaluator, Members, group_runners
+from rules.engine.groups import GroupEvaluator
 from rules.engine.groups.split_rule import kinds_of, questions_of
 from rules.engine.late.lookback import needs_history
 from rules.engine.state.thing_table import LONG_AGO
@@ -19,6 +20,16 @@ from rules.engine.transitions import PendingTransition, plan_of
 
 SET_BACK = "clock_set_back"
 Standing = dict[tuple[Thing, tuple[str, ...]], int]
+
+
+class BuiltRule(NamedTuple):
+    """The runners of a rule in the order in which they are called, and its groups if it is about groups."""
+
+    runners: list[Runner]
+    groups: GroupEvaluator | None = None
+
+
+NOTHING = BuiltRule([])
 
 
 class InstalledRules:
@@ -75,19 +86,19 @@ class InstalledRules:
         self.rules[fact.id] = (fact, rule)
         if waiting is not None:
             self.waiting[fact.id] = waiting
-        self._put(fact.id, [] if waiting is not None else list(self._built(fact, rule)))
+        self._put(fact.id, NOTHING if waiting is not None else self._built(fact, rule))
 
-    def _put(self, rule: str, runners: list[Runner] | None) -> list[Runner]:
+    def _put(self, rule: str, built: BuiltRule | None) -> list[Runner]:
         """These are the rule's runners (None = it is gone); the ones before."""
+        runners, groups = built or (None, None)
         before = self.runners.pop(rule, [])
         self._split = None
         self.groups.pop(rule, None)
         if runners is not None:
             self.runners[rule] = runners
-        grouped = runners[0].groups if runners and isinstance(runners[0], Members) else None
-        if grouped is not None:
-            self.groups[rule] = grouped
-        self._field.world.forget_groups(rule, None if grouped is None else grouped.space)
+        if groups is not None:
+            self.groups[rule] = groups
+        self._field.world.forget_groups(rule, None if groups is None else groups.table.space)
         for kind in {runner.space.kind for runner in (*before, *(runners or ()))}:
             self._versions[kind] = self._versions.get(kind, 0) + 1
             self._of.pop(kind, None)
@@ -101,7 +112,7 @@ class InstalledRules:
         awaited = self.waiting.pop(fact.id, None) is not None
         self.rules[fact.id] = (fact, rule)
         if rule.mode == "off":
-            self._put(fact.id, [])
+            self._put(fact.id, NOTHING)
             self.standing.pop(fact.id, None)
             return Edit.SILENTLY
         edit = Edit.SILENTLY
@@ -110,8 +121,8 @@ class InstalledRules:
         asks = edit in (Edit.SILENTLY, Edit.GENERATION) and needs_history(rule) and self._heard(rule)
         if asks:
             self.waiting[fact.id] = seq
-        runners = [] if asks else list(self._built(fact, rule))
-        before = self._put(fact.id, runners)
+        built = NOTHING if asks else self._built(fact, rule)
+        runners, before = built.runners, self._put(fact.id, built)
         pairs = {runner.space.kind: runner for runner in before}
         for runner in runners:
             self._succeed(pairs.pop(runner.space.kind, None), runner, edit, at)
@@ -136,7 +147,7 @@ class InstalledRules:
         """A rule waits no longer: its runners, without state."""
         del self.waiting[rule]
         fact, compiled = self.rules[rule]
-        self._put(rule, list(self._built(fact, compiled)))
+        self._put(rule, self._built(fact, compiled))
         return self.runners[rule]
 
     def anew(self, rule: str, at: int, seq: int) -> None:
@@ -145,9 +156,9 @@ class InstalledRules:
         self.standing.setdefault(rule, {}).update(on_of(self.runners[rule]))
         if needs_history(compiled) and self._heard(compiled):
             self.waiting[rule] = seq
-            self._put(rule, [])
+            self._put(rule, NOTHING)
             return
-        self._put(rule, list(self._built(fact, compiled)))
+        self._put(rule, self._built(fact, compiled))
         for runner in self.runners[rule]:
             runner.refresh(range(len(runner.space)), at, "")
             runner.revalue(range(len(runner.space)), at)
@@ -193,14 +204,14 @@ class InstalledRules:
         new.refresh(things, at, "rule_changed")
         new.revalue(things, at)
 
-    def _built(self, fact: RuleSet, rule: Rule) -> Iterator[Runner]:
+    def _built(self, fact: RuleSet, rule: Rule) -> BuiltRule:
         if rule.mode == "off":
-            return
+            return NOTHING
         if rule.watch.group:
-            yield from group_runners(rule, fact.zone, self._field)
-            return
-        for kind in dict.fromkeys(rule.watch.kinds):
-            yield runner_of(rule, fact.zone, self._field.world.space(kind), self._field)
+            groups = GroupEvaluator(rule, fact.zone, self._field)
+            return BuiltRule(list(groups.evaluators()), groups)
+        spaces = [self._field.world.space(kind) for kind in dict.fromkeys(rule.watch.kinds)]
+        return BuiltRule([runner_of(rule, fact.zone, space, self._field) for space in spaces])
 
     def drop(self, rule: str) -> list[Runner]:
         """The rule was deleted: its open alarms stay as they are, only the state goes. Its last runners."""

@@ -16,7 +16,7 @@ from rules.compiled import Names, Rule
 from rules.compiled.reads import every_point, fed_by, points
 from rules.engine.conditions.base import EngineContext, Runner
 from rules.engine.conditions.factory import runner_of
-from rules.engine.groups import group_runners
+from rules.engine.groups import GroupEvaluator
 from rules.engine.transitions import Emitter
 from rules.engine.windows.base import StateTable
 from rules.engine.windows.baseline import Weeks
@@ -90,10 +90,10 @@ def _held(rule: Rule, names: Names) -> Iterator[StateBytes]:
         world.set_device(Device(number, f"{kind}-{number}", kind, kind))
     runners: Sequence[Runner]
     if rule.watch.group:
-        runners = group_runners(rule, "UTC", common)
-        own_space = runners[-1].space
-        if not len(own_space):
-            runners[0].groups.row_of("one")  # type: ignore[attr-defined]
+        groups = GroupEvaluator(rule, "UTC", common)
+        runners = groups.evaluators()
+        if not len(groups.table.space):
+            groups.table.row_of("one")
     else:
         runners = [runner_of(rule, "UTC", world.space(kind), common) for kind in rule.watch.kinds]
     for runner in runners:

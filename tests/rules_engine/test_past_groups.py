@@ -88,8 +88,8 @@ def test_after_the_warm_up_it_is_as_if_it_had_always_been_there() -> None:
     assert told_of(late.got[said[0] :]) == told_of(always.got[said[1] :])
     assert [one.change.value for one in late.got] == ["raised", "cleared"]
     mine, other = (g.engine._core.book.groups["used"] for g in (late, always))
-    assert mine.space.value[:, 0].tobytes() == other.space.value[:, 0].tobytes()
-    assert mine.gathering.done == other.gathering.done
+    assert mine.table.space.value[:, 0].tobytes() == other.table.space.value[:, 0].tobytes()
+    assert mine.closed.done == other.closed.done
     late.check_replay()
 
 

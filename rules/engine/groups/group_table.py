@@ -1,44 +1,54 @@
-"""The groups of a rule: their rows, and the counting of what their members say."""
+"""The groups of a rule: their rows, and what the answers of their members come to."""
 
-from collections.abc import Callable, Container, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.alarm import Thing
+from gateway.domain.device import Device
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Rule
-from rules.engine.conditions.reporting import EngineContext
 from rules.engine.groups.aggregate import NAN, GroupAggregate, counted, verdict
-from rules.engine.groups.group_as_device import GroupWorld, stand_in_thing
-from rules.engine.groups.member_votes import NO, YES, CountChanges, MemberVotes
+from rules.engine.groups.member_table import MemberTable
+from rules.engine.groups.member_votes import MemberVotes
 from rules.engine.groups.recent_answers import RecentAnswers
 from rules.engine.groups.split_rule import questions_of
-from rules.engine.state.thing_table import LONG_AGO, widened
+from rules.engine.groups.votes import NO, YES, CountChanges
+from rules.engine.state.fleet import Fleet
+from rules.engine.state.reevaluations import Reevaluations
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable, widened
 
-if TYPE_CHECKING:
-    from rules.engine.groups.members import Members
+
+def group_thing(row: int, group: str) -> Thing:
+    """How a group is called inside its table; transitions call it by its name alone."""
+    return Thing(-1 - row, 0, group)
 
 
 class GroupTable:
-    """Rows of `space` are the groups, its columns the answers.
+    """Rows of `space` are the groups, its columns (`columns` by question) the answers. `kinds`: the members.
 
-    `counts` i64[3, question, group]: votes that are none, that are true, and all there are, as of `clock` i64 per
-    group, the key up to which time has shifted votes; `tallies` of what is no count: question -> one per group;
-    `alive` i64: watched devices per group · `touched`: groups to be judged again, and since when µs.
+    `counts` i64[3, question, group]: votes that are false, that are true, and all there are, as of `clock` i64 per
+    group, the key up to which time has changed votes; `tallies` of what is no count: question -> one per group; `alive`
+    i64: watched devices per group, without which there is no group · `touched`: groups to be judged again, and since
+    when µs · `as_device`: thing id -> a device with the attributes, tags and zone of the group's site or customer ·
+    `looked` µs: up to when votes were seen to become too old · `changes` rises when members come or go · `by_time`:
+    (row, µs) of the moments that time alone made, as judged last.
     """
 
-    def __init__(self, rule: Rule, common: EngineContext, interval: Callable[[str], int]) -> None:
-        self.rule, self.common = rule, common
+    def __init__(self, rule: Rule, space: ThingTable, fleet: Fleet, reevaluations: Reevaluations) -> None:
+        self.rule, self.space, self.fleet, self.reevaluations = rule, space, fleet, reevaluations
         self.questions = questions_of(rule)
-        self.space = common.world.group_space(rule.id, rule.watch.group)
-        self.world = GroupWorld(common.world, rule.watch.group, interval)
-        self.columns = [self.space.column(one.column) for one in self.questions]
+        self.columns = [space.column(one.column) for one in self.questions]
         self.momentary = [n for n, one in enumerate(self.questions) if not one.gathered]
         self.touched: dict[int, int] = {}
-        self.members: list[Members] = []
+        self.kinds: list[MemberTable] = []
+        self.looked = -NEVER
+        self.changes = 0
+        self.by_time: set[tuple[int, int]] = set()
+        self.as_device: dict[int, Device] = {}
         self.clear()
-        for thing in self.space.things:
+        for thing in space.things:
             self._known(thing.group)
 
     def clear(self) -> None:
@@ -53,7 +63,7 @@ class GroupTable:
     def row_of(self, group: str) -> int:
         """The row of a group; a new one gets the next."""
         if group not in self.rows:
-            self.space.add(stand_in_thing(len(self.rows), group), 0)
+            self.space.add(group_thing(len(self.rows), group), 0)
             self._known(group)
         return self.rows[group]
 
@@ -67,15 +77,17 @@ class GroupTable:
         for tallies, one in zip(self.tallies, self.questions, strict=True):
             if one.stat is not None:
                 tallies.append(GroupAggregate(one.stat))
-        self.world.stand_in(row, group)
+        by = self.rule.watch.group
+        site, customer = (group if by == kind else "" for kind in ("site", "customer"))
+        self.as_device[-1 - row] = Device(-1 - row, group, "", by, site=site, customer=customer)
 
     # --- membership
     def weigh(
-        self, n: int, standing: MemberVotes, voters: NDArray[np.integer], rows: NDArray[np.integer], sign: int
+        self, n: int, votes: MemberVotes, voters: NDArray[np.integer], rows: NDArray[np.integer], sign: int
     ) -> None:
         """Count these votes, of groups `rows`, in or out."""
-        voters, rows = voters[standing.size[voters] > 0], rows[standing.size[voters] > 0]
-        sides = standing.sides(standing.votes(voters), self.clock[rows])
+        voters, rows = voters[votes.size[voters] > 0], rows[votes.size[voters] > 0]
+        sides = votes.limits.sides(votes.votes(voters), self.clock[rows])
         for side in (NO, YES):
             np.add.at(self.counts[side, n], rows[sides == side], sign)
         np.add.at(self.counts[2, n], rows, sign)
@@ -83,26 +95,26 @@ class GroupTable:
     def count(self, row: int, by: int) -> None:
         """Watched devices more or less: without any there is no group."""
         self.alive[row] += by
-        self.world.members_changed += 1
+        self.changes += 1
 
     def recount(self) -> None:
         """Everything anew, from what the members hold."""
         self.counts[...] = self.alive[...] = 0
         for tallies, one in zip(self.tallies, self.questions, strict=True):
             tallies[:] = [GroupAggregate(one.stat) for _ in self.rows] if one.stat is not None else []
-        for members in self.members:
+        for members in self.kinds:
             placed = np.flatnonzero(members.group >= 0)
-            np.add.at(self.alive, members.group[placed[members.mine[placed]]], 1)
-            for n, standing in zip(members.numbers, members.standings, strict=True):
-                standing.recount()
-                asked = np.flatnonzero(standing.voter >= 0)
-                voters = np.flatnonzero(standing.size > 0)
-                self.weigh(n, standing, voters, members.group[voters], 1)
+            np.add.at(self.alive, members.group[placed[members.watched[placed]]], 1)
+            for n, votes in zip(members.numbers, members.votes, strict=True):
+                votes.recount()
+                asked = np.flatnonzero(votes.voter >= 0)
+                voters = np.flatnonzero(votes.size > 0)
+                self.weigh(n, votes, voters, members.group[voters], 1)
                 if self.questions[n].numeric:
                     for thing in asked.tolist():
                         key = members.number, thing
-                        self.tallies[n][members.group[thing]].change(key, NAN, float(standing.answer[thing]))
-        self.world.members_changed += 1
+                        self.tallies[n][members.group[thing]].change(key, NAN, float(votes.answer[thing]))
+        self.changes += 1
 
     def touch(self, row: int, at: int) -> None:
         """Membership or attributes changed at `at` µs: the group is judged again."""
@@ -110,9 +122,9 @@ class GroupTable:
         self.recent.begin(row, int(self.clock[row]) + 1)
 
     def reevaluate(self, row: int, since: int) -> None:
-        """What was decided of the group at or after `since` µs is in doubt."""
+        """What was decided of the group at or after `since` µs has to be decided again."""
         group = self.space.things[row].group
-        self.common.reevaluations.add((self.rule.id, group), self.rule.id, since)
+        self.reevaluations.add((self.rule.id, group), self.rule.id, since)
 
     # --- what it comes to
     def write(self, at: int) -> None:
@@ -132,9 +144,9 @@ class GroupTable:
             return np.array([self.tallies[n][row].value(int(self.counts[2, n, row])) for row in rows.tolist()])
         counts, horizon = self.counts[:, n].copy(), self.clock.copy()
         horizon[rows] = np.maximum(horizon[rows], 2 * at)
-        for shifts in self.lapses(n, horizon):
-            np.add.at(counts[YES], shifts.group, shifts.yes)
-            np.add.at(counts[NO], shifts.group, shifts.no)
+        for changes in self.passed(n, horizon):
+            np.add.at(counts[YES], changes.group, changes.yes)
+            np.add.at(counts[NO], changes.group, changes.no)
         return self.worth(n, counts[YES, rows], counts[NO, rows], counts[2, rows])
 
     def worth(self, n: int, yes: I64, no: I64, members: I64) -> F64:
@@ -145,19 +157,56 @@ class GroupTable:
         assert one.stat is not None, "a question belongs to a quorum or to an aggregate"
         return counted(one.stat, yes, yes + no, members)
 
-    def lapses(self, n: int, horizon: I64, but: Container[int] = ()) -> Iterable[CountChanges]:
-        """What time alone does to votes, from the clocks of their groups to `horizon`, i64 per group; `but`: ids of
-        members that are left out.
+    def passed(self, n: int, horizon: I64, but: Container[int] = ()) -> Iterable[CountChanges]:
+        """What time alone does to votes, from the clocks of their groups to `horizon`, i64 per group; `but`: numbers of
+        kinds that are left out.
         """
         rows = np.flatnonzero(self.clock < horizon)
-        for members, standing in self.asked(n):
-            if standing.timed and id(members) not in but and len(rows):
-                waiting = standing.standing(rows, members.group)
-                groups = members.group[waiting]
-                yield standing.lapses(standing.votes(waiting), members.group, self.clock[groups], horizon[groups])
+        for members in self.asked(n):
+            votes = members.on(n)
+            if votes.limits and members.number not in but and len(rows):
+                true = votes.true_in(rows, members.group)
+                groups = members.group[true]
+                yield votes.limits.passed(votes.votes(true), members.group, self.clock[groups], horizon[groups])
 
-    def asked(self, n: int) -> Sequence[tuple["Members", MemberVotes]]:
-        """The members that question `n` is put to, kind by kind."""
-        return [
-            (members, members.standings[members.numbers.index(n)]) for members in self.members if n in members.numbers
-        ]
+    def asked(self, n: int) -> Sequence[MemberTable]:
+        """The kinds of member that question `n` is put to."""
+        return [members for members in self.kinds if n in members.numbers]
+
+    def key(self, row: int, at: int) -> int:
+        """The key of a moment of a group that was judged last."""
+        return 2 * at + ((row, at) in self.by_time)
+
+    # --- who they are
+    def devices(self, row: int) -> tuple[int, ...]:
+        """The devices that are counted in a group, or asked anything."""
+        found = {
+            members.space.things[thing].device for members in self.kinds for thing in members.things_of(row).tolist()
+        }
+        return tuple(sorted(found))
+
+    def of_device(self, device: int) -> set[int]:
+        """The rows of the groups that a device is in: at most one."""
+        place = self.fleet.rows.get(device)
+        if place is None:
+            return set()
+        mine = [members for members in self.kinds if members.space is place.space and len(members.group)]
+        return {row for one in mine for row in one.group[place.things].tolist() if row >= 0}
+
+    def newest_reading(self, row: int) -> int:
+        """The newest reading of any device of a group, µs; LONG_AGO = none."""
+        rows = [self.fleet.rows[device] for device in self.devices(row)]
+        return max([LONG_AGO, *(int(one.space.newest[one.things].max()) for one in rows)])
+
+    def interval(self, column: str) -> int:
+        """The longest promised interval of the points behind a column among the members, µs; 0 = none is promised."""
+        found = 0
+        for n in (n for n, one in enumerate(self.questions) if one.column == column):
+            for members in self.asked(n):
+                names = [members.space.names[column] for column in members.columns[members.numbers.index(n)]]
+                asked = np.flatnonzero(members.on(n).voter >= 0)
+                numbers = set(np.unique(members.space.profile[asked]).tolist())
+                profiles = [profile for profile, number in self.fleet.profiles.items() if number in numbers]
+                specs = [self.fleet.spec(profile, name) for profile in profiles for name in names]
+                found = max([found, *(spec.every for spec in specs if spec is not None)])
+        return found

@@ -1,11 +1,5 @@
-"""What the members of one kind say to one question: every thing, and every vote that is made of them (RULES section 5).
+"""What the members of one kind answer to one question: every thing, and every vote that is made of their answers."""
 
-Votes change with answers, and with time alone: `began_within` makes a vote old, `within` makes it silent. Moments are
-compared as keys: twice the µs, at which readings are counted and votes turn old; one more, at which time alone turns
-answers. A vote falls silent a µs after its time: a member may say what it says up to then.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,56 +7,26 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64
 from rules.engine.frames.batch_view import Bools
+from rules.engine.groups.votes import (
+    FAR,
+    NAN,
+    CountChanges,
+    Index,
+    MemberAnswers,
+    Rows,
+    VoteLimits,
+    VoteStates,
+    changes_of,
+    joined,
+)
 from rules.engine.state.thing_table import LONG_AGO, ThingTable, widened
 from rules.engine.windows.base import StateTable
-
-NAN = float("nan")
-FAR = np.iinfo(np.int64).max
-NO, YES, UNKNOWN = 0, 1, 2
-Index = NDArray[np.intp]
-Rows = NDArray[np.integer]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MemberAnswers:
-    """Answers of things, each thing's in its order: i32[n] rows and groups, t i64 µs on our clock, key i64 in the
-    time of the group, value f64, heard i64 µs: the reading that it came with, LONG_AGO where time alone changed it.
-    """
-
-    thing: I32
-    group: I32
-    t: I64
-    key: I64
-    value: F64
-    heard: I64
-
-    def where(self, mask: Bools) -> "MemberAnswers":
-        """Some of them."""
-        return self.at(np.flatnonzero(mask))
-
-    def at(self, places: Index) -> "MemberAnswers":
-        """Those at these places, in their order."""
-        return MemberAnswers(*(getattr(self, name)[places] for name in MemberAnswers.__slots__))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VoteStates:
-    """States of votes: i[n] rows, 1.0 true 0.0 false NaN unknown, newest reading and since when it is true, µs."""
-
-    voter: Rows
-    value: F64
-    heard: I64
-    began: I64
-
-    def at(self, places: Index) -> "VoteStates":
-        """Those at these places."""
-        return VoteStates(self.voter[places], self.value[places], self.heard[places], self.began[places])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VoteChanges:
-    """Votes after each moment at which their things said something, and before it; the moments as keys; and i64[3, n]
-    how many things are true, unknown, and were true when last known. By vote, then time.
+    """Votes after each moment at which their things answered, and before it; the moments as keys; and i64[3, n] how
+    many things are true, unknown, and were true when last known. By vote, then time.
     """
 
     after: VoteStates
@@ -72,43 +36,42 @@ class VoteChanges:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CountChanges:
-    """How many votes more are true, and known to be none, in a group from a key on: i[n] each."""
-
-    group: Rows
-    key: I64
-    yes: Rows
-    no: Rows
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class BeforeRecord:
-    """What a record changed, for evidence as of a moment in it: things with their `answer` before and what they `said`,
-    and votes with what they were before.
+    """What a record changed: i32[n] things with their `answer` before and `after`, in order of thing and key; and votes
+    with what they were before, by key.
     """
 
     thing: I32
     thing_key: I64
     answer: F64
-    said: F64
+    after: F64
     votes: VoteStates
     key: I64
 
+    def put_back(self, key: int, answer: F64, votes: VoteStates) -> None:
+        """Set `answer` f64 per thing and all `votes` back, in place, to what they were at `key`."""
+        later = np.flatnonzero(self.thing_key > key)[::-1]  # of several the earliest is written last
+        answer[self.thing[later]] = self.answer[later]
+        back = np.flatnonzero(self.key > key)[::-1]
+        rows = self.votes.voter[back]
+        votes.value[rows], votes.read_at[rows] = self.votes.value[back], self.votes.read_at[back]
+        votes.began[rows] = self.votes.began[back]
+
 
 class MemberVotes(StateTable):
-    """State per thing: answer f64, last u8 (the last known answer was true); per vote, at its first thing: heard i64,
-    began i64. 25 B. Made of it: `voter` i32 (where its vote is kept, -1 = not asked), and per vote how many things
-    it is made of, how many of them are true, unknown, and were true when last known: 20 B. `turning`: time alone may
-    make votes true.
+    """State per thing: answer f64, last u8 (the last known answer was true); per vote, at its first thing: heard i64
+    (its newest reading, µs), began i64 (since when it is true, µs). 25 B. Made of it: `voter` i32 (the row where its
+    vote is kept, -1 = not asked), and per vote how many things it is made of, how many of them are true, unknown, and
+    were true when last known: 20 B. `turning`: time alone may make votes true. `before`: what the record under way
+    changed.
     """
 
     arrays = (("answer", NAN), ("last", 0), ("heard", LONG_AGO), ("began", LONG_AGO))
     MADE = (("voter", -1), ("size", 0), ("true", 0), ("unknown", 0), ("held", 0))
 
-    def __init__(self, space: ThingTable, within: int, began_within: int) -> None:
+    def __init__(self, space: ThingTable, limits: VoteLimits) -> None:
         super().__init__(space)
-        self.within, self.began_within = within, began_within
-        self.timed = bool(within or began_within)
+        self.limits = limits
         self.turning = False
         self.answer: F64 = np.zeros(0)
         self.last: NDArray[np.uint8] = np.zeros(0, np.uint8)
@@ -119,7 +82,7 @@ class MemberVotes(StateTable):
         self.true: I32 = np.zeros(0, np.int32)
         self.unknown: I32 = np.zeros(0, np.int32)
         self.held: I32 = np.zeros(0, np.int32)
-        self.played: BeforeRecord | None = None
+        self.before: BeforeRecord | None = None
 
     def grow(self) -> None:
         super().grow()
@@ -132,12 +95,12 @@ class MemberVotes(StateTable):
             setattr(self, name, getattr(old, name))
 
     # --- who votes
-    def leave(self, thing: int) -> None:
+    def remove(self, thing: int) -> None:
         """The thing is not asked any more."""
         self._count(thing, -1)
         self.voter[thing] = -1
 
-    def enter(self, thing: int, voter: int) -> None:
+    def add(self, thing: int, voter: int) -> None:
         """The thing is asked; its vote is kept at row `voter`."""
         self.voter[thing] = voter
         self._count(thing, 1)
@@ -150,7 +113,7 @@ class MemberVotes(StateTable):
         self.held[voter] += sign * int(self.last[thing])
 
     def recount(self) -> None:
-        """What votes are made of, anew from the answers."""
+        """Count anew, from the answers, what each vote is made of."""
         things = np.flatnonzero(self.voter >= 0)
         voter, answer, size = self.voter[things], self.answer[things], len(self.voter)
         self.size[:] = np.bincount(voter, minlength=size)
@@ -160,35 +123,16 @@ class MemberVotes(StateTable):
 
     # --- votes now
     def votes(self, voter: Rows) -> VoteStates:
-        """These votes as they are."""
+        """The votes kept at these rows, as they are now."""
         value = np.where(self.true[voter] > 0, 1.0, np.where(self.unknown[voter] > 0, NAN, 0.0))
         return VoteStates(voter, value, self.heard[voter], self.began[voter])
 
-    def sides(self, votes: VoteStates, key: I64 | int) -> NDArray[np.int8]:
-        """YES, NO or UNKNOWN, each as of a key."""
-        value = votes.value
-        found = np.where(value == 1.0, YES, np.where(value == 0.0, NO, UNKNOWN)).astype(np.int8)
-        true = value == 1.0
-        if self.within:
-            found[true & (key >= self.silent(votes))] = UNKNOWN
-        if self.began_within:
-            found[true & (key >= self.old(votes))] = NO
-        return found
+    def old_at(self) -> I64:
+        """When each vote that is true becomes too old, i64[true votes] µs."""
+        return self.began[self.true > 0] + self.limits.began_within
 
-    def silent(self, votes: VoteStates) -> I64:
-        """From which key on they say nothing any more, if they are true."""
-        return 2 * (votes.heard + self.within + 1) if self.within else np.full(len(votes.heard), FAR)
-
-    def old(self, votes: VoteStates) -> I64:
-        """From which key on they began too long ago, if they are true."""
-        return 2 * (votes.began + self.began_within) if self.began_within else np.full(len(votes.began), FAR)
-
-    def ends(self) -> I64:
-        """When votes that are true turn old, µs."""
-        return self.began[self.true > 0] + self.began_within
-
-    def restate(self, thing: Index, value: F64, heard: I64, became: I64) -> None:
-        """Answers of now without a reading: after a fact."""
+    def restate(self, thing: Index, value: F64, read_at: I64, became: I64) -> None:
+        """Set the answers of these things after a fact: values, their newest readings and since when they hold, µs."""
         voter = self.voter[thing]
         last = np.where(np.isnan(value), self.last[thing] > 0, value == 1.0)
         before = self.held[voter] > 0
@@ -196,87 +140,73 @@ class MemberVotes(StateTable):
         np.add.at(self.unknown, voter, np.isnan(value).astype(np.int32) - np.isnan(self.answer[thing]))
         np.add.at(self.held, voter, last.astype(np.int32) - self.last[thing])
         self.answer[thing], self.last[thing] = value, last
-        np.maximum.at(self.heard, voter, heard)
+        np.maximum.at(self.heard, voter, read_at)
         begins = np.flatnonzero(~before & (self.held[voter] > 0) & (value == 1.0))
         self.began[voter[begins]] = FAR
         np.minimum.at(self.began, voter[begins], became[begins])
 
     # --- a record
-    def changes(self, said: MemberAnswers) -> tuple[Index, F64]:
-        """(order by thing and time, answer before each in that order); the answers are those of now from here on."""
-        order = np.lexsort((said.key, said.t, said.thing))
-        thing, value = said.thing[order], said.value[order]
+    def take_numbers(self, answers: MemberAnswers) -> tuple[Index, F64]:
+        """The answers become those of now: (order by thing and time, f64[n] the answer before each in that order)."""
+        order = np.lexsort((answers.key, answers.t, answers.thing))
+        thing, value = answers.thing[order], answers.value[order]
         before = np.where(_first(thing), self.answer[thing], _shifted(value))
-        self.played = BeforeRecord(thing, said.key[order], before, value, self.votes(thing[:0]), said.key[:0])
+        self.before = BeforeRecord(thing, answers.key[order], before, value, self.votes(thing[:0]), answers.key[:0])
         self.answer[thing] = value
         return order, before
 
-    def relevant(self, said: MemberAnswers) -> Bools:
-        """Which answers may change a vote, or keep one from falling silent."""
-        voter = self.voter[said.thing]
-        answer = self.answer[said.thing]
-        matters = (said.value != answer) & ~(np.isnan(said.value) & np.isnan(answer))
-        if self.within:
+    def relevant(self, answers: MemberAnswers) -> Bools:
+        """bool[n]: which answers may change a vote, or keep one from becoming unknown."""
+        voter = self.voter[answers.thing]
+        answer = self.answer[answers.thing]
+        matters = (answers.value != answer) & ~(np.isnan(answers.value) & np.isnan(answer))
+        if self.limits.within:
             matters |= (self.true[voter] > 0) | self.turning
         mark = np.zeros(len(self.voter), np.bool_)
         mark[voter[matters]] = True
         found: Bools = mark[voter]
         return found
 
-    def play(self, said: MemberAnswers, group: I32, clock: I64, horizon: I64) -> CountChanges:
-        """The answers become those of now. What that, and time, shifts in each group after the key `clock` up to
-        `horizon`, i64 per group; `group` i32 per thing.
+    def take_votes(self, answers: MemberAnswers, group: I32, clock: I64, horizon: I64) -> CountChanges:
+        """The answers become those of now. What they, and time, do to the counts of each group after the key `clock` up
+        to `horizon`, i64 per group; `group` i32 per thing.
         """
-        turns, self.played, last_known = self.turned(said)
-        thing = self.played.thing
-        self.answer[thing], self.last[thing] = self.played.said, last_known
-        key, before = turns.key, turns.before
-        voter, first = turns.after.voter, _first(turns.after.voter)
-        new, old = self.sides(turns.after, key), self.sides(before, key)
+        found, self.before, last_known = self.votes_from(answers)
+        thing = self.before.thing
+        self.answer[thing], self.last[thing] = self.before.after, last_known
+        key, before = found.key, found.before
+        voter, first = found.after.voter, _first(found.after.voter)
+        new, old = self.limits.sides(found.after, key), self.limits.sides(before, key)
         moved = new != old
-        parts = [_shifts(group[voter[moved]], key[moved], old[moved], new[moved])]
-        if self.timed:
+        parts = [changes_of(group[voter[moved]], key[moved], old[moved], new[moved])]
+        if self.limits:
             begun = voter[first]
-            waiting = self.standing(np.flatnonzero(clock < horizon), group)
+            waiting = self.true_in(np.flatnonzero(clock < horizon), group)
             waiting = np.union1d(waiting, begun[before.value[first] == 1.0])
             until = horizon[group[waiting]]
             place = np.searchsorted(waiting, begun)
             known = place < len(waiting)
             known[known] = waiting[place[known]] == begun[known]
             until[place[known]] = key[first][known]
-            parts.append(self.lapses(self.votes(waiting), group, clock[group[waiting]], until))
+            parts.append(self.limits.passed(self.votes(waiting), group, clock[group[waiting]], until))
             end = np.append(key[1:], 0)[: len(key)]
             last = np.append(first[1:], True)[: len(key)]
             end[last] = horizon[group[voter[last]]]
-            parts.append(self.lapses(turns.after, group, key, end))
-        self._keep(turns)
+            parts.append(self.limits.passed(found.after, group, key, end))
+        self._keep(found)
         return joined(parts)
 
-    def standing(self, groups: Rows, group: I32) -> Index:
+    def true_in(self, groups: Rows, group: I32) -> Index:
         """The votes of these groups that are true."""
         true = np.flatnonzero(self.true > 0)
         return true[np.isin(group[true], groups)]
 
-    def lapses(self, votes: VoteStates, group: I32, start: I64, end: I64) -> CountChanges:
-        """What time alone does to votes after the key `start`, up to `end`, both i64 per vote."""
-        silent, old = self.silent(votes), self.old(votes)
-        true = votes.value == 1.0
-        quiet = np.flatnonzero(true & (silent < old) & (start < silent) & (silent <= end))
-        aged = np.flatnonzero(true & (start < old) & (old <= end))
-        unknown = np.full(len(quiet), UNKNOWN, np.int8)
-        was = np.where(silent[aged] < old[aged], UNKNOWN, YES).astype(np.int8)
-        where = group[votes.voter]
-        return joined([
-            _shifts(where[quiet], silent[quiet], np.full(len(quiet), YES, np.int8), unknown),
-            _shifts(where[aged], old[aged], was, np.full(len(aged), NO, np.int8)),
-        ])  # fmt: skip
-
-    def turned(self, said: MemberAnswers) -> tuple[VoteChanges, BeforeRecord, Bools]:
-        """The answers of things, made into votes; nothing is changed. (The votes, the things with what they said
-        before, in the order of `BeforeRecord`, and whether each was true when last known.)
+    def votes_from(self, answers: MemberAnswers) -> tuple[VoteChanges, BeforeRecord, Bools]:
+        """(votes made of these answers, the answers before, bool[n] whether each thing of these was true when last
+        known); nothing is changed here.
         """
-        order = np.lexsort((said.key, said.t, said.thing))
-        thing, value = said.thing[order], said.value[order]
+        order = np.lexsort((answers.key, answers.t, answers.thing))
+        thing, value = answers.thing[order], answers.value[order]
         first, number = _first(thing), np.arange(len(thing))
         before = np.where(first, self.answer[thing], _shifted(value))
         known = np.maximum.accumulate(np.where(value == value, number, -1)) if len(thing) else number
@@ -287,60 +217,53 @@ class MemberVotes(StateTable):
             (value == 1.0).astype(np.int64) - (before == 1.0), np.isnan(value).astype(np.int64) - np.isnan(before),
             last.astype(np.int64) - was,
         ])  # fmt: skip
-        played = BeforeRecord(thing, said.key[order], before, value, self.votes(thing[:0]), said.key[:0])
-        voter, t, key, heard = self.voter[thing], said.t[order], said.key[order], said.heard[order]
+        record = BeforeRecord(thing, answers.key[order], before, value, self.votes(thing[:0]), answers.key[:0])
+        voter, t, key, read_at = self.voter[thing], answers.t[order], answers.key[order], answers.read_at[order]
         if (voter != thing).any():
             again = np.lexsort((key, t, voter))
-            voter, t, key, heard, steps = voter[again], t[again], key[again], heard[again], steps[:, again]
-        return self._summed(voter, t, key, heard, steps), played, last
+            voter, t, key, read_at, steps = voter[again], t[again], key[again], read_at[again], steps[:, again]
+        return self._by_vote(voter, t, key, read_at, steps), record, last
 
-    def _summed(self, voter: Rows, t: I64, key: I64, heard: I64, steps: I64) -> VoteChanges:
+    def _by_vote(self, voter: Rows, t: I64, key: I64, read_at: I64, steps: I64) -> VoteChanges:
         total, begin = np.cumsum(steps, axis=1), _begin(_first(voter))
         base = np.array([self.true[voter], self.unknown[voter], self.held[voter]])
         total += base - total[:, begin] + steps[:, begin]
-        spoke = np.maximum.accumulate(np.where(heard == t, np.arange(len(t)), -1)) if len(t) else begin
-        heard = np.where(spoke >= begin, t[spoke], heard)
+        read = np.maximum.accumulate(np.where(read_at == t, np.arange(len(t)), -1)) if len(t) else begin
+        read_at = np.where(read >= begin, t[read], read_at)
         other = (voter[1:] != voter[:-1]) | (t[1:] != t[:-1]) | (key[1:] != key[:-1])
         whole = np.append(other, True)[: len(voter)]
-        voter, t, key, heard, total = voter[whole], t[whole], key[whole], heard[whole], total[:, whole]  # all is said
+        voter, t, key, read_at, total = voter[whole], t[whole], key[whole], read_at[whole], total[:, whole]
         first, now = _first(voter), self.votes(voter)
         held = np.where(first, self.held[voter], _shifted(total[2]))
         begins = (total[2] > 0) & (held == 0)
         since = np.maximum.accumulate(np.where(begins, np.arange(len(voter)), -1)) if len(voter) else begins
         began = np.where(since >= _begin(first), t[since], now.began) if len(voter) else t
         value = np.where(total[0] > 0, 1.0, np.where(total[1] > 0, NAN, 0.0))
-        after = VoteStates(voter, value, np.maximum(heard, now.heard), began)
+        after = VoteStates(voter, value, np.maximum(read_at, now.read_at), began)
         last = np.append((voter[1:] != voter[:-1]) | (key[1:] != key[:-1]), True)[: len(voter)]
         after, key, total = after.at(np.flatnonzero(last)), key[last], total[:, last]
         first, now = _first(after.voter), self.votes(after.voter)
         before = VoteStates(
             after.voter, np.where(first, now.value, _shifted(after.value)),
-            np.where(first, now.heard, _shifted(after.heard)), np.where(first, now.began, _shifted(after.began)),
+            np.where(first, now.read_at, _shifted(after.read_at)), np.where(first, now.began, _shifted(after.began)),
         )  # fmt: skip
         return VoteChanges(after, before, key, total)
 
-    def _keep(self, turns: VoteChanges) -> None:
-        assert self.played is not None, "the things come before their votes"
-        self.played = replace(self.played, votes=turns.before, key=turns.key)
-        voter = turns.after.voter
-        self.true[voter], self.unknown[voter], self.held[voter] = turns.total
-        self.heard[voter], self.began[voter] = turns.after.heard, turns.after.began
+    def _keep(self, found: VoteChanges) -> None:
+        assert self.before is not None, "the things come before their votes"
+        self.before = replace(self.before, votes=found.before, key=found.key)
+        voter = found.after.voter
+        self.true[voter], self.unknown[voter], self.held[voter] = found.total
+        self.heard[voter], self.began[voter] = found.after.read_at, found.after.began
 
     # --- evidence
     def as_of(self, key: int, things: Rows) -> tuple[F64, VoteStates]:
         """(answers of these things, the votes kept at these rows) as of a key inside the record under way."""
-        played = self.played
-        answer = self.answer
-        votes = self.votes(np.arange(len(self.voter)))
-        if played is not None:
+        answer, votes = self.answer, self.votes(np.arange(len(self.voter)))
+        if self.before is not None:
             answer = answer.copy()
-            later = np.flatnonzero(played.thing_key > key)[::-1]  # of several the earliest is written last
-            answer[played.thing[later]] = played.answer[later]
-            back = np.flatnonzero(played.key > key)[::-1]
-            rows = played.votes.voter[back]
-            votes.value[rows], votes.heard[rows] = played.votes.value[back], played.votes.heard[back]
-            votes.began[rows] = played.votes.began[back]
-        return answer[things], VoteStates(things, votes.value[things], votes.heard[things], votes.began[things])
+            self.before.put_back(key, answer, votes)
+        return answer[things], VoteStates(things, votes.value[things], votes.read_at[things], votes.began[things])
 
 
 def _first(rows: Rows) -> Bools:
@@ -360,15 +283,3 @@ def _begin(first: Bools) -> Index:
 def _shifted(values: NDArray[np.generic]) -> NDArray[np.generic]:
     """One later; the first is meaningless."""
     return np.concatenate([values[:1], values[:-1]])
-
-
-def _shifts(group: Rows, key: I64, old: NDArray[np.int8], new: NDArray[np.int8]) -> CountChanges:
-    yes = (new == YES).astype(np.int64) - (old == YES)
-    return CountChanges(group, key, yes, (new == NO).astype(np.int64) - (old == NO))
-
-
-def joined(parts: Sequence[CountChanges]) -> CountChanges:
-    """All of them, one after another."""
-    return CountChanges(
-        *(np.concatenate([getattr(one, name) for one in parts]) for name in ("group", "key", "yes", "no"))
-    )

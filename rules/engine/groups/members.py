@@ -1,34 +1,47 @@
-"""The members of one kind: who they are, what they answer, and which of it the groups have to hear."""
+"""The members of one kind, judged: their answers to the questions of a rule on groups."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.reading import F64, I32, I64
+from gateway.domain.reading import F64, I64
 from rules.compiled import Rule
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.base import EngineContext
 from rules.engine.conditions.windowed import Signalled
-from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsAt
+from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsAt
+from rules.engine.groups.aggregate import NAN
+from rules.engine.groups.group_state import GroupState
 from rules.engine.groups.member_answers import QuestionAnswers
-from rules.engine.groups.member_votes import MemberVotes
-from rules.engine.groups.placement import membership_of, place
+from rules.engine.groups.member_table import MemberTable
 from rules.engine.groups.split_rule import Question
 from rules.engine.state.calendar import window, zone_of
-from rules.engine.state.thing_table import LONG_AGO, ThingTable, widened
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
 
-if TYPE_CHECKING:
-    from rules.engine.groups.group_evaluator import GroupEvaluator
-
-NAN = float("nan")
 MANY = 64  # devices from which on all is counted anew
 
 
+class GroupJudge(Protocol):
+    """What judges the groups of the members."""
+
+    def add(self, answers: QuestionAnswers) -> None:
+        """Answers of the record under way."""
+
+    def judge_touched(self) -> None:
+        """Judge the groups whose members or attributes changed."""
+
+    def members_passed(self, now: int) -> None:
+        """Engine time is `now` µs, and all members know: judge what they answered, and what time did to votes."""
+
+    def next_due(self) -> int:
+        """When time alone changes a vote next, µs."""
+
+
 class Members(Signalled):
-    """State: what they say to each question (`standings`), closed_at i64[k, n] (newest closed window of question k) and
-    first i64[n] (first reading): per question and member 53 B, + 8.
+    """Kind number `number` of the rule; `asked`: question number -> question. `last`: all other kinds come before it.
+    The first kind keeps the state of the groups in its own.
     """
 
     def __init__(
@@ -37,27 +50,28 @@ class Members(Signalled):
         zone: str,
         space: ThingTable,
         common: EngineContext,
-        groups: "GroupEvaluator",
         number: int,
-        asks: Mapping[int, Question],
+        asked: Mapping[int, Question],
+        groups: GroupState,
+        judge: GroupJudge,
+        *,
+        last: bool,
     ) -> None:
         super().__init__(rule, zone, space, common)
-        self.groups, self.number = groups, number
-        self.numbers, self.questions = tuple(asks), tuple(asks.values())
-        self.arrays = (("closed_at", LONG_AGO), ("first", LONG_AGO))
-        self.closed_at: I64 = np.zeros((max(1, len(self.questions)), 0), np.int64)
-        self.first: I64 = np.zeros(0, np.int64)
-        self.mine: Bools = np.zeros(0, np.bool_)
-        self.group: I32 = np.zeros(0, np.int32)
-        self.standings = [MemberVotes(space, *one.limits) for one in self.questions]
+        self.groups, self.judge, self.last = groups, judge, last
+        self.questions = tuple(asked.values())
         self.of = [BoundExpression(one.of, space, common.world, self.signal) for one in self.questions]
-        for standing, bound in zip(self.standings, self.of, strict=True):
-            standing.turning = bound.turning or bound.has_signal
+        watch = groups.table.rule.watch
+        self.table = MemberTable(
+            number, space, asked, [bound.columns for bound in self.of],
+            watching=space.kind in watch.kinds, each=watch.each,
+        )  # fmt: skip
+        for votes, bound in zip(self.table.votes, self.of, strict=True):
+            votes.turning = bound.turning or bound.has_signal
         momentary = [bound for bound, one in zip(self.of, self.questions, strict=True) if not one.gathered]
         self.judged = tuple(dict.fromkeys(column for bound in momentary for column in bound.columns))
-        self.watching = space.kind in groups.rule.watch.kinds
-        self.each = [one.each or (self.watching and groups.rule.watch.each) for one in self.questions]
         self.placed = False
+        groups.table.kinds.append(self.table)
 
     def bounds(self) -> Sequence[BoundExpression]:
         return self.of
@@ -65,11 +79,8 @@ class Members(Signalled):
     # --- who they are
     def grow(self) -> None:
         super().grow()
-        if len(self.mine) == self.room:
-            return
-        for standing in self.standings:
-            standing.grow()
-        self.mine, self.group = widened(self.mine, self.room, 0), widened(self.group, self.room, -1)
+        if len(self.table.group) != self.room:
+            self.table.grow()
 
     def refresh(self, things: Sequence[int], at: int, reason: str) -> None:  # noqa: ARG002 - alarms are those of the groups
         self.grow()
@@ -82,37 +93,41 @@ class Members(Signalled):
             devices.setdefault(self.space.things[thing].device, []).append(thing)
         many = len(devices) > MANY
         for number, own in devices.items():
-            place(self, self.common.world.devices[number], own, at, count=not many)
+            device = self.common.world.devices[number]
+            for thing in self.groups.placement.place(self.table, device, own, at, count=not many):
+                if self.windows is not None:
+                    self.windows.forget(thing)
+        self.watched = self.table.group >= 0
         if many:
-            self.groups.recount()
+            self.groups.table.recount()
         self.placed = True
         self.rouse(things, at)
-        self._ask_again(things, at)
-        self.groups.write(at)
+        self._answer_again(things, at)
+        self.groups.table.write(at)
 
     def end(self, thing: int, at: int, reason: str) -> None:
-        """Nothing: alarms are those of the groups."""
+        """Members have no alarm: groups have."""
 
     def is_on(self, thing: int) -> int:  # noqa: ARG002 - members have no alarm
         return 0
 
     # --- what they answer
-    def _ask_again(self, things: Sequence[int], at: int) -> None:
-        """Attributes may have changed: the newest values once more."""
+    def _answer_again(self, things: Sequence[int], at: int) -> None:
+        """Attributes may have changed: the answers to the newest values."""
         everything = np.fromiter(things, np.intp, len(things))
-        for k, (one, bound, standing) in enumerate(zip(self.questions, self.of, self.standings, strict=True)):
-            here = everything[standing.voter[everything] >= 0]
+        for k, (one, bound, votes) in enumerate(zip(self.questions, self.of, self.table.votes, strict=True)):
+            here = everything[votes.voter[everything] >= 0]
             if one.calendars or not len(here):
                 continue
             values = _finite(self.truth(bound, Latest(self.space, here, at)))
-            heard = self._heard(bound, here)
-            fresh = standing.heard[standing.voter[here]] == LONG_AGO
-            self._restate(k, here, values, heard, np.where(fresh & (heard > LONG_AGO), heard, at), at)
+            read_at = self._read_at(bound, here)
+            fresh = votes.heard[votes.voter[here]] == LONG_AGO
+            self._restate(k, here, values, read_at, np.where(fresh & (read_at > LONG_AGO), read_at, at), at)
             if bound.columns:
-                np.maximum.at(self.groups.space.newest, self.group[here], heard)
+                np.maximum.at(self.groups.table.space.newest, self.table.group[here], read_at)
 
-    def _heard(self, bound: BoundExpression, things: NDArray[np.intp]) -> I64:
-        """When these things said anything of the points last, on our clock, µs."""
+    def _read_at(self, bound: BoundExpression, things: NDArray[np.intp]) -> I64:
+        """i64[n] µs on our clock: the newest reading of any of the points, LONG_AGO = none."""
         if not bound.columns:
             return np.full(len(things), LONG_AGO)
         at = np.array([self.space.at[column][things] for column in bound.columns])
@@ -120,70 +135,72 @@ class Members(Signalled):
         found: I64 = np.where((received > 0) & (received < at), received, at).max(axis=0)
         return found
 
-    def _restate(self, k: int, things: NDArray[np.intp], values: F64, heard: I64, became: I64, at: int) -> None:
-        n, standing = self.numbers[k], self.standings[k]
-        before = standing.answer[things]
-        voters = np.unique(standing.voter[things])
-        self.groups.weigh(n, standing, voters, self.group[voters], -1)
-        standing.restate(things, values, heard, became)
-        self.groups.weigh(n, standing, voters, self.group[voters], 1)
+    def _restate(self, k: int, things: NDArray[np.intp], values: F64, read_at: I64, became: I64, at: int) -> None:
+        table, members = self.groups.table, self.table
+        n, votes = members.numbers[k], members.votes[k]
+        before = votes.answer[things]
+        voters = np.unique(votes.voter[things])
+        table.weigh(n, votes, voters, members.group[voters], -1)
+        votes.restate(things, values, read_at, became)
+        table.weigh(n, votes, voters, members.group[voters], 1)
         for i in np.flatnonzero((before != values) & ~(np.isnan(before) & np.isnan(values))).tolist():
-            row = int(self.group[things[i]])
+            row = int(members.group[things[i]])
             if self.questions[k].numeric:
-                key = (self.number, int(things[i]))
-                self.groups.tallies[n][row].change(key, float(before[i]), float(values[i]))
-            self.groups.touch(row, at)
+                key = (members.number, int(things[i]))
+                table.tallies[n][row].change(key, float(before[i]), float(values[i]))
+            table.touch(row, at)
 
     def frames(self, view: BatchView) -> None:
         if self.windows is not None:
             self._note_first(view)
         if self.signal_frames(view):
             return
-        for k, (bound, standing) in enumerate(zip(self.of, self.standings, strict=True)):
-            units = np.flatnonzero(view.carry(bound.columns) & (standing.voter[view.thing] >= 0))
+        for k, (bound, votes) in enumerate(zip(self.of, self.table.votes, strict=True)):
+            units = np.flatnonzero(view.carry(bound.columns) & (votes.voter[view.thing] >= 0))
             if len(units):
                 whole = not self.common.scalar and 2 * len(units) >= len(view)
                 values = self.truth(bound, view)[units] if whole else self.truth(bound, UnitsAt(view, units))
-                self._say(k, view, units, view.thing[units], view.t[units], values)
+                self._answer(k, view, units, view.thing[units], view.t[units], values)
 
-    def _say(
+    def _answer(
         self, k: int, view: BatchView | None, units: NDArray[np.intp], thing: NDArray[np.integer], t: I64, values: F64
     ) -> None:
-        """These members say `values` at `t`."""
-        self.groups.hear(QuestionAnswers(self, k, view, units, thing, self.group[thing], t, _finite(values)))
+        """The answers of these members at `t` are `values`."""
+        source, group = (self.table.number, k), self.table.group[thing]
+        self.judge.add(QuestionAnswers(source, self.of[k].columns, view, units, thing, group, t, _finite(values)))
 
     def judge_unit(self, view: BatchView, unit: int) -> None:
         self.judge_units(view, np.array([unit]))
 
     def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
         units = np.sort(units)
-        for k, (one, bound, standing) in enumerate(zip(self.questions, self.of, self.standings, strict=True)):
-            mine = units[(standing.voter[view.thing[units]] >= 0) & view.carry(bound.columns)[units]]
+        for k, (one, bound, votes) in enumerate(zip(self.questions, self.of, self.table.votes, strict=True)):
+            mine = units[(votes.voter[view.thing[units]] >= 0) & view.carry(bound.columns)[units]]
             if len(mine) and not one.gathered:
                 values = self.truth(bound, UnitsAt(view, mine))
-                self._say(k, view, mine, view.thing[mine], view.t[mine], values)
+                self._answer(k, view, mine, view.thing[mine], view.t[mine], values)
 
     # --- closed windows
     def _note_first(self, view: BatchView) -> None:
-        """When a member was heard first: the windows that ended before are not its own."""
+        """Note the first reading of each member: the windows that ended before are not its own."""
         assert self.windows is not None, "only members with signals have windows"
         for column in self.windows.columns:
-            new = view.present(column) & (self.first[view.thing] == LONG_AGO) & self.watched[view.thing]
+            new = view.present(column) & (self.table.first[view.thing] == LONG_AGO) & self.watched[view.thing]
             units = np.flatnonzero(new)[::-1]
-            self.first[view.thing[units]] = view.t[units]
+            self.table.first[view.thing[units]] = view.t[units]
 
     def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
         for k, (one, bound) in enumerate(zip(self.questions, self.of, strict=True)):
-            if self.standings[k].voter[thing] < 0 or not self._ends(thing, one, end):
+            if self.table.votes[k].voter[thing] < 0 or not self._ends(thing, one, end):
                 continue
             values = self.truth(bound, reader)
             if one.gathered:
-                self.closed_at[k, thing] = end
-                key = (self.number, thing)
-                self.groups.closed_window(self.numbers[k], int(self.group[thing]), key, end, float(_finite(values)[0]))
+                self.table.closed_at[k, thing] = end
+                row, key = int(self.table.group[thing]), (self.table.number, thing)
+                self.groups.closed.put(self.table.numbers[k], row, key, end, float(_finite(values)[0]))
             else:
                 place = np.array([thing], np.int32)
-                self._say(k, view, np.array([unit]), place, np.array([end], np.int64), values)
+                self._answer(k, view, np.array([unit]), place, np.array([end], np.int64), values)
 
     def _ends(self, thing: int, one: Question, end: int) -> bool:
         """Does a window of this question end then?"""
@@ -192,96 +209,71 @@ class Members(Signalled):
         assert zone is not None, "World.zone answers with a zone that exists"
         return any(window(zone, calendar, end - 1)[1] == end for calendar in one.calendars)
 
-    def all_closed(self, k: int, row: int, end: int) -> bool:
-        """Has every member of a group that was heard before `end` closed its window of question `k` then?"""
-        must = (self.standings[k].voter >= 0) & (self.group == row) & (self.first > LONG_AGO) & (self.first < end)
-        return bool((self.closed_at[k][must] >= end).all())
-
     # --- time, facts, edits
     def catch_up(self, until: I64) -> None:
         """The moments of members that come before `until`, i64 per group µs."""
         newest = int(until.max(initial=LONG_AGO))
         if not self.moments or self.awake >= newest:
             return
-        due = self.watched & (self.group >= 0) & (self.wake < until[self.group])
+        due = self.watched & (self.wake < until[self.table.group])
         if (open_until := self.not_yet(newest)) is not None:
             due &= open_until <= newest
         things = np.flatnonzero(due)
-        self._pass(things, until[self.group[things]])
+        self._pass(things, until[self.table.group[things]])
 
     def tick(self, now: int) -> None:
         self.close_windows(now)
-        if self.number == len(self.groups.members) - 1:
-            self.groups.flush(now)  # what windows say comes before what the groups' own timers do
-            self.groups.pass_time(now)
+        if self.last:
+            self.judge.members_passed(now)
 
-    def revalue(self, things: Sequence[int], at: int) -> None:  # noqa: ARG002 - `refresh` has asked them
-        self.groups.judge_touched()
+    def revalue(self, things: Sequence[int], at: int) -> None:  # noqa: ARG002 - `refresh` has judged them
+        self.judge.judge_touched()
 
     def adopt(self, old: Any) -> None:
         assert isinstance(old, Members), "edits keep state only between rules of one shape"
         super().adopt(old)
-        self.watched = old.watched.copy()
-        self.mine, self.group = old.mine, old.group
-        for standing, other in zip(self.standings, old.standings, strict=True):
-            standing.adopt(other)
+        self.table.adopt(old.table)
+        self.watched = self.table.group >= 0
         self.placed = old.placed
-        if self.number == 0:
+        if self.table.number == 0:
             self.groups.adopt(old.groups)
-        self.groups.recount()
+        self.groups.table.recount()
 
     def load_windows(self, kept: dict[str, NDArray[Any]]) -> None:
         super().load_windows(kept)
         if self.windows is not None:
-            heard = np.max([self.space.good_at[column] for column in self.windows.columns], axis=0)
-            self.first[heard > LONG_AGO] = LONG_AGO + 1  # long before: every window is their own
+            newest = np.max([self.space.good_at[column] for column in self.windows.columns], axis=0)
+            self.table.first[newest > LONG_AGO] = LONG_AGO + 1  # long before: every window is their own
 
     def take_row(self, thing: int, other: Any, row: int) -> None:
         super().take_row(thing, other, row)
-        for standing, theirs in zip(self.standings, other.standings, strict=True):
-            standing.take_row(thing, theirs, row)
+        self.table.take_row(thing, other.table, row)
 
     # --- snapshot
     def state(self) -> dict[str, NDArray[Any]]:
-        found = super().state() | (self.groups.state() if self.number == 0 else {})
-        for k, standing in enumerate(self.standings):
-            found |= {f"said.{k}.{name}": table for name, table in standing.state().items()}
-        return found
+        found = super().state() | self.table.state()
+        return found | (self.groups.state() if self.table.number == 0 else {})
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
         super().load(state)
-        for k, standing in enumerate(self.standings):
-            mark = f"said.{k}."
-            standing.load({name.removeprefix(mark): t for name, t in state.items() if name.startswith(mark)})
-        if self.number == 0:
+        self.table.load(state)
+        if self.table.number == 0:
             self.groups.load(state)
 
     def extra(self) -> bytes:
-        return self.groups.extra() if self.number == 0 else b""
+        return self.groups.extra() if self.table.number == 0 else b""
 
     def load_extra(self, blob: bytes) -> None:
-        if self.number == 0:
+        if self.table.number == 0:
             self.groups.load_extra(blob)
         self.groups.restored()
 
-    def regroup(self) -> None:
-        """The rows of the groups are others now."""
-        for thing in np.flatnonzero(self.watched[: len(self.space)]).tolist():
-            device = self.common.world.devices[self.space.things[thing].device]
-            self.group[thing] = membership_of(self, device, [thing])[0]
+    def memory(self) -> int:
+        return super().memory() + self.table.closed_at.nbytes + self.table.first.nbytes
 
     def next_due(self) -> int:
         due = self.awake if self.windows is None else min(self.awake, self.windows.soonest)
-        return min(due, self.groups.poll.next_lapse()) if self.number == len(self.groups.members) - 1 else due
-
-
-def interval(members: Members, k: int) -> int:
-    """The longest promised interval of the points of question `k` among the members, µs."""
-    names = [members.space.names[column] for column in members.of[k].columns]
-    world = members.common.world
-    numbers = set(np.unique(members.space.profile[np.flatnonzero(members.standings[k].voter >= 0)]).tolist())
-    specs = [world.spec(p, name) for p, number in world.profiles.items() if number in numbers for name in names]
-    return max((spec.every for spec in specs if spec is not None), default=0)
+        return min(due, self.judge.next_due()) if self.last else due
 
 
 def _finite(values: F64) -> F64:

@@ -1,146 +1,139 @@
-"""What the runner of the groups has to look at: what members said in a record, and what time does to their votes."""
+"""The moments at which groups are judged: when answers of members change their values, and when time changes votes."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rules.engine.conditions.base import Runner
 from rules.engine.conditions.sequence import SequenceRunner
 from rules.engine.conditions.threshold import LevelsRunner
 from rules.engine.conditions.threshold_state import G_BUSY
 from rules.engine.frames.batch_view import Bools
 from rules.engine.groups.aggregate import Key
+from rules.engine.groups.group_table import GroupTable
 from rules.engine.groups.late_answers import LateAnswers
 from rules.engine.groups.member_answers import RecordAnswers
-from rules.engine.groups.member_votes import CountChanges, joined
-from rules.engine.groups.timeline import AnswerChange, GroupMoments, Timeline
+from rules.engine.groups.timeline import AnswerChange, GroupMoment, GroupMoments, Timeline
+from rules.engine.groups.votes import CountChanges, joined
 from rules.engine.state.thing_table import LONG_AGO, NEVER
-
-if TYPE_CHECKING:
-    from rules.engine.groups.group_evaluator import GroupEvaluator
-
-GroupMoment = tuple[int, int, dict[int, float], int, int, int, bool]
-"""(row of the group, µs, column -> value, flags, received µs, the newest good reading as of then µs, which is older
-where time alone turned a member, whether nobody spoke)."""
 
 
 class MomentsToJudge:
-    """`looked` µs: up to when votes were seen to lapse; `turned`: (row, µs) of what time alone made, as judged last."""
+    """For the `evaluator` that judges the groups of `table`. `holds`: a threshold waits before it raises or clears;
+    `counts_readings`: the condition counts readings, so that one that changes no value counts too.
+    """
 
-    def __init__(self, groups: "GroupEvaluator") -> None:
-        self.groups = groups
-        runner = groups.runner
-        levels = runner.levels if isinstance(runner, LevelsRunner) else ()
-        self.timed = any(one.hold.for_ or one.clear_hold for one in levels)
-        self.counts_words = not isinstance(runner, LevelsRunner | SequenceRunner)
-        self.aging = [n for n in groups.momentary if groups.questions[n].limits[1]]
-        self.looked = -NEVER
-        self.turned: set[tuple[int, int]] = set()
+    def __init__(self, table: GroupTable, evaluator: Runner) -> None:
+        self.table, self.evaluator = table, evaluator
+        levels = evaluator.levels if isinstance(evaluator, LevelsRunner) else ()
+        self.holds = any(one.hold.for_ or one.clear_hold for one in levels)
+        self.counts_readings = not isinstance(evaluator, LevelsRunner | SequenceRunner)
+        self.aging = [n for n in table.momentary if table.questions[n].limits[1]]
 
     def _held(self) -> NDArray[np.float64]:
-        """f64[momentary questions, groups]: what holds as far as the runner knows."""
-        found: NDArray[np.float64] = self.groups.space.value[[self.groups.columns[n] for n in self.groups.momentary]]
+        """f64[momentary questions, groups]: what holds as far as the evaluator knows."""
+        found: NDArray[np.float64] = self.table.space.value[[self.table.columns[n] for n in self.table.momentary]]
         return found
 
     def _attentive(self) -> Bools:
         """Groups in which every moment counts, changed or not: a hold runs, or readings are counted."""
-        runner = self.groups.runner
-        if not isinstance(runner, LevelsRunner) or self.groups.rule.clear_after or self.groups.rule.active is not None:
-            return np.ones(self.groups.space.capacity, np.bool_)
-        runner.grow()
-        busy: Bools = runner.gate == G_BUSY
+        evaluator = self.evaluator
+        if not isinstance(evaluator, LevelsRunner) or self.table.rule.clear_after or self.table.rule.active is not None:
+            return np.ones(self.table.space.capacity, np.bool_)
+        evaluator.grow()
+        busy: Bools = evaluator.gate == G_BUSY
         return busy
 
-    def moments(self, news: RecordAnswers, floor: NDArray[np.int64]) -> Iterable[GroupMoment]:
-        """What the runner has to look at. Where nothing waits, a moment at which no answer changes is none. `floor` i64
-        per group: its newest moment, µs.
+    def of_record(self, record: RecordAnswers, floor: NDArray[np.int64]) -> Iterable[GroupMoment]:
+        """The moments of one record. Where nothing waits, a moment at which no value changes is none. `floor` i64 per
+        group: its newest moment before the record, µs.
         """
-        revision = LateAnswers(self.groups, floor)
-        attentive, held = self._attentive(), self._held()
-        horizon = self.groups.clock.copy()
-        np.maximum.at(horizon, news.said.group, news.said.key)
-        matters = np.ones(len(news.of), np.bool_) if self.timed else attentive[news.said.group]
-        shifts: dict[int, list[CountChanges]] = {}
-        changes: dict[int, list[tuple[int, int, Key, float, float]]] = {}
-        for place, (members, k) in enumerate(news.sources):
-            at, said = news.mine(place)
-            n, standing = members.numbers[k], members.standings[k]
-            if self.groups.questions[n].numeric:
-                order, before = standing.changes(said)
-                revision.numbers(n, said.at(order), before)
-                other = (before != said.value[order]) & ~(np.isnan(before) & np.isnan(said.value[order]))
+        late = LateAnswers(self.table, self.evaluator, floor)
+        attentive, held, whole = self._attentive(), self._held(), record.answers
+        horizon = self.table.clock.copy()
+        np.maximum.at(horizon, whole.group, whole.key)
+        matters = np.ones(len(record.of), np.bool_) if self.holds else attentive[whole.group]
+        votes_changed: dict[int, list[CountChanges]] = {}
+        numbers: dict[int, list[tuple[int, int, Key, float, float]]] = {}
+        for place, (number, k) in enumerate(record.sources):
+            members = self.table.kinds[number]
+            at, answers = record.mine(place)
+            n, votes = members.numbers[k], members.votes[k]
+            if self.table.questions[n].numeric:
+                order, before = votes.take_numbers(answers)
+                late.numbers(n, answers.at(order), before)
+                other = (before != answers.value[order]) & ~(np.isnan(before) & np.isnan(answers.value[order]))
                 at, moved = at[order[other]], before[other]
-                changes.setdefault(n, []).extend(
-                    (int(news.said.group[i]), int(news.said.key[i]), (members.number, int(news.said.thing[i])), was,
-                     float(news.said.value[i]))
+                numbers.setdefault(n, []).extend(
+                    (int(whole.group[i]), int(whole.key[i]), (number, int(whole.thing[i])), was, float(whole.value[i]))
                     for i, was in zip(at.tolist(), moved.tolist(), strict=True)
-                )  # fmt: skip
+                )
             else:
-                relevant = standing.relevant(said)
-                at, said = at[relevant], said.where(relevant)
-                revision.votes(n, standing, said, members.group)
-                shifts.setdefault(n, []).append(standing.play(said, members.group, self.groups.clock, horizon))
+                relevant = votes.relevant(answers)
+                at, answers = at[relevant], answers.where(relevant)
+                late.votes(n, votes, answers, members.group)
+                votes_changed.setdefault(n, []).append(
+                    votes.take_votes(answers, members.group, self.table.clock, horizon)
+                )
             matters[at] = True
-        matters &= news.spoke
-        revision.settle()
-        ordered = [AnswerChange(n, sorted(rows, key=lambda row: row[:2])) for n, rows in changes.items()]
-        line = Timeline(self.groups, self._aged(shifts, horizon), ordered)
-        ends = line.ends(news, np.flatnonzero(matters))
+        matters &= record.from_reading
+        late.settle()
+        ordered = [AnswerChange(n, sorted(rows, key=lambda row: row[:2])) for n, rows in numbers.items()]
+        line = Timeline(self.table, self._with_time(votes_changed, horizon), ordered)
+        ends = line.ends(record, np.flatnonzero(matters))
         line.apply(horizon)
         chosen = self._chosen(ends, attentive, held)
-        return self._units(chosen, self._good(chosen, news))
+        return self._units(chosen, self._good(chosen, record))
 
-    def _aged(self, shifts: dict[int, list[CountChanges]], horizon: NDArray[np.int64]) -> dict[int, CountChanges]:
-        """The shifts of every question; of those that no answer came to, what time does."""
-        for n, one in enumerate(self.groups.questions):
-            said = {id(members) for members, k in ((m, k) for m in self.groups.members for k in range(len(m.numbers)))
-                    if members.numbers[k] == n and members.standings[k].played is not None}  # fmt: skip
+    def _with_time(self, changed: dict[int, list[CountChanges]], horizon: NDArray[np.int64]) -> dict[int, CountChanges]:
+        """The changes of every question; of those that no answer came to, what time does."""
+        for n, one in enumerate(self.table.questions):
+            answered = {members.number for members in self.table.asked(n) if members.on(n).before is not None}
             if any(one.limits):
-                shifts.setdefault(n, []).extend(self.groups.lapses(n, horizon, but=said))
-        return {n: joined(parts) for n, parts in shifts.items() if parts}
+                changed.setdefault(n, []).extend(self.table.passed(n, horizon, but=answered))
+        return {n: joined(parts) for n, parts in changed.items() if parts}
 
     def _chosen(self, ends: GroupMoments, attentive: Bools, held: NDArray[np.float64]) -> GroupMoments:
-        """What is judged: where something turns, and from there on, or where a hold runs, every word of a member."""
-        ends = ends.where(ends.told)  # a vote that falls silent decides nothing
+        """What is judged: where a value changes, and from there on, or where a hold runs, every reading of a member."""
+        ends = ends.where(ends.judged)  # a vote that becomes unknown decides nothing
         if len(ends):  # all that time alone does at one µs is one moment
             goes_on = (
                 (ends.group[1:] == ends.group[:-1]) & (ends.key[1:] == ends.key[:-1] + 1) & (ends.key[1:] % 2 == 1)
             )
-            ends = ends.where(np.append(~goes_on, True) | ends.spoke)
-        turns = ends.turns(held) if len(ends) else np.zeros(0, np.bool_)
-        if self.counts_words:  # what time does counts as one more word only where it is known
-            turns &= ends.spoke | ~np.isnan(ends.values).any(axis=0)
+            ends = ends.where(np.append(~goes_on, True) | ends.read)
+        turns = ends.changed(held) if len(ends) else np.zeros(0, np.bool_)
+        if self.counts_readings:  # what time does counts as one more reading only where it is known
+            turns &= ends.read | ~np.isnan(ends.values).any(axis=0)
         every = attentive[ends.group]
-        if self.timed and len(ends):
+        if self.holds and len(ends):
             turned = np.cumsum(turns)
             first = np.maximum.accumulate(np.where(np.diff(ends.group, prepend=-1) != 0, np.arange(len(ends)), 0))
             every = every | (turned - turned[first] + turns[first] > 0)
-        return ends.where(turns | (every & ends.spoke & ~self._settled(ends)))
+        return ends.where(turns | (every & ends.read & ~self._settled(ends)))
 
     def _settled(self, ends: GroupMoments) -> Bools:
-        """Words of moments that a tick has decided: where they turn nothing, they would not have changed it."""
-        runner = self.groups.runner
-        until = np.full(self.groups.space.capacity, -NEVER)
-        for row, at in runner.decided.items() if not self.counts_words else ():
+        """Readings of moments that a tick has decided: where they change no value, they would not have changed it."""
+        evaluator = self.evaluator
+        until = np.full(self.table.space.capacity, -NEVER)
+        for row, at in evaluator.decided.items() if not self.counts_readings else ():
             until[row] = at
         found: Bools = ends.key <= 2 * until[ends.group]
         return found
 
-    def _good(self, ends: GroupMoments, news: RecordAnswers | None) -> NDArray[np.int64]:
-        """When the newest good reading of each group was as of these moments, µs: then, where a member spoke."""
+    def _good(self, ends: GroupMoments, record: RecordAnswers | None) -> NDArray[np.int64]:
+        """i64[n] µs: the newest good reading of each group as of these moments: then, where a reading came."""
         t = ends.key // 2
-        if news is None or self.counts_words or self.groups.runner.windows is not None:
+        if record is None or self.counts_readings or self.evaluator.windows is not None:
             return t
-        turned = set(zip(news.said.group[~news.spoke].tolist(), news.said.key[~news.spoke].tolist(), strict=True))
+        answers, silent = record.answers, ~record.from_reading
+        turned = set(zip(answers.group[silent].tolist(), answers.key[silent].tolist(), strict=True))
         if not turned:
             return t
-        by_time = [pair in turned for pair in zip(ends.group.tolist(), ends.key.tolist(), strict=True)]
-        found = self.groups.space.good_at[[self.groups.columns[n] for n in self.groups.momentary]].max(axis=0)[
-            ends.group
-        ]
-        if any(by_time):
-            group, key = news.said.group[news.good].astype(np.int64), news.said.key[news.good]
+        alone = [pair in turned for pair in zip(ends.group.tolist(), ends.key.tolist(), strict=True)]
+        found = self.table.space.good_at[[self.table.columns[n] for n in self.table.momentary]].max(axis=0)[ends.group]
+        if any(alone):
+            group, key = record.answers.group[record.good].astype(np.int64), record.answers.key[record.good]
             order = np.lexsort((key, group))
             group, key = group[order], key[order]
             for k, (row, moment) in enumerate(zip(ends.group.tolist(), ends.key.tolist(), strict=True)):
@@ -148,62 +141,61 @@ class MomentsToJudge:
                 last = begin + np.searchsorted(key[begin:stop], moment, "right") - 1
                 if last >= begin:
                     found[k] = max(found[k], key[last] // 2)
-        silent = np.array(by_time, np.bool_) & (found > LONG_AGO)
+        silent = np.array(alone, np.bool_) & (found > LONG_AGO)
         return np.where(silent, np.minimum(found, t), t)
 
     def _units(self, ends: GroupMoments, good: NDArray[np.int64]) -> Iterable[GroupMoment]:
         values = ends.values.T.tolist()
-        columns = [self.groups.columns[n] for n in self.groups.momentary]
+        columns = [self.table.columns[n] for n in self.table.momentary]
         odd = ends.key % 2 == 1
-        self.turned = set(zip(ends.group[odd].tolist(), (ends.key[odd] // 2).tolist(), strict=True))
-        silent = ~ends.spoke if isinstance(self.groups.runner, LevelsRunner) else good < ends.key // 2
+        self.table.by_time = set(zip(ends.group[odd].tolist(), (ends.key[odd] // 2).tolist(), strict=True))
+        silent = ~ends.read if isinstance(self.evaluator, LevelsRunner) else good < ends.key // 2
         for row, key, cells, flags, received, at, quiet in zip(
             ends.group.tolist(), ends.key.tolist(), values, ends.flags.tolist(), ends.received.tolist(), good.tolist(),
             silent.tolist(), strict=True,
         ):  # fmt: skip
-            yield row, key // 2, dict(zip(columns, cells, strict=True)), flags, received, at, quiet
+            values_of = dict(zip(columns, cells, strict=True))
+            yield GroupMoment(row, key // 2, values_of, flags, received, at, quiet)
 
-    def key(self, row: int, at: int) -> int:
-        """The key of a moment of a group, for evidence."""
-        return 2 * at + ((row, at) in self.turned)
-
-    def lapsed(self, now: int) -> list[GroupMoment]:
-        """Engine time is `now`: what the runner has to look at because votes lapsed, each at its time."""
-        if not any(any(one.limits) for one in self.groups.questions):
+    def at_time(self, now: int) -> list[GroupMoment]:
+        """Engine time is `now`: the moments at which votes became too old, each at its time."""
+        if not any(any(one.limits) for one in self.table.questions):
             return []
-        rows, waits = len(self.groups.rows), self._waiting(now)
-        self.looked = self.looked if waits else max(self.looked, now)
-        horizon = np.maximum(self.groups.clock, 2 * now + 1)
-        horizon[rows:] = self.groups.clock[rows:]
-        horizon[waits] = self.groups.clock[waits]
-        line = Timeline(self.groups, self._aged({}, horizon))
+        rows, waits = len(self.table.rows), self._waiting(now)
+        self.table.looked = self.table.looked if waits else max(self.table.looked, now)
+        horizon = np.maximum(self.table.clock, 2 * now + 1)
+        horizon[rows:] = self.table.clock[rows:]
+        horizon[waits] = self.table.clock[waits]
+        line = Timeline(self.table, self._with_time({}, horizon))
         ends = line.ends(None, np.zeros(0, np.intp))
         if not len(ends):
             return []
-        nobody = np.zeros(self.groups.space.capacity, np.bool_)
+        nobody = np.zeros(self.table.space.capacity, np.bool_)
         chosen = self._chosen(ends, nobody, self._held())
         if len(chosen):
-            upto = self.groups.clock.copy()
+            upto = self.table.clock.copy()
             np.maximum.at(upto, chosen.group, chosen.key)
             line.apply(upto)
         last = np.append(ends.group[1:] != ends.group[:-1], True)
-        for n, values in zip(self.groups.momentary, ends.values, strict=True):  # what openings and edits will look at
-            self.groups.space.value[self.groups.columns[n], ends.group[last]] = values[last]
+        for n, values in zip(self.table.momentary, ends.values, strict=True):  # what openings and edits will look at
+            self.table.space.value[self.table.columns[n], ends.group[last]] = values[last]
         return list(self._units(chosen, self._good(chosen, None)))
 
     def _waiting(self, now: int) -> list[int]:
-        """Groups with a hold of which nobody knows yet whether a down-time counts: it comes before what lapses."""
-        runner = self.groups.runner
-        if not isinstance(runner, LevelsRunner) or not runner.timed or not self.groups.common.downs.spans:
+        """Groups with a hold of which nobody knows yet whether a down-time counts: it comes before votes that become
+        too old.
+        """
+        evaluator = self.evaluator
+        if not isinstance(evaluator, LevelsRunner) or not evaluator.timed or not self.evaluator.common.downs.spans:
             return []
-        things = np.unique(runner.pending()[0]).tolist()
-        return [row for row in things if runner.open_until(row, now, runner.judged) > now]
+        things = np.unique(evaluator.pending()[0]).tolist()
+        return [row for row in things if evaluator.open_until(row, now, evaluator.judged) > now]
 
-    def next_lapse(self) -> int:
-        """When a vote turns old next, µs; NEVER when none does."""
+    def next_due(self) -> int:
+        """When a vote becomes too old next, µs; NEVER when none does."""
         due = NEVER
         for n in self.aging:
-            for _, standing in self.groups.asked(n):
-                ends = standing.ends()
-                due = min(due, int(ends[ends > self.looked].min(initial=NEVER)))
+            for members in self.table.asked(n):
+                ends = members.on(n).old_at()
+                due = min(due, int(ends[ends > self.table.looked].min(initial=NEVER)))
         return due

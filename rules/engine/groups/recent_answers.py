@@ -1,6 +1,6 @@
-"""How the answers of groups came about of late, so that what members say of the past can be weighed against it.
+"""How the values of groups came about of late, so that late answers of members can be held against it.
 
-Each question has two running totals per group: votes that are true and votes that are none; or the sum of all numbers
+Each question has two running totals per group: votes that are true and votes that are false; or the sum of all numbers
 and how many there are. What is kept are the changes of the totals; going back from now gives every total of late.
 """
 
@@ -34,11 +34,11 @@ class TotalChanges:
         return len(self.group)
 
     def where(self, mask: Bools) -> "TotalChanges":
-        """Some of them."""
+        """The changes selected by `mask`."""
         return TotalChanges(self.group[mask], self.key[mask], self.first[mask], self.second[mask])
 
     def of(self, group: int, other: int) -> "TotalChanges":
-        """Those of a group, which is row `other` elsewhere."""
+        """Those of a group, as of row `other`."""
         mine = self.where(self.group == group)
         return TotalChanges(np.full(len(mine), other), mine.key, mine.first, mine.second)
 
@@ -80,7 +80,7 @@ class RecentAnswers:
             np.maximum.at(self.known, gone.group, gone.key + 1)
 
     def begin(self, group: int | NDArray[np.integer], key: I64 | int) -> None:
-        """Somebody joined or left, or says something else without a reading: what was before explains nothing now."""
+        """A member came or left, or its answer changed without a reading: earlier changes explain nothing now."""
         self.known[group] = np.maximum(self.known[group], key)
 
     def course(self, n: int, other: TotalChanges, now: Callable[[I64], tuple[F64, F64]]) -> TotalsOverTime:

@@ -1,7 +1,5 @@
 """Groups of the same rule in another engine: what they hold becomes ours."""
 
-import numpy as np
-
 from rules.engine.groups.aggregate import Key
 from rules.engine.groups.group_evaluator import GroupEvaluator
 
@@ -11,36 +9,37 @@ class GroupTransfer:
 
     def __init__(self, mine: GroupEvaluator, theirs: GroupEvaluator) -> None:
         self.mine, self.theirs = mine, theirs
-        self._rows = [{thing: k for k, thing in enumerate(members.space.things)} for members in theirs.members]
+        self._rows = [{thing: k for k, thing in enumerate(members.space.things)} for members in theirs.table.kinds]
 
     def take(self, group: str) -> bool:
         """The whole state of a group. False when they know no such group, or nobody is in it."""
         mine, theirs = self.mine, self.theirs
-        row, other = mine.rows[group], theirs.rows.get(group, -1)
-        if other < 0 or not theirs.alive[other]:
+        table, others = mine.table, theirs.table
+        row, other = table.rows[group], others.rows.get(group, -1)
+        if other < 0 or not others.alive[other]:
             return False
         places = self._members(row, other)
         self._space(row, other)
-        mine.runner.take_row(row, theirs.runner, other)
-        mine.gathering.take(row, theirs.gathering, other, places)
-        mine.clock[row] = theirs.clock[other]
-        mine.recent.take(row, theirs.recent, other)
-        mine.touched.pop(row, None)
-        mine.recount()
+        mine.evaluator.take_row(row, theirs.evaluator, other)
+        mine.closed.take(row, theirs.closed, other, places)
+        table.clock[row] = others.clock[other]
+        table.recent.take(row, others.recent, other)
+        table.touched.pop(row, None)
+        table.recount()
         return True
 
     def _members(self, row: int, other: int) -> dict[Key, Key]:
         places: dict[Key, Key] = {}
         for members, twin, rows in zip(self.mine.members, self.theirs.members, self._rows, strict=True):
-            for thing in np.flatnonzero(members.group[: len(members.space)] == row).tolist():
+            for thing in members.table.things_of(row).tolist():
                 k = rows.get(members.space.things[thing], -1)
-                if k >= 0 and twin.group[k] == other:
+                if k >= 0 and twin.table.group[k] == other:
                     members.take_row(thing, twin, k)
-                    places[twin.number, k] = members.number, thing
+                    places[twin.table.number, k] = members.table.number, thing
         return places
 
     def _space(self, row: int, other: int) -> None:
-        mine, theirs = self.mine.space, self.theirs.space
+        mine, theirs = self.mine.table.space, self.theirs.table.space
         newest = max(int(mine.newest[row]), int(theirs.newest[other]))  # the time of a group does not step back
         for name, table in theirs.tables().items():
             if table.ndim == 2:

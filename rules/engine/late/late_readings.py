@@ -118,16 +118,16 @@ class HistoryRequester:
         """The groups of a rule in which these devices have a say."""
         groups, affected = self.book.groups[rule], dict[int, int]()
         for device, since in found.items():
-            for row in groups.of_device(device):
+            for row in groups.table.of_device(device):
                 affected[row] = min(since, affected.get(row, since))
         for row, since in sorted(affected.items()):
-            self._ask_group(seq, (rule, groups.space.things[row].group), since)
+            self._ask_group(seq, (rule, groups.table.space.things[row].group), since)
 
     def _ask_group(self, seq: int, subject: tuple[str, str], since: int) -> None:
         groups = self.book.groups.get(subject[0])
         if groups is not None and not self.requests.holds(subject, since):
-            devices = groups.devices(groups.rows[subject[1]])
-            self.requests.ask(seq, subject, since, span(self.world, groups.rule), devices)
+            devices = groups.table.devices(groups.table.rows[subject[1]])
+            self.requests.ask(seq, subject, since, span(self.world, groups.table.rule), devices)
 
     def _reach(self, kind: str, thing: int) -> int:
         """How far back the rules on this kind look for devices of the thing's profile, µs."""

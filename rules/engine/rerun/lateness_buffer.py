@@ -69,7 +69,7 @@ class LatenessBuffer:
     def _members(self) -> Bools:
         """Rows of devices that have a say in groups of these rules, or are compared with others."""
         world = self.core.field.world
-        asked = {members.space.kind for groups in self.core.book.groups.values() for members in groups.members}
+        asked = {members.space.kind for groups in self.core.book.groups.values() for members in groups.table.kinds}
         asked |= {runner.space.kind for runner in self.core.book.all() if runner.peers is not None}
         if not asked:
             return np.zeros(len(self.waiting), np.bool_)

@@ -146,10 +146,10 @@ def reevaluate_group(core: Evaluator, ledger: EpisodeLog, answer: Rerun) -> None
         core.counts.given_up += 1
         return
     core.admit()
-    row = groups.rows.get(answer.group, -1)
-    if row < 0 or not groups.alive[row]:
+    row = groups.table.rows.get(answer.group, -1)
+    if row < 0 or not groups.table.alive[row]:
         return
-    devices = groups.devices(row)
+    devices = groups.table.devices(row)
     scratch = restored_engine(core, found) if set(devices) <= set(pending.devices) else None
     if scratch is None:  # somebody joined since, or the rule was edited
         core.requests.ask(core.seq, subject, pending.since, pending.since - pending.start, devices)
@@ -164,7 +164,7 @@ def reevaluate_group(core: Evaluator, ledger: EpisodeLog, answer: Rerun) -> None
     if not compared.proven:
         core.counts.unproven += 1
     elif GroupTransfer(groups, scratch.core.book.groups[answer.rule]).take(answer.group):
-        compared.settle(core, partial(_withdrawn, core, groups.runner, row))
+        compared.settle(core, partial(_withdrawn, core, groups.evaluator, row))
     if pending.again < NEVER:  # a late reading may have come after the history was read
         core.requests.ask(core.seq, subject, pending.again, pending.since - pending.start, devices)
 

@@ -100,7 +100,7 @@ class ScratchEngine:
         if not self._begun:
             self._begun = True
             for groups in self.core.book.groups.values():
-                groups.touched = dict.fromkeys(groups.touched, at)
+                groups.table.touched = dict.fromkeys(groups.table.touched, at)
 
     def until(self, now: int) -> None:
         """Fire what is due up to `now`, each at its time."""

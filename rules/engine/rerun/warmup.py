@@ -102,9 +102,9 @@ def _take_groups(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) ->
     """Groups with a past go on with it; others begin with what their members say now."""
     groups = core.book.groups[rule]
     transfer = GroupTransfer(groups, scratch.core.book.groups[rule])
-    for group, row in groups.rows.items():
-        if groups.alive[row] and transfer.take(group):
-            _raise(core, groups.runner, row, at)
+    for group, row in groups.table.rows.items():
+        if groups.table.alive[row] and transfer.take(group):
+            _raise(core, groups.evaluator, row, at)
     groups.flush()
 
 
