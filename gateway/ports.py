@@ -3,7 +3,7 @@
 All times are µs since 1970 UTC, all sequence numbers rise by one within a partition.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -13,6 +13,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.engine_status import EngineStatus
 from gateway.domain.history_request import HistoryJob, HistoryRequest
 from gateway.domain.language_values import Phrase
+from gateway.domain.metric import MetricSample
 from gateway.domain.notice import Recipient
 from gateway.domain.reading import F64, I64, U8, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
@@ -42,6 +43,9 @@ class Source(Protocol):
 
     def trouble(self) -> Phrase | None:
         """What keeps it from its devices, without addresses or paths; None = nothing does."""
+
+    def samples(self) -> Iterable[MetricSample]:
+        """What it counts, now: values of `SOURCE_METRICS` and of the families of its adapter."""
 
 
 class Directory(Protocol):
@@ -220,6 +224,9 @@ class Sink(Protocol):
 
         Raises DeliveryDeferred (try again) or DeliveryRefused (dead letter).
         """
+
+    async def close(self) -> None:
+        """Close its connections."""
 
 
 @dataclass(frozen=True, slots=True)

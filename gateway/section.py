@@ -17,6 +17,12 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
+class AdapterSection(Section):
+    """The configuration of an adapter. `type` says which; each narrows it to its own word."""
+
+    type: str
+
+
 def _duration(value: Any) -> int:
     try:
         return parse_duration(value if isinstance(value, str) else "")
@@ -43,6 +49,20 @@ Duration = Annotated[int, BeforeValidator(_duration)]
 
 Bytes = Annotated[int, BeforeValidator(_size)]
 """Written `64KiB`, `2GiB`; held as bytes. Defaults in code are plain integers."""
+
+
+class EndpointSection(AdapterSection):
+    """The configuration of a receiver."""
+
+    url: str
+    """Where it is, without secrets."""
+
+
+class SeriesSection(AdapterSection):
+    """The configuration of a store of readings."""
+
+    retention: Duration
+    """How long readings are kept."""
 
 
 def read_secret(inline: SecretStr | None, file: Path | None) -> str:

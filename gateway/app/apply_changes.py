@@ -11,9 +11,9 @@ from functools import partial
 
 import structlog
 
-from gateway.app.lifecycle import App, ClosingSink, Verify
+from gateway.app.lifecycle import App, Verify
 from gateway.app.reload import CONFIGURATION, named, rule_changes
-from gateway.ports import Source
+from gateway.ports import Sink, Source
 from gateway.settings.project import Project
 from gateway.store import Deed
 
@@ -30,7 +30,7 @@ class Make:
     start again; None when another kind of source stands there now. `desk`: what the desk's thread has to call.
     """
 
-    sink: Callable[[Project, str], ClosingSink]
+    sink: Callable[[Project, str], Sink]
     source: Callable[[Project, str], Source]
     adjust: Callable[[Source, Project, Project], Adjust | None]
     desk: Callable[[Project], Callable[[], None]]
@@ -41,7 +41,7 @@ class Make:
 class _Made:
     """Ready to be used: sinks and sources that are new, what the sources that stay have to follow."""
 
-    sinks: Mapping[str, ClosingSink]
+    sinks: Mapping[str, Sink]
     sources: Mapping[str, Source]
     adjust: Mapping[str, Adjust]
     decide: Callable[[], None]
@@ -90,7 +90,7 @@ class Takeover:
                 adjust[name] = follow
         return _Made(sinks, sources, adjust, self._make.desk(after))
 
-    async def _send_to(self, after: Project, fresh: Mapping[str, ClosingSink]) -> list[str]:
+    async def _send_to(self, after: Project, fresh: Mapping[str, Sink]) -> list[str]:
         app = self._app
         before, names = app.sinks, after.settings.endpoints
         app.sinks = {name: fresh.get(name) or before[name] for name in names}
@@ -128,7 +128,7 @@ class Takeover:
         return [f"source {name}" for name in sorted(changed)]
 
 
-async def _close(sinks: Collection[ClosingSink], under_way: Collection[asyncio.Task[None]]) -> None:
+async def _close(sinks: Collection[Sink], under_way: Collection[asyncio.Task[None]]) -> None:
     if under_way:
         await asyncio.wait(under_way)
     for sink in sinks:

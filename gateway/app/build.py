@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from gateway import expected_stores
+from gateway.adapter_ports import SourceServices
+from gateway.adapters import ENDPOINTS, SERIES, SOURCES
 from gateway.app import install_check
 from gateway.app.apply_changes import Make, Takeover
-from gateway.app.lifecycle import App, ClosingSink, Committed, Threads, Verify
+from gateway.app.lifecycle import App, Committed, Threads, Verify
 from gateway.app.reload import Reload, RuleJournal
 from gateway.clock import SystemClock
 from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesConsumer, Snapshots
@@ -34,7 +36,7 @@ from gateway.intake import ControlPump, Intake, Ticker
 from gateway.journal import SqliteJournal
 from gateway.latency import Latency
 from gateway.lock import FileLock
-from gateway.ports import Clock, Source
+from gateway.ports import Clock, Sink, Source
 from gateway.registry import Registry
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
@@ -51,19 +53,9 @@ from gateway.store import (
     SqlRegistryStore,
 )
 from gateway.store.integrity_check import damage, identity
-from protocols.modbus.config import ModbusConfig
-from protocols.modbus.source import ModbusSource
-from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.source import MqttSource
 from rules.engine import Engine, SnapshotError
 from rules.format import compile_policy, compile_source
 from rules.sentence import told
-from sinks.http.signing import verify
-from sinks.notice.sms.config import SmsConfig
-from sinks.notice.sms.sink import SmsSink
-from sinks.oa.webhook.config import WebhookConfig
-from sinks.oa.webhook.sink import WebhookSink
-from sinks.series.duckdb import DuckDbStore
 
 log = structlog.get_logger()
 JOURNAL = "journal.sqlite"
@@ -118,7 +110,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     expected_stores.check_present(data)
     database = _database(data / "fieldgate.sqlite")
     opened.callback(database.dispose)
-    series_store = DuckDbStore(data / "series", settings.series, clock)
+    series_store = SERIES[settings.series.type].build(data, settings.series, clock)
     opened.callback(series_store.close)
     consumed = max(Desk(DeskBooks(database), partition=partition).cursor(), series_store.cursor(partition))
     journal = SqliteJournal(data / JOURNAL, settings.journal, partition=partition, consumed=consumed, lock=lock)
@@ -156,10 +148,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     )  # fmt: skip
     rules.tell = lambda found: told(found, engine.rules)
     rules.on_wanted, rules.on_decided = reruns.wake, committed.told.decided
-    make = Make(
-        sink=partial(endpoint_sink, clock=clock), source=partial(_source, registry, journal, clock), adjust=_adjusted,
-        desk=partial(_use, desk, database), verify=partial(_verifier, clock),
-    )  # fmt: skip
+    make = _make(registry, journal, clock, desk, database)
     app = App(
         clock=clock, lock=lock, threads=threads, database=database, desk=desk, deliveries=deliveries,
         queries=Queries(database, settings.tenant), keys=ApiKeys(database, settings.tenant), audit=audit,
@@ -228,10 +217,9 @@ def _use(desk: Desk, database: Database, project: Project) -> Callable[[], None]
     """What lets the desk decide by `project`. Raises ConfigError."""
     settings = project.settings
     routes = [
-        EndpointRoute(name, "sms", ("notice.*",), settings.language)
-        if isinstance(config, SmsConfig)
-        else EndpointRoute(name, "webhook", tuple(config.events), settings.language)
+        EndpointRoute(name, adapter.payload, tuple(adapter.events(config)), settings.language)
         for name, config in settings.endpoints.items()
+        if (adapter := ENDPOINTS[config.type])
     ]
     api = settings.api.url or settings.api.address
     policy = DeskPolicy(
@@ -250,7 +238,7 @@ def _use(desk: Desk, database: Database, project: Project) -> Callable[[], None]
 
 def _answering(settings: Settings) -> str:
     """Events are the same for all endpoints: with several of them, the receiver puts its own name into the link."""
-    names = [name for name, config in settings.endpoints.items() if not isinstance(config, SmsConfig)]
+    names = [name for name, config in settings.endpoints.items() if ENDPOINTS[config.type].verify is not None]
     return names[0] if len(names) == 1 else "{endpoint}"
 
 
@@ -261,43 +249,41 @@ def _verifier(clock: Clock, project: Project) -> Verify:
 def _verified(settings: Settings, clock: Clock, endpoint: str, headers: Mapping[str, str], body: bytes) -> str:
     """See `gateway.app.lifecycle.Verify`."""
     config = settings.endpoints[endpoint]
-    if not isinstance(config, WebhookConfig):
+    verify = ENDPOINTS[config.type].verify
+    if verify is None:
         raise KeyError(endpoint)
-    return verify(config.keys(), headers, body, clock.now() // SECOND, settings.api.callback_skew // SECOND)
+    return verify(config, headers, body, clock.now() // SECOND, settings.api.callback_skew // SECOND)
 
 
-def endpoint_sink(project: Project, name: str, clock: Clock) -> ClosingSink:
+def endpoint_sink(project: Project, name: str, clock: Clock) -> Sink:
     """What speaks to the endpoint `name`."""
     config = project.settings.endpoints[name]
-    return SmsSink(name, config, clock) if isinstance(config, SmsConfig) else WebhookSink(name, config, clock)
+    return ENDPOINTS[config.type].build(name, config, clock)
 
 
-def _source(registry: Registry, journal: SqliteJournal, clock: Clock, project: Project, name: str) -> Source:
-    config = project.settings.sources[name]
-    if isinstance(config, ModbusConfig):
-        return ModbusSource(name, config, registry, project.maps, clock, fleet=lambda: registry.known().devices)
-    memory = project.settings.data_dir / "sessions" / f"{name}.json"
-    return MqttSource(
-        name, config, registry, journal, clock, _password(project, name, config), words=project.as_sent, memory=memory,
-        retention=project.settings.series.retention,
+def _make(registry: Registry, journal: SqliteJournal, clock: Clock, desk: Desk, database: Database) -> Make:
+    services = partial(_services, registry, journal, clock)
+    return Make(
+        sink=partial(endpoint_sink, clock=clock), source=partial(_source, services),
+        adjust=partial(_adjusted, services), desk=partial(_use, desk, database), verify=partial(_verifier, clock),
     )  # fmt: skip
 
 
-def _adjusted(source: Source, before: Project, project: Project) -> Callable[[], bool] | None:
+def _services(registry: Registry, journal: SqliteJournal, clock: Clock, project: Project, name: str) -> SourceServices:
+    return project.services(name, registry, journal, clock, lambda: registry.known().devices)
+
+
+def _source(services: Callable[[Project, str], SourceServices], project: Project, name: str) -> Source:
+    config = project.settings.sources[name]
+    return SOURCES[config.type].build(name, config, services(project, name))
+
+
+def _adjusted(
+    services: Callable[[Project, str], SourceServices], source: Source, before: Project, project: Project
+) -> Callable[[], bool] | None:
     """See `gateway.app.apply_changes.Make`."""
-    config = project.settings.sources[source.name]
-    if isinstance(source, MqttSource) and isinstance(config, MqttConfig):
-        said = [{one: known.as_sent(one) for one in known.profiles} for known in (before, project)]
-        words = None if said[0] == said[1] else project.as_sent
-        return partial(source.use, config, _password(project, source.name, config), words)
-    if isinstance(source, ModbusSource) and isinstance(config, ModbusConfig):
-        return partial(source.use, config, project.maps)
-    return None
-
-
-def _password(project: Project, name: str, config: MqttConfig) -> str | None:
-    try:
-        return config.secret()
-    except OSError as error:
-        fields = {"error": reason(error)}
-        raise ConfigError([Problem(str(project.file), f"sources.{name}.password_file", "app.secret", fields)]) from None
+    name = source.name
+    config = project.settings.sources[name]
+    if before.settings.sources[name].type != config.type:
+        return None
+    return SOURCES[config.type].adjust(source, config, services(before, name), services(project, name))

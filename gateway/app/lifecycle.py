@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -69,13 +69,6 @@ class Threads:
             pool.shutdown()
 
 
-class ClosingSink(Sink, Protocol):
-    """A sink that holds connections."""
-
-    async def close(self) -> None:
-        """Close them."""
-
-
 Verify = Callable[[str, Mapping[str, str], bytes], str]
 """(endpoint, headers, body) -> the webhook-id of a callback that one of the endpoint's live secrets signed. Blocking.
 Raises KeyError, ValueError (its reason), OSError: see `gateway.api.context`."""
@@ -127,7 +120,7 @@ class App:
     reload: Reload
     rule_journal: RuleJournal
     sources: Mapping[str, Source]
-    sinks: Mapping[str, ClosingSink]
+    sinks: Mapping[str, Sink]
     verify_callback: Verify
     relay: Relay
     committed: Committed

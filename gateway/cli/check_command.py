@@ -44,7 +44,6 @@ def command(config: Path, data: bool, lang: Lang) -> None:
     """
     from gateway.cli.rules.check import summary
     from gateway.settings import inspect_project
-    from protocols.mqtt.check import covered
 
     report = inspect_project(config)
     if report.warnings:
@@ -56,8 +55,8 @@ def command(config: Path, data: bool, lang: Lang) -> None:
         click.echo(say("config.check.failed", lang, count=len(report.problems), files=files), err=True)
         sys.exit(2)
     click.echo(say("config.check.ok", lang, file=config, **report.project.counts()))
-    for key, fields in covered(report.coverage):
-        click.echo(say(key, lang, **fields))
+    for note in report.notes:
+        click.echo(note.text(lang))
     click.echo(summary(report.project, lang))
     click.echo(_disk(report.project, lang))
     if data:

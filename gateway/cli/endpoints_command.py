@@ -83,11 +83,14 @@ def test(name: str, config: Path, lang: Lang | None, form: str) -> None:
 
     Example: fieldgate endpoints test oa -c gateway.yaml
     """
+    from gateway.adapters import ENDPOINTS
+
     project, language = _project(config, lang)
     settings = project.settings
     endpoint = settings.endpoints.get(name)
-    if endpoint is None or endpoint.type != "webhook":
-        known = ", ".join(sorted(one for one, of in settings.endpoints.items() if of.type == "webhook")) or "-"
+    takers = sorted(one for one, of in settings.endpoints.items() if ENDPOINTS[of.type].payload == "event")
+    if endpoint is None or name not in takers:
+        known = ", ".join(takers) or "-"
         key = "endpoints.unknown" if endpoint is None else "api.no_test"
         click.echo(say(key, language, name=name, known=known), err=True)
         sys.exit(2)

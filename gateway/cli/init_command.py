@@ -104,7 +104,7 @@ def _answers(folder: Path, lang: Lang, ask: _Asking, given: Mapping[str, Any]) -
     def text(key: str) -> str | None:
         return None if given[key] is None else str(given[key])
 
-    known = {name: one for name, one in library().items() if one.modbus is None}
+    known = {name: one for name, one in library().items() if "modbus" not in one.sections}
     name = ask("name", text("name"), _word(folder.resolve().name))
     broker = text("modbus")
     broker = SCHEME + broker if broker else ask("broker", text("broker"), "mqtt://127.0.0.1:1883")

@@ -30,7 +30,7 @@ def wired(
     """What is read there. Ends the command when that cannot be."""
     from gateway.starter import ModbusAnswers, library, register
 
-    known = {name: one for name, one in library(demo=True).items() if one.modbus is not None}
+    known = {name: one for name, one in library(demo=True).items() if "modbus" in one.sections}
     where = where.removeprefix(SCHEME)
     where = where if where.rpartition(":")[2].isdecimal() and ":" in where else f"{where}:{PORT}"
     number = ask("unit", unit, "1")

@@ -45,7 +45,9 @@ def command(topic: str, what: str, config: Path, retain: bool, source: str, lang
     except ConfigError as error:
         refuse(error, lang)
     say_filled(project.filled, lang)
-    if topic == "modbus":
+    from gateway.adapters import SOURCES
+
+    if topic in SOURCES and SOURCES[topic].try_poll is not None:
         found = _poll(project, what, lang)
     else:
         found = _message(project, topic, _payload(what, lang), retain, source, lang)
@@ -69,10 +71,9 @@ def _payload(file: str, lang: Lang) -> bytes:
 
 def _message(project: "Project", topic: str, payload: bytes, retain: bool, source: str, lang: Lang) -> "list[Tried]":
     from gateway.clock import SystemClock
-    from gateway.try_out import try_message
-    from protocols.mqtt.config import MqttConfig
+    from gateway.try_out import message_sources, try_message
 
-    known = [name for name, one in project.settings.sources.items() if isinstance(one, MqttConfig)]
+    known = message_sources(project)
     if not known:
         _fail(say("trial.no_source", lang, file=project.file))
     if source and source not in known:

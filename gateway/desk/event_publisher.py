@@ -35,8 +35,9 @@ class EventPublisher:
         self._audience = audience
         self._ways = lru_cache(maxsize=256)(self._match)
 
-    def _match(self, kind: str, topic: str) -> tuple[EndpointRoute, ...]:
-        return tuple(r for r in self._routes if r.kind == kind and any(fnmatchcase(topic, glob) for glob in r.events))
+    def _match(self, payload: str, topic: str) -> tuple[EndpointRoute, ...]:
+        routes = (one for one in self._routes if one.payload == payload)
+        return tuple(one for one in routes if any(fnmatchcase(topic, glob) for glob in one.events))
 
     def order(
         self,
@@ -79,7 +80,7 @@ class EventPublisher:
     def _send(self, book: UnitOfWork, event: OutboxEvent, level: Level) -> None:
         book.changes.events.append(event)
         book.applied.events += 1
-        for route in self._ways("webhook", event.type.removeprefix(PREFIX)):
+        for route in self._ways("event", event.type.removeprefix(PREFIX)):
             book.changes.shipments.append(
                 Shipment(event.tenant, route.endpoint, event.id, event.subject, event.created_at, level)
             )
@@ -133,7 +134,7 @@ class EventPublisher:
     ) -> int:
         """Returns how many had not been told yet."""
         fresh, told = 0, book.told(alarm.tenant, subject)
-        route = next(iter(self._ways("sms", f"notice.{plan.klass}")), None)
+        route = next(iter(self._ways("notice", f"notice.{plan.klass}")), None)
         recipients = self._audience.resolve(plan.audience, alarm.device, alarm.group) if self._audience else ()
         for recipient in recipients or (Recipient("", ""),):
             if (recipient.customer, plan.template, n) in told:

@@ -1,6 +1,6 @@
 """What `fieldgate doctor` looks at: the machine, the files, the brokers, a running gateway. Changes nothing."""
 
 from gateway.doctor.examine import examine
-from gateway.doctor.finding import DoctorFinding, Grade
+from gateway.domain.finding import DoctorFinding, Grade
 
 __all__ = ["DoctorFinding", "Grade", "examine"]

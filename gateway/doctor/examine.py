@@ -2,24 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gateway import expected_stores
+from gateway.adapters import SOURCES
 from gateway.api.config import key_file
-from gateway.doctor import brokers, machine, running_gateway
-from gateway.doctor.finding import DoctorFinding, ok, warn
+from gateway.doctor import machine, running_gateway
 from gateway.domain.errors import GatewayError, InvariantBroken, StoreUnavailable
+from gateway.domain.finding import DoctorFinding, ok, warn
 from gateway.domain.text import Lang
 from gateway.journal import JournalReader
 from gateway.lock import FileLock
 from gateway.settings import Project
 from gateway.settings.disk_forecast import of_project
 from gateway.settings.model import Settings, sections
-from protocols.modbus.config import ModbusConfig
-from protocols.mqtt.config import MqttConfig
 
 
 def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
@@ -91,12 +90,7 @@ def _private(settings: Settings) -> dict[Path, str]:
 async def _sources(settings: Settings, *, running: bool, unset: Collection[str]) -> list[DoctorFinding]:
     """`unset`: sources whose address or password is not known here."""
     found: list[DoctorFinding] = []
-    ask: Callable[[str, ModbusConfig], Any] = brokers.links
     for name, config in settings.sources.items():
-        if name in unset:
-            continue
-        if isinstance(config, MqttConfig):
-            found += await brokers.broker(name, config)
-        elif not running:
-            found += await ask(name, config)
+        if name not in unset:
+            found += await SOURCES[config.type].examine(name, config, running=running)
     return found

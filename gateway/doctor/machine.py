@@ -12,10 +12,10 @@ from typing import Final
 import duckdb
 from pysqlite3 import dbapi2 as sqlite
 
-from gateway.doctor.finding import DoctorFinding, bad, ok, warn
 from gateway.domain.byte_size import format_size
 from gateway.domain.clocks import BUILT
 from gateway.domain.duration import DAY, MINUTE, SECOND, iso
+from gateway.domain.finding import DoctorFinding, bad, ok, warn
 from gateway.domain.language_values import SpokenDuration
 from gateway.journal.schema import OLDEST_SQLITE
 from gateway.settings.disk_forecast import Room

@@ -8,8 +8,8 @@ import httpx
 
 from gateway import expected_stores
 from gateway.api.tls import pinned
-from gateway.doctor.finding import DoctorFinding, bad, ok, warn
 from gateway.domain.errors import StoreError
+from gateway.domain.finding import DoctorFinding, bad, ok, warn
 from gateway.domain.text import Lang
 from gateway.store import Database, Queries, SqlDeliveryQueue
 

@@ -1,6 +1,7 @@
-"""Messages to customers, and which endpoint hears what."""
+"""Messages to customers, and which endpoint gets which events."""
 
 from enum import StrEnum
+from typing import Literal
 
 from msgspec import Struct
 
@@ -50,14 +51,14 @@ class Notice(Struct, frozen=True):
 
 
 class EndpointRoute(Struct, frozen=True):
-    """Which events one endpoint gets. `kind` webhook takes events of alarms and orders, sms takes notices.
+    """Which events one endpoint gets. `payload`: `event` = those of alarms and orders, `notice` = notices.
 
     `events` are globs over the type without its prefix: `workorder.*`, `alarm.raised`, `notice.safety`.
-    `language` is the language of recipients of an sms endpoint who have none of their own.
+    `language` is the language of recipients of notices who have none of their own.
     """
 
     endpoint: str
-    kind: str = "webhook"
+    payload: Literal["event", "notice"] = "event"
     events: tuple[str, ...] = ("workorder.*",)
     language: Lang = "zh"
 

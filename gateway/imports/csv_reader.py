@@ -6,6 +6,7 @@ from typing import Final
 
 from gateway.domain.duration import MINUTE
 from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.nearest import nearest
 from gateway.domain.reading import Quality
 from gateway.import_service.wire import ImportScope, PointInfo
 from gateway.imports.cell import BadCell, ColumnTarget, Value, converter, misfit, target_of
@@ -14,7 +15,6 @@ from gateway.imports.import_file import ImportFile
 from gateway.imports.mapping import ImportMap, Numbers
 from gateway.imports.rejects import Rejects
 from gateway.imports.timestamps import BadTime, reader_of
-from gateway.settings.validation_messages import nearest
 
 # What a spreadsheet makes of a long number
 _SCIENTIFIC: Final = re.compile(r"[-+]?\d(?:[.,]\d+)?[eE]\+?\d{2,3}")

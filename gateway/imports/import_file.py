@@ -8,10 +8,10 @@ from pathlib import Path
 
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.nearest import nearest
 from gateway.imports.mapping import ImportMap
 from gateway.imports.rejects import Rejects
 from gateway.imports.text_lines import Lines, encoding_of
-from gateway.settings.validation_messages import nearest
 
 csv.field_size_limit(1 << 17)  # an open quote must not swallow the file
 _DELIMITERS = ",\t;|"

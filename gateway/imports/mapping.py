@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from gateway.domain.errors import ConfigError
+from gateway.domain.nearest import nearest
 from gateway.domain.units import UnitError, parse_unit
 from gateway.section import Section, wrong
 from gateway.settings.inventory import zones
-from gateway.settings.validation_messages import explain, nearest
+from gateway.settings.validation_messages import explain
 from gateway.settings.yaml_document import read_document
 
 _DIRECTIVE = re.compile(r"%(.?)")

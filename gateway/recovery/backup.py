@@ -25,7 +25,8 @@ from gateway.journal import JournalReader
 from gateway.recovery.file_copies import copy_duckdb, copy_plain, copy_sqlite
 from gateway.store import Database, DeskBooks
 from gateway.store.integrity_check import damage
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 
 FORMAT: Final = 1
 NAME: Final = "backup.json"

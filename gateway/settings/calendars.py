@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from gateway.domain.errors import Problem
+from gateway.domain.nearest import nearest
 from gateway.domain.workdays import NO_CALENDAR, WorkCalendar
 from gateway.settings.code_tables_and_fences import read_text
-from gateway.settings.validation_messages import nearest
 from rules.format import work_calendar
 
 ROOT = Path(__file__).parents[2]

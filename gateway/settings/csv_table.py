@@ -12,9 +12,9 @@ from pathlib import Path
 
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import Problem
+from gateway.domain.nearest import nearest
 from gateway.domain.units import Unit, parse_unit
 from gateway.settings.read_file import Unfit, read_file
-from gateway.settings.validation_messages import nearest
 from gateway.settings.yaml_document import code_point, narrow, wide_character
 
 MAX_BYTES = 64 * 2**20

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from gateway.domain.device import Attr, Customer, Device, Life, Profile, QuietTime, Site
 from gateway.domain.duration import to_us
 from gateway.domain.errors import Problem
+from gateway.domain.nearest import nearest
 from gateway.domain.units import DIMENSIONLESS
 from gateway.settings.csv_table import CsvRecords, CsvRow, excel_number, identity, read_table
 from gateway.settings.quantity import NUMBER, parse_quantity
-from gateway.settings.validation_messages import nearest
 from gateway.settings.yaml_document import narrow
 
 T = TypeVar("T")

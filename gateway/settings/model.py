@@ -1,28 +1,24 @@
 """The settings tree: every folder owns its `config.py`, this file joins them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from gateway.adapters import ENDPOINTS, SERIES, SOURCES
 from gateway.api.config import ApiConfig, HealthConfig
 from gateway.delivery.config import DeliveryConfig
 from gateway.desk.config import DeskConfig
 from gateway.domain.attribute_mask import Mask
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
+from gateway.domain.nearest import nearest
 from gateway.domain.text import Lang
 from gateway.intake.config import IntakeConfig
 from gateway.journal.config import JournalConfig
-from gateway.section import Duration, Section, wrong
+from gateway.section import AdapterSection, Duration, EndpointSection, Section, SeriesSection, wrong
 from gateway.settings.inventory import zones
-from gateway.settings.validation_messages import nearest
-from protocols.modbus.config import ModbusConfig
-from protocols.mqtt.config import MqttConfig
-from sinks.notice.sms.config import SmsConfig
-from sinks.oa.webhook.config import WebhookConfig
-from sinks.series.duckdb.config import DuckDbConfig
 
 T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
@@ -37,9 +33,21 @@ def _name(value: str) -> str:
 Name = Annotated[str, AfterValidator(_name)]
 """Of a source or an endpoint: it appears in logs, metrics and file names."""
 
-SourceConfig = Annotated[MqttConfig | ModbusConfig, Field(discriminator="type")]
-EndpointConfig = Annotated[WebhookConfig | SmsConfig, Field(discriminator="type")]
-SeriesConfig = DuckDbConfig
+
+def _one_of(models: Iterable[type[AdapterSection]]) -> Any:
+    """The annotation of a configuration whose `type` says which of `models` it is."""
+    several = tuple(models)
+    return several[0] if len(several) == 1 else Annotated[Union[several], Field(discriminator="type")]  # noqa: UP007
+
+
+if TYPE_CHECKING:
+    SourceConfig = AdapterSection
+    EndpointConfig = EndpointSection
+    SeriesConfig = SeriesSection
+else:
+    SourceConfig = _one_of(adapter.config for adapter in SOURCES.values())
+    EndpointConfig = _one_of(adapter.config for adapter in ENDPOINTS.values())
+    SeriesConfig = _one_of(adapter.config for adapter in SERIES.values())
 
 
 def _zone(value: str) -> str:
@@ -114,7 +122,7 @@ class Settings(Section):
     China, else `none` (Monday to Friday are workdays)."""
     templates: Path | None = None
     sources: dict[Name, SourceConfig] = Field(default={})
-    series: SeriesConfig = DuckDbConfig()
+    series: SeriesConfig = next(iter(SERIES.values())).config()
     endpoints: dict[Name, EndpointConfig] = Field(default={})
     desk: DeskConfig = DeskConfig()
     journal: JournalConfig = JournalConfig()

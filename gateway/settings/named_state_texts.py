@@ -7,12 +7,9 @@ from typing import Any
 
 import msgspec
 
+from gateway.adapters import SOURCES
 from gateway.domain.device import PointKind, Profile
 from gateway.settings.model import Settings
-from protocols.modbus.profile import ModbusMap
-from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.path import scalar_text
-from protocols.mqtt.topic import point_name
 from rules.compiled import Rule, Slot, SlotKind
 
 Named = dict[tuple[str, str], tuple[str, ...]]
@@ -21,25 +18,28 @@ _OTHER = "*"
 
 
 def named_texts(
-    profiles: Iterable[Profile], maps: Mapping[str, ModbusMap], settings: Settings, rules: Iterable[Rule]
+    profiles: Iterable[Profile],
+    maps: Mapping[str, Mapping[str, Any]],
+    settings: Settings,
+    rules: Iterable[Rule],
 ) -> Named:
-    """Of every state point what is named besides its own `values`. A rule watches kinds and groups of them: its texts
-    are put in the table of every point of that name."""
+    """Of every state point what is named besides its own `values`. `maps` as in `Project`.
+
+    A rule watches kinds and groups of them: its texts are put in the table of every point of that name.
+    """
     by_point: dict[str, set[str]] = {}
     for rule in rules:
         for name, text in _of_rule(rule):
             by_point.setdefault(name, set()).add(text)
-    for name, text in _of_routes(settings):
-        by_point.setdefault(name, set()).add(text)
+    for source in settings.sources.values():
+        for name, text in SOURCES[source.type].state_texts(source):
+            by_point.setdefault(name, set()).add(text)
     found: Named = {}
     for profile in profiles:
-        registers = maps[profile.id].points if profile.id in maps else {}
         for spec in profile.points:
             if spec.kind is not PointKind.STATE:
                 continue
-            register = registers.get(spec.name)
-            own = set() if register is None or register.map is None else set(register.map.values())
-            texts = (own | by_point.get(spec.name, set())).difference(spec.values)
+            texts = (_of_maps(maps, profile.id, spec.name) | by_point.get(spec.name, set())).difference(spec.values)
             if texts:
                 found[profile.id, spec.name] = tuple(sorted(texts))
     return found
@@ -70,12 +70,9 @@ def _slots(value: object) -> Iterator[Slot]:
             yield from _slots(one)
 
 
-def _of_routes(settings: Settings) -> Iterator[tuple[str, str]]:
-    for source in settings.sources.values():
-        if not isinstance(source, MqttConfig):
-            continue
-        for route in source.routes:
-            for key, point in route.points.items():
-                texts = (scalar_text(meant) for meant in point.map.values())
-                name = point.point or (key if point.path is not None else point_name(key))
-                yield from ((name, text) for text in texts if text)
+def _of_maps(maps: Mapping[str, Mapping[str, Any]], profile: str, point: str) -> set[str]:
+    found: set[str] = set()
+    for owned in (adapter.profile_map for adapter in SOURCES.values()):
+        if owned is not None and profile in maps.get(owned.section, ()):
+            found.update(owned.texts(maps[owned.section][profile], point))
+    return found

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec.structs import replace
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, create_model, model_validator
 
+from gateway.adapters import SOURCES
 from gateway.domain.device import AsSent, CounterModel, Plausible, PointKind, PointSpec, Profile
 from gateway.domain.duration import DAY
 from gateway.domain.errors import Problem
@@ -82,8 +83,8 @@ class PointModel(Section):
     revision: int = Field(default=1, ge=1)
 
 
-class ProfileModel(Section):
-    """A whole profile file. `modbus` belongs to the Modbus adapter, which checks it itself."""
+class PlainProfile(Section):
+    """A profile file without the sections that belong to adapters."""
 
     id: str = Field(default="", max_length=120, pattern=r"^[A-Za-z0-9_.@-]*$")
     kind: str = Field(pattern=_WORD, max_length=60, examples=["charger"])
@@ -95,18 +96,25 @@ class ProfileModel(Section):
     points: dict[Annotated[str, Field(pattern=_WORD, max_length=60)], PointModel] = Field(
         min_length=1, examples=["{gun_temp: {unit: degC, every: 10s}}"]
     )
-    modbus: dict[str, Any] | None = None
+
+
+SECTIONS = tuple(one.profile_map.section for one in SOURCES.values() if one.profile_map is not None)
+"""Of a profile file that belong to an adapter, which checks them itself: `modbus`."""
+ProfileModel: type[PlainProfile] = create_model(
+    "ProfileModel", __base__=PlainProfile, **dict.fromkeys(SECTIONS, (dict[str, Any] | None, None))
+)  # type: ignore[call-overload]
+"""A whole profile file."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedProfile:
     """A profile with what the adapters need besides: `declared` are the units as written, `on_device` the points for
-    connector 0, `modbus` the raw map."""
+    connector 0, `sections` the raw sections of adapters by name (`modbus`)."""
 
     profile: Profile
     file: str
     declared: Mapping[str, str] = field(default_factory=dict)
-    modbus: Mapping[str, Any] | None = None
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     document: Document | None = field(default=None, compare=False, repr=False)
     on_device: Mapping[str, str] = field(default_factory=dict)
 
@@ -159,7 +167,8 @@ def load_profile(path: Path) -> tuple[LoadedProfile | None, list[Problem]]:
     )  # fmt: skip
     declared = {name: point.unit for name, point in model.points.items()}
     on_device = {name: point.on_device for name, point in model.points.items() if point.on_device}
-    return LoadedProfile(profile, str(path), declared, model.modbus, document, on_device), []
+    sections = {name: found for name in SECTIONS if (found := getattr(model, name)) is not None}
+    return LoadedProfile(profile, str(path), declared, sections, document, on_device), []
 
 
 def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
@@ -184,7 +193,7 @@ def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
     )  # fmt: skip
 
 
-def _on_device(document: Document, specs: Mapping[str, PointSpec], model: ProfileModel) -> None:
+def _on_device(document: Document, specs: Mapping[str, PointSpec], model: PlainProfile) -> None:
     """What takes a point's connector 0 is a point of the device itself that can hold the same."""
     for name, point in model.points.items():
         if not point.on_device:

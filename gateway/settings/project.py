@@ -1,7 +1,7 @@
 """Everything a configuration says, read and checked as a whole: `fieldgate check` and `fieldgate run` see the same."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,15 @@ from typing import Any
 from msgspec.structs import replace
 from pydantic import ValidationError
 
+from gateway.adapter_ports import SourceServices
+from gateway.adapters import SOURCES
 from gateway.desk.notice_templates import NoticeTemplate
-from gateway.domain.device import AsSent, PointSpec, Profile
+from gateway.domain.device import AsSent, Device, PointSpec, Profile
 from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.language_values import Phrase
 from gateway.domain.no_data_texts import says_nothing
 from gateway.domain.text import Lang
-from gateway.ports import RegistryContents
+from gateway.ports import Clock, Directory, ReceiptLedger, RegistryContents
 from gateway.registry import DeclaredInventory, plan
 from gateway.settings.calendars import calendar_name, load_calendar
 from gateway.settings.code_tables_and_fences import load_lookups
@@ -25,27 +28,24 @@ from gateway.settings.model import Settings, anchored
 from gateway.settings.named_state_texts import Named, named_texts
 from gateway.settings.offline_placeholders import fill_in
 from gateway.settings.profiles import LoadedProfile, load_profiles, vocabulary
-from gateway.settings.register_units import declared_in_map
 from gateway.settings.rulebook import Rulebook, RuleFiles, load_rulebook
 from gateway.settings.templates import load_templates
 from gateway.settings.validation_messages import explain, located
 from gateway.settings.yaml_document import Document, read_document
-from protocols.modbus.profile import ModbusMap
-from protocols.modbus.registers import load as load_map
-from protocols.mqtt.check import Coverage
 from rules.compiled import Names
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A configuration without problems. `maps` are register maps by profile id, paths in `settings` are anchored.
+    """A configuration without problems. `maps`: section of profiles (`modbus`) ->
+    profile -> what its adapter read there; paths in `settings` are anchored.
     `env` is where `${NAME}` was looked up, None = the environment of this process; `places` as of `ProjectReport`;
     `filled` is what is not here and was filled in, because nobody will be connected to."""
 
     file: Path
     settings: Settings
     profiles: Mapping[str, LoadedProfile]
-    maps: Mapping[str, ModbusMap]
+    maps: Mapping[str, Mapping[str, Any]]
     names: Names
     wanted: DeclaredInventory
     rulebook: Rulebook
@@ -80,17 +80,33 @@ class Project:
             "endpoints": len(self.settings.endpoints),
         }  # fmt: skip
 
+    def services(
+        self,
+        name: str,
+        directory: Directory,
+        ledger: ReceiptLedger,
+        clock: Clock,
+        devices: Callable[[], Iterable[Device]],
+    ) -> SourceServices:
+        """What the source `name` may use; `devices` lists those of the registry."""
+        owned = SOURCES[self.settings.sources[name].type].profile_map
+        return SourceServices(
+            str(self.file), directory, ledger, clock, devices, self.maps[owned.section] if owned else {},
+            {profile: self.as_sent(profile) for profile in self.profiles}, self.settings.data_dir / "sessions",
+            self.settings.series.retention,
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class ProjectReport:
-    """What was found: a project, or the problems that stand in its way. `language` is the one to report in, `coverage`
-    what the routes can fill."""
+    """What was found: a project, or the problems that stand in its way. `language` is the one to report in, `notes`
+    what the sources can fill."""
 
     language: Lang
     project: Project | None = None
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-    coverage: list[Coverage] = field(default_factory=list)
+    notes: list[Phrase] = field(default_factory=list)
     places: tuple[Path, ...] = ()
     """Every file that was read, and folders of files: when one of them changes, look again."""
 
@@ -155,7 +171,7 @@ def inspect_project(
         named = {problem.path for problem in document.problems}
         report.problems += [p for p in findings.problems if p.file != document.file or p.path not in named]
         report.warnings += findings.warnings
-        report.coverage = findings.coverage
+        report.notes = findings.notes
     wrong_names = tuple(str(p.fields["path"]) for p in document.problems if p.key == "config.path.windows")
     report.problems = [p for p in report.problems if not (wrong_names and p.file.endswith(wrong_names))]
     report.problems, report.warnings = _sorted(report.problems), _sorted(report.warnings)
@@ -239,18 +255,22 @@ class _Files:
         return (*(path for path in named if path is not None), self.fences, *folders)
 
 
-def _maps(profiles: Mapping[str, LoadedProfile]) -> tuple[dict[str, ModbusMap], list[Problem]]:
-    maps: dict[str, ModbusMap] = {}
+def _maps(profiles: Mapping[str, LoadedProfile]) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """Sections of profiles, each read by the adapter it belongs to."""
+    maps: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
-    for name, one in profiles.items():
-        if one.modbus is None:
+    for owned in (adapter.profile_map for adapter in SOURCES.values()):
+        if owned is None:
             continue
-        try:
-            section = declared_in_map(one.modbus, one.profile, one.declared)
-            maps[name] = load_map(section, one.profile, one.file)
-        except ConfigError as error:
-            document = one.document or Document(one.file)
-            problems += [located(problem, document) for problem in error.problems]
+        read = maps[owned.section] = {}
+        for name, one in profiles.items():
+            if (section := one.sections.get(owned.section)) is None:
+                continue
+            try:
+                read[name] = owned.load(section, one.profile, one.file, one.declared)
+            except ConfigError as error:
+                document = one.document or Document(one.file)
+                problems += [located(problem, document) for problem in error.problems]
     return maps, problems
 
 

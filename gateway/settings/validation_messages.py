@@ -3,13 +3,13 @@
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from gateway.domain.errors import Problem
+from gateway.domain.nearest import nearest
 from gateway.domain.text import catalogue
 from gateway.settings.yaml_document import Document, Place, dotted
 
@@ -62,13 +62,6 @@ def located(problem: Problem, document: Document, drop: str = "") -> Problem:
     while wanted and wanted not in lines:
         wanted = wanted[: max(wanted.rfind("."), wanted.rfind("["), 0)]
     return Problem(problem.file, path, problem.key, problem.fields, problem.line or lines.get(wanted, 0))
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """The likeliest of `known` for a mistyped `word`, "" when none is near."""
-    folded = {name.casefold(): name for name in known}
-    found = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
-    return folded[found[0]] if found else ""
 
 
 def _descend(value: Any, place: Place) -> Any:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from gateway.adapter_ports import MessageTrial
 from gateway.domain.duration import iso
 from gateway.domain.error_reasons import worded
 from gateway.domain.language_values import told
-from gateway.domain.reading import Flag, Quality
+from gateway.domain.reading import Flag, Quality, empty_batch
 from gateway.domain.text import Lang, catalogue, say
 from gateway.try_out.try_message import ReadingRow, Tried
 
@@ -20,9 +21,10 @@ def page(found: Sequence[Tried], lang: Lang) -> str:
 def _lines(tried: Tried, lang: Lang) -> Iterator[str]:
     kind = "trial.poll" if tried.requests else "trial.message"
     yield say(kind, lang, what=tried.what, source=tried.source, size=tried.size)
-    if tried.route >= 0:
-        place = f"sources.{tried.source}.routes[{tried.route}]"
-        yield say("trial.route", lang, place=place, filter=tried.filter)
+    message = tried.message or MessageTrial(empty_batch())
+    if message.route >= 0:
+        place = f"sources.{tried.source}.routes[{message.route}]"
+        yield say("trial.route", lang, place=place, filter=message.filter)
     for request in tried.requests:
         first, last = request.address, request.address + request.count - 1
         words = " ".join(f"{word:04X}" for word in request.words) or request.error
@@ -30,16 +32,16 @@ def _lines(tried: Tried, lang: Lang) -> Iterator[str]:
     yield from _readings(tried.rows, lang)
     if tried.failure:
         yield say("trial.unanswered", lang, reason=tried.failure)
-    if tried.ignored:
+    if message.ignored:
         yield say("trial.ignored", lang)
-    for raw in (*tried.rejected, *tried.partial):
-        key = "trial.dead" if raw in tried.rejected else "trial.partial"
+    for raw in (*message.rejected, *message.partial):
+        key = "trial.dead" if raw in message.rejected else "trial.partial"
         yield say(key, lang, reason=raw.reason, why=_why(raw.reason, lang))
         if raw.detail:
             yield f"  {told(worded(raw.detail), lang)}"
-    if tried.unused:
+    if message.unused:
         yield say("trial.unused", lang)
-        for one in tried.unused:
+        for one in message.unused:
             detail = f"  ({one.detail})" if one.detail else ""
             yield (
                 f"  {one.place:<24} " + say("trial.left", lang, reason=one.reason, why=_why(one.reason, lang)) + detail

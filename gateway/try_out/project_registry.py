@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gateway.adapter_ports import SourceServices
 from gateway.domain.record import Fact
 from gateway.ports import Clock, RegistryContents
 from gateway.registry import Registry
@@ -19,8 +20,21 @@ class _Paper:
         """As RegistryStore."""
 
 
+class _NoReceipts:
+    """A ReceiptLedger of a journal in which nothing is."""
+
+    def claim(self, session: str, packet: int, digest: int) -> bool:  # noqa: ARG002 - as ReceiptLedger
+        """As ReceiptLedger."""
+        return False
+
+
 def paper_registry(project: Project, clock: Clock) -> Registry:
     """What the files say, with ids of its own; learned state texts are unknown to it."""
     registry = Registry(_Paper(), project.settings.tenant, clock)
     registry.apply(project.wanted)
     return registry
+
+
+def paper_services(project: Project, name: str, registry: Registry, clock: Clock) -> SourceServices:
+    """What the source `name` may use to be tried."""
+    return project.services(name, registry, _NoReceipts(), clock, lambda: registry.known().devices)

@@ -1,24 +1,18 @@
 """One message through the routes, or one poll of a device, as data."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from gateway.adapter_ports import MessageTrial, PollRequest
+from gateway.adapters import SOURCES
 from gateway.domain.clocks import clamp
 from gateway.domain.device import Device, Point, PointKind
 from gateway.domain.reading import Batch, Flag, Quality
-from gateway.domain.record import Raw
 from gateway.domain.text import Sayable
 from gateway.ports import Clock
 from gateway.registry import Registry
 from gateway.settings.project import Project
-from gateway.try_out.project_registry import paper_registry
-from protocols.modbus.config import ModbusConfig
-from protocols.modbus.single_poll import Request, poll_once
-from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.mapper import Mapper
-from protocols.mqtt.unused_log import Unused
+from gateway.try_out.project_registry import paper_registry, paper_services
 from rules.compiled.reads import points as points_of
 
 
@@ -37,7 +31,7 @@ class ReadingRow:
 
 @dataclass(slots=True)
 class Tried:
-    """What became of it. `route` counts from 0, -1 = none. `size` bytes. `ignored`: read, and left out on purpose.
+    """What became of it: `message` where it was one, else a poll. `size` bytes.
 
     `rules` are (id, mode) of those that read one of these points. `requests` are those of a poll, `failure` says why
     nothing was answered.
@@ -45,49 +39,43 @@ class Tried:
 
     source: str
     what: str
-    route: int = -1
     size: int = 0
-    filter: str = ""
+    message: MessageTrial | None = None
     rows: list[ReadingRow] = field(default_factory=list)
-    rejected: tuple[Raw, ...] = ()
-    partial: tuple[Raw, ...] = ()
-    unused: tuple[Unused, ...] = ()
-    ignored: bool = False
     rules: list[tuple[str, str]] = field(default_factory=list)
-    requests: tuple[Request, ...] = ()
+    requests: tuple[PollRequest, ...] = ()
     failure: Sayable | str = ""
 
-
-@dataclass(slots=True)
-class _Message:
-    topic: str
-    payload: bytes
-    retain: bool
+    @property
+    def route(self) -> int:
+        """Counted from 0, -1 = none."""
+        return -1 if self.message is None else self.message.route
 
 
 def try_message(
     project: Project, clock: Clock, topic: str, payload: bytes, *, retain: bool = False, source: str = ""
 ) -> list[Tried]:
-    """What each MQTT source (or `source` alone) would make of a message; those that have no route for it only when none
-    has one."""
-    found = []
-    for name, config in project.settings.sources.items():
-        if isinstance(config, MqttConfig) and source in {"", name}:
-            found.append(_mapped(project, clock, name, config, _Message(topic, payload, retain)))
+    """What each source that takes messages (or `source` alone) would make of one; those that have no route for it only
+    when none has one."""
+    asked = [name for name in message_sources(project) if source in {"", name}]
+    found = [_mapped(project, clock, name, topic, payload, retain) for name in asked]
     return [one for one in found if one.route >= 0] or found
 
 
-def _mapped(project: Project, clock: Clock, name: str, config: MqttConfig, message: _Message) -> Tried:
-    settings, registry = project.settings, paper_registry(project, clock)
-    mapper = Mapper(name, config, registry, project.as_sent, settings.series.retention)
-    tried = Tried(name, message.topic, mapper.route_of(message), size=len(message.payload))
-    if tried.route >= 0:
-        tried.filter = config.routes[tried.route].filter
-    mapped = mapper.map([message], np.array([clock.now()], np.int64))
-    batch, _ = clamp(mapped.batch, settings.clock.ahead_limit)
-    tried.rows = _rows(batch, registry)
-    tried.rejected, tried.partial, tried.unused = mapped.rejected, mapped.partial, mapped.unused
-    tried.ignored = mapped.ignored > 0
+def message_sources(project: Project) -> list[str]:
+    """Names of those that take messages."""
+    sources = project.settings.sources
+    return [name for name, config in sources.items() if SOURCES[config.type].try_message is not None]
+
+
+def _mapped(project: Project, clock: Clock, name: str, topic: str, payload: bytes, retain: bool) -> Tried:
+    config, registry = project.settings.sources[name], paper_registry(project, clock)
+    attempt = SOURCES[config.type].try_message
+    assert attempt is not None
+    services = paper_services(project, name, registry, clock)
+    trial = attempt(name, config, services, topic, payload, retain)
+    batch, _ = clamp(trial.batch, project.settings.clock.ahead_limit)
+    tried = Tried(name, topic, len(payload), trial, _rows(batch, registry))
     tried.rules = _rules(project, tried.rows)
     return tried
 
@@ -119,28 +107,24 @@ def _rules(project: Project, rows: Iterable[ReadingRow]) -> list[tuple[str, str]
 
 
 async def try_poll(project: Project, clock: Clock, device: str) -> list[Tried]:
-    """One real poll cycle of a device by each Modbus source that polls it; empty when none does. Reads only."""
+    """One real poll cycle of a device by each source that polls it; empty when none does. Reads only."""
     found = []
     for name, config in project.settings.sources.items():
-        if not isinstance(config, ModbusConfig):
+        attempt = SOURCES[config.type].try_poll
+        if attempt is None:
             continue
         registry = paper_registry(project, clock)
-        poll = await poll_once(name, config, registry, project.maps, clock, registry.known().devices, device)
+        poll = await attempt(name, config, paper_services(project, name, registry, clock), device)
         if poll is None:
             continue
         known = registry.device(device)
         assert known is not None
         tried = Tried(name, f"{device} {poll.link} {poll.unit}", requests=poll.requests, failure=poll.failure)
-        for register, words, value, quality in poll.rows:
-            point = registry.point_by_id(register.point)
+        for one in poll.rows:
+            point = registry.point_by_id(one.point)
             assert point is not None
-            tried.rows.append(
-                ReadingRow(known, point, poll.at, _value(point, value, quality), quality, words=_tuple(words))
-            )  # fmt: skip
+            value = _value(point, one.value, one.quality)
+            tried.rows.append(ReadingRow(known, point, poll.at, value, one.quality, words=one.words))
         tried.rules = _rules(project, tried.rows)
         found.append(tried)
     return found
-
-
-def _tuple(words: Sequence[int] | None) -> tuple[int, ...] | None:
-    return None if words is None else tuple(words)

@@ -5,7 +5,7 @@ parcel, and a slow journal holds the polling back instead of piling it up.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,14 @@ import structlog
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceRejected, StoreError
 from gateway.domain.language_values import Phrase
+from gateway.domain.metric import MetricSample
 from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Parcel
 from gateway.ports import Clock, Directory, Emit
 from protocols.modbus.config import LinkConfig, ModbusConfig
 from protocols.modbus.cycle import Frame
 from protocols.modbus.link import Link, TcpLink
+from protocols.modbus.metrics import samples
 from protocols.modbus.plan import RequestBlock
 from protocols.modbus.polled_devices import Fleet, Roster
 from protocols.modbus.profile import ModbusMap
@@ -158,6 +160,10 @@ class ModbusSource:
             fields = {"down": len(down), "all": len(stats.slaves), "names": _named(down)}
             return Phrase("source.units_down", fields)
         return None if stats.answered else Phrase("source.waiting")
+
+    def samples(self) -> Iterator[MetricSample]:
+        """Values of `protocols.modbus.metrics.METRICS` and `SOURCE_METRICS`, now."""
+        return samples(self.stats)
 
     def use(self, config: ModbusConfig, maps: Mapping[str, ModbusMap]) -> bool:
         """From now on this configuration, on the event loop of `run`: links and devices that are as before are not

@@ -1,6 +1,7 @@
 """`sources.NAME` with `type: mqtt`: one broker, one persistent session, its routes."""
 
 import math
+from ipaddress import ip_address
 from pathlib import Path as FilePath
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND, format_duration
 from gateway.domain.units import UnitError, parse_unit
-from gateway.section import Bytes, Duration, Section, read_secret, wrong
+from gateway.section import AdapterSection, Bytes, Duration, Section, read_secret, wrong
 from protocols.mqtt.config_problem import submodel
 from protocols.mqtt.path import parse_each, parse_ignored, parse_path
 from protocols.mqtt.topic import TopicPattern, parse_pattern, parse_template
@@ -247,7 +248,7 @@ class Reconnect(Section):
         return self
 
 
-class MqttConfig(Section):
+class MqttConfig(AdapterSection):
     """An MQTT 5 broker. `receive_maximum` bounds what the broker may have on the way without our acknowledgement."""
 
     type: Literal["mqtt"]
@@ -344,6 +345,15 @@ class MqttConfig(Section):
         """(host, port); 1883 and 8883 by default."""
         parts = urlsplit(self.url)
         return parts.hostname or "", parts.port or (8883 if self.encrypted else 1883)
+
+    @property
+    def local(self) -> bool:
+        """The broker is on this machine."""
+        host = self.address[0]
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
     def secret(self) -> str | None:
         """The password, None when none is configured. Raises OSError when its file cannot be read."""

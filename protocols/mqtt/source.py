@@ -3,7 +3,7 @@
 import asyncio
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import structlog
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceError, SourceRejected
 from gateway.domain.language_values import Phrase
+from gateway.domain.metric import MetricSample
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
 from protocols.mqtt.acknowledge import Acknowledger, Digests, SourceContext
 from protocols.mqtt.binding import Words, no_words
@@ -19,6 +20,7 @@ from protocols.mqtt.client_id_conflict import WAIT, Rivalry
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.last_subscriptions import LastSubscriptions
 from protocols.mqtt.mapper import Mapper
+from protocols.mqtt.metrics import samples
 from protocols.mqtt.session import Hello, MqttSession
 from protocols.mqtt.stats import Stats
 from protocols.mqtt.subscriptions import subscriptions
@@ -76,6 +78,10 @@ class MqttSource:
     def name(self) -> str:
         """Its key in the configuration."""
         return self._name
+
+    def samples(self) -> Iterator[MetricSample]:
+        """Values of `protocols.mqtt.metrics.METRICS` and `SOURCE_METRICS`, now."""
+        return samples(self.stats)
 
     def unused(self) -> list[tuple[str, UnusedEntry]]:
         """What messages held that nobody used since the start: (the route's filter, what was counted)."""

@@ -25,6 +25,7 @@ from gateway.domain.record import Parcel, Raw, Record, RuleSet
 from gateway.domain.workorder import Role
 from gateway.ports import Written
 from gateway.settings import load_project
+from protocols.modbus.metrics import samples
 from protocols.modbus.slave import Backoff, Presence, Slave
 from protocols.modbus.stats import ModbusStats
 from simulators.servers import mosquitto, mosquitto_binary
@@ -278,7 +279,7 @@ def test_a_modbus_source_tells_what_it_counts() -> None:
 
     class Told:
         def collect(self) -> Iterator[Metric]:
-            return source_metrics({"m": SimpleNamespace(stats=stats)})
+            return source_metrics({"m": SimpleNamespace(samples=lambda: samples(stats))})  # type: ignore[dict-item]
 
     def found() -> dict[str, float]:
         registry = CollectorRegistry(auto_describe=False)

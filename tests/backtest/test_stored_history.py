@@ -9,9 +9,10 @@ import pytest
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Record
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
 from sinks.series.duckdb import history as module
+from sinks.series.duckdb.config import DuckDbConfig
 from sinks.series.duckdb.history import StoredHistory
+from sinks.series.duckdb.store import DuckDbStore
 
 NOW = 1_790_000_000 * SECOND
 

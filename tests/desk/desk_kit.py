@@ -44,7 +44,7 @@ TEMPLATES = Templates(
         "meaning": NoticeTemplate("{{ why }}", "{{ why }}", "SMS_03"),
     }
 )  # fmt: skip
-ROUTES = (EndpointRoute("oa", events=("workorder.*",)), EndpointRoute("sms", "sms", ("notice.*",)))
+ROUTES = (EndpointRoute("oa", events=("workorder.*",)), EndpointRoute("sms", "notice", ("notice.*",)))
 BOSS = Actor("boss", Role.SUPERVISOR, "Li")
 
 

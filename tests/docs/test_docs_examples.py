@@ -104,7 +104,10 @@ def test_the_message_becomes_what_the_table_says(project: Project, registry: Reg
 
 
 def test_the_words_mean_what_the_table_says(project: Project, registry: Registry) -> None:
-    bound = {register.address: register for register in bind(project.maps["meter_g4"], registry.points("meter_g4"), 0)}
+    bound = {
+        register.address: register
+        for register in bind(project.maps["modbus"]["meter_g4"], registry.points("meter_g4"), 0)
+    }
     units = {name: point.unit for (name, _), point in registry.points("meter_g4").items()}
     rows = _rows("registers | as read | value")
     assert {int(row[0].split(",")[0]) for row in rows} == set(bound)

@@ -39,7 +39,7 @@ def passes(folder: Path) -> None:
         assert not (folder / path).exists() or stat.S_IMODE((folder / path).stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("profile", [name for name, one in library().items() if one.modbus is None])
+@pytest.mark.parametrize("profile", [name for name, one in library().items() if "modbus" not in one.sections])
 def test_a_project_with_a_profile_of_the_library(tmp_path: Path, profile: str) -> None:
     found = init(tmp_path / "site", "--yes", "--profile", profile, "--device", "D-1", "--lang", "en")
     assert found.exit_code == 0, found.output
@@ -143,7 +143,8 @@ def test_lists_of_objects(tmp_path: Path, kind: str) -> None:
     }
     assert found == expected
     assert {row.quality.name for row in tried.rows} == {"GOOD"}
-    assert (tried.rejected, tried.partial) == ((), ())
+    assert tried.message is not None
+    assert (tried.message.rejected, tried.message.partial) == ((), ())
     if " -m '" in made.output:
         high = made.output.split(" -m '")[1].split("'")[0]
         assert try_message(project, clock, "yard/telemetry", high.encode())[0].rules
@@ -207,7 +208,7 @@ def test_connectors_of_the_sample_exist(tmp_path: Path) -> None:
     assert [row.point.component for row in tried.rows] == [1, 5]
 
 
-LIBRARY = {name: one for name, one in library().items() if one.modbus is None}
+LIBRARY = {name: one for name, one in library().items() if "modbus" not in one.sections}
 KEYS = st.sampled_from([
     "temp", "U", "id", "sn", "gun", "ts", "name", "value", "unit", "power_w", "totalEnergyWh", "data", "x-y", "a.b",
     "and", "unknown", "温度", "状态", "temp_1", "ok", 'q"k', "[0]", "$x", "1st", "connector", "true", "status", "fault",

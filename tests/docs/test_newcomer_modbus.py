@@ -90,4 +90,4 @@ async def test_it_asks_for_registers(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert made.exit_code == 0, made.output
     project = load_project(tmp_path / "site/gateway.yaml")
     assert [(one.name, one.attrs["modbus_unit"]) for one in project.wanted.devices] == [("Meter 9", "3")]
-    assert list(project.maps["model_m-9"].points) == ["temp"]
+    assert list(project.maps["modbus"]["model_m-9"].points) == ["temp"]

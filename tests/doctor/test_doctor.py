@@ -11,11 +11,12 @@ from click.testing import CliRunner, Result
 
 from gateway.app.build import build
 from gateway.cli import main
-from gateway.doctor import DoctorFinding, Grade, brokers, machine, running_gateway
+from gateway.doctor import DoctorFinding, Grade, machine, running_gateway
 from gateway.domain.duration import DAY, HOUR
 from gateway.domain.text import Lang, catalogue
 from gateway.settings import load_project
 from gateway.settings.disk_forecast import FOREVER, Room, lasting
+from protocols.mqtt import doctor as broker
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.probe import BrokerGrants
 from simulators.servers import mosquitto, mosquitto_binary
@@ -139,9 +140,9 @@ def test_versions(found: str, grade: str) -> None:
 
 def test_settings_of_a_mosquitto_here(tmp_path: Path) -> None:
     conf, more = tmp_path / "mosquitto.conf", tmp_path / "conf.d"
-    assert brokers.kept("b", 1883, [conf]) == [brokers.elsewhere("b")], "cannot be read: said, not guessed"
+    assert broker.kept("b", 1883, [conf]) == [broker.elsewhere("b")], "cannot be read: said, not guessed"
     conf.write_text("# persistence true\nlistener 1883\npersistence true\n")
-    (found,) = brokers.kept("b", 1883, [conf, more])
+    (found,) = broker.kept("b", 1883, [conf, more])
     assert found.grade is Grade.WARN
     assert found.advice is not None
     assert found.advice.text("en") == (
@@ -149,10 +150,10 @@ def test_settings_of_a_mosquitto_here(tmp_path: Path) -> None:
     )
     more.mkdir()
     (more / "a.conf").write_text("max_queued_messages 0\nmax_inflight_messages  0\nautosave_interval 1\n")
-    assert grades(brokers.kept("b", 1883, [conf, more])) == ["ok"]
-    assert brokers.kept("b", 1884, [conf, more]) == [brokers.elsewhere("b")], "another broker on this machine"
-    assert brokers.here("127.0.0.1")
-    assert not brokers.here("203.0.113.9")
+    assert grades(broker.kept("b", 1883, [conf, more])) == ["ok"]
+    assert broker.kept("b", 1884, [conf, more]) == [broker.elsewhere("b")], "another broker on this machine"
+    assert broker.here("127.0.0.1")
+    assert not broker.here("203.0.113.9")
 
 
 def test_what_a_broker_grants() -> None:
@@ -160,8 +161,8 @@ def test_what_a_broker_grants() -> None:
         "type": "mqtt", "url": "mqtt://x", "client_id": "c",
         "routes": [{"filter": "a", "device": "d", "points": {"p": {"path": "p"}}}],
     })  # fmt: skip
-    assert grades(list(brokers.granted("b", config, BrokerGrants(20, None, 2, True, True, None)))) == ["ok"]
-    found = list(brokers.granted("b", config, BrokerGrants(20, 3600, 0, False, True, None)))
+    assert grades(list(broker.granted("b", config, BrokerGrants(20, None, 2, True, True, None)))) == ["ok"]
+    found = list(broker.granted("b", config, BrokerGrants(20, 3600, 0, False, True, None)))
     assert grades(found) == ["ok", "bad", "bad", "warn"]
 
 
@@ -212,7 +213,9 @@ async def test_beside_a_gateway_and_without_one(tmp_path: Path) -> None:
 
 
 def test_every_text_is_said_somewhere() -> None:
-    source = "".join(path.read_text("utf-8") for path in (Path(running_gateway.__file__).parent).glob("*.py"))
+    root = Path(running_gateway.__file__).parents[2]
+    files = (*root.glob("gateway/doctor/*.py"), *root.glob("protocols/*/doctor.py"))
+    source = "".join(path.read_text("utf-8") for path in files)
     for key in catalogue():
         if key.startswith("doctor.") and not key.startswith(("doctor.grade.", "doctor.sum")):
             assert f'"{key}"' in source, key

@@ -18,7 +18,8 @@ from gateway.journal import SqliteJournal
 from gateway.registry import Registry
 from gateway.store import Database, OrderFilter, Queries, SqlRegistryStore
 from simulators.servers import mosquitto_binary
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 
 DEVICES, HOT = 400, 10
 """Devices that send; the first of each HOT of them is hot."""

@@ -19,7 +19,8 @@ from gateway.cli import main
 from gateway.clock import SystemClock
 from gateway.domain.text import catalogue
 from gateway.journal import JournalReader
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 
 pytestmark = pytest.mark.fault
 CONFIG = """\

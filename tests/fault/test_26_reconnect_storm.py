@@ -26,7 +26,8 @@ from process_memory import MIB, resident
 
 from gateway.clock import SystemClock
 from simulators.servers import free_port, mosquitto, mosquitto_binary
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 
 pytestmark = [
     pytest.mark.slow_fault,

@@ -38,7 +38,8 @@ from gateway.store import Database, OrderFilter, Queries
 from simulators.load import GATE_BYTES
 from simulators.servers import free_port, mosquitto
 from simulators.shared_counters import Shared
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 
 pytestmark = NEEDS_MOSQUITTO
 RATE, DEVICES, HOT, POINTS = 2_000, 200, 10, 2

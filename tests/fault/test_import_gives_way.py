@@ -15,7 +15,8 @@ import pytest
 from gateway.domain.errors import StoreError
 from gateway.journal import JournalReader
 from simulators.servers import free_port
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 
 METERS = 160
 END = datetime(2026, 6, 1)  # noqa: DTZ001 - local time of the file

@@ -71,7 +71,8 @@ structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 sys.path.insert(0, sys.argv[2])
 from store_contract import NOW, at, record
 from gateway.domain.errors import StoreError
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 class C:
     def now(self): return NOW
 store = DuckDbStore(Path(sys.argv[1]), DuckDbConfig(), C())

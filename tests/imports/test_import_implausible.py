@@ -14,7 +14,8 @@ from gateway.domain.record import Define, Record
 from gateway.import_service.deduplicate import outcome
 from gateway.import_service.session import ImportSession
 from gateway.import_service.wire import Chunk
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 
 NOW = 1_780_000_000 * SECOND
 

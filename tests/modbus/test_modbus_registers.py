@@ -257,3 +257,12 @@ def test_maps_of_real_devices_can_be_written(path: Any) -> None:
     blocks = plan([RegisterSpan(r.table, r.address, r.count) for r in registers], RequestLimits())
     assert sum(len(block.members) for block in blocks) == len(registers)
     assert len(blocks) < len(registers) or len(registers) < 3
+
+
+def test_registers_without_a_unit_take_the_one_declared() -> None:
+    profile = Profile("p", "meter", (PointSpec("energy", unit="kWh"), PointSpec("flow", unit="m3/h"), PointSpec("t")))
+    section = {"points": {"energy": {"at": 1}, "flow": {"at": 2, "unit": "L/h"}, "t": {"at": 3}}}
+    read = load(section, profile, "p.yaml", {"energy": "Wh", "flow": "m3/day", "t": ""})
+    assert {name: register.unit or "" for name, register in read.points.items()} == {
+        "energy": "Wh", "flow": "L/h", "t": ""
+    }  # fmt: skip

@@ -7,7 +7,7 @@ from gateway.domain.reading import Quality
 from gateway.registry import Registry
 from gateway.settings import load_project
 from gateway.settings.project import Project
-from gateway.try_out.project_registry import paper_registry
+from gateway.try_out.project_registry import paper_registry, paper_services
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.single_poll import poll_once
 from simulators.modbus_server import ModbusServer
@@ -38,10 +38,10 @@ async def quality(project: Project, registry: Registry, device: str) -> Quality:
     """Of the state, by one real poll."""
     config = project.settings.sources["bus"]
     assert isinstance(config, ModbusConfig)
-    poll = await poll_once("bus", config, registry, project.maps, SystemClock(), registry.known().devices, device)
+    poll = await poll_once("bus", config, paper_services(project, "bus", registry, SystemClock()), device)
     assert poll is not None
-    ((_, _, _, found),) = poll.rows
-    return found
+    (found,) = poll.rows
+    return found.quality
 
 
 async def test_one_device_does_not_use_up_the_room_of_the_others(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from gateway.registry import DeclaredInventory, Registry
 from rules.casetest.scene import Happening, Scene, SceneValue
 from rules.engine import Engine
 from rules.format import compile_source, edit
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 
 TENANT = "test"
 

@@ -19,7 +19,8 @@ from gateway.domain.errors import StoreError
 from gateway.domain.reading import Reading, concat
 from gateway.ports import SeriesStore
 from gateway.recovery.series_segments import replace
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 
 
 class HandClock:
@@ -262,7 +263,8 @@ def test_two_processes_cannot_write_one_folder(store: SeriesStore, tmp_path: Pat
         import sys
         from pathlib import Path
         from gateway.domain.errors import StoreError
-        from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+        from sinks.series.duckdb.config import DuckDbConfig
+        from sinks.series.duckdb.store import DuckDbStore
         class C:
             def now(self): return int(sys.argv[2])
         try:
@@ -289,7 +291,8 @@ def test_kill_at_any_moment_keeps_rows_and_cursor_together(tmp_path: Path, clock
         from pathlib import Path
         sys.path.insert(0, sys.argv[3])
         from store_contract import NOW, at, record
-        from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+        from sinks.series.duckdb.config import DuckDbConfig
+        from sinks.series.duckdb.store import DuckDbStore
         class C:
             def now(self): return NOW
         store = DuckDbStore(Path(sys.argv[1]), DuckDbConfig(), C())

@@ -11,7 +11,6 @@ from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec,
 from gateway.domain.units import parse_unit
 from gateway.settings.profiles import LoadedProfile, load_profile, load_profiles, vocabulary
 from gateway.settings.quantity import parse_quantity
-from gateway.settings.register_units import declared_in_map, is_canonical
 
 HEAD = "kind: charger\npoints:\n"
 
@@ -64,7 +63,7 @@ def test_defaults_and_the_file_name_as_id(tmp_path: Path) -> None:
         PointSpec("a"),
         PointSpec("s", kind=PointKind.STATE, values=("off", "on"), missing=(255, "nil"), each=True),
     )
-    assert loaded.modbus is None
+    assert not loaded.sections
 
 
 @pytest.mark.parametrize(
@@ -143,16 +142,6 @@ def test_vocabulary_refuses_two_meanings_in_one_kind() -> None:
         ("two.yaml", "points.e.kind", "config.profile.disagree"),
     ]
     assert "degC" in problems[0].render("en")
-
-
-def test_registers_without_a_unit_take_the_one_declared() -> None:
-    spec = Profile("p", "meter", (PointSpec("energy", unit="kWh"), PointSpec("flow", unit="m3/h"), PointSpec("t")))
-    section = {"points": {"energy": {"at": 1}, "flow": {"at": 2, "unit": "L/h"}, "t": {"at": 3}, "odd": {"at": 4}}}
-    filled = declared_in_map(section, spec, {"energy": "Wh", "flow": "m3/day", "t": "", "odd": "Wh"})
-    units = {name: register.get("unit") for name, register in filled["points"].items()}
-    assert units == {"energy": "Wh", "flow": "L/h", "t": None, "odd": None}
-    assert is_canonical("kWh")
-    assert not is_canonical("degF")
 
 
 @given(st.floats(-1e6, 1e6).map(lambda x: round(x, 6)), st.sampled_from(["degC", "Wh", "m3/day", "℃", "%"]))

@@ -119,7 +119,7 @@ def test_the_shipped_configuration_is_in_order() -> None:
     counts = report.project.counts()
     assert counts["devices"] == len((CONFIG / "demo/library/devices.csv").read_text("utf-8").splitlines()) - 1
     assert {one.profile.kind for one in report.project.profiles.values()} >= {"charger", "vehicle", "gas_meter"}
-    assert report.project.maps.keys() == {"gas_meter_demo"}
+    assert report.project.maps["modbus"].keys() == {"gas_meter_demo"}
     assert counts["rules"] > 0
     assert {p.key for p in report.warnings} <= {"config.warn.mosquitto", "config.warn.no_sms", "config.inline_secret"}
 
@@ -334,7 +334,7 @@ def test_modbus_devices_exist_and_have_a_map(tmp_path: Path) -> None:
     mapped = {"profiles/dc.yaml": PROFILE + "modbus: {points: {energy: {at: 1, type: u32}}}\n"}
     good = MODBUS.replace("D22", "D2").replace(", {device: zzz, link: l, unit: 3}", "")
     project = load_project(house(tmp_path, {"gateway.yaml": MAIN + good, **mapped}), {})
-    assert project.maps["dc"].points["energy"].unit == "Wh"  # the profile's: nobody wrote it beside the register
+    assert project.maps["modbus"]["dc"].points["energy"].unit == "Wh"  # of the profile: no unit beside it
 
 
 WEBHOOK = """\
@@ -527,7 +527,7 @@ def test_no_text_of_this_area_is_unused() -> None:
     root = Path(__file__).parents[2]
     code = "".join(
         path.read_text("utf-8")
-        for folder in ("gateway/settings", "gateway/registry", "gateway/cli")
+        for folder in ("gateway/settings", "gateway/registry", "gateway/cli", "protocols", "sinks")
         for path in (root / folder).rglob("*.py")
     )
     computed = ("config.type.", "config.csv.unknown_")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 from fastapi import APIRouter, Path, Query, Request, status
 
+from gateway.adapters import ENDPOINTS
 from gateway.api import problems
 from gateway.api.access import Operator, Repairer
 from gateway.api.context import Context, Gateway, in_desk, in_ingest
@@ -177,7 +178,7 @@ async def send_test(
     config, lang = context.settings.endpoints.get(name), problems.language(request.headers)
     if config is None:
         raise refused(404, "unknown_endpoint")
-    if config.type != "webhook":
+    if ENDPOINTS[config.type].payload != "event":
         raise refused(422, "no_test", name=name)
     event = context.desk.endpoint_test(name, principal.actor, context.clock.now())
     delivery = Delivery(event.id, name, event.type, event.subject, event.body, event.content_type, 1)

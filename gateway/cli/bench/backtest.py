@@ -52,7 +52,8 @@ class _Clock:
 
 def write_history(folder: Path, readings: int) -> None:
     """One frame of four points per device every 10 s, at a moment of its own; one device in a hundred is in a fault."""
-    from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+    from sinks.series.duckdb.config import DuckDbConfig
+    from sinks.series.duckdb.store import DuckDbStore
 
     random = np.random.default_rng(11)
     rounds = max(ROUNDS, readings // (DEVICES * len(POINTS)))

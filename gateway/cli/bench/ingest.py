@@ -243,7 +243,8 @@ def _figures(raws: list[Slice], fulls: list[Slice]) -> dict[str, Any]:
 def _stored(data: Path) -> int:
     """Distinct identities in the closed series store."""
     from gateway.clock import SystemClock
-    from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+    from sinks.series.duckdb.config import DuckDbConfig
+    from sinks.series.duckdb.store import DuckDbStore
 
     store = DuckDbStore(data / "series", DuckDbConfig(), SystemClock())
     try:

@@ -14,7 +14,8 @@ from gateway.journal import JournalReader
 from gateway.latency import quantile
 from gateway.registry import Registry
 from gateway.store import AlarmFilter, Database, OrderFilter, Queries, SqlRegistryStore
-from sinks.series.duckdb import DuckDbConfig, DuckDbStore
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 
 CHARGER = ("gun_temp", "voltage", "current", "power", "energy", "status", "fault_code")
 VEHICLE = ("soc", "speed", "odometer", "ignition", "lat", "lon", "battery_temp")

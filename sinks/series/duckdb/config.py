@@ -5,10 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.domain.duration import DAY
-from gateway.section import Bytes, Duration, Section
+from gateway.section import Bytes, Duration, SeriesSection
 
 
-class DuckDbConfig(Section):
+class DuckDbConfig(SeriesSection):
     """`series:` of the settings. Files lie in `<data_dir>/series/`."""
 
     type: Literal["duckdb"] = "duckdb"

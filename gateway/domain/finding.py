@@ -1,4 +1,4 @@
-"""One line of the report."""
+"""One line of what `fieldgate doctor` reports."""
 
 from dataclasses import dataclass
 from enum import StrEnum

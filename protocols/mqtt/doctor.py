@@ -1,4 +1,4 @@
-"""Sources and their brokers: can they be reached, do they keep what queues while the gateway is away."""
+"""For `fieldgate doctor`: can the broker be reached, does it keep what queues while the gateway is away."""
 
 import asyncio
 import ipaddress
@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from gateway.doctor.finding import DoctorFinding, bad, ok, warn
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import SourceError
-from protocols.modbus.config import ModbusConfig
+from gateway.domain.finding import DoctorFinding, bad, ok, warn
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.probe import BrokerGrants, probe
 
@@ -24,7 +23,6 @@ DEFAULTS: Final = {
     "persistence": "false", "max_queued_messages": "1000", "max_inflight_messages": "20", "autosave_interval": "1800",
     "autosave_on_changes": "false",
 }  # fmt: skip
-PATIENCE: Final = 3.0
 USUAL: Final = 1883
 
 
@@ -100,21 +98,3 @@ def settings(conf: Sequence[Path]) -> list[tuple[str, str]] | None:
 
 def _lines(wanted: Mapping[str, str]) -> str:
     return ", ".join(f"{key} {value}" for key, value in wanted.items())
-
-
-async def links(name: str, config: ModbusConfig) -> list[DoctorFinding]:
-    """Does something listen there? Only while no gateway runs: many devices take one connection."""
-
-    async def one(link: str, host: str, port: int) -> DoctorFinding:
-        where = f"{host}:{port}"
-        try:
-            async with asyncio.timeout(PATIENCE):
-                _, writer = await asyncio.open_connection(host, port)
-                writer.close()
-        except (OSError, TimeoutError) as error:
-            return bad(
-                "doctor.link_away", "doctor.link_away.do", source=name, link=link, where=where, why=reason(error)
-            )
-        return ok("doctor.link", source=name, link=link, where=where)
-
-    return list(await asyncio.gather(*(one(link, *entry.tcp) for link, entry in config.links.items())))

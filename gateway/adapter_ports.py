@@ -1,0 +1,221 @@
+"""What the folder of an adapter exports as `ADAPTER`, and the values that go in and out of it.
+
+A folder of `protocols/` exports a `SourceAdapter`, one of `sinks/oa/` and `sinks/notice/` an `EndpointAdapter`, one of
+`sinks/series/` a `SeriesAdapter`; `gateway/adapters.py` lists them. Everything but the configuration is imported when
+it is used: a gateway that speaks MQTT alone never loads the library for Modbus.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from gateway.domain.device import AsSent, Device, Profile
+from gateway.domain.errors import Problem
+from gateway.domain.finding import DoctorFinding
+from gateway.domain.language_values import Phrase
+from gateway.domain.metric import MetricFamily
+from gateway.domain.reading import Batch, Quality
+from gateway.domain.record import Raw
+from gateway.domain.text import Sayable
+from gateway.ports import Clock, Directory, ReceiptLedger, SeriesStore, Sink, Source
+from gateway.section import AdapterSection
+
+C = TypeVar("C", bound=AdapterSection)
+Payload = Literal["event", "notice"]
+
+
+@dataclass(slots=True)
+class ConfigFindings:
+    """What a check of configurations found. `problems` stop a start, `warnings` do not, `notes` tell what is covered.
+    Their paths are those of the main file (`sources.broker.routes[0].filter`); whoever called adds the lines."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    notes: list[Phrase] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedProject:
+    """The rest of a configuration, for the check of its sources. `profiles` and `devices` by id and code."""
+
+    file: str
+    profiles: Mapping[str, Profile]
+    devices: Mapping[str, Device]
+    profile_files: Mapping[str, str]
+    mapped: Collection[str]
+    """Profiles that have a section of this adapter."""
+    cell: Callable[[str, str, str, Mapping[str, object]], Problem]
+    """(device, column of the list of devices, key, fields): a problem of that cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceServices:
+    """What a source may use. `maps`: profile -> what `ProfileMap.load` made; `file` is the main file, for problems."""
+
+    file: str
+    directory: Directory
+    ledger: ReceiptLedger
+    clock: Clock
+    devices: Callable[[], Iterable[Device]]
+    """Those of the registry, now."""
+    maps: Mapping[str, Any]
+    sent: Mapping[str, Mapping[str, AsSent]]
+    """Profile -> point -> how its devices send it; an unknown profile is not there."""
+    sessions: Path
+    """A folder for a file `NAME.json` of the source's own."""
+    retention: int
+    """µs, how long readings are kept."""
+
+    def as_sent(self, profile: str) -> Mapping[str, AsSent]:
+        """How devices of a profile send each point; empty for an unknown profile."""
+        return self.sent.get(profile, {})
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedValue:
+    """A value of a message that nobody used: its place, why, and more of it ("" = nothing)."""
+
+    place: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTrial:
+    """What a source would make of one message. `route` counts from 0, -1 = none; `filter` is that of the route.
+    `ignored`: read, and left out on purpose."""
+
+    batch: Batch
+    route: int = -1
+    filter: str = ""
+    rejected: tuple[Raw, ...] = ()
+    partial: tuple[Raw, ...] = ()
+    unused: tuple[UnusedValue, ...] = ()
+    ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PollRequest:
+    """Asked for `count` registers of a table from `address` on: the `words`, or why there are none."""
+
+    table: str
+    address: int
+    count: int
+    words: tuple[int, ...] = ()
+    error: Sayable | str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolledValue:
+    """Of a point (its id), in its unit. `words` it was read from, None = not read."""
+
+    point: int
+    words: tuple[int, ...] | None
+    value: float
+    quality: Quality
+
+
+@dataclass(frozen=True, slots=True)
+class PollTrial:
+    """What came of one poll of a device at `at` µs. `failure`: why nothing at all was answered."""
+
+    link: str
+    unit: int
+    at: int
+    requests: tuple[PollRequest, ...]
+    rows: tuple[PolledValue, ...]
+    failure: Sayable | str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileMap:
+    """A section of a profile file that belongs to an adapter.
+
+    `load(section, profile, file, declared units)` raises ConfigError; `texts(map, point)` are the state texts it names.
+    """
+
+    section: str
+    load: Callable[[Mapping[str, Any], Profile, str, Mapping[str, str]], Any]
+    texts: Callable[[Any, str], Collection[str]]
+
+
+def nothing_found(*_: object) -> ConfigFindings:
+    """For an adapter that has nothing to check."""
+    return ConfigFindings()
+
+
+def no_texts(_: object) -> Iterable[tuple[str, str]]:
+    """For a configuration that names no state texts."""
+    return ()
+
+
+async def nothing_to_see(*_: object, running: bool) -> list[DoctorFinding]:  # noqa: ARG001 - as SourceAdapter.examine
+    """For an adapter that the doctor cannot look at."""
+    return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceAdapter(Generic[C]):
+    """A protocol. Configurations are given with their names in the main file."""
+
+    name: str
+    """As `sources.NAME.type` writes it."""
+    config: type[C]
+    build: Callable[[str, C, SourceServices], Source]
+    """Raises ConfigError for what only now shows (secrets)."""
+    adjust: Callable[[Any, C, SourceServices, SourceServices], Callable[[], bool]]
+    """(a running source of this adapter, its configuration now, services before and now) -> what makes it follow, to be
+    called on the source's event loop: True = its `run` has to start again. Raises ConfigError."""
+    check: Callable[[Mapping[str, C], str], ConfigFindings] = nothing_found
+    """(all its configurations, main file): what they say about the world outside, without profiles and devices."""
+    check_with: Callable[[Mapping[str, C], CheckedProject], ConfigFindings] = nothing_found
+    """Against profiles and devices; called when every profile loads."""
+    state_texts: Callable[[C], Iterable[tuple[str, str]]] = no_texts
+    """(point, text) that the configuration names."""
+    profile_map: ProfileMap | None = None
+    metrics: tuple[MetricFamily, ...] = ()
+    """Families of its own that `Source.samples` fills, besides `SOURCE_METRICS`."""
+    examine: Callable[..., Awaitable[list[DoctorFinding]]] = nothing_to_see
+    """(name, configuration, running=) for `fieldgate doctor`; `running`: a gateway has its devices now."""
+    try_message: Callable[[str, C, SourceServices, str, bytes, bool], MessageTrial] | None = None
+    """(name, configuration, services, topic, payload, retained) for `fieldgate try`; writes and sends nothing."""
+    try_poll: Callable[[str, C, SourceServices, str], Awaitable[PollTrial | None]] | None = None
+    """(name, configuration, services, device): one real poll; None when this source does not poll the device."""
+
+
+def takes_every_template(_: object, __: str) -> bool:
+    """For an endpoint that needs no code of its own for a template."""
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointAdapter(Generic[C]):
+    """A kind of receiver. `payload`: `event` takes the events of orders and alarms (CloudEvents), `notice` the notices
+    to customers (template, parameters, phone, rendered text)."""
+
+    name: str
+    """As `endpoints.NAME.type` writes it."""
+    config: type[C]
+    build: Callable[[str, C, Clock], Sink]
+    payload: Payload
+    events: Callable[[C], Sequence[str]]
+    """Globs over event types without their prefix: what the desk queues for it."""
+    check: Callable[[str, C, str], ConfigFindings] = nothing_found
+    """(name, configuration, main file); connects to nobody."""
+    takes_template: Callable[[C, str], bool] = takes_every_template
+    """Whether notices of our template with this name can be sent."""
+    verify: Callable[[C, Mapping[str, str], bytes, int, int], str] | None = None
+    """(configuration, headers, body, now, tolerance; both seconds) -> id of a callback it signed. None = it calls
+    nobody back. Raises ValueError (its reason), OSError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesAdapter(Generic[C]):
+    """A store of readings."""
+
+    name: str
+    """As `series.type` writes it."""
+    config: type[C]
+    build: Callable[[Path, C, Clock], SeriesStore]
+    """(`data_dir`, configuration, clock). Raises StoreError."""

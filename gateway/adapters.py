@@ -1,0 +1,18 @@
+"""Every adapter, once. A new one is a folder with an `adapter.py` and a line here.
+
+Settings make their unions of this list, `gateway/app/build.py` builds from it, and `tests/contract` runs each of it.
+"""
+
+from typing import Any
+
+from gateway.adapter_ports import EndpointAdapter, SeriesAdapter, SourceAdapter
+from protocols.modbus.adapter import ADAPTER as MODBUS
+from protocols.mqtt.adapter import ADAPTER as MQTT
+from sinks.notice.sms.adapter import ADAPTER as SMS
+from sinks.oa.webhook.adapter import ADAPTER as WEBHOOK
+from sinks.series.duckdb.adapter import ADAPTER as DUCKDB
+
+SOURCES: dict[str, SourceAdapter[Any]] = {one.name: one for one in (MQTT, MODBUS)}
+ENDPOINTS: dict[str, EndpointAdapter[Any]] = {one.name: one for one in (WEBHOOK, SMS)}
+SERIES: dict[str, SeriesAdapter[Any]] = {one.name: one for one in (DUCKDB,)}
+"""By the `type` of a configuration; the first one is the default of `series`."""

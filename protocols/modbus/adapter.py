@@ -1,0 +1,130 @@
+"""What the gateway needs of this folder (`gateway.adapter_ports.SourceAdapter`). Parts are loaded when needed."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gateway.adapter_ports import (
+    CheckedProject,
+    ConfigFindings,
+    PollTrial,
+    ProfileMap,
+    SourceAdapter,
+    SourceServices,
+)
+from gateway.domain.device import Device, Profile
+from gateway.domain.duration import parse_duration
+from gateway.domain.errors import Problem
+from gateway.domain.finding import DoctorFinding
+from gateway.domain.nearest import nearest
+from protocols.modbus.config import ModbusConfig
+from protocols.modbus.metrics import METRICS
+
+if TYPE_CHECKING:
+    from protocols.modbus.profile import ModbusMap
+    from protocols.modbus.source import ModbusSource
+
+_LARGEST_UNIT = 255
+
+
+def _build(name: str, config: ModbusConfig, services: SourceServices) -> "ModbusSource":
+    from protocols.modbus.source import ModbusSource
+
+    return ModbusSource(
+        name, config, services.directory, services.maps, services.clock, fleet=services.devices
+    )  # fmt: skip
+
+
+def _adjust(
+    source: "ModbusSource",
+    config: ModbusConfig,
+    before: SourceServices,  # noqa: ARG001 - the port
+    services: SourceServices,
+) -> Callable[[], bool]:
+    return partial(source.use, config, services.maps)
+
+
+def _check_with(sources: Mapping[str, ModbusConfig], project: CheckedProject) -> ConfigFindings:
+    found = ConfigFindings()
+    for name, source in sources.items():
+        found.problems += _listed(name, source, project)
+    registry = [source for source in sources.values() if source.devices_from]
+    links = [link for source in registry for link in source.links]
+    for code, device in project.devices.items():
+        if registry:
+            found.problems += _addressed(code, device, links, project)
+    return found
+
+
+def _listed(name: str, source: ModbusConfig, project: CheckedProject) -> Iterator[Problem]:
+    """Devices under `devices` that do not exist, or whose profile has no map."""
+    for index, entry in enumerate(source.devices):
+        here = f"sources.{name}.devices[{index}].device"
+        device = project.devices.get(entry.device)
+        if device is None:
+            near = nearest(entry.device, list(project.devices))
+            key = "config.source.device_near" if near else "config.source.device"
+            yield Problem(project.file, here, key, {"value": entry.device, "near": near})
+        elif _has_no_map(device, project):
+            yield Problem(project.file, here, "config.source.no_map", _no_map(entry.device, device, project))
+
+
+def _addressed(code: str, device: Device, links: Collection[str], project: CheckedProject) -> Iterator[Problem]:
+    """Devices whose address stands in the list: the columns modbus_link, modbus_unit and modbus_every."""
+    link, unit, every = (device.attrs.get(f"modbus_{name}") for name in ("link", "unit", "every"))
+    if link is None and unit is None:
+        return
+    if link not in links:
+        fields: dict[str, object] = {"value": str(link or ""), "known": ", ".join(links)}
+        yield project.cell(code, "modbus_link", "config.source.link", fields)
+    if not (isinstance(unit, str) and unit.isascii() and unit.isdigit() and int(unit) <= _LARGEST_UNIT):
+        yield project.cell(code, "modbus_unit", "config.source.modbus_unit", {"value": str(unit or "")})
+    if every is not None and not _is_duration(str(every)):
+        yield project.cell(code, "modbus_every", "config.type.duration", {"written": str(every)})
+    if _has_no_map(device, project):
+        yield project.cell(code, "profile", "config.source.no_map", _no_map(code, device, project))
+
+
+def _has_no_map(device: Device, project: CheckedProject) -> bool:
+    return device.profile in project.profiles and device.profile not in project.mapped
+
+
+def _no_map(code: str, device: Device, project: CheckedProject) -> dict[str, object]:
+    return {"value": code, "profile": device.profile, "file": project.profile_files[device.profile]}
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        return parse_duration(text) > 0
+    except ValueError:
+        return False
+
+
+def _load_map(section: Mapping[str, Any], profile: Profile, file: str, declared: Mapping[str, str]) -> "ModbusMap":
+    from protocols.modbus.registers import load
+
+    return load(section, profile, file, declared)
+
+
+def _texts(found: "ModbusMap", point: str) -> set[str]:
+    register = found.points.get(point)
+    return set() if register is None or register.map is None else set(register.map.values())
+
+
+async def _examine(name: str, config: ModbusConfig, *, running: bool) -> list[DoctorFinding]:
+    """Only while no gateway runs: many devices take one connection."""
+    from protocols.modbus.doctor import links
+
+    return [] if running else await links(name, config)
+
+
+async def _try_poll(name: str, config: ModbusConfig, services: SourceServices, device: str) -> PollTrial | None:
+    from protocols.modbus.single_poll import poll_once
+
+    return await poll_once(name, config, services, device)
+
+
+ADAPTER = SourceAdapter(
+    name="modbus", config=ModbusConfig, build=_build, adjust=_adjust, check_with=_check_with,
+    profile_map=ProfileMap("modbus", _load_map, _texts), metrics=METRICS, examine=_examine, try_poll=_try_poll,
+)  # fmt: skip

@@ -1,0 +1,113 @@
+"""What the gateway needs of this folder (`gateway.adapter_ports.SourceAdapter`). Parts are loaded when needed."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, SourceAdapter, SourceServices
+from gateway.domain.error_reasons import reason
+from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.finding import DoctorFinding
+from gateway.domain.language_values import Phrase
+from protocols.mqtt.config import MqttConfig
+from protocols.mqtt.metrics import METRICS
+
+if TYPE_CHECKING:
+    from protocols.mqtt.source import MqttSource
+
+
+def _build(name: str, config: MqttConfig, services: SourceServices) -> "MqttSource":
+    from protocols.mqtt.source import MqttSource
+
+    return MqttSource(
+        name, config, services.directory, services.ledger, services.clock, _password(name, config, services),
+        words=services.as_sent, memory=services.sessions / f"{name}.json", retention=services.retention,
+    )  # fmt: skip
+
+
+def _adjust(
+    source: "MqttSource", config: MqttConfig, before: SourceServices, services: SourceServices
+) -> Callable[[], bool]:
+    words = None if before.sent == services.sent else services.as_sent
+    return partial(source.use, config, _password(source.name, config, services), words)
+
+
+def _password(name: str, config: MqttConfig, services: SourceServices) -> str | None:
+    try:
+        return config.secret()
+    except OSError as error:
+        fields = {"error": reason(error)}
+        raise ConfigError([Problem(services.file, f"sources.{name}.password_file", "app.secret", fields)]) from None
+
+
+def _check(sources: Mapping[str, MqttConfig], file: str) -> ConfigFindings:
+    """Each broker, and what two sources of one broker would do to each other."""
+    from protocols.mqtt.subscriptions import overlapping
+
+    found = ConfigFindings()
+    sessions: dict[tuple[tuple[str, int], str], str] = {}
+    for name, source in sources.items():
+        place = f"sources.{name}"
+        found.warnings.append(Problem(file, f"{place}.url", "config.warn.mosquitto", {"url": source.url}))
+        if not source.encrypted and not source.local:
+            found.warnings.append(Problem(file, f"{place}.url", "config.warn.plain", {"url": source.url}))
+        first = sessions.setdefault((source.address, source.client_id), name)
+        if first != name:  # the broker would throw out one of the two, for ever in turn
+            fields = {"value": source.client_id, "first": first}
+            found.problems.append(Problem(file, f"{place}.client_id", "config.source.client_twice", fields))
+    for (first, one), (name, other) in combinations(sources.items(), 2):
+        if one.address == other.address and (twice := overlapping(one, other)):
+            fields = {"first": first, "one": twice[0], "other": twice[1]}
+            found.warnings.append(Problem(file, f"sources.{name}.routes", "config.warn.overlap", fields))
+    return found
+
+
+def _check_with(sources: Mapping[str, MqttConfig], project: CheckedProject) -> ConfigFindings:
+    """The routes against profiles and devices."""
+    from protocols.mqtt.check import DeviceProfiles, check, covered
+
+    connectors: dict[str, int] = {}
+    for device in project.devices.values():
+        connectors[device.profile] = max(connectors.get(device.profile, 0), device.components)
+    of = {code: device.profile for code, device in project.devices.items()}
+    fleet = DeviceProfiles(project.profiles, of, connectors)
+    found = ConfigFindings()
+    for name, source in sources.items():
+        routes = check(source, fleet, project.file, f"sources.{name}")
+        found.problems += routes.problems
+        found.warnings += routes.warnings
+        found.notes += [Phrase(key, fields) for key, fields in covered(routes.coverage)]
+    return found
+
+
+def _state_texts(config: MqttConfig) -> Iterator[tuple[str, str]]:
+    """What the routes map to."""
+    from protocols.mqtt.path import scalar_text
+    from protocols.mqtt.topic import point_name
+
+    for route in config.routes:
+        for key, point in route.points.items():
+            texts = (scalar_text(meant) for meant in point.map.values())
+            name = point.point or (key if point.path is not None else point_name(key))
+            yield from ((name, text) for text in texts if text)
+
+
+async def _examine(name: str, config: MqttConfig, *, running: bool) -> list[DoctorFinding]:  # noqa: ARG001 - the port
+    from protocols.mqtt.doctor import broker
+
+    return await broker(name, config)
+
+
+def _try_message(
+    name: str, config: MqttConfig, services: SourceServices, topic: str, payload: bytes, retain: bool
+) -> MessageTrial:
+    from protocols.mqtt.trial import try_message
+
+    return try_message(name, config, services, topic, payload, retain=retain)
+
+
+ADAPTER = SourceAdapter(
+    name="mqtt", config=MqttConfig, build=_build, adjust=_adjust, check=_check, check_with=_check_with,
+    state_texts=_state_texts, metrics=METRICS, examine=_examine, try_message=_try_message,
+)  # fmt: skip
