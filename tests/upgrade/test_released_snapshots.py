@@ -1,0 +1,72 @@
+"""C7, upgrade: snapshots that earlier builds made. Today's engine loads each and goes on as if it had never stopped.
+
+`snapshot_journal.py` made them, with the code of those builds; the journal is in that file too.
+"""
+
+import lzma
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from snapshot_journal import HERE, METERS, engine, journal
+
+from gateway.domain.alarm import Transition, canonical
+from gateway.domain.engine_status import EngineStatus
+from gateway.domain.reading import Batch
+from gateway.domain.record import Record
+from rules.engine import Engine
+from rules.engine.rerun import answer, history_in_memory
+from rules.format import compile_policy, compile_source
+
+SNAPSHOTS = sorted(HERE.glob("*.xz"))
+
+
+def restored(blob: bytes) -> Engine:
+    return Engine.restore(blob, compile_source, compile_policy=compile_policy)
+
+
+def bytes_of(found: Iterable[Transition]) -> list[bytes]:
+    return [canonical(one) for one in found]
+
+
+def shown(one: Engine) -> EngineStatus:
+    """Without the next timer: after a restart the engine looks at more than may be due."""
+    return replace(one.status(), next_due=None)
+
+
+@pytest.mark.parametrize("packed", SNAPSHOTS, ids=lambda path: path.stem)
+def test_a_snapshot_of_an_earlier_build_goes_on_as_if_it_had_never_stopped(packed: Path) -> None:
+    before, after = journal()
+    lives = engine()
+    for record in before:
+        lives.step(record)
+    old = restored(lzma.decompress(packed.read_bytes()))
+    assert shown(old) == shown(lives)
+    batches = [one.body for one in before if isinstance(one.body, Batch)]
+    got: list[Transition] = []
+
+    def step(record: Record) -> None:
+        """Both step it, and decide the same."""
+        mine = Record(lives.seq + 1, record.at, record.body)
+        found = lives.step(mine)
+        assert bytes_of(old.step(mine)) == bytes_of(found), record
+        got.extend(found)
+
+    for number, record in enumerate(after):
+        if isinstance(record.body, Batch):
+            batches.append(record.body)
+        step(record)
+        if number == 80:  # rules and groups get their history, and a meter
+            for fact in answer(lives, history_in_memory(batches)):
+                if fact.device in {0, METERS[1].id}:
+                    step(Record(0, record.at, fact))
+    assert shown(old) == shown(lives)
+    assert old.memory() == lives.memory()
+    assert len(got) > 100
+    assert {one.rule for one in got if one.late}, "some were decided once more"
+
+
+def test_there_is_a_snapshot_of_the_form_before() -> None:
+    assert SNAPSHOTS
+    assert sum(path.stat().st_size for path in SNAPSHOTS) < 200_000
