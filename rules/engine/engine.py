@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from msgspec.structs import replace
-
 from gateway.domain.alarm import Transition
 from gateway.domain.duration import HOUR, SECOND
 from gateway.domain.engine_status import EngineStatus, ReadingCounts
@@ -24,9 +22,9 @@ from rules.engine.rerun.open_requests import open_requests
 from rules.engine.rerun.reevaluate import Reevaluation, extend_requests, reevaluate_group
 from rules.engine.rerun.warmup import take_over_warmup, warmup_job
 from rules.engine.rerun.warmup_job import WarmupJob
-from rules.engine.snapshot import image_of, load_core, without_rules
-from rules.engine.state import snapshot_codec
-from rules.engine.state.snapshot_codec import Image, SnapshotError
+from rules.engine.snapshot import decode, encode, image_of, load_core, without_rules
+from rules.engine.snapshot_image import EngineImage, LatenessImage
+from rules.engine.state.snapshot_codec import SnapshotError
 from rules.engine.state.thing_table import NEVER
 from rules.engine.status import PublishedGlitches, PublishedRules
 from rules.engine.transitions import Emitter
@@ -184,7 +182,7 @@ class Engine:
         if lateness not in self._lanes:
             self._core.admit()
             core = self._empty()
-            image = image_of(self._core, self.partition, self.tenant)
+            image = image_of(self._core)
             load_core(without_rules(image, self.now - lateness), core, self._compile)
             core.requests.facts = {device: list(facts) for device, facts in self._core.requests.facts.items()}
             self._lanes[lateness] = LatenessBuffer(lateness, core)
@@ -245,16 +243,11 @@ class Engine:
     # --- snapshot
     def snapshot(self) -> bytes:
         """Everything at `seq`: restoring it and replaying what came later equals never having stopped."""
-        image = replace(
-            image_of(self._core, self.partition, self.tenant), seq=self.seq, now=self.now,
-            after=self._after.state(), ledger=self._ledger.state(), imports=self._imports,
-            completions=self._field.completions.state(),
-            lanes=[
-                replace(image_of(lane.core, self.partition, self.tenant), buffer=lane.state(), lateness=lateness)
-                for lateness, lane in self._lanes.items()
-            ],
-        )  # fmt: skip
-        return snapshot_codec.encode(image)
+        late = [LatenessImage(one, lane.state(), image_of(lane.core)) for one, lane in self._lanes.items()]
+        return encode(EngineImage(
+            self.partition, self.tenant, self.seq, self.now, image_of(self._core), late, self._after.state(),
+            self._ledger.state(), self._field.completions.state(), self._imports,
+        ))  # fmt: skip
 
     @classmethod
     def restore(
@@ -262,7 +255,7 @@ class Engine:
         accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None,
     ) -> "Engine":  # fmt: skip
         """The engine of a snapshot. Raises SnapshotError, and ConfigError when a rule in it no longer compiles."""
-        image = snapshot_codec.decode(blob)
+        image = decode(blob)
         engine = cls(
             image.partition, compile, image.tenant, observe=observe, scalar=scalar, accept_late=accept_late,
             compile_policy=compile_policy,
@@ -270,16 +263,16 @@ class Engine:
         engine._load(image)
         return engine
 
-    def _load(self, image: Image) -> None:
+    def _load(self, image: EngineImage) -> None:
         self.seq, self.now, self._imports = image.seq, image.now, image.imports
         self._field.completions.load(image.completions)
-        load_core(image, self._core, self._compile)
-        for held in image.lanes:
+        load_core(image.evaluator, self._core, self._compile)
+        for held in image.late:
             lane = self._lanes[held.lateness] = LatenessBuffer(held.lateness, self._empty())
-            load_core(held, lane.core, self._compile)
-            lane.load(held.buffer)
+            load_core(held.evaluator, lane.core, self._compile)
+            lane.load(held.readings)
         self._home = {rule: core for core in self._cores() for rule in core.book.rules}
-        self._ledger.load(image.ledger)
+        self._ledger.load(image.episodes)
         for rule in sorted(self._home):
             self._after.install(self._home[rule].book.rules[rule][1])
-        self._after.load(image.after)
+        self._after.load(image.alarms)

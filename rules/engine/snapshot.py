@@ -1,24 +1,43 @@
-"""Core -> snapshot image, and a core back from it."""
+"""Snapshots: an evaluator as a value and back, and the whole engine as bytes, encoded once."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 
 import msgspec
 
 from gateway.domain.engine_status import ReadingCounts
 from rules.compiled import Rule
+from rules.engine import snapshot_v13
 from rules.engine.evaluator import Evaluator
+from rules.engine.late.history_requests import RequestsState
+from rules.engine.late.replaced_values import ReplacedState
+from rules.engine.snapshot_image import DowntimeImage, EngineImage, EvaluatorImage
 from rules.engine.state.fleet import Fleet, ThingRows
-from rules.engine.state.snapshot_codec import Image, RunnerImage, SpaceImage, array, table
+from rules.engine.state.snapshot_codec import RunnerImage, SnapshotError, SpaceImage, array, seal, table, unseal
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(EngineImage)
 
 
-def image_of(core: Evaluator, partition: int, tenant: str) -> Image:
-    """Everything a core knows."""
+def encode(image: EngineImage) -> bytes:
+    """MessagePack, sealed."""
+    return seal(_encoder.encode(image))
+
+
+def decode(blob: bytes) -> EngineImage:
+    """The inverse of `encode`; a snapshot of the version before is converted. Raises SnapshotError."""
+    version, body = unseal(blob, older=(snapshot_v13.VERSION,))
+    try:
+        return snapshot_v13.decode(body) if version == snapshot_v13.VERSION else _decoder.decode(body)
+    except msgspec.MsgspecError as flaw:
+        raise SnapshotError(f"the snapshot does not decode: {flaw}") from flaw
+
+
+def image_of(core: Evaluator) -> EvaluatorImage:
+    """Everything an evaluator knows; nothing in it is shared with it."""
     core.admit()
     world = core.field.world
-    return Image(
-        partition=partition,
-        tenant=tenant,
+    downs = core.field.downs
+    return EvaluatorImage(
         seq=core.seq,
         now=core.now,
         sites=list(world.sites.values()),
@@ -42,14 +61,11 @@ def image_of(core: Evaluator, partition: int, tenant: str) -> Image:
             for rule, several in core.book.runners.items()
             for runner in several
         ],
-        downs=list(core.field.downs.spans),
-        kept=sorted(core.field.downs.kept),
-        settled=core.field.downs.settled,
-        steps=list(core.field.downs.steps),
-        counts=asdict(core.counts),
+        downtime=DowntimeImage(list(downs.spans), sorted(downs.kept), downs.settled, list(downs.steps)),
+        counts=core.counts.with_looks(()),
         waiting=dict(core.book.waiting),
         requests=core.requests.state(),
-        interim=core.interim.state(),
+        buffered=core.interim.state(),
         replaced=core.replaced.state(),
         overtaken=core.overtaken.state(),
         glitches=core.field.glitches.state(),
@@ -60,31 +76,31 @@ def image_of(core: Evaluator, partition: int, tenant: str) -> Image:
     )
 
 
-def without_rules(image: Image, now: int) -> Image:
+def without_rules(image: EvaluatorImage, now: int) -> EvaluatorImage:
     """The field alone, as of engine time `now` µs."""
     return msgspec.structs.replace(
         image,
         rules=[],
         runners=[],
         waiting={},
-        requests=b"",
-        interim=b"",
-        replaced=b"",
-        overtaken=b"",
-        counts={},
+        requests=RequestsState(),
+        buffered=[],
+        replaced=ReplacedState(),
+        overtaken=ReplacedState(),
+        counts=ReadingCounts(),
         now=now,
         standing={},
     )
 
 
-def load_core(image: Image, core: Evaluator, compile_rule: Callable[[bytes], Rule]) -> None:
+def load_core(image: EvaluatorImage, core: Evaluator, compile_rule: Callable[[bytes], Rule]) -> None:
     """The inverse of `image_of`, into an empty core. Raises ConfigError when a rule no longer compiles."""
-    core.seq, core.now, core.counts = image.seq, image.now, ReadingCounts(**image.counts)
+    core.seq, core.now, core.counts = image.seq, image.now, image.counts
     load_world(image, core.field.world)
-    for last, start in image.downs:
-        core.field.downs.add(last, start)
-    core.field.downs.kept, core.field.downs.settled = set(image.kept), image.settled
-    core.field.downs.steps = list(image.steps)
+    downs, held_downs = core.field.downs, image.downtime
+    for last, start in held_downs.spans:
+        downs.add(last, start)
+    downs.kept, downs.settled, downs.steps = set(held_downs.kept), held_downs.settled, list(held_downs.steps)
     for fact in image.rules:
         core.book.place(fact, compile_rule(fact.source), waiting=image.waiting.get(fact.id))
     for held in image.runners:
@@ -98,13 +114,13 @@ def load_core(image: Image, core: Evaluator, compile_rule: Callable[[bytes], Rul
         rule: {(thing, identity): level for thing, identity, level in alarms} for rule, alarms in image.standing.items()
     }
     core.requests.load(image.requests)
-    core.interim.load(image.interim)
+    core.interim.load(image.buffered)
     core.replaced.load(image.replaced)
     core.overtaken.load(image.overtaken)
     core.field.glitches.load(image.glitches)
 
 
-def load_world(image: Image, world: Fleet) -> None:
+def load_world(image: EvaluatorImage, world: Fleet) -> None:
     """Devices, points and their newest values into an empty world, every row where it was."""
     world.sites = {site.code: site for site in image.sites}
     world.customers = {customer.code: customer for customer in image.customers}

@@ -164,10 +164,3 @@ def test_what_was_spent_is_bounded_by_the_limit() -> None:
     spent.purge(budget, 50 + 10 * S)
     assert spent.spent == {}
     assert RateLimit().full("z", Budget(0, S), 0)
-
-
-def test_the_state_is_summed_over_all_that_hold_some() -> None:
-    stage = Stage([rule("r", flap=flap())])
-    assert stage.after.memory() == 0
-    stage.step(0, stage.change("r", "raised", 0))
-    assert stage.after.memory() + stage.twin.memory() == 2 * stage.after.memory() > 0

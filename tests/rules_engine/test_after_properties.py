@@ -81,7 +81,7 @@ def test_each_alarm_is_told_in_a_sensible_order_and_is_over_in_the_end(script: l
             assert (one.level > open_[key]) == (one.change == "level_up")
             open_[key] = one.level
     assert not open_
-    assert stage.after.state() == b""
+    assert stage.after.state() is None
 
 
 @settings(max_examples=30, derandomize=True, deadline=None)

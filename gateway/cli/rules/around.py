@@ -1,5 +1,6 @@
 """What `fieldgate rules check` holds rules against: lists, the registry of an installation, what it ever heard."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from gateway.registry import DeclaredInventory
     from gateway.settings.project import Project
     from rules.compiled import Names
-    from rules.engine.state.snapshot_codec import Image
+    from rules.engine.snapshot_image import EvaluatorImage
     from rules.lint import Around, RuleInventory
 
 NEWEST = 1 << 62  # of whatever sequence number
@@ -100,7 +101,8 @@ def seen(data: Path, partition: int) -> dict[tuple[int, str], int] | None:
     Snapshots are files of their own: they can be read while the gateway runs.
     """
     from gateway.consumers.snapshots import Snapshots
-    from rules.engine.state.snapshot_codec import SnapshotError, decode
+    from rules.engine import SnapshotError
+    from rules.engine.snapshot import decode
 
     folder = data / "snapshots"
     if not folder.is_dir():
@@ -108,20 +110,19 @@ def seen(data: Path, partition: int) -> dict[tuple[int, str], int] | None:
     with suppress(OSError):  # the gateway removes old ones
         for _, blob in Snapshots(folder, partition).valid(NEWEST):
             with suppress(SnapshotError):
-                return _heard(decode(blob))
+                image = decode(blob)
+                return _heard([image.evaluator, *(one.evaluator for one in image.late)])
     return None
 
 
-def _heard(image: "Image") -> dict[tuple[int, str], int]:
+def _heard(evaluators: "Iterable[EvaluatorImage]") -> dict[tuple[int, str], int]:
     from rules.engine.state.snapshot_codec import array
     from rules.engine.state.thing_table import LONG_AGO
 
     found: dict[tuple[int, str], int] = {}
-    for space in image.spaces:
+    for space in (space for one in evaluators for space in one.spaces):
         at = array(space.tables["at"])
         for column, row in zip(*(at > LONG_AGO).nonzero(), strict=True):
             key = (space.things[row].device, space.names[column])
             found[key] = max(found.get(key, LONG_AGO), int(at[column, row]))
-    for lane in image.lanes:
-        found |= {key: max(time, found.get(key, LONG_AGO)) for key, time in _heard(lane).items()}
     return found

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 from gateway.domain.alarm import Change, Thing
 from gateway.domain.record import PolicySet
 from rules.compiled import Rule
-from rules.engine.alarms import state
 from rules.engine.alarms.flapping import Flapper
 from rules.engine.alarms.inhibition import Inhibitor
 from rules.engine.alarms.open_parents import Who
 from rules.engine.alarms.quiet_and_limits import CompilePolicy, Policies
+from rules.engine.alarms.state import PipelineState, load, state_of
 from rules.engine.state.fleet import Fleet
 from rules.engine.state.thing_table import ThingTable
 from rules.engine.transitions import AlarmKey, Emitter, PendingTransition, order_of
@@ -183,19 +183,15 @@ class AlarmPipeline:
         return min(self.inhibitor.timers.next(), self.flapper.timers.next())
 
     # --- snapshot
-    def state(self) -> bytes:
-        """For the snapshot; empty when there is nothing to keep."""
+    def state(self) -> PipelineState | None:
+        """For the snapshot; None when there is nothing to keep."""
         self.policies.purge(self._now)
-        return state.encode(self.policies, self.inhibitor, self.flapper, self._now)
+        return state_of(self.policies, self.inhibitor, self.flapper, self._now)
 
-    def load(self, blob: bytes) -> None:
+    def load(self, kept: PipelineState | None) -> None:
         """The inverse of `state`, after `install` of all rules."""
-        if blob:
-            self._now = state.load(blob, self.policies, self.inhibitor, self.flapper)
-
-    def memory(self) -> int:
-        """Bytes of state, roughly: what a snapshot of it takes."""
-        return len(self.state())
+        if kept is not None:
+            self._now = load(kept, self.policies, self.inhibitor, self.flapper)
 
 
 def _stale(made: PendingTransition, clock: int) -> PendingTransition:

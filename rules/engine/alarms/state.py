@@ -1,8 +1,7 @@
-"""The state of the stage as MessagePack, and back."""
+"""The state of the alarm pipeline as values for the snapshot, and back."""
 
 from collections import deque
 
-import msgspec
 from msgspec import Struct
 
 from gateway.domain.alarm import AlarmPlan, Change, Evidence, Level, Thing
@@ -17,7 +16,7 @@ Pairs = dict[str, list[tuple[int, int]]]
 
 
 class KeptAlarm(Struct, frozen=True, array_like=True):
-    """A Made; its rule by id, its plan only when it is not the rule's as written."""
+    """A PendingTransition: its rule by id, its plan only when it is not the rule's as written."""
 
     at: int
     rule: str
@@ -34,6 +33,9 @@ class KeptAlarm(Struct, frozen=True, array_like=True):
     count: int
     muted: bool
     stale: bool
+
+
+_AS_IT_IS = tuple(name for name in KeptAlarm.__struct_fields__ if name not in {"rule", "plan"})
 
 
 class KeptChild(Struct, frozen=True, array_like=True):
@@ -85,12 +87,8 @@ class PipelineState(Struct, frozen=True):
     orders: Pairs
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(PipelineState)
-
-
-def encode(policies: Policies, inhibitor: Inhibitor, flapper: Flapper, now: int) -> bytes:
-    """Empty when there is nothing to keep."""
+def state_of(policies: Policies, inhibitor: Inhibitor, flapper: Flapper, now: int) -> PipelineState | None:
+    """None when there is nothing to keep."""
     state = PipelineState(
         now,
         policies.fact,
@@ -113,12 +111,11 @@ def encode(policies: Policies, inhibitor: Inhibitor, flapper: Flapper, now: int)
         {name: list(spent) for name, spent in policies.orders.spent.items()},
     )  # fmt: skip
     idle = state == PipelineState(now, None, [], [], [], {}, {})
-    return b"" if idle else _encoder.encode(state)
+    return None if idle else state
 
 
-def load(blob: bytes, policies: Policies, inhibitor: Inhibitor, flapper: Flapper) -> int:
-    """Fill an empty stage whose rules are installed; engine time."""
-    state = _decoder.decode(blob)
+def load(state: PipelineState, policies: Policies, inhibitor: Inhibitor, flapper: Flapper) -> int:
+    """Fill an empty pipeline whose rules are installed; returns engine time, µs."""
     if state.policy is not None:
         policies.set(state.policy)
     policies.alarms.spent = {name: deque(spent) for name, spent in state.alarms.items()}
@@ -142,10 +139,7 @@ def load(blob: bytes, policies: Policies, inhibitor: Inhibitor, flapper: Flapper
 def kept_of(made: PendingTransition) -> KeptAlarm:
     """A change as it is kept."""
     plan = None if made.plan == plan_of(made.rule) else made.plan
-    return KeptAlarm(
-        made.at, made.rule.id, plan, made.thing, made.change, made.level, made.evidence, made.reason,
-        made.imported, made.suspect, made.identity, made.late, made.count, made.muted, made.stale,
-    )  # fmt: skip
+    return KeptAlarm(rule=made.rule.id, plan=plan, **{name: getattr(made, name) for name in _AS_IT_IS})
 
 
 def _kept_or(made: PendingTransition | None) -> KeptAlarm | None:
@@ -154,7 +148,5 @@ def _kept_or(made: PendingTransition | None) -> KeptAlarm | None:
 
 def made_of(kept: KeptAlarm, rule: Rule) -> PendingTransition:
     """The inverse of `kept_of`."""
-    return PendingTransition(
-        kept.at, rule, kept.plan or plan_of(rule), kept.thing, kept.change, kept.level, kept.evidence, kept.reason,
-        kept.imported, kept.suspect, kept.identity, kept.late, kept.count, kept.muted, stale=kept.stale,
-    )  # fmt: skip
+    same = {name: getattr(kept, name) for name in _AS_IT_IS}
+    return PendingTransition(rule=rule, plan=kept.plan or plan_of(rule), **same)

@@ -1,6 +1,5 @@
 """What the conditions did of late: the episodes of every alarm, so that a second look at the past can be compared."""
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -38,6 +37,13 @@ class LoggedEpisode(Struct):
     def shares(self, other: "LoggedEpisode") -> bool:
         """Was `other` on at a time for which people know this one?"""
         return self.told < other.cleared and other.raised < self.cleared
+
+
+class EpisodesState(Struct, frozen=True, array_like=True):
+    """`swept`: the hour since 1970 of the last sweep. `episodes`: of each alarm of a device or group, oldest first."""
+
+    swept: int = 0
+    episodes: list[tuple[Owner, Key, list[LoggedEpisode]]] = []
 
 
 class EpisodeLog:
@@ -114,24 +120,18 @@ class EpisodeLog:
             one.raised, one.moved, one.told = min(one.raised, to), min(one.moved, to), min(one.told, to)
             one.cleared = one.cleared if one.cleared == NEVER else min(one.cleared, to)
 
-    def state(self) -> bytes:
+    def state(self) -> EpisodesState:
         """For the snapshot."""
         rows = [
             (owner, key, episodes) for owner, alarms in self.owners.items() for key, episodes in alarms.items()
         ]  # fmt: skip
-        return _encoder.encode((self._swept, rows))
+        return EpisodesState(self._swept, rows)
 
-    def load(self, blob: bytes) -> None:
+    def load(self, state: EpisodesState) -> None:
         """The inverse of `state`."""
-        if not blob:
-            return
-        self._swept, rows = _decoder.decode(blob)
-        for owner, key, episodes in rows:
+        self._swept = state.swept
+        for owner, key, episodes in state.episodes:
             self.put(owner, key, episodes)
-
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[int, list[tuple[Owner, Key, list[LoggedEpisode]]]])
 
 
 def _unsaid(heard: list[PendingTransition]) -> None:

@@ -1,6 +1,5 @@
 """Devices and groups whose past is in doubt: what is asked for, and what arrives meanwhile."""
 
-import msgspec
 import numpy as np
 from msgspec import Struct
 
@@ -40,6 +39,13 @@ class OpenRequest(Struct):
     def after(self, seq: int) -> list[tuple[int, Batch]]:
         """(engine time, batch) of what came after record `seq`."""
         return [(now, decode_batch(blob)) for number, now, blob in self.kept if number > seq]
+
+
+class RequestsState(Struct, frozen=True, array_like=True):
+    """`open`: request by subject; `facts` of the desk: (record time µs, fact) by device or group."""
+
+    open: list[tuple[Subject, OpenRequest]] = []
+    facts: list[tuple[Owner, list[tuple[int, FactOf]]]] = []
 
 
 class HistoryRequests:
@@ -152,21 +158,13 @@ class HistoryRequests:
             kept.append((at, fact))
             del kept[:-FACTS_KEPT]
 
-    def state(self) -> bytes:
+    def state(self) -> RequestsState:
         """For the snapshot."""
-        return _encoder.encode((list(self.open.items()), list(self.facts.items())))
+        return RequestsState(list(self.open.items()), list(self.facts.items()))
 
-    def load(self, blob: bytes) -> None:
+    def load(self, state: RequestsState) -> None:
         """The inverse of `state`."""
-        if blob:
-            subjects, facts = _decoder.decode(blob)
-            self.open, self.facts = dict(subjects), dict(facts)
-
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(
-    tuple[list[tuple[Subject, OpenRequest]], list[tuple[Owner, list[tuple[int, FactOf]]]]]
-)
+        self.open, self.facts = dict(state.open), dict(state.facts)
 
 
 def _compact(batch: Batch) -> Batch:

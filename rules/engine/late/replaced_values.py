@@ -7,8 +7,8 @@ wait, some in each record.
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from gateway.domain.duration import MINUTE
@@ -25,6 +25,13 @@ AT_ONCE = 50
 BURST = 5
 """Requests for a device within a pause: several messages of one moment are each judged at once."""
 Found = dict[Subject, dict[str, int]]
+
+
+class ReplacedState(Struct, frozen=True, array_like=True):
+    """`waiting`: subject -> rule id -> µs since when; `asked`: subject -> (engine time µs, requests since)."""
+
+    waiting: list[tuple[Subject, dict[str, int]]] = []
+    asked: list[tuple[Subject, tuple[int, int]]] = []
 
 
 class PacedReevaluations:
@@ -79,17 +86,13 @@ class PacedReevaluations:
         self.waiting.clear()
         self.asked.clear()
 
-    def state(self) -> bytes:
+    def state(self) -> ReplacedState:
         """For the snapshot."""
-        return msgspec.msgpack.encode((list(self.waiting.items()), list(self.asked.items())))
+        return ReplacedState(list(self.waiting.items()), list(self.asked.items()))
 
-    def load(self, blob: bytes) -> None:
+    def load(self, state: ReplacedState) -> None:
         """The inverse of `state`."""
-        if blob:
-            waiting, asked = msgspec.msgpack.decode(
-                blob, type=tuple[list[tuple[Subject, dict[str, int]]], list[tuple[Subject, tuple[int, int]]]]
-            )
-            self.waiting, self.asked = dict(waiting), dict(asked)
+        self.waiting, self.asked = dict(state.waiting), dict(state.asked)
 
 
 def affected_rules(

@@ -1,9 +1,11 @@
 """What arrives while a new rule waits for its history."""
 
-import msgspec
+from collections.abc import Iterable
 
 from gateway.domain.reading import Batch, decode_batch, encode_batch
 
+BufferedBatch = tuple[int, int, bytes]
+"""(record, engine time µs, encoded batch)."""
 MOST = 1_000_000
 """Rows: beyond it, waiting rules begin with what is there."""
 
@@ -32,13 +34,11 @@ class WarmupBuffer:
         """Nobody waits."""
         self.batches, self.rows = [], 0
 
-    def state(self) -> bytes:
+    def state(self) -> list[BufferedBatch]:
         """For the snapshot."""
-        rows = [(seq, now, encode_batch(batch)) for seq, now, batch in self.batches]
-        return msgspec.msgpack.encode(rows) if rows else b""
+        return [(seq, now, encode_batch(batch)) for seq, now, batch in self.batches]
 
-    def load(self, blob: bytes) -> None:
+    def load(self, state: Iterable[BufferedBatch]) -> None:
         """The inverse of `state`."""
-        rows = msgspec.msgpack.decode(blob, type=list[tuple[int, int, bytes]]) if blob else []
-        self.batches = [(seq, now, decode_batch(data)) for seq, now, data in rows]
+        self.batches = [(seq, now, decode_batch(data)) for seq, now, data in state]
         self.rows = sum(len(batch) for _, _, batch in self.batches)

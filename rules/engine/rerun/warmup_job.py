@@ -19,12 +19,15 @@ from rules.engine.evaluator import Evaluator
 from rules.engine.late.history_answers import expired, in_order
 from rules.engine.late.history_requests import FactOf
 from rules.engine.rerun.scratch_engine import ScratchEngine, TimedFact, replayed_with_glitches
+from rules.engine.state.completions import CompletionsState
 from rules.engine.state.snapshot_codec import RunnerImage, SnapshotError, SpaceImage, array, seal, table, unseal
 from rules.engine.state.thing_table import NEVER
 from rules.engine.transitions import Emitter
 from rules.engine.windows.counter_glitches import Glitch
 
 LONG_PAST = -NEVER
+OLDER = (13,)
+"""Versions of snapshots whose warm-up results have the form of today's."""
 
 
 class WarmupInput(Struct, frozen=True):
@@ -44,7 +47,7 @@ class WarmupInput(Struct, frozen=True):
     profiles: dict[str, int]
     downs: list[tuple[int, int]]
     facts: list[tuple[int, FactOf]]
-    completions: bytes = b""
+    completions: CompletionsState = CompletionsState()
     steps: list[tuple[int, int]] = []
 
 
@@ -178,7 +181,7 @@ class WarmupJob:
 def decoded_result(image: bytes) -> WarmupResult | None:
     """An image, decoded; None when it is none of this build."""
     try:
-        return _images.decode(unseal(image))
+        return _images.decode(unseal(image, older=OLDER)[1])
     except (SnapshotError, msgspec.MsgspecError):
         return None
 

@@ -1,6 +1,5 @@
 """When the work of plans was done, or closed without it (RULES section 5, `due`, `every`): it outlives edits."""
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -22,6 +21,13 @@ class Completion(Struct, frozen=True):
     def done(self) -> int:
         """When the work was done, µs: not after it was told."""
         return min(self.told, self.fact.at or self.told)
+
+
+class CompletionsState(Struct, frozen=True, array_like=True):
+    """`done`: of each plan on a thing, the newest last. `closed`: key -> (told µs, dates or terms)."""
+
+    done: list[list[Completion]] = []
+    closed: list[tuple[Key, tuple[int, str]]] = []
 
 
 class Completions:
@@ -67,17 +73,11 @@ class Completions:
         kept = self._kept.get((closed.rule, closed.device, closed.component), ())
         return any(one.fact.order and one.fact.order == closed.order for one in kept)
 
-    def state(self) -> bytes:
-        """For the snapshot."""
-        if not (self._kept or self._closed):
-            return b""
-        return msgspec.msgpack.encode((list(self._kept.values()), list(self._closed.items())))
+    def state(self) -> CompletionsState:
+        """For the snapshot, or for another engine: nothing in it is shared."""
+        return CompletionsState([list(kept) for kept in self._kept.values()], list(self._closed.items()))
 
-    def load(self, blob: bytes) -> None:
+    def load(self, state: CompletionsState) -> None:
         """The inverse of `state`."""
-        found, closed = _decoder.decode(blob) if blob else ([], [])
-        self._kept = {(kept[0].fact.rule, kept[0].fact.device, kept[0].fact.component): kept for kept in found}
-        self._closed = dict(closed)
-
-
-_decoder = msgspec.msgpack.Decoder(tuple[list[list[Completion]], list[tuple[Key, tuple[int, str]]]])
+        self._kept = {(kept[0].fact.rule, kept[0].fact.device, kept[0].fact.component): kept for kept in state.done}
+        self._closed = dict(state.closed)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -39,6 +38,14 @@ class Glitch(Struct, frozen=True):
 
 Resent = tuple[int, int, str, CounterModel | None, int]
 """(device, component, point, model, at µs) of a row that was sent again."""
+
+
+class GlitchesState(Struct, frozen=True, array_like=True):
+    """`found` by device; `forgotten`: device -> point -> how many more; `seen`: point -> how many so far."""
+
+    found: dict[int, list[Glitch]] = {}
+    forgotten: dict[int, dict[str, int]] = {}
+    seen: dict[str, int] = {}
 
 
 class Glitches:
@@ -159,19 +166,15 @@ class Glitches:
         return bool(self._known)
 
     # --- snapshot
-    def state(self) -> bytes:
-        """For the snapshot."""
-        return _encoder.encode((self.found, self.forgotten, self.seen))
+    def state(self) -> GlitchesState:
+        """For the snapshot, or for another engine: nothing in it is shared."""
+        found = {device: list(some) for device, some in self.found.items()}
+        return GlitchesState(found, {one: dict(some) for one, some in self.forgotten.items()}, dict(self.seen))
 
-    def load(self, blob: bytes) -> None:
+    def load(self, state: GlitchesState) -> None:
         """The inverse of `state`."""
-        if blob:
-            self.found, self.forgotten, self.seen = _decoder.decode(blob)
-            self._touched = {*self.found, *self.forgotten}
-
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[dict[int, list[Glitch]], dict[int, dict[str, int]], dict[str, int]])
+        self.found, self.forgotten, self.seen = state.found, state.forgotten, state.seen
+        self._touched = {*self.found, *self.forgotten}
 
 
 def together(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
