@@ -9,6 +9,7 @@ from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch
 from gateway.domain.record import Body, CustomerSet, DeviceSet, PointDefined, Record, RuleSet, SiteSet, Tick
+from gateway.domain.regroup import reframed
 from rules.backtest.episodes import Episodes
 from rules.compiled import MemberStat, PeerStat, Rule
 from rules.engine import Engine
@@ -124,13 +125,7 @@ def by_device(batch: Batch) -> Iterator[Batch]:
         if end < len(batch):
             end = int(np.searchsorted(batch.at, batch.at[end - 1], "right"))
         rows = begin + np.argsort(batch.device[begin:end], kind="stable")
-        frame = batch.frame[rows]
-        new = np.ones(len(rows), np.bool_)
-        new[1:] = frame[1:] != frame[:-1]
-        yield Batch(
-            batch.device[rows], batch.point[rows], batch.at[rows], batch.value[rows], batch.quality[rows],
-            batch.flags[rows], (np.cumsum(new) - 1).astype(np.int32), batch.received[frame[new]],
-        )  # fmt: skip
+        yield reframed(batch.select(rows))
         begin = end
 
 

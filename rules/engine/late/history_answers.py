@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gateway.domain.history_request import HistoryJob, HistoryRequest
 from gateway.domain.reading import Batch, concat, empty_batch, encode_batch
 from gateway.domain.record import Rerun
+from gateway.domain.regroup import in_order
 
 MOST_ROWS = 500_000
 """Rows of history of one device, or one group, that a rerun takes; a longer one is given up."""
@@ -47,26 +48,6 @@ def answer_one(engine: RequestingEngine, wanted: HistoryRequest, history: Histor
         job.feed(found)
         image = job.image()
     return Rerun(wanted.seq, rule=wanted.rule, since=wanted.since, image=image, group=wanted.group, upto=wanted.seq)
-
-
-def in_order(batch: Batch) -> Batch:
-    """Sorted by time, each (device, point, at) once: the last row stays. Rows of one device and moment are a frame."""
-    if not len(batch):
-        return batch
-    order = np.lexsort((np.arange(len(batch)), batch.point, batch.device, batch.at))
-    device, point, at = batch.device[order], batch.point[order], batch.at[order]
-    last = np.ones(len(order), np.bool_)
-    last[:-1] = (device[1:] != device[:-1]) | (point[1:] != point[:-1]) | (at[1:] != at[:-1])
-    order = order[last]
-    device, at = batch.device[order], batch.at[order]
-    new = np.ones(len(order), np.bool_)
-    new[1:] = (device[1:] != device[:-1]) | (at[1:] != at[:-1])
-    frame = (np.cumsum(new) - 1).astype(np.int32)
-    received = batch.received[batch.frame[order]]
-    newest = np.maximum.reduceat(received, np.flatnonzero(new))
-    return Batch(
-        device, batch.point[order], at, batch.value[order], batch.quality[order], batch.flags[order], frame, newest
-    )  # fmt: skip
 
 
 def expired(rows: Batch, accept_late: int) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from msgspec import Struct
 
 from gateway.domain.reading import Batch, decode_batch, encode_batch
 from gateway.domain.record import Closed, CycleDone, MeterExchanged, Unlatch
+from gateway.domain.regroup import reframed
 from rules.engine.late.history_answers import MOST_ROWS
 from rules.engine.state.reevaluations import Subject
 from rules.engine.state.thing_table import NEVER
@@ -125,7 +126,7 @@ class HistoryRequests:
         if not len(mine):
             return
         pending = self.open[subject]
-        pending.kept.append((seq, now, encode_batch(_compact(mine))))
+        pending.kept.append((seq, now, encode_batch(reframed(mine))))
         pending.rows += len(mine)
         if pending.rows > MOST_ROWS:
             del self.open[subject]
@@ -165,12 +166,3 @@ class HistoryRequests:
     def load(self, state: RequestsState) -> None:
         """The inverse of `state`."""
         self.open, self.facts = dict(state.open), dict(state.facts)
-
-
-def _compact(batch: Batch) -> Batch:
-    """Without the frames of other devices."""
-    used, frame = np.unique(batch.frame, return_inverse=True)
-    return Batch(
-        batch.device, batch.point, batch.at, batch.value, batch.quality, batch.flags, frame.astype(np.int32),
-        batch.received[used],
-    )  # fmt: skip

@@ -8,6 +8,7 @@ wait for engine time, so that what several say of one moment is judged at once.
 import numpy as np
 
 from gateway.domain.reading import I64, Batch, concat, decode_batch, empty_batch, encode_batch
+from gateway.domain.regroup import reframed, runs
 from rules.engine.evaluator import Evaluator
 from rules.engine.frames.batch_view import Bools
 from rules.engine.state.thing_table import LONG_AGO, NEVER
@@ -40,7 +41,7 @@ class LatenessBuffer:
         if len(batch):
             order = np.lexsort((batch.frame, self._moment, batch.device))
             self._hold(empty_batch())
-            self.core.batch(_renumbered(batch.select(order)))
+            self.core.batch(reframed(batch.select(order)))
 
     def due(self) -> int:
         """When something may happen, in engine time, µs; NEVER when nothing waits."""
@@ -102,8 +103,8 @@ class LatenessBuffer:
         order = rows[np.lexsort((batch.frame[rows], self._moment[rows], batch.device[rows]))]
         out = batch.select(order)
         kept = batch.select(~ripe)
-        self._hold(_renumbered(kept))
-        self.core.batch(_renumbered(out))
+        self._hold(reframed(kept))
+        self.core.batch(reframed(out))
 
     def state(self) -> bytes:
         """For the snapshot."""
@@ -118,32 +119,12 @@ def _framed(batch: Batch) -> Batch:
     """One device per frame, and one moment where a frame brings a point more than once."""
     order = np.lexsort((batch.point, batch.device, batch.frame))
     device, point, frame = batch.device[order], batch.point[order], batch.frame[order]
-    twice = (device[1:] == device[:-1]) & (point[1:] == point[:-1]) & (frame[1:] == frame[:-1])
-    series = set(zip(frame[1:][twice].tolist(), device[1:][twice].tolist(), strict=True))
+    twice = ~runs(device, point, frame)
+    series = set(zip(frame[twice].tolist(), device[twice].tolist(), strict=True))
     split = np.zeros(len(batch), np.bool_)
     for number, mine in series:
         split |= (batch.frame == number) & (batch.device == mine)
     moment = np.where(split, batch.at, 0)
-    order = np.lexsort((np.arange(len(batch)), moment, batch.device, batch.frame))
-    batch, moment = batch.select(order), moment[order]
-    new = np.ones(len(batch), np.bool_)
-    new[1:] = (
-        (batch.frame[1:] != batch.frame[:-1]) | (batch.device[1:] != batch.device[:-1]) | (moment[1:] != moment[:-1])
-    )  # fmt: skip
-    number = (np.cumsum(new) - 1).astype(np.int32)
-    return Batch(
-        batch.device, batch.point, batch.at, batch.value, batch.quality, batch.flags, number,
-        batch.received[batch.frame[new]],
-    )  # fmt: skip
-
-
-def _renumbered(batch: Batch) -> Batch:
-    """Frames in the order of the rows, those without rows left out."""
-    if not len(batch):
-        return empty_batch()
-    new = np.ones(len(batch), np.bool_)
-    new[1:] = batch.frame[1:] != batch.frame[:-1]
-    return Batch(
-        batch.device, batch.point, batch.at, batch.value, batch.quality, batch.flags,
-        (np.cumsum(new) - 1).astype(np.int32), batch.received[batch.frame[new]],
-    )  # fmt: skip
+    order = np.lexsort((moment, batch.device, batch.frame))
+    batch = batch.select(order)
+    return reframed(batch, runs(batch.frame, batch.device, moment[order]))

@@ -10,6 +10,7 @@ from gateway.domain.alarm import Change, Thing
 from gateway.domain.duration import DAY
 from gateway.domain.reading import Batch, concat
 from gateway.domain.record import Closed, Fact, Rerun
+from gateway.domain.regroup import in_order
 from rules.compiled import Rule
 from rules.compiled.reads import expressions_of
 from rules.engine.conditions.base import Runner
@@ -18,7 +19,7 @@ from rules.engine.conditions.due_date import DueRunner
 from rules.engine.evaluator import Evaluator
 from rules.engine.groups.transfer import GroupTransfer
 from rules.engine.late.episode_log import EpisodeLog, Key
-from rules.engine.late.history_answers import expired, in_order
+from rules.engine.late.history_answers import expired
 from rules.engine.late.history_requests import FactOf, OpenRequest
 from rules.engine.late.late_readings import span
 from rules.engine.late.lookback import horizon

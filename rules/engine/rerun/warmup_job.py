@@ -12,11 +12,12 @@ from msgspec import Struct
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.reading import Batch, concat, empty_batch
 from gateway.domain.record import RuleSet
+from gateway.domain.regroup import in_order
 from rules.compiled import Rule
 from rules.engine.alarms.state import KeptAlarm, kept_of, made_of
 from rules.engine.conditions.base import EngineContext
 from rules.engine.evaluator import Evaluator
-from rules.engine.late.history_answers import expired, in_order
+from rules.engine.late.history_answers import expired
 from rules.engine.late.history_requests import FactOf
 from rules.engine.rerun.scratch_engine import ScratchEngine, TimedFact, replayed_with_glitches
 from rules.engine.state.completions import CompletionsState

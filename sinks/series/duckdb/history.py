@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.errors import StoreError
 from gateway.domain.reading import Batch, concat, empty_batch
+from gateway.domain.regroup import in_order
 from sinks.series.duckdb import query
 from sinks.series.duckdb.segment import Segment, attach
 
@@ -67,7 +68,7 @@ class StoredHistory:
             found = self._owner.before(moment, devices)
         else:
             found = query.before(self._connection, self._segments, -(2**62), moment, devices)
-        return framed(found.select(np.isin(found.point, np.array(points, np.int32))), twice=False)
+        return in_order(found.select(np.isin(found.point, np.array(points, np.int32))), twice=False)
 
     def spans(self, start: int, end: int) -> list[tuple[int, int, int]]:
         """(start, end, rows) of pieces of like size, in order of time, that hold all readings of [start, end)."""
@@ -103,9 +104,9 @@ class StoredHistory:
         """One piece, in order of time, one frame per device and moment, each identity once."""
         stored = unordered(self._connection, self._touching(start, end), start, end, devices, points)
         if self._owner is None:
-            return framed(stored, twice=False)
+            return in_order(stored, twice=False)
         live = self._owner.rows(start, end, devices, points)
-        return framed(concat([stored, live]) if len(live) else stored, twice=len(live) > 0)
+        return in_order(concat([stored, live]) if len(live) else stored, twice=len(live) > 0)
 
     def _touching(self, start: int, end: int) -> list[Segment]:
         return [one for one in self._segments if one.touches(start, end)]
@@ -149,30 +150,3 @@ def unordered(
 
 def _among(column: str, chosen: Sequence[int] | None) -> str:
     return "" if chosen is None else f" AND {column} IN ({', '.join(str(int(one)) for one in chosen) or 'NULL'})"
-
-
-def framed(batch: Batch, *, twice: bool) -> Batch:
-    """In order of time, one frame per device and moment. `twice`: an identity may come again, the last row holds."""
-    if not len(batch):
-        return batch
-    if twice:
-        order = np.lexsort((batch.point, batch.device, batch.at))
-    else:
-        first = int(batch.at.min())
-        span = int(batch.device.max()) + 1
-        fits = int(batch.at.max()) - first < (1 << 62) // span
-        key = (batch.at - first) * span + batch.device if fits else batch.at
-        order = np.arange(len(key)) if bool((key[1:] >= key[:-1]).all()) else np.argsort(key, kind="stable")
-    device, point, at = batch.device[order], batch.point[order], batch.at[order]
-    if twice:
-        last = np.ones(len(order), np.bool_)
-        last[:-1] = (device[1:] != device[:-1]) | (point[1:] != point[:-1]) | (at[1:] != at[:-1])
-        order = order[last]
-        device, point, at = device[last], point[last], at[last]
-    new = np.ones(len(order), np.bool_)
-    new[1:] = (device[1:] != device[:-1]) | (at[1:] != at[:-1])
-    received = batch.received[batch.frame[order]]
-    return Batch(
-        device, point, at, batch.value[order], batch.quality[order], batch.flags[order],
-        (np.cumsum(new) - 1).astype(np.int32), np.maximum.reduceat(received, np.flatnonzero(new)),
-    )  # fmt: skip
