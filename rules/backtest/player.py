@@ -13,8 +13,10 @@ from gateway.domain.regroup import reframed
 from rules.backtest.episodes import Episodes
 from rules.compiled import MemberStat, PeerStat, Rule
 from rules.engine import Engine
+from rules.engine.state.thing_table import NEVER
 from rules.engine.windows.counter_glitches import Glitches
 from rules.format import compile_source
+from rules.replay import Replay
 
 ROWS = 32_768
 """Readings judged at once where no rule looks at several devices."""
@@ -59,6 +61,7 @@ class Player:
         self.episodes = Episodes(count_from)
         self.rows = 0
         self._seq = 0
+        self._history = Replay(self, FEW, patience=CRAWL, soon=SOON)
         self.joined = any(joined(rule) for rule in rules)
         """Some rule looks at several devices: what happens to them has to come in order."""
         facts: list[Body] = [SiteSet(site) for site in field.sites]
@@ -67,7 +70,7 @@ class Player:
         facts += [DeviceSet(device) for device in field.devices]
         facts += [RuleSet(rule.id, rule.revision, rule.source, zone) for rule in rules]
         for fact in facts:
-            self._step(start, fact)
+            self.moment(fact, start)
 
     def feed(self, batch: Batch) -> None:
         """Judge readings that are later than those before. Of whole moments; `joined`: sorted by time."""
@@ -79,37 +82,39 @@ class Player:
             last = int(batch.at.max())
             self._step(last, Tick(last))
             return
-        for begin, end in self._cuts(batch):
-            self._step(int(batch.at[begin]), batch.select(np.arange(begin, end)))
+        self._history.feed(batch)
 
     def until(self, moment: int) -> None:
         """Nothing more comes before `moment` µs: fire what is due up to it, each timer at its time."""
-        crawling = 0
-        while crawling < CRAWL and (due := self.engine.next_due()) is not None and due <= moment:
-            crawling = crawling + 1 if due <= self.engine.now + SOON else 0
-            self._step(due, Tick(due))
-        if moment > self.engine.now:
-            self._step(moment, Tick(moment))
+        self._history.until(moment)
 
     @property
     def misled(self) -> set[int]:
         """Devices with a glitch in which something was booked: windows may have closed with it."""
         return {one.device for one in self.glitches.fresh if one.booked}
 
-    def _cuts(self, batch: Batch) -> Iterator[tuple[int, int]]:
-        """(first row, after the last) of what is judged at once: timers fire in between, at their time."""
-        begin = 0
-        while begin < len(batch):
-            first = int(batch.at[begin])
-            self.until(first - 1)
-            due = self.engine.next_due()
-            end = min(begin + FEW, len(batch))
-            if due is not None:
-                end = min(end, int(np.searchsorted(batch.at, max(due, first), "right")))
-            if end < len(batch):  # the whole moment
-                end = max(int(np.searchsorted(batch.at, batch.at[end - 1], "right")), begin + 1)
-            yield begin, end
-            begin = end
+    # --- `ReplayEngine`
+    @property
+    def now(self) -> int:
+        """Engine time, µs."""
+        return self.engine.now
+
+    def due(self) -> int:
+        """When the next timer may be due, µs; NEVER when nothing waits."""
+        due = self.engine.next_due()
+        return NEVER if due is None else due
+
+    def tick(self, now: int) -> None:
+        """Engine time is `now` µs."""
+        self._step(now, Tick(now))
+
+    def batch(self, batch: Batch) -> None:
+        """Judge readings sorted by time."""
+        self._step(int(batch.at[0]), batch)
+
+    def moment(self, body: Body, at: int) -> None:
+        """A fact at `at` µs."""
+        self._step(at, body)
 
     def _step(self, at: int, body: Body) -> None:
         self._seq += 1

@@ -24,12 +24,13 @@ from rules.engine.late.history_requests import FactOf, OpenRequest
 from rules.engine.late.late_readings import span
 from rules.engine.late.lookback import horizon
 from rules.engine.rerun.episode_diff import EpisodeDiff, by_alarm
-from rules.engine.rerun.scratch_engine import ScratchEngine, TimedFact, replayed_with_glitches
-from rules.engine.rerun.warmup_job import decoded_result, replay_since, restored_engine
+from rules.engine.rerun.scratch_engine import ScratchEngine, replayed_with_glitches
+from rules.engine.rerun.warmup_job import decoded_result, restored_engine
 from rules.engine.state.reevaluations import Subject
 from rules.engine.state.thing_table import NEVER
 from rules.engine.transitions import PendingTransition
 from rules.engine.windows.counter_glitches import Glitch
+from rules.replay import TimedFact
 
 REACH = 31 * DAY  # history is asked for this much longer, so that an alarm which was on before shows in it
 
@@ -157,7 +158,7 @@ def reevaluate_group(core: Evaluator, ledger: EpisodeLog, answer: Rerun) -> None
         return
     core.counts.reruns += 1
     facts = [one for one in facts_of(core, answer.group, devices) if one not in found.facts]
-    replay_since(scratch, pending.after(answer.upto), facts, core.now)
+    scratch.replay_records(pending.after(answer.upto), facts, core.now)
     _take_glitches(core, scratch, devices, (*found.glitches, *scratch.core.field.glitches.fresh), pending.start)
     for device in devices:
         _newest_values(core, device, scratch)

@@ -5,18 +5,16 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from gateway.domain.reading import Batch
-from gateway.domain.record import Body, RuleSet
+from gateway.domain.record import RuleSet
 from rules.compiled import Rule
 from rules.engine.conditions.base import EngineContext
 from rules.engine.evaluator import Evaluator
 from rules.engine.state.fleet import Fleet
-from rules.engine.state.thing_table import NEVER
 from rules.engine.transitions import Emitter, PendingTransition
 from rules.engine.windows.counter_glitches import Glitch, Glitches
+from rules.replay import Replay, TimedFact
 
 CHUNK = 8192  # rows judged at once where no timer is due between them
-TimedFact = tuple[int, Body]
-"""(µs, a fact) that the devices lived through."""
 
 
 def small_world(world: Fleet, devices: Iterable[int], into: Fleet) -> None:
@@ -46,24 +44,23 @@ class ScratchEngine:
             runner.refresh(range(len(runner.space)), like.now, "")
         field.emitter.made.clear()
         self._begun = False
+        self._history = Replay(self.core, CHUNK)
 
     @property
     def made(self) -> list[PendingTransition]:
         """Every change so far."""
         return self.core.field.emitter.made
 
-    def replay(self, history: Batch, moments: Sequence[TimedFact], now: int) -> None:
-        """Readings sorted by time, and what else happened, up to engine time `now`."""
+    def replay(self, history: Batch, facts: Sequence[TimedFact], now: int) -> None:
+        """Readings sorted by time, and facts, up to engine time `now`."""
         self._remember(history, now)
-        begin = 0
-        for at, body in sorted(moments, key=lambda one: one[0]):
-            end = int(np.searchsorted(history.at, at, "right"))
-            self.feed(history, begin, end)
-            begin = max(begin, end)
-            self.until(at)
-            self.core.moment(body, at)
-        self.feed(history, begin, len(history))
-        self.until(now)
+        self._begin(min([*history.at[:1].tolist(), *(at for at, _ in facts)], default=now))
+        self._history.play(history, facts, now)
+
+    def replay_records(self, batches: Sequence[tuple[int, Batch]], facts: Sequence[TimedFact], now: int) -> None:
+        """What came since: batches with the engine time of their records, and facts, up to engine time `now`."""
+        self._begin(min([*(at for at, _ in batches), *(at for at, _ in facts)], default=now))
+        self._history.play_records(batches, facts, now)
 
     def _remember(self, history: Batch, now: int) -> None:
         """When those spoke that are compared with others, so that what others said in a silence knows its end."""
@@ -78,39 +75,12 @@ class ScratchEngine:
                 some = mine if not place.component else mine & ((component == 0) | (component == place.component))
                 downs.said[place] = np.append(np.unique(history.at[some]), now)
 
-    def feed(self, history: Batch, begin: int, end: int) -> None:
-        """Judge the rows [begin, end), timers in between at their time."""
-        if begin < end:
-            self._begin(int(history.at[begin]))
-        while begin < end:
-            due = self.core.due()
-            first = int(history.at[begin])
-            if due < first:
-                self.until(first - 1)
-                due = max(self.core.due(), first)
-            stop = min(end, begin + CHUNK)
-            stop = max(begin + 1, min(stop, int(np.searchsorted(history.at, due, "right"))))
-            while stop < end and history.frame[stop] == history.frame[stop - 1]:
-                stop += 1
-            self.core.batch(history.select(np.arange(begin, stop)))
-            begin = stop
-
     def _begin(self, at: int) -> None:
         """The groups are judged for the first time at `at` µs, when history begins."""
         if not self._begun:
             self._begun = True
             for groups in self.core.book.groups.values():
                 groups.table.touched = dict.fromkeys(groups.table.touched, at)
-
-    def until(self, now: int) -> None:
-        """Fire what is due up to `now`, each at its time."""
-        self._begin(now)
-        while (due := self.core.due()) <= now:
-            self.core.tick(max(due, self.core.now))
-            if self.core.due() <= due:
-                break  # it waits for more than time
-        if now > self.core.now and now < NEVER // 2:
-            self.core.tick(now)
 
 
 def replayed_with_glitches(

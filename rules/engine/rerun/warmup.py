@@ -17,7 +17,7 @@ from rules.engine.late.history_requests import FactOf
 from rules.engine.late.late_readings import span
 from rules.engine.rerun.reevaluate import condition_text, facts_of
 from rules.engine.rerun.scratch_engine import ScratchEngine
-from rules.engine.rerun.warmup_job import WarmupJob, decoded_result, replay_since, restored_engine, warmup_input
+from rules.engine.rerun.warmup_job import WarmupJob, decoded_result, restored_engine, warmup_input
 
 
 def watched_by(core: Evaluator, rule: str) -> Sequence[int]:
@@ -69,7 +69,7 @@ def take_over_warmup(core: Evaluator, answer: Rerun, at: int) -> None:
         core.begin_cold(answer.rule, at)
         return
     facts = [one for one in facts_of_rule(core, answer.rule, scratch.devices) if one not in found.facts]
-    replay_since(scratch, core.interim.since(max(answer.wanted, answer.upto)), facts, core.now)
+    scratch.replay_records(core.interim.since(max(answer.wanted, answer.upto)), facts, core.now)
     _take_over(core, scratch, answer.rule, at)
     core.book.settle(answer.rule, at)
     for one in (*found.glitches, *scratch.core.field.glitches.fresh):

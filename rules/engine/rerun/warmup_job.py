@@ -19,12 +19,13 @@ from rules.engine.conditions.base import EngineContext
 from rules.engine.evaluator import Evaluator
 from rules.engine.late.history_answers import expired
 from rules.engine.late.history_requests import FactOf
-from rules.engine.rerun.scratch_engine import ScratchEngine, TimedFact, replayed_with_glitches
+from rules.engine.rerun.scratch_engine import ScratchEngine, replayed_with_glitches
 from rules.engine.state.completions import CompletionsState
 from rules.engine.state.snapshot_codec import RunnerImage, SnapshotError, SpaceImage, array, seal, table, unseal
 from rules.engine.state.thing_table import NEVER
 from rules.engine.transitions import Emitter
 from rules.engine.windows.counter_glitches import Glitch
+from rules.replay import TimedFact
 
 LONG_PAST = -NEVER
 OLDER = (13,)
@@ -211,21 +212,3 @@ def restored_engine(core: Evaluator, found: WarmupResult) -> ScratchEngine | Non
     rule = core.book.rules[found.rule][1]
     scratch.core.field.emitter.made = [made_of(one, rule) for one in found.made]
     return scratch
-
-
-def replay_since(
-    scratch: ScratchEngine, kept: Sequence[tuple[int, Batch]], facts: Sequence[tuple[int, FactOf]], now: int
-) -> None:
-    """What came since: batches with their engine time, and facts, up to engine time `now`, all µs."""
-    left = list(facts)
-    for moment, batch in kept:
-        while left and left[0][0] <= moment:
-            at, fact = left.pop(0)
-            scratch.until(at)
-            scratch.core.moment(fact, at)
-        scratch.until(moment)
-        scratch.core.batch(batch)
-    for at, fact in left:
-        scratch.until(at)
-        scratch.core.moment(fact, at)
-    scratch.until(now)
