@@ -21,8 +21,9 @@ from rules.engine.transitions import Emitter
 from rules.engine.windows.base import StateTable
 from rules.engine.windows.baseline import Weeks
 from rules.engine.windows.quantile import DIFFERENT, ValueCounts
-from rules.engine.windows.reading_ring import ReadingRing
+from rules.engine.windows.ring_buffer import RingBuffer
 from rules.engine.windows.signal_set import SignalSet
+from rules.engine.windows.sliding_signal import SlidingSignal
 from rules.lint.inventory import RuleInventory
 from rules.lint.windows import window_of
 
@@ -130,8 +131,12 @@ def _windows(windows: SignalSet, rule: Rule, names: Names) -> float:
 
 def _table(table: StateTable, every: int, window: int) -> float:
     """Bytes per row of a table and its parts."""
-    if isinstance(table, ReadingRing):
-        return _trail(table, every)
+    if isinstance(table, SlidingSignal):
+        own: float = sum(getattr(table, name).itemsize for name, _ in table.arrays)
+        return own + sum(
+            _ring(part, slots(table, every)) if isinstance(part, RingBuffer) else _table(part, every, window)
+            for part in table.parts.values()
+        )
     if isinstance(table, ValueCounts):
         return _counts(table, window // max(1, every))
     own = 0.0
@@ -151,21 +156,22 @@ def _counts(counts: ValueCounts, values: int) -> float:
     return size * (counts.held.itemsize + counts.number.itemsize) + counts.used.itemsize + counts.digits.itemsize
 
 
-def _trail(trail: ReadingRing, every: int) -> float:
-    size = ring(trail, every)
-    factor = size / len(trail.at)
-    own = 0.0
-    for name, _ in trail.arrays:
-        array = getattr(trail, name)
-        bytes_ = array.dtype.itemsize * int(np.prod(array.shape[:-1]))
-        own += bytes_ * (factor if array.ndim > 1 else 1)
-    return own
+def _ring(ring: RingBuffer, size: int) -> float:
+    """With so many slots."""
+    found: float = 0.0
+    factor = size / len(ring.at)
+    for table in (ring, *ring.parts.values()):
+        for name, _ in table.arrays:
+            array = getattr(table, name)
+            bytes_ = array.dtype.itemsize * int(np.prod(array.shape[:-1]))
+            found += bytes_ * (factor if array.ndim > 1 else 1)
+    return found
 
 
-def ring(trail: ReadingRing, every: int) -> int:
-    """Slots of the ring of a trail fed every `every` µs."""
-    size = len(trail.at)
-    wanted = 3 if trail.pair else trail.over // max(1, every) + 2
+def slots(signal: SlidingSignal, every: int) -> int:
+    """Slots of the ring of a signal fed every `every` µs."""
+    windows, size = signal.operator.windows, len(signal.operator.ring.at)
+    wanted = 3 if windows.pair else windows.over // max(1, every) + 2
     while size < min(wanted, LONGEST_RING):
         size *= 2
     return size

@@ -5,16 +5,16 @@ import pytest
 
 from gateway.domain.alarm import Thing
 from rules.engine.state.thing_table import ThingTable
-from rules.engine.windows.sliding_stddev import SquaredRing
+from rules.engine.windows.ring_buffer import RingBuffer
 
 THINGS, SIZE = 12, 64
 
 
-def ring() -> SquaredRing:
+def ring() -> RingBuffer:
     space = ThingTable("meter")
     for k in range(THINGS):
         space.add(Thing(k, 0), 0)
-    found = SquaredRing(space, (np.add,), truth=False, squared=True)
+    found = RingBuffer(space, (np.add,), squared=True)
     found.grow()
     found.resize(SIZE)
     return found
@@ -36,7 +36,7 @@ def test_joined_deviations_equal_those_of_the_readings(level: float) -> None:
         compare(kept, history, random)
 
 
-def replace(kept: SquaredRing, history: list[list[float]], things: np.ndarray, *, gone: bool, value: float) -> None:
+def replace(kept: RingBuffer, history: list[list[float]], things: np.ndarray, *, gone: bool, value: float) -> None:
     """The newest readings are taken back, or become `value`."""
     newest = kept.head[things] - 1
     if gone:
@@ -48,7 +48,7 @@ def replace(kept: SquaredRing, history: list[list[float]], things: np.ndarray, *
         history[thing][-1:] = [] if gone else [value]
 
 
-def compare(kept: SquaredRing, history: list[list[float]], random: np.random.Generator) -> None:
+def compare(kept: RingBuffer, history: list[list[float]], random: np.random.Generator) -> None:
     """Windows of all lengths, of the newest readings or of older ones; and the same from a snapshot."""
     things = np.flatnonzero(kept.head[:THINGS] > 3)
     stop = kept.head[things] - random.integers(0, 3, len(things))

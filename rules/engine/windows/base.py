@@ -61,10 +61,13 @@ class NoSignals:
 class StateTable:
     """State in arrays whose last axis is the row of the thing. `arrays`: (attribute, what a new row holds).
 
-    `parts` are other tables that belong to it.
+    `parts` are other tables that belong to it; those of a `flat` one stand in a snapshot under the owner's names.
+    `derived` arrays are made of others and in no snapshot.
     """
 
     arrays: tuple[tuple[str, float], ...] = ()
+    derived: frozenset[str] = frozenset()
+    flat = False
 
     def __init__(self, space: ThingTable) -> None:
         self.space = space
@@ -80,12 +83,16 @@ class StateTable:
     def refresh(self, things: Sequence[int]) -> None:
         """What facts say of these things changed."""
 
+    def replaced(self) -> None:
+        """Rows hold another state than what was read into them."""
+
     def forget(self, thing: int) -> None:
-        """As if never heard."""
+        """Reset the row to its initial values."""
         for name, fill in self.arrays:
             getattr(self, name)[..., thing] = fill
         for part in self.parts.values():
             part.forget(thing)
+        self.replaced()
 
     def adopt(self, old: Any) -> None:
         """Take over the whole state of `old`."""
@@ -93,16 +100,19 @@ class StateTable:
             setattr(self, name, getattr(old, name))
         for name, part in self.parts.items():
             part.adopt(old.parts[name])
+        self.replaced()
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """All arrays, cut to the rows in use."""
-        found = {name: getattr(self, name)[..., : len(self.space)] for name, _ in self.arrays}
+        """All arrays that are not derived, cut to the rows in use."""
+        rows = len(self.space)
+        found = {name: getattr(self, name)[..., :rows] for name, _ in self.arrays if name not in self.derived}
         for name, part in self.parts.items():
-            found |= {f"{name}.{key}": table for key, table in part.state().items()}
+            mark = "" if part.flat else f"{name}."
+            found |= {f"{mark}{key}": table for key, table in part.state().items()}
         return found
 
     def memory(self) -> int:
-        """Bytes of the rows in use, with what is made of others and in no snapshot."""
+        """Bytes of the rows in use, with what is derived."""
         rows = len(self.space)
         own = sum(getattr(self, name)[..., :rows].nbytes for name, _ in self.arrays)
         return int(own + sum(part.memory() for part in self.parts.values()))
@@ -110,13 +120,15 @@ class StateTable:
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         """The inverse of `state`."""
         for name, fill in self.arrays:
+            if name in self.derived:
+                continue
             table = state[name]
             if getattr(self, name).shape[:-1] != table.shape[:-1]:  # rings have grown
                 setattr(self, name, np.full((*table.shape[:-1], self.space.capacity), fill, table.dtype))
             getattr(self, name)[..., : table.shape[-1]] = table
         for name, part in self.parts.items():
-            mark = f"{name}."
-            part.load({key.removeprefix(mark): table for key, table in state.items() if key.startswith(mark)})
+            part.load(state if part.flat else part_of(state, name))
+        self.replaced()
 
     def take_row(self, thing: int, other: Any, row: int) -> None:
         """Row `row` of `other`, the same signal in another engine, becomes `thing`'s."""
@@ -124,6 +136,13 @@ class StateTable:
             getattr(self, name)[..., thing] = getattr(other, name)[..., row]
         for name, part in self.parts.items():
             part.take_row(thing, other.parts[name], row)
+        self.replaced()
+
+
+def part_of(state: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
+    """The arrays of the part `name`, by their own names."""
+    mark = f"{name}."
+    return {key.removeprefix(mark): table for key, table in state.items() if key.startswith(mark)}
 
 
 class Declared:

@@ -24,11 +24,17 @@ from rules.engine.windows.baseline import BaselineSignal
 from rules.engine.windows.calendar_increase import CalendarIncrease
 from rules.engine.windows.calendar_share import CalendarShare
 from rules.engine.windows.calendar_stat import CalendarStat
+from rules.engine.windows.calendar_times import CalendarTimes
 from rules.engine.windows.calendar_window import CalendarWindow
 from rules.engine.windows.momentary import Momentary
 from rules.engine.windows.signal_input import SignalInput
-from rules.engine.windows.sliding_windows import SlidingIncrease, SlidingShare, SlidingStat, SlidingSwing, Slope
-from rules.engine.windows.times import CalendarTimes, SlidingTimes
+from rules.engine.windows.sliding_increase import SlidingIncrease
+from rules.engine.windows.sliding_share import SlidingShare
+from rules.engine.windows.sliding_signal import SlidingSignal
+from rules.engine.windows.sliding_stat import SlidingStat
+from rules.engine.windows.sliding_swing import SlidingSwing
+from rules.engine.windows.sliding_times import SlidingTimes
+from rules.engine.windows.slope import Slope
 
 
 def depth_of(rule: Rule, name: str) -> int:
@@ -48,9 +54,9 @@ def operator(
         case Increase(window=Calendar()):
             return CalendarIncrease(signal, depth, zone, space, around)
         case Increase():
-            return SlidingIncrease(signal, space, around)
+            return SlidingSignal(space, signal.name, signal.unit, SlidingIncrease(signal, space, around))
         case Rate():
-            return Slope(signal, space, around)
+            return SlidingSignal(space, signal.name, signal.unit, Slope(signal, space, around))
         case MemberStat() | PeerStat():
             return None
     feed = SignalInput(signal.of, space, around, source)
@@ -58,16 +64,16 @@ def operator(
         case Stat(window=Calendar()):
             return CalendarStat(signal, depth, zone, space, around, feed)
         case Stat():
-            return SlidingStat(signal, space, feed)
+            return SlidingSignal(space, signal.name, signal.unit, SlidingStat(signal, space, feed))
         case Swing():
-            return SlidingSwing(signal, space, feed)
+            return SlidingSignal(space, signal.name, signal.unit, SlidingSwing(signal, space, feed))
         case Share(window=Calendar()):
             return CalendarShare(signal, depth, zone, space, around, feed)
         case Share():
-            return SlidingShare(signal, space, feed)
+            return SlidingSignal(space, signal.name, "", SlidingShare(signal, space, feed))
         case Times(window=Calendar()):
             return CalendarTimes(signal, depth, zone, space, around, feed)
         case Times():
-            return SlidingTimes(signal, space, feed)
+            return SlidingSignal(space, signal.name, "", SlidingTimes(signal, space, feed))
         case Baseline():
             return BaselineSignal(signal, zone, space, around, feed)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gateway.domain.reading import F64, I32, I64
 from rules.engine.state.thing_table import ThingTable
 from rules.engine.windows.base import Rows, StateTable
-from rules.engine.windows.ring_buffer import Ring
+from rules.engine.windows.ring_buffer import RingBuffer
 
 DIFFERENT = 1024  # values that a calendar window tells apart
 DIGITS = 52  # binary digits of a float64 behind the point
@@ -23,7 +23,7 @@ FEW = 4  # windows of one thing, one after another, that are ordered each by its
 
 
 # --- windows whose values are all there
-def of_windows(ring: Ring, things: Rows, low: I64, stop: I64, rank: float) -> F64:
+def of_windows(ring: RingBuffer, things: Rows, low: I64, stop: I64, rank: float) -> F64:
     """The percentile of the readings [low, stop) of each thing; NaN for none. Windows of a thing move on in order."""
     found = np.full(len(things), np.nan)
     starts = np.flatnonzero(np.append(np.ones(1, np.bool_), things[1:] != things[:-1])[: len(things)])
@@ -52,7 +52,7 @@ def _between(values: F64, rank: float) -> F64:
     return found
 
 
-def _moving(ring: Ring, things: Rows, low: I64, stop: I64, rank: float) -> list[float]:
+def _moving(ring: RingBuffer, things: Rows, low: I64, stop: I64, rank: float) -> list[float]:
     """Of windows of one thing that move on."""
     begin = int(low[0])
     values = ring.values(np.arange(begin, int(stop[-1])), things[:1]).tolist()

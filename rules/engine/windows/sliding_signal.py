@@ -1,0 +1,89 @@
+"""A signal over the last so many minutes, (t - over, t]: its operator says what it is worth."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.domain.duration import SECOND
+from gateway.domain.reading import F64, I64
+from rules.engine.frames.batch_view import BatchView, Bools
+from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.windows.base import PointReadings, Rows
+from rules.engine.windows.momentary import Momentary, Values
+from rules.engine.windows.sliding_operator import SlidingOperator
+
+TICK = SECOND
+STEPS = 60  # a window is looked at so many times while it passes
+
+
+class SlidingSignal(Momentary):
+    """State: that of its operator."""
+
+    def __init__(self, space: ThingTable, name: str, unit: str, operator: SlidingOperator) -> None:
+        super().__init__(space, name, unit, operator.columns, operator.over)
+        self.operator, self.feed = operator, operator.feed
+        self.of = None if self.feed is None else self.feed.bound
+        self.known_only, self.closed = operator.known_only, operator.closed
+        self.grid = max(operator.over // STEPS, TICK)
+        self.parts.update(operator.parts())
+
+    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
+        counter = self.operator.counter
+        return super().hear(view, inside) if counter is None else counter.hear(view, inside)
+
+    def take(self, things: Rows, t: I64, heard: PointReadings) -> Values:
+        return self.operator.take(things, t, heard)
+
+    def held(self, things: Rows, t: I64) -> Values:
+        return self.operator.measure(things, t, *self.operator.windows.part(things, t))
+
+    def latest(self, things: Rows) -> F64:
+        return self.operator.latest(things)
+
+    def turned(self) -> I64:
+        return self.operator.turned()
+
+    def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
+        return self.operator.changes(things, t)
+
+    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
+        counter = self.operator.counter
+        if counter is not None and counter.point == point:
+            counter.exchange(thing, start, at)
+
+    def leaving(self, things: Rows, begin: I64, end: I64) -> Iterator[tuple[NDArray[np.intp], I64]]:
+        ring, windows = self.operator.ring, self.operator.windows
+        if windows.pair:
+            return
+        low, _ = windows.part(things, begin)
+        stop = ring.find(things, low, ring.head[things], end - self.over - 1)
+        count = np.maximum(stop - low, 0)
+        step = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+        item = np.repeat(np.arange(len(things)), count)
+        yield item, ring.times(low[item] + step, things[item]) + self.over
+
+    def stretches(
+        self, things: Rows, heard: PointReadings, item: NDArray[np.intp], begin: I64, end: I64
+    ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:
+        thing, at = np.concatenate([np.arange(len(things)), item]), np.concatenate([self._since(things), heard.at])
+        order = np.argsort(thing, kind="stable")
+        thing, at = thing[order], at[order]
+        last = np.ones(len(thing), np.bool_)
+        last[:-1] = thing[1:] != thing[:-1]
+        until = np.where(last, end[thing], np.append(at[1:], 0))
+        quiet = at + np.minimum(self.operator.gaps(things[thing]), NEVER // 4)
+        spoke = (at > LONG_AGO) & (until > at)
+        moving = (self.moment[things] > begin) | ~self.operator.still(self.newest[things], heard, item)
+        if self.feed is not None and self.feed.nested:
+            moving[:] = True  # nobody knows yet
+        np.logical_or.at(moving, thing[spoke], (until > quiet)[spoke])
+        some = np.flatnonzero(spoke & moving[thing])
+        yield thing[some], at[some], np.minimum(until[some] - 1, at[some] + self.over)
+        some = np.flatnonzero(spoke & (until > quiet))
+        yield thing[some], quiet[some], np.minimum(until[some] - 1, quiet[some] + self.over)
+
+    def _since(self, things: Rows) -> I64:
+        """Time of the newest reading that is held; LONG_AGO when there is none."""
+        head = self.operator.ring.head[things]
+        return np.where(head > 0, self.operator.ring.times(head - 1, things), LONG_AGO)
