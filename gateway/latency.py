@@ -16,6 +16,10 @@ class Latency:
     reading: deque[int] = field(default_factory=lambda: deque(maxlen=KEEP))
     timer: deque[int] = field(default_factory=lambda: deque(maxlen=KEEP))
 
+    def values(self) -> tuple[Sequence[int], Sequence[int]]:
+        """(by reading, by timer): copies, from any thread."""
+        return self.reading.copy(), self.timer.copy()
+
     def created(self, orders: Sequence[Created], now: int) -> None:
         """Take the orders of one transaction, committed at `now`."""
         for order in orders:

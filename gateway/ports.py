@@ -5,7 +5,7 @@ All times are µs since 1970 UTC, all sequence numbers rise by one within a part
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from gateway.domain.alarm import Transition
 from gateway.domain.delivery import Delivery, Receipt
@@ -17,6 +17,10 @@ from gateway.domain.metric import MetricSample
 from gateway.domain.notice import Recipient
 from gateway.domain.reading import F64, I64, U8, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
+from gateway.domain.refused_text import RefusedText
+
+Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Runs a blocking call in the one thread of a store, calls one after another, and gives what it returns or raises."""
 
 
 class Clock(Protocol):
@@ -71,6 +75,32 @@ class Directory(Protocol):
         """These are on disk now."""
 
 
+class RegistryView(Directory, Protocol):
+    """The registry as it is shown: everything ever known, retired devices and former revisions too. From any thread."""
+
+    def device_by_id(self, device: int) -> Device | None:
+        """Any device ever known."""
+
+    def point_by_id(self, point: int) -> Point | None:
+        """Any point ever known."""
+
+    def site(self, code: str) -> Site | None:
+        """The site called `code`."""
+
+    def known(self) -> "RegistryContents":
+        """Everything."""
+
+    def refused(self) -> Sequence[RefusedText]:
+        """State texts that found no room since they were last cleared, by device and point."""
+
+    def clear_texts(self, profile: str, name: str, device: int | None = None) -> int:
+        """Room again for what devices (or this one) bring; how many texts count no more. Blocking (the desk's thread).
+        Raises KeyError for no such state point, StoreError."""
+
+    def forget_customer(self, code: str) -> None:
+        """The store has erased them."""
+
+
 class ReceiptLedger(Protocol):
     """Remembers the QoS 1 messages of the last receive-maximum, so that a redelivery is told from a repeat."""
 
@@ -109,6 +139,22 @@ class PartitionedLog(Protocol):
 
     def lease(self, partition: int, owner: str) -> int:
         """Take the partition: a strictly rising epoch. Raises StoreUnavailable while another process holds it."""
+
+
+class JournalView(Protocol):
+    """The journal as it is shown. `wait` on the event loop that reads devices, the rest from any thread."""
+
+    def head(self, partition: int) -> int:
+        """The newest sequence number on disk; 0 when empty."""
+
+    def last(self, partition: int) -> Record | None:
+        """The newest record; None when there is none. Blocking. Raises StoreError."""
+
+    async def wait(self, partition: int, after: int) -> Sequence[Record]:
+        """The records after `after`; waits for the first."""
+
+    def dead_letters(self, limit: int, before_seq: int | None = None, tenant: str = "") -> list[Record]:
+        """Messages that could not be understood, the newest first, below `before_seq`. Blocking."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,7 @@ class Supervisor:
             except Exception as error:  # a supervisor restarts whatever fell over
                 if fatal or isinstance(error, InvariantBroken):
                     log.critical("stopping: this error cannot be undone", task=name, error=str(error), exc_info=True)
-                    self.broken = error
-                    self.fatal.set()
+                    self.fail(error)
                     return
                 if loop.time() - started > MINUTE / SECOND:
                     attempt = 0
@@ -71,6 +70,16 @@ class Supervisor:
             finally:
                 proof.cancel()
             await asyncio.sleep(min(longest, self.pause(attempt, rejected)))
+
+    def fail(self, error: BaseException) -> None:
+        """This error stops the process."""
+        self.broken = error
+        self.fatal.set()
+
+    def check(self) -> None:
+        """Raises what stops the process, if anything does."""
+        if self.fatal.is_set():
+            raise self.broken or InvariantBroken("the engine stopped")
 
     async def stop(self, *names: str) -> None:
         """Cancel these tasks (all when none is named) and wait for them."""

@@ -25,7 +25,7 @@ def ensure_admin(context: Context) -> Path | None:
     nobody has read; it is revoked. Raises StoreError when the file cannot be written.
     """
     path, now = key_file(context.settings.data_dir, context.settings.tenant), context.clock.now()
-    keys = context.keys.all()
+    keys = context.sql.keys.all()
     admins = [key for key in keys if key.role is Role.ADMIN and not key.sites and live(key, now)]
     unread = path.exists() and path.stat().st_size == 0
     if admins and not unread:
@@ -41,9 +41,9 @@ def ensure_admin(context: Context) -> Path | None:
         names = {key.name for key in keys}
         for key in admins:
             if unread and _OURS.fullmatch(key.name) and key.used_at is None:
-                context.keys.revoke(key.name, now)
+                context.sql.keys.revoke(key.name, now)
         name = next(n for n in ("admin", *(f"admin-{i}" for i in range(2, len(names) + 3))) if n not in names)
-        secret, _ = context.keys.create(name, Role.ADMIN, now)
+        secret, _ = context.sql.keys.create(name, Role.ADMIN, now)
         os.write(file, f"{secret}\n".encode())
         os.fsync(file)
     except OSError as error:

@@ -23,6 +23,22 @@ async def await_on(loop: asyncio.AbstractEventLoop | None, make: Callable[[], Aw
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), loop))
 
 
+class OwnerLoop:
+    """The event loop that owns intake, sources and relay; others reach them by `run` alone. Until it is `bind`, nothing
+    runs there and calls run where they are."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """From now on it is `loop`."""
+        self._loop = loop
+
+    async def run(self, make: Callable[[], Awaitable[T]]) -> T:
+        """What `make()` gives when it is awaited there: keep it short. Raises what it raises."""
+        return await await_on(self._loop, make)
+
+
 class LoopThread:
     """An event loop in a thread of its own."""
 

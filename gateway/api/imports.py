@@ -83,7 +83,7 @@ class _ImportRequests:
         context = self._context
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
         if secret and scheme.lower() == "bearer":
-            key = await in_desk(context, lambda: context.keys.verify(secret.strip(), context.clock.now()))
+            key = await in_desk(context, lambda: context.sql.keys.verify(secret.strip(), context.clock.now()))
             if key is not None:
                 return Principal(key)
         elif not key_file(context.settings.data_dir, context.settings.tenant).exists() and _here(request):

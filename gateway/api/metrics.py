@@ -14,6 +14,7 @@ from gateway.api.source_metrics import source_metrics
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.record import RecordKind
+from gateway.health import GatewayStatus, HealthState
 from gateway.latency import quantile
 from gateway.ports import Written
 
@@ -48,20 +49,22 @@ class Metrics:
         async with self._one:
             if now - self._taken >= SQL_EVERY:
                 self._rows, self._taken = await asyncio.to_thread(self._ask), now
-        collector = Collector(self._context, self._requests, self._rows)
+        context = self._context
 
-        async def collect() -> list[Metric]:
-            return list(collector.collect())
+        async def look() -> tuple[GatewayStatus, HealthState, list[Metric]]:
+            return *context.look(), list(source_metrics(context.sources()))
 
+        status, condition, sources = await in_ingest(context, look)
+        collector = Collector(status, condition, self._requests, self._rows, context.clock.now())
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collected(await in_ingest(self._context, collect)))
+        registry.register(_Collected([*collector.collect(), *sources]))
         return generate_latest(registry)
 
     def _ask(self) -> SqlCounts:
         context = self._context
         try:
-            waiting = len(context.inbox.waiting(MOST_WAITING))
-            return SqlCounts(context.queries.counts(), context.deliveries.disabled(), waiting, known=True)
+            waiting = len(context.sql.inbox.waiting(MOST_WAITING))
+            return SqlCounts(context.sql.queries.counts(), context.sql.deliveries.disabled(), waiting, known=True)
         except StoreError:
             return SqlCounts()
 
@@ -78,21 +81,23 @@ class _Collected:
 
 
 class Collector:
-    """Reads the running gateway, on the loop that devices are read on: numbers of one moment."""
+    """Numbers of one moment (`now` µs) as families."""
 
-    def __init__(self, context: Context, requests: RequestCounts, rows: SqlCounts) -> None:
-        self._context, self._requests, self._rows = context, requests, rows
+    def __init__(
+        self, status: GatewayStatus, condition: HealthState, requests: RequestCounts, rows: SqlCounts, now: int
+    ) -> None:
+        self._status, self._found, self._requests, self._rows = status, condition, requests, rows
+        self._now = now
 
     def collect(self) -> Iterator[Metric]:
         """All families."""
-        yield gauge("ready", "1 while the gateway is live", float(self._context.ready))
-        yield gauge("start_time_seconds", "Start, seconds since 1970", self._context.started / SECOND)
+        yield gauge("ready", "1 while the gateway is live", float(self._status.ready))
+        yield gauge("start_time_seconds", "Start, seconds since 1970", self._status.started / SECOND)
         yield from self._intake()
         yield from self._condition()
         yield from self._consumers()
         yield from self._engine()
         yield from self._journal()
-        yield from source_metrics(self._context.sources)
         yield from self._desk()
         yield from self._deliveries()
         yield from self._tasks()
@@ -104,9 +109,8 @@ class Collector:
         lost = gauges("balance_messages", "Received less what is accounted for: 0, always", "source")
         lost_readings = gauges("balance_readings", "Decoded less what is accounted for: 0, always; without a source: "
                                "from decoding to the series store", "source")  # fmt: skip
-        intake = self._context.intake
-        for source in intake.sources():
-            b = intake.balance(source)
+        intake = self._status.intake
+        for source, b in intake.balances.items():
             for state in MESSAGE_STATES:
                 messages.add_metric([source, state], getattr(b, state))
             messages.add_metric([source, "partial"], b.partial)
@@ -123,25 +127,24 @@ class Collector:
         yield from (messages, readings, lost, lost_readings)
         steps = counters("clock_steps", "Steps of the gateway's clock: forward, back, back so little that timers wait",
                           "kind")  # fmt: skip
-        for kind, count in intake.steps.items():
+        for kind, count in intake.clock_steps.items():
             steps.add_metric([kind], count)
         yield steps
-        behind = max(0, intake.watermark.newest - self._context.clock.now())
+        behind = max(0, intake.newest - self._now)
         yield gauge("clock_behind_seconds", "How far the gateway's clock is behind its journal", behind / SECOND)
-        registry = self._context.registry
-        yield counter("state_texts_refused", "Texts of state points that were refused", registry.refused_texts)
+        yield counter("state_texts_refused", "Texts of state points that were refused", self._status.texts_refused)
         yield gauge("state_texts_refusing", "Points of devices that were refused texts and were not cleared since",
-                    len(registry.refused()))  # fmt: skip
+                    len(self._status.refused_texts))  # fmt: skip
 
     def _condition(self) -> Iterator[Metric]:
         """What is wrong by the same judgement as `/readyz`."""
-        context, condition = self._context, self._context.watch.look()
+        status, condition = self._status, self._found
         trouble = gauges("trouble", "1 while something is wrong with a part, a source or an endpoint", "area", "name")
         for name in ("disk", "clock", "rules", "configuration"):
             trouble.add_metric(["part", name], float(name in condition.parts))
-        for name in context.sources:
+        for name in status.sources:
             trouble.add_metric(["source", name], float(name in condition.sources))
-        for name in context.settings.endpoints:
+        for name in status.endpoints:
             trouble.add_metric(["endpoint", name], float(name in condition.endpoints))
         yield trouble
         yield gauge("disk_free_bytes", "Left on the disk of the data folder", condition.free)
@@ -151,10 +154,9 @@ class Collector:
     def _stored(self, readings: CounterMetricFamily, balance: GaugeMetricFamily) -> None:
         """From decoding to the series store: what was journaled since the start against what became of it there. What
         is on its way there is counted from the journal's side, so that it cannot hide a loss."""
-        intake, progress = self._context.intake, self._context.series.progress
-        written, replayed, total = progress.written, progress.replayed, intake.balance()
+        consumers, total = self._status.consumers, self._status.intake.total
+        written, replayed, upto = consumers.series.written, consumers.series.replayed, consumers.journaled
         settled = _rows(written) - _rows(replayed)
-        upto = intake.trail.upto(progress.cursor)
         under_way = total.readings_journaled - (settled if upto is None else upto)
         fill(readings, "", (
             ("stored", written.stored), ("duplicate", written.duplicate), ("expired", written.expired),
@@ -164,7 +166,7 @@ class Collector:
         balance.add_metric([""], total.decoded - accounted)
 
     def _engine(self) -> Iterator[Metric]:
-        engine = self._context.engine
+        engine = self._status.engine
         yield gauge("engine_rules", "Rules in force", len(engine.rules))
         yield gauge("engine_rules_broken", "Rules whose newest source does not compile", len(engine.broken))
         judged = counters("engine_readings", "Readings by what the rules made of them", "state")
@@ -177,29 +179,28 @@ class Collector:
             reruns.add_metric([result], getattr(counts, result))
         yield reruns
         glitches = counters("engine_glitches", "Falls of counters that were taken back, as they were found", "point")
-        for point, count in sorted(engine.glitches().items()):
+        for point, count in sorted(engine.glitches.total.items()):
             glitches.add_metric([point], count)
         yield glitches
 
     def _consumers(self) -> Iterator[Metric]:
-        context = self._context
-        head = context.journal.head(context.settings.partition)
+        consumers, head = self._status.consumers, self._status.journal.head
         lag = gauges("lag_records", "Journal records a consumer has not taken yet", "consumer")
-        lag.add_metric(["rules"], head - context.rules.judged)
-        lag.add_metric(["desk"], head - context.rules.committed)
-        lag.add_metric(["series"], head - context.series.progress.cursor)
+        lag.add_metric(["rules"], head - consumers.judged)
+        lag.add_metric(["desk"], head - consumers.committed)
+        lag.add_metric(["series"], head - consumers.series.cursor)
         yield lag
-        yield counter("transitions", "Transitions the engine made", context.rules.transitions)
+        yield counter("transitions", "Transitions the engine made", consumers.transitions)
         latency = gauges("order_latency_ms", "From the deciding reading (or due time) to the committed order",
                           "decided_by", "quantile")  # fmt: skip
-        for kind, values in (("reading", context.latency.reading), ("timer", context.latency.timer)):
+        for kind, values in (("reading", consumers.by_reading), ("timer", consumers.by_timer)):
             for name, share in QUANTILES:
                 if (value := quantile(list(values), share)) is not None:
                     latency.add_metric([kind, name], value)
         yield latency
 
     def _journal(self) -> Iterator[Metric]:
-        stats = self._context.journal.stats()
+        stats = self._status.journal
         yield gauge("journal_head", "Newest sequence number", stats.head)
         yield counter("journal_commits", "Group commits", stats.commits)
         yield counter("journal_fsyncs", "Flushes to disk", stats.fsyncs)
@@ -240,26 +241,26 @@ class Collector:
     def _deliveries(self) -> Iterator[Metric]:
         attempts = counters("deliveries", "Deliveries by outcome", "endpoint", "state")
         breaker = gauges("endpoint_breaker", "1 for the state the breaker is in", "endpoint", "state")
-        flying = gauges("endpoint_in_flight", "Deliveries under way", "endpoint")
+        in_flight = gauges("endpoint_in_flight", "Deliveries under way", "endpoint")
         disabled = gauges("endpoint_disabled", "1 while the endpoint waits for a person to enable it", "endpoint")
-        for name, stats in self._context.relay.stats().items():
+        for name, stats in self._status.endpoints.items():
             for state in ("delivered", "retried", "dead"):
                 attempts.add_metric([name, state], getattr(stats, state))
             for state in ("closed", "half_open", "open"):
                 breaker.add_metric([name, state], float(stats.breaker == state))
-            flying.add_metric([name], stats.in_flight)
+            in_flight.add_metric([name], stats.in_flight)
             if self._rows.known:
                 disabled.add_metric([name], float(name in self._rows.disabled))
-        yield from (attempts, breaker, flying, disabled)
+        yield from (attempts, breaker, in_flight, disabled)
 
     def _tasks(self) -> Iterator[Metric]:
         restarts = counters("task_restarts", "Restarts of supervised tasks", "task")
         up = gauges("task_up", "1 while the task runs", "task")
-        for name, health in self._context.supervisor.health.items():
-            restarts.add_metric([name], health.restarts)
-            up.add_metric([name], float(health.up))
+        for name, task in self._status.tasks.items():
+            restarts.add_metric([name], task.restarts)
+            up.add_metric([name], float(task.up))
         yield from (restarts, up)
-        yield counter("ticks_missed", "Ticks the journal did not take", self._context.ticker.missed)
+        yield counter("ticks_missed", "Ticks the journal did not take", self._status.intake.ticks_missed)
         answers = counters("api_answers", "HTTP answers", "status")
         for status, count in sorted(self._requests.answers.items()):
             answers.add_metric([str(status)], count)

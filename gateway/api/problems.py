@@ -14,7 +14,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from gateway.api.event_loops import await_on
 from gateway.domain.errors import CommandError, Conflict, InvariantBroken, StoreError, StoreFull
 from gateway.domain.text import Lang, catalogue, say
 
@@ -145,10 +144,9 @@ async def _broken(request: Request, error: Exception) -> JSONResponse:
     log.critical("stopping: this error cannot be undone", task="api", error=str(error), exc_info=error)
 
     async def stop() -> None:
-        context.supervisor.broken = error
-        context.supervisor.fatal.set()
+        context.stop_for(error)
 
-    await await_on(context.loop, stop)
+    await context.ingest.run(stop)
     return await _unexpected(request, error)
 
 

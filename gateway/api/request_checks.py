@@ -99,7 +99,7 @@ class RequestChecks:
         self._requests.hold_back(address, secret)
         if secret.startswith("fg_") and len(secret) <= 100 and secret.isascii():
             now = self._context.clock.now()
-            key = await asyncio.to_thread(self._context.keys.verify, secret, now)
+            key = await asyncio.to_thread(self._context.sql.keys.verify, secret, now)
             if key is not None:
                 self._requests.limiter.good(secret)
                 return Principal(key, address)

@@ -68,4 +68,4 @@ class RequestCounts:
 
 async def _write(context: Context, deed: Deed) -> None:
     with suppress(StoreError):  # the answer is the same; the store's trouble is told elsewhere
-        await in_desk(context, lambda: context.audit.add(deed))
+        await in_desk(context, lambda: context.sql.audit.add(deed))

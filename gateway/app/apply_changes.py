@@ -4,26 +4,24 @@ First what can fail is made, then the device list and the rules enter the journa
 sources follow. All of it may be repeated: a step that is done finds nothing to do.
 """
 
-import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
-import structlog
-
-from gateway.app.lifecycle import App, Verify
-from gateway.app.reload import CONFIGURATION, named, rule_changes
-from gateway.ports import Sink, Source
+from gateway.app.in_force import ProjectInForce
+from gateway.app.progress import PipelineProgress
+from gateway.app.reload import CONFIGURATION, RuleJournal, named, rule_changes
+from gateway.app.running_endpoints import RunningEndpoints
+from gateway.app.running_sources import RunningSources
+from gateway.intake import ControlPump
+from gateway.ports import Blocking, Sink, Source
+from gateway.registry import Registry
 from gateway.settings.project import Project
-from gateway.store import Deed
 
-log = structlog.get_logger()
-TASK = "source."
 Adjust = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Make:
+class PartFactory:
     """What `gateway.app.build` makes of a project. Each raises ConfigError.
 
     `adjust` (a running source, before, after): what gives it the configuration of its name, True = its task has to
@@ -34,11 +32,10 @@ class Make:
     source: Callable[[Project, str], Source]
     adjust: Callable[[Source, Project, Project], Adjust | None]
     desk: Callable[[Project], Callable[[], None]]
-    verify: Callable[[Project], Verify]
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _Prepared:
     """Ready to be used: sinks and sources that are new, what the sources that stay have to follow."""
 
     sinks: Mapping[str, Sink]
@@ -47,89 +44,62 @@ class _Made:
     decide: Callable[[], None]
 
 
-class Takeover:
-    """`gateway.app.reload.Apply` of an app."""
+@dataclass(frozen=True, slots=True)
+class ApplyChanges:
+    """`gateway.app.reload.Apply` of the running gateway. On the event loop."""
 
-    def __init__(self, app: App, make: Make) -> None:
-        self._app, self._make = app, make
+    make: PartFactory
+    in_force: ProjectInForce
+    registry: Registry
+    desk_thread: Blocking
+    pump: ControlPump
+    rule_journal: RuleJournal
+    progress: PipelineProgress
+    delivery: RunningEndpoints
+    sources: RunningSources
 
     async def __call__(self, after: Project, actor: str) -> list[str]:
         """What changed, in words. Raises ConfigError (nothing is changed) and StoreError (call again)."""
-        app, before = self._app, self._app.project
-        made = self._prepare(before, after)
-        desk = app.threads.runner("desk")
-        facts = await desk(lambda: app.registry.apply(after.wanted))
-        await app.pump.pump()
-        await desk(made.decide)
-        rules = rule_changes(after.rulebook, after.settings.timezone, app.engine, actor)
-        if rules:
-            sequence = await app.rule_journal(rules)
-            await app.judged(sequence[-1])  # else the next difference would name them again
-        app.sources = {name: source for name, source in app.sources.items() if name in made.adjust}
-        app.reload.project, app.verify_callback = after, self._make.verify(after)
-        app.imports.profiles = {profile.id: profile for profile in after.wanted.profiles}
-        changed = [*map(named, facts), *map(named, rules)]
-        changed += await self._send_to(after, made.sinks)
-        changed += await self._listen_to(after, made, before)
-        return changed
+        before = self.in_force.project
+        prepared = self._prepare(before, after)
+        facts = await self.desk_thread(lambda: self.registry.apply(after.wanted))
+        await self.pump.pump()
+        await self.desk_thread(prepared.decide)
+        rules = await self.rules(after, actor)
+        self.in_force.use(after)
+        changed = [*map(named, facts), *rules]
+        endpoints = await self.delivery.replace(after.settings.endpoints, prepared.sinks, CONFIGURATION)
+        changed += [f"endpoint {name}" for name in endpoints]
+        return changed + [f"source {name}" for name in await self._sources(before, after, prepared)]
 
-    def _prepare(self, before: Project, after: Project) -> _Made:
-        app, old, new = self._app, before.settings, after.settings
+    async def rules(self, project: Project, actor: str) -> list[str]:
+        """Make the engine obey the rules of `project`; returns what changed, once the engine has taken it: else the
+        next difference would name it again."""
+        engine = self.progress.rules.status
+        changed = rule_changes(project.rulebook, project.settings.timezone, engine, actor)
+        if changed:
+            await self.progress.wait_judged((await self.rule_journal(changed))[-1])
+        return [named(fact) for fact in changed]
+
+    def _prepare(self, before: Project, after: Project) -> _Prepared:
+        old, new = before.settings, after.settings
         sinks = {
-            name: self._make.sink(after, name)
+            name: self.make.sink(after, name)
             for name, config in new.endpoints.items()
-            if name not in app.sinks or config != old.endpoints.get(name)
+            if name not in self.delivery.sinks or config != old.endpoints.get(name)
         }
         adjust, sources = {}, {}
         for name in new.sources:
-            running = app.sources.get(name)
-            follow = None if running is None else self._make.adjust(running, before, after)
+            running = self.sources.running.get(name)
+            follow = None if running is None else self.make.adjust(running, before, after)
             if follow is None:
-                sources[name] = self._make.source(after, name)
+                sources[name] = self.make.source(after, name)
             else:
                 adjust[name] = follow
-        return _Made(sinks, sources, adjust, self._make.desk(after))
+        return _Prepared(sinks, sources, adjust, self.make.desk(after))
 
-    async def _send_to(self, after: Project, fresh: Mapping[str, Sink]) -> list[str]:
-        app = self._app
-        before, names = app.sinks, after.settings.endpoints
-        app.sinks = {name: fresh.get(name) or before[name] for name in names}
-        gone = [name for name in before if name not in names]
-        if not fresh and not gone:
-            return []
-        under_way = app.relay.use(app.sinks)
-        unused = [sink for name, sink in before.items() if app.sinks.get(name) is not sink]
-        if unused:
-            app.leaving.append(asyncio.create_task(_close(unused, under_way)))
-        app.leaving = [task for task in app.leaving if not task.done()]
-        desk = app.threads.runner("desk")
-        for name in fresh.keys() & before.keys():  # what it said of itself, 410 Gone, was said by the one before
-            deed = Deed(app.clock.now(), CONFIGURATION, "", "endpoint.enable", name)
-            if name in await desk(app.deliveries.disabled):
-                await desk(partial(app.deliveries.enable, name, deed))
-        await app.say_left()
-        return [f"endpoint {name}" for name in (*sorted(fresh), *gone)]
-
-    async def _listen_to(self, after: Project, made: _Made, before: Project) -> list[str]:
-        """Those that go or start again are stopped first: two sessions of one name would throw each other out."""
-        app = self._app
-        running = {name.removeprefix(TASK) for name in app.supervisor.health if name.startswith(TASK)}
-        gone = sorted(running - made.adjust.keys())
-        again = [name for name, follow in made.adjust.items() if follow()]
-        for name in (*gone, *again):
-            await app.supervisor.end(TASK + name)
-        app.sources = {name: made.sources.get(name) or app.sources[name] for name in after.settings.sources}
-        for name in (*made.sources, *again):
-            app.follow(app.sources[name])
-        for name in gone:
-            log.info("source stopped: a broker keeps its session until it expires", source=name)
-        old, new = before.settings.sources, after.settings.sources
-        changed = {name for name in new if old.get(name) != new[name]} | {*gone}
-        return [f"source {name}" for name in sorted(changed)]
-
-
-async def _close(sinks: Collection[Sink], under_way: Collection[asyncio.Task[None]]) -> None:
-    if under_way:
-        await asyncio.wait(under_way)
-    for sink in sinks:
-        await sink.close()
+    async def _sources(self, before: Project, after: Project, prepared: _Prepared) -> list[str]:
+        again = [name for name, follow in prepared.adjust.items() if follow()]
+        running, old, new = self.sources.running, before.settings.sources, after.settings.sources
+        gone = await self.sources.replace({name: prepared.sources.get(name) or running[name] for name in new}, again)
+        return sorted({name for name in new if old.get(name) != new[name]} | {*gone})

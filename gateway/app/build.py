@@ -1,25 +1,31 @@
 """`build(project) -> App`: the one file that names concrete classes and ties them together."""
 
-import getpass
-import os
-import stat
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from gateway import expected_stores
 from gateway.adapter_ports import SourceServices
-from gateway.adapters import ENDPOINTS, SERIES, SOURCES
+from gateway.adapters import ENDPOINTS, SOURCES
+from gateway.api.context import Context
+from gateway.api.event_loops import OwnerLoop
 from gateway.app import install_check
-from gateway.app.apply_changes import Make, Takeover
-from gateway.app.lifecycle import App, Committed, Threads, Verify
+from gateway.app.apply_changes import ApplyChanges, PartFactory
+from gateway.app.commit import Committed
+from gateway.app.housekeeping import Housekeeping
+from gateway.app.in_force import ProjectInForce
+from gateway.app.lifecycle import App, Consumers, Ingest, Operation
+from gateway.app.progress import PipelineProgress
 from gateway.app.reload import Reload, RuleJournal
+from gateway.app.running_endpoints import RunningEndpoints
+from gateway.app.running_sources import RunningSources
+from gateway.app.status import Readiness, StatusReader
+from gateway.app.stores import JOURNAL, OpenStores, close_to_others, open_stores
+from gateway.app.threads import Threads
 from gateway.clock import SystemClock
 from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesConsumer, Snapshots
 from gateway.delivery import Relay
@@ -27,39 +33,27 @@ from gateway.desk import Desk
 from gateway.desk.notice_templates import Templates
 from gateway.desk.policy import DeskPolicy, OrderType
 from gateway.domain.duration import SECOND
-from gateway.domain.error_reasons import reason, worded
-from gateway.domain.errors import ConfigError, Problem, StoreError
+from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.notice import EndpointRoute
-from gateway.domain.record import RecordKind
-from gateway.health import AlarmLog
+from gateway.domain.record import ClockStep, RecordKind
+from gateway.health import AlarmLog, HealthMonitor
+from gateway.import_service.service import ImportPorts, Imports
 from gateway.intake import ControlPump, Intake, Ticker
 from gateway.journal import SqliteJournal
 from gateway.latency import Latency
 from gateway.lock import FileLock
 from gateway.ports import Clock, Sink, Source
 from gateway.registry import Registry
+from gateway.scheduler import Scheduler
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
-from gateway.store import (
-    ApiKeys,
-    CustomerAudience,
-    Database,
-    DeskBooks,
-    Inbox,
-    Queries,
-    SecurityAudit,
-    SqlControlOutbox,
-    SqlDeliveryQueue,
-    SqlRegistryStore,
-)
-from gateway.store.integrity_check import damage, identity
+from gateway.store import CustomerAudience, Database, DeskBooks
+from gateway.supervisor import Supervisor
 from rules.engine import Engine, SnapshotError
 from rules.format import compile_policy, compile_source
 from rules.sentence import told
 
 log = structlog.get_logger()
-JOURNAL = "journal.sqlite"
-LOOK = 3.0  # seconds a start looks for damage in the database; `fieldgate check --data` looks at all of it
 GIVING_WAY = 60.0  # seconds an import may take to give way to a gateway that starts
 KEPT = 5_000  # records per read while the world is rebuilt
 SNAPSHOT_SHARE = 16  # of the journal may wait for the next snapshot
@@ -85,99 +79,103 @@ def build(project: Project, clock: Clock | None = None, *, command: str = "run")
     return app
 
 
-def close_to_others(data: Path) -> None:
-    """The data folder is for this user alone: names, phone numbers, what is going to be signed. One that others may
-    enter is closed, and that is said. Raises StoreError when it is somebody else's, or cannot be made or written."""
-    try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError.of("app.data_make", path=data, error=reason(error)) from error
-    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
-        raise StoreError.of("app.data_write", path=data, user=getpass.getuser())
-    mode = stat.S_IMODE(data.stat().st_mode)
-    if not mode & 0o077:
-        return
-    try:
-        data.chmod(mode & 0o700)
-    except OSError as error:
-        raise StoreError.of("app.data_open", path=data, mode=f"{mode:04o}", error=reason(error)) from error
-    log.warning("data_dir was open to other users: it is not any more", path=str(data), mode=f"{mode:04o}")
-
-
 def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) -> App:
-    settings, threads = project.settings, Threads()
-    data, partition = settings.data_dir, settings.partition
-    expected_stores.check_present(data)
-    database = _database(data / "fieldgate.sqlite")
-    opened.callback(database.dispose)
-    series_store = SERIES[settings.series.type].build(data, settings.series, clock)
-    opened.callback(series_store.close)
-    consumed = max(Desk(DeskBooks(database), partition=partition).cursor(), series_store.cursor(partition))
-    journal = SqliteJournal(data / JOURNAL, settings.journal, partition=partition, consumed=consumed, lock=lock)
-    opened.callback(journal.close)
-    if (stored := series_store.cursor(partition)) < (floor := journal.stats().floor):
-        raise StoreError.of("store.series.behind", path=data / "series", cursor=stored, floor=floor)
-    found = {"database": identity(data / "fieldgate.sqlite"), "journal": journal.identity, "series": 0}
-    expected_stores.settle(data, found)
-    registry = Registry(SqlRegistryStore(database, clock, settings.tenant), settings.tenant, clock)
-    registry.recover(_definitions(journal))
-    desk = _desk(project, database, journal.lease(partition, settings.name))
-    snapshots = Snapshots(data / "snapshots", partition)
-    engine, start = _engine(journal, snapshots, desk.cursor(), settings)
+    in_force, threads, settings = ProjectInForce(project), Threads(), project.settings
     steady = clock.steady if isinstance(clock, SystemClock) else clock.now
+    stores = open_stores(settings, clock, lock, opened)
+    desk = _desk(project, stores)
+    supervisor, scheduler, readiness = Supervisor(), Scheduler(), Readiness()
+    make = _factory(stores, desk, clock)
+    sinks = {name: make.sink(project, name) for name in settings.endpoints}
+    relay = Relay(stores.sql.deliveries, sinks, clock, threads.desk, settings.delivery)
+    delivery = RunningEndpoints(relay, sinks, stores.sql.deliveries, threads.desk, clock)
+
+    def clock_stepped(_: ClockStep) -> None:  # forward or back, all that is due is looked at again
+        scheduler.again()
+        relay.notify()
+
     intake = Intake(
-        journal, registry, clock, settings.intake, partition=partition, steady=steady, tenant=settings.tenant
+        stores.journal, stores.registry, clock, settings.intake, partition=stores.partition, steady=steady,
+        tenant=settings.tenant, on_step=clock_stepped,
+    )  # fmt: skip
+    sources = {name: make.source(project, name) for name in settings.sources}
+    running = RunningSources(sources, supervisor, intake.emit)
+    ingest = Ingest(intake, Ticker(intake), ControlPump(stores.sql.outbox, intake, threads.desk), running)
+    committed = Committed(Latency(), relay, clock, AlarmLog(stores.registry.device_by_id, steady))
+    consumers = _consumers(in_force, stores, desk, threads, ingest, committed, supervisor, clock)
+    rule_journal = RuleJournal(intake.facts, stores.sql.audit, threads.desk, clock)
+    changes = ApplyChanges(
+        make, in_force, stores.registry, threads.desk, ingest.pump, rule_journal, consumers.progress, delivery, running
     )
-    ticker = Ticker(intake)
-    audit = SecurityAudit(database, settings.tenant)
-    outbox, deliveries = SqlControlOutbox(database), SqlDeliveryQueue(database, settings.tenant)
-    sinks = {name: endpoint_sink(project, name, clock) for name in settings.endpoints}
-    relay = Relay(deliveries, sinks, clock, threads.runner("desk"), settings.delivery)
-    committed = Committed(Latency(), relay, clock, AlarmLog(registry.device_by_id, steady))
+    reload = Reload(in_force, clock, changes)
+    status = StatusReader(
+        readiness, supervisor, running, intake, ingest.ticker, stores.journal, stores.registry, consumers.rules,
+        consumers.series, committed.latency, delivery, lambda: reload.last,
+    )  # fmt: skip
+    monitor = HealthMonitor(
+        status, lambda: running.running, lambda: in_force.health, stores.journal, committed.alarm_log,
+        clock=clock, steady=steady,
+    )  # fmt: skip
+    housekeeping = Housekeeping(
+        clock, in_force, stores, threads, desk, intake, ingest.pump, consumers.rules, consumers.series, committed
+    )
+    operation = Operation(supervisor, scheduler, housekeeping, changes, reload, monitor, readiness)
+    imports = _imports(in_force, stores, threads, intake, consumers.progress, clock)
+    context = _context(in_force, stores, desk, threads, ingest, consumers, delivery, imports, operation, clock)
+    return App(clock, threads, in_force, stores, ingest, consumers, desk, delivery, imports, operation, context)
+
+
+def _consumers(
+    in_force: ProjectInForce, stores: OpenStores, desk: Desk, threads: Threads, ingest: Ingest, committed: Committed,
+    supervisor: Supervisor, clock: Clock,
+) -> Consumers:  # fmt: skip
+    settings = in_force.settings
+    engine, start = _engine(stores.journal, stores.snapshots, desk.cursor(), settings)
     rules = RulesConsumer(
-        journal, engine, desk, snapshots, clock, rules_thread=threads.runner("rules"), partition=partition,
-        desk_thread=threads.runner("desk"), start=start, on_commit=committed, on_due=ticker.nudge,
+        stores.journal, engine, desk, stores.snapshots, clock, rules_thread=threads.rules, desk_thread=threads.desk,
+        partition=stores.partition, start=start, on_commit=committed, on_due=ingest.ticker.nudge,
+        add_sentences=lambda found: told(found, engine.rules),
         most_work=settings.journal.max_bytes // SNAPSHOT_SHARE,
     )  # fmt: skip
-    series = SeriesConsumer(journal, series_store, threads.runner("series"), partition)
+    series = SeriesConsumer(stores.journal, stores.series, threads.series, stores.partition)
     reruns = Reruns(
-        rules, engine, series, series_store, rules_thread=threads.runner("rules"),
-        series_thread=threads.runner("series"), journal=intake.facts,
-        worker=partial(LookBackProcess.start, LOOK_BACK),
+        rules, engine, series, stores.series, rules_thread=threads.rules, series_thread=threads.series,
+        journal=ingest.intake.facts, worker=partial(LookBackProcess.start, LOOK_BACK),
         until=lambda: clock.now() + settings.clock.ahead_limit,
     )  # fmt: skip
-    rules.tell = lambda found: told(found, engine.rules)
-    rules.on_wanted, rules.on_decided = reruns.wake, committed.told.decided
-    make = _make(registry, journal, clock, desk, database)
-    app = App(
-        clock=clock, lock=lock, threads=threads, database=database, desk=desk, deliveries=deliveries,
-        queries=Queries(database, settings.tenant), keys=ApiKeys(database, settings.tenant), audit=audit,
-        inbox=Inbox(database, settings.tenant), outbox=outbox, series_store=series_store, journal=journal,
-        registry=registry, engine=engine, intake=intake, ticker=ticker, sinks=sinks, relay=relay, snapshots=snapshots,
-        pump=ControlPump(outbox, intake, threads.runner("desk")), rules=rules, committed=committed,
-        series=series, reruns=reruns, reload=Reload(project, clock),
-        rule_journal=RuleJournal(intake.facts, audit, threads.runner("desk"), clock),
-        sources={name: make.source(project, name) for name in settings.sources}, verify_callback=make.verify(project),
+    progress = PipelineProgress(stores.partition, stores.journal, rules, series, reruns, supervisor)
+    return Consumers(engine, rules, series, reruns, progress)
+
+
+def _imports(
+    in_force: ProjectInForce,
+    stores: OpenStores,
+    threads: Threads,
+    intake: Intake,
+    progress: PipelineProgress,
+    clock: Clock,
+) -> Imports:
+    ports = ImportPorts(
+        clock=clock, directory=stores.registry, points=lambda: stores.registry.known().points,
+        profiles=lambda: in_force.profiles, limits=lambda: in_force.imports, emit=intake.emit, fact=intake.fact,
+        facts_kept=partial(stores.journal.kept, RecordKind.FACT), progress=progress, store=stores.series,
+        series_thread=threads.series, queries=stores.sql.queries, audit=stores.sql.audit, desk_thread=threads.desk,
     )  # fmt: skip
-    app.reload.apply = Takeover(app, make)
-    return app
+    return Imports(ports)
 
 
-def _database(path: Path) -> Database:
-    """Looked at, then brought to this release."""
-    if path.exists() and (what := damage(path, LOOK)):
-        raise StoreError.of("store.damaged", path=path, what=worded(what))
-    database = Database(f"sqlite:///{path}")
-    database.upgrade()
-    return database
-
-
-def _definitions(journal: SqliteJournal) -> list[Any]:
-    found, after = [], 0
-    while records := journal.kept(RecordKind.DEFINE, after, KEPT):
-        found += [record.body for record in records]
-        after = records[-1].seq
-    return found
+def _context(
+    in_force: ProjectInForce, stores: OpenStores, desk: Desk, threads: Threads, ingest: Ingest, consumers: Consumers,
+    delivery: RunningEndpoints, imports: Imports, operation: Operation, clock: Clock,
+) -> Context:  # fmt: skip
+    return Context(
+        clock=clock, in_force=lambda: in_force.api, sql=stores.sql, desk=desk, registry=stores.registry,
+        journal=stores.journal, series_store=stores.series, desk_thread=threads.desk, series_thread=threads.series,
+        engine=lambda: consumers.rules.status, ingest=OwnerLoop(), look=operation.monitor.look,
+        sources=lambda: ingest.sources.running, relay=delivery.relay, imports=imports, pump=ingest.pump.pump,
+        reload=partial(operation.reload.reload, asked=True), stop_for=operation.supervisor.fail,
+        verify_callback=partial(_verified, in_force, clock),
+    )  # fmt: skip
 
 
 def _engine(journal: SqliteJournal, snapshots: Snapshots, cursor: int, settings: Settings) -> tuple[Engine, int]:
@@ -206,9 +204,10 @@ def _all(journal: SqliteJournal, kind: RecordKind, upto: int) -> list[Any]:
     return found
 
 
-def _desk(project: Project, database: Database, epoch: int) -> Desk:
-    settings = project.settings
-    desk = Desk(DeskBooks(database, settings.mask), tenant=settings.tenant, partition=settings.partition, epoch=epoch)
+def _desk(project: Project, stores: OpenStores) -> Desk:
+    settings, database = project.settings, stores.sql.database
+    epoch = stores.journal.lease(stores.partition, settings.name)
+    desk = Desk(DeskBooks(database, settings.mask), tenant=settings.tenant, partition=stores.partition, epoch=epoch)
     _use(desk, database, project)()
     return desk
 
@@ -242,12 +241,9 @@ def _answering(settings: Settings) -> str:
     return names[0] if len(names) == 1 else "{endpoint}"
 
 
-def _verifier(clock: Clock, project: Project) -> Verify:
-    return partial(_verified, project.settings, clock)
-
-
-def _verified(settings: Settings, clock: Clock, endpoint: str, headers: Mapping[str, str], body: bytes) -> str:
-    """See `gateway.app.lifecycle.Verify`."""
+def _verified(in_force: ProjectInForce, clock: Clock, endpoint: str, headers: Mapping[str, str], body: bytes) -> str:
+    """See `gateway.api.context.Verify`."""
+    settings = in_force.settings
     config = settings.endpoints[endpoint]
     verify = ENDPOINTS[config.type].verify
     if verify is None:
@@ -261,11 +257,11 @@ def endpoint_sink(project: Project, name: str, clock: Clock) -> Sink:
     return ENDPOINTS[config.type].build(name, config, clock)
 
 
-def _make(registry: Registry, journal: SqliteJournal, clock: Clock, desk: Desk, database: Database) -> Make:
-    services = partial(_services, registry, journal, clock)
-    return Make(
+def _factory(stores: OpenStores, desk: Desk, clock: Clock) -> PartFactory:
+    services = partial(_services, stores.registry, stores.journal, clock)
+    return PartFactory(
         sink=partial(endpoint_sink, clock=clock), source=partial(_source, services),
-        adjust=partial(_adjusted, services), desk=partial(_use, desk, database), verify=partial(_verifier, clock),
+        adjust=partial(_adjusted, services), desk=partial(_use, desk, stores.sql.database),
     )  # fmt: skip
 
 
@@ -281,7 +277,7 @@ def _source(services: Callable[[Project, str], SourceServices], project: Project
 def _adjusted(
     services: Callable[[Project, str], SourceServices], source: Source, before: Project, project: Project
 ) -> Callable[[], bool] | None:
-    """See `gateway.app.apply_changes.Make`."""
+    """See `gateway.app.apply_changes.PartFactory`."""
     name = source.name
     config = project.settings.sources[name]
     if before.settings.sources[name].type != config.type:

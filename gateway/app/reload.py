@@ -2,7 +2,7 @@
 anywhere changes nothing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISDIR
@@ -10,15 +10,17 @@ from typing import Protocol
 
 import structlog
 
+from gateway.app.in_force import ProjectInForce
 from gateway.domain.duration import from_us
+from gateway.domain.engine_status import EngineStatus
 from gateway.domain.errors import ConfigError, Problem, StoreError
 from gateway.domain.record import CustomerSet, DeviceSet, Fact, PolicySet, RuleGone, RuleSet, SiteSet
+from gateway.domain.reloaded import Reloaded
 from gateway.ports import Clock
 from gateway.settings.needs_restart import as_running
 from gateway.settings.project import Project, ProjectReport, inspect_project
 from gateway.settings.rulebook import Rulebook, RuleFiles
 from gateway.store import Deed
-from rules.compiled import Rule
 
 log = structlog.get_logger()
 POLL = 2.0  # s between two looks at the files
@@ -28,7 +30,7 @@ NAMED = 20  # of what changed, and problems, in a line of the log
 CONFIGURATION = "configuration"
 
 
-class Noted(Protocol):
+class AuditLog(Protocol):
     """The security audit."""
 
     def add(self, deed: Deed) -> None:
@@ -40,7 +42,7 @@ class RuleJournal:
     """Changes of rules: into the journal, then into the audit."""
 
     facts: Callable[[Sequence[Fact]], Awaitable[list[int]]]
-    audit: Noted
+    audit: AuditLog
     desk: Callable[[Callable[[], None]], Awaitable[None]]
     clock: Clock
 
@@ -53,33 +55,9 @@ class RuleJournal:
         return sequence
 
 
-class InForce(Protocol):
-    """The engine: the rules it obeys."""
-
-    @property
-    def rules(self) -> Mapping[str, tuple[RuleSet, Rule]]:
-        """Rule id -> the fact in force and its rule."""
-
-    @property
-    def policy(self) -> PolicySet | None:
-        """`quiet` and `limits` in force."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reloaded:
-    """What came of the newest look at the files: how much changed, or the problems that kept everything as it was.
-    `at_start`: keys that differ from the file and take effect at the next start."""
-
-    at: int
-    actor: str
-    changed: int = 0
-    problems: tuple[Problem, ...] = ()
-    at_start: tuple[str, ...] = ()
-
-
-def rule_changes(rulebook: Rulebook, zone: str, engine: InForce, actor: str) -> list[Fact]:
+def rule_changes(rulebook: Rulebook, zone: str, engine: EngineStatus, actor: str) -> list[Fact]:
     """The facts that make the engine obey `rulebook`; [] when it does."""
-    known = {name: (fact.source, fact.zone) for name, (fact, _) in engine.rules.items()}
+    known = {name: (fact.source, fact.zone) for name, fact in engine.rules.items()}
     changed: list[Fact] = [
         RuleSet(rule.id, rule.revision, rule.source, zone, actor)
         for rule in rulebook.rules.values()
@@ -97,19 +75,23 @@ nothing changed) and StoreError."""
 
 
 class Reload:
-    """Looks at the files every `POLL` seconds, and when asked (`wake`: SIGHUP). `project` is the one in force."""
+    """Looks at the files every `POLL` seconds, and when asked (`wake`: SIGHUP)."""
 
-    def __init__(self, project: Project, clock: Clock, apply: Apply | None = None) -> None:
-        """`apply` may be set later, before the first reload."""
-        self.project, self.apply = project, apply or _nothing
+    def __init__(self, in_force: ProjectInForce, clock: Clock, apply: Apply) -> None:
+        self._in_force, self.apply = in_force, apply
         self.last = Reloaded(clock.now(), CONFIGURATION)
         self._clock = clock
         self._rule_files = RuleFiles()
-        self._places = project.places
+        self._places = in_force.project.places
         self._asked = asyncio.Event()
         self._lock = asyncio.Lock()
         self._seen: object = _stamp(self._places)
         self._warned: set[tuple[str, int]] = set()
+
+    @property
+    def project(self) -> Project:
+        """The configuration in force."""
+        return self._in_force.project
 
     def wake(self) -> None:
         """Look now, whether or not anything seems to have changed."""
@@ -159,9 +141,10 @@ class Reload:
                 self._seen = None  # tried again at the next look
                 log.warning("configuration not reloaded: the disk cannot take it now", error=error)
                 return self.last
-            before, self.project = self.last, project
+            self._in_force.use(project)
+            before = self.last
             self.last = Reloaded(self._clock.now(), actor, len(changed), (), at_start)
-            self._say(actor, changed, before, asked)
+            self._log(actor, changed, before, asked)
             return self.last
 
     def _look(self) -> ProjectReport:
@@ -184,7 +167,7 @@ class Reload:
         )  # fmt: skip
         return self.last
 
-    def _say(self, actor: str, changed: Sequence[str], before: Reloaded, asked: bool) -> None:
+    def _log(self, actor: str, changed: Sequence[str], before: Reloaded, asked: bool) -> None:
         if self.last.at_start and self.last.at_start != before.at_start:
             log.warning("settings that take effect at the next start", keys=list(self.last.at_start))
         if before.problems:
@@ -205,10 +188,6 @@ class Reload:
                     self._warned.add((calendar.name, year))
                     known = "no official list yet" if year in provisional else "Monday to Friday count as workdays"
                     log.warning("calendar incomplete", calendar=calendar.name, year=year, known=known)
-
-
-async def _nothing(project: Project, actor: str) -> Sequence[str]:  # noqa: ARG001 - an Apply
-    return ()
 
 
 def named(fact: Fact) -> str:

@@ -177,14 +177,14 @@ async def _alone(order: ImportOptions, url: str) -> int:
     except StoreUnavailable as error:
         held = say("import.held", order.lang, url=url or "-")
         raise StoreError(f"{error.text(order.lang)}\n{held}") from error
-    await app.start(doors=False)
+    await app.start(serving=False)
     key = project.settings.data_dir / "admin.key"
 
     async def leave() -> None:
         click.echo(say("import.handed_over", order.lang), err=True)
         await app.stop()
 
-    way = GivingWay(Local(app.imports), app.lock.wanted, leave, lambda: Remote(url, _key(key)) if url else None)
+    way = GivingWay(Local(app.imports), app.stores.lock.wanted, leave, lambda: Remote(url, _key(key)) if url else None)
     watching = asyncio.create_task(way.watch())
     try:
         return await _run(order, way)

@@ -79,7 +79,7 @@ async def serve(project: Project, lang: Lang = "zh") -> NoReturn:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, wanted.set)
-    loop.add_signal_handler(signal.SIGHUP, app.reload.wake)
+    loop.add_signal_handler(signal.SIGHUP, app.operation.reload.wake)
     told = asyncio.create_task(wanted.wait())
     starting = asyncio.create_task(app.start())
     await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -94,12 +94,12 @@ async def serve(project: Project, lang: Lang = "zh") -> NoReturn:
         raise
     manager.say("READY=1")
     if manager.every:
-        app.supervisor.start("watchdog", manager.run)
+        app.operation.supervisor.start("watchdog", manager.run)
     _greet(app, lang)
-    fatal = asyncio.create_task(app.supervisor.fatal.wait())
+    fatal = asyncio.create_task(app.operation.supervisor.fatal.wait())
     await asyncio.wait({told, fatal}, return_when=asyncio.FIRST_COMPLETED)
     manager.say("STOPPING=1")
-    if app.supervisor.fatal.is_set():
+    if app.operation.supervisor.fatal.is_set():
         await _within(app.abandon())
         _leave(1)
     fatal.cancel()

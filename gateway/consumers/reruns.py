@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -12,10 +12,9 @@ from gateway.domain.errors import WorkerFailed
 from gateway.domain.history_request import HistoryJob, HistoryRequest
 from gateway.domain.reading import Batch, concat, encode_batch
 from gateway.domain.record import Fact, Rerun
-from gateway.ports import RuleEngine, SeriesStore
+from gateway.ports import Blocking, RuleEngine, SeriesStore
 
 log = structlog.get_logger()
-Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 MOST_ROWS = 500_000  # of one device: the record that holds them must fit the journal
 MOST_OF_GROUP = 4_000_000
 END = 1 << 62
@@ -24,10 +23,11 @@ FEW = 50_000  # rows that are not worth a process of their own
 PAUSE = 0.05  # s between two looks at how far the store has come
 
 
-class Wants(Protocol):
-    """The rules consumer: what the engine wants as of record `judged`."""
+class WantedHistory(Protocol):
+    """The rules consumer: what the engine wants as of record `judged`. `asked` is set when it wants something."""
 
     judged: int
+    asked: asyncio.Event
 
     @property
     def wanted(self) -> tuple[HistoryRequest, ...]:
@@ -63,7 +63,7 @@ class Reruns:
 
     def __init__(
         self,
-        rules: Wants,
+        rules: WantedHistory,
         engine: RuleEngine,
         series: StoredSeries,
         store: SeriesStore,
@@ -77,14 +77,9 @@ class Reruns:
         self._rules, self._engine, self._series, self._store = rules, engine, series, store
         self._rules_thread, self._series_thread, self._journal = rules_thread, series_thread, journal
         self._worker, self._until = worker, until
-        self._more = asyncio.Event()
         self._under_way: HistoryRequest | None = None
         self.upto = 0  # the record of the newest answer: before it is judged, what is wanted is old news
         self.answered = 0
-
-    def wake(self) -> None:
-        """Something is wanted."""
-        self._more.set()
 
     @property
     def idle(self) -> bool:
@@ -104,8 +99,8 @@ class Reruns:
             if self._rules.judged < self.upto:
                 await asyncio.sleep(PAUSE)
             elif not wanted:
-                self._more.clear()
-                await self._more.wait()
+                self._rules.asked.clear()
+                await self._rules.asked.wait()
             elif self._series.cursor < wanted[0].seq:
                 await asyncio.sleep(PAUSE)  # the store does not have all of it yet
             else:

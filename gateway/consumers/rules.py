@@ -1,19 +1,18 @@
 """Journal -> engine -> desk. The engine runs ahead of the desk by a bounded queue only."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, get_args
+from typing import get_args
 
 from gateway.consumers.snapshots import Pace, Snapshots
 from gateway.domain.alarm import Transition
 from gateway.domain.engine_status import EngineStatus
 from gateway.domain.history_request import HistoryRequest
 from gateway.domain.record import Fact, Record
-from gateway.ports import AlarmDesk, Clock, PartitionedLog, RuleEngine
+from gateway.ports import AlarmDesk, Blocking, Clock, PartitionedLog, RuleEngine
 
-Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 FACTS = get_args(Fact)
 MOST_TRANSITIONS = 500
 CURSOR_EVERY = 1.0  # s
@@ -32,11 +31,10 @@ class DeskWork:
 class RulesConsumer:
     """Two tasks: `judge` steps the engine in its thread, `commit` lets the desk commit in its own.
 
-    `on_commit` is called after each transaction (wakes the relay), `on_due` with the engine's next timer (finer ticks),
-    `on_wanted` when the engine asks for stored history (`wanted`, as of `judged`). `status`: all that other threads may
-    read of the engine, published after the steps of each piece of work. `tell` puts the sentences into what
-    the engine decided (its thread), `on_decided` gets the transitions of what was committed, replayed ones too (the
-    desk's thread). `most_work`: see `Pace`.
+    `status`: all that other threads may read of the engine, published with each piece of work; `asked` is set while it
+    names history that is wanted. `add_sentences` completes what the engine decided (its thread); `on_commit` gets what
+    the desk did and the transitions, replayed ones too, after each transaction (the desk's thread); `on_due` gets the
+    engine's next timer, µs. `most_work`: see `Pace`.
     """
 
     def __init__(
@@ -50,18 +48,18 @@ class RulesConsumer:
         rules_thread: Blocking,
         desk_thread: Blocking,
         start: int,
-        on_commit: Callable[[object], None],
+        on_commit: Callable[[object, Sequence[Transition]], None],
         on_due: Callable[[int], None],
         partition: int,
+        add_sentences: Callable[[Sequence[Transition]], Sequence[Transition]] = lambda found: found,
         most_work: int = 1 << 62,
     ) -> None:
         self._journal, self._engine, self._desk = journal, engine, desk
         self._snapshots, self._clock, self._partition = snapshots, clock, partition
         self._rules_thread, self._desk_thread = rules_thread, desk_thread
         self._on_commit, self._on_due = on_commit, on_due
-        self.on_wanted: Callable[[], None] = lambda: None
-        self.tell: Callable[[Sequence[Transition]], Sequence[Transition]] = lambda found: found
-        self.on_decided: Callable[[Sequence[Transition]], None] = lambda _: None
+        self._add_sentences = add_sentences
+        self.asked = asyncio.Event()
         self.status: EngineStatus = engine.status()
         self._queue: asyncio.Queue[DeskWork] = asyncio.Queue(maxsize=8)
         self._open: DeskWork | None = None
@@ -97,7 +95,7 @@ class RulesConsumer:
             self._pace.judged(time(), records, len(work.transitions))
         self.judged = work.cursor
         if self.wanted:
-            self.on_wanted()
+            self.asked.set()
         self.transitions += len(work.transitions)
         await self._queue.put(work)
         if (next_due := self.status.next_due) is not None:
@@ -107,7 +105,7 @@ class RulesConsumer:
         work = DeskWork(records[-1].seq)
         for record in records:
             if found := self._engine.step(record):
-                work.transitions += self.tell(found)
+                work.transitions += self._add_sentences(found)
             if isinstance(record.body, FACTS):
                 work.facts.append((record.seq, record.body))
         if snapshot:
@@ -151,9 +149,7 @@ class RulesConsumer:
 
     def _apply(self, work: DeskWork, now: int) -> None:
         """In the desk's thread; the desk cuts its transactions itself."""
-        self._on_commit(self._desk.apply(work.transitions, work.cursor, work.facts, now))
-        if work.transitions:
-            self.on_decided(work.transitions)
+        self._on_commit(self._desk.apply(work.transitions, work.cursor, work.facts, now), work.transitions)
         if work.snapshot:
             self._snapshots.save(work.cursor, work.snapshot)
 

@@ -1,16 +1,14 @@
 """Journal -> series store, off the acknowledgement path: about one transaction a second."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch
 from gateway.domain.record import Record
-from gateway.ports import PartitionedLog, SeriesStore, Written
+from gateway.ports import Blocking, PartitionedLog, SeriesStore, Written
 
-Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 MOST_ROWS = 200_000  # one transaction; bounds memory while catching up
 
 NOTHING = Written(0, 0, 0)

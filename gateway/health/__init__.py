@@ -2,6 +2,17 @@
 
 from gateway.health.alarm_log import AlarmLog
 from gateway.health.judgements import HealthState, Trouble
-from gateway.health.monitor import HealthMonitor
+from gateway.health.monitor import HealthMonitor, HealthSettings
+from gateway.health.status import ConsumerStatus, GatewayStatus, IntakeStatus, TaskStatus
 
-__all__ = ["AlarmLog", "HealthMonitor", "HealthState", "Trouble"]
+__all__ = [
+    "AlarmLog",
+    "ConsumerStatus",
+    "GatewayStatus",
+    "HealthMonitor",
+    "HealthSettings",
+    "HealthState",
+    "IntakeStatus",
+    "TaskStatus",
+    "Trouble",
+]

@@ -10,7 +10,7 @@ from gateway.domain.duration import HOUR, MINUTE, SECOND, iso
 from gateway.domain.errors import Problem
 from gateway.domain.language_values import Phrase, SpokenDuration
 from gateway.domain.record import ClockStep
-from gateway.registry import RefusedText
+from gateway.domain.refused_text import RefusedText
 
 LOW = 2
 """The disk is low below so many times its floor."""

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,18 +11,18 @@ import structlog
 
 from gateway.delivery.endpoint_state import EndpointStats
 from gateway.delivery.reasons import Reason
-from gateway.domain.clocks import Watermark
 from gateway.domain.duration import HOUR
-from gateway.domain.errors import Problem, StoreError
+from gateway.domain.errors import StoreError
 from gateway.domain.language_values import Phrase
 from gateway.domain.once_per_period import Firsts
-from gateway.domain.record import ClockStep, Raw, Record
+from gateway.domain.record import Raw, Record
 from gateway.domain.text import catalogue
 from gateway.health.alarm_log import AlarmLog
 from gateway.health.judgements import Clocks, HealthState, Trouble, clock, configuration, disk, rules, silence, texts
+from gateway.health.status import GatewayStatus
 from gateway.health.traffic_summary import Summary, TrafficCounts
-from gateway.intake.balance import Balance
 from gateway.journal.schema import free_space
+from gateway.ports import Clock
 
 log = structlog.get_logger()
 LOOK = 5.0
@@ -32,160 +33,138 @@ LOOKED_THROUGH = 50
 """Dead letters looked through for an example of a kind."""
 
 
-class IntakeStatus(Protocol):
-    """Intake."""
-
-    watermark: Watermark
-    stepped: list[Callable[[ClockStep], None]]
-
-    def balance(self, source: str = "") -> Balance: ...
-    def sources(self) -> list[str]: ...
-
-
 class Letters(Protocol):
     """The journal's dead letters."""
 
-    def dead_letters(self, limit: int, before_seq: int | None = None, tenant: str = "") -> list[Record]: ...
+    def dead_letters(self, limit: int, before_seq: int | None = None, tenant: str = "") -> list[Record]:
+        """The newest first. Blocking."""
 
 
-class House(Protocol):
-    """What is watched: the App. `steady` is µs of a clock that nobody sets."""
+@dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """`disk`: where the journal is, `floor` bytes below which it does not grow; `silent_after` µs by source, 0 =
+    never."""
 
-    @property
-    def settings(self) -> Any: ...
-    @property
-    def clock(self) -> Any: ...
-    @property
-    def intake(self) -> IntakeStatus: ...
-    @property
-    def journal(self) -> Letters: ...
-    @property
-    def sources(self) -> Mapping[str, Any]:
-        """Sources, each with its `stats`."""
-
-    @property
-    def registry(self) -> Any: ...
-    @property
-    def relay(self) -> Any: ...
-    @property
-    def ticker(self) -> Any: ...
-    @property
-    def engine(self) -> Any: ...
-    @property
-    def reload(self) -> Any: ...
+    disk: Path
+    floor: int
+    silent_after: Mapping[str, int]
 
 
 class HealthMonitor:
-    """All on the loop that devices are read on. `steady`: µs of a clock that nobody sets."""
+    """All on the loop that devices are read on. `status` gives what is looked at, `sources` their counts by name;
+    `steady` is µs of a clock that nobody sets."""
 
-    def __init__(self, house: House, told: AlarmLog, steady: Callable[[], int]) -> None:
-        self._house, self._told, self._steady = house, told, steady
+    def __init__(
+        self,
+        status: Callable[[], GatewayStatus],
+        sources: Callable[[], Mapping[str, Any]],
+        settings: Callable[[], HealthSettings],
+        letters: Letters,
+        alarms: AlarmLog,
+        *,
+        clock: Clock,
+        steady: Callable[[], int],
+    ) -> None:
+        self._status, self._sources, self._settings = status, sources, settings
+        self._letters, self._alarms, self._clock, self._steady = letters, alarms, clock, steady
         self._summary, self._firsts = Summary(steady()), Firsts()
-        self._step: ClockStep | None = None
-        self._stepped = 0
         self._files_since = 0
         self._counted: dict[str, int] = {}  # source -> messages at the last look
-        self._heard: dict[str, int] = {}  # source -> when its count last rose
+        self._newest: dict[str, int] = {}  # source -> when its count last rose
         self._connected: dict[str, int] = {}  # source -> since when
         self._dead: dict[tuple[str, str], int] = {}
         self._clamps: deque[tuple[int, int]] = deque([(0, 0)], LATELY)
-        self._hourly, self._said = Firsts(HOUR), set[tuple[str, str]]()
-        house.intake.stepped.append(self._set)
-
-    def _set(self, step: ClockStep) -> None:
-        self._step, self._stepped = step, self._house.clock.now()
+        self._hourly, self._logged = Firsts(HOUR), set[tuple[str, str]]()
 
     # ---- asked ------------------------------------------------------------------------------------------------
-    def look(self) -> HealthState:
-        """As it is now."""
-        house, settings = self._house, self._house.settings
-        free = free_space(Path(settings.data_dir) / "journal.sqlite")
-        clocks = self._clocks()
-        problems: Sequence[Problem] = house.reload.last.problems
-        self._files_since = (self._files_since or house.clock.now()) if problems else 0
-        found = {
-            "disk": disk(free, settings.journal.free_space_floor), "clock": clock(clocks),
-            "rules": rules(sorted(house.engine.broken)),
-            "configuration": configuration(problems, self._files_since, house.reload.last.at_start),
-            "texts": texts(house.registry.refused()),
-        }  # fmt: skip
-        return HealthState(
-            {part: trouble for part, trouble in found.items() if trouble is not None},
-            {name: trouble for name in house.sources if (trouble := self._source(name)) is not None},
-            {name: trouble for name, stats in house.relay.stats().items() if (trouble := _endpoint(stats)) is not None},
-            free, settings.journal.free_space_floor, clocks.share,
-        )  # fmt: skip
+    def look(self) -> tuple[GatewayStatus, HealthState]:
+        """As it is now, and what is wrong with it."""
+        status = self._status()
+        return status, self._judged(status)
 
-    def _clocks(self) -> Clocks:
-        house, now = self._house, self._house.clock.now()
-        total = house.intake.balance()
+    def _judged(self, status: GatewayStatus) -> HealthState:
+        settings = self._settings()
+        free = free_space(settings.disk)
+        clocks, files = self._clocks(status), status.files
+        self._files_since = (self._files_since or self._clock.now()) if files.problems else 0
+        found = {
+            "disk": disk(free, settings.floor), "clock": clock(clocks), "rules": rules(sorted(status.engine.broken)),
+            "configuration": configuration(files.problems, self._files_since, files.at_start),
+            "texts": texts(status.refused_texts),
+        }  # fmt: skip
+        sources = {
+            name: self._source(name, phrase, settings.silent_after.get(name, 0))
+            for name, phrase in status.sources.items()
+        }
+        endpoints = {name: _endpoint(stats) for name, stats in status.endpoints.items()}
+        return HealthState(_wrong(found), _wrong(sources), _wrong(endpoints), free, settings.floor, clocks.share)
+
+    def _clocks(self, status: GatewayStatus) -> Clocks:
+        intake, now = status.intake, self._clock.now()
         clamped, readings = self._clamps[0]
         return Clocks(
-            now, house.intake.watermark.newest - now, house.ticker.last.suspect, self._step, self._stepped,
-            total.clamped - clamped, total.readings_journaled - readings,
+            now, intake.newest - now, intake.suspect, intake.last_step, intake.stepped,
+            intake.total.clamped - clamped, intake.total.readings_journaled - readings,
         )  # fmt: skip
 
-    def _source(self, name: str) -> Trouble | None:
-        source, now = self._house.sources[name], self._steady()
-        if (phrase := source.trouble()) is not None:
+    def _source(self, name: str, phrase: Phrase | None, silent_after: int) -> Trouble | None:
+        now = self._steady()
+        if phrase is not None:
             self._connected.pop(name, None)
             return Trouble(phrase, logged=True)
         connected = self._connected.setdefault(name, now)
-        after = getattr(self._house.settings.sources[name], "silent_after", 0)
-        return silence(connected, self._heard.get(name), after, now)
+        return silence(connected, self._newest.get(name), silent_after, now)
 
     # ---- by itself --------------------------------------------------------------------------------------------
     async def run(self) -> None:
-        """Look every few seconds, until cancelled; say what changed."""
+        """Look every few seconds, until cancelled; log what changed."""
         while True:
             await asyncio.sleep(LOOK)
             await self.turn()
 
     async def turn(self) -> None:
         """One look, and the lines it is worth."""
-        now, house = self._steady(), self._house
-        by_source = {name: self._messages(name) for name in house.sources}
+        now, status = self._steady(), self._status()
+        total, balances = status.intake.total, status.intake.balances
+        by_source = {name: balances[name].received if name in balances else 0 for name in status.sources}
         for name, count in by_source.items():
             if count > self._counted.get(name, 0):
-                self._counted[name], self._heard[name] = count, now
-        condition, total = self.look(), house.intake.balance()
+                self._counted[name], self._newest[name] = count, now
+        condition = self._judged(status)
         self._clamps.append((total.clamped, total.readings_journaled))
-        self._say(condition, now)
-        await self._say_dead(now)
-        sent = sum(stats.delivered for stats in house.relay.stats().values())
-        heard = TrafficCounts(
+        self._log(condition, now)
+        await self._log_dead(now)
+        sent = sum(stats.delivered for stats in status.endpoints.values())
+        counts = TrafficCounts(
             total.received,
             total.readings_journaled,
             total.rejected,
-            self._told.alarms,
-            self._told.orders,
+            self._alarms.alarms,
+            self._alarms.orders,
             sent,
             by_source,
         )
-        if (line := self._summary.due(heard, condition.sources, now)) is not None:
+        if (line := self._summary.due(counts, condition.sources, now)) is not None:
             log.info("summary", **line)
 
-    def _messages(self, name: str) -> int:
-        return self._house.intake.balance(name).received if name in self._house.intake.sources() else 0
-
-    def _say(self, condition: HealthState, now: int) -> None:
+    def _log(self, condition: HealthState, now: int) -> None:
         """Each trouble once when it begins, once when it is over; one that comes and goes, once an hour."""
         found = {("part", name): trouble for name, trouble in condition.parts.items()}
         found |= {("source", name): trouble for name, trouble in condition.sources.items()}
         for place, trouble in found.items():
-            if trouble.logged:  # whoever found it says so
+            if trouble.logged:  # whoever found it logs it
                 continue
             if self._hourly.fresh((*place, trouble.phrase.key), now):
                 write = log.error if trouble.vital else log.warning
                 write("trouble", part=_part(*place), what=trouble.phrase)
-                self._said.add(place)
-        for place in self._said - found.keys():
+                self._logged.add(place)
+        for place in self._logged - found.keys():
             log.info("trouble over", part=_part(*place))
-        self._said &= found.keys()
+        self._logged &= found.keys()
 
-    async def _say_dead(self, now: int) -> None:
+    async def _log_dead(self, now: int) -> None:
         """The first dead letter of each kind, with an example."""
-        for name, source in self._house.sources.items():
+        for name, source in self._sources().items():
             dead = Counter(getattr(source.stats, "rejected", {})) + Counter(getattr(source.stats, "partial", {}))
             for reason, count in dead.items():
                 if count > self._dead.get((name, reason), 0) and self._firsts.fresh((name, reason), now):
@@ -198,11 +177,15 @@ class HealthMonitor:
 
     def _example(self, source: str, reason: str) -> Raw | None:
         try:
-            records = self._house.journal.dead_letters(LOOKED_THROUGH)
+            records = self._letters.dead_letters(LOOKED_THROUGH)
         except StoreError:
             return None
         letters = [record.body for record in records if isinstance(record.body, Raw)]
         return next((raw for raw in letters if (raw.source, raw.reason) == (source, reason)), None)
+
+
+def _wrong(found: Mapping[str, Trouble | None]) -> dict[str, Trouble]:
+    return {name: trouble for name, trouble in found.items() if trouble is not None}
 
 
 def _endpoint(stats: EndpointStats) -> Trouble | None:

@@ -31,18 +31,18 @@ class Summary:
         self._at, self._last = began, TrafficCounts()
         self._picture: tuple[frozenset[str], bool] | None = None
 
-    def due(self, heard: TrafficCounts, silent: Collection[str], now: int) -> dict[str, object] | None:
-        """The fields of a line, or None: not now. `silent` sources have something that keeps them from being heard."""
+    def due(self, counts: TrafficCounts, silent: Collection[str], now: int) -> dict[str, object] | None:
+        """The fields of a line, or None: not now. `silent` sources have something that keeps their messages away."""
         since = now - self._at
-        picture = (frozenset(silent), heard.messages > 0)
+        picture = (frozenset(silent), counts.messages > 0)
         if since < MINUTE or (picture == self._picture and since < HOUR):
             return None
         before = self._last
-        counts: dict[str, object] = {name: getattr(heard, name) - getattr(before, name) for name in _COUNTS}
+        since_then: dict[str, object] = {name: getattr(counts, name) - getattr(before, name) for name in _COUNTS}
         old = before.by_source
-        quiet = [name for name, n in heard.by_source.items() if name in silent or n == old.get(name, 0)]
-        words = Phrase("log.summary_none") if not heard.by_source else ""
+        quiet = [name for name, n in counts.by_source.items() if name in silent or n == old.get(name, 0)]
+        words = Phrase("log.summary_none") if not counts.by_source else ""
         if quiet:
             words = Phrase("log.summary_silent", {"sources": quiet})
-        self._at, self._last, self._picture = now, heard, picture
-        return {"since": SpokenDuration(since), **counts, "silent": words}
+        self._at, self._last, self._picture = now, counts, picture
+        return {"since": SpokenDuration(since), **since_then, "silent": words}

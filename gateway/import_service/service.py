@@ -2,23 +2,25 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import structlog
 
-from gateway.domain.device import Profile
+from gateway.domain.device import Point, Profile
 from gateway.domain.duration import MINUTE, SECOND
-from gateway.domain.errors import CommandError, Conflict, InvariantBroken
-from gateway.domain.record import ImportMark, Parcel, Record, RecordKind
+from gateway.domain.errors import CommandError, Conflict
+from gateway.domain.record import Fact, ImportMark, Parcel, Record
 from gateway.import_service.deduplicate import DeduplicatedPart, outcome
 from gateway.import_service.points import points_of
 from gateway.import_service.session import HARD, TARGET, ImportSession, steady
 from gateway.import_service.wire import Begin, Begun, Chunk, End, ImportScope, Lookup, Result, Taken
+from gateway.ports import Blocking, Clock, Directory, Emit, SeriesStore
 from gateway.registry import shorter
-from gateway.store import Deed
+from gateway.store import Deed, Queries, SecurityAudit
 
 log = structlog.get_logger()
 IDLE: Final = 10 * MINUTE
@@ -29,56 +31,83 @@ LAG: Final = 256  # journal records the consumers may be behind before an import
 READ: Final = 5_000
 
 
-class Host(Protocol):
-    """What an import needs of the gateway."""
+class ConsumerProgress(Protocol):
+    """How far rules, desk and store have come. On the event loop."""
 
-    clock: Any
-    intake: Any
-    journal: Any
-    registry: Any
-    series: Any
-    series_store: Any
-    rules: Any
-    reruns: Any
-    queries: Any
-    threads: Any
-    audit: Any
-    supervisor: Any
+    def head(self) -> int:
+        """The newest record of the journal."""
 
-    @property
-    def settings(self) -> Any:
-        """The configuration."""
+    def behind(self) -> int:
+        """Journal records that the slower of engine and store has not taken yet."""
+
+    def judged(self, seq: int) -> bool:
+        """Has the engine judged record `seq`, and is answered what it asked for until then?"""
+
+    def passed(self, seq: int) -> bool:
+        """Have engine, desk and store all of record `seq` behind them, with what it made them look at again?"""
+
+    def check(self) -> None:
+        """Raises what broke them: they will not go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLimits:
+    """`retention` µs: older readings are not taken. `max_body` bytes of a request."""
+
+    retention: int
+    max_body: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPorts:
+    """What an import needs of the gateway. `limits` and `profiles` (by id) are those in force now."""
+
+    clock: Clock
+    directory: Directory
+    points: Callable[[], Sequence[Point]]
+    profiles: Callable[[], Mapping[str, Profile]]
+    limits: Callable[[], ImportLimits]
+    emit: Emit
+    fact: Callable[[Fact], Awaitable[int]]
+    facts_kept: Callable[[int, int], Sequence[Record]]
+    """(after, most) -> fact records of the journal, in order. Blocking."""
+    progress: ConsumerProgress
+    store: SeriesStore
+    series_thread: Blocking
+    queries: Queries
+    audit: SecurityAudit
+    desk_thread: Blocking
 
 
 class Imports:
     """All imports of this gateway. On the event loop."""
 
-    def __init__(self, host: Host, profiles: Mapping[str, Profile]) -> None:
-        self._host, self.profiles = host, profiles
+    def __init__(self, ports: ImportPorts) -> None:
+        self._ports = ports
         self._sessions: dict[str, ImportSession] = {}
 
     # --- what the importer asks
     def lookup(self, wanted: Lookup) -> ImportScope:
         """Devices in service among the asked ones, and the points of their profiles."""
-        registry = self._host.registry
-        devices = {code: device.profile for code in wanted.devices if (device := registry.device(code)) is not None}
-        profiles = {
-            name: points_of(registry.points(name).values(), self.profiles.get(name))
+        directory, profiles = self._ports.directory, self._ports.profiles()
+        devices = {code: device.profile for code in wanted.devices if (device := directory.device(code)) is not None}
+        points = {
+            name: points_of(directory.points(name).values(), profiles.get(name))
             for name in dict.fromkeys(devices.values())
         }
-        return ImportScope(devices, profiles, self._host.clock.now() - self._host.settings.series.retention)
+        return ImportScope(devices, points, self._ports.clock.now() - self._ports.limits().retention)
 
     async def begin(self, wanted: Begin, key: str = "", address: str = "") -> Begun:
         """The first mark is in the journal when this returns. `key` and `address` of the caller, for the audit: without
         them it is whom the importer names. Raises StoreError."""
-        session = ImportSession(secrets.token_hex(8), wanted.file, wanted.actor, self._host.clock.now())
-        await self._host.intake.fact(ImportMark(session.id, session.file, done=False, actor=session.actor))
+        session = ImportSession(secrets.token_hex(8), wanted.file, wanted.actor, self._ports.clock.now())
+        await self._ports.fact(ImportMark(session.id, session.file, done=False, actor=session.actor))
         self._sessions[session.id] = session
         self._forget_old()
         session.key, session.address = key or wanted.actor, address
         await self._note(session, "import.begin", session.id)
         log.info("import begins", id=session.id, file=session.file, actor=session.actor)
-        return Begun(session.id, self._host.settings.api.max_body)
+        return Begun(session.id, self._ports.limits().max_body)
 
     async def rows(self, number: str, chunk: Chunk) -> Taken:
         """Take a chunk. Raises CommandError: 404 unknown import, 409 another chunk is expected (or it is over), 422
@@ -91,7 +120,7 @@ class Imports:
             if chunk.number > session.next:
                 raise _out_of_order(session, chunk.number)
             if chunk.number == session.next:
-                session.add(chunk, self._host.registry)
+                session.add(chunk, self._ports.directory)
                 session.next += 1
             while session.buffered >= TARGET and (await self._flush(session, whole=False)):
                 pass
@@ -122,9 +151,9 @@ class Imports:
 
     # --- inside
     async def _note(self, session: ImportSession, act: str, detail: str) -> None:
-        host = self._host
-        deed = Deed(host.clock.now(), session.key, session.address, act, session.file, detail)
-        await host.threads.runner("desk")(lambda: host.audit.add(deed))
+        ports = self._ports
+        deed = Deed(ports.clock.now(), session.key, session.address, act, session.file, detail)
+        await ports.desk_thread(lambda: ports.audit.add(deed))
 
     def _session(self, number: str) -> ImportSession:
         session = self._sessions.get(number)
@@ -138,72 +167,53 @@ class Imports:
         if part is None:
             return False
         await self._keep_up()
-        now = self._host.clock.now()
-        floor = np.full(len(part.at), now - self._host.settings.series.retention, np.int64)
-        for point, moment in shorter(self.profiles.values(), self._host.registry.known().points, now).items():
+        ports, now = self._ports, self._ports.clock.now()
+        floor = np.full(len(part.at), now - ports.limits().retention, np.int64)
+        for point, moment in shorter(ports.profiles().values(), ports.points(), now).items():
             mine = part.point == point
             floor[mine] = np.maximum(floor[mine], moment)
-        series: Callable[[Callable[[], Any]], Awaitable[Any]] = self._host.threads.runner("series")
-        made: DeduplicatedPart = await series(
-            lambda: outcome(part, self._host.series_store, session.newest, now, floor)
+        made: DeduplicatedPart = await ports.series_thread(
+            lambda: outcome(part, ports.store, session.newest, now, floor)
         )
         if len(made.batch):
-            await self._host.intake.emit(Parcel("import", made.batch, messages=made.batch.frames))
+            await ports.emit(Parcel("import", made.batch, messages=made.batch.frames))
         session.done(part, made)
         return True
 
     async def _close(self, session: ImportSession) -> None:
         while await self._flush(session, whole=True):
             pass
+        progress = self._ports.progress
         # what is judged again because of it belongs to the import: its orders, too, come with the mark
-        await self._until(partial(self._judged, self._host.journal.head(self._host.settings.partition)), PATIENCE)
-        session.ended = await self._host.intake.fact(
-            ImportMark(session.id, session.file, done=True, actor=session.actor)
-        )
+        await self._until(partial(progress.judged, progress.head()), PATIENCE)
+        session.ended = await self._ports.fact(ImportMark(session.id, session.file, done=True, actor=session.actor))
 
     async def _keep_up(self) -> None:
         """The back-pressure: rules and store may lag by so many records."""
-        host = self._host
-        while host.journal.head(host.settings.partition) - min(host.rules.judged, host.series.cursor) > LAG:
-            self._alive()
+        while self._ports.progress.behind() > LAG:
+            self._ports.progress.check()
             await asyncio.sleep(0.02)
 
-    def _judged(self, seq: int) -> bool:
-        """Have the rules judged record `seq`, and is answered what was asked for until then?"""
-        judged: bool = self._host.rules.judged >= seq and self._host.reruns.settled(seq)
-        return judged
-
-    def _over(self, seq: int) -> bool:
-        """Have rules, desk and store all of record `seq` behind them, with what it made them look at again?"""
-        host = self._host
-        committed: bool = host.rules.committed >= max(seq, host.reruns.upto)
-        settled: bool = host.series.cursor >= seq and host.reruns.settled(seq)
-        return committed and settled
-
     async def _passed(self, seq: int, patience: float) -> bool:
-        return await self._until(partial(self._over, seq), patience)
+        return await self._until(partial(self._ports.progress.passed, seq), patience)
 
     async def _until(self, done: Callable[[], bool], patience: float) -> bool:
         """Wait for `done`, at most `patience` seconds: did it come?"""
         loop = asyncio.get_running_loop()
         until = loop.time() + patience
         while not done():
-            self._alive()
+            self._ports.progress.check()
             if loop.time() > until:
                 return False
             await asyncio.sleep(0.02)
         return True
 
-    def _alive(self) -> None:
-        if self._host.supervisor.fatal.is_set():
-            raise self._host.supervisor.broken or InvariantBroken("the engine stopped")
-
     async def _result(self, session: ImportSession) -> Result:
         from gateway.import_service.summary import raised_by
 
-        desk = self._host.threads.runner("desk")
-        alarms, orders = await desk(
-            lambda: raised_by(self._host.queries, session.devices, session.first, session.opened)
+        ports = self._ports
+        alarms, orders = await ports.desk_thread(
+            lambda: raised_by(ports.queries, session.devices, session.first, session.opened)
         )
         return Result(done=True, devices=len(session.devices), alarms=alarms, orders=orders, **session.counts)
 
@@ -212,7 +222,7 @@ class Imports:
         """Find imports that were under way when the process ended: they can be continued from chunk 0. Blocking."""
         after = 0
         open_marks: dict[str, Record] = {}
-        while records := self._host.journal.kept(RecordKind.FACT, after, READ):
+        while records := self._ports.facts_kept(after, READ):
             for record in records:
                 if isinstance(record.body, ImportMark):
                     open_marks.pop(record.body.id, None)
@@ -246,7 +256,7 @@ class Imports:
             del self._sessions[number]
 
 
-__all__ = ["HARD", "TARGET", "Host", "Imports"]
+__all__ = ["HARD", "TARGET", "ImportLimits", "ImportPorts", "Imports"]
 
 
 def _over(session: ImportSession) -> Conflict:

@@ -1,18 +1,14 @@
 """Facts decided in SQL enter the journal: control outbox -> intake, in order."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from gateway.intake.intake import Intake
-from gateway.ports import ControlOutbox
+from gateway.ports import Blocking, ControlOutbox
 
 MOST: Final = 500
 """Facts per commit."""
-
-Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Runs a blocking call in the thread that owns the outbox."""
 
 
 class ControlPump:

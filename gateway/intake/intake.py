@@ -63,8 +63,8 @@ class _Group:
 class Intake:
     """One per partition. All calls on one event loop, except where said.
 
-    `steady` is a clock in µs that nobody sets (None = nobody sets `clock` either). `stepped` are told of every step of
-    `clock` once it is journaled; `steps` counts them.
+    `steady` is a clock in µs that nobody sets (None = nobody sets `clock` either). `on_step` is called with every step
+    of `clock` once it is journaled; `steps` counts them, `last_step` is the newest and `stepped` µs when it was seen.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Intake:
         partition: int,
         steady: Callable[[], int] | None = None,
         tenant: str = "",
+        on_step: Callable[[ClockStep], None] = lambda _: None,
     ) -> None:
         self.config = config or IntakeConfig()
         self.journal, self.clock, self.partition = journal, clock, partition
@@ -85,7 +86,9 @@ class Intake:
         self._plausibility = Plausibility(directory)
         self._time = Timekeeper(_newest(journal, partition), self.config.ahead_limit, self.config.patience)
         self.watermark = self._time.mark
-        self.stepped: list[Callable[[ClockStep], None]] = []
+        self._on_step = on_step
+        self.last_step: ClockStep | None = None
+        self.stepped = 0
         self.steps = Counter[str](dict.fromkeys(("forward", "back", "waits"), 0))
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
@@ -231,8 +234,8 @@ class Intake:
                     timers="wait until it has caught up" if step.waits else "go on at the new time")  # fmt: skip
         if step.goes_back:
             self._plausibility.forget()
-        for tell in self.stepped:
-            tell(step)
+        self.last_step, self.stepped = step, self.clock.now()
+        self._on_step(step)
 
     def clock_is_trusted(self) -> bool:
         """May what is old by the clock be deleted? See `Timekeeper`."""

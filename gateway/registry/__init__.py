@@ -3,6 +3,6 @@
 from gateway.registry.registry import Registry
 from gateway.registry.registry_diff import DeclaredInventory, RegistryChange, plan
 from gateway.registry.short_retention import shorter
-from gateway.registry.state_texts import Allowance, RefusedText
+from gateway.registry.state_texts import Allowance
 
-__all__ = ["Allowance", "DeclaredInventory", "RefusedText", "Registry", "RegistryChange", "plan", "shorter"]
+__all__ = ["Allowance", "DeclaredInventory", "Registry", "RegistryChange", "plan", "shorter"]

@@ -21,9 +21,10 @@ from gateway.domain.errors import StoreError
 from gateway.domain.language_values import Phrase
 from gateway.domain.reading import I32, Batch
 from gateway.domain.record import Define, DeviceDefined, Fact, PointDefined
+from gateway.domain.refused_text import RefusedText
 from gateway.ports import Clock, RegistryContents, RegistryStore
 from gateway.registry.registry_diff import DeclaredInventory, newest, plan
-from gateway.registry.state_texts import Allowance, Refusals, RefusedText, cleared
+from gateway.registry.state_texts import Allowance, Refusals, cleared
 
 log = structlog.get_logger()
 _NO_POINTS: Mapping[tuple[str, int], Point] = MappingProxyType({})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from gateway.domain.device import Point
+from gateway.domain.refused_text import RefusedText
 
 NOBODY = -1
 """Brought by a device that is not known."""
@@ -56,20 +57,6 @@ def _short(brought: list[int]) -> tuple[int, ...]:
     while brought and not brought[-1]:
         brought.pop()
     return tuple(brought)
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedText:
-    """What one device was refused of one point since it was last cleared. `why` as of `Allowance.grown`, `text` the
-    newest, cut; `at` µs."""
-
-    profile: str
-    point: str
-    device: int
-    count: int
-    text: str
-    why: str
-    at: int
 
 
 class Refusals:

@@ -13,6 +13,7 @@ from gateway.store.keys_and_callbacks import ApiKey, ApiKeys, Inbound, Inbox
 from gateway.store.local_database import beside, lent_key, me
 from gateway.store.queries import AlarmFilter, DeliveryFilter, DeliveryRow, OrderFilter, Page, Queries
 from gateway.store.registry_store import SqlRegistryStore
+from gateway.store.repositories import Repositories
 from gateway.store.retention import forget
 from gateway.store.security_audit import Deed, SecurityAudit
 
@@ -32,6 +33,7 @@ __all__ = [
     "OrderFilter",
     "Page",
     "Queries",
+    "Repositories",
     "SecurityAudit",
     "SqlControlOutbox",
     "SqlDeliveryQueue",

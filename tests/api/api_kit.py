@@ -111,18 +111,18 @@ class World:
     def __post_init__(self) -> None:
         self.clock = HandClock()
         self.app: App = build(load_project(house(self.folder, self.changes), {}), self.clock)
-        self.app.registry.apply(self.app.project.wanted)
-        self.app.ready, self.app.started = True, NOW
-        known = {key.name for key in self.app.keys.all()}
+        self.app.stores.registry.apply(self.app.project.wanted)
+        self.app.operation.readiness.ready, self.app.operation.readiness.started = True, NOW
+        known = {key.name for key in self.app.stores.sql.keys.all()}
         for role in Role:
             if role is not Role.SYSTEM and role.value not in known:
-                self.secrets[role], _ = self.app.keys.create(role.value, role, NOW)
-        self.api = create_api(self.app)
+                self.secrets[role], _ = self.app.stores.sql.keys.create(role.value, role, NOW)
+        self.api = create_api(self.app.context)
         transport = httpx.ASGITransport(self.api, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
 
     def id(self, code: str) -> int:
-        device = self.app.registry.device(code)
+        device = self.app.stores.registry.device(code)
         assert device is not None
         return device.id
 
@@ -161,10 +161,10 @@ class World:
 
     async def close(self) -> None:
         await self.client.aclose()
-        await self.app.threads.runner("series")(self.app.series_store.close)
+        await self.app.threads.series(self.app.stores.series.close)
         self.app.threads.close()
-        self.app.journal.close()
-        self.app.database.close()
+        self.app.stores.journal.close()
+        self.app.stores.sql.database.close()
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> Any:

@@ -132,31 +132,31 @@ async def test_health_is_open_on_loopback_alone(tmp_path: Path) -> None:
 
 async def test_the_first_start_makes_one_admin(world: World) -> None:
     path = world.folder / "var" / FILE
-    assert ensure_admin(world.app) is None  # there is an admin
-    world.app.keys.revoke("admin", NOW)
-    assert ensure_admin(world.app) == path
+    assert ensure_admin(world.app.context) is None  # there is an admin
+    world.app.stores.sql.keys.revoke("admin", NOW)
+    assert ensure_admin(world.app.context) == path
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     secret = path.read_text().strip()
-    key = world.app.keys.verify(secret, NOW)
+    key = world.app.stores.sql.keys.verify(secret, NOW)
     assert key is not None
     assert (key.role, key.name) == (Role.ADMIN, "admin-2")
-    assert ensure_admin(world.app) is None
+    assert ensure_admin(world.app.context) is None
     path.unlink()  # put somewhere safe: no reason for another
-    assert ensure_admin(world.app) is None
+    assert ensure_admin(world.app.context) is None
     path.touch()  # a crash between the file and its content
-    assert ensure_admin(world.app) == path
+    assert ensure_admin(world.app.context) == path
     assert path.read_text().startswith("fg_")
 
 
 async def test_a_crash_before_anybody_read_the_key_revokes_it(world: World) -> None:
     path = world.folder / "var" / FILE
-    world.app.keys.revoke("admin", NOW)
-    ensure_admin(world.app)
+    world.app.stores.sql.keys.revoke("admin", NOW)
+    ensure_admin(world.app.context)
     lost = path.read_text().strip()
     path.write_text("")
-    assert ensure_admin(world.app) == path
-    assert world.app.keys.verify(lost, NOW) is None
-    assert world.app.keys.verify(path.read_text().strip(), NOW) is not None
+    assert ensure_admin(world.app.context) == path
+    assert world.app.stores.sql.keys.verify(lost, NOW) is None
+    assert world.app.stores.sql.keys.verify(path.read_text().strip(), NOW) is not None
 
 
 async def test_bodies_are_bounded_and_answers_give_nothing_away(world: World) -> None:

@@ -51,8 +51,8 @@ async def test_keys_and_endpoints(world: World) -> None:
 async def test_a_delivery_that_is_sent_again(world: World) -> None:
     world.raise_alarm()
     (delivery, *_) = (await world.get("/v1/deliveries"))["items"]
-    (leased, *_) = world.app.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "oa")
-    world.app.deliveries.settle(leased, Settled("dead", "no"), NOW)
+    (leased, *_) = world.app.stores.sql.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "oa")
+    world.app.stores.sql.deliveries.settle(leased, Settled("dead", "no"), NOW)
     assert (await world.ask("POST", f"/v1/deliveries/{delivery['id']}/redeliver")).status_code == 202
     assert ("admin", "127.0.0.1", "delivery.redeliver", str(delivery["id"])) in await acts(world)
 
@@ -64,8 +64,8 @@ async def test_rules_and_imports(tmp_path: Path) -> None:
         begun = await app.imports.begin(Begin("history.csv", "li"), "admin", "10.0.0.9")
         assert (await app.imports.end(begun.id, End(0))).done
         (tmp_path / "rules" / "a.yaml").write_text("format: 1\nrules: []\n")
-        await app.reload.reload("SIGHUP")
-        rows = [(row.actor, row.address, row.act, row.subject) for row in app.audit.rows(10)]
+        await app.operation.reload.reload("SIGHUP")
+        rows = [(row.actor, row.address, row.act, row.subject) for row in app.stores.sql.audit.rows(10)]
     finally:
         await app.stop()
     assert rows == [
@@ -85,7 +85,7 @@ async def test_guesses_are_counted_written_and_slowed_down(world: World) -> None
     assert int(held.headers["retry-after"]) >= 1
     problem(await world.callback({}, key=b"z" * 32), 429, "slow_down")
     problem(await world.ask("GET", "/v1/me"), 429, "slow_down")  # the first use of a key waits as well
-    rows = [row for row in world.app.audit.rows(99) if row.act == "access.refused"]
+    rows = [row for row in world.app.stores.sql.audit.rows(99) if row.act == "access.refused"]
     assert [(row.actor, row.address, row.subject, row.detail) for row in rows] == [("", "127.0.0.1", "wrong_key", "1")]
 
 
@@ -93,7 +93,7 @@ async def test_each_reason_is_told(world: World) -> None:
     await world.ask("GET", "/v1/me", None)
     await world.client.get("/v1/me", headers=WRONG)
     await world.ask("GET", "/v1/me", None)
-    rows = [row.subject for row in world.app.audit.rows(99) if row.act == "access.refused"]
+    rows = [row.subject for row in world.app.stores.sql.audit.rows(99) if row.act == "access.refused"]
     assert rows == ["wrong_key", "no_key"]
 
 
@@ -125,18 +125,18 @@ async def test_behind_a_proxy_the_caller_is_whom_it_names(tmp_path: Path) -> Non
         main = MAIN.replace("{port: 0,", f"{{port: 0, behind_tls_proxy: {proxied},")
         world = World(tmp_path / proxied, {"gateway.yaml": main})
         await world.ask("GET", "/v1/me", headers={"x-forwarded-for": "198.51.100.1, 203.0.113.9"})
-        assert world.app.audit.rows(1)[0].address == address
+        assert world.app.stores.sql.audit.rows(1)[0].address == address
         await world.close()
 
 
 async def test_old_rows_and_parked_callbacks_are_forgotten(world: World) -> None:
     assert (await world.callback({"order": "WO-1", "action": "accept"})).status_code == 404
-    world.app.audit.add(Deed(NOW - AUDIT - 2 * DAY, "x", "", "key.create", "old"))
-    forget(world.app.database, NOW - DAY)
-    assert len(world.app.inbox.waiting()) == 1
-    assert "old" not in [row.subject for row in world.app.audit.rows(99)]
-    forget(world.app.database, NOW + DAY)
-    assert world.app.inbox.waiting() == []
+    world.app.stores.sql.audit.add(Deed(NOW - AUDIT - 2 * DAY, "x", "", "key.create", "old"))
+    forget(world.app.stores.sql.database, NOW - DAY)
+    assert len(world.app.stores.sql.inbox.waiting()) == 1
+    assert "old" not in [row.subject for row in world.app.stores.sql.audit.rows(99)]
+    forget(world.app.stores.sql.database, NOW + DAY)
+    assert world.app.stores.sql.inbox.waiting() == []
 
 
 @pytest.mark.parametrize("first", [{"order": "WO-1", "action": "accept"}, b"no json"])
@@ -150,11 +150,11 @@ async def test_each_tenant_has_its_own_dead_letters(world: World) -> None:
     def parcel(what: bytes) -> Parcel:
         return Parcel("s", empty_batch(), messages=1, rejected=(Raw("s", "t", "json", what, NOW),))
 
-    await world.app.intake.emit(parcel(b"mine"))
-    world.app.intake._tenant = "other"
-    await world.app.intake.emit(parcel(b"theirs"))
+    await world.app.ingest.intake.emit(parcel(b"mine"))
+    world.app.ingest.intake._tenant = "other"
+    await world.app.ingest.intake.emit(parcel(b"theirs"))
     assert [row["text"] for row in (await world.get("/v1/dead-letters"))["items"]] == ["mine"]
-    assert len(world.app.journal.dead_letters(9)) == 2
+    assert len(world.app.stores.journal.dead_letters(9)) == 2
 
 
 async def test_a_second_tenant_has_a_key_file_of_its_own(tmp_path: Path) -> None:
@@ -163,8 +163,8 @@ async def test_a_second_tenant_has_a_key_file_of_its_own(tmp_path: Path) -> None
     mine.write_text("fg_of-the-first\n")
     await world.close()
     other = World(tmp_path, {"gateway.yaml": MAIN + "tenant: east\n"})
-    other.app.keys.revoke("admin", NOW)
-    assert ensure_admin(other.app) == tmp_path / "var" / "admin-east.key"
+    other.app.stores.sql.keys.revoke("admin", NOW)
+    assert ensure_admin(other.app.context) == tmp_path / "var" / "admin-east.key"
     assert mine.read_text() == "fg_of-the-first\n"
     await other.close()
 
@@ -172,6 +172,6 @@ async def test_a_second_tenant_has_a_key_file_of_its_own(tmp_path: Path) -> None
 async def test_no_key_file_is_overwritten(world: World) -> None:
     mine = key_file(world.folder / "var", "default")
     mine.write_text("fg_of-somebody\n")
-    world.app.keys.revoke("admin", NOW)
-    assert ensure_admin(world.app) == mine
+    world.app.stores.sql.keys.revoke("admin", NOW)
+    assert ensure_admin(world.app.context) == mine
     assert [path.read_text() for path in mine.parent.glob("admin.key.*")] == ["fg_of-somebody\n"]

@@ -46,7 +46,7 @@ async def test_a_refusal_is_kept_too(world: World) -> None:
     problem(await world.callback({"order": no, "action": "dance"}, "msg_4"), 422, "invalid")
     problem(await world.callback(b"no json", "msg_5"), 422, "invalid")
     assert (await world.get(f"/v1/work-orders/{no}"))["version"] == 2
-    assert world.app.inbox.waiting() == []
+    assert world.app.stores.sql.inbox.waiting() == []
 
 
 async def test_only_the_endpoints_secret_is_believed(world: World) -> None:
@@ -59,7 +59,7 @@ async def test_only_the_endpoints_secret_is_believed(world: World) -> None:
     problem(await world.callback(body, **{"webhook-id": "msg_other"}), 401, "signature")
     problem(await world.client.post("/v1/callbacks/oa", json=body), 401, "signature")
     assert (await world.get(f"/v1/work-orders/{no}"))["version"] == 1
-    assert world.app.inbox.waiting() == []
+    assert world.app.stores.sql.inbox.waiting() == []
     text = (await world.client.get("/metrics")).text
     assert 'fieldgate_api_refused_total{reason="callback_too_old"} 1.0' in text
 
@@ -67,12 +67,12 @@ async def test_only_the_endpoints_secret_is_believed(world: World) -> None:
 async def test_an_unknown_order_is_parked(world: World) -> None:
     body = {"order": "WO-20261122-00001", "action": "assign", "assignee": "x"}
     problem(await world.callback(body), 404, "unknown_order")
-    (parked,) = world.app.inbox.waiting()
+    (parked,) = world.app.stores.sql.inbox.waiting()
     assert parked.external_id == "msg_1"
     no = await order(world)  # it is known now
-    await resume(world.app)
+    await resume(world.app.context)
     assert (await world.get(f"/v1/work-orders/{no}"))["assignee"] == "x"
-    assert world.app.inbox.waiting() == []
+    assert world.app.stores.sql.inbox.waiting() == []
     assert (await world.callback(body)).status_code == 200
 
 
@@ -80,9 +80,9 @@ async def test_after_a_crash_the_inbox_goes_on(world: World) -> None:
     """The row was on disk, the command perhaps too: neither is done twice."""
     no = await order(world)
     body = b'{"order":"%s","action":"comment","note":"n"}' % no.encode()
-    world.app.inbox.receive("oa", "msg_7", body, NOW)
+    world.app.stores.sql.inbox.receive("oa", "msg_7", body, NOW)
     for _ in range(2):
-        await resume(world.app)
+        await resume(world.app.context)
     assert (await world.get(f"/v1/work-orders/{no}"))["version"] == 2
     assert (await world.callback(body, "msg_7")).json()["version"] == 2
 
@@ -99,7 +99,7 @@ async def test_a_busy_desk_is_told_at_once_and_acts_once(world: World, monkeypat
     no = await order(world)
     body = {"order": no, "action": "comment", "note": "n"}
     free = threading.Event()
-    blocked = asyncio.ensure_future(world.app.threads.runner("desk")(free.wait))
+    blocked = asyncio.ensure_future(world.app.threads.desk(free.wait))
     monkeypatch.setattr(callbacks, "ANSWER_WITHIN", 0.01)
     answer = await world.callback(body)
     problem(answer, 503, "busy")
@@ -121,7 +121,7 @@ async def test_closing_tells_the_rules(world: World) -> None:
         answer = await world.callback({"order": no, **step}, f"m{n}")
         assert answer.status_code == 200, answer.text
     assert answer.json()["state"] == "closed"
-    facts = [record.body for record in world.app.journal.kept(RecordKind.FACT, 0, 1000)]
+    facts = [record.body for record in world.app.stores.journal.kept(RecordKind.FACT, 0, 1000)]
     assert facts.count(Closed("hot", world.id("D1"), 1, no, "oa")) == 1
 
 

@@ -25,7 +25,7 @@ async def serving(
     folder: Path, bounds: str = "connections: 20, connections_per_address: 4"
 ) -> AsyncIterator[ApiServer]:
     world = World(folder, {"gateway.yaml": MAIN.replace("{port: 0,", f"{{port: 0, {bounds},")})
-    server = ApiServer(world.app)
+    server = ApiServer(world.app.context)
     await server.start()
     try:
         yield server
@@ -148,7 +148,7 @@ async def test_health_says_when_devices_are_not_read(tmp_path: Path, monkeypatch
     async with serving(tmp_path) as server, httpx.AsyncClient(base_url=server.health_url) as client:
         assert (await client.get("/healthz")).json() == {"status": "alive"}
         ingest, go = LoopThread("ingest"), threading.Event()
-        server._context.loop = ingest.loop
+        server._context.ingest.bind(ingest.loop)
         ingest.loop.call_soon_threadsafe(go.wait)
         stuck = await client.get("/healthz")
         assert (stuck.status_code, stuck.json()) == (503, {"status": "stuck"})
@@ -156,13 +156,13 @@ async def test_health_says_when_devices_are_not_read(tmp_path: Path, monkeypatch
         assert (await client.get("/healthz")).status_code == 200
         assert (await client.get("/metrics")).status_code == 200
         assert (await client.get("/v1/me")).status_code == 404
-        server._context.loop = None
+        server._context.ingest.bind(None)
         await ingest.stop()
 
 
 async def test_a_health_that_others_reach_says_whether_not_what(tmp_path: Path) -> None:
     world = World(tmp_path, {"gateway.yaml": MAIN + "health: {host: 0.0.0.0}\n"})
-    server = ApiServer(world.app)
+    server = ApiServer(world.app.context)
     await server.start()
     async with httpx.AsyncClient(base_url=server.health_url.replace("0.0.0.0", "127.0.0.1")) as client:
         assert (await client.get("/readyz")).json() == {"ready": True}

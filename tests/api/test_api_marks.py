@@ -40,7 +40,7 @@ async def test_a_storm_of_a_site_is_an_order_without_a_device(world: World) -> N
 async def test_a_key_of_a_site_sees_the_groups_that_are_its_site(world: World) -> None:
     here, there = world.raise_alarm(1, group="HZ-1"), world.raise_alarm(2, group="NB-1")
     wide = world.raise_alarm(3, group="east")
-    world.secrets[Role.VIEWER], _ = world.app.keys.create("guard", Role.VIEWER, NOW, sites=("HZ-1",))
+    world.secrets[Role.VIEWER], _ = world.app.stores.sql.keys.create("guard", Role.VIEWER, NOW, sites=("HZ-1",))
     assert (await world.get(f"/v1/alarms/{here}", Role.VIEWER))["place"]["site"] == "HZ-1"
     for alarm in (there, wide):
         problem(await world.ask("GET", f"/v1/alarms/{alarm}", Role.VIEWER), 404, "unknown_alarm")
@@ -65,7 +65,7 @@ async def test_the_counter_of_maintenance_reaches_the_rules(world: World) -> Non
     done: dict[str, Any] = {"fault": "E07", "cause": "500 h", "remedy": "filter", "reading": 1512.5}
     problem(await world.act(no, "resolve", **done | {"reading": -1.0}), 422, "invalid")
     assert (await world.act(no, "resolve", **done)).status_code == 200
-    facts = [record.body for record in world.app.journal.kept(RecordKind.FACT, 0, 1000)]
+    facts = [record.body for record in world.app.stores.journal.kept(RecordKind.FACT, 0, 1000)]
     assert CycleDone("hot", world.id("D1"), 1, 1512.5, "supervisor", NOW, no) in facts
 
 
@@ -77,5 +77,5 @@ async def test_an_oa_system_tells_the_counter_too(world: World) -> None:
     for n, (action, fields) in enumerate(steps):
         answer = await world.callback({"order": no, "action": action, **fields}, f"msg_{n}")
         assert answer.status_code == 200, answer.text
-    facts = [record.body for record in world.app.journal.kept(RecordKind.FACT, 0, 1000)]
+    facts = [record.body for record in world.app.stores.journal.kept(RecordKind.FACT, 0, 1000)]
     assert CycleDone("hot", world.id("D1"), 1, 700.0, "oa", NOW, no) in facts

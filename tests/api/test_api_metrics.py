@@ -58,7 +58,7 @@ async def until(condition: Callable[[], object], what: str) -> None:
 async def live(config: Path, clock: HandClock | None = None) -> AsyncIterator[App]:
     """The whole gateway, flushing its series at once."""
     app = build(load_project(config, {}), clock)
-    app.series._flush = 0
+    app.consumers.series._flush = 0
     await app.start()
     try:
         yield app
@@ -89,7 +89,7 @@ def balances(found: dict[str, float]) -> dict[str, float]:
 
 def parcel(app: App, *rows: tuple[int, float], unknown: int = 0, rejected: str = "unknown_device") -> Parcel:
     """One message per (seconds from NOW, energy), and `unknown` messages that name nobody we know."""
-    device, energy = app.registry.device("D1"), app.registry.points("dc")["energy", 0].id
+    device, energy = app.stores.registry.device("D1"), app.stores.registry.points("dc")["energy", 0].id
     assert device is not None
     frames = [[Reading(device.id, energy, NOW + at * SECOND, value, received=NOW)] for at, value in rows]
     raws = tuple(Raw("broker", "d/nobody", rejected, b"{}", NOW) for _ in range(unknown))
@@ -97,17 +97,19 @@ def parcel(app: App, *rows: tuple[int, float], unknown: int = 0, rejected: str =
 
 
 async def settled(app: App) -> None:
-    head = app.journal.head(0)
-    await until(lambda: app.series.cursor >= head, "the series store")
+    head = app.stores.journal.head(0)
+    await until(lambda: app.consumers.series.cursor >= head, "the series store")
 
 
 async def test_readings_balance_from_the_message_to_the_row_over_a_crash(tmp_path: Path) -> None:
     clock, expired = HandClock(), -2 * DAY // SECOND
     first = World(tmp_path, SHORT)  # no consumer runs: what is taken is what this test takes
     app = first.app
-    await app.intake.emit(parcel(app, (-60, 1.0), (-50, 2.0), unknown=2))
-    await app.series.drain(app.journal.head(0))
-    await app.intake.emit(parcel(app, (-60, 1.0), (-40, 3.0), (expired, 4.0)))  # the same again, a new one, an old one
+    await app.ingest.intake.emit(parcel(app, (-60, 1.0), (-50, 2.0), unknown=2))
+    await app.consumers.series.drain(app.stores.journal.head(0))
+    await app.ingest.intake.emit(
+        parcel(app, (-60, 1.0), (-40, 3.0), (expired, 4.0))
+    )  # the same again, a new one, an old one
     found = parsed((await first.client.get("/metrics")).text)
     assert readings(found) == {
         "stored": 2, "duplicate": 0, "expired": 0, "conflict": 0, "replayed": 0, "in_flight": 3
@@ -124,8 +126,8 @@ async def test_readings_balance_from_the_message_to_the_row_over_a_crash(tmp_pat
             "stored": 1, "duplicate": 1, "expired": 1, "conflict": 0, "replayed": 3, "in_flight": 0
         }  # fmt: skip
         assert balances(found)['balance_readings{source=""}'] == 0
-        await app.intake.emit(parcel(app, (-40, 3.0), (-30, 5.0), (-50, 9.0), (expired, 6.0), unknown=1))
-        await app.intake.emit(parcel(app, (-20, 7.0)))
+        await app.ingest.intake.emit(parcel(app, (-40, 3.0), (-30, 5.0), (-50, 9.0), (expired, 6.0), unknown=1))
+        await app.ingest.intake.emit(parcel(app, (-20, 7.0)))
         await settled(app)
         found = await scrape(app)
         assert readings(found) == {
@@ -134,19 +136,19 @@ async def test_readings_balance_from_the_message_to_the_row_over_a_crash(tmp_pat
         assert readings(found, "broker")["decoded"] == readings(found, "broker")["journaled"] == 5
         assert found['messages_total{source="broker",state="received"}'] == 6
         assert set(balances(found).values()) == {0}
-        assert sum(len(batch) for batch in app.series_store.scan(0, 2**62)) == 5  # -60, -50 (replaced), -40, -30, -20
+        assert sum(len(batch) for batch in app.stores.series.scan(0, 2**62)) == 5  # -60, -50 (replaced), -40, -30, -20
 
 
 async def test_a_row_the_store_does_not_account_for_shows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    app, write = world.app, world.app.series_store.write
+    app, write = world.app, world.app.stores.series.write
 
     def leaky(partition: int, records: list[Record]) -> Written:
         result = write(partition, records)
         return Written(result.stored - 1, result.duplicate, result.expired)
 
-    monkeypatch.setattr(app.series_store, "write", leaky)
-    await app.intake.emit(parcel(app, (-60, 1.0), (-50, 2.0)))
-    await app.series.drain(app.journal.head(0))
+    monkeypatch.setattr(app.stores.series, "write", leaky)
+    await app.ingest.intake.emit(parcel(app, (-60, 1.0), (-50, 2.0)))
+    await app.consumers.series.drain(app.stores.journal.head(0))
     found = parsed((await world.client.get("/metrics")).text)
     assert readings(found)["in_flight"] == 0
     assert balances(found)['balance_readings{source=""}'] == 1
@@ -158,10 +160,10 @@ async def test_what_the_journal_refused_is_accounted_for(world: World, monkeypat
     async def full(*_: Any) -> None:
         raise StoreUnavailable("disk")
 
-    monkeypatch.setattr(app.journal, "append", full)
-    monkeypatch.setattr(app.intake, "config", app.intake.config.model_copy(update={"full_wait": 0}))
+    monkeypatch.setattr(app.stores.journal, "append", full)
+    monkeypatch.setattr(app.ingest.intake, "config", app.ingest.intake.config.model_copy(update={"full_wait": 0}))
     with pytest.raises(StoreUnavailable):
-        await app.intake.emit(parcel(app, (-60, 1.0), unknown=1))
+        await app.ingest.intake.emit(parcel(app, (-60, 1.0), unknown=1))
     found = parsed((await world.client.get("/metrics")).text)
     assert readings(found, "broker")["refused"] == 1
     assert found['messages_total{source="broker",state="refused"}'] == 2
@@ -184,12 +186,12 @@ async def test_a_glitch_of_a_counter_is_counted_and_survives_a_restart(tmp_path:
     secret = ""
     for number, rows in enumerate(((100.0, 0.0, 101.0), (102.0, 7.0, 9.0, 150.0))):
         async with live(config, HandClock()) as app:
-            secret = secret or app.keys.create("viewer", Role.VIEWER, NOW)[0]
+            secret = secret or app.stores.sql.keys.create("viewer", Role.VIEWER, NOW)[0]
             assert (await scrape(app)).get(name, 0) == number
             times = range(number * 10 - 60, 0)
-            await app.intake.emit(parcel(app, *zip(times, rows, strict=False)))
-            head = app.journal.head(0)
-            await until(lambda: app.rules.judged >= head, "the rules")  # noqa: B023 - awaited here
+            await app.ingest.intake.emit(parcel(app, *zip(times, rows, strict=False)))
+            head = app.stores.journal.head(0)
+            await until(lambda: app.consumers.rules.judged >= head, "the rules")  # noqa: B023 - awaited here
             assert (await scrape(app))[name] == number + 1
             assert app.api is not None
             async with httpx.AsyncClient(base_url=app.api.url) as client:
@@ -202,9 +204,9 @@ async def test_a_broken_rule_is_told_and_makes_nothing_unready(tmp_path: Path) -
     async with live(house(tmp_path)) as app:
         found = await scrape(app)
         assert (found["engine_rules"], found["engine_rules_broken"], found["ticks_missed_total"]) == (1, 0, 0)
-        await app.intake.facts([RuleSet("bad", "r1", b"when: [", "Asia/Shanghai", "test")])
-        head = app.journal.head(0)
-        await until(lambda: app.rules.judged >= head, "the rules")
+        await app.ingest.intake.facts([RuleSet("bad", "r1", b"when: [", "Asia/Shanghai", "test")])
+        head = app.stores.journal.head(0)
+        await until(lambda: app.consumers.rules.judged >= head, "the rules")
         assert (await scrape(app))["engine_rules_broken"] == 1
         assert app.api is not None
         async with httpx.AsyncClient(base_url=app.api.url) as client:
@@ -218,14 +220,14 @@ async def test_rule_files_that_do_not_load_are_told_and_make_nothing_unready(tmp
         file = next(app.settings.rules.glob("*.yaml"))
         text = file.read_text("utf-8")
         file.write_text(text.replace("format: 1", "format: 1\nrule: []"), "utf-8")
-        await app.reload.reload("test")
+        await app.operation.reload.reload("test")
         assert app.api is not None
         async with httpx.AsyncClient(base_url=app.api.url) as client:
             answer = await client.get("/readyz?lang=en")
             assert (answer.status_code, answer.json()["ready"]) == (200, True)
             assert f"first {file.name}:2" in answer.json()["parts"]["configuration"]
             file.write_text(text, "utf-8")
-            await app.reload.reload("test")
+            await app.operation.reload.reload("test")
             assert (await client.get("/readyz?lang=en")).json()["parts"]["configuration"] == "ok"
 
 
@@ -235,7 +237,7 @@ async def test_mqtt_messages_balance_at_every_stage(tmp_path: Path) -> None:
     with mosquitto(tmp_path / "broker") as broker:
         config = house(tmp_path, {"gateway.yaml": MAIN + SOURCES.replace("@port@", str(broker.port))})
         async with live(config) as app:
-            stats = app.sources["broker"].stats  # type: ignore[attr-defined]
+            stats = app.ingest.sources.running["broker"].stats  # type: ignore[attr-defined]
             await until(lambda: stats.connected, "connected")
             now = app.clock.now() // 1000
             good = b'{"ts":%d,"e":1.5}' % now
@@ -269,7 +271,7 @@ async def test_mqtt_messages_balance_at_every_stage(tmp_path: Path) -> None:
             names = {'balance_messages{source="broker"}', 'balance_source_messages{source="broker"}',
                      'balance_readings{source="broker"}', 'balance_readings{source=""}'}  # fmt: skip
             assert balances(found) == dict.fromkeys(names, 0)
-            await until(lambda: app.engine.counts.judged == 2, "the rules")
+            await until(lambda: app.consumers.engine.counts.judged == 2, "the rules")
             assert (await scrape(app))['engine_readings_total{state="duplicate"}'] == 1
 
 

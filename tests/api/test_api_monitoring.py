@@ -12,12 +12,13 @@ from typing import Any
 
 import orjson
 import pytest
-from api_kit import FILES, MAIN, World
+from api_kit import FILES, MAIN, NOW, World
 from promql import NotPromql, Parser
 from ruamel.yaml import YAML
 
 from gateway.api.metrics import Collector, Metrics
 from gateway.api.request_counts import RequestCounts
+from gateway.api.source_metrics import source_metrics
 from gateway.domain.reading import empty_batch
 from gateway.domain.record import Parcel
 
@@ -56,11 +57,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 
 async def exposed(folder: Path) -> Told:
     world = World(folder, {"gateway.yaml": MAIN + SOURCES, "profiles/dc.yaml": METER})
-    await world.app.intake.emit(Parcel("broker", empty_batch(), (), messages=0))
+    await world.app.ingest.intake.emit(Parcel("broker", empty_batch(), (), messages=0))
     world.raise_alarm()
-    world.app.latency.reading.append(40)
-    context, requests = world.app, RequestCounts()
-    families = list(Collector(context, requests, Metrics(context, requests)._ask()).collect())
+    world.app.operation.housekeeping.committed.latency.reading.append(40)
+    context, requests = world.app.context, RequestCounts()
+    rows = Metrics(context, requests)._ask()
+    families = list(source_metrics(context.sources()))
+    families += Collector(*context.look(), requests, rows, NOW).collect()
     await world.close()
     found: Told = {"up": {}}
     for family in families:

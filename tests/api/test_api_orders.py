@@ -74,7 +74,7 @@ async def test_the_life_of_an_order(world: World) -> None:
         assert answer.headers["etag"] == f'"{answer.json()["version"]}"'
     assert (await world.get("/v1/work-orders", params={"open": "true"}))["items"] == []
     # the rules hear of it: the fact stands in the journal when the answer comes
-    facts = [record.body for record in world.app.journal.kept(RecordKind.FACT, 0, 1000)]
+    facts = [record.body for record in world.app.stores.journal.kept(RecordKind.FACT, 0, 1000)]
     assert Closed("hot", world.id("D1"), 1, no, "supervisor") in facts
     assert [a["actor"] for a in (await world.get(f"/v1/work-orders/{no}"))["audit"]][1:] == [
         role.value for _, role, _ in steps
@@ -136,11 +136,11 @@ async def test_unlatch_carries_the_sequence_of_its_fact(world: World) -> None:
     answer = await world.ask("POST", f"/v1/alarms/{alarm}/unlatch", Role.OPERATOR, json={"command_id": "u1"})
     assert answer.status_code == 200, answer.text
     sequence = answer.json()["sequence"]
-    (record,) = world.app.journal.read(0, sequence - 1, 1)
+    (record,) = world.app.stores.journal.read(0, sequence - 1, 1)
     assert record.body == Unlatch("hot", world.id("D1"), 1, "operator")
     again = await world.ask("POST", f"/v1/alarms/{alarm}/unlatch", Role.OPERATOR, json={"command_id": "u1"})
     assert again.json()["sequence"] is None
-    assert world.app.journal.head(0) == sequence
+    assert world.app.stores.journal.head(0) == sequence
     problem(await world.ask("POST", "/v1/alarms/0-9-9/unlatch", json={"command_id": "u2"}), 404, "unknown_alarm")
 
 
@@ -195,7 +195,7 @@ async def test_the_feed_and_deliveries(world: World) -> None:
     problem(await world.ask("POST", f"/v1/deliveries/{row['id']}/redeliver"), 409, "not_settled")
     from gateway.ports import Settled
 
-    queue = world.app.deliveries
+    queue = world.app.stores.sql.deliveries
     (leased,) = queue.lease("me", NOW + HOUR, NOW + 2 * HOUR, 1, "oa")
     queue.settle(leased, Settled("dead", "http", 404, excerpt="gone"), NOW + MINUTE)
     assert (await world.get("/v1/deliveries", params={"state": "dead"}))["items"][0]["reason"] == "http"

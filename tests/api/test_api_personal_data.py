@@ -71,7 +71,7 @@ def phones(folder: Path) -> Iterator[str]:
 async def test_facts_and_snapshots_hold_no_names_and_numbers(tmp_path: Path) -> None:
     app = build(load_project(house(tmp_path, FILES), {}))
     await app.start()
-    facts = [record.body for record in app.journal.kept(RecordKind.FACT, 0, 1000)]
+    facts = [record.body for record in app.stores.journal.kept(RecordKind.FACT, 0, 1000)]
     await app.stop()
     assert [(f.customer.code, f.customer.name, f.customer.phone) for f in facts if isinstance(f, CustomerSet)] == [
         ("C1", "", "")
@@ -85,11 +85,13 @@ async def test_another_number_is_no_news_for_the_rules(tmp_path: Path) -> None:
     await world.close()
     files = {**FILES, "customers.csv": "code,name,phone\nC1,Wang,13900000009\n"}
     world = World(tmp_path, files)
-    assert len(world.app.outbox.pending(100)) == len({row for row, _ in world.app.outbox.pending(100)})
-    changed = [f for _, f in world.app.outbox.pending(100) if isinstance(f, CustomerSet)]
+    assert len(world.app.stores.sql.outbox.pending(100)) == len(
+        {row for row, _ in world.app.stores.sql.outbox.pending(100)}
+    )
+    changed = [f for _, f in world.app.stores.sql.outbox.pending(100) if isinstance(f, CustomerSet)]
     assert len(changed) == 1, "the first one alone"
     tell(world, 1)
-    assert json.loads(bodies(world.app.database)[0])["phone"] == "13900000009"
+    assert json.loads(bodies(world.app.stores.sql.database)[0])["phone"] == "13900000009"
     await world.close()
 
 
@@ -98,32 +100,34 @@ async def test_who_is_off_the_list_gets_no_notices(tmp_path: Path) -> None:
     await world.close()
     files = {**NO_WANG, "devices.csv": FILES.get("devices.csv", "code,profile,site,customer\nD1,dc,HZ-1,C2\n")}
     world = World(tmp_path, files)
-    gone = {c.code: c.gone for c in world.app.registry.known().customers}
+    gone = {c.code: c.gone for c in world.app.stores.registry.known().customers}
     assert gone == {"C1": True, "C2": False}
     from gateway.store import CustomerAudience
 
-    audience = CustomerAudience(world.app.database, {"both": ["C1", "C2"]})
+    audience = CustomerAudience(world.app.stores.sql.database, {"both": ["C1", "C2"]})
     assert [to.customer for to in audience.resolve("both", 0)] == ["C2"]
     await world.close()
     world = World(tmp_path, {**FILES, "devices.csv": "code,profile,site,customer\nD1,dc,HZ-1,C1\n"})
-    assert {c.code: c.gone for c in world.app.registry.known().customers} == {"C1": False, "C2": True}
+    assert {c.code: c.gone for c in world.app.stores.registry.known().customers} == {"C1": False, "C2": True}
     await world.close()
 
 
 async def test_a_customer_is_erased_by_the_api(told: World) -> None:
-    assert PHONE.encode() in bodies(told.app.database)[0]
+    assert PHONE.encode() in bodies(told.app.stores.sql.database)[0]
     tell(told, 2, "D3")
-    leased = told.app.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "sms")
-    told.app.deliveries.settle(leased[0], Settled("dead", "no", excerpt=PHONE), NOW)
+    leased = told.app.stores.sql.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "sms")
+    told.app.stores.sql.deliveries.settle(leased[0], Settled("dead", "no", excerpt=PHONE), NOW)
     answer = await told.ask("DELETE", "/v1/customers/C1")
     assert answer.json() == {"customer": True, "notices": 2, "deliveries": 2, "listed": True}
-    assert bodies(told.app.database) == []
-    assert told.app.registry.known().customers == ()
+    assert bodies(told.app.stores.sql.database) == []
+    assert told.app.stores.registry.known().customers == ()
     problem(await told.ask("DELETE", "/v1/customers/C1"), 404, "unknown_customer")
     problem(await told.ask("DELETE", "/v1/customers/C1", Role.SUPERVISOR), 403, "role")
-    (row,) = [row for row in told.app.audit.rows(9) if row.act == "customer.erase"]
+    (row,) = [row for row in told.app.stores.sql.audit.rows(9) if row.act == "customer.erase"]
     assert (row.actor, row.subject) == ("admin", "C1")
-    facts = [r.body.customer for r in told.app.journal.kept(RecordKind.FACT, 0, 99) if isinstance(r.body, CustomerSet)]
+    facts = [
+        r.body.customer for r in told.app.stores.journal.kept(RecordKind.FACT, 0, 99) if isinstance(r.body, CustomerSet)
+    ]
     assert (facts[-1].code, facts[-1].attrs, facts[-1].gone) == ("C1", {}, True)
 
 
@@ -156,12 +160,12 @@ async def test_a_customer_is_erased_by_the_command(tmp_path: Path) -> None:
 
 
 async def test_messages_that_were_given_up_are_forgotten(told: World) -> None:
-    leased = told.app.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "sms")
-    assert blank_dead(told.app.database, NOW + 40 * DAY) == 0, "it waits"
-    told.app.deliveries.settle(leased[0], Settled("dead", "no"), NOW)
-    assert blank_dead(told.app.database, NOW - DAY) == 0, "it is young"
-    assert blank_dead(told.app.database, NOW + 40 * DAY) == 1
-    assert bodies(told.app.database) == [b""]
+    leased = told.app.stores.sql.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "sms")
+    assert blank_dead(told.app.stores.sql.database, NOW + 40 * DAY) == 0, "it waits"
+    told.app.stores.sql.deliveries.settle(leased[0], Settled("dead", "no"), NOW)
+    assert blank_dead(told.app.stores.sql.database, NOW - DAY) == 0, "it is young"
+    assert blank_dead(told.app.stores.sql.database, NOW + 40 * DAY) == 1
+    assert bodies(told.app.stores.sql.database) == [b""]
     (dead,) = [d for d in (await told.get("/v1/deliveries"))["items"] if d["state"] == "dead"]
     problem(await told.ask("POST", f"/v1/deliveries/{dead['id']}/redeliver"), 409, "forgotten")
 
@@ -176,24 +180,24 @@ async def test_positions_go_before_the_rest_also_after_a_restart_and_not_by_a_cl
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(tmp_path, VEHICLES)
-    lat, soc = (world.app.registry.points("van")[name, 0].id for name in ("lat", "soc"))
+    lat, soc = (world.app.stores.registry.points("van")[name, 0].id for name in ("lat", "soc"))
     days = [Reading(world.id("V1"), point, NOW - day * DAY, float(day)) for point in (lat, soc) for day in range(40)]
     parked = Reading(world.id("V2"), lat, NOW - 33 * DAY, 30.5)
-    world.app.series_store.write(7, [Record(1, NOW, batch_of([[*days, parked]]))])
+    world.app.stores.series.write(7, [Record(1, NOW, batch_of([[*days, parked]]))])
 
     def kept(point: int) -> int:
-        return len(world.app.series_store.range(world.id("V1"), point, 0, NOW + DAY).at)
+        return len(world.app.stores.series.range(world.id("V1"), point, 0, NOW + DAY).at)
 
     for trusted, positions in ((False, 40), (True, 31)):
-        monkeypatch.setattr(type(world.app.intake), "clock_is_trusted", lambda _, trusted=trusted: trusted)
-        await world.app._keep_house()
+        monkeypatch.setattr(type(world.app.ingest.intake), "clock_is_trusted", lambda _, trusted=trusted: trusted)
+        await world.app.operation.housekeeping.delete_old()
         assert (kept(lat), kept(soc)) == (positions, 40)
-    assert world.app.series_store.latest(world.id("V2")) == []
+    assert world.app.stores.series.latest(world.id("V2")) == []
     await world.close()
     world = World(tmp_path, VEHICLES)
     assert (kept(lat), kept(soc)) == (31, 40)
     world.clock.at += 5 * DAY
-    await world.app._keep_house()
+    await world.app.operation.housekeeping.delete_old()
     assert (kept(lat), kept(soc)) == (26, 40)
     await world.close()
 
@@ -216,13 +220,15 @@ async def test_plates_are_whole_for_admins_and_rules_and_masked_everywhere_else(
     listed = await world.get("/v1/devices", Role.VIEWER)
     assert listed["items"][0]["attrs"] == {"plate": shown}
     tell(world, 1)
-    rows = world.app.database.query(lambda c: list(c.execute(select(tables.outbox.c.kind, tables.outbox.c.body))))
+    rows = world.app.stores.sql.database.query(
+        lambda c: list(c.execute(select(tables.outbox.c.kind, tables.outbox.c.body)))
+    )
     assert {kind for kind, _ in rows} == {"event", "notice"}
     assert all(plate not in (text := body.decode()) and f"Van {shown}" in text for _, body in rows)
     for path in ("/v1/alarms", "/v1/work-orders"):
         (item,) = (await world.get(path))["items"]
         assert item["place"]["name"] == f"Van {shown}"
-    device = world.app.registry.device("D1")
+    device = world.app.stores.registry.device("D1")
     assert device is not None
     assert device.attrs["plate"] == plate, "what rules see"
     await world.close()

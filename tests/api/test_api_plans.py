@@ -37,7 +37,7 @@ class Plant:
 
     def hear(self, at: int) -> list[Body]:
         """What the desk told the journal since, at `at` µs."""
-        records = self.world.app.journal.kept(RecordKind.FACT, self.read, 1000)
+        records = self.world.app.stores.journal.kept(RecordKind.FACT, self.read, 1000)
         for record in records:
             self.read = record.seq
             if isinstance(record.body, DeviceSet):
@@ -69,7 +69,7 @@ def plant(world: World, condition: str) -> Plant:
 @pytest.mark.parametrize("condition", [DUE, TERM])
 async def test_work_done_makes_the_next_order_exactly_once(world: World, condition: str) -> None:
     made = plant(world, condition)
-    await world.app.pump.pump()
+    await world.app.ingest.pump.pump()
     made.hear(NOW)
     for second in range(3):
         made.write(Tick(NOW + second * 1_000_000), NOW + second * 1_000_000)
@@ -103,7 +103,7 @@ async def test_work_done_makes_the_next_order_exactly_once(world: World, conditi
 async def test_closing_an_order_says_nothing_more_of_work_that_was_done(world: World) -> None:
     """A date that begins while the order of the one before is resolved and not closed stays on, and gets its order."""
     made = plant(world, DUE.replace("6 months", "2 weeks").replace("-14d", "-7d"))
-    await world.app.pump.pump()
+    await world.app.ingest.pump.pump()
     made.hear(NOW)
     made.write(Tick(NOW + 1_000_000), NOW + 1_000_000)
     no = (await made.orders())[0][0]

@@ -14,11 +14,11 @@ from gateway.domain.workorder import Role
 
 
 def store(world: World, *readings: Reading) -> None:
-    world.app.series_store.write(0, [Record(world.app.series_store.cursor(0) + 1, NOW, batch_of([readings]))])
+    world.app.stores.series.write(0, [Record(world.app.stores.series.cursor(0) + 1, NOW, batch_of([readings]))])
 
 
 def point(world: World, name: str, component: int = 0) -> int:
-    return world.app.registry.points("dc")[name, component].id
+    return world.app.stores.registry.points("dc")[name, component].id
 
 
 async def test_a_device_with_its_latest_readings(world: World) -> None:
@@ -76,8 +76,8 @@ async def test_a_series_pages_and_aggregates(world: World) -> None:
 async def test_dead_letters_are_bounded_and_paged(world: World) -> None:
     payloads = [b"\xff\x00", "坏".encode(), b"x" * 9000]
     rejected = tuple(Raw("broker", f"t/{n}", "json", payload, NOW) for n, payload in enumerate(payloads))
-    world.app.intake.config = world.app.intake.config.model_copy(update={"raw_payload": 100_000})
-    await world.app.intake.emit(Parcel("broker", batch_of([]), rejected, messages=3))
+    world.app.ingest.intake.config = world.app.ingest.intake.config.model_copy(update={"raw_payload": 100_000})
+    await world.app.ingest.intake.emit(Parcel("broker", batch_of([]), rejected, messages=3))
     first = await world.get("/v1/dead-letters", params={"limit": 2})
     assert [item["address"] for item in first["items"]] == ["t/2", "t/1"]
     assert (len(first["items"][0]["text"]), first["items"][0]["size"]) == (4096, 9000)
@@ -90,7 +90,7 @@ async def test_dead_letters_are_bounded_and_paged(world: World) -> None:
 async def test_metrics_balance(world: World) -> None:
     device, temp = world.id("D1"), point(world, "temp", 1)
     batch = batch_of([[Reading(device, temp, NOW, 1.0, received=NOW)]])
-    await world.app.intake.emit(Parcel("broker", batch, (Raw("broker", "t", "json", b"", NOW),), messages=2))
+    await world.app.ingest.intake.emit(Parcel("broker", batch, (Raw("broker", "t", "json", b"", NOW),), messages=2))
     world.raise_alarm()
     text = (await world.client.get("/metrics")).text
     for line in (
@@ -108,14 +108,14 @@ async def test_metrics_balance(world: World) -> None:
 
 async def test_ready_only_while_the_stores_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await world.ask("GET", "/readyz?lang=en", None)).json()["ready"] is True
-    world.app.ready = False
+    world.app.operation.readiness.ready = False
     assert (await world.ask("GET", "/readyz?lang=en", None)).status_code == 503
-    world.app.ready = True
+    world.app.operation.readiness.ready = True
 
     def down(_no: str) -> None:
         raise StoreUnavailable("database is locked")
 
-    monkeypatch.setattr(world.app.queries, "order", down)
+    monkeypatch.setattr(world.app.stores.sql.queries, "order", down)
     answer = await world.ask("GET", "/readyz?lang=en", None)
     assert answer.status_code == 503
     assert answer.json()["parts"]["database"] == "down: the disk fails, or another process holds the file"
@@ -129,10 +129,10 @@ async def test_a_broken_promise_stops_the_process(world: World, monkeypatch: pyt
     def broken(_no: str) -> None:
         raise InvariantBroken("inside-canary")
 
-    monkeypatch.setattr(world.app.queries, "order", broken)
+    monkeypatch.setattr(world.app.stores.sql.queries, "order", broken)
     answer = await world.ask("GET", "/v1/work-orders/WO-1")
     assert "inside-canary" not in str(problem(answer, 500, "internal"))
-    assert world.app.supervisor.fatal.is_set()
+    assert world.app.operation.supervisor.fatal.is_set()
 
 
 async def test_secrets_never_leave(world: World, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],

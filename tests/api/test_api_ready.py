@@ -41,9 +41,9 @@ async def ready(world: World, lang: str = "") -> Any:
 async def test_a_broker_that_was_never_reached_is_not_ok(place: World) -> None:
     """C1: the task runs, so /readyz said ok."""
     assert (await ready(place))["sources"]["broker"] == "not tried yet"
-    source = place.app.sources["broker"]
+    source = place.app.ingest.sources.running["broker"]
     with capture_logs() as said:
-        task = asyncio.create_task(source.run(place.app.intake.emit))
+        task = asyncio.create_task(source.run(place.app.ingest.intake.emit))
         async with asyncio.timeout(10):
             while source.stats.disconnects < 2:  # type: ignore[attr-defined]
                 await asyncio.sleep(0.01)
@@ -62,7 +62,7 @@ async def test_a_broker_that_was_never_reached_is_not_ok(place: World) -> None:
 
 async def test_silence_of_a_source_is_told_once_and_when_it_ends(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """C1, C2: "no data" looked like "all fine"."""
-    watch, source, steady = place.app.watch, place.app.sources["broker"], [0]
+    watch, source, steady = place.app.operation.monitor, place.app.ingest.sources.running["broker"], [0]
     monkeypatch.setattr(watch, "_steady", lambda: steady[0])
     monkeypatch.setattr(watch, "_summary", Summary(0))
     monkeypatch.setattr(source, "trouble", lambda: None)
@@ -71,7 +71,9 @@ async def test_silence_of_a_source_is_told_once_and_when_it_ends(place: World, m
             steady[0] = minute * MINUTE
             await watch.turn()
         assert (await ready(place))["sources"]["broker"] == "connected 12 min ago, no message yet"
-        await place.app.intake.emit(Parcel("broker", empty_batch(), (Raw("broker", "d/X", "bad_json", b"{", NOW),), 1))
+        await place.app.ingest.intake.emit(
+            Parcel("broker", empty_batch(), (Raw("broker", "d/X", "bad_json", b"{", NOW),), 1)
+        )
         steady[0] = 13 * MINUTE
         await watch.turn()
     assert (await ready(place))["sources"]["broker"] == "ok"
@@ -85,16 +87,19 @@ async def test_silence_of_a_source_is_told_once_and_when_it_ends(place: World, m
 async def test_a_full_disk_is_not_ready_and_says_why(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """C1: `ready: true` on a full disk; the wrong cause; the floor was never named."""
     place.app.project.settings.journal.__dict__["free_space_floor"] = 2**28
+    place.app.in_force.use(place.app.project)
     monkeypatch.setattr("gateway.health.monitor.free_space", lambda _path: 2**20)
     answer = await place.ask("GET", "/readyz", None)
     assert (answer.status_code, answer.json()["ready"]) == (503, False)
     assert answer.json()["parts"]["disk"].startswith("1 MiB left, at or below journal.free_space_floor (256 MiB)")
-    place.app.intake.failing = StoreFull.of("journal.disk_floor", path="/secret/place", free="1 MiB", floor="256 MiB")
+    place.app.ingest.intake.failing = StoreFull.of(
+        "journal.disk_floor", path="/secret/place", free="1 MiB", floor="256 MiB"
+    )
     parts = (await ready(place))["parts"]
     assert parts["journal"].startswith("down: the disk has 1 MiB left, journal.free_space_floor is 256 MiB")
     assert "/secret" not in str(parts)
     with capture_logs() as said:
-        await place.app.watch.turn()
+        await place.app.operation.monitor.turn()
     assert [(line["event"], line["log_level"]) for line in said] == [("trouble", "error")]
 
 
@@ -104,14 +109,14 @@ async def test_a_mended_rule_file_has_the_last_word(place: World) -> None:
     right = file.read_text("utf-8")
     with capture_logs() as said:
         file.write_text(right.replace("85 degC", "85 bananas"), "utf-8")
-        await place.app.reload.reload("configuration")
+        await place.app.operation.reload.reload("configuration")
         since = (await ready(place))["parts"]["configuration"]
         place.clock.at += MINUTE
-        await place.app.watch.turn()
+        await place.app.operation.monitor.turn()
         assert (await ready(place))["parts"]["configuration"] == since, "since when, not how often it was looked at"
         file.write_text(right, "utf-8")
-        await place.app.reload.reload("configuration")
-        await place.app.watch.turn()
+        await place.app.operation.reload.reload("configuration")
+        await place.app.operation.monitor.turn()
     assert since.endswith("; everything stays as it was, since 2026-11-22T06:00:00.000Z")
     lines = [line["event"] for line in said if line["event"] != "summary"]
     assert lines[-2:] == ["configuration not reloaded: everything stays as it was", "configuration in order again"]
@@ -119,32 +124,30 @@ async def test_a_mended_rule_file_has_the_last_word(place: World) -> None:
 
 async def test_the_first_alarm_and_every_order_have_a_line(world: World) -> None:
     """C2: the first alarm and the first order made no line."""
-    told = world.app.committed.told
+    committed = world.app.operation.housekeeping.committed
     with capture_logs() as said:
         for seq in (1, 2):
             t = transition(seq, device=world.id("D1"), component=seq, fault=f"E{seq}")
-            world.app.committed(world.app.desk.apply([t], seq, [], NOW))
-            told.decided([t])
-        world.app.committed(world.app.desk.apply([t], 2, [], NOW))  # a replay
-        told.decided([t])
+            committed(world.app.desk.apply([t], seq, [], NOW), [t])
+        committed(world.app.desk.apply([t], 2, [], NOW), [t])  # a replay
     lines = [(line["event"], line.get("no"), line.get("thing"), line.get("where")) for line in said]
     assert [line[0] for line in lines] == ["order made", "first alarm of a rule", "order made"]
     assert lines[1][2] == "D1#1"
     assert lines[0][3] == "D1"
-    assert (told.alarms, told.orders) == (2, 2)
+    assert (committed.alarm_log.alarms, committed.alarm_log.orders) == (2, 2)
     assert str(said[0]["title"]) == "Hot"
     assert said[0]["title"].text("zh") == "热"
 
 
 async def test_the_first_dead_letter_of_a_kind_has_a_line_with_an_example(place: World) -> None:
-    app, stats = place.app, place.app.sources["broker"].stats  # type: ignore[attr-defined]
+    app, stats = place.app, place.app.ingest.sources.running["broker"].stats  # type: ignore[attr-defined]
     raw = Raw("broker", "d/CP-99", "unknown_device", b"{}", NOW, "CP-99", "default")
-    await app.intake.emit(Parcel("broker", empty_batch(), (raw,), 1))
+    await app.ingest.intake.emit(Parcel("broker", empty_batch(), (raw,), 1))
     stats.rejected["unknown_device"] = 3
     with capture_logs() as said:
-        await app.watch.turn()
+        await app.operation.monitor.turn()
         stats.rejected["unknown_device"] = 9
-        await app.watch.turn()
+        await app.operation.monitor.turn()
     assert [(line["event"], line["reason"], line["count"], line["address"], line["detail"]) for line in said] == [
         ("dead letter of a new kind", "unknown_device", 3, "d/CP-99", "CP-99")
     ]
@@ -154,10 +157,10 @@ async def test_a_day_with_ten_orders_fits_on_two_screens(place: World, monkeypat
     """C2: a day, a message every ten, three kinds of dead letters all day, an hour of silence, ten orders of two
     rules: at most 100 lines, and they add up to the day."""
     app, steady = place.app, [0]
-    source, told = app.sources["broker"], app.committed.told
-    for owner in (app.watch, told):
+    source, committed = app.ingest.sources.running["broker"], app.operation.housekeeping.committed
+    for owner in (app.operation.monitor, committed.alarm_log):
         monkeypatch.setattr(owner, "_steady", lambda: steady[0])
-    monkeypatch.setattr(app.watch, "_summary", Summary(0))
+    monkeypatch.setattr(app.operation.monitor, "_summary", Summary(0))
     monkeypatch.setattr(source, "trouble", lambda: None)
     device, sent, made = place.id("D1"), 0, 0
     with capture_logs() as said:
@@ -166,14 +169,15 @@ async def test_a_day_with_ten_orders_fits_on_two_screens(place: World, monkeypat
             if minute % 10 == 0 and not 600 <= minute < 660:
                 sent += 1
                 kind = ("bad_json", "unknown_device", "no_points")[sent % 3]
-                await app.intake.emit(Parcel("broker", empty_batch(), (Raw("broker", "d/X", kind, b"{", NOW),), 1))
+                await app.ingest.intake.emit(
+                    Parcel("broker", empty_batch(), (Raw("broker", "d/X", kind, b"{", NOW),), 1)
+                )
                 source.stats.rejected[kind] += 1  # type: ignore[attr-defined]
             if minute % 145 == 100:
                 made += 1
                 t = transition(made, device=device, component=1 + made % 2, fault=f"E{made}", rule=f"r{made % 2}{made}")
-                app.committed(app.desk.apply([t], made, [], NOW))
-                told.decided([t])
-            await app.watch.turn()
+                committed(app.desk.apply([t], made, [], NOW), [t])
+            await app.operation.monitor.turn()
     events = Counter(line["event"] for line in said)
     assert len(said) <= 100, events
     assert events["order made"] == made == 10

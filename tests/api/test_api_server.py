@@ -39,7 +39,7 @@ async def test_a_whole_gateway_answers_and_stops(tmp_path: Path) -> None:
 async def test_answers_are_not_held_back(tmp_path: Path) -> None:
     """Nagle's delay would add 40 ms to each; asyncio switches it off for connections of a socket that says TCP."""
     world = World(tmp_path)
-    server = ApiServer(world.app)
+    server = ApiServer(world.app.context)
     await server.start()
     reader, writer = await asyncio.open_connection(*server.url.removeprefix("http://").split(":"))
     writer.write(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
@@ -56,7 +56,7 @@ async def test_a_port_that_is_taken_is_a_problem_of_the_configuration(tmp_path: 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         world = World(tmp_path, {"gateway.yaml": MAIN.replace("port: 0", f"port: {port}")})
-        server = ApiServer(world.app)
+        server = ApiServer(world.app.context)
         with pytest.raises(ConfigError) as caught:
             await server.start()
         assert (caught.value.problems[0].path, caught.value.problems[0].key) == ("api.port", "api.listen")

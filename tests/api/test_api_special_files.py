@@ -51,7 +51,7 @@ async def test_a_reload_says_so_and_goes_on(tmp_path: Path, make: Callable[[Path
     world = World(tmp_path)
     make(tmp_path / "rules" / "b.yaml")
     async with asyncio.timeout(30):
-        done = await world.app.reload.reload("SIGHUP")
+        done = await world.app.operation.reload.reload("SIGHUP")
         assert [problem.key for problem in done.problems] == [f"config.file.{why}"]
         assert (
             "b.yaml:0; everything stays as it was"
@@ -59,5 +59,5 @@ async def test_a_reload_says_so_and_goes_on(tmp_path: Path, make: Callable[[Path
         )
         path = tmp_path / "rules" / "b.yaml"
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-        assert (await world.app.reload.reload("SIGHUP")).problems == ()
+        assert (await world.app.operation.reload.reload("SIGHUP")).problems == ()
     await world.close()

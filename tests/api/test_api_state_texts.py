@@ -46,15 +46,15 @@ class Sent:
 
 async def send(world: World, *messages: Sent) -> Parcel:
     config = MqttConfig.model_validate({"type": "mqtt", "url": "mqtt://h", "client_id": "c", "routes": [ROUTE]})
-    mapper = Mapper("broker", config, world.app.registry, world.app.project.as_sent)
+    mapper = Mapper("broker", config, world.app.stores.registry, world.app.project.as_sent)
     mapped = mapper.map(messages, np.full(len(messages), NOW, np.int64))
     parcel = Parcel("broker", mapped.batch, mapped.rejected, len(messages), partial=mapped.partial)
-    await world.app.intake.emit(parcel)
+    await world.app.ingest.intake.emit(parcel)
     return parcel
 
 
 def texts_of(world: World, parcel: Parcel, name: str) -> list[str]:
-    table = world.app.registry.points("dc")[name, 0]
+    table = world.app.stores.registry.points("dc")[name, 0]
     return [table.values[int(r.value)] for r in parcel.batch.readings() if r.point == table.id]
 
 
@@ -117,4 +117,4 @@ async def test_a_whole_number_means_the_profiles_own_values(world: World) -> Non
     parcel = await send(world, Sent("D1", st=1), Sent("D1", st=7), Sent("D1", st=5), Sent("D1", f=0), Sent("D1", f="0"))
     assert texts_of(world, parcel, "status") == ["charging", "booked", "5"]
     assert texts_of(world, parcel, "fault_code") == ["0", "0"]
-    assert world.app.registry.points("dc")["status", 0].values == ("idle", "charging", "fault", "booked", "5")
+    assert world.app.stores.registry.points("dc")["status", 0].values == ("idle", "charging", "fault", "booked", "5")

@@ -27,7 +27,7 @@ async def place(folder: Path) -> AsyncIterator[tuple[App, Client, Path]]:
             assert app.api is not None
             port = app.api.url.rpartition(":")[2]
             config.write_text(config.read_text("utf-8").replace("api: {port: 0}", f"api: {{port: {port}}}"), "utf-8")
-            stats = app.sources["broker"].stats  # type: ignore[attr-defined]
+            stats = app.ingest.sources.running["broker"].stats  # type: ignore[attr-defined]
             await until(lambda: stats.connected, "connected")
             yield app, hand, config
 
@@ -50,14 +50,14 @@ async def over(thread: threading.Thread, found: list[Result]) -> Result:
 async def watched(monkeypatch: pytest.MonkeyPatch, app: App) -> Callable[[], int]:
     """How many questions the watcher asked so far."""
     count = 0
-    head = app.queries.feed_head
+    head = app.stores.sql.queries.feed_head
 
     def counted(*_: object) -> int:
         nonlocal count
         count += 1
         return head()
 
-    monkeypatch.setattr(type(app.queries), "feed_head", counted)
+    monkeypatch.setattr(type(app.stores.sql.queries), "feed_head", counted)
     return lambda: count
 
 
@@ -82,7 +82,7 @@ async def test_what_happens_is_shown_as_it_happens(tmp_path: Path, monkeypatch: 
         assert "读数" not in chinese
         assert " G " not in of_h
         assert "reading  H  gun_temp = 20 degC" in of_h
-        assert not [key for key in app.keys.all() if key.name.startswith("tail") and key.revoked_at is None]
+        assert not [key for key in app.stores.sql.keys.all() if key.name.startswith("tail") and key.revoked_at is None]
 
 
 async def test_what_comes_too_fast_is_counted_not_queued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ async def test_unknown_devices_become_lines_of_the_list(tmp_path: Path) -> None:
         for _ in range(3):
             assert await hand.publish("h/X-1/telemetry", text({"ts": 1_767_225_600_000, "temp": 95, "u": 230}))
         assert await hand.publish("h/X-2/telemetry", text({"ts": 1_767_225_600_000, "what": 1}))
-        await until(lambda: app.sources["broker"].stats.rejected["unknown_device"] == 4, "heard")  # type: ignore[attr-defined]
+        await until(lambda: app.ingest.sources.running["broker"].stats.rejected["unknown_device"] == 4, "heard")  # type: ignore[attr-defined]
         await asyncio.sleep(0)
         said = await over(*asked(config, "devices", "unknown", "--lang", "en"))
         assert said.stdout == "X-2,\nX-1,hostile\n"

@@ -39,7 +39,7 @@ def keys(folder: Path, main: str) -> list[tuple[str, str]]:
 async def test_the_api_speaks_tls(tmp_path: Path) -> None:
     cert = certificate(tmp_path)
     world = World(tmp_path, {"gateway.yaml": TLS})
-    server = ApiServer(world.app)
+    server = ApiServer(world.app.context)
     await server.start()
     try:
         assert server.url.startswith("https://127.0.0.1:")
@@ -72,7 +72,7 @@ async def test_a_renewed_certificate_is_taken_over(tmp_path: Path) -> None:
     certificate(tmp_path)
     other = certificate(tmp_path / "later")
     world = World(tmp_path, {"gateway.yaml": TLS})
-    server = ApiServer(world.app)
+    server = ApiServer(world.app.context)
     await server.start()
     try:
         async with Remote(server.url, cert=other) as remote:
@@ -116,7 +116,7 @@ def test_names_of_this_gateway() -> None:
 async def test_a_browser_that_was_led_here_gets_nothing(world: World) -> None:
     for path in ("/metrics", "/v1/me", "/v1/callbacks/oa"):
         problem(await world.ask("GET", path, headers={"host": "evil.example"}), 421, "host_unknown")
-    server = ApiServer(world.app)
+    server = ApiServer(world.app.context)
     await server.start()
     async with httpx.AsyncClient() as client:
         answer = await client.get(server.health_url + "/metrics", headers={"host": "evil.example"})

@@ -92,7 +92,7 @@ async def test_every_event_that_is_sent_is_as_its_schema_says(world: World, tmp_
     await lives(world)
     await world.ask("POST", "/v1/endpoints/oa/test", Role.SUPERVISOR)
     test = world.app.desk.endpoint_test("oa", Actor("zhang", Role.SUPERVISOR, "张"), 1)
-    events = [*(one for _, one in world.app.queries.feed(0, 1000)), test]
+    events = [*(one for _, one in world.app.stores.sql.queries.feed(0, 1000)), test]
     taken = await received(events, tmp_path)
     assert [json.loads(one) for one in taken] == [json.loads(one.body) for one in events]
     assert {hold(one) for one in taken} == set(EVENTS)

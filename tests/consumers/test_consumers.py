@@ -121,7 +121,7 @@ def consumer(
     return RulesConsumer(
         log, judge, desk, Snapshots(folder, 0), clock,  # type: ignore[arg-type]
         rules_thread=inline, desk_thread=inline, partition=0, start=start,
-        on_commit=lambda _: None, on_due=lambda _: None,
+        on_commit=lambda *_: None, on_due=lambda _: None,
     )  # fmt: skip
 
 

@@ -29,16 +29,16 @@ async def test_late_readings_and_new_rules(tmp_path: Path, monkeypatch: pytest.M
     main = MAIN.split("sources:")[0] + "data_dir: data\napi: {port: 0}\n"
     app = build(load_project(house(tmp_path, {"gateway.yaml": main}), {}))
     await app.start()
-    device = app.registry.known().devices[0]
-    point = app.registry.points(device.profile)["temp", 1]
+    device = app.stores.registry.known().devices[0]
+    point = app.stores.registry.points(device.profile)["temp", 1]
     now = app.clock.now()
     for ago, value in ((60, 20.0), (20, 20.0), (40, 90.0)):
         reading = Reading(device.id, point.id, now - ago * SECOND, value, received=app.clock.now())
-        await app.intake.emit(Parcel("test", batch_of([[reading]]), messages=1))
-    await until(lambda: app.engine.counts.corrected == 1)
-    assert app.engine.counts.late == 1
+        await app.ingest.intake.emit(Parcel("test", batch_of([[reading]]), messages=1))
+    await until(lambda: app.consumers.engine.counts.corrected == 1)
+    assert app.consumers.engine.counts.late == 1
     (tmp_path / "rules" / "b.yaml").write_text(STREAK, "utf-8")
-    await until(lambda: "streak" in app.engine.rules and app.reruns.idle)
-    assert app.engine.counts.cold == 0
-    await until(lambda: app.rules.transitions == 3)
+    await until(lambda: "streak" in app.consumers.engine.rules and app.consumers.reruns.idle)
+    assert app.consumers.engine.counts.cold == 0
+    await until(lambda: app.consumers.rules.transitions == 3)
     await app.stop()

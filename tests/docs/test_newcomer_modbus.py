@@ -59,9 +59,9 @@ async def test_from_nothing_to_the_first_order(tmp_path: Path) -> None:
         await app.start()
         try:
             async with asyncio.timeout(10):
-                assert not app.queries.orders(OrderFilter()).items, "nothing is wrong yet"
+                assert not app.stores.sql.queries.orders(OrderFilter()).items, "nothing is wrong yet"
                 meter.words[15] = 301
-                while not (orders := app.queries.orders(OrderFilter()).items):
+                while not (orders := app.stores.sql.queries.orders(OrderFilter()).items):
                     await asyncio.sleep(0.02)
         finally:
             await app.stop()

@@ -24,7 +24,7 @@ TRIES = 8
 
 def times(app: App) -> list[int]:
     """Event times (ms) of the stored temperatures, in order."""
-    found = [at for batch in app.series_store.scan(0, 2**62) for at in batch.at.tolist()]
+    found = [at for batch in app.stores.series.scan(0, 2**62) for at in batch.at.tolist()]
     return sorted(at // 1000 - START for at in found)
 
 
@@ -53,7 +53,7 @@ async def nobody(port: int) -> AsyncIterator[list[int]]:
 
 def pauses_of(app: App) -> list[float]:
     """The parts of the longest pause that the source will have drawn."""
-    source: Any = app.sources["broker"]
+    source: Any = app.ingest.sources.running["broker"]
     drawn: list[float] = []
     draw = source._jitter
 
@@ -111,11 +111,11 @@ async def test_the_broker_goes_and_comes_back(tmp_path: Path, how: str) -> None:
             async with client(broker.port, "device-last") as device:
                 kept += await sent(device, range(5000, 5050))
             await until(taken, "taken")
-            head = app.journal.head(0)
-            await until(lambda: app.series.cursor >= head, "stored")
-            app.intake.balance("broker").check()
+            head = app.stores.journal.head(0)
+            await until(lambda: app.consumers.series.cursor >= head, "stored")
+            app.ingest.intake.balance("broker").check()
             assert len(kept) == 170
             assert times(app) == sorted(set(kept))
             assert stats(app).connects == 3
-            assert app.supervisor.health["source.broker"].restarts == 0
+            assert app.operation.supervisor.health["source.broker"].restarts == 0
             assert await told(app) == (200, True)

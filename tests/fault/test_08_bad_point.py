@@ -24,24 +24,24 @@ async def test_a_bad_point_spoils_neither_its_message_nor_the_batch(tmp_path: Pa
     with mosquitto(tmp_path / "broker") as broker:
         config = write_project(tmp_path / "project", devices=["D1"], config=CONFIG, broker=broker.port)
         async with live(config) as app:
-            source = app.sources["broker"]
+            source = app.ingest.sources.running["broker"]
             await until(lambda: source.stats.connected, "connected")  # type: ignore[attr-defined]
             async with client(broker.port, "device") as device:
                 for n in range(50):
                     body = {"ts": START + n, "temp": "NaN" if n == 20 else 20.0 + n / 10, "u": 230}
                     assert await device.publish("h/D1/telemetry", b"{" if n == 30 else text(body))
-            head = app.journal.head(0)
-            await until(lambda: app.series.cursor >= head, "stored")
-            batches = list(app.series_store.scan(0, 2**62))
+            head = app.stores.journal.head(0)
+            await until(lambda: app.consumers.series.cursor >= head, "stored")
+            batches = list(app.stores.series.scan(0, 2**62))
             at = np.concatenate([b.at for b in batches]) // 1000 - START
             quality = np.concatenate([b.quality for b in batches])
             assert len(at) == 2 * 49, "both points of every message but one"
             assert set(at.tolist()) == set(range(50)) - {30}
             assert at[quality == Quality.BAD].tolist() == [20]
-            (letter,) = app.journal.dead_letters(10)
+            (letter,) = app.stores.journal.dead_letters(10)
             assert isinstance(letter.body, Raw)
             assert (letter.body.reason, letter.body.payload) == ("bad_json", b"{")
-            balance = app.intake.balance("broker")
+            balance = app.ingest.intake.balance("broker")
             assert (balance.journaled, balance.rejected) == (49, 1)
 
 

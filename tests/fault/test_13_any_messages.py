@@ -40,7 +40,7 @@ class World:
 
     @property
     def stats(self) -> Any:
-        return self.app.sources["broker"].stats  # type: ignore[attr-defined]
+        return self.app.ingest.sources.running["broker"].stats  # type: ignore[attr-defined]
 
     async def say(self, messages: list[tuple[bytes, bytes, int, bool, bool]]) -> None:
         before, wanted = self.stats.received, self.broker.acknowledged
@@ -76,17 +76,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 async def replayed(world: World) -> None:
     """The same folder starts again: journal, snapshot and stores can live with what they were given."""
-    before = world.app.intake.balance()
+    before = world.app.ingest.intake.balance()
     async with live(world.config) as app:
-        assert app.ready
+        assert app.operation.readiness.ready
         journaled = rejected = after = 0
-        while records := app.journal.read(0, after, 512):
+        while records := app.stores.journal.read(0, after, 512):
             after = records[-1].seq
             journaled += sum(len(record.body) for record in records if isinstance(record.body, Batch))
             rejected += sum(isinstance(record.body, Raw) for record in records)
         assert (journaled, rejected) == (before.readings_journaled, before.rejected)
-        stored = sum(len(batch) for batch in app.series_store.scan(0, 2**62))
-        written = world.app.series.written
+        stored = sum(len(batch) for batch in app.stores.series.scan(0, 2**62))
+        written = world.app.consumers.series.written
         assert written.stored + written.duplicate + written.expired == journaled
         assert stored == written.stored - written.conflict
 
@@ -128,18 +128,20 @@ MESSAGES = st.lists(st.tuples(TOPICS, BYTES, st.integers(0, 1), st.booleans(), s
 def test_any_messages_are_acknowledged_and_accounted_for(
     world: World, messages: list[tuple[bytes, bytes, int, bool, bool]]
 ) -> None:
-    app, head = world.app, world.app.journal.head(0)
+    app, head = world.app, world.app.stores.journal.head(0)
     world.runner.run(world.say(messages))
-    stats, balance = world.stats, app.intake.balance("broker")
+    stats, balance = world.stats, app.ingest.intake.balance("broker")
     balance.check()
     settled = stats.journaled + stats.duplicates + stats.rejected.total() + stats.ignored
     assert (stats.received, stats.returned, stats.lost) == (settled, 0, 0)
     assert balance.received == stats.received - stats.ignored
     assert balance.rejected == stats.rejected.total()
     assert stats.connects == 1
-    assert not app.supervisor.fatal.is_set()
-    assert {name for name, health in app.supervisor.health.items() if health.restarts or not health.up} == set()
-    for record in app.journal.read(0, head, 1000):
+    assert not app.operation.supervisor.fatal.is_set()
+    assert {
+        name for name, health in app.operation.supervisor.health.items() if health.restarts or not health.up
+    } == set()
+    for record in app.stores.journal.read(0, head, 1000):
         if isinstance(record.body, Batch):
             for reading in record.body.readings():
                 assert math.isfinite(reading.value) == (reading.quality is not Quality.BAD)
@@ -147,6 +149,10 @@ def test_any_messages_are_acknowledged_and_accounted_for(
 
 
 def test_rules_and_stores_kept_up(world: World) -> None:
-    head = world.app.journal.head(0)
-    world.runner.run(until(lambda: world.app.rules.judged >= head and world.app.series.cursor >= head, "consumers"))
-    assert not world.app.supervisor.fatal.is_set()
+    head = world.app.stores.journal.head(0)
+    world.runner.run(
+        until(
+            lambda: world.app.consumers.rules.judged >= head and world.app.consumers.series.cursor >= head, "consumers"
+        )
+    )
+    assert not world.app.operation.supervisor.fatal.is_set()

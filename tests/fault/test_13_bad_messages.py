@@ -202,31 +202,31 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
 
 async def provoke(config: Path, port: int, found: Evidence) -> None:
     async with live(config) as app:
-        source: Any = app.sources["broker"]
+        source: Any = app.ingest.sources.running["broker"]
         await until(lambda: source.stats.connected, "connected")
         async with client(port, "good") as good:
             for number, (name, case) in enumerate(CASES.items()):
                 found.outcomes[name] = await one(app, port, good, number, case)
-        last = app.journal.head(0)
-        await until(lambda: app.series.cursor >= last, "the series store")
+        last = app.stores.journal.head(0)
+        await until(lambda: app.consumers.series.cursor >= last, "the series store")
         async with httpx.AsyncClient(base_url=app.api.url if app.api else "", trust_env=False) as http:
             found.metrics = (await http.get("/metrics")).text
             found.ready = (await http.get("/readyz")).status_code
-        found.stats, found.balance = source.stats, app.intake.balance("broker")
+        found.stats, found.balance = source.stats, app.ingest.intake.balance("broker")
         found.balance.check()
         found.connects = source.stats.connects
-        found.dead_letters = [r.body for r in app.journal.dead_letters(1000) if isinstance(r.body, Raw)]
-        known = app.registry.device("G")
+        found.dead_letters = [r.body for r in app.stores.journal.dead_letters(1000) if isinstance(r.body, Raw)]
+        known = app.stores.registry.device("G")
         assert known is not None
-        for batch in app.series_store.scan(0, 2**62):
+        for batch in app.stores.series.scan(0, 2**62):
             found.stored += batch.at[batch.device == known.id].tolist()
-        found.restarts = {name: health.restarts for name, health in app.supervisor.health.items()}
+        found.restarts = {name: health.restarts for name, health in app.operation.supervisor.health.items()}
     found.resumed, found.again = await redelivered(port)
 
 
 async def one(app: App, port: int, good: Client, number: int, case: Case) -> Outcome:
-    stats: Any = app.sources["broker"].stats  # type: ignore[attr-defined]
-    before, head, ignored = Counter(stats.rejected), app.journal.head(0), stats.ignored
+    stats: Any = app.ingest.sources.running["broker"].stats  # type: ignore[attr-defined]
+    before, head, ignored = Counter(stats.rejected), app.stores.journal.head(0), stats.ignored
     expected = stats.received + 2 + (case.becomes not in {"refused", "withheld"})
     earliest = app.clock.now()
     assert await good.publish("h/G/telemetry", text({"ts": NOW - 100_000 + 2 * number, "temp": 10 + number}))
@@ -235,9 +235,9 @@ async def one(app: App, port: int, good: Client, number: int, case: Case) -> Out
                        hostile.publish(case.topic, case.payload, case.qos, case.retain))  # fmt: skip
     assert await good.publish("h/G/telemetry", text({"ts": NOW - 99_999 + 2 * number, "temp": 10 + number}))
     await until(lambda: stats.received >= expected and not stats.waiting, f"{case.becomes} {case.topic!r}"[:200])
-    records = app.journal.read(0, head, 1000)
+    records = app.stores.journal.read(0, head, 1000)
     readings = [r for record in records if isinstance(record.body, Batch) for r in record.body.readings()]
-    h = app.registry.device("H")
+    h = app.stores.registry.device("H")
     assert h is not None
     return Outcome(
         taken, Counter(stats.rejected) - before, [r.body for r in records if isinstance(r.body, Raw)],

@@ -117,12 +117,12 @@ async def test_little_of_each_is_kept(tmp_path: Path) -> None:
     with mosquitto(tmp_path / "broker") as broker:
         config = write_project(tmp_path / "project", devices=["H"], broker=broker.port)
         async with live(config) as app:
-            await until(lambda: app.sources["broker"].stats.connected, "connected")  # type: ignore[attr-defined]
+            await until(lambda: app.ingest.sources.running["broker"].stats.connected, "connected")  # type: ignore[attr-defined]
             async with client(broker.port, "hostile") as hostile:
                 for payload in (DEEP, BOMB):
                     assert await hostile.publish(T, payload)
-            await until(lambda: len(app.journal.dead_letters(10)) == 2, "dead letters")
-            letters = [r.body for r in app.journal.dead_letters(10) if isinstance(r.body, Raw)]
+            await until(lambda: len(app.stores.journal.dead_letters(10)) == 2, "dead letters")
+            letters = [r.body for r in app.stores.journal.dead_letters(10) if isinstance(r.body, Raw)]
             found = {letter.reason: letter.payload for letter in letters}
             assert found == {"too_large": DEEP[:1024], "bad_json": BOMB[:4096]}
 
@@ -135,7 +135,7 @@ async def test_a_broker_that_breaks_the_agreement_is_left_at_the_first_bytes(tmp
     assert broker.server is not None
     config = write_project(tmp_path / "project", devices=["H"], config=CONFIG, broker=broker.port)
     async with live(config) as app:
-        stats = app.sources["broker"].stats  # type: ignore[attr-defined]
+        stats = app.ingest.sources.running["broker"].stats  # type: ignore[attr-defined]
         await until(lambda: stats.connected, "connected")
         assert broker.writer is not None
         broker.writer.write(b"\x32\xff\xff\xff\x7f\x00\x03h/H" + b"x" * 1000)

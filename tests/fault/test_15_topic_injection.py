@@ -32,7 +32,7 @@ async def test_codes_that_want_to_be_more(tmp_path: Path, capfd: pytest.CaptureF
     with mosquitto(tmp_path / "broker") as broker:
         config = write_project(tmp_path / "project", devices=["G", "H"], broker=broker.port)
         async with live(config) as app, client(broker.port, "forger") as forger:
-            stats: Any = app.sources["broker"].stats  # type: ignore[attr-defined]
+            stats: Any = app.ingest.sources.running["broker"].stats  # type: ignore[attr-defined]
             await until(lambda: stats.connected, "connected")
             files = {path.name for path in tmp_path.rglob("*") if path.is_dir()}
             for code in FORGED:
@@ -42,14 +42,14 @@ async def test_codes_that_want_to_be_more(tmp_path: Path, capfd: pytest.CaptureF
             assert await forger.publish("h/G/now", b'{"temp":20}')  # whoever sent it: it is G's
             total = 2 * len(FORGED) + len(LINES) + 1
             await until(lambda: stats.received == total and not stats.waiting, "all of them")
-            records = [record.body for record in app.journal.read(0, 0, 10_000)]
+            records = [record.body for record in app.stores.journal.read(0, 0, 10_000)]
             letters = [body for body in records if isinstance(body, Raw)]
             readings = [one for body in records if isinstance(body, Batch) for one in body.readings()]
-            g = app.registry.device("G")
+            g = app.stores.registry.device("G")
             assert g is not None
-            await until(lambda: app.series.cursor >= app.journal.head(0), "the series store")
+            await until(lambda: app.consumers.series.cursor >= app.stores.journal.head(0), "the series store")
             assert {path.name for path in tmp_path.rglob("*") if path.is_dir()} == files, "no folder has such a name"
-            assert app.queries.orders().items == []
+            assert app.stores.sql.queries.orders().items == []
     assert [letter.reason for letter in letters] == ["unknown_device"] * (total - 1)
     assert [letter.address for letter in letters] == [f"any/{code}" for code in FORGED] + ["who"] * (
         len(FORGED) + len(LINES)

@@ -117,11 +117,11 @@ def readings(app: App, after: int = 0) -> dict[int, list[Reading]]:
     """What the journal has of each meter, by unit."""
     units = {}
     for unit in UNITS:
-        device = app.registry.device(f"GM-{unit}")
+        device = app.stores.registry.device(f"GM-{unit}")
         assert device is not None
         units[device.id] = unit
     found: dict[int, list[Reading]] = {unit: [] for unit in UNITS}
-    for record in app.journal.read(0, after, 100_000):
+    for record in app.stores.journal.read(0, after, 100_000):
         if isinstance(record.body, Batch):
             for reading in record.body.readings():
                 found[units[reading.device]].append(reading)
@@ -138,18 +138,18 @@ async def test_errors_of_a_bus(tmp_path: Path) -> None:
         modbus=server.sockets[0].getsockname()[1],
     )  # fmt: skip
     async with live(config) as app:
-        stats = app.sources["meters"].stats  # type: ignore[attr-defined]
+        stats = app.ingest.sources.running["meters"].stats  # type: ignore[attr-defined]
         await until(lambda: all(readings(app).values()), "every meter was read once")
-        bus.faulty, head = True, app.journal.head(0)
+        bus.faulty, head = True, app.stores.journal.head(0)
         bus.asked.clear()
         began = asyncio.get_running_loop().time()
-        orders = lambda: app.queries.orders(limit=100).items  # noqa: E731
+        orders = lambda: app.stores.sql.queries.orders(limit=100).items  # noqa: E731
         await until(lambda: len(orders()) >= len(SILENT), "the silent ones are told", 30)
         passed = asyncio.get_running_loop().time() - began
         asked = dict(bus.asked)
         slaves = {unit: stats.slaves["bus", unit] for unit in UNITS}
         found = readings(app, head)
-        codes = {app.registry.device(f"GM-{unit}").id: unit for unit in UNITS}  # type: ignore[union-attr]
+        codes = {app.stores.registry.device(f"GM-{unit}").id: unit for unit in UNITS}  # type: ignore[union-attr]
         told = Counter((codes[order.device], order.fault) for order in orders())
     server.close()
     await server.wait_closed()

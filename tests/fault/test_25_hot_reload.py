@@ -29,7 +29,7 @@ async def test_rules_change_in_a_flood(tmp_path: Path, monkeypatch: pytest.Monke
         config = write_project(tmp_path / "project", devices=["G", "H"], broker=broker.port)
         folder = tmp_path / "project" / "rules"
         async with live(config) as app, client(broker.port, "flood") as sender:
-            stats: Any = app.sources["broker"].stats  # type: ignore[attr-defined]
+            stats: Any = app.ingest.sources.running["broker"].stats  # type: ignore[attr-defined]
             await until(lambda: stats.connected, "connected")
             sent = 0
 
@@ -40,35 +40,38 @@ async def test_rules_change_in_a_flood(tmp_path: Path, monkeypatch: pytest.Monke
                     sent += 1
 
             task = asyncio.create_task(flood())
-            await until(lambda: len(app.queries.orders().items) == 1, "the order")
-            before = app.engine.rules["hostile.hot"][0]
+            await until(lambda: len(app.stores.sql.queries.orders().items) == 1, "the order")
+            before = app.consumers.engine.rules["hostile.hot"][0]
             for wrong in BROKEN.values():
                 (folder / "b.yaml").write_text(wrong, "utf-8")
-                found = await app.reload.reload("li")
+                found = await app.operation.reload.reload("li")
                 assert found.changed == 0
                 assert all(problem.line > 0 and "b.yaml" in problem.render("en") for problem in found.problems)
                 assert found.problems
-                assert set(app.engine.rules) == {"hostile.hot"}
+                assert set(app.consumers.engine.rules) == {"hostile.hot"}
             head, body = RULES.split("- id:")
             one = "- id:" + body.replace(">= 90", ">= 900")
             many = head + "".join(one.replace("hostile.hot", f"many.r{n}") for n in range(MANY))
             (folder / "b.yaml").write_text(
                 many + one.replace("hostile.hot", "many.bad").replace("gun_temp", "x"), "utf-8"
             )
-            assert (await app.reload.reload("li")).changed == 0, "one bad rule of many: none of them"
+            assert (await app.operation.reload.reload("li")).changed == 0, "one bad rule of many: none of them"
             (folder / "b.yaml").write_text(many, "utf-8")
-            assert (await app.reload.reload("li")).changed == MANY
-            await until(lambda: len(app.engine.rules) == MANY + 1, "all of them")
+            assert (await app.operation.reload.reload("li")).changed == MANY
+            await until(lambda: len(app.consumers.engine.rules) == MANY + 1, "all of them")
             (folder / "b.yaml").unlink()
-            assert (await app.reload.reload("li")).changed == MANY
-            await until(lambda: set(app.engine.rules) == {"hostile.hot"}, "none of them")
+            assert (await app.operation.reload.reload("li")).changed == MANY
+            await until(lambda: set(app.consumers.engine.rules) == {"hostile.hot"}, "none of them")
             (tmp_path / "project" / "devices.csv").write_text("code,profile\nG,hostile\n", "utf-8")
-            assert (await app.reload.reload("li")).changed == 1, "a device fewer"
+            assert (await app.operation.reload.reload("li")).changed == 1, "a device fewer"
             count = sent
             await until(lambda: sent > count + 50, "the flood went on")
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await until(lambda: stats.journaled >= sent and app.rules.committed >= app.journal.head(0), "judged")
-            assert app.engine.rules["hostile.hot"][0] == before
-            (order,) = app.queries.orders().items
+            await until(
+                lambda: stats.journaled >= sent and app.consumers.rules.committed >= app.stores.journal.head(0),
+                "judged",
+            )
+            assert app.consumers.engine.rules["hostile.hot"][0] == before
+            (order,) = app.stores.sql.queries.orders().items
             assert order.count == 1, "raised once"

@@ -51,7 +51,7 @@ class Scene:
 
     @property
     def stats(self) -> Any:
-        return self.app.sources["broker"].stats  # type: ignore[attr-defined]
+        return self.app.ingest.sources.running["broker"].stats  # type: ignore[attr-defined]
 
     def write(self, name: str, content: str | Callable[[str], str]) -> None:
         path = self.folder / name
@@ -60,7 +60,7 @@ class Scene:
     async def reload(self) -> int:
         """How much changed; the flood goes on before and after."""
         await self.more()
-        found = await self.app.reload.reload("li")
+        found = await self.app.operation.reload.reload("li")
         assert found.problems == ()
         await self.more()
         return found.changed
@@ -110,16 +110,19 @@ async def settled(one: Scene) -> None:
     """The flood is over, everything that came is on disk and judged."""
     await one.halt()
     await until(
-        lambda: one.stats.waiting == 0 and one.app.rules.committed >= one.app.journal.head(one.app.settings.partition),
+        lambda: (
+            one.stats.waiting == 0
+            and one.app.consumers.rules.committed >= one.app.stores.journal.head(one.app.settings.partition)
+        ),
         "judged",
     )
 
 
 def journaled(app: App, code: str) -> int:
     """Readings of a device in the journal."""
-    device = next(d.id for d in app.registry.known().devices if d.code == code)
+    device = next(d.id for d in app.stores.registry.known().devices if d.code == code)
     found, after = 0, 0
-    while records := app.journal.read(app.settings.partition, after, 5000):
+    while records := app.stores.journal.read(app.settings.partition, after, 5000):
         found += sum(int((r.body.device == device).sum()) for r in records if isinstance(r.body, Batch))
         after = records[-1].seq
     return found
@@ -131,7 +134,7 @@ def replayed(app: App, upto: int) -> bytes:
         Engine(app.settings.partition, compile_source, app.settings.tenant, compile_policy=compile_policy),
         0,
     )
-    while records := [one for one in app.journal.read(app.settings.partition, after, 5000) if one.seq <= upto]:
+    while records := [one for one in app.stores.journal.read(app.settings.partition, after, 5000) if one.seq <= upto]:
         for record in records:
             engine.step(record)
         after = records[-1].seq
@@ -141,7 +144,7 @@ def replayed(app: App, upto: int) -> bytes:
 async def test_everything_changes_under_traffic_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     async with scene(tmp_path) as one:
         app = one.app
-        source, sink = app.sources["broker"], app.sinks["oa"]
+        source, sink = app.ingest.sources.running["broker"], app.delivery.sinks["oa"]
         # a device more, one moved to a site, one retired
         one.write("devices.csv", "code,profile,site\nG,hostile,S1\nK,hostile,\n")
         assert await one.reload() == 3
@@ -160,17 +163,17 @@ async def test_everything_changes_under_traffic_and_nothing_is_lost_or_doubled(t
         one.write("customers.csv", CUSTOMERS.replace("0001", "0002"))
         one.write("rules/hostile.yaml", lambda was: was.replace(">= 90", ">= 91"))
         assert await one.reload() == 2, "a site and a rule: a phone number is no fact"
-        assert ("power", 0) in app.registry.points("hostile")
-        assert [customer.phone for customer in app.registry.known().customers] == ["13800000002"]
+        assert ("power", 0) in app.stores.registry.points("hostile")
+        assert [customer.phone for customer in app.stores.registry.known().customers] == ["13800000002"]
         # another endpoint, and one that goes
-        assert app.sinks["oa"] is sink, "an endpoint that did not change"
+        assert app.delivery.sinks["oa"] is sink, "an endpoint that did not change"
         one.write("gateway.yaml", lambda was: was.replace("oa: {type", "crm: {type"))
         assert await one.reload() == 2
-        assert set(app.sinks) == set(app.relay.stats()) == {"crm"}
+        assert set(app.delivery.sinks) == set(app.delivery.relay.stats()) == {"crm"}
         await one.more()
         await settled(one)
         assert one.stats.received == one.sent + 3, "nothing came of the filter that is gone"
-        assert (source, one.stats.connects, one.stats.disconnects) == (app.sources["broker"], 1, 0)
+        assert (source, one.stats.connects, one.stats.disconnects) == (app.ingest.sources.running["broker"], 1, 0)
         assert journaled(app, "G") == one.sent + 2, "each message of the flood once, and the two rows"
         assert one.stats.lost == one.stats.returned == 0
         lives = [(r.body.device.code, r.body.device.life.value) for r in facts(app) if isinstance(r.body, DeviceSet)]
@@ -178,7 +181,7 @@ async def test_everything_changes_under_traffic_and_nothing_is_lost_or_doubled(t
 
 
 def facts(app: App) -> list[Any]:
-    return list(app.journal.read(app.settings.partition, 0, 100_000))
+    return list(app.stores.journal.read(app.settings.partition, 0, 100_000))
 
 
 async def test_replay_and_restart_after_reloads_equal_live(tmp_path: Path) -> None:
@@ -187,12 +190,12 @@ async def test_replay_and_restart_after_reloads_equal_live(tmp_path: Path) -> No
             one.write("devices.csv", f"code,profile,limit\nG,hostile,{number}\n" + "H,hostile,1\n" * (number % 2))
             one.write("rules/hostile.yaml", lambda was, n=number: was.replace(f">= 9{n}", f">= 9{n + 1}"))  # type: ignore[misc]
             await one.reload()
-        known, main = one.app.registry.known(), one.folder / "gateway.yaml"
+        known, main = one.app.stores.registry.known(), one.folder / "gateway.yaml"
     # stopped: the last snapshot is that of the end
     async with live(main) as app:
-        assert plain(app.registry.known()) == plain(known), "the start finds nothing to change"
-        await until(lambda: app.rules.judged >= app.journal.head(app.settings.partition), "judged")
-        upto, state = await app.threads.runner("rules")(lambda: (app.engine.seq, app.engine.snapshot()))
+        assert plain(app.stores.registry.known()) == plain(known), "the start finds nothing to change"
+        await until(lambda: app.consumers.rules.judged >= app.stores.journal.head(app.settings.partition), "judged")
+        upto, state = await app.threads.rules(lambda: (app.consumers.engine.seq, app.consumers.engine.snapshot()))
         assert state == replayed(app, upto)
 
 
@@ -214,16 +217,18 @@ async def test_a_mistake_anywhere_changes_nothing_and_is_taken_back_by_mending(t
             right = (one.folder / name).read_text("utf-8")
             one.write(name, wrong)
             one.write("rules/more.yaml", (one.folder / "rules/hostile.yaml").read_text().replace("hostile.hot", "more"))
-            found = await app.reload.reload("li")
+            found = await app.operation.reload.reload("li")
             assert found.problems, name
             assert Path(name).name in {Path(problem.file).name for problem in found.problems}
             assert all(problem.line for problem in found.problems)
-            assert (app.project, set(app.engine.rules)) == (before, {"hostile.hot"}), "nor is what was right besides"
+            assert (app.project, set(app.consumers.engine.rules)) == (before, {"hostile.hot"}), (
+                "nor is what was right besides"
+            )
             one.write(name, right)
             (one.folder / "rules/more.yaml").unlink()
-        assert (await app.reload.reload("li")).problems == ()
+        assert (await app.operation.reload.reload("li")).problems == ()
         await settled(one)
-        assert app.registry.device("H") is not None
+        assert app.stores.registry.device("H") is not None
 
 
 def held() -> dict[str, int]:
@@ -259,24 +264,24 @@ async def test_reloads_leak_nothing(tmp_path: Path, repeats: int) -> None:
 
         async def times(count: int) -> None:
             for _ in range(count // 2):
-                assert len(await app.reload.apply(after, "li")) >= 6
-                await app.reload.apply(before, "li")
+                assert len(await app.operation.reload.apply(after, "li")) >= 6
+                await app.operation.reload.apply(before, "li")
 
         await times(4)
         before_that = held()
         await times(repeats)
-        await asyncio.gather(*app.leaving)
+        await asyncio.gather(*app.delivery._closing)
         now = held()
         assert {
             name: now[name] - before_that.get(name, 0) for name in now if now[name] - before_that.get(name, 0) > 8
         } == {}
         assert one.stats.connects == 1
-        assert set(app.supervisor.health) >= {"source.broker", "relay"}
-        assert len(app.leaving) <= 1
+        assert set(app.operation.supervisor.health) >= {"source.broker", "relay"}
+        assert len(app.delivery._closing) <= 1
 
 
 def ident(app: App) -> tuple[int, int]:
-    device = app.registry.device("H")
+    device = app.stores.registry.device("H")
     assert device is not None
     return device.id, device.registered
 
@@ -285,13 +290,13 @@ async def test_a_device_that_is_taken_off_the_list_ends_its_alarms_and_keeps_its
     async with scene(tmp_path) as one:
         app = one.app
         assert await one.hand.publish("h/H/now", text({"temp": 95}))
-        await until(lambda: app.queries.orders().items, "the order")
+        await until(lambda: app.stores.sql.queries.orders().items, "the order")
         number, since = ident(app)
         one.write("devices.csv", "code,profile\nG,hostile\n")
         assert await one.reload() == 1
-        await until(lambda: not app.queries.alarms(AlarmFilter(raised=True)).items, "its alarm is over")
-        (alarm,) = app.queries.alarms().items
-        (order,) = app.queries.orders().items
+        await until(lambda: not app.stores.sql.queries.alarms(AlarmFilter(raised=True)).items, "its alarm is over")
+        (alarm,) = app.stores.sql.queries.alarms().items
+        (order,) = app.stores.sql.queries.orders().items
         assert (alarm.reason, order.closed_at, order.state.value) == ("retired", None, "new")
         assert order.condition_cleared_at == alarm.cleared_at
         one.write("devices.csv", "code,profile\nG,hostile\nH,hostile\n")
@@ -301,8 +306,8 @@ async def test_a_device_that_is_taken_off_the_list_ends_its_alarms_and_keeps_its
         assert back[1] > since, "what it was silent before is no silence: it was not expected to speak"
         assert await one.hand.publish("h/H/now", text({"temp": 20}))
         assert await one.hand.publish("h/H/now", text({"temp": 96}))
-        await until(lambda: app.queries.alarms(AlarmFilter(raised=True)).items, "it is judged again")
-        (order,) = app.queries.orders().items
+        await until(lambda: app.stores.sql.queries.alarms(AlarmFilter(raised=True)).items, "it is judged again")
+        (order,) = app.stores.sql.queries.orders().items
         assert order.count == 2, "one fault, one order"
 
 
@@ -310,7 +315,7 @@ async def test_what_waits_for_an_endpoint_that_is_gone_is_said_and_kept(tmp_path
     async with scene(tmp_path) as one:
         app = one.app
         assert await one.hand.publish("h/H/now", text({"temp": 95}))
-        await until(lambda: app.queries.deliveries(DeliveryFilter()).items, "an event waits")
+        await until(lambda: app.stores.sql.queries.deliveries(DeliveryFilter()).items, "an event waits")
         right = (one.folder / "gateway.yaml").read_text("utf-8")
         one.write("gateway.yaml", right.split("endpoints:", maxsplit=1)[0])
         with capture_logs() as said:
@@ -340,15 +345,17 @@ async def test_the_files_are_followed_when_nobody_writes_them_any_more(
         whole = "code,profile\n" + "".join(f"D{n},hostile\n" for n in range(50))
         for end in range(20, len(whole) + 25, 25):  # as an editor on a slow share does
             path.write_text(whole[:end])
-            seen.append({d.code for d in app.registry.known().devices if d.life is Life.IN_SERVICE})
+            seen.append({d.code for d in app.stores.registry.known().devices if d.life is Life.IN_SERVICE})
             await asyncio.sleep(0.02)
         assert seen[-1] == {"G", "H"}
-        await until(lambda: app.registry.device("D49"), "the whole list")
-        assert [len(d.code) for d in app.registry.known().devices if d.life is Life.IN_SERVICE] == [2] * 10 + [3] * 40
+        await until(lambda: app.stores.registry.device("D49"), "the whole list")
+        assert [len(d.code) for d in app.stores.registry.known().devices if d.life is Life.IN_SERVICE] == [2] * 10 + [
+            3
+        ] * 40
         path.write_text("code,profile\nG,hostile\n")
-        app.reload.wake()  # SIGHUP: at once
-        await until(lambda: app.registry.device("G"), "asked for")
-        assert app.reload.last.actor in {"SIGHUP", "configuration"}
+        app.operation.reload.wake()  # SIGHUP: at once
+        await until(lambda: app.stores.registry.device("G"), "asked for")
+        assert app.operation.reload.last.actor in {"SIGHUP", "configuration"}
 
 
 async def test_settings_that_need_a_start_are_named(tmp_path: Path) -> None:
@@ -358,7 +365,7 @@ async def test_settings_that_need_a_start_are_named(tmp_path: Path) -> None:
         port = app.settings.api.port
         one.write("gateway.yaml", right.replace("api: {port: 0}", "api: {port: 8499}") + "series: {retention: 30d}\n")
         with capture_logs() as said:
-            found = await app.reload.reload("li")
+            found = await app.operation.reload.reload("li")
         assert (found.problems, found.at_start) == ((), ("series.retention", "api.port"))
         assert app.settings.api.port == port, "nothing believes that it is so already"
         (line,) = [one for one in said if one["event"] == "settings that take effect at the next start"]
@@ -368,7 +375,7 @@ async def test_settings_that_need_a_start_are_named(tmp_path: Path) -> None:
             parts = (await asked.get("/readyz")).json()["parts"]
             assert parts["configuration"] == "at the next start: series.retention, api.port"
             one.write("gateway.yaml", right)
-            header = {"authorization": f"Bearer {app.keys.create('boss', Role.ADMIN, app.clock.now())[0]}"}
+            header = {"authorization": f"Bearer {app.stores.sql.keys.create('boss', Role.ADMIN, app.clock.now())[0]}"}
             answer = await asked.post("/v1/reload", headers=header)
             assert (answer.status_code, answer.json()) == (200, {"changed": 0, "problems": [], "at_start": []})
             one.write("devices.csv", "code,profile\nG,hostil\n")
@@ -376,8 +383,8 @@ async def test_settings_that_need_a_start_are_named(tmp_path: Path) -> None:
             assert (Path(wrong["file"]).name, wrong["line"]) == ("devices.csv", 2)
             assert "did you mean hostile" in wrong["text"]
             assert (await asked.post("/v1/reload")).status_code == 401
-        detail = f"problems: {len(app.reload.last.problems)}"
-        deeds = [(deed.act, deed.actor, deed.detail) for deed in app.audit.rows(2, act="configuration")]
+        detail = f"problems: {len(app.operation.reload.last.problems)}"
+        deeds = [(deed.act, deed.actor, deed.detail) for deed in app.stores.sql.audit.rows(2, act="configuration")]
         assert deeds == [
             ("configuration.reload", "boss", detail),
             ("configuration.reload", "boss", "changed: 0"),
@@ -386,13 +393,13 @@ async def test_settings_that_need_a_start_are_named(tmp_path: Path) -> None:
 
 async def test_a_session_that_changes_and_sources_that_come_and_go_lose_nothing(tmp_path: Path) -> None:
     async with scene(tmp_path) as one:
-        app, source = one.app, one.app.sources["broker"]
+        app, source = one.app, one.app.ingest.sources.running["broker"]
         right = (one.folder / "gateway.yaml").read_text("utf-8")
         # what only a new connection can change: the broker keeps what comes meanwhile
         one.write("gateway.yaml", right.replace("    reconnect:", "    keepalive: 20s\n    reconnect:"))
         assert await one.reload() == 1
         await until(lambda: one.stats.connects == 2, "connected again")
-        assert (app.sources["broker"], one.stats.resumed) == (source, True)
+        assert (app.ingest.sources.running["broker"], one.stats.resumed) == (source, True)
         # another source beside it, of which the first knows nothing
         url = next(line for line in right.splitlines() if "url: mqtt" in line).strip()
         second = f"  second:\n    type: mqtt\n    {url}\n    client_id: second\n    routes:\n    - filter: two/+\n"
@@ -400,14 +407,14 @@ async def test_a_session_that_changes_and_sources_that_come_and_go_lose_nothing(
         second += "      points: {gun_temp: {path: temp}}\n"
         one.write("gateway.yaml", right.replace("endpoints:", second + "endpoints:"))
         assert await one.reload() == 2, "the session as before, and the second source"
-        await until(lambda: app.sources["second"].stats.connected, "the second is connected")  # type: ignore[attr-defined]
+        await until(lambda: app.ingest.sources.running["second"].stats.connected, "the second is connected")  # type: ignore[attr-defined]
         assert await one.hand.publish("two/H", text({"temp": 30}))
         await until(lambda: journaled(app, "H") == 1, "and heard")
         one.write("gateway.yaml", right)
         assert await one.reload() == 1
-        assert set(app.sources) == {"broker"}
-        assert "source.second" not in app.supervisor.health
-        assert app.supervisor.health["source.broker"].restarts == 0
+        assert set(app.ingest.sources.running) == {"broker"}
+        assert "source.second" not in app.operation.supervisor.health
+        assert app.operation.supervisor.health["source.broker"].restarts == 0
         await settled(one)
         assert journaled(app, "G") == one.sent, "each message of the flood once"
         assert one.stats.lost == 0
@@ -416,7 +423,7 @@ async def test_a_session_that_changes_and_sources_that_come_and_go_lose_nothing(
 async def test_a_profile_that_says_another_unit_is_believed_from_the_next_message_on(tmp_path: Path) -> None:
     async with scene(tmp_path) as one:
         app = one.app
-        point = app.registry.points("hostile")["voltage", 0]
+        point = app.stores.registry.points("hostile")["voltage", 0]
 
         async def said(u: float, expected: float) -> None:
             assert await one.hand.publish("h/H/telemetry", text({"ts": 1_767_225_600_000 + int(u * 1000), "u": u}))
@@ -426,15 +433,15 @@ async def test_a_profile_that_says_another_unit_is_believed_from_the_next_messag
         one.write("profiles/hostile.yaml", lambda was: was.replace("voltage: {unit: V", "voltage: {unit: kV"))
         assert await one.reload() == 0, "no fact: what is stored means the same"
         await said(0.4, 400)
-        assert app.registry.points("hostile")["voltage", 0] == point, "its history goes on"
+        assert app.stores.registry.points("hostile")["voltage", 0] == point, "its history goes on"
         # a point that is gone is not read any more, its history stays; a rule on it would be a mistake
         one.write("profiles/hostile.yaml", lambda was: was.replace("  voltage:", "  # voltage:"))
         one.write("gateway.yaml", lambda was: was.replace("voltage: {path: u}, ", "").replace("voltage:", "gun_temp:"))
-        assert (await app.reload.reload("li")).problems == ()
+        assert (await app.operation.reload.reload("li")).problems == ()
         one.write(
             "rules/more.yaml", RULES.replace("hostile.hot", "more").replace("gun_temp >= 90 degC", "voltage > 1 V")
         )
-        assert [problem.line for problem in (await app.reload.reload("li")).problems][:1] == [6]
+        assert [problem.line for problem in (await app.operation.reload.reload("li")).problems][:1] == [6]
         assert one.stats.connects == 1
 
 

@@ -55,7 +55,7 @@ async def test_a_site_without_power(tmp_path: Path) -> None:
     at = round(time.time() * 1000)
     with mosquitto(tmp_path / "broker") as broker, oa_system(tmp_path) as oa:
         async with live(project(tmp_path / "project", broker.port, oa)) as app:
-            source: Any = app.sources["broker"]
+            source: Any = app.ingest.sources.running["broker"]
             await until(lambda: source.stats.connected, "connected")
 
             async def lose_power(part: int) -> None:
@@ -72,25 +72,27 @@ async def test_a_site_without_power(tmp_path: Path) -> None:
                 ours = bright(app)[0].no
                 await until(lambda: heard(oa, ours), "the OA has it", 20)
                 assert time.monotonic() - began < 15, "not behind two thousand others"
-            head = app.journal.head(0)
-            await until(lambda: app.rules.committed >= head, "everything is decided", 60)
-            alarms = app.database.query(lambda c: c.exec_driver_sql("SELECT count(*) FROM alarm").scalar_one())
+            head = app.stores.journal.head(0)
+            await until(lambda: app.consumers.rules.committed >= head, "everything is decided", 60)
+            alarms = app.stores.sql.database.query(
+                lambda c: c.exec_driver_sql("SELECT count(*) FROM alarm").scalar_one()
+            )
             assert alarms == CROWD + 1, "every alarm is on record"
-            orders = app.queries.orders(OrderFilter(site="dark"), limit=200).items
+            orders = app.stores.sql.queries.orders(OrderFilter(site="dark"), limit=200).items
             assert len(orders) == ORDERS + 1
             (storm,) = [order for order in orders if order.source == "storm"]
             assert storm.count == CROWD - ORDERS
-            assert len(app.queries.alarms_of(storm.no)) == CROWD - ORDERS
+            assert len(app.stores.sql.queries.alarms_of(storm.no)) == CROWD - ORDERS
             await until(lambda: oa_stats(oa).get("orders") == ORDERS + 2, "orders at the OA", 30)
             await until(lambda: not waiting(app), "the outbox is empty", 30)
             assert oa_stats(oa)["events"] < ORDERS + 30, "one event an order, a few about the storm"
             assert oa_stats(oa).get("out_of_order", 0) == 0
-            assert len(app.queries.alarms(AlarmFilter(), limit=200).items) > 0
-            app.intake.balance("broker").check()
+            assert len(app.stores.sql.queries.alarms(AlarmFilter(), limit=200).items) > 0
+            app.ingest.intake.balance("broker").check()
 
 
 def bright(app: Any) -> list[Any]:
-    return list(app.queries.orders(OrderFilter(site="bright"), limit=5).items)
+    return list(app.stores.sql.queries.orders(OrderFilter(site="bright"), limit=5).items)
 
 
 def heard(oa: int, number: str) -> bool:
@@ -99,5 +101,7 @@ def heard(oa: int, number: str) -> bool:
 
 def waiting(app: Any) -> int:
     return sum(
-        count for state, count in app.queries.counts().items() if state in {"deliveries.pending", "deliveries.leased"}
+        count
+        for state, count in app.stores.sql.queries.counts().items()
+        if state in {"deliveries.pending", "deliveries.leased"}
     )

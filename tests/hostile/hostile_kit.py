@@ -218,7 +218,7 @@ async def client(port: int, name: str, *, expiry: int = 0, user: str | None = No
 
 def stats(app: App) -> Any:
     """Counts of the one source."""
-    return app.sources["broker"].stats  # type: ignore[attr-defined]
+    return app.ingest.sources.running["broker"].stats  # type: ignore[attr-defined]
 
 
 async def say(sender: Client, device: str, number: int, temp: float = 20.0) -> bool:

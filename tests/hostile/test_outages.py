@@ -45,17 +45,17 @@ async def test_the_oa_is_away_and_comes_back(tmp_path: Path) -> None:
                 for number, device in enumerate(devices):
                     assert await say(sender, device, number, 95.0)
             await until(lambda: len(orders(app)) == len(devices), "orders")
-            await until(lambda: app.relay.stats()["oa"].breaker == "open", "the breaker gives up for now")
-            assert app.relay.stats()["oa"].in_flight <= app.settings.delivery.concurrency
-            assert app.relay.stats()["oa"].dead == 0
+            await until(lambda: app.delivery.relay.stats()["oa"].breaker == "open", "the breaker gives up for now")
+            assert app.delivery.relay.stats()["oa"].in_flight <= app.settings.delivery.concurrency
+            assert app.delivery.relay.stats()["oa"].dead == 0
             assert app.api is not None
             status, _ = await asyncio.to_thread(fetch, int(app.api.url.rpartition(":")[2]), "/readyz")
             assert status == 200
             with oa_system(tmp_path, port=port):
                 await until(lambda: oa_stats(port).get("orders") == len(devices), "everything arrives")
-                await until(lambda: app.relay.stats()["oa"].breaker == "closed", "the breaker trusts it again")
-                queued = sum(".workorder." in event.type for _, event in app.queries.feed(0, 10_000))
-                await until(lambda: app.relay.stats()["oa"].delivered == queued, "nothing is left")
+                await until(lambda: app.delivery.relay.stats()["oa"].breaker == "closed", "the breaker trusts it again")
+                queued = sum(".workorder." in event.type for _, event in app.stores.sql.queries.feed(0, 10_000))
+                await until(lambda: app.delivery.relay.stats()["oa"].delivered == queued, "nothing is left")
                 found = oa_stats(port)
             assert found["events"] == queued
             assert (found.get("duplicates", 0), found.get("out_of_order", 0)) == (0, 0)
@@ -78,21 +78,21 @@ async def test_another_process_holds_the_database(tmp_path: Path) -> None:
                     for number in range(20):
                         assert await say(device, "D1", number, 95.0)
                     await until(lambda: stats(app).journaled == 20, "journaled all the same")
-                await until(lambda: app.rules.transitions == 1, "judged all the same")
+                await until(lambda: app.consumers.rules.transitions == 1, "judged all the same")
                 assert orders(app) == []
                 await asyncio.to_thread(thread.join, 10)
             finally:
                 let_go.set()
                 thread.join()
             await until(lambda: len(orders(app)) == 1, "the order")
-            head = app.journal.head(0)
-            await until(lambda: app.rules.committed >= head, "the desk caught up")
+            head = app.stores.journal.head(0)
+            await until(lambda: app.consumers.rules.committed >= head, "the desk caught up")
             assert len(orders(app)) == 1
-            assert not app.supervisor.fatal.is_set()
+            assert not app.operation.supervisor.fatal.is_set()
 
 
 def orders(app: App) -> list[Any]:
-    return list(app.queries.orders(OrderFilter(), limit=200).items)
+    return list(app.stores.sql.queries.orders(OrderFilter(), limit=200).items)
 
 
 def hold(path: Path, held: threading.Event, let_go: threading.Event) -> None:

@@ -74,7 +74,7 @@ def test_consumption_at_the_end_clears_the_alarm_before_an_order_is_made(tmp_pat
 
 async def test_the_order_is_held_until_the_last_mark(tmp_path: Path) -> None:
     app = build(load_project(kit.project(tmp_path)))
-    await app.start(doors=False)
+    await app.start(serving=False)
     try:
         file, mapping = kit.write(tmp_path, ZERO)
         prepared = await prepare(file, mapping, Local(app.imports), "en", NOW)
@@ -88,13 +88,13 @@ async def test_the_order_is_held_until_the_last_mark(tmp_path: Path) -> None:
         session = app.imports._sessions[begun.id]
         async with session.lock:
             assert await app.imports._flush(session, whole=True)
-        assert await app.imports._passed(app.journal.head(0), 10)
-        assert [a.imported for a in app.queries.alarms(AlarmFilter()).items] == [True]
-        assert app.queries.orders(OrderFilter()).items == []
+        assert await app.imports._passed(app.stores.journal.head(0), 10)
+        assert [a.imported for a in app.stores.sql.queries.alarms(AlarmFilter()).items] == [True]
+        assert app.stores.sql.queries.orders(OrderFilter()).items == []
         result = await app.imports.end(begun.id, End(len(chunks)))
         assert (result.imported, result.orders) == (3672, 1)
         assert await app.imports.end(begun.id, End(len(chunks))) == result
-        marks = [r.body for r in app.journal.kept(RecordKind.FACT, 0, 1000) if isinstance(r.body, ImportMark)]
+        marks = [r.body for r in app.stores.journal.kept(RecordKind.FACT, 0, 1000) if isinstance(r.body, ImportMark)]
         assert [(mark.id, mark.done, mark.actor) for mark in marks] == [
             (begun.id, False, "test"),
             (begun.id, True, "test"),
@@ -105,7 +105,7 @@ async def test_the_order_is_held_until_the_last_mark(tmp_path: Path) -> None:
 
 async def test_the_end_waits_until_the_past_was_judged_again(tmp_path: Path) -> None:
     app = build(load_project(kit.project(tmp_path, rules=HIGH)))
-    await app.start(doors=False)
+    await app.start(serving=False)
     now = app.clock.now()
 
     async def bring(*readings: tuple[int, float]) -> Result:
@@ -119,8 +119,8 @@ async def test_the_end_waits_until_the_past_was_judged_again(tmp_path: Path) -> 
         assert (await bring((1, 10.0), (3, 10.0))).alarms == 0
         result = await bring((2, 90.0))
         assert (result.late, result.alarms) == (1, 1)
-        assert app.reruns.answered == 1
-        (alarm,) = app.queries.alarms(AlarmFilter()).items
+        assert app.consumers.reruns.answered == 1
+        (alarm,) = app.stores.sql.queries.alarms(AlarmFilter()).items
         assert (alarm.raised_at, alarm.imported) == (now - 2 * HOUR, True)
         assert (await bring((2, 90.0))).alarms == 0
     finally:
@@ -131,14 +131,14 @@ async def test_a_restart_in_the_middle_is_taken_up_from_the_first_chunk(tmp_path
     project = load_project(kit.project(tmp_path))
     file, mapping = kit.write(tmp_path, ZERO)
     app = build(project)
-    await app.start(doors=False)
+    await app.start(serving=False)
     prepared = await prepare(file, mapping, Local(app.imports), "en", NOW)
     begun = await app.imports.begin(Begin("h.csv"))
     chunks = list(prepared.columns.chunks(20_000))
     await app.imports.rows(begun.id, chunks[0])
     await app.stop()  # what was buffered is gone, the first mark is not
     app = build(project)
-    await app.start(doors=False)
+    await app.start(serving=False)
     try:
         with pytest.raises(Exception, match="chunk 0 of import"):
             await app.imports.rows(begun.id, chunks[1])
@@ -155,7 +155,7 @@ async def test_a_restart_in_the_middle_is_taken_up_from_the_first_chunk(tmp_path
 
 async def test_an_abandoned_import_is_ended_and_its_orders_are_made(tmp_path: Path) -> None:
     app = build(load_project(kit.project(tmp_path)))
-    await app.start(doors=False)
+    await app.start(serving=False)
     try:
         file, mapping = kit.write(tmp_path, ZERO)
         prepared = await prepare(file, mapping, Local(app.imports), "en", NOW)
@@ -164,8 +164,8 @@ async def test_an_abandoned_import_is_ended_and_its_orders_are_made(tmp_path: Pa
             await app.imports.rows(begun.id, chunk)
         assert await app.imports.reap(before=0) == 0
         assert await app.imports.reap(before=1 << 62) == 1
-        assert await app.imports._passed(app.journal.head(0), 10)
-        assert len(app.queries.orders(OrderFilter()).items) == 1
+        assert await app.imports._passed(app.stores.journal.head(0), 10)
+        assert len(app.stores.sql.queries.orders(OrderFilter()).items) == 1
     finally:
         await app.stop()
 

@@ -62,18 +62,18 @@ async def test_monthly_increases_of_four_real_meters(tmp_path: Path) -> None:
     def observe(
         rule: str, thing: tuple[int, int], signal: str, value: float, start: int, end: int, cover: float
     ) -> None:
-        device = app.registry.device_by_id(thing[0])
+        device = app.stores.registry.device_by_id(thing[0])
         assert device is not None
         month = datetime.fromtimestamp(start / 1e6, ZONE).strftime("%Y-%m")
         assert month not in months[device.code]
         months[device.code][month] = value
 
-    app.engine._field.observe = observe
-    await app.start(doors=False)
+    app.consumers.engine._field.observe = observe
+    await app.start(serving=False)
     try:
         rows = await _imported(app, tmp_path)
-        await app.intake.append(Append((Tick(app.clock.now()),)))
-        await app.judged(app.journal.head(0))
+        await app.ingest.intake.append(Append((Tick(app.clock.now()),)))
+        await app.consumers.progress.wait_judged(app.stores.journal.head(0))
     finally:
         await app.stop()
     expected = json.loads((DATA / "gas_expected.json").read_text("utf-8"))

@@ -27,9 +27,9 @@ class SteadyRig(Rig):
             self.clock,
             IntakeConfig.model_validate(config),
             steady=self.steady.now,
+            on_step=self.told.append,
             partition=0,
         )
-        self.intake.stepped.append(self.told.append)
         self.ticker = Ticker(self.intake)
 
     def run(self, us: int) -> None:

@@ -59,8 +59,8 @@ def house(folder: Path) -> Path:
 
 async def feed(app: App, sent: list[int]) -> None:
     """Readings of all devices without end, each a little later than the last; every tenth round one more is hot."""
-    devices = np.array(sorted(device.id for device in app.registry.known().devices), np.int32)
-    point = app.registry.points("dc")["temp", 0].id
+    devices = np.array(sorted(device.id for device in app.stores.registry.known().devices), np.int32)
+    point = app.stores.registry.points("dc")["temp", 0].id
     start = app.clock.now() - 10 * MINUTE
     for step in range(1_000_000):
         value = np.full(DEVICES, 20.0 + step % 7)
@@ -69,7 +69,7 @@ async def feed(app: App, sent: list[int]) -> None:
         flags = np.zeros(DEVICES, np.uint8)
         batch = Batch(devices, np.full(DEVICES, point, np.int32), at, value, flags, flags, np.zeros(DEVICES, np.int32),
                       np.array([app.clock.now()]))  # fmt: skip
-        await app.intake.emit(Parcel("x", batch, messages=1))
+        await app.ingest.intake.emit(Parcel("x", batch, messages=1))
         sent.append(DEVICES)
         await asyncio.sleep(0.005)
 
@@ -82,7 +82,7 @@ def command(*arguments: str) -> Result:
 async def test_a_backup_under_load_starts_and_misses_nothing(tmp_path: Path) -> None:
     config, sent = house(tmp_path / "old"), list[int]()
     app = build(load_project(config, {}))
-    app.series._flush = 0
+    app.consumers.series._flush = 0
     await app.start()
     load = asyncio.create_task(feed(app, sent))
     try:
@@ -110,12 +110,12 @@ async def test_a_backup_under_load_starts_and_misses_nothing(tmp_path: Path) -> 
     )
     assert found.exit_code == 0, found.output
     again = build(load_project(new / "config" / "gateway.yaml", {}))
-    await again.start(doors=False)
+    await again.start(serving=False)
     try:
-        head = again.journal.head(0)
-        while again.series.cursor < head or again.rules.committed < head:
+        head = again.stores.journal.head(0)
+        while again.consumers.series.cursor < head or again.consumers.rules.committed < head:
             await asyncio.sleep(0.01)
-        stored = again.series_store.stats().rows
+        stored = again.stores.series.stats().rows
         assert before <= stored <= sum(sent), "all that was acknowledged before, and nothing twice"
         orders = _orders(again)
         assert max(Counter(orders.values()).values()) == 1, "an order each"
@@ -133,7 +133,7 @@ def _orders(app: App) -> dict[int, str]:
     from gateway.store import tables as t
 
     o = t.work_order.c
-    rows = app.database.query(lambda c: [(row[0], row[1]) for row in c.execute(select(o.device, o.no))])
+    rows = app.stores.sql.database.query(lambda c: [(row[0], row[1]) for row in c.execute(select(o.device, o.no))])
     found = dict(rows)
     assert len(found) == len(rows)
     return found
@@ -152,7 +152,7 @@ def backup(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def _once(config: Path) -> None:
     app = build(load_project(config, {}))
-    await app.start(doors=False)
+    await app.start(serving=False)
     await app.stop()
 
 

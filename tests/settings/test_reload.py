@@ -8,6 +8,7 @@ import pytest
 from settings.test_project import RULES, house
 from structlog.testing import capture_logs
 
+from gateway.app.in_force import ProjectInForce
 from gateway.app.reload import Reload, named, rule_changes
 from gateway.domain.errors import StoreFull
 from gateway.domain.record import Fact, Record, RuleGone, RuleSet
@@ -31,8 +32,8 @@ class Running:
         self.facts: list[Fact] = []
         self.full = False
         project = load_project(house(folder), {})
-        self.reload = Reload(project, Clock(), self.apply)
-        self.step(rule_changes(project.rulebook, project.settings.timezone, self.engine, "configuration"))
+        self.reload = Reload(ProjectInForce(project), Clock(), self.apply)
+        self.step(rule_changes(project.rulebook, project.settings.timezone, self.engine.status(), "configuration"))
 
     def step(self, facts: Sequence[Fact]) -> list[int]:
         for fact in facts:
@@ -41,7 +42,7 @@ class Running:
         return [len(self.facts)]
 
     async def apply(self, project: Project, actor: str) -> list[str]:
-        facts = rule_changes(project.rulebook, project.settings.timezone, self.engine, actor)
+        facts = rule_changes(project.rulebook, project.settings.timezone, self.engine.status(), actor)
         if self.full:
             raise StoreFull("full")
         self.step(facts)

@@ -87,7 +87,7 @@ def readings(app: Any) -> list[list[Any]]:
     """All that is stored: (device, point, at, value)."""
     rows = [
         [int(batch.device[n]), int(batch.point[n]), int(batch.at[n]), float(batch.value[n])]
-        for batch in app.series_store.scan(0, 2**62)
+        for batch in app.stores.series.scan(0, 2**62)
         for n in range(len(batch))
     ]
     return sorted(rows)
@@ -107,13 +107,13 @@ async def run(project: Path, clock: HandClock) -> list[list[Any]]:
     await app.start()
     for code, component, value in ROWS:
         clock.at += SECOND
-        device, point = app.registry.device(code), app.registry.points("dc")["temp", component]
+        device, point = app.stores.registry.device(code), app.stores.registry.points("dc")["temp", component]
         assert device is not None
-        await app.intake.emit(
+        await app.ingest.intake.emit(
             Parcel("kept", batch_of([[Reading(device.id, point.id, clock.at, value, received=clock.at)]]))
         )
-    head = app.journal.head(0)
-    while app.rules.committed < head or app.series.cursor < head:
+    head = app.stores.journal.head(0)
+    while app.consumers.rules.committed < head or app.consumers.series.cursor < head:
         await asyncio.sleep(0.05)
     found = readings(app)
     await app.stop()

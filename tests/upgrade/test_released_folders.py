@@ -53,12 +53,12 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def cooled_down(app: App, clock: HandClock) -> None:
     """The alarm that the other build left raised ends with a reading of today."""
-    device, point = app.registry.device("D1"), app.registry.points("dc")["temp", 1]
+    device, point = app.stores.registry.device("D1"), app.stores.registry.points("dc")["temp", 1]
     assert device is not None
     reading = Reading(device.id, point.id, clock.at, 40.0, received=clock.at)
-    await app.intake.emit(Parcel("kept", batch_of([[reading]])))
-    head = app.journal.head(0)
-    await until(lambda: app.rules.committed >= head and app.series.cursor >= head)
+    await app.ingest.intake.emit(Parcel("kept", batch_of([[reading]])))
+    head = app.stores.journal.head(0)
+    await until(lambda: app.consumers.rules.committed >= head and app.consumers.series.cursor >= head)
 
 
 def test_there_are_folders_of_several_builds() -> None:

@@ -290,9 +290,9 @@ async def list_alarms(
     """
     live = live if shadow is None else not shadow
     want = AlarmFilter(raised, device_id(context, device), rule, level_of(level), live, "", since, until)
-    page = await asyncio.to_thread(context.queries.alarms, want, limit, cursor)
+    page = await asyncio.to_thread(context.sql.queries.alarms, want, limit, cursor)
     seen = [alarm for alarm in page.items if _visible(context, principal, alarm)]
-    numbers = await asyncio.to_thread(context.queries.order_numbers, [alarm.order for alarm in seen])
+    numbers = await asyncio.to_thread(context.sql.queries.order_numbers, [alarm.order for alarm in seen])
     return PageView(items=[alarm_view(context, alarm, numbers) for alarm in seen], next=page.next)
 
 
@@ -300,9 +300,9 @@ async def list_alarms(
 async def read_alarm(context: Gateway, principal: Reader, alarm_id: AlarmId) -> AlarmDetail:
     """One episode."""
     alarm = await _find(context, principal, alarm_id)
-    numbers = await asyncio.to_thread(context.queries.order_numbers, [alarm.order])
-    waits = await asyncio.to_thread(context.queries.deadlines, alarm.id)
-    changes = await asyncio.to_thread(context.queries.alarm_changes, alarm.id)
+    numbers = await asyncio.to_thread(context.sql.queries.order_numbers, [alarm.order])
+    waits = await asyncio.to_thread(context.sql.queries.deadlines, alarm.id)
+    changes = await asyncio.to_thread(context.sql.queries.alarm_changes, alarm.id)
     return AlarmDetail(
         **dict(alarm_view(context, alarm, numbers)), waits=[WaitView(reason=w.reason, due_at=w.due_at) for w in waits],
         changes=[
@@ -326,31 +326,31 @@ async def unlatch(context: Gateway, principal: Unlatcher, alarm_id: AlarmId, bod
     sequence = None
     await pump(context)
     if row is not None:
-        sequence = await asyncio.to_thread(context.outbox.sequence, row)
-    numbers = await asyncio.to_thread(context.queries.order_numbers, [alarm.order])
+        sequence = await asyncio.to_thread(context.sql.outbox.sequence, row)
+    numbers = await asyncio.to_thread(context.sql.queries.order_numbers, [alarm.order])
     return UnlatchView(alarm=alarm_view(context, alarm, numbers), sequence=sequence)
 
 
 async def pump(context: Context) -> None:
     """What the rules must know enters the journal. A journal that does not take it now gets it with the next pump."""
     try:
-        await in_ingest(context, context.pump.pump)
+        await in_ingest(context, context.pump)
     except StoreError as error:
         log.warning("fact waits for the journal", error=error)
 
 
 def _unlatch(context: Context, alarm: str, actor: Actor, command_id: str, now: int) -> tuple[Alarm, int | None]:
     """In the desk's thread, which also marks what was journaled: a fact queued here is pending here."""
-    before = {row for row, _ in context.outbox.pending(MOST_FACTS)}
+    before = {row for row, _ in context.sql.outbox.pending(MOST_FACTS)}
     found = context.desk.unlatch(alarm, actor, command_id, now)
     queued = [
-        row for row, fact in context.outbox.pending(MOST_FACTS) if row not in before and isinstance(fact, Unlatch)
+        row for row, fact in context.sql.outbox.pending(MOST_FACTS) if row not in before and isinstance(fact, Unlatch)
     ]
     return found, queued[0] if queued else None
 
 
 async def _find(context: Context, principal: Principal, alarm_id: str) -> Alarm:
-    alarm = await asyncio.to_thread(context.queries.alarm, alarm_id)
+    alarm = await asyncio.to_thread(context.sql.queries.alarm, alarm_id)
     if alarm is None or not _visible(context, principal, alarm):
         raise refused(404, "unknown_alarm")
     return alarm

@@ -36,7 +36,7 @@ async def read_audit(
 ) -> PageView[DeedView]:
     """Newest first. `act` may be a family: `key` is `key.create` and `key.revoke`."""
     before = unpack_number(cursor) if cursor else None
-    rows = await asyncio.to_thread(partial(context.audit.rows, limit + 1, before, act=act, actor=actor))
+    rows = await asyncio.to_thread(partial(context.sql.audit.rows, limit + 1, before, act=act, actor=actor))
     items = [
         DeedView(
             id=row.id, at=row.at, actor=row.actor, address=row.address, act=row.act, subject=row.subject,

@@ -87,7 +87,7 @@ async def resume(context: Context) -> None:
     """At start: carry out what a crash left between the inbox and the desk."""
 
     def work() -> list[CallbackResult]:
-        return [_carry_out(context, row, context.clock.now()) for row in context.inbox.waiting(MOST_WAITING)]
+        return [_carry_out(context, row, context.clock.now()) for row in context.sql.inbox.waiting(MOST_WAITING)]
 
     answers = await in_desk(context, work)
     if any(answer.act in _HEARD for answer in answers):
@@ -116,7 +116,7 @@ async def _settle(context: Context, endpoint: str, external_id: str, body: bytes
     now = context.clock.now()
 
     def work() -> CallbackResult:
-        row, _ = context.inbox.receive(endpoint, external_id, body, now)
+        row, _ = context.sql.inbox.receive(endpoint, external_id, body, now)
         if row.processed_at is not None:
             first = orjson.loads(row.result)
             return CallbackResult(first["status"], first["body"])
@@ -149,7 +149,7 @@ def _carry_out(context: Context, row: Inbound, now: int) -> CallbackResult:
             log.warning("callback about an unknown order is parked", endpoint=row.endpoint, inbox=row.id)
             return answer
     result = orjson.dumps({"status": answer.status, "body": answer.body}).decode()
-    context.inbox.done(row.id, result, now)
+    context.sql.inbox.done(row.id, result, now)
     return answer
 
 

@@ -29,7 +29,7 @@ async def erase(context: Gateway, principal: KeyKeeper, code: Annotated[str, Pat
     deed = principal.deed(context.clock.now(), "customer.erase", code)
 
     def work() -> tuple[Erased, bool]:
-        erased = erase_customer(context.database, context.settings.tenant, code, deed)
+        erased = erase_customer(context.sql.database, context.settings.tenant, code, deed)
         listed = any(one.code == code and not one.gone for one in context.registry.known().customers)
         context.registry.forget_customer(code)
         return erased, listed

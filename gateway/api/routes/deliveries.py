@@ -96,14 +96,14 @@ async def list_deliveries(
 ) -> PageView[DeliveryView]:
     """Newest first; `state=dead` are those that were given up."""
     want = DeliveryFilter(state or "", endpoint, subject)
-    page = await asyncio.to_thread(context.queries.deliveries, want, limit, cursor)
+    page = await asyncio.to_thread(context.sql.queries.deliveries, want, limit, cursor)
     return PageView(items=[_view(row) for row in page.items], next=page.next)
 
 
 @router.get("/deliveries/{delivery}/attempts")
 async def list_attempts(context: Gateway, _: Operator, delivery: DeliveryId) -> AttemptsView:
     """Every attempt, oldest first; none for a delivery that was not tried yet."""
-    rows = await asyncio.to_thread(context.queries.attempts, delivery)
+    rows = await asyncio.to_thread(context.sql.queries.attempts, delivery)
     return AttemptsView(items=[_attempt(row) for row in rows])
 
 
@@ -112,7 +112,7 @@ async def redeliver(context: Gateway, principal: Repairer, delivery: DeliveryId)
     """Send it again, the same bytes under the same id: a receiver that has it does nothing."""
     now = context.clock.now()
     deed = principal.deed(now, "delivery.redeliver", str(delivery))
-    count = await in_desk(context, partial(context.deliveries.redeliver, [delivery], now, deed))
+    count = await in_desk(context, partial(context.sql.deliveries.redeliver, [delivery], now, deed))
     if not count:
         raise await _not_again(context, delivery)
     log.info("redelivery", delivery=delivery, actor=principal.key.name)
@@ -121,7 +121,7 @@ async def redeliver(context: Gateway, principal: Repairer, delivery: DeliveryId)
 
 async def _not_again(context: Context, delivery: int) -> CommandError:
     """Why a delivery is not sent again: there is none, it is still under way, or its bytes were forgotten."""
-    found = await asyncio.to_thread(context.queries.delivery, delivery)
+    found = await asyncio.to_thread(context.sql.queries.delivery, delivery)
     if found is None:
         return refused(404, "unknown_delivery", id=delivery)
     if found.state in {"pending", "leased"}:
@@ -133,7 +133,7 @@ async def _not_again(context: Context, delivery: int) -> CommandError:
 @router.get("/endpoints")
 async def list_endpoints(context: Gateway, _: Operator) -> EndpointsView:
     """How each endpoint is doing."""
-    disabled = await asyncio.to_thread(context.deliveries.disabled)
+    disabled = await asyncio.to_thread(context.sql.deliveries.disabled)
     stats = await _stats(context)
     endpoints = context.settings.endpoints
     names = sorted(endpoints.keys() & stats.keys())  # either may just have changed
@@ -146,10 +146,10 @@ async def enable(context: Gateway, principal: Repairer, name: Annotated[str, Pat
     if name not in context.settings.endpoints:
         raise refused(404, "unknown_endpoint")
     deed = principal.deed(context.clock.now(), "endpoint.enable", name)
-    await in_desk(context, partial(context.deliveries.enable, name, deed))
+    await in_desk(context, partial(context.sql.deliveries.enable, name, deed))
     log.info("endpoint enabled", endpoint=name, actor=principal.key.name)
     context.relay.notify()
-    disabled = await asyncio.to_thread(context.deliveries.disabled)
+    disabled = await asyncio.to_thread(context.sql.deliveries.disabled)
     stats, config = (await _stats(context)).get(name), context.settings.endpoints.get(name)
     if stats is None or config is None:
         raise refused(404, "unknown_endpoint")
@@ -185,7 +185,7 @@ async def send_test(
     trial = await in_ingest(context, partial(context.relay.trial, name, delivery))
     detail = f"{trial.status} {trial.reason}".strip()
     deed = principal.deed(context.clock.now(), "endpoint.test", name, detail)
-    await in_desk(context, partial(context.audit.add, deed))
+    await in_desk(context, partial(context.sql.audit.add, deed))
     return TestView(
         endpoint=name, event=event.id, ok=trial.ok, status=trial.status, latency=trial.latency / 1e6,
         reason=explain(trial.reason, lang) if trial.reason else "", answer=trial.answer,

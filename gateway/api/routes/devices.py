@@ -197,7 +197,7 @@ async def read_device(context: Gateway, principal: Reader, code: str) -> DeviceD
     latest = [_latest(point, reading, now) for point, reading in named if point is not None]
     latest.sort(key=lambda view: (view.component, view.point))
     return DeviceDetail(
-        **dict(_view(context, principal, device)), latest=latest, glitches=dict(context.engine.glitches(device.id))
+        **dict(_view(context, principal, device)), latest=latest, glitches=dict(context.engine().glitches.of(device.id))
     )
 
 

@@ -14,7 +14,7 @@ from gateway.delivery.reasons import Reason
 from gateway.domain.errors import SourceError, SourceRejected, StoreError, StoreFull, StoreUnavailable
 from gateway.domain.language_values import Phrase
 from gateway.domain.text import Lang
-from gateway.health import HealthState, Trouble
+from gateway.health import GatewayStatus, HealthState, Trouble
 
 router = APIRouter(tags=["health"])
 brief = APIRouter(tags=["health"])
@@ -57,12 +57,12 @@ async def readyz(context: Gateway, lang: Language = None) -> JSONResponse:
     and judged.
     """
     language: Lang = lang or context.settings.language
-    parts = await _parts(context)
-    condition, tasks = await in_ingest(context, partial(_look, context))
-    ready = _ready(context, parts) and condition.ready
+    status, condition, parts = await _look(context)
+    ready = _ready(status, parts) and condition.ready
     for name in ("disk", "clock", "rules", "configuration", "texts"):
         parts[name] = condition.parts[name].phrase if name in condition.parts else None
-    sources = {name: tasks[name] or _phrase(condition.sources.get(name)) for name in context.sources}
+    sources = {name: _fallen(status, f"source.{name}") or _phrase(condition.sources.get(name))
+               for name in status.sources}  # fmt: skip
     endpoints: dict[str, Phrase | None] = {
         name: _phrase(condition.endpoints.get(name)) for name in context.settings.endpoints
     }
@@ -75,9 +75,8 @@ async def readyz(context: Gateway, lang: Language = None) -> JSONResponse:
 @brief.get("/readyz")
 async def brief_readyz(context: Gateway) -> JSONResponse:
     """200 or 503."""
-    parts = await _parts(context)
-    condition, _ = await in_ingest(context, partial(_look, context))
-    ready = _ready(context, parts) and condition.ready
+    status, condition, parts = await _look(context)
+    ready = _ready(status, parts) and condition.ready
     return JSONResponse({"ready": ready}, 200 if ready else 503)
 
 
@@ -104,31 +103,31 @@ async def _pulse() -> None:
 Parts = dict[str, Phrase | None]
 
 
-async def _parts(context: Context) -> Parts:
-    """Without these there is no gateway; None = in order."""
-    return {
-        "live": None if context.ready else Phrase("ready.starting"),
-        "database": await _probe(partial(context.queries.order, "")),
-        "journal": _why(context.ticker.failing or context.intake.failing)
+async def _look(context: Context) -> tuple[GatewayStatus, HealthState, Parts]:
+    """(status, what is wrong with it, the parts without which there is no gateway: None = in order)."""
+
+    async def look() -> tuple[GatewayStatus, HealthState]:
+        return context.look()
+
+    status, condition = await in_ingest(context, look)
+    parts = {
+        "live": None if status.ready else Phrase("ready.starting"),
+        "database": await _probe(partial(context.sql.queries.order, "")),
+        "journal": _why(status.intake.failing)
         or await _probe(partial(context.journal.last, context.settings.partition)),
-        **{name: _task(context, name) for name in VITAL if name in context.supervisor.health},
+        **{name: _task(status, name) for name in VITAL if name in status.tasks},
     }
+    return status, condition, parts
 
 
-def _ready(context: Context, parts: Parts) -> bool:
-    return context.ready and not context.supervisor.fatal.is_set() and not any(parts.values())
-
-
-async def _look(context: Context) -> tuple[HealthState, Parts]:
-    """(what the watch sees, what is wrong with the tasks of the sources themselves)."""
-    condition = context.watch.look()
-    return condition, {name: _fallen(context, f"source.{name}") for name in context.sources}
+def _ready(status: GatewayStatus, parts: Parts) -> bool:
+    return status.ready and not status.broken and not any(parts.values())
 
 
 async def _disabled(context: Context) -> Parts:
     """Endpoints that wait for a person."""
     try:
-        found = await asyncio.to_thread(context.deliveries.disabled)
+        found = await asyncio.to_thread(context.sql.deliveries.disabled)
     except StoreError:
         return {}
     return {name: Phrase("ready.endpoint_disabled", {"reason": Reason(reason)}) for name, reason in found.items()}
@@ -145,15 +144,15 @@ async def _probe(call: Any) -> Phrase | None:
     return None
 
 
-def _task(context: Context, name: str) -> Phrase | None:
-    health = context.supervisor.health.get(name)
-    return None if health is None or health.up else _why(health.error)
+def _task(status: GatewayStatus, name: str) -> Phrase | None:
+    task = status.tasks.get(name)
+    return None if task is None or task.up else _why(task.error)
 
 
-def _fallen(context: Context, name: str) -> Phrase | None:
-    """A task that fell over its own error; of its connection the source knows more."""
-    health = context.supervisor.health.get(name)
-    return None if health is None or isinstance(health.error, SourceError) else _task(context, name)
+def _fallen(status: GatewayStatus, name: str) -> Phrase | None:
+    """A task that failed by its own error; about its connection the source has better words."""
+    task = status.tasks.get(name)
+    return None if task is None or isinstance(task.error, SourceError) else _task(status, name)
 
 
 def _why(error: BaseException | None) -> Phrase | None:

@@ -64,7 +64,7 @@ async def read_events(
     context: Gateway, _: FeedReader, after: Annotated[Whole, Query()] = 0, limit: Limit = 100
 ) -> EventsView:
     """Every event about alarms and orders, for an OA system that asks instead of being told."""
-    rows = await asyncio.to_thread(context.queries.feed, after, limit)
+    rows = await asyncio.to_thread(context.sql.queries.feed, after, limit)
     items = [EventView(sequence=row, event=orjson.loads(event.body)) for row, event in rows]
     return EventsView(items=items, next=rows[-1][0] if rows else after)
 

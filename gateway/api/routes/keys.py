@@ -81,7 +81,7 @@ async def me(principal: Reader) -> MeView:
 @router.get("/keys")
 async def list_keys(context: Gateway, _: KeyKeeper) -> KeysView:
     """All keys, revoked ones too; never a secret."""
-    return KeysView(items=[_view(key) for key in await asyncio.to_thread(context.keys.all)])
+    return KeysView(items=[_view(key) for key in await asyncio.to_thread(context.sql.keys.all)])
 
 
 @router.post("/keys", status_code=status.HTTP_201_CREATED)
@@ -92,10 +92,10 @@ async def create_key(context: Gateway, principal: KeyKeeper, body: KeyIn) -> New
         raise refused(422, "key_expired")
 
     def work() -> tuple[str, ApiKey]:
-        if any(key.name == body.name for key in context.keys.all()):
+        if any(key.name == body.name for key in context.sql.keys.all()):
             raise Conflict("key_name", ("other_name",), key="api.key_name", fields={})
         deed = principal.deed(now, "key.create", body.name, f"{body.role} {' '.join(body.sites)}".strip())
-        return context.keys.create(body.name, Role(body.role), now, body.sites, body.expires_at, deed)
+        return context.sql.keys.create(body.name, Role(body.role), now, body.sites, body.expires_at, deed)
 
     secret, key = await in_desk(context, work)
     log.info("key created", name=key.name, role=key.role.value, actor=principal.key.name)
@@ -111,11 +111,11 @@ async def revoke_key(context: Gateway, principal: KeyKeeper, name: Annotated[str
 
 def _revoke(context: Context, name: str, principal: Principal) -> None:
     now = context.clock.now()
-    keys = [key for key in context.keys.all() if live(key, now)]
+    keys = [key for key in context.sql.keys.all() if live(key, now)]
     lasting = [key.name for key in keys if key.role is Role.ADMIN and not key.sites and key.expires_at is None]
     if lasting == [name]:
         raise Conflict("last_admin", ("create_admin_key",), key="api.last_admin", fields={})
-    if not context.keys.revoke(name, now, principal.deed(now, "key.revoke", name)):
+    if not context.sql.keys.revoke(name, now, principal.deed(now, "key.revoke", name)):
         raise refused(404, "unknown_key")
 
 

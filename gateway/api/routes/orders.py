@@ -199,7 +199,7 @@ async def list_orders(
         open, tuple(state), device_id(context, device), site, fault, type, assignee, level_of(level), since, until,
         updated_after,
     )  # fmt: skip
-    page = await asyncio.to_thread(context.queries.orders, want, limit, cursor)
+    page = await asyncio.to_thread(context.sql.queries.orders, want, limit, cursor)
     seen = [order for order in page.items if _visible(context, principal, order)]
     return PageView(items=[order_view(context, order) for order in seen], next=page.next)
 
@@ -208,7 +208,7 @@ async def list_orders(
 async def read_order(context: Gateway, principal: Reader, no: OrderNo, response: Response) -> OrderDetail:
     """With its alarms, audit and notices."""
     order = await _find(context, principal, no)
-    queries = context.queries
+    queries = context.sql.queries
 
     def work() -> tuple[Any, Any, Any]:
         return queries.alarms_of(no), queries.audit(no), queries.notices(no)
@@ -246,7 +246,7 @@ async def report(
         raise refused(404, "unknown_device", code=body.device)
     if body.component > device.components:
         raise refused(422, "unknown_component", code=body.device, most=device.components)
-    types = sorted({"repair", *context.settings.desk.order_types})
+    types = sorted({"repair", *context.settings.order_types})
     if body.type not in types:
         raise refused(422, "unknown_type", types=", ".join(types))
     told = FaultReport(
@@ -312,7 +312,7 @@ def _version(etag: str) -> int:
 
 
 async def _find(context: Context, principal: Principal, no: str) -> WorkOrder:
-    order = await asyncio.to_thread(context.queries.order, no)
+    order = await asyncio.to_thread(context.sql.queries.order, no)
     if order is None or not _visible(context, principal, order):
         raise refused(404, "unknown_order")
     return order

@@ -34,10 +34,10 @@ class ReloadedView(ResponseModel):
 async def reload(context: Gateway, principal: KeyKeeper) -> ReloadedView:
     """What differs takes effect as a whole; a mistake anywhere changes nothing. As SIGHUP, with an answer."""
     name, lang = principal.key.name, context.settings.language
-    found = await in_ingest(context, partial(context.reload.reload, name, asked=True))
+    found = await in_ingest(context, partial(context.reload, name))
     detail = f"problems: {len(found.problems)}" if found.problems else f"changed: {found.changed}"
     deed = principal.deed(context.clock.now(), "configuration.reload", "", detail)
-    await in_desk(context, lambda: context.audit.add(deed))
+    await in_desk(context, lambda: context.sql.audit.add(deed))
     problems = [
         ProblemView(file=one.file, path=one.path, line=one.line, text=say(one.key, lang, **one.fields))
         for one in found.problems

@@ -89,7 +89,9 @@ async def tail(
     there is something, or after 10 s."""
     head = context.journal.head(context.settings.partition)
     if after is None or event is None:
-        return TailPage(items=[], next=head, next_event=await asyncio.to_thread(context.queries.feed_head), skipped=0)
+        return TailPage(
+            items=[], next=head, next_event=await asyncio.to_thread(context.sql.queries.feed_head), skipped=0
+        )
     wanted = _Filter(context, principal, device, site, kind)
     skipped = max(0, head - BEHIND - after)
     after += skipped
@@ -101,7 +103,7 @@ async def tail(
             lines, room = list(_lines(record, wanted)), MOST - len(items)
             items += lines[:room]
             skipped += max(0, len(lines) - room)
-        rows = await asyncio.to_thread(context.queries.feed, event, MOST)
+        rows = await asyncio.to_thread(context.sql.queries.feed, event, MOST)
         event = rows[-1][0] if rows else event
         items += [line for _, told in rows if (line := _event(told, wanted)) is not None]
     return TailPage(items=items, next=after, next_event=event, skipped=skipped)

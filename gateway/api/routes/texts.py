@@ -10,7 +10,7 @@ from gateway.api.access import Operator, Repairer
 from gateway.api.context import Context, Gateway, in_desk
 from gateway.api.values import Instant, RequestModel, ResponseModel, refused
 from gateway.domain.device import PointKind
-from gateway.registry import RefusedText
+from gateway.domain.refused_text import RefusedText
 
 router = APIRouter(prefix="/v1", tags=["journal"])
 log = structlog.get_logger()
@@ -101,7 +101,9 @@ async def clear_state_texts(context: Gateway, principal: Repairer, body: ClearIn
     def work() -> int:
         count = context.registry.clear_texts(body.profile, body.point, device)
         detail = f"{body.device or 'all devices'}, {count}"
-        context.audit.add(principal.deed(context.clock.now(), "texts.clear", f"{body.profile}.{body.point}", detail))
+        context.sql.audit.add(
+            principal.deed(context.clock.now(), "texts.clear", f"{body.profile}.{body.point}", detail)
+        )
         return count
 
     try:

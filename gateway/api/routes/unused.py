@@ -46,7 +46,7 @@ async def list_unused(context: Gateway, _: Operator) -> UnusedList:
     async def read() -> list[tuple[str, str, Any]]:
         return [
             (name, topics, entry)
-            for name, source in context.sources.items() if hasattr(source, "unused")
+            for name, source in context.sources().items() if hasattr(source, "unused")
             for topics, entry in source.unused()
         ]  # fmt: skip
 

@@ -1,0 +1,74 @@
+"""Recurring work of the running gateway: deadlines, what the journal may give up, what is too old."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from gateway.app.commit import Committed
+from gateway.app.in_force import ProjectInForce
+from gateway.app.stores import OpenStores
+from gateway.app.threads import Threads
+from gateway.consumers import RulesConsumer, SeriesConsumer
+from gateway.desk import Desk
+from gateway.domain.duration import DAY
+from gateway.intake import ControlPump, Intake
+from gateway.ports import Clock
+from gateway.registry import shorter
+from gateway.scheduler import Scheduler
+from gateway.store import blank_dead, forget
+
+HISTORY = 30 * DAY  # settled deliveries, attempts and journaled facts are kept this long in SQL
+
+
+@dataclass(frozen=True, slots=True)
+class Housekeeping:
+    """All truth is in tables: a run that is missed is caught up by the next."""
+
+    clock: Clock
+    in_force: ProjectInForce
+    stores: OpenStores
+    threads: Threads
+    desk: Desk
+    intake: Intake
+    pump: ControlPump
+    rules: RulesConsumer
+    series: SeriesConsumer
+    committed: Committed
+
+    def schedule(self, scheduler: Scheduler) -> None:
+        """Run all of it from now on."""
+        scheduler.every(5, "deadlines", self.deadlines)
+        scheduler.every(10, "release", self.release)
+        scheduler.every(600, "house", self.delete_old)
+        scheduler.start()
+
+    async def deadlines(self) -> None:
+        """Fire the deadlines of orders and alarms that are due."""
+        self.committed(await self.threads.desk(lambda: self.desk.tick(self.clock.now())))
+        await self.pump.pump()  # facts that a full journal refused when they were decided
+
+    async def release(self) -> None:
+        """Tell the journal what every consumer has passed; save state texts that grew."""
+        stores = self.stores
+        floor = min(self.rules.committed, self.series.cursor, stores.snapshots.oldest())
+        if floor:
+            stores.journal.release(stores.partition, floor)
+        await self.threads.desk(stores.registry.save_texts)
+
+    async def delete_old(self) -> None:
+        """Delete what is too old. By a clock that was set far ahead nothing is too old yet: it may be a mistake."""
+        if not self.intake.clock_is_trusted():
+            return
+        now, stores, sql = self.clock.now(), self.stores, self.stores.sql
+        retention, old = self.in_force.settings.series.retention, now - HISTORY
+        await self.threads.series(lambda: stores.series.retain(now - retention))
+        for clean in (
+            sql.deliveries.purge,
+            sql.outbox.purge,
+            partial(forget, sql.database),
+            partial(blank_dead, sql.database),
+        ):
+            await self.threads.desk(partial(clean, old))
+        # Last, and a file at a time: what is written meanwhile must not wait long.
+        moments = shorter(self.in_force.profiles.values(), stores.registry.known().points, now)
+        while self.intake.clock_is_trusted() and await self.threads.series(lambda: stores.series.expire(moments)):
+            pass

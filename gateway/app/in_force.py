@@ -1,0 +1,38 @@
+"""The configuration that the running gateway goes by, and what each part sees of it."""
+
+from collections.abc import Mapping
+
+from gateway.api.context import ApiSettings
+from gateway.domain.device import Profile
+from gateway.expected_stores import FILES
+from gateway.health import HealthSettings
+from gateway.import_service.service import ImportLimits
+from gateway.settings.model import Settings
+from gateway.settings.project import Project
+
+
+class ProjectInForce:
+    """Changed on the event loop by a reload, read from any thread: each value is replaced as a whole."""
+
+    def __init__(self, project: Project) -> None:
+        self.use(project)
+
+    def use(self, project: Project) -> None:
+        """From now on it is this one."""
+        settings = project.settings
+        self.project = project
+        self.profiles: Mapping[str, Profile] = {profile.id: profile for profile in project.wanted.profiles}
+        self.api = ApiSettings(
+            settings.name, settings.tenant, settings.partition, settings.language, settings.mask, settings.data_dir,
+            settings.api, settings.health, frozenset(settings.desk.order_types), settings.endpoints,
+        )  # fmt: skip
+        silent_after = {name: getattr(source, "silent_after", 0) for name, source in settings.sources.items()}
+        self.health = HealthSettings(
+            settings.data_dir / FILES["journal"], settings.journal.free_space_floor, silent_after
+        )
+        self.imports = ImportLimits(settings.series.retention, settings.api.max_body)
+
+    @property
+    def settings(self) -> Settings:
+        """Of the main file."""
+        return self.project.settings

@@ -1,0 +1,69 @@
+"""The endpoints that are sent to: the relay, and the sinks that speak to them."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from functools import partial
+
+import structlog
+
+from gateway.delivery import Relay
+from gateway.ports import Blocking, Clock, Sink
+from gateway.store import Deed, SqlDeliveryQueue
+
+log = structlog.get_logger()
+
+
+class RunningEndpoints:
+    """`sinks` of the configuration by name. On the event loop; queue calls in the desk's thread."""
+
+    def __init__(
+        self, relay: Relay, sinks: Mapping[str, Sink], queue: SqlDeliveryQueue, desk: Blocking, clock: Clock
+    ) -> None:
+        self.relay, self.sinks = relay, sinks
+        self._queue, self._desk, self._clock = queue, desk, clock
+        self._closing: list[asyncio.Task[None]] = []  # sinks used no more, once their last attempt is over
+
+    async def reclaim(self) -> None:
+        """Deliveries that were under way at the last stop are due again."""
+        if left := await self._desk(lambda: self._queue.reclaim(self._clock.now())):
+            log.info("deliveries that were under way at the last stop are tried again", count=left)
+        await self.log_left()
+
+    async def log_left(self) -> None:
+        """Log what waits for endpoints that are not configured: it is kept until they are again."""
+        left = await self._desk(partial(self._queue.left, list(self.sinks)))
+        for name, count in left.items():
+            log.warning("deliveries wait for an endpoint that is not configured", endpoint=name, count=count)
+
+    async def replace(self, names: Collection[str], fresh: Mapping[str, Sink], actor: str) -> list[str]:
+        """From now on `names`: those in `fresh` with a new sink, the rest with the one they have. Returns the names
+        that changed or are gone."""
+        before = self.sinks
+        self.sinks = {name: fresh.get(name) or before[name] for name in names}
+        gone = [name for name in before if name not in names]
+        if not fresh and not gone:
+            return []
+        under_way = self.relay.use(self.sinks)
+        unused = [sink for name, sink in before.items() if self.sinks.get(name) is not sink]
+        if unused:
+            self._closing.append(asyncio.create_task(_close(unused, under_way)))
+        self._closing = [task for task in self._closing if not task.done()]
+        for name in fresh.keys() & before.keys():  # 410 Gone was the answer of the one before
+            deed = Deed(self._clock.now(), actor, "", "endpoint.enable", name)
+            if name in await self._desk(self._queue.disabled):
+                await self._desk(partial(self._queue.enable, name, deed))
+        await self.log_left()
+        return [*sorted(fresh), *gone]
+
+    async def close(self) -> None:
+        """After the relay has stopped."""
+        await asyncio.gather(*self._closing)
+        for sink in self.sinks.values():
+            await sink.close()
+
+
+async def _close(sinks: Collection[Sink], under_way: Collection[asyncio.Task[None]]) -> None:
+    if under_way:
+        await asyncio.wait(under_way)
+    for sink in sinks:
+        await sink.close()

@@ -1,0 +1,66 @@
+"""The status of the running gateway is put together from what its parts publish."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.app.running_endpoints import RunningEndpoints
+from gateway.app.running_sources import RunningSources
+from gateway.consumers import RulesConsumer, SeriesConsumer
+from gateway.domain.reloaded import Reloaded
+from gateway.health import ConsumerStatus, GatewayStatus, IntakeStatus, TaskStatus
+from gateway.intake import Intake, Ticker
+from gateway.journal import SqliteJournal
+from gateway.latency import Latency
+from gateway.registry import Registry
+from gateway.supervisor import Supervisor
+
+
+@dataclass(slots=True)
+class Readiness:
+    """`ready`: the gateway is live; `started` µs, 0 = not yet."""
+
+    ready: bool = False
+    started: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReader:
+    """Called on the event loop that owns the parts; what it returns may be read anywhere."""
+
+    readiness: Readiness
+    supervisor: Supervisor
+    sources: RunningSources
+    intake: Intake
+    ticker: Ticker
+    journal: SqliteJournal
+    registry: Registry
+    rules: RulesConsumer
+    series: SeriesConsumer
+    latency: Latency
+    delivery: RunningEndpoints
+    files: Callable[[], Reloaded]
+
+    def __call__(self) -> GatewayStatus:
+        """As it is now."""
+        tasks = {name: TaskStatus(one.up, one.restarts, one.error) for name, one in self.supervisor.health.items()}
+        return GatewayStatus(
+            self.readiness.ready, self.readiness.started, self.supervisor.fatal.is_set(), tasks,
+            {name: source.trouble() for name, source in self.sources.running.items()}, self._intake(),
+            self.journal.stats(), self._consumers(), self.rules.status, self.delivery.relay.stats(), self.files(),
+            self.registry.refused(), self.registry.refused_texts,
+        )  # fmt: skip
+
+    def _intake(self) -> IntakeStatus:
+        intake, ticker = self.intake, self.ticker
+        return IntakeStatus(
+            {source: intake.balance(source) for source in intake.sources()}, intake.balance(), intake.watermark.newest,
+            ticker.last.suspect, dict(intake.steps), intake.last_step, intake.stepped, ticker.missed,
+            ticker.failing or intake.failing,
+        )  # fmt: skip
+
+    def _consumers(self) -> ConsumerStatus:
+        rules, stored = self.rules, self.series.progress
+        return ConsumerStatus(
+            rules.judged, rules.committed, rules.transitions, stored, self.intake.trail.upto(stored.cursor),
+            *self.latency.values(),
+        )  # fmt: skip

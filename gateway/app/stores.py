@@ -1,0 +1,106 @@
+"""What is open on disk: opened in one order, and held against each other before anything runs."""
+
+import getpass
+import os
+import stat
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from gateway import expected_stores
+from gateway.adapters import SERIES
+from gateway.consumers import Snapshots
+from gateway.desk import Desk
+from gateway.domain.error_reasons import reason, worded
+from gateway.domain.errors import StoreError
+from gateway.domain.record import Define, RecordKind
+from gateway.journal import SqliteJournal
+from gateway.lock import FileLock
+from gateway.ports import Clock, SeriesStore
+from gateway.registry import Registry
+from gateway.settings.model import Settings
+from gateway.store import Database, DeskBooks, Repositories, SqlRegistryStore
+from gateway.store.integrity_check import damage, identity
+
+log = structlog.get_logger()
+LOOK = 3.0  # seconds a start looks for damage in the database; `fieldgate check --data` looks at all of it
+KEPT = 5_000  # records per read
+JOURNAL = expected_stores.FILES["journal"]
+DATABASE = expected_stores.FILES["database"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStores:
+    """Of one data folder, which holds one partition. `lock` keeps other processes out while they are open."""
+
+    partition: int
+    lock: FileLock
+    sql: Repositories
+    series: SeriesStore
+    journal: SqliteJournal
+    registry: Registry
+    snapshots: Snapshots
+
+
+def open_stores(settings: Settings, clock: Clock, lock: FileLock, opened: ExitStack) -> OpenStores:
+    """`opened` closes them. Raises StoreError for one that is missing, damaged, another's, or behind the others."""
+    data, partition = settings.data_dir, settings.partition
+    expected_stores.check_present(data)
+    database = _database(data / DATABASE)
+    opened.callback(database.dispose)
+    series = SERIES[settings.series.type].build(data, settings.series, clock)
+    opened.callback(series.close)
+    stored = series.cursor(partition)
+    consumed = max(Desk(DeskBooks(database), partition=partition).cursor(), stored)
+    path = data / JOURNAL
+    journal = SqliteJournal(path, settings.journal, partition=partition, consumed=consumed, lock=lock)
+    opened.callback(journal.close)
+    if stored < (floor := journal.stats().floor):
+        raise StoreError.of("store.series.behind", path=data / "series", cursor=stored, floor=floor)
+    identities = {"database": identity(data / DATABASE), "journal": journal.identity}
+    expected_stores.settle(data, {**identities, "series": 0})
+    registry = Registry(SqlRegistryStore(database, clock, settings.tenant), settings.tenant, clock)
+    registry.recover(_definitions(journal))
+    snapshots = Snapshots(data / "snapshots", partition)
+    sql = Repositories.of(database, settings.tenant)
+    return OpenStores(partition, lock, sql, series, journal, registry, snapshots)
+
+
+def close_to_others(data: Path) -> None:
+    """The data folder is for this user alone: names, phone numbers, what is going to be signed. One that others may
+    enter is closed, and that is logged. Raises StoreError when it is somebody else's, or cannot be made or written."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError.of("app.data_make", path=data, error=reason(error)) from error
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        raise StoreError.of("app.data_write", path=data, user=getpass.getuser())
+    mode = stat.S_IMODE(data.stat().st_mode)
+    if not mode & 0o077:
+        return
+    try:
+        data.chmod(mode & 0o700)
+    except OSError as error:
+        raise StoreError.of("app.data_open", path=data, mode=f"{mode:04o}", error=reason(error)) from error
+    log.warning("data_dir was open to other users: it is not any more", path=str(data), mode=f"{mode:04o}")
+
+
+def _database(path: Path) -> Database:
+    """Looked at, then brought to this release."""
+    if path.exists() and (what := damage(path, LOOK)):
+        raise StoreError.of("store.damaged", path=path, what=worded(what))
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    return database
+
+
+def _definitions(journal: SqliteJournal) -> list[Define]:
+    """All that the journal keeps, in order."""
+    found: list[Define] = []
+    after = 0
+    while records := journal.kept(RecordKind.DEFINE, after, KEPT):
+        found += [record.body for record in records]  # type: ignore[misc] # asked for
+        after = records[-1].seq
+    return found

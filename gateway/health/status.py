@@ -1,0 +1,78 @@
+"""What the running gateway shows of itself: values of one moment, read by API, metrics and log from any thread.
+
+The engine publishes its part with each piece of work; the rest is copied on the event loop that owns it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.consumers.series import Progress
+from gateway.delivery import EndpointStats
+from gateway.domain.engine_status import EngineStatus
+from gateway.domain.errors import StoreError
+from gateway.domain.language_values import Phrase
+from gateway.domain.record import ClockStep
+from gateway.domain.refused_text import RefusedText
+from gateway.domain.reloaded import Reloaded
+from gateway.intake.balance import Balance
+from gateway.journal.stats import JournalStats
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """One supervised task: it runs, restarts so far, its last error."""
+
+    up: bool = True
+    restarts: int = 0
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeStatus:
+    """`balances` by source and their `total`; `newest` µs is the latest time in the journal, `suspect` that the clock
+    is behind it. `clock_steps` by kind, the last of them at `stepped` µs. `failing`: why the journal took nothing the
+    last time, a parcel or a tick."""
+
+    balances: Mapping[str, Balance]
+    total: Balance
+    newest: int
+    suspect: bool
+    clock_steps: Mapping[str, int]
+    last_step: ClockStep | None
+    stepped: int
+    ticks_missed: int
+    failing: StoreError | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerStatus:
+    """How far the journal is judged, committed by the desk, stored (sequence numbers). `journaled` readings up to the
+    record that is stored, None = no longer remembered. Latencies µs from the reading, or the due time, to the order."""
+
+    judged: int
+    committed: int
+    transitions: int
+    series: Progress
+    journaled: int | None
+    by_reading: Sequence[int]
+    by_timer: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStatus:
+    """All of it. `ready`: live; `started` µs; `broken`: an error stops the process. `sources`: what keeps each from its
+    devices, None = nothing."""
+
+    ready: bool
+    started: int
+    broken: bool
+    tasks: Mapping[str, TaskStatus]
+    sources: Mapping[str, Phrase | None]
+    intake: IntakeStatus
+    journal: JournalStats
+    consumers: ConsumerStatus
+    engine: EngineStatus
+    endpoints: Mapping[str, EndpointStats]
+    files: Reloaded
+    refused_texts: Sequence[RefusedText]
+    texts_refused: int

@@ -1,0 +1,31 @@
+"""All that asks one database for one tenant, opened together."""
+
+from dataclasses import dataclass
+
+from gateway.store.control_outbox import SqlControlOutbox
+from gateway.store.database import Database
+from gateway.store.delivery_queue import SqlDeliveryQueue
+from gateway.store.keys_and_callbacks import ApiKeys, Inbox
+from gateway.store.queries import Queries
+from gateway.store.security_audit import SecurityAudit
+
+
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    """Blocking. What only reads may be called from any thread, what writes in the desk's thread."""
+
+    database: Database
+    queries: Queries
+    deliveries: SqlDeliveryQueue
+    keys: ApiKeys
+    audit: SecurityAudit
+    inbox: Inbox
+    outbox: SqlControlOutbox
+
+    @classmethod
+    def of(cls, database: Database, tenant: str) -> "Repositories":
+        """Of an open database that has this release's tables."""
+        return cls(
+            database, Queries(database, tenant), SqlDeliveryQueue(database, tenant), ApiKeys(database, tenant),
+            SecurityAudit(database, tenant), Inbox(database, tenant), SqlControlOutbox(database),
+        )  # fmt: skip
