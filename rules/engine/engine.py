@@ -134,7 +134,7 @@ class Engine:
                     core.moment(body, record.at)
         for core in self._cores():
             extend_requests(core, self._ledger)
-        self._ledger.hear(self._field.emitter.made)
+        self._ledger.log(self._field.emitter.made)
         self._after.settle(self.now, record.at)
         return self._field.emitter.finish(record.seq, max(self.now, record.at), importing=bool(self._imports))
 

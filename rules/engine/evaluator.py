@@ -175,7 +175,7 @@ class Evaluator:
         self.book.flush()
         self._ask({}, {})
         if isinstance(body, Unlatch | Closed | CycleDone | MeterExchanged):
-            self.requests.lived(at, body)
+            self.requests.note_fact(at, body)
 
     def install(self, fact: RuleSet, rule: Rule, at: int) -> Edit | None:
         """A revision takes effect: what kind of edit it was."""

@@ -1,6 +1,6 @@
-"""What the conditions did of late: the episodes of every alarm, so that a second look at the past can be compared."""
+"""The recent episodes of every alarm as they were reported, so that a re-evaluation can be compared with them."""
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Level
@@ -21,22 +21,22 @@ _BY_READINGS = frozenset({"", "missing"})
 class LoggedEpisode(Struct):
     """From `raised` to `cleared` µs (NEVER = it is on), at `level`; `moved` µs is when the level last changed.
 
-    `told` µs is the raise by which people know it: a second look may have found an earlier one.
+    `known_raise` µs is the raise that was reported: a re-evaluation may have found an earlier one.
     """
 
     raised: int
     cleared: int
     level: int
     moved: int = 0
-    told: int = 0
+    known_raise: int = field(default=0, name="told")  # as snapshots call it
 
     def on(self, moment: int) -> bool:
         """Was it on just before `moment`?"""
         return self.raised < moment <= self.cleared
 
     def shares(self, other: "LoggedEpisode") -> bool:
-        """Was `other` on at a time for which people know this one?"""
-        return self.told < other.cleared and other.raised < self.cleared
+        """Was `other` on at a time for which this one was reported?"""
+        return self.known_raise < other.cleared and other.raised < self.cleared
 
 
 class EpisodesState(Struct, frozen=True, array_like=True):
@@ -58,35 +58,40 @@ class EpisodeLog:
         """The episodes of a device or group, by alarm."""
         return self.owners.get(owner, {})
 
-    def hear(self, made: list[PendingTransition]) -> None:
-        """What the conditions changed in one record; corrections (`late`) are noted by who makes them.
+    def log(self, made: list[PendingTransition]) -> None:
+        """Note the changes of one record, in place; corrections (`late`) are noted by who makes them.
 
-        An alarm whose end lies at or before its raise never was: it is withdrawn, not cleared, and not said at all when
-        this record raised it. One that was raised once more, because its clear was none, ends as the episode it was
-        before; one that people knew by a later raise is recorded as it was.
+        An alarm whose end lies at or before its raise never was: it is withdrawn, not cleared, and not reported at all
+        when this record raised it. One that was raised once more, because its clear was none, ends as the episode it
+        was before; one that was reported by a later raise is recorded as it was.
         """
-        heard: list[PendingTransition] = []
+        reported: list[PendingTransition] = []
         for one in made:
-            heard.append(one)
+            reported.append(one)
             if one.late:
                 continue
             alarms = self.owners.setdefault(one.thing.device or one.thing.group, {})
             episodes = alarms.setdefault((one.rule.id, one.thing.component, one.identity), [])
             last = episodes[-1] if episodes else None
-            if last is None or one.change is not Change.CLEARED or one.reason not in _BY_READINGS or one.at > last.told:
+            if (
+                last is None
+                or one.change is not Change.CLEARED
+                or one.reason not in _BY_READINGS
+                or one.at > last.known_raise
+            ):
                 note(episodes, one)
                 continue
-            heard[-1] = replace(one, change=Change.WITHDRAWN)
+            reported[-1] = replace(one, change=Change.WITHDRAWN)
             if one.at > last.raised:
                 record = replace(one, late=True, episode=last.raised)
                 begin = replace(record, at=last.raised, level=Level(last.level), change=Change.RAISED)
-                known = any(other.told == last.raised for other in episodes[:-1])
-                heard += [record] if known else [begin, record]
-                last.cleared, last.told = one.at, last.raised
+                known = any(other.known_raise == last.raised for other in episodes[:-1])
+                reported += [record] if known else [begin, record]
+                last.cleared, last.known_raise = one.at, last.raised
             else:
-                note(episodes, heard[-1])
-                _unsaid(heard)
-        made[:] = heard
+                note(episodes, reported[-1])
+                _drop_unreported(reported)
+        made[:] = reported
 
     def put(self, owner: Owner, key: Key, episodes: list[LoggedEpisode]) -> None:
         """These are the episodes of an alarm."""
@@ -96,7 +101,7 @@ class EpisodeLog:
             self.owners.get(owner, {}).pop(key, None)
 
     def forget(self, rule: str) -> None:
-        """The rule is gone, or begins anew without a word."""
+        """The rule is gone, or begins anew without transitions."""
         for alarms in self.owners.values():
             for key in [key for key in alarms if key[0] == rule]:
                 del alarms[key]
@@ -117,7 +122,7 @@ class EpisodeLog:
         """The clock was set back to `to` µs: what began or ended later did so then."""
         every = (one for alarms in self.owners.values() for episodes in alarms.values() for one in episodes)
         for one in every:
-            one.raised, one.moved, one.told = min(one.raised, to), min(one.moved, to), min(one.told, to)
+            one.raised, one.moved, one.known_raise = min(one.raised, to), min(one.moved, to), min(one.known_raise, to)
             one.cleared = one.cleared if one.cleared == NEVER else min(one.cleared, to)
 
     def state(self) -> EpisodesState:
@@ -134,13 +139,13 @@ class EpisodeLog:
             self.put(owner, key, episodes)
 
 
-def _unsaid(heard: list[PendingTransition]) -> None:
-    """The last change takes an alarm back: that it was raised is not said either, if nobody knows it yet."""
-    mine = [k for k, one in enumerate(heard) if one.key == heard[-1].key and not one.late]
-    begin = next((k for k in reversed(mine) if heard[k].change is Change.RAISED), None)
+def _drop_unreported(reported: list[PendingTransition]) -> None:
+    """The last change withdraws an alarm: if this record raised it, neither is reported."""
+    mine = [k for k, one in enumerate(reported) if one.key == reported[-1].key and not one.late]
+    begin = next((k for k in reversed(mine) if reported[k].change is Change.RAISED), None)
     if begin is not None:
         gone = {k for k in mine if k >= begin}
-        heard[:] = [one for k, one in enumerate(heard) if k not in gone]
+        reported[:] = [one for k, one in enumerate(reported) if k not in gone]
 
 
 def note(episodes: list[LoggedEpisode], made: PendingTransition) -> None:

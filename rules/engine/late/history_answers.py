@@ -1,4 +1,4 @@
-"""The answers to what the engine asks of stored history."""
+"""Answers to the open requests of an engine, as facts for the journal."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -20,7 +20,7 @@ History = Callable[[Sequence[int], int], Batch]
 
 
 class RequestingEngine(Protocol):
-    """An engine, as far as it asks."""
+    """What an answer needs of an engine."""
 
     @property
     def wanted(self) -> tuple[HistoryRequest, ...]:
@@ -31,7 +31,7 @@ class RequestingEngine(Protocol):
 
 
 def answer(engine: RequestingEngine, history: History) -> tuple[Rerun, ...]:
-    """The facts that answer all open requests: append each to the journal and step it. None wanted = ()."""
+    """The facts that answer all open requests: append each to the journal and step it. () when none is open."""
     return tuple(answer_one(engine, wanted, history) for wanted in engine.wanted)
 
 

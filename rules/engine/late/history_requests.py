@@ -1,4 +1,4 @@
-"""Devices and groups whose past is in doubt: what is asked for, and what arrives meanwhile."""
+"""Open requests for history of devices and groups, and the readings that arrive until they are answered."""
 
 import numpy as np
 from msgspec import Struct
@@ -18,10 +18,11 @@ Owner = int | str
 
 
 class OpenRequest(Struct):
-    """Since when a device or group is in doubt, from when history is wanted, and the readings after record `seq`.
+    """A device or group is judged again from `since` on; history is wanted from `start` on; readings after record
+    `seq`.
 
-    `devices`: those that have a say in the group. `rules`: those of a device that are in doubt, none = all. `again` µs:
-    the oldest late reading of a member since then. kept: (record, engine time µs, encoded batch).
+    `devices`: those of the group. `rules`: those of a device that are judged again, none = all. `again` µs: the oldest
+    late reading of a member since then. kept: (record, engine time µs, encoded batch).
     """
 
     seq: int
@@ -34,7 +35,7 @@ class OpenRequest(Struct):
     again: int = NEVER
 
     def about(self, rule: str) -> bool:
-        """Is this rule in doubt?"""
+        """Is this rule judged again?"""
         return not self.rules or rule in self.rules
 
     def after(self, seq: int) -> list[tuple[int, Batch]]:
@@ -50,15 +51,15 @@ class RequestsState(Struct, frozen=True, array_like=True):
 
 
 class HistoryRequests:
-    """The open requests about devices and groups, and the facts that a second look at their past needs."""
+    """The open requests by subject, and the facts by device or group that their re-evaluation needs."""
 
     def __init__(self) -> None:
         self._fresh: dict[Subject, None] = {}
         self.open: dict[Subject, OpenRequest] = {}
         self.facts: dict[Owner, list[tuple[int, FactOf]]] = {}
 
-    def holds(self, subject: Subject, since: int, rules: tuple[str, ...] = ()) -> bool:
-        """Is it asked for already? Then the history that comes holds the reading, or what is kept does."""
+    def covers(self, subject: Subject, since: int, rules: tuple[str, ...] = ()) -> bool:
+        """Is it asked for already? Then the reading is in the history that comes, or in what is kept."""
         before = self.open.get(subject)
         if before is None or before.since > since:
             return False
@@ -75,9 +76,9 @@ class HistoryRequests:
         devices: tuple[int, ...] = (),
         rules: tuple[str, ...] = (),
     ) -> None:
-        """Something about `subject` at or after `since` was decided without a reading that is there now.
+        """Open a request, or widen it: `subject` at or after `since` was decided without a reading that is there now.
 
-        The `rules` that decided (none = all) look back by `reach` µs; `devices`: who has a say in a group.
+        The `rules` that decided (none = all) look back by `reach` µs; `devices`: those of a group.
         """
         before = self.open.get(subject)
         self._fresh[subject] = None
@@ -91,23 +92,24 @@ class HistoryRequests:
             # an answer under way begins too late, or leaves somebody out
             before.start, before.seq, before.devices = min(start, before.start), seq, devices
 
-    def fresh(self) -> list[Subject]:
-        """What was asked about since the last call."""
+    def take_new(self) -> list[Subject]:
+        """The subjects asked about since the last call."""
         if not self._fresh:
             return []
         fresh, self._fresh = list(self._fresh), {}
         return fresh
 
     def widen(self, subject: Subject, start: int, seq: int) -> None:
-        """More history is wanted."""
+        """History is wanted from `start` on, if that is earlier than before."""
         pending = self.open[subject]
         if start < pending.start:
             pending.start, pending.seq = max(0, start), seq
 
     def keep(self, batch: Batch, seq: int, now: int) -> int:
-        """Readings of those in doubt, of record `seq` at engine time `now` µs: the history may have been read before.
+        """Keep readings of open requests, of record `seq` at engine time `now` µs: the history may have been read
+        before.
 
-        How many are given up because it is too much.
+        Returns the number of requests dropped because they exceed MOST_ROWS.
         """
         if not self.open:
             return 0
@@ -140,19 +142,19 @@ class HistoryRequests:
         return pending
 
     def drop(self, rule: str) -> None:
-        """Groups of this rule are in doubt no longer: it is gone, or begins anew from history."""
+        """Close the requests about groups of this rule: it is gone, or begins anew from history."""
         for subject in [one for one in self.open if isinstance(one, tuple) and one[0] == rule]:
             del self.open[subject]
 
     def step_back(self, to: int) -> None:
-        """The clock was set back to `to` µs: nothing is in doubt any more, no fact is of later."""
+        """The clock was set back to `to` µs: close all requests; no fact is of later."""
         self.open.clear()
         self._fresh.clear()
         for owner, facts in self.facts.items():
             self.facts[owner] = [(min(at, to), fact) for at, fact in facts]
 
-    def lived(self, at: int, fact: FactOf) -> None:
-        """The desk told something about a device or a group."""
+    def note_fact(self, at: int, fact: FactOf) -> None:
+        """Keep a fact of the desk about a device or a group."""
         owner = fact.device or (fact.group if isinstance(fact, Unlatch | Closed) else "")
         if owner:
             kept = self.facts.setdefault(owner, [])

@@ -1,4 +1,16 @@
-"""From doubts to requests for history: late readings, decisions that readings came after, replaced values (RULES 5)."""
+"""Where a late reading goes, and with it every decision that has to be made again (RULES section 5).
+
+1. `frames/frames.py` leaves a reading that is older than the newest of its device out of the views and notes it in
+`Late.found`, a value that replaced another one of its moment in `Late.replaced`. A reading that is no older, but comes
+after a tick has decided without it, is noted by the evaluator of the rule in `Reevaluations`. 2. At the end of the
+record `Evaluator` calls `HistoryRequester`, below: for every device or group it opens a request in `HistoryRequests`,
+with the moment from which stored history is needed (`late/lookback.py`). 3. `Engine.wanted` shows open requests; who
+runs the engine reads the history and journals a `Rerun` fact with it. 4. `rerun/reevaluate.py` replays the history
+beside the engine, `rerun/episode_diff.py` compares the episodes with those that were reported (`late/episode_log.py`),
+and the engine emits what differs.
+
+Rules with `lateness` have no late readings within it: `rerun/lateness_buffer.py` waits and judges in order.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -14,7 +26,7 @@ from rules.engine.state.reevaluations import MOST_BESIDE, Subject
 
 
 class HistoryRequester:
-    """What one core asks of stored history about devices and groups. Times are µs."""
+    """Opens requests for the history of devices and groups, for one evaluator. Times are µs."""
 
     def __init__(
         self,
@@ -30,12 +42,12 @@ class HistoryRequester:
         self._reaches: dict[str, tuple[tuple[int, int], dict[int, int]]] = {}
 
     def late(self, seq: int, found: Mapping[int, int]) -> None:
-        """Everything that was decided about these devices at or after so many µs is in doubt."""
+        """Late readings: device -> the oldest one. Whatever was decided from then on is judged again."""
         watched: dict[str, list[Bools]] = {}
         found = {device: self._begin(device, since) for device, since in found.items()}
         for device, since in found.items():
             row = self.world.rows.get(device)
-            if row is None or self.requests.holds(device, since):
+            if row is None or self.requests.covers(device, since):
                 continue
             kind = row.space.kind
             if kind not in watched:  # rules that watch the same share one mask
@@ -48,7 +60,7 @@ class HistoryRequester:
             self._ask_groups(seq, rule, found)
 
     def reevaluate(self, seq: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
-        """What some rules decided about devices or groups is in doubt: only they look again."""
+        """Some rules are judged again: subject -> rule -> since when. Only their state is replayed."""
         for subject, rules in found.items():
             if isinstance(subject, tuple):
                 self._ask_group(seq, subject, rules[subject[0]])
@@ -61,7 +73,7 @@ class HistoryRequester:
             if row is None or not own:
                 continue
             since, names = min(own.values()), tuple(sorted(own))
-            if not self.requests.holds(subject, since, names):
+            if not self.requests.covers(subject, since, names):
                 self._ask_device(seq, subject, since, self.reach_of(subject, names), names, names)
 
     def _ask_device(
@@ -75,7 +87,7 @@ class HistoryRequester:
         *,
         alone: bool = False,
     ) -> None:
-        """With the history of the others where a rule that is `judged` compares with them. They are in doubt, too,
+        """With the history of the others where a rule that is `judged` compares with them. They are judged again, too,
         unless it is `alone`.
         """
         row = self.world.rows[device]
@@ -87,17 +99,17 @@ class HistoryRequester:
         self.requests.ask(seq, device, since, reach, tuple(sorted(devices)), rules)
         for rule, found in beside.items():
             for other in sorted(found - {device}) if len(found) <= MOST_BESIDE and not alone else ():
-                if not self.requests.holds(other, since, (rule,)):
+                if not self.requests.covers(other, since, (rule,)):
                     self.requests.ask(seq, other, since, reach, tuple(sorted(found)), (rule,))
 
     def replace(self, seq: int, now: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
-        """Values were replaced at their moment: at once, or when the pause of the device is over."""
+        """Values were replaced at their moment: asked at once, or when the pause of the device is over."""
         if found or self.replaced.due() <= now:
             self.reevaluate(seq, self.replaced.take(found, now))
 
     def overtake(self, seq: int, now: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
-        """Devices that are compared with others were judged with what these said later: at once, or when their pause is
-        over.
+        """Devices that are compared with others were judged with later readings of these: asked at once, or when their
+        pause is over.
         """
         if not found and self.overtaken.due() > now:
             return
@@ -105,7 +117,7 @@ class HistoryRequester:
             if not isinstance(device, int) or device not in self.world.rows:
                 continue
             since, names = min(self._begin(device, one) for one in rules.values()), tuple(sorted(rules))
-            if not self.requests.holds(device, since, names):
+            if not self.requests.covers(device, since, names):
                 self._ask_device(seq, device, since, self.reach_of(device, names), names, names, alone=True)
 
     def reach_of(self, device: int, rules: Iterable[str]) -> int:
@@ -115,7 +127,7 @@ class HistoryRequester:
         return max((horizon(one.rule, one.every(row.things[0], one.columns)) for one in runners), default=0)
 
     def _ask_groups(self, seq: int, rule: str, found: Mapping[int, int]) -> None:
-        """The groups of a rule in which these devices have a say."""
+        """The groups of a rule that these devices are in."""
         groups, affected = self.book.groups[rule], dict[int, int]()
         for device, since in found.items():
             for row in groups.table.of_device(device):
@@ -125,7 +137,7 @@ class HistoryRequester:
 
     def _ask_group(self, seq: int, subject: tuple[str, str], since: int) -> None:
         groups = self.book.groups.get(subject[0])
-        if groups is not None and not self.requests.holds(subject, since):
+        if groups is not None and not self.requests.covers(subject, since):
             devices = groups.table.devices(groups.table.rows[subject[1]])
             self.requests.ask(seq, subject, since, span(self.world, groups.table.rule), devices)
 

@@ -1,4 +1,4 @@
-"""How far back a rule looks: what history makes its state right."""
+"""How far back a rule looks: the history that its state may depend on."""
 
 from collections.abc import Iterator
 

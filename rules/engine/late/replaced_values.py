@@ -1,4 +1,4 @@
-"""Values that were replaced at their moment: who is judged again, and when.
+"""Values that were replaced at their moment: which rules are judged again, and when.
 
 A device that replaces values all day must not keep the engine busy: history of a device is asked for at once, some
 times within a pause, then no sooner than the pause is over, for all that was replaced meanwhile; of the devices that
@@ -47,7 +47,7 @@ class PacedReevaluations:
         self.asked: dict[Subject, tuple[int, int]] = {}
 
     def take(self, found: Mapping[Subject, Mapping[str, int]], now: int) -> Found:
-        """What is to be asked at engine time `now`; the rest waits."""
+        """What is asked for at engine time `now`, of `found` and what waited; the rest waits."""
         for subject, rules in found.items():
             waiting = self.waiting.setdefault(subject, {})
             for rule, since in rules.items():
@@ -82,7 +82,7 @@ class PacedReevaluations:
         return count < (self.burst if isinstance(subject, int) else 1)
 
     def clear(self) -> None:
-        """Nobody waits."""
+        """Drop all that waits."""
         self.waiting.clear()
         self.asked.clear()
 
@@ -126,8 +126,8 @@ def affected_rules(
 
 
 def _other(runner: Runner, view: BatchView, units: NDArray[np.intp]) -> Bools:
-    """Are the conditions of the rule otherwise than just before these units? Where the runner cannot tell, they are."""
-    conditions = runner.truths_decide() if runner.peers is None else None  # others are compared with it
+    """Are the conditions of the rule otherwise than just before these units? True where the evaluator cannot tell."""
+    conditions = runner.truths_decide() if runner.peers is None else None  # its value counts for others
     if conditions is None:
         return np.ones(len(units), np.bool_)
     moved = np.zeros(len(units), np.bool_)

@@ -1,4 +1,4 @@
-"""What arrives while a new rule waits for its history."""
+"""The readings that arrive while a new rule waits for its history."""
 
 from collections.abc import Iterable
 
@@ -31,7 +31,7 @@ class WarmupBuffer:
         return [(now, batch) for number, now, batch in self.batches if number > seq]
 
     def clear(self) -> None:
-        """Nobody waits."""
+        """No rule waits any more: drop all."""
         self.batches, self.rows = [], 0
 
     def state(self) -> list[BufferedBatch]:

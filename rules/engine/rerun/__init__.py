@@ -1,7 +1,7 @@
-"""Judging the past again: late readings, and history for a rule that is new (RULES section 5). Pure.
+"""Re-evaluation after late readings, and warm-up of a new rule, both from stored history (RULES section 5). Pure.
 
-The engine asks (`Engine.wanted`), the runtime, or a test, looks the history up and journals a `Rerun` fact, and the
-engine judges it beside the present: `answer` makes those facts.
+The engine asks (`Engine.wanted`), the runtime, or a test, looks the history up and journals a `Rerun` fact, which
+`answer` makes, and the engine replays it beside the present.
 """
 
 from gateway.domain.history_request import HistoryJob, HistoryRequest

@@ -1,4 +1,4 @@
-"""What was said of an alarm against what a second look at the past saw: the late transitions between the two."""
+"""The episodes that were reported of an alarm against those of a re-evaluation: the late transitions between them."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -26,14 +26,15 @@ def by_alarm(made: Iterable[PendingTransition]) -> dict[Key, list[PendingTransit
 
 
 class EpisodeDiff:
-    """One thing of one rule: said in the ledger of `owner`, `made` by the scratch engine; in doubt from `since` µs.
+    """One thing of one rule: reported in the log of `owner`, `made` by the scratch engine; judged again from `since`
+    µs.
 
-    A rule that decides `back` in time said, or would have said, something of before: then that is in doubt too.
+    A rule that decides `back` in time reported, or would have reported, something of before: then that counts too.
     """
 
     def __init__(
         self,
-        ledger: EpisodeLog,
+        log: EpisodeLog,
         owner: Owner,
         rule: str,
         component: int,
@@ -42,11 +43,11 @@ class EpisodeDiff:
         *,
         back: bool = False,
     ) -> None:
-        self.ledger, self.owner, self.since, self.made = ledger, owner, since, made
-        said = ledger.of(owner)
-        self.keys = sorted({key for key in (*said, *made) if key[:2] == (rule, component)})
+        self.log, self.owner, self.since, self.made = log, owner, since, made
+        reported = log.of(owner)
+        self.keys = sorted({key for key in (*reported, *made) if key[:2] == (rule, component)})
         self.again = {key: _episodes(made.get(key, [])) for key in self.keys}
-        both = [(said.get(key, []), self.again[key]) for key in self.keys]
+        both = [(reported.get(key, []), self.again[key]) for key in self.keys]
         while other := [pair for pair in both if _on(pair[0], self.since) != _on(pair[1], self.since)]:
             if not back:
                 break
@@ -54,36 +55,37 @@ class EpisodeDiff:
         self.proven = not other
 
     def settle(self, core: Evaluator, withdraw: Withdraw) -> None:
-        """Emit what differs; the second look holds from now on."""
+        """Emit what differs; the log has the episodes of the re-evaluation from now on."""
         for key in self.keys:
-            made, said = self.made.get(key, []), self.ledger.of(self.owner).get(key, [])
-            changes, standing = _Difference(made, said, self.again[key], self.since).changes(partial(withdraw, key))
+            made, reported = self.made.get(key, []), self.log.of(self.owner).get(key, [])
+            changes, standing = _Difference(made, reported, self.again[key], self.since).changes(partial(withdraw, key))
             core.counts.corrected += bool(changes)
             core.field.emitter.made += changes
-            self.ledger.put(self.owner, key, standing)
+            self.log.put(self.owner, key, standing)
 
 
 class _Difference:
-    """One alarm: `said` in the ledger, `again` by the second look, whose changes are `made`; from `since` µs on.
+    """One alarm: `reported` in the log, `again` by the re-evaluation, whose changes are `made`; from `since` µs on.
 
-    What was said and what was are paired in order of time, one to one. An alarm that is on, then and now, is the same.
+    What was reported and what was are paired in order of time, one to one. An alarm that is on, then and now, is the
+    same.
     """
 
     def __init__(
-        self, made: list[PendingTransition], said: list[LoggedEpisode], again: list[LoggedEpisode], since: int
+        self, made: list[PendingTransition], reported: list[LoggedEpisode], again: list[LoggedEpisode], since: int
     ) -> None:
         self.made, self.since = made, since
-        self.before = [one for one in said if one.cleared < since]
-        self.said = _by_raise(one for one in said if one.cleared >= since)
+        self.before = [one for one in reported if one.cleared < since]
+        self.reported = _by_raise(one for one in reported if one.cleared >= since)
         self.again = [one for one in again if one.cleared >= since]
-        self.live = self.said[-1] if self.said and self.said[-1].cleared == NEVER else None
+        self.live = self.reported[-1] if self.reported and self.reported[-1].cleared == NEVER else None
         self.true = self.again[-1] if self.again and self.again[-1].cleared == NEVER else None
         self.mates = self._pairs()
 
     def _pairs(self) -> dict[int, LoggedEpisode]:
-        """id of an episode that was -> what was said of it."""
+        """id of an episode that was -> the reported one."""
         pairs: dict[int, LoggedEpisode] = {}
-        free = self.said
+        free = self.reported
         if self.live is not None and self.true is not None:
             pairs[id(self.true)] = self.live
             free = free[:-1]
@@ -100,37 +102,37 @@ class _Difference:
     def changes(
         self, withdraw: Callable[[int, int], PendingTransition]
     ) -> tuple[list[PendingTransition], list[LoggedEpisode]]:
-        """Late transitions that lead from what was said to what is true, and the episodes that stand then."""
+        """(late transitions from what was reported to what is true, the episodes of the log then)."""
         found: list[PendingTransition] = []
         standing = list(self.before)
         for one in self.again:
             mate = self.mates.get(id(one))
-            changes, told = self._unknown(one) if mate is None else (self._moved(one, mate), mate.told)
+            changes, known = self._unknown(one) if mate is None else (self._moved(one, mate), mate.known_raise)
             found += changes
-            standing.append(changed(one, told=told))
-        for left in self.said:
+            standing.append(changed(one, known_raise=known))
+        for left in self.reported:
             if any(left is mate for mate in self.mates.values()):
                 continue
             if left is not self.live and any(left.shares(one) for one in self.again):
-                standing.append(left)  # part of what was: the gap before the next stays as it was told
+                standing.append(left)  # part of what was: the gap before the next stays as it was reported
             elif left is self.live:
                 found.insert(0, self._undone(left, max(self.since, 0), withdraw))
             else:
-                found.append(replace(self._undone(left, left.told, withdraw), episode=left.told))
+                found.append(replace(self._undone(left, left.known_raise, withdraw), episode=left.known_raise))
         return found, sorted(standing, key=lambda one: (one.cleared == NEVER, one.raised, one.cleared))
 
     def _undone(
         self, left: LoggedEpisode, at: int, withdraw: Callable[[int, int], PendingTransition]
     ) -> PendingTransition:
-        """What was said of an episode is taken back at `at` µs; or it ended where another part of it did, before."""
-        end = max((one.cleared for one in self.before if one.told == left.told), default=0)
+        """Withdraw what was reported of an episode at `at` µs; or end it where another part of it did, before."""
+        end = max((one.cleared for one in self.before if one.known_raise == left.known_raise), default=0)
         if not end:
             return withdraw(at, left.level)
         known = [one for one in self.made if one.at == end and one.change is Change.CLEARED]
         return _late(known or [withdraw(end, left.level)], end, left.level, Change.CLEARED)
 
     def _moved(self, one: LoggedEpisode, mate: LoggedEpisode) -> list[PendingTransition]:
-        """What was said of an episode differs: its level now, or its end."""
+        """What was reported of an episode differs: its level now, or its end."""
         if one is self.true:
             if one.level == mate.level:
                 return []
@@ -139,23 +141,23 @@ class _Difference:
         if one.cleared == mate.cleared:
             return []
         end = _late(self.made, one.cleared, one.level, Change.CLEARED)
-        return [end if mate is self.live else replace(end, episode=mate.told)]
+        return [end if mate is self.live else replace(end, episode=mate.known_raise)]
 
     def _unknown(self, one: LoggedEpisode) -> tuple[list[PendingTransition], int]:
-        """An episode that nothing was said of, or that is told as part of another; and the raise it is known by."""
+        """(transitions of an episode that was not reported, or as part of another; the raise it is known by)."""
         if one is self.true:
-            before = max((other.cleared for other in self.said if other.shares(one)), default=LONG_AGO)
+            before = max((other.cleared for other in self.reported if other.shares(one)), default=LONG_AGO)
             return _whole(self.made, one, before), max(one.raised, before)
         if self.live is not None and self.true is not None and self.live.shares(one):
-            return [], self.live.told  # an alarm that is on stays on
-        beside = self.live is not None or self.true is not None or any(other.shares(one) for other in self.said)
+            return [], self.live.known_raise  # an alarm that is on stays on
+        beside = self.live is not None or self.true is not None or any(other.shares(one) for other in self.reported)
         record = one.raised if beside else 0
         return [replace(change, episode=record) for change in _whole(self.made, one, LONG_AGO)], one.raised
 
 
 def _by_raise(episodes: Iterable[LoggedEpisode]) -> list[LoggedEpisode]:
-    """One for each raise that people know: the last, whose end is the end that was told."""
-    newest = {one.told: one for one in episodes}
+    """One for each reported raise: the last, whose end is the end that was reported."""
+    newest = {one.known_raise: one for one in episodes}
     return sorted(newest.values(), key=lambda one: one.cleared)
 
 
@@ -171,13 +173,15 @@ def _on(episodes: list[LoggedEpisode], moment: int) -> bool:
 
 
 def _late(made: list[PendingTransition], at: int, level: int, change: Change) -> PendingTransition:
-    """The change at `at` as the second look saw it."""
+    """The change at `at`, with the evidence of the re-evaluation."""
     near = min(made, key=lambda one: (abs(one.at - at), one.change is not change))
     return replace(near, at=at, level=Level(level), change=change, late=True)
 
 
 def _whole(made: list[PendingTransition], episode: LoggedEpisode, before: int) -> list[PendingTransition]:
-    """An episode nobody knew of: raised, and cleared when it is over; not before `before` µs (it was on till then)."""
+    """An episode that was not reported: raised, and cleared when it is over; not before `before` µs (it was on till
+    then).
+    """
     begin = max(k for k, one in enumerate(made) if one.at == episode.raised and one.change is Change.RAISED)
     end = next((k for k in range(begin, len(made)) if made[k].change is Change.CLEARED), len(made))
     return [replace(one, at=max(one.at, before), late=True) for one in made[begin : end + 1]]

@@ -1,8 +1,8 @@
 """Readings of rules with `lateness`: they wait until nothing older may come, then are judged in order (RULES 5).
 
-A frame waits until its device has spoken `lateness` later, or engine time has passed its moment by `lateness` (for one
-that took longer to come: its receipt), and timers of these rules are late by as much. Of the members of a group all
-wait for engine time, so that what several say of one moment is judged at once.
+A frame waits until its device has sent a reading of `lateness` later, or engine time has passed its moment by
+`lateness` (for one that took longer to come: its receipt), and timers of these rules are late by as much. Of the
+members of a group all wait for engine time, so that readings of one moment are judged at once.
 """
 
 import numpy as np
@@ -68,7 +68,7 @@ class LatenessBuffer:
         self._on_time = batch.received[batch.frame] <= self._moment + self.lateness
 
     def _members(self) -> Bools:
-        """Rows of devices that have a say in groups of these rules, or are compared with others."""
+        """bool[n]: rows of devices that are in groups of these rules, or are compared with others."""
         world = self.core.field.world
         asked = {members.space.kind for groups in self.core.book.groups.values() for members in groups.table.kinds}
         asked |= {runner.space.kind for runner in self.core.book.all() if runner.peers is not None}

@@ -1,4 +1,4 @@
-"""A second look at the past of one device, or one group of a rule, and what it changes."""
+"""Re-evaluation of one device, or one group of a rule, from stored history, and what it changes."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -35,12 +35,12 @@ from rules.replay import TimedFact
 REACH = 31 * DAY  # history is asked for this much longer, so that an alarm which was on before shows in it
 
 
-def extend_requests(core: Evaluator, ledger: EpisodeLog) -> None:
-    """What was asked about now: an alarm that was on when the doubt begins is looked at from before its raise, and
+def extend_requests(core: Evaluator, log: EpisodeLog) -> None:
+    """Widen the requests of this record: an alarm that was on when they begin is judged again from before its raise,
     other state from where it can be known.
     """
-    for subject in core.requests.fresh():
-        _reach_back(core, ledger, subject)
+    for subject in core.requests.take_new():
+        _reach_back(core, log, subject)
         pending = core.requests.open.get(subject)
         if pending is not None:
             devices = (subject,) if isinstance(subject, int) else pending.devices
@@ -48,8 +48,8 @@ def extend_requests(core: Evaluator, ledger: EpisodeLog) -> None:
 
 
 def _known_from(core: Evaluator, device: int, pending: OpenRequest) -> int:
-    """From when on the rules in doubt have to judge a device, so that they are right from `pending.start` on: before
-    falls of counters that may be taken back, or were; `every` from its mark.
+    """From when on the rules that are judged again have to judge a device, so that they are right from `pending.start`
+    on: before falls of counters that may be taken back, or were; `every` from its mark.
     """
     row, start = core.field.world.rows[device], pending.start
     runners = [runner for runner in core.book.of(row.space.kind) if pending.about(runner.rule.id)]
@@ -59,10 +59,10 @@ def _known_from(core: Evaluator, device: int, pending: OpenRequest) -> int:
     return min([start, *marks])
 
 
-def _reach_back(core: Evaluator, ledger: EpisodeLog, subject: Subject) -> None:
+def _reach_back(core: Evaluator, log: EpisodeLog, subject: Subject) -> None:
     pending = core.requests.open.get(subject)
     owner = subject if isinstance(subject, int) else subject[1]
-    if pending is None or not ledger.of(owner):
+    if pending is None or not log.of(owner):
         return
     spans: dict[str, int] = {}
     if isinstance(subject, int):
@@ -73,17 +73,17 @@ def _reach_back(core: Evaluator, ledger: EpisodeLog, subject: Subject) -> None:
             spans[runner.rule.id] = horizon(runner.rule, runner.every(row.things[0], runner.columns))
     else:
         spans[subject[0]] = span(core.field.world, core.book.rules[subject[0]][1])
-    for (rule, _, _), episodes in ledger.of(owner).items():
+    for (rule, _, _), episodes in log.of(owner).items():
         for one in episodes:
             if one.on(pending.since) and rule in spans and one.raised > pending.since - REACH:
                 core.requests.widen(subject, one.raised - min(spans[rule], one.raised), core.seq)
 
 
 class Reevaluation:
-    """Judges `device` of `core` again with `history`; `run` emits what differs and takes the state over."""
+    """Judges `device` of `core` again; `run` emits what differs and takes the state over."""
 
-    def __init__(self, core: Evaluator, ledger: EpisodeLog, device: int) -> None:
-        self.core, self.ledger, self.device = core, ledger, device
+    def __init__(self, core: Evaluator, log: EpisodeLog, device: int) -> None:
+        self.core, self.log, self.device = core, log, device
         self.row = core.field.world.rows[device]
         self.runners = [
             runner for runner in core.book.of(self.row.space.kind)
@@ -92,7 +92,7 @@ class Reevaluation:
         ]  # fmt: skip
 
     def run(self, pending: OpenRequest, history: Batch) -> None:
-        """Everything in doubt at or after `pending.since` is decided once more."""
+        """Re-evaluate the device from `pending.since` on, with the `history` that was asked for."""
         runners = [runner for runner in self.runners if pending.about(runner.rule.id)]
         if not runners:
             self.core.counts.reruns += 1
@@ -106,7 +106,9 @@ class Reevaluation:
         )  # fmt: skip
         if scratch is None:
             return
-        if (earlier := glitches.moved(self.device, known)) < pending.since:  # what was decided in it is in doubt too
+        if (
+            earlier := glitches.moved(self.device, known)
+        ) < pending.since:  # what was decided in it is judged again too
             reach = pending.since - pending.start
             self.core.requests.ask(self.core.seq, self.device, earlier, reach, pending.devices, pending.rules)
             return
@@ -128,7 +130,7 @@ class Reevaluation:
                 continue
             begin = since if runner.windows is None else runner.windows.reevaluate_from(thing, since)
             found = EpisodeDiff(
-                self.ledger, self.device, runner.rule.id, place.component, made, begin, back=runner.decides_back
+                self.log, self.device, runner.rule.id, place.component, made, begin, back=runner.decides_back
             )
             if not found.proven:
                 self.core.counts.unproven += 1  # the history does not explain what was decided before: leave it
@@ -137,8 +139,8 @@ class Reevaluation:
             found.settle(self.core, partial(_withdrawn, self.core, runner, thing))
 
 
-def reevaluate_group(core: Evaluator, ledger: EpisodeLog, answer: Rerun) -> None:
-    """The members of a group have been looked back at: everything in doubt about the group is decided once more."""
+def reevaluate_group(core: Evaluator, log: EpisodeLog, answer: Rerun) -> None:
+    """Re-evaluate a group from `pending.since` on, with the state that a warm-up job made of its history."""
     subject, groups = (answer.rule, answer.group), core.book.groups.get(answer.rule)
     pending = core.requests.answered(subject, answer.wanted)
     if pending is None or groups is None:
@@ -162,7 +164,7 @@ def reevaluate_group(core: Evaluator, ledger: EpisodeLog, answer: Rerun) -> None
     _take_glitches(core, scratch, devices, (*found.glitches, *scratch.core.field.glitches.fresh), pending.start)
     for device in devices:
         _newest_values(core, device, scratch)
-    compared = EpisodeDiff(ledger, answer.group, answer.rule, 0, by_alarm(scratch.made), pending.since)
+    compared = EpisodeDiff(log, answer.group, answer.rule, 0, by_alarm(scratch.made), pending.since)
     if not compared.proven:
         core.counts.unproven += 1
     elif GroupTransfer(groups, scratch.core.book.groups[answer.rule]).take(answer.group):
@@ -172,7 +174,7 @@ def reevaluate_group(core: Evaluator, ledger: EpisodeLog, answer: Rerun) -> None
 
 
 def facts_of(core: Evaluator, group: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
-    """What the desk said of a group and of its members, by time."""
+    """The facts of the desk about a group and its members, by time."""
     known = core.requests.facts
     found = [*known.get(group, []), *(one for device in devices for one in known.get(device, []))]
     return sorted(found, key=lambda one: one[0])
@@ -186,9 +188,8 @@ def replay_history(
     facts: Sequence[TimedFact],
     begin: int,
 ) -> ScratchEngine | None:
-    """These devices and rules through their history, asked for from `begin` µs, up to now; None: nothing to judge.
-
-    The newest values that the devices are known by are put right on the way.
+    """A scratch engine with these devices and rules after their history, asked for from `begin` µs, up to now; None:
+    nothing to judge. Corrects the newest values of the devices on the way.
     """
     core.counts.reruns += 1
     rows = in_order(concat(list(history)))
@@ -237,14 +238,14 @@ def _past(core: Evaluator, rule: str, place: Thing, until: int) -> list[tuple[in
 def _take_glitches(
     core: Evaluator, scratch: ScratchEngine, devices: Sequence[int], glitches: Sequence[Glitch], begin: int
 ) -> None:
-    """What is known of the glitches of these devices from `begin` µs on."""
+    """The glitches of these devices from `begin` µs on are those of the re-evaluation."""
     points = {counter.point for runner in scratch.core.book.all() for counter in runner.counters}
     for device in devices:
         core.field.glitches.replace(device, points, begin, glitches)
 
 
 def _newest_values(core: Evaluator, device: int, scratch: ScratchEngine) -> None:
-    """Newest values that are older than the newest reading of the device."""
+    """Correct newest values of points that are older than the newest reading of the device."""
     row, again = core.field.world.rows[device], scratch.core.field.world.rows[device]
     mine, theirs = row.space, again.space
     for thing, other in zip(row.things, again.things, strict=False):

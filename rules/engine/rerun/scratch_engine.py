@@ -1,4 +1,4 @@
-"""A small engine beside the engine: some devices and rules with the facts of now, fed with history in order."""
+"""A small engine beside the engine: some devices and rules with the facts of now, to replay history."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -63,7 +63,7 @@ class ScratchEngine:
         self._history.play_records(batches, facts, now)
 
     def _remember(self, history: Batch, now: int) -> None:
-        """When those spoke that are compared with others, so that what others said in a silence knows its end."""
+        """Note the readings of things that are compared with others, so that a silence knows its end."""
         downs, world = self.core.field.downs, self.core.field.world
         if not downs.spans or not any(runner.peers is not None for runner in self.core.book.all()):
             return

@@ -1,4 +1,4 @@
-"""History for a rule that is new, or begins a new generation: it judges the past alone, then joins in."""
+"""History for a rule that is new, or begins a new generation: it judges the past alone; its state is taken over."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,7 +21,7 @@ from rules.engine.rerun.warmup_job import WarmupJob, decoded_result, restored_en
 
 
 def watched_by(core: Evaluator, rule: str) -> Sequence[int]:
-    """The devices that a rule watches, or asks as members."""
+    """The devices that a rule watches, or whose answers it needs as members."""
     world, compiled = core.field.world, core.book.rules[rule][1]
     asked = [(set(compiled.watch.kinds), compiled.watch.where)]
     asked += [(set(one.kinds), one.where) for one in questions_of(compiled)]
@@ -32,7 +32,7 @@ def watched_by(core: Evaluator, rule: str) -> Sequence[int]:
 
 
 def warmup_job(core: Evaluator, wanted: HistoryRequest, compile_rule: Callable[[bytes], Rule]) -> WarmupJob:
-    """The look back that answers a request about a rule, or about a group of it; it needs the engine no more."""
+    """The job that answers a request about a rule, or about a group of it; it needs the engine no more."""
     rule = wanted.rule
     if wanted.group:
         facts = facts_of(core, wanted.group, wanted.devices)
@@ -42,7 +42,7 @@ def warmup_job(core: Evaluator, wanted: HistoryRequest, compile_rule: Callable[[
 
 
 def facts_of_rule(core: Evaluator, rule: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
-    """What the desk said of a rule and these devices, by time: a new generation has to know it."""
+    """The facts of the desk about a rule and these devices, by time, which a new generation needs."""
     known = core.requests.facts
     found = [one for device in devices for one in known.get(device, []) if isinstance(one[1], Closed | Unlatch)]
     mine: list[tuple[int, FactOf]] = [
@@ -59,7 +59,7 @@ def history_start(core: Evaluator, rule: str) -> int:
 
 
 def take_over_warmup(core: Evaluator, answer: Rerun, at: int) -> None:
-    """The answer for a waiting rule: it takes the state over, sees what came meanwhile, raises what is true at `at` µs.
+    """The answer for a waiting rule: replay what came meanwhile, take the state over, raise what is true at `at` µs.
 
     An image that does not fit the rule or the devices of now is no history: the rule begins with what is there.
     """
@@ -99,7 +99,7 @@ def _take_over(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) -> N
 
 
 def _take_groups(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) -> None:
-    """Groups with a past go on with it; others begin with what their members say now."""
+    """Copy the state of groups that have history; the others begin with the newest answers of their members."""
     groups = core.book.groups[rule]
     transfer = GroupTransfer(groups, scratch.core.book.groups[rule])
     for group, row in groups.table.rows.items():
@@ -109,7 +109,7 @@ def _take_groups(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) ->
 
 
 def _raise(core: Evaluator, runner: Runner, thing: int, at: int) -> None:
-    """Its alarms that are on become known."""
+    """Emit RAISED for the alarms of a thing that are on."""
     for identity, level in runner.on(thing):
         runner.emit(thing, at, Change.RAISED, level, None, None, -1, text=condition_text(runner.rule))
         core.field.emitter.made.append(replace(core.field.emitter.made.pop(), identity=identity))

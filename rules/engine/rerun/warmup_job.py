@@ -1,4 +1,4 @@
-"""One rule through stored history beside the engine: a seed goes out, the state that comes of it goes back as an image.
+"""A warm-up job: one rule through stored history beside the engine. Its input and its result are bytes.
 
 What takes long, the judging of the history, shares nothing with the engine: another thread or process may do it.
 """
@@ -33,7 +33,7 @@ OLDER = (13,)
 
 
 class WarmupInput(Struct, frozen=True):
-    """What the engine knows at engine time `now` µs of a rule and its devices. `group`: the look back is at a group,
+    """What the engine knows at engine time `now` µs of a rule and its devices. `group`: the job is about a group,
     whose changes are wanted too; readings that came later than `accept_late` µs are left out then.
     """
 
@@ -119,7 +119,7 @@ class WarmupReplay:
         mine = history.select(np.isin(history.device, self._devices))
         if not len(mine):
             return
-        if self._input.group:  # what came too late shows only when all is there
+        if self._input.group:  # which came too late is seen only when all is there
             self._gathered.append(mine)
             return
         last = int(mine.at[-1])
@@ -129,7 +129,7 @@ class WarmupReplay:
         self._scratch.made.clear()
 
     def image(self) -> bytes:
-        """What came of it, for a Rerun fact; empty when a group has no history."""
+        """The state after the replay, encoded for a Rerun fact; empty when a group has no history."""
         rows = empty_batch()
         if self._input.group:
             rows = in_order(concat(self._gathered)) if self._gathered else rows
@@ -160,7 +160,7 @@ class WarmupReplay:
 
 
 class WarmupJob:
-    """A look back that was asked for: `input` is all it needs of the engine; or it is fed here."""
+    """A job to be done here, by `feed`, or elsewhere: `input` is all it needs of the engine."""
 
     def __init__(self, devices: Sequence[int], encoded: bytes, compile_rule: Callable[[bytes], Rule]) -> None:
         self.devices, self.input, self._compile = devices, encoded, compile_rule
@@ -176,7 +176,7 @@ class WarmupJob:
         self._begun().feed(history)
 
     def image(self) -> bytes:
-        """What came of it, for a Rerun fact."""
+        """The state after the replay, encoded for a Rerun fact."""
         return self._begun().image()
 
 
