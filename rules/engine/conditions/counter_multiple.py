@@ -16,7 +16,8 @@ from rules.engine.conditions.windowed import later_too
 from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt
 from rules.engine.state.thing_table import LONG_AGO, ThingTable
 from rules.engine.windows.base import PointReadings, Rows
-from rules.engine.windows.counter import BEFORE, NOW, Counter
+from rules.engine.windows.counter import Counter
+from rules.engine.windows.counter_falls import BEFORE, NOW
 
 MARKS = 5
 NEAR = 1e-9  # a multiple that the counter misses by less is reached: 3 x 0.1 h is 0.3 h

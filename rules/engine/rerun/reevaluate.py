@@ -53,7 +53,7 @@ def _known_from(core: Evaluator, device: int, pending: OpenRequest) -> int:
     """
     row, start = core.field.world.rows[device], pending.start
     runners = [runner for runner in core.book.of(row.space.kind) if pending.about(runner.rule.id)]
-    falls = [counter.fallen_since(thing) for one in runners for counter in one.counters for thing in row.things]
+    falls = [counter.falls.oldest(thing) for one in runners for counter in one.counters for thing in row.things]
     start = core.field.glitches.begin(device, min([start, *(at for at in falls if at > start - REACH)]))
     marks = [one.known_from(thing, start) for one in runners if isinstance(one, EveryRunner) for thing in row.things]
     return min([start, *marks])

@@ -8,7 +8,8 @@ from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 from rules.engine.windows.base import EPSILON, PointReadings, Rows, Surroundings
 from rules.engine.windows.calendar_window import CalendarWindow
-from rules.engine.windows.counter import BEFORE, NOW, Counter
+from rules.engine.windows.counter import Counter
+from rules.engine.windows.counter_falls import BEFORE, NOW
 
 
 class CalendarIncrease(CalendarWindow):
@@ -88,11 +89,11 @@ class CalendarIncrease(CalendarWindow):
         if at - before <= self.gap(thing):
             return True, 0
         start, end = int(self.start[thing]), int(self.end[thing])
-        first, until, _ = self.window(thing, before)
+        first, until, _ = self.clock.window(thing, before)
         shares = [(at - start) / (end - start)]
         if until <= start:
             shares.append((until - max(before, first)) / (until - first))
-            if self.window(thing, until)[0] < start:
+            if self.clock.window(thing, until)[0] < start:
                 shares.append(1.0)  # a whole window in between
         return max(shares) <= 1 - self.coverage + EPSILON, at - start
 
@@ -143,6 +144,6 @@ class CalendarIncrease(CalendarWindow):
         line = self.counter.value[NOW, things] + self.counter.shift[NOW, things]
         value = line - self.base[things]
         if self.per_day:
-            value /= self.windows(things, start)[2] * 24  # the canonical time is the hour, so m3/day is m3/h
+            value /= self.clock.windows(things, start)[2] * 24  # the canonical time is the hour, so m3/day is m3/h
         self.silent[things], self.base[things], self.lost[things], self.fresh[things] = silent, line, 0, 1
         return value, 1 - lost / (end - start)

@@ -3,26 +3,23 @@
 import numpy as np
 
 from gateway.domain.reading import F64, I64
-from rules.compiled import Aggregate, Calendar, Stat
+from rules.compiled import Calendar, Stat
 from rules.engine.frames.batch_view import Bools
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 from rules.engine.windows.base import PointReadings, Rows, Surroundings
 from rules.engine.windows.calendar_window import CalendarWindow
-from rules.engine.windows.quantile import ValueCounts
 from rules.engine.windows.signal_input import SignalInput
-
-SUMS = frozenset({Aggregate.MEAN, Aggregate.SUM, Aggregate.STDDEV})
-LOWS = frozenset({Aggregate.MIN, Aggregate.SPREAD})
-HIGHS = frozenset({Aggregate.MAX, Aggregate.SPREAD})
+from rules.engine.windows.window_values import WindowValues
 
 
 class CalendarStat(CalendarWindow):
-    """State: count, first, seen (observed µs), newest, at, shut 48 B, and total, square, low, high as needed, 8 B each;
-    for percentiles `ValueCounts`.
+    """State: seen (observed µs), newest, at, shut 32 B, `WindowValues`, and that of `CalendarWindow`.
 
     The newest reading is kept apart until the next one comes: the same moment may be told again with another value.
     It is observed until then, for no longer than the gap, and until a bad one (`shut`).
     """
+
+    arrays = (*CalendarWindow.arrays, ("seen", 0), ("newest", np.nan), ("at", LONG_AGO), ("shut", NEVER))
 
     def __init__(
         self, signal: Stat, depth: int, zone: str, space: ThingTable, around: Surroundings, feed: SignalInput
@@ -32,30 +29,12 @@ class CalendarStat(CalendarWindow):
             signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, feed.points
         )
         self.feed, self.of, self.gaps = feed, feed.bound, feed.gaps()
-        self.what = what = signal.what
-        self.rank = signal.rank
-        self.counts = ValueCounts(space) if what is Aggregate.PERCENTILE else None
-        if self.counts is not None:
-            self.parts = {"counts": self.counts}
-        self.count: I64 = np.zeros(0, np.int64)
+        self.values = WindowValues(space, signal.what, signal.rank)
+        self.parts = {"values": self.values}
         self.seen: I64 = np.zeros(0, np.int64)
         self.at: I64 = np.zeros(0, np.int64)
         self.shut: I64 = np.zeros(0, np.int64)
-        self.first: F64 = np.zeros(0)
         self.newest: F64 = np.zeros(0)
-        self.total: F64 = np.zeros(0)
-        self.square: F64 = np.zeros(0)
-        self.low: F64 = np.zeros(0)
-        self.high: F64 = np.zeros(0)
-        needed = (
-            ("total", 0.0, what in SUMS), ("square", 0.0, what is Aggregate.STDDEV), ("low", np.inf, what in LOWS),
-            ("high", -np.inf, what in HIGHS),
-        )  # fmt: skip
-        self.sums = tuple((name, fill) for name, fill, mine in needed if mine)
-        self.arrays = (
-            *CalendarWindow.arrays, ("count", 0), ("first", np.nan), ("seen", 0), ("newest", np.nan), ("at", LONG_AGO),
-            ("shut", NEVER), *self.sums,
-        )  # fmt: skip
 
     def latest(self, things: Rows) -> F64:
         return np.where(self.shut[things] == NEVER, self.newest[things], np.nan)
@@ -86,21 +65,7 @@ class CalendarStat(CalendarWindow):
         inside = (at >= start) & ~np.isnan(value)
         if not inside.all():
             thing, value = thing[inside], value[inside]
-        new = self.count[thing] == 0
-        if new.any():  # of several the earliest is the first
-            self.first[thing[new][::-1]] = value[new][::-1]
-        np.add.at(self.count, thing, 1)
-        if self.counts is not None:
-            self.counts.add(thing, value)
-        if self.what is Aggregate.STDDEV:  # about the first reading, for the digits
-            value = value - self.first[thing]
-            np.add.at(self.square, thing, value * value)
-        if self.what in SUMS:
-            np.add.at(self.total, thing, value)
-        if self.what in LOWS:
-            np.minimum.at(self.low, thing, value)
-        if self.what in HIGHS:
-            np.maximum.at(self.high, thing, value)
+        self.values.add(thing, value)
 
     def take(self, thing: int, value: float, at: int) -> int:
         last = int(self.at[thing])
@@ -129,36 +94,7 @@ class CalendarStat(CalendarWindow):
         start, end = self.start[things], self.end[things]
         left = things[self.at[things] < end]
         self._book(left, self.newest[left], self.at[left], np.minimum(self.end[left], self.shut[left]))
-        value, cover = self._values(things), self.seen[things] / (end - start)
-        self.count[things] = self.seen[things] = 0
-        self.first[things] = np.nan
-        for name, fill in self.sums:
-            getattr(self, name)[things] = fill
-        if self.counts is not None:
-            for thing in things.tolist():
-                self.counts.forget(thing)
+        value, cover = self.values.value(things, self.newest[things]), self.seen[things] / (end - start)
+        self.seen[things] = 0
+        self.values.clear(things)
         return value, cover
-
-    def _values(self, things: Rows) -> F64:
-        count, what = self.count[things], self.what
-        if what is Aggregate.COUNT:
-            return count.astype(np.float64)
-        if what is Aggregate.SUM:
-            return self.total[things]
-        some = np.maximum(count, 1)
-        if what is Aggregate.MEAN:
-            value = self.total[things] / some
-        elif what is Aggregate.STDDEV:
-            value = np.sqrt(np.maximum(0.0, self.square[things] - self.total[things] ** 2 / some) / some)
-        elif self.counts is not None:
-            each = zip(things.tolist(), count.tolist(), strict=True)
-            value = np.array([self.counts.value(thing, self.rank) if number else np.nan for thing, number in each])
-        elif what is Aggregate.FIRST:
-            value = self.first[things]
-        elif what is Aggregate.LAST:
-            value = self.newest[things]
-        elif what is Aggregate.SPREAD:
-            value = self.high[things] - self.low[things]
-        else:
-            value = self.low[things] if what is Aggregate.MIN else self.high[things]
-        return np.where(count > 0, value, np.nan)

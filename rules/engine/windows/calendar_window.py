@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from gateway.domain.reading import F64, I64
 from rules.compiled import Calendar
 from rules.engine.binding.bound_expression import BoundExpression
-from rules.engine.binding.local_time import local_time_of
 from rules.engine.frames.batch_view import BatchView, Bools
-from rules.engine.state.calendar import window, zone_of
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 from rules.engine.windows.base import EPSILON, Gaps, PointReadings, Rows, StateTable, Surroundings, readings, turns
+from rules.engine.windows.calendar_clock import CalendarClock
 from rules.engine.windows.signal_input import SignalInput
 
 
@@ -50,7 +49,7 @@ class CalendarWindow(StateTable):
         self.world, self.points = around.world, points
         self.columns = tuple(space.column(point) for point in points)
         self.gaps = Gaps(around.world, space, points)
-        self.clock = local_time_of(around.world, space, zone)
+        self.clock = CalendarClock(around.world, space, zone, calendar)
         self.start: I64 = np.zeros(0, np.int64)
         self.end: I64 = np.zeros(0, np.int64)
         self.begun: I64 = np.zeros(0, np.int64)
@@ -98,7 +97,7 @@ class CalendarWindow(StateTable):
     def take_window(self, thing: int, value: float, begun: int, end: int) -> None:
         """The value of a window [begun, end) that closed: it counts where it begins, but in the window that runs."""
         running = int(self.start[thing])
-        self.take(thing, value, max(begun, self.window(thing, end - 1)[0] if running == LONG_AGO else running))
+        self.take(thing, value, max(begun, self.clock.window(thing, end - 1)[0] if running == LONG_AGO else running))
 
     @abstractmethod
     def special(self, heard: PointReadings) -> Bools:
@@ -170,32 +169,9 @@ class CalendarWindow(StateTable):
         """Longer silence is a gap, µs."""
         return int(self.gaps(np.array([thing]))[0])
 
-    def window(self, thing: int, at: int) -> tuple[int, int, float]:
-        """The first window of the thing that ends after `at`, and its days."""
-        zone = zone_of(self.clock.zones[self.clock.zone[thing]])
-        assert zone is not None, "World.zone answers with a zone that exists"
-        return window(zone, self.calendar, at)
-
     def open(self, thing: int, at: int) -> None:
         """The first window of a thing that was never heard."""
-        self.start[thing], self.end[thing], _ = self.window(thing, at)
-
-    def windows(self, things: Rows, at: I64) -> tuple[I64, I64, F64]:
-        """`window` of each thing at its moment."""
-        if len(things) == 1:
-            begin, until, length = self.window(int(things[0]), int(at[0]))
-            return np.array([begin]), np.array([until]), np.array([length])
-        start, end, days = at.copy(), at.copy(), np.zeros(len(things))
-        zone = self.clock.zone[things]
-        for number in np.flatnonzero(np.bincount(zone)).tolist():
-            known = zone_of(self.clock.zones[number])
-            assert known is not None, "World.zone answers with a zone that exists"
-            mine = np.flatnonzero(zone == number)
-            moments, place = np.unique(at[mine], return_inverse=True)
-            found = [window(known, self.calendar, moment) for moment in moments.tolist()]
-            start[mine], end[mine] = np.array([one[:2] for one in found], np.int64)[place].T
-            days[mine] = np.array([one[2] for one in found])[place]
-        return start, end, days
+        self.start[thing], self.end[thing], _ = self.clock.window(thing, at)
 
     def close(self, things: Rows, now: int) -> F64:
         """Close the running windows: their coverages."""
@@ -206,5 +182,5 @@ class CalendarWindow(StateTable):
         self.ring[0, things] = np.where(cover < self.coverage - EPSILON, np.nan, value)
         self.cover[things] = cover
         self.begun[things], self.done[things] = start, end
-        self.start[things], self.end[things], _ = self.windows(things, end)
+        self.start[things], self.end[things], _ = self.clock.windows(things, end)
         return cover

@@ -1,21 +1,19 @@
 """A counter as a line that only rises, for all things at once (RULES section 4): `gateway.domain.counter` decides."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gateway.domain.counter import KEPT, CounterState, Fall, advance, exchanged
+from gateway.domain.counter import CounterState, Fall, advance, exchanged
 from gateway.domain.device import CounterModel
 from gateway.domain.reading import F64, I64
 from rules.engine.frames.batch_view import BatchView, Bools
-from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
 from rules.engine.windows.base import PointReadings, StateTable, Surroundings, readings
+from rules.engine.windows.counter_falls import BEFORE, NOW, CounterFalls
 from rules.engine.windows.counter_glitches import Glitch
 
 NAN = float("nan")
-NOW, BEFORE = 0, 1
 
 
 class Placed(NamedTuple):
@@ -26,16 +24,13 @@ class Placed(NamedTuple):
 
 
 class Counter(StateTable):
-    """State: value (NaN = never heard), shift f64[2, n], at i64[2, n]: the newest reading and the one before it; and
-    for both the falls that may be taken back, the newest first: fell, fell_shift f64[2, 3, n], fell_at i64[2, 3, n].
-    192 B.
+    """State: value (NaN = never heard), shift f64[2, n], at i64[2, n]: the newest reading and the one before it, 48 B;
+    and `CounterFalls`, 144 B.
 
     The line is `value + shift`. A reading told again with another value is judged against the one before it.
     """
 
-    arrays = (
-        ("value", np.nan), ("shift", 0), ("at", LONG_AGO), ("fell", np.inf), ("fell_shift", 0), ("fell_at", LONG_AGO),
-    )  # fmt: skip
+    arrays = (("value", np.nan), ("shift", 0), ("at", LONG_AGO))
 
     def __init__(self, space: ThingTable, around: Surroundings, point: str, model: CounterModel | None) -> None:
         super().__init__(space)
@@ -44,10 +39,8 @@ class Counter(StateTable):
         self.value: F64 = np.zeros((2, 0))
         self.shift: F64 = np.zeros((2, 0))
         self.at: I64 = np.zeros((2, 0), np.int64)
-        self.fell: F64 = np.zeros((2, KEPT, 0))
-        self.fell_shift: F64 = np.zeros((2, KEPT, 0))
-        self.fell_at: I64 = np.zeros((2, KEPT, 0), np.int64)
-        self._fallen: bool | None = None
+        self.falls = CounterFalls(space)
+        self.parts = {"falls": self.falls}
 
     # --- many readings
     def hear(self, view: BatchView, inside: Bools) -> PointReadings:
@@ -82,9 +75,9 @@ class Counter(StateTable):
         thing = heard.thing
         before, moment = prior or self.before(heard)
         found: Bools = (heard.value >= before) & (heard.at > moment)
-        if self.fallen():
-            fell = self.fell[NOW, 0, thing]
-            booked = before + self.shift[NOW, thing] - (fell + self.fell_shift[NOW, 0, thing])
+        if self.falls.any():
+            fell, line = self.falls.newest(thing)
+            booked = before + self.shift[NOW, thing] - line
             found &= ~((heard.value >= fell) & (heard.value - before > booked))
             if self.around.glitches.any_known:
                 ends = self.around.glitches.ends
@@ -126,29 +119,9 @@ class Counter(StateTable):
             things, value, at, before, moment = (one[last] for one in (things, value, at, before, moment))
         self.value[BEFORE, things], self.at[BEFORE, things] = before, moment
         self.shift[BEFORE, things] = self.shift[NOW, things]
-        if self.fallen():
-            for table in (self.fell, self.fell_shift, self.fell_at):
-                table[BEFORE][:, things] = table[NOW][:, things]
+        if self.falls.any():
+            self.falls.keep_before(things)
         self.value[NOW, things], self.at[NOW, things] = value, at
-
-    # --- falls
-    def fallen(self) -> bool:
-        """Did any of the counters fall? Too often is no harm."""
-        if self._fallen is None:
-            self._fallen = not bool(np.isinf(self.fell[:, 0]).all())
-        return self._fallen
-
-    def adopt(self, old: Any) -> None:
-        super().adopt(old)
-        self._fallen = None
-
-    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
-        super().load(state)
-        self._fallen = None
-
-    def take_row(self, thing: int, other: Any, row: int) -> None:
-        super().take_row(thing, other, row)
-        self._fallen = None
 
     # --- one reading
     def sent_again(self, thing: int, value: float, at: int) -> bool:
@@ -193,21 +166,12 @@ class Counter(StateTable):
         value = float(self.value[which, thing])
         if value != value:
             return None
-        falls = tuple(
-            Fall(float(self.fell[which, k, thing]), float(self.fell_shift[which, k, thing]),
-                 int(self.fell_at[which, k, thing]))
-            for k in range(KEPT - 1, -1, -1)
-            if not np.isinf(self.fell[which, k, thing])
-        )  # fmt: skip
-        return CounterState(value, float(self.shift[which, thing]), int(self.at[which, thing]), falls)
+        shift, at = float(self.shift[which, thing]), int(self.at[which, thing])
+        return CounterState(value, shift, at, self.falls.of(which, thing))
 
     def _put(self, thing: int, which: int, state: CounterState) -> None:
         self.value[which, thing], self.shift[which, thing], self.at[which, thing], falls = state
-        self.fell[which, :, thing] = np.inf
-        if falls:
-            self._fallen = True
-        for k, fall in enumerate(reversed(falls)):
-            self.fell[which, k, thing], self.fell_shift[which, k, thing], self.fell_at[which, k, thing] = fall
+        self.falls.put(which, thing, falls)
 
     def model_of(self, thing: int) -> CounterModel:
         """How this counter falls: as the rule says, else its profile."""
@@ -220,11 +184,6 @@ class Counter(StateTable):
     def line(self, thing: int) -> float:
         """What was counted up to the newest reading; NaN = never heard."""
         return float(self.value[NOW, thing] + self.shift[NOW, thing])
-
-    def fallen_since(self, thing: int) -> int:
-        """Time of the oldest reading that it may still be found not to have fallen from, µs; NEVER = there is none."""
-        falls = ~np.isinf(self.fell[NOW, :, thing])
-        return int(self.fell_at[NOW, :, thing].min(initial=NEVER, where=falls))
 
     def exchange(self, thing: int, start: float, at: int) -> bool:
         """A new meter begins at `start`; False when later readings were taken already: only a rerun puts that right."""

@@ -111,7 +111,7 @@ def _ends(moments: WakeTimes, view: BatchView, inside: Bools, runs: Runs) -> Ite
         for group in np.flatnonzero((runs.last > runs.first) & inside[runs.first]).tolist():
             thing, last = int(view.thing[runs.first[group]]), int(view.t[runs.last[group]])
             ends, end = [], int(view.t[runs.first[group]]) - 1
-            while (end := window.window(thing, end)[1]) < last:
+            while (end := window.clock.window(thing, end)[1]) < last:
                 ends.append(end)
             yield InsertedMoments(np.full(len(ends), group), np.array(ends, np.int64), np.ones(len(ends), np.bool_))
 

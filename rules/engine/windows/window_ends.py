@@ -97,7 +97,9 @@ class WindowEnds:
             self.behind, self.at = {one.name: self._since(one, thing, end) for one in self.windows}, end
             if not any(self.behind.values()):
                 self.behind = {}
-            begun = {one.name: one.window(thing, end - 1)[0] for one in self.windows if self._ends(one, thing, end)}
+            begun = {
+                one.name: one.clock.window(thing, end - 1)[0] for one in self.windows if self._ends(one, thing, end)
+            }
             new = self.chain.pass_on(place, begun, end, observe)
             if new if watch is None else new & watch:
                 yield end
@@ -107,16 +109,16 @@ class WindowEnds:
     def _ends(self, one: CalendarWindow, thing: int, end: int) -> bool:
         """Did a window of it end then?"""
         done = int(one.done[thing])
-        return done == end or (done > end and one.window(thing, end - 1)[1] == end)
+        return done == end or (done > end and one.clock.window(thing, end - 1)[1] == end)
 
     def _next(self, one: CalendarWindow, thing: int, end: int) -> int:
         """Where its next window ends after `end`."""
-        return int(one.end[thing]) if one.done[thing] <= end else one.window(thing, end)[1]
+        return int(one.end[thing]) if one.done[thing] <= end else one.clock.window(thing, end)[1]
 
     def _since(self, one: CalendarWindow, thing: int, end: int) -> int:
         """How many windows that ended after `end` it has closed; one more than it keeps stands for all above."""
         done, count = int(one.done[thing]), 0
-        while done > end and count <= one.kept and (end := one.window(thing, end)[1]) <= done:
+        while done > end and count <= one.kept and (end := one.clock.window(thing, end)[1]) <= done:
             count += 1
         return count
 
@@ -124,7 +126,7 @@ class WindowEnds:
         """Start of the earliest window that ended at `end` µs, one at which the rule is judged."""
         if not self.behind:  # all of them closed last then
             return min(int(one.begun[thing]) for one in self.windows if one.done[thing] == end)
-        return min(one.window(thing, end - 1)[0] for one in self.windows if self._ends(one, thing, end))
+        return min(one.clock.window(thing, end - 1)[0] for one in self.windows if self._ends(one, thing, end))
 
     def seen(self, one: CalendarWindow, thing: int) -> SignalSeen:
         """The window whose value is judged, or that closed last, for evidence."""
@@ -135,8 +137,8 @@ class WindowEnds:
         known = None if value != value else value
         if not behind:
             return SignalSeen(one.name, known, one.unit, begun, end, float(one.cover[thing]))
-        begun, end, _ = one.window(thing, self.at - one.calendar.longest)
-        while (later := one.window(thing, end))[1] <= self.at:
+        begun, end, _ = one.clock.window(thing, self.at - one.calendar.longest)
+        while (later := one.clock.window(thing, end))[1] <= self.at:
             begun, end, _ = later
         # of an older window it is only known that it was enough, or not
         return SignalSeen(one.name, known, one.unit, begun, end, 0.0 if known is None else one.coverage)
