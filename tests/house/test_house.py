@@ -1,6 +1,7 @@
 """The house rules that a linter does not know: size budgets on the maximum, no stubs, one catalogue."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,15 @@ def test_every_text_is_in_both_languages_with_the_same_fields() -> None:
     for key, (english, chinese) in catalogue().items():
         fields = [sorted({f for _, f, _, _ in string.Formatter().parse(text) if f}) for text in (english, chinese)]
         assert fields[0] == fields[1], key
+
+
+def test_every_module_of_the_gateway_stands_in_a_layer() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    standing = {name.strip(" ()") for layer in layers for name in layer.split("|")}
+    modules = {path.relative_to(ROOT / "gateway").parts[0].removesuffix(".py") for path in FILES
+               if path.is_relative_to(ROOT / "gateway")}  # fmt: skip
+    assert {f"gateway.{name}" for name in modules - {"__init__"}} - standing == set()
 
 
 def test_a_public_class_name_occurs_once() -> None:
