@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from gateway.domain.record import ClockStep
 from rules.engine.alarms import AlarmPipeline
-from rules.engine.conditions.base import Runner
-from rules.engine.conditions.per_identity import IdentityRunner
-from rules.engine.conditions.threshold_state import LevelState
+from rules.engine.conditions.base import ConditionEvaluator
+from rules.engine.conditions.per_identity import PerIdentityEvaluator
+from rules.engine.conditions.threshold import ThresholdEvaluator
 from rules.engine.evaluator import Evaluator
 from rules.engine.late.episode_log import EpisodeLog
 from rules.engine.rerun.lateness_buffer import LatenessBuffer
@@ -92,28 +92,27 @@ def _field(core: Evaluator, to: int) -> None:
             world.devices[number] = replace(device, registered=to)
 
 
-def _in_place(runner: Runner, to: int) -> None:
-    lanes = runner.lanes if isinstance(runner, IdentityRunner) else []
-    for one in (runner, *lanes):
-        _tables(one, to)
-        one.decided.clear()
-        if isinstance(one, LevelState):
-            one.paused = {thing: min(upto, to) for thing, upto in one.paused.items()}
-    if runner.schedule is not None:
-        for one in (runner, *lanes):
+def _in_place(runner: ConditionEvaluator, to: int) -> None:
+    slots = [slot.evaluator for slot in runner.slots] if isinstance(runner, PerIdentityEvaluator) else []
+    for one in (runner, *slots):
+        for table in (*one.columns.tables.values(), *one.columns.parts.values()):
+            _cut(table, to)
+        one.decided.until.clear()
+        if isinstance(one, ThresholdEvaluator):
+            one.phases.paused = {thing: min(upto, to) for thing, upto in one.phases.paused.items()}
+        if one.hours is not None:
             for thing in np.flatnonzero(one.watched[: len(one.space)]).tolist():
-                one.reopened(thing, to)
+                one.hours.reopened(thing, to)
     runner.refresh(range(len(runner.space)), to, "out_of_scope")
-    for one in (runner, *lanes):
-        one.look_again()
+    runner.look_again()
 
 
-def _tables(held: Runner | StateTable, to: int) -> None:
+def _cut(held: StateTable, to: int) -> None:
     for name, _ in held.arrays:
         if name not in FUTURE:
             _not_after(getattr(held, name), to)
     for part in held.parts.values():
-        _tables(part, to)
+        _cut(part, to)
 
 
 def _not_after(table: NDArray[Any], to: int) -> None:

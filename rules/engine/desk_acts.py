@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gateway.domain.record import Closed, CycleDone, Unlatch
-from rules.engine.conditions.base import EngineContext, Runner
+from rules.engine.conditions.base import ConditionEvaluator, EngineContext
 from rules.engine.installed_rules import InstalledRules
 
 
@@ -33,7 +33,7 @@ def tell(book: InstalledRules, field: EngineContext, fact: Unlatch | Closed | Cy
 
 def _meant(
     book: InstalledRules, field: EngineContext, fact: Unlatch | Closed | CycleDone
-) -> Iterator[tuple[Runner, int]]:
+) -> Iterator[tuple[ConditionEvaluator, int]]:
     """The runners of the fact's rule that know its thing, and the row: of a group, or of a component."""
     row, group = field.world.rows.get(fact.device), "" if isinstance(fact, CycleDone) else fact.group
     for runner in book.runners.get(fact.rule, ()):

@@ -21,10 +21,9 @@ from gateway.domain.record import (
     Unlatch,
 )  # fmt: skip
 from rules.compiled import Rule
-from rules.engine.conditions.base import EngineContext
+from rules.engine.conditions.base import EngineContext, first_frames
 from rules.engine.conditions.peer_moments import judge
-from rules.engine.conditions.threshold_index import Fused
-from rules.engine.conditions.windowed import Signalled, first_frames
+from rules.engine.conditions.threshold_index import ThresholdIndex
 from rules.engine.desk_acts import tell
 from rules.engine.edits import Edit
 from rules.engine.frames.batch_view import BatchView
@@ -50,7 +49,7 @@ class Evaluator:
         self.book = InstalledRules(field)
         self.requests, self.interim = HistoryRequests(), WarmupBuffer()
         self.accept_late = accept_late
-        self._fused: dict[str, Fused] = {}
+        self._indexes: dict[str, ThresholdIndex] = {}
         self._fresh: dict[int, None] = {}
         self.replaced = PacedReevaluations(BURST)
         self.overtaken = PacedReevaluations()
@@ -79,7 +78,7 @@ class Evaluator:
         for runner in self.book.split()[1]:
             if runner.windows is not None:  # those that a tick had closed without these readings
                 for thing, at in runner.windows.chain.drain():
-                    runner.reevaluate(thing, at)
+                    runner.decided.reevaluate(thing, at)
         self._taken_back()
         self._ask(late.found, replaced)
 
@@ -109,10 +108,10 @@ class Evaluator:
         self._taken_back()
         self._ask({}, {})
 
-    def _judges(self, kind: str, capacity: int) -> Fused:
-        found, version = self._fused.get(kind), self.book.version(kind)
+    def _judges(self, kind: str, capacity: int) -> ThresholdIndex:
+        found, version = self._indexes.get(kind), self.book.version(kind)
         if found is None or not found.current(capacity, version):
-            found = self._fused[kind] = Fused(self.book.of(kind), capacity, version)
+            found = self._indexes[kind] = ThresholdIndex(self.book.of(kind), capacity, version)
         return found
 
     def tick(self, now: int) -> None:
@@ -209,8 +208,8 @@ class Evaluator:
         if left is not None:
             for runner in self.book.of(left.space.kind):
                 runner.refresh(left.things, at, "out_of_scope")
-                if runner.peers is not None:
-                    runner.revalue(runner.peers.with_others(()), at)
+                if runner.context.peers is not None:
+                    runner.revalue(runner.context.peers.with_others(()), at)
         self._touch([fact.device.id], at)
 
     def admit(self) -> None:
@@ -240,7 +239,9 @@ class Evaluator:
             retired = world.devices[device].life is Life.RETIRED
             for runner in self.book.of(row.space.kind):
                 runner.refresh(row.things, at, "retired" if retired else "out_of_scope")
-                runner.revalue(row.things if runner.peers is None else runner.peers.with_others(row.things), at)
+                runner.revalue(
+                    row.things if runner.context.peers is None else runner.context.peers.with_others(row.things), at
+                )
 
     def _exchange(self, fact: MeterExchanged) -> None:
         world = self.field.world
@@ -249,10 +250,9 @@ class Evaluator:
             return
         self.admit()
         for runner in self.book.of(row.space.kind):
-            if isinstance(runner, Signalled):
-                for thing in row.things:
-                    if row.space.things[thing].component in {0, point.component} or point.component == 0:
-                        runner.exchange(thing, point.name, fact.start, fact.at)
+            for thing in row.things:
+                if row.space.things[thing].component in {0, point.component} or point.component == 0:
+                    runner.exchange(thing, point.name, fact.start, fact.at)
 
     def newest(self, device: int) -> int:
         """The newest applied time of a device, µs."""
@@ -269,7 +269,7 @@ def _commit(book: InstalledRules, view: BatchView) -> None:
 def _first_frames(book: InstalledRules, view: BatchView) -> None:
     """Things that were never heard before, by the rules that look at nothing else; `judge` sees to the others."""
     for runner in book.of(view.space.kind):
-        if runner.peers is None:
+        if runner.context.peers is None:
             first_frames(runner, view)
 
 
@@ -277,14 +277,14 @@ def _one_by_one(core: Evaluator, view: BatchView) -> None:
     """The frames of a view, each judged alone: the reference. Who is compared with others is, in order of time."""
     runners = core.book.of(view.space.kind)
     for runner in runners:
-        if runner.peers is not None:
+        if runner.context.peers is not None:
             judge(runner, view)
     for unit in range(len(view)):
         alone = single(view, unit)
         alone.find_spans(core.field.downs)
         _first_frames(core.book, alone)
         for runner in runners:
-            if runner.peers is None:
+            if runner.context.peers is None:
                 runner.follow(alone)
         _commit(core.book, alone)
     view.space.newest[view.head] = view.head_t

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from gateway.domain.alarm import Change, Evidence, Level, Thing
 from gateway.domain.record import RuleSet
 from rules.compiled import Rule
-from rules.engine.conditions.base import EngineContext, Runner
-from rules.engine.conditions.factory import runner_of
+from rules.engine.conditions.base import ConditionEvaluator, EngineContext
+from rules.engine.conditions.factory import evaluator_of
 from rules.engine.edits import Edit, classify
 from rules.engine.groups import GroupEvaluator
 from rules.engine.groups.split_rule import kinds_of, questions_of
@@ -25,7 +25,7 @@ Standing = dict[tuple[Thing, tuple[str, ...]], int]
 class BuiltRule(NamedTuple):
     """The runners of a rule in the order in which they are called, and its groups if it is about groups."""
 
-    runners: list[Runner]
+    runners: list[ConditionEvaluator]
     groups: GroupEvaluator | None = None
 
 
@@ -42,30 +42,30 @@ class InstalledRules:
 
     def __init__(self, common: EngineContext) -> None:
         self.rules: dict[str, tuple[RuleSet, Rule]] = {}
-        self.runners: dict[str, list[Runner]] = {}
+        self.runners: dict[str, list[ConditionEvaluator]] = {}
         self.waiting: dict[str, int] = {}
         self.groups: dict[str, GroupEvaluator] = {}
         self.standing: dict[str, Standing] = {}
         self._versions: dict[str, int] = {}
-        self._of: dict[str, list[Runner]] = {}
-        self._split: tuple[list[Runner], list[Runner]] | None = None
+        self._of: dict[str, list[ConditionEvaluator]] = {}
+        self._split: tuple[list[ConditionEvaluator], list[ConditionEvaluator]] | None = None
         self._field = common
 
-    def all(self) -> Iterable[Runner]:
+    def all(self) -> Iterable[ConditionEvaluator]:
         """Every runner."""
         return (runner for runners in self.runners.values() for runner in runners)
 
-    def split(self) -> tuple[list[Runner], list[Runner]]:
+    def split(self) -> tuple[list[ConditionEvaluator], list[ConditionEvaluator]]:
         """(Those of which a tick before their `soonest` wants nothing, all others), found once for many ticks."""
         if self._split is None:
-            plain: tuple[list[Runner], list[Runner]] = [], []
+            plain: tuple[list[ConditionEvaluator], list[ConditionEvaluator]] = [], []
             for runner in self.all():
                 # what members say comes before the timers of their groups
                 plain[bool(runner.rule.watch.group) or not runner.only_soonest()].append(runner)
             self._split = plain
         return self._split
 
-    def of(self, kind: str) -> list[Runner]:
+    def of(self, kind: str) -> list[ConditionEvaluator]:
         """Those of one kind of device."""
         found = self._of.get(kind)
         if found is None:
@@ -88,7 +88,7 @@ class InstalledRules:
             self.waiting[fact.id] = waiting
         self._put(fact.id, NOTHING if waiting is not None else self._built(fact, rule))
 
-    def _put(self, rule: str, built: BuiltRule | None) -> list[Runner]:
+    def _put(self, rule: str, built: BuiltRule | None) -> list[ConditionEvaluator]:
         """These are the rule's runners (None = it is gone); the ones before."""
         runners, groups = built or (None, None)
         before = self.runners.pop(rule, [])
@@ -143,7 +143,7 @@ class InstalledRules:
             runner.refresh(range(len(runner.space)), at, "")
             runner.revalue(range(len(runner.space)), at)
 
-    def begin(self, rule: str) -> list[Runner]:
+    def begin(self, rule: str) -> list[ConditionEvaluator]:
         """A rule waits no longer: its runners, without state."""
         del self.waiting[rule]
         fact, compiled = self.rules[rule]
@@ -186,7 +186,7 @@ class InstalledRules:
             made.append(end)
         emitter.made = made
 
-    def _succeed(self, old: Runner | None, new: Runner, edit: Edit, at: int) -> None:
+    def _succeed(self, old: ConditionEvaluator | None, new: ConditionEvaluator, edit: Edit, at: int) -> None:
         things = range(len(new.space))
         if old is not None and edit in (Edit.SAME, Edit.TEXT):
             new.adopt(old)
@@ -211,9 +211,9 @@ class InstalledRules:
             groups = GroupEvaluator(rule, fact.zone, self._field)
             return BuiltRule(list(groups.evaluators()), groups)
         spaces = [self._field.world.space(kind) for kind in dict.fromkeys(rule.watch.kinds)]
-        return BuiltRule([runner_of(rule, fact.zone, space, self._field) for space in spaces])
+        return BuiltRule([evaluator_of(rule, fact.zone, space, self._field) for space in spaces])
 
-    def drop(self, rule: str) -> list[Runner]:
+    def drop(self, rule: str) -> list[ConditionEvaluator]:
         """The rule was deleted: its open alarms stay as they are, only the state goes. Its last runners."""
         self.waiting.pop(rule, None)
         self.standing.pop(rule, None)
@@ -221,7 +221,7 @@ class InstalledRules:
         return self._put(rule, None)
 
 
-def on_of(runners: Iterable[Runner]) -> Standing:
+def on_of(runners: Iterable[ConditionEvaluator]) -> Standing:
     """The alarms of a rule that are on, and their levels."""
     return {
         (Thing(0, 0, thing.group) if thing.group else thing, identity): level
@@ -231,7 +231,7 @@ def on_of(runners: Iterable[Runner]) -> Standing:
     }
 
 
-def end_all(runner: Runner, at: int) -> None:
+def end_all(runner: ConditionEvaluator, at: int) -> None:
     """Every alarm of this rule is over, because the rule is another one now."""
     for thing in np.flatnonzero(runner.watched[: len(runner.space)]).tolist():
         runner.end(thing, at, "rule_changed")

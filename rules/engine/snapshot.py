@@ -56,7 +56,7 @@ def image_of(core: Evaluator) -> EvaluatorImage:
                 runner.space.kind,
                 {name: table(a) for name, a in runner.state().items()},
                 runner.extra(),
-                dict(runner.decided),
+                dict(runner.decided.until),
             )
             for rule, several in core.book.runners.items()
             for runner in several
@@ -109,7 +109,7 @@ def load_core(image: EvaluatorImage, core: Evaluator, compile_rule: Callable[[by
                 runner.refresh(range(len(runner.space)), image.now, "")
                 runner.load({name: array(one) for name, one in held.tables.items()})
                 runner.load_extra(held.extra)
-                runner.decided.update(held.decided)
+                runner.decided.until.update(held.decided)
     core.book.standing = {
         rule: {(thing, identity): level for thing, identity, level in alarms} for rule, alarms in image.standing.items()
     }

@@ -14,8 +14,8 @@ from gateway.domain.device import Device, Point, PointSpec
 from gateway.domain.duration import SECOND
 from rules.compiled import Names, Rule
 from rules.compiled.reads import every_point, fed_by, points
-from rules.engine.conditions.base import EngineContext, Runner
-from rules.engine.conditions.factory import runner_of
+from rules.engine.conditions.base import ConditionEvaluator, EngineContext
+from rules.engine.conditions.factory import evaluator_of
 from rules.engine.groups import GroupEvaluator
 from rules.engine.transitions import Emitter
 from rules.engine.windows.base import StateTable
@@ -89,17 +89,17 @@ def _held(rule: Rule, names: Names) -> Iterator[StateBytes]:
         for point in names.points.get(kind, {}).values():
             world.set_point(_point(len(world.points) + 1, kind, point))
         world.set_device(Device(number, f"{kind}-{number}", kind, kind))
-    runners: Sequence[Runner]
+    runners: Sequence[ConditionEvaluator]
     if rule.watch.group:
         groups = GroupEvaluator(rule, "UTC", common)
         runners = groups.evaluators()
         if not len(groups.table.space):
             groups.table.row_of("one")
     else:
-        runners = [runner_of(rule, "UTC", world.space(kind), common) for kind in rule.watch.kinds]
+        runners = [evaluator_of(rule, "UTC", world.space(kind), common) for kind in rule.watch.kinds]
     for runner in runners:
         runner.grow()
-        windows, used = 0.0, sum(part.memory() for part in runner.parts.values())
+        windows, used = 0.0, sum(part.memory() for part in runner.columns.parts.values())
         own = runner.memory() - used
         if runner.windows is not None:
             own -= sum(one.memory() for one in runner.windows.operators)

@@ -11,6 +11,7 @@ from gateway.domain.device import Device, Site
 from gateway.domain.engine_status import ReadingCounts
 from gateway.domain.reading import Reading, batch_of
 from rules.compiled import Rule, Slot, SlotKind
+from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsAt
 from rules.engine.frames.frames import Late, single, views
 from rules.engine.state.fleet import Fleet
@@ -81,12 +82,12 @@ class SignalLab:
     def idle(self, view: BatchView, units: NDArray[np.intp]) -> NDArray[np.bool_]:
         return np.zeros(len(units), np.bool_)
 
-    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
-        self.closed.append((self.space.things[thing].device, (end - T0) / S, float(self.value(reader)[0])))
+    def window_closed(self, here: At, reader: Reader) -> None:
+        self.closed.append((self.space.things[here.thing].device, (here.t - T0) / S, float(self.value(reader)[0])))
 
     def windows_closed(self, reader: Latest) -> None:
         for thing, end in zip(reader.thing.tolist(), reader.t.tolist(), strict=True):
-            self.window_closed(thing, end, Latest(self.space, np.array([thing]), end), None, -1)
+            self.window_closed(At(thing, end), Latest(self.space, np.array([thing]), end))
 
     def windows_ended(self, things: Sequence[int], end: int) -> None:
         assert all(self.space.things[thing].device >= 0 for thing in things)

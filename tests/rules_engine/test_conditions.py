@@ -19,9 +19,9 @@ from gateway.domain.record import Closed, CycleDone, DeviceSet, MeterExchanged, 
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Active, Names
 from rules.engine import Engine
-from rules.engine.conditions.base import EngineContext, Runner
+from rules.engine.conditions.base import ConditionEvaluator, EngineContext
 from rules.engine.conditions.counter_multiple import multiples
-from rules.engine.conditions.factory import runner_of
+from rules.engine.conditions.factory import evaluator_of
 from rules.engine.state.active_hours import ActiveHours, instant
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 from rules.engine.transitions import Emitter
@@ -41,13 +41,13 @@ actives = st.builds(
 )  # fmt: skip
 
 
-def alone(one: object, devices: int = 1) -> Runner:
+def alone(one: object, devices: int = 1) -> ConditionEvaluator:
     """A runner of a rule on a space of its own, without an engine."""
     common = EngineContext(Emitter(0, "lab"))
     for number in range(1, devices + 1):
         common.world.set_device(charger(number))
     space = common.world.space("charger")
-    runner = runner_of(one, "UTC", space, common)  # type: ignore[arg-type]
+    runner = evaluator_of(one, "UTC", space, common)  # type: ignore[arg-type]
     runner.refresh(range(len(space)), T0, "")
     return runner
 
@@ -192,7 +192,7 @@ rules:
 """)
 
 
-def book(lab: Lab, rule_id: str) -> Runner:
+def book(lab: Lab, rule_id: str) -> ConditionEvaluator:
     """The runner of a rule in the engine of a lab."""
     assert lab.engine is not None
     (runner,) = lab.engine._core.book.runners[rule_id]
@@ -304,11 +304,11 @@ def test_multiples(run: float, step: float, whole: int) -> None:
     assert multiples(run, step) == whole
 
 
-def test_more_identities_than_lanes_are_counted() -> None:
+def test_more_identities_than_slots_are_counted() -> None:
     runner = alone(FORMS[4])
     for number in range(70):
-        runner._take(1, (f"code {number}",))  # type: ignore[attr-defined]
-    assert (len(runner.lanes), runner.overflow) == (64, 6)  # type: ignore[attr-defined]
+        runner.slots.take(1, (f"code {number}",))  # type: ignore[attr-defined]
+    assert (len(runner.slots), runner.slots.overflow) == (64, 6)  # type: ignore[attr-defined]
 
 
 CODES = CodeTable("faults", {
@@ -341,5 +341,5 @@ def test_level_and_skill_of_an_order_hang_on_the_code() -> None:
 
 
 def test_arrays_of_a_level_rule() -> None:
-    assert [name for name, _ in alone(FORMS[0]).arrays] == ["phase", "alarm", "gate"]
+    assert [*alone(FORMS[0]).state()] == ["phase", "alarm", "gate"]
     assert np.asarray(alone(FORMS[1]).state()["since"]).shape == (1, 3)

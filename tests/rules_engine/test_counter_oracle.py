@@ -17,8 +17,9 @@ from rules_engine.past_lab import Gateway
 from gateway.domain.duration import HOUR
 from gateway.domain.reading import Batch, Reading, concat
 from gateway.domain.record import MeterExchanged
-from rules.engine.conditions.base import Runner
-from rules.engine.conditions.counter_multiple import EveryRunner
+from rules.engine.conditions.base import ConditionEvaluator
+from rules.engine.conditions.counter_multiple import CounterMultipleForm
+from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.engine.late.history_answers import History
 from rules.engine.rerun import answer
 
@@ -149,9 +150,16 @@ def live(point: str, kind: str, told_: Story, *, cut: random.Random | None = Non
     return store
 
 
-def runner_of(store: Store) -> Runner:
+def evaluator_of(store: Store) -> ConditionEvaluator:
     """The only one."""
     return store.engine._core.book.runners["r"][0]
+
+
+def form_of(evaluator: ConditionEvaluator) -> CounterMultipleForm:
+    """That of an `every` rule."""
+    assert isinstance(evaluator, SingleAlarmEvaluator)
+    assert isinstance(evaluator.form, CounterMultipleForm)
+    return evaluator.form
 
 
 def expected(point: str, told_: Story) -> Course | None:
@@ -163,7 +171,7 @@ def expected(point: str, told_: Story) -> Course | None:
 
 def check(point: str, kind: str, told_: Story, store: Store) -> None:
     """State at the end = the reference."""
-    counted, runner = expected(point, told_), runner_of(store)
+    counted, runner = expected(point, told_), evaluator_of(store)
     if counted is None:
         return
     now = store.engine.now - T0
@@ -186,10 +194,10 @@ def check(point: str, kind: str, told_: Story, store: Store) -> None:
             assert (value != value) == (want is None), t
             assert want is None or isclose(value, want, abs_tol=1e-6), t
     else:
-        assert isinstance(runner, EveryRunner)
+        form = form_of(runner)
         begun, reached = multiples(counted, STEP, FROM, AHEAD)
-        assert runner.told[0] == reached
-        assert bool(runner.raised[0]) == (reached > begun)
+        assert form.told[0] == reached
+        assert bool(form.alarm.raised[0]) == (reached > begun)
     assert store.engine.glitches(1).get(point, 0) == len(counted.glitches)
 
 
@@ -216,5 +224,5 @@ def test_a_look_that_a_tick_asks_for_begins_before_the_fall() -> None:
                    (12700, 180), (12700, 357)])  # fmt: skip
     store = live("water", "every", told_)
     check("water", "every", told_, store)
-    assert runner_of(store).told[0] == 8
+    assert form_of(evaluator_of(store)).told[0] == 8
     store.check_replay()

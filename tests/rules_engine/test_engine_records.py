@@ -12,7 +12,7 @@ from gateway.domain.device import Customer, Site
 from gateway.domain.reading import Flag, batch_of
 from gateway.domain.record import CustomerSet, DeviceSet, ImportMark, Record, RuleGone, RuleSet, SiteSet, Tick
 from rules.engine import Engine, SnapshotError
-from rules.engine.conditions.threshold_index import Fused
+from rules.engine.conditions.threshold_index import ThresholdIndex
 from rules.format import compile_source
 
 HOT = rule("  when: \"gun_temp >= attr('trip', 85 degC) and status != 'idle'\"", rule_id="hot")
@@ -170,8 +170,8 @@ def test_simple_rules_are_judged_together() -> None:
     lab = Lab([PLAIN, HOT, low, cross, other], [charger(1)])
     assert lab.engine is not None
     lab.read([told(1, "gun_temp", 0, 20.0, 1)])
-    fused: Fused = lab.engine._core._fused["charger"]
-    assert [runner.rule.id for runner in fused.runners] == ["plain", "hot", "low", "cross", "other"]
+    fused: ThresholdIndex = lab.engine._core._indexes["charger"]
+    assert [runner.rule.id for runner in fused.evaluators] == ["plain", "hot", "low", "cross", "other"]
     assert fused.alone == []
 
 

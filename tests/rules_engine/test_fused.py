@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.domain.device import Device
 from gateway.domain.record import DeviceSet, Tick
 from rules.compiled import Bar, Levels, Rule
-from rules.engine.conditions.threshold_index import AT_ONCE, Fused, Ladder
+from rules.engine.conditions.threshold_index import AT_ONCE, SortedBounds, ThresholdIndex
 
 VALUES = (nan, inf, -inf, 0.0, 70.0, 80.0, np.nextafter(80.0, inf), np.nextafter(80.0, -inf), 85.0, 90.0, 1e300)
 NUMBERS = st.sampled_from(("70", "80", "80.0000001", "85", "0"))
@@ -110,7 +110,7 @@ def test_together_is_as_alone(lab: Lab) -> None:
     st.sampled_from((1, -1)),
 )
 def test_a_ladder_finds_exactly_the_bars_that_hold(bounds: list[float], values: list[float], sign: int) -> None:
-    ladder = Ladder(0, sign, np.sort(bounds), np.arange(len(bounds)))
+    ladder = SortedBounds(0, sign, np.sort(bounds), np.arange(len(bounds)))
     found = {
         (r, i)
         for rule, item in ladder.reached(np.array(values))
@@ -120,7 +120,7 @@ def test_a_ladder_finds_exactly_the_bars_that_hold(bounds: list[float], values: 
 
 
 def test_a_ladder_takes_what_is_reached_in_parts() -> None:
-    ladder = Ladder(0, 1, np.zeros(1000), np.arange(1000))
+    ladder = SortedBounds(0, 1, np.zeros(1000), np.arange(1000))
     parts = list(ladder.reached(np.ones(2 * AT_ONCE // 1000 + 1)))
     assert len(parts) > 2
     assert sum(len(rule) for rule, _ in parts) == 2 * AT_ONCE + 1000
@@ -155,10 +155,13 @@ def test_rules_that_nothing_reaches_are_not_asked() -> None:
     lab.read([told(1, "gun_temp", 0, 20.0, 1), told(1, "current", 0, 5.0, 1)])
     asked: list[str] = []
     assert lab.engine is not None
-    fused: Fused = lab.engine._core._fused["charger"]
-    for runner in fused.runners:
-        look = runner.look
-        runner.look = lambda view, units, look=look, rule=runner.rule.id: (asked.append(rule), look(view, units))[1]  # type: ignore[method-assign, assignment, misc]
+    fused: ThresholdIndex = lab.engine._core._indexes["charger"]
+    for runner in fused.evaluators:
+        look = runner.judge_units
+        runner.judge_units = lambda view, units, look=look, rule=runner.rule.id: (
+            asked.append(rule),
+            look(view, units),
+        )[1]  # type: ignore[method-assign, assignment, misc]
     lab.read([told(1, "gun_temp", 10, 92.0, 1), told(1, "current", 10, 5.0, 1)])
     assert asked == ["r0", "r1", "r2"]
     lab.read([told(1, "gun_temp", 20, 20.0, 1), told(1, "current", 20, 5.0, 1)])

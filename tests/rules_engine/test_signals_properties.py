@@ -12,6 +12,7 @@ from signal_lab import SignalLab, let
 
 from gateway.domain.device import Site
 from gateway.domain.reading import Reading
+from rules.engine.frames.at import At
 
 M = 600
 NAN = float("nan")
@@ -101,7 +102,7 @@ def heard(lab: SignalLab) -> list[object]:
     """Everything that came out, thing by thing, to the last bit."""
     sides = sorted_by(lab.now), sorted_by(lab.closed)
     out = [[(device, at, np.float64(value).tobytes()) for device, at, value in side] for side in sides]
-    seen = [lab.signals.seen(thing) for thing in range(len(lab.space))]
+    seen = [lab.signals.seen(At(thing, int(lab.space.newest[thing]))) for thing in range(len(lab.space))]
     held = [np.float64(lab.at(1e6, thing)).tobytes() for thing in range(len(lab.space))]
     return [*out, repr(seen), held, lab.signals.chain.missed]
 

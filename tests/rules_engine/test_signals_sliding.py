@@ -9,6 +9,7 @@ from signal_lab import SignalLab, let
 
 from gateway.domain.device import Site
 from gateway.domain.duration import HOUR
+from rules.engine.frames.at import At
 
 NAN = float("nan")
 M = 600  # the lab's meters promise a reading every 600 s
@@ -155,7 +156,7 @@ def test_a_season_keeps_the_hours_of_the_week_apart() -> None:
 def test_what_it_is_worth_reaches_the_evidence() -> None:
     lab = SignalLab(let("{mean: battery, over: 20m}"))
     lab.read(*[[told(1, "battery", k * M, float(k))] for k in range(4)])
-    seen = lab.signals.seen(0, T0 + 3 * M * S)
+    seen = lab.signals.seen(At(0, T0 + 3 * M * S))
     assert [(one.name, one.value, one.end - one.start, one.coverage) for one in seen] == [("x", 2.5, HOUR // 3, 1.0)]
 
 

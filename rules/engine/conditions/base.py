@@ -1,4 +1,4 @@
-"""One rule on one space: what all forms of conditions have in common."""
+"""One rule on one table of things: what the engine asks of every evaluator of a condition."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -7,181 +7,222 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.reading import I64
-from rules.compiled import Rule
+from rules.compiled import SlotKind
 from rules.engine.binding.bound_expression import BoundExpression
-from rules.engine.conditions.reporting import EngineContext, Observe
-from rules.engine.conditions.rule_downtime import RuleDowntime
-from rules.engine.frames.batch_view import BatchView, Bools
-from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable, widened
+from rules.engine.conditions.context import EngineContext, EvaluatorContext, Observe
+from rules.engine.conditions.reporting import Reporter
+from rules.engine.conditions.state_columns import StateColumns
+from rules.engine.conditions.wake_schedule import WakeSchedule
+from rules.engine.conditions.window_feed import WindowFeed
+from rules.engine.frames.at import At
+from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader
+from rules.engine.state.thing_table import LONG_AGO, NEVER, widened
 from rules.engine.state.watch_scope import rows
-from rules.engine.windows.base import StateTable
 from rules.engine.windows.counter import Counter
 
-__all__ = ["EngineContext", "Observe", "Runner"]
-NO_ROOM: Bools = np.zeros(0, np.bool_)
+__all__ = ["ConditionEvaluator", "EngineContext", "EvaluatorContext", "Observe", "first_frames", "later_too"]
+SIGNALS = frozenset({SlotKind.SIGNAL, SlotKind.BEFORE})
 
 
-class Runner(RuleDowntime, ABC):
-    """Base of all kinds. A subclass keeps its state in `arrays` (name, fill) whose last axis is the row of the thing.
+def later_too(view: BatchView, need: Bools, carry: Bools) -> Bools:
+    """A thing that was judged once is judged in all its later frames of the view."""
+    if view.unique:
+        return need
+    count = np.cumsum(need)
+    before: NDArray[np.int64] = count[view.first] - need[view.first]
+    return carry & (count - before > 0)
 
-    `parts` are tables that belong to it besides `windows`. With `active` there is `opens` i64: the next opening at
-    which the thing has to be looked at again, 8 B. `watched` is shared by rules that watch the same, never written to.
+
+def first_frames(evaluator: "ConditionEvaluator", view: BatchView) -> None:
+    """Things that never sent anything before: all their conditions are judged, whatever the frame carries."""
+    units = np.flatnonzero((view.newest_before() == LONG_AGO) & ~view.moments)
+    units = units[evaluator.watched[view.thing[units]]] if len(units) else units
+    if len(units) and evaluator.judged:
+        units = units[~view.carry(evaluator.judged)[units]]
+    if len(units):
+        evaluator.first_frames(view, units)
+
+
+class ConditionEvaluator(ABC):
+    """Holds what every rule needs and hands on what happens; a subclass says what it means for its condition.
+
+    `judged` are the columns whose readings make it worth judging. `decides_back`: a reading may decide that an alarm
+    began before it. `in_service`: planned devices are not meant. Times are µs.
     """
 
-    arrays: tuple[tuple[str, float], ...] = ()
-    in_service = False  # planned devices are not meant
-    decides_back = False  # a reading may decide that an alarm began before it
+    in_service = False
+    decides_back = False
+    judged: tuple[int, ...] = ()
 
-    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
-        super().__init__(rule, zone, space, common)
-        self.watched: Bools = NO_ROOM
-        self.scope = common.scopes.of(rule.watch, space, in_service=self.in_service)
-        self.soonest = NEVER
-        self.room = 0
-        self.opens: I64 = np.zeros(0, np.int64)
-        self.next_open = NEVER
-        self.parts: dict[str, StateTable] = {}
-        if self.schedule is not None:
-            self.arrays = (*self.arrays, ("opens", NEVER))
+    def __init__(self, context: EvaluatorContext) -> None:
+        self.context = context
+        self.rule, self.space, self.common = context.rule, context.space, context.common
+        self.windows, self.hours, self.decided = context.windows, context.hours, context.decided
+        self.reporter = Reporter(context)
+        self.wakes = WakeSchedule(context, self)
+        self.feed = WindowFeed(context, self.wakes, self, self.counted)
+        self.columns = StateColumns(context.space, context.windows, wakes=self.wakes, hours=context.hours)
+        self.scope = context.common.scopes.of(context.rule.watch, context.space, in_service=self.in_service)
+
+    @property
+    def watched(self) -> Bools:
+        """bool[capacity]: the things that the rule is about."""
+        return self.context.watched
+
+    @property
+    def soonest(self) -> int:
+        """No timer of it is due earlier."""
+        return self.context.soonest
 
     # --- which things
     def grow(self) -> None:
         """Make room for the rows of the space."""
-        if self.room == self.space.capacity:
-            return
-        self.room = self.space.capacity
-        self.watched = widened(self.watched, self.room, 0)
-        for name, fill in self.arrays:
-            setattr(self, name, widened(getattr(self, name), self.room, fill))
-        for part in self.parts.values():
-            part.grow()
-        if self.windows is not None:
-            self.windows.grow()
+        if self.columns.grow():
+            self.context.watched = widened(self.context.watched, self.space.capacity, 0)
 
     def refresh(self, things: Sequence[int], at: int, reason: str) -> None:
-        """Attributes or membership of these rows changed at `at` µs; those that left end with `reason`."""
+        """Attributes or membership of these rows changed at `at`; those that left end with `reason`."""
         self.grow()
         for bound in self.bounds():
             bound.refresh(things)
         if self.windows is not None:
             self.windows.refresh(things)
         inside, before = self.scope.inside(things), self.watched
-        self.place(things, inside)
-        if inside is before:
-            return
-        asked = rows(things)
-        for thing in asked[before[asked] & ~inside[asked]].tolist():
-            self.end(thing, at, reason)
-        self.watched = inside
-        if self.schedule is not None:
-            for thing in asked[inside[asked] & ~before[asked]].tolist():
-                self._opens_after(thing, at)
+        if self.context.peers is not None:
+            self.context.peers.regroup(things, inside)
+        if inside is not before:
+            asked = rows(things)
+            for thing in asked[before[asked] & ~inside[asked]].tolist():
+                self.end(thing, at, reason)
+            self.context.watched = inside
+            if self.hours is not None:
+                for thing in asked[inside[asked] & ~before[asked]].tolist():
+                    self.hours.begin(thing, at)
+        self.wakes.rouse(things, at)
 
     @abstractmethod
     def bounds(self) -> Sequence[BoundExpression]:
-        """Its expressions."""
+        """All its expressions, those of its reporter, too."""
+
+    def by_time(self) -> Sequence[BoundExpression]:
+        """The expressions that have to be judged when time alone changes them."""
+        return self.bounds()
+
+    def counted(self) -> frozenset[str]:
+        """The signals at whose closings the rule is judged."""
+        return frozenset(s.name for bound in self.bounds() for s in bound.expression.slots if s.kind in SIGNALS)
 
     def truths_decide(self) -> Sequence[BoundExpression] | None:
         """The conditions whose truths at each moment are all that the state is made of; None = it takes more."""
         return None
 
-    # --- what a subclass does
-    @abstractmethod
+    # --- readings
     def follow(self, view: BatchView) -> None:
         """Judge the units of a view, and before each what time alone did to its thing."""
+        self.wakes.follow(view)
 
-    def first_frames(self, view: BatchView, units: NDArray[np.intp]) -> None:
+    @abstractmethod
+    def frames(self, view: BatchView) -> None:
+        """Judge the units of a view."""
+
+    def first_frames(self, view: BatchView, units: NDArray[np.intp]) -> None:  # noqa: B027
         """The first frames ever of these things, which carry nothing that it reads: judged all the same."""
 
+    def silent_in(self, view: BatchView) -> None:  # noqa: B027
+        """A view was judged: the silences in it that met a down-time, for what is still running."""
+
+    # --- windows (`WindowListener`)
     @abstractmethod
-    def tick(self, now: int) -> None:
-        """Engine time is `now`: fire what is due."""
+    def window_closed(self, here: At, reader: Reader) -> None:
+        """Signals of a thing have new values since `here.t`; `reader` holds the points as of then."""
+
+    def windows_closed(self, reader: Latest) -> None:
+        """The same at a tick, of many things with the same end."""
+        for thing, end in zip(reader.thing.tolist(), reader.t.tolist(), strict=True):
+            self.window_closed(At(thing, end, before=True), Latest(self.space, np.array([thing]), end))
+
+    def windows_ended(self, things: Sequence[int], end: int) -> None:
+        """Readings from before `end` that come now would be judged by windows that had not ended then."""
+        if self.judged:
+            for thing in things:
+                self.decided.note(thing, end - 1)
 
     @abstractmethod
+    def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
+        """These units carry points that the condition reads, or that its momentary signals are made of; windows of
+        their things close before or after all of them.
+        """
+
+    def idle(self, view: BatchView, units: NDArray[np.intp]) -> Bools:
+        """Which of these units are moments at which nothing has changed."""
+        return self.wakes.moments.idle(view, units)
+
+    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
+        """A new meter hangs at `point` since `at` and began at `start`."""
+        self.feed.exchange(thing, point, start, at)
+
+    # --- engine time
+    @abstractmethod
+    def tick(self, now: int) -> None:
+        """Engine time is `now`: do what is due."""
+
+    def reopenings(self, now: int) -> Iterator[tuple[int, int]]:
+        """(thing, opening) of all whose hours began at or before engine time `now` and that were not judged since."""
+        return iter(()) if self.hours is None else self.hours.reopenings(self.watched, now)
+
+    def only_soonest(self) -> bool:
+        """Does a tick before `soonest` want nothing of it, ever? Then `soonest` is its `next_due` too."""
+        return False
+
+    def next_due(self) -> int:
+        """The earliest timer; NEVER when there is none."""
+        due = min(self.soonest, self.wakes.awake, NEVER if self.hours is None else self.hours.next_open)
+        return due if self.windows is None else min(due, self.windows.soonest)
+
+    def look_again(self) -> None:
+        """When anything is due has to be found out anew."""
+        self.context.soonest = -NEVER
+        self.wakes.look_again()
+        if self.hours is not None:
+            self.hours.next_open = -NEVER
+
+    # --- facts
+    @abstractmethod
     def revalue(self, things: Sequence[int], at: int) -> None:
-        """Judge the newest values again: a threshold changed at `at` µs."""
+        """Judge the newest values again: a threshold changed at `at`."""
 
     @abstractmethod
     def end(self, thing: int, at: int, reason: str) -> None:
         """Forget the thing; an open alarm is cleared with `reason`."""
 
-    def unlatch(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:
-        """The desk lets a latched alarm clear; no identity = every one of the thing. Only levels latch."""
+    def unlatch(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:  # noqa: B027
+        """The desk lets a latched alarm clear; no identity = every one of the thing. Only thresholds latch."""
 
-    def closed(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:
-        """A person closed the work order of this thing's episode. Forms that do not clear by themselves end."""
+    def closed(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:  # noqa: B027
+        """A person closed the work order of this thing's episode. Conditions that do not clear by themselves end."""
 
-    def cycle(self, thing: int, reading: float | None, done: int, at: int) -> None:
-        """Work was done at `done` µs and counter `reading` (canonical, None = as it stands), as was told at `at`."""
-
-    def again(self, thing: int, since: int) -> int | None:  # noqa: ARG002 - only silence takes its time
-        """When an alarm of this thing that counts from `since` µs would be raised; None = at once."""
-        return None
-
-    # --- `active`
-    def reopened(self, thing: int, t: int) -> int | None:
-        """The newest opening before `t` when the thing was not looked at since; from now on it was."""
-        if self.schedule is None:
-            return None
-        found = None
-        if self.opens[thing] < t:
-            found = self.schedule.opening(self.local(thing), t - 1)
-            found = found if self.opens[thing] <= found and found > LONG_AGO else None
-        self._opens_after(thing, t)
-        return found
-
-    def reopenings(self, now: int) -> Iterator[tuple[int, int]]:
-        """(thing, opening) of all that opened at or before engine time `now` and were not looked at since."""
-        if self.schedule is None or self.next_open > now:
-            return
-        for thing in np.flatnonzero(self.watched & (self.opens <= now)).tolist():
-            opening = self.reopened(thing, now + 1)
-            if opening is not None:
-                yield thing, opening
-        self.next_open = int(self.opens[self.watched].min(initial=NEVER))
-
-    def _opens_after(self, thing: int, t: int) -> None:
-        assert self.schedule is not None, "asked only with `active`"
-        following = self.schedule.next_opening(self.local(thing), t)
-        self.opens[thing] = following
-        self.next_open = min(self.next_open, following)
-
-    def off_hours(self, thing: int, t: int) -> bool:
-        """Is `t` outside the rule's `active`?"""
-        return self.schedule is not None and not self.schedule.inside(self.local(thing), t)
+    def cycle(self, thing: int, reading: float | None, done: int, at: int) -> None:  # noqa: B027
+        """Work was done at `done` and counter `reading` (canonical, None = as it stands), which came in at `at`."""
 
     # --- edits
-    def adopt(self, old: "Runner") -> None:
-        """Take over the whole state of `old`, a runner of the same shape."""
+    def adopt(self, old: "ConditionEvaluator") -> None:
+        """Take over the whole state of `old`, an evaluator of the same shape."""
         self.grow()
-        self.watched, self.soonest, self.decided = old.watched, old.soonest, old.decided
-        held = {name for name, _ in old.arrays}
-        for name, _ in self.arrays:
-            if name in held:
-                setattr(self, name, getattr(old, name))
-        for name, part in self.parts.items():
-            part.adopt(old.parts[name])
-        self.reschedule(old)
-        if self.windows is not None and old.windows is not None:
-            self.windows.adopt(old.windows)
+        mine, theirs = self.context, old.context
+        mine.watched, mine.soonest, mine.decided.until = theirs.watched, theirs.soonest, theirs.decided.until
+        self.columns.adopt(old.columns)
+        if self.hours is not None:
+            self.hours.go_on(old.hours)
 
-    def edited(self, old: "Runner", at: int) -> None:
-        """Thresholds or times of `old` were edited at `at` µs: firing until clear, judged again by the new ones."""
+    def edited(self, old: "ConditionEvaluator", at: int) -> None:
+        """Thresholds or times of `old` were edited at `at`: raised until clear, judged again by the new ones."""
         self.adopt(old)
         self.refresh(range(len(self.space)), at, "rule_changed")
 
-    def reschedule(self, old: "Runner") -> None:
-        """Other hours than before: every thing is looked at again at the next tick."""
-        self.next_open = old.next_open
-        if self.schedule is not None and self.rule.active != old.rule.active:
-            self.opens = np.full(self.room, LONG_AGO, np.int64)
-            self.next_open = LONG_AGO
-
-    def kept_windows(self, new: "Runner") -> dict[str, NDArray[Any]] | None:
+    def kept_windows(self, new: "ConditionEvaluator") -> dict[str, NDArray[Any]] | None:
         """The running windows, when the next generation has the same watch, signals and zone."""
-        same = (self.rule.watch, self.rule.signals, self.zone) == (new.rule.watch, new.rule.signals, new.zone)
-        if not same or self.windows is None:
+        same = (self.rule.watch, self.rule.signals, self.context.zone)
+        if same != (new.rule.watch, new.rule.signals, new.context.zone) or self.windows is None:
             return None
         return {name: table.copy() for name, table in self.windows.state().items()}
 
@@ -196,7 +237,7 @@ class Runner(RuleDowntime, ABC):
     def counters(self) -> tuple[Counter, ...]:
         """The counters that it follows."""
         held = [] if self.windows is None else [one.parts.get("counter") for one in self.windows.operators]
-        return tuple(one for one in (*held, self.parts.get("counter")) if isinstance(one, Counter))
+        return tuple(one for one in (*held, self.columns.parts.get("counter")) if isinstance(one, Counter))
 
     @abstractmethod
     def is_on(self, thing: int) -> int:
@@ -207,65 +248,38 @@ class Runner(RuleDowntime, ABC):
         level = self.is_on(thing)
         return (((), level),) if level else ()
 
-    def take_row(self, thing: int, other: "Runner", row: int) -> None:
-        """The whole state of row `row` of `other`, a runner of the same rule in another engine, becomes `thing`'s."""
-        for name, _ in self.arrays:
-            getattr(self, name)[..., thing] = getattr(other, name)[..., row]
-        for name, part in self.parts.items():
-            part.take_row(thing, other.parts[name], row)
-        if self.windows is not None and other.windows is not None:
-            self.windows.take_row(thing, other.windows, row)
-        self.take_decided(thing, other, row)
-        self.look_again()
+    def again(self, thing: int, since: int) -> int | None:  # noqa: ARG002 - only silence takes its time
+        """When an alarm of this thing that counts from `since` would be raised; None = at once."""
+        return None
 
-    def look_again(self) -> None:
-        """When anything is due has to be found out anew."""
-        self.soonest = -NEVER
-        self.next_open = -NEVER if self.schedule is not None else NEVER
+    def held_state(self) -> list[NDArray[Any]]:
+        """Arrays [..., n]: what the rule remembers of its things."""
+        return self.columns.held()
+
+    def take_row(self, thing: int, other: "ConditionEvaluator", row: int) -> None:
+        """The whole state of row `row` of `other`, of the same rule in another engine, becomes `thing`'s."""
+        self.columns.take_row(thing, other.columns, row)
+        self.decided.take_row(thing, other.decided, row)
+        self.look_again()
 
     def memory(self) -> int:
         """Bytes of state held for this rule on this space."""
-        own = sum(getattr(self, name).nbytes for name, _ in self.arrays)
-        signals = () if self.windows is None else self.windows.operators
-        return int(own + sum(part.memory() for part in (*self.parts.values(), *signals)))
-
-    def only_soonest(self) -> bool:
-        """Does a tick before `soonest` want nothing of it, ever? Then `soonest` is its `next_due` too."""
-        return False
-
-    def next_due(self) -> int:
-        """The earliest timer, µs; NEVER when there is none."""
-        return min(self.soonest, self.next_open)
+        return self.columns.memory()
 
     # --- snapshot
     def extra(self) -> bytes:
         """State that is no array, encoded; empty = none."""
         return b""
 
-    def load_extra(self, blob: bytes) -> None:
+    def load_extra(self, blob: bytes) -> None:  # noqa: B027
         """The inverse of `extra`."""
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """All arrays, cut to the rows in use."""
-        used = len(self.space)
-        held_state = {name: getattr(self, name)[..., :used] for name, _ in self.arrays}
-        for part, state in self.parts.items():
-            held_state |= {f"{part}.{name}": table for name, table in state.state().items()}
-        if self.windows is not None:
-            held_state |= {f"windows.{name}": table for name, table in self.windows.state().items()}
-        return held_state
+        """All arrays by name, cut to the rows in use."""
+        return self.columns.state()
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
         """The inverse of `state`, after `refresh` of all rows."""
         self.grow()
-        for name, _ in self.arrays:
-            getattr(self, name)[..., : state[name].shape[-1]] = state[name]
-        for name, part in self.parts.items():
-            part.load(_of_part(state, name))
-        if self.windows is not None:
-            self.windows.load(_of_part(state, "windows"))
+        self.columns.load(state)
         self.look_again()
-
-
-def _of_part(state: dict[str, NDArray[Any]], part: str) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix(f"{part}."): t for name, t in state.items() if name.startswith(f"{part}.")}

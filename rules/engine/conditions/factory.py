@@ -1,33 +1,42 @@
-"""Which runner carries out a compiled condition."""
+"""Which evaluator carries out a compiled condition."""
+
+from collections.abc import Callable
 
 from rules.compiled import Due, Every, Rule, Sequence, Silence, Streak, Votes
-from rules.engine.conditions.base import EngineContext, Runner
-from rules.engine.conditions.counter_multiple import EveryRunner
-from rules.engine.conditions.counter_or_term import TermRunner
-from rules.engine.conditions.due_date import DueRunner
-from rules.engine.conditions.m_of_n import VotesRunner
-from rules.engine.conditions.per_identity import IdentityRunner
-from rules.engine.conditions.sequence import SequenceRunner
-from rules.engine.conditions.silence import SilentRunner
-from rules.engine.conditions.streak import StreakRunner
-from rules.engine.conditions.threshold import LevelsRunner
+from rules.engine.conditions.alarm_form import AlarmForm
+from rules.engine.conditions.base import ConditionEvaluator, EngineContext, EvaluatorContext
+from rules.engine.conditions.counter_multiple import CounterMultipleForm
+from rules.engine.conditions.due_date import DueDateForm
+from rules.engine.conditions.m_of_n import MOfNForm
+from rules.engine.conditions.per_identity import PerIdentityEvaluator
+from rules.engine.conditions.reporting import Reporter
+from rules.engine.conditions.sequence import SequenceForm
+from rules.engine.conditions.silence import SilenceEvaluator
+from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
+from rules.engine.conditions.streak import StreakForm
+from rules.engine.conditions.threshold import ThresholdEvaluator
 from rules.engine.peers.peer_columns import Peers, peered
 from rules.engine.state.thing_table import ThingTable
 
-_KINDS: dict[type, type[Runner]] = {
-    Silence: SilentRunner, Streak: StreakRunner, Votes: VotesRunner, Due: DueRunner, Every: EveryRunner,
-    Sequence: SequenceRunner,
+_FORMS: dict[type, Callable[[EvaluatorContext, Reporter], AlarmForm]] = {
+    Streak: StreakForm, Votes: MOfNForm, Due: DueDateForm, Every: CounterMultipleForm, Sequence: SequenceForm,
 }  # fmt: skip
 
 
-def runner_of(rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> Runner:
-    """The runner of `rule` on `space`; `zone` is the installation's."""
-    kind = _KINDS.get(type(rule.condition), IdentityRunner if rule.identity else LevelsRunner)
-    if isinstance(rule.condition, Every) and rule.condition.or_after is not None:
-        kind = TermRunner
+def evaluator_of(rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> ConditionEvaluator:
+    """The evaluator of `rule` on `space`; `zone` is the installation's."""
     plain, peers = peered(rule)
-    runner = kind(plain, zone, space, common)
+    made = _made(EvaluatorContext(plain, zone, space, common))
     if peers:
-        runner.peers = runner.parts["peers"] = Peers(rule, peers, space, common.world)
-        runner.peers.remember(runner.truths_decide())
-    return runner
+        found = made.context.peers = made.columns.parts["peers"] = Peers(rule, peers, space, common.world)
+        found.remember(made.truths_decide())
+    return made
+
+
+def _made(context: EvaluatorContext) -> ConditionEvaluator:
+    condition = context.rule.condition
+    if isinstance(condition, Silence):
+        return SilenceEvaluator(context)
+    if (form := _FORMS.get(type(condition))) is not None:
+        return SingleAlarmEvaluator(context, form)
+    return PerIdentityEvaluator(context) if context.rule.identity else ThresholdEvaluator(context)

@@ -1,6 +1,7 @@
 """What one level makes of the truth at a moment: pending, on, clearing, vetoed (RULES section 5)."""
 
-from rules.engine.conditions.hold_downtime import LevelPause
+from rules.engine.conditions.context import EvaluatorContext
+from rules.engine.conditions.threshold_conditions import ThresholdConditions
 from rules.engine.conditions.threshold_state import (
     CLEARING,
     CLEARING_STALE,
@@ -10,112 +11,133 @@ from rules.engine.conditions.threshold_state import (
     PENDING_STALE,
     RELEASED,
     VETOED,
+    ThresholdState,
 )
 from rules.engine.state.thing_table import LONG_AGO
 
 
-class LevelSteps(LevelPause):
-    """Steps of level `j` of thing `i` at `t` µs; `reading` False = nothing was read then, it is looked at once more."""
+class HoldSteps:
+    """Steps of level `j` of thing `i` at `t` µs. `known`: None at a reading; where nothing was read, the thing is
+    judged once more and this is the time of the newest known value, µs.
+    """
 
-    def _step(self, j: int, i: int, t: int, when: float, clear: float, *, reading: bool) -> None:
+    def __init__(self, context: EvaluatorContext, state: ThresholdState, conditions: ThresholdConditions) -> None:
+        self.context, self.state, self.levels = context, state, state.levels
+        self.gap, self.vetoes = conditions.gap, conditions.unless is not None
+
+    def step(self, j: int, i: int, t: int, when: float, clear: float, known: int | None) -> None:
         """One level meets the truth at `t`."""
-        phase = self.m_phase[j]
+        phase = self.state.m_phase[j]
         now = phase[i]
         if now == IDLE:
             if when == 1.0:
-                self._begin(j, i, t, reading=reading)
+                self._begin(j, i, t, known)
             return
         if now in (PENDING, PENDING_STALE):
-            self._step_pending(j, i, t, when, reading=reading)
+            self._step_pending(j, i, t, when, known)
             return
         if now == VETOED:
-            self._step_vetoed(j, i, t, when, reading=reading)
+            self._step_vetoed(j, i, t, when, known)
             return
         if now in (CLEARING, CLEARING_STALE):
-            if self._step_clearing(j, i, t, clear, reading=reading):
+            if self._step_clearing(j, i, t, clear, known):
                 return
             now = phase[i]
         if clear == 1.0 and (self.levels[j].auto_clear or now == RELEASED):
-            self._begin_clear(j, i, t, reading=reading)
+            self._begin_clear(j, i, t, known)
 
-    def _step_pending(self, j: int, i: int, t: int, when: float, *, reading: bool) -> None:
-        phase, last = self.m_phase[j], self.m_last[j][i]
-        due = self.m_since[j][i] + self.levels[j].hold.for_
-        if due < t or (reading and t - last > self.gap(j, i)):  # what was due in time has fired before: it broke
+    def _broken(self, j: int, i: int, t: int, due: int, known: int | None) -> bool:
+        """What was due in time has ended before: was it missed, or the silence before this reading too long?"""
+        return due < t or (known is None and t - self.state.m_last[j][i] > self.gap(j, i))
+
+    def _step_pending(self, j: int, i: int, t: int, when: float, known: int | None) -> None:
+        phase = self.state.m_phase[j]
+        due = self.state.m_since[j][i] + self.levels[j].hold.for_
+        if self._broken(j, i, t, due, known):
             phase[i] = IDLE
             if when == 1.0:
-                self._begin(j, i, t, reading=reading)
+                self._begin(j, i, t, known)
         elif when == 1.0:
             phase[i] = PENDING
-            self.m_last[j][i] = t if reading else max(last, min(t, self.newest(i)))
-            self.soonest = min(self.soonest, due)
-            if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
-                self._turn_on(j, i)
+            if self._true_at(j, i, t, due, known):
+                self.turn_on(j, i)
         elif when == 0.0:
             phase[i] = IDLE
 
-    def _step_vetoed(self, j: int, i: int, t: int, when: float, *, reading: bool) -> None:
-        phase, last = self.m_phase[j], self.m_last[j][i]
-        broken = reading and self.levels[j].hold.for_ > 0 and t - last > self.gap(j, i)
+    def _step_vetoed(self, j: int, i: int, t: int, when: float, known: int | None) -> None:
+        phase, last = self.state.m_phase[j], self.state.m_last[j][i]
+        broken = known is None and self.levels[j].hold.for_ > 0 and t - last > self.gap(j, i)
         if when == 0.0 or broken:
             phase[i] = IDLE
             if when == 1.0:
-                self._begin(j, i, t, reading=reading)
-        elif when == 1.0 and reading:
-            self.m_last[j][i] = t
+                self._begin(j, i, t, known)
+        elif when == 1.0 and known is None:
+            self.state.m_last[j][i] = t
 
-    def _step_clearing(self, j: int, i: int, t: int, clear: float, *, reading: bool) -> bool:
+    def _step_clearing(self, j: int, i: int, t: int, clear: float, known: int | None) -> bool:
         """False when the level is on again, and meets the truth anew."""
-        phase, last = self.m_phase[j], self.m_last[j][i]
-        due = self.m_since[j][i] + self.levels[j].clear_hold
-        if due < t or (reading and t - last > self.gap(j, i)):
+        phase = self.state.m_phase[j]
+        due = self.state.m_since[j][i] + self.levels[j].clear_hold
+        if self._broken(j, i, t, due, known):
             self._back_on(j, i)
             return False
         if clear == 1.0:
             phase[i] = CLEARING
-            self.m_last[j][i] = t if reading else max(last, min(t, self.newest(i)))
-            self.soonest = min(self.soonest, due)
-            if t >= due and due - self.m_last[j][i] <= self.gap(j, i):
+            if self._true_at(j, i, t, due, known):
                 phase[i] = IDLE
         elif clear == 0.0:
             self._back_on(j, i)
         return True
 
-    def _begin_clear(self, j: int, i: int, t: int, *, reading: bool) -> None:
+    def _true_at(self, j: int, i: int, t: int, due: int, known: int | None) -> bool:
+        """A running hold is still true at `t`. Is it complete?"""
+        last = self.state.m_last[j]
+        last[i] = t if known is None else max(last[i], min(t, known))
+        self.context.timer(due)
+        return t >= due and due - last[i] <= self.gap(j, i)
+
+    def _begin_clear(self, j: int, i: int, t: int, known: int | None) -> None:
         length = self.levels[j].clear_hold
-        self.m_phase[j][i] = CLEARING if length else IDLE
+        self.state.m_phase[j][i] = CLEARING if length else IDLE
         if length:
-            self._run(j, i, t, length, reading=reading)
+            self._run(j, i, t, length, known)
 
-    def _begin(self, j: int, i: int, t: int, *, reading: bool) -> None:
+    def _begin(self, j: int, i: int, t: int, known: int | None) -> None:
         if self.levels[j].hold.for_ == 0:
-            self._turn_on(j, i)
+            self.turn_on(j, i)
             return
-        self.m_phase[j][i] = PENDING
-        self._run(j, i, t, self.levels[j].hold.for_, reading=reading)
+        self.state.m_phase[j][i] = PENDING
+        self._run(j, i, t, self.levels[j].hold.for_, known)
 
-    def _run(self, j: int, i: int, t: int, length: int, *, reading: bool) -> None:
-        self.m_since[j][i] = t
-        known = LONG_AGO if reading else self.newest(i)
-        self.m_last[j][i] = t if known == LONG_AGO else min(t, known)
-        self.soonest = min(self.soonest, t + length)
+    def _run(self, j: int, i: int, t: int, length: int, known: int | None) -> None:
+        self.state.m_since[j][i] = t
+        self.state.m_last[j][i] = t if known is None or known == LONG_AGO else min(t, known)
+        self.context.timer(t + length)
 
-    def _turn_on(self, j: int, i: int) -> None:
-        """Met for long enough: it is on, unless a veto, which `settle` asks for, keeps it from that."""
-        self.m_phase[j][i] = ON if self.unless is None else VETOED
-        self.m_since[j][i] = LONG_AGO
-        if self.unless is None:
-            self.m_last[j][i] = LONG_AGO
+    def turn_on(self, j: int, i: int) -> None:
+        """Met for long enough: it is on, unless a veto, which has to be asked for next, keeps it from that."""
+        self.state.m_phase[j][i] = VETOED if self.vetoes else ON
+        self.state.m_since[j][i] = LONG_AGO
+        if not self.vetoes:
+            self.state.m_last[j][i] = LONG_AGO
 
-    def _let_go(self, j: int, i: int, at: int, when: float) -> None:
+    def complete(self, j: int, i: int) -> None:
+        """A hold ended in time: the level is on, or idle when it was to clear."""
+        if self.state.m_phase[j][i] in (PENDING, PENDING_STALE):
+            self.turn_on(j, i)
+        else:
+            self.state.m_phase[j][i] = IDLE
+
+    def end_veto(self, j: int, i: int, at: int, when: float) -> None:
         """The veto of a level is over at `at`: it is on, if it is known to be met, and no silence broke its hold."""
-        if self.levels[j].hold.for_ and at - self.m_last[j][i] > self.gap(j, i):
-            self.m_phase[j][i] = IDLE
+        phase = self.state.m_phase[j]
+        if self.levels[j].hold.for_ and at - self.state.m_last[j][i] > self.gap(j, i):
+            phase[i] = IDLE
         elif when == 1.0:
-            self.m_phase[j][i] = ON
-        if self.m_phase[j][i] != VETOED:
-            self.m_last[j][i] = LONG_AGO
+            phase[i] = ON
+        if phase[i] != VETOED:
+            self.state.m_last[j][i] = LONG_AGO
 
     def _back_on(self, j: int, i: int) -> None:
-        self.m_phase[j][i] = ON if self.levels[j].auto_clear else RELEASED
-        self.m_since[j][i] = self.m_last[j][i] = LONG_AGO
+        self.state.m_phase[j][i] = ON if self.levels[j].auto_clear else RELEASED
+        self.state.m_since[j][i] = self.state.m_last[j][i] = LONG_AGO

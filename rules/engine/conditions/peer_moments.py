@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64, U8, Flag, Quality
-from rules.engine.conditions.base import Runner
-from rules.engine.conditions.windowed import Signalled, first_frames
+from rules.engine.conditions.base import ConditionEvaluator, first_frames
+from rules.engine.conditions.wake_schedule import changed
 from rules.engine.frames.batch_view import BatchView, Bools, ReadingRows
 from rules.engine.peers.peer_columns import Peers
 from rules.engine.peers.peer_values import others
@@ -48,50 +48,47 @@ class Overtaken(NamedTuple):
     since: int
 
 
-def judge(runner: Runner, view: BatchView) -> None:
+def judge(evaluator: ConditionEvaluator, view: BatchView) -> None:
     """Judge the units of a view, and with `peers` the moments at which others changed.
 
     A moment that changes something decides without a reading: an older one of the thing's own is judged from history.
     """
-    if runner.peers is None or not isinstance(runner, Signalled):
-        runner.follow(view)
+    peers = evaluator.context.peers
+    if peers is None:
+        evaluator.follow(view)
         return
-    overtaken, recent = _overtaken(runner.peers, view, runner), runner.peers.recent
-    wide, newest = _Widening(runner.peers, view, runner).done()
-    _note_silences(wide, runner)
-    first_frames(runner, wide)
+    overtaken, recent = _overtaken(peers, view, evaluator), peers.recent
+    wide, newest = _Widening(peers, view, evaluator).done()
+    _note_silences(wide, evaluator)
+    first_frames(evaluator, wide)
     last = np.flatnonzero(np.append(wide.thing[1:] != wide.thing[:-1], np.ones(min(1, len(wide)), np.bool_)))
-    last = last[wide.moments[last] & runner.watched[wide.thing[last]]]
+    last = last[wide.moments[last] & evaluator.watched[wide.thing[last]]]
     things = wide.thing[last]
-    before = [table[..., things] for table in runner.held_state()]
-    runner.follow(wide)
+    tables = evaluator.held_state()
+    before = [table[..., things] for table in tables]
+    evaluator.follow(wide)
     if recent is not None:
-        judged = wide.carry(runner.judged) | (wide.newest_before() == LONG_AGO)
+        judged = wide.carry(evaluator.judged) | (wide.newest_before() == LONG_AGO)
         recent.hear(view)
-        recent.note(wide, judged & runner.watched[wide.thing], runner.truth)
+        recent.note(wide, judged & evaluator.watched[wide.thing], evaluator.context.truth)
     for k, things_of, worth in newest:
-        runner.peers.write(k, things_of, worth)
-    moved = np.zeros(len(things), np.bool_)
-    for table, was in zip(runner.held_state(), before, strict=True):
-        now = table[..., things]
-        other = (now != was) & ((now == now) | (was == was))
-        moved |= other if other.ndim == 1 else other.any(axis=0)
-    for n in np.flatnonzero(moved).tolist():
-        runner.decide_without(int(things[n]), int(wide.t[last[n]]))
+        peers.write(k, things_of, worth)
+    for n in np.flatnonzero(changed(tables, before, things)).tolist():
+        evaluator.decided.note(int(things[n]), int(wide.t[last[n]]))
     for one in overtaken:
-        asked = one.members[one.whose] if recent is None else recent.otherwise(*one, runner.truth)
-        for thing in asked[runner.watched[asked]].tolist():
-            runner.reevaluate_soon(thing, one.since)
+        asked = one.members[one.whose] if recent is None else recent.otherwise(*one, evaluator.context.truth)
+        for thing in asked[evaluator.watched[asked]].tolist():
+            evaluator.decided.reevaluate_soon(thing, one.since)
 
 
-def _overtaken(peers: Peers, view: BatchView, runner: Signalled) -> list[Overtaken]:
+def _overtaken(peers: Peers, view: BatchView, evaluator: ConditionEvaluator) -> list[Overtaken]:
     """What in the view is older than the newest reading of its group, not that from files; of groups so large that
     nobody else looks back, those alone who spoke long after it.
     """
     found, space = [], view.space
-    own = tuple(column for column in runner.judged if column not in peers.columns)
+    own = tuple(column for column in evaluator.judged if column not in peers.columns)
     live = ~view.moments & ((view.flags & Flag.IMPORTED) == 0)
-    takes = (view.carry(own) | (view.newest_before() == LONG_AGO)) & runner.watched[view.thing]
+    takes = (view.carry(own) | (view.newest_before() == LONG_AGO)) & evaluator.watched[view.thing]
     for k, point in enumerate(peers.points):
         group = peers.group[k, : len(space)]
         clock = np.full(len(peers.names) + 1, LONG_AGO, np.int64)
@@ -103,7 +100,7 @@ def _overtaken(peers: Peers, view: BatchView, runner: Signalled) -> list[Overtak
             if len({space.things[one].device for one in members.tolist()}) > MOST_BESIDE:
                 some = units[takes[units] & (clock[row] - view.t[units] > peers.gap(k, view.thing[units]))]
                 for thing, at in zip(view.thing[some].tolist(), view.t[some].tolist(), strict=True):
-                    runner.reevaluate_soon(thing, at)
+                    evaluator.decided.reevaluate_soon(thing, at)
                 continue
             mine = np.isin(members, view.thing[units])
             whose = np.flatnonzero(mine | said[units].any())
@@ -111,16 +108,16 @@ def _overtaken(peers: Peers, view: BatchView, runner: Signalled) -> list[Overtak
     return found
 
 
-def _note_silences(wide: BatchView, runner: Signalled) -> None:
+def _note_silences(wide: BatchView, evaluator: ConditionEvaluator) -> None:
     """Note the silences that met a down-time at the moments in them, and where it is still open whether they are."""
-    downs = runner.common.downs
-    if not downs.spans or runner.rule.downtime == "count" or not wide.moments.any():
+    downs = evaluator.common.downs
+    if not downs.spans or evaluator.rule.downtime == "count" or not wide.moments.any():
         return
     index, count = np.arange(len(wide)), len(wide)
     before = np.maximum.accumulate(np.where(wide.moments, -1, index))
     after = np.minimum.accumulate(np.where(wide.moments, count, index)[::-1])[::-1]
     begin = np.where(before >= wide.first, wide.t[np.maximum(before, 0)], wide.space.newest[wide.thing])
-    asked = wide.moments & (begin > LONG_AGO) & (begin < downs.latest) & runner.watched[wide.thing]
+    asked = wide.moments & (begin > LONG_AGO) & (begin < downs.latest) & evaluator.watched[wide.thing]
     for unit in np.flatnonzero(asked).tolist():
         since, t, thing, own = int(begin[unit]), int(wide.t[unit]), int(wide.thing[unit]), int(after[unit])
         if not downs.overlap(since, t):
@@ -128,7 +125,7 @@ def _note_silences(wide: BatchView, runner: Signalled) -> None:
         known = own < count and wide.thing[own] == thing
         end = int(wide.t[own]) if known else downs.next_said(wide.space.things[thing], t)
         wide.spans[unit] = (since, t if end is None else max(end, t))
-        usual = 3 * runner.every(thing, runner.judged)
+        usual = 3 * evaluator.context.every(thing, evaluator.judged)
         if end is None and (t - since <= usual or (not usual and t < downs.latest)):
             wide.open[unit] = (since, max(downs.latest + QUIET, since + usual + 1))
 
@@ -140,10 +137,10 @@ class _Widening:
     when it is older by more than a gap, all of them have a second look at it.
     """
 
-    def __init__(self, peers: Peers, view: BatchView, runner: Signalled) -> None:
-        self.peers, self.view, self.runner = peers, view, runner
+    def __init__(self, peers: Peers, view: BatchView, evaluator: ConditionEvaluator) -> None:
+        self.peers, self.view, self.evaluator = peers, view, evaluator
         self.space = view.space
-        judged = tuple(column for column in runner.judged if column not in peers.columns)
+        judged = tuple(column for column in evaluator.judged if column not in peers.columns)
         self.first = view.newest_before() == LONG_AGO
         self.takes = view.carry(judged) | self.first
         self.newest: list[tuple[int, Index, F64]] = []
@@ -200,7 +197,7 @@ class _Widening:
         for thing, at in zip(view.thing[live].tolist(), view.t[live].tolist(), strict=True):
             oldest.setdefault(thing, at)
         for thing, at in oldest.items():
-            self.runner.reevaluate(thing, at)
+            self.evaluator.decided.reevaluate(thing, at)
 
     # --- the wider view
     def _wider(self, moved: PeerChange) -> BatchView:
@@ -234,7 +231,7 @@ class _Widening:
 
     def _distinct(self, alone: PeerChange) -> PeerChange:
         """Those that an own unit does not hold already, of things that were heard; the last one of each moment."""
-        view, decided = self.view, self.runner.decided
+        view, decided = self.view, self.evaluator.decided.until
         t = alone.t.copy()
         for n in np.flatnonzero(np.isin(alone.thing, list(decided))).tolist() if decided else ():
             t[n] = max(t[n], decided[int(alone.thing[n])])

@@ -1,56 +1,48 @@
 """`sequence`: one thing after another, or one without the other, within a time (RULES section 5, S33-S35)."""
 
 from collections.abc import Sequence as Several
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.duration import format_duration
-from gateway.domain.reading import F64, I32, I64, U8
-from rules.compiled import Rule, Sequence
-from rules.engine.conditions.base import EngineContext, Runner
-from rules.engine.conditions.single_alarm import Form
+from gateway.domain.reading import F64, I64, U8
+from rules.compiled import Sequence
+from rules.engine.conditions.alarm_form import AlarmForm
+from rules.engine.conditions.context import EvaluatorContext
+from rules.engine.conditions.reporting import Reporter
+from rules.engine.frames.at import At, at_unit
 from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt
-from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 
-class SequenceRunner(Form):
-    """State: raised u8; seen u8 (was `first` true when last known), wait i64 (start of the wait, LONG_AGO = none),
-    count i32, owed u8 (a match that was vetoed), resumed i64 (end of the last silence that met a down-time) per thing:
-    23 B.
+class SequenceForm(AlarmForm):
+    """State: seen u8[n] (was `first` true when last known), wait i64[n] µs (start of the wait, LONG_AGO = none), owed
+    u8[n] (a match that was vetoed), resumed i64[n] µs (end of the last silence that met a down-time): 18 B.
 
     One wait per thing. It begins when `first` becomes true: the first known value counts as becoming. `second` counts
     from that frame on, up to and with the deadline; `unless` wins over it.
     """
 
-    arrays: tuple[tuple[str, float], ...] = (
-        ("raised", 0), ("seen", 0), ("wait", LONG_AGO), ("count", 0), ("owed", 0),
-        ("resumed", LONG_AGO),
-    )  # fmt: skip
+    arrays: tuple[tuple[str, float], ...] = (("seen", 0), ("wait", LONG_AGO), ("owed", 0), ("resumed", LONG_AGO))
     ends_by_fact = True
 
-    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
-        assert isinstance(rule.condition, Sequence), "kinds.py gives sequences to this class only"
-        super().__init__(rule, zone, space, common, rule.condition.clear)
-        self.condition: Sequence = rule.condition
+    def __init__(self, context: EvaluatorContext, reporter: Reporter) -> None:
+        assert isinstance(context.rule.condition, Sequence), "factory.py gives sequences to this class only"
+        rule = self.condition = context.rule.condition
+        how = "not " if rule.absent else ""
+        text = f"{rule.first.text}, then {how}({rule.second.text}) within {format_duration(rule.within)}"
+        main = context.bind(rule.first), context.bind(rule.second), context.bind_if(rule.unless)
+        super().__init__(context, reporter, rule.clear, *main, text=text, counts=True)
+        self.cancels = rule.unless is not None
         self.seen: U8 = np.zeros(0, np.uint8)
         self.wait: I64 = np.zeros(0, np.int64)
-        self.count: I32 = np.zeros(0, np.int32)
         self.owed: U8 = np.zeros(0, np.uint8)
         self.resumed: I64 = np.zeros(0, np.int64)
-        first, second, cancel = (self.bind(one) for one in (rule.condition.first, rule.condition.second,
-                                                            rule.condition.unless))  # fmt: skip
-        assert first is not None, "a sequence begins with something"
-        assert second is not None, "a sequence has two steps"
-        self.cancels = cancel is not None
-        self.judge_by(first, second, *([cancel] if cancel is not None else []))
-        how = "not " if rule.condition.absent else ""
-        self.text = (
-            f"{rule.condition.first.text}, then {how}({rule.condition.second.text}) "
-            f"within {format_duration(rule.condition.within)}"
-        )
 
-    def stirred(self, view: BatchView, truths: Several[F64]) -> Bools:
+    # --- readings
+    def may_move(self, view: BatchView, truths: Several[F64]) -> Bools:
         first, thing = truths[0], view.thing
         seen = self.seen[thing] == 1
         moved: Bools = ((first == 1.0) & ~seen) | ((first == 0.0) & seen)
@@ -58,106 +50,107 @@ class SequenceRunner(Form):
         return moved
 
     def first_frames(self, view: BatchView, units: NDArray[np.intp]) -> None:
-        begun = units[self.truth(self.main[0], UnitsAt(view, units)) == 1.0]
-        columns = self.truths(UnitsAt(view, begun))
+        begun = units[self.context.truth(self.conditions.main[0], UnitsAt(view, units)) == 1.0]
+        columns = self.conditions.truths(UnitsAt(view, begun))
         for k, unit in enumerate(begun.tolist()):
-            self.meet(int(view.thing[unit]), int(view.t[unit]), [float(c[k]) for c in columns], view, unit)
+            self.on_truth(at_unit(view, unit), [float(c[k]) for c in columns])
 
-    def meet(
-        self, thing: int, t: int, truths: Several[float], view: BatchView | None, unit: int, *, before: bool = False
-    ) -> None:
-        first, second, clear = truths[0], truths[1], truths[-1]
+    def on_truth(self, here: At, truths: Several[float]) -> None:
+        first, second, clear, thing = truths[0], truths[1], truths[-1], here.thing
         cancel = self.cancels and truths[2] == 1.0
-        self._until(thing, t, view, unit)
-        if clear == 1.0 and self.raised[thing]:
-            self.cleared(thing, t, view, unit, before=before)
+        self._until(here)
+        if clear == 1.0 and self.alarm.raised[thing]:
+            self.cleared(here)
         begins = first == 1.0 and not self.seen[thing]
         if first == first:
             self.seen[thing] = first == 1.0
         waits = self.wait[thing] > LONG_AGO
-        if begins and (not waits or self.condition.restart) and not self.off_hours(thing, t):
-            self.wait[thing] = t
-            self.soonest = min(self.soonest, t + self.condition.within)
+        if begins and (not waits or self.condition.restart) and not self.context.off_hours(thing, here.t):
+            self.wait[thing] = here.t
+            self.context.timer(here.t + self.condition.within)
         if self.wait[thing] > LONG_AGO:
             if cancel:
                 self.wait[thing] = LONG_AGO
             elif second == 1.0:
                 self.wait[thing] = LONG_AGO
                 if not self.condition.absent:
-                    self._match(thing, t, view, unit, before=before)
+                    self._match(here)
         if self.owed[thing]:
-            self.decide(thing, t, view, unit, before=before)
+            self.decide(here)
 
     def counts_moment(self, thing: int, truths: Several[float]) -> bool:  # noqa: ARG002 - steps become true with time
-        return not self.by_windows
+        return not self.conditions.by_windows
 
-    def aside(
-        self, thing: int, t: int, truths: Several[float], view: BatchView | None, unit: int, *, before: bool = False
-    ) -> None:
-        self._until(thing, t, view, unit)
-        super().aside(thing, t, truths, view, unit, before=before)
+    def on_other_reading(self, here: At, truths: Several[float]) -> None:
+        self._until(here)
+        super().on_other_reading(here, truths)
 
-    def _until(self, thing: int, t: int, view: BatchView | None, unit: int) -> None:
-        """What time alone decided before `t`."""
-        if view is not None and self.common.downs.spans:
-            for silence in view.silences(unit):
-                self._resume(thing, *silence)
-        self._lapsed(thing, t, view, unit)
+    def _until(self, here: At) -> None:
+        """What time alone decided before `here.t`."""
+        if here.view is not None and self.context.common.downs.spans:
+            for silence in here.view.silences(here.unit):
+                self._resume(here.thing, *silence)
+        self._end_wait(here)
 
-    def _lapsed(self, thing: int, t: int, view: BatchView | None, unit: int) -> None:
-        """A wait whose time, or whose hours, ended before `t`."""
+    def _end_wait(self, here: At) -> None:
+        """A wait whose time, or whose hours, ended before `here.t`."""
+        thing, hours = here.thing, self.context.hours
         begun = int(self.wait[thing])
         if begun == LONG_AGO:
             return
         due = begun + self.condition.within
-        closes = NEVER if self.schedule is None else self.schedule.closing(self.local(thing), begun)
-        if closes <= min(t, due):
+        closes = NEVER if hours is None else hours.closing(thing, begun)
+        if closes <= min(here.t, due):
             self.wait[thing] = LONG_AGO
-        elif due < t:
+        elif due < here.t:
             self.wait[thing] = LONG_AGO
             if self.condition.absent:
-                self._match(thing, due, view, unit, before=True)
+                self._match(here.earlier(due))
 
-    def _match(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool) -> None:
-        if self.raised[thing]:
-            self.count[thing] += 1
+    # --- the alarm
+    def _match(self, here: At) -> None:
+        if self.alarm.raised[here.thing]:
+            self.alarm.count[here.thing] += 1
             return
-        self.owed[thing] = 1
-        self.decide(thing, t, view, unit, before=before)
+        self.owed[here.thing] = 1
+        self.decide(here)
 
-    def decide(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
-        if self.owed[thing] and not self.raised[thing] and not self.vetoed(thing, t, view, unit, before=before):
-            self.owed[thing], self.count[thing] = 0, 1
-            self.put_on(thing, t, self.condition.level, None, view, unit, before=before)
+    def decide(self, here: At) -> None:
+        thing = here.thing
+        if self.owed[thing] and not self.alarm.raised[thing] and not self.alarm.vetoed(here):
+            self.owed[thing], self.alarm.count[thing] = 0, 1
+            self.alarm.raise_(here, self.condition.level)
 
-    def wanting(self) -> Bools:
+    def met_not_raised(self) -> Bools:
         met: Bools = self.owed > 0
         return met
 
-    def count_of(self, thing: int) -> int:
-        return max(1, int(self.count[thing]))
+    def cleared(self, here: At) -> None:
+        super().cleared(here)
+        self.owed[here.thing] = 0
 
     # --- engine time
     def timers(self, now: int) -> None:
         """Deadlines of `not_see`. Those of `see` decide nothing: an older reading may still come."""
-        self.soonest = NEVER
+        context, within = self.context, self.condition.within
+        context.soonest = NEVER
         if not self.condition.absent:
             return
         due, later = np.where(self.wait > LONG_AGO, self.wait, NEVER), NEVER
-        for thing in np.flatnonzero(self.watched & (due <= now - self.condition.within)).tolist():
-            if self.common.downs.spans:
+        for thing in np.flatnonzero(context.watched & (due <= now - within)).tolist():
+            if context.common.downs.spans:
                 self._resume(thing, int(self.space.newest[thing]), now)
             begun = int(self.wait[thing])
             if begun == LONG_AGO:
                 continue
-            deadline = begun + self.condition.within
-            if (when := self.decided_at(thing, deadline, self.judged)) > now:
+            deadline = begun + within
+            if (when := context.downtime.decided_at(thing, deadline, self.judged)) > now:
                 due[thing], later = NEVER, min(later, when)
                 continue
-            self._lapsed(thing, deadline + 1, None, -1)
-            self.decide_without(thing, deadline)
-        waiting = self.wait[self.watched & (self.wait > LONG_AGO) & (due < NEVER)]
-        self.soonest = min(later, int(waiting.min(initial=NEVER - self.condition.within)) + self.condition.within)
+            self._end_wait(At(thing, deadline + 1))
+            context.decided.note(thing, deadline)
+        waiting = self.wait[context.watched & (self.wait > LONG_AGO) & (due < NEVER)]
+        context.soonest = min(later, int(waiting.min(initial=NEVER - within)) + within)
 
     def _resume(self, thing: int, begin: int, end: int) -> None:
         """The device's silence (begin, end] met a down-time: with `reset`, a wait that ran then is nothing."""
@@ -165,19 +158,15 @@ class SequenceRunner(Form):
             return
         self.resumed[thing] = end
         wait = int(self.wait[thing])
-        if self.rule.downtime == "reset" and LONG_AGO < wait <= begin:
+        if self.context.rule.downtime == "reset" and LONG_AGO < wait <= begin:
             due = wait + self.condition.within
-            if self.pause(thing, begin, end, self.judged, since=wait, due=due):
+            if self.context.downtime.pause(thing, begin, end, self.judged, since=wait, due=due):
                 self.wait[thing] = LONG_AGO
 
     def silent_in(self, view: BatchView) -> None:
         for unit in sorted(view.spans):
             self._resume(int(view.thing[unit]), *view.spans[unit])
 
-    def cleared(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
-        super().cleared(thing, t, view, unit, before=before)
-        self.owed[thing] = 0
-
-    def adopt(self, old: Runner) -> None:
+    def adopt(self, old: Any) -> None:
         super().adopt(old)
-        self.soonest = LONG_AGO
+        self.context.soonest = LONG_AGO

@@ -1,43 +1,46 @@
 """`streak`: consecutive closed windows, or readings, for which a condition is true (RULES section 5)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64
-from rules.compiled import Rule, Streak
-from rules.engine.conditions.base import EngineContext, Runner
-from rules.engine.conditions.single_alarm import Form
+from rules.compiled import Streak
+from rules.engine.conditions.alarm_form import AlarmForm
+from rules.engine.conditions.context import EvaluatorContext
+from rules.engine.conditions.reporting import Reporter
+from rules.engine.frames.at import At, at_unit
 from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt
-from rules.engine.state.thing_table import LONG_AGO, ThingTable
+from rules.engine.state.thing_table import LONG_AGO
 
 
-class StreakRunner(Form):
-    """State: raised u8, count i32; at i64 of the newest one that counted and the count before it i32; starts i64.
+class StreakForm(AlarmForm):
+    """State: count i32[n]; at i64[n] µs of the newest item that counted and earlier i32[n], the count before it; starts
+    i64[k, n] µs.
 
     With `max_span` the starts of the last `length` true windows, else of one: 25 B, or 17 B and 8 B per window of the
-    streak. Readings of one moment are one: told again with another value, or point by point, the last word counts.
+    streak. Readings of one moment are one: of several, sent again or point by point, the last one counts.
     """
 
-    arrays: tuple[tuple[str, float], ...] = (
-        ("raised", 0), ("count", 0), ("at", LONG_AGO), ("earlier", 0), ("starts", LONG_AGO)
-    )  # fmt: skip
+    arrays: tuple[tuple[str, float], ...] = (("count", 0), ("at", LONG_AGO), ("earlier", 0), ("starts", LONG_AGO))
 
-    def __init__(self, rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> None:
-        assert isinstance(rule.condition, Streak), "kinds.py gives streaks to this class only"
-        super().__init__(rule, zone, space, common, rule.condition.clear)
-        self.condition: Streak = rule.condition
+    def __init__(self, context: EvaluatorContext, reporter: Reporter) -> None:
+        assert isinstance(context.rule.condition, Streak), "factory.py gives streaks to this class only"
+        self.condition: Streak = context.rule.condition
+        self.of = context.bind(self.condition.of)
+        super().__init__(context, reporter, self.condition.clear, self.of)
         self.count: I32 = np.zeros(0, np.int32)
         self.at: I64 = np.zeros(0, np.int64)
         self.earlier: I32 = np.zeros(0, np.int32)
         self.starts: I64 = np.zeros((self.condition.length if self.condition.max_span else 1, 0), np.int64)
-        of = self.bind(self.condition.of)
-        assert of is not None, "a streak is of something"
-        self.of = of
-        self.judge_by(of)
+        rule, bounds = context.rule, (*self.conditions.all, *reporter.bounds())
+        self.plain = rule.unless is None and rule.active is None and not rule.clear_after and not rule.signals
+        self.plain &= not any(bound.turning for bound in bounds)
 
-    def stirred(self, view: BatchView, truths: Sequence[F64]) -> Bools:
+    # --- readings
+    def may_move(self, view: BatchView, truths: Sequence[F64]) -> Bools:
         moved: Bools = (truths[0] == 1.0) | (self._counted(view) > 0) | (self.count[view.thing] > 0)
         return moved
 
@@ -46,30 +49,26 @@ class StreakRunner(Form):
         found: I32 = np.where(view.t == self.at[view.thing], self.earlier[view.thing], self.count[view.thing])
         return found
 
-    def wanting(self) -> Bools:
-        met: Bools = (self.count >= self.condition.length) & (self.raised == 0)
-        return met
-
-    def frames(self, view: BatchView) -> None:
-        plain = self.unless is None and self.schedule is None and not self.rule.clear_after and self.windows is None
-        plain &= not self.decided
-        if self.common.scalar or not view.unique or not plain or self.moments or view.moments.any():
-            super().frames(view)
-            return
-        carry = view.carry(self.judged) & self.watched[view.thing]
+    def begin_view(self, view: BatchView) -> bool:
+        """Where things come once and nothing but the count decides, most are counted all at once."""
+        context, raised = self.context, self.alarm.raised
+        if context.common.scalar or not self.plain or context.decided.until or not view.unique or view.moments.any():
+            return False
+        carry = view.carry(self.judged) & context.watched[view.thing]
         of, thing, length = self.of.vector(view), view.thing, self.condition.length
         counted = self._counted(view)
-        moved = carry & ((of == 1.0) | (counted > 0) | (self.count[thing] > 0) | (self.raised[thing] > 0))
-        loud = moved & ((self.raised[thing] > 0) | ((of == 1.0) & (counted + 1 >= length)))
-        self._count(view, np.flatnonzero(moved & ~loud), of)
-        units = np.flatnonzero(loud)
+        moved = carry & ((of == 1.0) | (counted > 0) | (self.count[thing] > 0) | (raised[thing] > 0))
+        alone = moved & ((raised[thing] > 0) | ((of == 1.0) & (counted + 1 >= length)))
+        self._count(view, np.flatnonzero(moved & ~alone), of)
+        units = np.flatnonzero(alone)
         if len(units):
-            columns = self.truths(UnitsAt(view, units))
+            columns = self.conditions.truths(UnitsAt(view, units))
             for k, unit in enumerate(units.tolist()):
-                self.judge(view, unit, [float(column[k]) for column in columns])
+                self.judge(at_unit(view, unit), [float(column[k]) for column in columns])
+        return True
 
     def _count(self, view: BatchView, units: NDArray[np.intp], of: F64) -> None:
-        """What `meet` does to things that can neither raise nor clear now, all at once."""
+        """What `on_truth` does to things that can neither raise nor clear now, all at once."""
         thing, t, truth = view.thing[units], view.t[units], of[units]
         again = t == self.at[thing]
         count = np.where(again, self.earlier[thing], self.count[thing])
@@ -82,52 +81,56 @@ class StreakRunner(Form):
         self.starts[0, thing[true]] = t[true]
 
     def counts_moment(self, thing: int, truths: Sequence[float]) -> bool:
-        """Time alone is one more look when it made the truth another."""
+        """Time alone counts once more when it made the truth another."""
         of = truths[0]
-        return not self.by_windows and of == of and (of == 1.0) != bool(self.count[thing])
+        return not self.conditions.by_windows and of == of and (of == 1.0) != bool(self.count[thing])
 
-    def meet(
-        self, thing: int, t: int, truths: Sequence[float], view: BatchView | None, unit: int, *, before: bool = False
-    ) -> None:
-        rule, of = self.condition, truths[0]
+    def on_truth(self, here: At, truths: Sequence[float]) -> None:
+        rule, of, thing, t = self.condition, truths[0], here.thing, here.t
         again = t == self.at[thing]
         if again:
             self.count[thing] = self.earlier[thing]
         self.at[thing], self.earlier[thing] = t, self.count[thing]
         if of == 1.0:
-            windows = self.windows if self.by_windows else None
+            windows = self.context.windows if self.conditions.by_windows else None
             self.count[thing] = min(int(self.count[thing]) + 1, rule.length)
             if not again or self.starts[0, thing] != t:
                 self.starts[1:, thing] = self.starts[:-1, thing].copy()
             self.starts[0, thing] = t if windows is None else windows.ends.begin(thing, t)
         elif of == 0.0 or not rule.unknown_skips:
             self.count[thing] = 0
-        if self.raised[thing]:
-            if (truths[-1] if self.clear is not None else 1.0 - of) == 1.0:
-                self.cleared(thing, t, view, unit, before=before)
-        elif of == 1.0 or self.unless is not None:
-            self.decide(thing, t, view, unit, before=before)
+        if self.alarm.raised[thing]:
+            if (truths[-1] if self.conditions.clear is not None else 1.0 - of) == 1.0:
+                self.cleared(here)
+        elif of == 1.0 or self.conditions.unless is not None:
+            self.decide(here)
 
-    def decide(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
-        met = not self.raised[thing] and self.count[thing] >= self.condition.length and self._within(thing, t)
-        if met and not self.vetoed(thing, t, view, unit, before=before):
-            self.put_on(thing, t, self.condition.level, self.of, view, unit, before=before)
+    def decide(self, here: At) -> None:
+        met = self.count[here.thing] >= self.condition.length and self._within(here)
+        if met and not self.alarm.raised[here.thing] and not self.alarm.vetoed(here):
+            self.alarm.raise_(here, self.condition.level, self.of)
 
-    def _within(self, thing: int, t: int) -> bool:
-        return not self.condition.max_span or t - int(self.starts[-1, thing]) <= self.condition.max_span
+    def _within(self, here: At) -> bool:
+        span = self.condition.max_span
+        return not span or here.t - int(self.starts[-1, here.thing]) <= span
 
-    def cleared(self, thing: int, t: int, view: BatchView | None, unit: int, *, before: bool = False) -> None:
-        self.put_off(thing, t, self.clear or self.of, view, unit, before=before)
-        self.count[thing] = 0
+    def met_not_raised(self) -> Bools:
+        met: Bools = (self.count >= self.condition.length) & (self.alarm.raised == 0)
+        return met
 
-    def adopt(self, old: Runner) -> None:
-        """The alarm and the windows go on; the count too, while what is counted is the same."""
-        assert isinstance(old, StreakRunner), "edits keep state only between rules of one shape"
+    def cleared(self, here: At) -> None:
+        self.alarm.clear(here, self.conditions.clear or self.of)
+        self.count[here.thing] = 0
+
+    def adopt(self, old: Any) -> None:
+        """The windows go on; the count too, while what is counted is the same."""
+        assert isinstance(old, StreakForm), "edits keep state only between rules of one shape"
         starts = self.starts
         super().adopt(old)
         if old.condition.of == self.condition.of and old.starts.shape[0] == len(starts):
             self.count = np.minimum(old.count, np.int32(self.condition.length))
         else:
-            self.count = np.zeros(self.room, np.int32)
-            self.at = np.full(self.room, LONG_AGO, np.int64)
-            self.starts = np.full((len(starts), self.room), LONG_AGO, np.int64)
+            rows = self.space.capacity
+            self.count = np.zeros(rows, np.int32)
+            self.at = np.full(rows, LONG_AGO, np.int64)
+            self.starts = np.full((len(starts), rows), LONG_AGO, np.int64)

@@ -1,240 +1,235 @@
-"""Level rules on the stream: which frames need the state machine, and the machine on those."""
+"""Rules with levels on the stream: which frames need the state machine, and the machine on those."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.reading import F64, I64
-from rules.engine.conditions.base import Runner
-from rules.engine.conditions.hold_state_machine import LevelMachine
-from rules.engine.conditions.threshold_state import G_BUSY, G_IDLE, G_OUTSIDE, G_STEADY, ON, RELEASED
-from rules.engine.conditions.windowed import later_too
+from gateway.domain.reading import F64
+from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext, later_too
+from rules.engine.conditions.hold_state_machine import HoldStateMachine
+from rules.engine.conditions.missing import ClearAfter
+from rules.engine.conditions.reporting import Reporter
+from rules.engine.conditions.threshold_conditions import ThresholdConditions
+from rules.engine.conditions.threshold_state import G_BUSY, G_IDLE, G_OUTSIDE, G_STEADY, ThresholdState
+from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsAt
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 from rules.engine.state.watch_scope import rows
 
 
-class LevelsRunner(LevelMachine):
-    """`when`, `levels`."""
+class ThresholdEvaluator(ConditionEvaluator):
+    """`when`, `levels`. State: that of `ThresholdState`. `reporter`: another than that of the rule itself."""
 
-    def clears(self, j: int, reader: Reader, when: F64) -> F64:
-        """Truth of clearing: its own condition, else that `when` is false."""
-        own = self.clear[j]
-        return 1.0 - when if own is None else self.truth(own, reader)
+    def __init__(self, context: EvaluatorContext, reporter: Reporter | None = None) -> None:
+        super().__init__(context)
+        rule = context.rule
+        self.reporter = reporter or self.reporter
+        self.conditions = ThresholdConditions(context)
+        self.judged = self.conditions.judged
+        plain = not rule.clear_after and rule.active is None and not rule.unless
+        steady = plain and len(self.conditions.levels) == 1 and self.conditions.level_of is None
+        self.phases = ThresholdState(context.space, self.conditions.levels, context.decided, steady=steady)
+        self.columns.tables["threshold"] = self.phases
+        self.machine = HoldStateMachine(context, self.reporter, self.phases, self.conditions)
+        self.clear_after = ClearAfter(context, lambda: self.phases.alarm)
+        self.wakes.hold_back = self.machine.downtime.hold_back
+        context.decided.noted = self._regate
+
+    def _regate(self, thing: int) -> None:
+        if self.watched[thing]:
+            self.phases.regate(thing)
+
+    def bounds(self) -> Sequence[BoundExpression]:
+        return [*self.conditions.all, *self.reporter.bounds()]
+
+    def by_time(self) -> Sequence[BoundExpression]:
+        return self.bounds() if self.context.whole is self.context else ()
+
+    def truths_decide(self) -> Sequence[BoundExpression] | None:
+        bounds = self.conditions.all
+        return bounds if self.windows is None and all(bound.momentary for bound in bounds) else None
+
+    def refresh(self, things: Sequence[int], at: int, reason: str) -> None:
+        super().refresh(things, at, reason)
+        asked = rows(things)
+        self.phases.regate_all(asked, self.watched[asked])
 
     # --- readings
     def frames(self, view: BatchView) -> None:
-        if self.signal_frames(view):
+        if self.feed.frames(view, self.judged):
             return
         carry = view.carry(self.judged)
         if self.common.scalar:
             units = np.flatnonzero(carry & self.watched[view.thing])
-            if not len(units):
-                return
-            picked = UnitsAt(view, units)
-            self.walk(view, units, [self.truth(bound, picked) for bound in self.when])
+            if len(units):
+                self.judge_units(view, units)
             return
-        gate = self.gate[view.thing]
-        when = [bound.vector(view) for bound in self.when]
-        true: Bools = when[0] == 1.0
-        for other in when[1:]:
-            true |= other == 1.0
-        need = (true & (gate == G_IDLE)) | (gate == G_BUSY)
+        gate = self.phases.gate[view.thing]
+        when = [bound.vector(view) for bound in self.conditions.when]
+        need = (_any(when) & (gate == G_IDLE)) | (gate == G_BUSY)
         steady = np.flatnonzero((gate == G_STEADY) & carry)
         if len(steady):
-            need[steady] = self.clears(0, UnitsAt(view, steady), when[0][steady]) == 1.0
+            need[steady] = self.conditions.clears(0, UnitsAt(view, steady), when[0][steady]) == 1.0
         need &= carry
-        if self.schedule is not None:
-            need |= carry & (gate != G_OUTSIDE) & (view.t > self.opens[view.thing])
+        if self.hours is not None:
+            need |= carry & (gate != G_OUTSIDE) & (view.t > self.hours.opens[view.thing])
         if not view.unique:
             need = later_too(view, need, carry & (gate != G_OUTSIDE))
         units = np.flatnonzero(need)
         if len(units):
-            self.walk(view, units, [column[units] for column in when])
+            self._walk(view, units, [column[units] for column in when])
 
     def first_frames(self, view: BatchView, units: NDArray[np.intp]) -> None:
-        self.look(view, units)
+        self.judge_units(view, units)
 
-    def look(self, view: BatchView, units: NDArray[np.intp]) -> None:
+    def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
         """Judge these units, in order, where there may be something to do; the others of the rule are left alone."""
-        picked = UnitsAt(view, units)
-        self.walk(view, units, [self.truth(bound, picked) for bound in self.when])
+        self._walk(view, units, self.conditions.met(UnitsAt(view, units)))
 
-    def walk(self, view: BatchView, units: NDArray[np.intp], when: Sequence[F64]) -> None:
-        """The state machine on these units, in order."""
-        picked = UnitsAt(view, units)
-        clear = [self.clears(j, picked, when[j]).tolist() for j in range(len(self.levels))]
+    def _walk(self, view: BatchView, units: NDArray[np.intp], when: Sequence[F64]) -> None:
+        """The state machine on these units, in order; `when` f64[unit] per level."""
+        picked, machine = UnitsAt(view, units), self.machine
+        clear = [self.conditions.clears(j, picked, column).tolist() for j, column in enumerate(when)]
         truths = [column.tolist() for column in when]
-        calm = self.schedule is None
+        calm = self.hours is None
         for k, (unit, thing, t) in enumerate(
             zip(units.tolist(), picked.thing.tolist(), picked.t.tolist(), strict=True)
         ):
-            gate = self.m_gate[thing]
+            gate = self.phases.m_gate[thing]
             if calm and gate == G_IDLE and not any(column[k] == 1.0 for column in truths):
                 continue  # nothing can come of it
             if gate == G_STEADY and clear[0][k] != 1.0:
                 continue
-            self.judge(
-                thing, t, [column[k] for column in truths], [column[k] for column in clear], view, unit,
+            machine.judge(
+                At(thing, t, view, unit), [column[k] for column in truths], [column[k] for column in clear],
                 reading=not view.moments[unit],
             )  # fmt: skip
 
-    # --- rules with signals
-    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
-        if view is not None and view.t[unit] == end and not view.moments[unit] and view.carry(self.judged)[unit]:
+    # --- windows
+    def window_closed(self, here: At, reader: Reader) -> None:
+        view, unit = here.view, here.unit
+        if view is not None and view.t[unit] == here.t and not here.moment and view.carry(self.judged)[unit]:
             return  # a reading of that instant comes first, and is judged by what closed
-        self._judge_one(thing, end, reader, view, unit, before=True)
+        when, clear = self.conditions.truths(reader)
+        self.machine.judge(here, [float(column[0]) for column in when], [float(column[0]) for column in clear])
 
     def windows_closed(self, reader: Latest) -> None:
-        when, clear, moved = self._looked_at(reader)
-        calm = self.schedule is None
-        for k in np.flatnonzero(moved).tolist() if calm else range(len(moved)):
-            thing, end = int(reader.thing[k]), int(reader.t[k])
-            self.judge(thing, end, [float(c[k]) for c in when], [float(c[k]) for c in clear], None, -1, before=True)
+        self._judge_all(reader, reading=True, every=self.hours is not None)
 
-    def _looked_at(self, reader: Latest) -> tuple[list[F64], list[F64], Bools]:
-        """The truths of raising and of clearing, and of which things something can come."""
-        when = [self.truth(bound, reader) for bound in self.when]
-        clear = [self.clears(j, reader, column) for j, column in enumerate(when)]
-        moved = self.gate[reader.thing] != G_IDLE
-        for column in when:
-            moved |= column == 1.0
-        return when, clear, moved
-
-    def judge_unit(self, view: BatchView, unit: int) -> None:
-        reader = UnitsAt(view, np.array([unit]))
-        reading = not view.moments[unit]
-        self._judge_one(int(view.thing[unit]), int(view.t[unit]), reader, view, unit, reading=reading)
-
-    def _judge_one(
-        self,
-        thing: int,
-        t: int,
-        reader: Reader,
-        view: BatchView | None,
-        unit: int,
-        *,
-        before: bool = False,
-        reading: bool = True,
-    ) -> None:
-        when = [self.truth(bound, reader) for bound in self.when]
-        clear = [float(self.clears(j, reader, column)[0]) for j, column in enumerate(when)]
-        self.judge(thing, t, [float(column[0]) for column in when], clear, view, unit, before=before, reading=reading)
+    def _judge_all(self, reader: Latest, *, reading: bool, every: bool) -> None:
+        """Judge the items of which something can come, or `every` one."""
+        when, clear = self.conditions.truths(reader)
+        moved = (self.phases.gate[reader.thing] != G_IDLE) | _any(when) | every
+        for k in np.flatnonzero(moved).tolist():
+            self.machine.judge(
+                At(int(reader.thing[k]), int(reader.t[k]), before=True), [float(c[k]) for c in when],
+                [float(c[k]) for c in clear], reading=reading,
+            )  # fmt: skip
 
     # --- engine time
     def tick(self, now: int) -> None:
-        self.take_out(now)
-        self.close_windows(now)
+        machine = self.machine
+        machine.downtime.take_out(now)
+        self.feed.close(now)
         for thing, opening in self.reopenings(now):
-            self.fire_at_tick(thing, opening)
-            self.judge_opening(thing, opening, None, -1)
-        self._end_missing(now)
+            machine.fire_at_tick(thing, opening)
+            if machine.judges_openings:
+                machine.judge_opening(At(thing, opening))
+        self._clear_missing(now)
         if self.soonest > now:
             return
-        things, due = self.pending()
-        ends = self._undecided(now)
+        things, due = self.phases.pending()
+        ends = self.clear_after.undecided(now)
         ripe = np.unique(things[due <= now]).tolist()
-        again = [self.fire_at_tick(thing, now, ends.get(thing, NEVER)) for thing in ripe]
-        self._end_missing(now)
-        due = self.pending()[1]
-        self.soonest = min([*again, int(due[due > now].min(initial=NEVER))])
+        again = [
+            machine.fire_at_tick(thing, now, NEVER if self.phases.latched(thing) else ends.get(thing, NEVER))
+            for thing in ripe
+        ]
+        self._clear_missing(now)
+        due = self.phases.pending()[1]
+        self.context.soonest = min([*again, int(due[due > now].min(initial=NEVER))])
 
-    def _undecided(self, now: int) -> dict[int, int]:
-        """Things of which a tick does not know yet that they are missing -> when they would be, µs (decision 064)."""
-        if not self.rule.clear_after or not self.common.downs.spans:
-            return {}
-        things, due, when = self._missing()
-        open_ = np.flatnonzero((due <= now) & (when > now))
-        return {thing: at for thing, at in zip(things[open_].tolist(), due[open_].tolist(), strict=True)
-                if not self.latched(thing)}  # fmt: skip
+    def silent_in(self, view: BatchView) -> None:
+        self.machine.downtime.silent_in(view)
 
-    def _end_missing(self, now: int) -> None:
-        if self.rule.clear_after:
-            things, due, when = self._missing()
-            for k in np.flatnonzero(when <= now).tolist():
-                if not self.ends_by(int(things[k]), int(due[k])):
-                    self.gone_quiet(int(things[k]), int(due[k]), now, None, -1)
+    def _clear_missing(self, now: int) -> None:
+        for thing, due in self.clear_after.decided(now):
+            if not self.phases.ends_by(thing, due):
+                self.machine.clear_after(At(thing, due), now)
 
     def only_soonest(self) -> bool:
-        calm = self.windows is None and self.schedule is None and not self.rule.clear_after
-        return calm and not self.moments
+        calm = self.windows is None and self.hours is None and not self.rule.clear_after
+        return calm and not self.wakes.moments
 
     def next_due(self) -> int:
-        due = super().next_due()
-        if self.rule.clear_after:
-            due = min(due, int(self._missing()[2].min(initial=NEVER)))
-        return due
-
-    def _missing(self) -> tuple[NDArray[np.intp], I64, I64]:
-        """The things that are on, when each is missing, and when a tick says so."""
-        things = np.flatnonzero(self.alarm)
-        due = np.max([self.space.good_at[column][things] for column in self.columns], axis=0) + self.rule.clear_after
-        return things, due, self.decided_after(things, due, self.columns)
+        return min(super().next_due(), self.clear_after.next_due())
 
     # --- facts
     def revalue(self, things: Sequence[int], at: int) -> None:
         asked = rows(things)
         inside = asked[self.watched[asked]]
         if not self.rule.watch.group:
-            inside = inside[self.space.newest[inside] > LONG_AGO]  # a thing never heard is judged at its first frame
-        if not len(inside):
-            return
-        when, clear, moved = self._looked_at(Latest(self.space, inside, at))
-        for k in np.flatnonzero(moved).tolist():
-            thing = int(inside[k])
-            self.judge(thing, at, [float(c[k]) for c in when], [float(c[k]) for c in clear], None, -1, reading=False)
+            inside = inside[self.space.newest[inside] > LONG_AGO]  # a new thing is judged at its first frame
+        if len(inside):
+            self._judge_all(Latest(self.space, inside, at), reading=False, every=False)
 
     def unlatch(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:  # noqa: ARG002 - it has none
-        self.release(thing)
+        self.phases.release(thing)
         self.revalue([thing], at)
 
-    def release(self, thing: int) -> None:
-        """What is latched may clear."""
-        for j, rule in enumerate(self.levels):
-            if self.m_phase[j][thing] == ON and not rule.auto_clear:
-                self.m_phase[j][thing] = RELEASED
+    def end(self, thing: int, at: int, reason: str) -> None:
+        self.machine.end(At(thing, at), reason)
+        if self.windows is not None:
+            self.windows.forget(thing)
 
-    def adopt(self, old: Runner) -> None:
-        assert isinstance(old, LevelsRunner), "edits keep state only between rules of one shape"
-        super().adopt(old)
-        self.paused, self.deferred = old.paused, old.deferred
-        self.adopt_gate(self.gate.copy())
-
-    def edited(self, old: Runner, at: int) -> None:
-        assert isinstance(old, LevelsRunner), "edits keep state only between rules of one shape"
+    # --- edits
+    def edited(self, old: ConditionEvaluator, at: int) -> None:
         self.inherit(old)
         everything = range(len(self.space))
         self.refresh(everything, at, "rule_changed")
         self.settle_all(at)
         self.revalue(everything, at)
 
-    def inherit(self, old: "LevelsRunner") -> None:
+    def inherit(self, old: ConditionEvaluator) -> None:
         """Thresholds, holds or levels were edited: levels of the same name go on where they are."""
+        assert isinstance(old, ThresholdEvaluator), "edits keep state only between rules of one shape"
         self.grow()
-        self.watched, self.alarm, self.decided = old.watched, old.alarm, old.decided
-        self.paused, self.deferred = old.paused, old.deferred
-        if old.schedule is not None and self.schedule is not None:
-            self.opens = old.opens
-        self.reschedule(old)
-        for j, rule in enumerate(self.levels):
-            match = next((k for k, other in enumerate(old.levels) if other.level == rule.level), None)
-            if match is None and len(self.levels) == len(old.levels):
-                match = j  # the same step under another severity
-            if match is not None:
-                self.phase[j] = old.phase[match]
-                if self.timed and old.timed:
-                    self.since[j], self.last[j] = old.since[match], old.last[match]
+        self.context.watched, self.decided.until = old.watched, old.decided.until
+        if self.hours is not None:
+            self.hours.go_on(old.hours)
+        self.phases.inherit(old.phases)
         if self.windows is not None and old.windows is not None:
             self.windows.adopt(old.windows)
-        self.adopt_gate(self.gate)
-        self.soonest = -NEVER
+        self.context.soonest = -NEVER
 
     def settle_all(self, at: int) -> None:
         """Alarms of levels that are no more follow those that are."""
-        for thing in np.flatnonzero(self.alarm).tolist():
-            self.settle(thing, at, None, -1, reason="rule_changed")
+        for thing in np.flatnonzero(self.phases.alarm).tolist():
+            self.machine.settle(At(thing, at), reason="rule_changed")
 
-    def load(self, state: dict[str, NDArray[np.generic]]) -> None:
-        super().load(state)
-        self.adopt_gate(self.gate)
+    # --- its state, for others
+    def is_on(self, thing: int) -> int:
+        return self.phases.m_alarm[thing]
+
+    def take_row(self, thing: int, other: ConditionEvaluator, row: int) -> None:
+        super().take_row(thing, other, row)
+        if self.watched[thing]:
+            self.phases.regate(thing)
+        else:
+            self.phases.m_gate[thing] = G_OUTSIDE
+
+    def extra(self) -> bytes:
+        return self.phases.extra()
+
+    def load_extra(self, blob: bytes) -> None:
+        self.phases.load_extra(blob)
+
+
+def _any(truths: Sequence[F64]) -> Bools:
+    """Where one of these is true."""
+    found: Bools = truths[0] == 1.0
+    for other in truths[1:]:
+        found |= other == 1.0
+    return found

@@ -1,7 +1,7 @@
-"""Level rules judged together: the readings that reach a rule are found first, most rules are never asked.
+"""Rules with levels judged together: the readings that reach a rule are found first, most rules are never asked.
 
 A condition cannot be true unless one of its bars holds (`sign * x >= bound`). The bars of all rules on one point, or on
-one term such as `p1 - p2`, are a ladder of sorted bounds: a reading reaches a prefix of it, so a batch costs readings x
+one term such as `p1 - p2`, are sorted by bound: a reading reaches a prefix of them, so a batch costs readings x
 log(rules) + what is reached. Holds that run are looked at too, and alarms that are on where they may clear; `marks`
 tells which things have any.
 """
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from gateway.domain.reading import F64, U8
 from rules.compiled import Bar, Expression, Term
 from rules.engine.binding.attribute_columns import AttributeColumns
-from rules.engine.conditions.base import Runner
+from rules.engine.conditions.base import ConditionEvaluator
 from rules.engine.conditions.peer_moments import judge
-from rules.engine.conditions.threshold import LevelsRunner
+from rules.engine.conditions.threshold import ThresholdEvaluator
 from rules.engine.conditions.threshold_state import G_BUSY, G_IDLE, G_STEADY
+from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools
 
 AT_ONCE = 2_000_000
@@ -39,13 +40,15 @@ class Combined:
 Value = Column | Combined
 """What a bar is about: the newest value of a point, or a term of several."""
 Place = tuple[Value, int]
-"""(value, sign) of a ladder."""
+"""(value, sign) of `SortedBounds`."""
 Clauses = tuple[tuple[Bar, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ladder:
-    """The bars on one value (its number in `Fused.values`): bound f64[k] rises, rule i64[k] is the row of the gates."""
+class SortedBounds:
+    """The bars on one value (its number in `ThresholdIndex.values`): bound f64[k] rises, rule i64[k] is the row of the
+    gates.
+    """
 
     value: int
     sign: int
@@ -92,60 +95,60 @@ class Demands:
         return np.asarray(np.all(held | self.absent[rule], axis=1))
 
 
-class Fused:
+class ThresholdIndex:
     """The rules of one space that have bars, and those `alone` that have not.
 
-    gate u8[rule, thing] is the runners' own; `sets` the columns they are judged by, set_of i64[rule]. Exact rules:
+    gate u8[rule, thing] is the evaluators' own; `sets` the columns they are judged by, set_of i64[rule]. Exact rules:
     value, sign, bound f64[rule, 2] of the bars of raising and clearing; sign NaN for a rule that has to be asked, which
     does not clear before `clearing` allows it.
     """
 
-    def __init__(self, runners: Sequence[Runner], capacity: int, version: int) -> None:
+    def __init__(self, evaluators: Sequence[ConditionEvaluator], capacity: int, version: int) -> None:
         self.capacity, self.version = capacity, version
-        self.alone = [one for one in runners if not (isinstance(one, LevelsRunner) and _has_bars(one))]
-        self.runners = tuple(one for one in runners if isinstance(one, LevelsRunner) and _has_bars(one))
+        self.alone = [one for one in evaluators if not (isinstance(one, ThresholdEvaluator) and _has_bars(one))]
+        self.evaluators = tuple(one for one in evaluators if isinstance(one, ThresholdEvaluator) and _has_bars(one))
         self.tables: dict[AttributeColumns, int] = {}
         self.values: list[Value] = []
-        self.gate: U8 = np.empty((len(self.runners), capacity), np.uint8)
+        self.gate: U8 = np.empty((len(self.evaluators), capacity), np.uint8)
         self.marks: U8 = np.zeros(capacity, np.uint8)
-        sets = {judged: k for k, judged in enumerate(dict.fromkeys(one.judged for one in self.runners))}
+        sets = {judged: k for k, judged in enumerate(dict.fromkeys(one.judged for one in self.evaluators))}
         self.sets = tuple(sets)
-        self.set_of: Index = np.array([sets[one.judged] for one in self.runners], np.intp)
-        self._ladders()
+        self.set_of: Index = np.array([sets[one.judged] for one in self.evaluators], np.intp)
+        self._sort_bounds()
         self._clearing()
-        for k, runner in enumerate(self.runners):
-            self.gate[k] = runner.gate
+        for k, evaluator in enumerate(self.evaluators):
+            self.gate[k] = evaluator.phases.gate
             self.marks |= (self.gate[k] - np.uint8(1)) < 2
-            runner.adopt_gate(self.gate[k], self.marks)
+            evaluator.phases.use_gate(self.gate[k], self.marks)
 
-    def _ladders(self) -> None:
+    def _sort_bounds(self) -> None:
         held: dict[Place, list[tuple[float, int]]] = {}
         self.twice = False
-        for k, runner in enumerate(self.runners):
-            lowest = _lowest(runner, self.tables)
+        for k, evaluator in enumerate(self.evaluators):
+            lowest = _lowest(evaluator, self.tables)
             self.twice |= len(lowest) > 1
             for place, bound in lowest.items():
                 held.setdefault(place, []).append((bound, k))
-        self.ladders = []
+        self.bounds = []
         for (value, sign), bars in held.items():
             bars.sort()
             rule = np.array([r for _, r in bars], np.intp)
-            self.ladders.append(Ladder(self._number(value), sign, np.array([b for b, _ in bars]), rule))
+            self.bounds.append(SortedBounds(self._number(value), sign, np.array([b for b, _ in bars]), rule))
 
     def _clearing(self) -> None:
-        count = len(self.runners)
+        count = len(self.evaluators)
         self.value: Index = np.zeros(count, np.intp)
         self.sign, self.bound = np.full((count, 2), NAN), np.full((count, 2), NAN)
         asked: list[Clauses] = []
-        for k, runner in enumerate(self.runners):
-            asked.append(_clear_clauses(runner))
-            if (exact := _exact(runner)) is not None:
-                self.value[k] = self._number(_value_of(runner, exact[0]))
+        for k, evaluator in enumerate(self.evaluators):
+            asked.append(_clear_clauses(evaluator))
+            if (exact := _exact(evaluator)) is not None:
+                self.value[k] = self._number(_value_of(evaluator, exact[0]))
                 self.sign[k], self.bound[k] = [bar.sign for bar in exact], [bar.bound for bar in exact]
                 asked[-1] = ()
         number = [
-            [[(self._number(_value_of(runner, bar)), bar.sign, bar.bound) for bar in clause] for clause in clauses]
-            for runner, clauses in zip(self.runners, asked, strict=True)
+            [[(self._number(_value_of(evaluator, bar)), bar.sign, bar.bound) for bar in clause] for clause in clauses]
+            for evaluator, clauses in zip(self.evaluators, asked, strict=True)
         ]
         self.clearing = Demands(number)
 
@@ -161,10 +164,10 @@ class Fused:
 
     def frames(self, view: BatchView) -> None:
         """Judge the units of a view."""
-        if self.runners:
+        if self.evaluators:
             self._judge(view)
-        for runner in self.alone:
-            judge(runner, view)
+        for evaluator in self.alone:
+            judge(evaluator, view)
 
     def _judge(self, view: BatchView) -> None:
         x = np.stack([
@@ -193,8 +196,8 @@ class Fused:
     def _raising(self, view: BatchView, x: F64) -> Iterator[tuple[Index, Index]]:
         """(rule, unit) that may be raised: a bar holds and all is idle."""
         found = []
-        for ladder in self.ladders:
-            for rule, unit in ladder.reached(x[ladder.value]):
+        for bars in self.bounds:
+            for rule, unit in bars.reached(x[bars.value]):
                 idle = self.gate[rule, view.thing[unit]] == G_IDLE
                 if idle.any():
                     found.append((rule[idle], unit[idle]))
@@ -227,7 +230,7 @@ class Fused:
             rule.tolist(), unit.tolist(), view.thing[unit].tolist(), view.t[unit].tolist(), when.tolist(),
             clear.tolist(), strict=True,
         ):  # fmt: skip
-            self.runners[r].judge(i, t, (w,), (c,), view, u)
+            self.evaluators[r].machine.judge(At(i, t, view, u), (w,), (c,))
 
     def _asked(self, view: BatchView, rule: Index, unit: Index) -> None:
         """Rules whose conditions say more than their bars: each is asked about the few units."""
@@ -237,7 +240,7 @@ class Fused:
         rule, unit = rule[order], unit[order]
         starts = np.flatnonzero(np.diff(rule, prepend=-1))
         for r, some in zip(rule[starts].tolist(), np.split(unit, starts[1:]), strict=True):
-            self.runners[r].look(view, some)
+            self.evaluators[r].judge_units(view, some)
 
     # --- things that come several times in a view
     def _several(self, view: BatchView, x: F64, carry: Bools, rule: Index, unit: Index) -> None:
@@ -251,19 +254,19 @@ class Fused:
             if calculated:
                 self._run(view, x[self.value[r], units], r, units)
             else:
-                self.runners[r].look(view, units)
+                self.evaluators[r].judge_units(view, units)
 
     def _run(self, view: BatchView, run: F64, r: int, units: Index) -> None:
         """The units of one thing before an exact rule: each next one that can matter."""
-        runner, i = self.runners[r], int(view.thing[units[0]])
+        evaluator, i = self.evaluators[r], int(view.thing[units[0]])
         when, clear = (self.sign[r, j] * run >= self.bound[r, j] for j in (0, 1))
         truth, clearing, known = when.tobytes(), clear.tobytes(), run == run
         n = 0
         while 0 <= n < len(units):
             seen = (float(truth[n]), float(clearing[n])) if known[n] else (NAN, NAN)
             unit = int(units[n])
-            runner.judge(i, int(view.t[unit]), seen[:1], seen[1:], view, unit)
-            gate = runner.m_gate[i]
+            evaluator.machine.judge(At(i, int(view.t[unit]), view, unit), seen[:1], seen[1:])
+            gate = evaluator.phases.m_gate[i]
             n = n + 1 if gate == G_BUSY else (truth if gate == G_IDLE else clearing).find(1, n + 1)
 
 
@@ -284,26 +287,26 @@ def _first(thing: NDArray[np.integer], rule: Index, unit: Index) -> tuple[Index,
 
 
 # --- bars of a rule
-def _has_bars(runner: LevelsRunner) -> bool:
-    if type(runner) is not LevelsRunner or runner.windows is not None or runner.schedule is not None or runner.moments:
+def _has_bars(evaluator: ThresholdEvaluator) -> bool:
+    if evaluator.windows is not None or evaluator.hours is not None or evaluator.wakes.moments:
         return False
-    if runner.peers is not None:
+    if evaluator.context.peers is not None:
         return False
-    return all(level.when.bars for level in runner.levels)
+    return all(level.when.bars for level in evaluator.conditions.levels)
 
 
-def _value_of(runner: LevelsRunner, bar: Bar) -> Value:
+def _value_of(evaluator: ThresholdEvaluator, bar: Bar) -> Value:
     if isinstance(bar.value, str):
-        return runner.space.column(bar.value)
-    return Combined(bar.value, tuple(runner.space.column(name) for name in bar.value.points))
+        return evaluator.space.column(bar.value)
+    return Combined(bar.value, tuple(evaluator.space.column(name) for name in bar.value.points))
 
 
-def _lowest(runner: LevelsRunner, tables: dict[AttributeColumns, int]) -> dict[Place, float]:
+def _lowest(evaluator: ThresholdEvaluator, tables: dict[AttributeColumns, int]) -> dict[Place, float]:
     """Place -> the bar that is reached first; the tables of attributes that it hangs on join `tables`."""
     found: dict[Place, float] = {}
-    for when in runner.when:
+    for when in evaluator.conditions.when:
         for bar in when.expression.bars:
-            place, held = (_value_of(runner, bar), bar.sign), bar.bound
+            place, held = (_value_of(evaluator, bar), bar.sign), bar.bound
             if bar.slot >= 0:
                 table = when.facts[bar.slot]
                 tables[table] = table.moves
@@ -312,20 +315,20 @@ def _lowest(runner: LevelsRunner, tables: dict[AttributeColumns, int]) -> dict[P
     return found
 
 
-def _clear_clauses(runner: LevelsRunner) -> Clauses:
+def _clear_clauses(evaluator: ThresholdEvaluator) -> Clauses:
     """What has to hold before the only level clears; none = nothing of the kind is known."""
-    if not runner.steady_allowed:
+    if not evaluator.phases.steady:
         return ()
-    level = runner.levels[0]
+    level = evaluator.conditions.levels[0]
     found = level.when.denials if level.clear is None else level.clear.demands
     return tuple(clause for clause in found if all(bar.slot < 0 for bar in clause))
 
 
-def _exact(runner: LevelsRunner) -> tuple[Bar, Bar] | None:
+def _exact(evaluator: ThresholdEvaluator) -> tuple[Bar, Bar] | None:
     """The bars of raising and clearing, when they are on the same value and all there is to say."""
-    if not runner.steady_allowed:
+    if not evaluator.phases.steady:
         return None
-    level = runner.levels[0]
+    level = evaluator.conditions.levels[0]
     when = _whole(level.when)
     clear = None if when is None else when.opposite() if level.clear is None else _whole(level.clear)
     return (when, clear) if when is not None and clear is not None and clear.value == when.value else None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.domain.device import Device, Point
-from rules.engine.conditions.reporting import EngineContext
+from rules.engine.conditions.context import EngineContext
 from rules.engine.groups.group_table import GroupTable
 from rules.engine.state.calendar import zone_of
 from rules.engine.state.fleet import Fleet

@@ -7,8 +7,8 @@ import numpy as np
 
 from gateway.domain.reading import I64, Quality
 from rules.compiled import Rule
-from rules.engine.conditions.base import EngineContext, Runner
-from rules.engine.conditions.factory import runner_of
+from rules.engine.conditions.base import ConditionEvaluator, EngineContext
+from rules.engine.conditions.factory import evaluator_of
 from rules.engine.frames.batch_view import BatchView, ReadingRows
 from rules.engine.frames.frames import single
 from rules.engine.groups.closed_windows import ClosedWindows
@@ -49,10 +49,10 @@ class GroupEvaluator:
         self.evidence.bounds += [members.of for members in self.members]
         theirs = field_of_groups(common, table, self.evidence.complete)
         theirs.spoke, theirs.unsure = table.newest_reading, self.undecided_until
-        self.evaluator = runner_of(judged, zone, space, theirs)
+        self.evaluator = evaluator_of(judged, zone, space, theirs)
         self.moments = MomentsToJudge(table, self.evaluator)
 
-    def evaluators(self) -> tuple[Runner, ...]:
+    def evaluators(self) -> tuple[ConditionEvaluator, ...]:
         """One per kind of member, then that of the groups: the order in which they have to be called."""
         return (*self.members, self.evaluator)
 
@@ -60,8 +60,8 @@ class GroupEvaluator:
         """Until when a moment of a member that has passed at engine time `now` is not judged, µs; LONG_AGO = none."""
         found = LONG_AGO
         for members in self.members:
-            if members.moments and (open_until := members.not_yet(now)) is not None:
-                asked = members.watched & (members.table.group == row) & (members.wake <= now)
+            if members.wakes.moments and (open_until := members.wakes.not_yet(now)) is not None:
+                asked = members.watched & (members.table.group == row) & (members.wakes.wake <= now)
                 found = max(found, int(open_until[asked].max(initial=LONG_AGO)))
         return found
 
@@ -131,7 +131,7 @@ class GroupEvaluator:
 
     def _catch_up(self) -> None:
         """What time alone changed in the other members before the newest reading of their group comes first."""
-        if not any(members.moments for members in self.members):
+        if not any(members.wakes.moments for members in self.members):
             return
         until = np.full(self.table.space.capacity, LONG_AGO)
         for one in self.waiting:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I32, I64
 from rules.compiled import Aggregate
-from rules.engine.conditions.base import Runner
+from rules.engine.conditions.base import ConditionEvaluator
 from rules.engine.frames.batch_view import Bools, Latest
 from rules.engine.groups.aggregate import NAN
 from rules.engine.groups.group_table import GroupTable
@@ -40,7 +40,7 @@ class LateAnswers:
     groups.
     """
 
-    def __init__(self, table: GroupTable, evaluator: Runner, floor: I64) -> None:
+    def __init__(self, table: GroupTable, evaluator: ConditionEvaluator, floor: I64) -> None:
         self.table, self.evaluator, self.floor = table, evaluator, floor
         self.steps: dict[int, list[TotalChanges]] = {}
 
@@ -194,7 +194,7 @@ class LateAnswers:
         moved: Bools = np.isnan(one) != np.isnan(other)
         for bound in conditions:
             readers = [LatestWithAnswer(self.table.space, group, column, values) for values in (one, other)]
-            truths = [evaluator.truth(bound, reader) for reader in readers]
+            truths = [evaluator.context.truth(bound, reader) for reader in readers]
             moved |= _differ(truths[0], truths[1])
         return moved
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from gateway.domain.reading import F64, I64
 from rules.compiled import Rule
 from rules.engine.binding.bound_expression import BoundExpression
-from rules.engine.conditions.base import EngineContext
-from rules.engine.conditions.windowed import Signalled
+from rules.engine.conditions.base import ConditionEvaluator, EngineContext, EvaluatorContext
+from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsAt
 from rules.engine.groups.aggregate import NAN
 from rules.engine.groups.group_state import GroupState
@@ -39,7 +39,7 @@ class GroupJudge(Protocol):
         """When time alone changes a vote next, µs."""
 
 
-class Members(Signalled):
+class Members(ConditionEvaluator):
     """Kind number `number` of the rule; `asked`: question number -> question. `last`: all other kinds come before it.
     The first kind keeps the state of the groups in its own.
     """
@@ -57,10 +57,10 @@ class Members(Signalled):
         *,
         last: bool,
     ) -> None:
-        super().__init__(rule, zone, space, common)
+        super().__init__(EvaluatorContext(rule, zone, space, common))
         self.groups, self.judge, self.last = groups, judge, last
         self.questions = tuple(asked.values())
-        self.of = [BoundExpression(one.of, space, common.world, self.signal) for one in self.questions]
+        self.of = [self.context.bind(one.of) for one in self.questions]
         watch = groups.table.rule.watch
         self.table = MemberTable(
             number, space, asked, [bound.columns for bound in self.of],
@@ -79,7 +79,7 @@ class Members(Signalled):
     # --- who they are
     def grow(self) -> None:
         super().grow()
-        if len(self.table.group) != self.room:
+        if len(self.table.group) != self.space.capacity:
             self.table.grow()
 
     def refresh(self, things: Sequence[int], at: int, reason: str) -> None:  # noqa: ARG002 - alarms are those of the groups
@@ -97,11 +97,11 @@ class Members(Signalled):
             for thing in self.groups.placement.place(self.table, device, own, at, count=not many):
                 if self.windows is not None:
                     self.windows.forget(thing)
-        self.watched = self.table.group >= 0
+        self.context.watched = self.table.group >= 0
         if many:
             self.groups.table.recount()
         self.placed = True
-        self.rouse(things, at)
+        self.wakes.rouse(things, at)
         self._answer_again(things, at)
         self.groups.table.write(at)
 
@@ -119,7 +119,7 @@ class Members(Signalled):
             here = everything[votes.voter[everything] >= 0]
             if one.calendars or not len(here):
                 continue
-            values = _finite(self.truth(bound, Latest(self.space, here, at)))
+            values = _finite(self.context.truth(bound, Latest(self.space, here, at)))
             read_at = self._read_at(bound, here)
             fresh = votes.heard[votes.voter[here]] == LONG_AGO
             self._restate(k, here, values, read_at, np.where(fresh & (read_at > LONG_AGO), read_at, at), at)
@@ -153,13 +153,13 @@ class Members(Signalled):
     def frames(self, view: BatchView) -> None:
         if self.windows is not None:
             self._note_first(view)
-        if self.signal_frames(view):
+        if self.feed.frames(view, self.judged):
             return
         for k, (bound, votes) in enumerate(zip(self.of, self.table.votes, strict=True)):
             units = np.flatnonzero(view.carry(bound.columns) & (votes.voter[view.thing] >= 0))
             if len(units):
-                whole = not self.common.scalar and 2 * len(units) >= len(view)
-                values = self.truth(bound, view)[units] if whole else self.truth(bound, UnitsAt(view, units))
+                truth, whole = self.context.truth, not self.common.scalar and 2 * len(units) >= len(view)
+                values = truth(bound, view)[units] if whole else truth(bound, UnitsAt(view, units))
                 self._answer(k, view, units, view.thing[units], view.t[units], values)
 
     def _answer(
@@ -169,15 +169,12 @@ class Members(Signalled):
         source, group = (self.table.number, k), self.table.group[thing]
         self.judge.add(QuestionAnswers(source, self.of[k].columns, view, units, thing, group, t, _finite(values)))
 
-    def judge_unit(self, view: BatchView, unit: int) -> None:
-        self.judge_units(view, np.array([unit]))
-
     def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
         units = np.sort(units)
         for k, (one, bound, votes) in enumerate(zip(self.questions, self.of, self.table.votes, strict=True)):
             mine = units[(votes.voter[view.thing[units]] >= 0) & view.carry(bound.columns)[units]]
             if len(mine) and not one.gathered:
-                values = self.truth(bound, UnitsAt(view, mine))
+                values = self.context.truth(bound, UnitsAt(view, mine))
                 self._answer(k, view, mine, view.thing[mine], view.t[mine], values)
 
     # --- closed windows
@@ -189,23 +186,24 @@ class Members(Signalled):
             units = np.flatnonzero(new)[::-1]
             self.table.first[view.thing[units]] = view.t[units]
 
-    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
+    def window_closed(self, here: At, reader: Reader) -> None:
+        thing, end = here.thing, here.t
         for k, (one, bound) in enumerate(zip(self.questions, self.of, strict=True)):
             if self.table.votes[k].voter[thing] < 0 or not self._ends(thing, one, end):
                 continue
-            values = self.truth(bound, reader)
+            values = self.context.truth(bound, reader)
             if one.gathered:
                 self.table.closed_at[k, thing] = end
                 row, key = int(self.table.group[thing]), (self.table.number, thing)
                 self.groups.closed.put(self.table.numbers[k], row, key, end, float(_finite(values)[0]))
             else:
                 place = np.array([thing], np.int32)
-                self._answer(k, view, np.array([unit]), place, np.array([end], np.int64), values)
+                self._answer(k, here.view, np.array([here.unit]), place, np.array([end], np.int64), values)
 
     def _ends(self, thing: int, one: Question, end: int) -> bool:
         """Does a window of this question end then?"""
         device = self.common.world.devices[self.space.things[thing].device]
-        zone = zone_of(self.common.world.zone(device, self.zone))
+        zone = zone_of(self.common.world.zone(device, self.context.zone))
         assert zone is not None, "World.zone answers with a zone that exists"
         return any(window(zone, calendar, end - 1)[1] == end for calendar in one.calendars)
 
@@ -213,16 +211,17 @@ class Members(Signalled):
     def catch_up(self, until: I64) -> None:
         """The moments of members that come before `until`, i64 per group µs."""
         newest = int(until.max(initial=LONG_AGO))
-        if not self.moments or self.awake >= newest:
+        wakes = self.wakes
+        if not wakes.moments or wakes.awake >= newest:
             return
-        due = self.watched & (self.wake < until[self.table.group])
-        if (open_until := self.not_yet(newest)) is not None:
+        due = self.watched & (wakes.wake < until[self.table.group])
+        if (open_until := wakes.not_yet(newest)) is not None:
             due &= open_until <= newest
         things = np.flatnonzero(due)
-        self._pass(things, until[self.table.group[things]])
+        wakes.judge_until(things, until[self.table.group[things]])
 
     def tick(self, now: int) -> None:
-        self.close_windows(now)
+        self.feed.close(now)
         if self.last:
             self.judge.members_passed(now)
 
@@ -233,7 +232,7 @@ class Members(Signalled):
         assert isinstance(old, Members), "edits keep state only between rules of one shape"
         super().adopt(old)
         self.table.adopt(old.table)
-        self.watched = self.table.group >= 0
+        self.context.watched = self.table.group >= 0
         self.placed = old.placed
         if self.table.number == 0:
             self.groups.adopt(old.groups)
@@ -272,7 +271,7 @@ class Members(Signalled):
         return super().memory() + self.table.closed_at.nbytes + self.table.first.nbytes
 
     def next_due(self) -> int:
-        due = self.awake if self.windows is None else min(self.awake, self.windows.soonest)
+        due = self.wakes.awake if self.windows is None else min(self.wakes.awake, self.windows.soonest)
         return min(due, self.judge.next_due()) if self.last else due
 
 

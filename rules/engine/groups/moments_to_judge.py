@@ -5,9 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.engine.conditions.base import Runner
-from rules.engine.conditions.sequence import SequenceRunner
-from rules.engine.conditions.threshold import LevelsRunner
+from rules.engine.conditions.base import ConditionEvaluator
+from rules.engine.conditions.sequence import SequenceForm
+from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
+from rules.engine.conditions.threshold import ThresholdEvaluator
 from rules.engine.conditions.threshold_state import G_BUSY
 from rules.engine.frames.batch_view import Bools
 from rules.engine.groups.aggregate import Key
@@ -24,11 +25,12 @@ class MomentsToJudge:
     `counts_readings`: the condition counts readings, so that one that changes no value counts too.
     """
 
-    def __init__(self, table: GroupTable, evaluator: Runner) -> None:
+    def __init__(self, table: GroupTable, evaluator: ConditionEvaluator) -> None:
         self.table, self.evaluator = table, evaluator
-        levels = evaluator.levels if isinstance(evaluator, LevelsRunner) else ()
+        levels = evaluator.conditions.levels if isinstance(evaluator, ThresholdEvaluator) else ()
         self.holds = any(one.hold.for_ or one.clear_hold for one in levels)
-        self.counts_readings = not isinstance(evaluator, LevelsRunner | SequenceRunner)
+        waits = isinstance(evaluator, SingleAlarmEvaluator) and isinstance(evaluator.form, SequenceForm)
+        self.counts_readings = not (waits or isinstance(evaluator, ThresholdEvaluator))
         self.aging = [n for n in table.momentary if table.questions[n].limits[1]]
 
     def _held(self) -> NDArray[np.float64]:
@@ -39,10 +41,11 @@ class MomentsToJudge:
     def _attentive(self) -> Bools:
         """Groups in which every moment counts, changed or not: a hold runs, or readings are counted."""
         evaluator = self.evaluator
-        if not isinstance(evaluator, LevelsRunner) or self.table.rule.clear_after or self.table.rule.active is not None:
+        rule = self.table.rule
+        if not isinstance(evaluator, ThresholdEvaluator) or rule.clear_after or rule.active is not None:
             return np.ones(self.table.space.capacity, np.bool_)
         evaluator.grow()
-        busy: Bools = evaluator.gate == G_BUSY
+        busy: Bools = evaluator.phases.gate == G_BUSY
         return busy
 
     def of_record(self, record: RecordAnswers, floor: NDArray[np.int64]) -> Iterable[GroupMoment]:
@@ -116,7 +119,7 @@ class MomentsToJudge:
         """Readings of moments that a tick has decided: where they change no value, they would not have changed it."""
         evaluator = self.evaluator
         until = np.full(self.table.space.capacity, -NEVER)
-        for row, at in evaluator.decided.items() if not self.counts_readings else ():
+        for row, at in evaluator.decided.until.items() if not self.counts_readings else ():
             until[row] = at
         found: Bools = ends.key <= 2 * until[ends.group]
         return found
@@ -149,7 +152,7 @@ class MomentsToJudge:
         columns = [self.table.columns[n] for n in self.table.momentary]
         odd = ends.key % 2 == 1
         self.table.by_time = set(zip(ends.group[odd].tolist(), (ends.key[odd] // 2).tolist(), strict=True))
-        silent = ~ends.read if isinstance(self.evaluator, LevelsRunner) else good < ends.key // 2
+        silent = ~ends.read if isinstance(self.evaluator, ThresholdEvaluator) else good < ends.key // 2
         for row, key, cells, flags, received, at, quiet in zip(
             ends.group.tolist(), ends.key.tolist(), values, ends.flags.tolist(), ends.received.tolist(), good.tolist(),
             silent.tolist(), strict=True,
@@ -186,10 +189,14 @@ class MomentsToJudge:
         too old.
         """
         evaluator = self.evaluator
-        if not isinstance(evaluator, LevelsRunner) or not evaluator.timed or not self.evaluator.common.downs.spans:
+        if (
+            not isinstance(evaluator, ThresholdEvaluator)
+            or not evaluator.phases.timed
+            or not self.evaluator.common.downs.spans
+        ):
             return []
-        things = np.unique(evaluator.pending()[0]).tolist()
-        return [row for row in things if evaluator.open_until(row, now, evaluator.judged) > now]
+        things = np.unique(evaluator.phases.pending()[0]).tolist()
+        return [row for row in things if evaluator.machine.downtime.open_until(row, now) > now]
 
     def next_due(self) -> int:
         """When a vote becomes too old next, µs; NEVER when none does."""

@@ -93,8 +93,8 @@ class HistoryRequester:
         row = self.world.rows[device]
         beside: dict[str, set[int]] = {}
         for runner in self.book.of(row.space.kind):
-            if runner.peers is not None and runner.rule.id in judged:
-                beside[runner.rule.id] = runner.peers.devices_beside(row.things)
+            if runner.context.peers is not None and runner.rule.id in judged:
+                beside[runner.rule.id] = runner.context.peers.devices_beside(row.things)
         devices = set[int]().union(*beside.values())
         self.requests.ask(seq, device, since, reach, tuple(sorted(devices)), rules)
         for rule, found in beside.items():
@@ -123,8 +123,8 @@ class HistoryRequester:
     def reach_of(self, device: int, rules: Iterable[str]) -> int:
         """How far back these rules look for a device, µs."""
         row, wanted = self.world.rows[device], set(rules)
-        runners = [one for one in self.book.of(row.space.kind) if one.rule.id in wanted]
-        return max((horizon(one.rule, one.every(row.things[0], one.columns)) for one in runners), default=0)
+        contexts = [one.context for one in self.book.of(row.space.kind) if one.rule.id in wanted]
+        return max((horizon(one.rule, one.every(row.things[0], one.columns)) for one in contexts), default=0)
 
     def _ask_groups(self, seq: int, rule: str, found: Mapping[int, int]) -> None:
         """The groups of a rule that these devices are in."""
@@ -150,7 +150,7 @@ class HistoryRequester:
         profile = int(self.world.space(kind).profile[thing])
         if profile not in found:
             runners = [runner for runner in self.book.of(kind) if not runner.rule.watch.group]
-            found[profile] = max(horizon(r.rule, r.every(thing, r.columns)) for r in runners)
+            found[profile] = max(horizon(r.rule, r.context.every(thing, r.context.columns)) for r in runners)
         return found[profile]
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from gateway.domain.duration import MINUTE
-from rules.engine.conditions.base import Runner
+from rules.engine.conditions.base import ConditionEvaluator
 from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt, UnitsBefore
 from rules.engine.installed_rules import InstalledRules
 from rules.engine.state.fleet import Fleet
@@ -114,7 +114,7 @@ def affected_rules(
     units = np.flatnonzero(np.isin(view.thing, things))
     found: Found = {}
     for runner in book.of(space.kind):
-        if columns.isdisjoint(runner.columns):
+        if columns.isdisjoint(runner.context.columns):
             continue
         for unit in units[runner.watched[view.thing[units]] & _other(runner, view, units)].tolist():
             thing = int(view.thing[unit])
@@ -125,15 +125,15 @@ def affected_rules(
     return found
 
 
-def _other(runner: Runner, view: BatchView, units: NDArray[np.intp]) -> Bools:
+def _other(runner: ConditionEvaluator, view: BatchView, units: NDArray[np.intp]) -> Bools:
     """Are the conditions of the rule otherwise than just before these units? True where the evaluator cannot tell."""
-    conditions = runner.truths_decide() if runner.peers is None else None  # its value counts for others
+    conditions = runner.truths_decide() if runner.context.peers is None else None  # its value counts for others
     if conditions is None:
         return np.ones(len(units), np.bool_)
     moved = np.zeros(len(units), np.bool_)
     now, before = UnitsAt(view, units), UnitsBefore(view, units, 0)
     before.t = view.t[units]
     for bound in conditions:
-        new, old = runner.truth(bound, now), runner.truth(bound, before)
+        new, old = runner.context.truth(bound, now), runner.context.truth(bound, before)
         moved |= (new != old) & ~(np.isnan(new) & np.isnan(old))
     return moved

@@ -18,6 +18,7 @@ from gateway.domain.reading import F64, I32, I64
 from rules.compiled import PeerStat, Rule, Slot, SlotKind
 from rules.compiled.rewrite import rewritten
 from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.peers.peer_values import others
 from rules.engine.peers.recent_values import RecentPeerValues
@@ -149,15 +150,15 @@ class Peers(StateTable):
         return np.where(gap < NEVER // 4, gap, MINUTE)
 
     # --- evidence
-    def seen(self, thing: int, view: BatchView | None, unit: int, *, before: bool) -> tuple[SignalSeen, ...]:
+    def seen(self, here: At) -> tuple[SignalSeen, ...]:
         """The peer values, for evidence; their coverage is the share of the others with a known value."""
-        found = []
+        found, thing, view = list[SignalSeen](), here.thing, here.view
         for k, one in enumerate(self.signals):
             row = int(self.group[k, thing])
             members = self.members(k, row) if row >= 0 else self.order[:0]
             values = self.space.value[self.points[k], members]
             if view is not None:
-                until = int(view.t[unit]) - before
+                until = int(view.t[here.unit]) - here.before
                 values = np.array([_as_of(view, self.points[k], other, until) for other in members.tolist()])
             worth = others(one.what, values[None, :], one.coverage)[0] if row >= 0 else values
             mine = members == thing

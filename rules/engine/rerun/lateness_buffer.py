@@ -71,7 +71,7 @@ class LatenessBuffer:
         """bool[n]: rows of devices that are in groups of these rules, or are compared with others."""
         world = self.core.field.world
         asked = {members.space.kind for groups in self.core.book.groups.values() for members in groups.table.kinds}
-        asked |= {runner.space.kind for runner in self.core.book.all() if runner.peers is not None}
+        asked |= {runner.space.kind for runner in self.core.book.all() if runner.context.peers is not None}
         if not asked:
             return np.zeros(len(self.waiting), np.bool_)
         mask = np.array([space.kind in asked for space in world.space_list], np.bool_)

@@ -13,10 +13,10 @@ from gateway.domain.record import Closed, Fact, Rerun
 from gateway.domain.regroup import in_order
 from rules.compiled import Rule
 from rules.compiled.reads import expressions_of
-from rules.engine.conditions.base import Runner
-from rules.engine.conditions.counter_multiple import EveryRunner
-from rules.engine.conditions.due_date import DueRunner
+from rules.engine.conditions.base import ConditionEvaluator
+from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.engine.evaluator import Evaluator
+from rules.engine.frames.at import At
 from rules.engine.groups.transfer import GroupTransfer
 from rules.engine.late.episode_log import EpisodeLog, Key
 from rules.engine.late.history_answers import expired
@@ -55,7 +55,8 @@ def _known_from(core: Evaluator, device: int, pending: OpenRequest) -> int:
     runners = [runner for runner in core.book.of(row.space.kind) if pending.about(runner.rule.id)]
     falls = [counter.falls.oldest(thing) for one in runners for counter in one.counters for thing in row.things]
     start = core.field.glitches.begin(device, min([start, *(at for at in falls if at > start - REACH)]))
-    marks = [one.known_from(thing, start) for one in runners if isinstance(one, EveryRunner) for thing in row.things]
+    forms = [one.form for one in runners if isinstance(one, SingleAlarmEvaluator)]
+    marks = [form.known_from(thing, start) for form in forms for thing in row.things]
     return min([start, *marks])
 
 
@@ -70,7 +71,7 @@ def _reach_back(core: Evaluator, log: EpisodeLog, subject: Subject) -> None:
         for runner in core.book.of(row.space.kind):
             if not pending.about(runner.rule.id):
                 continue
-            spans[runner.rule.id] = horizon(runner.rule, runner.every(row.things[0], runner.columns))
+            spans[runner.rule.id] = horizon(runner.rule, runner.context.every(row.things[0], runner.context.columns))
     else:
         spans[subject[0]] = span(core.field.world, core.book.rules[subject[0]][1])
     for (rule, _, _), episodes in log.of(owner).items():
@@ -88,7 +89,7 @@ class Reevaluation:
         self.runners = [
             runner for runner in core.book.of(self.row.space.kind)
             if not runner.rule.watch.group and runner.watched[self.row.things].any()
-            and (not isinstance(runner, DueRunner) or runner.by_readings())
+            and (not isinstance(runner, SingleAlarmEvaluator) or runner.form.by_readings())
         ]  # fmt: skip
 
     def run(self, pending: OpenRequest, history: Batch) -> None:
@@ -115,12 +116,12 @@ class Reevaluation:
         made = by_alarm(one for one in scratch.made if one.thing.device == self.device)
         for runner in runners:
             self._compare(runner, scratch, made, pending.since)
-            if runner.peers is not None:
-                runner.peers.regroup(self.row.things, runner.watched)
-                runner.revalue(runner.peers.with_others(()), self.core.now)
+            if runner.context.peers is not None:
+                runner.context.peers.regroup(self.row.things, runner.watched)
+                runner.revalue(runner.context.peers.with_others(()), self.core.now)
 
     def _compare(
-        self, runner: Runner, scratch: ScratchEngine, made: dict[Key, list[PendingTransition]], since: int
+        self, runner: ConditionEvaluator, scratch: ScratchEngine, made: dict[Key, list[PendingTransition]], since: int
     ) -> None:
         twin = next(r for r in scratch.core.book.runners[runner.rule.id] if r.space.kind == runner.space.kind)
         rows = {thing: k for k, thing in enumerate(twin.space.things)}
@@ -217,11 +218,11 @@ def _begun(core: Evaluator, devices: Sequence[int], rules: Sequence[str], begin:
         live = next((r for r in core.book.runners[twin.rule.id] if r.space.kind == twin.space.kind), None)
         for row, place in enumerate(twin.space.things):
             mine = core.field.world.rows.get(place.device)
-            if not isinstance(live, EveryRunner | DueRunner):
+            if not isinstance(live, SingleAlarmEvaluator) or not isinstance(twin, SingleAlarmEvaluator):
                 continue
             if mine is not None and mine.space is live.space:
                 past = _past(core, twin.rule.id, place, first)
-                live.begin_twin(mine.things[place.component], twin, row, begin, past)
+                live.form.begin_twin(mine.things[place.component], twin.form, row, begin, past)
     return scratch
 
 
@@ -261,8 +262,10 @@ def _newest_values(core: Evaluator, device: int, scratch: ScratchEngine) -> None
                 mine.good_at[own, thing] = theirs.good_at[column, other]
 
 
-def _withdrawn(core: Evaluator, runner: Runner, thing: int, key: Key, at: int, level: int) -> PendingTransition:
-    runner.emit(thing, at, Change.WITHDRAWN, level, None, None, -1, text=condition_text(runner.rule))
+def _withdrawn(
+    core: Evaluator, runner: ConditionEvaluator, thing: int, key: Key, at: int, level: int
+) -> PendingTransition:
+    runner.reporter.emit(At(thing, at), Change.WITHDRAWN, level, None, text=condition_text(runner.rule))
     return replace(core.field.emitter.made.pop(), identity=key[2], late=True)
 
 

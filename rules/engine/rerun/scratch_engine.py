@@ -65,7 +65,7 @@ class ScratchEngine:
     def _remember(self, history: Batch, now: int) -> None:
         """Note the readings of things that are compared with others, so that a silence knows its end."""
         downs, world = self.core.field.downs, self.core.field.world
-        if not downs.spans or not any(runner.peers is not None for runner in self.core.book.all()):
+        if not downs.spans or not any(runner.context.peers is not None for runner in self.core.book.all()):
             return
         component = world.point_component[history.point]
         for device in self.devices:

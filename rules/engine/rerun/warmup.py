@@ -9,8 +9,9 @@ from gateway.domain.alarm import Change
 from gateway.domain.history_request import HistoryRequest
 from gateway.domain.record import Closed, Rerun, Unlatch
 from rules.compiled import Rule
-from rules.engine.conditions.base import Runner
+from rules.engine.conditions.base import ConditionEvaluator
 from rules.engine.evaluator import Evaluator
+from rules.engine.frames.at import At
 from rules.engine.groups.split_rule import questions_of
 from rules.engine.groups.transfer import GroupTransfer
 from rules.engine.late.history_requests import FactOf
@@ -108,8 +109,8 @@ def _take_groups(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) ->
     groups.flush()
 
 
-def _raise(core: Evaluator, runner: Runner, thing: int, at: int) -> None:
+def _raise(core: Evaluator, runner: ConditionEvaluator, thing: int, at: int) -> None:
     """Emit RAISED for the alarms of a thing that are on."""
     for identity, level in runner.on(thing):
-        runner.emit(thing, at, Change.RAISED, level, None, None, -1, text=condition_text(runner.rule))
+        runner.reporter.emit(At(thing, at), Change.RAISED, level, None, text=condition_text(runner.rule))
         core.field.emitter.made.append(replace(core.field.emitter.made.pop(), identity=identity))

@@ -150,7 +150,9 @@ class WarmupReplay:
             for s in core.field.world.space_list
         ]  # fmt: skip
         runners = [
-            RunnerImage(rule.id, r.space.kind, {name: table(a) for name, a in r.state().items()}, r.extra(), r.decided)
+            RunnerImage(
+                rule.id, r.space.kind, {name: table(a) for name, a in r.state().items()}, r.extra(), r.decided.until
+            )
             for r in core.book.runners[rule.id]
         ]
         made = [kept_of(one) for one in self._scratch.made] if self._input.group else []
@@ -207,7 +209,7 @@ def restored_engine(core: Evaluator, found: WarmupResult) -> ScratchEngine | Non
                 runner.refresh(range(len(runner.space)), found.now, "")
                 runner.load({name: array(one) for name, one in held.tables.items()})
                 runner.load_extra(held.extra)
-                runner.decided.update(held.decided)
+                runner.decided.until.update(held.decided)
     scratch.core.now = found.now
     rule = core.book.rules[found.rule][1]
     scratch.core.field.emitter.made = [made_of(one, rule) for one in found.made]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.alarm import SignalSeen
 from gateway.domain.reading import F64
+from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools, Reader, UnitsAt
 from rules.engine.state.thing_table import LONG_AGO
 from rules.engine.windows.base import PointReadings, carried
@@ -105,22 +106,21 @@ class MomentaryValues:
         found, _ = one.held(np.asarray(reader.thing, np.int64), reader.t)
         return found
 
-    def seen(
-        self, one: Momentary, thing: int, at: int | None, view: BatchView | None, unit: int, *, before: bool
-    ) -> SignalSeen:
-        """For evidence: as of a unit; as of the last one before it; as of `at`, between views or units."""
+    def seen(self, one: Momentary, here: At) -> SignalSeen:
+        """For evidence: as of a unit; as of the last one before it; as of `here.t`, between views or units."""
+        thing, view, before = here.thing, here.view, here.before
         k = self.index[one.name]
         value, share, moment = float(one.newest[thing]), float(one.share[thing]), int(one.moment[thing])
-        ahead = view is None or (before and view is self.view and not self.taken[unit])
+        ahead = view is None or (before and view is self.view and not self.taken[here.unit])
         if not ahead and view is not None and view is self.view:
-            value, share, moment = self._in_view(k, view, unit, before=before)
-            until = at if before and at is not None else int(view.t[unit])
+            value, share, moment = self._in_view(k, view, here.unit, before=before)
+            until = here.t if before else int(view.t[here.unit])
             for found in self.handed.get((one.name, thing), ()):
                 if moment < found[2] <= until:
                     value, share, moment = found
-        elif ahead and at is not None and moment > LONG_AGO:
-            values, shares = one.held(np.array([thing]), np.array([at]))
-            value, share, moment = float(values[0]), float(shares[0]), at
+        elif ahead and moment > LONG_AGO:
+            values, shares = one.held(np.array([thing]), np.array([here.t]))
+            value, share, moment = float(values[0]), float(shares[0]), here.t
         if moment == LONG_AGO:
             return SignalSeen(one.name, None, one.unit, 0, 0, 0.0)
         known = None if value != value else value

@@ -1,13 +1,14 @@
 """Signals that are made of other signals: who hears of whom, and when."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
 from rules.engine.binding.bound_expression import BoundExpression
+from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsBefore
 from rules.engine.state.thing_table import NEVER, ThingTable
 from rules.engine.windows.base import PointReadings
@@ -20,29 +21,23 @@ Observe = Callable[[int, CalendarWindow, float], None]
 """(thing, signal, coverage) of a window that closed."""
 
 
-class CloseTime(NamedTuple):
-    """Where windows of a thing close: at engine time `now` µs, or in a unit of a view, whose time `now` is then."""
-
-    thing: int
-    now: int
-    view: BatchView | None = None
-    unit: int = -1
-
-    def as_of(self, space: ThingTable, end: int) -> Reader:
-        """The thing at `end` µs: with what the unit brings, if that is its time, else before it."""
-        if self.view is None:
-            return Latest(space, np.array([self.thing]), end)
-        return (_Told if self.now == end else UnitsBefore)(self.view, np.array([self.unit]), end)
-
-
-class _Told(UnitsBefore):
-    """The same with the points as the unit tells them; signals have not heard of it yet."""
+class _AsSent(UnitsBefore):
+    """The same with the points as of the unit, before signals are fed with it."""
 
     def value(self, column: int) -> F64:
         return self.view.value(column)[self.units]
 
     def good_at(self, column: int) -> I64:
         return self.view.good_at(column)[self.units]
+
+
+def as_of(place: At, space: ThingTable, end: int) -> Reader:
+    """The thing of `place`, where its windows close, at `end` µs: with what the unit brings, if that is its time, else
+    before it.
+    """
+    if place.view is None:
+        return Latest(space, np.array([place.thing]), end)
+    return (_AsSent if place.t == end else UnitsBefore)(place.view, np.array([place.unit]), end)
 
 
 class NestedSignals:
@@ -101,7 +96,7 @@ class NestedSignals:
                 soonest = min(soonest, int(one.end[places.thing].min(initial=NEVER)))
         return soonest
 
-    def pass_on(self, place: CloseTime, begun: dict[str, int], end: int, observe: Observe) -> set[str]:
+    def pass_on(self, place: At, begun: dict[str, int], end: int, observe: Observe) -> set[str]:
         """Windows ended then and are closed: what is made of them hears their values, and closes its own.
 
         `begun`: the start of each, by name. Names of what is new.
@@ -116,7 +111,7 @@ class NestedSignals:
                 if isinstance(one, Momentary):
                     begun[one.name] = start
             if one.name in self.derived and isinstance(one, CalendarWindow) and one.end[thing] == end:
-                observe(thing, one, float(one.close(np.array([thing]), place.now)[0]))
+                observe(thing, one, float(one.close(np.array([thing]), place.t)[0]))
                 begun[one.name] = int(one.begun[thing])
         new = set(begun)
         for name, one in self.mixed.items():
@@ -125,7 +120,7 @@ class NestedSignals:
                 new.add(name)
         return new
 
-    def _hand_on(self, one: Operator, place: CloseTime, begun: int, end: int) -> None:
+    def _hand_on(self, one: Operator, place: At, begun: int, end: int) -> None:
         """The value of the windows [begun, end) that a signal is made of."""
         value, thing = self._value(one, place, end), place.thing
         if isinstance(one, CalendarWindow):
@@ -133,7 +128,7 @@ class NestedSignals:
         else:
             self.now.hand(one, thing, value, end)
 
-    def _hand_beside(self, one: Operator, place: CloseTime, end: int) -> None:
+    def _hand_beside(self, one: Operator, place: At, end: int) -> None:
         """The value since `end`, when it is another one."""
         value, thing = self._value(one, place, end), place.thing
         if value != value or value == one.latest(np.array([thing]))[0]:
@@ -143,7 +138,7 @@ class NestedSignals:
         else:
             self.now.hand(one, thing, value, end)
 
-    def _value(self, one: Operator, place: CloseTime, end: int) -> float:
+    def _value(self, one: Operator, place: At, end: int) -> float:
         assert one.of is not None, "other signals are named in an expression"
-        reader = place.as_of(self.space, end)
+        reader = as_of(place, self.space, end)
         return float((one.of.scalar(reader) if self.scalar else one.of.vector(reader))[0])

@@ -12,6 +12,7 @@ from gateway.domain.reading import F64
 from rules.compiled import Rule, Slot
 from rules.compiled.definition import definition
 from rules.compiled.reads import inner_first
+from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsBefore
 from rules.engine.state.thing_table import NEVER, ThingTable
 from rules.engine.windows.base import PointReadings, Surroundings, turns
@@ -19,15 +20,15 @@ from rules.engine.windows.calendar_window import CalendarWindow
 from rules.engine.windows.factory import operator
 from rules.engine.windows.momentary import Momentary
 from rules.engine.windows.momentary_values import MomentaryValues
-from rules.engine.windows.nested_signals import CloseTime, NestedSignals
+from rules.engine.windows.nested_signals import NestedSignals
 from rules.engine.windows.window_ends import WindowEnds
 
 
 class WindowListener(Protocol):
     """Who is told when there is something to judge. Things are told of apart, each in the order of time."""
 
-    def window_closed(self, thing: int, end: int, reader: Reader, view: BatchView | None, unit: int) -> None:
-        """Calendar signals of `thing` have new values since `end`; `reader` holds the points as of then."""
+    def window_closed(self, here: At, reader: Reader) -> None:
+        """Calendar signals of a thing have new values since `here.t`; `reader` holds the points as of then."""
 
     def windows_closed(self, reader: Latest) -> None:
         """The same at a tick, of many things with the same end."""
@@ -92,14 +93,10 @@ class SignalSet:
         found: F64 = one.ring[slot.n + self.ends.behind.get(slot.name, 0)][reader.thing]
         return found
 
-    def seen(
-        self, thing: int, at: int | None = None, view: BatchView | None = None, unit: int = -1, *, before: bool = False
-    ) -> tuple[SignalSeen, ...]:
-        """Every signal for evidence: the last closed window; a momentary one as of `unit`, before it, or of `at`."""
+    def seen(self, here: At) -> tuple[SignalSeen, ...]:
+        """Every signal for evidence: the last closed window; a momentary one as of `here`."""
         found = (
-            self.now.seen(one, thing, at, view, unit, before=before)
-            if isinstance(one, Momentary)
-            else self.ends.seen(one, thing)
+            self.now.seen(one, here) if isinstance(one, Momentary) else self.ends.seen(one, here.thing)
             for one in self.operators
         )
         return tuple(replace(one, made=self.made[one.name]) for one in found)
@@ -220,8 +217,9 @@ class SignalSet:
             if k < len(some) and some.unit[k] == unit and one.name not in self.chain.nested:
                 fresh.append((one, float(some.value[k]), int(some.at[k])))
         telling = [one for one, value, at in fresh if not view.moments[unit] and one.changes(thing, value, at)]
-        for end in self.closings(CloseTime(thing, int(view.t[unit]), view, unit), telling):
-            judge.window_closed(thing, end, UnitsBefore(view, np.array([unit]), end), view, unit)
+        place = At(thing, int(view.t[unit]), view, unit)
+        for end in self.closings(place, telling):
+            judge.window_closed(place.earlier(end), UnitsBefore(view, np.array([unit]), end))
             if view.moments[unit]:
                 judge.windows_ended([thing], end)
         for one, value, at in fresh:
@@ -241,8 +239,8 @@ class SignalSet:
         for thing in _ended(self.windows, now):
             if waits is not None and waits[thing]:
                 continue
-            for end in self.closings(CloseTime(thing, now), ()):
-                judge.window_closed(thing, end, Latest(self.space, np.array([thing]), end), None, -1)
+            for end in self.closings(At(thing, now), ()):
+                judge.window_closed(At(thing, end, before=True), Latest(self.space, np.array([thing]), end))
                 judge.windows_ended([thing], end)
         self.reckon(now)
 
@@ -260,7 +258,7 @@ class SignalSet:
                 judge.windows_closed(Latest(self.space, things[ends == end], end))
                 judge.windows_ended(things[ends == end].tolist(), end)
 
-    def closings(self, place: CloseTime, heard: Collection[CalendarWindow]) -> Iterator[int]:
+    def closings(self, place: At, heard: Collection[CalendarWindow]) -> Iterator[int]:
         """`WindowEnds.closings` of what is watched."""
         return self.ends.closings(place, heard, self.watch_only, self._observe)
 
@@ -281,8 +279,8 @@ class SignalSet:
     def exchange(self, thing: int, point: str, start: float, at: int, judge: WindowListener) -> None:
         """A new meter hangs at `point` since `at` µs and began at `start`."""
         if heard := [one for one in self.windows if point in one.points]:
-            for end in self.closings(CloseTime(thing, at), heard):
-                judge.window_closed(thing, end, Latest(self.space, np.array([thing]), end), None, -1)
+            for end in self.closings(At(thing, at), heard):
+                judge.window_closed(At(thing, end, before=True), Latest(self.space, np.array([thing]), end))
         for one in self.operators:
             one.exchange(thing, point, start, at)
         for one in self.windows:

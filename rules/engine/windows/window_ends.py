@@ -6,11 +6,12 @@ import numpy as np
 
 from gateway.domain.alarm import SignalSeen
 from gateway.domain.reading import I64
+from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import Bools
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 from rules.engine.windows.base import Rows
 from rules.engine.windows.calendar_window import CalendarWindow
-from rules.engine.windows.nested_signals import CloseTime, NestedSignals, Observe
+from rules.engine.windows.nested_signals import NestedSignals, Observe
 
 
 class WindowEnds:
@@ -41,7 +42,7 @@ class WindowEnds:
         return found
 
     def closings(
-        self, place: CloseTime, heard: Collection[CalendarWindow], watch: frozenset[str] | None, observe: Observe
+        self, place: At, heard: Collection[CalendarWindow], watch: frozenset[str] | None, observe: Observe
     ) -> Iterator[int]:
         """Close what ended by then and is decided; yields each end at which the rule can be judged.
 
@@ -49,7 +50,7 @@ class WindowEnds:
         the signals whose windows are judged, None = all. A signal made of closed windows closes, and hears their
         values, when none of them that ended by then is open.
         """
-        thing, now = place.thing, place.now
+        thing, now = place.thing, place.t
         only = np.array([thing])
         while True:
             first = min(int(one.end[thing]) for one in self.windows)
@@ -81,7 +82,7 @@ class WindowEnds:
             one.deepen(1 + self._since(one, thing, first))
 
     def _judged(
-        self, place: CloseTime, first: int, until: int, watch: frozenset[str] | None, observe: Observe
+        self, place: At, first: int, until: int, watch: frozenset[str] | None, observe: Observe
     ) -> Iterator[int]:
         """The ends from `first` up to the next one that is open, at `until` µs."""
         thing = place.thing

@@ -1,0 +1,134 @@
+"""The alarms of a rule with `identity`: one threshold evaluator for each text that a thing has at a time."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from numpy.typing import NDArray
+
+from rules.engine.conditions.context import EvaluatorContext
+from rules.engine.conditions.reporting import Reporter
+from rules.engine.conditions.state_columns import of_part
+from rules.engine.conditions.threshold import ThresholdEvaluator
+from rules.engine.conditions.threshold_state import G_IDLE, G_OUTSIDE
+
+SLOTS = 64  # alarms of one thing at a time; more are counted only
+Texts = tuple[str, ...]
+
+
+class TextSlot:
+    """The alarms of one text per thing. `owner`: row -> its text. Signals are those of the rule, not its own."""
+
+    def __init__(self, whole: EvaluatorContext) -> None:
+        rule = whole.rule
+        part = replace(rule, signals=(), identity=())
+        context = EvaluatorContext(part, whole.zone, whole.space, whole.common, whole)
+        self.owner: dict[int, Texts] = {}
+        self.evaluator = ThresholdEvaluator(context, Reporter(context, rule, lambda thing: self.owner.get(thing, ())))
+        self.phases, self.machine = self.evaluator.phases, self.evaluator.machine
+
+    def free(self, thing: int) -> None:
+        """A thing without an alarm here, or one on its way, has no text."""
+        if self.phases.m_gate[thing] in (G_IDLE, G_OUTSIDE):
+            self.owner.pop(thing, None)
+
+
+class TextSlots:
+    """As many as one thing has alarms at a time, at least one. `overflow` counts alarms that found no slot."""
+
+    def __init__(self, whole: EvaluatorContext) -> None:
+        self.whole, self.overflow = whole, 0
+        self._slots = [self._made()]
+
+    def __iter__(self) -> Iterator[TextSlot]:
+        return iter(self._slots)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def _made(self) -> TextSlot:
+        slot = TextSlot(self.whole)
+        slot.evaluator.context.watched = self.whole.watched
+        slot.evaluator.grow()
+        return slot
+
+    def add(self) -> TextSlot:
+        """One more."""
+        slot = self._made()
+        slot.evaluator.refresh(range(len(self.whole.space)), self.whole.common.world.changes, "")
+        self._slots.append(slot)
+        return slot
+
+    def at_least(self, count: int) -> None:
+        """So many, or more."""
+        while len(self._slots) < count:
+            self.add()
+
+    def take(self, thing: int, texts: Texts) -> TextSlot | None:
+        """A slot for a text that is new to the thing; None when all are taken."""
+        slot = next((slot for slot in self._slots if thing not in slot.owner), None)
+        if slot is None:
+            if len(self._slots) == SLOTS:
+                self.overflow += 1
+                return None
+            slot = self.add()
+        slot.owner[thing] = texts
+        return slot
+
+    def adopt(self, old: "TextSlots") -> None:
+        """Take over those of the revision before."""
+        self.at_least(len(old))
+        for slot, before in zip(self, old, strict=True):
+            slot.evaluator.adopt(before.evaluator)
+            slot.owner = dict(before.owner)
+
+    def inherit(self, old: "TextSlots") -> None:
+        """Thresholds, holds or levels were edited: see `ThresholdEvaluator.inherit`."""
+        for slot, before in zip(self, old, strict=True):
+            slot.owner = dict(before.owner)
+            slot.evaluator.inherit(before.evaluator)
+
+    def take_row(self, thing: int, other: "TextSlots", row: int) -> None:
+        """Row `row` of `other`, of the same rule in another engine, becomes `thing`'s."""
+        self.at_least(len(other))
+        theirs = [*other, *[None] * (len(self) - len(other))]
+        for slot, their in zip(self, theirs, strict=True):
+            slot.owner.pop(thing, None)
+            if their is None:
+                slot.phases.forget(thing)
+                slot.phases.regate(thing)
+                continue
+            slot.evaluator.take_row(thing, their.evaluator, row)
+            if row in their.owner:
+                slot.owner[thing] = their.owner[row]
+
+    def memory(self) -> int:
+        """Bytes."""
+        return sum(slot.evaluator.memory() + 64 * len(slot.owner) for slot in self)
+
+    # --- snapshot
+    def state(self) -> dict[str, NDArray[Any]]:
+        """That of slot k as `k.name`."""
+        return {f"{k}.{name}": table for k, slot in enumerate(self) for name, table in slot.evaluator.state().items()}
+
+    def load(self, state: dict[str, NDArray[Any]]) -> None:
+        """The inverse of `state`."""
+        self.at_least(1 + max((int(name.split(".")[0]) for name in state if name[0].isdigit()), default=0))
+        for k, slot in enumerate(self):
+            slot.evaluator.load(of_part(state, str(k)))
+
+    def extra(self) -> bytes:
+        """`overflow`, and of every slot its texts and the extra state of its evaluator, encoded."""
+        slots = [(list(slot.owner.items()), slot.evaluator.extra()) for slot in self]
+        return msgspec.msgpack.encode((self.overflow, slots))
+
+    def load_extra(self, blob: bytes) -> None:
+        """The inverse of `extra`."""
+        if not blob:
+            return
+        kind = tuple[int, list[tuple[list[tuple[int, Texts]], bytes]]]
+        self.overflow, slots = msgspec.msgpack.decode(blob, type=kind)
+        for slot, (owner, extra) in zip(self, slots, strict=True):
+            slot.owner = dict(owner)
+            slot.evaluator.load_extra(extra)
