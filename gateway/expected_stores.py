@@ -10,7 +10,9 @@ from gateway.domain.errors import StoreError
 from gateway.durable import replace_synced
 
 NAME: Final = "stores.json"
-FILES: Final = {"database": "fieldgate.sqlite", "journal": "journal.sqlite", "series": "series/segments.json"}
+DATABASE: Final = "fieldgate.sqlite"
+JOURNAL: Final = "journal.sqlite"
+FILES: Final = {"database": DATABASE, "journal": JOURNAL, "series": "series/segments.json"}
 """Store -> the file that must be there."""
 
 

@@ -24,7 +24,7 @@ from gateway.app.reload import Reload, RuleJournal
 from gateway.app.running_endpoints import RunningEndpoints
 from gateway.app.running_sources import RunningSources
 from gateway.app.status import Readiness, StatusReader
-from gateway.app.stores import JOURNAL, OpenStores, close_to_others, open_stores
+from gateway.app.stores import OpenStores, close_to_others, open_stores
 from gateway.app.threads import Threads
 from gateway.clock import SystemClock
 from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesConsumer, Snapshots
@@ -36,6 +36,7 @@ from gateway.domain.duration import SECOND
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.notice import EndpointRoute
 from gateway.domain.record import ClockStep, RecordKind
+from gateway.expected_stores import JOURNAL
 from gateway.health import AlarmLog, HealthMonitor
 from gateway.import_service.service import ImportPorts, Imports
 from gateway.intake import ControlPump, Intake, Ticker

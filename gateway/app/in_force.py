@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gateway.api.context import ApiSettings
 from gateway.domain.device import Profile
-from gateway.expected_stores import FILES
+from gateway.expected_stores import JOURNAL
 from gateway.health import HealthSettings
 from gateway.import_service.service import ImportLimits
 from gateway.settings.model import Settings
@@ -27,9 +27,7 @@ class ProjectInForce:
             settings.api, settings.health, frozenset(settings.desk.order_types), settings.endpoints,
         )  # fmt: skip
         silent_after = {name: getattr(source, "silent_after", 0) for name, source in settings.sources.items()}
-        self.health = HealthSettings(
-            settings.data_dir / FILES["journal"], settings.journal.free_space_floor, silent_after
-        )
+        self.health = HealthSettings(settings.data_dir / JOURNAL, settings.journal.free_space_floor, silent_after)
         self.imports = ImportLimits(settings.series.retention, settings.api.max_body)
 
     @property

@@ -16,6 +16,7 @@ from gateway.desk import Desk
 from gateway.domain.error_reasons import reason, worded
 from gateway.domain.errors import StoreError
 from gateway.domain.record import Define, RecordKind
+from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.journal import SqliteJournal
 from gateway.lock import FileLock
 from gateway.ports import Clock, SeriesStore
@@ -27,8 +28,6 @@ from gateway.store.integrity_check import damage, identity
 log = structlog.get_logger()
 LOOK = 3.0  # seconds a start looks for damage in the database; `fieldgate check --data` looks at all of it
 KEPT = 5_000  # records per read
-JOURNAL = expected_stores.FILES["journal"]
-DATABASE = expected_stores.FILES["database"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def _database(path: Path) -> Database:
     """Looked at, then brought to this release."""
     if path.exists() and (what := damage(path, LOOK)):
         raise StoreError.of("store.damaged", path=path, what=worded(what))
-    database = Database(f"sqlite:///{path}")
+    database = Database.at(path)
     database.upgrade()
     return database
 

@@ -16,6 +16,7 @@ from gateway.domain.errors import StoreError
 from gateway.domain.record import PointDefined, Record, RecordKind, RuleGone, RuleSet
 from gateway.domain.text import Lang, say
 from gateway.domain.workorder import Role
+from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.journal.reader import JournalReader
 from gateway.ports import RegistryContents
 from gateway.settings.model import Settings
@@ -129,11 +130,11 @@ def open_installation(config: Path, lang: Lang | None = None) -> Iterator[Instal
     """Read-only. Raises ConfigError, and StoreError when there is no data yet."""
     settings = load_settings(config)
     language: Lang = lang or settings.language
-    file = settings.data_dir / "fieldgate.sqlite"
-    journal_file = settings.data_dir / "journal.sqlite"
+    file = settings.data_dir / DATABASE
+    journal_file = settings.data_dir / JOURNAL
     if not file.is_file() or not journal_file.is_file():
         raise StoreError(say("review.no_data", language, path=settings.data_dir, config=config))
-    database = Database(f"sqlite:///{file}")
+    database = Database.at(file)
     try:
         journal = JournalReader(journal_file)
         try:

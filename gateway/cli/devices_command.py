@@ -14,6 +14,7 @@ from gateway.cli.problems import refuse, say_filled
 from gateway.domain.duration import iso
 from gateway.domain.errors import ConfigError, StoreError
 from gateway.domain.text import Lang, say
+from gateway.expected_stores import JOURNAL
 
 if TYPE_CHECKING:
     from gateway.domain.record import Raw
@@ -87,7 +88,7 @@ def _letters(project: "Project") -> Iterator[list["Raw"]]:
     from gateway.domain.record import Raw
     from gateway.journal.reader import JournalReader
 
-    file = project.settings.data_dir / "journal.sqlite"
+    file = project.settings.data_dir / JOURNAL
     if not file.is_file():
         return
     reader = JournalReader(file)

@@ -11,6 +11,7 @@ import click
 from gateway.cli.options import main_file, report_language
 from gateway.domain.errors import ConfigError, GatewayError, StoreError
 from gateway.domain.text import Lang, say
+from gateway.expected_stores import DATABASE, JOURNAL
 
 if TYPE_CHECKING:
     from gateway.settings.model import Settings
@@ -74,11 +75,11 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
     from gateway.store import ApiKeys, Database, lent_key
 
     api, key = settings.api, key_file(settings.data_dir, settings.tenant)
-    file = settings.data_dir / "fieldgate.sqlite"
+    file = settings.data_dir / DATABASE
     if not api.port or not file.is_file():
         return None
     verify = pinned(api.tls.cert) if api.tls else True
-    database = Database(f"sqlite:///{file}")
+    database = Database.at(file)
     try:
         with httpx.Client(base_url=api.address, verify=verify, timeout=PATIENCE, trust_env=False) as client:
             client.get("/healthz")  # a key is made only for somebody who answers
@@ -102,13 +103,13 @@ def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
     from gateway.lock import FileLock
     from gateway.store import Database, Deed, erase_customer
 
-    file = settings.data_dir / "fieldgate.sqlite"
+    file = settings.data_dir / DATABASE
     if not file.is_file():
         return False, 0, 0
     os.umask(0o077)
-    lock = FileLock(settings.data_dir / "journal.sqlite", "erase")
+    lock = FileLock(settings.data_dir / JOURNAL, "erase")
     try:
-        database = Database(f"sqlite:///{file}")
+        database = Database.at(file)
         try:
             database.upgrade()
             deed = Deed(time.time_ns() // 1000, "", "", "customer.erase", code)

@@ -8,6 +8,7 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError, StoreUnavailable
 from gateway.domain.text import Lang, say
 from gateway.domain.workorder import Role
+from gateway.expected_stores import DATABASE
 
 if TYPE_CHECKING:
     import httpx
@@ -27,7 +28,7 @@ def running_gateway(
     from gateway.api.tls import pinned
     from gateway.store import ApiKeys, Database, lent_key
 
-    api, file = settings.api, settings.data_dir / "fieldgate.sqlite"
+    api, file = settings.api, settings.data_dir / DATABASE
     if not api.port:
         raise StoreError(say("review.no_port", lang, path=settings.data_dir))
     if not file.is_file():
@@ -47,7 +48,7 @@ def running_gateway(
             client.get("/healthz")  # a key is made only for somebody who answers
         except httpx.TransportError as error:
             raise StoreUnavailable(say("live.not_running", lang, url=api.address)) from error
-        database = Database(f"sqlite:///{file}")
+        database = Database.at(file)
         opened.callback(database.dispose)
         path = key_file(settings.data_dir, settings.tenant)
         try:

@@ -9,6 +9,7 @@ from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, StoreError
 from gateway.domain.text import Lang, say
+from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.store.database import Database, Migrated
 
 
@@ -43,10 +44,10 @@ def command(config: Path, check: bool, lang: Lang) -> None:
 def _checked(data: Path, lang: Lang) -> tuple[str, int]:
     from gateway.store.migrate import head
 
-    path = data / "fieldgate.sqlite"
+    path = data / DATABASE
     if not path.is_file():
         return say("store.migrate.none", lang, path=path, head=head()), 0
-    database = Database(f"sqlite:///{path}")
+    database = Database.at(path)
     try:
         plan = database.plan()
     finally:
@@ -61,12 +62,12 @@ def _migrated(data: Path, lang: Lang) -> tuple[str, int]:
     from gateway.lock import FileLock
     from gateway.store.migrate import head
 
-    path = data / "fieldgate.sqlite"
+    path = data / DATABASE
     if not path.is_file():
         return say("store.migrate.none", lang, path=path, head=head()), 0
-    lock = FileLock(data / "journal.sqlite", "migrate")
+    lock = FileLock(data / JOURNAL, "migrate")
     try:
-        database = Database(f"sqlite:///{path}")
+        database = Database.at(path)
         try:
             made: Migrated = database.upgrade()
         finally:

@@ -7,13 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gateway import expected_stores
 from gateway.adapters import SOURCES
 from gateway.api.config import key_file
 from gateway.doctor import machine, running_gateway
 from gateway.domain.errors import GatewayError, InvariantBroken, StoreUnavailable
 from gateway.domain.finding import DoctorFinding, ok, warn
 from gateway.domain.text import Lang
+from gateway.expected_stores import JOURNAL
 from gateway.journal import JournalReader
 from gateway.lock import FileLock
 from gateway.settings import Project
@@ -27,7 +27,7 @@ def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
     running = _running(data)
     yield ok("doctor.running", path=data) if running else ok("doctor.stopped", path=data)
     yield from machine.versions(machine.mosquitto_here())
-    journal = data / expected_stores.FILES["journal"]
+    journal = data / JOURNAL
     yield machine.disk(of_project(project))
     yield machine.clock(time.time_ns() // 1000, _newest(journal))
     yield machine.keeping(machine.kernel_clock(), machine.chrony())
@@ -46,7 +46,7 @@ def _running(data: Path) -> bool:
     if not data.is_dir():
         return False
     try:
-        FileLock(data / expected_stores.FILES["journal"], "doctor").release()
+        FileLock(data / JOURNAL, "doctor").release()
     except StoreUnavailable:
         return True
     return False

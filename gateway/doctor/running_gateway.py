@@ -11,6 +11,7 @@ from gateway.api.tls import pinned
 from gateway.domain.errors import StoreError
 from gateway.domain.finding import DoctorFinding, bad, ok, warn
 from gateway.domain.text import Lang
+from gateway.expected_stores import DATABASE
 from gateway.store import Database, Queries, SqlDeliveryQueue
 
 PATIENCE: Final = 10.0
@@ -62,14 +63,14 @@ def stores(data: Path, tenant: str) -> Iterator[DoctorFinding]:
     except StoreError as error:
         yield bad("doctor.store", "doctor.store.do", error=error)
         return
-    file = data / expected_stores.FILES["database"]
+    file = data / DATABASE
     if gone:
         yield bad("doctor.missing", "doctor.store.do", paths=", ".join(map(str, gone)))
     if not file.is_file():
         if not gone:
             yield ok("doctor.no_data", path=data)
         return
-    database = Database(f"sqlite:///{file}")
+    database = Database.at(file)
     try:
         pending = database.plan().pending
         if pending:

@@ -21,6 +21,7 @@ from gateway.domain.duration import iso
 from gateway.domain.error_reasons import reason, worded
 from gateway.domain.errors import StoreError
 from gateway.durable import replace_synced, sync_names
+from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.journal import JournalReader
 from gateway.recovery.file_copies import copy_duckdb, copy_plain, copy_sqlite
 from gateway.store import Database, DeskBooks
@@ -61,10 +62,7 @@ def back_up(data: Path, main_file: Path, target: Path) -> BackupContents:
     """
     if target.exists() or target.is_symlink():
         raise StoreError.of("backup.exists", path=target)
-    if (
-        not (data / expected_stores.FILES["database"]).is_file()
-        or not (data / expected_stores.FILES["journal"]).is_file()
-    ):
+    if not (data / DATABASE).is_file() or not (data / JOURNAL).is_file():
         raise StoreError.of("store.nothing_here", path=data)
     expected_stores.check_present(data)
     at = time.time_ns() // 1000
@@ -94,8 +92,8 @@ def _copied(data: Path, copy: Path) -> int:
         for path in sorted((data / "snapshots").glob("*.snapshot")):
             with suppress(FileNotFoundError):  # only the newest are kept
                 copy_plain(path, copy / "snapshots" / path.name)
-        copy_sqlite(data / expected_stores.FILES["database"], copy / expected_stores.FILES["database"])
-        copy_sqlite(data / expected_stores.FILES["journal"], copy / expected_stores.FILES["journal"])
+        copy_sqlite(data / DATABASE, copy / DATABASE)
+        copy_sqlite(data / JOURNAL, copy / JOURNAL)
         for path in [data / expected_stores.NAME, *data.glob("admin*.key"), *(data / "sessions").glob("*")]:
             if path.is_file():
                 copy_plain(path, copy / path.relative_to(data))
@@ -127,12 +125,12 @@ def _late_last(path: Path) -> tuple[bool, str]:
 
 def _checked(copy: Path) -> int:
     """Open all of it, as a start would; the newest record of the journal. Raises StoreError: it does not fit."""
-    if what := damage(copy / expected_stores.FILES["database"], LOOK):
-        raise StoreError.of("store.damaged", path=copy / expected_stores.FILES["database"], what=worded(what))
-    with closing(JournalReader(copy / expected_stores.FILES["journal"])) as reader:
+    if what := damage(copy / DATABASE, LOOK):
+        raise StoreError.of("store.damaged", path=copy / DATABASE, what=worded(what))
+    with closing(JournalReader(copy / JOURNAL)) as reader:
         partition, newest = reader.partition, reader.last(reader.partition)
         floor, head = reader.floor(), newest.seq if newest is not None else 0
-    with closing(Database(f"sqlite:///{copy / expected_stores.FILES['database']}")) as database:
+    with closing(Database.at(copy / DATABASE)) as database:
         desk = Desk(DeskBooks(database), partition=partition).cursor()
     with closing(DuckDbStore(copy / "series", DuckDbConfig(), SystemClock())) as series:
         stored = series.cursor(partition)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway import expected_stores
 from gateway.domain.errors import GatewayError, InvariantBroken
+from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.journal import JournalReader
 from gateway.recovery import series_segments
 from gateway.store import integrity_check
@@ -20,8 +21,8 @@ def survey(data: Path) -> Iterator[Finding]:
     """Every finding; LOCKED ones are no damage. Takes as long as reading the folder takes. Raises StoreError."""
     for path in expected_stores.missing(data):
         yield path, MISSING
-    yield from _journal(data / expected_stores.FILES["journal"])
-    database = data / expected_stores.FILES["database"]
+    yield from _journal(data / JOURNAL)
+    database = data / DATABASE
     if database.exists() and (what := integrity_check.damage(database)):
         yield database, what
     folder = (data / expected_stores.FILES["series"]).parent

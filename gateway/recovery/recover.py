@@ -15,6 +15,7 @@ from gateway.desk import Desk
 from gateway.domain.duration import iso
 from gateway.domain.error_reasons import worded
 from gateway.domain.errors import StoreError, StoreUnavailable
+from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.lock import FileLock
 from gateway.recovery import journal_repair, registry_rebuild, salvage_rows, series_segments
 from gateway.recovery.move_aside import move_aside
@@ -42,7 +43,7 @@ class RecoveryReport:
 def recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
     """Mend everything in `data`; the next start does the rest. Raises StoreUnavailable while another process has it,
     StoreError for files of another program or a newer release."""
-    lock = FileLock(data / expected_stores.FILES["journal"], "recover")
+    lock = FileLock(data / JOURNAL, "recover")
     try:
         return _recover(data, tenant, partition)
     finally:
@@ -51,20 +52,20 @@ def recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
 
 def _recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
     report = RecoveryReport()
-    path, folder = data / expected_stores.FILES["database"], (data / expected_stores.FILES["series"]).parent
+    path, folder = data / DATABASE, (data / expected_stores.FILES["series"]).parent
     expected = _expected(data, report)
     if not expected and not any((data / file).exists() for file in expected_stores.FILES.values()):
         raise StoreError.of("store.nothing", path=data)
     folder.mkdir(exist_ok=True)
     rebuilt = _database(path, report, missed="database" in expected)
-    database = Database(f"sqlite:///{path}")
+    database = Database.at(path)
     try:
         database.upgrade()
         replay = _segments(folder, report, missed="series" in expected)
         consumed = max(
             Desk(DeskBooks(database), partition=partition).cursor(), series_segments.cursor(folder, partition)
         )
-        journal = data / expected_stores.FILES["journal"]
+        journal = data / JOURNAL
         epoch = database.query(lambda c: c.scalar(select(func.max(tables.cursor.c.epoch)))) or 0
         mended = journal_repair.mend(journal, partition, consumed, epoch=epoch, missed="journal" in expected)
         _journal(mended, journal, report)

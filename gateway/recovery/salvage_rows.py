@@ -24,7 +24,7 @@ def salvage(damaged: Path, fresh: Path) -> dict[str, tuple[int, int]]:
     """
     uri = f"{damaged.absolute().as_uri()}?mode=ro"  # it is moved aside as it was found
     with closing(sqlite.connect(uri, uri=True, isolation_level=None)) as old:
-        database = Database(f"sqlite:///{fresh}")
+        database = Database.at(fresh)
         try:
             database.upgrade(_revision(old))
             found = _copied(old, fresh)

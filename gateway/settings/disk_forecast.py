@@ -9,6 +9,7 @@ from typing import Final
 from gateway.domain.device import Device, Life, Profile
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.language_values import Phrase, SpokenDuration
+from gateway.expected_stores import JOURNAL
 from gateway.settings.project import Project
 
 READING: Final = 5
@@ -51,7 +52,7 @@ def rate(devices: Sequence[Device], profiles: Mapping[str, Profile]) -> float:
 def of_project(project: Project) -> Room:
     """Of an installation, running or not. Raises OSError."""
     settings = project.settings
-    journal = settings.data_dir / "journal.sqlite"
+    journal = settings.data_dir / JOURNAL
     grows = max(0, settings.journal.max_bytes - (journal.stat().st_size if journal.exists() else 0))
     readings = rate(project.wanted.devices, {name: one.profile for name, one in project.profiles.items()})
     return room(settings.data_dir, settings.journal.free_space_floor, grows, settings.series.retention, readings)

@@ -39,6 +39,11 @@ class Database:
     checkpoints, readers with `query_only`. Errors of the driver leave as StoreUnavailable, StoreFull or StoreError.
     """
 
+    @classmethod
+    def at(cls, path: Path) -> "Database":
+        """The SQLite file `path`; made when it is not there."""
+        return cls(f"sqlite:///{path}")
+
     def __init__(self, url: str, *, readers: int = 4, busy: int = 10_000_000) -> None:
         """`readers` connections for queries; `busy` µs a writer waits for another process."""
         parsed = make_url(url)

@@ -11,12 +11,12 @@ from typing import Final
 from gateway.domain.duration import HOUR, SECOND
 from gateway.domain.errors import StoreError, StoreUnavailable
 from gateway.domain.workorder import Role
+from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.lock import FileLock
 from gateway.store.database import Database
 from gateway.store.keys_and_callbacks import ApiKeys
 from gateway.store.security_audit import Deed
 
-FILE: Final = "fieldgate.sqlite"
 LENT: Final = 12 * HOUR
 """A key for one command works so long at most, should the command not come to take it back."""
 
@@ -35,13 +35,13 @@ def beside(data: Path, command: str) -> Iterator[Database]:
 
     Raises StoreError when there is none, or the gateway that runs is of another release.
     """
-    file = data / FILE
+    file = data / DATABASE
     if not file.is_file():
         raise StoreError.of("store.nothing_here", path=data)
     lock: FileLock | None = None
     with suppress(StoreUnavailable):  # a gateway, or an import, has it: SQLite lets one write after the other
-        lock = FileLock(data / "journal.sqlite", command)
-    database = Database(f"sqlite:///{file}")
+        lock = FileLock(data / JOURNAL, command)
+    database = Database.at(file)
     try:
         if lock is not None:
             database.upgrade()

@@ -69,7 +69,7 @@ def measure(events: int) -> dict[str, Any]:
         tempfile.TemporaryDirectory(prefix="fieldgate-bench-") as folder,
         receiver() as good, receiver("--hang") as hung,
     ):  # fmt: skip
-        database = Database(f"sqlite:///{Path(folder) / 'q.sqlite'}")
+        database = Database.at(Path(folder) / "q.sqlite")
         database.upgrade()
         try:
             return asyncio.run(_measure(database, good, hung, events))

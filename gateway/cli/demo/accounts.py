@@ -10,6 +10,7 @@ import numpy as np
 from gateway.clock import SystemClock
 from gateway.domain.reading import Batch
 from gateway.domain.record import RecordKind
+from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.journal import JournalReader
 from gateway.latency import quantile
 from gateway.registry import Registry
@@ -48,9 +49,9 @@ class Account:
 def take(data: Path, ledger: Path, tenant: str, down: tuple[int, int]) -> Account:
     """Look everything up. `down` = (kill, ready) µs: what was published between is not counted in the latencies."""
     clock, account = SystemClock(), Account()
-    database = Database(f"sqlite:///{data / 'fieldgate.sqlite'}")
+    database = Database.at(data / DATABASE)
     store = DuckDbStore(data / "series", DuckDbConfig(), clock)
-    journal = JournalReader(data / "journal.sqlite")
+    journal = JournalReader(data / JOURNAL)
     try:
         registry = Registry(SqlRegistryStore(database, clock, tenant), tenant, clock)
         stored = {identity for batch in store.scan(0, 2**62) for identity in _identities(batch)}

@@ -20,6 +20,7 @@ from gateway.cli.demo.cast import Cast
 from gateway.cli.demo.tally import DemoCounts
 from gateway.cli.demo.view import DemoView
 from gateway.domain.text import Lang, say
+from gateway.expected_stores import JOURNAL
 
 KILL, IMPORT = 30.0, 40.0
 TAIL = 4.0  # seconds for what was published last
@@ -130,7 +131,7 @@ class Director:
 
     async def _count(self) -> None:
         """What is on disk and what receivers have: no counter of a process, so nothing falls when one is killed."""
-        tally = DemoCounts(self.cast.data / "journal.sqlite")
+        tally = DemoCounts(self.cast.data / JOURNAL)
         try:
             while True:
                 oa, sms = await self.cast.ask("oa", "/stats"), await self.cast.ask("sms", "/stats")

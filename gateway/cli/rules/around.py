@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import Problem, StoreError
+from gateway.expected_stores import DATABASE
 from gateway.ports import RegistryContents
 
 if TYPE_CHECKING:
@@ -83,10 +84,10 @@ def installed(data: Path, tenant: str) -> RegistryContents | None:
     from gateway.clock import SystemClock
     from gateway.store import Database, SqlRegistryStore
 
-    file = data / "fieldgate.sqlite"
+    file = data / DATABASE
     if not file.is_file():
         return None
-    database = Database(f"sqlite:///{file}")
+    database = Database.at(file)
     try:
         return SqlRegistryStore(database, SystemClock(), tenant).load()
     except StoreError:
