@@ -55,7 +55,7 @@ class Principal:
 
     @property
     def actor(self) -> Actor:
-        """As the desk knows them."""
+        """Who acts, for the desk."""
         return Actor(self.key.name, self.key.role)
 
     def may(self, permission: Permission) -> bool:
@@ -63,7 +63,7 @@ class Principal:
         return permission in PERMISSIONS[self.key.role]
 
     def sees(self, device: Device | None, group: str = "") -> bool:
-        """A key that is bound to sites knows nothing of devices elsewhere, nor of groups over several sites."""
+        """A key that is bound to sites sees no devices elsewhere, and no groups over several sites."""
         return not self.key.sites or (device.site if device is not None else group) in self.key.sites
 
 

@@ -21,8 +21,8 @@ log = structlog.get_logger()
 def ensure_admin(context: Context) -> Path | None:
     """Where a new key was written, or None when there is a live admin already. Blocking; the desk's thread.
 
-    The file is made, empty, before the key: one that is empty at the next start tells of a crash in between, whose key
-    nobody has read; it is revoked. Raises StoreError when the file cannot be written.
+    The file is made, empty, before the key: one that is empty at the next start is left from a crash in between: nobody
+    has read that key, it is revoked. Raises StoreError when the file cannot be written.
     """
     path, now = key_file(context.settings.data_dir, context.settings.tenant), context.clock.now()
     keys = context.sql.keys.all()

@@ -255,7 +255,7 @@ class ConnectionAcceptor:
             return False
         longest = min(idle, key=lambda connection: connection.waits_since)
         longest.shut()
-        self.forget(longest)  # an abort is heard of a moment later
+        self.forget(longest)  # connection_lost comes a moment later
         return True
 
     def forget(self, connection: ApiConnection) -> None:

@@ -1,4 +1,4 @@
-"""`GET /metrics`: everything counted, read at the moment somebody asks. Nothing on the hot path knows of it."""
+"""`GET /metrics`: everything counted, put together when somebody asks. It costs the hot path nothing."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ MOST_WAITING = 1000
 
 @dataclass(slots=True)
 class SqlCounts:
-    """What SQL knows. `known` False: the database does not answer, so these are not told rather than told as zero."""
+    """Counts by SQL. `known` False: the database does not answer, so they are left out rather than shown as zero."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     disabled: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Who is refused again and again waits: a bound on what guessing costs us, and on what it writes."""
+"""A caller that is refused again and again has to wait: a bound on what guessing costs, and on what it writes."""
 
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
@@ -37,8 +37,8 @@ def source_of(address: str) -> str:
 class _Caller:
     left: float
     at: float
-    said: dict[str, float] = field(default_factory=dict)
-    unsaid: Counter[str] = field(default_factory=Counter)
+    logged: dict[str, float] = field(default_factory=dict)
+    unlogged: Counter[str] = field(default_factory=Counter)
 
 
 class RefusalLimiter:
@@ -59,7 +59,7 @@ class RefusalLimiter:
 
     def refused(self, address: str, now: float, reason: str = "wrong_key", *, guess: bool = True) -> int:
         """Count one; without a `guess` it costs the address nothing. How many refusals for this reason an audit row
-        should tell now, 0 = none is due."""
+        should report now, 0 = none is due."""
         source = source_of(address)
         caller = self._callers.pop(source, None) or _Caller(float(BURST), now)
         self._callers[source] = caller
@@ -68,24 +68,24 @@ class RefusalLimiter:
         self._refill(caller, now)
         if guess:
             caller.left = max(0.0, caller.left - 1)
-        caller.unsaid[reason] += 1
+        caller.unlogged[reason] += 1
         if now - self._window >= SAY_EVERY:
             self._window, self._rows = now, 0
-        if now - caller.said.get(reason, float("-inf")) < SAY_EVERY or self._rows >= ROWS:
+        if now - caller.logged.get(reason, float("-inf")) < SAY_EVERY or self._rows >= ROWS:
             return 0
-        caller.said[reason], self._rows = now, self._rows + 1
-        return caller.unsaid.pop(reason)
+        caller.logged[reason], self._rows = now, self._rows + 1
+        return caller.unlogged.pop(reason)
 
-    def good(self, secret: str) -> None:
-        """This key opened."""
+    def accepted(self, secret: str) -> None:
+        """This key was good."""
         digest = sha256(secret.encode()).digest()
         self._known[digest] = None
         self._known.move_to_end(digest)
         if len(self._known) > KNOWN:
             self._known.popitem(last=False)
 
-    def knows(self, secret: str) -> bool:
-        """Did this key open lately?"""
+    def good_lately(self, secret: str) -> bool:
+        """Was this key good lately?"""
         return sha256(secret.encode()).digest() in self._known
 
     def _refill(self, caller: _Caller, now: float) -> None:

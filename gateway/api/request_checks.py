@@ -36,9 +36,9 @@ def caller_address(scope: Scope, headers: Headers, *, proxied: bool) -> str:
     other = str(scope["client"][0]) if scope.get("client") else ""
     if not proxied:
         return other
-    told = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     try:
-        return str(ip_address(told))
+        return str(ip_address(forwarded))
     except ValueError:
         return other
 
@@ -101,7 +101,7 @@ class RequestChecks:
             now = self._context.clock.now()
             key = await asyncio.to_thread(self._context.sql.keys.verify, secret, now)
             if key is not None:
-                self._requests.limiter.good(secret)
+                self._requests.limiter.accepted(secret)
                 return Principal(key, address)
         await self._requests.refuse(self._context, "wrong_key", address)
         raise refused(401, "unauthorized")

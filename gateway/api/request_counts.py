@@ -37,12 +37,12 @@ class RequestCounts:
     def hold_back(self, address: str, secret: str = "") -> None:
         """Raises CommandError 429 for an address that was refused too often; not for a key that opened lately."""
         wait = self.limiter.wait(address, asyncio.get_running_loop().time())
-        if wait and not (secret and self.limiter.knows(secret)):
+        if wait and not (secret and self.limiter.good_lately(secret)):
             self.refused["throttled"] += 1
             raise refused(429, "slow_down", seconds=math.ceil(wait))
 
     async def refuse(self, context: Context, reason: str, address: str) -> None:
-        """Count; say so in the log once a minute and in the audit now and then: a flood of wrong keys must not become
+        """Count; log it once a minute and in the audit now and then: a flood of wrong keys must not become
         a flood of lines and rows."""
         self.refused[reason] += 1
         now = asyncio.get_running_loop().time()
@@ -67,5 +67,5 @@ class RequestCounts:
 
 
 async def _write(context: Context, deed: Deed) -> None:
-    with suppress(StoreError):  # the answer is the same; the store's trouble is told elsewhere
+    with suppress(StoreError):  # the answer is the same; the store's trouble shows elsewhere
         await in_desk(context, lambda: context.sql.audit.add(deed))

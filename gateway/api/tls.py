@@ -35,7 +35,7 @@ class Renewal:
         self._files, self._seen = files, _stamp(files)
 
     def look(self) -> ssl.SSLContext | None:
-        """A context with the new files, None when they are as before or not in order (then it is said once)."""
+        """A context with the new files, None when they are as before or not in order (then it is logged once)."""
         now = _stamp(self._files)
         if now == self._seen:
             return None

@@ -1,4 +1,4 @@
-"""What systemd is told (sd_notify): live, stopping, and that the event loop turns. Without it nothing is said."""
+"""Messages to systemd (sd_notify): live, stopping, and that the event loop turns. Without systemd none is sent."""
 
 import asyncio
 import os
@@ -18,12 +18,12 @@ class ServiceManager:
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         """NOTIFY_SOCKET is a path, or @ and an abstract name; WATCHDOG_USEC µs; WATCHDOG_PID whom it is meant for."""
         self._address = env.get("NOTIFY_SOCKET", "")
-        self._heard = True  # what is lost is said once, not with every ping
+        self._sent = True  # a failure is logged once, not with every ping
         usec = env.get("WATCHDOG_USEC", "")
         meant = env.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
         self.every = int(usec) / 1_000_000 / TWICE if self._address and meant and usec.isdecimal() else 0.0
 
-    def say(self, state: str) -> None:
+    def notify(self, state: str) -> None:
         """`READY=1`, `STOPPING=1`, `WATCHDOG=1`. Never waits."""
         if not self._address:
             return
@@ -33,14 +33,14 @@ class ServiceManager:
                 end.setblocking(False)
                 end.sendto(state.encode(), address)
         except OSError as error:
-            if self._heard:
+            if self._sent:
                 log.warning("the service manager cannot be told", state=state, error=error.strerror or str(error))
-            self._heard = False
+            self._sent = False
         else:
-            self._heard = True
+            self._sent = True
 
     async def run(self) -> None:
         """Ping from the event loop, until cancelled: a loop that hangs pings no more, and is started again."""
         while self.every:
-            self.say("WATCHDOG=1")
+            self.notify("WATCHDOG=1")
             await asyncio.sleep(self.every)

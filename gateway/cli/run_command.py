@@ -92,13 +92,13 @@ async def serve(project: Project, lang: Lang = "zh") -> NoReturn:
     except (GatewayError, InvariantBroken):
         await app.abandon()
         raise
-    manager.say("READY=1")
+    manager.notify("READY=1")
     if manager.every:
         app.operation.supervisor.start("watchdog", manager.run)
     _greet(app, lang)
     fatal = asyncio.create_task(app.operation.supervisor.fatal.wait())
     await asyncio.wait({told, fatal}, return_when=asyncio.FIRST_COMPLETED)
-    manager.say("STOPPING=1")
+    manager.notify("STOPPING=1")
     if app.operation.supervisor.fatal.is_set():
         await _within(app.abandon())
         _leave(1)

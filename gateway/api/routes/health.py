@@ -67,8 +67,8 @@ async def readyz(context: Gateway, lang: Language = None) -> JSONResponse:
         name: _phrase(condition.endpoints.get(name)) for name in context.settings.endpoints
     }
     endpoints |= await _disabled(context)
-    told = {"parts": parts, "sources": sources, "endpoints": endpoints}
-    answer = {area: {name: _said(phrase, language) for name, phrase in of.items()} for area, of in told.items()}
+    named = {"parts": parts, "sources": sources, "endpoints": endpoints}
+    answer = {area: {name: _said(phrase, language) for name, phrase in of.items()} for area, of in named.items()}
     return JSONResponse({"ready": ready, **answer}, 200 if ready else 503)
 
 

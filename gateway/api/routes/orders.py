@@ -249,12 +249,12 @@ async def report(
     types = sorted({"repair", *context.settings.order_types})
     if body.type not in types:
         raise refused(422, "unknown_type", types=", ".join(types))
-    told = FaultReport(
+    fault = FaultReport(
         device.id, body.fault, body.title, body.title_zh or body.title, principal.actor,
         _command_id(body.command_id, idempotency_key), body.component, "", body.type, Level[body.level.upper()],
         "oa" if principal.key.role is Role.INTEGRATOR else body.source, body.note, body.skill,
     )  # fmt: skip
-    order = await in_desk(context, partial(context.desk.report, told, context.clock.now()))
+    order = await in_desk(context, partial(context.desk.report, fault, context.clock.now()))
     context.relay.notify()
     response.headers["etag"] = f'"{order.version}"'
     response.headers["location"] = f"/v1/work-orders/{order.no}"
