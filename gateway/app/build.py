@@ -145,7 +145,7 @@ def _consumers(
         until=lambda: clock.now() + settings.clock.ahead_limit,
     )  # fmt: skip
     progress = PipelineProgress(stores.partition, stores.journal, rules, series, reruns, supervisor)
-    return Consumers(engine, rules, series, reruns, progress)
+    return Consumers(rules, series, reruns, progress)
 
 
 def _imports(

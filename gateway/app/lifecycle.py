@@ -31,7 +31,6 @@ from gateway.scheduler import Scheduler
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
 from gateway.supervisor import Supervisor
-from rules.engine import Engine
 
 log = structlog.get_logger()
 STORE_RETRY = 5.0  # seconds between two tries, at most: a small journal fills while a store is away
@@ -49,9 +48,8 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True)
 class Consumers:
-    """Out of the journal. The engine belongs to the thread `rules`: others read `rules.status`."""
+    """Out of the journal. The engine belongs to `rules` and its thread: others read `rules.status`."""
 
-    engine: Engine
     rules: RulesConsumer
     series: SeriesConsumer
     reruns: Reruns

@@ -271,7 +271,7 @@ async def test_mqtt_messages_balance_at_every_stage(tmp_path: Path) -> None:
             names = {'balance_messages{source="broker"}', 'balance_source_messages{source="broker"}',
                      'balance_readings{source="broker"}', 'balance_readings{source=""}'}  # fmt: skip
             assert balances(found) == dict.fromkeys(names, 0)
-            await until(lambda: app.consumers.engine.counts.judged == 2, "the rules")
+            await until(lambda: app.consumers.rules.status.counts.judged == 2, "the rules")
             assert (await scrape(app))['engine_readings_total{state="duplicate"}'] == 1
 
 

@@ -35,10 +35,10 @@ async def test_late_readings_and_new_rules(tmp_path: Path, monkeypatch: pytest.M
     for ago, value in ((60, 20.0), (20, 20.0), (40, 90.0)):
         reading = Reading(device.id, point.id, now - ago * SECOND, value, received=app.clock.now())
         await app.ingest.intake.emit(Parcel("test", batch_of([[reading]]), messages=1))
-    await until(lambda: app.consumers.engine.counts.corrected == 1)
-    assert app.consumers.engine.counts.late == 1
+    await until(lambda: app.consumers.rules.status.counts.corrected == 1)
+    assert app.consumers.rules.status.counts.late == 1
     (tmp_path / "rules" / "b.yaml").write_text(STREAK, "utf-8")
-    await until(lambda: "streak" in app.consumers.engine.rules and app.consumers.reruns.idle)
-    assert app.consumers.engine.counts.cold == 0
+    await until(lambda: "streak" in app.consumers.rules.status.rules and app.consumers.reruns.idle)
+    assert app.consumers.rules.status.counts.cold == 0
     await until(lambda: app.consumers.rules.transitions == 3)
     await app.stop()

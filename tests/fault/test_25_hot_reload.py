@@ -41,14 +41,14 @@ async def test_rules_change_in_a_flood(tmp_path: Path, monkeypatch: pytest.Monke
 
             task = asyncio.create_task(flood())
             await until(lambda: len(app.stores.sql.queries.orders().items) == 1, "the order")
-            before = app.consumers.engine.rules["hostile.hot"][0]
+            before = app.consumers.rules.status.rules["hostile.hot"]
             for wrong in BROKEN.values():
                 (folder / "b.yaml").write_text(wrong, "utf-8")
                 found = await app.operation.reload.reload("li")
                 assert found.changed == 0
                 assert all(problem.line > 0 and "b.yaml" in problem.render("en") for problem in found.problems)
                 assert found.problems
-                assert set(app.consumers.engine.rules) == {"hostile.hot"}
+                assert set(app.consumers.rules.status.rules) == {"hostile.hot"}
             head, body = RULES.split("- id:")
             one = "- id:" + body.replace(">= 90", ">= 900")
             many = head + "".join(one.replace("hostile.hot", f"many.r{n}") for n in range(MANY))
@@ -58,10 +58,10 @@ async def test_rules_change_in_a_flood(tmp_path: Path, monkeypatch: pytest.Monke
             assert (await app.operation.reload.reload("li")).changed == 0, "one bad rule of many: none of them"
             (folder / "b.yaml").write_text(many, "utf-8")
             assert (await app.operation.reload.reload("li")).changed == MANY
-            await until(lambda: len(app.consumers.engine.rules) == MANY + 1, "all of them")
+            await until(lambda: len(app.consumers.rules.status.rules) == MANY + 1, "all of them")
             (folder / "b.yaml").unlink()
             assert (await app.operation.reload.reload("li")).changed == MANY
-            await until(lambda: set(app.consumers.engine.rules) == {"hostile.hot"}, "none of them")
+            await until(lambda: set(app.consumers.rules.status.rules) == {"hostile.hot"}, "none of them")
             (tmp_path / "project" / "devices.csv").write_text("code,profile\nG,hostile\n", "utf-8")
             assert (await app.operation.reload.reload("li")).changed == 1, "a device fewer"
             count = sent
@@ -72,6 +72,6 @@ async def test_rules_change_in_a_flood(tmp_path: Path, monkeypatch: pytest.Monke
                 lambda: stats.journaled >= sent and app.consumers.rules.committed >= app.stores.journal.head(0),
                 "judged",
             )
-            assert app.consumers.engine.rules["hostile.hot"][0] == before
+            assert app.consumers.rules.status.rules["hostile.hot"] == before
             (order,) = app.stores.sql.queries.orders().items
             assert order.count == 1, "raised once"

@@ -195,7 +195,9 @@ async def test_replay_and_restart_after_reloads_equal_live(tmp_path: Path) -> No
     async with live(main) as app:
         assert plain(app.stores.registry.known()) == plain(known), "the start finds nothing to change"
         await until(lambda: app.consumers.rules.judged >= app.stores.journal.head(app.settings.partition), "judged")
-        upto, state = await app.threads.rules(lambda: (app.consumers.engine.seq, app.consumers.engine.snapshot()))
+        upto, state = await app.threads.rules(
+            lambda: (app.consumers.rules._engine.seq, app.consumers.rules._engine.snapshot())
+        )
         assert state == replayed(app, upto)
 
 
@@ -221,7 +223,7 @@ async def test_a_mistake_anywhere_changes_nothing_and_is_taken_back_by_mending(t
             assert found.problems, name
             assert Path(name).name in {Path(problem.file).name for problem in found.problems}
             assert all(problem.line for problem in found.problems)
-            assert (app.project, set(app.consumers.engine.rules)) == (before, {"hostile.hot"}), (
+            assert (app.project, set(app.consumers.rules.status.rules)) == (before, {"hostile.hot"}), (
                 "nor is what was right besides"
             )
             one.write(name, right)
