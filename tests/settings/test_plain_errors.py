@@ -115,7 +115,8 @@ def test_a_second_gateway_on_one_data_dir_hears_who_has_it(config: Path) -> None
         assert "(fieldgate run) has the data in" in caught.value.text("en")
         assert "正在使用" in caught.value.text("zh")
     finally:
-        for close in (first.threads.close, first.database.close, first.series_store.close, first.journal.close):
+        stores = first.stores
+        for close in (first.threads.close, stores.sql.database.close, stores.series.close, stores.journal.close):
             close()
 
 
