@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64
 from rules.compiled import Slot, SlotKind
-from rules.engine.state.fleet import Fleet
+from rules.engine.state.field import Field
 from rules.engine.state.thing_table import ThingTable, widened
 from rules.engine.state.watch_scope import FEW, rows
 
@@ -16,7 +16,7 @@ from rules.engine.state.watch_scope import FEW, rows
 class RowTable(ABC):
     """What the world says about each row of a space."""
 
-    def __init__(self, world: Fleet, space: ThingTable) -> None:
+    def __init__(self, world: Field, space: ThingTable) -> None:
         self.world, self.space = world, space
         self._fresh: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._changes = -1
@@ -49,7 +49,7 @@ class AttributeColumns(RowTable):
     counts their changes.
     """
 
-    def __init__(self, world: Fleet, space: ThingTable, slot: Slot) -> None:
+    def __init__(self, world: Field, space: ThingTable, slot: Slot) -> None:
         super().__init__(world, space)
         self.slot = slot
         self.value: F64 = np.zeros(0)
@@ -67,7 +67,7 @@ class AttributeColumns(RowTable):
             self.low, self.high, self.moves = min(low, self.low), max(high, self.high), self.moves + 1
 
 
-def facts_of(world: Fleet, space: ThingTable, slot: Slot) -> AttributeColumns:
+def facts_of(world: Field, space: ThingTable, slot: Slot) -> AttributeColumns:
     """The table of a slot on a space; all that ask for the same share it."""
     key = id(space), repr(slot)  # a default may be NaN, which equals nothing
     found = world.shared.get(key)
@@ -76,7 +76,7 @@ def facts_of(world: Fleet, space: ThingTable, slot: Slot) -> AttributeColumns:
     return found
 
 
-def fact_of(world: Fleet, space: ThingTable, thing: int, slot: Slot) -> tuple[float, str]:
+def fact_of(world: Field, space: ThingTable, thing: int, slot: Slot) -> tuple[float, str]:
     """(value, where it comes from) of one of these slots for one row; its default when nobody has it."""
     device = world.devices[space.things[thing].device]
     if slot.kind is SlotKind.TAG:

@@ -14,7 +14,7 @@ from rules.compiled import Crossing, Expression, Slot, SlotKind
 from rules.engine.binding.attribute_columns import fact_of, facts_of
 from rules.engine.binding.local_time import local_time_of
 from rules.engine.frames.batch_view import Bools, LastReading, Reader
-from rules.engine.state.fleet import Fleet
+from rules.engine.state.field import Field
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 
 NAN = float("nan")
@@ -49,7 +49,7 @@ class BoundExpression:
     needs, not only their age.
     """
 
-    def __init__(self, expression: Expression, space: ThingTable, world: Fleet, signal: SlotSource) -> None:
+    def __init__(self, expression: Expression, space: ThingTable, world: Field, signal: SlotSource) -> None:
         self.expression, self.space, self.world, self.signal = expression, space, world, signal
         columns: list[int] = []
         aged: list[int] = []
@@ -202,7 +202,7 @@ class BoundExpression:
         return tuple(found)
 
 
-def text_tables(world: Fleet, space: ThingTable, slot: Slot) -> tuple[F64, NDArray[np.bool_]]:
+def text_tables(world: Field, space: ThingTable, slot: Slot) -> tuple[F64, NDArray[np.bool_]]:
     """What the codes of a state point mean to a CODE, FIELD or PART slot.
 
     CODE: one entry, the code of `slot.text`, -1 when no device of the profile has that text. FIELD: an entry per code
@@ -245,7 +245,7 @@ def _by_number(slot: Slot, value: F64) -> F64:
     return found
 
 
-def reading_seen(world: Fleet, profile: str, name: str, component: int, seen: LastReading) -> ReadingSeen:
+def reading_seen(world: Field, profile: str, name: str, component: int, seen: LastReading) -> ReadingSeen:
     """A reading as evidence: state codes become their text."""
     point = world.spec(profile, name, component)
     value: float | str | None = None if seen.value != seen.value else seen.value

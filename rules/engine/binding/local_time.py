@@ -11,7 +11,7 @@ from gateway.domain.reading import F64, I32, I64
 from rules.compiled import SlotKind
 from rules.engine.binding.attribute_columns import RowTable
 from rules.engine.state.calendar import zone_of
-from rules.engine.state.fleet import Fleet
+from rules.engine.state.field import Field
 from rules.engine.state.thing_table import ThingTable, widened
 
 _THURSDAY = 3  # 1970-01-01, counted from Monday
@@ -48,7 +48,7 @@ def _following(zone: str, minute: int, size: int) -> int:
 class LocalTime(RowTable):
     """zone i32[n]: the number of the time zone of each row; `zones` their names."""
 
-    def __init__(self, world: Fleet, space: ThingTable, installation: str) -> None:
+    def __init__(self, world: Field, space: ThingTable, installation: str) -> None:
         super().__init__(world, space)
         self.installation = installation
         self.zones: list[str] = []
@@ -104,7 +104,7 @@ def _distinct(minute: I64) -> tuple[I64, NDArray[np.intp]]:
     return low + np.flatnonzero(there), (np.cumsum(there) - 1)[off]
 
 
-def local_time_of(world: Fleet, space: ThingTable, installation: str) -> LocalTime:
+def local_time_of(world: Field, space: ThingTable, installation: str) -> LocalTime:
     """The table of a space; all expressions that ask share it."""
     key = id(space), f"local time of {installation} in {id(world)}"  # groups and their members have zones of their own
     found = world.shared.get(key)

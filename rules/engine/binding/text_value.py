@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from rules.compiled import TextOf
 from rules.engine.binding.bound_expression import BoundExpression, SlotSource
 from rules.engine.frames.batch_view import Reader
-from rules.engine.state.fleet import Fleet
+from rules.engine.state.field import Field
 from rules.engine.state.thing_table import ThingTable
 
 
 class TextValue:
     """`columns` are the points whose readings may change the text."""
 
-    def __init__(self, text: TextOf, space: ThingTable, world: Fleet, signal: SlotSource) -> None:
+    def __init__(self, text: TextOf, space: ThingTable, world: Field, signal: SlotSource) -> None:
         self.text, self.space, self.world = text, space, world
         self.bound = None if text.expression is None else BoundExpression(text.expression, space, world, signal)
         self.column = space.column(text.point) if text.point else -1

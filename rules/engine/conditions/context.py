@@ -17,25 +17,25 @@ from rules.engine.frames.batch_view import Bools, Reader
 from rules.engine.peers.peer_columns import Peers
 from rules.engine.state.completions import Completions
 from rules.engine.state.downtime import Downtimes
+from rules.engine.state.field import Field
 from rules.engine.state.fleet import Fleet
 from rules.engine.state.reevaluations import Reevaluations
 from rules.engine.state.thing_table import NEVER, ThingTable
 from rules.engine.state.watch_scope import WatchScopes
-from rules.engine.transitions import Emitter
+from rules.engine.transitions import Emitter, PendingTransition
 from rules.engine.windows import NoSignals, SignalSet
 from rules.engine.windows.counter_glitches import Glitches
 
 Observe = Callable[[str, tuple[int, int], str, float, int, int, float], None]
 """A closed window: (rule, (device, component), signal, value, start µs, end µs, coverage)."""
+Completed = Callable[[PendingTransition], PendingTransition] | None
+"""Adds to transitions what only the owner of a table knows; None = nothing."""
 NO_ROOM: Bools = np.zeros(0, np.bool_)
 
 
 @dataclass(slots=True)
 class EngineContext:
-    """What all evaluators of an engine share. `scalar` = judge by the scalar back end, the reference; `spoke`: when any
-    member of a group sent something last, µs (None: things are devices); `unsure`: until when a member of it may still
-    turn out to have sent something before a moment that has passed at engine time, both µs.
-    """
+    """What all evaluators of an engine share. `scalar` = judge by the scalar back end, the reference."""
 
     emitter: Emitter
     world: Fleet = field(default_factory=Fleet)
@@ -45,8 +45,6 @@ class EngineContext:
     completions: Completions = field(default_factory=Completions)
     scalar: bool = False
     observe: Observe | None = None
-    spoke: Callable[[int], int] | None = None
-    unsure: Callable[[int, int], int] | None = None
     after: AlarmPipeline = field(init=False)
     scopes: WatchScopes = field(init=False)
 
@@ -60,22 +58,34 @@ class EvaluatorContext:
 
     `watched` bool[capacity], shared by rules that watch the same, never written to; `soonest` µs: no timer of it is due
     earlier. `columns` are the points the rule reads. `whole`: the context of the rule whose texts are evaluated apart
-    (`identity`), which has the signals; else this one.
+    (`identity`), which has the signals; else this one. `world`: what is known of its things; `complete`: what
+    is added to its transitions.
     """
 
     def __init__(
-        self, rule: Rule, zone: str, space: ThingTable, common: EngineContext, whole: "EvaluatorContext | None" = None
+        self,
+        rule: Rule,
+        zone: str,
+        space: ThingTable,
+        common: EngineContext,
+        whole: "EvaluatorContext | None" = None,
+        *,
+        field: Field | None = None,
+        complete: Completed = None,
     ) -> None:
         self.rule, self.zone, self.space, self.common = rule, zone, space, common
         self.whole = self if whole is None else whole
+        self.world: Field = (common.world if field is None else field) if whole is None else whole.world
+        self.complete: Completed = complete if whole is None else whole.complete
+        self.scalar, self.observe, self.glitches = common.scalar, common.observe, common.glitches
         self.columns: tuple[int, ...] = tuple(space.column(name) for name in rule.points)
-        self.windows = SignalSet(rule, zone, space, common) if rule.signals else None
+        self.windows = SignalSet(rule, zone, space, self) if rule.signals else None
         own: SlotSource = self.windows if self.windows is not None else NoSignals(zone)
         self.signal: SlotSource = own if whole is None else whole.signal
         self.peers: Peers | None = None
         self.decided = Decided(rule.id, space, common.reevaluations)
         self.hours = None if rule.active is None else Openings(rule.active, space, self.local)
-        self.downtime = RuleDowntime(rule, space, common, self.every)
+        self.downtime = RuleDowntime(rule, space, common.downs, self.world, self.every)
         self.watched: Bools = NO_ROOM
         self.soonest = NEVER
         self._every: dict[tuple[int, tuple[int, ...]], int] = {}
@@ -86,11 +96,11 @@ class EvaluatorContext:
     # --- about its things
     def device(self, thing: int) -> Device | None:
         """The device of a row; None for a group."""
-        return self.common.world.devices.get(self.space.things[thing].device)
+        return self.world.devices.get(self.space.things[thing].device)
 
     def local(self, thing: int) -> str:
         """The name of its time zone; a group is where its site is, if it is one."""
-        world, device, place = self.common.world, self.device(thing), self.space.things[thing]
+        world, device, place = self.world, self.device(thing), self.space.things[thing]
         if device is not None:
             return world.zone(device, self.zone)
         site = world.sites.get(place.group) if self.rule.watch.group == "site" else None
@@ -98,7 +108,7 @@ class EvaluatorContext:
 
     def every(self, thing: int, columns: tuple[int, ...]) -> int:
         """The longest promised interval of these points, µs; 0 when none is promised."""
-        world = self.common.world
+        world = self.world
         if self._version != world.version:
             self._every, self._version = {}, world.version
         key = (int(self.space.profile[thing]), columns)
@@ -111,7 +121,7 @@ class EvaluatorContext:
     # --- expressions
     def bind(self, expression: Expression) -> BoundExpression:
         """An expression on the table of the rule."""
-        return BoundExpression(expression, self.space, self.common.world, self.signal)
+        return BoundExpression(expression, self.space, self.world, self.signal)
 
     def bind_if(self, expression: Expression | None) -> BoundExpression | None:
         """The same; None for none."""
@@ -119,7 +129,7 @@ class EvaluatorContext:
 
     def truth(self, bound: BoundExpression, reader: Reader) -> F64:
         """One truth value per item, by the back end in use: 1.0, 0.0, NaN unknown."""
-        return bound.scalar(reader) if self.common.scalar else bound.vector(reader)
+        return bound.scalar(reader) if self.scalar else bound.vector(reader)
 
     def off_hours(self, thing: int, t: int) -> bool:
         """Is `t` outside the rule's `active`?"""

@@ -87,7 +87,7 @@ class DuePlan(StateTable):
         device = self.context.device(thing)
         if device is None:
             return 0
-        for _, attrs in self.context.common.world.owners(device):
+        for _, attrs in self.context.world.owners(device):
             if self.condition.date in attrs:
                 return readable(str(attrs[self.condition.date]))
         return 0

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from rules.compiled import Due, Every, Rule, Sequence, Silence, Streak, Votes
 from rules.engine.conditions.alarm_form import AlarmForm
 from rules.engine.conditions.base import ConditionEvaluator, EngineContext, EvaluatorContext
+from rules.engine.conditions.context import Completed
 from rules.engine.conditions.counter_multiple import CounterMultipleForm
 from rules.engine.conditions.due_date import DueDateForm
 from rules.engine.conditions.m_of_n import MOfNForm
@@ -16,6 +17,7 @@ from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.engine.conditions.streak import StreakForm
 from rules.engine.conditions.threshold import ThresholdEvaluator
 from rules.engine.peers.peer_columns import Peers, peered
+from rules.engine.state.field import Field
 from rules.engine.state.thing_table import ThingTable
 
 _FORMS: dict[type, Callable[[EvaluatorContext, Reporter], AlarmForm]] = {
@@ -23,10 +25,18 @@ _FORMS: dict[type, Callable[[EvaluatorContext, Reporter], AlarmForm]] = {
 }  # fmt: skip
 
 
-def evaluator_of(rule: Rule, zone: str, space: ThingTable, common: EngineContext) -> ConditionEvaluator:
-    """The evaluator of `rule` on `space`; `zone` is the installation's."""
+def evaluator_of(
+    rule: Rule,
+    zone: str,
+    space: ThingTable,
+    common: EngineContext,
+    *,
+    field: Field | None = None,
+    complete: Completed = None,
+) -> ConditionEvaluator:
+    """The evaluator of `rule` on `space`; `zone` is the installation's; for the last two see `EvaluatorContext`."""
     plain, peers = peered(rule)
-    made = _made(EvaluatorContext(plain, zone, space, common))
+    made = _made(EvaluatorContext(plain, zone, space, common, field=field, complete=complete))
     if peers:
         found = made.context.peers = made.columns.parts["peers"] = Peers(rule, peers, space, common.world)
         found.remember(made.truths_decide())

@@ -34,7 +34,7 @@ class HoldDowntime:
             return
         for i in self._silent():
             if self.open_until(i, now) <= now:
-                self._resume(i, self.downtime.spoke(i), now)
+                self._resume(i, self.downtime.newest_reading(i), now)
 
     def silent_in(self, view: BatchView) -> None:
         """A view was judged: holds move on by the silences in it."""
@@ -47,7 +47,7 @@ class HoldDowntime:
         if not self.downs.spans:
             return
         if here.view is None:
-            self._resume(here.thing, self.downtime.spoke(here.thing), self.downs.latest)
+            self._resume(here.thing, self.downtime.newest_reading(here.thing), self.downs.latest)
             return
         for silence in here.view.silences(here.unit):
             self._resume(here.thing, *silence, here.t)

@@ -153,7 +153,7 @@ class HoldStateMachine:
             return waits
         state.deferred.pop(i, None)
         spans = self.context.common.downs.spans
-        spoke, until = (self.context.downtime.spoke(i), self.downtime.open_until(i, now)) if spans else (0, 0)
+        spoke, until = (self.context.downtime.newest_reading(i), self.downtime.open_until(i, now)) if spans else (0, 0)
         found, again = [], NEVER
         for j in range(len(self.levels)):
             phase = state.m_phase[j][i]

@@ -27,7 +27,7 @@ class PerIdentityEvaluator(ConditionEvaluator):
 
     def __init__(self, context: EvaluatorContext) -> None:
         super().__init__(context)
-        world, space = context.common.world, context.space
+        world, space = context.world, context.space
         self.texts = [TextValue(text, space, world, context.signal) for text in context.rule.identity]
         self.slots = TextSlots(context)
         self.first = next(iter(self.slots)).evaluator

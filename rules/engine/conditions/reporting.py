@@ -37,9 +37,7 @@ class Reporter:
         self.context, self.rule, self.identity = context, rule or context.rule, identity
         self.plan = plan_of(context.rule)
         written = None if context.rule.order is None else context.rule.order.skill_of
-        self.skill = (
-            None if written is None else TextValue(written, context.space, context.common.world, context.signal)
-        )
+        self.skill = None if written is None else TextValue(written, context.space, context.world, context.signal)
 
     def bounds(self) -> Sequence[BoundExpression]:
         """The expressions it reads itself: that of the skill."""
@@ -70,13 +68,12 @@ class Reporter:
             bound.thresholds(thing) if bound is not None else (),
         )
         plan = self.plan if self.skill is None or change not in OPENS else self._skilled(self.skill, here)
-        context.common.emitter.add(
-            PendingTransition(
-                t, self.rule, plan, context.space.things[thing], change, Level(level), evidence, reason,
-                bool(flags & Flag.IMPORTED), bool(flags & Flag.CLOCK_SUSPECT), self.identity(thing), count=count,
-                muted=context.off_hours(thing, t),
-            )
+        made = PendingTransition(
+            t, self.rule, plan, context.space.things[thing], change, Level(level), evidence, reason,
+            bool(flags & Flag.IMPORTED), bool(flags & Flag.CLOCK_SUSPECT), self.identity(thing), count=count,
+            muted=context.off_hours(thing, t),
         )  # fmt: skip
+        context.common.emitter.add(made if context.complete is None else context.complete(made))
 
     def _skilled(self, skill: TextValue, here: At) -> AlarmPlan:
         """The plan with its skill as of now; what the rule says when it is unknown: an order is never held back."""
@@ -94,7 +91,7 @@ class Reporter:
             seen = here.seen(context.space, column)
             if seen is not None:
                 name = context.space.names[column]
-                found.append(reading_seen(context.common.world, device.profile, name, component, seen))
+                found.append(reading_seen(context.world, device.profile, name, component, seen))
         return tuple(found)
 
     def signals(self, here: At) -> tuple[SignalSeen, ...]:

@@ -1,7 +1,6 @@
 """What a down-time of the gateway means for one rule: what does not count, and what has to wait (decision 064)."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,38 +8,27 @@ from numpy.typing import NDArray
 from gateway.domain.reading import I64
 from rules.compiled import Rule
 from rules.engine.state.downtime import Downtimes
+from rules.engine.state.field import Field
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
-
-
-class DowntimeSource(Protocol):
-    """What is known of down-times, and of when groups sent something; see `EngineContext`."""
-
-    @property
-    def downs(self) -> Downtimes:
-        """The down-times."""
-
-    @property
-    def spoke(self) -> Callable[[int], int] | None:
-        """When any member of a group sent something last."""
-
-    @property
-    def unsure(self) -> Callable[[int, int], int] | None:
-        """Until when members of a group may turn out to have sent something."""
 
 
 class RuleDowntime:
     """`every`: (row, columns) -> the promised interval of these points, µs, 0 = none. Times are µs."""
 
     def __init__(
-        self, rule: Rule, space: ThingTable, source: DowntimeSource, every: Callable[[int, tuple[int, ...]], int]
+        self,
+        rule: Rule,
+        space: ThingTable,
+        downs: Downtimes,
+        world: Field,
+        every: Callable[[int, tuple[int, ...]], int],
     ) -> None:
-        self.space, self.source, self.every = space, source, every
+        self.space, self.downs, self.world, self.every = space, downs, world, every
         self.counts = rule.downtime == "count"
 
-    def spoke(self, thing: int) -> int:
-        """When the thing, or any member of it, sent something last."""
-        newest = int(self.space.newest[thing])
-        return newest if self.source.spoke is None else max(newest, self.source.spoke(thing))
+    def newest_reading(self, thing: int) -> int:
+        """The newest reading of the thing, or of any member of it."""
+        return self.world.newest_reading(self.space, thing)
 
     def pause(
         self, thing: int, begin: int, end: int, columns: tuple[int, ...], *, since: int, due: int, upto: int = NEVER
@@ -51,7 +39,7 @@ class RuleDowntime:
         every = self.every(thing, columns)
         if self.counts or begin == LONG_AGO or end - begin <= 3 * every:
             return 0
-        return self.source.downs.taken(begin, end, since, due, upto, whole=not every)
+        return self.downs.taken(begin, end, since, due, upto, whole=not every)
 
     def decided_at(self, thing: int, due: int, columns: tuple[int, ...]) -> int:
         """When a tick decides what is due at `due` for want of readings.
@@ -59,7 +47,7 @@ class RuleDowntime:
         After a down-time longer than three intervals, of which nothing that the device sent has come, it gets three
         intervals.
         """
-        downs = self.source.downs
+        downs = self.downs
         if due > downs.latest + 3 * self.every(thing, columns) or self.counts or not downs.spans:
             return due
         (last, start), some = downs.spans[-1], 3 * self.every(thing, columns)
@@ -68,7 +56,7 @@ class RuleDowntime:
 
     def decided_after(self, things: NDArray[np.intp], due: I64, columns: tuple[int, ...]) -> I64:
         """The same for several things, of those that have sent nothing since."""
-        downs = self.source.downs
+        downs = self.downs
         if not downs.spans:
             return due
         found = due.copy()
@@ -81,8 +69,8 @@ class RuleDowntime:
 
         A silence of no more than three intervals may still end, and nothing is taken out. Groups wait for members.
         """
-        downs, newest = self.source.downs, self.spoke(thing)
-        waits = LONG_AGO if self.source.unsure is None else self.source.unsure(thing, now)
+        downs, newest = self.downs, self.newest_reading(thing)
+        waits = self.world.undecided_until(thing, now)
         if self.counts or newest >= downs.latest:
             return waits
         until = newest + 3 * self.every(thing, columns) + 1

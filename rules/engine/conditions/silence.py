@@ -65,7 +65,7 @@ class SilenceEvaluator(ConditionEvaluator):
 
     def refresh(self, things: Sequence[int], at: int, reason: str) -> None:
         super().refresh(things, at, reason)
-        devices = self.common.world.devices
+        devices = self.context.world.devices
         for thing in things:
             self.silence.registered[thing] = devices[self.space.things[thing].device].registered
         self.context.soonest = -NEVER

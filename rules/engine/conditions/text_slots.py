@@ -56,7 +56,7 @@ class TextSlots:
     def add(self) -> TextSlot:
         """One more."""
         slot = self._made()
-        slot.evaluator.refresh(range(len(self.whole.space)), self.whole.common.world.changes, "")
+        slot.evaluator.refresh(range(len(self.whole.space)), self.whole.world.changes, "")
         self._slots.append(slot)
         return slot
 

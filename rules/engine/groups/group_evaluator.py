@@ -7,13 +7,13 @@ import numpy as np
 
 from gateway.domain.reading import I64, Quality
 from rules.compiled import Rule
-from rules.engine.conditions.base import ConditionEvaluator, EngineContext
+from rules.engine.conditions.base import ConditionEvaluator, EngineContext, EvaluatorContext
 from rules.engine.conditions.factory import evaluator_of
 from rules.engine.frames.batch_view import BatchView, ReadingRows
 from rules.engine.frames.frames import single
 from rules.engine.groups.closed_windows import ClosedWindows
 from rules.engine.groups.evidence import GroupEvidence
-from rules.engine.groups.group_as_device import field_of_groups, field_of_members
+from rules.engine.groups.group_field import GroupField, MemberField
 from rules.engine.groups.group_state import GroupState
 from rules.engine.groups.group_table import GroupTable
 from rules.engine.groups.member_answers import QuestionAnswers, answers_of_record
@@ -36,20 +36,20 @@ class GroupEvaluator:
         self.common = common
         self.waiting: list[QuestionAnswers] = []
         self.closed = ClosedWindows(table, lambda row: common.world.zone(table.as_device[-1 - row], zone))
-        state, own = GroupState(table, self.closed), field_of_members(common, rule.watch.group)
+        state, field = GroupState(table, self.closed), MemberField(common.world, rule.watch.group)
         self.members: list[Members] = []
         kinds = kinds_of(rule, table.questions)
         for number, kind in enumerate(kinds):
             asked = {n: one for n, one in enumerate(table.questions) if kind in one.kinds}
-            rule_of_kind, of_kind = member_rule(rule, kind, tuple(asked.values())), common.world.space(kind)
+            own = member_rule(rule, kind, tuple(asked.values()))
+            context = EvaluatorContext(own, zone, common.world.space(kind), common, field=field)
             last = number == len(kinds) - 1
-            self.members.append(Members(rule_of_kind, zone, of_kind, own, number, asked, state, self, last=last))
+            self.members.append(Members(context, number, asked, state, self, last=last))
         judged = group_rule(rule, space.kind, table.questions)
         self.evidence = GroupEvidence(table, self.closed, judged)
         self.evidence.bounds += [members.of for members in self.members]
-        theirs = field_of_groups(common, table, self.evidence.complete)
-        theirs.spoke, theirs.unsure = table.newest_reading, self.undecided_until
-        self.evaluator = evaluator_of(judged, zone, space, theirs)
+        groups = GroupField(table, self.undecided_until)
+        self.evaluator = evaluator_of(judged, zone, space, common, field=groups, complete=self.evidence.complete)
         self.moments = MomentsToJudge(table, self.evaluator)
 
     def evaluators(self) -> tuple[ConditionEvaluator, ...]:

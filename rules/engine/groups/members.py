@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
-from rules.compiled import Rule
 from rules.engine.binding.bound_expression import BoundExpression
-from rules.engine.conditions.base import ConditionEvaluator, EngineContext, EvaluatorContext
+from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext
 from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsAt
 from rules.engine.groups.aggregate import NAN
@@ -18,7 +17,7 @@ from rules.engine.groups.member_answers import QuestionAnswers
 from rules.engine.groups.member_table import MemberTable
 from rules.engine.groups.split_rule import Question
 from rules.engine.state.calendar import window, zone_of
-from rules.engine.state.thing_table import LONG_AGO, ThingTable
+from rules.engine.state.thing_table import LONG_AGO
 
 MANY = 64  # devices from which on all is counted anew
 
@@ -46,10 +45,7 @@ class Members(ConditionEvaluator):
 
     def __init__(
         self,
-        rule: Rule,
-        zone: str,
-        space: ThingTable,
-        common: EngineContext,
+        context: EvaluatorContext,
         number: int,
         asked: Mapping[int, Question],
         groups: GroupState,
@@ -57,14 +53,14 @@ class Members(ConditionEvaluator):
         *,
         last: bool,
     ) -> None:
-        super().__init__(EvaluatorContext(rule, zone, space, common))
+        super().__init__(context)
         self.groups, self.judge, self.last = groups, judge, last
         self.questions = tuple(asked.values())
         self.of = [self.context.bind(one.of) for one in self.questions]
         watch = groups.table.rule.watch
         self.table = MemberTable(
-            number, space, asked, [bound.columns for bound in self.of],
-            watching=space.kind in watch.kinds, each=watch.each,
+            number, self.space, asked, [bound.columns for bound in self.of],
+            watching=self.space.kind in watch.kinds, each=watch.each,
         )  # fmt: skip
         for votes, bound in zip(self.table.votes, self.of, strict=True):
             votes.turning = bound.turning or bound.has_signal
@@ -93,7 +89,7 @@ class Members(ConditionEvaluator):
             devices.setdefault(self.space.things[thing].device, []).append(thing)
         many = len(devices) > MANY
         for number, own in devices.items():
-            device = self.common.world.devices[number]
+            device = self.context.world.devices[number]
             for thing in self.groups.placement.place(self.table, device, own, at, count=not many):
                 if self.windows is not None:
                     self.windows.forget(thing)
@@ -202,8 +198,8 @@ class Members(ConditionEvaluator):
 
     def _ends(self, thing: int, one: Question, end: int) -> bool:
         """Does a window of this question end then?"""
-        device = self.common.world.devices[self.space.things[thing].device]
-        zone = zone_of(self.common.world.zone(device, self.context.zone))
+        device = self.context.world.devices[self.space.things[thing].device]
+        zone = zone_of(self.context.world.zone(device, self.context.zone))
         assert zone is not None, "World.zone answers with a zone that exists"
         return any(window(zone, calendar, end - 1)[1] == end for calendar in one.calendars)
 

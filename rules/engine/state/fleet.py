@@ -12,7 +12,7 @@ from gateway.domain.device import Attr, Customer, Device, Life, Point, Site
 from gateway.domain.reading import I32
 from gateway.domain.units import bridge, parse_unit
 from rules.engine.state.calendar import zone_of
-from rules.engine.state.thing_table import ThingTable
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
 
 _QUANTITY = re.compile(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(\S.*)?")
 NAN = float("nan")
@@ -198,6 +198,14 @@ class Fleet:
             "area": site.area if site else "", "region": site.region if site else "",
             "kind": device.kind, "profile": device.profile, "tags": device.tags + (site.tags if site else ()),
         }  # fmt: skip
+
+    def newest_reading(self, space: ThingTable, thing: int) -> int:
+        """The newest reading of a row of a table, µs; LONG_AGO = none."""
+        return int(space.newest[thing])
+
+    def undecided_until(self, thing: int, now: int) -> int:  # noqa: ARG002 - its own readings alone decide
+        """LONG_AGO: nothing else may decide about a device."""
+        return LONG_AGO
 
     def zone(self, device: Device, installation: str) -> str:
         """The time zone of a device: its site's, else the installation's, else UTC."""

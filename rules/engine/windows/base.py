@@ -11,7 +11,7 @@ from gateway.domain.device import Point
 from gateway.domain.reading import F64, I64
 from rules.compiled import Slot
 from rules.engine.frames.batch_view import BatchView, Bools, Reader
-from rules.engine.state.fleet import Fleet
+from rules.engine.state.field import Field
 from rules.engine.state.thing_table import NEVER, ThingTable, widened
 from rules.engine.windows.counter_glitches import Glitches
 
@@ -24,7 +24,7 @@ class Surroundings(Protocol):
     """What signals need of the engine around them."""
 
     @property
-    def world(self) -> Fleet:
+    def world(self) -> Field:
         """Devices, sites, points."""
 
     @property
@@ -149,7 +149,7 @@ class Declared:
     """Something that profiles declare of points, looked up again when definitions change; `nothing` stands for 0."""
 
     def __init__(
-        self, world: Fleet, space: ThingTable, points: tuple[str, ...], what: Callable[[Point], int], nothing: int = 0
+        self, world: Field, space: ThingTable, points: tuple[str, ...], what: Callable[[Point], int], nothing: int = 0
     ) -> None:
         self.world, self.space, self.points, self.what, self.nothing = world, space, points, what, nothing
         self._mark = (-1, -1, -1)
@@ -179,7 +179,7 @@ class Declared:
 class Gaps:
     """Silence longer than this is a gap: as `written`, else 3 x the promised interval of the slowest point, µs."""
 
-    def __init__(self, world: Fleet, space: ThingTable, points: tuple[str, ...], written: int = 0) -> None:
+    def __init__(self, world: Field, space: ThingTable, points: tuple[str, ...], written: int = 0) -> None:
         self.written = written
         self._declared = Declared(world, space, points, lambda spec: 3 * spec.every, NEVER)
 

@@ -8,7 +8,7 @@ from gateway.domain.reading import F64, I64
 from rules.compiled import Calendar
 from rules.engine.binding.local_time import local_time_of
 from rules.engine.state.calendar import window, zone_of
-from rules.engine.state.fleet import Fleet
+from rules.engine.state.field import Field
 from rules.engine.state.thing_table import ThingTable
 from rules.engine.windows.base import Rows
 
@@ -16,7 +16,7 @@ from rules.engine.windows.base import Rows
 class CalendarClock:
     """`zone` is that of the rule; a site may have its own."""
 
-    def __init__(self, world: Fleet, space: ThingTable, zone: str, calendar: Calendar) -> None:
+    def __init__(self, world: Field, space: ThingTable, zone: str, calendar: Calendar) -> None:
         self.calendar, self.local = calendar, local_time_of(world, space, zone)
 
     def refresh(self, things: Sequence[int]) -> None:
