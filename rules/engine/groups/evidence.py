@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from gateway.domain.alarm import MemberSeen, ReadingSeen, SignalSeen, Thing, ThresholdSeen
-from gateway.domain.reading import Quality
+from gateway.domain.reading import F64, Quality
 from rules.compiled import Rule
 from rules.compiled.reads import expressions
 from rules.engine.binding.bound_expression import BoundExpression, reading_seen
@@ -18,8 +18,9 @@ from rules.engine.groups.closed_windows import NAMED, ClosedWindows
 from rules.engine.groups.group_table import GroupTable
 from rules.engine.groups.member_answers import QuestionAnswers
 from rules.engine.groups.member_table import MemberTable
+from rules.engine.groups.member_votes import MemberVotes
 from rules.engine.groups.split_rule import Question, asked_by
-from rules.engine.groups.votes import FAR, YES
+from rules.engine.groups.votes import FAR, YES, Index, VoteStates
 from rules.engine.transitions import PendingTransition
 
 
@@ -129,7 +130,7 @@ class GroupEvidence:
             k = members.numbers.index(n)
             things = np.flatnonzero((kept.voter >= 0) & (members.group == row))
             key = self.table.key(row, at)
-            answers, votes = kept.as_of(key, things)
+            answers, votes = _as_of(kept, key, things)
             sides = kept.limits.sides(votes, key)
             own: dict[int, list[int]] = {}
             for i, voter in enumerate(kept.voter[things].tolist()):
@@ -228,6 +229,15 @@ class GroupEvidence:
         place = members.space.things[thing]
         code = self.table.fleet.devices[place.device].code
         return f"{code}.{place.component}" if place.component else code
+
+
+def _as_of(kept: MemberVotes, key: int, things: Index) -> tuple[F64, VoteStates]:
+    """(answers of these things, the votes kept at these rows) as of a key inside the record under way."""
+    answer, votes = kept.answer, kept.votes(np.arange(len(kept.voter)))
+    if kept.before is not None:
+        answer = answer.copy()
+        kept.before.put_back(key, answer, votes)
+    return answer[things], votes.at(things)
 
 
 def _named(one: Question, found: Sequence[MemberVote]) -> list[MemberVote]:

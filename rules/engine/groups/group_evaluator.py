@@ -47,7 +47,7 @@ class GroupEvaluator:
             self.members.append(Members(context, number, asked, state, self, last=last))
         judged = group_rule(rule, space.kind, table.questions)
         self.evidence = GroupEvidence(table, self.closed, judged)
-        self.evidence.bounds += [members.of for members in self.members]
+        self.evidence.bounds += [members.bounds() for members in self.members]
         groups = GroupField(table, self.undecided_until)
         self.evaluator = evaluator_of(judged, zone, space, common, field=groups, complete=self.evidence.complete)
         self.moments = MomentsToJudge(table, self.evaluator)

@@ -116,6 +116,23 @@ class GroupTable:
                         self.tallies[n][members.group[thing]].change(key, NAN, float(votes.answer[thing]))
         self.changes += 1
 
+    def restate(
+        self, members: MemberTable, k: int, things: NDArray[np.intp], values: F64, read_at: I64, became: I64, at: int
+    ) -> None:
+        """Answers of these members to their question `k` changed at `at` µs without a reading; see `MemberVotes`."""
+        n, votes = members.numbers[k], members.votes[k]
+        before = votes.answer[things]
+        voters = np.unique(votes.voter[things])
+        self.weigh(n, votes, voters, members.group[voters], -1)
+        votes.restate(things, values, read_at, became)
+        self.weigh(n, votes, voters, members.group[voters], 1)
+        for i in np.flatnonzero((before != values) & ~(np.isnan(before) & np.isnan(values))).tolist():
+            row = int(members.group[things[i]])
+            if members.questions[k].numeric:
+                key = (members.number, int(things[i]))
+                self.tallies[n][row].change(key, float(before[i]), float(values[i]))
+            self.touch(row, at)
+
     def touch(self, row: int, at: int) -> None:
         """Membership or attributes changed at `at` µs: the group is judged again."""
         self.touched[row] = at

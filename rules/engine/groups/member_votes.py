@@ -207,16 +207,7 @@ class MemberVotes(StateTable):
         """
         order = np.lexsort((answers.key, answers.t, answers.thing))
         thing, value = answers.thing[order], answers.value[order]
-        first, number = _first(thing), np.arange(len(thing))
-        before = np.where(first, self.answer[thing], _shifted(value))
-        known = np.maximum.accumulate(np.where(value == value, number, -1)) if len(thing) else number
-        begin = _begin(first)
-        last = np.where(known >= begin, value[known] == 1.0, self.last[thing] > 0)
-        was = np.where(first, self.last[thing] > 0, _shifted(last))
-        steps = np.array([
-            (value == 1.0).astype(np.int64) - (before == 1.0), np.isnan(value).astype(np.int64) - np.isnan(before),
-            last.astype(np.int64) - was,
-        ])  # fmt: skip
+        before, last, steps = _steps(thing, value, self.answer[thing], self.last[thing] > 0)
         record = BeforeRecord(thing, answers.key[order], before, value, self.votes(thing[:0]), answers.key[:0])
         voter, t, key, read_at = self.voter[thing], answers.t[order], answers.key[order], answers.read_at[order]
         if (voter != thing).any():
@@ -242,11 +233,7 @@ class MemberVotes(StateTable):
         after = VoteStates(voter, value, np.maximum(read_at, now.read_at), began)
         last = np.append((voter[1:] != voter[:-1]) | (key[1:] != key[:-1]), True)[: len(voter)]
         after, key, total = after.at(np.flatnonzero(last)), key[last], total[:, last]
-        first, now = _first(after.voter), self.votes(after.voter)
-        before = VoteStates(
-            after.voter, np.where(first, now.value, _shifted(after.value)),
-            np.where(first, now.read_at, _shifted(after.read_at)), np.where(first, now.began, _shifted(after.began)),
-        )  # fmt: skip
+        before = _preceding(after, self.votes(after.voter))
         return VoteChanges(after, before, key, total)
 
     def _keep(self, found: VoteChanges) -> None:
@@ -256,14 +243,29 @@ class MemberVotes(StateTable):
         self.true[voter], self.unknown[voter], self.held[voter] = found.total
         self.heard[voter], self.began[voter] = found.after.read_at, found.after.began
 
-    # --- evidence
-    def as_of(self, key: int, things: Rows) -> tuple[F64, VoteStates]:
-        """(answers of these things, the votes kept at these rows) as of a key inside the record under way."""
-        answer, votes = self.answer, self.votes(np.arange(len(self.voter)))
-        if self.before is not None:
-            answer = answer.copy()
-            self.before.put_back(key, answer, votes)
-        return answer[things], VoteStates(things, votes.value[things], votes.read_at[things], votes.began[things])
+
+def _preceding(after: VoteStates, now: VoteStates) -> VoteStates:
+    """The states before each of `after`, which are by vote, then time; before the first of a vote they are those `now`."""
+    first = _first(after.voter)
+    pairs = ((now.value, after.value), (now.read_at, after.read_at), (now.began, after.began))
+    return VoteStates(after.voter, *(np.where(first, held, _shifted(later)) for held, later in pairs))
+
+
+def _steps(thing: Rows, value: F64, answer: F64, true: Bools) -> tuple[F64, Bools, I64]:
+    """Answers in order of thing and time, with the `answer` of each thing and whether it was `true` when last known:
+    (the answer before each, bool[n] whether it is true when last known, i64[3, n] by how much the numbers of true,
+    unknown and last true things change).
+    """
+    first, number = _first(thing), np.arange(len(thing))
+    before = np.where(first, answer, _shifted(value))
+    known = np.maximum.accumulate(np.where(value == value, number, -1)) if len(thing) else number
+    last = np.where(known >= _begin(first), value[known] == 1.0, true)
+    was = np.where(first, true, _shifted(last))
+    steps = np.array([
+        (value == 1.0).astype(np.int64) - (before == 1.0), np.isnan(value).astype(np.int64) - np.isnan(before),
+        last.astype(np.int64) - was,
+    ])  # fmt: skip
+    return before, last, steps
 
 
 def _first(rows: Rows) -> Bools:
