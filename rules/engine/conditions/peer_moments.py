@@ -69,7 +69,7 @@ def judge(evaluator: ConditionEvaluator, view: BatchView) -> None:
     evaluator.follow(wide)
     if recent is not None:
         judged = wide.carry(evaluator.judged) | (wide.newest_before() == LONG_AGO)
-        recent.hear(view)
+        recent.add(view)
         recent.note(wide, judged & evaluator.watched[wide.thing], evaluator.context.truth)
     for k, things_of, worth in newest:
         peers.write(k, things_of, worth)
@@ -83,7 +83,7 @@ def judge(evaluator: ConditionEvaluator, view: BatchView) -> None:
 
 def _overtaken(peers: Peers, view: BatchView, evaluator: ConditionEvaluator) -> list[Overtaken]:
     """What in the view is older than the newest reading of its group, not that from files; of groups so large that
-    nobody else looks back, those alone who spoke long after it.
+    nobody else looks back, those alone whose readings are much older.
     """
     found, space = [], view.space
     own = tuple(column for column in evaluator.judged if column not in peers.columns)
@@ -230,7 +230,7 @@ class _Widening:
         return wide
 
     def _distinct(self, alone: PeerChange) -> PeerChange:
-        """Those that an own unit does not hold already, of things that were heard; the last one of each moment."""
+        """Those that an own unit does not hold already, of things that have readings; the last one of each moment."""
         view, decided = self.view, self.evaluator.decided.until
         t = alone.t.copy()
         for n in np.flatnonzero(np.isin(alone.thing, list(decided))).tolist() if decided else ():

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
 from rules.engine.binding.bound_expression import BoundExpression
-from rules.engine.conditions.context import RuleContext, columns_of
+from rules.engine.conditions.context import EvaluatorContext, columns_of
 from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsAt
 from rules.engine.groups.aggregate import NAN
@@ -26,7 +26,7 @@ class MemberQuestions:
 
     def __init__(
         self,
-        context: RuleContext,
+        context: EvaluatorContext,
         table: MemberTable,
         bounds: Sequence[BoundExpression],
         groups: GroupState,

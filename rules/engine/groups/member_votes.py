@@ -127,10 +127,6 @@ class MemberVotes(StateTable):
         value = np.where(self.true[voter] > 0, 1.0, np.where(self.unknown[voter] > 0, NAN, 0.0))
         return VoteStates(voter, value, self.heard[voter], self.began[voter])
 
-    def old_at(self) -> I64:
-        """When each vote that is true becomes too old, i64[true votes] µs."""
-        return self.began[self.true > 0] + self.limits.began_within
-
     def restate(self, thing: Index, value: F64, read_at: I64, became: I64) -> None:
         """Set the answers of these things after a fact: values, their newest readings and since when they hold, µs."""
         voter = self.voter[thing]
@@ -154,18 +150,6 @@ class MemberVotes(StateTable):
         self.before = BeforeRecord(thing, answers.key[order], before, value, self.votes(thing[:0]), answers.key[:0])
         self.answer[thing] = value
         return order, before
-
-    def relevant(self, answers: MemberAnswers) -> Bools:
-        """bool[n]: which answers may change a vote, or keep one from becoming unknown."""
-        voter = self.voter[answers.thing]
-        answer = self.answer[answers.thing]
-        matters = (answers.value != answer) & ~(np.isnan(answers.value) & np.isnan(answer))
-        if self.limits.within:
-            matters |= (self.true[voter] > 0) | self.turning
-        mark = np.zeros(len(self.voter), np.bool_)
-        mark[voter[matters]] = True
-        found: Bools = mark[voter]
-        return found
 
     def take_votes(self, answers: MemberAnswers, group: I32, clock: I64, horizon: I64) -> CountChanges:
         """The answers become those of now. What they, and time, do to the counts of each group after the key `clock` up
@@ -245,7 +229,7 @@ class MemberVotes(StateTable):
 
 
 def _preceding(after: VoteStates, now: VoteStates) -> VoteStates:
-    """The states before each of `after`, which are by vote, then time; before the first of a vote they are those `now`."""
+    """The states before each of `after`, by vote, then time; before the first of a vote they are those of `now`."""
     first = _first(after.voter)
     pairs = ((now.value, after.value), (now.read_at, after.read_at), (now.began, after.began))
     return VoteStates(after.voter, *(np.where(first, held, _shifted(later)) for held, later in pairs))

@@ -15,8 +15,9 @@ from rules.engine.groups.aggregate import Key
 from rules.engine.groups.group_table import GroupTable
 from rules.engine.groups.late_answers import LateAnswers
 from rules.engine.groups.member_answers import RecordAnswers
+from rules.engine.groups.member_votes import MemberVotes
 from rules.engine.groups.timeline import AnswerChange, GroupMoment, GroupMoments, Timeline
-from rules.engine.groups.votes import CountChanges, joined
+from rules.engine.groups.votes import CountChanges, MemberAnswers, joined
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 
@@ -73,7 +74,7 @@ class MomentsToJudge:
                     for i, was in zip(at.tolist(), moved.tolist(), strict=True)
                 )
             else:
-                relevant = votes.relevant(answers)
+                relevant = _relevant(votes, answers)
                 at, answers = at[relevant], answers.where(relevant)
                 late.votes(n, votes, answers, members.group)
                 votes_changed.setdefault(n, []).append(
@@ -203,6 +204,19 @@ class MomentsToJudge:
         due = NEVER
         for n in self.aging:
             for members in self.table.asked(n):
-                ends = members.on(n).old_at()
+                votes = members.on(n)
+                ends = votes.began[votes.true > 0] + votes.limits.began_within
                 due = min(due, int(ends[ends > self.table.looked].min(initial=NEVER)))
         return due
+
+
+def _relevant(votes: MemberVotes, answers: MemberAnswers) -> Bools:
+    """bool[n]: which answers may change a vote, or keep one from becoming unknown."""
+    voter, answer = votes.voter[answers.thing], votes.answer[answers.thing]
+    matters = (answers.value != answer) & ~(np.isnan(answers.value) & np.isnan(answer))
+    if votes.limits.within:
+        matters |= (votes.true[voter] > 0) | votes.turning
+    mark = np.zeros(len(votes.voter), np.bool_)
+    mark[voter[matters]] = True
+    found: Bools = mark[voter]
+    return found

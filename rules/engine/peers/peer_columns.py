@@ -73,7 +73,7 @@ class Peers(StateTable):
         self.recent: RecentPeerValues | None = None
 
     def remember(self, conditions: Sequence[BoundExpression] | None) -> None:
-        """Remember what was said of late, where it tells what the `conditions` of the rule were; None = it does not."""
+        """Remember recent values, where these tell what the `conditions` of the rule were; None = they do not."""
         if conditions is not None and len(self.signals) == 1 and not any(bound.turning for bound in conditions):
             self.recent = RecentPeerValues(self.space, self.signals[0], self.columns[0], conditions)
             self.parts["recent"] = self.recent

@@ -1,7 +1,7 @@
-"""What things that are compared with others said of late: would an order of time have made the conditions otherwise?
+"""Recent values of things that are compared with others: would the conditions have been otherwise in order of time?
 
 Devices come over different lines, so that many a reading is a little older than the newest of its group. It counts as
-of that newest one, or was judged with what the others said later (docs/decisions/061-peers-are-a-column.md). Where the
+of that newest one, or was judged with later values of the others (docs/decisions/061-peers-are-a-column.md). Where the
 conditions were all the time what they are in order of time, too, nothing has to be decided again.
 """
 
@@ -26,9 +26,9 @@ Truth = Callable[[BoundExpression, Reader], F64]
 
 
 class RecentPeerValues(StateTable):
-    """Of one peer value: `heard` i64[8, n], the newest readings of each thing, the newest first; `said` f64[8, points,
-    n] the values of `columns` then; `truth` f64[conditions, n] as judged last, and `since` i64[n] when it became so,
-    LONG_AGO = never judged. 72 B, and 64 B for each point, 8 B for each condition, of each thing.
+    """Of one peer value: `heard` i64[8, n], the times of the newest readings of each thing, the newest first, µs;
+    `said` f64[8, points, n] the values of `columns` then; `truth` f64[conditions, n] as judged last, and `since` i64[n]
+    when it became so, LONG_AGO = never judged. 72 B, and 64 B for each point, 8 B for each condition, of each thing.
     """
 
     arrays = (("heard", LONG_AGO), ("said", np.nan), ("truth", np.nan), ("since", LONG_AGO))
@@ -43,9 +43,9 @@ class RecentPeerValues(StateTable):
         self.truth: F64 = np.zeros((len(self.conditions), 0))
         self.since: I64 = np.zeros(0, np.int64)
 
-    # --- what was said, and judged
-    def hear(self, view: BatchView) -> None:
-        """The readings of a view that is about to be judged."""
+    # --- readings, and what was judged
+    def add(self, view: BatchView) -> None:
+        """Remember the readings of a view that is about to be judged."""
         first = view.newest_before() == LONG_AGO
         units = np.flatnonzero((view.carry(self.columns) | first) & ~view.moments)
         while len(units):
@@ -56,7 +56,7 @@ class RecentPeerValues(StateTable):
     def _push(self, view: BatchView, units: Index) -> None:
         """One reading each."""
         things = view.thing[units]
-        newer = things[view.t[units] > self.heard[0, things]]  # else it is told again at its moment
+        newer = things[view.t[units] > self.heard[0, things]]  # else it comes again at its moment
         self.heard[1:, newer], self.said[1:, :, newer] = self.heard[:-1, newer], self.said[:-1, :, newer]
         self.heard[0, things] = view.t[units]
         for k, column in enumerate(self.columns):
@@ -87,7 +87,7 @@ class RecentPeerValues(StateTable):
         things = members[whose]
         heard, said = self.heard[:, members], self.said[:, :, members]
         if (heard[-1] > since).any():
-            return things  # more was said since than is remembered
+            return things  # more readings came since than are remembered
         moments = np.unique(np.append(heard[heard >= since], since))
         place = (heard[None, :, :] > moments[:, None, None]).sum(axis=1)
         column = np.arange(len(members))
