@@ -14,22 +14,26 @@ from rules.expr.scope import NameScope, nearest
 from rules.format.actions import actions
 from rules.format.active import active
 from rules.format.build import Build
-from rules.format.conditions import FORMS, condition, form_of
 from rules.format.fields import Fields, both, duration_of
-from rules.format.levels import TIMING
+from rules.format.forms import TIMING, YAML_FORMS, YamlForm, condition, form_of
 from rules.format.lookups import used, watched
 from rules.format.meaning import meaning_of, points_read
 from rules.format.signals import scope_with, signals
-from rules.format.timing import NO_MISSING, flap, inhibit, lateness_of, missing_of, stale_after
+from rules.format.timing import flap, inhibit, lateness_of, missing_of, stale_after
 from rules.format.together import identity, together
 from rules.format.tree import Notes, Plain, Scalar, YamlMapping, plain
 
-KEYS = (
-    "id", "title", "why", "watch", "let", *FORMS, "unless", *TIMING, "again", "active", "cooldown", "inhibit",
-    "identity", "stale_after", "flap", "missing", "downtime", "lateness", "mode", "owner", "then", "test",
-)  # fmt: skip
 _ATTRIBUTE = re.compile(r"[^\W\d]\w*")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def keys() -> tuple[str, ...]:
+    """All keys a rule may have."""
+    own = [key for form in YAML_FORMS.values() for key in form.own]
+    return (
+        "id", "title", "why", "watch", "let", *YAML_FORMS, "unless", *TIMING, *own, "active", "cooldown", "inhibit",
+        "identity", "stale_after", "flap", "missing", "downtime", "lateness", "mode", "owner", "then", "test",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Defaults:
 def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaults: Defaults) -> Rule | None:
     """The rule; None when anything is wrong with it."""
     before = len(notes.problems)
-    fields = Fields(table, path, notes, KEYS)
+    fields = Fields(table, path, notes, keys())
     names = watched(names)
     build = Build(notes, names)
     rule_id = _id(fields)
@@ -52,10 +56,10 @@ def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaul
     found = signals(fields, build)
     if build.scope is not None:
         build.scope = None if found is None else scope_with(build.scope, found)
-    form = form_of(fields)
-    then = actions(fields, rule_id, build, form[0] if form else "when")
-    judged = form and condition(fields, form[0], form[1], build, then.level)
-    together(fields, form[0] if form else "", watch)
+    form, holder = form_of(fields) or (None, fields)
+    then = actions(fields, rule_id, build, form.key if form else "when")
+    judged = form and condition(fields, form, holder, build, then.level)
+    together(fields, form, watch)
     rule = Rule(
         id=rule_id,
         revision="",
@@ -68,7 +72,7 @@ def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaul
         points=(),
         order=then.order,
         notice=then.notice,
-        clear_after=_clear_after(fields, form[0] if form else "", defaults),
+        clear_after=_clear_after(fields, form, defaults),
         downtime=fields.choice("downtime", ("pause", "reset", "count"), defaults.downtime),
         owner=fields.text("owner"),
         lateness=lateness_of(fields, duration_of(Scalar(defaults.lateness)) or 0),
@@ -89,7 +93,7 @@ def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaul
     needed = used(names, _points(rule, build))
     if rule.active is not None and rule.active.calendar is not None:
         needed["calendar"] = rule.active.calendar
-    source = normalise(_body(table, defaults, form[0] if form else ""), needed)
+    source = normalise(_body(table, defaults, form), needed)
     return replace(rule, source=source, revision=revision_of(meaning_of(rule, build.meanings)))
 
 
@@ -104,21 +108,21 @@ def _with_level(condition: Condition, level: Expression | None) -> Condition:
     return Levels(tuple(replace(one, level_of=level) for one in condition.levels))
 
 
-def _clear_after(fields: Fields, form: str, defaults: Defaults) -> int:
+def _clear_after(fields: Fields, form: YamlForm | None, defaults: Defaults) -> int:
     """A rule about silence or a date has no missing data: what the file's defaults say of it is not for such a rule."""
-    if form not in NO_MISSING:
+    if form is None or form.missing:
         return missing_of(fields, defaults.missing)
     if fields.has("missing"):
-        fields.wrong("missing", "rules.condition.misplaced", name="missing", form=form)
+        fields.wrong("missing", "rules.condition.misplaced", name="missing", form=form.key)
     return 0
 
 
-def _body(table: YamlMapping, defaults: Defaults, form: str) -> dict[str, Plain]:
+def _body(table: YamlMapping, defaults: Defaults, form: YamlForm | None) -> dict[str, Plain]:
     """The rule as written, with what the defaults of its file add."""
     body = plain(table)
     own = {key: value for key, value in body.items() if key != "test"} if isinstance(body, dict) else {}
     more: dict[str, Plain] = {"downtime": defaults.downtime}
-    if form not in NO_MISSING:
+    if form is None or form.missing:
         more["missing"] = defaults.missing
     if defaults.lateness != "0s":
         more["lateness"] = defaults.lateness

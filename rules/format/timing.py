@@ -6,8 +6,6 @@ from rules.format.fields import LONGEST, Fields, duration_of, guess
 from rules.format.tree import Scalar, show
 
 _WEEK = 7 * 86_400_000_000
-NO_MISSING = ("silent", "due")
-"""Forms for which missing data means something else already."""
 
 
 def flap(rule: Fields) -> Flap | None:

@@ -2,18 +2,19 @@
 
 from rules.compiled import TextOf, Watch
 from rules.format.build import Build
-from rules.format.conditions import GROUPED
 from rules.format.fields import Fields
-from rules.format.levels import LEVELLED
+from rules.format.forms import YAML_FORMS, YamlForm
 from rules.format.tree import Items, Scalar, YamlMapping, show
 
 
-def together(fields: Fields, form: str, watch: Watch | None) -> None:
+def together(fields: Fields, form: YamlForm | None, watch: Watch | None) -> None:
     """Keys that do nothing, or nothing sensible, beside what else the rule says."""
-    if form and watch is not None and watch.group and form not in GROUPED:
-        fields.wrong(form, "rules.watch.group_form", form=form, known=", ".join(GROUPED))
-    if fields.has("identity") and ((form and form not in LEVELLED) or (watch is not None and watch.group)):
-        fields.wrong("identity", "rules.identity.form", form=form if form not in LEVELLED else "group")
+    group = watch is not None and watch.group
+    if form and group and not form.grouped:
+        known = ", ".join(key for key, one in YAML_FORMS.items() if one.grouped)
+        fields.wrong(form.key, "rules.watch.group_form", form=form.key, known=known)
+    if fields.has("identity") and ((form and not form.identified) or group):
+        fields.wrong("identity", "rules.identity.form", form=form.key if form and not form.identified else "group")
     then = fields.get("then")
     if fields.has("cooldown") and not (isinstance(then, YamlMapping) and "order" in then.entries):
         fields.wrong("cooldown", "rules.then.cooldown", write="then: {order: {type: repair}}")

@@ -11,7 +11,7 @@ from gateway.domain.language_values import spelled
 from gateway.domain.text import Lang, say
 from rules.compiled import Rule
 from rules.format import Case
-from rules.handbook.conditions import LEVELS, Body, ended, form_of, raised
+from rules.handbook.conditions import Body, ended, raised
 from rules.handbook.words import level_word, listed
 
 _ATTR = re.compile(r"""attr\(\s*'([^']+)'\s*(?:,\s*([^()]+?)\s*)?\)""")
@@ -57,16 +57,13 @@ def _row(rule: Rule, lang: Lang) -> str:
     order = body.get("then", {}).get("order", {})
     link = f"[{rule.id}](#{rule.id.replace('.', '')})"
     kind = f"`{order['type']}`" if order else "-"
-    return f"| {link} | {rule.title[lang]} | `{rule.owner}` | {_levels(body, lang)} | {kind} |"
+    return f"| {link} | {rule.title[lang]} | `{rule.owner}` | {_levels(rule, body, lang)} | {kind} |"
 
 
-def _levels(body: Body, lang: Lang) -> str:
-    form, what = form_of(body)
-    if form in {"levels", "due"}:
-        written = what if form == "levels" else what["stages"]
-        return listed((level_word(level, lang) for level in LEVELS if level in written), lang)
-    level = body.get("then", {}).get("order", {}).get("level", "minor")
-    return level_word(level, lang) if level.isalpha() else say("handbook.by_value", lang)
+def _levels(rule: Rule, body: Body, lang: Lang) -> str:
+    if not body.get("then", {}).get("order", {}).get("level", "minor").isalpha():
+        return say("handbook.by_value", lang)
+    return listed((level_word(level.word, lang) for level in rule.condition.alarm_levels()), lang)
 
 
 def _rule(rule: Rule, cases: Sequence[Case], lang: Lang) -> list[str]:
@@ -77,7 +74,7 @@ def _rule(rule: Rule, cases: Sequence[Case], lang: Lang) -> list[str]:
         ("condition", raised(body, lang)),
         ("clear", ended(body, lang)),
         ("besides", _besides(body, lang)),
-        ("attributes", _attributes(body, lang)),
+        ("attributes", _attributes(rule, body, lang)),
         ("order", _order(body, lang)),
         ("notice", _notice(body, lang)),
         ("tests", [_case(case, lang) for case in cases]),
@@ -198,7 +195,7 @@ def _texts(tree: object) -> Iterator[str]:
             yield from _texts(value)
 
 
-def _attributes(body: Body, lang: Lang) -> list[str]:
+def _attributes(rule: Rule, body: Body, lang: Lang) -> list[str]:
     """Every attribute the rule asks for with what it falls back to, the date it counts from, and its tags."""
     found: dict[str, str] = {}
     for text in _texts({key: value for key, value in body.items() if key not in {"why", "title"}}):
@@ -207,9 +204,8 @@ def _attributes(body: Body, lang: Lang) -> list[str]:
             found[name] = say(f"handbook.{key}", lang, name=name, default=default)
         for name in _TAG.findall(text):
             found[f"tag {name}"] = say("handbook.tags", lang, name=name)
-    form, what = form_of(body)
-    if form == "due":
-        found[what["date"]] = say("handbook.attribute_only", lang, name=what["date"])
+    for name in rule.condition.attributes():
+        found[name] = say("handbook.attribute_only", lang, name=name)
     return [listed(found.values(), lang)] if found else []
 
 

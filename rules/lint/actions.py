@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gateway.domain.alarm import Level
 from gateway.domain.duration import format_duration
 from gateway.domain.workdays import NO_CALENDAR
-from rules.compiled import Levels, Rule, Sequence
+from rules.compiled import Levels, Rule
 from rules.lint.finding import LintFinding, Severity
 from rules.lint.subject import Around, Subject
 
@@ -45,8 +45,6 @@ def highest(rule: Rule) -> Level:
 
 def _latched(subject: Subject) -> Iterator[LintFinding]:
     rule = subject.rule
-    if isinstance(rule.condition, Sequence) and rule.condition.clear is None and rule.mode == "live" and not rule.order:
-        yield subject.find("no-end", "sequence", write='clear: ".."')
     for level, path in subject.levels():
         if not level.auto_clear and rule.mode == "live" and rule.order is None:
             place = f"{path}.auto_clear" if path else "auto_clear"

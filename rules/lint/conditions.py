@@ -1,38 +1,36 @@
-"""Conditions: hysteresis, holds against sampling intervals, silence, severities, identity."""
+"""Conditions: hysteresis, holds against sampling intervals, severities, `missing`, identity."""
 
 import math
-import re
 from collections.abc import Iterator
 from itertools import pairwise
 
 from gateway.domain.device import PointKind
-from gateway.domain.duration import HOUR, MINUTE, SECOND, format_duration
-from gateway.domain.units import parse_unit
-from rules.compiled import Calendar, LevelRule, Share, Silence, Times
+from gateway.domain.duration import format_duration
+from rules.compiled import Calendar, LevelRule, Levels, Share, Times
 from rules.compiled.reads import points_of
-from rules.expr.measure import TIME
 from rules.expr.syntax import Arithmetic, CallNode, Number, number_text, render
-from rules.lint.comparisons import DOWN, UP, Atom, alternatives, atom, parsed, walk
+from rules.lint.comparisons import DOWN, UP, Atom, alternatives, atom, walk
 from rules.lint.finding import LintFinding, Severity
 from rules.lint.subject import Around, Subject
 
 _BACK = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 _MARGIN = 0.05
-_LONGER = "silent.longer_than"
-_QUANTITY = re.compile(r"[0-9.]+\s*[A-Za-z]+")
 STEADY = 3  # intervals without a word before silence means something
 
 
 def conditions(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
-    """Everything about `when`, `levels`, `silent`, `missing`, `identity`."""
+    """`missing` and `identity`."""
+    yield from _missing(subject)
+    yield from _identity(subject)
+
+
+def thresholds(subject: Subject, _condition: Levels, _around: Around) -> Iterator[LintFinding]:
+    """`when` and `levels`."""
     for level, path in subject.levels():
         keys = tuple(path.split(".")) if path else ()
         yield from _hysteresis(subject, level, path, keys)
         yield from _holds(subject, level, path)
     yield from _severities(subject)
-    yield from _silent(subject)
-    yield from _missing(subject)
-    yield from _identity(subject)
 
 
 # --- hysteresis
@@ -165,50 +163,6 @@ def _beyond(above: Atom, below: Atom) -> str:
     """`above` can be no weaker than `below`."""
     word = "max" if above.operator in UP else "min"
     return f"{above.name} {above.operator} {word}({render(above.limit)}, {render(below.limit)})".replace('"', "'")
-
-
-# --- silence
-def _silent(subject: Subject) -> Iterator[LintFinding]:
-    condition = subject.rule.condition
-    if not isinstance(condition, Silence):
-        return
-    intervals = [every for name in condition.points if (every := subject.every(name))]
-    every = (max if condition.all_of else min)(intervals, default=0)
-    often, names = format_duration(every), ", ".join(condition.points)
-    new, longer = format_duration(STEADY * every), condition.longer_than
-    if isinstance(longer, int):
-        if longer < STEADY * every:
-            shown = format_duration(longer)
-            yield subject.find(
-                "silent-below-interval", _LONGER, write=f"longer_than: {new}", longer=shown, every=often, points=names
-            )
-        return
-    for begin, end, span in _lengths(longer.text):
-        if span < STEADY * every:
-            text = f"{longer.text[:begin]}{_simple(STEADY * every)}{longer.text[end:]}"
-            write = f'longer_than: "{text}"'
-            shown = longer.text[begin:end]
-            yield subject.find("silent-below-interval", _LONGER, write=write, longer=shown, every=often, points=names)
-
-
-def _lengths(text: str) -> Iterator[tuple[int, int, int]]:
-    """(begin, end, µs) of every length of time in an expression."""
-    tree = parsed(text, durations=True)
-    for part in () if tree is None else walk(tree):
-        if not isinstance(part, Number) or not (match := _QUANTITY.match(text, part.at)):
-            continue
-        try:
-            unit = parse_unit(part.unit)
-        except ValueError:
-            continue
-        if unit.dimension == TIME and unit.canonical(part.value) > 0:
-            yield part.at, match.end(), round(unit.canonical(part.value) * HOUR)
-
-
-def _simple(span: int) -> str:
-    """A length of time in one unit: expressions know no compound ones."""
-    name, size = next((one for one in (("h", HOUR), ("m", MINUTE)) if span % one[1] == 0), ("s", SECOND))
-    return f"{-(-span // size)}{name}"
 
 
 # --- identity

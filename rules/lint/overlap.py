@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from rules.compiled import Levels, Streak, Votes
+from rules.compiled import Levels
 from rules.expr.syntax import Syntax
 from rules.lint.coded import codes
 from rules.lint.comparisons import DOWN, UP, Range, alternatives, atom, number_of, ranges, states
 from rules.lint.finding import LintFinding
+from rules.lint.forms import lint_of
 from rules.lint.inventory import RuleInventory
 from rules.lint.subject import Around, Subject
 
@@ -102,19 +103,14 @@ def _told(first: Subject, second: Subject, trigger: Trigger) -> LintFinding:
 def _triggers(subject: Subject) -> Iterator[Trigger]:
     """What raises the rule, way by way."""
     yield from (Trigger(True, {}, {}, name, shown) for name, shown in subject.rule.condition.occasions())
-    match subject.rule.condition:
-        case Levels():
-            for _, path in subject.levels():
-                keys = tuple(path.split(".")) if path else ()
-                for parts in alternatives(subject.get(*keys, "when")):
-                    yield _comparisons(subject, parts)
-        case Votes() | Streak():
-            for parts in alternatives(
-                subject.get("votes" if isinstance(subject.rule.condition, Votes) else "streak", "of")
-            ):
-                yield _comparisons(subject, parts)
-        case _:
-            return
+    for _, path in subject.levels():
+        keys = tuple(path.split(".")) if path else ()
+        for parts in alternatives(subject.get(*keys, "when")):
+            yield _comparisons(subject, parts)
+    form = lint_of(subject)
+    for _, found in form.conditions(subject.get(form.key)) if form.single else ():
+        for parts in alternatives(found):
+            yield _comparisons(subject, parts)
 
 
 def _comparisons(subject: Subject, parts: tuple[Syntax, ...]) -> Trigger:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.compiled import Levels
+from rules.lint.forms import lint_of
 from rules.lint.subject import Subject
 
 
@@ -40,14 +41,11 @@ def _form(subject: Subject) -> Iterator[Predicate]:
     """Of the stateful forms, which stand below the rule or below `when`."""
     if isinstance(clear := subject.get("clear"), str | Mapping):
         yield Predicate("clear", clear, raises=False)
+    form = lint_of(subject)
     for above in ((), ("when",)):
-        for form in ("streak", "votes"):
-            if isinstance(of := subject.get(*above, form, "of"), str):
-                yield Predicate(".".join((*above, form, "of")), of, raises=True)
-        steps = subject.get(*above, "sequence")
-        for k, step in enumerate(steps if isinstance(steps, list) else ()):
-            if isinstance(step, Mapping) and isinstance(step.get("see"), str):
-                yield Predicate(f"{'.'.join((*above, 'sequence'))}[{k}].see", step["see"], raises=True)
+        for place, found in form.conditions(subject.get(*above, form.key)):
+            if isinstance(found, str):
+                yield Predicate(".".join((*above, form.key)) + place, found, raises=True)
 
 
 def _members(subject: Subject, above: tuple[str, ...]) -> Iterator[Predicate]:

@@ -15,6 +15,7 @@ from rules.lint.conditions import conditions
 from rules.lint.cost import Cost, estimate
 from rules.lint.durations import spans
 from rules.lint.finding import LintFinding, Severity
+from rules.lint.forms import of_form
 from rules.lint.logic import logic
 from rules.lint.on_change import on_change
 from rules.lint.overlap import overlaps, parents, quiets
@@ -26,7 +27,7 @@ from rules.lint.watch import watching
 from rules.lint.windows import windows
 
 CHECKS: tuple[Callable[[Subject, Around], Iterator[LintFinding]], ...] = (
-    conditions, logic, percents, spans, on_change, windows, watching, at_load, doing, hours, tried,
+    conditions, of_form, logic, percents, spans, on_change, windows, watching, at_load, doing, hours, tried,
 )  # fmt: skip
 
 

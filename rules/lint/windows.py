@@ -13,7 +13,6 @@ from rules.compiled import (
     Share,
     Signal,
     Stat,
-    Streak,
     Swing,
     Times,
 )
@@ -31,7 +30,7 @@ LENGTHS = {
 
 
 def windows(subject: Subject, around: Around) -> Iterator[LintFinding]:
-    """Everything about `let` and `streak`."""
+    """Everything about `let`."""
     for signal in subject.rule.signals:
         yield from _few(subject, signal)
         yield from _beyond(subject, signal, around)
@@ -40,7 +39,6 @@ def windows(subject: Subject, around: Around) -> Iterator[LintFinding]:
             yield subject.find(
                 "baseline-cold", f"let.{signal.name}", write=f"warmup: {new}", name=signal.name,
             )  # fmt: skip
-    yield from _streak(subject, around)
 
 
 def slowest(subject: Subject, signal: Signal) -> int:
@@ -96,24 +94,10 @@ def _beyond(subject: Subject, signal: Signal, around: Around) -> Iterator[LintFi
     if around.retention is not None and span > around.retention:
         yield subject.find(
             "window-beyond-retention", f"let.{signal.name}", name=signal.name, span=format_duration(span),
-            kept=format_duration(around.retention), write=f"series: {{retention: {_days(2 * span)}}}",
+            kept=format_duration(around.retention), write=f"series: {{retention: {days_of(2 * span)}}}",
         )  # fmt: skip
 
 
-def _streak(subject: Subject, around: Around) -> Iterator[LintFinding]:
-    condition = subject.rule.condition
-    if not isinstance(condition, Streak) or around.retention is None:
-        return
-    read = {slot.name for slot in condition.of.slots}
-    longest = max((window_of(one) for one in subject.rule.signals if one.name in read), default=0)
-    every = max((subject.every(name) for name in read), default=0)
-    span = max(condition.length * (longest or every), condition.max_span)
-    if span > around.retention:
-        yield subject.find(
-            "streak-beyond-retention", "streak.length", length=condition.length, span=format_duration(span),
-            kept=format_duration(around.retention), write=f"series: {{retention: {_days(2 * span)}}}",
-        )  # fmt: skip
-
-
-def _days(span: int) -> str:
+def days_of(span: int) -> str:
+    """In whole days, as durations are written."""
     return f"{-(-span // DAY)}d"

@@ -95,7 +95,7 @@ def test_the_reasons_of_dead_letters_are_those_of_the_code() -> None:
 
 def test_the_keys_of_a_rule() -> None:
     table = _table("rules.md", "Keys of a rule")
-    assert set(table) == set(rule.KEYS)
+    assert set(table) == set(rule.keys())
     wanted = {*actions._ORDER, *actions._NOTICE}
     assert wanted <= set(re.findall(r"\w+", table["then"][0]))
 

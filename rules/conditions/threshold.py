@@ -1,29 +1,41 @@
-"""`when` and `levels`: conditions with a hold, a clear and a severity."""
+"""`when`, `levels`, `members`: a comparison with a hold, an end and a severity, or several severities. YAML, words."""
 
 from itertools import pairwise
+from typing import Any
 
 from gateway.domain.alarm import Level
+from gateway.domain.text import Lang, say
 from rules.compiled import Expression, Hold, LevelRule, Levels
+from rules.conditions.form import ConditionForm
 from rules.expr.ir import Literal, Node, Relation, SlotInput
 from rules.format.build import LEVELS, Build, CompiledCondition
 from rules.format.fields import Fields
+from rules.format.forms import TIMING, WHEN_EXAMPLE, YamlForm
 from rules.format.tree import YamlMapping
+from rules.handbook.conditions import Body, HandbookWords, clause, end_of, hold_of
+from rules.handbook.words import level_word
+from rules.lint.conditions import thresholds
+from rules.lint.forms import FormLint
+from rules.sentence.condition import Conditions, SentenceWords
 
-TIMING = ("clear", "hold", "clear_hold", "auto_clear")
-LEVELLED = ("when", "levels", "members")
-"""Forms that are conditions with a level, a hold and a clear."""
-_WHEN = '"gun_temp >= 85 degC"'
+
+def _when(rule: Fields, _holder: Fields, build: Build, level: Level) -> Levels | None:
+    return _plain(rule, "when", build, level)
 
 
-def plain(rule: Fields, form: str, build: Build, level: Level) -> Levels | None:
+def _members(rule: Fields, _holder: Fields, build: Build, level: Level) -> Levels | None:
+    return _plain(rule, "members", build, level)
+
+
+def _plain(rule: Fields, form: str, build: Build, level: Level) -> Levels | None:
     """A rule of one level: `when`, or `members` standing for it."""
-    built = _level(rule, form, build, level)
+    built = _one_level(rule, form, build, level)
     return Levels((built[0],)) if built else None
 
 
-def _level(fields: Fields, key: str, build: Build, level: Level) -> tuple[LevelRule, Node] | None:
+def _one_level(fields: Fields, key: str, build: Build, level: Level) -> tuple[LevelRule, Node] | None:
     if not fields.has(key):
-        fields.require(key, f"{key}: {_WHEN}")
+        fields.require(key, f"{key}: {WHEN_EXAMPLE}")
         return None
     when, clear = build.condition_at(fields, key), build.condition_at(fields, "clear")
     held = _hold(fields)
@@ -47,9 +59,9 @@ def _hold(fields: Fields) -> Hold:
     return Hold(inside.duration("for", 0), inside.duration("gap", None))
 
 
-def levels(rule: Fields, build: Build) -> Levels | None:
+def _levels(rule: Fields, _holder: Fields, build: Build, _level: Level) -> Levels | None:
     """One alarm with ordered severities."""
-    table = rule.table_of("levels", f"levels: {{major: {{when: {_WHEN}}}}}")
+    table = rule.table_of("levels", f"levels: {{major: {{when: {WHEN_EXAMPLE}}}}}")
     if table is None:
         return None
     fields = Fields(table, rule.at("levels"), rule.notes, LEVELS)
@@ -58,9 +70,9 @@ def levels(rule: Fields, build: Build) -> Levels | None:
     for level in Level:
         if not fields.has(level.word):
             continue
-        one = fields.table_of(level.word, f"{level.word}: {{when: {_WHEN}}}")
+        one = fields.table_of(level.word, f"{level.word}: {{when: {WHEN_EXAMPLE}}}")
         inside = one and Fields(one, fields.at(level.word), rule.notes, ("when", *TIMING))
-        built = _level(inside, "when", build, level) if inside else None
+        built = _one_level(inside, "when", build, level) if inside else None
         complete = complete and built is not None
         if built:
             found.append(built)
@@ -102,3 +114,54 @@ def _overlap(when: CompiledCondition, clear: CompiledCondition) -> bool:
 
 def _input(expression: Expression, bound: tuple[int, str, float]) -> object:
     return expression.slots[bound[0]]
+
+
+# --- words of a page
+def _raised(body: Body, what: Any, lang: Lang) -> list[str]:
+    return [clause(what, lang) + hold_of(body, lang)]
+
+
+def _levels_raised(_body: Body, what: Body, lang: Lang) -> list[str]:
+    lines = {one: clause(what[one]["when"], lang) + hold_of(what[one], lang) for one in LEVELS if one in what}
+    return [say("handbook.level", lang, level=level_word(one, lang), when=when) for one, when in lines.items()]
+
+
+def _levels_ended(_body: Body, what: Body, lang: Lang) -> list[str]:
+    lines = {one: end_of(what[one], "handbook.clear_default", lang) for one in LEVELS if one in what}
+    return [say("handbook.level", lang, level=level_word(one, lang), when=when) for one, when in lines.items()]
+
+
+# --- words of a sentence
+def _began(conditions: Conditions, what: Any, _level: str) -> str:
+    return conditions.held(what, conditions.body.get("hold"))
+
+
+def _ended(conditions: Conditions, what: Any, _level: str) -> str:
+    return conditions.clause(what, yes=False)
+
+
+def _level_began(conditions: Conditions, what: Body, level: str) -> str:
+    one = what.get(level) or next(iter(what.values()))
+    return conditions.held(one["when"], one.get("hold"))
+
+
+def _level_ended(conditions: Conditions, what: Body, level: str) -> str:
+    one = what.get(level)
+    if not one:
+        return conditions.words.say("over_now")
+    if one.get("clear") is not None:
+        return conditions.held(one["clear"], one.get("clear_hold"))
+    return conditions.clause(one["when"], yes=False)
+
+
+FORM = ConditionForm(
+    compiled=Levels,
+    yaml=(
+        YamlForm("when", _when, TIMING, nested=False, grouped=True, identified=True),
+        YamlForm("levels", _levels, nested=False, grouped=True, identified=True),
+        YamlForm("members", _members, TIMING, nested=False, grouped=True, identified=True),
+    ),
+    handbook={"when": HandbookWords(_raised), "levels": HandbookWords(_levels_raised, ended=_levels_ended)},
+    sentence={"when": SentenceWords(_began, _ended), "levels": SentenceWords(_level_began, _level_ended)},
+    lint=FormLint(checks=(thresholds,)),
+)

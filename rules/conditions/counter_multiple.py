@@ -1,0 +1,159 @@
+"""`every`: a counter passes multiples of a step, or a term since the work was done ends. YAML, words, checks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.domain.alarm import Level
+from gateway.domain.device import PointKind, PointSpec
+from gateway.domain.duration import from_us
+from gateway.domain.language_values import spelled
+from gateway.domain.text import Lang, say
+from rules.compiled import Every
+from rules.conditions.form import ConditionForm
+from rules.engine.state.calendar import later
+from rules.expr.flaw import ExpressionError, Flaw
+from rules.expr.scope import dimension_of
+from rules.expr.syntax import Number
+from rules.expr.where import measured, quantity
+from rules.format.build import Build
+from rules.format.fields import Fields
+from rules.format.forms import YamlForm, clear_of
+from rules.format.span import span
+from rules.format.tree import Scalar, show
+from rules.handbook.conditions import Body, HandbookWords
+from rules.handbook.words import calendar_span
+from rules.lint.at_load import rule_at_load, shown
+from rules.lint.finding import LintFinding
+from rules.lint.forms import FormLint
+from rules.lint.subject import Around, Subject
+from rules.sentence.condition import Conditions, SentenceWords
+from rules.sentence.phrase import read
+from rules.sentence.quantities import spans
+
+
+def parse(rule: Fields, holder: Fields, build: Build, level: Level) -> Every | None:
+    """Multiples of a counter."""
+    table = holder.table_of("every", "every: {counter: run_hours, step: 500 h}")
+    if table is None:
+        return None
+    fields = Fields(table, holder.at("every"), holder.notes, ("counter", "step", "from", "ahead", "or_after"))
+    fields.require("counter", "counter: run_hours")
+    fields.require("step", "step: 500 h")
+    spec, after = _counter(fields, build), span(fields, "or_after", "1 year")
+    clear, sound = clear_of(rule, build)
+    if spec is None:
+        return None
+    step, first, ahead = (_amount(fields, key, spec) for key in ("step", "from", "ahead"))
+    if fields.has("step") and step is not None and step <= 0:
+        fields.wrong("step", "rules.value.amount", value=show(fields.get("step") or Scalar(0)), unit=spec.unit or "1",
+                     write=f"step: {_sample(spec, 500)}")  # fmt: skip
+    if step and ahead is not None and ahead >= step:
+        fields.wrong("ahead", "rules.every.ahead", value=show(fields.get("ahead") or Scalar(0)))
+    if not step or first is None or ahead is None or not sound:
+        return None
+    if fields.has("or_after") and after is None:
+        return None
+    return Every(spec.name, step, level, first, ahead, clear, after)
+
+
+def _counter(fields: Fields, build: Build) -> PointSpec | None:
+    name = fields.word("counter")
+    if build.scope is None or not name:
+        return None
+    found = build.scope.point(name)
+    if isinstance(found, Flaw):
+        fields.wrong("counter", found.key, **{**found.fields, "at": 1})
+        return None
+    for kind, points in build.scope.vocabulary.items():
+        if points[name].kind is not PointKind.COUNTER:
+            known = ", ".join(sorted(n for n, spec in points.items() if spec.kind is PointKind.COUNTER)) or "-"
+            fields.wrong("counter", "rules.every.counter", name=name, kind=kind, found=points[name].kind.value,
+                         known=known)  # fmt: skip
+            return None
+    return found
+
+
+def _amount(fields: Fields, key: str, spec: PointSpec) -> float | None:
+    """A number with the unit of the point, canonical; 0 when it is not written, None after a problem was noted."""
+    tree = fields.get(key)
+    if tree is None:
+        return 0.0
+    raw = tree.value if isinstance(tree, Scalar) else None
+    value, dimension = quantity(raw), dimension_of(spec.unit)
+    written = measured(raw) if isinstance(raw, str) else None
+    if value is None or (written[1].dimension if written else ()) != (dimension if value else ()):
+        sample = value if value is not None and not written else 500
+        if not (value == 0 and written and written[1].dimension == dimension):
+            fields.wrong(key, "rules.value.measure", value=show(tree), name=spec.name, unit=spec.unit or "1",
+                         write=f"{key}: {_sample(spec, sample)}")  # fmt: skip
+            return None
+    if value < 0:
+        fields.wrong(key, "rules.value.negative", value=show(tree), write=f"{key}: 0")
+        return None
+    return value
+
+
+def _sample(spec: PointSpec, value: float) -> str:
+    return f"{value:g} {spec.unit}".strip()
+
+
+# --- words
+def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
+    ahead = say("handbook.told", lang, ahead=spelled(what["ahead"], lang)) if "ahead" in what else ""
+    term = say("handbook.or_after", lang, span=calendar_span(what["or_after"], lang)) if "or_after" in what else ""
+    return [say("handbook.every", lang, counter=what["counter"], step=spelled(what["step"], lang)) + ahead + term]
+
+
+def _began(conditions: Conditions, what: Body, _level: str) -> str:
+    words, step_number = conditions.words, _number(what["step"])
+    head = words.noun(what["counter"]) + words.value(what["counter"], step_number.unit)
+    step = words.number(step_number)
+    if "or_after" in what:
+        count, unit = str(what["or_after"]).split()
+        step += words.say("or_after", span=_once(spans(count, unit.rstrip("s"), words.lang)))
+    if "ahead" in what:
+        return words.say("every_ahead", head=head, step=step, ahead=words.number(_number(what["ahead"])))
+    return words.say("every", head=head, step=step)
+
+
+def _once(span: str) -> str:
+    """Every year, not every 1 year."""
+    return span.removeprefix("1 ") if span.isascii() else span
+
+
+def _number(text: Any) -> Number:
+    """`500 h`."""
+    try:
+        found = read(str(text))
+    except ExpressionError:
+        found = None
+    return found if isinstance(found, Number) else Number(float(text), "")
+
+
+# --- checks
+def _never(subject: Subject, condition: Every, _around: Around) -> Iterator[LintFinding]:
+    """A counter of hours that cannot reach its step within the term."""
+    if condition.or_after is None:
+        return
+    days = condition.or_after.days + condition.or_after.months * 31
+    if subject.unit(condition.point) == "h" and condition.step > days * 24:
+        yield subject.find("step-never", "every.or_after", days=days, hours=f"{condition.step:g}")
+
+
+def _past(subject: Subject, condition: Every, around: Around) -> Iterator[LintFinding]:
+    """Registered longer ago than the term: what was done before this gateway is not known."""
+    now, after, today = rule_at_load(subject, around), condition.or_after, around.today
+    if now is None or after is None or today is None:
+        return
+    past = [one for one in now.devices if one.registered and later(from_us(one.registered).date(), after) < today]
+    if past:
+        yield subject.find("term-at-load", "every.or_after", count=len(past), devices=shown(past))
+
+
+FORM = ConditionForm(
+    compiled=Every,
+    yaml=(YamlForm("every", parse, beside=("clear",)),),
+    handbook={"every": HandbookWords(_raised, "handbook.clear_every")},
+    sentence={"every": SentenceWords(_began)},
+    lint=FormLint("every", (_never, _past)),
+)

@@ -1,0 +1,61 @@
+"""`votes`: so many of the last readings. YAML, words, checks."""
+
+from collections.abc import Iterator
+
+from gateway.domain.alarm import Level
+from gateway.domain.text import Lang, say
+from rules.compiled import Votes
+from rules.conditions.form import ConditionForm
+from rules.conditions.repeats import check_order, counted, never_repeated, no_longer
+from rules.format.build import Build
+from rules.format.fields import Fields
+from rules.format.forms import YamlForm, clear_of
+from rules.handbook.conditions import Body, HandbookWords
+from rules.lint.finding import LintFinding
+from rules.lint.forms import FormLint
+from rules.lint.subject import Around, Subject
+from rules.sentence.condition import Conditions, SentenceWords
+
+_MOST = 64
+
+
+def parse(rule: Fields, holder: Fields, build: Build, level: Level) -> Votes | None:
+    """N of the last M readings."""
+    table = holder.table_of("votes", 'votes: {of: "battery < 3.1 V", need: 3, last: 5}')
+    if table is None:
+        return None
+    fields = Fields(table, holder.at("votes"), holder.notes, ("of", "need", "last"))
+    fields.require("of", 'of: "battery < 3.1 V"')
+    fields.require("need", "need: 3")
+    fields.require("last", "last: 5")
+    need, last = fields.whole("need", 1, _MOST, 1), fields.whole("last", 1, _MOST, 1)
+    of, (clear, sound) = build.condition_at(fields, "of"), clear_of(rule, build)
+    if fields.has("need") and fields.has("last") and need > last:
+        fields.wrong("need", "rules.votes.need", need=need, last=last, write=f"last: {need}")
+    if of is None or not sound:
+        return None
+    check_order(fields, of.expression, build)
+    return Votes(of.expression, need, last, level, clear)
+
+
+# --- words
+def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
+    return [say("handbook.votes", lang, of=what["of"], need=what["need"], last=what["last"])]
+
+
+def _began(conditions: Conditions, what: Body, _level: str) -> str:
+    return conditions.words.say("votes", what=conditions.clause(what["of"]), need=what["need"], last=what["last"])
+
+
+# --- checks
+def _on_change(subject: Subject, condition: Votes, _around: Around) -> Iterator[LintFinding]:
+    return never_repeated(subject, condition.of, "votes")
+
+
+FORM = ConditionForm(
+    compiled=Votes,
+    yaml=(YamlForm("votes", parse, beside=("clear",), grouped=True),),
+    handbook={"votes": HandbookWords(_raised)},
+    sentence={"votes": SentenceWords(_began, no_longer)},
+    lint=FormLint("votes", (_on_change,), counted, single=True),
+)

@@ -1,0 +1,128 @@
+"""`sequence`: first one thing, then another within a time, or not. YAML, words, checks."""
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as Steps
+from typing import Any
+
+from gateway.domain.alarm import Level
+from gateway.domain.duration import HOUR, SECOND, format_duration
+from gateway.domain.language_values import spelled
+from gateway.domain.text import Lang, say
+from rules.compiled import Sequence
+from rules.compiled.reads import points_of
+from rules.conditions.form import ConditionForm
+from rules.format.build import Build
+from rules.format.fields import Fields
+from rules.format.forms import YamlForm, clear_of
+from rules.format.tree import Items, YamlMapping, join, show
+from rules.handbook.conditions import Body, HandbookWords
+from rules.lint.finding import LintFinding
+from rules.lint.forms import FormLint
+from rules.lint.subject import Around, Subject
+from rules.sentence.condition import Conditions, SentenceWords
+
+_SECOND = "{not_see: \"status == 'charging'\", within: 5m}"
+_EXAMPLE = f"sequence: [{{see: \"status == 'plugged'\"}}, {_SECOND}]"
+_KEYS = (("see", "as"), ("see", "not_see", "within", "unless"))
+
+
+def parse(rule: Fields, holder: Fields, build: Build, level: Level) -> Sequence | None:
+    """Two steps; more of them would need state that nobody can bound."""
+    steps = _tables(holder)
+    restart = rule.choice("again", ("keep_first", "restart"), "keep_first") == "restart"
+    clear, sound = clear_of(rule, build)
+    if steps is None:
+        return None
+    first, second = steps
+    first.require("see", "see: \"status == 'plugged'\"")
+    second.require("within", "within: 5m")
+    keys = [key for key in ("see", "not_see") if second.has(key)]
+    if len(keys) != 1:
+        second.notes.add(second.line(), second.path, "rules.sequence.second", write=_SECOND)
+    within = second.duration("within", 0, least=SECOND)
+    see, unless = build.condition_at(first, "see"), build.condition_at(second, "unless")
+    then = build.condition_at(second, keys[0]) if keys else None
+    if see is None or then is None or not within or (second.has("unless") and unless is None) or not sound:
+        return None
+    return Sequence(
+        see.expression, then.expression, keys[0] == "not_see", within, level, unless.expression if unless else None,
+        restart, first.word("as"), clear,
+    )  # fmt: skip
+
+
+def _tables(holder: Fields) -> tuple[Fields, Fields] | None:
+    """Both steps."""
+    tree, place, line = holder.get("sequence"), holder.at("sequence"), holder.line("sequence")
+    if not isinstance(tree, Items):
+        holder.wrong("sequence", "rules.value.list", value=show(tree) if tree else "-", write=_EXAMPLE)
+        return None
+    if len(tree.items) != 2:
+        holder.notes.add(line, place, "rules.sequence.two", count=len(tree.items), write=_EXAMPLE)
+        return None
+    steps: list[Fields] = []
+    for index, (item, known) in enumerate(zip(tree.items, _KEYS, strict=True)):
+        path = join(place, index)
+        if isinstance(item, YamlMapping):
+            steps.append(Fields(item, path, holder.notes, known))
+        else:
+            holder.notes.add(item.line or line, path, "rules.value.mapping", value=show(item), write=_SECOND)
+    return (steps[0], steps[1]) if len(steps) == 2 else None
+
+
+# --- words
+def _raised(_body: Body, what: Steps[Body], lang: Lang) -> list[str]:
+    first, second = what
+    key = "sequence" if "see" in second else "sequence_not"
+    then = second["see"] if "see" in second else second["not_see"]
+    off = say("handbook.cancelled", lang, unless=second["unless"]) if "unless" in second else ""
+    within = spelled(second["within"], lang)
+    return [say(f"handbook.{key}", lang, first=first["see"], second=then, within=within) + off]
+
+
+def _began(conditions: Conditions, what: Steps[Body], _level: str) -> str:
+    first, second = what
+    key, then = ("sequence", second["see"]) if "see" in second else ("sequence_not", second["not_see"])
+    bare = Conditions(conditions.words.bare(), conditions.body)
+    return conditions.words.say(
+        key, first=bare.clause(first["see"]), second=bare.clause(then), within=conditions.length(second["within"]),
+    )  # fmt: skip
+
+
+# --- checks
+def _seen(written: Any) -> Iterator[tuple[str, Any]]:
+    for k, step in enumerate(written if isinstance(written, list) else ()):
+        if isinstance(step, Mapping) and "see" in step:
+            yield f"[{k}].see", step["see"]
+
+
+def _in_vain(subject: Subject, condition: Sequence, _around: Around) -> Iterator[LintFinding]:
+    """What is waited for in vain must have had the time to come."""
+    if not condition.absent:
+        return
+    intervals = subject.intervals(condition.second)
+    every = max(intervals, default=0)
+    if condition.within < every:
+        names = ", ".join(sorted(points_of(condition.second)))
+        yield subject.find(
+            "wait-below-interval", "sequence", within=format_duration(condition.within), points=names,
+            every=format_duration(every), write=f"within: {format_duration(_round(3 * every))}",
+        )  # fmt: skip
+
+
+def _round(span: int) -> int:
+    return -(-span // HOUR) * HOUR if span > HOUR else span
+
+
+def _no_end(subject: Subject, condition: Sequence, _around: Around) -> Iterator[LintFinding]:
+    """Only a person ends it, and nobody is asked to."""
+    if condition.clear is None and subject.rule.mode == "live" and not subject.rule.order:
+        yield subject.find("no-end", "sequence", write='clear: ".."')
+
+
+FORM = ConditionForm(
+    compiled=Sequence,
+    yaml=(YamlForm("sequence", parse, beside=("clear",), own=("again",), grouped=True),),
+    handbook={"sequence": HandbookWords(_raised, "handbook.clear_sequence")},
+    sentence={"sequence": SentenceWords(_began)},
+    lint=FormLint("sequence", (_in_vain, _no_end), _seen),
+)

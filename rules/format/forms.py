@@ -1,0 +1,84 @@
+"""The forms that a condition can be written in (RULES section 5): `when`, `levels`, `members`, `silent` and more.
+
+Which forms there are is said in `rules/conditions`; here is what the language needs to know of each.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.domain.alarm import Level
+from rules.compiled import Condition, Expression
+from rules.format.build import Build
+from rules.format.fields import Fields
+from rules.format.tree import YamlMapping, show
+
+TIMING = ("clear", "hold", "clear_hold", "auto_clear")
+WHEN_EXAMPLE = '"gun_temp >= 85 degC"'
+_JOINED = ("all", "any", "members")
+
+Parse = Callable[[Fields, Fields, Build, Level], Condition | None]
+"""The rule, the mapping in which the key of the form stands, what compiling needs, the level of the order -> the
+condition; None after its problems were noted."""
+
+
+@dataclass(frozen=True, slots=True)
+class YamlForm:
+    """One way to write a condition.
+
+    `beside`: the keys of `TIMING` that may stand beside it; `own`: keys of a rule for it alone. `nested`: it may stand
+    below `when`. `grouped`: a group can have it: others are about one device's own word, date or counter. `identified`:
+    `identity` may stand beside it. `missing`: missing data clears it; else it means something already.
+    """
+
+    key: str
+    parse: Parse
+    beside: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    nested: bool = True
+    grouped: bool = False
+    identified: bool = False
+    missing: bool = True
+
+
+YAML_FORMS: dict[str, YamlForm] = {}
+"""By key, in the order in which texts name them. Filled by `rules.conditions.register`."""
+
+
+def form_of(rule: Fields) -> tuple[YamlForm, Fields] | None:
+    """The only form of a rule and the mapping it stands in; None after its problems were noted."""
+    written = [form for key, form in YAML_FORMS.items() if rule.has(key)]
+    if not written:
+        rule.notes.add(rule.line(), rule.path, "rules.condition.none", write=f"when: {WHEN_EXAMPLE}")
+        return None
+    form, when = written[0], rule.get("when")
+    if len(written) > 1:
+        rule.wrong(written[1].key, "rules.condition.several", first=form.key, second=written[1].key)
+        return None
+    if not isinstance(when, YamlMapping) or set(_JOINED) & set(when.entries):
+        return form, rule
+    nested = [key for key, one in YAML_FORMS.items() if one.nested]
+    inside = Fields(when, rule.at("when"), rule.notes, (*nested, *_JOINED))
+    found = [name for name in nested if inside.has(name)]
+    if len(found) != 1 or len(when.entries) != 1:
+        rule.wrong("when", "rules.value.condition", value=show(when))
+        return None
+    return YAML_FORMS[found[0]], inside
+
+
+def condition(rule: Fields, form: YamlForm, holder: Fields, build: Build, level: Level) -> Condition | None:
+    """The condition; None after its problems were noted. `holder`: the mapping in which the key of the form stands."""
+    for key in TIMING:
+        if rule.has(key) and key not in form.beside:
+            beside = "rules.condition.beside_levels" if form.key == "levels" else "rules.condition.misplaced"
+            rule.wrong(key, beside, name=key, form=form.key)
+    for other in YAML_FORMS.values():
+        for key in other.own:
+            if rule.has(key) and other.key != form.key:
+                rule.wrong(key, "rules.condition.misplaced", name=key, form=form.key)
+    return form.parse(rule, holder, build, level)
+
+
+def clear_of(rule: Fields, build: Build) -> tuple[Expression | None, bool]:
+    """`clear` of the rule; and whether all is well: it may be left out, but not be wrong."""
+    found = build.condition_at(rule, "clear")
+    return (found.expression if found else None), found is not None or not rule.has("clear")
