@@ -22,7 +22,7 @@ from gateway.section import Duration, Section
 from gateway.settings.quantity import parse_quantity
 from gateway.settings.validation_messages import explain
 from gateway.settings.yaml_document import Document, Place, read_document
-from rules.expr.token import KEYWORDS
+from rules.expr.tokens import KEYWORDS
 
 _WORD = r"^[A-Za-z][A-Za-z0-9_]*$"
 _RESERVED = KEYWORDS | {"unknown"}

@@ -9,7 +9,7 @@ from gateway.settings.code_tables_and_fences import read_text
 from gateway.settings.yaml_document import Document, Place, parse_document
 from rules.compiled import Names, Rule
 from rules.format import Loaded, TestFile, load_text, merge, policy_source
-from rules.format.tree import Notes, YamlMapping, read
+from rules.format.yaml_tree import Notes, YamlMapping, read
 
 _TEST_KEYS = frozenset({"use", "profiles", "sites", "customers", "test"})
 

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.domain.device import PointKind
 from gateway.domain.units import UnitError, parse_unit
 from gateway.starter.sample_lists import CODES, PARTS, TIMES, Many, named, objects, rows
-from rules.expr.token import KEYWORDS
+from rules.expr.tokens import KEYWORDS
 
 DEPTH = 4
 LONGEST = 64

@@ -29,10 +29,10 @@ from gateway.domain.record import (
     Tick,
     Unlatch,
 )
-from rules.casetest.journaled import CaseIntake
+from rules.casetest.case_end import ZONE, until
+from rules.casetest.intake_steps import CaseIntake
 from rules.casetest.scene import Happening, Scene, SceneValue, Work
 from rules.casetest.things import customer_with, site_with
-from rules.casetest.until import ZONE, until
 from rules.engine import Engine
 from rules.engine.rerun import answer, history_in_memory
 from rules.format import compile_policy, compile_source, edit

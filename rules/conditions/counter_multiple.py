@@ -11,15 +11,15 @@ from gateway.domain.text import Lang, say
 from rules.compiled import Every
 from rules.conditions.form import ConditionForm
 from rules.engine.state.calendar import later
-from rules.expr.flaw import ExpressionError, Flaw
-from rules.expr.scope import dimension_of
-from rules.expr.syntax import Number
-from rules.expr.where import measured, quantity
-from rules.format.build import Build
-from rules.format.fields import Fields
+from rules.expr.attribute_test import measured, quantity
+from rules.expr.expression_error import ExpressionError, Flaw
+from rules.expr.name_scope import dimension_of
+from rules.expr.syntax_tree import Number
+from rules.format.calendar_span import span
 from rules.format.forms import YamlForm, clear_of
-from rules.format.span import span
-from rules.format.tree import Scalar, show
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import RuleCompiler
+from rules.format.yaml_tree import Scalar, show
 from rules.handbook.conditions import Body, HandbookWords
 from rules.handbook.words import calendar_span
 from rules.lint.at_load import rule_at_load, shown
@@ -27,20 +27,20 @@ from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
 from rules.lint.subject import Around, Subject
 from rules.sentence.condition import Conditions, SentenceWords
-from rules.sentence.phrase import read
+from rules.sentence.phrases import read
 from rules.sentence.quantities import spans
 
 
-def parse(rule: Fields, holder: Fields, build: Build, level: Level) -> Every | None:
+def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Every | None:
     """Multiples of a counter."""
     table = holder.table_of("every", "every: {counter: run_hours, step: 500 h}")
     if table is None:
         return None
-    fields = Fields(table, holder.at("every"), holder.notes, ("counter", "step", "from", "ahead", "or_after"))
+    fields = MappingReader(table, holder.at("every"), holder.notes, ("counter", "step", "from", "ahead", "or_after"))
     fields.require("counter", "counter: run_hours")
     fields.require("step", "step: 500 h")
-    spec, after = _counter(fields, build), span(fields, "or_after", "1 year")
-    clear, sound = clear_of(rule, build)
+    spec, after = _counter(fields, compiler), span(fields, "or_after", "1 year")
+    clear, sound = clear_of(rule, compiler)
     if spec is None:
         return None
     step, first, ahead = (_amount(fields, key, spec) for key in ("step", "from", "ahead"))
@@ -56,15 +56,15 @@ def parse(rule: Fields, holder: Fields, build: Build, level: Level) -> Every | N
     return Every(spec.name, step, level, first, ahead, clear, after)
 
 
-def _counter(fields: Fields, build: Build) -> PointSpec | None:
+def _counter(fields: MappingReader, compiler: RuleCompiler) -> PointSpec | None:
     name = fields.word("counter")
-    if build.scope is None or not name:
+    if compiler.scope is None or not name:
         return None
-    found = build.scope.point(name)
+    found = compiler.scope.point(name)
     if isinstance(found, Flaw):
         fields.wrong("counter", found.key, **{**found.fields, "at": 1})
         return None
-    for kind, points in build.scope.vocabulary.items():
+    for kind, points in compiler.scope.vocabulary.items():
         if points[name].kind is not PointKind.COUNTER:
             known = ", ".join(sorted(n for n, spec in points.items() if spec.kind is PointKind.COUNTER)) or "-"
             fields.wrong("counter", "rules.every.counter", name=name, kind=kind, found=points[name].kind.value,
@@ -73,7 +73,7 @@ def _counter(fields: Fields, build: Build) -> PointSpec | None:
     return found
 
 
-def _amount(fields: Fields, key: str, spec: PointSpec) -> float | None:
+def _amount(fields: MappingReader, key: str, spec: PointSpec) -> float | None:
     """A number with the unit of the point, canonical; 0 when it is not written, None after a problem was noted."""
     tree = fields.get(key)
     if tree is None:

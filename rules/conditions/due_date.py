@@ -13,11 +13,11 @@ from gateway.domain.text import Lang, say
 from rules.compiled import CalendarSpan, Due
 from rules.conditions.form import ConditionForm
 from rules.engine.state.calendar import later
-from rules.format.build import LEVELS, Build
-from rules.format.fields import LONGEST, Fields, duration_of
+from rules.format.calendar_span import span
 from rules.format.forms import YamlForm, clear_of
-from rules.format.span import span
-from rules.format.tree import Scalar, Tree, show
+from rules.format.mapping_reader import LONGEST, MappingReader, duration_of
+from rules.format.rule_compiler import LEVELS, RuleCompiler
+from rules.format.yaml_tree import Scalar, Tree, show
 from rules.handbook.conditions import Body, HandbookWords, end_of
 from rules.handbook.words import calendar_span, each_span, level_word, listed
 from rules.lint.at_load import rule_at_load, shown
@@ -31,12 +31,12 @@ _ATTRIBUTE = re.compile(r"[^\W\d]\w*")
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 
 
-def parse(rule: Fields, holder: Fields, build: Build, _level: Level) -> Due | None:
+def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, _level: Level) -> Due | None:
     """Stages before and after a date that stands in an attribute."""
     table = holder.table_of("due", "due: {date: insurance_until, stages: {minor: -14d, major: 0d}}")
     if table is None:
         return None
-    fields = Fields(table, holder.at("due"), holder.notes, ("date", "stages", "at", "repeat", "basis"))
+    fields = MappingReader(table, holder.at("due"), holder.notes, ("date", "stages", "at", "repeat", "basis"))
     fields.require("date", "date: insurance_until")
     fields.require("stages", "stages: {minor: -14d, major: 0d}")
     date = fields.text("date")
@@ -47,18 +47,18 @@ def parse(rule: Fields, holder: Fields, build: Build, _level: Level) -> Due | No
     completed = fields.choice("basis", ("date", "completed"), "date") == "completed"
     if fields.has("basis") and not fields.has("repeat"):
         fields.wrong("basis", "rules.due.basis")
-    clear, sound = clear_of(rule, build)
+    clear, sound = clear_of(rule, compiler)
     if not date or not stages or not sound or (fields.has("repeat") and repeat is None):
         return None
     return Due(date, stages, minute, clear, repeat, completed)
 
 
-def _stages(fields: Fields) -> tuple[tuple[Level, int], ...]:
+def _stages(fields: MappingReader) -> tuple[tuple[Level, int], ...]:
     """A level for each offset in whole days, rising together."""
     table = fields.table_of("stages", "stages: {minor: -14d, major: 0d}")
     if table is None:
         return ()
-    inside = Fields(table, fields.at("stages"), fields.notes, LEVELS)
+    inside = MappingReader(table, fields.at("stages"), fields.notes, LEVELS)
     if not table.entries:
         fields.wrong("stages", "rules.levels.none", levels=", ".join(LEVELS))
     found: list[tuple[Level, int]] = []
@@ -85,7 +85,7 @@ def _days(tree: Tree, offset: int | None) -> str:
     return "-14d" if offset is None else f"{offset // DAY}d"
 
 
-def _clock(fields: Fields, key: str) -> int:
+def _clock(fields: MappingReader, key: str) -> int:
     """`"09:00"` -> minutes of the day, 0 by default."""
     tree = fields.get(key)
     if tree is None:

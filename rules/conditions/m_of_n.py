@@ -7,9 +7,9 @@ from gateway.domain.text import Lang, say
 from rules.compiled import Votes
 from rules.conditions.form import ConditionForm
 from rules.conditions.repeats import check_order, counted, never_repeated, no_longer
-from rules.format.build import Build
-from rules.format.fields import Fields
 from rules.format.forms import YamlForm, clear_of
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import RuleCompiler
 from rules.handbook.conditions import Body, HandbookWords
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
@@ -19,22 +19,22 @@ from rules.sentence.condition import Conditions, SentenceWords
 _MOST = 64
 
 
-def parse(rule: Fields, holder: Fields, build: Build, level: Level) -> Votes | None:
+def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Votes | None:
     """N of the last M readings."""
     table = holder.table_of("votes", 'votes: {of: "battery < 3.1 V", need: 3, last: 5}')
     if table is None:
         return None
-    fields = Fields(table, holder.at("votes"), holder.notes, ("of", "need", "last"))
+    fields = MappingReader(table, holder.at("votes"), holder.notes, ("of", "need", "last"))
     fields.require("of", 'of: "battery < 3.1 V"')
     fields.require("need", "need: 3")
     fields.require("last", "last: 5")
     need, last = fields.whole("need", 1, _MOST, 1), fields.whole("last", 1, _MOST, 1)
-    of, (clear, sound) = build.condition_at(fields, "of"), clear_of(rule, build)
+    of, (clear, sound) = compiler.condition_at(fields, "of"), clear_of(rule, compiler)
     if fields.has("need") and fields.has("last") and need > last:
         fields.wrong("need", "rules.votes.need", need=need, last=last, write=f"last: {need}")
     if of is None or not sound:
         return None
-    check_order(fields, of.expression, build)
+    check_order(fields, of.expression, compiler)
     return Votes(of.expression, need, last, level, clear)
 
 

@@ -5,25 +5,24 @@ from typing import Any
 
 from gateway.domain.device import PointKind
 from rules.compiled import Expression, SlotKind
-from rules.compiled.reads import points_of
-from rules.format.build import Build
-from rules.format.fields import Fields
+from rules.compiled.reads import OF_SIGNALS, points_of
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import RuleCompiler
 from rules.lint.finding import LintFinding
 from rules.lint.on_change import told_on_change
 from rules.lint.subject import Subject
 from rules.sentence.condition import Conditions
 
-_OF_SIGNALS = frozenset({SlotKind.SIGNAL, SlotKind.BEFORE})
 _FIXED = frozenset({SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, SlotKind.TAG, SlotKind.CODE})
 
 
-def check_order(fields: Fields, of: Expression, build: Build) -> None:
+def check_order(fields: MappingReader, of: Expression, compiler: RuleCompiler) -> None:
     """Note a problem unless `of` is about readings, or about windows that close together: else nobody could say what
     comes after what."""
-    if build.scope is None:
+    if compiler.scope is None:
         return
-    types = {name: kind.closes for name, kind in build.scope.signals.items()}
-    windows = {slot.name: types.get(slot.name) for slot in of.slots if slot.kind in _OF_SIGNALS}
+    types = {name: kind.closes for name, kind in compiler.scope.signals.items()}
+    windows = {slot.name: types.get(slot.name) for slot in of.slots if slot.kind in OF_SIGNALS}
     closed = {name: window for name, window in windows.items() if window is not None}
     rows = [slot.name for slot in of.slots if slot.kind not in _FIXED and slot.name not in closed]
     if closed and rows:

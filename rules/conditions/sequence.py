@@ -11,10 +11,10 @@ from gateway.domain.text import Lang, say
 from rules.compiled import Sequence
 from rules.compiled.reads import points_of
 from rules.conditions.form import ConditionForm
-from rules.format.build import Build
-from rules.format.fields import Fields
 from rules.format.forms import YamlForm, clear_of
-from rules.format.tree import Items, YamlMapping, join, show
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import RuleCompiler
+from rules.format.yaml_tree import Items, YamlMapping, join, show
 from rules.handbook.conditions import Body, HandbookWords
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
@@ -26,11 +26,11 @@ _EXAMPLE = f"sequence: [{{see: \"status == 'plugged'\"}}, {_SECOND}]"
 _KEYS = (("see", "as"), ("see", "not_see", "within", "unless"))
 
 
-def parse(rule: Fields, holder: Fields, build: Build, level: Level) -> Sequence | None:
+def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Sequence | None:
     """Two steps; more of them would need state that nobody can bound."""
     steps = _tables(holder)
     restart = rule.choice("again", ("keep_first", "restart"), "keep_first") == "restart"
-    clear, sound = clear_of(rule, build)
+    clear, sound = clear_of(rule, compiler)
     if steps is None:
         return None
     first, second = steps
@@ -40,8 +40,8 @@ def parse(rule: Fields, holder: Fields, build: Build, level: Level) -> Sequence 
     if len(keys) != 1:
         second.notes.add(second.line(), second.path, "rules.sequence.second", write=_SECOND)
     within = second.duration("within", 0, least=SECOND)
-    see, unless = build.condition_at(first, "see"), build.condition_at(second, "unless")
-    then = build.condition_at(second, keys[0]) if keys else None
+    see, unless = compiler.condition_at(first, "see"), compiler.condition_at(second, "unless")
+    then = compiler.condition_at(second, keys[0]) if keys else None
     if see is None or then is None or not within or (second.has("unless") and unless is None) or not sound:
         return None
     return Sequence(
@@ -50,7 +50,7 @@ def parse(rule: Fields, holder: Fields, build: Build, level: Level) -> Sequence 
     )  # fmt: skip
 
 
-def _tables(holder: Fields) -> tuple[Fields, Fields] | None:
+def _tables(holder: MappingReader) -> tuple[MappingReader, MappingReader] | None:
     """Both steps."""
     tree, place, line = holder.get("sequence"), holder.at("sequence"), holder.line("sequence")
     if not isinstance(tree, Items):
@@ -59,11 +59,11 @@ def _tables(holder: Fields) -> tuple[Fields, Fields] | None:
     if len(tree.items) != 2:
         holder.notes.add(line, place, "rules.sequence.two", count=len(tree.items), write=_EXAMPLE)
         return None
-    steps: list[Fields] = []
+    steps: list[MappingReader] = []
     for index, (item, known) in enumerate(zip(tree.items, _KEYS, strict=True)):
         path = join(place, index)
         if isinstance(item, YamlMapping):
-            steps.append(Fields(item, path, holder.notes, known))
+            steps.append(MappingReader(item, path, holder.notes, known))
         else:
             holder.notes.add(item.line or line, path, "rules.value.mapping", value=show(item), write=_SECOND)
     return (steps[0], steps[1]) if len(steps) == 2 else None

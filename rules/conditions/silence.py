@@ -11,13 +11,13 @@ from gateway.domain.text import Lang, say
 from gateway.domain.units import parse_unit
 from rules.compiled import Expression, Silence
 from rules.conditions.form import ConditionForm
-from rules.expr.flaw import Flaw
-from rules.expr.measure import TIME
-from rules.expr.syntax import Number
-from rules.format.build import Build
-from rules.format.fields import Fields, duration_of, guess
+from rules.expr.expression_error import Flaw
+from rules.expr.expression_type import TIME
+from rules.expr.syntax_tree import Number
 from rules.format.forms import YamlForm
-from rules.format.tree import Scalar, show
+from rules.format.mapping_reader import MappingReader, duration_of, guess
+from rules.format.rule_compiler import RuleCompiler
+from rules.format.yaml_tree import Scalar, show
 from rules.handbook.conditions import Body, HandbookWords
 from rules.handbook.words import listed
 from rules.lint.at_load import NEVER, rule_at_load, shown
@@ -28,7 +28,7 @@ from rules.lint.forms import FormLint
 from rules.lint.on_change import EVERY, told_on_change
 from rules.lint.subject import Around, Subject
 from rules.sentence.condition import Conditions, SentenceWords
-from rules.sentence.phrase import read
+from rules.sentence.phrases import read
 from rules.sentence.template import Placeholder
 from rules.sentence.template import listed as enumerated
 
@@ -36,31 +36,31 @@ _LONGER = "silent.longer_than"
 _QUANTITY = re.compile(r"[0-9.]+\s*[A-Za-z]+")
 
 
-def parse(_rule: Fields, holder: Fields, build: Build, level: Level) -> Silence | None:
+def parse(_rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Silence | None:
     """No word for longer than a time."""
     example = "silent: {any_of: [speed, soc], longer_than: 15m}"
     table = holder.table_of("silent", example)
     if table is None:
         return None
-    fields = Fields(table, holder.at("silent"), holder.notes, ("any_of", "all_of", "longer_than", "quality"))
+    fields = MappingReader(table, holder.at("silent"), holder.notes, ("any_of", "all_of", "longer_than", "quality"))
     both = [key for key in ("any_of", "all_of") if fields.has(key)]
     if len(both) != 1:
         fields.notes.add(fields.line(), fields.path, "rules.silent.points", write=example)
     points = tuple(fields.names(both[0])) if both else ()
-    if build.scope is not None and both:
+    if compiler.scope is not None and both:
         for name in points:
-            if isinstance(found := build.scope.point(name), Flaw):
+            if isinstance(found := compiler.scope.point(name), Flaw):
                 fields.wrong(both[0], found.key, **{**found.fields, "at": 1})
                 points = ()
     fields.require("longer_than", "longer_than: 15m")
-    limit = _longer_than(fields, build)
+    limit = _longer_than(fields, compiler)
     good = fields.choice("quality", ("good",), "") == "good"
     if not points or limit is None or len(both) != 1:
         return None
     return Silence(points, both[0] == "all_of", limit, level, good)
 
 
-def _longer_than(fields: Fields, build: Build) -> int | Expression | None:
+def _longer_than(fields: MappingReader, compiler: RuleCompiler) -> int | Expression | None:
     tree = fields.get("longer_than")
     if tree is None:
         return None
@@ -68,7 +68,7 @@ def _longer_than(fields: Fields, build: Build) -> int | Expression | None:
     if fixed is not None:
         return fields.duration("longer_than", None, least=SECOND)
     if isinstance(tree, Scalar) and isinstance(tree.value, str) and tree.value.strip():
-        return build.time(tree.value.strip(), fields.at("longer_than"), fields.line("longer_than"))
+        return compiler.time(tree.value.strip(), fields.at("longer_than"), fields.line("longer_than"))
     fields.wrong("longer_than", "rules.value.duration", value=show(tree), write=f"longer_than: {guess(tree)}")
     return None
 

@@ -10,9 +10,9 @@ from rules.compiled import Calendar, Streak
 from rules.compiled.reads import points_of
 from rules.conditions.form import ConditionForm
 from rules.conditions.repeats import check_order, counted, never_repeated, no_longer
-from rules.format.build import Build
-from rules.format.fields import Fields
 from rules.format.forms import YamlForm, clear_of
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import RuleCompiler
 from rules.handbook.conditions import Body, HandbookWords
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
@@ -21,21 +21,21 @@ from rules.lint.windows import days_of, window_of
 from rules.sentence.condition import Conditions, SentenceWords
 
 
-def parse(rule: Fields, holder: Fields, build: Build, level: Level) -> Streak | None:
+def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Streak | None:
     """`length` consecutive windows or readings."""
     table = holder.table_of("streak", 'streak: {of: "used <= 0.001 m3", length: 3}')
     if table is None:
         return None
-    fields = Fields(table, holder.at("streak"), holder.notes, ("of", "length", "unknown", "max_span"))
+    fields = MappingReader(table, holder.at("streak"), holder.notes, ("of", "length", "unknown", "max_span"))
     fields.require("of", 'of: "used <= 0.001 m3"')
     fields.require("length", "length: 3")
     length = fields.whole("length", 1, 1000, 1)
     skips = fields.choice("unknown", ("breaks", "skips"), "breaks") == "skips"
     span = fields.duration("max_span", 0, least=SECOND)
-    of, (clear, sound) = build.condition_at(fields, "of"), clear_of(rule, build)
+    of, (clear, sound) = compiler.condition_at(fields, "of"), clear_of(rule, compiler)
     if of is None or not sound:
         return None
-    check_order(fields, of.expression, build)
+    check_order(fields, of.expression, compiler)
     return Streak(of.expression, length, level, skips, span, clear)
 
 

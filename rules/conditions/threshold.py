@@ -7,11 +7,11 @@ from gateway.domain.alarm import Level
 from gateway.domain.text import Lang, say
 from rules.compiled import Expression, Hold, LevelRule, Levels
 from rules.conditions.form import ConditionForm
-from rules.expr.ir import Literal, Node, Relation, SlotInput
-from rules.format.build import LEVELS, Build, CompiledCondition
-from rules.format.fields import Fields
+from rules.expr.typed_tree import Literal, Node, Relation, SlotInput
 from rules.format.forms import TIMING, WHEN_EXAMPLE, YamlForm
-from rules.format.tree import YamlMapping
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import LEVELS, CompiledCondition, RuleCompiler
+from rules.format.yaml_tree import YamlMapping
 from rules.handbook.conditions import Body, HandbookWords, clause, end_of, hold_of
 from rules.handbook.words import level_word
 from rules.lint.conditions import thresholds
@@ -19,25 +19,25 @@ from rules.lint.forms import FormLint
 from rules.sentence.condition import Conditions, SentenceWords
 
 
-def _when(rule: Fields, _holder: Fields, build: Build, level: Level) -> Levels | None:
-    return _plain(rule, "when", build, level)
+def _when(rule: MappingReader, _holder: MappingReader, compiler: RuleCompiler, level: Level) -> Levels | None:
+    return _plain(rule, "when", compiler, level)
 
 
-def _members(rule: Fields, _holder: Fields, build: Build, level: Level) -> Levels | None:
-    return _plain(rule, "members", build, level)
+def _members(rule: MappingReader, _holder: MappingReader, compiler: RuleCompiler, level: Level) -> Levels | None:
+    return _plain(rule, "members", compiler, level)
 
 
-def _plain(rule: Fields, form: str, build: Build, level: Level) -> Levels | None:
+def _plain(rule: MappingReader, form: str, compiler: RuleCompiler, level: Level) -> Levels | None:
     """A rule of one level: `when`, or `members` standing for it."""
-    built = _one_level(rule, form, build, level)
+    built = _one_level(rule, form, compiler, level)
     return Levels((built[0],)) if built else None
 
 
-def _one_level(fields: Fields, key: str, build: Build, level: Level) -> tuple[LevelRule, Node] | None:
+def _one_level(fields: MappingReader, key: str, compiler: RuleCompiler, level: Level) -> tuple[LevelRule, Node] | None:
     if not fields.has(key):
         fields.require(key, f"{key}: {WHEN_EXAMPLE}")
         return None
-    when, clear = build.condition_at(fields, key), build.condition_at(fields, "clear")
+    when, clear = compiler.condition_at(fields, key), compiler.condition_at(fields, "clear")
     held = _hold(fields)
     clear_hold = fields.duration("clear_hold", 0)
     auto = fields.flag("auto_clear", default=True)
@@ -49,30 +49,30 @@ def _one_level(fields: Fields, key: str, build: Build, level: Level) -> tuple[Le
     return LevelRule(level, when.expression, held, ends, clear_hold, auto), when.node
 
 
-def _hold(fields: Fields) -> Hold:
+def _hold(fields: MappingReader) -> Hold:
     """`2m`, or `{for: 2m, gap: 30s}`."""
     tree = fields.get("hold")
     if not isinstance(tree, YamlMapping):
         return Hold(fields.duration("hold", 0))
-    inside = Fields(tree, fields.at("hold"), fields.notes, ("for", "gap"))
+    inside = MappingReader(tree, fields.at("hold"), fields.notes, ("for", "gap"))
     inside.require("for", "for: 2m")
     return Hold(inside.duration("for", 0), inside.duration("gap", None))
 
 
-def _levels(rule: Fields, _holder: Fields, build: Build, _level: Level) -> Levels | None:
+def _levels(rule: MappingReader, _holder: MappingReader, compiler: RuleCompiler, _level: Level) -> Levels | None:
     """One alarm with ordered severities."""
     table = rule.table_of("levels", f"levels: {{major: {{when: {WHEN_EXAMPLE}}}}}")
     if table is None:
         return None
-    fields = Fields(table, rule.at("levels"), rule.notes, LEVELS)
+    fields = MappingReader(table, rule.at("levels"), rule.notes, LEVELS)
     found: list[tuple[LevelRule, Node]] = []
     complete = True
     for level in Level:
         if not fields.has(level.word):
             continue
         one = fields.table_of(level.word, f"{level.word}: {{when: {WHEN_EXAMPLE}}}")
-        inside = one and Fields(one, fields.at(level.word), rule.notes, ("when", *TIMING))
-        built = _one_level(inside, "when", build, level) if inside else None
+        inside = one and MappingReader(one, fields.at(level.word), rule.notes, ("when", *TIMING))
+        built = _one_level(inside, "when", compiler, level) if inside else None
         complete = complete and built is not None
         if built:
             found.append(built)

@@ -2,17 +2,17 @@
 
 from gateway.domain.duration import SECOND, format_duration
 from rules.compiled import Expression, SlotKind
-from rules.expr.bars import clauses, exact
-from rules.expr.check import Checker
-from rules.expr.crossings import crossings
-from rules.expr.flaw import fail
-from rules.expr.ir import Literal, Node, signature
-from rules.expr.measure import TIME, Measure
+from rules.expr.age_crossings import crossings
+from rules.expr.column_backend import vector
+from rules.expr.expression_error import fail
+from rules.expr.expression_type import TIME, Measure
+from rules.expr.name_scope import NameScope
+from rules.expr.necessary_bounds import clauses, exact
 from rules.expr.parse import deep, parse
 from rules.expr.scalar import scalar
-from rules.expr.scope import NameScope
-from rules.expr.syntax import Syntax, render
-from rules.expr.vector import vector
+from rules.expr.syntax_tree import Syntax, render
+from rules.expr.type_check import Checker
+from rules.expr.typed_tree import Literal, Node, signature
 
 Checked = tuple[Expression, Node]
 Written = tuple[Syntax, str]

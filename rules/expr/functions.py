@@ -8,16 +8,16 @@ from gateway.domain.device import PointKind
 from gateway.domain.fence import Fence
 from gateway.domain.units import parse_unit
 from rules.compiled import Slot, SlotKind
-from rules.expr import choices, ir, syntax
-from rules.expr.flaw import fail, gather
-from rules.expr.measure import ANGLE, TIME, TRUTH, Measure, number
-from rules.expr.scope import Dimension, dimension_of, nearest, symbol_of
-from rules.expr.syntax import Syntax, render
+from rules.expr import text_comparisons
+from rules.expr.expression_error import fail, gather
+from rules.expr.expression_type import ANGLE, TIME, TRUTH, Typed, number
+from rules.expr.name_scope import Dimension, dimension_of, nearest, symbol_of
+from rules.expr.syntax_tree import CallNode, Name, Number, Syntax, TextNode, render
+from rules.expr.typed_tree import IsKnown, Node, Numeric, Within
 
 if TYPE_CHECKING:
-    from rules.expr.check import Checker
+    from rules.expr.type_check import Checker
 
-Typed = tuple[ir.Node, Measure]
 SHAPES = {
     "abs": "abs(x)", "min": "min(x, y)", "max": "max(x, y)", "round": "round(x)", "has": "has(x)", "age": "age(x)",
     "changed": "changed(x)", "before": "before(signal, 1)", "attr": "attr('name', 85 degC)", "tag": "tag('name')",
@@ -32,7 +32,7 @@ _PLACE = ((), ANGLE)
 MAX_BEFORE = 100
 
 
-def call(checker: "Checker", node: syntax.CallNode, expect: Dimension | None) -> Typed:
+def call(checker: "Checker", node: CallNode, expect: Dimension | None) -> Typed:
     """The type of a call. Raises ExpressionError."""
     name, arguments, at = node.name, node.arguments, node.at
     if name not in SHAPES:
@@ -44,7 +44,7 @@ def call(checker: "Checker", node: syntax.CallNode, expect: Dimension | None) ->
     match name:
         case "abs" | "round":
             inner = checker.number(arguments[0], expect)
-            return checker.fold(ir.Numeric(name, (inner[0],)), inner[1], at)
+            return checker.fold(Numeric(name, (inner[0],)), inner[1], at)
         case "min" | "max":
             return _extreme(checker, node, expect)
         case "attr":
@@ -67,37 +67,37 @@ def call(checker: "Checker", node: syntax.CallNode, expect: Dimension | None) ->
     return checker.slot(Slot(SlotKind.AGE, point, unit="h")), number(TIME)
 
 
-def _extreme(checker: "Checker", node: syntax.CallNode, expect: Dimension | None) -> Typed:
+def _extreme(checker: "Checker", node: CallNode, expect: Dimension | None) -> Typed:
     first, *rest = node.arguments
     pairs = gather([partial(checker.align, first, other, node.at, expect) for other in rest])
     left, measure = pairs[0][0]
     if measure.kind != "number":
         raise fail("rules.expr.not_number", first.at, text=render(first))
-    return checker.fold(ir.Numeric(node.name, (left, *(right for _, (right, _) in pairs))), measure, node.at)
+    return checker.fold(Numeric(node.name, (left, *(right for _, (right, _) in pairs))), measure, node.at)
 
 
-def _attr(checker: "Checker", node: syntax.CallNode, expect: Dimension | None) -> Typed:
+def _attr(checker: "Checker", node: CallNode, expect: Dimension | None) -> Typed:
     name, *default = node.arguments
-    if not isinstance(name, syntax.TextNode) or not name.value:
+    if not isinstance(name, TextNode) or not name.value:
         raise fail("rules.expr.quoted", name.at, text=render(name), write="attr('temp_trip', 85 degC)")
     if not default:
         if expect is None:
             raise fail("rules.expr.attr_unit", node.at, name=name.value)
         return checker.slot(Slot(SlotKind.ATTR, name.value, unit=symbol_of(expect))), number(expect)
     literal = default[0]
-    if isinstance(literal, syntax.TextNode):  # a text: only a comparison with another can follow
+    if isinstance(literal, TextNode):  # a text: only a comparison with another can follow
         raise fail("rules.expr.attr_alone", node.at, name=name.value, write=f"{render(node)} == {render(literal)}")
-    if not isinstance(literal, syntax.Number):
+    if not isinstance(literal, Number):
         raise fail("rules.expr.attr_default", literal.at, text=render(literal), name=name.value)
     unit = parse_unit(literal.unit)
     slot = Slot(SlotKind.ATTR, name.value, default=unit.canonical(literal.value), unit=symbol_of(unit.dimension))
     return checker.slot(slot), number(unit.dimension)
 
 
-def _before(checker: "Checker", node: syntax.CallNode) -> Typed:
+def _before(checker: "Checker", node: CallNode) -> Typed:
     item, *periods = node.arguments
     calendars = [name for name, signal in checker.scope.signals.items() if signal.calendar and not signal.group]
-    if not isinstance(item, syntax.Name) or item.name not in checker.scope.signals:
+    if not isinstance(item, Name) or item.name not in checker.scope.signals:
         known = ", ".join(calendars) or "let: {used: {increase: …, per: month}}"
         raise fail("rules.expr.not_signal", item.at, text=render(item), known=known)
     signal = checker.signal(item.name, item.at)
@@ -108,8 +108,8 @@ def _before(checker: "Checker", node: syntax.CallNode) -> Typed:
     n = 1.0
     if periods:
         count = periods[0]
-        good = isinstance(count, syntax.Number) and not count.unit and count.value in range(1, MAX_BEFORE + 1)
-        if not good or not isinstance(count, syntax.Number):
+        good = isinstance(count, Number) and not count.unit and count.value in range(1, MAX_BEFORE + 1)
+        if not good or not isinstance(count, Number):
             write = f"before({item.name}, 1) … before({item.name}, {MAX_BEFORE})"
             raise fail("rules.expr.periods", count.at, text=render(count), write=write)
         n = count.value
@@ -119,29 +119,29 @@ def _before(checker: "Checker", node: syntax.CallNode) -> Typed:
 
 def _has(checker: "Checker", item: Syntax) -> Typed:
     """Of a point or an attribute: a slot of its own. Of a signal or a field of a code: is its value known?"""
-    if isinstance(item, syntax.Name):
+    if isinstance(item, Name):
         if item.name in checker.scope.signals or item.name.partition(".")[0] in checker.scope.codes:
-            return ir.IsKnown(checker.value(item)[0]), TRUTH
+            return IsKnown(checker.value(item)[0]), TRUTH
         spec = checker.point(item.name, item.at)
         return checker.slot(Slot(SlotKind.HAS, spec.name)), TRUTH
     match item:
-        case syntax.CallNode("attr", (syntax.TextNode(name),)) if name:
-            return ir.IsKnown(checker.slot(Slot(SlotKind.ATTR_TEXT, name))), TRUTH
-        case syntax.CallNode("before" | "attr"):
-            return ir.IsKnown(checker.number(item)[0]), TRUTH
+        case CallNode("attr", (TextNode(name),)) if name:
+            return IsKnown(checker.slot(Slot(SlotKind.ATTR_TEXT, name))), TRUTH
+        case CallNode("before" | "attr"):
+            return IsKnown(checker.number(item)[0]), TRUTH
     raise fail("rules.expr.point_wanted", item.at, text=render(item), write="has(x)")
 
 
 def _tag(checker: "Checker", item: Syntax) -> Typed:
-    if not isinstance(item, syntax.TextNode) or not item.value:
+    if not isinstance(item, TextNode) or not item.value:
         raise fail("rules.expr.quoted", item.at, text=render(item), write=SHAPES["tag"])
     return checker.slot(Slot(SlotKind.TAG, item.value)), TRUTH
 
 
-def _within(checker: "Checker", node: syntax.CallNode) -> Typed:
+def _within(checker: "Checker", node: CallNode) -> Typed:
     """Coordinates in degrees; a point that was declared without unit counts as such."""
     lat, lon, name = node.arguments
-    places: list[ir.Node] = []
+    places: list[Node] = []
     fences: list[Fence] = []
 
     def coordinate(item: Syntax) -> None:
@@ -152,20 +152,20 @@ def _within(checker: "Checker", node: syntax.CallNode) -> Typed:
 
     jobs: list[Callable[[], None]] = [partial(coordinate, lat), partial(coordinate, lon)]
     gather([*jobs, lambda: fences.append(fence_of(name, checker.scope.fences))])
-    return checker.fold(ir.Within(places[0], places[1], fences[0]), TRUTH, node.at)
+    return checker.fold(Within(places[0], places[1], fences[0]), TRUTH, node.at)
 
 
-def _contains(checker: "Checker", node: syntax.CallNode) -> Typed:
+def _contains(checker: "Checker", node: CallNode) -> Typed:
     """Of a state point, a field of a code, or an attribute that is a text: capitals count."""
     item, text = node.arguments
-    if not isinstance(text, syntax.TextNode) or not text.value:
+    if not isinstance(text, TextNode) or not text.value:
         raise fail("rules.expr.quoted", text.at, text=render(text), write=SHAPES["contains"])
     match item:
-        case syntax.CallNode("attr", (syntax.TextNode(name),)) if name:
+        case CallNode("attr", (TextNode(name),)) if name:
             return checker.slot(Slot(SlotKind.ATTR_PART, name, text.value)), TRUTH
-        case syntax.Name(name) if name.partition(".")[0] in checker.scope.codes:
-            return choices.contains(checker, name, item.at, text.value)
-        case syntax.Name() if item.name not in checker.scope.signals:
+        case Name(name) if name.partition(".")[0] in checker.scope.codes:
+            return text_comparisons.contains(checker, name, item.at, text.value)
+        case Name() if item.name not in checker.scope.signals:
             spec = checker.point(item.name, item.at)
             if spec.kind is PointKind.STATE:
                 return checker.slot(Slot(SlotKind.PART, spec.name, text.value)), TRUTH
@@ -175,7 +175,7 @@ def _contains(checker: "Checker", node: syntax.CallNode) -> Typed:
 
 def fence_of(name: Syntax, fences: Mapping[str, Fence]) -> Fence:
     """The fence a text names. Raises ExpressionError."""
-    if not isinstance(name, syntax.TextNode) or not name.value:
+    if not isinstance(name, TextNode) or not name.value:
         raise fail("rules.expr.quoted", name.at, text=render(name), write=SHAPES["within"])
     if name.value in fences:
         return fences[name.value]
@@ -184,9 +184,9 @@ def fence_of(name: Syntax, fences: Mapping[str, Fence]) -> Fence:
     raise fail(key, name.at, name=name.value, near=near, known=", ".join(sorted(fences)[:12]) or "-")
 
 
-def _plain_point(checker: "Checker", node: syntax.CallNode) -> str:
+def _plain_point(checker: "Checker", node: CallNode) -> str:
     item = node.arguments[0]
     named = {*checker.scope.signals, *checker.scope.codes}
-    if not isinstance(item, syntax.Name) or item.name.partition(".")[0] in named:
+    if not isinstance(item, Name) or item.name.partition(".")[0] in named:
         raise fail("rules.expr.point_wanted", item.at, text=render(item), write=SHAPES[node.name])
     return checker.point(item.name, item.at).name

@@ -1,7 +1,7 @@
 """Tokens -> syntax tree by operator precedence (RULES section 3)."""
 
-from rules.expr.flaw import fail
-from rules.expr.syntax import (
+from rules.expr.expression_error import fail
+from rules.expr.syntax_tree import (
     CHOICE,
     COMPARE,
     NEGATIVE,
@@ -23,7 +23,7 @@ from rules.expr.syntax import (
     Truth,
     children,
 )
-from rules.expr.token import Kind, Token, tokens
+from rules.expr.tokens import Kind, Token, tokens
 
 MAX_DEPTH = 32
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from math import copysign, modf, nan
 from operator import eq, ge, gt, le, lt, ne
 
-from rules.expr.ir import Choice, IsKnown, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, Within
-from rules.expr.place import Inside, inside, known
+from rules.expr.fence_test import Inside, inside, known
+from rules.expr.typed_tree import Choice, IsKnown, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, Within
 
 Scalar = Callable[[Sequence[float]], float]
 TESTS: dict[str, Callable[[float, float], bool]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}

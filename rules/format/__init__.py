@@ -2,13 +2,13 @@
 
 from rules.compiled.edits import Edit
 from rules.format.actions import References, references
+from rules.format.calendar_file import work_calendar
 from rules.format.cases import Case, Model, TestFile
+from rules.format.journaled_rule import compile_source, edit, edit_between
 from rules.format.load import Loaded, duplicates, load_text, merge, policy_source
-from rules.format.policy import compile_policy
+from rules.format.lookup_files import code_table, fence_file
+from rules.format.quiet_and_limits import compile_policy
 from rules.format.rule import normalise
-from rules.format.source import compile_source, edit, edit_between
-from rules.format.tables import code_table, fence_file
-from rules.format.workdays import work_calendar
 
 __all__ = [
     "Case",

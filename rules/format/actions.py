@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from gateway.domain.alarm import Level
 from gateway.domain.duration import MINUTE, SECOND
 from rules.compiled import Expression, OrderTemplate, Rule, RuleNotice
-from rules.format.build import LEVELS, Build
-from rules.format.fields import Fields
-from rules.format.tree import Scalar
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import LEVELS, RuleCompiler
+from rules.format.yaml_tree import Scalar
 
 _ORDER = ("type", "fault", "level", "skill", "sla", "assign", "batch", "after", "reopen_within")
 _STAGED = {"levels": "levels", "due": "stages"}
@@ -49,28 +49,28 @@ def references(rule: Rule) -> References:
     )  # fmt: skip
 
 
-def actions(rule: Fields, rule_id: str, build: Build, form: str) -> Actions:
+def actions(rule: MappingReader, rule_id: str, compiler: RuleCompiler, form: str) -> Actions:
     """`then`, with what is wrong noted and left out. `form` is that of the rule's condition."""
     table = rule.table_of("then", "then: {order: {type: repair}}")
     if table is None:
         return Actions()
-    then = Fields(table, rule.at("then"), rule.notes, ("order", "notice"))
+    then = MappingReader(table, rule.at("then"), rule.notes, ("order", "notice"))
     if not table.entries:
         rule.wrong("then", "rules.then.empty", write="then: {order: {type: repair}}")
     order_table = then.table_of("order", "order: {type: repair}")
     notice_table = then.table_of("notice", "notice: {audience: site_ops, template: charger_overtemp}")
     level, level_of, order = Level.MINOR, None, None
     if order_table is not None:
-        fields = Fields(order_table, then.at("order"), rule.notes, _ORDER)
-        level, level_of = _level(fields, build, form)
-        order = _order(fields, rule.duration("cooldown", 0, least=SECOND), rule_id, build)
+        fields = MappingReader(order_table, then.at("order"), rule.notes, _ORDER)
+        level, level_of = _level(fields, compiler, form)
+        order = _order(fields, rule.duration("cooldown", 0, least=SECOND), rule_id, compiler)
     notice = None
     if notice_table is not None:
-        notice = _notice(Fields(notice_table, then.at("notice"), rule.notes, _NOTICE))
+        notice = _notice(MappingReader(notice_table, then.at("notice"), rule.notes, _NOTICE))
     return Actions(order, notice, level, level_of)
 
 
-def _level(fields: Fields, build: Build, form: str) -> tuple[Level, Expression | None]:
+def _level(fields: MappingReader, compiler: RuleCompiler, form: str) -> tuple[Level, Expression | None]:
     """A word, or an expression; then the word it falls back to is `minor`."""
     if not fields.has("level"):
         return Level.MINOR, None
@@ -83,13 +83,13 @@ def _level(fields: Fields, build: Build, form: str) -> tuple[Level, Expression |
     if form not in _PLAIN:
         fields.wrong("level", "rules.then.level_of", form=form)
         return Level.MINOR, None
-    return Level.MINOR, build.level(written, fields.at("level"), fields.line("level"))
+    return Level.MINOR, compiler.level(written, fields.at("level"), fields.line("level"))
 
 
-def _order(fields: Fields, cooldown: int, rule_id: str, build: Build) -> OrderTemplate:
+def _order(fields: MappingReader, cooldown: int, rule_id: str, compiler: RuleCompiler) -> OrderTemplate:
     fields.require("type", "type: repair")
     written = _computed(fields, "skill")
-    skill_of = None if written is None else build.text(written, fields.at("skill"), fields.line("skill"))
+    skill_of = None if written is None else compiler.text(written, fields.at("skill"), fields.line("skill"))
     by, every = _batch(fields)
     return OrderTemplate(
         type=fields.word("type"),
@@ -106,18 +106,18 @@ def _order(fields: Fields, cooldown: int, rule_id: str, build: Build) -> OrderTe
     )
 
 
-def _batch(fields: Fields) -> tuple[str, int]:
+def _batch(fields: MappingReader) -> tuple[str, int]:
     """`batch: {by: area, every: 7d}`."""
     table = fields.table_of("batch", "batch: {by: area, every: 7d}")
     if table is None:
         return "", 0
-    inside = Fields(table, fields.at("batch"), fields.notes, ("by", "every"))
+    inside = MappingReader(table, fields.at("batch"), fields.notes, ("by", "every"))
     inside.require("by", "by: area")
     inside.require("every", "every: 7d")
     return inside.choice("by", ("area", "route"), ""), inside.duration("every", 0, least=MINUTE)
 
 
-def _computed(fields: Fields, key: str) -> str | None:
+def _computed(fields: MappingReader, key: str) -> str | None:
     """The text of an expression such as `code.level`; None for a plain word."""
     tree = fields.get(key)
     if isinstance(tree, Scalar) and isinstance(tree.value, str) and _COMPUTED.fullmatch(tree.value.strip()):
@@ -125,7 +125,7 @@ def _computed(fields: Fields, key: str) -> str | None:
     return None
 
 
-def _notice(fields: Fields) -> RuleNotice:
+def _notice(fields: MappingReader) -> RuleNotice:
     fields.require("audience", "audience: site_ops")
     fields.require("template", "template: charger_overtemp")
     remind = fields.duration("remind", 0, least=MINUTE)

@@ -7,9 +7,9 @@ from gateway.domain.device import Attr, Customer, PointSpec, QuietTime, Site
 from gateway.domain.errors import Problem
 from gateway.domain.text import Lang
 from rules.compiled import Names, Vocabulary
-from rules.format.fields import Fields
-from rules.format.policy import instant, span_of
-from rules.format.tree import Items, Notes, Plain, Scalar, Tree, YamlMapping, join, lines_of, plain, show
+from rules.format.mapping_reader import MappingReader
+from rules.format.quiet_and_limits import instant, span_of
+from rules.format.yaml_tree import Items, Notes, Plain, Scalar, Tree, YamlMapping, join, lines_of, plain, show
 
 _SITE = ("timezone", "name", "area", "region", "attrs", "tags", "quiet")
 _CUSTOMER = ("name", "sites", "attrs")
@@ -124,17 +124,17 @@ def customers_of(table: YamlMapping, path: str, notes: Notes) -> tuple[Customer,
 
 def _named(
     table: YamlMapping, path: str, notes: Notes, known: Sequence[str], write: str
-) -> Iterator[tuple[str, Fields]]:
+) -> Iterator[tuple[str, MappingReader]]:
     """The mappings of a mapping, each by its name; what is none is a problem."""
     for code, tree in table.entries.items():
         place = join(path, code)
         if isinstance(tree, YamlMapping):
-            yield code, Fields(tree, place, notes, known)
+            yield code, MappingReader(tree, place, notes, known)
         else:
             notes.add(table.lines.get(code, 0), place, "rules.value.mapping", value=show(tree), write=write)
 
 
-def _attrs(fields: Fields) -> dict[str, Attr]:
+def _attrs(fields: MappingReader) -> dict[str, Attr]:
     table = fields.table_of("attrs", "attrs: {class: A}")
     values: dict[str, Attr] = {}
     for name, value in table.entries.items() if table else ():
@@ -146,7 +146,7 @@ def _attrs(fields: Fields) -> dict[str, Attr]:
     return values
 
 
-def _quiet(fields: Fields, zone: str) -> tuple[QuietTime, ...]:
+def _quiet(fields: MappingReader, zone: str) -> tuple[QuietTime, ...]:
     """`quiet: [{from, until, why}]` of a site, in its own zone when the times have no offset."""
     tree, out = fields.get("quiet"), []
     if tree is None:
@@ -154,7 +154,7 @@ def _quiet(fields: Fields, zone: str) -> tuple[QuietTime, ...]:
     for index, item in enumerate(tree.items if isinstance(tree, Items) else ()):
         place = join(fields.at("quiet"), index)
         if isinstance(item, YamlMapping) and (
-            span := span_of(Fields(item, place, fields.notes, ("from", "until", "why")))
+            span := span_of(MappingReader(item, place, fields.notes, ("from", "until", "why")))
         ):
             start, end = (instant(moment, zone) for moment in span)
             out.append(QuietTime(start, end, show(item.entries.get("why", Scalar("")))))

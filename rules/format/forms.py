@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from gateway.domain.alarm import Level
 from rules.compiled import Condition, Expression
-from rules.format.build import Build
-from rules.format.fields import Fields
-from rules.format.tree import YamlMapping, show
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import RuleCompiler
+from rules.format.yaml_tree import YamlMapping, show
 
 TIMING = ("clear", "hold", "clear_hold", "auto_clear")
 WHEN_EXAMPLE = '"gun_temp >= 85 degC"'
 _JOINED = ("all", "any", "members")
 
-Parse = Callable[[Fields, Fields, Build, Level], Condition | None]
+Parse = Callable[[MappingReader, MappingReader, RuleCompiler, Level], Condition | None]
 """The rule, the mapping in which the key of the form stands, what compiling needs, the level of the order -> the
 condition; None after its problems were noted."""
 
@@ -44,7 +44,7 @@ YAML_FORMS: dict[str, YamlForm] = {}
 """By key, in the order in which texts name them. Filled by `rules.conditions.register`."""
 
 
-def form_of(rule: Fields) -> tuple[YamlForm, Fields] | None:
+def form_of(rule: MappingReader) -> tuple[YamlForm, MappingReader] | None:
     """The only form of a rule and the mapping it stands in; None after its problems were noted."""
     written = [form for key, form in YAML_FORMS.items() if rule.has(key)]
     if not written:
@@ -57,7 +57,7 @@ def form_of(rule: Fields) -> tuple[YamlForm, Fields] | None:
     if not isinstance(when, YamlMapping) or set(_JOINED) & set(when.entries):
         return form, rule
     nested = [key for key, one in YAML_FORMS.items() if one.nested]
-    inside = Fields(when, rule.at("when"), rule.notes, (*nested, *_JOINED))
+    inside = MappingReader(when, rule.at("when"), rule.notes, (*nested, *_JOINED))
     found = [name for name in nested if inside.has(name)]
     if len(found) != 1 or len(when.entries) != 1:
         rule.wrong("when", "rules.value.condition", value=show(when))
@@ -65,7 +65,9 @@ def form_of(rule: Fields) -> tuple[YamlForm, Fields] | None:
     return YAML_FORMS[found[0]], inside
 
 
-def condition(rule: Fields, form: YamlForm, holder: Fields, build: Build, level: Level) -> Condition | None:
+def condition(
+    rule: MappingReader, form: YamlForm, holder: MappingReader, compiler: RuleCompiler, level: Level
+) -> Condition | None:
     """The condition; None after its problems were noted. `holder`: the mapping in which the key of the form stands."""
     for key in TIMING:
         if rule.has(key) and key not in form.beside:
@@ -75,10 +77,10 @@ def condition(rule: Fields, form: YamlForm, holder: Fields, build: Build, level:
         for key in other.own:
             if rule.has(key) and other.key != form.key:
                 rule.wrong(key, "rules.condition.misplaced", name=key, form=form.key)
-    return form.parse(rule, holder, build, level)
+    return form.parse(rule, holder, compiler, level)
 
 
-def clear_of(rule: Fields, build: Build) -> tuple[Expression | None, bool]:
+def clear_of(rule: MappingReader, compiler: RuleCompiler) -> tuple[Expression | None, bool]:
     """`clear` of the rule; and whether all is well: it may be left out, but not be wrong."""
-    found = build.condition_at(rule, "clear")
+    found = compiler.condition_at(rule, "clear")
     return (found.expression if found else None), found is not None or not rule.has("clear")

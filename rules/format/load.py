@@ -7,12 +7,12 @@ from gateway.domain.duration import format_duration
 from gateway.domain.errors import Problem
 from rules.compiled import Names, Rule
 from rules.format.cases import Case, TestFile, cases_of, customers_of, sites_of
-from rules.format.fields import Fields
-from rules.format.policy import PolicyPart, join_policies, policy_of
+from rules.format.mapping_reader import MappingReader
 from rules.format.profiles import profiles_of
+from rules.format.quiet_and_limits import PolicyPart, join_policies, policy_of
 from rules.format.rule import Defaults, build_rule
 from rules.format.timing import lateness_of, missing_of
-from rules.format.tree import Items, Notes, Scalar, Tree, YamlMapping, join, read, show
+from rules.format.yaml_tree import Items, Notes, Scalar, Tree, YamlMapping, join, read, show
 
 _TOP = ("format", "defaults", "rules", "quiet", "limits")
 _TOP_TEST = (*_TOP, "use", "profiles", "sites", "customers", "test")
@@ -57,7 +57,7 @@ def load_text(text: str, file: str, names: Names) -> Loaded:
         notes.add(tree.line, "", "rules.value.mapping", value=show(tree), write="format: 1")
         return Loaded(file, (), tuple(notes.problems), tests)
     alone = bool(_ALONE & set(tree.entries))
-    top = Fields(tree, "", notes, _TOP_TEST if alone else _TOP)
+    top = MappingReader(tree, "", notes, _TOP_TEST if alone else _TOP)
     _format(top, required=not alone)
     if alone:
         tests = _surroundings(top, tests)
@@ -102,7 +102,7 @@ def _identity(problem: Problem) -> tuple[str, str, str, int]:
     return problem.file, problem.path, problem.key, problem.line
 
 
-def _format(top: Fields, *, required: bool) -> None:
+def _format(top: MappingReader, *, required: bool) -> None:
     if required:
         top.require("format", "format: 1")
     written = top.get("format")
@@ -110,24 +110,24 @@ def _format(top: Fields, *, required: bool) -> None:
         top.wrong("format", "rules.value.format", value=show(written), write="format: 1")
 
 
-def _defaults(top: Fields) -> Defaults:
+def _defaults(top: MappingReader) -> Defaults:
     table = top.table_of("defaults", "defaults: {missing: keep, downtime: pause}")
     if table is None:
         return Defaults()
-    fields = Fields(table, "defaults", top.notes, ("lateness", "missing", "downtime"))
+    fields = MappingReader(table, "defaults", top.notes, ("lateness", "missing", "downtime"))
     late = format_duration(lateness_of(fields))
     missing = show(fields.get("missing") or Scalar("keep")) if not _fails(fields) else "keep"
     return Defaults(missing, fields.choice("downtime", ("pause", "reset", "count"), "pause"), late)
 
 
-def _fails(fields: Fields) -> bool:
+def _fails(fields: MappingReader) -> bool:
     """Does `missing` of the defaults have a problem? It is noted once, not for every rule."""
     before = len(fields.notes.problems)
     missing_of(fields)
     return len(fields.notes.problems) > before
 
 
-def _surroundings(top: Fields, tests: TestFile) -> TestFile:
+def _surroundings(top: MappingReader, tests: TestFile) -> TestFile:
     profiles = top.table_of("profiles", "profiles: {charger: {points: {gun_temp: {unit: degC}}}}")
     sites = top.table_of("sites", "sites: {s1: {timezone: Asia/Shanghai}}")
     if profiles is not None:
@@ -149,7 +149,7 @@ class _Body:
     cases: list[Case] = field(default_factory=list)
 
 
-def _rules(top: Fields, names: Names, defaults: Defaults) -> _Body:
+def _rules(top: MappingReader, names: Names, defaults: Defaults) -> _Body:
     tree, body = top.get("rules"), _Body()
     if tree is None:
         return body

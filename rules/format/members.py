@@ -5,16 +5,15 @@ from dataclasses import replace
 
 from rules.compiled import Aggregate, Calendar, Expression, MemberStat, SlotKind
 from rules.compiled.reads import points_of
-from rules.expr import syntax
 from rules.expr.compile import condition, meaning, number
-from rules.expr.flaw import ExpressionError, fail
+from rules.expr.expression_error import ExpressionError, fail
+from rules.expr.name_scope import NameScope, SignalType, nearest
 from rules.expr.parse import parse
-from rules.expr.scope import NameScope, SignalType, nearest
-from rules.expr.syntax import Syntax, children
-from rules.format.build import Build
-from rules.format.fields import Fields
+from rules.expr.syntax_tree import Name, Syntax, children
+from rules.format.mapping_reader import MappingReader
 from rules.format.quorum import PER, per_component, repeated
-from rules.format.tree import Scalar, Tree, YamlMapping, show
+from rules.format.rule_compiler import RuleCompiler
+from rules.format.yaml_tree import Scalar, Tree, YamlMapping, show
 
 OPERATORS = ("mean", "min", "max", "sum", "count")
 _KEYS = (*OPERATORS, "kind", "where", "coverage", "per")
@@ -24,18 +23,18 @@ _EXAMPLE = "members: {sum: used, kind: gas_meter}"
 
 def names_of(tree: Syntax) -> set[str]:
     """The names in an expression; of a dotted one the part before the dot."""
-    own = {tree.name.partition(".")[0]} if isinstance(tree, syntax.Name) else set()
+    own = {tree.name.partition(".")[0]} if isinstance(tree, Name) else set()
     return own.union(*(names_of(part) for part in children(tree)))
 
 
-def named(fields: Fields, build: Build) -> tuple[set[str], tuple[str, ...]]:
+def named(fields: MappingReader, compiler: RuleCompiler) -> tuple[set[str], tuple[str, ...]]:
     """(the names an aggregate asks its members for, the kinds of these members), before anything is judged."""
     inside = fields.get("members")
-    if not isinstance(inside, YamlMapping) or build.scope is None:
+    if not isinstance(inside, YamlMapping) or compiler.scope is None:
         return set(), ()
     kind = inside.entries.get("kind")
     kinds = (kind,) if isinstance(kind, Scalar) else getattr(kind, "items", ())
-    found = [str(one.value) for one in kinds if isinstance(one, Scalar) and one.value in build.vocabulary]
+    found = [str(one.value) for one in kinds if isinstance(one, Scalar) and one.value in compiler.vocabulary]
     names: set[str] = set()
     for operator in OPERATORS:
         tree = inside.entries.get(operator)
@@ -44,20 +43,20 @@ def named(fields: Fields, build: Build) -> tuple[set[str], tuple[str, ...]]:
                 names |= names_of(parse(tree.value))
             except ExpressionError:
                 continue  # said when it is compiled
-    return names, tuple(found) or tuple(build.scope.vocabulary)
+    return names, tuple(found) or tuple(compiler.scope.vocabulary)
 
 
-def member_stat(name: str, fields: Fields, build: Build) -> tuple[MemberStat, SignalType] | None:
+def member_stat(name: str, fields: MappingReader, compiler: RuleCompiler) -> tuple[MemberStat, SignalType] | None:
     """The signal and its type; None after its problems were noted."""
-    if build.scope is None:
+    if compiler.scope is None:
         return None
-    if not build.scope.group:
+    if not compiler.scope.group:
         fields.wrong("members", "rules.let.members_group")
         return None
     table = fields.table_of("members", _EXAMPLE)
     if table is None:
         return None
-    inside = Fields(table, fields.at("members"), fields.notes, (*_KEYS, "over"))
+    inside = MappingReader(table, fields.at("members"), fields.notes, (*_KEYS, "over"))
     for key in _WINDOW:
         if inside.has(key) and not (key == "per" and show(inside.table.entries[key]) in PER):
             inside.wrong(key, "rules.let.members_over", name=key)
@@ -65,18 +64,18 @@ def member_stat(name: str, fields: Fields, build: Build) -> tuple[MemberStat, Si
     if len(written) != 1:
         fields.wrong("members", "rules.let.members_one", known=", ".join(OPERATORS), write=_EXAMPLE)
         return None
-    kinds = _kinds(inside, build)
+    kinds = _kinds(inside, compiler)
     text = inside.text("where", most=2_000)
-    test = build.where(text, inside.at("where"), inside.line("where")) if text else None
+    test = compiler.where(text, inside.at("where"), inside.line("where")) if text else None
     coverage = inside.share("coverage", 0.9)
     if kinds is None or (text and test is None):
         return None
-    what, scope = Aggregate(written[0]), _members(build, kinds)
+    what, scope = Aggregate(written[0]), _members(compiler, kinds)
     components = per_component(inside)
     if inside.has("per") and what is not Aggregate.COUNT:
         inside.wrong("per", "rules.let.members_per", operator=what.value)
         return None
-    found = _of(inside, what, scope, build)
+    found = _of(inside, what, scope, compiler)
     if found is None:
         return None
     of, kind = found
@@ -85,26 +84,28 @@ def member_stat(name: str, fields: Fields, build: Build) -> tuple[MemberStat, Si
     return MemberStat(name, what, of, kinds, where, where_text, coverage, kind.unit, components, each), kind
 
 
-def _kinds(inside: Fields, build: Build) -> tuple[str, ...] | None:
+def _kinds(inside: MappingReader, compiler: RuleCompiler) -> tuple[str, ...] | None:
     """Empty = those of the watch."""
     kinds = inside.names("kind")
-    unknown = [kind for kind in kinds if kind not in build.vocabulary]
+    unknown = [kind for kind in kinds if kind not in compiler.vocabulary]
     for kind in unknown:
-        near = nearest(kind, list(build.vocabulary))
+        near = nearest(kind, list(compiler.vocabulary))
         key = "rules.watch.kind_near" if near else "rules.watch.kind"
-        inside.wrong("kind", key, kind=kind, near=near, known=", ".join(sorted(build.vocabulary)) or "-")
+        inside.wrong("kind", key, kind=kind, near=near, known=", ".join(sorted(compiler.vocabulary)) or "-")
     return None if unknown or (inside.has("kind") and not kinds) else kinds
 
 
-def _members(build: Build, kinds: tuple[str, ...]) -> NameScope:
+def _members(compiler: RuleCompiler, kinds: tuple[str, ...]) -> NameScope:
     """What may be said of one member."""
-    if build.scope is None:
+    if compiler.scope is None:
         raise ValueError("the watched kinds are unknown")
-    scope = build.scope.members()
-    return replace(scope, vocabulary={kind: build.vocabulary[kind] for kind in kinds}) if kinds else scope
+    scope = compiler.scope.members()
+    return replace(scope, vocabulary={kind: compiler.vocabulary[kind] for kind in kinds}) if kinds else scope
 
 
-def _of(inside: Fields, what: Aggregate, scope: NameScope, build: Build) -> tuple[Expression, SignalType] | None:
+def _of(
+    inside: MappingReader, what: Aggregate, scope: NameScope, compiler: RuleCompiler
+) -> tuple[Expression, SignalType] | None:
     key = what.value
     text = _text(inside.get(key))
     if not text:
@@ -119,9 +120,9 @@ def _of(inside: Fields, what: Aggregate, scope: NameScope, build: Build) -> tupl
             unit, delta = measure.unit, measure.delta
         calendar = _calendar(of, scope.signals, text)
     except ExpressionError as error:
-        build.note(error, inside.at(key), inside.line(key))
+        compiler.note(error, inside.at(key), inside.line(key))
         return None
-    build.meanings[text] = meaning(of, node)
+    compiler.meanings[text] = meaning(of, node)
     return of, SignalType(unit, calendar, delta, group=True, closes=calendar)
 
 

@@ -5,26 +5,26 @@ import re
 from gateway.domain.device import PointKind
 from gateway.domain.units import canonical_symbol, parse_unit
 from rules.compiled import Aggregate, PeerStat
-from rules.expr.flaw import Flaw
-from rules.format.build import Build
-from rules.format.fields import Fields
+from rules.expr.expression_error import Flaw
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import RuleCompiler
 
 WHAT = {"mean": Aggregate.MEAN, "median": Aggregate.PERCENTILE, "min": Aggregate.MIN, "max": Aggregate.MAX}
 _EXAMPLE = "peers: {median: gun_temp, of: site}"
 _ATTRIBUTE = re.compile(r"[^\W\d]\w*")
 
 
-def peer_stat(name: str, fields: Fields, build: Build) -> PeerStat | None:
+def peer_stat(name: str, fields: MappingReader, compiler: RuleCompiler) -> PeerStat | None:
     """The signal; None after its problems were noted."""
-    if build.scope is None:
+    if compiler.scope is None:
         return None
-    if build.scope.group:
-        fields.wrong("peers", "rules.let.peers_group", group=build.scope.group)
+    if compiler.scope.group:
+        fields.wrong("peers", "rules.let.peers_group", group=compiler.scope.group)
         return None
     table = fields.table_of("peers", _EXAMPLE)
     if table is None:
         return None
-    inside = Fields(table, fields.at("peers"), fields.notes, (*WHAT, "of", "coverage"))
+    inside = MappingReader(table, fields.at("peers"), fields.notes, (*WHAT, "of", "coverage"))
     written = [key for key in WHAT if inside.has(key)]
     if len(written) != 1:
         fields.wrong("peers", "rules.let.peers_one", known=", ".join(WHAT), write=_EXAMPLE)
@@ -37,7 +37,7 @@ def peer_stat(name: str, fields: Fields, build: Build) -> PeerStat | None:
     point = inside.word(key)
     if not by or not point:
         return None
-    spec = build.scope.point(point)
+    spec = compiler.scope.point(point)
     if isinstance(spec, Flaw):
         inside.wrong(key, spec.key, **{**spec.fields, "at": 1})
         return None

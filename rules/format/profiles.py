@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec
 from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
-from rules.format.fields import Fields, both
-from rules.format.tree import Notes, Scalar, YamlMapping, join, show
+from rules.format.mapping_reader import MappingReader, both
+from rules.format.yaml_tree import Notes, Scalar, YamlMapping, join, show
 
 MOST_COMPONENTS = 64
 _KIND = ("components", "points")
@@ -36,20 +36,20 @@ def profiles_of(table: YamlMapping, path: str, notes: Notes) -> OwnProfiles:
         if not isinstance(tree, YamlMapping) or not isinstance(points, YamlMapping):
             notes.add(table.lines.get(kind, 0), place, "rules.value.mapping", value=show(tree), write=_EXAMPLE)
             continue
-        fields = Fields(tree, place, notes, _KIND)
+        fields = MappingReader(tree, place, notes, _KIND)
         if fields.has("components"):
             components[kind] = fields.whole("components", 0, MOST_COMPONENTS, 1)
         kinds[kind], units[kind] = {}, {}
         for name, spec in points.entries.items():
             here, line = join(join(place, "points"), name), points.lines.get(name, 0)
             if isinstance(spec, YamlMapping):
-                kinds[kind][name], units[kind][name] = _point(name, Fields(spec, here, notes, _POINT))
+                kinds[kind][name], units[kind][name] = _point(name, MappingReader(spec, here, notes, _POINT))
             else:
                 notes.add(line, here, "rules.value.mapping", value=show(spec), write="{unit: degC}")
     return OwnProfiles(kinds, units, components)
 
 
-def _point(name: str, fields: Fields) -> tuple[PointSpec, str]:
+def _point(name: str, fields: MappingReader) -> tuple[PointSpec, str]:
     written = fields.text("unit") if fields.get("unit") != Scalar("", fields.line("unit")) else ""
     unit = DIMENSIONLESS
     try:
@@ -75,7 +75,7 @@ def _point(name: str, fields: Fields) -> tuple[PointSpec, str]:
     return spec, written
 
 
-def _number(fields: Fields, key: str) -> float | None:
+def _number(fields: MappingReader, key: str) -> float | None:
     tree = fields.get(key)
     if tree is None:
         return None
@@ -85,8 +85,8 @@ def _number(fields: Fields, key: str) -> float | None:
     return None
 
 
-def _plausible(point: Fields, table: YamlMapping, unit: Unit) -> Plausible:
-    fields = Fields(table, point.at("plausible"), point.notes, _PLAUSIBLE)
+def _plausible(point: MappingReader, table: YamlMapping, unit: Unit) -> Plausible:
+    fields = MappingReader(table, point.at("plausible"), point.notes, _PLAUSIBLE)
     low, high, rate = (_number(fields, key) for key in ("min", "max", "max_rate"))
     if rate is not None and rate <= 0:
         fields.wrong("max_rate", "rules.value.positive", value=rate, write="max_rate: 0.5")
@@ -99,7 +99,7 @@ def _plausible(point: Fields, table: YamlMapping, unit: Unit) -> Plausible:
     )
 
 
-def _counter(point: Fields, table: YamlMapping, unit: Unit) -> CounterModel:
-    fields = Fields(table, point.at("counter"), point.notes, _COUNTER)
+def _counter(point: MappingReader, table: YamlMapping, unit: Unit) -> CounterModel:
+    fields = MappingReader(table, point.at("counter"), point.notes, _COUNTER)
     rollover, resolution = ((_number(fields, key) or 0.0) * unit.factor for key in ("rollover", "resolution"))
     return CounterModel(rollover, fields.choice("reset", ("swap", "restart"), "swap"), resolution)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from gateway.domain.duration import SECOND, format_duration
 from rules.compiled import Expression, Quorum
 from rules.compiled.reads import OF_POINTS
-from rules.expr.scope import NameScope
-from rules.format.fields import Fields
-from rules.format.tree import show
+from rules.expr.name_scope import NameScope
+from rules.format.mapping_reader import MappingReader
+from rules.format.yaml_tree import show
 
 BOUNDS = ("at_least", "at_most", "fraction")
 PER = ("device", "component")
@@ -17,7 +17,7 @@ _MOST = 1_000_000
 
 
 def quorum_of(
-    fields: Fields, member: Callable[[], Expression | None], scope: NameScope | None
+    fields: MappingReader, member: Callable[[], Expression | None], scope: NameScope | None
 ) -> tuple[Quorum, str] | None:
     """The quorum, and how it reads in the text of a condition; None after problems were noted. `member` compiles `of`,
     what is said of one member in `scope`.
@@ -47,7 +47,7 @@ def quorum_of(
     return quorum, f"members({', '.join([of.text, *said])})"
 
 
-def per_component(fields: Fields) -> bool:
+def per_component(fields: MappingReader) -> bool:
     """`per: component`; a device votes or counts once unless it is written."""
     return fields.choice("per", PER, "device") == "component"
 

@@ -10,18 +10,18 @@ import msgspec
 
 from gateway.domain.device import PointSpec
 from rules.compiled import Condition, Expression, Levels, MemberStat, Names, Rule, Signal, Watch
-from rules.expr.scope import NameScope, nearest
+from rules.expr.name_scope import NameScope, nearest
 from rules.format.actions import actions
-from rules.format.active import active
-from rules.format.build import Build
-from rules.format.fields import Fields, both, duration_of
+from rules.format.active_hours import active
 from rules.format.forms import TIMING, YAML_FORMS, YamlForm, condition, form_of
-from rules.format.lookups import used, watched
-from rules.format.meaning import meaning_of, points_read
+from rules.format.identity import identity
+from rules.format.mapping_reader import MappingReader, both, duration_of
+from rules.format.revision import meaning_of, points_read
+from rules.format.rule_compiler import RuleCompiler
 from rules.format.signals import scope_with, signals
 from rules.format.timing import flap, inhibit, lateness_of, missing_of, stale_after
-from rules.format.together import identity, together
-from rules.format.tree import Notes, Plain, Scalar, YamlMapping, plain
+from rules.format.used_lookups import used, watched
+from rules.format.yaml_tree import Notes, Plain, Scalar, YamlMapping, plain
 
 _ATTRIBUTE = re.compile(r"[^\W\d]\w*")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -48,18 +48,18 @@ class Defaults:
 def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaults: Defaults) -> Rule | None:
     """The rule; None when anything is wrong with it."""
     before = len(notes.problems)
-    fields = Fields(table, path, notes, keys())
+    fields = MappingReader(table, path, notes, keys())
     names = watched(names)
-    build = Build(notes, names)
+    compiler = RuleCompiler(notes, names)
     rule_id = _id(fields)
-    watch = _watch(fields, build)
-    found = signals(fields, build)
-    if build.scope is not None:
-        build.scope = None if found is None else scope_with(build.scope, found)
+    watch = _watch(fields, compiler)
+    found = signals(fields, compiler)
+    if compiler.scope is not None:
+        compiler.scope = None if found is None else scope_with(compiler.scope, found)
     form, holder = form_of(fields) or (None, fields)
-    then = actions(fields, rule_id, build, form.key if form else "when")
-    judged = form and condition(fields, form, holder, build, then.level)
-    together(fields, form, watch)
+    then = actions(fields, rule_id, compiler, form.key if form else "when")
+    judged = form and condition(fields, form, holder, compiler, then.level)
+    _check_combinations(fields, form, watch)
     rule = Rule(
         id=rule_id,
         revision="",
@@ -76,25 +76,25 @@ def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaul
         downtime=fields.choice("downtime", ("pause", "reset", "count"), defaults.downtime),
         owner=fields.text("owner"),
         lateness=lateness_of(fields, duration_of(Scalar(defaults.lateness)) or 0),
-        unless=veto.expression if (veto := build.veto(fields)) else None,
+        unless=veto.expression if (veto := compiler.veto(fields)) else None,
         active=active(fields, names.calendar),
-        identity=identity(fields, build),
+        identity=identity(fields, compiler),
         inhibit=inhibit(fields, rule_id),
         flap=flap(fields),
         stale_after=stale_after(fields),
-        quorums=tuple(build.quorums),
+        quorums=tuple(compiler.quorums),
     )
-    if len(notes.problems) > before or watch is None or judged is None or build.scope is None:
+    if len(notes.problems) > before or watch is None or judged is None or compiler.scope is None:
         return None
     rule = replace(rule, points=points_read(rule))
-    _components(fields, rule, build)
+    _components(fields, rule, compiler)
     if len(notes.problems) > before:
         return None
-    needed = used(names, _points(rule, build))
+    needed = used(names, _points(rule, compiler))
     if rule.active is not None and rule.active.calendar is not None:
         needed["calendar"] = rule.active.calendar
     source = normalise(_body(table, defaults, form), needed)
-    return replace(rule, source=source, revision=revision_of(meaning_of(rule, build.meanings)))
+    return replace(rule, source=source, revision=revision_of(meaning_of(rule, compiler.meanings)))
 
 
 def _name(signal: Signal) -> str:
@@ -108,7 +108,20 @@ def _with_level(condition: Condition, level: Expression | None) -> Condition:
     return Levels(tuple(replace(one, level_of=level) for one in condition.levels))
 
 
-def _clear_after(fields: Fields, form: YamlForm | None, defaults: Defaults) -> int:
+def _check_combinations(fields: MappingReader, form: YamlForm | None, watch: Watch | None) -> None:
+    """Keys that do nothing, or nothing sensible, beside what else the rule says."""
+    group = watch is not None and watch.group
+    if form and group and not form.grouped:
+        known = ", ".join(key for key, one in YAML_FORMS.items() if one.grouped)
+        fields.wrong(form.key, "rules.watch.group_form", form=form.key, known=known)
+    if fields.has("identity") and ((form and not form.identified) or group):
+        fields.wrong("identity", "rules.identity.form", form=form.key if form and not form.identified else "group")
+    then = fields.get("then")
+    if fields.has("cooldown") and not (isinstance(then, YamlMapping) and "order" in then.entries):
+        fields.wrong("cooldown", "rules.then.cooldown", write="then: {order: {type: repair}}")
+
+
+def _clear_after(fields: MappingReader, form: YamlForm | None, defaults: Defaults) -> int:
     """A rule about silence or a date has no missing data: what the file's defaults say of it is not for such a rule."""
     if form is None or form.missing:
         return missing_of(fields, defaults.missing)
@@ -129,10 +142,10 @@ def _body(table: YamlMapping, defaults: Defaults, form: YamlForm | None) -> dict
     return {**more, **own}
 
 
-def _points(rule: Rule, build: Build) -> Mapping[str, Mapping[str, PointSpec]]:
+def _points(rule: Rule, compiler: RuleCompiler) -> Mapping[str, Mapping[str, PointSpec]]:
     """The points a rule reads, by each kind it may meet."""
     members = {kind for signal in rule.signals if isinstance(signal, MemberStat) for kind in signal.kinds}
-    kinds = {kind: build.vocabulary[kind] for kind in (*rule.watch.kinds, *sorted(members - set(rule.watch.kinds)))}
+    kinds = {kind: compiler.vocabulary[kind] for kind in (*rule.watch.kinds, *sorted(members - set(rule.watch.kinds)))}
     return {kind: {name: specs[name] for name in rule.points if name in specs} for kind, specs in kinds.items()}
 
 
@@ -150,7 +163,7 @@ def revision_of(meaning: Mapping[str, object]) -> str:
     return hashlib.sha256(msgspec.json.encode(meaning, order="deterministic")).hexdigest()[:12]
 
 
-def _id(fields: Fields) -> str:
+def _id(fields: MappingReader) -> str:
     fields.require("id", "id: charger.overtemp")
     text = fields.text("id", most=1_000)
     if text and not _ID.fullmatch(text):
@@ -159,29 +172,29 @@ def _id(fields: Fields) -> str:
     return text
 
 
-def _title(fields: Fields, rule_id: str) -> Mapping[str, str]:
+def _title(fields: MappingReader, rule_id: str) -> Mapping[str, str]:
     """The id when there is none."""
     return both(fields, "title", rule_id, 200, "title: {en: Connector over temperature, zh: 枪头过温}")
 
 
-def _why(fields: Fields) -> Mapping[str, str]:
+def _why(fields: MappingReader) -> Mapping[str, str]:
     return both(fields, "why", "", 2_000, "why: {en: power modules derate when hot, zh: 高温会使功率模块降额}")
 
 
-def _watch(fields: Fields, build: Build) -> Watch | None:
+def _watch(fields: MappingReader, compiler: RuleCompiler) -> Watch | None:
     """The watched kinds become the scope of all expressions."""
     fields.require("watch", "watch: {kind: charger}")
     table = fields.table_of("watch", "watch: {kind: charger}")
     if table is None:
         return None
-    watch = Fields(table, fields.at("watch"), fields.notes, ("kind", "where", "each", "group"))
+    watch = MappingReader(table, fields.at("watch"), fields.notes, ("kind", "where", "each", "group"))
     watch.require("kind", "kind: charger")
     kinds = watch.names("kind")
-    unknown = [kind for kind in kinds if kind not in build.vocabulary]
+    unknown = [kind for kind in kinds if kind not in compiler.vocabulary]
     for kind in unknown:
-        near = nearest(kind, list(build.vocabulary))
+        near = nearest(kind, list(compiler.vocabulary))
         key = "rules.watch.kind_near" if near else "rules.watch.kind"
-        known = ", ".join(sorted(build.vocabulary)) or "-"
+        known = ", ".join(sorted(compiler.vocabulary)) or "-"
         watch.wrong("kind", key, kind=kind, near=near, known=known)
     each = watch.choice("each", ("connector", "component"), "")
     group = watch.word("group")
@@ -189,21 +202,23 @@ def _watch(fields: Fields, build: Build) -> Watch | None:
         watch.wrong("group", "rules.watch.group", value=group)
         return None
     text = watch.text("where", most=2_000)
-    test = build.where(text, watch.at("where"), watch.line("where")) if text else None
+    test = compiler.where(text, watch.at("where"), watch.line("where")) if text else None
     if not kinds or unknown:
         return None
-    build.scope = NameScope({kind: build.vocabulary[kind] for kind in kinds}, fences=build.names.fences, group=group)
+    compiler.scope = NameScope(
+        {kind: compiler.vocabulary[kind] for kind in kinds}, fences=compiler.names.fences, group=group
+    )
     return Watch(kinds, bool(each), test[0] if test else None, test[1] if test else "", group)
 
 
-def _components(fields: Fields, rule: Rule, build: Build) -> None:
+def _components(fields: MappingReader, rule: Rule, compiler: RuleCompiler) -> None:
     """`each` is for points that every component has; without it such a point has no single value.
 
     A kind that repeats no point at all (as in a short test profile) is not asked: its readings count for all. The
     members of a group are asked component by component where a point is repeated, `each` or not.
     """
     kind = rule.watch.kinds[0]
-    specs = build.vocabulary[kind]
+    specs = compiler.vocabulary[kind]
     mine = [name for name in rule.points if name in specs]
     repeated = [name for name in mine if specs[name].each]
     place, line = fields.at("watch"), fields.line("watch")

@@ -6,65 +6,65 @@ from dataclasses import replace
 from rules.compiled import Aggregate, Calendar, Expression, Signal, Stat, Swing
 from rules.compiled.reads import closes_with, every_point, operand_of
 from rules.expr.compile import number
-from rules.expr.flaw import ExpressionError
-from rules.expr.measure import TEMPERATURE
+from rules.expr.expression_error import ExpressionError
+from rules.expr.expression_type import TEMPERATURE
+from rules.expr.name_scope import NameScope, SignalType, dimension_of, nearest
 from rules.expr.parse import parse
-from rules.expr.scope import NameScope, SignalType, dimension_of, nearest
-from rules.format.build import Build
-from rules.format.entries import EXAMPLES, SignalEntry, entry
-from rules.format.fields import Fields
+from rules.format.mapping_reader import MappingReader
 from rules.format.members import member_stat, named, names_of
-from rules.format.operators import BUILDERS, code
 from rules.format.peers import peer_stat
-from rules.format.tree import Scalar
+from rules.format.rule_compiler import RuleCompiler
+from rules.format.signal_keys import EXAMPLES, SignalEntry, entry
+from rules.format.signal_operators import BUILDERS, code
+from rules.format.yaml_tree import Scalar
 
 _OF_OTHERS = frozenset({"members", "peers"})
 _DIFFERENCES = frozenset({Aggregate.SPREAD, Aggregate.STDDEV})
 
 
-def signals(rule: Fields, build: Build) -> tuple[Signal, ...] | None:
+def signals(rule: MappingReader, compiler: RuleCompiler) -> tuple[Signal, ...] | None:
     """All signals of a rule in the order of the file; None when one of them could not be made.
 
-    `build.scope` learns the codes and the types of the signals on the way.
+    `compiler.scope` learns the codes and the types of the signals on the way.
     """
     table = rule.table_of("let", f"let: {{{EXAMPLES['increase']}}}")
     if table is None:
         return None if rule.has("let") else ()
-    entries = [one for name, tree in table.entries.items() if (one := entry(rule, name, tree, table, build))]
+    entries = [one for name, tree in table.entries.items() if (one := entry(rule, name, tree, table, compiler))]
     complete = len(entries) == len(table.entries)
-    if build.scope is None:
+    if compiler.scope is None:
         return None
-    needed, plain, inner = _needed(entries, build), {}, {}
+    needed, plain, inner = _needed(entries, compiler), {}, {}
     for one in entries:
         if one.operator == "code_of":
-            complete = code(one, build, _within(build, needed.get(one.name), {})) and complete
+            complete = code(one, compiler, _within(compiler, needed.get(one.name), {})) and complete
         elif one.operator not in _OF_OTHERS:
             plain[one.name] = one
-            inner[one.name] = _names(one) & one.others - set(build.scope.codes)
+            inner[one.name] = _names(one) & one.others - set(compiler.scope.codes)
     groups = {one.name for one in entries if one.operator in _OF_OTHERS}
     found: dict[str, Signal] = {}
     known: dict[str, SignalType] = {}
-    slips = {name for name, one in plain.items() if _misspelt(one, build)}  # what was meant is known by then
+    slips = {name for name, one in plain.items() if _misspelt(one, compiler)}  # what was meant is known by then
     for name in sorted(_inner_first(inner, needed), key=slips.__contains__):
         one = plain[name]
         for group in sorted(inner[name] & groups):
             one.fields.wrong(one.key, "rules.let.of_members", name=group, operator=one.key)
-        scope = _within(build, needed.get(name), known)
+        scope = _within(compiler, needed.get(name), known)
         if scope and inner[name] <= set(known) and (signal := BUILDERS[one.operator](one, scope)):
             found[name] = signal
             known[name] = _type(signal, found, scope)
     for name in sorted(set(plain) - set(found)):
         _cycle(plain[name], inner)
     for one in entries:
-        if one.operator == "peers" and (peer := peer_stat(one.name, one.fields, build)):
+        if one.operator == "peers" and (peer := peer_stat(one.name, one.fields, compiler)):
             found[one.name] = peer
-            known[one.name] = _type(peer, found, build.scope)
-    build.scope = replace(build.scope, signals=known)
+            known[one.name] = _type(peer, found, compiler.scope)
+    compiler.scope = replace(compiler.scope, signals=known)
     types: dict[str, SignalType] = {}
     for one in entries:
-        if one.operator == "members" and (made := member_stat(one.name, one.fields, build)):
+        if one.operator == "members" and (made := member_stat(one.name, one.fields, compiler)):
             found[one.name], types[one.name] = made
-    build.scope = replace(build.scope, signals={**build.scope.signals, **types})
+    compiler.scope = replace(compiler.scope, signals={**compiler.scope.signals, **types})
     wanted = [one.name for one in entries if one.operator != "code_of"]
     return tuple(found[name] for name in wanted) if complete and len(found) == len(wanted) else None
 
@@ -74,12 +74,12 @@ def scope_with(scope: NameScope, found: Sequence[Signal]) -> NameScope:
     return replace(scope, signals={signal.name: scope.signals[signal.name] for signal in found})
 
 
-def _needed(entries: Sequence[SignalEntry], build: Build) -> dict[str, tuple[str, ...]]:
+def _needed(entries: Sequence[SignalEntry], compiler: RuleCompiler) -> dict[str, tuple[str, ...]]:
     """name of a signal or code -> the kinds whose members are asked for it."""
     out: dict[str, tuple[str, ...]] = {}
     for one in entries:
-        if one.operator == "members" and build.scope is not None:
-            names, kinds = named(one.fields, build)
+        if one.operator == "members" and compiler.scope is not None:
+            names, kinds = named(one.fields, compiler)
             for name in names:
                 out[name] = tuple(dict.fromkeys([*out.get(name, ()), *kinds]))
     return out
@@ -96,9 +96,9 @@ def _names(one: SignalEntry) -> set[str]:
         return set()  # said when it is compiled
 
 
-def _misspelt(one: SignalEntry, build: Build) -> bool:
+def _misspelt(one: SignalEntry, compiler: RuleCompiler) -> bool:
     """Does it name something that is nothing, but almost another signal?"""
-    points = {name for specs in build.vocabulary.values() for name in specs}
+    points = {name for specs in compiler.vocabulary.values() for name in specs}
     return any(nearest(name, sorted(one.others)) for name in _names(one) - one.others - points)
 
 
@@ -122,14 +122,14 @@ def _cycle(one: SignalEntry, inner: Mapping[str, set[str]]) -> None:
         one.fields.wrong(one.key, "rules.let.cycle", name=one.name, path=" → ".join(path))
 
 
-def _within(build: Build, kinds: tuple[str, ...] | None, known: Mapping[str, SignalType]) -> NameScope | None:
+def _within(compiler: RuleCompiler, kinds: tuple[str, ...] | None, known: Mapping[str, SignalType]) -> NameScope | None:
     """One thing of these kinds, by default the watched ones: what a signal is made of."""
-    if build.scope is None:
+    if compiler.scope is None:
         return None
     if not kinds:
-        return replace(build.scope.members(), signals=known)
-    vocabulary = {kind: build.vocabulary[kind] for kind in kinds if kind in build.vocabulary}
-    return replace(build.scope, vocabulary=vocabulary or build.scope.vocabulary, signals=known, group="")
+        return replace(compiler.scope.members(), signals=known)
+    vocabulary = {kind: compiler.vocabulary[kind] for kind in kinds if kind in compiler.vocabulary}
+    return replace(compiler.scope, vocabulary=vocabulary or compiler.scope.vocabulary, signals=known, group="")
 
 
 def _type(signal: Signal, found: Mapping[str, Signal], scope: NameScope) -> SignalType:

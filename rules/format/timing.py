@@ -2,30 +2,30 @@
 
 from gateway.domain.duration import SECOND, format_duration
 from rules.compiled import Flap, Inhibit
-from rules.format.fields import LONGEST, Fields, duration_of, guess
-from rules.format.tree import Scalar, show
+from rules.format.mapping_reader import LONGEST, MappingReader, duration_of, guess
+from rules.format.yaml_tree import Scalar, show
 
 _WEEK = 7 * 86_400_000_000
 
 
-def flap(rule: Fields) -> Flap | None:
+def flap(rule: MappingReader) -> Flap | None:
     """`flap: {raises: 4, in: 1h, quiet: 2h}`."""
     table = rule.table_of("flap", "flap: {raises: 4, in: 1h, quiet: 2h}")
     if table is None:
         return None
-    fields = Fields(table, rule.at("flap"), rule.notes, ("raises", "in", "quiet"))
+    fields = MappingReader(table, rule.at("flap"), rule.notes, ("raises", "in", "quiet"))
     for key, write in (("raises", "raises: 4"), ("in", "in: 1h"), ("quiet", "quiet: 2h")):
         fields.require(key, write)
     span, quiet = (fields.duration(key, SECOND, least=SECOND) for key in ("in", "quiet"))
     return Flap(fields.whole("raises", 1, 1000, 1), span, quiet)
 
 
-def inhibit(rule: Fields, rule_id: str) -> Inhibit | None:
+def inhibit(rule: MappingReader, rule_id: str) -> Inhibit | None:
     """`inhibit: {by: gateway.offline, same: [site], settle: 90s}`."""
     table = rule.table_of("inhibit", "inhibit: {by: gateway.offline, same: [site], settle: 90s}")
     if table is None:
         return None
-    fields = Fields(table, rule.at("inhibit"), rule.notes, ("by", "same", "settle"))
+    fields = MappingReader(table, rule.at("inhibit"), rule.notes, ("by", "same", "settle"))
     fields.require("by", "by: gateway.offline")
     fields.require("same", "same: [site]")
     by, same = fields.word("by"), fields.names("same")
@@ -34,12 +34,12 @@ def inhibit(rule: Fields, rule_id: str) -> Inhibit | None:
     return Inhibit(by, same, fields.duration("settle", 0))
 
 
-def stale_after(rule: Fields) -> int:
+def stale_after(rule: MappingReader) -> int:
     """µs, 0 = never."""
     return rule.duration("stale_after", 0, least=SECOND)
 
 
-def lateness_of(fields: Fields, default: int = 0) -> int:
+def lateness_of(fields: MappingReader, default: int = 0) -> int:
     """How long the engine waits for readings out of order, µs; at most a week, for it holds them back in memory."""
     found = fields.duration("lateness", default)
     if found > _WEEK:
@@ -49,7 +49,7 @@ def lateness_of(fields: Fields, default: int = 0) -> int:
     return found
 
 
-def missing_of(fields: Fields, default: str = "keep") -> int:
+def missing_of(fields: MappingReader, default: str = "keep") -> int:
     """`keep` -> 0, `clear_after 7d` -> µs."""
     text = show(fields.get("missing") or Scalar(default))
     if text == "keep":

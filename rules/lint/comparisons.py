@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.units import bridge, parse_unit
-from rules.expr.flaw import ExpressionError
+from rules.expr.expression_error import ExpressionError
 from rules.expr.parse import parse
-from rules.expr.syntax import (
+from rules.expr.syntax_tree import (
     CallNode,
     Compare,
     LogicNode,

@@ -8,7 +8,7 @@ from gateway.domain.device import PointKind
 from gateway.domain.duration import format_duration
 from rules.compiled import Calendar, LevelRule, Levels, Share, Times
 from rules.compiled.reads import points_of
-from rules.expr.syntax import Arithmetic, CallNode, Number, number_text, render
+from rules.expr.syntax_tree import Arithmetic, CallNode, Number, number_text, render
 from rules.lint.comparisons import DOWN, UP, Atom, alternatives, atom, walk
 from rules.lint.finding import LintFinding, Severity
 from rules.lint.subject import Around, Subject

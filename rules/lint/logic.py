@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rules.expr.syntax import CallNode, Name, Syntax, TextNode
+from rules.expr.syntax_tree import CallNode, Name, Syntax, TextNode
 from rules.lint.comparisons import alternatives, plain_text, ranges, states
 from rules.lint.finding import LintFinding
 from rules.lint.predicates import predicates

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from rules.compiled import Levels
-from rules.expr.syntax import Syntax
-from rules.lint.coded import codes
+from rules.expr.syntax_tree import Syntax
+from rules.lint.code_comparisons import codes
 from rules.lint.comparisons import DOWN, UP, Range, alternatives, atom, number_of, ranges, states
 from rules.lint.finding import LintFinding
 from rules.lint.forms import lint_of

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from gateway.domain.device import PointKind
 from gateway.domain.units import parse_unit
 from rules.compiled.reads import operand_of
-from rules.expr.measure import RATIO
-from rules.expr.syntax import CallNode, Compare, Name, Number, Syntax, number_text, render
+from rules.expr.expression_type import RATIO
+from rules.expr.syntax_tree import CallNode, Compare, Name, Number, Syntax, number_text, render
 from rules.lint.comparisons import trees, walk
 from rules.lint.finding import LintFinding
 from rules.lint.predicates import predicates

@@ -7,15 +7,15 @@ from itertools import chain
 from rules.compiled import Rule
 from rules.format.cases import Case
 from rules.format.load import Loaded
-from rules.format.policy import compile_policy, join_policies
-from rules.format.tree import Notes, YamlMapping, lines_of, read
+from rules.format.quiet_and_limits import compile_policy, join_policies
+from rules.format.yaml_tree import Notes, YamlMapping, lines_of, read
 from rules.lint.actions import doing, hours
 from rules.lint.at_load import at_load
 from rules.lint.conditions import conditions
 from rules.lint.cost import Cost, estimate
-from rules.lint.durations import spans
 from rules.lint.finding import LintFinding, Severity
 from rules.lint.forms import of_form
+from rules.lint.hours_and_flapping import spans
 from rules.lint.logic import logic
 from rules.lint.on_change import on_change
 from rules.lint.overlap import overlaps, parents, quiets
@@ -23,7 +23,7 @@ from rules.lint.percents import percents
 from rules.lint.remarks import accept, remarks
 from rules.lint.subject import Around, Subject, written
 from rules.lint.tests import tried
-from rules.lint.watch import watching
+from rules.lint.watched_devices import watching
 from rules.lint.windows import windows
 
 CHECKS: tuple[Callable[[Subject, Around], Iterator[LintFinding]], ...] = (

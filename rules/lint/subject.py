@@ -11,7 +11,7 @@ from gateway.domain.device import PointKind, PointSpec
 from rules.compiled import Expression, LevelRule, Levels, Names, Rule
 from rules.compiled.reads import points_of
 from rules.format.cases import Case
-from rules.format.tree import join
+from rules.format.yaml_tree import join
 from rules.lint.finding import CODES, LintFinding, Severity
 from rules.lint.inventory import RuleInventory
 

@@ -16,12 +16,12 @@ from gateway.domain.code_table import CodeTable
 from gateway.domain.device import PointSpec
 from gateway.domain.record import RuleSet
 from gateway.domain.text import Lang, catalogue, say
-from rules.expr.syntax import Syntax
+from rules.expr.syntax_tree import Syntax
 from rules.sentence.condition import Conditions
-from rules.sentence.holds import Truth, holds, judged
-from rules.sentence.phrase import Phrases
+from rules.sentence.evidence_truth import Truth, holds, judged
+from rules.sentence.phrases import Phrases
 from rules.sentence.template import SeenEvidence, SentenceTemplate, template
-from rules.sentence.values import texts_of
+from rules.sentence.value_texts import texts_of
 
 __all__ = ["sentences", "told"]
 _BEGAN = frozenset({Change.RAISED, Change.LEVEL_UP, Change.LEVEL_DOWN, Change.MERGED})

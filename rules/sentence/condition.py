@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.domain.duration import parse_duration
-from rules.expr.syntax import CallNode, Compare, MemberNode, NotNode, Syntax, TextNode, Truth
+from rules.expr.syntax_tree import CallNode, Compare, MemberNode, NotNode, Syntax, TextNode, Truth
 from rules.handbook.conditions import LEVELS, Body, form_of
-from rules.sentence.holds import judged, leaves
-from rules.sentence.joining import bracketed, together
-from rules.sentence.phrase import Phrases, read
+from rules.sentence.clauses import bracketed, together
+from rules.sentence.evidence_truth import judged, leaves
+from rules.sentence.phrases import Phrases, read
 from rules.sentence.quantities import digits, length
 from rules.sentence.template import Placeholder, listed
 

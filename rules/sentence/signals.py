@@ -9,7 +9,7 @@ from gateway.domain.text import say
 from rules.sentence.quantities import length
 
 if TYPE_CHECKING:
-    from rules.sentence.phrase import Phrases
+    from rules.sentence.phrases import Phrases
 
 _OPERATORS = frozenset({
     "mean", "median", "percentile", "min", "max", "sum", "count", "first", "last", "spread", "stddev", "increase",
@@ -47,13 +47,13 @@ def _operator(what: Mapping[str, Any], words: "Phrases") -> str:
 
 
 def _made_of(text: str, words: "Phrases") -> str:
-    from rules.sentence.phrase import read
+    from rules.sentence.phrases import read
 
     return words.number(read(text))
 
 
 def _predicate(text: str, words: "Phrases") -> str:
-    from rules.sentence.phrase import read
+    from rules.sentence.phrases import read
 
     return words.clause(read(text))
 

@@ -13,7 +13,7 @@ from gateway.domain.duration import SECOND
 from gateway.domain.fence import Fence
 from gateway.domain.reading import F64
 from rules.compiled import Calendar, Expression, Names, Period, SlotKind
-from rules.expr.scope import Coded, NameScope, SignalType
+from rules.expr.name_scope import Coded, NameScope, SignalType
 
 GAUGE, COUNTER, STATE = PointKind.GAUGE, PointKind.COUNTER, PointKind.STATE
 

@@ -12,9 +12,9 @@ from rules.compiled import Condition, Expression, Names
 from rules.compiled.condition import Meant
 from rules.conditions import FORMS, ConditionForm, register
 from rules.format import Edit, compile_source, edit_between, load_text
-from rules.format.build import Build
-from rules.format.fields import Fields
 from rules.format.forms import YAML_FORMS, YamlForm, clear_of
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import RuleCompiler
 from rules.handbook.conditions import HANDBOOK_WORDS, HandbookWords
 from rules.handbook.page import Chapter, page
 from rules.lint import Around, Checked, LintFinding, Severity, lint
@@ -63,8 +63,8 @@ class Twice(Condition):
         return 2
 
 
-def parse(rule: Fields, holder: Fields, build: Build, level: Level) -> Twice | None:
-    of, (clear, sound) = build.condition_at(holder, "twice"), clear_of(rule, build)
+def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Twice | None:
+    of, (clear, sound) = compiler.condition_at(holder, "twice"), clear_of(rule, compiler)
     return Twice(of.expression, level, clear) if of is not None and sound else None
 
 

@@ -11,7 +11,7 @@ from language import CHARGER, TRUTHS, columns
 
 from rules.compiled import Expression
 from rules.expr.compile import condition, duration
-from rules.expr.flaw import ExpressionError
+from rules.expr.expression_error import ExpressionError
 
 NAN = math.nan
 

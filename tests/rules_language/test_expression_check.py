@@ -7,8 +7,8 @@ from language import CHARGER, VEHICLE, VOCABULARY
 
 from rules.compiled import ComparedNumber, Slot, SlotKind
 from rules.expr.compile import condition, duration, meaning
-from rules.expr.flaw import ExpressionError
-from rules.expr.scope import NameScope
+from rules.expr.expression_error import ExpressionError
+from rules.expr.name_scope import NameScope
 
 
 def flaws(text: str, scope: NameScope = CHARGER) -> list[tuple[str, dict[str, object]]]:

@@ -11,9 +11,9 @@ from language import FENCES, VEHICLE
 
 from gateway.domain.fence import Fence
 from rules.compiled import Expression
+from rules.expr.attribute_test import where
 from rules.expr.compile import condition, meaning
-from rules.expr.scope import NameScope
-from rules.expr.where import where
+from rules.expr.name_scope import NameScope
 
 NAN = math.nan
 EARTH = 6_371_008.8

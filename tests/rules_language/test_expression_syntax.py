@@ -5,9 +5,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from language import TRUTHS
 
-from rules.expr.flaw import ExpressionError, Flaw
+from rules.expr.expression_error import ExpressionError, Flaw
 from rules.expr.parse import parse
-from rules.expr.syntax import Syntax, render
+from rules.expr.syntax_tree import Syntax, render
 
 PIECES = st.sampled_from(
     [

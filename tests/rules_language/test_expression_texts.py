@@ -8,12 +8,12 @@ import pytest
 from language import CHARGER, CODES, VEHICLE, VOCABULARY
 
 from rules.compiled import Expression, Slot, SlotKind
-from rules.expr import syntax
-from rules.expr.answers import level, text_of
 from rules.expr.compile import condition, condition_of, meaning, number
-from rules.expr.flaw import ExpressionError
+from rules.expr.expression_error import ExpressionError
+from rules.expr.level_and_text import level, text_of
+from rules.expr.name_scope import Coded, NameScope, SignalType
 from rules.expr.parse import parse
-from rules.expr.scope import Coded, NameScope, SignalType
+from rules.expr.syntax_tree import LogicNode, NotNode, QuorumNode
 
 NAN = math.nan
 LEVEL_OF = {"none": 0.0, "E07": 3.0, "E08": 4.0, "E12": 1.0, "*": 2.0}
@@ -112,18 +112,14 @@ def test_the_slots_of_the_device_list() -> None:
 
 def test_quorums_in_a_condition() -> None:
     scope = NameScope(CHARGER.vocabulary, {"mean_temp": SignalType("degC", group=True)}, group="site")
-    tree = syntax.LogicNode(
-        "and", (syntax.QuorumNode(0), syntax.NotNode(syntax.QuorumNode(1)), parse("mean_temp > 60 degC"))
-    )
+    tree = LogicNode("and", (QuorumNode(0), NotNode(QuorumNode(1)), parse("mean_temp > 60 degC")))
     expression, node = condition_of(tree, "two and not one", scope)
     assert [(slot.kind, slot.n) for slot in expression.slots[:2]] == [(SlotKind.QUORUM, 0), (SlotKind.QUORUM, 1)]
     assert [agree(expression, row) for row in ([1.0, 0.0, 61.0], [1.0, 1.0, 61.0], [0.0, NAN, NAN])] == [1.0, 0.0, 0.0]
     assert math.isnan(agree(expression, [1.0, NAN, 61.0]))
-    other = syntax.LogicNode(
-        "and", (syntax.QuorumNode(1), syntax.NotNode(syntax.QuorumNode(0)), parse("mean_temp > 60 degC"))
-    )
+    other = LogicNode("and", (QuorumNode(1), NotNode(QuorumNode(0)), parse("mean_temp > 60 degC")))
     assert meaning(expression, node) != meaning(*condition_of(other, "", scope))
-    alone, _ = condition_of(syntax.QuorumNode(0), "one", scope)
+    alone, _ = condition_of(QuorumNode(0), "one", scope)
     assert agree(alone, [1.0]) == 1.0
 
 

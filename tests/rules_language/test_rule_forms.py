@@ -32,7 +32,7 @@ from rules.compiled import (
     Votes,
 )
 from rules.format import Edit, compile_source, edit_between, load_text
-from rules.format.meaning import meaning_of
+from rules.format.revision import meaning_of
 
 CODES = CodeTable(
     "charger_faults",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.format.tree import MAX_BYTES, Notes, YamlMapping, from_plain, lines_of, plain, read
+from rules.format.yaml_tree import MAX_BYTES, Notes, YamlMapping, from_plain, lines_of, plain, read
 
 
 def tree(text: str) -> tuple[object, list[tuple[int, str, str]]]:

@@ -28,35 +28,35 @@ from rules.compiled import (
     Times,
 )
 from rules.expr.compile import condition
-from rules.expr.flaw import ExpressionError
-from rules.expr.scope import NameScope
+from rules.expr.expression_error import ExpressionError
+from rules.expr.name_scope import NameScope
 from rules.format import load_text
-from rules.format.build import Build
-from rules.format.entries import EXAMPLES, KEYS
-from rules.format.fields import Fields
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import RuleCompiler
+from rules.format.signal_keys import EXAMPLES, KEYS
 from rules.format.signals import scope_with, signals
-from rules.format.tree import Notes, YamlMapping, from_plain, read
+from rules.format.yaml_tree import Notes, YamlMapping, from_plain, read
 
 
 def indent(text: str) -> str:
     return "\n" + "\n".join(f"  {line.strip()}" for line in text.splitlines())
 
 
-def compiled(text: str, kind: str = "gas_meter", group: str = "") -> tuple[tuple[Signal, ...] | None, Build]:
+def compiled(text: str, kind: str = "gas_meter", group: str = "") -> tuple[tuple[Signal, ...] | None, RuleCompiler]:
     notes = Notes("r.yaml")
     tree = read(f"let: {text}" if text.startswith("{") else f"let:{indent(text)}", notes)
     assert isinstance(tree, YamlMapping), notes.problems
     kinds = {one: VOCABULARY[one] for one in kind.split(",")}
-    build = Build(notes, NAMES, NameScope(kinds, fences=FENCES, group=group))
-    return signals(Fields(tree, "rule", notes, ("let",)), build), build
+    compiler = RuleCompiler(notes, NAMES, NameScope(kinds, fences=FENCES, group=group))
+    return signals(MappingReader(tree, "rule", notes, ("let",)), compiler), compiler
 
 
 def all_of(text: str, kind: str = "gas_meter", group: str = "") -> tuple[tuple[Signal, ...], NameScope]:
-    found, build = compiled(text, kind, group)
-    assert build.notes.problems == []
+    found, compiler = compiled(text, kind, group)
+    assert compiler.notes.problems == []
     assert found is not None
-    assert build.scope is not None
-    return found, scope_with(build.scope, found)
+    assert compiler.scope is not None
+    return found, scope_with(compiler.scope, found)
 
 
 def one(text: str, kind: str = "gas_meter") -> Signal:
@@ -66,12 +66,14 @@ def one(text: str, kind: str = "gas_meter") -> Signal:
 
 def problems(text: str, kind: str = "gas_meter", group: str = "") -> list[tuple[str, str]]:
     """(path below let, key); every problem must read well in both languages."""
-    _, build = compiled(text, kind, group)
-    for problem in build.notes.problems:
+    _, compiler = compiled(text, kind, group)
+    for problem in compiler.notes.problems:
         english, chinese = (say(problem.key, language, **problem.fields) for language in ("en", "zh"))
         assert not re.search(r"\{\w+\}", english + chinese)
         assert english != chinese
-    return [(p.path.removeprefix("rule.let").lstrip("."), p.key.removeprefix("rules.")) for p in build.notes.problems]
+    return [
+        (p.path.removeprefix("rule.let").lstrip("."), p.key.removeprefix("rules.")) for p in compiler.notes.problems
+    ]
 
 
 @pytest.mark.parametrize("what", [what for what in Aggregate if what not in {Aggregate.COUNT, Aggregate.PERCENTILE}])
@@ -460,10 +462,10 @@ _TREES = st.recursive(
 )
 def test_whatever_is_written_is_compiled_or_explained(body: dict[str, object], group: str) -> None:
     notes = Notes("r.yaml")
-    build = Build(notes, NAMES, NameScope({"gas_meter": VOCABULARY["gas_meter"]}, fences=FENCES, group=group))
+    compiler = RuleCompiler(notes, NAMES, NameScope({"gas_meter": VOCABULARY["gas_meter"]}, fences=FENCES, group=group))
     tree = from_plain({"let": body})
     assert isinstance(tree, YamlMapping)
-    found = signals(Fields(tree, "rule", notes, ("let",)), build)
+    found = signals(MappingReader(tree, "rule", notes, ("let",)), compiler)
     assert found is not None or notes.problems
     assert all(say(p.key, "en", **p.fields) for p in notes.problems)
 

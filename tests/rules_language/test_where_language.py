@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.expr.flaw import ExpressionError
-from rules.expr.where import measured, quantity, where
+from rules.expr.attribute_test import measured, quantity, where
+from rules.expr.expression_error import ExpressionError
 
 DEVICE: dict[str, object] = {
     "code": "DC-1", "kind": "charger", "life": "in_service", "site": "S12", "region": "华东", "temp_trip": 95.0,

@@ -5,9 +5,9 @@ from difflib import get_close_matches
 
 from gateway.domain.duration import SECOND
 from rules.compiled import Calendar, Over, Period, Window
-from rules.expr.token import full_width
-from rules.format.fields import Fields
-from rules.format.tree import show
+from rules.expr.tokens import full_width
+from rules.format.mapping_reader import MappingReader
+from rules.format.yaml_tree import show
 
 _PLAIN = ("15min", "hour", "day", "week", "month", "quarter", "year")
 _MONTH = re.compile(r"month\(\s*from:\s*([0-9]{1,2})\s*\)")
@@ -28,7 +28,7 @@ _NIGHT = re.compile(r"night\(\s*([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9
 _DAY = 24 * 60  # minutes
 
 
-def window(fields: Fields) -> Window | None:
+def window(fields: MappingReader) -> Window | None:
     """`over` or `per`, one of them; None after its problem was noted."""
     if fields.has("over") and fields.has("per"):
         fields.wrong("per", "rules.let.window_twice")
@@ -41,14 +41,14 @@ def window(fields: Fields) -> Window | None:
     return _calendar(fields)
 
 
-def length(fields: Fields) -> Over | None:
+def length(fields: MappingReader) -> Over | None:
     """`over`."""
     fields.require("over", "over: 10m")
     found = fields.duration("over", 0, least=SECOND)
     return Over(found) if found else None
 
 
-def _calendar(fields: Fields) -> Calendar | None:
+def _calendar(fields: MappingReader) -> Calendar | None:
     text = show(fields.table.entries["per"])
     if found := full_width(text):
         fields.wrong("per", "rules.yaml.full_width", character=found[0], write=found[1])

@@ -5,15 +5,15 @@ from functools import partial
 from gateway.domain.alarm import Level
 from gateway.domain.device import PointKind
 from rules.compiled import TextOf
-from rules.expr import choices, ir, syntax
-from rules.expr.check import Checker
+from rules.expr import text_comparisons
 from rules.expr.compile import Checked, finish
-from rules.expr.flaw import ExpressionError, fail, gather
-from rules.expr.ir import Literal, Node, signature
-from rules.expr.measure import TRUTH
+from rules.expr.expression_error import ExpressionError, fail, gather
+from rules.expr.expression_type import TRUTH
+from rules.expr.name_scope import NameScope, nearest
 from rules.expr.parse import parse
-from rules.expr.scope import NameScope, nearest
-from rules.expr.syntax import Syntax, render
+from rules.expr.syntax_tree import CallNode, ChoiceNode, Name, Syntax, TextNode, render
+from rules.expr.type_check import Checker
+from rules.expr.typed_tree import Choice, Literal, Node, Numeric, signature
 
 
 def level(text: str, scope: NameScope) -> Checked:
@@ -34,7 +34,7 @@ def text_of(text: str, scope: NameScope) -> tuple[TextOf, str]:
     Raises ExpressionError with all flaws.
     """
     tree, checker = parse(text), Checker(scope)
-    if isinstance(tree, syntax.Name) and not _is_code(checker, tree) and tree.name not in scope.signals:
+    if isinstance(tree, Name) and not _is_code(checker, tree) and tree.name not in scope.signals:
         spec = checker.point(tree.name, tree.at)
         if spec.kind is not PointKind.STATE:
             raise _no_text(tree)
@@ -47,30 +47,32 @@ def text_of(text: str, scope: NameScope) -> tuple[TextOf, str]:
     return TextOf(render(tree), expression=expression, texts=texts), f"{signature(node, expression.slots)} of {texts}"
 
 
-def _is_code(checker: Checker, node: syntax.Name) -> bool:
+def _is_code(checker: Checker, node: Name) -> bool:
     return node.name.partition(".")[0] in checker.scope.codes
 
 
 def _level(checker: Checker, node: Syntax) -> Node:
     match node:
-        case syntax.TextNode(text, at):
+        case TextNode(text, at):
             words = [one.word for one in Level]
             if text not in words:
                 write = nearest(text, words) or words[1]
                 raise fail("rules.expr.level_text", at, text=text, name="level", known=", ".join(words), write=write)
-            return Literal(choices.LEVELS[text])
-        case syntax.Name(name, at) if _is_code(checker, node):
-            if choices.field_of(checker, name, at)[1] == "level":
-                return choices.field(checker, name, at)[0]
-        case syntax.ChoiceNode(condition, then, otherwise, at):
+            return Literal(text_comparisons.LEVELS[text])
+        case Name(name, at) if _is_code(checker, node):
+            if text_comparisons.field_of(checker, name, at)[1] == "level":
+                return text_comparisons.field(checker, name, at)[0]
+        case ChoiceNode(condition, then, otherwise, at):
             jobs = [
                 partial(checker.truth, condition), partial(_level, checker, then), partial(_level, checker, otherwise),
             ]  # fmt: skip
             first, second, third = gather(jobs)
-            return checker.fold(ir.Choice(first, second, third, False), TRUTH, at)[0]
-        case syntax.CallNode("min" | "max" as function, parts, at) if len(parts) > 1:
+            return checker.fold(Choice(first, second, third, False), TRUTH, at)[0]
+        case CallNode("min" | "max" as function, parts, at) if len(parts) > 1:
             return checker.fold(
-                ir.Numeric(function, tuple(gather([partial(_level, checker, part) for part in parts]))), TRUTH, at
+                Numeric(function, tuple(gather([partial(_level, checker, part) for part in parts]))),
+                TRUTH,
+                at,
             )[0]
     raise fail("rules.expr.not_level", node.at, text=render(node))
 
@@ -78,11 +80,11 @@ def _level(checker: Checker, node: Syntax) -> Node:
 def _known(checker: Checker, node: Syntax) -> list[str]:
     """All texts that can come out."""
     match node:
-        case syntax.TextNode(text):
+        case TextNode(text):
             return [text]
-        case syntax.Name(name, at) if _is_code(checker, node):
-            return list(choices.texts_of(*choices.field_of(checker, name, at)))
-        case syntax.ChoiceNode(_, then, otherwise):
+        case Name(name, at) if _is_code(checker, node):
+            return list(text_comparisons.texts_of(*text_comparisons.field_of(checker, name, at)))
+        case ChoiceNode(_, then, otherwise):
             first, second = gather([partial(_known, checker, then), partial(_known, checker, otherwise)])
             return [*first, *second]
     raise _no_text(node)
@@ -91,18 +93,18 @@ def _known(checker: Checker, node: Syntax) -> list[str]:
 def _text(checker: Checker, node: Syntax, texts: tuple[str, ...]) -> Node:
     """The number of the text in `texts`."""
     match node:
-        case syntax.TextNode(text):
+        case TextNode(text):
             return Literal(float(texts.index(text)))
-        case syntax.Name(name, at):
-            return choices.field(checker, name, at, texts)[0]
-        case syntax.ChoiceNode(condition, then, otherwise, at):
+        case Name(name, at):
+            return text_comparisons.field(checker, name, at, texts)[0]
+        case ChoiceNode(condition, then, otherwise, at):
             jobs = [
                 partial(checker.truth, condition),
                 partial(_text, checker, then, texts),
                 partial(_text, checker, otherwise, texts),
             ]
             first, second, third = gather(jobs)
-            return checker.fold(ir.Choice(first, second, third, False), TRUTH, at)[0]
+            return checker.fold(Choice(first, second, third, False), TRUTH, at)[0]
     raise _no_text(node)
 
 

@@ -6,8 +6,9 @@ from typing import Literal
 
 from gateway.domain.device import PointSpec
 from gateway.domain.units import Unit, divide, multiply, parse_unit
-from rules.expr.scope import Dimension, symbol_of
-from rules.expr.syntax import Number, Syntax, children
+from rules.expr.name_scope import Dimension, symbol_of
+from rules.expr.syntax_tree import Number, Syntax, children
+from rules.expr.typed_tree import Node
 
 TEMPERATURE: Dimension = (("temperature", 1),)
 TIME: Dimension = (("time", 1),)
@@ -48,6 +49,10 @@ class Measure:
     def example(self) -> str:
         """The unit as people write it: 0.2 m3/day rather than m3/h is up to them, h rarely is."""
         return "min" if self.dimension == TIME else self.unit
+
+
+Typed = tuple[Node, Measure]
+"""A node of the typed form, and what it is."""
 
 
 TRUTH = Measure("truth")

@@ -28,7 +28,7 @@ from ruamel.yaml.events import (
 
 from gateway.domain.error_reasons import worded
 from gateway.domain.errors import Problem
-from rules.expr.token import full_width
+from rules.expr.tokens import full_width
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32

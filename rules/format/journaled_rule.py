@@ -15,7 +15,7 @@ from gateway.domain.workdays import NO_CALENDAR, WorkCalendar
 from rules.compiled import Names, Rule
 from rules.compiled.edits import Edit, classify
 from rules.format.rule import Defaults, build_rule
-from rules.format.tree import Notes, YamlMapping, from_plain
+from rules.format.yaml_tree import Notes, YamlMapping, from_plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from gateway.domain.duration import format_duration, parse_duration
-from rules.expr.token import full_width
-from rules.format.tree import Items, Notes, Scalar, Tree, YamlMapping, join, show
+from rules.expr.tokens import full_width
+from rules.format.yaml_tree import Items, Notes, Scalar, Tree, YamlMapping, join, show
 
 T = TypeVar("T")
 _LONG = {
@@ -23,7 +23,7 @@ _DIGIT = {word: k for k, word in enumerate("零一二三四五六七八九")} | 
 LONGEST = 20 * 366 * 86_400_000_000  # µs: twenty years; longer durations are slips of the pen
 
 
-class Fields:
+class MappingReader:
     """`known` are all keys that may stand here."""
 
     def __init__(self, table: YamlMapping, path: str, notes: Notes, known: Collection[str]) -> None:
@@ -212,14 +212,14 @@ def guess(value: Tree) -> str:
     return "2m"
 
 
-def both(fields: Fields, key: str, default: str, most: int, write: str) -> Mapping[str, str]:
+def both(fields: MappingReader, key: str, default: str, most: int, write: str) -> Mapping[str, str]:
     """A text for both languages, or one for each; one that is missing is taken from the other."""
     tree = fields.get(key)
     if not isinstance(tree, YamlMapping):
         text = fields.text(key, default, most)
         return {"en": text, "zh": text}
     before = len(fields.notes.problems)
-    inside = Fields(tree, fields.at(key), fields.notes, ("en", "zh"))
+    inside = MappingReader(tree, fields.at(key), fields.notes, ("en", "zh"))
     english, chinese = inside.text("en", most=most), inside.text("zh", most=most)
     if not english and not chinese and len(fields.notes.problems) == before:
         fields.wrong(key, "rules.value.title", name=key, write=write)

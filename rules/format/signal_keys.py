@@ -7,10 +7,10 @@ from difflib import get_close_matches
 
 from rules.compiled import Aggregate
 from rules.expr.functions import RESERVED
-from rules.expr.token import KEYWORDS
-from rules.format.build import Build
-from rules.format.fields import Fields
-from rules.format.tree import Tree, YamlMapping, join, show
+from rules.expr.tokens import KEYWORDS
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import RuleCompiler
+from rules.format.yaml_tree import Tree, YamlMapping, join, show
 
 _WINDOW = ("over", "per", "coverage")
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -57,16 +57,16 @@ class SignalEntry:
     name: str
     operator: str
     key: str
-    fields: Fields
+    fields: MappingReader
     others: frozenset[str]
-    build: Build
+    compiler: RuleCompiler
 
 
-def entry(rule: Fields, name: str, tree: Tree, table: YamlMapping, build: Build) -> SignalEntry | None:
+def entry(rule: MappingReader, name: str, tree: Tree, table: YamlMapping, compiler: RuleCompiler) -> SignalEntry | None:
     """The signal `name` as written in `table`; None after its problems were noted."""
     path, line = join(rule.at("let"), name), table.lines.get(name, 0)
     taken = name in KEYWORDS or name in RESERVED or not _NAME.fullmatch(name)
-    if taken or (build.scope and any(name in points for points in build.scope.vocabulary.values())):
+    if taken or (compiler.scope and any(name in points for points in compiler.scope.vocabulary.values())):
         rule.notes.add(line, path, "rules.let.name", name=name, write="used")
         return None
     if not isinstance(tree, YamlMapping):
@@ -81,7 +81,7 @@ def entry(rule: Fields, name: str, tree: Tree, table: YamlMapping, build: Build)
         return None
     operator, key = operator_of(written[0]), written[0]
     others = tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys))
-    fields = Fields(tree, path, rule.notes, (key, *others))
+    fields = MappingReader(tree, path, rule.notes, (key, *others))
     for other in others:
         if fields.has(other) and other not in KEYS[operator]:
             known = ", ".join(KEYS[operator]) or "-"
@@ -89,7 +89,7 @@ def entry(rule: Fields, name: str, tree: Tree, table: YamlMapping, build: Build)
     if operator == "percentile" and rank_of(key) is None:
         fields.wrong(key, "rules.let.rank", value=key)
         return None
-    return SignalEntry(name, operator, key, fields, frozenset(table.entries), build)
+    return SignalEntry(name, operator, key, fields, frozenset(table.entries), compiler)
 
 
 def operator_of(key: str) -> str:
@@ -104,7 +104,7 @@ def rank_of(key: str) -> float | None:
     return rank if rank >= 1 else None
 
 
-def _no_operator(rule: Fields, tree: YamlMapping, path: str, line: int) -> None:
+def _no_operator(rule: MappingReader, tree: YamlMapping, path: str, line: int) -> None:
     """No operator, or a misspelt one."""
     keys = {key for keys in KEYS.values() for key in keys}
     for key in tree.entries:

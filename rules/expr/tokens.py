@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from gateway.domain.duration import HOUR, parse_duration
 from gateway.domain.units import UnitError, is_unit, parse_unit
-from rules.expr.flaw import fail
+from rules.expr.expression_error import fail
 
 MAX_LENGTH = 2_000
 KEYWORDS = frozenset({"and", "or", "not", "in", "true", "false"})

@@ -3,8 +3,8 @@
 from itertools import product
 
 from rules.compiled import Crossing, Slot, SlotKind
-from rules.expr.ir import Choice, Literal, Node, Numeric, Relation, SlotInput, inputs, parts
-from rules.expr.vector import vector
+from rules.expr.column_backend import vector
+from rules.expr.typed_tree import Choice, Literal, Node, Numeric, Relation, SlotInput, inputs, parts
 
 MOST = 16  # straight parts of one comparison that are followed
 _UNKNOWN_BEFORE = frozenset({SlotKind.SIGNAL, SlotKind.BEFORE, SlotKind.QUORUM, SlotKind.CHANGED})

@@ -7,36 +7,53 @@ from typing import NoReturn
 from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.units import bridge, parse_unit
 from rules.compiled import ComparedNumber, Slot, SlotKind
-from rules.expr import choices, functions, ir, syntax
-from rules.expr.flaw import ExpressionError, Flaw, fail, gather
-from rules.expr.measure import (
+from rules.expr import functions, text_comparisons
+from rules.expr.expression_error import ExpressionError, Flaw, fail, gather
+from rules.expr.expression_type import (
     TEMPERATURE,
     TIME,
     TRUTH,
     VOLUME,
     Measure,
+    Typed,
     number,
     offset_literal,
     product,
     without_offset,
 )
+from rules.expr.name_scope import Dimension, NameScope, SignalType, dimension_of, nearest
 from rules.expr.scalar import scalar
-from rules.expr.scope import Dimension, NameScope, SignalType, dimension_of, nearest
-from rules.expr.syntax import Syntax, number_text, render
+from rules.expr.syntax_tree import (
+    Arithmetic,
+    CallNode,
+    ChoiceNode,
+    Compare,
+    LogicNode,
+    MemberNode,
+    Name,
+    Negative,
+    NotNode,
+    Number,
+    QuorumNode,
+    SureNode,
+    Syntax,
+    TextNode,
+    Truth,
+    number_text,
+    render,
+)
+from rules.expr.typed_tree import Choice, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, inputs, parts
 
-Typed = tuple[ir.Node, Measure]
-_ON = frozenset({"on", "true", "yes"})
 
-
-def fold(node: ir.Node, measure: Measure, at: int) -> Typed:
+def fold(node: Node, measure: Measure, at: int) -> Typed:
     """`node`, or the literal it always is."""
-    found = ir.parts(node)
-    if not found or not all(isinstance(part, ir.Literal) for part in found):
+    found = parts(node)
+    if not found or not all(isinstance(part, Literal) for part in found):
         return node, measure
     value = scalar(node)(())
     if not isfinite(value):
         raise fail("rules.expr.division", at)
-    return ir.Literal(value), measure
+    return Literal(value), measure
 
 
 class Checker:
@@ -47,11 +64,11 @@ class Checker:
         self.slots: list[Slot] = []
         self.limits: list[ComparedNumber] = []
 
-    def slot(self, slot: Slot) -> ir.SlotInput:
+    def slot(self, slot: Slot) -> SlotInput:
         """The input that reads `slot`; equal slots are one."""
         if slot not in self.slots:
             self.slots.append(slot)
-        return ir.SlotInput(self.slots.index(slot))
+        return SlotInput(self.slots.index(slot))
 
     fold = staticmethod(fold)
 
@@ -60,64 +77,62 @@ class Checker:
     def value(self, node: Syntax, expect: Dimension | None = None) -> Typed:
         """The type of any node. `expect` is the dimension an `attr` without a default takes."""
         match node:
-            case syntax.Number(value, unit):
+            case Number(value, unit):
                 parsed = parse_unit(unit)
                 if not isfinite(canonical := parsed.canonical(value)):
                     raise fail("rules.expr.number", node.at, number=render(node))
-                return ir.Literal(canonical), number(parsed.dimension)
-            case syntax.Truth(true):
-                return ir.Literal(float(true)), TRUTH
-            case syntax.TextNode(text, at):
+                return Literal(canonical), number(parsed.dimension)
+            case Truth(true):
+                return Literal(float(true)), TRUTH
+            case TextNode(text, at):
                 raise fail("rules.expr.text_alone", at, text=text)
-            case syntax.Name(name, at):
+            case Name(name, at):
                 return self._name(name, at)
-            case syntax.CallNode():
+            case CallNode():
                 return functions.call(self, node, expect)
-            case syntax.Negative(item, at):
+            case Negative(item, at):
                 inner = self.number(item, expect)
-                return self.fold(ir.Numeric("neg", (inner[0],)), inner[1], at)
-            case syntax.Arithmetic():
+                return self.fold(Numeric("neg", (inner[0],)), inner[1], at)
+            case Arithmetic():
                 return self._arithmetic(node, expect)
-            case syntax.ChoiceNode():
+            case ChoiceNode():
                 return self._choice(node, expect)
-            case syntax.Compare():
+            case Compare():
                 return self._compare(node)
-            case syntax.NotNode() | syntax.SureNode() | syntax.QuorumNode() | syntax.LogicNode() | syntax.MemberNode():
+            case NotNode() | SureNode() | QuorumNode() | LogicNode() | MemberNode():
                 return self._logical(node)
 
-    def _logical(
-        self, node: syntax.NotNode | syntax.SureNode | syntax.QuorumNode | syntax.LogicNode | syntax.MemberNode
-    ) -> Typed:
+    def _logical(self, node: NotNode | SureNode | QuorumNode | LogicNode | MemberNode) -> Typed:
         match node:
-            case syntax.NotNode(item, at):
-                return self.fold(ir.Not(self.truth(item)), TRUTH, at)
-            case syntax.SureNode(item, at):
-                return self.fold(ir.Sure(self.truth(item)), TRUTH, at)
-            case syntax.QuorumNode(n):
+            case NotNode(item, at):
+                return self.fold(Not(self.truth(item)), TRUTH, at)
+            case SureNode(item, at):
+                return self.fold(Sure(self.truth(item)), TRUTH, at)
+            case QuorumNode(n):
                 return self.slot(Slot(SlotKind.QUORUM, "members", n=n)), TRUTH
-            case syntax.LogicNode(operator, items, at):
+            case LogicNode(operator, items, at):
                 found = gather([partial(self.truth, item) for item in items])
-                return self.fold(ir.Logic(operator, tuple(found)), TRUTH, at)
-            case syntax.MemberNode(item, options, at):
-                each = tuple(syntax.Compare("==", item, option, at) for option in options)
-                return self.value(each[0] if len(each) == 1 else syntax.LogicNode("or", each, at))
+                return self.fold(Logic(operator, tuple(found)), TRUTH, at)
+            case MemberNode(item, options, at):
+                each = tuple(Compare("==", item, option, at) for option in options)
+                return self.value(each[0] if len(each) == 1 else LogicNode("or", each, at))
 
-    def truth(self, node: Syntax) -> ir.Node:
+    def truth(self, node: Syntax) -> Node:
         """A node that must be true or false."""
         found, measure = self.value(node)
         if measure.kind == "truth":
             return found
         text = render(node)
         if measure.choices is not None:
-            raise choices.refuse(node, measure.choices)
+            raise text_comparisons.refuse(node, measure.choices)
         if measure.state is not None:
-            on = next((value for value in measure.state.values if value.lower() in _ON), "")
+            on = next((value for value in measure.state.values if value.lower() in {"on", "true", "yes"}), "")
             if on and len(measure.state.values) == 2:
-                return ir.Relation("==", found, self.slot(Slot(SlotKind.CODE, measure.state.name, on)))
+                return Relation("==", found, self.slot(Slot(SlotKind.CODE, measure.state.name, on)))
             example = on or next(reversed(measure.state.values), "…")
             raise fail("rules.expr.not_truth", node.at, text=text, write=f"{text} == '{example}'")
         if _flag(self, node):
-            return ir.Relation("!=", found, ir.Literal(0.0))
+            return Relation("!=", found, Literal(0.0))
         raise fail("rules.expr.not_truth", node.at, text=text, write=f"{text} > {_sample(measure)}")
 
     def number(self, node: Syntax, expect: Dimension | None = None) -> Typed:
@@ -147,7 +162,7 @@ class Checker:
             measure = number(dimension_of(signal.unit), signal.delta)
             return self.slot(Slot(SlotKind.SIGNAL, name, unit=signal.unit)), measure
         if name.partition(".")[0] in self.scope.codes:
-            return choices.field(self, name, at)
+            return text_comparisons.field(self, name, at)
         spec = self.point(name, at)
         found = self.slot(Slot(SlotKind.POINT, name, unit=spec.unit))
         if spec.kind is PointKind.STATE:
@@ -174,7 +189,7 @@ class Checker:
             if measure.kind != "number":
                 raise _no_number(node, measure)
         if first[1].dimension != second[1].dimension:
-            if isinstance(left, syntax.Number) and not isinstance(right, syntax.Number):
+            if isinstance(left, Number) and not isinstance(right, Number):
                 first = _in_unit_of(left, first, second[1], at) or _mismatch(left, first[1], right, second[1], at)
             else:
                 second = _in_unit_of(right, second, first[1], at) or _mismatch(left, first[1], right, second[1], at)
@@ -184,18 +199,18 @@ class Checker:
         """A literal beside a temperature difference is one too."""
         if not other.delta or typed[1].delta:
             return typed
-        if isinstance(node, syntax.Number):
-            return ir.Literal(without_offset(node)), typed[1]
+        if isinstance(node, Number):
+            return Literal(without_offset(node)), typed[1]
         if literal := offset_literal(node):
             raise fail("rules.expr.offset", literal.at, unit=literal.unit)
         return typed
 
     # -- operators
 
-    def _arithmetic(self, node: syntax.Arithmetic, expect: Dimension | None) -> Typed:
+    def _arithmetic(self, node: Arithmetic, expect: Dimension | None) -> Typed:
         if node.operator in {"+", "-"}:
             return self._sum(node, expect)
-        plain = [isinstance(part, syntax.Number) and not part.unit for part in (node.left, node.right)]
+        plain = [isinstance(part, Number) and not part.unit for part in (node.left, node.right)]
         left, right = gather(
             [
                 partial(self.number, node.left, expect if plain[1] else None),
@@ -203,32 +218,32 @@ class Checker:
             ]
         )
         for part in (node.left, node.right):
-            if isinstance(part, syntax.Number) and offset_literal(part):
+            if isinstance(part, Number) and offset_literal(part):
                 raise fail("rules.expr.offset", part.at, unit=part.unit)
-        if node.operator == "/" and right[0] == ir.Literal(0.0):
+        if node.operator == "/" and right[0] == Literal(0.0):
             raise fail("rules.expr.division", node.at)
         dimension = product(left[1].dimension, right[1].dimension, node.operator == "/")
         delta = (left[1].delta or right[1].delta) and dimension == TEMPERATURE
-        return self.fold(ir.Numeric(node.operator, (left[0], right[0])), number(dimension, delta), node.at)
+        return self.fold(Numeric(node.operator, (left[0], right[0])), number(dimension, delta), node.at)
 
-    def _sum(self, node: syntax.Arithmetic, expect: Dimension | None) -> Typed:
+    def _sum(self, node: Arithmetic, expect: Dimension | None) -> Typed:
         (left, first), (right, second) = self.align(node.left, node.right, node.at, expect)
         if first.kind != "number":
             raise fail("rules.expr.not_number", node.left.at, text=render(node.left))
         for part, other in ((node.right, node.left), (node.left, node.right)):
-            if isinstance(part, syntax.Number) and parse_unit(part.unit).offset:
-                if part is node.left and (node.operator == "-" or isinstance(other, syntax.Number)):
+            if isinstance(part, Number) and parse_unit(part.unit).offset:
+                if part is node.left and (node.operator == "-" or isinstance(other, Number)):
                     raise fail("rules.expr.offset", part.at, unit=part.unit)
-                moved = ir.Literal(without_offset(part))
+                moved = Literal(without_offset(part))
                 left, right = (left, moved) if part is node.right else (moved, right)
-        fixed = isinstance(node.right, syntax.Number)
+        fixed = isinstance(node.right, Number)
         delta = first.delta and second.delta
         if node.operator == "-" and first.dimension == TEMPERATURE:
             delta = first.delta or (not second.delta and not fixed)
-        return self.fold(ir.Numeric(node.operator, (left, right)), number(first.dimension, delta), node.at)
+        return self.fold(Numeric(node.operator, (left, right)), number(first.dimension, delta), node.at)
 
-    def _choice(self, node: syntax.ChoiceNode, expect: Dimension | None) -> Typed:
-        conditions: list[ir.Node] = []
+    def _choice(self, node: ChoiceNode, expect: Dimension | None) -> Typed:
+        conditions: list[Node] = []
         pairs: list[tuple[Typed, Typed]] = []
         gather(
             [
@@ -238,11 +253,11 @@ class Checker:
         )
         (then, first), (otherwise, second) = pairs[0]
         measure = Measure(first.kind, first.dimension, first.delta or second.delta)
-        return self.fold(ir.Choice(conditions[0], then, otherwise, first.kind == "truth"), measure, node.at)
+        return self.fold(Choice(conditions[0], then, otherwise, first.kind == "truth"), measure, node.at)
 
-    def _compare(self, node: syntax.Compare) -> Typed:
+    def _compare(self, node: Compare) -> Typed:
         for text, other in ((node.right, node.left), (node.left, node.right)):
-            if isinstance(text, syntax.TextNode):
+            if isinstance(text, TextNode):
                 return self._state(node, text, other)
         (left, first), (right, second) = self.align(node.left, node.right, node.at)
         if first.kind == "truth" and node.operator not in {"==", "!="}:
@@ -251,32 +266,32 @@ class Checker:
             self._limit(right, second)
             self._limit(left, first)
         operator = node.operator
-        if isinstance(left, ir.Literal) and not isinstance(right, ir.Literal):  # one shape for `85 <= x` and `x >= 85`
+        if isinstance(left, Literal) and not isinstance(right, Literal):  # one shape for `85 <= x` and `x >= 85`
             left, right = right, left
             operator = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(operator, operator)
-        return self.fold(ir.Relation(operator, left, right), TRUTH, node.at)
+        return self.fold(Relation(operator, left, right), TRUTH, node.at)
 
-    def _limit(self, node: ir.Node, measure: Measure) -> None:
+    def _limit(self, node: Node, measure: Measure) -> None:
         """Remember what is compared with: a literal, or attributes and nothing else."""
-        if isinstance(node, ir.Literal):
+        if isinstance(node, Literal):
             found = [ComparedNumber(node.value, measure.unit)]
         else:
-            slots = sorted(ir.inputs(node))
+            slots = sorted(inputs(node))
             if not all(self.slots[slot].kind is SlotKind.ATTR for slot in slots):
                 return
             found = [ComparedNumber(self.slots[slot].default, self.slots[slot].unit, slot) for slot in slots]
         self.limits += [limit for limit in found if limit not in self.limits]
 
-    def _state(self, node: syntax.Compare, text: syntax.TextNode, other: Syntax) -> Typed:
-        if isinstance(other, syntax.TextNode):
+    def _state(self, node: Compare, text: TextNode, other: Syntax) -> Typed:
+        if isinstance(other, TextNode):
             raise fail("rules.expr.text_alone", text.at, text=text.value)
-        if isinstance(other, syntax.CallNode) and choices.is_text_attribute(other):
-            return choices.attribute(self, node, text, other)
+        if isinstance(other, CallNode) and text_comparisons.is_text_attribute(other):
+            return text_comparisons.attribute(self, node, text, other)
         typed = self.value(other)
-        if isinstance(other, syntax.CallNode) and other.name == "weekday":
-            return choices.weekday(node, text, typed[0])
+        if isinstance(other, CallNode) and other.name == "weekday":
+            return text_comparisons.weekday(node, text, typed[0])
         if typed[1].choices is not None:
-            return choices.compare(node, text, typed)
+            return text_comparisons.compare(node, text, typed)
         spec = typed[1].state
         if spec is None:
             write = number_text(1.0, typed[1].example) if typed[1].kind == "number" else "true"
@@ -285,7 +300,7 @@ class Checker:
             raise fail("rules.expr.state_order", node.at, operator=node.operator, name=render(other))
         _known_text(text, spec)
         code = self.slot(Slot(SlotKind.CODE, spec.name, text.value))
-        return ir.Relation(node.operator, typed[0], code), TRUTH
+        return Relation(node.operator, typed[0], code), TRUTH
 
 
 def _in_unit_of(node: Syntax, typed: Typed, other: Measure, at: int) -> Typed | None:
@@ -294,25 +309,25 @@ def _in_unit_of(node: Syntax, typed: Typed, other: Measure, at: int) -> Typed | 
     A bare number is no per cent and no per cent is a bare number: 0.9 could mean both.
     """
     factor = bridge(typed[1].dimension, other.dimension)
-    if factor is None or (isinstance(node, syntax.Number) and not node.unit):
+    if factor is None or (isinstance(node, Number) and not node.unit):
         return None
     times, over = (float(number // gcd(*factor)) for number in factor)
     found = typed[0]
     for operator, by in (("*", times), ("/", over)):
         if by != 1.0:
-            found = fold(ir.Numeric(operator, (found, ir.Literal(by))), typed[1], at)[0]
+            found = fold(Numeric(operator, (found, Literal(by))), typed[1], at)[0]
     return found, number(other.dimension)
 
 
 def _no_number(node: Syntax, measure: Measure) -> ExpressionError:
     if measure.choices is not None:
-        return choices.refuse(node, measure.choices)
+        return text_comparisons.refuse(node, measure.choices)
     return fail("rules.expr.not_number", node.at, text=render(node))
 
 
 def _mismatch(left: Syntax, first: Measure, right: Syntax, second: Measure, at: int) -> NoReturn:
     for node, mine, other, whole in ((right, second, first, left), (left, first, second, right)):
-        if not isinstance(node, syntax.Number):
+        if not isinstance(node, Number):
             continue
         value = number_text(node.value)
         fields = {"value": render(node), "text": render(whole)}
@@ -339,7 +354,7 @@ def _mismatch(left: Syntax, first: Measure, right: Syntax, second: Measure, at: 
     )  # fmt: skip
 
 
-def _known_text(text: syntax.TextNode, spec: PointSpec) -> None:
+def _known_text(text: TextNode, spec: PointSpec) -> None:
     """A table of two texts or more is taken as whole, so that a slip of the pen is no rule that waits for ever.
 
     A shorter one (`fault_code: [none]`) is the beginning of a table that grows with what devices send.
@@ -364,13 +379,13 @@ def _sample(measure: Measure) -> str:
 def _waits(node: Syntax) -> bool:
     """Does the unit of `node` hang on an `attr` without a default?"""
     match node:
-        case syntax.CallNode("attr", (_,)):
+        case CallNode("attr", (_,)):
             return True
-        case syntax.Negative(item):
+        case Negative(item):
             return _waits(item)
-        case syntax.Arithmetic("*" | "/", left, syntax.Number(_, "")):
+        case Arithmetic("*" | "/", left, Number(_, "")):
             return _waits(left)
-        case syntax.Arithmetic("*", syntax.Number(_, ""), right):
+        case Arithmetic("*", Number(_, ""), right):
             return _waits(right)
         case _:
             return False
@@ -378,7 +393,7 @@ def _waits(node: Syntax) -> bool:
 
 def _flag(checker: Checker, node: Syntax) -> bool:
     """Is it a point that counts nothing and has no unit? Then 0 is false, as in `ignition ? 15m : 26h`."""
-    if not isinstance(node, syntax.Name) or node.name in checker.scope.signals:
+    if not isinstance(node, Name) or node.name in checker.scope.signals:
         return False
     spec = checker.point(node.name, node.at)
     return spec.kind is PointKind.GAUGE and not spec.unit

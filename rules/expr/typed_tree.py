@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gateway.domain.fence import Fence
 from rules.compiled import Slot, SlotKind
-from rules.expr.syntax import number_text
+from rules.expr.syntax_tree import number_text
 
 
 @dataclass(frozen=True, slots=True)

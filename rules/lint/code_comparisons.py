@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from operator import eq, ge, gt, le, lt, ne
 
 from gateway.domain.code_table import CodeEntry
-from rules.expr.choices import LEVELS, NO_LEVEL
-from rules.expr.syntax import TextNode
+from rules.expr.syntax_tree import TextNode
+from rules.expr.text_comparisons import LEVELS, NO_LEVEL
 from rules.lint.comparisons import Atom
 from rules.lint.subject import Subject
 

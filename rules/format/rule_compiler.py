@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 
 from gateway.domain.alarm import Level
 from rules.compiled import AttrTest, Expression, Names, Quorum, TextOf, Vocabulary
-from rules.expr.answers import level, text_of
-from rules.expr.check import Checker
+from rules.expr.attribute_test import where
 from rules.expr.compile import condition_of, duration, finish, meaning
-from rules.expr.flaw import ExpressionError
-from rules.expr.ir import Node
+from rules.expr.expression_error import ExpressionError
+from rules.expr.level_and_text import level, text_of
+from rules.expr.name_scope import NameScope
 from rules.expr.parse import parse
-from rules.expr.scope import NameScope
-from rules.expr.syntax import LogicNode, Syntax
-from rules.expr.syntax import QuorumNode as Vote
-from rules.expr.where import where
-from rules.format.fields import Fields
+from rules.expr.syntax_tree import LogicNode, Syntax
+from rules.expr.syntax_tree import QuorumNode as Vote
+from rules.expr.type_check import Checker
+from rules.expr.typed_tree import Node
+from rules.format.mapping_reader import MappingReader
 from rules.format.quorum import KEYS, MEMBERS, quorum_of
-from rules.format.tree import Items, Notes, Scalar, Tree, YamlMapping, join, show
+from rules.format.yaml_tree import Items, Notes, Scalar, Tree, YamlMapping, join, show
 
 LEVELS = tuple(level.word for level in Level)
 _WORDS = frozenset({"all", "any", "members"})
@@ -33,7 +33,7 @@ class CompiledCondition:
 
 
 @dataclass(slots=True)
-class Build:
+class RuleCompiler:
     """`scope` is None when the watched kinds are unknown: then expressions are only parsed, their names not judged."""
 
     notes: Notes
@@ -47,7 +47,7 @@ class Build:
         """Points of every kind."""
         return self.names.points
 
-    def condition_at(self, fields: Fields, key: str) -> CompiledCondition | None:
+    def condition_at(self, fields: MappingReader, key: str) -> CompiledCondition | None:
         """The condition below `key`; None when there is none, or after its problems were noted."""
         tree = fields.get(key)
         if tree is None:
@@ -78,7 +78,7 @@ class Build:
         self.meanings[text] = meaning(expression, node)
         return CompiledCondition(expression, node, tree)
 
-    def veto(self, fields: Fields) -> CompiledCondition | None:
+    def veto(self, fields: MappingReader) -> CompiledCondition | None:
         """`unless`: a condition that may also hang on attributes and tags alone."""
         tree, path, line = fields.get("unless"), fields.at("unless"), fields.line("unless")
         joined = None if tree is None else self._joined(tree, path, line, self.scope)
@@ -154,14 +154,14 @@ class Build:
         if not isinstance(tree, YamlMapping):
             self.notes.add(line, path, "rules.value.mapping", value=show(tree), write=MEMBERS)
             return None
-        fields = Fields(tree, path, self.notes, KEYS)
+        fields = MappingReader(tree, path, self.notes, KEYS)
         found = quorum_of(fields, lambda: self._of_member(fields, scope), scope and scope.members())
         if found is None:
             return None
         self.quorums.append(found[0])
         return Vote(len(self.quorums) - 1), found[1]
 
-    def _of_member(self, fields: Fields, scope: NameScope | None) -> Expression | None:
+    def _of_member(self, fields: MappingReader, scope: NameScope | None) -> Expression | None:
         """The condition over one member of a group."""
         tree, own = fields.get("of"), None if scope is None else scope.members()
         found = None if tree is None else self._judged(tree, fields.at("of"), fields.line("of"), own)

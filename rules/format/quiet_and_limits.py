@@ -12,10 +12,10 @@ import msgspec
 from gateway.domain.duration import SECOND, parse_duration, to_us
 from gateway.domain.errors import Problem
 from rules.compiled import Budget, Quiet, RulePolicy
-from rules.expr.flaw import ExpressionError
-from rules.expr.where import where
-from rules.format.fields import LONGEST, Fields
-from rules.format.tree import Items, Scalar, YamlMapping, join, show
+from rules.expr.attribute_test import where
+from rules.expr.expression_error import ExpressionError
+from rules.format.mapping_reader import LONGEST, MappingReader
+from rules.format.yaml_tree import Items, Scalar, YamlMapping, join, show
 
 BUDGETS = ("alarms_per_rule", "orders_per_site")
 _LIMITS = (*BUDGETS, "state")
@@ -44,7 +44,7 @@ class _Source(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Source)
 
 
-def policy_of(top: Fields) -> PolicyPart:
+def policy_of(top: MappingReader) -> PolicyPart:
     """`quiet` and `limits` of a file, with what is wrong noted and left out."""
     quiet: list[Mapping[str, str]] = []
     tree = top.get("quiet")
@@ -52,7 +52,7 @@ def policy_of(top: Fields) -> PolicyPart:
         for index, item in enumerate(tree.items):
             path, line = join("quiet", index), item.line or top.line("quiet")
             if isinstance(item, YamlMapping):
-                quiet += _quiet(Fields(item, path, top.notes, _QUIET))
+                quiet += _quiet(MappingReader(item, path, top.notes, _QUIET))
             else:
                 top.notes.add(line, path, "rules.value.mapping", value=show(item), write=_EXAMPLE)
     elif tree is not None:
@@ -60,12 +60,12 @@ def policy_of(top: Fields) -> PolicyPart:
     table = top.table_of("limits", "limits: {alarms_per_rule: 500 per 10m}")
     if table is None:
         return PolicyPart(tuple(quiet))
-    fields = Fields(table, "limits", top.notes, _LIMITS)
+    fields = MappingReader(table, "limits", top.notes, _LIMITS)
     limits = {name: text for name in _LIMITS if (text := _limit(fields, name))}
     return PolicyPart(tuple(quiet), limits, {name: fields.line(name) for name in limits})
 
 
-def _quiet(fields: Fields) -> list[Mapping[str, str]]:
+def _quiet(fields: MappingReader) -> list[Mapping[str, str]]:
     """One quiet time, or none when it is wrong."""
     before = len(fields.notes.problems)
     fields.require("where", "where: \"site == 'S12'\"")
@@ -84,7 +84,7 @@ def _quiet(fields: Fields) -> list[Mapping[str, str]]:
     return [{"where": text, "from": start.isoformat(), "until": end.isoformat(), "why": why}]
 
 
-def span_of(fields: Fields) -> tuple[datetime, datetime] | None:
+def span_of(fields: MappingReader) -> tuple[datetime, datetime] | None:
     """`from` and `until`, both with an offset or both without; None after a problem was noted."""
     fields.require("from", "from: 2026-11-23T22:00")
     fields.require("until", "until: 2026-11-24T06:00")
@@ -111,7 +111,7 @@ def instant(moment: datetime, zone: str) -> int:
         return to_us(moment.replace(tzinfo=UTC))
 
 
-def _moment(fields: Fields, key: str) -> datetime | None:
+def _moment(fields: MappingReader, key: str) -> datetime | None:
     tree = fields.get(key)
     if tree is None:
         return None
@@ -122,7 +122,7 @@ def _moment(fields: Fields, key: str) -> datetime | None:
         return None
 
 
-def _limit(fields: Fields, name: str) -> str:
+def _limit(fields: MappingReader, name: str) -> str:
     tree = fields.get(name)
     if tree is None:
         return ""

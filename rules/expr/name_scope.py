@@ -9,7 +9,7 @@ from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.fence import Fence
 from gateway.domain.units import Unit, canonical_symbol, parse_unit
 from rules.compiled import Calendar, Vocabulary
-from rules.expr.flaw import Flaw
+from rules.expr.expression_error import Flaw
 
 Dimension = tuple[tuple[str, int], ...]
 

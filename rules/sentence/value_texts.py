@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gateway.domain.text import say
-from rules.expr.syntax import CallNode, Name, Syntax, TextNode
+from rules.expr.syntax_tree import CallNode, Name, Syntax, TextNode
 
 if TYPE_CHECKING:
-    from rules.sentence.phrase import Phrases
+    from rules.sentence.phrases import Phrases
 
 
 def texts_of(words: "Phrases") -> Mapping[tuple[str, str], str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rules.sentence.template import CHOOSING, has_place, spoken
 
 if TYPE_CHECKING:
-    from rules.sentence.phrase import Phrases
+    from rules.sentence.phrases import Phrases
 
 MOST_CLAUSES, LONG_CLAUSE = 3, {"en": 220, "zh": 110}
 """Of a condition of many parts so many are told, and none that is longer (characters)."""

@@ -20,22 +20,22 @@ from rules.compiled import (
     Times,
 )
 from rules.compiled.reads import OF_SIGNALS, points_of
+from rules.expr.attribute_test import measured, quantity
 from rules.expr.compile import condition, meaning, number
-from rules.expr.flaw import ExpressionError, Flaw, fail
+from rules.expr.expression_error import ExpressionError, Flaw, fail
+from rules.expr.name_scope import Coded, NameScope, dimension_of, nearest
 from rules.expr.parse import parse
-from rules.expr.scope import Coded, NameScope, dimension_of, nearest
-from rules.expr.syntax import Compare, LogicNode, MemberNode, Name, NotNode, Syntax
-from rules.expr.where import measured, quantity
-from rules.format.build import Build
-from rules.format.entries import SignalEntry, rank_of
-from rules.format.fields import Fields
-from rules.format.tree import Scalar, quoted, show
-from rules.format.windows import length, window
+from rules.expr.syntax_tree import Compare, LogicNode, MemberNode, Name, NotNode, Syntax
+from rules.format.mapping_reader import MappingReader
+from rules.format.rule_compiler import RuleCompiler
+from rules.format.signal_keys import SignalEntry, rank_of
+from rules.format.signal_windows import length, window
+from rules.format.yaml_tree import Scalar, quoted, show
 
 _ONLY_GROWS = frozenset({"mean", "median", "percentile", "sum", "stddev", "zscore", "ewma"})
 
 
-def code(entry: SignalEntry, build: Build, scope: NameScope | None) -> bool:
+def code(entry: SignalEntry, compiler: RuleCompiler, scope: NameScope | None) -> bool:
     """`code_of`: names for expressions (`code.level`), no signal of its own."""
     fields = entry.fields
     fields.require("table", "table: charger_faults")
@@ -44,15 +44,15 @@ def code(entry: SignalEntry, build: Build, scope: NameScope | None) -> bool:
     if spec and (spec.kind is PointKind.COUNTER or spec.unit):
         fields.wrong("code_of", "rules.let.code_point", name=spec.name, found=spec.kind.value)
         spec = None
-    if table and table not in build.names.codes:
-        near = nearest(table, list(build.names.codes))
+    if table and table not in compiler.names.codes:
+        near = nearest(table, list(compiler.names.codes))
         key = "rules.let.table_near" if near else "rules.let.table"
-        fields.wrong("table", key, name=table, near=near, known=", ".join(sorted(build.names.codes)) or "-")
+        fields.wrong("table", key, name=table, near=near, known=", ".join(sorted(compiler.names.codes)) or "-")
         return False
-    if not table or spec is None or build.scope is None:
+    if not table or spec is None or compiler.scope is None:
         return False
-    coded = Coded(spec.name, build.names.codes[table])
-    build.scope = replace(build.scope, codes={**build.scope.codes, entry.name: coded})
+    coded = Coded(spec.name, compiler.names.codes[table])
+    compiler.scope = replace(compiler.scope, codes={**compiler.scope.codes, entry.name: coded})
     return True
 
 
@@ -112,9 +112,9 @@ def _predicate(entry: SignalEntry, scope: NameScope) -> Signal | None:
         expression, node = condition(text, scope)
         _together(expression, scope)
     except ExpressionError as error:
-        entry.build.note(error, fields.at(key), fields.line(key))
+        entry.compiler.note(error, fields.at(key), fields.line(key))
         return None
-    entry.build.meanings[text] = meaning(expression, node)
+    entry.compiler.meanings[text] = meaning(expression, node)
     return (Share if key == "share" else Times)(entry.name, expression, over, coverage) if over else None
 
 
@@ -162,9 +162,9 @@ def _made_of(entry: SignalEntry, scope: NameScope) -> tuple[Operand, str] | None
             return None
         _together(expression, scope)
     except ExpressionError as error:
-        entry.build.note(error, fields.at(key), fields.line(key))
+        entry.compiler.note(error, fields.at(key), fields.line(key))
         return None
-    entry.build.meanings[text] = meaning(expression, node)
+    entry.compiler.meanings[text] = meaning(expression, node)
     return expression, measure.unit
 
 
@@ -224,7 +224,7 @@ def _is_predicate(text: str, tree: Syntax, scope: NameScope) -> bool:
         return False
 
 
-def _no_predicate(fields: Fields, key: str, text: str) -> None:
+def _no_predicate(fields: MappingReader, key: str, text: str) -> None:
     """A condition stands where a point or a number belongs."""
     flaw = "rules.let.count_predicate" if key == "count" else "rules.let.predicate"
     fields.wrong(key, flaw, text=text, operator=key, write=f"times: {quoted(text)}", other=f"share: {quoted(text)}")
@@ -253,12 +253,12 @@ def _measured(entry: SignalEntry, scope: NameScope) -> PointSpec | None:
     return found
 
 
-def _counter(fields: Fields, spec: PointSpec) -> CounterModel | None:
+def _counter(fields: MappingReader, spec: PointSpec) -> CounterModel | None:
     """What the rule says of the counter; what it leaves out is the profile's."""
     table = fields.table_of("counter", "counter: {rollover: 1000}")
     if table is None:
         return None
-    inside = Fields(table, fields.at("counter"), fields.notes, ("rollover", "reset", "resolution"))
+    inside = MappingReader(table, fields.at("counter"), fields.notes, ("rollover", "reset", "resolution"))
     return CounterModel(
         _amount(inside, "rollover", spec, spec.counter.rollover),
         inside.choice("reset", ("swap", "restart"), spec.counter.reset),
@@ -266,7 +266,7 @@ def _counter(fields: Fields, spec: PointSpec) -> CounterModel | None:
     )
 
 
-def _amount(fields: Fields, key: str, spec: PointSpec, default: float) -> float:
+def _amount(fields: MappingReader, key: str, spec: PointSpec, default: float) -> float:
     """A number in the unit of the point, or with a unit of its own; above zero."""
     tree = fields.get(key)
     if tree is None:

@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING
 from gateway.domain.alarm import Level
 from gateway.domain.code_table import CodeEntry
 from rules.compiled import Slot, SlotKind
-from rules.expr import ir, syntax
-from rules.expr.flaw import ExpressionError, Flaw, fail
-from rules.expr.measure import TRUTH, Choices, Measure
-from rules.expr.scope import Coded, nearest
-from rules.expr.syntax import Syntax, render
+from rules.expr.expression_error import ExpressionError, Flaw, fail
+from rules.expr.expression_type import TRUTH, Choices, Measure, Typed
+from rules.expr.name_scope import Coded, nearest
+from rules.expr.syntax_tree import CallNode, Compare, Syntax, TextNode, render
+from rules.expr.typed_tree import Choice, IsKnown, Literal, Node, Not, Relation
 
 if TYPE_CHECKING:
-    from rules.expr.check import Checker
+    from rules.expr.type_check import Checker
 
-Typed = tuple[ir.Node, Measure]
 FIELDS = ("level", "name", "skill")
 NO_LEVEL = "none"  # a code that is no fault
 LEVELS = {NO_LEVEL: 0.0, **{level.word: float(level) for level in Level}}
@@ -71,7 +70,7 @@ def _written(entry: CodeEntry, wanted: str) -> str:
     return str(getattr(entry, wanted))
 
 
-def weekday(node: syntax.Compare, text: syntax.TextNode, found: ir.Node) -> Typed:
+def weekday(node: Compare, text: TextNode, found: Node) -> Typed:
     """`weekday() == 'fri'`: a number for the text."""
     number = WEEKDAYS.get(text.value.casefold())
     if number is None:
@@ -79,10 +78,10 @@ def weekday(node: syntax.Compare, text: syntax.TextNode, found: ir.Node) -> Type
         known = ", ".join(WEEKDAYS)
         raise fail("rules.expr.weekday_text", text.at, text=text.value, write=near, known=known)
     operator = node.operator if text is node.right else _SWAPPED.get(node.operator, node.operator)
-    return ir.Relation(operator, found, ir.Literal(number)), TRUTH
+    return Relation(operator, found, Literal(number)), TRUTH
 
 
-def compare(node: syntax.Compare, text: syntax.TextNode, typed: Typed) -> Typed:
+def compare(node: Compare, text: TextNode, typed: Typed) -> Typed:
     """A field of a code and a text."""
     choices = typed[1].choices
     if choices is None:
@@ -97,7 +96,7 @@ def compare(node: syntax.Compare, text: syntax.TextNode, typed: Typed) -> Typed:
         fields = {"text": text.value, "name": choices.name, "known": ", ".join(known[:12]), "write": near}
         key = "rules.expr.level_text" if choices.ordered else "rules.expr.code_text"
         raise fail(key, text.at, **fields)
-    return ir.Relation(operator, typed[0], ir.Literal(number)), TRUTH
+    return Relation(operator, typed[0], Literal(number)), TRUTH
 
 
 def refuse(node: Syntax, choices: Choices) -> ExpressionError:
@@ -108,26 +107,26 @@ def refuse(node: Syntax, choices: Choices) -> ExpressionError:
     return fail("rules.expr.code_alone", node.at, text=text, write=f"{text} {operator} '{write}'")
 
 
-def attribute(checker: "Checker", node: syntax.Compare, text: syntax.TextNode, call: syntax.CallNode) -> Typed:
+def attribute(checker: "Checker", node: Compare, text: TextNode, call: CallNode) -> Typed:
     """`attr('class') == 'household'`; a default is a text too."""
     if node.operator not in {"==", "!="}:
         raise fail("rules.expr.state_order", node.at, operator=node.operator, name=render(call))
-    name, *default = call.arguments or (syntax.TextNode("", call.at),)
-    if not isinstance(name, syntax.TextNode) or not name.value or len(default) > 1:
+    name, *default = call.arguments or (TextNode("", call.at),)
+    if not isinstance(name, TextNode) or not name.value or len(default) > 1:
         raise fail("rules.expr.quoted", name.at, text=render(name), write="attr('class', 'household')")
-    found: ir.Node = checker.slot(Slot(SlotKind.ATTR_TEXT, name.value, text.value))
+    found: Node = checker.slot(Slot(SlotKind.ATTR_TEXT, name.value, text.value))
     if default:
         other = default[0]
-        if not isinstance(other, syntax.TextNode):
+        if not isinstance(other, TextNode):
             raise fail("rules.expr.attr_text", other.at, text=render(other), name=name.value)
-        found = ir.Choice(ir.IsKnown(found), found, ir.Literal(float(other.value == text.value)), True)
-    return (ir.Not(found) if node.operator == "!=" else found), TRUTH
+        found = Choice(IsKnown(found), found, Literal(float(other.value == text.value)), True)
+    return (Not(found) if node.operator == "!=" else found), TRUTH
 
 
 def is_text_attribute(node: Syntax) -> bool:
     """`attr('x')`, which may be a text, or `attr('x', 'text')`, which is one."""
     match node:
-        case syntax.CallNode("attr", (syntax.TextNode(),)) | syntax.CallNode("attr", (_, syntax.TextNode())):
+        case CallNode("attr", (TextNode(),)) | CallNode("attr", (_, TextNode())):
             return True
         case _:
             return False

@@ -21,10 +21,10 @@ from gateway.domain.code_table import CodeEntry, CodeTable
 from gateway.domain.errors import Problem
 from gateway.domain.fence import Fence
 from gateway.domain.units import parse_unit
-from rules.expr.where import measured
-from rules.format.build import LEVELS
-from rules.format.fields import Fields, both
-from rules.format.tree import Items, Notes, Scalar, Tree, YamlMapping, join, read, show
+from rules.expr.attribute_test import measured
+from rules.format.mapping_reader import MappingReader, both
+from rules.format.rule_compiler import LEVELS
+from rules.format.yaml_tree import Items, Notes, Scalar, Tree, YamlMapping, join, read, show
 
 NO_LEVEL = "none"
 _ENTRY = ("name", "level", "skill", "advice")
@@ -45,7 +45,7 @@ def code_table(text: str, file: str, name: str) -> tuple[CodeTable | None, tuple
     for code, tree in table.entries.items() if table else ():
         path, line = join("entries", code), table.lines.get(code, 0) if table else 0
         if isinstance(tree, YamlMapping):
-            entries[code] = _entry(Fields(tree, path, notes, _ENTRY))
+            entries[code] = _entry(MappingReader(tree, path, notes, _ENTRY))
         else:
             notes.add(line, path, "rules.value.mapping", value=show(tree), write="{name: overtemp, level: major}")
     if table is not None and not table.entries:
@@ -54,10 +54,10 @@ def code_table(text: str, file: str, name: str) -> tuple[CodeTable | None, tuple
     return (None if notes.problems else found), tuple(notes.problems)
 
 
-def _titles(top: Fields, names: set[str]) -> dict[str, dict[str, str]]:
+def _titles(top: MappingReader, names: set[str]) -> dict[str, dict[str, str]]:
     """What people call the names of the entries."""
     table = top.table_of("titles", "titles: {overtemp: {en: Over temperature, zh: 过温}}")
-    inside = None if table is None else Fields(table, "titles", top.notes, sorted(names))
+    inside = None if table is None else MappingReader(table, "titles", top.notes, sorted(names))
     if table is None or inside is None:
         return {}
     return {
@@ -65,13 +65,13 @@ def _titles(top: Fields, names: set[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def _entry(fields: Fields) -> CodeEntry:
+def _entry(fields: MappingReader) -> CodeEntry:
     fields.require("name", "name: overtemp")
     level = fields.choice("level", (*LEVELS, NO_LEVEL), NO_LEVEL)
     advice = fields.table_of("advice", "advice: {en: Check the fan, zh: 检查风扇}")
     said: dict[str, str] = {}
     if advice is not None:
-        inside = Fields(advice, fields.at("advice"), fields.notes, ("en", "zh"))
+        inside = MappingReader(advice, fields.at("advice"), fields.notes, ("en", "zh"))
         said = {lang: text for lang in ("en", "zh") if (text := inside.text(lang, most=500))}
     return CodeEntry(
         fields.word("name"), None if level == NO_LEVEL else Level[level.upper()], fields.word("skill"), said
@@ -89,13 +89,13 @@ def fence_file(text: str, file: str) -> tuple[dict[str, Fence], tuple[Problem, .
             notes.add(line, name, "rules.value.mapping", value=show(tree), write=f"{{{_POLYGON}}}")
             continue
         before = len(notes.problems)
-        fence = _fence(name, Fields(tree, name, notes, _FENCE))
+        fence = _fence(name, MappingReader(tree, name, notes, _FENCE))
         if len(notes.problems) == before:
             out[name] = fence
     return out, tuple(notes.problems)
 
 
-def _fence(name: str, fields: Fields) -> Fence:
+def _fence(name: str, fields: MappingReader) -> Fence:
     round_, corners = fields.has("centre") or fields.has("radius"), fields.has("polygon")
     if round_ == corners:
         fields.notes.add(fields.line(), fields.path, "rules.fence.shape", write=_POLYGON)
@@ -111,7 +111,7 @@ def _fence(name: str, fields: Fields) -> Fence:
     return Fence(name, tuple(_place(fields, "polygon", item) for item in items))
 
 
-def _place(fields: Fields, key: str, tree: Tree | None) -> tuple[float, float]:
+def _place(fields: MappingReader, key: str, tree: Tree | None) -> tuple[float, float]:
     """(lat, lon) in degrees."""
     if tree is None:
         return 0.0, 0.0
@@ -124,7 +124,7 @@ def _place(fields: Fields, key: str, tree: Tree | None) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def _metres(fields: Fields) -> float:
+def _metres(fields: MappingReader) -> float:
     tree = fields.get("radius")
     if tree is None:
         return 0.0
@@ -139,10 +139,10 @@ def _metres(fields: Fields) -> float:
     return value
 
 
-def _top(text: str, notes: Notes, known: Sequence[str] | None) -> Fields | None:
+def _top(text: str, notes: Notes, known: Sequence[str] | None) -> MappingReader | None:
     """The mapping of a file. `known` None: its keys are names."""
     tree = read(text, notes)
     if tree is None or isinstance(tree, YamlMapping):
-        return None if tree is None else Fields(tree, "", notes, tuple(tree.entries) if known is None else known)
+        return None if tree is None else MappingReader(tree, "", notes, tuple(tree.entries) if known is None else known)
     notes.add(tree.line, "", "rules.value.mapping", value=show(tree), write="name: {..}")
     return None

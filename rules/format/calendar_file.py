@@ -17,9 +17,9 @@ from datetime import date, timedelta
 
 from gateway.domain.errors import Problem
 from gateway.domain.workdays import WEEKEND, WorkCalendar
-from rules.format.active import DAYS
-from rules.format.fields import Fields
-from rules.format.tree import Items, Notes, Scalar, Tree, YamlMapping, join, read, show
+from rules.format.active_hours import DAYS
+from rules.format.mapping_reader import MappingReader
+from rules.format.yaml_tree import Items, Notes, Scalar, Tree, YamlMapping, join, read, show
 
 _YEAR = ("status", "source", "holidays", "workdays")
 _HOLIDAY = ("name", "from", "until")
@@ -43,7 +43,7 @@ def work_calendar(text: str, file: str, name: str) -> tuple[WorkCalendar | None,
         if tree is not None:
             notes.add(tree.line, "", "rules.value.mapping", value=show(tree), write="years: {2026: {holidays: [..]}}")
         return None, tuple(notes.problems)
-    top = Fields(tree, "", notes, ("name", "weekend", "years"))
+    top = MappingReader(tree, "", notes, ("name", "weekend", "years"))
     weekend = _weekend(top)
     top.require("years", "years: {2026: {holidays: [..]}}")
     years = top.table_of("years", "years: {2026: {holidays: [..]}}")
@@ -55,7 +55,7 @@ def work_calendar(text: str, file: str, name: str) -> tuple[WorkCalendar | None,
         elif not isinstance(body, YamlMapping):
             notes.add(line, path, "rules.value.mapping", value=show(body), write=f"{{holidays: [{_EXAMPLE}]}}")
         else:
-            _year(Fields(body, path, notes, _YEAR), int(word), found)
+            _year(MappingReader(body, path, notes, _YEAR), int(word), found)
     if twice := sorted(found.holidays & found.workdays):
         top.wrong("years", "rules.calendar.both", value=twice[0].isoformat())
     made = WorkCalendar(
@@ -65,7 +65,7 @@ def work_calendar(text: str, file: str, name: str) -> tuple[WorkCalendar | None,
     return (None if notes.problems else made), tuple(notes.problems)
 
 
-def _weekend(top: Fields) -> tuple[int, ...]:
+def _weekend(top: MappingReader) -> tuple[int, ...]:
     words = top.names("weekend")
     if not words:
         return WEEKEND
@@ -78,7 +78,7 @@ def _weekend(top: Fields) -> tuple[int, ...]:
     return tuple(sorted(DAYS.index(word) for word in words))
 
 
-def _year(fields: Fields, year: int, found: _Found) -> None:
+def _year(fields: MappingReader, year: int, found: _Found) -> None:
     found.years.append(year)
     if fields.choice("status", ("official", "statutory"), "official") == "statutory":
         found.provisional.append(year)
@@ -86,7 +86,7 @@ def _year(fields: Fields, year: int, found: _Found) -> None:
     fields.require("holidays", f"holidays: [{_EXAMPLE}]")
     for path, line, item in _list(fields, "holidays"):
         if isinstance(item, YamlMapping):
-            found.holidays.update(_holiday(Fields(item, path, fields.notes, _HOLIDAY), year))
+            found.holidays.update(_holiday(MappingReader(item, path, fields.notes, _HOLIDAY), year))
         else:
             fields.notes.add(line, path, "rules.value.mapping", value=show(item), write=_EXAMPLE)
     for path, line, item in _list(fields, "workdays"):
@@ -94,7 +94,7 @@ def _year(fields: Fields, year: int, found: _Found) -> None:
         found.workdays.update(() if day is None else (day,))
 
 
-def _list(fields: Fields, key: str) -> Iterator[tuple[str, int, Tree]]:
+def _list(fields: MappingReader, key: str) -> Iterator[tuple[str, int, Tree]]:
     tree = fields.get(key)
     if isinstance(tree, Items):
         for index, item in enumerate(tree.items):
@@ -103,7 +103,7 @@ def _list(fields: Fields, key: str) -> Iterator[tuple[str, int, Tree]]:
         fields.wrong(key, "rules.value.list", value=show(tree), write=f"{key}: [..]")
 
 
-def _holiday(fields: Fields, year: int) -> Iterator[date]:
+def _holiday(fields: MappingReader, year: int) -> Iterator[date]:
     fields.require("from", f"from: {year}-01-01")
     ends = [
         _date(tree, fields.at(key), fields.line(key), fields.notes, year)

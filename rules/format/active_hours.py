@@ -4,8 +4,8 @@ import re
 
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Active
-from rules.format.fields import Fields
-from rules.format.tree import Items, Scalar, Tree, show
+from rules.format.mapping_reader import MappingReader
+from rules.format.yaml_tree import Items, Scalar, Tree, show
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WORDS = (*DAYS, "workday", "holiday")
@@ -25,12 +25,12 @@ _MEANT = {
 }  # fmt: skip
 
 
-def active(rule: Fields, calendar: WorkCalendar) -> Active | None:
+def active(rule: MappingReader, calendar: WorkCalendar) -> Active | None:
     """The key `active` of a rule; None when there is none."""
     table = rule.table_of("active", "active: {daily: 22:00-06:00, days: [mon, fri]}")
     if table is None:
         return None
-    fields = Fields(table, rule.at("active"), rule.notes, ("daily", "days", "months"))
+    fields = MappingReader(table, rule.at("active"), rule.notes, ("daily", "days", "months"))
     if not table.entries:
         rule.wrong("active", "rules.active.empty", write="active: {daily: 22:00-06:00}")
     words = _days(fields)
@@ -43,7 +43,7 @@ def active(rule: Fields, calendar: WorkCalendar) -> Active | None:
     )  # fmt: skip
 
 
-def _items(fields: Fields, key: str) -> tuple[Tree, ...]:
+def _items(fields: MappingReader, key: str) -> tuple[Tree, ...]:
     tree = fields.get(key)
     if tree is None:
         return ()
@@ -52,7 +52,7 @@ def _items(fields: Fields, key: str) -> tuple[Tree, ...]:
     return tree.items if isinstance(tree, Items) else (tree,)
 
 
-def _spans(fields: Fields) -> tuple[tuple[int, int], ...]:
+def _spans(fields: MappingReader) -> tuple[tuple[int, int], ...]:
     """Minutes of the day, in order; one that says nothing is the whole day."""
     found: list[tuple[int, int]] = []
     for item in _items(fields, "daily"):
@@ -78,7 +78,7 @@ def _nearly(text: str) -> str:
     return "-".join(f"{hour:02d}:{minute:02d}" for hour, minute in zip(hours, minutes, strict=True))
 
 
-def _days(fields: Fields) -> tuple[str, ...]:
+def _days(fields: MappingReader) -> tuple[str, ...]:
     found: list[str] = []
     for name in fields.names("days"):
         low = name.strip().lower()
@@ -94,7 +94,7 @@ def _days(fields: Fields) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _months(fields: Fields) -> tuple[tuple[int, int], ...]:
+def _months(fields: MappingReader) -> tuple[tuple[int, int], ...]:
     """(first, last): `11-3` is from November to March."""
     found: list[tuple[int, int]] = []
     for item in _items(fields, "months"):

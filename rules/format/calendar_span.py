@@ -3,8 +3,8 @@
 import re
 
 from rules.compiled import CalendarSpan
-from rules.format.fields import Fields
-from rules.format.tree import Scalar, Tree, show
+from rules.format.mapping_reader import MappingReader
+from rules.format.yaml_tree import Scalar, Tree, show
 
 _WRITTEN = re.compile(r"([1-9][0-9]{0,3})\s*(day|week|month|year)s?", re.ASCII)
 _SIZE = {
@@ -24,7 +24,7 @@ _UNITS = {
 _FIGURES = {figure: k for k, figure in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
 
 
-def span(fields: Fields, key: str, example: str) -> CalendarSpan | None:
+def span(fields: MappingReader, key: str, example: str) -> CalendarSpan | None:
     """The span below `key`; None when it is not written, or after a problem was noted."""
     tree = fields.get(key)
     if tree is None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from math import inf, nan, nextafter
 
 from rules.compiled import Bar, Slot, SlotKind, Term
-from rules.expr.ir import Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, inputs, signature
-from rules.expr.vector import vector
+from rules.expr.column_backend import vector
+from rules.expr.typed_tree import Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, inputs, signature
 
 _DENIED = {">=": "<", "<=": ">", ">": "<=", "<": ">=", "==": "!=", "!=": "=="}
 _MIRRORED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}

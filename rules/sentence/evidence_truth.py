@@ -5,7 +5,7 @@ from operator import eq, ge, gt, le, lt, ne
 
 from gateway.domain.alarm import Evidence
 from gateway.domain.units import bridge, canonical_symbol, parse_unit
-from rules.expr.syntax import (
+from rules.expr.syntax_tree import (
     Arithmetic,
     CallNode,
     ChoiceNode,

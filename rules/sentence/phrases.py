@@ -7,7 +7,7 @@ from typing import Any
 from gateway.domain.device import PointSpec
 from gateway.domain.text import Lang, say
 from rules.expr.parse import parse
-from rules.expr.syntax import (
+from rules.expr.syntax_tree import (
     PRODUCT,
     STRENGTH,
     Arithmetic,
@@ -24,12 +24,12 @@ from rules.expr.syntax import (
     TextNode,
     Truth,
 )
-from rules.sentence.holds import Truth as Known
-from rules.sentence.holds import judged
-from rules.sentence.joining import bracketed, together
+from rules.sentence.clauses import bracketed, together
+from rules.sentence.evidence_truth import Truth as Known
+from rules.sentence.evidence_truth import judged
 from rules.sentence.quantities import digits, literal
 from rules.sentence.template import CHOOSING, Placeholder, has_place, listed
-from rules.sentence.values import called
+from rules.sentence.value_texts import called
 
 _WORDS = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "==": "eq", "!=": "ne"}
 _MIRRORED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}

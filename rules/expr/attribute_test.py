@@ -14,14 +14,30 @@ from operator import add, mul, sub
 from gateway.domain.fence import Fence
 from gateway.domain.units import Unit, parse_unit
 from rules.compiled import AttrTest
-from rules.expr import syntax
-from rules.expr.flaw import fail, gather
+from rules.expr.expression_error import fail, gather
+from rules.expr.fence_test import Inside, inside, known
 from rules.expr.functions import SHAPES, fence_of
+from rules.expr.name_scope import nearest
 from rules.expr.parse import parse
-from rules.expr.place import Inside, inside, known
 from rules.expr.scalar import TESTS, rounded
-from rules.expr.scope import nearest
-from rules.expr.syntax import Syntax, render
+from rules.expr.syntax_tree import (
+    Arithmetic,
+    CallNode,
+    ChoiceNode,
+    Compare,
+    LogicNode,
+    MemberNode,
+    Name,
+    Negative,
+    NotNode,
+    Number,
+    QuorumNode,
+    SureNode,
+    Syntax,
+    TextNode,
+    Truth,
+    render,
+)
 
 Value = float | str | bool | None
 Attributes = Mapping[str, object]
@@ -43,7 +59,7 @@ def where(text: str, fences: Fences | None = None) -> tuple[AttrTest, str]:
     """The test, and the text as the printer writes it. Raises ExpressionError with all flaws."""
     tree = parse(text)
     read = _reader(tree, fences or {})
-    if isinstance(tree, syntax.Number | syntax.TextNode | syntax.Arithmetic | syntax.Negative):
+    if isinstance(tree, Number | TextNode | Arithmetic | Negative):
         raise fail("rules.expr.not_truth", tree.at, text=render(tree), write="life == 'in_service'")
 
     def test(attributes: Attributes) -> bool | None:
@@ -86,33 +102,33 @@ def _plain(value: object) -> Value:
 
 def _reader(node: Syntax, fences: Fences) -> Reader:
     match node:
-        case syntax.Number(value, unit):
+        case Number(value, unit):
             canonical = parse_unit(unit).canonical(value)
             return lambda _: canonical
-        case syntax.TextNode(text):
+        case TextNode(text):
             return lambda _: text
-        case syntax.Truth(true):
+        case Truth(true):
             return lambda _: true
-        case syntax.Name(name):
+        case Name(name):
             return lambda attributes: _plain(attributes.get(name))
-        case syntax.CallNode():
+        case CallNode():
             return _call(node, fences)
-        case syntax.Negative(item):
+        case Negative(item):
             inner = _reader(item, fences)
             return lambda attributes: _calculate(sub, 0.0, inner(attributes))
-        case syntax.Arithmetic(operator, left, right):
+        case Arithmetic(operator, left, right):
             return _arithmetic(operator, *_readers((left, right), fences))
-        case syntax.Compare(operator, left, right):
+        case Compare(operator, left, right):
             return _compare(operator, *_readers((left, right), fences))
-        case syntax.NotNode(item):
+        case NotNode(item):
             return _negated(_reader(item, fences))
-        case syntax.LogicNode(operator, items):
+        case LogicNode(operator, items):
             return _logic(operator == "and", _readers(items, fences))
-        case syntax.MemberNode(item, options):
+        case MemberNode(item, options):
             return _member(_reader(item, fences), _readers(options, fences))
-        case syntax.ChoiceNode(condition, then, otherwise):
+        case ChoiceNode(condition, then, otherwise):
             return _choice(_readers((condition, then, otherwise), fences))
-        case syntax.SureNode() | syntax.QuorumNode():
+        case SureNode() | QuorumNode():
             raise ValueError("not of a text")
 
 
@@ -120,7 +136,7 @@ def _readers(nodes: Sequence[Syntax], fences: Fences) -> list[Reader]:
     return gather([partial(_reader, node, fences) for node in nodes])
 
 
-def _call(node: syntax.CallNode, fences: Fences) -> Reader:
+def _call(node: CallNode, fences: Fences) -> Reader:
     name, arguments = node.name, node.arguments
     if name in _ROWS:
         raise fail("rules.expr.not_in_where", node.at, name=name)
@@ -136,7 +152,7 @@ def _call(node: syntax.CallNode, fences: Fences) -> Reader:
         raise fail("rules.expr.arguments", node.at, name=name, count=len(arguments), write=shape)
     first = arguments[0]
     if name == "has":
-        if not isinstance(first, syntax.Name):
+        if not isinstance(first, Name):
             raise fail("rules.expr.point_wanted", first.at, text=render(first), write="has(x)")
         word = first.name
         return lambda attributes: attributes.get(word) is not None
@@ -145,11 +161,11 @@ def _call(node: syntax.CallNode, fences: Fences) -> Reader:
         return _within(_readers(arguments[:2], fences), inside(fence, lambda value: round(value, 0)))
     if name == "contains":
         part = arguments[1]
-        if not isinstance(part, syntax.TextNode) or not part.value:
+        if not isinstance(part, TextNode) or not part.value:
             raise fail("rules.expr.quoted", part.at, text=render(part), write=shape)
         return _contains(_reader(first, fences), part.value)
     if name in {"tag", "attr"}:
-        if not isinstance(first, syntax.TextNode):
+        if not isinstance(first, TextNode):
             raise fail("rules.expr.quoted", first.at, text=render(first), write=shape)
         return _tag(first.value) if name == "tag" else _attr(first.value, _readers(arguments[1:], fences))
     return _numeric(name, _readers(arguments, fences))

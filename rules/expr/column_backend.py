@@ -11,8 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64
-from rules.expr.ir import Choice, IsKnown, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, Within, parts
-from rules.expr.place import Inside, inside, known
+from rules.expr.fence_test import Inside, inside, known
+from rules.expr.typed_tree import (
+    Choice,
+    IsKnown,
+    Literal,
+    Logic,
+    Node,
+    Not,
+    Numeric,
+    Relation,
+    SlotInput,
+    Sure,
+    Within,
+    parts,
+)
 
 Mask = NDArray[np.bool_]
 Vector = Callable[[Sequence[F64]], F64]
