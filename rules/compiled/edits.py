@@ -15,7 +15,7 @@ class Edit(StrEnum):
     TEXT = "text"  # title, why, then, owner, what comes after the condition: the state goes on
     THRESHOLD = "threshold"  # thresholds, holds: judged again, firing until clear
     GENERATION = "generation"  # signals, scope, windows: old episodes close, a new generation starts
-    SILENTLY = "silently"  # shadow <-> live: a new generation without a word about the old one
+    RESTART_SILENT = "silently"  # shadow <-> live: a new generation without a word about the old one
 
 
 _CONSTANT = {SlotKind.CODE, SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, SlotKind.TAG, SlotKind.FIELD}
@@ -30,7 +30,7 @@ def _reads(rule: Rule) -> set[tuple[str, str, int]]:
 def classify(old: Rule, new: Rule) -> Edit:
     """How far `new` is from `old`, two revisions of one rule that both are not off."""
     if old.mode != new.mode:
-        return Edit.SILENTLY
+        return Edit.RESTART_SILENT
     if old.revision and old.revision == new.revision:  # the same meaning, perhaps in other words
         return Edit.SAME if replace(old, source=new.source) == new else Edit.TEXT
     if (old.watch, old.signals, old.quorums, old.identity) != (new.watch, new.signals, new.quorums, new.identity):

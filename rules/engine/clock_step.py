@@ -31,26 +31,26 @@ def stepped(
     step: ClockStep,
     now: int,
     core: Evaluator,
-    lanes: Mapping[int, LatenessBuffer],
+    waiting: Mapping[int, LatenessBuffer],
     ledger: EpisodeLog,
     after: AlarmPipeline,
 ) -> int:
-    """The clock was set at engine time `now` µs: engine time after it. `lanes`: lateness -> readings that wait."""
+    """The clock was set at engine time `now` µs: engine time after it. `waiting`: lateness -> readings that wait."""
     if step.to > step.frm:
-        for one in (core, *(lane.core for lane in lanes.values())):
-            one.field.downs.stepped(step.frm, step.to)
+        for one in (core, *(late.evaluator for late in waiting.values())):
+            one.context.downs.stepped(step.frm, step.to)
     if not step.goes_back:
         return now
-    for lane in lanes.values():
-        lane.give_up()
-    made = core.field.emitter.made
+    for late in waiting.values():
+        late.give_up()
+    made = core.context.emitter.made
     made[:] = [replace(one, at=min(one.at, step.to)) for one in made]
-    core.field.completions.step_back(step.to)
+    core.context.completions.step_back(step.to)
     ledger.step_back(step.to)
     after.step_back(step.to)
     _step_back(core, step.to, 0)
-    for lateness, lane in lanes.items():
-        _step_back(lane.core, step.to, lateness)
+    for lateness, late in waiting.items():
+        _step_back(late.evaluator, step.to, lateness)
     return step.to
 
 
@@ -58,32 +58,32 @@ def _step_back(core: Evaluator, to: int, lateness: int) -> None:
     """Rules of one lateness and their readings; engine time becomes `to` µs, less `lateness`."""
     core.admit()
     core.now = to - lateness
-    _field(core, to)
+    _context(core, to)
     core.requests.step_back(to)
     core.interim.clear()
     core.replaced.clear()
     core.overtaken.clear()
-    book = core.book
-    for rule, (_, compiled) in list(book.rules.items()):
-        if rule in book.waiting:
-            book.waiting[rule] = core.seq  # what was asked for holds readings of later
+    installed = core.installed
+    for rule, (_, compiled) in list(installed.rules.items()):
+        if rule in installed.waiting:
+            installed.waiting[rule] = core.seq  # what was asked for holds readings of later
         elif compiled.mode != "off":
-            if compiled.watch.group or any(runner.windows is not None for runner in book.runners[rule]):
-                book.anew(rule, core.now, core.seq)
+            if compiled.watch.group or any(runner.windows is not None for runner in installed.runners[rule]):
+                installed.anew(rule, core.now, core.seq)
             else:
-                for runner in book.runners[rule]:
+                for runner in installed.runners[rule]:
                     _in_place(runner, to)
-    book.flush()
-    for rule in [rule for rule in book.standing if rule not in book.waiting]:
-        book.settle(rule, core.now)
+    installed.flush()
+    for rule in [rule for rule in installed.standing if rule not in installed.waiting]:
+        installed.settle(rule, core.now)
 
 
-def _field(core: Evaluator, to: int) -> None:
-    field, world = core.field, core.field.world
-    field.downs.step_back(to)
-    field.glitches.step_back(to)
-    field.reevaluations.drain()
-    field.reevaluations.drain_later()
+def _context(core: Evaluator, to: int) -> None:
+    context, world = core.context, core.context.world
+    context.downs.step_back(to)
+    context.glitches.step_back(to)
+    context.reevaluations.drain()
+    context.reevaluations.drain_later()
     for space in (*world.space_list, *world.groups.values()):
         for table in (space.newest, space.at, space.good_at, space.received):
             _not_after(table, to)

@@ -21,11 +21,11 @@ from gateway.domain.record import (
     Unlatch,
 )  # fmt: skip
 from rules.compiled import Rule
+from rules.compiled.edits import Edit
 from rules.engine.conditions.base import EngineContext, first_frames
 from rules.engine.conditions.peer_moments import judge
 from rules.engine.conditions.threshold_index import ThresholdIndex
 from rules.engine.desk_acts import tell
-from rules.engine.edits import Edit
 from rules.engine.frames.batch_view import BatchView
 from rules.engine.frames.frames import Late, single, views
 from rules.engine.installed_rules import InstalledRules, end_all
@@ -43,39 +43,39 @@ class Evaluator:
     `overtaken`: devices that are compared with others and were judged with later readings of these.
     """
 
-    def __init__(self, field: EngineContext, accept_late: int) -> None:
-        self.field, self.now, self.seq = field, 0, 0
+    def __init__(self, context: EngineContext, accept_late: int) -> None:
+        self.context, self.now, self.seq = context, 0, 0
         self.counts = ReadingCounts()
-        self.book = InstalledRules(field)
+        self.installed = InstalledRules(context)
         self.requests, self.interim = HistoryRequests(), WarmupBuffer()
         self.accept_late = accept_late
         self._indexes: dict[str, ThresholdIndex] = {}
         self._fresh: dict[int, None] = {}
         self.replaced = PacedReevaluations(BURST)
         self.overtaken = PacedReevaluations()
-        self.requester = HistoryRequester(self.book, field, self.requests, self.replaced, self.overtaken)
+        self.requester = HistoryRequester(self.installed, context, self.requests, self.replaced, self.overtaken)
 
     # --- readings and time
     def batch(self, batch: Batch) -> None:
         """Judge readings."""
         self.admit()
         self.counts.given_up += self.requests.keep(batch, self.seq, self.now)
-        if self.book.waiting:
+        if self.installed.waiting:
             self._keep_interim(batch)
         late = Late(self.accept_late)
         replaced: Found = {}
-        for view in views(self.field.world, batch, self.counts, late):
-            view.find_spans(self.field.downs)
+        for view in views(self.context.world, batch, self.counts, late):
+            view.find_spans(self.context.downs)
             if late.replaced:
-                replaced |= affected_rules(self.book, self.field.world, view, late.replaced)
-            if self.field.scalar:
+                replaced |= affected_rules(self.installed, self.context.world, view, late.replaced)
+            if self.context.scalar:
                 _one_by_one(self, view)
                 continue
-            _first_frames(self.book, view)
+            _first_frames(self.installed, view)
             self._judges(view.space.kind, view.space.capacity).frames(view)
-            _commit(self.book, view)
-        self.book.flush()
-        for runner in self.book.split()[1]:
+            _commit(self.installed, view)
+        self.installed.flush()
+        for runner in self.installed.split()[1]:
             if runner.windows is not None:  # those that a tick had closed without these readings
                 for thing, at in runner.windows.chain.drain():
                     runner.decided.reevaluate(thing, at)
@@ -84,10 +84,10 @@ class Evaluator:
 
     def _ask(self, late: Mapping[int, int], replaced: Found) -> None:
         """Ask for the history that this record made necessary: late readings, replaced values, re-evaluations."""
-        affected = self.field.reevaluations.drain()
-        for later in self.field.reevaluations.drain_later():
+        affected = self.context.reevaluations.drain()
+        for later in self.context.reevaluations.drain_later():
             self.replaced.wait(*later)
-        soon = self.field.reevaluations.drain_soon()
+        soon = self.context.reevaluations.drain_soon()
         affected = {subject: self.replaced.with_waiting(subject, rules) for subject, rules in affected.items()}
         if self.accept_late:
             groups: Found = {subject: rules for subject, rules in affected.items() if isinstance(subject, tuple)}
@@ -98,10 +98,10 @@ class Evaluator:
 
     def _taken_back(self) -> None:
         """Falls of counters that were none: the rules that read them are judged again."""
-        for one in self.field.glitches.drain():
-            for runner in self.book.of(self.field.world.rows[one.device].space.kind):
+        for one in self.context.glitches.drain():
+            for runner in self.installed.of(self.context.world.rows[one.device].space.kind):
                 if any(counter.point == one.point for counter in runner.counters):
-                    self.field.reevaluations.add(one.device, runner.rule.id, one.since + 1)
+                    self.context.reevaluations.add(one.device, runner.rule.id, one.since + 1)
 
     def recount(self) -> None:
         """The same, of a rule that joined in."""
@@ -109,39 +109,39 @@ class Evaluator:
         self._ask({}, {})
 
     def _judges(self, kind: str, capacity: int) -> ThresholdIndex:
-        found, version = self._indexes.get(kind), self.book.version(kind)
+        found, version = self._indexes.get(kind), self.installed.version(kind)
         if found is None or not found.current(capacity, version):
-            found = self._indexes[kind] = ThresholdIndex(self.book.of(kind), capacity, version)
+            found = self._indexes[kind] = ThresholdIndex(self.installed.of(kind), capacity, version)
         return found
 
     def tick(self, now: int) -> None:
         """Engine time moves on; it never steps back."""
         self.admit()
         self.now = max(self.now, now)
-        plain, others = self.book.split()
+        plain, others = self.installed.split()
         for runner in [*(one for one in plain if one.soonest <= self.now), *others]:
             runner.tick(self.now)
         self._ask({}, {})
 
     def due(self) -> int:
         """When the next timer of a rule may be due, µs; NEVER when nothing waits."""
-        plain, others = self.book.split()
+        plain, others = self.installed.split()
         first = min([runner.soonest for runner in plain], default=NEVER)
         return min([runner.next_due() for runner in others] + [first, self.replaced.due(), self.overtaken.due()])
 
     def _keep_interim(self, batch: Batch) -> None:
         if not self.interim.keep(self.seq, self.now, batch):
-            for rule in list(self.book.waiting):
+            for rule in list(self.installed.waiting):
                 self.begin_cold(rule, self.now)
 
     def begin_cold(self, rule: str, at: int) -> None:
         """A rule that waited begins with what is there."""
         self.counts.cold += 1
-        self.book.cold(rule, at)
-        if rule in self.book.standing:
-            self.book.flush()
-            self.book.settle(rule, at)
-        if not self.book.waiting:
+        self.installed.cold(rule, at)
+        if rule in self.installed.standing:
+            self.installed.flush()
+            self.installed.settle(rule, at)
+        if not self.installed.waiting:
             self.interim.clear()
 
     # --- facts
@@ -149,29 +149,29 @@ class Evaluator:
         """A fact or a down-time, at `at` µs."""
         match body:
             case Down():
-                self.field.downs.add(body.last, body.start)
+                self.context.downs.add(body.last, body.start)
             case PointDefined(point=point):
-                self.field.world.set_point(point)
+                self.context.world.set_point(point)
             case DeviceSet():
                 self._device(body, at)
             case SiteSet(site=site):
-                sites = self.field.world.sites
+                sites = self.context.world.sites
                 if sites.get(site.code) != site:
                     sites[site.code] = site
-                    self._owner([d.id for d in self.field.world.devices.values() if d.site == site.code], at)
+                    self._owner([d.id for d in self.context.world.devices.values() if d.site == site.code], at)
             case CustomerSet(customer=customer):
-                customers = self.field.world.customers
+                customers = self.context.world.customers
                 if customers.get(customer.code) != customer:
                     customers[customer.code] = customer
-                    self._owner([d.id for d in self.field.world.devices.values() if d.customer == customer.code], at)
+                    self._owner([d.id for d in self.context.world.devices.values() if d.customer == customer.code], at)
             case Unlatch() | Closed() | CycleDone():
-                if not tell(self.book, self.field, body, at):
+                if not tell(self.installed, self.context, body, at):
                     return
             case MeterExchanged():
                 self._exchange(body)
             case _:
                 return  # raw messages, marks and facts of the desk that no rule of this build asks for
-        self.book.flush()
+        self.installed.flush()
         self._ask({}, {})
         if isinstance(body, Unlatch | Closed | CycleDone | MeterExchanged):
             self.requests.note_fact(at, body)
@@ -179,13 +179,13 @@ class Evaluator:
     def install(self, fact: RuleSet, rule: Rule, at: int) -> Edit | None:
         """A revision takes effect: what kind of edit it was."""
         self.admit()
-        edit = self.book.install(fact, rule, at, self.seq)
-        self.book.flush()
-        if fact.id not in self.book.waiting:
-            self.book.settle(fact.id, at)
-        if fact.id not in self.book.groups:
+        edit = self.installed.install(fact, rule, at, self.seq)
+        self.installed.flush()
+        if fact.id not in self.installed.waiting:
+            self.installed.settle(fact.id, at)
+        if fact.id not in self.installed.groups:
             self.requests.drop(fact.id)
-        if not self.book.waiting:
+        if not self.installed.waiting:
             self.interim.clear()
         return edit
 
@@ -193,20 +193,20 @@ class Evaluator:
         """The rule is gone: without a word, or its alarms end at `at` µs because it changed."""
         self.admit()
         self.requests.drop(rule)
-        for runner in self.book.drop(rule):
+        for runner in self.installed.drop(rule):
             if ends:
                 end_all(runner, at)
 
     def _device(self, fact: DeviceSet, at: int) -> None:
-        before = self.field.world.devices.get(fact.device.id)
+        before = self.context.world.devices.get(fact.device.id)
         if before == fact.device:
             return
-        _, left = self.field.world.set_device(fact.device)
+        _, left = self.context.world.set_device(fact.device)
         if before is None:
             self._fresh[fact.device.id] = None
             return
         if left is not None:
-            for runner in self.book.of(left.space.kind):
+            for runner in self.installed.of(left.space.kind):
                 runner.refresh(left.things, at, "out_of_scope")
                 if runner.context.peers is not None:
                     runner.revalue(runner.context.peers.with_others(()), at)
@@ -219,72 +219,72 @@ class Evaluator:
         fresh, self._fresh = list(self._fresh), {}
         by_kind: dict[str, list[int]] = {}
         for device in fresh:
-            row = self.field.world.rows[device]
+            row = self.context.world.rows[device]
             by_kind.setdefault(row.space.kind, []).extend(row.things)
         for kind, things in by_kind.items():
-            for runner in self.book.of(kind):
+            for runner in self.installed.of(kind):
                 runner.refresh(things, self.now, "")
 
     def _owner(self, devices: Sequence[int], at: int) -> None:
         """The site or the customer of these devices changed at `at` µs."""
-        self.field.world.changes += 1
+        self.context.world.changes += 1
         self._touch(devices, at)
 
     def _touch(self, devices: Sequence[int], at: int) -> None:
         """Attributes of these devices changed at `at` µs."""
         self.admit()
-        world = self.field.world
+        world = self.context.world
         for device in devices:
             row = world.rows[device]
             retired = world.devices[device].life is Life.RETIRED
-            for runner in self.book.of(row.space.kind):
+            for runner in self.installed.of(row.space.kind):
                 runner.refresh(row.things, at, "retired" if retired else "out_of_scope")
                 runner.revalue(
                     row.things if runner.context.peers is None else runner.context.peers.with_others(row.things), at
                 )
 
     def _exchange(self, fact: MeterExchanged) -> None:
-        world = self.field.world
+        world = self.context.world
         row, point = world.rows.get(fact.device), world.points.get(fact.point)
         if row is None or point is None:
             return
         self.admit()
-        for runner in self.book.of(row.space.kind):
+        for runner in self.installed.of(row.space.kind):
             for thing in row.things:
                 if row.space.things[thing].component in {0, point.component} or point.component == 0:
                     runner.exchange(thing, point.name, fact.start, fact.at)
 
     def newest(self, device: int) -> int:
         """The newest applied time of a device, µs."""
-        row = self.field.world.rows[device]
+        row = self.context.world.rows[device]
         return int(np.max(row.space.newest[row.things]))
 
 
-def _commit(book: InstalledRules, view: BatchView) -> None:
-    for runner in book.of(view.space.kind) if view.spans else ():
+def _commit(installed: InstalledRules, view: BatchView) -> None:
+    for runner in installed.of(view.space.kind) if view.spans else ():
         runner.silent_in(view)
     view.commit()
 
 
-def _first_frames(book: InstalledRules, view: BatchView) -> None:
+def _first_frames(installed: InstalledRules, view: BatchView) -> None:
     """Things that were never heard before, by the rules that look at nothing else; `judge` sees to the others."""
-    for runner in book.of(view.space.kind):
+    for runner in installed.of(view.space.kind):
         if runner.context.peers is None:
             first_frames(runner, view)
 
 
 def _one_by_one(core: Evaluator, view: BatchView) -> None:
     """The frames of a view, each judged alone: the reference. Who is compared with others is, in order of time."""
-    runners = core.book.of(view.space.kind)
+    runners = core.installed.of(view.space.kind)
     for runner in runners:
         if runner.context.peers is not None:
             judge(runner, view)
     for unit in range(len(view)):
         alone = single(view, unit)
-        alone.find_spans(core.field.downs)
-        _first_frames(core.book, alone)
+        alone.find_spans(core.context.downs)
+        _first_frames(core.installed, alone)
         for runner in runners:
             if runner.context.peers is None:
                 runner.follow(alone)
-        _commit(core.book, alone)
+        _commit(core.installed, alone)
     view.space.newest[view.head] = view.head_t

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from gateway.domain.alarm import Change, Evidence, Level, Thing
 from gateway.domain.record import RuleSet
 from rules.compiled import Rule
+from rules.compiled.edits import Edit, classify
 from rules.engine.conditions.base import ConditionEvaluator, EngineContext
 from rules.engine.conditions.factory import evaluator_of
-from rules.engine.edits import Edit, classify
 from rules.engine.groups import GroupEvaluator
 from rules.engine.groups.split_rule import kinds_of, questions_of
 from rules.engine.late.lookback import needs_history
@@ -49,7 +49,7 @@ class InstalledRules:
         self._versions: dict[str, int] = {}
         self._of: dict[str, list[ConditionEvaluator]] = {}
         self._split: tuple[list[ConditionEvaluator], list[ConditionEvaluator]] | None = None
-        self._field = common
+        self._context = common
 
     def all(self) -> Iterable[ConditionEvaluator]:
         """Every runner."""
@@ -98,7 +98,7 @@ class InstalledRules:
             self.runners[rule] = runners
         if groups is not None:
             self.groups[rule] = groups
-        self._field.world.forget_groups(rule, None if groups is None else groups.table.space)
+        self._context.world.forget_groups(rule, None if groups is None else groups.table.space)
         for kind in {runner.space.kind for runner in (*before, *(runners or ()))}:
             self._versions[kind] = self._versions.get(kind, 0) + 1
             self._of.pop(kind, None)
@@ -114,11 +114,11 @@ class InstalledRules:
         if rule.mode == "off":
             self._put(fact.id, NOTHING)
             self.standing.pop(fact.id, None)
-            return Edit.SILENTLY
-        edit = Edit.SILENTLY
+            return Edit.RESTART_SILENT
+        edit = Edit.RESTART_SILENT
         if old is not None and old[1].mode != "off" and not awaited:
             edit = Edit.GENERATION if old[0].zone != fact.zone else classify(old[1], rule)
-        asks = edit in (Edit.SILENTLY, Edit.GENERATION) and needs_history(rule) and self._heard(rule)
+        asks = edit in (Edit.RESTART_SILENT, Edit.GENERATION) and needs_history(rule) and self._heard(rule)
         if asks:
             self.waiting[fact.id] = seq
         built = NOTHING if asks else self._built(fact, rule)
@@ -134,7 +134,7 @@ class InstalledRules:
     def _heard(self, rule: Rule) -> bool:
         """Has any device of its kinds said anything? Else there can be no history."""
         kinds = kinds_of(rule, questions_of(rule))
-        spaces = (self._field.world.space(kind) for kind in kinds)
+        spaces = (self._context.world.space(kind) for kind in kinds)
         return any(bool((space.newest[: len(space)] > LONG_AGO).any()) for space in spaces)
 
     def cold(self, rule: str, at: int) -> None:
@@ -165,7 +165,7 @@ class InstalledRules:
 
     def settle(self, rule: str, at: int) -> None:
         """A rule that began anew has judged: alarms that were on all the while are not raised again, others end."""
-        left, emitter = self.standing.pop(rule, None), self._field.emitter
+        left, emitter = self.standing.pop(rule, None), self._context.emitter
         if left is None:
             return
         made: list[PendingTransition] = []
@@ -208,10 +208,10 @@ class InstalledRules:
         if rule.mode == "off":
             return NOTHING
         if rule.watch.group:
-            groups = GroupEvaluator(rule, fact.zone, self._field)
+            groups = GroupEvaluator(rule, fact.zone, self._context)
             return BuiltRule(list(groups.evaluators()), groups)
-        spaces = [self._field.world.space(kind) for kind in dict.fromkeys(rule.watch.kinds)]
-        return BuiltRule([evaluator_of(rule, fact.zone, space, self._field) for space in spaces])
+        spaces = [self._context.world.space(kind) for kind in dict.fromkeys(rule.watch.kinds)]
+        return BuiltRule([evaluator_of(rule, fact.zone, space, self._context) for space in spaces])
 
     def drop(self, rule: str) -> list[ConditionEvaluator]:
         """The rule was deleted: its open alarms stay as they are, only the state goes. Its last runners."""

@@ -35,8 +35,8 @@ def decode(blob: bytes) -> EngineImage:
 def image_of(core: Evaluator) -> EvaluatorImage:
     """Everything an evaluator knows; nothing in it is shared with it."""
     core.admit()
-    world = core.field.world
-    downs = core.field.downs
+    world = core.context.world
+    downs = core.context.downs
     return EvaluatorImage(
         seq=core.seq,
         now=core.now,
@@ -49,7 +49,7 @@ def image_of(core: Evaluator) -> EvaluatorImage:
             SpaceImage(s.kind, s.things, s.names, {name: table(a) for name, a in s.tables().items()})
             for s in world.space_list
         ],
-        rules=[fact for fact, _ in core.book.rules.values()],
+        rules=[fact for fact, _ in core.installed.rules.values()],
         runners=[
             RunnerImage(
                 rule,
@@ -58,20 +58,20 @@ def image_of(core: Evaluator) -> EvaluatorImage:
                 runner.extra(),
                 dict(runner.decided.until),
             )
-            for rule, several in core.book.runners.items()
+            for rule, several in core.installed.runners.items()
             for runner in several
         ],
         downtime=DowntimeImage(list(downs.spans), sorted(downs.kept), downs.settled, list(downs.steps)),
         counts=core.counts.with_looks(()),
-        waiting=dict(core.book.waiting),
+        waiting=dict(core.installed.waiting),
         requests=core.requests.state(),
         buffered=core.interim.state(),
         replaced=core.replaced.state(),
         overtaken=core.overtaken.state(),
-        glitches=core.field.glitches.state(),
+        glitches=core.context.glitches.state(),
         standing={
             rule: [(thing, identity, level) for (thing, identity), level in alarms.items()]
-            for rule, alarms in core.book.standing.items()
+            for rule, alarms in core.installed.standing.items()
         },
     )
 
@@ -96,28 +96,28 @@ def without_rules(image: EvaluatorImage, now: int) -> EvaluatorImage:
 def load_core(image: EvaluatorImage, core: Evaluator, compile_rule: Callable[[bytes], Rule]) -> None:
     """The inverse of `image_of`, into an empty core. Raises ConfigError when a rule no longer compiles."""
     core.seq, core.now, core.counts = image.seq, image.now, image.counts
-    load_world(image, core.field.world)
-    downs, held_downs = core.field.downs, image.downtime
+    load_world(image, core.context.world)
+    downs, held_downs = core.context.downs, image.downtime
     for last, start in held_downs.spans:
         downs.add(last, start)
     downs.kept, downs.settled, downs.steps = set(held_downs.kept), held_downs.settled, list(held_downs.steps)
     for fact in image.rules:
-        core.book.place(fact, compile_rule(fact.source), waiting=image.waiting.get(fact.id))
+        core.installed.place(fact, compile_rule(fact.source), waiting=image.waiting.get(fact.id))
     for held in image.runners:
-        for runner in core.book.runners[held.rule]:
+        for runner in core.installed.runners[held.rule]:
             if runner.space.kind == held.kind:
                 runner.refresh(range(len(runner.space)), image.now, "")
                 runner.load({name: array(one) for name, one in held.tables.items()})
                 runner.load_extra(held.extra)
                 runner.decided.until.update(held.decided)
-    core.book.standing = {
+    core.installed.standing = {
         rule: {(thing, identity): level for thing, identity, level in alarms} for rule, alarms in image.standing.items()
     }
     core.requests.load(image.requests)
     core.interim.load(image.buffered)
     core.replaced.load(image.replaced)
     core.overtaken.load(image.overtaken)
-    core.field.glitches.load(image.glitches)
+    core.context.glitches.load(image.glitches)
 
 
 def load_world(image: EvaluatorImage, world: Fleet) -> None:

@@ -196,7 +196,7 @@ async def test_late_readings_of_a_group_that_come_while_it_is_looked_at_are_look
     gateway.reruns._journal = meanwhile
     await gateway.settled()
     assert gateway.reruns.answered == 2
-    (episode,) = gateway.engine._ledger.of("s1").values()
+    (episode,) = gateway.engine._episodes.of("s1").values()
     assert [((one.raised - T0) // S, (one.cleared - T0) // S) for one in episode] == [(10, 12)]
 
 

@@ -68,7 +68,7 @@ async def test_monthly_increases_of_four_real_meters(tmp_path: Path) -> None:
         assert month not in months[device.code]
         months[device.code][month] = value
 
-    app.consumers.rules._engine._field.observe = observe
+    app.consumers.rules._engine._context.observe = observe
     await app.start(serving=False)
     try:
         rows = await _imported(app, tmp_path)

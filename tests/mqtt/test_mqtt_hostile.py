@@ -81,7 +81,7 @@ def test_a_flood_of_topics_ids_and_shapes_stays_bounded(monkeypatch: pytest.Monk
         assert mapped.batch.value.tolist() == [float(i), float(i)]
         assert [raw.reason for raw in mapped.rejected] == ["unknown_device"] * 2
     assert len(mapper.bindings.known) <= 10
-    assert all(len(lane._by_keys) <= 3 for lane in mapper.bindings._lanes.values() if lane)
+    assert all(len(lane._by_keys) <= 3 for lane in mapper.bindings._late.values() if lane)
     assert all(
         len(candidate.targets) <= 11 for entry in mapper.bindings.known.values() for candidate in entry.candidates
     )

@@ -77,8 +77,8 @@ class Gateway:
         """The alarms that are on."""
         return {
             (rule, runner.space.things[thing], identity)
-            for core in self.engine._cores()
-            for rule, runners in core.book.runners.items()
+            for core in self.engine.evaluators()
+            for rule, runners in core.installed.runners.items()
             for runner in runners
             for thing in range(len(runner.space))
             for identity, _ in runner.on(thing)

@@ -195,7 +195,7 @@ rules:
 def book(lab: Lab, rule_id: str) -> ConditionEvaluator:
     """The runner of a rule in the engine of a lab."""
     assert lab.engine is not None
-    (runner,) = lab.engine._core.book.runners[rule_id]
+    (runner,) = lab.engine._main.installed.runners[rule_id]
     return runner
 
 
@@ -282,7 +282,7 @@ def test_marks_of_a_day_are_those_of_one_reading_after_the_other() -> None:
     slow = Engine(0, compile_source, "lab", scalar=True)
     for record in lab.records:
         slow.step(record)
-    columns, scalars = book(lab, "r").state(), slow._core.book.runners["r"][0].state()
+    columns, scalars = book(lab, "r").state(), slow._main.installed.runners["r"][0].state()
     assert (columns["mark_at"][0] > LONG_AGO).all()
     for name in ("mark_at", "mark_run", "mark_told"):
         np.testing.assert_array_equal(columns[name], scalars[name])

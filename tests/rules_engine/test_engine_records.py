@@ -170,7 +170,7 @@ def test_simple_rules_are_judged_together() -> None:
     lab = Lab([PLAIN, HOT, low, cross, other], [charger(1)])
     assert lab.engine is not None
     lab.read([told(1, "gun_temp", 0, 20.0, 1)])
-    fused: ThresholdIndex = lab.engine._core._indexes["charger"]
+    fused: ThresholdIndex = lab.engine._main._indexes["charger"]
     assert [runner.rule.id for runner in fused.evaluators] == ["plain", "hot", "low", "cross", "other"]
     assert fused.alone == []
 
@@ -178,7 +178,7 @@ def test_simple_rules_are_judged_together() -> None:
 def test_state_is_small() -> None:
     lab = Lab([PLAIN], [charger(1)])
     assert lab.engine is not None
-    (runner,) = lab.engine._core.book.runners["plain"]
+    (runner,) = lab.engine._main.installed.runners["plain"]
     per_thing = sum(table.nbytes for table in runner.state().values()) / len(runner.space)
     assert per_thing <= 64
 

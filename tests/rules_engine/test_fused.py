@@ -155,7 +155,7 @@ def test_rules_that_nothing_reaches_are_not_asked() -> None:
     lab.read([told(1, "gun_temp", 0, 20.0, 1), told(1, "current", 0, 5.0, 1)])
     asked: list[str] = []
     assert lab.engine is not None
-    fused: ThresholdIndex = lab.engine._core._indexes["charger"]
+    fused: ThresholdIndex = lab.engine._main._indexes["charger"]
     for runner in fused.evaluators:
         look = runner.judge_units
         runner.judge_units = lambda view, units, look=look, rule=runner.rule.id: (

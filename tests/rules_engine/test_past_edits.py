@@ -32,7 +32,7 @@ def test_the_classes_of_edits() -> None:
     assert classify(old, hot(hold="1m")) is Edit.THRESHOLD
     assert classify(old, hot(point="current")) is Edit.GENERATION
     assert classify(old, hot(more="\n  lateness: 5s")) is Edit.GENERATION
-    assert classify(old, hot(more="\n  mode: shadow")) is Edit.SILENTLY
+    assert classify(old, hot(more="\n  mode: shadow")) is Edit.RESTART_SILENT
 
 
 def test_s19_text_keeps_the_state() -> None:

@@ -323,7 +323,7 @@ EDITS: list[tuple[str, str, str, Edit]] = [
     ("streak", "per: month", "per: week", Edit.GENERATION),
     ("streak", "length: 3", "length: 4", Edit.GENERATION),
     ("ops", "owner: fleet", "owner: cars", Edit.TEXT),
-    ("ops", "mode: shadow", "mode: live", Edit.SILENTLY),
+    ("ops", "mode: shadow", "mode: live", Edit.RESTART_SILENT),
 ]
 
 

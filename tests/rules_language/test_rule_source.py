@@ -113,7 +113,7 @@ SAME_MEANING = {"Very hot", "it hurts", "{en: it burns, zh: 会起火}", "gun_te
         ("hold: 10s", "hold: {for: 10000ms}", Edit.SAME),
         ("fault: E07", "fault: E08", Edit.TEXT),
         ("type: repair", "type: repair, sla: repair_4h", Edit.TEXT),
-        ("why:", "mode: shadow\n  why:", Edit.SILENTLY),
+        ("why:", "mode: shadow\n  why:", Edit.RESTART_SILENT),
         ("85 degC", "84 degC", Edit.THRESHOLD),
         ("for: 2m", "for: 3m", Edit.THRESHOLD),
         ("gap: 30s", "gap: 40s", Edit.THRESHOLD),

@@ -39,7 +39,7 @@ Runners = Mapping[str, Sequence[ConditionState]]
 class AlarmPipeline:
     """Works on `emitter.made`, the changes of one record, and on timers of its own.
 
-    `runners`: rule id -> runners, of every book of rules that feeds the emitter. Entries live as long as their alarms
+    `runners`: rule id -> runners, of all installed rules that feeds the emitter. Entries live as long as their alarms
     and windows, so an engine that is calm holds nothing here.
     """
 
@@ -104,7 +104,7 @@ class AlarmPipeline:
                 yield from ((thing, identity) for identity, _ in runner.on(row))
 
     def _of(self, rule: str) -> Iterable[ConditionState]:
-        return (runner for book in self.runners for runner in book.get(rule, ()))
+        return (runner for installed in self.runners for runner in installed.get(rule, ()))
 
     def _again(self, rule: Rule, thing: Thing, since: int) -> int:
         """When a child that a parent kept quiet until `since` raises: a silence counts from there."""

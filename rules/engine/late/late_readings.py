@@ -30,15 +30,15 @@ class HistoryRequester:
 
     def __init__(
         self,
-        book: InstalledRules,
-        field: EngineContext,
+        installed: InstalledRules,
+        context: EngineContext,
         requests: HistoryRequests,
         replaced: PacedReevaluations,
         overtaken: PacedReevaluations,
     ) -> None:
-        self.book, self.world, self.requests = book, field.world, requests
+        self.installed, self.world, self.requests = installed, context.world, requests
         self.replaced, self.overtaken = replaced, overtaken
-        self._begin = field.glitches.begin  # a reading in a glitch may make it none, or another one
+        self._begin = context.glitches.begin  # a reading in a glitch may make it none, or another one
         self._reaches: dict[str, tuple[tuple[int, int], dict[int, int]]] = {}
 
     def late(self, seq: int, found: Mapping[int, int]) -> None:
@@ -51,12 +51,12 @@ class HistoryRequester:
                 continue
             kind = row.space.kind
             if kind not in watched:  # rules that watch the same share one mask
-                masks = {id(r.watched): r.watched for r in self.book.of(kind) if not r.rule.watch.group}
+                masks = {id(r.watched): r.watched for r in self.installed.of(kind) if not r.rule.watch.group}
                 watched[kind] = list(masks.values())
             if any(mask[thing] for mask in watched[kind] for thing in row.things):
-                everything = tuple(one.rule.id for one in self.book.of(kind))
+                everything = tuple(one.rule.id for one in self.installed.of(kind))
                 self._ask_device(seq, device, since, self._reach(kind, row.things[0]), everything)
-        for rule in self.book.groups:
+        for rule in self.installed.groups:
             self._ask_groups(seq, rule, found)
 
     def reevaluate(self, seq: int, found: Mapping[Subject, Mapping[str, int]]) -> None:
@@ -66,9 +66,9 @@ class HistoryRequester:
                 self._ask_group(seq, subject, rules[subject[0]])
                 continue
             rules = {rule: self._begin(subject, since) for rule, since in rules.items()}
-            for rule in rules.keys() & self.book.groups.keys():
+            for rule in rules.keys() & self.installed.groups.keys():
                 self._ask_groups(seq, rule, {subject: rules[rule]})
-            own = {rule: since for rule, since in rules.items() if rule not in self.book.groups}
+            own = {rule: since for rule, since in rules.items() if rule not in self.installed.groups}
             row = self.world.rows.get(subject)
             if row is None or not own:
                 continue
@@ -92,7 +92,7 @@ class HistoryRequester:
         """
         row = self.world.rows[device]
         beside: dict[str, set[int]] = {}
-        for runner in self.book.of(row.space.kind):
+        for runner in self.installed.of(row.space.kind):
             if runner.context.peers is not None and runner.rule.id in judged:
                 beside[runner.rule.id] = runner.context.peers.devices_beside(row.things)
         devices = set[int]().union(*beside.values())
@@ -123,12 +123,12 @@ class HistoryRequester:
     def reach_of(self, device: int, rules: Iterable[str]) -> int:
         """How far back these rules look for a device, µs."""
         row, wanted = self.world.rows[device], set(rules)
-        contexts = [one.context for one in self.book.of(row.space.kind) if one.rule.id in wanted]
+        contexts = [one.context for one in self.installed.of(row.space.kind) if one.rule.id in wanted]
         return max((horizon(one.rule, one.every(row.things[0], one.columns)) for one in contexts), default=0)
 
     def _ask_groups(self, seq: int, rule: str, found: Mapping[int, int]) -> None:
         """The groups of a rule that these devices are in."""
-        groups, affected = self.book.groups[rule], dict[int, int]()
+        groups, affected = self.installed.groups[rule], dict[int, int]()
         for device, since in found.items():
             for row in groups.table.of_device(device):
                 affected[row] = min(since, affected.get(row, since))
@@ -136,20 +136,20 @@ class HistoryRequester:
             self._ask_group(seq, (rule, groups.table.space.things[row].group), since)
 
     def _ask_group(self, seq: int, subject: tuple[str, str], since: int) -> None:
-        groups = self.book.groups.get(subject[0])
+        groups = self.installed.groups.get(subject[0])
         if groups is not None and not self.requests.covers(subject, since):
             devices = groups.table.devices(groups.table.rows[subject[1]])
             self.requests.ask(seq, subject, since, span(self.world, groups.table.rule), devices)
 
     def _reach(self, kind: str, thing: int) -> int:
         """How far back the rules on this kind look for devices of the thing's profile, µs."""
-        mark = (self.book.version(kind), self.world.version)
+        mark = (self.installed.version(kind), self.world.version)
         if kind not in self._reaches or self._reaches[kind][0] != mark:
             self._reaches[kind] = (mark, {})
         found = self._reaches[kind][1]
         profile = int(self.world.space(kind).profile[thing])
         if profile not in found:
-            runners = [runner for runner in self.book.of(kind) if not runner.rule.watch.group]
+            runners = [runner for runner in self.installed.of(kind) if not runner.rule.watch.group]
             found[profile] = max(horizon(r.rule, r.context.every(thing, r.context.columns)) for r in runners)
         return found[profile]
 

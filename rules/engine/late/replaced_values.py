@@ -96,7 +96,7 @@ class PacedReevaluations:
 
 
 def affected_rules(
-    book: InstalledRules, world: Fleet, view: BatchView, replaced: Sequence[tuple[int, int, int]]
+    installed: InstalledRules, world: Fleet, view: BatchView, replaced: Sequence[tuple[int, int, int]]
 ) -> Found:
     """Rules for which a replaced value (device, point, µs) of this view may have decided something.
 
@@ -113,7 +113,7 @@ def affected_rules(
     things = [thing for device in since for thing in world.rows[device].things]
     units = np.flatnonzero(np.isin(view.thing, things))
     found: Found = {}
-    for runner in book.of(space.kind):
+    for runner in installed.of(space.kind):
         if columns.isdisjoint(runner.context.columns):
             continue
         for unit in units[runner.watched[view.thing[units]] & _other(runner, view, units)].tolist():

@@ -60,7 +60,7 @@ class EpisodeDiff:
             made, reported = self.made.get(key, []), self.log.of(self.owner).get(key, [])
             changes, standing = _Difference(made, reported, self.again[key], self.since).changes(partial(withdraw, key))
             core.counts.corrected += bool(changes)
-            core.field.emitter.made += changes
+            core.context.emitter.made += changes
             self.log.put(self.owner, key, standing)
 
 

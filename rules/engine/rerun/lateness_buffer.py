@@ -15,10 +15,10 @@ from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 
 class LatenessBuffer:
-    """`core` judges what has waited long enough."""
+    """`evaluator` judges what has waited long enough."""
 
-    def __init__(self, lateness: int, core: Evaluator) -> None:
-        self.lateness, self.core = lateness, core
+    def __init__(self, lateness: int, evaluator: Evaluator) -> None:
+        self.lateness, self.evaluator = lateness, evaluator
         self.waiting: Batch = empty_batch()  # one frame per moment, in order of receipt
         self._moment = np.zeros(0, np.int64)
         self._on_time: Bools = np.zeros(0, np.bool_)
@@ -33,7 +33,7 @@ class LatenessBuffer:
     def tick(self, now: int) -> None:
         """Engine time is `now`: that of these rules is `lateness` behind."""
         self._go(now)
-        self.core.tick(now - self.lateness)
+        self.evaluator.tick(now - self.lateness)
 
     def give_up(self) -> None:
         """Wait for nothing older any more: judge all that waits, in order."""
@@ -41,20 +41,20 @@ class LatenessBuffer:
         if len(batch):
             order = np.lexsort((batch.frame, self._moment, batch.device))
             self._hold(empty_batch())
-            self.core.batch(reframed(batch.select(order)))
+            self.evaluator.batch(reframed(batch.select(order)))
 
     def due(self) -> int:
         """When something may happen, in engine time, µs; NEVER when nothing waits."""
-        due = self.core.due()
+        due = self.evaluator.due()
         waits = int(self._release(self._members()).min(initial=NEVER))
         return min(waits, due + self.lateness if due < NEVER // 4 else NEVER)
 
     def _mine(self, batch: Batch) -> Batch:
         """Rows of the kinds that the rules watch."""
-        world = self.core.field.world
-        self.core.admit()
-        kinds = {kind for _, rule in self.core.book.rules.values() for kind in rule.watch.kinds}
-        kinds |= {space.kind for space in world.space_list if self.core.book.of(space.kind)}
+        world = self.evaluator.context.world
+        self.evaluator.admit()
+        kinds = {kind for _, rule in self.evaluator.installed.rules.values() for kind in rule.watch.kinds}
+        kinds |= {space.kind for space in world.space_list if self.evaluator.installed.of(space.kind)}
         wanted = np.array([space.kind in kinds for space in world.space_list] + [False], np.bool_)
         device = batch.device
         inside = (device >= 0) & (device < len(world.space_of))
@@ -69,9 +69,11 @@ class LatenessBuffer:
 
     def _members(self) -> Bools:
         """bool[n]: rows of devices that are in groups of these rules, or are compared with others."""
-        world = self.core.field.world
-        asked = {members.space.kind for groups in self.core.book.groups.values() for members in groups.table.kinds}
-        asked |= {runner.space.kind for runner in self.core.book.all() if runner.context.peers is not None}
+        world = self.evaluator.context.world
+        asked = {
+            members.space.kind for groups in self.evaluator.installed.groups.values() for members in groups.table.kinds
+        }
+        asked |= {runner.space.kind for runner in self.evaluator.installed.all() if runner.context.peers is not None}
         if not asked:
             return np.zeros(len(self.waiting), np.bool_)
         mask = np.array([space.kind in asked for space in world.space_list], np.bool_)
@@ -104,7 +106,7 @@ class LatenessBuffer:
         out = batch.select(order)
         kept = batch.select(~ripe)
         self._hold(reframed(kept))
-        self.core.batch(reframed(out))
+        self.evaluator.batch(reframed(out))
 
     def state(self) -> bytes:
         """For the snapshot."""

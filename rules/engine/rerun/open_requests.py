@@ -22,6 +22,6 @@ def open_requests(cores: Iterable[Evaluator]) -> tuple[HistoryRequest, ...]:
                 max(other.seq, pending.seq), subject, "", min(other.since, pending.since),
                 min(other.start, pending.start), devices=tuple(sorted({*other.devices, *pending.devices})),
             )  # fmt: skip
-        waiting = core.book.waiting.items()
+        waiting = core.installed.waiting.items()
         rules += [HistoryRequest(seq, 0, rule, core.now, history_start(core, rule)) for rule, seq in waiting]
     return tuple(sorted([*found.values(), *rules], key=lambda one: (one.seq, one.device, one.rule, one.group)))

@@ -51,10 +51,10 @@ def _known_from(core: Evaluator, device: int, pending: OpenRequest) -> int:
     """From when on the rules that are judged again have to judge a device, so that they are right from `pending.start`
     on: before falls of counters that may be taken back, or were; `every` from its mark.
     """
-    row, start = core.field.world.rows[device], pending.start
-    runners = [runner for runner in core.book.of(row.space.kind) if pending.about(runner.rule.id)]
+    row, start = core.context.world.rows[device], pending.start
+    runners = [runner for runner in core.installed.of(row.space.kind) if pending.about(runner.rule.id)]
     falls = [counter.falls.oldest(thing) for one in runners for counter in one.counters for thing in row.things]
-    start = core.field.glitches.begin(device, min([start, *(at for at in falls if at > start - REACH)]))
+    start = core.context.glitches.begin(device, min([start, *(at for at in falls if at > start - REACH)]))
     forms = [one.form for one in runners if isinstance(one, SingleAlarmEvaluator)]
     marks = [form.known_from(thing, start) for form in forms for thing in row.things]
     return min([start, *marks])
@@ -67,13 +67,13 @@ def _reach_back(core: Evaluator, log: EpisodeLog, subject: Subject) -> None:
         return
     spans: dict[str, int] = {}
     if isinstance(subject, int):
-        row = core.field.world.rows[subject]
-        for runner in core.book.of(row.space.kind):
+        row = core.context.world.rows[subject]
+        for runner in core.installed.of(row.space.kind):
             if not pending.about(runner.rule.id):
                 continue
             spans[runner.rule.id] = horizon(runner.rule, runner.context.every(row.things[0], runner.context.columns))
     else:
-        spans[subject[0]] = span(core.field.world, core.book.rules[subject[0]][1])
+        spans[subject[0]] = span(core.context.world, core.installed.rules[subject[0]][1])
     for (rule, _, _), episodes in log.of(owner).items():
         for one in episodes:
             if one.on(pending.since) and rule in spans and one.raised > pending.since - REACH:
@@ -85,9 +85,9 @@ class Reevaluation:
 
     def __init__(self, core: Evaluator, log: EpisodeLog, device: int) -> None:
         self.core, self.log, self.device = core, log, device
-        self.row = core.field.world.rows[device]
+        self.row = core.context.world.rows[device]
         self.runners = [
-            runner for runner in core.book.of(self.row.space.kind)
+            runner for runner in core.installed.of(self.row.space.kind)
             if not runner.rule.watch.group and runner.watched[self.row.things].any()
             and (not isinstance(runner, SingleAlarmEvaluator) or runner.form.by_readings())
         ]  # fmt: skip
@@ -98,7 +98,7 @@ class Reevaluation:
         if not runners:
             self.core.counts.reruns += 1
             return
-        glitches = self.core.field.glitches
+        glitches = self.core.context.glitches
         known = tuple(glitches.found.get(self.device, ()))
         since = [batch for _, batch in pending.after(0)]
         scratch = replay_history(
@@ -123,7 +123,7 @@ class Reevaluation:
     def _compare(
         self, runner: ConditionEvaluator, scratch: ScratchEngine, made: dict[Key, list[PendingTransition]], since: int
     ) -> None:
-        twin = next(r for r in scratch.core.book.runners[runner.rule.id] if r.space.kind == runner.space.kind)
+        twin = next(r for r in scratch.core.installed.runners[runner.rule.id] if r.space.kind == runner.space.kind)
         rows = {thing: k for k, thing in enumerate(twin.space.things)}
         for thing in self.row.things:
             place = runner.space.things[thing]
@@ -142,7 +142,7 @@ class Reevaluation:
 
 def reevaluate_group(core: Evaluator, log: EpisodeLog, answer: Rerun) -> None:
     """Re-evaluate a group from `pending.since` on, with the state that a warm-up job made of its history."""
-    subject, groups = (answer.rule, answer.group), core.book.groups.get(answer.rule)
+    subject, groups = (answer.rule, answer.group), core.installed.groups.get(answer.rule)
     pending = core.requests.answered(subject, answer.wanted)
     if pending is None or groups is None:
         return
@@ -162,13 +162,13 @@ def reevaluate_group(core: Evaluator, log: EpisodeLog, answer: Rerun) -> None:
     core.counts.reruns += 1
     facts = [one for one in facts_of(core, answer.group, devices) if one not in found.facts]
     scratch.replay_records(pending.after(answer.upto), facts, core.now)
-    _take_glitches(core, scratch, devices, (*found.glitches, *scratch.core.field.glitches.fresh), pending.start)
+    _take_glitches(core, scratch, devices, (*found.glitches, *scratch.core.context.glitches.fresh), pending.start)
     for device in devices:
         _newest_values(core, device, scratch)
     compared = EpisodeDiff(log, answer.group, answer.rule, 0, by_alarm(scratch.made), pending.since)
     if not compared.proven:
         core.counts.unproven += 1
-    elif GroupTransfer(groups, scratch.core.book.groups[answer.rule]).take(answer.group):
+    elif GroupTransfer(groups, scratch.core.installed.groups[answer.rule]).take(answer.group):
         compared.settle(core, partial(_withdrawn, core, groups.evaluator, row))
     if pending.again < NEVER:  # a late reading may have come after the history was read
         core.requests.ask(core.seq, subject, pending.again, pending.since - pending.start, devices)
@@ -213,11 +213,11 @@ def replay_history(
 
 def _begun(core: Evaluator, devices: Sequence[int], rules: Sequence[str], begin: int, first: int) -> ScratchEngine:
     """A scratch engine that knows what history from `begin` µs on, with readings from `first` on, does not show."""
-    scratch = ScratchEngine(core, devices, [core.book.rules[rule] for rule in rules])
-    for twin in scratch.core.book.all():
-        live = next((r for r in core.book.runners[twin.rule.id] if r.space.kind == twin.space.kind), None)
+    scratch = ScratchEngine(core, devices, [core.installed.rules[rule] for rule in rules])
+    for twin in scratch.core.installed.all():
+        live = next((r for r in core.installed.runners[twin.rule.id] if r.space.kind == twin.space.kind), None)
         for row, place in enumerate(twin.space.things):
-            mine = core.field.world.rows.get(place.device)
+            mine = core.context.world.rows.get(place.device)
             if not isinstance(live, SingleAlarmEvaluator) or not isinstance(twin, SingleAlarmEvaluator):
                 continue
             if mine is not None and mine.space is live.space:
@@ -228,7 +228,7 @@ def _begun(core: Evaluator, devices: Sequence[int], rules: Sequence[str], begin:
 
 def _past(core: Evaluator, rule: str, place: Thing, until: int) -> list[tuple[int, Fact]]:
     """(µs, fact): what the desk told about a rule on a thing before `until` µs, in order."""
-    kept = core.field.completions.of(rule, place.device, place.component, until)
+    kept = core.context.completions.of(rule, place.device, place.component, until)
     closed: list[tuple[int, Fact]] = [
         (at, one) for at, one in core.requests.facts.get(place.device, [])
         if isinstance(one, Closed) and (one.rule, one.component) == (rule, place.component) and at < until
@@ -240,14 +240,14 @@ def _take_glitches(
     core: Evaluator, scratch: ScratchEngine, devices: Sequence[int], glitches: Sequence[Glitch], begin: int
 ) -> None:
     """The glitches of these devices from `begin` µs on are those of the re-evaluation."""
-    points = {counter.point for runner in scratch.core.book.all() for counter in runner.counters}
+    points = {counter.point for runner in scratch.core.installed.all() for counter in runner.counters}
     for device in devices:
-        core.field.glitches.replace(device, points, begin, glitches)
+        core.context.glitches.replace(device, points, begin, glitches)
 
 
 def _newest_values(core: Evaluator, device: int, scratch: ScratchEngine) -> None:
     """Correct newest values of points that are older than the newest reading of the device."""
-    row, again = core.field.world.rows[device], scratch.core.field.world.rows[device]
+    row, again = core.context.world.rows[device], scratch.core.context.world.rows[device]
     mine, theirs = row.space, again.space
     for thing, other in zip(row.things, again.things, strict=False):
         for name, column in theirs.columns.items():
@@ -266,7 +266,7 @@ def _withdrawn(
     core: Evaluator, runner: ConditionEvaluator, thing: int, key: Key, at: int, level: int
 ) -> PendingTransition:
     runner.reporter.emit(At(thing, at), Change.WITHDRAWN, level, None, text=condition_text(runner.rule))
-    return replace(core.field.emitter.made.pop(), identity=key[2], late=True)
+    return replace(core.context.emitter.made.pop(), identity=key[2], late=True)
 
 
 def condition_text(rule: Rule) -> str:

@@ -32,24 +32,24 @@ class ScratchEngine:
 
     def __init__(self, like: Evaluator, devices: Sequence[int], rules: Iterable[tuple[RuleSet, Rule]]) -> None:
         self.devices = devices
-        field = EngineContext(
-            Emitter(0, ""), downs=like.field.downs.copied(), glitches=Glitches(keep=True), scalar=like.field.scalar
+        context = EngineContext(
+            Emitter(0, ""), downs=like.context.downs.copied(), glitches=Glitches(keep=True), scalar=like.context.scalar
         )  # fmt: skip
-        self.core = Evaluator(field, accept_late=0)
-        field.completions.load(like.field.completions.state())
-        small_world(like.field.world, devices, field.world)
+        self.core = Evaluator(context, accept_late=0)
+        context.completions.load(like.context.completions.state())
+        small_world(like.context.world, devices, context.world)
         for fact, rule in rules:
-            self.core.book.place(fact, rule)
-        for runner in self.core.book.all():
+            self.core.installed.place(fact, rule)
+        for runner in self.core.installed.all():
             runner.refresh(range(len(runner.space)), like.now, "")
-        field.emitter.made.clear()
+        context.emitter.made.clear()
         self._begun = False
         self._history = Replay(self.core, CHUNK)
 
     @property
     def made(self) -> list[PendingTransition]:
         """Every change so far."""
-        return self.core.field.emitter.made
+        return self.core.context.emitter.made
 
     def replay(self, history: Batch, facts: Sequence[TimedFact], now: int) -> None:
         """Readings sorted by time, and facts, up to engine time `now`."""
@@ -64,8 +64,8 @@ class ScratchEngine:
 
     def _remember(self, history: Batch, now: int) -> None:
         """Note the readings of things that are compared with others, so that a silence knows its end."""
-        downs, world = self.core.field.downs, self.core.field.world
-        if not downs.spans or not any(runner.context.peers is not None for runner in self.core.book.all()):
+        downs, world = self.core.context.downs, self.core.context.world
+        if not downs.spans or not any(runner.context.peers is not None for runner in self.core.installed.all()):
             return
         component = world.point_component[history.point]
         for device in self.devices:
@@ -79,7 +79,7 @@ class ScratchEngine:
         """The groups are judged for the first time at `at` µs, when history begins."""
         if not self._begun:
             self._begun = True
-            for groups in self.core.book.groups.values():
+            for groups in self.core.installed.groups.values():
                 groups.table.touched = dict.fromkeys(groups.table.touched, at)
 
 
@@ -93,9 +93,9 @@ def replayed_with_glitches(
     """
     scratch = begin()
     scratch.replay(rows, moments, now)
-    glitches = scratch.core.field.glitches.fresh
+    glitches = scratch.core.context.glitches.fresh
     if any(one.booked for one in glitches):
-        known, scratch = scratch.core.field.glitches, begin()
-        scratch.core.field.glitches.know(known)
+        known, scratch = scratch.core.context.glitches, begin()
+        scratch.core.context.glitches.know(known)
         scratch.replay(rows, moments, now)
     return scratch, glitches

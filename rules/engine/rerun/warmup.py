@@ -23,7 +23,7 @@ from rules.engine.rerun.warmup_job import WarmupJob, decoded_result, restored_en
 
 def watched_by(core: Evaluator, rule: str) -> Sequence[int]:
     """The devices that a rule watches, or whose answers it needs as members."""
-    world, compiled = core.field.world, core.book.rules[rule][1]
+    world, compiled = core.context.world, core.installed.rules[rule][1]
     asked = [(set(compiled.watch.kinds), compiled.watch.where)]
     asked += [(set(one.kinds), one.where) for one in questions_of(compiled)]
     return [
@@ -49,14 +49,14 @@ def facts_of_rule(core: Evaluator, rule: str, devices: Sequence[int]) -> list[tu
     mine: list[tuple[int, FactOf]] = [
         one for one in found if isinstance(one[1], Closed | Unlatch) and one[1].rule == rule
     ]
-    mine += [one for one in core.field.completions.of_rule(rule) if one[1].device in set(devices)]
+    mine += [one for one in core.context.completions.of_rule(rule) if one[1].device in set(devices)]
     return sorted(mine, key=lambda one: one[0])
 
 
 def history_start(core: Evaluator, rule: str) -> int:
     """From when on the rule wants history, µs."""
-    _, compiled = core.book.rules[rule]
-    return max(0, core.now - span(core.field.world, compiled))
+    _, compiled = core.installed.rules[rule]
+    return max(0, core.now - span(core.context.world, compiled))
 
 
 def take_over_warmup(core: Evaluator, answer: Rerun, at: int) -> None:
@@ -72,18 +72,18 @@ def take_over_warmup(core: Evaluator, answer: Rerun, at: int) -> None:
     facts = [one for one in facts_of_rule(core, answer.rule, scratch.devices) if one not in found.facts]
     scratch.replay_records(core.interim.since(max(answer.wanted, answer.upto)), facts, core.now)
     _take_over(core, scratch, answer.rule, at)
-    core.book.settle(answer.rule, at)
-    for one in (*found.glitches, *scratch.core.field.glitches.fresh):
-        core.field.glitches.add(one)
+    core.installed.settle(answer.rule, at)
+    for one in (*found.glitches, *scratch.core.context.glitches.fresh):
+        core.context.glitches.add(one)
     core.recount()  # windows that closed in a glitch before it was known to be one
 
 
 def _take_over(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) -> None:
-    theirs = {runner.space.kind: runner for runner in scratch.core.book.runners[rule]}
-    runners = core.book.begin(rule)
+    theirs = {runner.space.kind: runner for runner in scratch.core.installed.runners[rule]}
+    runners = core.installed.begin(rule)
     for runner in runners:
         runner.refresh(range(len(runner.space)), at, "")
-    if rule in core.book.groups:
+    if rule in core.installed.groups:
         _take_groups(core, scratch, rule, at)
         runners = []
     for runner in runners:
@@ -95,14 +95,14 @@ def _take_over(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) -> N
                 continue
             runner.take_row(thing, twin, row)
             _raise(core, runner, thing, at)
-    if not core.book.waiting:
+    if not core.installed.waiting:
         core.interim.clear()
 
 
 def _take_groups(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) -> None:
     """Copy the state of groups that have history; the others begin with the newest answers of their members."""
-    groups = core.book.groups[rule]
-    transfer = GroupTransfer(groups, scratch.core.book.groups[rule])
+    groups = core.installed.groups[rule]
+    transfer = GroupTransfer(groups, scratch.core.installed.groups[rule])
     for group, row in groups.table.rows.items():
         if groups.table.alive[row] and transfer.take(group):
             _raise(core, groups.evaluator, row, at)
@@ -113,4 +113,4 @@ def _raise(core: Evaluator, runner: ConditionEvaluator, thing: int, at: int) -> 
     """Emit RAISED for the alarms of a thing that are on."""
     for identity, level in runner.on(thing):
         runner.reporter.emit(At(thing, at), Change.RAISED, level, None, text=condition_text(runner.rule))
-        core.field.emitter.made.append(replace(core.field.emitter.made.pop(), identity=identity))
+        core.context.emitter.made.append(replace(core.context.emitter.made.pop(), identity=identity))

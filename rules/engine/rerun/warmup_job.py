@@ -75,13 +75,13 @@ def warmup_input(
     core: Evaluator, rule: str, devices: Iterable[int], facts: Sequence[tuple[int, FactOf]] = (), *, group: bool = False
 ) -> bytes:
     """The input of a warm-up, encoded. Raises KeyError when the rule is gone."""
-    world = core.field.world
+    world = core.context.world
     return _encoder.encode(
         WarmupInput(
-            core.now, core.book.rules[rule][0], group, core.accept_late, core.field.scalar, list(world.sites.values()),
-            list(world.customers.values()), [world.devices[one] for one in devices], list(world.points.values()),
-            world.profiles, core.field.downs.spans, list(facts), core.field.completions.state(),
-            core.field.downs.steps,
+            core.now, core.installed.rules[rule][0], group, core.accept_late, core.context.scalar,
+            list(world.sites.values()), list(world.customers.values()), [world.devices[one] for one in devices],
+            list(world.points.values()), world.profiles, core.context.downs.spans, list(facts),
+            core.context.completions.state(), core.context.downs.steps,
         )
     )  # fmt: skip
 
@@ -93,11 +93,11 @@ class WarmupReplay:
         self._input = known = _inputs.decode(encoded)
         rule = compile_rule(known.rule.source)
         like = Evaluator(EngineContext(Emitter(0, ""), scalar=known.scalar), known.accept_late)
-        like.now, world = known.now, like.field.world
-        like.field.completions.load(known.completions)
+        like.now, world = known.now, like.context.world
+        like.context.completions.load(known.completions)
         for last, start in known.downs:
-            like.field.downs.add(last, start)
-        like.field.downs.steps = list(known.steps)
+            like.context.downs.add(last, start)
+        like.context.downs.steps = list(known.steps)
         for point in known.points:
             world.set_point(point)
         world.profiles = dict(known.profiles)
@@ -137,23 +137,23 @@ class WarmupReplay:
             if not len(rows):
                 return b""
             self._moments = [one for one in self._moments if one[0] >= int(rows.at[0])]
-            downs = self._like.field.downs
+            downs = self._like.context.downs
             downs.hindsight = self._input.now
             downs.returned = frozenset(rows.device[rows.at > downs.latest].tolist())
             self._scratch, glitches = replayed_with_glitches(self._begin, rows, self._moments, self._input.now)
         else:
             self._scratch.replay(rows, self._moments, self._input.now)
-            glitches = self._scratch.core.field.glitches.fresh
+            glitches = self._scratch.core.context.glitches.fresh
         core, rule = self._scratch.core, self._input.rule
         spaces = [
             SpaceImage(s.kind, s.things, s.names, {name: table(a) for name, a in s.tables().items()})
-            for s in core.field.world.space_list
+            for s in core.context.world.space_list
         ]  # fmt: skip
         runners = [
             RunnerImage(
                 rule.id, r.space.kind, {name: table(a) for name, a in r.state().items()}, r.extra(), r.decided.until
             )
-            for r in core.book.runners[rule.id]
+            for r in core.installed.runners[rule.id]
         ]
         made = [kept_of(one) for one in self._scratch.made] if self._input.group else []
         return seal(_encoder.encode(
@@ -192,25 +192,25 @@ def decoded_result(image: bytes) -> WarmupResult | None:
 
 def restored_engine(core: Evaluator, found: WarmupResult) -> ScratchEngine | None:
     """The scratch engine of an image, under the facts of now; None when it does not fit the rule or devices of now."""
-    if found.rule not in core.book.rules or found.revision != core.book.rules[found.rule][0].revision:
+    if found.rule not in core.installed.rules or found.revision != core.installed.rules[found.rule][0].revision:
         return None
     devices = list(dict.fromkeys(
-        thing.device for space in found.spaces for thing in space.things if thing.device in core.field.world.devices
+        thing.device for space in found.spaces for thing in space.things if thing.device in core.context.world.devices
     ))  # fmt: skip
-    scratch = ScratchEngine(core, devices, [core.book.rules[found.rule]])
-    world = scratch.core.field.world
+    scratch = ScratchEngine(core, devices, [core.installed.rules[found.rule]])
+    world = scratch.core.context.world
     if any(world.space(space.kind).things != space.things for space in found.spaces):
         return None
     for space in found.spaces:
         world.space(space.kind).load([], space.names, {name: array(one) for name, one in space.tables.items()})
     for held in found.runners:
-        for runner in scratch.core.book.runners[found.rule]:
+        for runner in scratch.core.installed.runners[found.rule]:
             if runner.space.kind == held.kind:
                 runner.refresh(range(len(runner.space)), found.now, "")
                 runner.load({name: array(one) for name, one in held.tables.items()})
                 runner.load_extra(held.extra)
                 runner.decided.until.update(held.decided)
     scratch.core.now = found.now
-    rule = core.book.rules[found.rule][1]
-    scratch.core.field.emitter.made = [made_of(one, rule) for one in found.made]
+    rule = core.installed.rules[found.rule][1]
+    scratch.core.context.emitter.made = [made_of(one, rule) for one in found.made]
     return scratch

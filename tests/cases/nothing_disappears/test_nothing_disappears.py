@@ -267,7 +267,7 @@ def test_made_up_keys_and_names_fill_no_memory() -> None:
     below = [len(one.below) for topic in ("x/a", "y") for one in bindings.known[topic].candidates]
     assert max(below) <= 4_096
     assert len(bindings._missed) <= 4_096
-    assert len(bindings._lanes) <= 2
+    assert len(bindings._late) <= 2
 
 
 LEAVES = st.one_of(
