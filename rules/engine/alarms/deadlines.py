@@ -24,11 +24,11 @@ class AlarmDeadlines:
             heapify(self._heap)
 
     def drop(self, key: AlarmKey) -> None:
-        """`key` waits for nothing."""
+        """`key` has no deadline any more."""
         self._due.pop(key, None)
 
-    def ring(self, now: int) -> list[AlarmKey]:
-        """Those due at `now`, earliest first; they wait no longer."""
+    def pop_due(self, now: int) -> list[AlarmKey]:
+        """The alarms due at `now` µs, the earliest first; they have no deadline any more."""
         found = []
         while self._heap and self._heap[0][0] <= now:
             due, key = heappop(self._heap)

@@ -18,11 +18,11 @@ OF_DATA = frozenset({"", "missing"})
 
 
 @dataclass(slots=True)
-class Flapping:
+class FlappingAlarm:
     """An alarm that was raised within `in`. `times` of its raises, µs, rising; `count` of raises, 0 = stable.
 
-    While unstable: `on` is what the condition says, `last` the newest raise or clear, `level` the one told last,
-    `end` the clear that is told after `quiet`.
+    While unstable: `on` is what the condition says, `last` the newest raise or clear, `level` the one emitted last,
+    `end` the clear that is emitted after `quiet`.
     """
 
     times: list[int] = field(default_factory=list)
@@ -39,22 +39,22 @@ class Flapping:
         return self.times[-1] + flap.span if self.times else LONG_AGO
 
 
-class Flapper:
-    """Alarms of rules with `flap`."""
+class FlapFilter:
+    """Alarms of rules with `flap`: raises in, one unstable episode out."""
 
     def __init__(self) -> None:
-        self.alarms: dict[str, dict[Who, Flapping]] = {}
+        self.alarms: dict[str, dict[Who, FlappingAlarm]] = {}
         self.timers = AlarmDeadlines()
 
     # --- rules
-    def known(self, rule: Rule) -> None:
-        """A new revision is in force."""
+    def rule_changed(self, rule: Rule) -> None:
+        """A new revision is in force: ends that wait are of this revision."""
         for alarm in self.alarms.get(rule.id, {}).values():
             if alarm.end is not None:
                 alarm.end = replace(alarm.end, rule=rule, plan=plan_of(rule))
 
     def forget(self, rule: str) -> Iterator[PendingTransition]:
-        """Forget a rule's alarms: the ends that were still to be told."""
+        """Forget the alarms of a rule; returns the ends that were not emitted yet."""
         for (thing, identity), alarm in self.alarms.pop(rule, {}).items():
             self.timers.drop((rule, thing, identity))
             if alarm.count and not alarm.on and alarm.end is not None:
@@ -71,8 +71,8 @@ class Flapper:
                 self._arm((rule, *who), alarm, flap)
 
     # --- changes
-    def take(self, made: PendingTransition) -> list[PendingTransition]:
-        """What is to be told of this change now."""
+    def apply(self, made: PendingTransition) -> list[PendingTransition]:
+        """The transitions that this change makes now: itself, marked as unstable, or none."""
         flap = made.rule.flap
         if flap is None or made.change is Change.MERGED:
             return [made]
@@ -87,12 +87,12 @@ class Flapper:
             return [replace(made, unstable=True, count=alarm.count)] if alarm.count else [made]
         return self._ended(made, flap, alarm)
 
-    def _raised(self, made: PendingTransition, flap: Flap, alarm: Flapping | None) -> list[PendingTransition]:
-        told: list[PendingTransition] = []
+    def _raised(self, made: PendingTransition, flap: Flap, alarm: FlappingAlarm | None) -> list[PendingTransition]:
+        made_now: list[PendingTransition] = []
         if alarm is not None and alarm.count and alarm.due(flap) < made.at:
-            told, alarm = self._close(made.key, alarm, flap), None
+            made_now, alarm = self._close(made.key, alarm, flap), None
         if alarm is None:
-            alarm = self.alarms.setdefault(made.rule.id, {})[made.key[1:]] = Flapping()
+            alarm = self.alarms.setdefault(made.rule.id, {})[made.key[1:]] = FlappingAlarm()
         insort(alarm.times, made.at)
         while alarm.times[0] <= alarm.times[-1] - flap.span or len(alarm.times) > flap.raises + 1:
             del alarm.times[0]
@@ -103,16 +103,16 @@ class Flapper:
             alarm.count += 1
             if made.level != before:
                 change = Change.LEVEL_UP if made.level > before else Change.LEVEL_DOWN
-                told.append(replace(made, change=change, unstable=True, count=alarm.count))
+                made_now.append(replace(made, change=change, unstable=True, count=alarm.count))
         elif len(alarm.times) > flap.raises:
             alarm.count = len(alarm.times)
-            told.append(replace(made, unstable=True, count=alarm.count))
+            made_now.append(replace(made, unstable=True, count=alarm.count))
         else:
-            told.append(made)
+            made_now.append(made)
         self._arm(made.key, alarm, flap)
-        return told
+        return made_now
 
-    def _ended(self, made: PendingTransition, flap: Flap, alarm: Flapping) -> list[PendingTransition]:
+    def _ended(self, made: PendingTransition, flap: Flap, alarm: FlappingAlarm) -> list[PendingTransition]:
         if made.change is Change.WITHDRAWN and alarm.times:
             alarm.times.pop()  # that raise never was
         alarm.on = False
@@ -130,25 +130,25 @@ class Flapper:
         self._arm(made.key, alarm, flap)
         return []
 
-    def ring(self, now: int) -> list[PendingTransition]:
-        """Quiet long enough: the ends of unstable episodes; old raises are forgotten."""
-        told: list[PendingTransition] = []
-        for key in self.timers.ring(now):
+    def end_quiet(self, now: int) -> list[PendingTransition]:
+        """The ends of unstable episodes that were quiet long enough at `now` µs; old raises are forgotten."""
+        made_now: list[PendingTransition] = []
+        for key in self.timers.pop_due(now):
             alarm = self.alarms[key[0]][key[1:]]
             if alarm.count and alarm.end is not None:
-                told += self._close(key, alarm, alarm.end.rule.flap)
+                made_now += self._close(key, alarm, alarm.end.rule.flap)
             else:
                 self._drop(key)
-        return told
+        return made_now
 
-    def _close(self, key: AlarmKey, alarm: Flapping, flap: Flap | None) -> list[PendingTransition]:
+    def _close(self, key: AlarmKey, alarm: FlappingAlarm, flap: Flap | None) -> list[PendingTransition]:
         self._drop(key)
         assert alarm.end is not None, "off after a clear"
         assert flap is not None, "an edit of `flap` forgets the rule's alarms"
         return [replace(alarm.end, at=alarm.due(flap), unstable=True, count=alarm.count)]
 
     # --- help
-    def _arm(self, key: AlarmKey, alarm: Flapping, flap: Flap) -> None:
+    def _arm(self, key: AlarmKey, alarm: FlappingAlarm, flap: Flap) -> None:
         due = alarm.due(flap)
         if due < NEVER:
             self.timers.set(key, due)
@@ -162,7 +162,7 @@ class Flapper:
         if not alarms:
             self.alarms.pop(key[0], None)
 
-    def load(self, key: AlarmKey, alarm: Flapping, flap: Flap) -> None:
+    def load(self, key: AlarmKey, alarm: FlappingAlarm, flap: Flap) -> None:
         """An alarm of a snapshot."""
         self.alarms.setdefault(key[0], {})[key[1:]] = alarm
         self._arm(key, alarm, flap)

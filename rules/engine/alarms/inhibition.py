@@ -27,8 +27,8 @@ Again = Callable[[Rule, Thing, int], int]
 
 
 @dataclass(slots=True)
-class Child:
-    """An alarm that nobody was told of. `made` its raise, `change` its newest level change, if that differs.
+class InhibitedAlarm:
+    """An alarm that is held or merged: its raise was not emitted. `made`: the raise, `change`: its newest level change.
 
     `at` event time of the raise to come; `due` engine time when it is decided; `parent` while merged (then no `due`);
     `again`: it was merged before; `note` µs: event time of a MERGED note that waits for its parent.
@@ -56,14 +56,14 @@ class Inhibitor:
         self.world, self.again = world, again
         self.rules: dict[str, Rule] = {}
         self.parents = OpenParents(world)
-        self.children: dict[str, dict[Who, Child]] = {}
+        self.children: dict[str, dict[Who, InhibitedAlarm]] = {}
         self.timers = AlarmDeadlines()
         self._held: dict[tuple[str, Same, Place], dict[AlarmKey, None]] = {}
         self._merged: dict[AlarmKey, dict[AlarmKey, None]] = {}
         self._circular: frozenset[str] | None = None
 
     # --- rules
-    def known(self, rule: Rule) -> tuple[list[Child], bool]:
+    def rule_changed(self, rule: Rule) -> tuple[list[InhibitedAlarm], bool]:
         """A rule, or its new revision, is in force: (children to be decided anew, are its parent's alarms unknown?)."""
         old = self.rules.get(rule.id)
         before = old.inhibit if old is not None else None
@@ -84,8 +84,8 @@ class Inhibitor:
                 child.change = child.change and replace(child.change, rule=rule, plan=plan_of(rule))
         return displaced, fresh
 
-    def gone(self, rule: str) -> list[AlarmKey]:
-        """A rule is no longer in force: its children are forgotten; its alarms are nobody's parents, they are told."""
+    def rule_gone(self, rule: str) -> list[AlarmKey]:
+        """A rule is no longer in force: its children are forgotten. Returns its alarms that were parents until now."""
         old = self.rules.pop(rule, None)
         if old is None:
             return []
@@ -95,7 +95,7 @@ class Inhibitor:
             self.parents.unuse(old.inhibit.by, old.inhibit.same)
         return self.parents.drop(rule)
 
-    def forget(self, rule: str) -> list[Child]:
+    def forget(self, rule: str) -> list[InhibitedAlarm]:
         """Forget all children of a rule: those there were."""
         return [child for who in list(self.children.get(rule, ())) if (child := self._pop((rule, *who))) is not None]
 
@@ -123,8 +123,8 @@ class Inhibitor:
                     self.timers.set((rule, *who), child.due)
 
     # --- changes of conditions
-    def take(self, made: PendingTransition) -> list[PendingTransition]:
-        """What is to be told of this change now: it, nothing, or first the raise that was held."""
+    def apply(self, made: PendingTransition) -> list[PendingTransition]:
+        """The transitions that this change makes now: itself, none, or first the raise that was held."""
         if made.change is Change.RAISED:
             self._pop(made.key)
             return self.hold(made, made.at)
@@ -134,21 +134,21 @@ class Inhibitor:
         if made.change in (Change.CLEARED, Change.WITHDRAWN):
             self._pop(made.key)
             outlived = child.parent is None and made.change is Change.CLEARED and made.at > child.due
-            return [*_told(child), made] if outlived else []
+            return [*_raise_of(child), made] if outlived else []
         child.change = made if made.level != child.made.level else None
         return []
 
     def hold(self, made: PendingTransition, at: int, *, again: bool = False) -> list[PendingTransition]:
-        """A raise as of `at` µs: told when nothing inhibits it, merged into a parent that is on, else it waits."""
+        """A raise as of `at` µs: emitted when nothing inhibits it, merged into a parent that is on, else held."""
         inhibit = self._inhibit(made.rule)
         place = None if inhibit is None else place_of(self.world, made.rule, made.thing, inhibit.same)
         if inhibit is None or place is None:
             return [replace(made, at=at) if again else made, *self._notes(made.key)]
-        child = Child(made, at, 0, place, again=again)
+        child = InhibitedAlarm(made, at, 0, place, again=again)
         self.children.setdefault(made.rule.id, {})[made.key[1:]] = child
         return self._decide(made.key, child, inhibit, at)
 
-    def _decide(self, key: AlarmKey, child: Child, inhibit: Inhibit, noted: int) -> list[PendingTransition]:
+    def _decide(self, key: AlarmKey, child: InhibitedAlarm, inhibit: Inhibit, noted: int) -> list[PendingTransition]:
         """Into a parent that is on (the note is of `noted` µs), else it is held."""
         rule = child.made.rule
         latest = child.at + inhibit.settle
@@ -162,17 +162,17 @@ class Inhibitor:
         self._held.setdefault((inhibit.by, inhibit.same, child.place), {})[key] = None
         return []
 
-    def ring(self, now: int) -> list[PendingTransition]:
+    def release_due(self, now: int) -> list[PendingTransition]:
         """Held raises whose time has come."""
         found = []
-        for key in self.timers.ring(now):
+        for key in self.timers.pop_due(now):
             child = self._pop(key)
             if child is not None:
-                found += [*_told(child), *self._notes(key)]
+                found += [*_raise_of(child), *self._notes(key)]
         return found
 
     # --- changes of parents
-    def parent(self, made: PendingTransition) -> list[PendingTransition]:
+    def parent_changed(self, made: PendingTransition) -> list[PendingTransition]:
         """The condition of a rule that others are inhibited by changed: notes of children that merge."""
         self.parents.note(made)
         if made.change is Change.RAISED:
@@ -205,14 +205,14 @@ class Inhibitor:
             yield from self._decide(key, child, inhibit, max(child.made.at, at))
 
     # --- help
-    def _merge(self, key: AlarmKey, child: Child, parent: AlarmKey, at: int) -> list[PendingTransition]:
+    def _merge(self, key: AlarmKey, child: InhibitedAlarm, parent: AlarmKey, at: int) -> list[PendingTransition]:
         """Part of `parent` from now on: the note of it, and of what waited for it; none while the parent is unknown."""
         self._unhold(key, child)
         child.parent, child.due, child.note = parent, NEVER, at
         self._merged.setdefault(parent, {})[key] = None
         return [] if self._unknown(parent) else [self._noted(child, parent), *self._notes(key)]
 
-    def _noted(self, child: Child, parent: AlarmKey) -> PendingTransition:
+    def _noted(self, child: InhibitedAlarm, parent: AlarmKey) -> PendingTransition:
         above = list(self._above(parent))
         behind = max(map(self.parents.since, above)), len(above)
         at, child.note = child.note, None
@@ -239,13 +239,13 @@ class Inhibitor:
             parent = child.parent
             yield parent
 
-    def _unhold(self, key: AlarmKey, child: Child) -> None:
+    def _unhold(self, key: AlarmKey, child: InhibitedAlarm) -> None:
         self.timers.drop(key)
         inhibit = child.made.rule.inhibit
         if inhibit is not None:
             _remove(self._held, (inhibit.by, inhibit.same, child.place), key)
 
-    def _pop(self, key: AlarmKey) -> Child | None:
+    def _pop(self, key: AlarmKey) -> InhibitedAlarm | None:
         children = self.children.get(key[0], {})
         child = children.pop(key[1:], None)
         if child is None:
@@ -258,8 +258,8 @@ class Inhibitor:
             self._unhold(key, child)
         return child
 
-    def load(self, child: Child) -> None:
-        """A child of a snapshot."""
+    def load(self, child: InhibitedAlarm) -> None:
+        """Put back a child of a snapshot."""
         key, inhibit = child.made.key, child.made.rule.inhibit
         self.children.setdefault(key[0], {})[key[1:]] = child
         if child.parent is not None:
@@ -269,8 +269,8 @@ class Inhibitor:
             self._held.setdefault((inhibit.by, inhibit.same, child.place), {})[key] = None
 
 
-def _told(child: Child) -> list[PendingTransition]:
-    """A held raise as it is told: as of T with what was seen then, or, decided again, with the level of now."""
+def _raise_of(child: InhibitedAlarm) -> list[PendingTransition]:
+    """A held raise as it is emitted: as of T with what was seen then, or, decided again, with the level of now."""
     if child.again:
         return [replace(child.newest, change=Change.RAISED, at=child.at, reason="")]
     if child.change is None:

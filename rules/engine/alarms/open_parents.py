@@ -16,7 +16,7 @@ Who = tuple[Thing, tuple[str, ...]]
 
 
 @dataclass(slots=True)
-class Open:
+class OpenParent:
     """An alarm whose condition is on since `at` µs, and where it was then, for every `same` in use."""
 
     at: int
@@ -24,13 +24,13 @@ class Open:
 
 
 class OpenParents:
-    """What the condition says counts: a parent that is held, merged or unstable itself is a parent all the same."""
+    """The condition decides: a parent that is held, merged or unstable itself is a parent all the same."""
 
     def __init__(self, world: Fleet) -> None:
         self.world = world
         self.uses: dict[str, dict[Same, int]] = {}
-        self.open: dict[str, dict[Who, Open]] = {}
-        self._at: dict[tuple[str, Same, Place], dict[Who, Open]] = {}
+        self.open: dict[str, dict[Who, OpenParent]] = {}
+        self._at: dict[tuple[str, Same, Place], dict[Who, OpenParent]] = {}
 
     # --- which rules are parents
     def use(self, rule: str, same: Same) -> bool:
@@ -40,7 +40,7 @@ class OpenParents:
         return len(uses) == 1 and uses[same] == 1
 
     def fit(self, rule: Rule, same: Same) -> None:
-        """Open alarms of `rule` learn where they are by `same`, when they do not know."""
+        """Find the place by `same` of the open alarms of `rule` that have none yet."""
         for who, alarm in self.open.get(rule.id, {}).items():
             if same not in alarm.places:
                 self._place(rule, who, alarm, same)
@@ -57,7 +57,7 @@ class OpenParents:
                 self._remove(rule, who)
 
     def seed(self, rule: Rule, alarms: Iterable[Who]) -> None:
-        """Alarms of `rule` that were on before anybody asked."""
+        """Alarms of `rule` that were on before it was a parent."""
         for who in alarms:
             self._add(rule, who, LONG_AGO)
 
@@ -78,7 +78,7 @@ class OpenParents:
                 alarm.at = min(alarm.at, to)
 
     def since(self, key: AlarmKey) -> int:
-        """When an open alarm was raised, µs; long ago when nobody knows."""
+        """When an open alarm was raised, µs; long ago when it is not known."""
         alarm = self.open.get(key[0], {}).get(key[1:])
         return alarm.at if alarm is not None else LONG_AGO
 
@@ -102,18 +102,18 @@ class OpenParents:
         return iter(alarm.places.items() if alarm is not None else ())
 
     def load(self, rule: str, who: Who, at: int, places: Iterable[tuple[Same, Place]]) -> None:
-        """An alarm of a snapshot."""
-        alarm = Open(at, dict(places))
+        """Put back an alarm of a snapshot."""
+        alarm = OpenParent(at, dict(places))
         self.open.setdefault(rule, {})[who] = alarm
         for same, place in alarm.places.items():
             self._at.setdefault((rule, same, place), {})[who] = alarm
 
     def _add(self, rule: Rule, who: Who, at: int) -> None:
-        alarm = self.open.setdefault(rule.id, {})[who] = Open(at)
+        alarm = self.open.setdefault(rule.id, {})[who] = OpenParent(at)
         for same in sorted(self.uses.get(rule.id, ())):
             self._place(rule, who, alarm, same)
 
-    def _place(self, rule: Rule, who: Who, alarm: Open, same: Same) -> None:
+    def _place(self, rule: Rule, who: Who, alarm: OpenParent, same: Same) -> None:
         place = place_of(self.world, rule, who[0], same)
         if place is not None:
             alarm.places[same] = place

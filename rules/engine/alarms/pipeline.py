@@ -1,4 +1,4 @@
-"""The stage between the conditions and the transitions of a record: inhibit, flap, stale_after, quiet, limits."""
+"""From the changes of conditions to the transitions of a record: stale_after, inhibit, flap, then quiet and limits."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from gateway.domain.alarm import Change, Thing
 from gateway.domain.record import PolicySet
 from rules.compiled import Rule
-from rules.engine.alarms.flapping import Flapper
+from rules.engine.alarms.flapping import FlapFilter
 from rules.engine.alarms.inhibition import Inhibitor
 from rules.engine.alarms.open_parents import Who
 from rules.engine.alarms.quiet_and_limits import CompilePolicy, Policies
@@ -19,7 +19,7 @@ from rules.engine.transitions import AlarmKey, Emitter, PendingTransition, order
 
 
 class ConditionState(Protocol):
-    """What the stage asks of a runner."""
+    """What the pipeline asks of an evaluator of a rule."""
 
     @property
     def space(self) -> ThingTable:
@@ -48,7 +48,7 @@ class AlarmPipeline:
         self.runners: list[Runners] = []
         self.policies = Policies(world, compile_policy)
         self.inhibitor = Inhibitor(world, self._again)
-        self.flapper = Flapper()
+        self.flaps = FlapFilter()
         self._now = 0
         self._ended: list[AlarmKey] = []  # parents whose rule went away in this record
         self._displaced: list[
@@ -69,26 +69,26 @@ class AlarmPipeline:
             old = None
         if rule.mode == "off":
             return
-        displaced, unknown = self.inhibitor.known(rule)
+        displaced, unknown = self.inhibitor.rule_changed(rule)
         self._displaced += [(child.newest, child.again or child.parent is not None) for child in displaced]
         if unknown and rule.inhibit is not None:
             self._seed(rule.inhibit.by)
         if old is not None and (old.revision, old.source) != (rule.revision, rule.source):
-            self.flapper.known(rule)
+            self.flaps.rule_changed(rule)
             if old.flap != rule.flap:
-                self._last += self.flapper.forget(rule.id)
+                self._last += self.flaps.forget(rule.id)
 
     def drop(self, rule: str) -> None:
-        """The rule went away: its open alarms stay as they were told, nobody hears of those that were not."""
-        self._ended += self.inhibitor.gone(rule)
-        for _ in self.flapper.forget(rule):
+        """The rule went away: its open alarms stay as they were emitted, held and unstable ones are forgotten."""
+        self._ended += self.inhibitor.rule_gone(rule)
+        for _ in self.flaps.forget(rule):
             pass
 
     def step_back(self, to: int) -> None:
-        """The clock was set back to `to` µs: nothing that is known here was later."""
+        """The clock was set back to `to` µs: no time that is kept here is later."""
         self._now = min(self._now, to)
         self.inhibitor.step_back(to)
-        self.flapper.step_back(to, self.inhibitor.rules)
+        self.flaps.step_back(to, self.inhibitor.rules)
         for spent in (self.policies.alarms, self.policies.orders):
             spent.step_back(to)
 
@@ -138,9 +138,9 @@ class AlarmPipeline:
         clock = max(now, received)
         past = [one for one in self.emitter.made if one.episode]  # records: nothing of now hangs on them
         self.emitter.made = [one for one in self.emitter.made if not one.episode]
-        told = list(self._pass_on(self._raw(clock), now, clock))
-        told.sort(key=order_of)
-        self.emitter.made = [*(self.policies.apply(made, clock) for made in told), *past]
+        made_now = list(self._pass_on(self._raw(clock), now, clock))
+        made_now.sort(key=order_of)
+        self.emitter.made = [*(self.policies.apply(made, clock) for made in made_now), *past]
 
     def _raw(self, clock: int) -> list[PendingTransition]:
         """What the conditions did, by event time; parents before children, so that an episode has both."""
@@ -153,7 +153,7 @@ class AlarmPipeline:
         return made
 
     def _pass_on(self, raw: Sequence[PendingTransition], now: int, clock: int) -> Iterator[PendingTransition]:
-        inhibitor, flapper = self.inhibitor, self.flapper
+        inhibitor, flaps = self.inhibitor, self.flaps
         last, self._last = self._last, []
         yield from (replace(one, at=max(one.at, clock)) for one in last)
         ended, self._ended = self._ended, []
@@ -165,33 +165,33 @@ class AlarmPipeline:
             at = clock if again else one.at
             if one.key not in over:
                 for made in inhibitor.hold(replace(one, change=Change.RAISED, reason=""), at, again=again):
-                    yield from flapper.take(made)
+                    yield from flaps.apply(made)
         for one in raw:
             if one.key in over and one.change in ENDS:
                 over.discard(one.key)  # nobody was told that it began
             else:
-                for made in inhibitor.take(one):
-                    yield from flapper.take(made)
+                for made in inhibitor.apply(one):
+                    yield from flaps.apply(made)
             if one.rule.id in inhibitor.parents.uses:  # only now is it known whether it waits itself
-                yield from inhibitor.parent(one)
-        for made in sorted(inhibitor.ring(now), key=order_of):
-            yield from flapper.take(made)
-        yield from flapper.ring(now)
+                yield from inhibitor.parent_changed(one)
+        for made in sorted(inhibitor.release_due(now), key=order_of):
+            yield from flaps.apply(made)
+        yield from flaps.end_quiet(now)
 
     def next_due(self) -> int:
         """The earliest timer, µs; NEVER when there is none."""
-        return min(self.inhibitor.timers.next(), self.flapper.timers.next())
+        return min(self.inhibitor.timers.next(), self.flaps.timers.next())
 
     # --- snapshot
     def state(self) -> PipelineState | None:
         """For the snapshot; None when there is nothing to keep."""
         self.policies.purge(self._now)
-        return state_of(self.policies, self.inhibitor, self.flapper, self._now)
+        return state_of(self.policies, self.inhibitor, self.flaps, self._now)
 
     def load(self, kept: PipelineState | None) -> None:
         """The inverse of `state`, after `install` of all rules."""
         if kept is not None:
-            self._now = load(kept, self.policies, self.inhibitor, self.flapper)
+            self._now = load(kept, self.policies, self.inhibitor, self.flaps)
 
 
 def _stale(made: PendingTransition, clock: int) -> PendingTransition:

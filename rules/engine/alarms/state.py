@@ -7,15 +7,15 @@ from msgspec import Struct
 from gateway.domain.alarm import AlarmPlan, Change, Evidence, Level, Thing
 from gateway.domain.record import PolicySet
 from rules.compiled import Rule
-from rules.engine.alarms.flapping import Flapper, Flapping
-from rules.engine.alarms.inhibition import Child, Inhibitor
+from rules.engine.alarms.flapping import FlapFilter, FlappingAlarm
+from rules.engine.alarms.inhibition import InhibitedAlarm, Inhibitor
 from rules.engine.alarms.quiet_and_limits import Policies
 from rules.engine.transitions import AlarmKey, PendingTransition, plan_of
 
 Pairs = dict[str, list[tuple[int, int]]]
 
 
-class KeptAlarm(Struct, frozen=True, array_like=True):
+class KeptTransition(Struct, frozen=True, array_like=True):
     """A PendingTransition: its rule by id, its plan only when it is not the rule's as written."""
 
     at: int
@@ -35,23 +35,23 @@ class KeptAlarm(Struct, frozen=True, array_like=True):
     stale: bool
 
 
-_AS_IT_IS = tuple(name for name in KeptAlarm.__struct_fields__ if name not in {"rule", "plan"})
+_AS_IT_IS = tuple(name for name in KeptTransition.__struct_fields__ if name not in {"rule", "plan"})
 
 
-class KeptChild(Struct, frozen=True, array_like=True):
+class KeptInhibited(Struct, frozen=True, array_like=True):
     """A Child."""
 
-    made: KeptAlarm
+    made: KeptTransition
     at: int
     due: int
     place: tuple[str, ...]
-    change: KeptAlarm | None
+    change: KeptTransition | None
     parent: AlarmKey | None
     again: bool
     note: int | None = None
 
 
-class KeptParent(Struct, frozen=True, array_like=True):
+class KeptOpenParent(Struct, frozen=True, array_like=True):
     """An open alarm of a parent."""
 
     rule: str
@@ -61,7 +61,7 @@ class KeptParent(Struct, frozen=True, array_like=True):
     places: list[tuple[tuple[str, ...], tuple[str, ...]]]
 
 
-class KeptFlap(Struct, frozen=True, array_like=True):
+class KeptFlapping(Struct, frozen=True, array_like=True):
     """A Flapping alarm."""
 
     rule: str
@@ -72,7 +72,7 @@ class KeptFlap(Struct, frozen=True, array_like=True):
     on: bool
     level: Level
     last: int
-    end: KeptAlarm | None
+    end: KeptTransition | None
 
 
 class PipelineState(Struct, frozen=True):
@@ -80,31 +80,31 @@ class PipelineState(Struct, frozen=True):
 
     now: int
     policy: PolicySet | None
-    parents: list[KeptParent]
-    children: list[KeptChild]
-    flaps: list[KeptFlap]
+    parents: list[KeptOpenParent]
+    children: list[KeptInhibited]
+    flaps: list[KeptFlapping]
     alarms: Pairs
     orders: Pairs
 
 
-def state_of(policies: Policies, inhibitor: Inhibitor, flapper: Flapper, now: int) -> PipelineState | None:
+def state_of(policies: Policies, inhibitor: Inhibitor, flaps: FlapFilter, now: int) -> PipelineState | None:
     """None when there is nothing to keep."""
     state = PipelineState(
         now,
         policies.fact,
         [
-            KeptParent(rule, thing, identity, alarm.at, list(alarm.places.items()))
+            KeptOpenParent(rule, thing, identity, alarm.at, list(alarm.places.items()))
             for rule, alarms in inhibitor.parents.open.items()
             for (thing, identity), alarm in alarms.items()
         ],
         [
-            KeptChild(kept_of(c.made), c.at, c.due, c.place, _kept_or(c.change), c.parent, c.again, c.note)
+            KeptInhibited(kept_transition(c.made), c.at, c.due, c.place, _kept_or(c.change), c.parent, c.again, c.note)
             for children in inhibitor.children.values()
             for c in children.values()
         ],
         [
-            KeptFlap(rule, thing, identity, a.times, a.count, a.on, a.level, a.last, _kept_or(a.end))
-            for rule, alarms in flapper.alarms.items()
+            KeptFlapping(rule, thing, identity, a.times, a.count, a.on, a.level, a.last, _kept_or(a.end))
+            for rule, alarms in flaps.alarms.items()
             for (thing, identity), a in alarms.items()
         ],
         {name: list(spent) for name, spent in policies.alarms.spent.items()},
@@ -114,7 +114,7 @@ def state_of(policies: Policies, inhibitor: Inhibitor, flapper: Flapper, now: in
     return None if idle else state
 
 
-def load(state: PipelineState, policies: Policies, inhibitor: Inhibitor, flapper: Flapper) -> int:
+def load(state: PipelineState, policies: Policies, inhibitor: Inhibitor, flaps: FlapFilter) -> int:
     """Fill an empty pipeline whose rules are installed; returns engine time, µs."""
     if state.policy is not None:
         policies.set(state.policy)
@@ -124,29 +124,31 @@ def load(state: PipelineState, policies: Policies, inhibitor: Inhibitor, flapper
         inhibitor.parents.load(parent.rule, (parent.thing, parent.identity), parent.at, parent.places)
     rules = inhibitor.rules
     for child in state.children:
-        made = made_of(child.made, rules[child.made.rule])
-        change = made_of(child.change, made.rule) if child.change is not None else None
-        inhibitor.load(Child(made, child.at, child.due, child.place, change, child.parent, child.again, child.note))
+        made = pending_transition(child.made, rules[child.made.rule])
+        change = pending_transition(child.change, made.rule) if child.change is not None else None
+        inhibitor.load(
+            InhibitedAlarm(made, child.at, child.due, child.place, change, child.parent, child.again, child.note)
+        )
     for flap in state.flaps:
         written = rules[flap.rule].flap
         assert written is not None, "an edit that takes `flap` away forgets the rule's alarms"
-        end = made_of(flap.end, rules[flap.rule]) if flap.end is not None else None
-        alarm = Flapping(flap.times, flap.count, flap.on, flap.level, flap.last, end)
-        flapper.load((flap.rule, flap.thing, flap.identity), alarm, written)
+        end = pending_transition(flap.end, rules[flap.rule]) if flap.end is not None else None
+        alarm = FlappingAlarm(flap.times, flap.count, flap.on, flap.level, flap.last, end)
+        flaps.load((flap.rule, flap.thing, flap.identity), alarm, written)
     return state.now
 
 
-def kept_of(made: PendingTransition) -> KeptAlarm:
+def kept_transition(made: PendingTransition) -> KeptTransition:
     """A change as it is kept."""
     plan = None if made.plan == plan_of(made.rule) else made.plan
-    return KeptAlarm(rule=made.rule.id, plan=plan, **{name: getattr(made, name) for name in _AS_IT_IS})
+    return KeptTransition(rule=made.rule.id, plan=plan, **{name: getattr(made, name) for name in _AS_IT_IS})
 
 
-def _kept_or(made: PendingTransition | None) -> KeptAlarm | None:
-    return None if made is None else kept_of(made)
+def _kept_or(made: PendingTransition | None) -> KeptTransition | None:
+    return None if made is None else kept_transition(made)
 
 
-def made_of(kept: KeptAlarm, rule: Rule) -> PendingTransition:
-    """The inverse of `kept_of`."""
+def pending_transition(kept: KeptTransition, rule: Rule) -> PendingTransition:
+    """The inverse of `kept_transition`."""
     same = {name: getattr(kept, name) for name in _AS_IT_IS}
     return PendingTransition(rule=rule, plan=kept.plan or plan_of(rule), **same)

@@ -14,7 +14,7 @@ from gateway.domain.reading import Batch, concat, empty_batch
 from gateway.domain.record import RuleSet
 from gateway.domain.regroup import in_order
 from rules.compiled import Rule
-from rules.engine.alarms.state import KeptAlarm, kept_of, made_of
+from rules.engine.alarms.state import KeptTransition, kept_transition, pending_transition
 from rules.engine.conditions.base import EngineContext
 from rules.engine.evaluator import Evaluator
 from rules.engine.late.history_answers import expired
@@ -61,7 +61,7 @@ class WarmupResult(Struct, frozen=True):
     now: int
     spaces: list[SpaceImage]
     runners: list[RunnerImage]
-    made: list[KeptAlarm] = []
+    made: list[KeptTransition] = []
     facts: list[tuple[int, FactOf]] = []
     glitches: list[Glitch] = []
 
@@ -155,7 +155,7 @@ class WarmupReplay:
             )
             for r in core.installed.runners[rule.id]
         ]
-        made = [kept_of(one) for one in self._scratch.made] if self._input.group else []
+        made = [kept_transition(one) for one in self._scratch.made] if self._input.group else []
         return seal(_encoder.encode(
             WarmupResult(rule.id, rule.revision, core.now, spaces, runners, made, self._input.facts, glitches)
         ))  # fmt: skip
@@ -212,5 +212,5 @@ def restored_engine(core: Evaluator, found: WarmupResult) -> ScratchEngine | Non
                 runner.decided.until.update(held.decided)
     scratch.core.now = found.now
     rule = core.installed.rules[found.rule][1]
-    scratch.core.context.emitter.made = [made_of(one, rule) for one in found.made]
+    scratch.core.context.emitter.made = [pending_transition(one, rule) for one in found.made]
     return scratch
