@@ -75,7 +75,7 @@ class CounterMultipleForm(AlarmForm):
 
     # --- readings
     def begin_view(self, view: BatchView) -> bool:
-        self.heard, self._prior = self.counter.hear(view, self.context.watched[view.thing]), None
+        self.heard, self._prior = self.counter.read(view, self.context.watched[view.thing]), None
         return False
 
     def candidates(self, view: BatchView, carry: Bools) -> Bools:

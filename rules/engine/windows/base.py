@@ -33,7 +33,7 @@ class Surroundings(Protocol):
 
     @property
     def observe(self) -> Observe | None:
-        """Who hears of closed windows."""
+        """Called with each closed window."""
 
     @property
     def glitches(self) -> Glitches:
@@ -81,7 +81,7 @@ class StateTable:
             part.grow()
 
     def refresh(self, things: Sequence[int]) -> None:
-        """What facts say of these things changed."""
+        """Facts about these things changed."""
 
     def replaced(self) -> None:
         """Rows hold another state than what was read into them."""

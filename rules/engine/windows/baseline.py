@@ -33,7 +33,7 @@ def halved(x: F64) -> F64:
 
 
 class Weeks(StateTable):
-    """One mean and variance per hour of the local week, made when a thing is first heard.
+    """One mean and variance per hour of the local week, made with the first reading of a thing.
 
     State per thing: seat i32, 4 B, and 2,688 B for a thing that has one.
     """
@@ -118,8 +118,10 @@ class BaselineSignal(Momentary):
         if self.clock is not None:
             self.clock.refresh(things)
 
-    def settled(self, view: BatchView, heard: PointReadings) -> PointReadings:
-        return super().settled(view, heard.where(~view.moments[heard.unit]))  # time alone teaches nothing
+    def settled(self, view: BatchView, incoming: PointReadings) -> PointReadings:
+        return super().settled(
+            view, incoming.where(~view.moments[incoming.unit])
+        )  # a moment without a reading changes nothing
 
     def turned(self) -> I64:
         return self.at
@@ -127,17 +129,17 @@ class BaselineSignal(Momentary):
     def held(self, things: Rows, t: I64) -> Values:  # noqa: ARG002 - only readings change it
         return self.score[things], (self.at[things] > LONG_AGO).astype(np.float64)
 
-    def take(self, things: Rows, t: I64, heard: PointReadings) -> Values:  # noqa: ARG002 - only readings change it
+    def take(self, things: Rows, t: I64, incoming: PointReadings) -> Values:  # noqa: ARG002 - only readings change it
         before = self.score[things]
-        heard = heard.where(~np.isnan(heard.value))
-        heard = heard.where(heard.at >= self.at[heard.thing])
-        score = np.zeros(len(heard))
-        ordinal = heard.ordinal()
+        incoming = incoming.where(~np.isnan(incoming.value))
+        incoming = incoming.where(incoming.at >= self.at[incoming.thing])
+        score = np.zeros(len(incoming))
+        ordinal = incoming.ordinal()
         order = np.argsort(ordinal, kind="stable")
-        for turn in np.split(order, np.cumsum(np.bincount(ordinal))[:-1]) if len(heard) else ():
-            score[turn] = self._learn(heard.thing[turn], heard.at[turn], heard.value[turn])
-        last = carried(len(things), things, heard.unit, heard.thing)
-        value = np.where(last >= 0, score[last], before) if len(heard) else before
+        for turn in np.split(order, np.cumsum(np.bincount(ordinal))[:-1]) if len(incoming) else ():
+            score[turn] = self._learn(incoming.thing[turn], incoming.at[turn], incoming.value[turn])
+        last = carried(len(things), things, incoming.unit, incoming.thing)
+        value = np.where(last >= 0, score[last], before) if len(incoming) else before
         return value, (self.at[things] > LONG_AGO).astype(np.float64)
 
     def _learn(self, things: Rows, at: I64, x: F64) -> F64:

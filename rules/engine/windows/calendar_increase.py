@@ -35,23 +35,23 @@ class CalendarIncrease(CalendarWindow):
         self.silent: U8 = np.zeros(0, np.uint8)
 
     # --- readings
-    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
-        return self.counter.hear(view, inside)
+    def read(self, view: BatchView, inside: Bools) -> PointReadings:
+        return self.counter.read(view, inside)
 
-    def special(self, heard: PointReadings) -> Bools:
-        thing, at = heard.thing, heard.at
+    def special(self, incoming: PointReadings) -> Bools:
+        thing, at = incoming.thing, incoming.at
         start, end, last = self.start[thing], self.end[thing], self.counter.at[NOW, thing]
         # a night has not begun yet, or the first reading since it began was taken
         inside = (at < end) & ((last >= start) | (at < start)) & (at >= self.done[thing])
-        found: Bools = ~(self.counter.rising(heard) & inside) | (self.silent[thing] != 0)
+        found: Bools = ~(self.counter.rising(incoming) & inside) | (self.silent[thing] != 0)
         return found
 
-    def quick(self, heard: PointReadings) -> None:
-        self.counter.run(heard)
-        thing = heard.thing
-        early = heard.at < self.start[thing]
+    def quick(self, incoming: PointReadings) -> None:
+        self.counter.run(incoming)
+        thing = incoming.thing
+        early = incoming.at < self.start[thing]
         self.fresh[thing] = early
-        self.base[thing[early]] = heard.value[early] + self.counter.shift[NOW, thing[early]]
+        self.base[thing[early]] = incoming.value[early] + self.counter.shift[NOW, thing[early]]
 
     def take(self, thing: int, value: float, at: int) -> int:
         before = int(self.counter.at[NOW, thing])
@@ -64,7 +64,7 @@ class CalendarIncrease(CalendarWindow):
         if before == LONG_AGO:
             self.open(thing, at)
             self._rebase(thing, line, max(0, at - int(self.start[thing])))
-        elif at == before:  # the same moment told again with another value
+        elif at == before:  # another value of the same moment
             if self.fresh[thing]:
                 self.base[thing] = line
         elif at < int(self.start[thing]):  # before the night, or in a window that a tick has closed
@@ -121,7 +121,7 @@ class CalendarIncrease(CalendarWindow):
         return at if before == LONG_AGO else min(at, before)
 
     def reevaluate_from(self, thing: int, since: int) -> int:
-        gap = self.gap(thing)  # no longer than this windows that ended wait to be told whether it was one
+        gap = self.gap(thing)  # no longer than this windows that ended wait until it is known whether it was one
         return since if gap == NEVER else since - gap
 
     def decided(self, things: Rows, now: int | I64) -> Bools:

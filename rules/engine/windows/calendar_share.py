@@ -30,11 +30,11 @@ class CalendarShare(CalendarWindow):
     def turned(self) -> I64:
         return self.truth.since
 
-    def special(self, heard: PointReadings) -> Bools:
-        return self.truth.special(heard)
+    def special(self, incoming: PointReadings) -> Bools:
+        return self.truth.special(incoming)
 
-    def quick(self, heard: PointReadings) -> None:
-        self.truth.quick(heard)
+    def quick(self, incoming: PointReadings) -> None:
+        self.truth.quick(incoming)
 
     def take(self, thing: int, value: float, at: int) -> int:
         return self.truth.take(thing, value, at)

@@ -15,7 +15,7 @@ from rules.engine.windows.window_values import WindowValues
 class CalendarStat(CalendarWindow):
     """State: seen (observed µs), newest, at, shut 32 B, `WindowValues`, and that of `CalendarWindow`.
 
-    The newest reading is kept apart until the next one comes: the same moment may be told again with another value.
+    The newest reading is kept apart until the next one comes: the same moment may come again with another value.
     It is observed until then, for no longer than the gap, and until a bad one (`shut`).
     """
 
@@ -43,19 +43,19 @@ class CalendarStat(CalendarWindow):
         return self.at
 
     # --- readings
-    def special(self, heard: PointReadings) -> Bools:
-        thing, at = heard.thing, heard.at
-        start, (_, last) = self.start[thing], heard.before(self.newest, self.at)
+    def special(self, incoming: PointReadings) -> Bools:
+        thing, at = incoming.thing, incoming.at
+        start, (_, last) = self.start[thing], incoming.before(self.newest, self.at)
         inside = (at < self.end[thing]) & ((self.at[thing] >= start) | (at < start)) & (at >= self.done[thing])
         inside &= self.at[thing] > LONG_AGO
-        found: Bools = ~((at > last) & inside & ~np.isnan(heard.value))
+        found: Bools = ~((at > last) & inside & ~np.isnan(incoming.value))
         return found
 
-    def quick(self, heard: PointReadings) -> None:
-        thing, first = heard.thing, heard.first()
-        before, moment = heard.before(self.newest, self.at)
-        self._book(thing, before, moment, np.minimum(heard.at, np.where(first, self.shut[thing], NEVER)))
-        self.newest[thing], self.at[thing], self.shut[thing] = heard.value, heard.at, NEVER
+    def quick(self, incoming: PointReadings) -> None:
+        thing, first = incoming.thing, incoming.first()
+        before, moment = incoming.before(self.newest, self.at)
+        self._book(thing, before, moment, np.minimum(incoming.at, np.where(first, self.shut[thing], NEVER)))
+        self.newest[thing], self.at[thing], self.shut[thing] = incoming.value, incoming.at, NEVER
 
     def _book(self, thing: Rows, value: F64, at: I64, until: I64) -> None:
         """Readings inside their window are over: the next came, or nothing can come. Observed to `until` at most."""

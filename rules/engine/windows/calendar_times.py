@@ -36,14 +36,14 @@ class CalendarTimes(CalendarWindow):
     def turned(self) -> I64:
         return self.truth.since
 
-    def special(self, heard: PointReadings) -> Bools:
-        again = heard.at == heard.before(self.truth.truth, self.truth.since)[1]
-        found: Bools = self.truth.special(heard) | again
+    def special(self, incoming: PointReadings) -> Bools:
+        again = incoming.at == incoming.before(self.truth.truth, self.truth.since)[1]
+        found: Bools = self.truth.special(incoming) | again
         return found
 
-    def quick(self, heard: PointReadings) -> None:
-        self.truth.quick(heard)
-        risen = self.edges.follow(heard)
+    def quick(self, incoming: PointReadings) -> None:
+        self.truth.quick(incoming)
+        risen = self.edges.follow(incoming)
         np.add.at(self.count, risen.thing, risen.at >= self.start[risen.thing])
 
     def take(self, thing: int, value: float, at: int) -> int:

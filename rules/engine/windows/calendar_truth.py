@@ -23,7 +23,7 @@ class RunningWindow(Protocol):
         """Longer silence is a gap, µs for each thing."""
 
     def open(self, thing: int, at: int) -> None:
-        """The first window of a thing that was never heard."""
+        """The first window of a thing without a reading so far."""
 
 
 class CalendarTruth(StateTable):
@@ -43,19 +43,19 @@ class CalendarTruth(StateTable):
         self.seen: I64 = np.zeros(0, np.int64)
         self.true: I64 = np.zeros(0, np.int64)
 
-    def special(self, heard: PointReadings) -> Bools:
+    def special(self, incoming: PointReadings) -> Bools:
         """As `CalendarWindow.special`."""
-        thing, at = heard.thing, heard.at
+        thing, at = incoming.thing, incoming.at
         start, since = self.window.start[thing], self.since[thing]
         inside = (at < self.window.end[thing]) & ((since >= start) | (at < start)) & (at >= self.window.done[thing])
         found: Bools = ~(inside & (since > LONG_AGO))
         return found
 
-    def quick(self, heard: PointReadings) -> None:
+    def quick(self, incoming: PointReadings) -> None:
         """As `CalendarWindow.quick`."""
-        truth, since = heard.before(self.truth, self.since)
-        self._book(heard.thing, truth, since, heard.at)
-        self.truth[heard.thing], self.since[heard.thing] = heard.value, heard.at
+        truth, since = incoming.before(self.truth, self.since)
+        self._book(incoming.thing, truth, since, incoming.at)
+        self.truth[incoming.thing], self.since[incoming.thing] = incoming.value, incoming.at
 
     def _book(self, thing: Rows, truth: F64, since: I64, until: I64) -> None:
         """A truth held from `since` to `until`, or to the gap."""

@@ -58,23 +58,23 @@ class CalendarWindow(StateTable):
         self.ring: F64 = np.zeros((depth, 0))
 
     # --- what an operator does
-    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
+    def read(self, view: BatchView, inside: Bools) -> PointReadings:
         """Its readings in the units `inside` of a view; of other signals the places alone."""
         if self.feed is None:
             return readings(view, self.columns[0], inside, known=True)
-        return self.feed.hear(view, inside, self.latest)
+        return self.feed.read(view, inside, self.latest)
 
     def latest(self, things: Rows) -> F64:
-        """The value that was heard last of each thing; NaN: none, or unknown."""
+        """The newest value of each thing; NaN: none, or unknown."""
         return np.full(len(things), np.nan)
 
     def turned(self) -> I64:
-        """What changes when a value is heard that no reading brought."""
+        """An array that changes when there is a value without a reading."""
         return self.end
 
-    def outside(self, heard: PointReadings) -> Bools:
+    def outside(self, incoming: PointReadings) -> Bools:
         """Which of them begin or end a window, or came after it was closed."""
-        thing, at = heard.thing, heard.at
+        thing, at = incoming.thing, incoming.at
         found: Bools = (self.start[thing] == LONG_AGO) | (at >= self.end[thing]) | (at < self.done[thing])
         return found
 
@@ -100,11 +100,11 @@ class CalendarWindow(StateTable):
         self.take(thing, value, max(begun, self.clock.window(thing, end - 1)[0] if running == LONG_AGO else running))
 
     @abstractmethod
-    def special(self, heard: PointReadings) -> Bools:
+    def special(self, incoming: PointReadings) -> Bools:
         """Which of them may do more than go on in the running window: the first that is special is taken singly."""
 
     @abstractmethod
-    def quick(self, heard: PointReadings) -> None:
+    def quick(self, incoming: PointReadings) -> None:
         """Readings that are not special."""
 
     @abstractmethod
@@ -120,7 +120,7 @@ class CalendarWindow(StateTable):
         """(value, coverage) of the running windows at their ends, known to be complete at `now`; the next are empty."""
 
     def changes(self, thing: int, value: float, at: int) -> bool:  # noqa: ARG002 - it does
-        """Does this reading change anything? One that was sent again says nothing of the silence before it."""
+        """Does this reading change anything? One that was sent again does not end the silence before it."""
         return True
 
     def decided_from(self, thing: int, at: int) -> int:  # noqa: ARG002 - a window ends without a reading
@@ -170,7 +170,7 @@ class CalendarWindow(StateTable):
         return int(self.gaps(np.array([thing]))[0])
 
     def open(self, thing: int, at: int) -> None:
-        """The first window of a thing that was never heard."""
+        """The first window of a thing without a reading so far."""
         self.start[thing], self.end[thing], _ = self.clock.window(thing, at)
 
     def close(self, things: Rows, now: int) -> F64:

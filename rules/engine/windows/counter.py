@@ -24,10 +24,10 @@ class Placed(NamedTuple):
 
 
 class Counter(StateTable):
-    """State: value (NaN = never heard), shift f64[2, n], at i64[2, n]: the newest reading and the one before it, 48 B;
-    and `CounterFalls`, 144 B.
+    """State: value (NaN = no reading so far), shift f64[2, n], at i64[2, n]: the newest reading and the one before it,
+    48 B; and `CounterFalls`, 144 B.
 
-    The line is `value + shift`. A reading told again with another value is judged against the one before it.
+    The line is `value + shift`. Another value of the same moment is judged against the reading before it.
     """
 
     arrays = (("value", np.nan), ("shift", 0), ("at", LONG_AGO))
@@ -43,76 +43,76 @@ class Counter(StateTable):
         self.parts = {"falls": self.falls}
 
     # --- many readings
-    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
+    def read(self, view: BatchView, inside: Bools) -> PointReadings:
         """Its known readings in the units `inside` of a view."""
-        heard = readings(view, self.column, inside, known=True)
-        return self._put_right(heard) if self.around.glitches.any_known and len(heard) else heard
+        incoming = readings(view, self.column, inside, known=True)
+        return self._put_right(incoming) if self.around.glitches.any_known and len(incoming) else incoming
 
-    def _put_right(self, heard: PointReadings) -> PointReadings:
+    def _put_right(self, incoming: PointReadings) -> PointReadings:
         """In a glitch that is known beforehand the counter stands at the value it seemed to fall from."""
-        value, glitches = heard.value.copy(), self.around.glitches
-        for thing in np.unique(heard.thing).tolist():
+        value, glitches = incoming.value.copy(), self.around.glitches
+        for thing in np.unique(incoming.thing).tolist():
             for one in glitches.known(*self._key(thing)):
-                inside = (heard.thing == thing) & (heard.at > one.since) & (heard.at < one.at)
+                inside = (incoming.thing == thing) & (incoming.at > one.since) & (incoming.at < one.at)
                 for row in np.flatnonzero(inside).tolist():
-                    again = glitches.ignored((*self._key(thing), int(heard.at[row])))
+                    again = glitches.ignored((*self._key(thing), int(incoming.at[row])))
                     value[row] = np.nan if again else one.value
-        return PointReadings(heard.unit, heard.thing, heard.at, value).where(~np.isnan(value))
+        return PointReadings(incoming.unit, incoming.thing, incoming.at, value).where(~np.isnan(value))
 
     def _key(self, thing: int) -> tuple[int, int, str, CounterModel | None]:
         place = self.space.things[thing]
         return place.device, place.component, self.point, self.model
 
-    def before(self, heard: PointReadings) -> tuple[F64, I64]:
+    def before(self, incoming: PointReadings) -> tuple[F64, I64]:
         """(value, at) of the reading before each."""
-        return heard.before(self.value[NOW], self.at[NOW])
+        return incoming.before(self.value[NOW], self.at[NOW])
 
-    def rising(self, heard: PointReadings, prior: tuple[F64, I64] | None = None) -> Bools:
+    def rising(self, incoming: PointReadings, prior: tuple[F64, I64] | None = None) -> Bools:
         """Which readings are newer than the one before, not lower, and take no fall back; the first ever is not.
 
         `prior`: what `before` found.
         """
-        thing = heard.thing
-        before, moment = prior or self.before(heard)
-        found: Bools = (heard.value >= before) & (heard.at > moment)
+        thing = incoming.thing
+        before, moment = prior or self.before(incoming)
+        found: Bools = (incoming.value >= before) & (incoming.at > moment)
         if self.falls.any():
             fell, line = self.falls.newest(thing)
             booked = before + self.shift[NOW, thing] - line
-            found &= ~((heard.value >= fell) & (heard.value - before > booked))
+            found &= ~((incoming.value >= fell) & (incoming.value - before > booked))
             if self.around.glitches.any_known:
                 ends = self.around.glitches.ends
-                pairs = zip(thing.tolist(), heard.at.tolist(), strict=True)
+                pairs = zip(thing.tolist(), incoming.at.tolist(), strict=True)
                 found &= np.array([ends(*self._key(one), at) is None for one, at in pairs], np.bool_)
         return found
 
-    def follow(self, heard: PointReadings) -> PointReadings:
+    def follow(self, incoming: PointReadings) -> PointReadings:
         """The same readings on the line, without those that change nothing."""
-        prior = self.before(heard)
-        odd = ~self.rising(heard, prior)
-        line = heard.value + self.shift[NOW, heard.thing]
+        prior = self.before(incoming)
+        odd = ~self.rising(incoming, prior)
+        line = incoming.value + self.shift[NOW, incoming.thing]
         if not odd.any():
-            self.run(heard, prior)
-            return PointReadings(heard.unit, heard.thing, heard.at, line)
+            self.run(incoming, prior)
+            return PointReadings(incoming.unit, incoming.thing, incoming.at, line)
         strange = np.zeros(self.value.shape[1], np.bool_)
-        strange[heard.thing[odd]] = True
-        rows = np.flatnonzero(strange[heard.thing])
+        strange[incoming.thing[odd]] = True
+        rows = np.flatnonzero(strange[incoming.thing])
         floor = None
         for row in rows.tolist():
-            found = self.step(int(heard.thing[row]), float(heard.value[row]), int(heard.at[row]))
+            found = self.step(int(incoming.thing[row]), float(incoming.value[row]), int(incoming.at[row]))
             line[row] = np.nan if found is None else found.line
             if found is not None and found.floor == found.floor:
-                floor = np.full(len(heard), np.nan) if floor is None else floor
+                floor = np.full(len(incoming), np.nan) if floor is None else floor
                 floor[row] = found.floor
-        if len(rows) < len(heard):
-            self.run(heard.where(~strange[heard.thing]))
-        return PointReadings(heard.unit, heard.thing, heard.at, line, floor).where(~np.isnan(line))
+        if len(rows) < len(incoming):
+            self.run(incoming.where(~strange[incoming.thing]))
+        return PointReadings(incoming.unit, incoming.thing, incoming.at, line, floor).where(~np.isnan(line))
 
-    def run(self, heard: PointReadings, prior: tuple[F64, I64] | None = None) -> None:
+    def run(self, incoming: PointReadings, prior: tuple[F64, I64] | None = None) -> None:
         """Readings that are `rising`. `prior`: what `before` found of them."""
-        if not len(heard):
+        if not len(incoming):
             return
-        before, moment = prior or self.before(heard)
-        things, value, at = heard.thing, heard.value, heard.at
+        before, moment = prior or self.before(incoming)
+        things, value, at = incoming.thing, incoming.value, incoming.at
         last = things[1:] != things[:-1]
         if not last.all():
             last = np.append(last, np.ones(1, np.bool_))
@@ -150,7 +150,7 @@ class Counter(StateTable):
                 return None
             self._put(thing, BEFORE, before)
         self._put(thing, NOW, before if found is None else found.state)
-        if found is None:  # what was told before at this moment never was
+        if found is None:  # the value before of this moment never was
             return Placed(before.line)
         if found.back is None:
             return Placed(found.state.line)
@@ -174,7 +174,7 @@ class Counter(StateTable):
         self.falls.put(which, thing, falls)
 
     def model_of(self, thing: int) -> CounterModel:
-        """How this counter falls: as the rule says, else its profile."""
+        """How this counter falls: by the rule, else by its profile."""
         if self.model is not None:
             return self.model
         world, place = self.around.world, self.space.things[thing]
@@ -182,7 +182,7 @@ class Counter(StateTable):
         return spec.counter if spec is not None else CounterModel()
 
     def line(self, thing: int) -> float:
-        """What was counted up to the newest reading; NaN = never heard."""
+        """What was counted up to the newest reading; NaN = no reading so far."""
         return float(self.value[NOW, thing] + self.shift[NOW, thing])
 
     def exchange(self, thing: int, start: float, at: int) -> bool:

@@ -148,7 +148,7 @@ class Glitches:
             self._known.setdefault((one.device, one.component, one.point, one.model), []).append(one)
 
     def known(self, device: int, component: int, point: str, model: CounterModel | None) -> Sequence[Glitch]:
-        """What `know` said of a counter."""
+        """The glitches of a counter that were given to `know`."""
         return self._known.get((device, component, point, model), ())
 
     def ends(self, device: int, component: int, point: str, model: CounterModel | None, at: int) -> Glitch | None:
@@ -157,12 +157,12 @@ class Glitches:
         return min(mine, key=lambda one: one.since, default=None)
 
     def ignored(self, row: Resent) -> bool:
-        """Was it a row sent again, in readings of which `know` told?"""
+        """Was it a row sent again, in the readings given to `know`?"""
         return row in self._ignored
 
     @property
     def any_known(self) -> bool:
-        """Did `know` say anything?"""
+        """Was anything given to `know`?"""
         return bool(self._known)
 
     # --- snapshot

@@ -1,4 +1,4 @@
-"""When a truth becomes true, however often a moment is told again."""
+"""When a truth becomes true, however often a moment comes again."""
 
 import numpy as np
 
@@ -21,38 +21,38 @@ class Edges(StateTable):
         self.moment: I64 = np.zeros(0, np.int64)
         self.rose: U8 = np.zeros(0, np.uint8)
 
-    def follow(self, heard: PointReadings) -> PointReadings:
-        """The moments at which it became true, value 1; NaN: what the same moment said before is taken back."""
-        first = heard.first()
-        before = np.where(first, self.moment[heard.thing], np.append(LONG_AGO, heard.at[:-1])[: len(heard)])
-        odd = heard.at <= before
+    def follow(self, incoming: PointReadings) -> PointReadings:
+        """The moments at which it became true, value 1; NaN: an earlier value of the same moment is taken back."""
+        first = incoming.first()
+        before = np.where(first, self.moment[incoming.thing], np.append(LONG_AGO, incoming.at[:-1])[: len(incoming)])
+        odd = incoming.at <= before
         if not odd.any():
-            return self._run(heard)
+            return self._run(incoming)
         strange = np.zeros(len(self.known), np.bool_)
-        strange[heard.thing[odd]] = True
-        mine = strange[heard.thing]
-        change = np.zeros(len(heard))
+        strange[incoming.thing[odd]] = True
+        mine = strange[incoming.thing]
+        change = np.zeros(len(incoming))
         for row in np.flatnonzero(mine).tolist():
-            change[row] = self.step(int(heard.thing[row]), float(heard.value[row]), int(heard.at[row]))
-        calm = self._run(heard.where(~mine))
-        change[np.isin(heard.unit, calm.unit)] = 1.0
+            change[row] = self.step(int(incoming.thing[row]), float(incoming.value[row]), int(incoming.at[row]))
+        calm = self._run(incoming.where(~mine))
+        change[np.isin(incoming.unit, calm.unit)] = 1.0
         value = np.where(change > 0, 1.0, np.nan)
-        return PointReadings(heard.unit, heard.thing, heard.at, value).where(change != 0)
+        return PointReadings(incoming.unit, incoming.thing, incoming.at, value).where(change != 0)
 
-    def _run(self, heard: PointReadings) -> PointReadings:
+    def _run(self, incoming: PointReadings) -> PointReadings:
         """Readings that are newer than all before."""
-        some = heard.where(~np.isnan(heard.value))
+        some = incoming.where(~np.isnan(incoming.value))
         before, _ = some.before(self.known, self.moment)
         rising = (some.value == 1.0) & (before != 1.0)
         self.known[some.thing] = some.value  # of several the last one stays
-        self.moment[heard.thing] = heard.at
-        self.prior[heard.thing], self.rose[heard.thing] = self.known[heard.thing], 0
+        self.moment[incoming.thing] = incoming.at
+        self.prior[incoming.thing], self.rose[incoming.thing] = self.known[incoming.thing], 0
         newest = some.at == self.moment[some.thing]
         self.prior[some.thing[newest]], self.rose[some.thing[newest]] = before[newest], rising[newest]
         return some.where(rising)
 
     def step(self, thing: int, value: float, at: int) -> int:
-        """Any reading: 1 = it became true, -1 = what this moment said before is taken back, 0 = neither."""
+        """Any reading: 1 = it became true, -1 = an earlier value of this moment is taken back, 0 = neither."""
         when, old = int(self.moment[thing]), 0
         if at < when:
             return 0

@@ -75,14 +75,14 @@ def _windows(
     )
     place = np.full(len(runs.first), -1, np.intp)
     place[many] = np.arange(len(many))
-    heard = one.hear(view, inside)
-    heard = heard.where(place[runs.group[heard.unit]] >= 0)
+    incoming = one.read(view, inside)
+    incoming = incoming.where(place[runs.group[incoming.unit]] >= 0)
     for item, t in one.leaving(things, begin, end):
         yield InsertedMoments(many[item], t, np.full(len(t), one.closed))
-    known = heard.where(~np.isnan(heard.value))
+    known = incoming.where(~np.isnan(incoming.value))
     if one.over:
         yield InsertedMoments(runs.group[known.unit], known.at + one.over, np.full(len(known), one.closed))
-    for item, start, stop in one.stretches(things, heard, place[runs.group[heard.unit]], begin, end):
+    for item, start, stop in one.stretches(things, incoming, place[runs.group[incoming.unit]], begin, end):
         for grid in grids:
             yield _on_grid(grid, many[item], start, stop)
 
@@ -174,7 +174,7 @@ def _put_in(view: BatchView, runs: Runs, found: InsertedMoments, judged: Bools) 
         moment | view.moments[before],
     )  # fmt: skip
     found_view.open = {int(unit[k]): span for k, span in view.open.items()}
-    for k, span in view.spans.items():  # the moments of a silence know it, too
+    for k, span in view.spans.items():  # also the moments of a silence have it
         stop = int(unit[k])
         begin = int(unit[k - 1]) + 1 if k and view.thing[k - 1] == view.thing[k] else stop
         found_view.spans |= dict.fromkeys(range(begin, stop + 1), span)

@@ -40,27 +40,27 @@ class Momentary(StateTable):
         self.moment: I64 = np.zeros(0, np.int64)
 
     # --- what an operator does
-    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
+    def read(self, view: BatchView, inside: Bools) -> PointReadings:
         """Its readings in the units `inside` of a view; of other signals the places alone."""
         assert self.feed is not None, "an operator without a feed hears by itself"
-        return self.feed.hear(view, inside, self.latest, known=self.known_only)
+        return self.feed.read(view, inside, self.latest, known=self.known_only)
 
-    def settled(self, view: BatchView, heard: PointReadings) -> PointReadings:
+    def settled(self, view: BatchView, incoming: PointReadings) -> PointReadings:
         """The values of other signals at these places, which are known now."""
         assert self.feed is not None, "only a feed reads other signals"
-        return self.feed.settled(view, heard, self.latest, known=self.known_only)
+        return self.feed.settled(view, incoming, self.latest, known=self.known_only)
 
     def latest(self, things: Rows) -> F64:
-        """The value that was heard last of each thing; NaN: none, or unknown."""
+        """The newest value of each thing; NaN: none, or unknown."""
         return np.full(len(things), np.nan)
 
     def turned(self) -> I64:
-        """What changes when a value is heard that no reading brought."""
+        """An array that changes when there is a value without a reading."""
         return self.moment
 
     @abstractmethod
-    def take(self, things: Rows, t: I64, heard: PointReadings) -> Values:
-        """Readings (`heard.unit` counts items), and the value at every item (a thing at a moment, in order)."""
+    def take(self, things: Rows, t: I64, incoming: PointReadings) -> Values:
+        """Readings (`incoming.unit` counts items), and the value at every item (a thing at a moment, in order)."""
 
     @abstractmethod
     def held(self, things: Rows, t: I64) -> Values:
@@ -82,14 +82,14 @@ class Momentary(StateTable):
     def stretches(
         self,
         things: Rows,  # noqa: ARG002
-        heard: PointReadings,  # noqa: ARG002
+        incoming: PointReadings,  # noqa: ARG002
         item: NDArray[np.intp],  # noqa: ARG002
         begin: I64,  # noqa: ARG002
         end: I64,  # noqa: ARG002
     ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:
         """(item, from, to µs) in which the value may change continuously, between `begin` and `end` of each thing.
 
-        `item` numbers the thing of each that is heard. More than needed is no harm.
+        `item` numbers the thing of each reading. More than needed is no harm.
         """
         yield from ()
 

@@ -33,7 +33,7 @@ class MomentaryValues:
         self.handed: dict[tuple[str, int], list[tuple[float, float, int]]] = {}
 
     def begin(self, view: BatchView, inside: Bools) -> list[PointReadings]:
-        """A view comes: what each signal hears in it."""
+        """A view comes: the readings of each signal in it."""
         if not self.signals:
             return []
         self.view = view
@@ -46,14 +46,14 @@ class MomentaryValues:
             (one.newest[view.thing], one.share[view.thing].astype(np.float64), one.moment[view.thing])
             for one in self.signals
         ]
-        return [one.hear(view, inside) for one in self.signals]
+        return [one.read(view, inside) for one in self.signals]
 
     def take(
-        self, view: BatchView, units: NDArray[np.intp], heard: Sequence[PointReadings], judged: Bools | None = None
+        self, view: BatchView, units: NDArray[np.intp], incoming: Sequence[PointReadings], judged: Bools | None = None
     ) -> None:
         """Go on to these units, in order of thing and time, and remember what was worth what there.
 
-        With `judged`, units that are not, and carry nothing of a signal, leave it as it was told last.
+        With `judged`, units that are not, and carry nothing of a signal, leave it as it was last.
         """
         if not self.signals:
             return
@@ -63,7 +63,7 @@ class MomentaryValues:
         if not whole:
             things, t, between = things[units], t[units], between[units]
         reading = not between.any()
-        for k, (one, some) in enumerate(zip(self.signals, heard, strict=True)):
+        for k, (one, some) in enumerate(zip(self.signals, incoming, strict=True)):
             mine = some if whole else _among(some, units, len(view))
             if one.feed is not None and one.feed.nested and len(mine):
                 mine = _settled(one, view, units, mine)
@@ -85,10 +85,10 @@ class MomentaryValues:
             one.newest[whose], one.share[whose], one.moment[whose] = value[tell], share[tell], t[tell]
 
     def hand(self, one: Momentary, thing: int, value: float, at: int) -> None:
-        """A signal hears the value of windows that closed at `at` µs."""
+        """Give a signal the value of windows that closed at `at` µs."""
         things, t = np.array([thing]), np.array([at])
-        heard = PointReadings(np.zeros(1, np.intp), things, t, np.array([value]))
-        found, share = one.take(things, t, heard.where(~np.isnan(heard.value)) if one.known_only else heard)
+        incoming = PointReadings(np.zeros(1, np.intp), things, t, np.array([value]))
+        found, share = one.take(things, t, incoming.where(~np.isnan(incoming.value)) if one.known_only else incoming)
         one.newest[things], one.share[things], one.moment[things] = found, share, t
         self.handed.setdefault((one.name, thing), []).append((float(found[0]), float(share[0]), at))
 
@@ -135,29 +135,29 @@ class MomentaryValues:
         return float(value[first]), float(share[first]), int(moment[first])
 
 
-def _among(heard: PointReadings, units: NDArray[np.intp], count: int) -> PointReadings:
-    """What is heard in these of `count` units, numbered among them."""
+def _among(incoming: PointReadings, units: NDArray[np.intp], count: int) -> PointReadings:
+    """The readings in these of `count` units, numbered among them."""
     place = np.full(count, -1, np.intp)
     place[units] = np.arange(len(units))
-    item = place[heard.unit]
-    mine = heard.where(item >= 0)
+    item = place[incoming.unit]
+    mine = incoming.where(item >= 0)
     return PointReadings(item[item >= 0], mine.thing, mine.at, mine.value)
 
 
-def _told_by_time(one: Momentary, things: NDArray[np.int64], t: NDArray[np.int64], heard: PointReadings) -> Values:
-    """At moments alone. Of things that hear nothing at them readings stay: older ones may still come, in order."""
-    told = np.isin(things, heard.thing)
+def _told_by_time(one: Momentary, things: NDArray[np.int64], t: NDArray[np.int64], incoming: PointReadings) -> Values:
+    """At moments alone. Readings of things without a value there stay: older ones may still come, in order."""
+    told = np.isin(things, incoming.thing)
     if len(told) and told.all():
-        return one.take(things, t, heard)
+        return one.take(things, t, incoming)
     value, share = one.held(things, t)
     if len(items := np.flatnonzero(told)):
-        value[items], share[items] = one.take(things[items], t[items], _among(heard, items, len(things)))
+        value[items], share[items] = one.take(things[items], t[items], _among(incoming, items, len(things)))
     return value, share
 
 
-def _settled(one: Momentary, view: BatchView, units: NDArray[np.intp], heard: PointReadings) -> PointReadings:
-    """What a signal hears of others, which are known now; numbered among `units` of the view."""
-    found = one.settled(view, PointReadings(units[heard.unit], heard.thing, heard.at, heard.value))
+def _settled(one: Momentary, view: BatchView, units: NDArray[np.intp], incoming: PointReadings) -> PointReadings:
+    """The values of other signals for a signal, known now; numbered among `units` of the view."""
+    found = one.settled(view, PointReadings(units[incoming.unit], incoming.thing, incoming.at, incoming.value))
     return PointReadings(np.searchsorted(units, found.unit), found.thing, found.at, found.value)
 
 

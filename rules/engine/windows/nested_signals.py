@@ -1,4 +1,4 @@
-"""Signals that are made of other signals: who hears of whom, and when."""
+"""Signals that are made of other signals: which goes into which, and when."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -85,11 +85,11 @@ class NestedSignals:
             self.missed.append((thing, since))
 
     def follow(
-        self, view: BatchView, units: NDArray[np.intp], heard: Iterable[tuple[CalendarWindow, PointReadings]]
+        self, view: BatchView, units: NDArray[np.intp], incoming: Iterable[tuple[CalendarWindow, PointReadings]]
     ) -> int:
-        """What others are worth in these units is known now: calendar signals hear it. The soonest end of them, µs."""
+        """The values of others in these units are known now: calendar signals get them. The soonest end of them, µs."""
         soonest = NEVER
-        for one, some in heard:
+        for one, some in incoming:
             if one.name in self.nested and len(some):
                 places = some.where(np.isin(some.unit, units))
                 self.missed += one.follow(view, places)
@@ -97,7 +97,7 @@ class NestedSignals:
         return soonest
 
     def pass_on(self, place: At, begun: dict[str, int], end: int, observe: Observe) -> set[str]:
-        """Windows ended then and are closed: what is made of them hears their values, and closes its own.
+        """Windows ended then and are closed: what is made of them gets their values, and closes its own.
 
         `begun`: the start of each, by name. Names of what is new.
         """

@@ -15,7 +15,7 @@ from rules.engine.state.thing_table import ThingTable
 from rules.engine.windows.base import Rows, StateTable
 from rules.engine.windows.ring_buffer import RingBuffer
 
-DIFFERENT = 1024  # values that a calendar window tells apart
+DIFFERENT = 1024  # values that a calendar window keeps apart
 DIGITS = 52  # binary digits of a float64 behind the point
 LEAST = -10  # with that even the exponent is cut: four values are left
 CELLS = 1 << 20  # values that are put in order at once

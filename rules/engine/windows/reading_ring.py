@@ -13,7 +13,7 @@ from rules.engine.windows.ring_buffer import RingBuffer
 from rules.engine.windows.ring_windows import LastWindows, RingWindows, same
 
 MANY = 1 << 20
-DENSE = 16  # a thing may speak this many times as often as promised
+DENSE = 16  # a thing may send this many times as often as promised
 EVERYTHING = slice(None)
 PLENTY = 4096  # readings that are kept of a thing that promised nothing
 Part = tuple[NDArray[np.intp] | slice, I64, I64]
@@ -30,26 +30,26 @@ class ReadingRing:
         self.ring = RingBuffer(space, folds, truth=truth, squared=squared)
         self.windows = RingWindows(self.ring, gaps, over, pair=pair)
 
-    def take(self, things: Rows, t: I64, heard: PointReadings) -> Iterator[Part]:
-        """Add readings (`heard.unit` counts items); for each item what its window holds then, part by part.
+    def take(self, things: Rows, t: I64, incoming: PointReadings) -> Iterator[Part]:
+        """Add readings (`incoming.unit` counts items); for each item what its window holds then, part by part.
 
         A part must be used before the next one is asked for: older readings make room.
         """
         self.windows.keep(None)
-        step = self._step(heard, t) if len(heard) == len(things) else None
+        step = self._step(incoming, t) if len(incoming) == len(things) else None
         if step is not None:
             self.windows.keep(step)
             yield EVERYTHING, step.low, step.stop
             return
-        heard = self._newer(heard)
-        stage, room = _stages(self.ring, heard)
-        last = carried(len(things), things, heard.unit, heard.thing)
-        when = np.where(last >= 0, stage[last], 0) if len(heard) else np.zeros(len(things), np.intp)
+        incoming = self._newer(incoming)
+        stage, room = _stages(self.ring, incoming)
+        last = carried(len(things), things, incoming.unit, incoming.thing)
+        when = np.where(last >= 0, stage[last], 0) if len(incoming) else np.zeros(len(things), np.intp)
         for number in range(int(when.max(initial=0)) + 1):
             items = np.flatnonzero(when == number)
             mine, moment = things[items], t[items]
             fresh = np.zeros(len(things), np.int64)
-            rows = heard.where(stage == number)
+            rows = incoming.where(stage == number)
             if len(rows):
                 self._make_room(rows, room, mine, moment)
                 fresh[self._push(rows)] = 1
@@ -59,16 +59,16 @@ class ReadingRing:
             # the reading before the window stays: it is observed into it. Of several items of a thing the last counts
             self.ring.tail[mine] = np.maximum(low - 1, self.ring.tail[mine])
 
-    def _step(self, heard: PointReadings, t: I64) -> LastWindows | None:
+    def _step(self, incoming: PointReadings, t: I64) -> LastWindows | None:
         """Add one newer known reading of each thing, where there is room for all. Else nothing is done: None."""
-        things, at, value, size = heard.thing, heard.at, heard.value, len(self.ring.at)
+        things, at, value, size = incoming.thing, incoming.at, incoming.value, len(self.ring.at)
         head, tail = self.ring.head[things], self.ring.tail[things]
         newest = self.ring.place(head - 1, things)
         before = self.ring.at.reshape(-1).take(newest)
         if int((head - tail).max()) >= size:
             tail = np.maximum(self.windows.begin(things, tail, head, t) - 1, tail)
         fits = (at > before) & (head > 0) & (head - tail < size) & (value == value) & (self.ring.shut[things] == NEVER)
-        if heard.floor is not None or not fits.all() or not (things[1:] != things[:-1]).all():
+        if incoming.floor is not None or not fits.all() or not (things[1:] != things[:-1]).all():
             return None
         place = self.ring.place(head, things)
         length = np.minimum(at - before, self.windows.gaps(things))
@@ -88,10 +88,10 @@ class ReadingRing:
         self.ring.tail[things] = np.maximum(low - 1, tail)
         return LastWindows(things, t, low, stop, upto if self.windows.over and same(at, t) else None)
 
-    def _newer(self, heard: PointReadings) -> PointReadings:
+    def _newer(self, incoming: PointReadings) -> PointReadings:
         """Readings that are not older than the newest one."""
-        head = self.ring.head[heard.thing]
-        return heard.where((head == 0) | (heard.at >= self.ring.times(head - 1, heard.thing)))
+        head = self.ring.head[incoming.thing]
+        return incoming.where((head == 0) | (incoming.at >= self.ring.times(head - 1, incoming.thing)))
 
     def _make_room(self, rows: PointReadings, room: int, things: Rows, t: I64) -> None:
         size = len(self.ring.at)
@@ -131,7 +131,7 @@ class ReadingRing:
         return rows.unit
 
     def _change(self, rows: PointReadings, again: Bools) -> None:
-        """The newest reading told again with another value, or a bad one: nothing is observed from then on."""
+        """Another value of the newest reading, or a bad one: nothing is observed from then on."""
         known = ~np.isnan(rows.value)
         new = rows.where(again & known)
         self.ring.value[(self.ring.head[new.thing] - 1) & (len(self.ring.at) - 1), new.thing] = new.value
@@ -192,21 +192,21 @@ def _still_to_come(fresh: I64, things: Rows) -> I64:
     return found
 
 
-def _stages(ring: RingBuffer, heard: PointReadings) -> tuple[NDArray[np.intp], int]:
+def _stages(ring: RingBuffer, incoming: PointReadings) -> tuple[NDArray[np.intp], int]:
     """(stage of each reading, the most of one thing per stage): one that changes the past starts a stage."""
-    first = heard.first()
-    unknown = np.isnan(heard.value)
-    head = ring.head[heard.thing]
-    newest = np.where(head > 0, ring.times(head - 1, heard.thing), -NEVER)
-    before = np.where(first, newest, np.append(-NEVER, heard.at[:-1])[: len(heard)])
-    again = heard.at == before
-    if heard.floor is not None:
-        again |= ~np.isnan(heard.floor)
+    first = incoming.first()
+    unknown = np.isnan(incoming.value)
+    head = ring.head[incoming.thing]
+    newest = np.where(head > 0, ring.times(head - 1, incoming.thing), -NEVER)
+    before = np.where(first, newest, np.append(-NEVER, incoming.at[:-1])[: len(incoming)])
+    again = incoming.at == before
+    if incoming.floor is not None:
+        again |= ~np.isnan(incoming.floor)
     if first.all():
         return again.astype(np.intp), 1
     room = int(np.clip(MANY // ring.space.capacity, 32, 4096))
     cut = np.cumsum(again | (unknown & ~first))
-    ordinal = heard.ordinal()
-    start = np.arange(len(heard)) - ordinal
+    ordinal = incoming.ordinal()
+    start = np.arange(len(incoming)) - ordinal
     stage = cut - cut[start] + again[start] + ordinal // room
     return stage, min(room, int(ordinal.max()) + 1)

@@ -13,7 +13,7 @@ from rules.engine.state.thing_table import ThingTable
 from rules.engine.windows.base import Gaps, PointReadings, Rows, Surroundings, readings
 
 Newest = Callable[[Rows], F64]
-"""The value that was heard last of each thing."""
+"""The newest value of each thing."""
 
 
 class SignalInput:
@@ -46,22 +46,24 @@ class SignalInput:
         told = self.points if self.bound is None else tuple(self.space.names[column] for column in self.bound.told)
         return Gaps(self.world, self.space, told, written)
 
-    def hear(self, view: BatchView, inside: Bools, newest: Newest, *, known: bool = False) -> PointReadings:
+    def read(self, view: BatchView, inside: Bools, newest: Newest, *, known: bool = False) -> PointReadings:
         """In the units `inside` of a view; of other signals the places alone, values 0. `known` leaves out bad ones."""
         if self.bound is None:
             return readings(view, self.columns[0], inside, known=known)
         unit = np.flatnonzero(view.carry(self.columns) & inside) if self.columns else np.zeros(0, np.intp)
         if not self.nested and not self.bound.turning:
             unit = unit[~view.moments[unit]]
-        heard = PointReadings(unit, view.thing[unit], view.t[unit], np.zeros(len(unit)))
-        return heard if self.nested or not len(unit) else self.settled(view, heard, newest, known=known)
+        incoming = PointReadings(unit, view.thing[unit], view.t[unit], np.zeros(len(unit)))
+        return incoming if self.nested or not len(unit) else self.settled(view, incoming, newest, known=known)
 
-    def settled(self, view: BatchView, heard: PointReadings, newest: Newest, *, known: bool = False) -> PointReadings:
+    def settled(
+        self, view: BatchView, incoming: PointReadings, newest: Newest, *, known: bool = False
+    ) -> PointReadings:
         """The values at these places; where no reading came only those that time alone changed."""
-        reader = UnitsAt(view, heard.unit)
+        reader = UnitsAt(view, incoming.unit)
         value = self.bound_of().scalar(reader) if self.scalar else self.bound_of().vector(reader)
-        found = PointReadings(heard.unit, heard.thing, heard.at, value)
-        between = view.moments[heard.unit]
+        found = PointReadings(incoming.unit, incoming.thing, incoming.at, value)
+        between = view.moments[incoming.unit]
         if between.any():
             told = ~np.isnan(value) if known else ~between | ~np.isnan(value)
             found, between = found.where(told), between[told]

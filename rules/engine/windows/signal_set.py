@@ -25,7 +25,7 @@ from rules.engine.windows.window_ends import WindowEnds
 
 
 class WindowListener(Protocol):
-    """Who is told when there is something to judge. Things are told of apart, each in the order of time."""
+    """Called when there is something to judge: for each thing apart, in the order of time."""
 
     def window_closed(self, here: At, reader: Reader) -> None:
         """Calendar signals of a thing have new values since `here.t`; `reader` holds the points as of then."""
@@ -115,7 +115,7 @@ class SignalSet:
             one.grow()
 
     def forget(self, thing: int) -> None:
-        """As if never heard."""
+        """Reset the row to its initial values."""
         for one in self.operators:
             one.forget(thing)
 
@@ -162,17 +162,17 @@ class SignalSet:
 
     def frames(self, view: BatchView, inside: Bools, judged: Bools, judge: WindowListener) -> None:
         """The units `inside` of a view, in order: windows close, values move on, the units `judged` are judged."""
-        heard = [one.hear(view, inside) for one in self.windows]
+        incoming = [one.read(view, inside) for one in self.windows]
         momentary = self.now.begin(view, inside)
         active = judged & inside
-        for some in (*heard, *momentary):
+        for some in (*incoming, *momentary):
             active[some.unit] = True
         left, told = np.flatnonzero(active), judged | view.moments
         while len(left):
             special = np.zeros(len(view), np.bool_)
             pick = np.zeros(len(view), np.bool_)
             pick[left] = True
-            mine = [some.where(pick[some.unit]) for some in heard]
+            mine = [some.where(pick[some.unit]) for some in incoming]
             for one, some in zip(self.windows, mine, strict=True):
                 odd = one.outside(some) if one.name in self.chain.nested else one.special(some)
                 special[some.unit[odd]] = True
@@ -194,7 +194,7 @@ class SignalSet:
         view: BatchView,
         units: NDArray[np.intp],
         momentary: Sequence[PointReadings],
-        heard: Sequence[PointReadings],
+        incoming: Sequence[PointReadings],
         judged: Bools,
         told: Bools,
         judge: WindowListener,
@@ -202,17 +202,17 @@ class SignalSet:
         if not len(units):
             return
         self.now.take(view, units, momentary, None if told[units].all() else told)
-        self.soonest = min(self.soonest, self.chain.follow(view, units, zip(self.windows, heard, strict=True)))
+        self.soonest = min(self.soonest, self.chain.follow(view, units, zip(self.windows, incoming, strict=True)))
         asked = units[judged[units]]
         asked = asked[~judge.idle(view, asked)]
         if len(asked):
             judge.judge_units(view, asked)
 
-    def _single(self, view: BatchView, unit: int, heard: Sequence[PointReadings], judge: WindowListener) -> None:
+    def _single(self, view: BatchView, unit: int, incoming: Sequence[PointReadings], judge: WindowListener) -> None:
         """A unit that may close windows, fall, repeat, or be the first."""
         thing = int(view.thing[unit])
         fresh: list[tuple[CalendarWindow, float, int]] = []
-        for one, some in zip(self.windows, heard, strict=True):
+        for one, some in zip(self.windows, incoming, strict=True):
             k = int(np.searchsorted(some.unit, unit))
             if k < len(some) and some.unit[k] == unit and one.name not in self.chain.nested:
                 fresh.append((one, float(some.value[k]), int(some.at[k])))
@@ -258,9 +258,9 @@ class SignalSet:
                 judge.windows_closed(Latest(self.space, things[ends == end], end))
                 judge.windows_ended(things[ends == end].tolist(), end)
 
-    def closings(self, place: At, heard: Collection[CalendarWindow]) -> Iterator[int]:
+    def closings(self, place: At, incoming: Collection[CalendarWindow]) -> Iterator[int]:
         """`WindowEnds.closings` of what is watched."""
-        return self.ends.closings(place, heard, self.watch_only, self._observe)
+        return self.ends.closings(place, incoming, self.watch_only, self._observe)
 
     def _observe(self, thing: int, one: CalendarWindow, cover: float) -> None:
         if self.field.observe is not None:
@@ -278,8 +278,8 @@ class SignalSet:
 
     def exchange(self, thing: int, point: str, start: float, at: int, judge: WindowListener) -> None:
         """A new meter hangs at `point` since `at` µs and began at `start`."""
-        if heard := [one for one in self.windows if point in one.points]:
-            for end in self.closings(At(thing, at), heard):
+        if incoming := [one for one in self.windows if point in one.points]:
+            for end in self.closings(At(thing, at), incoming):
                 judge.window_closed(At(thing, end, before=True), Latest(self.space, np.array([thing]), end))
         for one in self.operators:
             one.exchange(thing, point, start, at)

@@ -28,8 +28,8 @@ class SlidingIncrease(SlidingOperator):
         self.coverage = signal.coverage
         self.hours = length / HOUR if signal.per_day else 1.0  # the canonical time is the hour, so m3/day is m3/h
 
-    def line(self, heard: PointReadings) -> PointReadings:
-        return self.own_counter.follow(heard)
+    def line(self, incoming: PointReadings) -> PointReadings:
+        return self.own_counter.follow(incoming)
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
         ring, begin = self.ring, t - self.over

@@ -46,25 +46,25 @@ class SlidingOperator(ABC):
     def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:
         """From when on after `t` the value may change though the window goes on holding [low, stop); NEVER."""
 
-    def take(self, things: Rows, t: I64, heard: PointReadings) -> Values:
-        """Readings (`heard.unit` counts items), and the value at every item (a thing at a moment, in order)."""
+    def take(self, things: Rows, t: I64, incoming: PointReadings) -> Values:
+        """Readings (`incoming.unit` counts items), and the value at every item (a thing at a moment, in order)."""
         value, share = np.full(len(things), np.nan), np.zeros(len(things))
-        for items, low, stop in self.trail.take(things, t, self.line(heard)):
+        for items, low, stop in self.trail.take(things, t, self.line(incoming)):
             if items is EVERYTHING:
                 return self.measure(things, t, low, stop)
             value[items], share[items] = self.measure(things[items], t[items], low, stop)
         return value, share
 
-    def line(self, heard: PointReadings) -> PointReadings:
+    def line(self, incoming: PointReadings) -> PointReadings:
         """The readings as the trail keeps them."""
-        return heard
+        return incoming
 
     def latest(self, things: Rows) -> F64:
-        """The value that was heard last of each thing; NaN: none, or unknown."""
+        """The newest value of each thing; NaN: none, or unknown."""
         return np.where(self.ring.shut[things] == NEVER, self.windows.newest(things), np.nan)
 
     def turned(self) -> I64:
-        """What changes when a value is heard that no reading brought."""
+        """An array that changes when there is a value without a reading."""
         return self.ring.head
 
     def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
@@ -75,13 +75,13 @@ class SlidingOperator(ABC):
         self.windows.settle()
         return leaves, drift
 
-    def still(self, newest: F64, heard: PointReadings, item: NDArray[np.intp]) -> Bools:
-        """Which things, with the value `newest`, stay as much known as they are while `heard` comes without a gap.
+    def still(self, newest: F64, incoming: PointReadings, item: NDArray[np.intp]) -> Bools:
+        """Which things, with the value `newest`, stay as much known as they are while `incoming` comes without a gap.
 
-        `item` numbers the thing of each that is heard.
+        `item` numbers the thing of each reading.
         """
         found: Bools = ~np.isnan(newest)
-        found[item[np.isnan(heard.value)]] = False
+        found[item[np.isnan(incoming.value)]] = False
         return found
 
     def observed(self, things: Rows, t: I64, low: I64, stop: I64) -> F64:

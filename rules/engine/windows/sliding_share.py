@@ -30,9 +30,9 @@ class SlidingShare(SlidingOperator):
         known = (share >= self.coverage - EPSILON) & (seen > 0)
         return np.where(known, true / np.maximum(seen, 1), np.nan), share
 
-    def still(self, newest: F64, heard: PointReadings, item: NDArray[np.intp]) -> Bools:
+    def still(self, newest: F64, incoming: PointReadings, item: NDArray[np.intp]) -> Bools:
         found: Bools = (newest == 0.0) | (newest == 1.0)
-        found[item[heard.value != newest[item]]] = False
+        found[item[incoming.value != newest[item]]] = False
         return found
 
     def drifts(self, things: Rows, t: I64, low: I64, stop: I64) -> I64:

@@ -1,4 +1,4 @@
-"""A signal over the last so many minutes, (t - over, t]: its operator says what it is worth."""
+"""A signal over the last so many minutes, (t - over, t]: its operator works out the value."""
 
 from collections.abc import Iterator
 
@@ -28,12 +28,12 @@ class SlidingSignal(Momentary):
         self.grid = max(operator.over // STEPS, TICK)
         self.parts.update(operator.parts())
 
-    def hear(self, view: BatchView, inside: Bools) -> PointReadings:
+    def read(self, view: BatchView, inside: Bools) -> PointReadings:
         counter = self.operator.counter
-        return super().hear(view, inside) if counter is None else counter.hear(view, inside)
+        return super().read(view, inside) if counter is None else counter.read(view, inside)
 
-    def take(self, things: Rows, t: I64, heard: PointReadings) -> Values:
-        return self.operator.take(things, t, heard)
+    def take(self, things: Rows, t: I64, incoming: PointReadings) -> Values:
+        return self.operator.take(things, t, incoming)
 
     def held(self, things: Rows, t: I64) -> Values:
         return self.operator.measure(things, t, *self.operator.windows.part(things, t))
@@ -64,9 +64,9 @@ class SlidingSignal(Momentary):
         yield item, ring.times(low[item] + step, things[item]) + self.over
 
     def stretches(
-        self, things: Rows, heard: PointReadings, item: NDArray[np.intp], begin: I64, end: I64
+        self, things: Rows, incoming: PointReadings, item: NDArray[np.intp], begin: I64, end: I64
     ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:
-        thing, at = np.concatenate([np.arange(len(things)), item]), np.concatenate([self._since(things), heard.at])
+        thing, at = np.concatenate([np.arange(len(things)), item]), np.concatenate([self._since(things), incoming.at])
         order = np.argsort(thing, kind="stable")
         thing, at = thing[order], at[order]
         last = np.ones(len(thing), np.bool_)
@@ -74,9 +74,9 @@ class SlidingSignal(Momentary):
         until = np.where(last, end[thing], np.append(at[1:], 0))
         quiet = at + np.minimum(self.operator.gaps(things[thing]), NEVER // 4)
         spoke = (at > LONG_AGO) & (until > at)
-        moving = (self.moment[things] > begin) | ~self.operator.still(self.newest[things], heard, item)
+        moving = (self.moment[things] > begin) | ~self.operator.still(self.newest[things], incoming, item)
         if self.feed is not None and self.feed.nested:
-            moving[:] = True  # nobody knows yet
+            moving[:] = True  # not known yet
         np.logical_or.at(moving, thing[spoke], (until > quiet)[spoke])
         some = np.flatnonzero(spoke & moving[thing])
         yield thing[some], at[some], np.minimum(until[some] - 1, at[some] + self.over)

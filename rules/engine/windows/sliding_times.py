@@ -37,14 +37,14 @@ class SlidingTimes(SlidingOperator):
     def turned(self) -> I64:
         return self.edges.moment
 
-    def take(self, things: Rows, t: I64, heard: PointReadings) -> Values:
-        some = heard.where(~np.isnan(heard.value))
+    def take(self, things: Rows, t: I64, incoming: PointReadings) -> Values:
+        some = incoming.where(~np.isnan(incoming.value))
         known = ~np.isnan(self.edges.known[things])
         known |= carried(len(things), things, some.unit, some.thing) >= 0
         count, share = np.zeros(len(things)), known.astype(np.float64)
-        for items, low, stop in self.trail.take(things, t, self.edges.follow(heard)):
+        for items, low, stop in self.trail.take(things, t, self.edges.follow(incoming)):
             count[items] = stop - low
-        for items, low, stop in () if self.truths is None else self.truths.take(things, t, heard):
+        for items, low, stop in () if self.truths is None else self.truths.take(things, t, incoming):
             share[items] = self._seen(things[items], t[items], low, stop)
         return np.where(known & (share >= self.coverage - EPSILON), count, np.nan), share
 

@@ -29,20 +29,20 @@ class Slope(SlidingOperator):
         self.counts = Declared(around.world, space, (signal.point,), lambda spec: spec.kind is PointKind.COUNTER)
         self.closed = bool(signal.over)
 
-    def line(self, heard: PointReadings) -> PointReadings:
-        counts = self.counts(heard.thing) > 0
+    def line(self, incoming: PointReadings) -> PointReadings:
+        counts = self.counts(incoming.thing) > 0
         if counts.all():
-            return self.own_counter.follow(heard)
+            return self.own_counter.follow(incoming)
         if not counts.any():
-            return heard
-        followed = self.own_counter.follow(heard.where(counts))
-        value, floor = heard.value.copy(), np.full(len(heard), np.nan)
+            return incoming
+        followed = self.own_counter.follow(incoming.where(counts))
+        value, floor = incoming.value.copy(), np.full(len(incoming), np.nan)
         value[counts] = np.nan
-        place = np.searchsorted(heard.unit, followed.unit)
+        place = np.searchsorted(incoming.unit, followed.unit)
         value[place] = followed.value
         if followed.floor is not None:
             floor[place] = followed.floor
-        return PointReadings(heard.unit, heard.thing, heard.at, value, floor).where(~np.isnan(value))
+        return PointReadings(incoming.unit, incoming.thing, incoming.at, value, floor).where(~np.isnan(value))
 
     def measure(self, things: Rows, t: I64, low: I64, stop: I64) -> Values:
         ring, last = self.ring, stop - 1

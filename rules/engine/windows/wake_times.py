@@ -23,7 +23,7 @@ class WakeTimes:
 
     Exact moments: an age reaches what it is compared with; a reading leaves a window. What changes continuously (a
     share, the covered part of a window) is looked at on the grids of all signals of the rule. Where signals are made of
-    others, the windows of the `closing` ones end at moments, too: what hears of them goes on from there.
+    others, the windows of the `closing` ones end at moments, too: what is made of them goes on from there.
     """
 
     def __init__(self, bounds: Sequence[BoundExpression], windows: SignalSet | None) -> None:

@@ -42,11 +42,11 @@ class WindowEnds:
         return found
 
     def closings(
-        self, place: At, heard: Collection[CalendarWindow], watch: frozenset[str] | None, observe: Observe
+        self, place: At, incoming: Collection[CalendarWindow], watch: frozenset[str] | None, observe: Observe
     ) -> Iterator[int]:
         """Close what ended by then and is decided; yields each end at which the rule can be judged.
 
-        `heard`: the signals with a reading there, which decides whether the silence before it was a gap. `watch`:
+        `incoming`: the signals with a reading there, which decides whether the silence before it was a gap. `watch`:
         the signals whose windows are judged, None = all. A signal made of closed windows closes, and hears their
         values, when none of them that ended by then is open.
         """
@@ -57,7 +57,9 @@ class WindowEnds:
             if first > now:
                 return
             bare = min(int(one.end[thing]) for one in self.bare)
-            ready = [one for one in self.bare if one.end[thing] <= now and (one in heard or one.decided(only, now)[0])]
+            ready = [
+                one for one in self.bare if one.end[thing] <= now and (one in incoming or one.decided(only, now)[0])
+            ]
             if first < bare:
                 end = first
             elif ready:
@@ -87,7 +89,7 @@ class WindowEnds:
         """The ends from `first` up to the next one that is open, at `until` µs."""
         thing = place.thing
         if any(self._since(one, thing, first) > one.kept for one in self.windows):
-            # a point first heard in an old packet: of others, time alone has closed and judged what ended since
+            # a point that first came in an old packet: of others, time alone has closed and judged what ended since
             if self.chain.passes_on:
                 self.chain.note(thing, first)
             if any(one.done[thing] == first for one in self.windows if watch is None or one.name in watch):
