@@ -29,12 +29,12 @@ from rules.engine.windows.calendar_window import CalendarWindow
 from rules.engine.windows.momentary import Momentary
 from rules.engine.windows.signal_input import SignalInput
 from rules.engine.windows.sliding_increase import SlidingIncrease
+from rules.engine.windows.sliding_rate import SlidingRate
 from rules.engine.windows.sliding_share import SlidingShare
 from rules.engine.windows.sliding_signal import SlidingSignal
 from rules.engine.windows.sliding_stat import SlidingStat
 from rules.engine.windows.sliding_swing import SlidingSwing
 from rules.engine.windows.sliding_times import SlidingTimes
-from rules.engine.windows.slope import Slope
 
 
 def depth_of(rule: Rule, name: str) -> int:
@@ -56,7 +56,7 @@ def operator(
         case Increase():
             return SlidingSignal(space, signal.name, signal.unit, SlidingIncrease(signal, space, around))
         case Rate():
-            return SlidingSignal(space, signal.name, signal.unit, Slope(signal, space, around))
+            return SlidingSignal(space, signal.name, signal.unit, SlidingRate(signal, space, around))
         case MemberStat() | PeerStat():
             return None
     feed = SignalInput(signal.of, space, around, source)

@@ -14,7 +14,7 @@ from rules.engine.windows.reading_ring import ReadingRing
 from rules.engine.windows.sliding_operator import SlidingOperator, broken, unbroken
 
 
-class Slope(SlidingOperator):
+class SlidingRate(SlidingOperator):
     """`rate`: change per hour between the last two readings, or from the first to the last of [t - over, t].
 
     State: a trail, and a `Counter` that is used for points that their profile calls counters.
