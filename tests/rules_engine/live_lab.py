@@ -66,7 +66,7 @@ class LiveCase:
             self.journal, self.engine, self.desk, snapshots, self.clock, rules_thread=inline, desk_thread=inline,
             start=start, on_commit=lambda *_: None, on_due=lambda _: None, partition=0,
         )  # fmt: skip
-        self.series = SeriesConsumer(self.journal, self.store, inline, 0, flush=0, partition=0)
+        self.series = SeriesConsumer(self.journal, self.store, inline, flush=0, partition=0)
         self.reruns = Reruns(
             self.rules, self.engine, self.series, self.store, rules_thread=inline, series_thread=inline,
             journal=self.intake.facts, worker=partial(LookBackProcess.start, LOOK_BACK),
