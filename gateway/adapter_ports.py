@@ -8,7 +8,7 @@ it is used: a gateway that speaks MQTT alone never loads the library for Modbus.
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from gateway.domain.device import AsSent, Device, Profile
 from gateway.domain.errors import Problem
@@ -18,11 +18,13 @@ from gateway.domain.metric import MetricFamily
 from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Raw
 from gateway.domain.text import Sayable
-from gateway.ports import Clock, Directory, ReceiptLedger, SeriesStore, Sink, Source
+from gateway.ports import Clock, Directory, HeldReadings, ReceiptLedger, SeriesStore, Sink, Source
 from gateway.section import AdapterSection
 
 C = TypeVar("C", bound=AdapterSection)
 Payload = Literal["event", "notice"]
+AskGateway = Callable[[], HeldReadings]
+"""The gateway that runs, for what it alone can read; raises StoreError when it cannot be asked."""
 
 
 @dataclass(slots=True)
@@ -210,6 +212,24 @@ class EndpointAdapter(Generic[C]):
     nobody back. Raises ValueError (its reason), OSError."""
 
 
+class HistoryReader(Protocol):
+    """Everything a store holds, in great pieces: for backtest and explain, in a process of their own, also beside the
+    gateway that writes it. Blocking. Every call may raise StoreError."""
+
+    def spans(self, start: int, end: int) -> list[tuple[int, int, int]]:
+        """(start, end, rows) of pieces of like size, in order of time, that hold all readings of [start, end)."""
+
+    def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
+        """One piece of these devices and points (None = all), in order of time, one frame per device and moment, each
+        identity once."""
+
+    def before(self, moment: int, devices: Sequence[int], points: Sequence[int]) -> Batch:
+        """Of each of these points of these devices the newest reading with at < moment, and the newest with a value."""
+
+    def close(self) -> None:
+        """Let files and connections go."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesAdapter(Generic[C]):
     """A store of readings."""
@@ -219,3 +239,8 @@ class SeriesAdapter(Generic[C]):
     config: type[C]
     build: Callable[[Path, C, Clock], SeriesStore]
     """(`data_dir`, configuration, clock). Raises StoreError."""
+    place: Callable[[Path, C], dict[str, str]]
+    """(`data_dir`, configuration) -> what another process needs to read it: a folder, or an address and a key."""
+    open_history: Callable[[Mapping[str, str], AskGateway | None], HistoryReader]
+    """(place, how the gateway that runs is asked, None = there is none). It is asked only for what cannot be read
+    beside it. Raises StoreError."""

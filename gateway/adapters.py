@@ -15,4 +15,6 @@ from sinks.series.duckdb.adapter import ADAPTER as DUCKDB
 SOURCES: dict[str, SourceAdapter[Any]] = {one.name: one for one in (MQTT, MODBUS)}
 ENDPOINTS: dict[str, EndpointAdapter[Any]] = {one.name: one for one in (WEBHOOK, SMS)}
 SERIES: dict[str, SeriesAdapter[Any]] = {one.name: one for one in (DUCKDB,)}
-"""By the `type` of a configuration; the first one is the default of `series`."""
+"""By the `type` of a configuration."""
+EMBEDDED: SeriesAdapter[Any] = DUCKDB
+"""The store of an installation that names none."""

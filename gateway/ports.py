@@ -15,9 +15,10 @@ from gateway.domain.history_request import HistoryJob, HistoryRequest
 from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricSample
 from gateway.domain.notice import Recipient
-from gateway.domain.reading import F64, I64, U8, Batch, Reading
+from gateway.domain.reading import I64, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
 from gateway.domain.refused_text import RefusedText
+from gateway.domain.series import Buckets, Series, SeriesStats, Written
 
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Runs a blocking call in the one thread of a store, calls one after another, and gives what it returns or raises."""
@@ -157,58 +158,6 @@ class JournalView(Protocol):
         """Messages that could not be understood, the newest first, below `before_seq`. Blocking."""
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Readings of one point of one device, sorted by `at`, each identity once."""
-
-    at: I64
-    value: F64
-    quality: U8
-    flags: U8
-    received: I64
-
-
-@dataclass(frozen=True, slots=True)
-class Buckets:
-    """Aggregates of good and uncertain readings over [start, start + every). Gaps are absent buckets, never zeros."""
-
-    start: I64
-    count: I64
-    mean: F64
-    min: F64
-    max: F64
-    first: F64
-    last: F64
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What one write did: rows = stored + duplicate + expired; `conflict` of the stored replaced another value."""
-
-    stored: int
-    duplicate: int
-    expired: int
-    conflict: int = 0
-
-    def plus(self, other: "Written") -> "Written":
-        """Both together."""
-        return Written(
-            self.stored + other.stored, self.duplicate + other.duplicate, self.expired + other.expired,
-            self.conflict + other.conflict,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesStats:
-    """`first`, `last` are µs (0 when empty)."""
-
-    rows: int
-    bytes: int
-    segments: int
-    first: int
-    last: int
-
-
 class SeriesStore(Protocol):
     """Time-series store. Blocking; called from its own thread. Identity of a row is (device, point, at)."""
 
@@ -234,11 +183,8 @@ class SeriesStore(Protocol):
     def before(self, moment: int, devices: Sequence[int]) -> Batch:
         """Of each point of these devices the newest reading with at < moment, and the newest that has a value."""
 
-    def open_rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
-        """Readings of [start, end) that no other process can read from disk, in any order, each identity once."""
-
-    def open_counts(self, start: int, end: int, width: int) -> I64:
-        """How many of them lie in each bucket of `width` µs of [start, end)."""
+    def held(self) -> "HeldReadings | None":
+        """What no other process can read beside this one; None = others read everything themselves."""
 
     def retain(self, before: int) -> int:
         """Delete readings older than `before`, give the space back; returns the rows deleted."""
@@ -253,6 +199,20 @@ class SeriesStore(Protocol):
 
     def close(self) -> None:
         """Flush and close."""
+
+
+class HeldReadings(Protocol):
+    """Readings that only the process which writes the store can read: its API hands them out. Blocking, in the thread
+    of the store."""
+
+    def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
+        """Those of [start, end) of these devices and points (None = all), in any order, each identity once."""
+
+    def counts(self, start: int, end: int, width: int) -> I64:
+        """How many of them lie in each bucket of `width` µs of [start, end)."""
+
+    def before(self, moment: int, devices: Sequence[int]) -> Batch:
+        """As `SeriesStore.before`, of the whole store."""
 
 
 class Sink(Protocol):

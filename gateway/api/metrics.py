@@ -14,9 +14,9 @@ from gateway.api.source_metrics import source_metrics
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.record import RecordKind
+from gateway.domain.series import Written
 from gateway.health import GatewayStatus, HealthState
 from gateway.latency import quantile
-from gateway.ports import Written
 
 MESSAGE_STATES = ("received", "journaled", "duplicate", "rejected", "refused", "in_flight")
 QUANTILES = (("0.5", 0.5), ("0.95", 0.95), ("0.99", 0.99))

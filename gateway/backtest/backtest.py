@@ -83,14 +83,13 @@ def run(installation: Installation, wanted: BacktestRequest, total: Total, told:
     points = [point for point in known.points if point.name in names]
     back = max(horizon(rule, max((p.every for p in points if p.name in rule.points), default=0)) for rule in rules)
     warm = 0 if back >= NEVER else max(0, wanted.start - back)
-    with installation.history() as (history, address):
+    with installation.history() as (history, place):
         spans = history.spans(warm, wanted.end)
-        folder = str(history.folder)
     rows = sum(count for _, _, count in spans)
     total(rows)
     warm = warm or (spans[0][0] if spans else wanted.start)
     task = Task(
-        folder, address, [[rule.source for rule in one] for one in sets], list(known.sites), list(known.customers),
+        place, [[rule.source for rule in one] for one in sets], list(known.sites), list(known.customers),
         devices, points, zone.key, warm, wanted.start, wanted.end, spans, len(devices) == len(known.devices),
     )  # fmt: skip
     alone = rows < LEAST or any(joined(rule) for rule in rules)

@@ -1,6 +1,7 @@
 """The running gateway of an installation, as far as looking back needs it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -8,6 +9,8 @@ import httpx
 import numpy as np
 from msgspec import Struct
 
+from gateway.adapter_ports import HistoryReader
+from gateway.adapters import SERIES
 from gateway.api.tls import pinned
 from gateway.domain.duration import from_us
 from gateway.domain.error_reasons import reason
@@ -27,8 +30,17 @@ class Address(Struct, frozen=True):
     cert: str = ""
 
 
-class Live:
-    """Its API over HTTP. Blocking."""
+class HistoryPlace(Struct, frozen=True):
+    """What another process needs to read the history: the adapter of the store and its place, the gateway that holds
+    some of it."""
+
+    store: str
+    place: dict[str, str]
+    gateway: Address = Address()
+
+
+class GatewayClient:
+    """Its API over HTTP (`gateway.ports.HeldReadings`). Blocking."""
 
     def __init__(self, address: Address, lang: Lang = "en") -> None:
         headers = {"Accept-Language": lang} | ({"Authorization": f"Bearer {address.key}"} if address.key else {})
@@ -38,7 +50,7 @@ class Live:
             base_url=self.url, headers=headers, timeout=PATIENCE, trust_env=False, verify=verify
         )  # fmt: skip
 
-    def __enter__(self) -> "Live":
+    def __enter__(self) -> "GatewayClient":
         return self
 
     def __exit__(
@@ -51,7 +63,7 @@ class Live:
         self._client.close()
 
     def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
-        """Readings of its open files. Raises StoreError."""
+        """Readings that it alone can read. Raises StoreError."""
         body = {"start": _rfc3339(start), "end": _rfc3339(end), "devices": devices, "points": points}
         return decode_batch(self._ask("/v1/history/open/rows", body))
 
@@ -78,3 +90,16 @@ class Live:
 
 def _rfc3339(us: int) -> str:
     return from_us(us).isoformat(timespec="microseconds")
+
+
+@contextmanager
+def open_history(place: HistoryPlace) -> Iterator[HistoryReader]:
+    """The stored readings; the gateway is asked when some of them are its own. Raises StoreError."""
+    with ExitStack() as opened:
+
+        def ask() -> GatewayClient:
+            return opened.enter_context(GatewayClient(place.gateway))
+
+        history = SERIES[place.store].open_history(place.place, ask if place.gateway.url else None)
+        opened.callback(history.close)
+        yield history

@@ -24,9 +24,9 @@ from gateway.settings.project import load_settings
 from gateway.store import ApiKeys, Database, Queries, SqlRegistryStore, lent_key
 
 if TYPE_CHECKING:
-    from gateway.backtest.gateway_client import Address
+    from gateway.adapter_ports import HistoryReader
+    from gateway.backtest.gateway_client import Address, HistoryPlace
     from rules.compiled import Names
-    from sinks.series.duckdb.history import StoredHistory
 
 KEPT = 5_000  # records per read
 
@@ -86,26 +86,24 @@ class Installation:
         return next((one for one in self.known.devices if one.id == number), None)
 
     @contextmanager
-    def history(self) -> Iterator[tuple["StoredHistory", "Address"]]:
-        """(stored readings, API): files that a running gateway has open come through its API.
+    def history(self) -> Iterator[tuple["HistoryReader", "HistoryPlace"]]:
+        """(stored readings, where other processes find them): what only a running gateway can read comes through its
+        API. Raises StoreError."""
+        from gateway.adapters import SERIES
+        from gateway.backtest.gateway_client import Address, GatewayClient, HistoryPlace
 
-        Raises StoreError.
-        """
-        from gateway.backtest.gateway_client import Address, Live
-        from sinks.series.duckdb.history import Locked, StoredHistory
-
-        folder = self.settings.data_dir / "series"
+        adapter, address = SERIES[self.settings.series.type], Address()
+        place = adapter.place(self.settings.data_dir, self.settings.series)
         with ExitStack() as opened:
-            address = Address()
-            try:
-                history = StoredHistory(folder)
-            except Locked:
+
+            def ask() -> GatewayClient:
+                nonlocal address
                 address = self.opened.enter_context(self._address())  # other processes may ask after this, too
-                live = Live(address, self.lang)
-                opened.callback(live.close)
-                history = StoredHistory(folder, live)
+                return opened.enter_context(GatewayClient(address, self.lang))
+
+            history = adapter.open_history(place, ask)
             opened.callback(history.close)
-            yield history, address
+            yield history, HistoryPlace(adapter.name, place, address)
 
     @contextmanager
     def _address(self) -> Iterator["Address"]:

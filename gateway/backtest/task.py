@@ -4,21 +4,20 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Lock
 from typing import IO
 
 import msgspec
 from msgspec import Struct
 
-from gateway.backtest.gateway_client import Address, Live
+from gateway.adapter_ports import HistoryReader
+from gateway.backtest.gateway_client import HistoryPlace, open_history
 from gateway.backtest.runner import play
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.errors import StoreError
 from rules.backtest import BacktestEpisode, PlayedRegistry, Player
 from rules.engine.windows.counter_glitches import Glitches
 from rules.format import compile_source
-from sinks.series.duckdb.history import StoredHistory
 
 LEAST = 3_000_000
 """Readings that are worth a second process: one takes a second to begin."""
@@ -27,11 +26,9 @@ Told = Callable[[int], None]
 
 
 class Task(Struct, frozen=True):
-    """`sets` of rule sources; `spans` (start, end, rows) µs to be read of these devices and points; `folder` of the
-    segments, `live` the gateway that has some of them open."""
+    """`sets` of rule sources; `spans` (start, end, rows) µs to be read of these devices and points of `history`."""
 
-    folder: str
-    live: Address
+    history: HistoryPlace
     sets: list[list[bytes]]
     sites: list[Site]
     customers: list[Customer]
@@ -69,21 +66,13 @@ _messages = msgspec.msgpack.Decoder(Message)
 
 def judge(task: Task, told: Told) -> TaskResult:
     """In this process. Raises StoreError."""
-    live = None
-    if task.live.url:
-        live = Live(task.live)
-    history = StoredHistory(Path(task.folder), live)
-    try:
+    with open_history(task.history) as history:
         players, readings = _played(task, history, told)
         return TaskResult(readings, _looked_again(task, history, players))
-    finally:
-        history.close()
-        if live is not None:
-            live.close()
 
 
 def _played(
-    task: Task, history: StoredHistory, told: Told, known: Sequence[Glitches | None] = ()
+    task: Task, history: HistoryReader, told: Told, known: Sequence[Glitches | None] = ()
 ) -> tuple[list[Player], int]:
     """A player for each set of rules through the history, and how many readings there were."""
     ids, points = [one.id for one in task.devices], [one.id for one in task.points]
@@ -98,7 +87,7 @@ def _played(
     return players, play(players, before, pieces, task.end, told)
 
 
-def _looked_again(task: Task, history: StoredHistory, players: Sequence[Player]) -> list[RuleSetEpisodes]:
+def _looked_again(task: Task, history: HistoryReader, players: Sequence[Player]) -> list[RuleSetEpisodes]:
     """What came of it. Devices whose counters had glitches in which something was booked are judged once more, by
     those who know (decision 020); all of them, where a rule looks at several.
     """

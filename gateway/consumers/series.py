@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch
 from gateway.domain.record import Record
-from gateway.ports import Blocking, PartitionedLog, SeriesStore, Written
+from gateway.domain.series import Written
+from gateway.ports import Blocking, PartitionedLog, SeriesStore
 
 MOST_ROWS = 200_000  # one transaction; bounds memory while catching up
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway import expected_stores
+from gateway.adapters import EMBEDDED
 from gateway.clock import SystemClock
 from gateway.desk import Desk
 from gateway.domain.duration import iso
@@ -26,8 +27,6 @@ from gateway.journal import JournalReader
 from gateway.recovery.file_copies import copy_duckdb, copy_plain, copy_sqlite
 from gateway.store import Database, DeskBooks
 from gateway.store.integrity_check import damage
-from sinks.series.duckdb.config import DuckDbConfig
-from sinks.series.duckdb.store import DuckDbStore
 
 FORMAT: Final = 1
 NAME: Final = "backup.json"
@@ -132,7 +131,7 @@ def _checked(copy: Path) -> int:
         floor, head = reader.floor(), newest.seq if newest is not None else 0
     with closing(Database.at(copy / DATABASE)) as database:
         desk = Desk(DeskBooks(database), partition=partition).cursor()
-    with closing(DuckDbStore(copy / "series", DuckDbConfig(), SystemClock())) as series:
+    with closing(EMBEDDED.build(copy, EMBEDDED.config(), SystemClock())) as series:
         stored = series.cursor(partition)
     if max(desk, stored) > head or stored < floor:
         raise StoreError.of("backup.apart", desk=desk, series=stored, floor=floor, head=head)

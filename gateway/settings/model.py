@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from gateway.adapters import ENDPOINTS, SERIES, SOURCES
+from gateway.adapters import EMBEDDED, ENDPOINTS, SERIES, SOURCES
 from gateway.api.config import ApiConfig, HealthConfig
 from gateway.delivery.config import DeliveryConfig
 from gateway.desk.config import DeskConfig
@@ -122,7 +122,7 @@ class Settings(Section):
     China, else `none` (Monday to Friday are workdays)."""
     templates: Path | None = None
     sources: dict[Name, SourceConfig] = Field(default={})
-    series: SeriesConfig = next(iter(SERIES.values())).config()
+    series: SeriesConfig = EMBEDDED.config()
     endpoints: dict[Name, EndpointConfig] = Field(default={})
     desk: DeskConfig = DeskConfig()
     journal: JournalConfig = JournalConfig()

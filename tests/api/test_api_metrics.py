@@ -22,8 +22,8 @@ from gateway.domain.duration import DAY, SECOND
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Reading, batch_of, empty_batch
 from gateway.domain.record import Parcel, Raw, Record, RuleSet
+from gateway.domain.series import Written
 from gateway.domain.workorder import Role
-from gateway.ports import Written
 from gateway.settings import load_project
 from protocols.modbus.metrics import samples
 from protocols.modbus.slave import Backoff, Presence, Slave

@@ -14,7 +14,7 @@ from api_kit import MAIN, World, house, problem
 from gateway.api.allowed_hosts import AllowedHosts
 from gateway.api.server import ApiServer
 from gateway.api.tls import pinned
-from gateway.backtest.gateway_client import Address, Live
+from gateway.backtest.gateway_client import Address, GatewayClient
 from gateway.imports.target import Remote
 from gateway.settings.project import inspect_project
 
@@ -49,7 +49,7 @@ async def test_the_api_speaks_tls(tmp_path: Path) -> None:
         async with Remote(server.url, cert=cert) as remote, Remote(server.url) as stranger:
             assert await remote.alive()
             assert not await stranger.alive(), "a certificate nobody vouches for"
-        live = Live(Address(server.url, "", str(cert)))
+        live = GatewayClient(Address(server.url, "", str(cert)))
         assert (await asyncio.to_thread(live._client.get, "/healthz")).status_code == 200
         live.close()
         with pytest.raises(httpx.TransportError):

@@ -1,5 +1,9 @@
 """Stored readings as a backtest reads them: sorted, framed, each once, whoever has the files."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,6 +11,7 @@ import numpy as np
 import pytest
 
 from gateway.domain.duration import DAY, SECOND
+from gateway.domain.errors import StoreError
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Record
 from sinks.series.duckdb import history as module
@@ -27,12 +32,18 @@ class Clock:
         return self.at
 
 
-class Owner:
-    """The gateway that has the open files, without HTTP in between."""
+HOLDER = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
 
-    def __init__(self, store: DuckDbStore) -> None:
-        self.store = store
-        self.rows, self.counts, self.before = store.open_rows, store.open_counts, store.before
+
+@contextmanager
+def held(file: Path) -> Iterator[None]:
+    """A file that another process has open: who reads the folder has to ask for it."""
+    command = [sys.executable, "-c", HOLDER, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        yield
+        holder.communicate()
 
 
 def reading(device: int, point: int, second: float, value: float = 1.0) -> Reading:
@@ -59,7 +70,10 @@ def test_sealed_and_open_files_give_one_history(tmp_path: Path) -> None:
     closed = [path for path in tmp_path.glob("*.duckdb") if f"{path.stem}" not in _open(store)]
     assert len(closed) == 1
     (sealed / closed[0].name).write_bytes(closed[0].read_bytes())
-    history = StoredHistory(sealed, Owner(store))
+    with held(sealed / "live-29990101.duckdb"):
+        with pytest.raises(StoreError, match="another process"):
+            StoredHistory(sealed)
+        history = StoredHistory(sealed, store.held)
     expected = [(1, 1, 0, 1.0), (2, 1, 1, 7.0), (2, 2, 1, 1.0), (1, 1, 90_000, 1.0)]
     assert told(history.rows(NOW, NOW + 2 * DAY, None, None)) == expected
     assert history.rows(NOW, NOW + 2 * DAY, None, None).frame.tolist() == [0, 1, 1, 2]

@@ -17,7 +17,7 @@ from gateway.domain.errors import StoreUnavailable
 from gateway.domain.history_request import HistoryJob, HistoryRequest
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Fact, ImportMark, Record, Tick
-from gateway.ports import Written
+from gateway.domain.series import Written
 
 
 class HandClock:

@@ -105,7 +105,7 @@ class Nothing:
     def rows(self, *_):
         return empty_batch()
 
-history = StoredHistory(Path(sys.argv[1]), owner=Nothing())
+history = StoredHistory(Path(sys.argv[1]), lambda: Nothing())
 print(len(history.rows(0, 2**62, None, [2])), flush=True)
 sys.stdin.readline()
 print(len(history.rows(0, 2**62, None, [2])), flush=True)

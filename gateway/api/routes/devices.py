@@ -27,8 +27,8 @@ from gateway.domain.attribute_mask import NOTHING
 from gateway.domain.device import Attr, Device, Life, Point, PointKind
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.reading import Flag, Quality, Reading
+from gateway.domain.series import Buckets, Series
 from gateway.domain.workorder import Role
-from gateway.ports import Buckets, Series
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])
 MAX_ROWS = 10_000

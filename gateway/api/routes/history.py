@@ -1,14 +1,15 @@
-"""Stored readings for backtest and explain: what only this process can read, the open files of the series store."""
+"""Stored readings for backtest and explain: what only this process can read of its store (`HeldReadings`)."""
 
 from typing import Annotated
 
+import numpy as np
 from fastapi import APIRouter, Response
 from pydantic import Field
 
 from gateway.api.access import Operator
 from gateway.api.context import Gateway, in_series
 from gateway.api.values import RequestModel, When, refused
-from gateway.domain.reading import Batch, encode_batch
+from gateway.domain.reading import I64, Batch, empty_batch, encode_batch
 
 router = APIRouter(prefix="/v1/history", tags=["history"])
 MOST_ROWS = 2_000_000
@@ -58,7 +59,14 @@ async def open_counts(context: Gateway, _principal: Operator, body: CountsIn) ->
         raise refused(422, "range")
     if (body.end - body.start) // body.width >= MOST_BUCKETS:
         raise refused(422, "buckets", most=MOST_BUCKETS)
-    counts = await in_series(context, lambda: context.series_store.open_counts(body.start, body.end, body.width))
+
+    def work() -> I64:
+        held = context.series_store.held()
+        if held is None:
+            return np.zeros(-((body.start - body.end) // body.width), np.int64)
+        return held.counts(body.start, body.end, body.width)
+
+    counts = await in_series(context, work)
     return Response(counts.astype("<i8").tobytes(), media_type=COLUMNS)
 
 
@@ -69,10 +77,12 @@ async def open_rows(context: Gateway, _principal: Operator, body: RowsIn) -> Res
         raise refused(422, "range")
 
     def work() -> Batch | None:
-        store = context.series_store
-        if int(store.open_counts(body.start, body.end, body.end - body.start).sum()) > MOST_ROWS:
+        held = context.series_store.held()
+        if held is None:
+            return empty_batch()
+        if int(held.counts(body.start, body.end, body.end - body.start).sum()) > MOST_ROWS:
             return None
-        return store.open_rows(body.start, body.end, body.devices, body.points)
+        return held.rows(body.start, body.end, body.devices, body.points)
 
     found = await in_series(context, work)
     if found is None:

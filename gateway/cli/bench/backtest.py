@@ -7,6 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
+from gateway.backtest.gateway_client import HistoryPlace
 from gateway.domain.device import Device, Point, PointKind, PointSpec
 from gateway.domain.duration import DAY, HOUR, SECOND
 from gateway.domain.reading import Batch
@@ -50,14 +51,14 @@ class _Clock:
         return self._at
 
 
-def write_history(folder: Path, readings: int) -> None:
+def write_history(folder: Path, readings: int) -> HistoryPlace:
     """One frame of four points per device every 10 s, at a moment of its own; one device in a hundred is in a fault."""
-    from sinks.series.duckdb.config import DuckDbConfig
-    from sinks.series.duckdb.store import DuckDbStore
+    from gateway.adapters import EMBEDDED
 
     random = np.random.default_rng(11)
     rounds = max(ROUNDS, readings // (DEVICES * len(POINTS)))
-    store = DuckDbStore(folder, DuckDbConfig(), _Clock(START + DAY))
+    config = EMBEDDED.config()
+    store = EMBEDDED.build(folder, config, _Clock(START + DAY))
     base = random.uniform(0, 800, (DEVICES, len(POINTS)))
     phase = random.permutation(DEVICES) * (EVERY // DEVICES)
     order = np.argsort(phase)
@@ -78,6 +79,7 @@ def write_history(folder: Path, readings: int) -> None:
         )  # fmt: skip
         store.write(0, [Record(number + 1, int(at.max()), batch)])
     store.close()
+    return HistoryPlace(EMBEDDED.name, EMBEDDED.place(folder, config))
 
 
 def run_backtest_bench(readings: int) -> dict[str, float]:
@@ -86,11 +88,10 @@ def run_backtest_bench(readings: int) -> dict[str, float]:
     Keys: readings_s (one process per core, their start included), one_process_readings_s, processes, readings, rules,
     devices, episodes, scan_s (reading the files alone). All by the clock on the wall.
     """
-    from gateway.backtest.gateway_client import Address
+    from gateway.backtest.gateway_client import open_history
     from gateway.backtest.task import Task, judge, judge_shared
     from rules.compiled import Names
     from rules.format import load_text
-    from sinks.series.duckdb.history import StoredHistory
 
     specs = {name: PointSpec(name, PointKind.GAUGE, "", EVERY) for name in POINTS}
     loaded = load_text(rule_files(), "bench", Names({"charger": specs}))
@@ -99,15 +100,14 @@ def run_backtest_bench(readings: int) -> dict[str, float]:
     points = [Point(k, "bench", name, 0, PointKind.GAUGE, "", EVERY) for k, name in enumerate(POINTS, 1)]
     devices = [Device(k, f"d{k}", "bench", "charger") for k in range(1, DEVICES + 1)]
     with TemporaryDirectory() as folder:
-        write_history(Path(folder), readings)
-        history, end = StoredHistory(Path(folder)), START + 366 * DAY
-        spans = history.spans(START - HOUR, end)
-        begun = perf_counter()
-        scanned = sum(len(history.rows(first, last, None, None)) for first, last, _ in spans)
-        scan = scanned / (perf_counter() - begun)
-        history.close()
+        place, end = write_history(Path(folder), readings), START + 366 * DAY
+        with open_history(place) as history:
+            spans = history.spans(START - HOUR, end)
+            begun = perf_counter()
+            scanned = sum(len(history.rows(first, last, None, None)) for first, last, _ in spans)
+            scan = scanned / (perf_counter() - begun)
         task = Task(
-            folder, Address(), [[rule.source for rule in loaded.rules]], [], [], devices, points, "UTC", START - HOUR,
+            place, [[rule.source for rule in loaded.rules]], [], [], devices, points, "UTC", START - HOUR,
             START,
             spans[-1][1], spans, everyone=True,
         )  # fmt: skip

@@ -242,11 +242,10 @@ def _figures(raws: list[Slice], fulls: list[Slice]) -> dict[str, Any]:
 
 def _stored(data: Path) -> int:
     """Distinct identities in the closed series store."""
+    from gateway.adapters import EMBEDDED
     from gateway.clock import SystemClock
-    from sinks.series.duckdb.config import DuckDbConfig
-    from sinks.series.duckdb.store import DuckDbStore
 
-    store = DuckDbStore(data / "series", DuckDbConfig(), SystemClock())
+    store = EMBEDDED.build(data, EMBEDDED.config(), SystemClock())
     try:
         return sum(len(batch) for batch in store.scan(0, 2**62))
     finally:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gateway.adapters import EMBEDDED
 from gateway.clock import SystemClock
 from gateway.domain.reading import Batch
 from gateway.domain.record import RecordKind
@@ -15,8 +16,6 @@ from gateway.journal import JournalReader
 from gateway.latency import quantile
 from gateway.registry import Registry
 from gateway.store import AlarmFilter, Database, OrderFilter, Queries, SqlRegistryStore
-from sinks.series.duckdb.config import DuckDbConfig
-from sinks.series.duckdb.store import DuckDbStore
 
 CHARGER = ("gun_temp", "voltage", "current", "power", "energy", "status", "fault_code")
 VEHICLE = ("soc", "speed", "odometer", "ignition", "lat", "lon", "battery_temp")
@@ -50,7 +49,7 @@ def take(data: Path, ledger: Path, tenant: str, down: tuple[int, int]) -> Accoun
     """Look everything up. `down` = (kill, ready) µs: what was published between is not counted in the latencies."""
     clock, account = SystemClock(), Account()
     database = Database.at(data / DATABASE)
-    store = DuckDbStore(data / "series", DuckDbConfig(), clock)
+    store = EMBEDDED.build(data, EMBEDDED.config(), clock)
     journal = JournalReader(data / JOURNAL)
     try:
         registry = Registry(SqlRegistryStore(database, clock, tenant), tenant, clock)

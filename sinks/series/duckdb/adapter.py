@@ -1,13 +1,15 @@
 """What the gateway needs of this folder (`gateway.adapter_ports.SeriesAdapter`). DuckDB is loaded when needed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.adapter_ports import SeriesAdapter
+from gateway.adapter_ports import AskGateway, SeriesAdapter
 from gateway.ports import Clock
 from sinks.series.duckdb.config import DuckDbConfig
 
 if TYPE_CHECKING:
+    from sinks.series.duckdb.history import StoredHistory
     from sinks.series.duckdb.store import DuckDbStore
 
 
@@ -17,4 +19,14 @@ def _build(data_dir: Path, config: DuckDbConfig, clock: Clock) -> "DuckDbStore":
     return DuckDbStore(data_dir / "series", config, clock)
 
 
-ADAPTER = SeriesAdapter(name="duckdb", config=DuckDbConfig, build=_build)
+def _place(data_dir: Path, config: DuckDbConfig) -> dict[str, str]:  # noqa: ARG001 - the port
+    return {"folder": str(data_dir / "series")}
+
+
+def _open_history(place: Mapping[str, str], ask: AskGateway | None) -> "StoredHistory":
+    from sinks.series.duckdb.history import StoredHistory
+
+    return StoredHistory(Path(place["folder"]), ask)
+
+
+ADAPTER = SeriesAdapter(name="duckdb", config=DuckDbConfig, build=_build, place=_place, open_history=_open_history)

@@ -16,7 +16,8 @@ from gateway.domain.duration import DAY
 from gateway.domain.errors import StoreError
 from gateway.domain.reading import Batch, Flag, Reading, concat, empty_batch
 from gateway.domain.record import Record
-from gateway.ports import Buckets, Clock, Series, SeriesStats, Written
+from gateway.domain.series import Buckets, Series, SeriesStats, Written
+from gateway.ports import Clock
 from sinks.series.duckdb import query
 from sinks.series.duckdb.config import DuckDbConfig
 from sinks.series.duckdb.deduplicate import judge
@@ -180,11 +181,11 @@ class Folder:
         return query.before(self._connection, list(self._segments.values()), self._floor, moment, devices)
 
     def open_rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
-        """See `SeriesStore.open_rows`."""
+        """See `HeldReadings.rows`."""
         return unordered(self._connection, self._open(start, end), start, end, devices, points)
 
     def open_counts(self, start: int, end: int, width: int) -> NDArray[np.int64]:
-        """See `SeriesStore.open_counts`."""
+        """See `HeldReadings.counts`."""
         return bucket_counts(self._connection, self._open(start, end), start, end, width)
 
     def _open(self, start: int, end: int) -> list[Segment]:

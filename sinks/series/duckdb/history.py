@@ -1,20 +1,21 @@
 """Stored history in great pieces, for those who read all of it: backtest and explain, in a process of their own.
 
-Sealed files are read as they are. The open ones belong to the running gateway, whose API hands out their part
-(`Owner`); when none runs they are read like the others. Rows leave as columns, never as objects.
+Sealed files are read as they are. The open ones belong to the running gateway, whose API hands out their rows
+(`HeldReadings`); when none runs they are read like the others. Rows leave as columns, never as objects.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.adapter_ports import AskGateway
 from gateway.domain.errors import StoreError
 from gateway.domain.reading import Batch, concat, empty_batch
 from gateway.domain.regroup import in_order
+from gateway.ports import HeldReadings
 from sinks.series.duckdb import query
 from sinks.series.duckdb.segment import Segment, attach
 
@@ -23,40 +24,22 @@ PIECE = 400_000
 BUCKETS = 2_048
 
 
-class Owner(Protocol):
-    """The gateway that has the open files."""
-
-    def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
-        """Their rows of [start, end), in any order, each identity once."""
-
-    def counts(self, start: int, end: int, width: int) -> NDArray[np.int64]:
-        """How many rows lie in each bucket of `width` µs of [start, end)."""
-
-    def before(self, moment: int, devices: Sequence[int]) -> Batch:
-        """As `SeriesStore.before`, of all files."""
-
-
-class Locked(StoreError):
-    """A file is in use by a running gateway, which must be asked for it."""
-
-
 class StoredHistory:
-    """The segments of a folder, read-only. `owner` answers for the files that another process writes."""
+    """A HistoryReader of the segments of a folder. Files that another process writes are answered for by `ask`."""
 
-    def __init__(self, folder: Path, owner: Owner | None = None, threads: int = 1) -> None:
-        """Raises Locked when a file is in use and nobody answers for it, StoreError for a damaged file."""
+    def __init__(self, folder: Path, ask: AskGateway | None = None, threads: int = 1) -> None:
+        """Raises StoreError for a damaged file, and for one that is in use when nobody can be asked for it."""
         self._connection = duckdb.connect(":memory:", config={"threads": threads})
-        self.folder, self._owner = folder, owner
+        self._held: HeldReadings | None = None
         self._segments: list[Segment] = []
         for path in sorted(folder.glob("*.duckdb")):
             try:
                 kind = "late" if path.stem.startswith("late") else "live"
                 self._segments.append(attach(self._connection, path, kind, sealed=True))  # type: ignore[arg-type]
             except StoreError as error:
-                if "lock" not in str(error).lower():
+                if ask is None or error.key != "store.segment.locked":
                     raise
-                if owner is None:
-                    raise Locked(str(error)) from error
+                self._held = self._held or ask()
 
     def close(self) -> None:
         """Let the files go."""
@@ -64,8 +47,8 @@ class StoredHistory:
 
     def before(self, moment: int, devices: Sequence[int], points: Sequence[int]) -> Batch:
         """Of each of these points of these devices the newest reading with at < moment, and the newest with a value."""
-        if self._owner is not None:
-            found = self._owner.before(moment, devices)
+        if self._held is not None:
+            found = self._held.before(moment, devices)
         else:
             found = query.before(self._connection, self._segments, -(2**62), moment, devices)
         return in_order(found.select(np.isin(found.point, np.array(points, np.int32))), twice=False)
@@ -98,14 +81,14 @@ class StoredHistory:
     def counts(self, start: int, end: int, width: int) -> NDArray[np.int64]:
         """Rows in each bucket of `width` µs of [start, end)."""
         found = bucket_counts(self._connection, self._touching(start, end), start, end, width)
-        return found if self._owner is None else found + self._owner.counts(start, end, width)
+        return found if self._held is None else found + self._held.counts(start, end, width)
 
     def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
         """One piece, in order of time, one frame per device and moment, each identity once."""
         stored = unordered(self._connection, self._touching(start, end), start, end, devices, points)
-        if self._owner is None:
+        if self._held is None:
             return in_order(stored, twice=False)
-        live = self._owner.rows(start, end, devices, points)
+        live = self._held.rows(start, end, devices, points)
         return in_order(concat([stored, live]) if len(live) else stored, twice=len(live) > 0)
 
     def _touching(self, start: int, end: int) -> list[Segment]:

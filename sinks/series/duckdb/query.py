@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.duration import DAY
 from gateway.domain.reading import Batch, Quality, empty_batch
-from gateway.ports import Buckets, Series
+from gateway.domain.series import Buckets, Series
 from sinks.series.duckdb.newest import keys_of
 from sinks.series.duckdb.segment import COLUMNS, Segment
 

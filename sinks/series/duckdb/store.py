@@ -4,7 +4,7 @@ invalid for ever, while the files are as good as their last commit."""
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 import structlog
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
 from gateway.domain.reading import Batch, Reading
 from gateway.domain.record import Record
-from gateway.ports import Buckets, Clock, Series, SeriesStats, Written
+from gateway.domain.series import Buckets, Series, SeriesStats, Written
+from gateway.ports import Clock
 from sinks.series.duckdb.config import DuckDbConfig
 from sinks.series.duckdb.folder import Folder
 
@@ -69,13 +70,9 @@ class DuckDbStore:
         """See `SeriesStore.before`."""
         return self._ask(lambda folder: folder.before(moment, devices))
 
-    def open_rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
-        """See `SeriesStore.open_rows`."""
-        return self._ask(lambda folder: folder.open_rows(start, end, devices, points))
-
-    def open_counts(self, start: int, end: int, width: int) -> NDArray[int64]:
-        """See `SeriesStore.open_counts`."""
-        return self._ask(lambda folder: folder.open_counts(start, end, width))
+    def held(self) -> "OpenSegments":
+        """The files that are written now."""
+        return OpenSegments(self._ask)
 
     def retain(self, before: int) -> int:
         """Older rows are gone from reads at once; a file gives its space back when all of its rows are gone."""
@@ -140,3 +137,25 @@ class DuckDbStore:
         self._folder = folder
         log.info("series store: open again")
         return folder
+
+
+class OpenSegments:
+    """The files that a store writes now (HeldReadings); `ask` does work on its folder."""
+
+    def __init__(self, ask: Callable[[Callable[[Folder], Any]], Any]) -> None:
+        self._ask = ask
+
+    def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
+        """See `HeldReadings.rows`."""
+        found: Batch = self._ask(lambda folder: folder.open_rows(start, end, devices, points))
+        return found
+
+    def counts(self, start: int, end: int, width: int) -> NDArray[int64]:
+        """See `HeldReadings.counts`."""
+        found: NDArray[int64] = self._ask(lambda folder: folder.open_counts(start, end, width))
+        return found
+
+    def before(self, moment: int, devices: Sequence[int]) -> Batch:
+        """See `SeriesStore.before`."""
+        found: Batch = self._ask(lambda folder: folder.before(moment, devices))
+        return found

@@ -1,0 +1,57 @@
+"""What a store of readings answers: series, aggregates, counts. Times are µs since 1970 UTC."""
+
+from dataclasses import dataclass
+
+from gateway.domain.reading import F64, I64, U8
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Readings of one point of one device, sorted by `at`, each identity once."""
+
+    at: I64
+    value: F64
+    quality: U8
+    flags: U8
+    received: I64
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Aggregates of good and uncertain readings over [start, start + every). Gaps are absent buckets, never zeros."""
+
+    start: I64
+    count: I64
+    mean: F64
+    min: F64
+    max: F64
+    first: F64
+    last: F64
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one write did: rows = stored + duplicate + expired; `conflict` of the stored replaced another value."""
+
+    stored: int
+    duplicate: int
+    expired: int
+    conflict: int = 0
+
+    def plus(self, other: "Written") -> "Written":
+        """Both together."""
+        return Written(
+            self.stored + other.stored, self.duplicate + other.duplicate, self.expired + other.expired,
+            self.conflict + other.conflict,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesStats:
+    """`first`, `last` are µs (0 when empty)."""
+
+    rows: int
+    bytes: int
+    segments: int
+    first: int
+    last: int
