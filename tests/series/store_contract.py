@@ -1,4 +1,4 @@
-"""What every SeriesStore must do; an adapter's tests subclass `StoreContract` and give the fixture `store`."""
+"""What every SeriesStore must do; `tests/contract` runs it for each store that is registered."""
 
 import math
 from collections.abc import Callable, Mapping

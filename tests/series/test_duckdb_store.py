@@ -1,7 +1,5 @@
-"""The DuckDB adapter: the contract, and what is its own: segments, sealing, files."""
+"""What is DuckDB's own: segments, sealing, files. The contract of the port is in tests/contract."""
 
-import os
-import signal
 import struct
 import subprocess
 import sys
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_contract import NOW, Open, StoreContract, at, expire, record
+from store_contract import NOW, Open, at, expire, record
 
 from gateway.domain.duration import DAY, HOUR, SECOND
 from gateway.domain.errors import StoreError
@@ -55,10 +53,6 @@ def reopen(tmp_path: Path, clock: HandClock) -> Iterator[Open]:
 @pytest.fixture
 def store(reopen: Open) -> SeriesStore:
     return reopen()
-
-
-class TestContract(StoreContract):
-    """The contract of the port."""
 
 
 def test_a_new_day_seals_the_one_before_and_reads_go_over_both(
@@ -282,44 +276,6 @@ def test_a_foreign_file_is_refused(tmp_path: Path, clock: HandClock) -> None:
     (tmp_path / "live-20260101.duckdb").write_bytes(b"not a database")
     with pytest.raises(StoreError, match="live-20260101"):
         DuckDbStore(tmp_path, CONFIG, clock)
-
-
-@pytest.mark.fault
-def test_kill_at_any_moment_keeps_rows_and_cursor_together(tmp_path: Path, clock: HandClock) -> None:
-    code = textwrap.dedent("""
-        import sys
-        from pathlib import Path
-        sys.path.insert(0, sys.argv[3])
-        from store_contract import NOW, at, record
-        from sinks.series.duckdb.config import DuckDbConfig
-        from sinks.series.duckdb.store import DuckDbStore
-        class C:
-            def now(self): return NOW
-        store = DuckDbStore(Path(sys.argv[1]), DuckDbConfig(), C())
-        for seq in range(store.cursor(0) + 1, 10**6):
-            store.write(0, [record(seq, at(seq, float(seq)), at(-3e5 + seq, float(seq), device=2))])
-            print(seq, flush=True)
-    """)
-    acked = 0
-    for stop in (1, 7, 30):
-        child = subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path), "x", str(Path(__file__).parent)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert child.stdout is not None
-        for _ in range(stop):
-            acked = int(child.stdout.readline())
-        os.kill(child.pid, signal.SIGKILL)
-        acked = max([acked, *(int(line) for line in child.stdout if line.endswith("\n"))])
-        child.wait()
-        child.stdout.close()
-    store = DuckDbStore(tmp_path, DuckDbConfig(), clock)
-    cursor = store.cursor(0)
-    assert cursor >= acked
-    for device, start in ((1, NOW), (2, NOW - 3 * 10**5 * SECOND)):
-        assert store.range(device, 1, start, start + DAY).value.tolist() == [float(i) for i in range(1, cursor + 1)]
-    store.close()
 
 
 ROWS = st.lists(

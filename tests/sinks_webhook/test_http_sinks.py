@@ -1,4 +1,4 @@
-"""What every sink owes the relay, whatever its channel: the same table of statuses for each of them."""
+"""What every sink over HTTP makes of an answer: the same table of statuses for each of them."""
 
 import asyncio
 import json

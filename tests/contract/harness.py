@@ -1,0 +1,66 @@
+"""The real counterpart of each adapter, found by its name: a file `contract_NAME.py` anywhere below `tests/`.
+
+Such a file has a function `peer(folder)`, an asynchronous context manager that starts the counterpart and yields a
+`SourcePeer`, `SinkPeer` or `SeriesPeer`. An adapter without one fails the suite of its port.
+"""
+
+import importlib.util
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from gateway.adapter_ports import SourceServices
+from gateway.domain.delivery import Delivery
+
+TESTS = Path(__file__).parents[1]
+Answer = Literal["taken", "later", "refused", "silent"]
+
+
+@dataclass
+class SourcePeer:
+    """A device or broker. `config` leads to it, as YAML would say it; `bring(value)` makes a reading of it that stays
+    there until the next; `leave()` ends it. `acknowledges`: what was emitted is not brought again."""
+
+    config: Mapping[str, Any]
+    services: SourceServices
+    bring: Callable[[float], Awaitable[None]]
+    leave: Callable[[], Awaitable[None]]
+    acknowledges: bool
+
+
+@dataclass
+class SinkPeer:
+    """A receiver. `answer(kind)` is what it does from now on, `requests()` how many came; `delivery(attempt)` is one it
+    takes. `secrets` must appear in no log line, error or receipt."""
+
+    config: Mapping[str, Any]
+    answer: Callable[[Answer], None]
+    requests: Callable[[], int]
+    delivery: Callable[[int], Delivery]
+    secrets: tuple[str, ...]
+
+
+@dataclass
+class SeriesPeer:
+    """Where the store lies. `config` as YAML would say it, without `retention`."""
+
+    data_dir: Path
+    config: Mapping[str, Any]
+
+
+Peer = Callable[[Path], AbstractAsyncContextManager[Any]]
+
+
+def peer_of(name: str) -> Peer:
+    """The harness of the adapter `name`. AssertionError when it has none."""
+    files = list(TESTS.rglob(f"contract_{name}.py"))
+    assert len(files) == 1, f"the adapter {name} needs one file tests/**/contract_{name}.py with its counterpart"
+    spec = importlib.util.spec_from_file_location(files[0].stem, files[0])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Peer = module.peer
+    return found

@@ -1,0 +1,188 @@
+"""What the ports `SeriesStore` and `HistoryReader` promise, of every registered store."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from contract.harness import SeriesPeer, peer_of
+from store_contract import NOW, Open, StoreContract, at, record
+
+from gateway.adapter_ports import HistoryReader, SeriesAdapter
+from gateway.adapters import SERIES
+from gateway.domain.duration import DAY, SECOND
+from gateway.domain.reading import Batch, encode_batch
+from gateway.ports import HeldReadings, SeriesStore
+
+RETENTION = "10d"
+ENV = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+class HandClock:
+    """Stands where it is put."""
+
+    time = NOW
+
+    def now(self) -> int:
+        return self.time
+
+
+@pytest.fixture(params=SERIES)
+def adapter(request: pytest.FixtureRequest) -> SeriesAdapter:  # type: ignore[type-arg]
+    found: SeriesAdapter = SERIES[request.param]  # type: ignore[type-arg]
+    return found
+
+
+@pytest.fixture
+async def peer(adapter: SeriesAdapter, tmp_path: Path) -> AsyncIterator[SeriesPeer]:  # type: ignore[type-arg]
+    async with peer_of(adapter.name)(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def reopen(adapter: SeriesAdapter, peer: SeriesPeer) -> Iterator[Open]:  # type: ignore[type-arg]
+    opened: list[SeriesStore] = []
+    config = adapter.config.model_validate({**peer.config, "retention": RETENTION})
+
+    def again() -> SeriesStore:
+        opened.append(adapter.build(peer.data_dir, config, HandClock()))
+        return opened[-1]
+
+    yield again
+    if opened:
+        opened[-1].close()
+
+
+@pytest.fixture
+def store(reopen: Open) -> SeriesStore:
+    return reopen()
+
+
+class TestStore(StoreContract):
+    """The contract of the store."""
+
+
+def history_of(adapter: SeriesAdapter, peer: SeriesPeer, held: HeldReadings | None = None) -> HistoryReader:  # type: ignore[type-arg]
+    config = adapter.config.model_validate({**peer.config, "retention": RETENTION})
+    found: HistoryReader = adapter.open_history(
+        adapter.place(peer.data_dir, config), None if held is None else lambda: held
+    )
+    return found
+
+
+def rows(batch: Batch) -> list[tuple[int, int, int, float]]:
+    """(device, point, s after NOW, value) in the order they came, points of a frame by their ids."""
+    found = [batch.frame, batch.device, batch.point, (batch.at - NOW) // SECOND, batch.value]
+    whole = sorted(zip(*(column.tolist() for column in found), strict=True), key=lambda row: (row[0], row[2]))
+    return [row[1:] for row in whole]
+
+
+def test_history_is_in_order_framed_and_each_once(adapter: SeriesAdapter, peer: SeriesPeer, reopen: Open) -> None:  # type: ignore[type-arg]
+    store = reopen()
+    store.write(0, [record(1, at(9, 1.0), at(3, 2.0, device=2), at(3, 3.0, device=2, point=2), at(-5e5, 4.0))])
+    store.write(0, [record(2, at(9, 7.0), at(3, 2.0, device=2))])  # another value, and the same again
+    store.close()
+    with closing(history_of(adapter, peer)) as history:
+        whole = history.rows(NOW - 9 * DAY, NOW + DAY, None, None)
+        assert rows(whole) == [(1, 1, -500_000, 4.0), (2, 1, 3, 2.0), (2, 2, 3, 3.0), (1, 1, 9, 7.0)]
+        assert whole.frame.tolist() == [0, 1, 1, 2]
+        assert rows(history.rows(NOW, NOW + 9 * SECOND, [2], [2])) == [(2, 2, 3, 3.0)], "the end is outside"
+        assert rows(history.rows(NOW, NOW + DAY, [], None)) == []
+        assert rows(history.before(NOW + 9 * SECOND, [1, 2], [1])) == [(1, 1, -500_000, 4.0), (2, 1, 3, 2.0)]
+        spans = history.spans(NOW - 9 * DAY, NOW + DAY)
+        assert all(first[1] <= second[0] for first, second in pairwise(spans))
+        assert sum(len(history.rows(start, end, None, None)) for start, end, _ in spans) == len(whole)
+        assert history.spans(NOW + DAY, NOW + 2 * DAY) == []
+
+
+READER = """
+import json, sys
+from gateway.adapters import SERIES
+from gateway.domain.reading import Batch, decode_batch, empty_batch
+name, place, held, start, end = json.loads(sys.stdin.readline())
+
+class Held:
+    def rows(self, *_):
+        return decode_batch(bytes.fromhex(held))
+    def before(self, *_):
+        return empty_batch()
+    def counts(self, start, end, width):
+        import numpy as np
+        return np.zeros(-((start - end) // width), np.int64)
+
+history = SERIES[name].open_history(place, Held if held is not None else None)
+print(json.dumps(history.rows(start, end, None, None).value.tolist()))
+history.close()
+"""
+
+
+def test_another_process_reads_beside_the_one_that_writes(
+    adapter: SeriesAdapter,  # type: ignore[type-arg]
+    peer: SeriesPeer,
+    store: SeriesStore,
+) -> None:
+    """What it cannot read itself the writer holds for it."""
+    store.write(0, [record(1, at(0, 1.0), at(1, 2.0)), record(2, at(2, 3.0))])
+    held = store.held()
+    start, end = NOW - DAY, NOW + DAY
+    blob = None if held is None else encode_batch(held.rows(start, end, None, None)).hex()
+    config = adapter.config.model_validate({**peer.config, "retention": RETENTION})
+    asked = json.dumps([adapter.name, adapter.place(peer.data_dir, config), blob, start, end])
+    found = subprocess.run([sys.executable, "-c", READER], input=asked, capture_output=True, text=True, env=ENV)
+    assert found.stdout.strip() == "[1.0, 2.0, 3.0]", found.stderr
+    if held is not None:
+        assert int(held.counts(start, end, DAY).sum()) == 3
+        assert len(held.before(NOW + 2 * SECOND, [1])) == 1
+    store.write(0, [record(3, at(3, 4.0))])
+    assert store.cursor(0) == 3
+
+
+WRITER = """
+import json, sys
+from pathlib import Path
+from store_contract import NOW, at, record
+from gateway.adapters import SERIES
+
+class Clock:
+    def now(self):
+        return NOW
+
+name, folder, config = json.loads(sys.stdin.readline())
+adapter = SERIES[name]
+store = adapter.build(Path(folder), adapter.config.model_validate(config), Clock())
+for seq in range(store.cursor(0) + 1, 10**6):
+    store.write(0, [record(seq, at(seq, float(seq)), at(-3e5 + seq, float(seq), device=2))])
+    print(seq, flush=True)
+"""
+
+
+def test_a_killed_writer_leaves_rows_and_cursor_together(
+    adapter: SeriesAdapter,  # type: ignore[type-arg]
+    peer: SeriesPeer,
+    reopen: Open,
+) -> None:
+    asked = json.dumps([adapter.name, str(peer.data_dir), {**peer.config, "retention": RETENTION}]) + "\n"
+    done = 0
+    for writes in (1, 7, 30):
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENV
+        ) as child:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            child.stdin.write(asked)
+            child.stdin.flush()
+            for _ in range(writes):
+                done = int(child.stdout.readline())
+            child.send_signal(signal.SIGKILL)
+            done = max([done, *(int(line) for line in child.stdout if line.endswith("\n"))])
+    store = reopen()
+    cursor = store.cursor(0)
+    assert cursor >= done
+    for device, start in ((1, NOW), (2, NOW - 300_000 * SECOND)):
+        assert store.range(device, 1, start, start + DAY).value.tolist() == [float(i) for i in range(1, cursor + 1)]
