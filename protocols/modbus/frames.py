@@ -21,7 +21,7 @@ class PendingRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Sifted:
+class SortedFrames:
     """What a receive buffer holds.
 
     `answer` the frame asked for (None = not yet) · `strays` whole frames of other transactions or units before it ·
@@ -34,16 +34,16 @@ class Sifted:
     garbled: str = ""
 
 
-def sift(buffer: bytes, asked: PendingRequest) -> Sifted:
+def sift(buffer: bytes, asked: PendingRequest) -> SortedFrames:
     """Find the answer in all bytes received since the request was sent."""
     start, strays = 0, 0
     while len(buffer) - start >= _HEADER:
         frame = buffer[start:]
         length = int.from_bytes(frame[4:6], "big")
         if frame[2:4] != b"\0\0":
-            return Sifted(strays=strays, garbled="protocol id")
+            return SortedFrames(strays=strays, garbled="protocol id")
         if not _SHORTEST <= length <= _LONGEST:
-            return Sifted(strays=strays, garbled="length")
+            return SortedFrames(strays=strays, garbled="length")
         if len(frame) < _HEADER + length:
             break
         frame = frame[: _HEADER + length]
@@ -52,10 +52,10 @@ def sift(buffer: bytes, asked: PendingRequest) -> Sifted:
             strays += 1
             continue
         wrong = _wrong(frame, length, asked)
-        return Sifted(None if wrong else frame, strays, len(buffer) - start, wrong)
+        return SortedFrames(None if wrong else frame, strays, len(buffer) - start, wrong)
     if start < len(buffer) and buffer[start + 2 : start + 4].strip(b"\0"):
-        return Sifted(strays=strays, garbled="protocol id")
-    return Sifted(strays=strays)
+        return SortedFrames(strays=strays, garbled="protocol id")
+    return SortedFrames(strays=strays)
 
 
 def _wrong(frame: bytes, length: int, asked: PendingRequest) -> str:

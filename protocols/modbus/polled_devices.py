@@ -33,7 +33,7 @@ class PollAddress:
     every: int
 
 
-class Roster:
+class PolledDevices:
     """The targets, and a schedule per link. A device that cannot be polled is said once, with the reason, and counted
     in `unplaced`; it is looked at again with every change of the registry."""
 

@@ -12,7 +12,7 @@ from gateway.domain.text import Sayable
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.cycle import Cycle
 from protocols.modbus.link import ExceptionResponse, Link, LinkDown, Silent
-from protocols.modbus.polled_devices import Roster
+from protocols.modbus.polled_devices import PolledDevices
 from protocols.modbus.profile import RegisterTable
 from protocols.modbus.registers import BoundRegister
 from protocols.modbus.slave import Slave
@@ -57,7 +57,7 @@ class _Watched:
 async def poll_once(source: str, config: ModbusConfig, services: SourceServices, device: str) -> PollTrial | None:
     """None when this source does not poll the device."""
     backoff, directory, clock = config.backoff.build(), services.directory, services.clock
-    roster = Roster(source, config, directory, services.maps, backoff, services.devices)
+    roster = PolledDevices(source, config, directory, services.maps, backoff, services.devices)
     roster.refresh(0)
     if device not in roster.targets:
         return None

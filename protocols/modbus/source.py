@@ -23,7 +23,7 @@ from protocols.modbus.cycle import Frame
 from protocols.modbus.link import Link, TcpLink
 from protocols.modbus.metrics import samples
 from protocols.modbus.plan import RequestBlock
-from protocols.modbus.polled_devices import Fleet, Roster
+from protocols.modbus.polled_devices import Fleet, PolledDevices
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.slave import Backoff, Presence
 from protocols.modbus.stats import ModbusStats
@@ -110,7 +110,7 @@ class ModbusSource:
         self._clock, self._fleet, self._connect = clock, fleet, connect
         self._backoff = config.backoff.build()
         self.stats = ModbusStats()
-        self._roster: Roster | None = None
+        self._roster: PolledDevices | None = None
         self._changed = asyncio.Event()
 
     @property
@@ -184,14 +184,14 @@ class ModbusSource:
         self._changed.set()
         return False
 
-    def _worker(self, name: str, config: LinkConfig, roster: Roster, outbox: asyncio.Queue[Frame]) -> LinkWorker:
+    def _worker(self, name: str, config: LinkConfig, roster: PolledDevices, outbox: asyncio.Queue[Frame]) -> LinkWorker:
         return LinkWorker(
             self._name, name, self._connect(config), roster=roster, directory=self._directory, clock=self._clock,
             backoff=self._backoff, stats=self.stats, put=outbox.put,
         )  # fmt: skip
 
-    def _new_roster(self) -> Roster:
-        return Roster(self._name, self._config, self._directory, self._maps, self._backoff, self._fleet)
+    def _new_roster(self) -> PolledDevices:
+        return PolledDevices(self._name, self._config, self._directory, self._maps, self._backoff, self._fleet)
 
     async def _send(self, outbox: asyncio.Queue[Frame], emit: Emit) -> None:
         """Everything that is ready goes out together; the next parcel grows while this one is being written."""

@@ -11,7 +11,7 @@ from gateway.ports import Clock, Directory
 from protocols.modbus.cycle import Cycle, Frame
 from protocols.modbus.link import Link, LinkDown, Silent
 from protocols.modbus.plan import lessons
-from protocols.modbus.polled_devices import Roster
+from protocols.modbus.polled_devices import PolledDevices
 from protocols.modbus.slave import Backoff, Slave
 from protocols.modbus.stats import ModbusStats
 
@@ -34,7 +34,7 @@ class LinkWorker:
         name: str,
         link: Link,
         *,
-        roster: Roster,
+        roster: PolledDevices,
         directory: Directory,
         clock: Clock,
         backoff: Backoff,

@@ -23,7 +23,7 @@ from gateway.ports import Clock, Emit, ReceiptLedger
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.mapper import Mapped, Mapper
 from protocols.mqtt.session import Message
-from protocols.mqtt.stats import Stats
+from protocols.mqtt.stats import MqttStats
 from protocols.mqtt.subscriptions import Subscriptions
 from protocols.mqtt.transport import MqttConnection
 from protocols.mqtt.unused_fields import UNREAD
@@ -62,7 +62,7 @@ class SourceContext:
     ledger: ReceiptLedger
     clock: Clock
     emit: Emit
-    stats: Stats
+    stats: MqttStats
     digests: Digests
     asked: Subscriptions
 
@@ -73,7 +73,7 @@ class SourceContext:
 
 
 @dataclass(slots=True, eq=False)
-class _Shipment:
+class _InFlight:
     parcel: Parcel
     mapped: Mapped
     acks: bytes
@@ -86,23 +86,23 @@ class _Shipment:
 class Acknowledger:
     """`take` is called with what each read brought; the rest happens by itself until `drain`."""
 
-    def __init__(self, depot: SourceContext) -> None:
-        self._depot = depot
+    def __init__(self, context: SourceContext) -> None:
+        self._context = context
         self.connection: MqttConnection | None = None
         self.broken: BaseException | None = None
         """What an emit raised besides a store's trouble: the source must fail with it."""
-        self._asked = depot.asked
+        self._asked = context.asked
         self._leaving = False
         self._loop = asyncio.get_running_loop()
         self._messages: list[Message] = []
         self._received: list[int] = []
-        self._underway: deque[_Shipment] = deque()
+        self._in_flight: deque[_InFlight] = deque()
         self._tasks: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._linger = depot.config.linger / 1_000_000
-        self._most = depot.config.linger_messages
-        self._full = depot.config.max_unjournaled
-        self._crowded = max(2 * depot.config.receive_maximum, 2 * self._most)
+        self._linger = context.config.linger / 1_000_000
+        self._most = context.config.linger_messages
+        self._full = context.config.max_unjournaled
+        self._most_waiting = max(2 * context.config.receive_maximum, 2 * self._most)
 
     # ---- in ---------------------------------------------------------------------------------------------------
     def take(self, messages: list[Message]) -> None:
@@ -111,12 +111,12 @@ class Acknowledger:
             while self._messages:  # they came by the subscriptions of before
                 self._send(*self._next())
             self._asked = self.connection.session.counting
-        stats = self._depot.stats
+        stats = self._context.stats
         stats.received += len(messages)
         stats.waiting += len(messages)
         stats.bytes_waiting += _size(messages)
         self._messages += messages
-        self._received += [self._depot.clock.now()] * len(messages)
+        self._received += [self._context.clock.now()] * len(messages)
         while len(self._messages) >= self._most and self._flush():
             pass
         self._later()
@@ -124,18 +124,20 @@ class Acknowledger:
     def _later(self) -> None:
         if self._messages and self._timer is None:
             self._timer = self._loop.call_later(self._linger, self._lingered)
-        self._press()
+        self._slow_reading()
 
     def _lingered(self) -> None:
         self._timer = None
         self._flush()
 
-    def _press(self) -> None:
+    def _slow_reading(self) -> None:
         """Back-pressure by messages, bytes and parcels that are not on disk."""
         if self.connection is None or self._leaving:  # nothing more is read: what comes would be cut off
             return
-        stats = self._depot.stats
-        waiting = max(stats.waiting / self._crowded, stats.bytes_waiting / self._full, len(self._underway) / _PARCELS)
+        stats = self._context.stats
+        waiting = max(
+            stats.waiting / self._most_waiting, stats.bytes_waiting / self._full, len(self._in_flight) / _PARCELS
+        )
         if waiting >= 1 and not self.connection.paused:
             stats.pauses += 1
             self.connection.pause(True)
@@ -145,7 +147,7 @@ class Acknowledger:
     # ---- out --------------------------------------------------------------------------------------------------
     def _flush(self) -> bool:
         """Send what waits as parcels; False when there is no room for another one now."""
-        if len(self._underway) >= _PARCELS:
+        if len(self._in_flight) >= _PARCELS:
             return False
         if self._timer is not None:
             self._timer.cancel()
@@ -162,7 +164,7 @@ class Acknowledger:
         return messages, received
 
     def _send(self, messages: list[Message], received: I64) -> None:
-        depot = self._depot
+        context = self._context
         resumed = self.connection is not None and self.connection.session.resumed
         repeats = self._copies(messages).union(self._repeats(messages) if resumed else ())
         fresh: Sequence[Message] = messages
@@ -170,25 +172,25 @@ class Acknowledger:
             keep = np.ones(len(messages), np.bool_)
             keep[list(repeats)] = False
             fresh, received = [messages[i] for i in np.flatnonzero(keep).tolist()], received[keep]
-        mapped = depot.mapper.map(fresh, received)
-        if len(depot.mapper.bindings.misfits) > depot.stats.misfits:
+        mapped = context.mapper.map(fresh, received)
+        if len(context.mapper.bindings.misfits) > context.stats.misfits:
             self._report()
         receipts, acks = self._receipts(messages, resumed=resumed)
         parcel = Parcel(
-            depot.name, mapped.batch, mapped.rejected, partial=mapped.partial,
+            context.name, mapped.batch, mapped.rejected, partial=mapped.partial,
             messages=len(messages) - mapped.ignored, duplicates=len(repeats),
             receipts=receipts,
         )  # fmt: skip
-        shipment = _Shipment(
+        parcel_out = _InFlight(
             parcel, mapped, acks, 0 if receipts is None else len(receipts.packets), len(messages), _size(messages)
         )
-        self._underway.append(shipment)
+        self._in_flight.append(parcel_out)
         if parcel.messages:
-            task = asyncio.ensure_future(depot.emit(parcel))
+            task = asyncio.ensure_future(context.emit(parcel))
             self._tasks.add(task)
-            task.add_done_callback(partial(self._shipped, shipment))
+            task.add_done_callback(partial(self._stored, parcel_out))
         else:  # all ignored: nothing to keep, yet their acknowledgement waits for its turn
-            shipment.done = True
+            parcel_out.done = True
             self._settle()
 
     def _receipts(self, messages: list[Message], *, resumed: bool) -> tuple[Receipts | None, bytes]:
@@ -204,15 +206,15 @@ class Acknowledger:
             if isinstance(message, mqtt5.PublishPacket) and int(message.qos) == 2
         } if resumed else ()  # fmt: skip
         acks = b"" if self.connection is None else self.connection.session.acks(packets, second)
-        seeds = self._depot.digests
+        seeds = self._context.digests
         digests = [xxh3_64_intdigest(message.payload, seeds[message.topic]) for message in messages]
-        return Receipts(self._depot.session, packets, digests), acks
+        return Receipts(self._context.session, packets, digests), acks
 
     def _report(self) -> None:
-        found = list(self._depot.mapper.bindings.misfits.values())
-        for wrong in found[self._depot.stats.misfits :]:
-            log.error("route does not fit", source=self._depot.name, problem=say(wrong.key, **wrong.fields))
-        self._depot.stats.misfits = len(found)
+        found = list(self._context.mapper.bindings.misfits.values())
+        for wrong in found[self._context.stats.misfits :]:
+            log.error("route does not fit", source=self._context.name, problem=say(wrong.key, **wrong.fields))
+        self._context.stats.misfits = len(found)
 
     def _copies(self, messages: list[Message]) -> set[int]:
         """Indices of messages that came by another subscription, too, and count there."""
@@ -228,7 +230,7 @@ class Acknowledger:
         """The first of its kind: what comes after it is counted (`GET /v1/unused`)."""
         key = f"trial.why.{first.reason}"
         fields = {
-            "source": self._depot.name, "route": first.route, "place": first.place, "reason": first.reason,
+            "source": self._context.name, "route": first.route, "place": first.place, "reason": first.reason,
             "why": Phrase(key) if key in catalogue() else first.reason, "detail": first.detail, "topic": first.topic,
         }  # fmt: skip
         if first.reason == UNREAD:
@@ -238,46 +240,46 @@ class Acknowledger:
 
     def _repeats(self, messages: list[Message]) -> list[int]:
         """Indices of redelivered messages that the journal has: their acknowledgement got lost, nothing else."""
-        depot = self._depot
+        context = self._context
         return [
             index for index, message in enumerate(messages)
             if message.duplicate and (packet := message.packet_id) is not None
-            and depot.ledger.claim(depot.session, packet, depot.digests.of(message))
+            and context.ledger.claim(context.session, packet, context.digests.of(message))
         ]  # fmt: skip
 
-    def _shipped(self, shipment: _Shipment, task: asyncio.Future[None]) -> None:
+    def _stored(self, parcel_out: _InFlight, task: asyncio.Future[None]) -> None:
         self._tasks.discard(task)
         error = StoreError("cancelled") if task.cancelled() else task.exception()
         if error is None:
-            shipment.done = True
+            parcel_out.done = True
             self._settle()
         else:
             if not isinstance(error, StoreError):
                 self.broken = self.broken or error
-            self._abandon(shipment, error)
+            self._abandon(parcel_out, error)
             self._settle()  # those behind it may be on disk: accounted for, not acknowledged
         self._later()
 
-    def _abandon(self, shipment: _Shipment, error: BaseException) -> None:
+    def _abandon(self, parcel_out: _InFlight, error: BaseException) -> None:
         """Acknowledge nothing more on this connection: the broker delivers again what it has no acknowledgement for."""
-        self._underway.remove(shipment)
-        stats = self._depot.stats
-        stats.waiting -= shipment.count
-        stats.bytes_waiting -= shipment.size
-        stats.returned += shipment.acknowledged
-        stats.lost += shipment.count - shipment.acknowledged
+        self._in_flight.remove(parcel_out)
+        stats = self._context.stats
+        stats.waiting -= parcel_out.count
+        stats.bytes_waiting -= parcel_out.size
+        stats.returned += parcel_out.acknowledged
+        stats.lost += parcel_out.count - parcel_out.acknowledged
         if self.connection is not None:
             self.connection.abort(SourceUnavailable(f"the journal did not take a parcel: {error}"))
 
     def _settle(self) -> None:
         """PUBACK finished parcels, oldest first; a later one waits for an earlier one."""
-        stats, acks = self._depot.stats, []
-        while self._underway and self._underway[0].done:
-            shipment = self._underway.popleft()
-            acks.append(shipment.acks)
-            stats.waiting -= shipment.count
-            stats.bytes_waiting -= shipment.size
-            mapped = shipment.mapped
+        stats, acks = self._context.stats, []
+        while self._in_flight and self._in_flight[0].done:
+            parcel_out = self._in_flight.popleft()
+            acks.append(parcel_out.acks)
+            stats.waiting -= parcel_out.count
+            stats.bytes_waiting -= parcel_out.size
+            mapped = parcel_out.mapped
             stats.ignored += mapped.ignored
             stats.journaled += mapped.batch.frames
             stats.readings += len(mapped.batch)
@@ -287,7 +289,7 @@ class Acknowledger:
             stats.state_overflow += mapped.state_overflow
             stats.rejected.update(raw.reason for raw in mapped.rejected)
             stats.partial.update(raw.reason for raw in mapped.partial)
-            stats.duplicates += shipment.parcel.duplicates
+            stats.duplicates += parcel_out.parcel.duplicates
             for first in stats.unused.add(mapped.unused):
                 self._not_used(first)
         if self.connection is not None:
@@ -308,7 +310,7 @@ class Acknowledger:
             self._timer.cancel()
         for task in self._tasks:
             task.cancel()
-        stats, left = self._depot.stats, self._messages
+        stats, left = self._context.stats, self._messages
         kept = sum(message.packet_id is not None for message in left)
         stats.returned += kept
         stats.lost += len(left) - kept

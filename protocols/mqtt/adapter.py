@@ -22,15 +22,15 @@ def _build(name: str, config: MqttConfig, services: SourceServices) -> "MqttSour
 
     return MqttSource(
         name, config, services.directory, services.ledger, services.clock, _password(name, config, services),
-        words=services.as_sent, memory=services.sessions / f"{name}.json", retention=services.retention,
+        sent=services.as_sent, memory=services.sessions / f"{name}.json", retention=services.retention,
     )  # fmt: skip
 
 
 def _adjust(
     source: "MqttSource", config: MqttConfig, before: SourceServices, services: SourceServices
 ) -> Callable[[], bool]:
-    words = None if before.sent == services.sent else services.as_sent
-    return partial(source.use, config, _password(source.name, config, services), words)
+    sent = None if before.sent == services.sent else services.as_sent
+    return partial(source.use, config, _password(source.name, config, services), sent)
 
 
 def _password(name: str, config: MqttConfig, services: SourceServices) -> str | None:

@@ -13,7 +13,7 @@ from protocols.mqtt.path import Missed, Path, scalar_text
 from protocols.mqtt.route import PointRule, Route
 from protocols.mqtt.row_shape import RouteColumns, RowShape
 from protocols.mqtt.topic import TopicTemplate
-from protocols.mqtt.unused_fields import NO_COMPONENT, NO_POINT, Census, FieldUse
+from protocols.mqtt.unused_fields import NO_COMPONENT, NO_POINT, FieldUse, UnreadPlaces
 
 LONGEST = 512
 """Bytes of a topic; messages of longer ones are dead letters."""
@@ -24,11 +24,11 @@ _KEYS = 4_096  # sets of keys remembered per topic and route
 _MISSES = 4_096  # names and connectors that are not there, remembered
 
 
-Words = Callable[[str], Mapping[str, AsSent]]
+SentBy = Callable[[str], Mapping[str, AsSent]]
 """Profile -> how its devices send each point, by name."""
 
 
-def no_words(profile: str) -> Mapping[str, AsSent]:  # noqa: ARG001 - as Words
+def sent_canonically(profile: str) -> Mapping[str, AsSent]:  # noqa: ARG001 - as Words
     """Every point is sent in its canonical unit."""
     return {}
 
@@ -36,15 +36,15 @@ def no_words(profile: str) -> Mapping[str, AsSent]:  # noqa: ARG001 - as Words
 @dataclass(slots=True)
 class RouteTarget:
     device: int
-    lane: RouteColumns
+    columns: RouteColumns
 
 
-class Unwanted(Exception):
+class OnlyIgnored(Exception):
     """All that is there is on the route's list of what to ignore."""
 
 
 class Candidate:
-    """A route that a topic matches, with what the topic says. `fixed`: device and lane, when the topic tells both.
+    """A route that a topic matches, with what the topic says. `fixed`: device and columns, when the topic tells both.
 
     Where keys of the message are data, it stands for the topic alone; `below` has one for each set of keys.
     """
@@ -58,37 +58,37 @@ class Candidate:
         self.points = route.named(captures) if known else ()
         by_topic = isinstance(route.device, TopicTemplate) and set(route.device.names) <= set(captures)
         self.code = route.device.fill(captures) if by_topic and isinstance(route.device, TopicTemplate) else None
-        self.targets: dict[tuple[str | None, tuple[int | None, ...]], RouteTarget | DecodeError | Unwanted] = {}
+        self.targets: dict[tuple[str | None, tuple[int | None, ...]], RouteTarget | DecodeError | OnlyIgnored] = {}
         self.fixed: RouteTarget | None = None
         self.below: dict[tuple[str, ...], Candidate] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """Where rows go: `shape` is that of `lane` with all places present. `width`: see `Census`."""
+class RowTarget:
+    """Where rows go: `shape` is that of `columns` with all places present. `width`: see `UnreadPlaces`."""
 
-    lane: RouteColumns
+    columns: RouteColumns
     shape: RowShape
     device: int
     width: int
 
 
-class Hot:
-    """Messages that the hot path may take: all to one `spot`, or to `parts` by what stands at the key `split`."""
+class FastPath:
+    """Messages that the hot path may take: all to one `target`, or to `parts` by what stands at the key `split`."""
 
-    __slots__ = ("candidate", "parts", "split", "spot", "takes_retained")
+    __slots__ = ("candidate", "parts", "split", "takes_retained", "target")
 
     def __init__(self, candidate: Candidate) -> None:
         self.candidate = candidate
         self.takes_retained = candidate.route.retained == "use"
-        self.spot = None if candidate.fixed is None else _spot(candidate.fixed)
+        self.target = None if candidate.fixed is None else _row_target(candidate.fixed)
         self.split = candidate.route.split
-        self.parts: dict[int | str, Spot] = {}
+        self.parts: dict[int | str, RowTarget] = {}
 
 
-def _spot(target: RouteTarget) -> Spot | None:
-    full = target.lane.full
-    return None if full is None else Spot(target.lane, full, target.device, target.lane.census.width)
+def _row_target(target: RouteTarget) -> RowTarget | None:
+    full = target.columns.full
+    return None if full is None else RowTarget(target.columns, full, target.device, target.columns.unread.width)
 
 
 class TopicBinding:
@@ -99,23 +99,23 @@ class TopicBinding:
 
     def __init__(self, candidates: list[Candidate]) -> None:
         self.candidates = candidates
-        self.hot: Hot | None = None
+        self.hot: FastPath | None = None
         self.bare: RouteTarget | None = None
         self.key = ""
-        self.cases: dict[str, Hot | None] = {}
+        self.cases: dict[str, FastPath | None] = {}
 
     def learn(self) -> None:
         """Which messages the hot path may take: those whose first holding route is plain and settled."""
         first = self.candidates[0] if self.candidates else None
-        if first is not None and first.route.text and first.fixed is not None and first.fixed.lane.bare is not None:
+        if first is not None and first.route.text and first.fixed is not None and first.fixed.columns.bare is not None:
             self.bare = first.fixed
             return
         for candidate in self.candidates:
             route = candidate.route
-            hot: Hot | None = None
+            hot: FastPath | None = None
             if route.plain:
-                hot = Hot(candidate)
-                hot = hot if hot.spot or hot.split else None
+                hot = FastPath(candidate)
+                hot = hot if hot.target or hot.split else None
             if route.when is None:
                 if candidate is self.candidates[0]:
                     self.hot = hot
@@ -130,7 +130,7 @@ class TopicBinding:
 class Bindings:
     """The routes over the registry's directory: topic -> Entry, message -> Target. Everything remembered is bounded."""
 
-    def __init__(self, routes: Sequence[Route], directory: Directory, words: Words = no_words) -> None:
+    def __init__(self, routes: Sequence[Route], directory: Directory, sent: SentBy = sent_canonically) -> None:
         self.known: dict[str, TopicBinding] = {}
         self.misfits: dict[int, Misfit] = {}
         """Points that a route cannot fill (their readings are bad), by point id."""
@@ -138,10 +138,10 @@ class Bindings:
         """The promised interval, µs, of each point that a route fills."""
         self._routes = tuple(routes)
         self._directory = directory
-        self._words = words
+        self._sent = sent
         self._version = directory.version
-        self._lanes: dict[tuple[Any, ...], RouteColumns] = {}
-        self._missed: dict[tuple[Any, ...], DecodeError | Unwanted] = {}
+        self._known_columns: dict[tuple[Any, ...], RouteColumns] = {}
+        self._missed: dict[tuple[Any, ...], DecodeError | OnlyIgnored] = {}
         self._targets = self._bytes = 0
 
     def refresh(self) -> None:
@@ -152,7 +152,7 @@ class Bindings:
 
     def _forget(self) -> None:
         self.known.clear()
-        self._lanes.clear()
+        self._known_columns.clear()
         self._missed.clear()
         self._targets = self._bytes = 0
 
@@ -168,7 +168,7 @@ class Bindings:
         entry = TopicBinding([candidate for candidate in made if self._meant(candidate)])
         for candidate in entry.candidates:
             if candidate.route.settled_by_topic and not candidate.route.keyed:
-                with suppress(DecodeError, Unwanted):  # said again, and counted, with each message
+                with suppress(DecodeError, OnlyIgnored):  # said again, and counted, with each message
                     candidate.fixed = self.target(candidate, None, None)
         entry.learn()
         by_topic = [c for c in entry.candidates if c.route.settled_by_topic and not c.route.keyed]
@@ -219,32 +219,32 @@ class Bindings:
             candidate.targets[code, components] = target
         if isinstance(target, DecodeError):
             raise DecodeError(target.reason, target.detail)
-        if isinstance(target, Unwanted):
-            raise Unwanted
+        if isinstance(target, OnlyIgnored):
+            raise OnlyIgnored
         return target
 
     def _resolve(
         self, candidate: Candidate, code: str | None, components: tuple[int | None, ...]
-    ) -> RouteTarget | DecodeError | Unwanted:
+    ) -> RouteTarget | DecodeError | OnlyIgnored:
         device = self._directory.device(code) if code else None
         if device is None:
             return DecodeError("unknown_device", (code or "")[:120])
         if candidate.route.profiles and device.profile not in candidate.route.profiles:
             return DecodeError("unmatched", f"the route is not for profile {device.profile}")
-        lane = self._lane(candidate, device, components)
-        return lane if isinstance(lane, DecodeError | Unwanted) else RouteTarget(device.id, lane)
+        columns = self._columns(candidate, device, components)
+        return columns if isinstance(columns, DecodeError | OnlyIgnored) else RouteTarget(device.id, columns)
 
-    def _lane(
+    def _columns(
         self, candidate: Candidate, device: Device, components: tuple[int | None, ...]
-    ) -> RouteColumns | DecodeError | Unwanted:
+    ) -> RouteColumns | DecodeError | OnlyIgnored:
         route, rules = candidate.route, candidate.points
         names = tuple((rule.name.text, id(rule.config)) for rule in rules)
         key = (route.index, device.profile, device.components, names, components)
-        found = self._lanes.get(key) or self._missed.get(key)
+        found = self._known_columns.get(key) or self._missed.get(key)
         if found is None:
             found = self._bound(route, rules, device, components)
             if isinstance(found, RouteColumns):
-                self._lanes[key] = found
+                self._known_columns[key] = found
             else:
                 if len(self._missed) >= _MISSES:
                     self._missed.clear()  # made-up names must not fill the memory
@@ -253,14 +253,14 @@ class Bindings:
 
     def _bound(
         self, route: Route, rules: Sequence[PointRule], device: Device, components: tuple[int | None, ...]
-    ) -> RouteColumns | DecodeError | Unwanted:
-        known, words = self._directory.points(device.profile), self._words(device.profile)
+    ) -> RouteColumns | DecodeError | OnlyIgnored:
+        known, by_name = self._directory.points(device.profile), self._sent(device.profile)
         columns: list[tuple[Path, Column]] = []
         places: list[FieldUse] = []
         for rule, component in zip(rules, components, strict=True):
             name = rule.name.text
-            if component == 0 and (name, 0) not in known and name in words:
-                name = words[name].on_device or name
+            if component == 0 and (name, 0) not in known and name in by_name:
+                name = by_name[name].on_device or name
             point = known.get((name, component)) if component is not None and component <= device.components else None
             if point is None:
                 if name not in route.unwanted:
@@ -270,32 +270,36 @@ class Bindings:
             if wrong is not None:
                 self.misfits[point.id] = wrong
             self.every[point.id] = point.every
-            sent = words.get(name, AsSent(values=point.values))
+            sent = by_name.get(name, AsSent(values=point.values))
             column = Column(rule.config, point, self._directory.state_code, sent)
             columns.append((rule.path, column))
             places.append(FieldUse(rule.path))
         if not columns and not places:
-            return Unwanted()
+            return OnlyIgnored()
         if not columns:
             reason = next((one.reason for one in places if one.reason == NO_COMPONENT), "")
             detail = next(one.detail for one in places if not reason or one.reason == reason)
             return DecodeError("no_component", detail) if reason else DecodeError("no_points", detail)
         return RouteColumns(
-            route.time_path, route.time_optional, route.moments, columns, _census(route, rules, components, places)
+            route.time_path,
+            route.time_optional,
+            route.moments,
+            columns,
+            _unread_places(route, rules, components, places),
         )
 
-    def part(self, hot: Hot, document: Any) -> Spot | None:
-        """The spot of a message that tells its device or component itself; None: the long way has to look at it."""
-        told = document[hot.split]
-        if type(told) is not str and type(told) is not int:  # true and 1.0 would be found under 1
+    def part(self, hot: FastPath, document: Any) -> RowTarget | None:
+        """The target of a message that tells its device or component itself; None: the long way has to look at it."""
+        key = document[hot.split]
+        if type(key) is not str and type(key) is not int:  # true and 1.0 would be found under 1
             return None
-        spot = hot.parts.get(told)
-        if spot is None:
-            with suppress(DecodeError, Unwanted):
-                spot = _spot(self.target(hot.candidate, document, document))
-            if spot is not None:
-                hot.parts[told] = spot
-        return spot
+        target = hot.parts.get(key)
+        if target is None:
+            with suppress(DecodeError, OnlyIgnored):
+                target = _row_target(self.target(hot.candidate, document, document))
+            if target is not None:
+                hot.parts[key] = target
+        return target
 
 
 def _unbound(rule: PointRule, component: int | None, device: Device, named: bool) -> FieldUse:
@@ -309,20 +313,20 @@ def _unbound(rule: PointRule, component: int | None, device: Device, named: bool
     return FieldUse(rule.path, NO_COMPONENT, f"{name}#{component} (1-{device.components})")
 
 
-def _census(
+def _unread_places(
     route: Route, rules: Sequence[PointRule], components: Sequence[int | None], places: Sequence[FieldUse]
-) -> Census:
+) -> UnreadPlaces:
     """What of the document (or element) is used. What stands at the top of a message of many is counted there."""
     around = route.each is not None or route.inner is not None
-    told = [route.device] if isinstance(route.device, Path) else []
-    told += [r.component.path for r, n in zip(rules, components, strict=True) if r.component.path and n is not None]
-    sure = list(told)
-    told += [rule.component.path for rule in rules if rule.component.path is not None]
+    paths = [route.device] if isinstance(route.device, Path) else []
+    paths += [r.component.path for r, n in zip(rules, components, strict=True) if r.component.path and n is not None]
+    sure = list(paths)
+    paths += [rule.component.path for rule in rules if rule.component.path is not None]
     if route.time_path is not None:
-        told.append(route.time_path)
+        paths.append(route.time_path)
         sure.append(route.time_path)
     asked = [] if route.asked is None or around else [route.asked]
     sure += [place.path for place in (*asked, *places) if place.reason == ""]
-    used = [place for place in (*map(FieldUse, told), *asked, *places) if not (around and place.path.root)]
+    used = [place for place in (*map(FieldUse, paths), *asked, *places) if not (around and place.path.root)]
     ignored = [one for one in route.ignored if not (around and one.path.root)]
-    return Census(route.index, used, ignored, {path.keys[0] for path in sure if path.keys})
+    return UnreadPlaces(route.index, used, ignored, {path.keys[0] for path in sure if path.keys})

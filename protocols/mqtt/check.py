@@ -1,4 +1,4 @@
-"""Do the routes fit the profiles? For `fieldgate check`: said before the first message comes.
+"""Do the routes fit the profiles? For `fieldgate check`: before the first message comes.
 
 A route is judged by the profiles it can reach: those it names, that of a fixed device, those of the devices in the list
 whose code its template can give, else all. Where the route says which (`profiles`, a fixed device), what does not suit
@@ -70,7 +70,7 @@ def check(config: MqttConfig, fleet: DeviceProfiles, file: str, path: str) -> Ro
         place = f"{path}.routes[{index}]"
         reach = _reach(route, fleet, file, place, found)
         if reach is not None:
-            _Look(compile_route(index, route), route, reach, fleet, file, place, found).judge(path)
+            _RouteCheck(compile_route(index, route), route, reach, fleet, file, place, found).judge(path)
     return found
 
 
@@ -104,7 +104,7 @@ def _reach(route: RouteConfig, fleet: DeviceProfiles, file: str, place: str, fou
     return _Reach(tuple(fleet.profiles[name] for name in met if name in fleet.profiles), closed=False)
 
 
-class _Look:
+class _RouteCheck:
     """One route against what it reaches."""
 
     def __init__(
@@ -199,12 +199,12 @@ class _Look:
         point = Point(0, profile.id, spec.name, kind=spec.kind, unit=spec.unit, values=spec.values)
         fields: dict[str, object] = {"point": spec.name, "profile": profile.id}
         component, most = rule.component, self._fleet.most(profile.id)
-        told = component.capture is not None or component.path is not None
-        if spec.each and not told and component.fixed == 0:
+        by_message = component.capture is not None or component.path is not None
+        if spec.each and not by_message and component.fixed == 0:
             return Misfit("mqtt.bind_each", fields)
-        if not spec.each and (told or component.fixed):
+        if not spec.each and (by_message or component.fixed):
             return Misfit("mqtt.bind_alone", fields)
-        if spec.each and not told and component.fixed > most:
+        if spec.each and not by_message and component.fixed > most:
             return Misfit("mqtt.bind_component", fields | {"got": component.fixed, "most": most})
         return misfit(rule.config, point)
 

@@ -12,7 +12,7 @@ WAIT: Final = 60.0
 """s to wait before the next try, at least: two that answer at once would only throw each other out faster."""
 
 
-class Rivalry:
+class ClientIdConflict:
     """Judges by how connections end. Pure; times are s of one clock that nobody sets."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from enum import Enum
 
 
-class Beat(Enum):
+class KeepaliveAction(Enum):
     """What is due now."""
 
     NOTHING = "nothing"
@@ -12,16 +12,16 @@ class Beat(Enum):
 
 
 class Keepalive:
-    """Pings after half an interval without sending; dead when half an interval after a ping nothing at all was heard.
+    """Pings after half an interval without sending; dead when nothing came in the half interval after a ping.
 
-    Any byte counts as heard: a PINGRESP may stand behind megabytes of messages. While reading is paused (back-pressure)
+    Any byte counts: a PINGRESP may stand behind megabytes of messages. While reading is paused (back-pressure)
     pings go on, but silence proves nothing.
     """
 
     def __init__(self, interval: float, now: float) -> None:
         self._half = interval / 2
         self._sent = now
-        self._heard = now
+        self._received_at = now
         self._pinged: float | None = None
         self._paused = False
 
@@ -29,9 +29,9 @@ class Keepalive:
         """Some packet went out."""
         self._sent = now
 
-    def heard(self, now: float) -> None:
+    def received(self, now: float) -> None:
         """Some bytes came in."""
-        self._heard = now
+        self._received_at = now
         self._pinged = None
 
     def paused(self, paused: bool, now: float) -> None:
@@ -40,13 +40,13 @@ class Keepalive:
         if not paused and self._pinged is not None:
             self._pinged = now  # the answer has its time from here on
 
-    def due(self, now: float) -> Beat:
+    def due(self, now: float) -> KeepaliveAction:
         """Ask a few times per interval. After PING the caller sends one."""
         if self._pinged is not None and not self._paused and now - self._pinged >= self._half:
-            return Beat.DEAD
+            return KeepaliveAction.DEAD
         if now - self._sent < self._half:
-            return Beat.NOTHING
+            return KeepaliveAction.NOTHING
         self._sent = now
         if self._pinged is None:
             self._pinged = now
-        return Beat.PING
+        return KeepaliveAction.PING

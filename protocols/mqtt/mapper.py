@@ -19,7 +19,7 @@ from gateway.domain.errors import DecodeError
 from gateway.domain.reading import I64, Batch, empty_batch
 from gateway.domain.record import Raw
 from gateway.ports import Directory
-from protocols.mqtt.binding import LONGEST, Bindings, Candidate, TopicBinding, Unwanted, Words, no_words
+from protocols.mqtt.binding import LONGEST, Bindings, Candidate, OnlyIgnored, SentBy, TopicBinding, sent_canonically
 from protocols.mqtt.column import BAD, UNCERTAIN
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.document import BROKEN, check_keys, decode, parse_bare, parse_document
@@ -99,17 +99,22 @@ class _Work:
 
 
 class Mapper:
-    """The routes of one source over the registry's directory. `words`: how devices send the points of a profile;
+    """The routes of one source over the registry's directory. `sent`: how devices send the points of a profile;
     `retention` µs: how long readings are kept (0 = for ever)."""
 
     def __init__(
-        self, source: str, config: MqttConfig, directory: Directory, words: Words = no_words, retention: int = 0
+        self,
+        source: str,
+        config: MqttConfig,
+        directory: Directory,
+        sent: SentBy = sent_canonically,
+        retention: int = 0,
     ) -> None:
         self._source, self._retention = source, retention
         self._limit = config.max_payload
         self._ignore_unmatched = config.unmatched == "ignore"
         routes = [compile_route(index, route) for index, route in enumerate(config.routes)]
-        self.bindings = Bindings(routes, directory, words)
+        self.bindings = Bindings(routes, directory, sent)
 
     # ---- many messages ----------------------------------------------------------------------------------------
     def map(self, messages: Sequence[Message], received: I64) -> Mapped:
@@ -147,21 +152,21 @@ class Mapper:
                 if hot is None or (message.retain and not hot.takes_retained):
                     self._odd(ordinal, message, entry, work)
                     continue
-                spot = hot.spot or self.bindings.part(hot, document)
-                if spot is None:
+                target = hot.target or self.bindings.part(hot, document)
+                if target is None:
                     self._odd(ordinal, message, entry, work)
                     continue
                 if payload.count(b":") != len(document):  # else no nesting and no key twice
                     check_keys(payload, document)
-                shape = spot.shape
+                shape = target.shape
                 try:
                     row = shape.pick(document)
-                    used = len(document) == spot.width
+                    used = len(document) == target.width
                 except Missed:
-                    shape, row = spot.lane.find(document, document)
+                    shape, row = target.columns.find(document, document)
                     used = False
                 if not used:
-                    work.leaves(spot.lane.census.of(document), ordinal)
+                    work.leaves(target.columns.unread.of(document), ordinal)
             except (DecodeError, *BROKEN, *Missed):
                 self._try_odd(ordinal, message, entry, work)  # it knows why, and whether it matters
                 continue
@@ -169,7 +174,7 @@ class Mapper:
                 touched.append(shape)
             shape.values += row
             shape.ordinals.append(ordinal)
-            shape.devices.append(spot.device)
+            shape.devices.append(target.device)
 
     def _assemble(self, messages: Sequence[Message], received: I64, blocks: list[RowBlock], work: _Work) -> Mapped:
         blocks = [self._kept(block, received, work) for block in blocks]
@@ -229,10 +234,10 @@ class Mapper:
         """What is no JSON, or has no way of its own."""
         bare = entry.bare
         plain = bare is not None and len(message.payload) <= self._limit and not getattr(message, "damaged", "")
-        if bare is None or bare.lane.bare is None or not plain or message.retain:
+        if bare is None or bare.columns.bare is None or not plain or message.retain:
             self._odd(ordinal, message, entry, work)
         else:
-            shape = bare.lane.bare
+            shape = bare.columns.bare
             work.add(shape, ordinal, bare.device, (parse_bare(message.payload),) * shape.width)
 
     def _odd(self, ordinal: int, message: Message, entry: TopicBinding, work: _Work) -> None:
@@ -254,7 +259,7 @@ class Mapper:
             work.retained.append(ordinal)
         try:
             return self._take(ordinal, candidate, root, work)
-        except Unwanted:
+        except OnlyIgnored:
             work.ignored.add(ordinal)
             return None
         except DecodeError as error:
@@ -321,7 +326,7 @@ class Mapper:
                 one = self.bindings.keyed(candidate, element.keys) if route.keyed else candidate
                 self._place(ordinal, one, element.value, root, work)
                 wanted = True
-            except Unwanted:
+            except OnlyIgnored:
                 continue
             except DecodeError as error:
                 wanted = True
@@ -331,17 +336,17 @@ class Mapper:
                     work.failed(ordinal, error)
                 work.elements.append((ordinal, route.index, Unread(error.reason, element.place, error.detail)))
         if not wanted:
-            raise Unwanted
+            raise OnlyIgnored
 
     def _place(self, ordinal: int, candidate: Candidate, body: Any, root: Any, work: _Work) -> None:
         target = candidate.fixed or self.bindings.target(candidate, body, root)
         try:
-            shape, row = target.lane.find(body, root)
+            shape, row = target.columns.find(body, root)
         except DecodeError as error:
-            if error.reason == "no_points" and candidate.route.ignored and target.lane.census.of(body) is None:
-                raise Unwanted from None
+            if error.reason == "no_points" and candidate.route.ignored and target.columns.unread.of(body) is None:
+                raise OnlyIgnored from None
             raise
-        work.leaves(target.lane.census.of(body), ordinal)
+        work.leaves(target.columns.unread.of(body), ordinal)
         work.add(shape, ordinal, target.device, row)
 
 

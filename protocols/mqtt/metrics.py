@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gateway.domain.metric import MetricFamily, MetricSample, by_label
-from protocols.mqtt.stats import Stats
+from protocols.mqtt.stats import MqttStats
 
 METRICS = (
     MetricFamily("source_messages", "MQTT messages by what became of them", ("state",)),
@@ -19,7 +19,7 @@ METRICS = (
 )
 
 
-def samples(stats: Stats) -> Iterator[MetricSample]:
+def samples(stats: MqttStats) -> Iterator[MetricSample]:
     """All values now."""
     yield from by_label("dead_letters", *(Counter(stats.rejected) + Counter(stats.partial)).items())
     yield MetricSample("source_up", float(stats.connected))

@@ -8,7 +8,7 @@ from protocols.mqtt.config import DeviceAt, PointMap, RouteConfig, When
 from protocols.mqtt.path import Each, Missed, Path, parse_each, parse_ignored, parse_path, scalar_text
 from protocols.mqtt.timestamp import TimestampReader
 from protocols.mqtt.topic import TopicPattern, TopicTemplate, parse_pattern, parse_template, point_name
-from protocols.mqtt.unused_fields import Census, FieldUse, Ignored
+from protocols.mqtt.unused_fields import FieldUse, Ignored, UnreadPlaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class Route:
     each: Each | None
     ignored: tuple[Ignored, ...]
     unwanted: frozenset[str]
-    outer: Census | None
-    around: Census | None
+    outer: UnreadPlaces | None
+    around: UnreadPlaces | None
     time_path: Path | None
     moments: TimestampReader | None
     time_optional: bool
@@ -102,17 +102,17 @@ class Route:
     @property
     def settled_by_topic(self) -> bool:
         """Topic alone (with the keys that are data) tells device and components."""
-        return not self.told_by_message
+        return not self.named_by_message
 
     @property
     def split(self) -> str | None:
         """The one top-level key that tells device or components beyond the topic, if it is only one."""
-        keys = {path.keys if not path.root else None for path in self.told_by_message}
+        keys = {path.keys if not path.root else None for path in self.named_by_message}
         only = keys.pop() if len(keys) == 1 else None
         return only[0] if only is not None and len(only) == 1 else None
 
     @property
-    def told_by_message(self) -> list[Path]:
+    def named_by_message(self) -> list[Path]:
         """Where device and components stand."""
         paths = [self.device] if isinstance(self.device, Path) else []
         return paths + [p.component.path for p in self.points if p.component.path is not None]
@@ -131,10 +131,10 @@ def _beside(config: RouteConfig, points: tuple[PointRule, ...]) -> dict[tuple[in
     for key, own in config.points.items():
         if own.path is not None:
             continue
-        said = {name: getattr(own, name) for name in own.model_fields_set}
+        written = {name: getattr(own, name) for name in own.model_fields_set}
         for index, rule in enumerate(points):
             if rule.name.names:
-                merged = rule.config.model_copy(update=said)
+                merged = rule.config.model_copy(update=written)
                 name = TopicTemplate("", ()) if own.point is None else parse_template(own.point)
                 found[index, point_name(key)] = PointRule(name, _component(merged), rule.path, merged)
     return found
@@ -142,21 +142,21 @@ def _beside(config: RouteConfig, points: tuple[PointRule, ...]) -> dict[tuple[in
 
 def _surroundings(
     index: int, config: RouteConfig, points: tuple[PointRule, ...], ignored: tuple[Ignored, ...]
-) -> tuple[Census | None, Census | None]:
+) -> tuple[UnreadPlaces | None, UnreadPlaces | None]:
     """What counts in the message around an inner document, and in the document around the elements."""
     asked = [] if config.when is None else [asked_at(config.when)]
-    told = [path for point in points for path in (point.path, point.component.path) if path is not None]
-    told += [] if config.time is None else [parse_path(config.time.path)]
-    told += [parse_path(config.device.path)] if isinstance(config.device, DeviceAt) else []
-    top = [*asked, *(FieldUse(path) for path in told if path.root)]
+    paths = [path for point in points for path in (point.path, point.component.path) if path is not None]
+    paths += [] if config.time is None else [parse_path(config.time.path)]
+    paths += [parse_path(config.device.path)] if isinstance(config.device, DeviceAt) else []
+    top = [*asked, *(FieldUse(path) for path in paths if path.root)]
     above = [one for one in ignored if one.path.root]
     outer = around = None
     if config.inner is not None:
-        outer = Census(index, [*top, FieldUse(parse_path(config.inner))], above)
+        outer = UnreadPlaces(index, [*top, FieldUse(parse_path(config.inner))], above)
     if config.each is not None:
         head = FieldUse(parse_each(config.each).head)
         read = [head] if config.inner is not None else [*top, head]
-        around = Census(index, read, above if config.inner is None else ())
+        around = UnreadPlaces(index, read, above if config.inner is None else ())
     return outer, around
 
 

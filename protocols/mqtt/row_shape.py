@@ -12,9 +12,9 @@ from gateway.domain.reading import F64, I32, I64, U8
 from protocols.mqtt.column import DROPPED, Column
 from protocols.mqtt.path import Missed, Path, Row, picker
 from protocols.mqtt.timestamp import TimestampReader
-from protocols.mqtt.unused_fields import Census
+from protocols.mqtt.unused_fields import UnreadPlaces
 
-_SHAPES = 256  # key sets of partial messages remembered per lane
+_SHAPES = 256  # key sets of partial messages remembered per columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,9 +131,9 @@ class RouteColumns:
         time_optional: bool,
         moments: TimestampReader | None,
         columns: list[tuple[Path, Column]],
-        census: Census,
+        unread: UnreadPlaces,
     ) -> None:
-        self.census = census
+        self.unread = unread
         slots = [RowSlot(path, column) for path, column in columns]
         if time_path is not None:
             slots.insert(0, RowSlot(time_path, None))

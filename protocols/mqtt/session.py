@@ -41,7 +41,7 @@ _MQTT3_REFUSAL = b"\x20\x02\x00"  # a CONNACK of MQTT 3.1.1: two bytes, no prope
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
+class ConnectOptions:
     """What CONNECT says. `keepalive` and `session_expiry` in seconds, `max_packet` in bytes."""
 
     client_id: str
@@ -54,7 +54,7 @@ class Hello:
 
 
 @dataclass(slots=True)
-class Damaged:
+class DamagedPublish:
     """A PUBLISH that the codec refuses although its frame is whole. Kept, so that it can be put aside and acknowledged:
 
     a connection closed over it would get it again, for ever.
@@ -68,7 +68,7 @@ class Damaged:
     damaged: str
 
 
-Message = mqtt5.PublishPacket | Damaged
+Message = mqtt5.PublishPacket | DamagedPublish
 
 
 class Phase(Enum):
@@ -87,17 +87,17 @@ class MqttSession:
     session is told. `counting`: by which a message that comes now is told from its copies.
     """
 
-    def __init__(self, hello: Hello, wanted: Subscriptions, held: set[str] | None = None) -> None:
+    def __init__(self, options: ConnectOptions, wanted: Subscriptions, held: set[str] | None = None) -> None:
         self.phase = Phase.CONNECTING
         self.failure: SourceError | None = None
         self.resumed = False
         """The broker kept our session: what it could not deliver before comes again."""
         self.taken_over = False
         """The broker gave the session to another client of our name."""
-        self.keepalive = hello.keepalive
+        self.keepalive = options.keepalive
         self.degraded: tuple[str, ...] = ()
         """Filters that were granted QoS 0 only: their messages are not acknowledged."""
-        self._hello = hello
+        self._options = options
         self._wanted = self.counting = wanted
         self._on: dict[str, tuple[mqtt5.TopicFilter, int | None]] = {}
         self._held = set[str]() if held is None else held
@@ -111,16 +111,16 @@ class MqttSession:
     # ---- out --------------------------------------------------------------------------------------------------
     def connect(self) -> bytes:
         """The first packet."""
-        hello = self._hello
+        options = self._options
         return mqtt5.ConnectPacket(
-            hello.client_id,
-            username=hello.username,
-            password=None if hello.password is None else hello.password.encode(),
+            options.client_id,
+            username=options.username,
+            password=None if options.password is None else options.password.encode(),
             clean_start=False,
-            keep_alive=hello.keepalive,
-            session_expiry_interval=hello.session_expiry,
-            receive_max=hello.receive_maximum,
-            max_packet_size=hello.max_packet,
+            keep_alive=options.keepalive,
+            session_expiry_interval=options.session_expiry,
+            receive_max=options.receive_maximum,
+            max_packet_size=options.max_packet,
         ).write()
 
     def outgoing(self) -> bytes:
@@ -172,7 +172,7 @@ class MqttSession:
         view = memoryview(data)
         position, end = 0, len(data)
         while position < end and self.failure is None:
-            packet: mqtt5.Packet | Damaged
+            packet: mqtt5.Packet | DamagedPublish
             try:
                 packet, size = read(view[position:])
             except BaseException as error:
@@ -193,15 +193,15 @@ class MqttSession:
                     break
                 packet, size = found, whole
             position += size
-            if type(packet) is publish or type(packet) is Damaged:
+            if type(packet) is publish or type(packet) is DamagedPublish:
                 add(packet)
             else:
                 self._control(packet)
         return messages
 
     def _keep(self, view: memoryview, whole: int | None) -> None:
-        if whole is not None and whole > self._hello.max_packet:
-            self._fail(_confused(f"a packet of {whole} bytes, at most {self._hello.max_packet} were agreed"))
+        if whole is not None and whole > self._options.max_packet:
+            self._fail(_confused(f"a packet of {whole} bytes, at most {self._options.max_packet} were agreed"))
             return
         self._rest += view
         self._need = whole or len(view) + 1
@@ -323,7 +323,7 @@ def _frame_size(head: bytes) -> int | None:
     return 0
 
 
-def _salvage(frame: bytes, why: str) -> Damaged | None:
+def _salvage(frame: bytes, why: str) -> DamagedPublish | None:
     """A whole PUBLISH frame that the codec refused, taken apart by hand; None when it is beyond that."""
     head = frame[0]
     qos = head >> 1 & 3
@@ -341,4 +341,4 @@ def _salvage(frame: bytes, why: str) -> Damaged | None:
     if packet_id == 0:
         return None
     topic = body[2 : 2 + length].decode("utf-8", "replace")
-    return Damaged(topic, body[after:], packet_id, bool(head & 8), bool(head & 1), why[:200])
+    return DamagedPublish(topic, body[after:], packet_id, bool(head & 8), bool(head & 1), why[:200])

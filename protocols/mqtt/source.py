@@ -15,20 +15,20 @@ from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricSample
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
 from protocols.mqtt.acknowledge import Acknowledger, Digests, SourceContext
-from protocols.mqtt.binding import Words, no_words
-from protocols.mqtt.client_id_conflict import WAIT, Rivalry
+from protocols.mqtt.binding import SentBy, sent_canonically
+from protocols.mqtt.client_id_conflict import WAIT, ClientIdConflict
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.last_subscriptions import LastSubscriptions
 from protocols.mqtt.mapper import Mapper
 from protocols.mqtt.metrics import samples
-from protocols.mqtt.session import Hello, MqttSession
-from protocols.mqtt.stats import Stats
+from protocols.mqtt.session import ConnectOptions, MqttSession
+from protocols.mqtt.stats import MqttStats
 from protocols.mqtt.subscriptions import subscriptions
 from protocols.mqtt.transport import MqttConnection, establish, tls_context
 from protocols.mqtt.unused_log import UnusedEntry, UnusedLog
 
 _STABLE = 60.0  # seconds of connection after which the backoff starts over
-_FAREWELL = 2.0  # seconds for the last parcels at shut-down
+_LAST_PARCELS = 2.0  # seconds for the last parcels at shut-down
 _PATIENCE = 30.0  # seconds for them before another session: what is cut off may be on disk, and would come again
 _MAPPING = ("routes", "unmatched", "max_payload")  # what a connection does not know of
 
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class MqttSource:
-    """A gateway.ports.Source. `password` is the secret itself, read by the caller; `words`: how devices of a profile
+    """A gateway.ports.Source. `password` is the secret itself, read by the caller; `sent`: how devices of a profile
     send its points; `memory` is a file of this source alone (see `LastSubscriptions`); `retention` µs: how long
     readings are kept (0 = for ever)."""
 
@@ -49,29 +49,29 @@ class MqttSource:
         clock: Clock,
         password: str | None = None,
         jitter: Callable[[], float] = random.random,
-        words: Words = no_words,
+        sent: SentBy = sent_canonically,
         memory: Path | None = None,
         retention: int = 0,
     ) -> None:
-        self.stats = Stats()
+        self.stats = MqttStats()
         self._name = name
         self._config = config
         self._ledger = ledger
         self._clock = clock
         self._jitter = jitter
         self._made = partial(Mapper, name, directory=directory, retention=retention)
-        self._words, self._memory = words, memory
-        self._mapper = self._made(config, words=words)
+        self._sent, self._memory = sent, memory
+        self._mapper = self._made(config, sent=sent)
         self._digests = Digests()
         self._wanted = subscriptions(config)
-        self._asked = LastSubscriptions(memory, f"{config.url} {config.client_id}")
+        self._last_subscriptions = LastSubscriptions(memory, f"{config.url} {config.client_id}")
         self._held: set[str] = set()
         """What the broker may keep for us."""
-        self._hello = _hello(config, password)
+        self._options = _options(config, password)
         self._up = True
-        self._rivalry, self._accepted, self._why = Rivalry(), 0.0, SourceError()
-        self._patience = _FAREWELL
-        self._depot: SourceContext | None = None
+        self._conflict, self._accepted, self._why = ClientIdConflict(), 0.0, SourceError()
+        self._patience = _LAST_PARCELS
+        self._context: SourceContext | None = None
         self._connection: MqttConnection | None = None
 
     @property
@@ -88,30 +88,30 @@ class MqttSource:
         filters = [route.filter for route in self._config.routes]
         return [(filters[route], entry) for (route, _, _), entry in self.stats.unused.entries() if route < len(filters)]
 
-    def use(self, config: MqttConfig, password: str | None = None, words: Words | None = None) -> bool:
-        """From now on this configuration, on the event loop of `run`; `words` None = as before. Routes that changed map
+    def use(self, config: MqttConfig, password: str | None = None, sent: SentBy | None = None) -> bool:
+        """From now on this configuration, on the event loop of `run`; `sent` None = as before. Routes that changed map
         from the next parcel on, and what differs is subscribed; True: the rest needs a new connection, so `run` has to
         start again."""
-        before, hello = self._config, _hello(config, password)
+        before, options = self._config, _options(config, password)
         self._config = config
         mapped = {key: getattr(before, key) for key in _MAPPING}
-        if words is not None or any(getattr(config, key) != value for key, value in mapped.items()):
-            self._words = words or self._words
-            self._mapper = self._made(config, words=self._words)
+        if sent is not None or any(getattr(config, key) != value for key, value in mapped.items()):
+            self._sent = sent or self._sent
+            self._mapper = self._made(config, sent=self._sent)
             self.stats.misfits, self.stats.unused = 0, UnusedLog()  # routes are counted by their place
             self._wanted = subscriptions(config)
-            if self._depot is not None:
-                self._depot.mapper, self._depot.asked = self._mapper, self._wanted
+            if self._context is not None:
+                self._context.mapper, self._context.asked = self._mapper, self._wanted
         if (config.url, config.client_id) != (before.url, before.client_id):
-            self._asked = LastSubscriptions(self._memory, f"{config.url} {config.client_id}")
+            self._last_subscriptions = LastSubscriptions(self._memory, f"{config.url} {config.client_id}")
             self._held = set()  # that is another session
-        if hello != self._hello or config.model_copy(update=mapped) != before:
-            self._hello, self._patience = hello, _PATIENCE
+        if options != self._options or config.model_copy(update=mapped) != before:
+            self._options, self._patience = options, _PATIENCE
             return True
         if self._connection is not None:
             self._connection.session.use(self._wanted)
             self._connection.write(self._connection.session.outgoing())
-            asyncio.get_running_loop().run_in_executor(None, self._asked.remember, frozenset(self._held))
+            asyncio.get_running_loop().run_in_executor(None, self._last_subscriptions.remember, frozenset(self._held))
         return False
 
     async def run(self, emit: Emit) -> None:
@@ -119,34 +119,34 @@ class MqttSource:
 
         Raises SourceRejected when the broker or our TLS files say no: trying again soon would not help.
         """
-        config, self._patience = self._config, _FAREWELL
+        config, self._patience = self._config, _LAST_PARCELS
         try:
-            context = await asyncio.to_thread(tls_context, config)
+            tls = await asyncio.to_thread(tls_context, config)
         except SourceError as error:
             self._down(error)
             raise
-        depot = self._depot = SourceContext(
+        context = self._context = SourceContext(
             self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests,
             self._wanted,
         )  # fmt: skip
-        self._held |= await asyncio.to_thread(self._asked.before) | self._wanted.inside
-        await asyncio.to_thread(self._asked.remember, self._held.union(self._wanted.patterns))
+        self._held |= await asyncio.to_thread(self._last_subscriptions.before) | self._wanted.inside
+        await asyncio.to_thread(self._last_subscriptions.remember, self._held.union(self._wanted.patterns))
         attempt = 0
         while True:
-            stable, why = await self._once(depot, context)
+            stable, why = await self._once(context, tls)
             if isinstance(why, SourceRejected):
                 raise why
             attempt = 0 if stable else attempt
             longest = min(config.reconnect.max, config.reconnect.min * 2 ** min(attempt, 30))
             attempt += 1
-            least = WAIT if self._rivalry.suspected else 0.0
+            least = WAIT if self._conflict.suspected else 0.0
             await asyncio.sleep(least + self._jitter() * longest / SECOND)
 
     def trouble(self) -> Phrase | None:
         """As the port; the reason of the last attempt."""
         stats = self.stats
         if self._contested():
-            return self._twice()
+            return self._used_twice()
         if stats.connected:
             return None
         why = self._why
@@ -155,53 +155,53 @@ class MqttSource:
         public = Phrase(why.key, {**why.fields, "more": ""}) if why.key else Phrase("source.other")
         return Phrase("source.away" if stats.connects else "source.never", {"why": public})
 
-    async def _once(self, depot: SourceContext, context: ssl.SSLContext | None) -> tuple[bool, SourceError]:
+    async def _once(self, context: SourceContext, tls: ssl.SSLContext | None) -> tuple[bool, SourceError]:
         """One connection from CONNECT to its end -> (it was stable, why it ended)."""
         loop = asyncio.get_running_loop()
-        shipping = Acknowledger(depot)
-        session = MqttSession(self._hello, self._wanted, self._held)
-        connection = shipping.connection = self._connection = MqttConnection(session, shipping.take)
+        acknowledger = Acknowledger(context)
+        session = MqttSession(self._options, self._wanted, self._held)
+        connection = acknowledger.connection = self._connection = MqttConnection(session, acknowledger.take)
         since = None
         try:
             try:
-                await establish(self._config, context, connection)
+                await establish(self._config, tls, connection)
                 since = loop.time()
                 self._connected(connection)
-                await asyncio.to_thread(self._asked.remember, frozenset(self._held))
+                await asyncio.to_thread(self._last_subscriptions.remember, frozenset(self._held))
                 await asyncio.wait([connection.closed])
                 why = connection.closed.result()
             except SourceError as error:
                 why = error
             except asyncio.CancelledError:
-                await self._farewell(shipping, connection)
+                await self._drain_and_leave(acknowledger, connection)
                 raise
             stable = since is not None and loop.time() - since > _STABLE
-            self._judge(connection.session, why, since)
+            self._look_for_conflict(connection.session, why, since)
             self._down(why)
-            await shipping.drain()
+            await acknowledger.drain()
         finally:
             self.stats.connected, self._connection = False, None
-            shipping.cancel()
-        if shipping.broken is not None:
-            raise shipping.broken
+            acknowledger.cancel()
+        if acknowledger.broken is not None:
+            raise acknowledger.broken
         return stable, why
 
-    async def _farewell(self, shipping: Acknowledger, connection: MqttConnection) -> None:
+    async def _drain_and_leave(self, acknowledger: Acknowledger, connection: MqttConnection) -> None:
         connection.pause(True)
         try:
             async with asyncio.timeout(self._patience):
-                await shipping.drain()
+                await acknowledger.drain()
         except TimeoutError:
-            shipping.cancel()
+            acknowledger.cancel()
         await connection.leave()
 
-    # ---- what is said about it --------------------------------------------------------------------------------
+    # ---- what is logged ------------------------------------------------------------------------------------------
     def _connected(self, connection: MqttConnection) -> None:
         stats, session = self.stats, connection.session
         stats.connected, stats.resumed = True, session.resumed
         stats.connects += 1
         self._accepted = asyncio.get_running_loop().time()
-        if not self._rivalry.suspected:
+        if not self._conflict.suspected:
             log.info("source up", source=self._name, url=self._config.url, resumed=session.resumed,
                      keepalive=session.keepalive)  # fmt: skip
         self._up = True
@@ -213,28 +213,28 @@ class MqttSource:
         stats.connected = False
         stats.disconnects += 1
         stats.last_error, self._why = str(error), error
-        if self._up and not self._rivalry.suspected:
+        if self._up and not self._conflict.suspected:
             log.warning("source down", source=self._name, url=self._config.url, error=error)
         self._up = False
 
-    def _judge(self, session: MqttSession, why: SourceError, since: float | None) -> None:
+    def _look_for_conflict(self, session: MqttSession, why: SourceError, since: float | None) -> None:
         """Another client of our name is said once; what follows from it (down, up, down) is not."""
         now = asyncio.get_running_loop().time()
         by_broker = why.key in ("source.closed", "source.sent_away", "source.lost")
-        if self._rivalry.ended(since, now, taken_over=session.taken_over, by_broker=by_broker):
-            log.error("client_id is used twice", source=self._name, error=self._twice())
+        if self._conflict.ended(since, now, taken_over=session.taken_over, by_broker=by_broker):
+            log.error("client_id is used twice", source=self._name, error=self._used_twice())
 
     def _contested(self) -> bool:
-        if self.stats.connected and self._rivalry.over(self._accepted, asyncio.get_running_loop().time()):
+        if self.stats.connected and self._conflict.over(self._accepted, asyncio.get_running_loop().time()):
             log.info("client_id is ours again", source=self._name)
-        return self._rivalry.suspected
+        return self._conflict.suspected
 
-    def _twice(self) -> Phrase:
+    def _used_twice(self) -> Phrase:
         return Phrase("source.client_id_twice", {"client_id": self._config.client_id})
 
 
-def _hello(config: MqttConfig, password: str | None) -> Hello:
-    return Hello(
+def _options(config: MqttConfig, password: str | None) -> ConnectOptions:
+    return ConnectOptions(
         client_id=config.client_id, username=config.username, password=password, keepalive=config.keepalive // SECOND,
         session_expiry=config.session_expiry // SECOND, receive_maximum=config.receive_maximum,
         max_packet=config.max_packet,

@@ -7,7 +7,7 @@ from protocols.mqtt.unused_log import UnusedLog
 
 
 @dataclass(slots=True)
-class Stats:
+class MqttStats:
     """Messages: received = journaled + duplicates + sum(rejected) + ignored + returned + lost + waiting.
 
     `returned`: the journal did not take them, the broker keeps them (QoS 1 and 2); `lost`: the same at QoS 0.

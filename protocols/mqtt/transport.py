@@ -10,7 +10,7 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
 from gateway.domain.language_values import Phrase
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.keepalive import Beat, Keepalive
+from protocols.mqtt.keepalive import Keepalive, KeepaliveAction
 from protocols.mqtt.session import Message, MqttSession, Phase
 
 _PATIENCE = 10.0  # seconds for TCP, TLS, CONNACK and SUBACK together
@@ -43,7 +43,7 @@ class MqttConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Everything that came, at once."""
         session = self.session
-        self._keepalive.heard(self._loop.time())
+        self._keepalive.received(self._loop.time())
         messages = session.receive(data)
         self.write(session.outgoing())
         if messages:
@@ -106,10 +106,10 @@ class MqttConnection(asyncio.Protocol):
 
     def _beat(self) -> None:
         beat = self._keepalive.due(self._loop.time())
-        if beat is Beat.DEAD:
+        if beat is KeepaliveAction.DEAD:
             self.abort(SourceUnavailable.of("source.no_life", seconds=f"{self.session.keepalive / 2:g}"))
             return
-        if beat is Beat.PING:
+        if beat is KeepaliveAction.PING:
             self.write(self.session.ping())
         self._timer = self._loop.call_later(self.session.keepalive / 8, self._beat)
 

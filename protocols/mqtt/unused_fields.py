@@ -86,7 +86,7 @@ class Ignored:
     rest: bool
 
 
-class Census:
+class UnreadPlaces:
     """The places of one route in one document (or element), as one profile has them.
 
     `certain` are top-level keys that every document of the full shape has; when they are all there is, `width` is how
@@ -191,12 +191,12 @@ def _walk_list(node: _Node, items: list[Any], place: str, found: list[Unread]) -
             if not node.rest:
                 found.append(Unread(UNREAD, here))
             continue
-        told: list[list[Unread]] = []
+        parts: list[list[Unread]] = []
         for below in met[index]:
-            told.append([])
-            _walk(below, item, here, told[-1])
-        both = set.intersection(*({one.place for one in part} for part in told))  # used by one path is used
-        found += [one for one in told[0] if one.place in both]
+            parts.append([])
+            _walk(below, item, here, parts[-1])
+        both = set.intersection(*({one.place for one in part} for part in parts))  # used by one path is used
+        found += [one for one in parts[0] if one.place in both]
 
 
 def joined(place: str, key: str) -> str:

@@ -41,8 +41,8 @@ def excerpt(body: bytes) -> str:
 
 
 def _reason(label: str, status: int, body: bytes) -> str:
-    said = excerpt(body)
-    return f"{label}: {status} {said}" if said else f"{label}: {status}"
+    shown = excerpt(body)
+    return f"{label}: {status} {shown}" if shown else f"{label}: {status}"
 
 
 def of_status(answer: HttpResponse, attempt: int, now: int) -> DeliveryError | None:

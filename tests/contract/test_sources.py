@@ -80,6 +80,12 @@ async def started(source: Source, store: Store) -> "asyncio.Task[None]":
     return task
 
 
+def journaled(source: Source) -> float:
+    """Counted once they are on disk: shortly after `emit` returned."""
+    found = [one for one in source.samples() if (one.family, *one.labels) == ("source_readings", "journaled")]
+    return found[0].value
+
+
 async def test_readings_come_in_parcels_of_its_name(adapter: SourceAdapter, peer: SourcePeer) -> None:  # type: ignore[type-arg]
     source, store = source_of(adapter, peer), Store()
     assert source.name == "one"
@@ -154,13 +160,12 @@ async def test_samples_belong_to_declared_families(adapter: SourceAdapter, peer:
     declared = {family.name: family for family in (*SOURCE_METRICS, *adapter.metrics)}
     task = await started(source, store)
     await peer.bring(61.0)
-    await until(lambda: store.has(61.0))
+    await until(lambda: store.has(61.0) and journaled(source) >= 1)
     found = {(one.family, *one.labels): one.value for one in source.samples()}
     await stop(task)
     for family, *labels in found:
         assert len(labels) == len(declared[family].labels), family
     assert {family for family, *_ in found} >= {"source_up", "source_readings"}
-    assert found["source_readings", "journaled"] >= 1
 
 
 async def test_it_follows_a_configuration_that_did_not_change(adapter: SourceAdapter, peer: SourcePeer) -> None:  # type: ignore[type-arg]

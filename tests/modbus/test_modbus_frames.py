@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.modbus.frames import PendingRequest, Sifted, sift
+from protocols.modbus.frames import PendingRequest, SortedFrames, sift
 
 ASKED = PendingRequest(transaction=7, unit=17, function=3, count=2)
 
@@ -16,30 +16,30 @@ GOOD = _frame()
 
 
 def test_the_answer_passes() -> None:
-    assert sift(GOOD, ASKED) == Sifted(GOOD)
-    assert sift(_frame(body=b"\x83\2"), ASKED) == Sifted(_frame(body=b"\x83\2"))
+    assert sift(GOOD, ASKED) == SortedFrames(GOOD)
+    assert sift(_frame(body=b"\x83\2"), ASKED) == SortedFrames(_frame(body=b"\x83\2"))
 
 
 @given(st.integers(0, len(GOOD) - 1))
 def test_half_an_answer_is_waited_for(length: int) -> None:
-    assert sift(GOOD[:length], ASKED) == Sifted()
+    assert sift(GOOD[:length], ASKED) == SortedFrames()
 
 
 @given(st.lists(st.tuples(st.integers(0, 0xFFFF), st.integers(0, 255), st.binary(min_size=2, max_size=40)), max_size=4))
 def test_foreign_frames_are_skipped_and_counted(foreign: list[tuple[int, int, bytes]]) -> None:
     foreign = [one for one in foreign if one[:2] != (7, 17)]
     before = b"".join(_frame(*one) for one in foreign)
-    assert sift(before + GOOD, ASKED) == Sifted(GOOD, strays=len(foreign))
-    assert sift(before, ASKED) == Sifted(strays=len(foreign))
+    assert sift(before + GOOD, ASKED) == SortedFrames(GOOD, strays=len(foreign))
+    assert sift(before, ASKED) == SortedFrames(strays=len(foreign))
 
 
 def test_transaction_0_is_no_joker() -> None:
-    assert sift(_frame(transaction=0), ASKED) == Sifted(strays=1)
-    assert sift(_frame(unit=0), ASKED) == Sifted(strays=1)
+    assert sift(_frame(transaction=0), ASKED) == SortedFrames(strays=1)
+    assert sift(_frame(unit=0), ASKED) == SortedFrames(strays=1)
 
 
 def test_what_follows_the_answer_is_reported() -> None:
-    assert sift(GOOD + b"\1\2\3", ASKED) == Sifted(GOOD, rest=3)
+    assert sift(GOOD + b"\1\2\3", ASKED) == SortedFrames(GOOD, rest=3)
 
 
 @given(

@@ -13,7 +13,7 @@ from mqtt_kit import SIMPLE, config, registry, run_map, said
 from gateway.domain.errors import DecodeError
 from protocols.mqtt.document import check_keys, parse_bare, parse_document
 from protocols.mqtt.mapper import Mapper
-from protocols.mqtt.session import Damaged
+from protocols.mqtt.session import DamagedPublish
 
 T = "charger/c1/telemetry"
 FREE = {**SIMPLE, "time": None}
@@ -62,7 +62,7 @@ def test_unmatched_topics_are_dead_letters_or_ignored() -> None:
 
 def test_a_damaged_packet_is_a_dead_letter() -> None:
     mapper = Mapper("src", config([SIMPLE]), registry())
-    damaged = Damaged(T, b"\x00{}", 3, False, False, "not utf-8")
+    damaged = DamagedPublish(T, b"\x00{}", 3, False, False, "not utf-8")
     mapped = mapper.map([damaged], np.array([1], np.int64))
     assert [(raw.reason, raw.detail) for raw in mapped.rejected] == [("bad_packet", "not utf-8")]
 
@@ -81,7 +81,7 @@ def test_a_flood_of_topics_ids_and_shapes_stays_bounded(monkeypatch: pytest.Monk
         assert mapped.batch.value.tolist() == [float(i), float(i)]
         assert [raw.reason for raw in mapped.rejected] == ["unknown_device"] * 2
     assert len(mapper.bindings.known) <= 10
-    assert all(len(lane._by_keys) <= 3 for lane in mapper.bindings._late.values() if lane)
+    assert all(len(lane._by_keys) <= 3 for lane in mapper.bindings._known_columns.values() if lane)
     assert all(
         len(candidate.targets) <= 11 for entry in mapper.bindings.known.values() for candidate in entry.candidates
     )

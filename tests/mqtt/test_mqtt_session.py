@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.errors import SourceRejected, SourceUnavailable
-from protocols.mqtt.keepalive import Beat, Keepalive
-from protocols.mqtt.session import Damaged, Hello, MqttSession, Phase
+from protocols.mqtt.keepalive import Keepalive, KeepaliveAction
+from protocols.mqtt.session import ConnectOptions, DamagedPublish, MqttSession, Phase
 from protocols.mqtt.subscriptions import Subscriptions
 
-HELLO = Hello("gw-01", "user", "secret", 30, 3600, 500, 1 << 20)
+HELLO = ConnectOptions("gw-01", "user", "secret", 30, 3600, 500, 1 << 20)
 FILTERS = Subscriptions((mqtt5.TopicFilter("a/+", max_qos=mqtt5.QoS.AT_LEAST_ONCE), mqtt5.TopicFilter("b")))
 QOS1 = mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE
 LONG = st.sampled_from([b"", b"x" * 20, b"y" * 200, b"z" * 20_000])
@@ -150,7 +150,7 @@ def test_a_publish_with_a_broken_topic_is_put_aside_and_the_next_one_read() -> N
     body = b"\x00\x02\xff\xfe" + b"\x00\x07" + b"\x00" + b'{"a":1}'
     broken = bytes([0x3A, len(body)]) + body
     first, second = s.receive(broken + packet_bytes("b", b"2", 8))
-    assert isinstance(first, Damaged)
+    assert isinstance(first, DamagedPublish)
     assert (first.topic, first.packet_id, first.duplicate, first.payload) == ("\ufffd\ufffd", 7, True, b'\x00{"a":1}')
     assert (second.topic, second.payload) == ("b", b"2")
     assert s.failure is None
@@ -174,31 +174,31 @@ def test_what_an_older_session_left_at_qos_2_is_completed() -> None:
 # ---- keep-alive: virtual time -------------------------------------------------------------------------------------
 def test_a_silent_connection_is_pinged_then_given_up() -> None:
     beat = Keepalive(30, 0)
-    assert [beat.due(t) for t in (5, 14.9)] == [Beat.NOTHING] * 2
-    assert beat.due(15) is Beat.PING
-    assert beat.due(29.9) is Beat.NOTHING
-    assert beat.due(30) is Beat.DEAD
+    assert [beat.due(t) for t in (5, 14.9)] == [KeepaliveAction.NOTHING] * 2
+    assert beat.due(15) is KeepaliveAction.PING
+    assert beat.due(29.9) is KeepaliveAction.NOTHING
+    assert beat.due(30) is KeepaliveAction.DEAD
 
 
 def test_any_byte_is_a_sign_of_life_and_sending_spares_the_ping() -> None:
     beat = Keepalive(30, 0)
-    assert beat.due(15) is Beat.PING
-    beat.heard(29)
-    assert beat.due(30) is Beat.PING
-    beat.heard(31)
+    assert beat.due(15) is KeepaliveAction.PING
+    beat.received(29)
+    assert beat.due(30) is KeepaliveAction.PING
+    beat.received(31)
     beat.sent(40)
-    assert beat.due(54) is Beat.NOTHING
-    assert beat.due(55) is Beat.PING
+    assert beat.due(54) is KeepaliveAction.NOTHING
+    assert beat.due(55) is KeepaliveAction.PING
 
 
 def test_back_pressure_neither_stops_pings_nor_counts_as_silence() -> None:
     beat = Keepalive(30, 0)
     beat.paused(True, 1)
-    assert [beat.due(t) for t in (15, 30, 45, 60)] == [Beat.PING] * 4
+    assert [beat.due(t) for t in (15, 30, 45, 60)] == [KeepaliveAction.PING] * 4
     beat.paused(False, 61)
-    assert beat.due(74) is Beat.NOTHING
-    assert beat.due(75) is Beat.PING
-    assert beat.due(76) is Beat.DEAD
+    assert beat.due(74) is KeepaliveAction.NOTHING
+    assert beat.due(75) is KeepaliveAction.PING
+    assert beat.due(76) is KeepaliveAction.DEAD
 
 
 @pytest.mark.parametrize("cut", range(1, 30))

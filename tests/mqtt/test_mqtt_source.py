@@ -329,7 +329,7 @@ async def test_what_is_held_back_is_not_read_on_the_way_out() -> None:
 
 
 async def test_a_journal_that_hangs_does_not_hold_the_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("protocols.mqtt.source._FAREWELL", 0.05)
+    monkeypatch.setattr("protocols.mqtt.source._LAST_PARCELS", 0.05)
     journal = Journal()
     journal.gate = lambda parcel: asyncio.Event()
     async with scripted_broker() as stage:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mqtt_kit import SIMPLE, config
 
 from gateway.domain.errors import SourceRejected
-from protocols.mqtt.session import Hello, MqttSession, Phase
+from protocols.mqtt.session import ConnectOptions, MqttSession, Phase
 from protocols.mqtt.subscriptions import covers, overlap, subscriptions
 
 TOPICS = ["/".join(parts) for n in (1, 2, 3, 4) for parts in product(("a", "b", "$x"), repeat=n)]
@@ -70,7 +70,7 @@ def test_filters_that_overlap_in_part_are_told_apart() -> None:
 
 
 def test_a_broker_that_cannot_tell_copies_is_refused_and_told_why() -> None:
-    hello = Hello("gw", None, None, 30, 60, 10, 1 << 20)
+    hello = ConnectOptions("gw", None, None, 30, 60, 10, 1 << 20)
     session = MqttSession(hello, subscriptions(config([route("a/{x}/t"), route("a/b/{y}")])))
     session.receive(mqtt5.ConnAckPacket(subscription_id_available=False).write())
     assert isinstance(session.failure, SourceRejected)
@@ -80,7 +80,7 @@ def test_a_broker_that_cannot_tell_copies_is_refused_and_told_why() -> None:
 
 def test_what_is_not_wanted_any_more_goes_after_what_is_wanted_came() -> None:
     held = {"old/#"}
-    hello = Hello("gw", None, None, 30, 60, 10, 1 << 20)
+    hello = ConnectOptions("gw", None, None, 30, 60, 10, 1 << 20)
     session = MqttSession(hello, subscriptions(config([SIMPLE])), held)
     session.receive(mqtt5.ConnAckPacket(session_present=True).write())
     sent = session.outgoing()
@@ -96,7 +96,9 @@ def test_what_is_not_wanted_any_more_goes_after_what_is_wanted_came() -> None:
 
 
 def test_a_new_session_has_nothing_to_give_up() -> None:
-    session = MqttSession(Hello("gw", None, None, 30, 60, 10, 1 << 20), subscriptions(config([SIMPLE])), {"old/#"})
+    session = MqttSession(
+        ConnectOptions("gw", None, None, 30, 60, 10, 1 << 20), subscriptions(config([SIMPLE])), {"old/#"}
+    )
     session.receive(mqtt5.ConnAckPacket(session_present=False).write())
     sent = session.outgoing()
     assert mqtt5.read(memoryview(sent))[1] == len(sent)  # the SUBSCRIBE is all

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.adapter_ports import MessageTrial
 from gateway.clock import SystemClock
 from gateway.settings.project import Project, inspect_project
 from gateway.try_out import Tried, try_message
@@ -88,6 +89,11 @@ def tried(project: Project, sample: Mapping[str, Any], payload: str | None = Non
     return found
 
 
+def message_of(found: Tried) -> MessageTrial:
+    assert found.message is not None
+    return found.message
+
+
 def named(found: Tried) -> dict[str, float | str | None]:
     return {
         f"{row.point.name}#{row.point.component}" if row.point.component else row.point.name: row.value
@@ -103,12 +109,13 @@ def test_every_sample_is_expected() -> None:
 def test_a_real_message(project: Project, name: str) -> None:
     sample, (device, values, left) = SAMPLES[name], EXPECTED[name]
     found = tried(project, sample)
-    assert (found.rejected, found.partial, found.ignored) == ((), (), False)
+    message = message_of(found)
+    assert (message.rejected, message.partial, message.ignored) == ((), (), False)
     assert named(found) == {
         key: pytest.approx(value) if isinstance(value, int | float) else value for key, value in values.items()
     }
     assert {row.device.code for row in found.rows} == {device}
-    assert sorted((one.reason, one.place) for one in found.unused) == sorted(("unread", place) for place in left)
+    assert sorted((one.reason, one.place) for one in message.unused) == sorted(("unread", place) for place in left)
     assert {int(row.flags) for row in found.rows} == {0}
     times, (at,) = sample["expect"], {row.at for row in found.rows}
     if "ts_ms" in times:
@@ -123,9 +130,10 @@ def test_a_real_message(project: Project, name: str) -> None:
 def test_a_message_that_is_none(project: Project, name: str) -> None:
     found = tried(project, SAMPLES[name])
     assert found.rows == []
-    reasons = ["ignored"] if found.ignored else [raw.reason for raw in found.rejected]
+    message = message_of(found)
+    reasons = ["ignored"] if message.ignored else [raw.reason for raw in message.rejected]
     assert reasons == [NO_READINGS[name]]
-    assert found.ignored or found.rejected[0].payload.decode() == SAMPLES[name]["payload"]
+    assert message.ignored or message.rejected[0].payload.decode() == SAMPLES[name]["payload"]
 
 
 def _objects(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -140,7 +148,7 @@ def _objects(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 @pytest.mark.parametrize("name", [name for name, one in sorted(SAMPLES.items()) if one["payload"][:1] == "{"])
 def test_whatever_is_added_is_counted_or_ignored_by_name(project: Project, name: str) -> None:
     sample = SAMPLES[name]
-    before, document = tried(project, sample), json.loads(sample["payload"])
+    before, document = message_of(tried(project, sample)), json.loads(sample["payload"])
     ignored = project.settings.sources["field"].routes[before.route].ignore  # type: ignore[union-attr]
     told = len({one.place for one in before.unused})
     for path in _objects(document):
@@ -149,7 +157,7 @@ def test_whatever_is_added_is_counted_or_ignored_by_name(project: Project, name:
         for key in path:
             node = node[key]
         node["zz_new"] = 1
-        after = tried(project, sample, json.dumps(changed))
+        after = message_of(tried(project, sample, json.dumps(changed)))
         if after.rejected:  # kept whole
             continue
         within = [one.place for one in before.unused if str(path[-1:] and path[-1]) in one.place]

@@ -40,7 +40,7 @@ class _Notice(msgspec.Struct):
     language: str = ""
 
 
-class _Said(msgspec.Struct):
+class _GatewayAnswer(msgspec.Struct):
     code: str
     biz_id: str = ""
 
@@ -65,15 +65,15 @@ class SmsSink:
         """Accepted by the gateway for sending; `reference` is its id. Raises DeliveryDeferred, DeliveryRefused."""
         body = self._request(delivery)
         answer = await self._endpoint.post(delivery, body, "application/json; charset=utf-8", {})
-        said = _said(answer)
+        read = _read(answer)
         trouble = of_status(answer, delivery.attempt, self._endpoint.clock.now())
-        if said is not None and said.code != "OK":  # a code says more than a status
-            trouble = _of_code(said.code, answer.status, delivery.attempt, trouble)
+        if read is not None and read.code != "OK":  # a code says more than a status
+            trouble = _of_code(read.code, answer.status, delivery.attempt, trouble)
         if trouble is not None:
             raise trouble
-        if said is None:
+        if read is None:
             raise DeliveryDeferred(f"not_understood: {answer.status} {excerpt(answer.body)}", status=answer.status)
-        return Receipt(answer.status, reference=said.biz_id[:120], detail=said.code)
+        return Receipt(answer.status, reference=read.biz_id[:120], detail=read.code)
 
     def _request(self, delivery: Delivery) -> bytes:
         try:
@@ -98,9 +98,9 @@ class SmsSink:
         await self._endpoint.close()
 
 
-def _said(answer: HttpResponse) -> _Said | None:
+def _read(answer: HttpResponse) -> _GatewayAnswer | None:
     try:
-        return msgspec.json.decode(answer.body, type=_Said) if answer.complete else None
+        return msgspec.json.decode(answer.body, type=_GatewayAnswer) if answer.complete else None
     except ValueError:
         return None
 

@@ -24,12 +24,12 @@ from sinks.series.duckdb.deduplicate import judge
 from sinks.series.duckdb.history import bucket_counts, unordered
 from sinks.series.duckdb.newest import NewestIndex
 from sinks.series.duckdb.segment import Kind, Segment, attach, insert, progress, segment_names, write_names
-from sinks.series.duckdb.short_retention import Shorter, left_over
+from sinks.series.duckdb.short_retention import ShortRetention, left_over
 
 LATE_AFTER = 2 * DAY  # rows older than their segment's start by more than this do not spoil its bounds
 
 
-class Folder:
+class SegmentFolder:
     """The segments of a folder, opened once: after an error of DuckDB it is good for nothing but `abandon`.
 
     Rows are new when they are later than everything stored of their (device, point), by the columns of
@@ -49,7 +49,7 @@ class Folder:
         self._newest = NewestIndex()
         self._cursor: dict[int, int] = {}
         self._floor = clock.now() - config.retention
-        self._shorter = Shorter(folder)
+        self._short_retention = ShortRetention(folder)
         self.attempted = (0, Written(0, 0, 0))
         """(last sequence number, counts) of the newest write, also when it failed."""
         try:
@@ -94,7 +94,7 @@ class Folder:
         if any(s.path.stem >= stem for s in current):
             return max(current, key=lambda s: s.path.stem)  # the clock may have been set back: never write a sealed one
         for old in current:
-            self._shorter.seal(self._connection, old)
+            self._short_retention.seal(self._connection, old)
             self._connection.execute(f"CHECKPOINT {old.name}")
             self._connection.execute(f"DETACH {old.name}")
             self._attach(old.path.stem, kind, sealed=True)
@@ -124,7 +124,7 @@ class Folder:
     def _write(self, partition: int, last: int, batches: Sequence[tuple[int, Batch]]) -> Written:
         whole = concat([batch for _, batch in batches]) if batches else empty_batch()
         seq = np.repeat(np.array([s for s, _ in batches], np.int64), [len(batch) for _, batch in batches])
-        alive = (whole.at >= self._floor) & self._shorter.alive(whole)
+        alive = (whole.at >= self._floor) & self._short_retention.alive(whole)
         expired = int((~alive).sum())
         if expired:
             whole, seq = whole.select(alive), seq[alive]
@@ -226,11 +226,11 @@ class Folder:
 
     def expire(self, moments: Mapping[int, int]) -> bool:
         """See `SeriesStore.expire`."""
-        self._shorter.aim(moments)
+        self._short_retention.aim(moments)
         for point, before in moments.items():
             self._newest.drop(point, before)
-        for segment in self._shorter.next(list(self._segments.values())):
-            if (cleaned := self._shorter.clean(self._connection, segment)) is not None:
+        for segment in self._short_retention.next(list(self._segments.values())):
+            if (cleaned := self._short_retention.clean(self._connection, segment)) is not None:
                 self._segments[segment.path.stem] = cleaned
                 return True
         return False

@@ -24,7 +24,7 @@ SCRATCH = ".part"
 _ALWAYS = -(2**62)
 
 
-class Shorter:
+class ShortRetention:
     """Point -> the moment (µs) before which its readings are gone.
 
     What holds between two calls: no file has a row of a point in `_done` from before its moment, and the table `newest`

@@ -17,7 +17,7 @@ from gateway.domain.record import Record
 from gateway.domain.series import Buckets, Series, SeriesStats, Written
 from gateway.ports import Clock
 from sinks.series.duckdb.config import DuckDbConfig
-from sinks.series.duckdb.folder import Folder
+from sinks.series.duckdb.folder import SegmentFolder
 
 T = TypeVar("T")
 NOTHING = Written(0, 0, 0)
@@ -33,7 +33,7 @@ class DuckDbStore:
         self._path, self._config, self._clock = folder, config, clock
         self._floor = clock.now() - config.retention
         self._doubtful = (0, NOTHING)
-        self._folder: Folder | None = Folder(folder, config, clock)
+        self._folder: SegmentFolder | None = SegmentFolder(folder, config, clock)
 
     def cursor(self, partition: int) -> int:
         """The last sequence number of which every row is stored."""
@@ -98,12 +98,12 @@ class DuckDbStore:
             log.warning("series store: closed with its log unfolded", error=str(error))
         folder.abandon()
 
-    def _ask(self, work: Callable[[Folder], T]) -> T:
+    def _ask(self, work: Callable[[SegmentFolder], T]) -> T:
         with self._open() as folder:
             return work(folder)
 
     @contextmanager
-    def _open(self) -> Iterator[Folder]:
+    def _open(self) -> Iterator[SegmentFolder]:
         """The folder, opened anew after an error; errors of DuckDB become ours."""
         try:
             folder = self._folder or self._again()
@@ -122,10 +122,10 @@ class DuckDbStore:
             self._folder.abandon()
             self._folder = None
 
-    def _again(self) -> Folder:
+    def _again(self) -> SegmentFolder:
         """Replays the logs, and syncs what they hold: a log whose sync failed is not believed to be on disk."""
         try:
-            folder = Folder(self._path, self._config, self._clock)
+            folder = SegmentFolder(self._path, self._config, self._clock)
         except StoreError as error:  # it was open before: whatever is wrong now, the disk may get over it
             raise StoreUnavailable(str(error)) from error
         try:
@@ -142,7 +142,7 @@ class DuckDbStore:
 class OpenSegments:
     """The files that a store writes now (HeldReadings); `ask` does work on its folder."""
 
-    def __init__(self, ask: Callable[[Callable[[Folder], Any]], Any]) -> None:
+    def __init__(self, ask: Callable[[Callable[[SegmentFolder], Any]], Any]) -> None:
         self._ask = ask
 
     def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:

@@ -19,7 +19,7 @@ from gateway.registry.registry_diff import DeclaredInventory, plan
 from gateway.settings.profiles import load_profile
 from protocols.mqtt.mapper import Mapped, Mapper
 from protocols.mqtt.path import parse_ignored, parse_path
-from protocols.mqtt.unused_fields import Census, FieldUse, Ignored
+from protocols.mqtt.unused_fields import FieldUse, Ignored, UnreadPlaces
 from protocols.mqtt.unused_log import OTHERS, PLACES, Unused, UnusedLog
 
 STATE = PointKind.STATE
@@ -180,14 +180,14 @@ def _leaves(node: Any) -> int:
 @given(st.lists(DOCUMENTS, min_size=1, max_size=5), st.sets(st.sampled_from(["a", "a.b", "b", "c.a.b", "a[0].b"])))
 @settings(deadline=None)
 def test_a_remembered_answer_is_the_answer(documents: list[Any], used: set[str]) -> None:
-    def census() -> Census:
-        return Census(0, [FieldUse(parse_path(path)) for path in sorted(used)], [])
+    def unread() -> UnreadPlaces:
+        return UnreadPlaces(0, [FieldUse(parse_path(path)) for path in sorted(used)], [])
 
-    one = census()
+    one = unread()
     for document in documents * 2:
-        found, fresh = one.of(document), census().of(document)
+        found, fresh = one.of(document), unread().of(document)
         assert (found and found.places) == (fresh and fresh.places)
-        everything = Census(0, [], [Ignored(*parse_ignored("*"))])
+        everything = UnreadPlaces(0, [], [Ignored(*parse_ignored("*"))])
         assert everything.of(document) is None
 
 
@@ -197,8 +197,8 @@ def test_a_flood_of_made_up_keys_fills_no_memory() -> None:
     for n in range(600):
         mapped = mapper.map([Said("x/d1", b'{"p": 1, "k%d": 2}' % n)], np.array([NOW]))
         assert [one.place for one in mapped.unused] == [f"k{n}"]
-    census = mapper.bindings.known["x/d1"].candidates[0].fixed.lane.census
-    assert len(census._plans) <= 256
+    unread = mapper.bindings.known["x/d1"].candidates[0].fixed.columns.unread
+    assert len(unread._plans) <= 256
 
 
 STATION = """\
@@ -267,7 +267,7 @@ def test_made_up_keys_and_names_fill_no_memory() -> None:
     below = [len(one.below) for topic in ("x/a", "y") for one in bindings.known[topic].candidates]
     assert max(below) <= 4_096
     assert len(bindings._missed) <= 4_096
-    assert len(bindings._late) <= 2
+    assert len(bindings._known_columns) <= 2
 
 
 LEAVES = st.one_of(
