@@ -22,7 +22,7 @@ from gateway.domain.record import (
 )  # fmt: skip
 from rules.compiled import Rule
 from rules.compiled.edits import Edit
-from rules.engine.conditions.base import EngineContext, first_frames
+from rules.engine.conditions.base import EngineContext, counters_of, first_frames
 from rules.engine.conditions.peer_moments import judge
 from rules.engine.conditions.threshold_index import ThresholdIndex
 from rules.engine.desk_acts import tell
@@ -100,7 +100,7 @@ class Evaluator:
         """Falls of counters that were none: the rules that read them are judged again."""
         for one in self.context.glitches.drain():
             for runner in self.installed.of(self.context.world.rows[one.device].space.kind):
-                if any(counter.point == one.point for counter in runner.counters):
+                if any(counter.point == one.point for counter in counters_of(runner)):
                     self.context.reevaluations.add(one.device, runner.rule.id, one.since + 1)
 
     def recount(self) -> None:

@@ -10,7 +10,7 @@ from gateway.domain.alarm import Change, Evidence, Level, Thing
 from gateway.domain.record import RuleSet
 from rules.compiled import Rule
 from rules.compiled.edits import Edit, classify
-from rules.engine.conditions.base import ConditionEvaluator, EngineContext
+from rules.engine.conditions.base import ConditionEvaluator, EngineContext, kept_windows
 from rules.engine.conditions.factory import evaluator_of
 from rules.engine.groups import GroupEvaluator
 from rules.engine.groups.split_rule import kinds_of, questions_of
@@ -196,7 +196,7 @@ class InstalledRules:
         if old is not None and edit is Edit.THRESHOLD:
             new.edited(old, at)
             return
-        inherited = old.kept_windows(new) if old is not None else None
+        inherited = kept_windows(old, new) if old is not None else None
         if old is not None and edit is Edit.GENERATION:
             end_all(old, at)
         if inherited is not None:

@@ -1,7 +1,7 @@
 """One rule on one table of things: what the engine asks of every evaluator of a condition."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,16 @@ from rules.engine.state.thing_table import LONG_AGO, NEVER, widened
 from rules.engine.state.watch_scope import rows
 from rules.engine.windows.counter import Counter
 
-__all__ = ["ConditionEvaluator", "EngineContext", "EvaluatorContext", "Observe", "first_frames", "later_too"]
+__all__ = [
+    "ConditionEvaluator",
+    "EngineContext",
+    "EvaluatorContext",
+    "Observe",
+    "counters_of",
+    "first_frames",
+    "kept_windows",
+    "later_too",
+]
 SIGNALS = frozenset({SlotKind.SIGNAL, SlotKind.BEFORE})
 
 
@@ -41,6 +50,21 @@ def first_frames(evaluator: "ConditionEvaluator", view: BatchView) -> None:
         units = units[~view.carry(evaluator.judged)[units]]
     if len(units):
         evaluator.first_frames(view, units)
+
+
+def counters_of(evaluator: "ConditionEvaluator") -> tuple[Counter, ...]:
+    """The counters that it follows."""
+    windows = evaluator.windows
+    held = [] if windows is None else [one.parts.get("counter") for one in windows.operators]
+    return tuple(one for one in (*held, evaluator.columns.parts.get("counter")) if isinstance(one, Counter))
+
+
+def kept_windows(old: "ConditionEvaluator", new: "ConditionEvaluator") -> dict[str, NDArray[Any]] | None:
+    """The running windows of `old`, when `new`, the next generation, has the same watch, signals and zone."""
+    same = (old.rule.watch, old.rule.signals, old.context.zone) == (new.rule.watch, new.rule.signals, new.context.zone)
+    if not same or old.windows is None:
+        return None
+    return {name: table.copy() for name, table in old.windows.state().items()}
 
 
 class ConditionEvaluator(ABC):
@@ -166,10 +190,6 @@ class ConditionEvaluator(ABC):
     def tick(self, now: int) -> None:
         """Engine time is `now`: do what is due."""
 
-    def reopenings(self, now: int) -> Iterator[tuple[int, int]]:
-        """(thing, opening) of all whose hours began at or before engine time `now` and that were not judged since."""
-        return iter(()) if self.hours is None else self.hours.reopenings(self.watched, now)
-
     def only_soonest(self) -> bool:
         """Does a tick before `soonest` want nothing of it, ever? Then `soonest` is its `next_due` too."""
         return False
@@ -219,13 +239,6 @@ class ConditionEvaluator(ABC):
         self.adopt(old)
         self.refresh(range(len(self.space)), at, "rule_changed")
 
-    def kept_windows(self, new: "ConditionEvaluator") -> dict[str, NDArray[Any]] | None:
-        """The running windows, when the next generation has the same watch, signals and zone."""
-        same = (self.rule.watch, self.rule.signals, self.context.zone)
-        if same != (new.rule.watch, new.rule.signals, new.context.zone) or self.windows is None:
-            return None
-        return {name: table.copy() for name, table in self.windows.state().items()}
-
     def load_windows(self, kept: dict[str, NDArray[Any]]) -> None:
         """Go on with the windows of the generation before."""
         self.grow()
@@ -233,12 +246,6 @@ class ConditionEvaluator(ABC):
             self.windows.load(kept)
 
     # --- its state, for others
-    @property
-    def counters(self) -> tuple[Counter, ...]:
-        """The counters that it follows."""
-        held = [] if self.windows is None else [one.parts.get("counter") for one in self.windows.operators]
-        return tuple(one for one in (*held, self.columns.parts.get("counter")) if isinstance(one, Counter))
-
     @abstractmethod
     def is_on(self, thing: int) -> int:
         """Level of the alarm of this thing, 0 = none."""

@@ -1,6 +1,6 @@
 """What the evaluators of an engine share, and what the pieces of one evaluator share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -134,6 +134,10 @@ class EvaluatorContext:
     def off_hours(self, thing: int, t: int) -> bool:
         """Is `t` outside the rule's `active`?"""
         return self.hours is not None and not self.hours.inside(thing, t)
+
+    def reopenings(self, now: int) -> Iterator[tuple[int, int]]:
+        """(thing, opening) of all whose hours began by engine time `now` µs and that were not judged since."""
+        return iter(()) if self.hours is None else self.hours.reopenings(self.watched, now)
 
     def timer(self, due: int) -> None:
         """Something is due at `due` µs."""

@@ -15,9 +15,7 @@ from rules.engine.conditions.daily_marks import DailyMarks
 from rules.engine.conditions.reporting import Reporter
 from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools
-from rules.engine.state.thing_table import NEVER
-from rules.engine.state.watch_scope import rows
-from rules.engine.windows.base import PointReadings, Rows, StateTable
+from rules.engine.windows.base import PointReadings, StateTable
 from rules.engine.windows.counter import Counter
 from rules.engine.windows.counter_falls import BEFORE, NOW
 
@@ -59,7 +57,7 @@ class CounterMultipleForm(AlarmForm):
         self.base: F64 = np.zeros(0)
         self.told: I32 = np.zeros(0, np.int32)
         self.marks = DailyMarks(context.space)
-        self.terms = None if rule.or_after is None else Terms(context, rule.or_after)
+        self.terms = None if rule.or_after is None else Terms(context, rule.or_after, self.alarm, rule.level)
         self.heard: PointReadings | None = None
         self._prior: tuple[F64, I64] | None = None
         self.begin_at: dict[int, tuple[int, float, int]] = {}
@@ -86,7 +84,7 @@ class CounterMultipleForm(AlarmForm):
         self._prior = self.counter.before(heard)
         need[heard.unit] = self._special(heard, self._prior)
         if not view.unique:
-            need[heard.unit] |= self._unmarked(heard.thing, heard.at)
+            need[heard.unit] |= self.marks.missing(heard.thing, heard.at, self.base)
         if self.terms is not None:
             need |= carry & (view.t > self.terms.term[view.thing])
         quiet = carry.copy()
@@ -105,7 +103,7 @@ class CounterMultipleForm(AlarmForm):
         calm = self._heard.where(~judged[self._heard.unit])
         self.counter.run(calm, self._prior if calm is self._heard else None)
         if view.unique:
-            self._mark(calm.thing)
+            self.marks.note(calm.thing, self.counter, self.base, self.told)
 
     @property
     def _heard(self) -> PointReadings:
@@ -118,7 +116,7 @@ class CounterMultipleForm(AlarmForm):
         if k < len(heard) and heard.unit[k] == unit:
             self._count(here.thing, float(heard.value[k]), int(heard.at[k]))
         self.on_truth(here, truths)
-        self._mark(np.array([here.thing]))
+        self.marks.note(np.array([here.thing]), self.counter, self.base, self.told)
 
     def _special(self, heard: PointReadings, prior: tuple[F64, I64]) -> Bools:
         """Which readings do more than rise below the next multiple."""
@@ -126,11 +124,6 @@ class CounterMultipleForm(AlarmForm):
         run = heard.value + self.counter.shift[NOW, thing] - self.base[thing] + rule.ahead
         calm: Bools = self.counter.rising(heard, prior) & (run / rule.step < (self.told[thing] + 1) * (1 - 2 * NEAR))
         return ~calm
-
-    def _unmarked(self, things: Rows, at: I64) -> Bools:
-        """Where a reading is the first one of its day."""
-        found: Bools = self.marks.new_day(things, at) & ~np.isnan(self.base[things])
-        return found
 
     def _count(self, thing: int, value: float, at: int) -> None:
         """A known reading of the counter."""
@@ -147,14 +140,6 @@ class CounterMultipleForm(AlarmForm):
             self.base[thing] = rule.from_
             self.told[thing] = self._reached(thing)
 
-    def _mark(self, things: Rows) -> None:
-        """One a day, after the first reading of the day was judged."""
-        at = self.counter.at[NOW]
-        things = things[self._unmarked(things, at[things])]
-        if len(things):
-            line = self.counter.value[NOW, things] + self.counter.shift[NOW, things]
-            self.marks.add(things, at[things], line - self.base[things], self.told[things])
-
     def _reached(self, thing: int) -> int:
         run = self.counter.line(thing) - float(self.base[thing])
         return multiples(run + self.condition.ahead, self.condition.step) if run == run else 0
@@ -166,7 +151,8 @@ class CounterMultipleForm(AlarmForm):
         self.decide(here)
 
     def decide(self, here: At) -> None:
-        self._end_terms(here, here.t - 1, again=here.t)
+        if self.terms is not None:
+            self.terms.end(here, here.t - 1, again=here.t)
         thing = here.thing
         more = self._reached(thing) - int(self.told[thing])
         if more <= 0:
@@ -189,52 +175,25 @@ class CounterMultipleForm(AlarmForm):
         """Missing data does not reset the counter."""
 
     # --- terms
-    def _end_terms(self, here: At, until: int, again: int | None = None) -> None:
-        """Terms that are over by `until` µs are reported at the end of the first; what was vetoed then, at `again`."""
-        terms, thing = self.terms, here.thing
-        if terms is None or terms.term[thing] > until:
-            return
-        ended = terms.ended(thing, until) - int(terms.turn[thing])
-        if self.alarm.raised[thing]:
-            self.alarm.count[thing] += ended
-        else:
-            at = int(terms.term[thing]) if again is None else again
-            here = At(thing, at, here.view, here.unit, here.before)
-            if self.alarm.vetoed(here):
-                if here.view is None:
-                    self.context.decided.note(thing, at)
-                return
-            self.alarm.count[thing] = ended
-            self.alarm.raise_(here, self.condition.level, count=ended, text=terms.text(thing))
-        terms.turn[thing] += ended
-        terms.set_term(thing)
-        self.context.timer(int(terms.term[thing]))
-
     def timers(self, now: int) -> None:
-        terms, watched, waits = self.terms, self.context.watched, NEVER
-        if terms is None:
+        if self.terms is None:
             super().timers(now)
-            return
-        for thing in np.flatnonzero(watched & (terms.term <= now)).tolist():
-            if now < (until := terms.grace(thing, self.judged)):
-                waits = min(waits, until)
-            else:
-                self._end_terms(At(thing, now), now)
-        self.context.soonest = min(waits, int(terms.term.min(initial=NEVER, where=watched & (terms.term > now))))
+        else:
+            self.terms.timers(now, self.judged)
 
     def before_unit(self, here: At) -> None:
-        self._end_terms(here.earlier(here.t - 1), here.t - 1)
+        if self.terms is not None:
+            self.terms.end(here.earlier(here.t - 1), here.t - 1)
 
     def revalued(self, things: Sequence[int], at: int) -> None:
         if self.terms is not None:
-            asked = rows(things)
-            for thing in asked[self.context.watched[asked] & (self.terms.term[asked] < at)].tolist():
-                self._end_terms(At(thing, at), at - 1, again=at)
+            self.terms.revalue(things, at)
 
     # --- facts
     def cycle(self, thing: int, reading: float | None, done: int, at: int) -> None:
         """The next multiples count from the reading at which the work was done, or else from the newest one."""
-        self._end_terms(At(thing, at), at - 1)
+        if self.terms is not None:
+            self.terms.end(At(thing, at), at - 1)
         self.alarm.clear(At(thing, at), reason="cycle")
         line = self.counter.line(thing) if reading is None else reading + float(self.counter.shift[NOW, thing])
         if line == line:
@@ -243,7 +202,8 @@ class CounterMultipleForm(AlarmForm):
             self.terms.begin_anew(thing, done, at)
 
     def closed(self, thing: int, at: int) -> None:
-        self._end_terms(At(thing, at), at - 1)
+        if self.terms is not None:
+            self.terms.end(At(thing, at), at - 1)
         super().closed(thing, at)
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:

@@ -9,8 +9,11 @@ from gateway.domain.duration import MINUTE, from_us
 from gateway.domain.reading import I32, I64
 from rules.compiled import CalendarSpan
 from rules.engine.conditions.context import EvaluatorContext
+from rules.engine.conditions.single_alarm import SingleAlarm
+from rules.engine.frames.at import At
 from rules.engine.state.calendar import fitting, later, wall_time, zone_of
 from rules.engine.state.thing_table import NEVER
+from rules.engine.state.watch_scope import rows
 from rules.engine.windows.base import StateTable
 
 
@@ -21,9 +24,9 @@ class Terms(StateTable):
 
     arrays = (("since", 0), ("turn", 0), ("term", NEVER), ("floor", 0))
 
-    def __init__(self, context: EvaluatorContext, length: CalendarSpan) -> None:
+    def __init__(self, context: EvaluatorContext, length: CalendarSpan, alarm: SingleAlarm, level: int) -> None:
         super().__init__(context.space)
-        self.context, self.length = context, length
+        self.context, self.length, self.alarm, self.level = context, length, alarm, level
         self.since: I64 = np.zeros(0, np.int64)
         self.turn: I32 = np.zeros(0, np.int32)
         self.term: I64 = np.zeros(0, np.int64)
@@ -87,7 +90,7 @@ class Terms(StateTable):
         """Reckon when the next one is reported."""
         self.term[thing] = max(self._ends(thing, int(self.turn[thing]) + 1), int(self.floor[thing]))
 
-    def grace(self, thing: int, columns: tuple[int, ...]) -> int:
+    def _grace(self, thing: int, columns: tuple[int, ...]) -> int:
         """After a down-time the readings that the broker kept come first: until when to wait for them, µs."""
         context = self.context
         downs, some = context.common.downs, 3 * context.every(thing, columns)
@@ -101,6 +104,41 @@ class Terms(StateTable):
         if old.context.rule.condition != self.context.rule.condition:
             self.floor[:] = 0
 
-    def text(self, thing: int) -> str:
-        """What evidence calls the condition."""
-        return f"or_after, since {from_us(int(self.since[thing])).date()}"
+    # --- the end of a term
+    def end(self, here: At, until: int, again: int | None = None) -> None:
+        """Terms that are over by `until` µs are reported at the end of the first; what was vetoed then, at `again`."""
+        thing = here.thing
+        if self.term[thing] > until:
+            return
+        ended = self.ended(thing, until) - int(self.turn[thing])
+        if self.alarm.raised[thing]:
+            self.alarm.count[thing] += ended
+        else:
+            at = int(self.term[thing]) if again is None else again
+            here = At(thing, at, here.view, here.unit, here.before)
+            if self.alarm.vetoed(here):
+                if here.view is None:
+                    self.context.decided.note(thing, at)
+                return
+            self.alarm.count[thing] = ended
+            text = f"or_after, since {from_us(int(self.since[thing])).date()}"
+            self.alarm.raise_(here, self.level, count=ended, text=text)
+        self.turn[thing] += ended
+        self.set_term(thing)
+        self.context.timer(int(self.term[thing]))
+
+    def timers(self, now: int, columns: tuple[int, ...]) -> None:
+        """Report what is over at engine time `now` µs, and reckon `context.soonest`; `columns`: what the rule reads."""
+        watched, waits = self.context.watched, NEVER
+        for thing in np.flatnonzero(watched & (self.term <= now)).tolist():
+            if now < (until := self._grace(thing, columns)):
+                waits = min(waits, until)
+            else:
+                self.end(At(thing, now), now)
+        self.context.soonest = min(waits, int(self.term.min(initial=NEVER, where=watched & (self.term > now))))
+
+    def revalue(self, things: Sequence[int], at: int) -> None:
+        """What was vetoed may not be any more, at `at` µs."""
+        asked = rows(things)
+        for thing in asked[self.context.watched[asked] & (self.term[asked] < at)].tolist():
+            self.end(At(thing, at), at - 1, again=at)

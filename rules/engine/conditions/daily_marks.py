@@ -9,6 +9,8 @@ from gateway.domain.reading import F64, I32, I64
 from rules.engine.frames.batch_view import Bools
 from rules.engine.state.thing_table import LONG_AGO, ThingTable
 from rules.engine.windows.base import Rows, StateTable
+from rules.engine.windows.counter import Counter
+from rules.engine.windows.counter_falls import NOW
 
 MARKS = 5
 
@@ -29,13 +31,18 @@ class DailyMarks(StateTable):
         self.mark_told: I32 = np.zeros((MARKS, 0), np.int32)
         self.begun: dict[int, int] = {}
 
-    def new_day(self, things: Rows, at: I64) -> Bools:
-        """Where a reading at `at` µs is the first one of its day."""
-        found: Bools = at - self.mark_at[0, things] >= DAY
+    def missing(self, things: Rows, at: I64, base: F64) -> Bools:
+        """Where a reading at `at` µs is the first one of its day, and counts from a known `base` f64[capacity]."""
+        found: Bools = (at - self.mark_at[0, things] >= DAY) & ~np.isnan(base[things])
         return found
 
-    def add(self, things: Rows, at: I64, run: F64, told: I32) -> None:
-        """The newest mark of each of these things."""
+    def note(self, things: Rows, counter: Counter, base: F64, told: I32) -> None:
+        """One a day, after the first reading of the day was judged: `told` i32[capacity] multiples are reported."""
+        things = things[self.missing(things, counter.at[NOW, things], base)]
+        if not len(things):
+            return
+        line = counter.value[NOW, things] + counter.shift[NOW, things]
+        at, run, told = counter.at[NOW, things], line - base[things], told[things]
         for table in (self.mark_at, self.mark_run, self.mark_told):
             table[1:, things] = table[:-1, things]
         self.mark_at[0, things], self.mark_run[0, things], self.mark_told[0, things] = at, run, told

@@ -14,9 +14,8 @@ from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.binding.text_value import TextValue
 from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext, later_too
 from rules.engine.conditions.text_slots import Texts, TextSlots
-from rules.engine.conditions.threshold_state import G_IDLE
 from rules.engine.frames.at import At, at_unit
-from rules.engine.frames.batch_view import BatchView, Bools, Reader, UnitsAt
+from rules.engine.frames.batch_view import BatchView, Reader, UnitsAt
 from rules.engine.state.thing_table import NEVER
 
 NAN = float("nan")
@@ -70,7 +69,7 @@ class PerIdentityEvaluator(ConditionEvaluator):
         if not carry.any():
             return
         if not self.common.scalar:
-            need = carry & self._busy()[view.thing]
+            need = carry & self.slots.busy()[view.thing]
             for bound in self.conditions.when:
                 need |= carry & (bound.vector(view) == 1.0)
             if self.hours is not None:
@@ -84,21 +83,13 @@ class PerIdentityEvaluator(ConditionEvaluator):
             met |= truths == 1.0
         self.judge_units(view, units[met])
 
-    def _busy(self) -> Bools:
-        found = np.zeros(len(self.watched), np.bool_)
-        for slot in self.slots:
-            found |= slot.phases.gate != G_IDLE
-        return found
-
     def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
         for unit in units.tolist():
             here = at_unit(view, unit)
             if self.rule.clear_after:
                 earlier = here.earlier(here.t - 1)
                 due = earlier.known_at(self.space, self.context.columns) + self.rule.clear_after
-                for slot in self.slots:
-                    if slot.phases.m_alarm[here.thing]:
-                        slot.machine.clear_after(here.earlier(due), earlier.t)
+                self.slots.clear_after(here.earlier(due), earlier.t)
             if self.hours is not None:
                 opening = self.hours.reopened(here.thing, here.t)
                 if opening is not None:
@@ -111,7 +102,6 @@ class PerIdentityEvaluator(ConditionEvaluator):
 
     def _judge(self, here: At, reader: Reader, *, reading: bool = False) -> None:
         """All texts of a thing meet the truth at `here.t`."""
-        thing = here.thing
         if here.view is not None and self.decided.overtaken(here.thing, here.t, moment=here.moment):
             return
         context, conditions = self.context, self.conditions
@@ -120,19 +110,7 @@ class PerIdentityEvaluator(ConditionEvaluator):
         known = None
         if not reading:
             known = here.earlier(here.t).known_at(self.space, conditions.asked)
-        texts = self._texts(reader)
-        mine = next((slot for slot in self.slots if slot.owner.get(thing) == texts), None)
-        if texts is not None and mine is None and 1.0 in when:
-            mine = self.slots.take(thing, texts)
-        for slot in self.slots:
-            if thing not in slot.owner:
-                continue
-            own = when
-            if slot is not mine:
-                own = [0.0 if texts is not None or truth == 0.0 else NAN for truth in when]
-            ends = [1.0 - truth if ends is None else ends for ends, truth in zip(clear, own, strict=True)]
-            slot.machine.judge(here, own, ends, reading=reading, known=known)
-            slot.free(thing)
+        self.slots.judge(here, self._texts(reader), when, clear, known)
 
     def _texts(self, reader: Reader) -> Texts | None:
         found = [text.read(reader) for text in self.texts]
@@ -141,15 +119,12 @@ class PerIdentityEvaluator(ConditionEvaluator):
     # --- engine time, facts
     def tick(self, now: int) -> None:
         self.feed.close(now)
-        for thing, opening in self.reopenings(now):
+        for thing, opening in self.context.reopenings(now):
             for slot in self.slots:
                 slot.machine.fire_at_tick(thing, opening)
             self._judge_newest(thing, opening)
         self.context.soonest = NEVER  # the slots have the timers
-        for slot in self.slots:
-            slot.evaluator.tick(now)
-            for thing in [thing for thing in slot.owner if slot.phases.m_gate[thing] == G_IDLE]:
-                slot.free(thing)
+        self.slots.tick(now)
 
     def next_due(self) -> int:
         return min(super().next_due(), *(slot.evaluator.next_due() for slot in self.slots))
@@ -169,15 +144,11 @@ class PerIdentityEvaluator(ConditionEvaluator):
                 self._judge_newest(thing, at)
 
     def unlatch(self, thing: int, at: int, identity: Texts = ()) -> None:
-        for slot in self.slots:
-            if thing in slot.owner and identity in ((), slot.owner[thing]):
-                slot.phases.release(thing)
+        self.slots.release(thing, identity)
         self.revalue([thing], at)
 
     def end(self, thing: int, at: int, reason: str) -> None:
-        for slot in self.slots:
-            slot.evaluator.end(thing, at, reason)
-            slot.owner.pop(thing, None)
+        self.slots.end(thing, at, reason)
         if self.windows is not None:
             self.windows.forget(thing)
 
@@ -186,8 +157,7 @@ class PerIdentityEvaluator(ConditionEvaluator):
         return max(slot.evaluator.is_on(thing) for slot in self.slots)
 
     def on(self, thing: int) -> tuple[tuple[Texts, int], ...]:
-        alarms = [(slot.owner.get(thing, ()), slot.evaluator.is_on(thing)) for slot in self.slots]
-        return tuple(sorted(alarm for alarm in alarms if alarm[1]))
+        return self.slots.on(thing)
 
     def take_row(self, thing: int, other: ConditionEvaluator, row: int) -> None:
         assert isinstance(other, PerIdentityEvaluator), "rows move between evaluators of one rule only"

@@ -168,7 +168,7 @@ class SilenceEvaluator(ConditionEvaluator):
         self.feed.close(now)
         if self.soonest <= now:
             self._timers(now)
-        for thing, opening in self.reopenings(now):
+        for thing, opening in self.context.reopenings(now):
             if self.silence.raised_at[thing] == VETOED:
                 self._raise(At(thing, opening))
 

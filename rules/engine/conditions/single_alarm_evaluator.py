@@ -97,7 +97,7 @@ class SingleAlarmEvaluator(ConditionEvaluator):
     # --- engine time
     def tick(self, now: int) -> None:
         self.feed.close(now)
-        for thing, opening in self.reopenings(now):
+        for thing, opening in self.context.reopenings(now):
             self.form.decide(At(thing, opening))
         if self.rule.clear_after:
             for thing in np.flatnonzero(self.alarm.raised).tolist():

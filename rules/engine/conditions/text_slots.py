@@ -1,17 +1,20 @@
 """The alarms of a rule with `identity`: one threshold evaluator for each text that a thing has at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import msgspec
+import numpy as np
 from numpy.typing import NDArray
 
 from rules.engine.conditions.context import EvaluatorContext
 from rules.engine.conditions.reporting import Reporter
 from rules.engine.conditions.state_columns import of_part
 from rules.engine.conditions.threshold import ThresholdEvaluator
-from rules.engine.conditions.threshold_state import G_IDLE, G_OUTSIDE
+from rules.engine.conditions.threshold_state import G_IDLE, G_OUTSIDE, NAN
+from rules.engine.frames.at import At
+from rules.engine.frames.batch_view import Bools
 
 SLOTS = 64  # alarms of one thing at a time; more are counted only
 Texts = tuple[str, ...]
@@ -76,6 +79,70 @@ class TextSlots:
         slot.owner[thing] = texts
         return slot
 
+    # --- judging
+    def busy(self) -> Bools:
+        """bool[capacity]: things with an alarm, or one on its way."""
+        found = np.zeros(len(self.whole.watched), np.bool_)
+        for slot in self:
+            found |= slot.phases.gate != G_IDLE
+        return found
+
+    def judge(
+        self,
+        here: At,
+        texts: Texts | None,
+        when: Sequence[float],
+        clear: Sequence[float | None],
+        known: int | None,
+    ) -> None:
+        """All texts of a thing meet the truth at `here.t`. `texts`: the present ones, None = unknown; `when`, `clear`:
+        the truths of each level, None = it clears when `when` is false; `known`: see `HoldSteps`.
+        """
+        thing = here.thing
+        mine = next((slot for slot in self if slot.owner.get(thing) == texts), None)
+        if texts is not None and mine is None and 1.0 in when:
+            mine = self.take(thing, texts)
+        for slot in self:
+            if thing not in slot.owner:
+                continue
+            own = when
+            if slot is not mine:
+                own = [0.0 if texts is not None or truth == 0.0 else NAN for truth in when]
+            ends = [1.0 - truth if ends is None else ends for ends, truth in zip(clear, own, strict=True)]
+            slot.machine.judge(here, own, ends, reading=known is None, known=known)
+            slot.free(thing)
+
+    def clear_after(self, here: At, now: int) -> None:
+        """`missing: clear_after` at `here.t` µs."""
+        for slot in self:
+            if slot.phases.m_alarm[here.thing]:
+                slot.machine.clear_after(here, now)
+
+    def tick(self, now: int) -> None:
+        """Engine time is `now` µs."""
+        for slot in self:
+            slot.evaluator.tick(now)
+            for thing in [thing for thing in slot.owner if slot.phases.m_gate[thing] == G_IDLE]:
+                slot.free(thing)
+
+    def release(self, thing: int, identity: Texts) -> None:
+        """What is latched of this text may clear; no identity = of every text."""
+        for slot in self:
+            if thing in slot.owner and identity in ((), slot.owner[thing]):
+                slot.phases.release(thing)
+
+    def end(self, thing: int, at: int, reason: str) -> None:
+        """Forget the thing; open alarms are cleared with `reason` at `at` µs."""
+        for slot in self:
+            slot.evaluator.end(thing, at, reason)
+            slot.owner.pop(thing, None)
+
+    def on(self, thing: int) -> tuple[tuple[Texts, int], ...]:
+        """(texts, level) of every alarm of the thing."""
+        alarms = [(slot.owner.get(thing, ()), slot.evaluator.is_on(thing)) for slot in self]
+        return tuple(sorted(alarm for alarm in alarms if alarm[1]))
+
+    # --- edits
     def adopt(self, old: "TextSlots") -> None:
         """Take over those of the revision before."""
         self.at_least(len(old))

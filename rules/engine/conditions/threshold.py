@@ -79,33 +79,14 @@ class ThresholdEvaluator(ConditionEvaluator):
             need = later_too(view, need, carry & (gate != G_OUTSIDE))
         units = np.flatnonzero(need)
         if len(units):
-            self._walk(view, units, [column[units] for column in when])
+            _walk(self.machine, view, units, [column[units] for column in when])
 
     def first_frames(self, view: BatchView, units: NDArray[np.intp]) -> None:
         self.judge_units(view, units)
 
     def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
         """Judge these units, in order, where there may be something to do; the others of the rule are left alone."""
-        self._walk(view, units, self.conditions.met(UnitsAt(view, units)))
-
-    def _walk(self, view: BatchView, units: NDArray[np.intp], when: Sequence[F64]) -> None:
-        """The state machine on these units, in order; `when` f64[unit] per level."""
-        picked, machine = UnitsAt(view, units), self.machine
-        clear = [self.conditions.clears(j, picked, column).tolist() for j, column in enumerate(when)]
-        truths = [column.tolist() for column in when]
-        calm = self.hours is None
-        for k, (unit, thing, t) in enumerate(
-            zip(units.tolist(), picked.thing.tolist(), picked.t.tolist(), strict=True)
-        ):
-            gate = self.phases.m_gate[thing]
-            if calm and gate == G_IDLE and not any(column[k] == 1.0 for column in truths):
-                continue  # nothing can come of it
-            if gate == G_STEADY and clear[0][k] != 1.0:
-                continue
-            machine.judge(
-                At(thing, t, view, unit), [column[k] for column in truths], [column[k] for column in clear],
-                reading=not view.moments[unit],
-            )  # fmt: skip
+        _walk(self.machine, view, units, self.conditions.met(UnitsAt(view, units)))
 
     # --- windows
     def window_closed(self, here: At, reader: Reader) -> None:
@@ -116,24 +97,14 @@ class ThresholdEvaluator(ConditionEvaluator):
         self.machine.judge(here, [float(column[0]) for column in when], [float(column[0]) for column in clear])
 
     def windows_closed(self, reader: Latest) -> None:
-        self._judge_all(reader, reading=True, every=self.hours is not None)
-
-    def _judge_all(self, reader: Latest, *, reading: bool, every: bool) -> None:
-        """Judge the items of which something can come, or `every` one."""
-        when, clear = self.conditions.truths(reader)
-        moved = (self.phases.gate[reader.thing] != G_IDLE) | _any(when) | every
-        for k in np.flatnonzero(moved).tolist():
-            self.machine.judge(
-                At(int(reader.thing[k]), int(reader.t[k]), before=True), [float(c[k]) for c in when],
-                [float(c[k]) for c in clear], reading=reading,
-            )  # fmt: skip
+        _judge_all(self.machine, reader, reading=True, every=self.hours is not None)
 
     # --- engine time
     def tick(self, now: int) -> None:
         machine = self.machine
         machine.downtime.take_out(now)
         self.feed.close(now)
-        for thing, opening in self.reopenings(now):
+        for thing, opening in self.context.reopenings(now):
             machine.fire_at_tick(thing, opening)
             if machine.judges_openings:
                 machine.judge_opening(At(thing, opening))
@@ -173,7 +144,7 @@ class ThresholdEvaluator(ConditionEvaluator):
         if not self.rule.watch.group:
             inside = inside[self.space.newest[inside] > LONG_AGO]  # a new thing is judged at its first frame
         if len(inside):
-            self._judge_all(Latest(self.space, inside, at), reading=False, every=False)
+            _judge_all(self.machine, Latest(self.space, inside, at), reading=False, every=False)
 
     def unlatch(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:  # noqa: ARG002 - it has none
         self.phases.release(thing)
@@ -233,3 +204,32 @@ def _any(truths: Sequence[F64]) -> Bools:
     for other in truths[1:]:
         found |= other == 1.0
     return found
+
+
+def _walk(machine: HoldStateMachine, view: BatchView, units: NDArray[np.intp], when: Sequence[F64]) -> None:
+    """The state machine on these units, in order; `when` f64[unit] per level."""
+    picked, conditions = UnitsAt(view, units), machine.conditions
+    clear = [conditions.clears(j, picked, column).tolist() for j, column in enumerate(when)]
+    truths = [column.tolist() for column in when]
+    calm = machine.hours is None
+    for k, (unit, thing, t) in enumerate(zip(units.tolist(), picked.thing.tolist(), picked.t.tolist(), strict=True)):
+        gate = machine.state.m_gate[thing]
+        if calm and gate == G_IDLE and not any(column[k] == 1.0 for column in truths):
+            continue  # nothing can come of it
+        if gate == G_STEADY and clear[0][k] != 1.0:
+            continue
+        machine.judge(
+            At(thing, t, view, unit), [column[k] for column in truths], [column[k] for column in clear],
+            reading=not view.moments[unit],
+        )  # fmt: skip
+
+
+def _judge_all(machine: HoldStateMachine, reader: Latest, *, reading: bool, every: bool) -> None:
+    """Judge the items of which something can come, or `every` one."""
+    when, clear = machine.conditions.truths(reader)
+    moved = (machine.state.gate[reader.thing] != G_IDLE) | _any(when) | every
+    for k in np.flatnonzero(moved).tolist():
+        machine.judge(
+            At(int(reader.thing[k]), int(reader.t[k]), before=True), [float(c[k]) for c in when],
+            [float(c[k]) for c in clear], reading=reading,
+        )  # fmt: skip

@@ -13,7 +13,7 @@ from gateway.domain.record import Closed, Fact, Rerun
 from gateway.domain.regroup import in_order
 from rules.compiled import Rule
 from rules.compiled.reads import expressions_of
-from rules.engine.conditions.base import ConditionEvaluator
+from rules.engine.conditions.base import ConditionEvaluator, counters_of
 from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.engine.evaluator import Evaluator
 from rules.engine.frames.at import At
@@ -53,7 +53,7 @@ def _known_from(core: Evaluator, device: int, pending: OpenRequest) -> int:
     """
     row, start = core.context.world.rows[device], pending.start
     runners = [runner for runner in core.installed.of(row.space.kind) if pending.about(runner.rule.id)]
-    falls = [counter.falls.oldest(thing) for one in runners for counter in one.counters for thing in row.things]
+    falls = [counter.falls.oldest(thing) for one in runners for counter in counters_of(one) for thing in row.things]
     start = core.context.glitches.begin(device, min([start, *(at for at in falls if at > start - REACH)]))
     forms = [one.form for one in runners if isinstance(one, SingleAlarmEvaluator)]
     marks = [form.known_from(thing, start) for form in forms for thing in row.things]
@@ -240,7 +240,7 @@ def _take_glitches(
     core: Evaluator, scratch: ScratchEngine, devices: Sequence[int], glitches: Sequence[Glitch], begin: int
 ) -> None:
     """The glitches of these devices from `begin` µs on are those of the re-evaluation."""
-    points = {counter.point for runner in scratch.core.installed.all() for counter in runner.counters}
+    points = {counter.point for runner in scratch.core.installed.all() for counter in counters_of(runner)}
     for device in devices:
         core.context.glitches.replace(device, points, begin, glitches)
 
