@@ -19,7 +19,7 @@ from rules.compiled import (
     Slot,
     Swing,
 )
-from rules.compiled.ages import oldest
+from rules.compiled.age_limits import oldest
 from rules.engine.state.calendar import later, wall_time, window, zone_of
 from rules.engine.state.fleet import quantity
 

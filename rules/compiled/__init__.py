@@ -26,10 +26,8 @@ from rules.compiled.expression import (
 )
 from rules.compiled.rule import (
     Budget,
-    OrderTemplate,
     Quiet,
     Rule,
-    RuleNotice,
     RulePolicy,
     Watch,
 )
@@ -77,7 +75,6 @@ __all__ = [
     "MemberStat",
     "Names",
     "Operand",
-    "OrderTemplate",
     "Over",
     "PeerStat",
     "Period",
@@ -85,7 +82,6 @@ __all__ = [
     "Quorum",
     "Rate",
     "Rule",
-    "RuleNotice",
     "RulePolicy",
     "Sequence",
     "Share",

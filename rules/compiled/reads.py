@@ -24,7 +24,7 @@ def expressions(rule: Rule) -> Iterator[Expression]:
     yield from expressions_of(rule.condition)
     if rule.unless is not None:
         yield rule.unless
-    texts = [*rule.identity, *([rule.order.skill_of] if rule.order and rule.order.skill_of else [])]
+    texts = [*rule.identity, *([rule.skill_of] if rule.skill_of else [])]
     yield from (text.expression for text in texts if text.expression is not None)
 
 
@@ -110,6 +110,6 @@ def points(rule: Rule) -> set[str]:
     names |= {name for quorum in rule.quorums for name in points_of(quorum.of)}
     names |= {name for one in expressions(rule) for name in points_of(one)}
     names |= {text.point for text in rule.identity if text.point}
-    if rule.order and rule.order.skill_of and rule.order.skill_of.point:
-        names.add(rule.order.skill_of.point)
+    if rule.skill_of and rule.skill_of.point:
+        names.add(rule.skill_of.point)
     return names | rule.condition.named_points()

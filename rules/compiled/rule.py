@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.domain.alarm import NoticePlan, OrderPlan
 from rules.compiled.condition import Condition
 from rules.compiled.expression import AttrTest, Expression, TextOf
 from rules.compiled.signals import Signal
@@ -24,38 +25,6 @@ class Watch:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderTemplate:
-    """`then.order`. `fault` is never empty; durations µs. `batch_by` area or route, "" = no batching.
-
-    `skill_of` is `skill` written as an expression (`code.skill`); `level` as one is in `LevelRule.level_of`.
-    `cooldown` (a key of the rule): no new order within this time of the last one.
-    """
-
-    type: str
-    fault: str
-    skill: str = ""
-    sla: str = ""
-    assign: str = ""
-    after: int = 0
-    reopen_within: int = 0
-    cooldown: int = 0
-    batch_by: str = ""
-    batch_every: int = 0
-    skill_of: TextOf | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RuleNotice:
-    """`then.notice`; `remind` µs, 0 = once."""
-
-    audience: str
-    template: str
-    klass: str = "service"
-    remind: int = 0
-    max: int = 1
-
-
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Rule:
     """A compiled rule. `revision` is the hash of its meaning; `source` the normalised mapping it was compiled from.
@@ -63,7 +32,8 @@ class Rule:
     `title` and `why` hold both languages, `en` and `zh`; a text written once stands for both, no `why` is "" in both.
     `mode` live, shadow or off; `clear_after` µs of silence that clears (0 = missing data never clears);
     `downtime` pause, reset or count; `points` the names it reads; `lateness` µs; `identity` extra texts in the alarm
-    key; `stale_after` µs, 0 = never; `unless` vetoes raising, and only that.
+    key; `stale_after` µs, 0 = never; `unless` vetoes raising, and only that. `order` and `notice` are what every alarm
+    asks for; `skill_of` is `then.order.skill` as an expression (`code.skill`); `level` as one: `LevelRule.level_of`.
     """
 
     id: str
@@ -75,8 +45,8 @@ class Rule:
     signals: tuple[Signal, ...]
     condition: Condition
     points: tuple[str, ...]
-    order: OrderTemplate | None = None
-    notice: RuleNotice | None = None
+    order: OrderPlan | None = None
+    notice: NoticePlan | None = None
     clear_after: int = 0
     downtime: str = "pause"
     owner: str = ""
@@ -89,6 +59,7 @@ class Rule:
     flap: Flap | None = None
     stale_after: int = 0
     quorums: tuple[Quorum, ...] = ()
+    skill_of: TextOf | None = None
 
 
 @dataclass(frozen=True, slots=True)

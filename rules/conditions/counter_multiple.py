@@ -1,6 +1,7 @@
 """`every`: a counter passes multiples of a step, or a term since the work was done ends. YAML, words, checks."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from gateway.domain.alarm import Level
@@ -10,6 +11,8 @@ from gateway.domain.language_values import spelled
 from gateway.domain.text import Lang, say
 from rules.compiled import Every
 from rules.conditions.form import ConditionForm
+from rules.engine.conditions.counter_multiple import CounterMultipleForm
+from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.engine.state.calendar import later
 from rules.expr.attribute_test import measured, quantity
 from rules.expr.expression_error import ExpressionError, Flaw
@@ -153,6 +156,7 @@ def _past(subject: Subject, condition: Every, around: Around) -> Iterator[LintFi
 FORM = ConditionForm(
     compiled=Every,
     yaml=(YamlForm("every", parse, beside=("clear",)),),
+    evaluator=partial(SingleAlarmEvaluator, make=CounterMultipleForm),
     handbook={"every": HandbookWords(_raised, "handbook.clear_every")},
     sentence={"every": SentenceWords(_began)},
     lint=FormLint("every", (_never, _past)),

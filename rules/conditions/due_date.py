@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from itertools import pairwise
 
 from gateway.domain.alarm import Level
@@ -12,6 +13,8 @@ from gateway.domain.language_values import spelled
 from gateway.domain.text import Lang, say
 from rules.compiled import CalendarSpan, Due
 from rules.conditions.form import ConditionForm
+from rules.engine.conditions.due_date import DueDateForm
+from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.engine.state.calendar import later
 from rules.format.calendar_span import span
 from rules.format.forms import YamlForm, clear_of
@@ -166,7 +169,8 @@ def _past(subject: Subject, condition: Due, around: Around) -> Iterator[LintFind
 
 FORM = ConditionForm(
     compiled=Due,
-    yaml=(YamlForm("due", parse, beside=("clear",), missing=False),),
+    yaml=(YamlForm("due", parse, beside=("clear",), missing=False, levels_below="stages"),),
+    evaluator=partial(SingleAlarmEvaluator, make=DueDateForm),
     handbook={"due": HandbookWords(_raised, ended=_ended)},
     sentence={"due": SentenceWords(_began)},
     lint=FormLint("due", (_overlap, _past)),

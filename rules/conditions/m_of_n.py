@@ -1,12 +1,15 @@
 """`votes`: so many of the last readings. YAML, words, checks."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from gateway.domain.alarm import Level
 from gateway.domain.text import Lang, say
 from rules.compiled import Votes
 from rules.conditions.form import ConditionForm
 from rules.conditions.repeats import check_order, counted, never_repeated, no_longer
+from rules.engine.conditions.m_of_n import MOfNForm
+from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.format.forms import YamlForm, clear_of
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
@@ -55,6 +58,7 @@ def _on_change(subject: Subject, condition: Votes, _around: Around) -> Iterator[
 FORM = ConditionForm(
     compiled=Votes,
     yaml=(YamlForm("votes", parse, beside=("clear",), grouped=True),),
+    evaluator=partial(SingleAlarmEvaluator, make=MOfNForm),
     handbook={"votes": HandbookWords(_raised)},
     sentence={"votes": SentenceWords(_began, no_longer)},
     lint=FormLint("votes", (_on_change,), counted, single=True),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Steps
+from functools import partial
 from typing import Any
 
 from gateway.domain.alarm import Level
@@ -11,6 +12,8 @@ from gateway.domain.text import Lang, say
 from rules.compiled import Sequence
 from rules.compiled.reads import points_of
 from rules.conditions.form import ConditionForm
+from rules.engine.conditions.sequence import SequenceForm
+from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.format.forms import YamlForm, clear_of
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
@@ -122,6 +125,7 @@ def _no_end(subject: Subject, condition: Sequence, _around: Around) -> Iterator[
 FORM = ConditionForm(
     compiled=Sequence,
     yaml=(YamlForm("sequence", parse, beside=("clear",), own=("again",), grouped=True),),
+    evaluator=partial(SingleAlarmEvaluator, make=SequenceForm),
     handbook={"sequence": HandbookWords(_raised, "handbook.clear_sequence")},
     sentence={"sequence": SentenceWords(_began)},
     lint=FormLint("sequence", (_in_vain, _no_end), _seen),

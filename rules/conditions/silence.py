@@ -11,6 +11,7 @@ from gateway.domain.text import Lang, say
 from gateway.domain.units import parse_unit
 from rules.compiled import Expression, Silence
 from rules.conditions.form import ConditionForm
+from rules.engine.conditions.silence import SilenceEvaluator
 from rules.expr.expression_error import Flaw
 from rules.expr.expression_type import TIME
 from rules.expr.syntax_tree import Number
@@ -193,6 +194,7 @@ def _at_load(subject: Subject, condition: Silence, around: Around) -> Iterator[L
 FORM = ConditionForm(
     compiled=Silence,
     yaml=(YamlForm("silent", parse, missing=False),),
+    evaluator=SilenceEvaluator,
     handbook={"silent": HandbookWords(_raised, "handbook.clear_silent")},
     sentence={"silent": SentenceWords(_began, _ended)},
     lint=FormLint("silent", (_short, _on_change, _at_load)),

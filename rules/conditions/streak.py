@@ -1,6 +1,7 @@
 """`streak`: so many windows or readings in a row. YAML, words, checks."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from gateway.domain.alarm import Level
 from gateway.domain.duration import DAY, SECOND, format_duration
@@ -10,6 +11,8 @@ from rules.compiled import Calendar, Streak
 from rules.compiled.reads import points_of
 from rules.conditions.form import ConditionForm
 from rules.conditions.repeats import check_order, counted, never_repeated, no_longer
+from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
+from rules.engine.conditions.streak import StreakForm
 from rules.format.forms import YamlForm, clear_of
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
@@ -98,6 +101,7 @@ def _beyond(subject: Subject, condition: Streak, around: Around) -> Iterator[Lin
 FORM = ConditionForm(
     compiled=Streak,
     yaml=(YamlForm("streak", parse, beside=("clear",), grouped=True),),
+    evaluator=partial(SingleAlarmEvaluator, make=StreakForm),
     handbook={"streak": HandbookWords(_raised)},
     sentence={"streak": SentenceWords(_began, no_longer)},
     lint=FormLint("streak", (_on_change, _too_long, _beyond), counted, single=True),

@@ -7,6 +7,9 @@ from gateway.domain.alarm import Level
 from gateway.domain.text import Lang, say
 from rules.compiled import Expression, Hold, LevelRule, Levels
 from rules.conditions.form import ConditionForm
+from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext
+from rules.engine.conditions.per_identity import PerIdentityEvaluator
+from rules.engine.conditions.threshold import ThresholdEvaluator
 from rules.expr.typed_tree import Literal, Node, Relation, SlotInput
 from rules.format.forms import TIMING, WHEN_EXAMPLE, YamlForm
 from rules.format.mapping_reader import MappingReader
@@ -116,6 +119,10 @@ def _input(expression: Expression, bound: tuple[int, str, float]) -> object:
     return expression.slots[bound[0]]
 
 
+def _evaluator(context: EvaluatorContext) -> ConditionEvaluator:
+    return PerIdentityEvaluator(context) if context.rule.identity else ThresholdEvaluator(context)
+
+
 # --- words of a page
 def _raised(body: Body, what: Any, lang: Lang) -> list[str]:
     return [clause(what, lang) + hold_of(body, lang)]
@@ -157,10 +164,11 @@ def _level_ended(conditions: Conditions, what: Body, level: str) -> str:
 FORM = ConditionForm(
     compiled=Levels,
     yaml=(
-        YamlForm("when", _when, TIMING, nested=False, grouped=True, identified=True),
-        YamlForm("levels", _levels, nested=False, grouped=True, identified=True),
-        YamlForm("members", _members, TIMING, nested=False, grouped=True, identified=True),
+        YamlForm("when", _when, TIMING, nested=False, grouped=True, identified=True, level_of=True),
+        YamlForm("levels", _levels, nested=False, grouped=True, identified=True, levels_below="levels"),
+        YamlForm("members", _members, TIMING, nested=False, grouped=True, identified=True, level_of=True),
     ),
+    evaluator=_evaluator,
     handbook={"when": HandbookWords(_raised), "levels": HandbookWords(_levels_raised, ended=_levels_ended)},
     sentence={"when": SentenceWords(_began, _ended), "levels": SentenceWords(_level_began, _level_ended)},
     lint=FormLint(checks=(thresholds,)),

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from gateway.domain.alarm import AlarmPlan, Change, Evidence, Level, NoticePlan, OrderPlan, Parent, Thing, Transition
+from gateway.domain.alarm import AlarmPlan, Change, Evidence, Level, Parent, Thing, Transition
 from rules.compiled import Rule
 
 AlarmKey = tuple[str, Thing, tuple[str, ...]]
@@ -53,18 +53,10 @@ def order_of(made: PendingTransition) -> tuple[int, int, str, Thing, tuple[str, 
 
 def plan_of(rule: Rule) -> AlarmPlan:
     """`then` of a rule as a transition carries it."""
-    order, notice = rule.order, rule.notice
     english = rule.title.get("en") or rule.title.get("zh") or rule.id
-    planned, told = None, None
-    if order is not None:
-        planned = OrderPlan(
-            order.type, order.fault, order.skill, order.sla, order.assign, order.after, order.reopen_within,
-            order.cooldown, order.batch_by, order.batch_every,
-        )  # fmt: skip
-    if notice is not None:
-        told = NoticePlan(notice.audience, notice.template, notice.klass, notice.remind, notice.max)
+    why = rule.why
     return AlarmPlan(
-        english, rule.title.get("zh") or english, rule.why.get("en", ""), planned, told, rule.why.get("zh", "")
+        english, rule.title.get("zh") or english, why.get("en", ""), rule.order, rule.notice, why.get("zh", "")
     )
 
 

@@ -3,29 +3,28 @@
 import re
 from dataclasses import dataclass
 
-from gateway.domain.alarm import Level
+from gateway.domain.alarm import Level, NoticePlan, OrderPlan
 from gateway.domain.duration import MINUTE, SECOND
-from rules.compiled import Expression, OrderTemplate, Rule, RuleNotice
+from rules.compiled import Expression, Rule, TextOf
+from rules.format.forms import YamlForm
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import LEVELS, RuleCompiler
 from rules.format.yaml_tree import Scalar
 
 _ORDER = ("type", "fault", "level", "skill", "sla", "assign", "batch", "after", "reopen_within")
-_STAGED = {"levels": "levels", "due": "stages"}
-"""Forms in which every level has its own condition, and where it stands."""
-_PLAIN = ("when", "members")
 _NOTICE = ("audience", "template", "class", "remind", "max")
 _COMPUTED = re.compile(r"[A-Za-z_]\w*\.(?:level|skill|name|advice)|.*[()?<>='].*")
 
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """`level` is for rules that have one level only; `level_of` when it hangs on readings."""
+    """`level` is for rules that have one level only; `level_of` when it hangs on readings, as `skill_of`."""
 
-    order: OrderTemplate | None = None
-    notice: RuleNotice | None = None
+    order: OrderPlan | None = None
+    notice: NoticePlan | None = None
     level: Level = Level.MINOR
     level_of: Expression | None = None
+    skill_of: TextOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +41,15 @@ class References:
 def references(rule: Rule) -> References:
     """What must exist in `config/` for `rule` to work."""
     order, notice = rule.order, rule.notice
-    words = (order.skill, *(order.skill_of.texts if order.skill_of else ())) if order else ()
+    words = (order.skill, *(rule.skill_of.texts if rule.skill_of else ())) if order else ()
     return References(
         order.type if order else "", tuple(word for word in dict.fromkeys(words) if word), order.sla if order else "",
         notice.audience if notice else "", notice.template if notice else "",
     )  # fmt: skip
 
 
-def actions(rule: MappingReader, rule_id: str, compiler: RuleCompiler, form: str) -> Actions:
-    """`then`, with what is wrong noted and left out. `form` is that of the rule's condition."""
+def actions(rule: MappingReader, rule_id: str, compiler: RuleCompiler, form: YamlForm | None) -> Actions:
+    """`then`, with what is wrong noted and left out. `form` is that of the rule's condition, None if it has none."""
     table = rule.table_of("then", "then: {order: {type: repair}}")
     if table is None:
         return Actions()
@@ -59,39 +58,42 @@ def actions(rule: MappingReader, rule_id: str, compiler: RuleCompiler, form: str
         rule.wrong("then", "rules.then.empty", write="then: {order: {type: repair}}")
     order_table = then.table_of("order", "order: {type: repair}")
     notice_table = then.table_of("notice", "notice: {audience: site_ops, template: charger_overtemp}")
-    level, level_of, order = Level.MINOR, None, None
+    level, level_of, order, skill_of = Level.MINOR, None, None, None
     if order_table is not None:
         fields = MappingReader(order_table, then.at("order"), rule.notes, _ORDER)
         level, level_of = _level(fields, compiler, form)
-        order = _order(fields, rule.duration("cooldown", 0, least=SECOND), rule_id, compiler)
+        order, skill_of = _order(fields, rule.duration("cooldown", 0, least=SECOND), rule_id, compiler)
     notice = None
     if notice_table is not None:
         notice = _notice(MappingReader(notice_table, then.at("notice"), rule.notes, _NOTICE))
-    return Actions(order, notice, level, level_of)
+    return Actions(order, notice, level, level_of, skill_of)
 
 
-def _level(fields: MappingReader, compiler: RuleCompiler, form: str) -> tuple[Level, Expression | None]:
+def _level(fields: MappingReader, compiler: RuleCompiler, form: YamlForm | None) -> tuple[Level, Expression | None]:
     """A word, or an expression; then the word it falls back to is `minor`."""
     if not fields.has("level"):
         return Level.MINOR, None
-    if form in _STAGED:
-        fields.wrong("level", "rules.then.level", form=_STAGED[form])
+    if form and form.levels_below:
+        fields.wrong("level", "rules.then.level", form=form.levels_below)
         return Level.MINOR, None
     written = _computed(fields, "level")
     if written is None:
         return Level[fields.choice("level", LEVELS, "minor").upper()], None
-    if form not in _PLAIN:
-        fields.wrong("level", "rules.then.level_of", form=form)
+    if form and not form.level_of:
+        fields.wrong("level", "rules.then.level_of", form=form.key)
         return Level.MINOR, None
     return Level.MINOR, compiler.level(written, fields.at("level"), fields.line("level"))
 
 
-def _order(fields: MappingReader, cooldown: int, rule_id: str, compiler: RuleCompiler) -> OrderTemplate:
+def _order(
+    fields: MappingReader, cooldown: int, rule_id: str, compiler: RuleCompiler
+) -> tuple[OrderPlan, TextOf | None]:
+    """The order, and its skill where that is an expression."""
     fields.require("type", "type: repair")
     written = _computed(fields, "skill")
     skill_of = None if written is None else compiler.text(written, fields.at("skill"), fields.line("skill"))
     by, every = _batch(fields)
-    return OrderTemplate(
+    order = OrderPlan(
         type=fields.word("type"),
         fault=fields.word("fault", rule_id),
         skill="" if written is not None else fields.word("skill"),
@@ -102,8 +104,8 @@ def _order(fields: MappingReader, cooldown: int, rule_id: str, compiler: RuleCom
         cooldown=cooldown,
         batch_by=by,
         batch_every=every,
-        skill_of=skill_of,
     )
+    return order, skill_of
 
 
 def _batch(fields: MappingReader) -> tuple[str, int]:
@@ -125,7 +127,7 @@ def _computed(fields: MappingReader, key: str) -> str | None:
     return None
 
 
-def _notice(fields: MappingReader) -> RuleNotice:
+def _notice(fields: MappingReader) -> NoticePlan:
     fields.require("audience", "audience: site_ops")
     fields.require("template", "template: charger_overtemp")
     remind = fields.duration("remind", 0, least=MINUTE)
@@ -134,7 +136,7 @@ def _notice(fields: MappingReader) -> RuleNotice:
         fields.wrong("remind", "rules.then.remind", write="max: 3")
     if most > 1 and not fields.has("remind"):
         fields.wrong("max", "rules.then.max", write="remind: 3d")
-    return RuleNotice(
+    return NoticePlan(
         fields.word("audience"),
         fields.word("template"),
         fields.choice("class", ("service", "safety", "reminder"), "service"),

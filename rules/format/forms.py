@@ -27,7 +27,8 @@ class YamlForm:
 
     `beside`: the keys of `TIMING` that may stand beside it; `own`: keys of a rule for it alone. `nested`: it may stand
     below `when`. `grouped`: a group can have it: others are about one device's own word, date or counter. `identified`:
-    `identity` may stand beside it. `missing`: missing data clears it; else it means something already.
+    `identity` may stand beside it. `missing`: missing data clears it; else it means something already. `levels_below`:
+    the key of it where every level has its own condition. `level_of`: the level of its order may be an expression.
     """
 
     key: str
@@ -38,6 +39,8 @@ class YamlForm:
     grouped: bool = False
     identified: bool = False
     missing: bool = True
+    levels_below: str = ""
+    level_of: bool = False
 
 
 YAML_FORMS: dict[str, YamlForm] = {}

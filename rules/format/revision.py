@@ -27,7 +27,6 @@ def points_read(rule: Rule) -> tuple[str, ...]:
 def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
     """`meanings` holds what each expression text means. Plain values only."""
     said = partial(_said, meanings=meanings)
-    skill = rule.order.skill_of if rule.order else None
     return {
         "id": rule.id,
         "scope": {
@@ -45,10 +44,10 @@ def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
             ],
         },
         "action": {
-            "mode": rule.mode, "order": _plain(rule.order and replace(rule.order, skill_of=None)),
+            "mode": rule.mode, "order": rule.order and {**msgspec.to_builtins(rule.order), "skill_of": None},
             "notice": _plain(rule.notice), "levels": rule.condition.levels_meaning(said),
-            "skill": skill and meanings[skill.name], "flap": _plain(rule.flap), "inhibit": _plain(rule.inhibit),
-            "stale_after": rule.stale_after,
+            "skill": rule.skill_of and meanings[rule.skill_of.name], "flap": _plain(rule.flap),
+            "inhibit": _plain(rule.inhibit), "stale_after": rule.stale_after,
         },
     }  # fmt: skip
 

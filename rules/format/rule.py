@@ -57,7 +57,7 @@ def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaul
     if compiler.scope is not None:
         compiler.scope = None if found is None else scope_with(compiler.scope, found)
     form, holder = form_of(fields) or (None, fields)
-    then = actions(fields, rule_id, compiler, form.key if form else "when")
+    then = actions(fields, rule_id, compiler, form)
     judged = form and condition(fields, form, holder, compiler, then.level)
     _check_combinations(fields, form, watch)
     rule = Rule(
@@ -83,6 +83,7 @@ def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaul
         flap=flap(fields),
         stale_after=stale_after(fields),
         quorums=tuple(compiler.quorums),
+        skill_of=then.skill_of,
     )
     if len(notes.problems) > before or watch is None or judged is None or compiler.scope is None:
         return None

@@ -6,7 +6,7 @@ Every step is taken by two stages: one lives on, one is lost before each step an
 import json
 from collections.abc import Mapping, Sequence
 
-from gateway.domain.alarm import Change, Evidence, Level, Thing, Transition, canonical
+from gateway.domain.alarm import Change, Evidence, Level, NoticePlan, OrderPlan, Thing, Transition, canonical
 from gateway.domain.device import Device, Site
 from gateway.domain.record import PolicySet
 from rules.compiled import (
@@ -14,10 +14,8 @@ from rules.compiled import (
     Flap,
     Inhibit,
     Levels,
-    OrderTemplate,
     Quiet,
     Rule,
-    RuleNotice,
     RulePolicy,
     Silence,
     Watch,
@@ -50,8 +48,8 @@ def rule(rule_id: str, *, silent: int = 0, klass: str = "service", group: str = 
     keys: dict[str, object] = {
         "revision": "1", "title": {"en": rule_id}, "why": {"en": "w", "zh": "w"}, "mode": "live",
         "watch": Watch(("k",), group=group),
-        "signals": (), "condition": condition, "points": (), "order": OrderTemplate("repair", rule_id),
-        "notice": RuleNotice("site_ops", "t", klass),
+        "signals": (), "condition": condition, "points": (), "order": OrderPlan("repair", rule_id),
+        "notice": NoticePlan("site_ops", "t", klass),
         "source": json.dumps({"rule": {"id": rule_id, "when": "x > 1"}}).encode(),
     }  # fmt: skip
     return Rule(id=rule_id, **(keys | more))  # type: ignore[arg-type]

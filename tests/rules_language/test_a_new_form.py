@@ -1,16 +1,22 @@
 """A form of condition that no product file knows: described and registered here, it works from YAML to the sentence."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pytest
 
-from gateway.domain.alarm import Level
+from gateway.domain.alarm import Change, Level
+from gateway.domain.record import RuleSet
 from gateway.domain.text import Lang
-from rules.compiled import Condition, Expression, Names
+from rules.casetest.play import play
+from rules.casetest.read import read_case
+from rules.compiled import Condition, Expression, Names, Streak
 from rules.compiled.condition import Meant
 from rules.conditions import FORMS, ConditionForm, register
+from rules.conditions.streak import FORM as STREAK
+from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext
+from rules.engine.conditions.factory import EVALUATORS
 from rules.format import Edit, compile_source, edit_between, load_text
 from rules.format.forms import YAML_FORMS, YamlForm, clear_of
 from rules.format.mapping_reader import MappingReader
@@ -20,9 +26,10 @@ from rules.handbook.page import Chapter, page
 from rules.lint import Around, Checked, LintFinding, Severity, lint
 from rules.lint.forms import FORM_LINTS, FormLint
 from rules.lint.subject import Subject
+from rules.sentence import told
 from rules.sentence.condition import SENTENCE_WORDS, Conditions, SentenceWords
 
-TABLES: tuple[dict[Any, Any], ...] = (YAML_FORMS, HANDBOOK_WORDS, SENTENCE_WORDS, FORM_LINTS)
+TABLES: tuple[dict[Any, Any], ...] = (YAML_FORMS, EVALUATORS, HANDBOOK_WORDS, SENTENCE_WORDS, FORM_LINTS)
 TEXT = """
 format: 1
 profiles:
@@ -68,6 +75,14 @@ def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, le
     return Twice(of.expression, level, clear) if of is not None and sound else None
 
 
+def evaluator(context: EvaluatorContext) -> ConditionEvaluator:
+    """A streak of two."""
+    twice = context.rule.condition
+    assert isinstance(twice, Twice)
+    streak = replace(context.rule, condition=Streak(twice.of, 2, twice.level, clear=twice.clear))
+    return STREAK.evaluator(EvaluatorContext(streak, context.zone, context.space, context.common))
+
+
 def raised(_body: object, what: str, _lang: Lang) -> list[str]:
     return [f"twice `{what}`"]
 
@@ -83,6 +98,7 @@ def hot(subject: Subject, condition: Twice, _around: Around) -> Iterator[LintFin
 FORM = ConditionForm(
     compiled=Twice,
     yaml=(YamlForm("twice", parse, beside=("clear",), grouped=True),),
+    evaluator=evaluator,
     handbook={"twice": HandbookWords(raised)},
     sentence={"twice": SentenceWords(began)},
     lint=FormLint("twice", (hot,)),
@@ -105,11 +121,18 @@ def load(text: str = TEXT) -> Any:
     return loaded
 
 
-def test_yaml_becomes_a_rule() -> None:
+def test_yaml_becomes_transitions_and_sentences() -> None:
     loaded = load()
     (rule,) = loaded.rules
     assert isinstance(rule.condition, Twice)
     assert compile_source(rule.source) == rule
+    result = play(read_case(loaded.tests.cases[0], rule, loaded.tests, loaded.rules, b""))
+    assert result.agree
+    in_force = {rule.id: (RuleSet(rule.id, rule.revision, rule.source, "UTC"), rule)}
+    first, second = told(result.got, in_force)
+    assert (first.change, first.level, second.change) == (Change.RAISED, Level.MAJOR, Change.CLEARED)
+    assert first.evidence.sentence_en == "2 x temperature 91 °C, above 85 °C"
+    assert first.evidence.sentence_zh.startswith("2 x 温度 91 °C")
 
 
 def test_an_edit_of_it_keeps_its_state() -> None:
@@ -118,10 +141,9 @@ def test_an_edit_of_it_keeps_its_state() -> None:
 
 
 def test_page_and_checks() -> None:
-    text = TEXT.replace("  then:", "  mode: off\n  then:")
-    loaded = load(text)
+    loaded = load()
     assert "twice `gun_temp > 85 degC`" in page([Chapter("case.yaml", loaded.rules, loaded.tests.cases)], "en")
-    found = lint([Checked(loaded, text)], Around()).findings
+    found = lint([Checked(loaded, TEXT)], Around()).findings
     assert ("twice-hot", 10) in [(one.code, one.line) for one in found]
 
 
@@ -132,6 +154,7 @@ def test_a_form_is_written_alone() -> None:
 
 def test_every_form_is_in_every_table() -> None:
     for form in FORMS:
+        assert form.compiled in EVALUATORS
         assert form.compiled in FORM_LINTS
         assert {one.key for one in form.yaml} <= YAML_FORMS.keys()
         assert form.handbook.keys() == form.sentence.keys() <= YAML_FORMS.keys()

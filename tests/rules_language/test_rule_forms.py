@@ -216,8 +216,8 @@ def test_an_order_by_the_code() -> None:
     assert one.level is Level.MINOR, "what it falls back to"
     assert one.level_of is not None
     assert rule.order is not None
-    assert rule.order.skill_of is not None
-    assert "power" in rule.order.skill_of.texts
+    assert rule.skill_of is not None
+    assert "power" in rule.skill_of.texts
     assert [text.name for text in rule.identity] == ["code.name"]
 
 

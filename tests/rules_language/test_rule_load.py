@@ -3,7 +3,7 @@
 import pytest
 from language import NAMES
 
-from gateway.domain.alarm import Level
+from gateway.domain.alarm import Level, NoticePlan, OrderPlan
 from gateway.domain.device import CounterModel, PointKind
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from rules.compiled import (
@@ -11,10 +11,8 @@ from rules.compiled import (
     Expression,
     Hold,
     Levels,
-    OrderTemplate,
     Period,
     Rule,
-    RuleNotice,
     Silence,
     SlotKind,
     Streak,
@@ -79,8 +77,8 @@ def test_the_first_example_of_the_manual() -> None:
     assert (critical.level, critical.hold, critical.auto_clear) == (Level.CRITICAL, Hold(10 * SECOND), False)
     assert critical.clear is not None
     assert critical.clear.text == "gun_temp < 80 degC"
-    assert found.order == OrderTemplate("repair", "E07", "power_electronics", "repair_4h")
-    assert found.notice == RuleNotice("site_ops", "charger_overtemp")
+    assert found.order == OrderPlan("repair", "E07", "power_electronics", "repair_4h")
+    assert found.notice == NoticePlan("site_ops", "charger_overtemp")
     names = References("repair", ("power_electronics",), "repair_4h", "site_ops", "charger_overtemp")
     assert references(found) == names
     (case,) = loaded.tests.cases
@@ -131,8 +129,8 @@ def test_level_fault_and_times_of_the_order() -> None:
     )
     assert isinstance(found.condition, Levels)
     assert found.condition.levels[0].level is Level.CRITICAL
-    assert found.order == OrderTemplate("tow", "r", assign="nearest", after=HOUR, reopen_within=4 * HOUR)
-    assert found.notice == RuleNotice("a", "t", "safety", 3 * DAY, 3)
+    assert found.order == OrderPlan("tow", "r", assign="nearest", after=HOUR, reopen_within=4 * HOUR)
+    assert found.notice == NoticePlan("a", "t", "safety", 3 * DAY, 3)
 
 
 def test_all_and_any() -> None:

@@ -36,7 +36,7 @@ class Reporter:
     ) -> None:
         self.context, self.rule, self.identity = context, rule or context.rule, identity
         self.plan = plan_of(context.rule)
-        written = None if context.rule.order is None else context.rule.order.skill_of
+        written = context.rule.skill_of
         self.skill = None if written is None else TextValue(written, context.space, context.world, context.signal)
 
     def bounds(self) -> Sequence[BoundExpression]:

@@ -115,11 +115,11 @@ def member_rule(rule: Rule, kind: str, questions: Sequence[Question]) -> Rule:
 
 def group_rule(rule: Rule, kind: str, questions: Sequence[Question]) -> Rule:
     """What is left to judge on the groups: quorums and aggregates are points of theirs."""
-    order = rule.order and replace(rule.order, skill_of=None)
     return replace(
         rule, watch=Watch((kind,), group=rule.watch.group), signals=(), quorums=(),
         points=tuple(one.column for one in questions),
-        condition=rewritten(rule.condition, _slot), unless=rewritten(rule.unless, _slot), identity=(), order=order,
+        condition=rewritten(rule.condition, _slot), unless=rewritten(rule.unless, _slot), identity=(),
+        skill_of=None,
     )  # fmt: skip
 
 

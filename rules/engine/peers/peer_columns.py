@@ -45,11 +45,10 @@ def peered(rule: Rule) -> tuple[Rule, tuple[PeerStat, ...]]:
             one.kind is SlotKind.SIGNAL and one.name in columns
         ) else one  # fmt: skip
 
-    order = rule.order and replace(rule.order, skill_of=rewritten(rule.order.skill_of, slot))
     plain = replace(
-        rule, signals=tuple(one for one in rule.signals if one not in found), order=order,
+        rule, signals=tuple(one for one in rule.signals if one not in found),
         condition=rewritten(rule.condition, slot), unless=rewritten(rule.unless, slot),
-        identity=rewritten(rule.identity, slot),
+        identity=rewritten(rule.identity, slot), skill_of=rewritten(rule.skill_of, slot),
     )  # fmt: skip
     return plain, found
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from gateway.domain.alarm import SignalSeen
 from gateway.domain.reading import F64
 from rules.compiled import Rule, Slot
-from rules.compiled.definition import definition
 from rules.compiled.reads import inner_first
+from rules.compiled.signal_text import definition
 from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsBefore
 from rules.engine.state.thing_table import NEVER, ThingTable
