@@ -52,7 +52,7 @@ from gateway.store import CustomerAudience, Database, DeskBooks
 from gateway.supervisor import Supervisor
 from rules.engine import Engine, SnapshotError
 from rules.format import compile_policy, compile_source
-from rules.sentence import told
+from rules.sentence import with_sentences
 
 log = structlog.get_logger()
 GIVING_WAY = 60.0  # seconds an import may take to give way to a gateway that starts
@@ -135,7 +135,7 @@ def _consumers(
     rules = RulesConsumer(
         stores.journal, engine, desk, stores.snapshots, clock, rules_thread=threads.rules, desk_thread=threads.desk,
         partition=stores.partition, start=start, on_commit=committed, on_due=ingest.ticker.nudge,
-        add_sentences=lambda found: told(found, engine.rules),
+        add_sentences=lambda found: with_sentences(found, engine.rules),
         most_work=settings.journal.max_bytes // SNAPSHOT_SHARE,
     )  # fmt: skip
     series = SeriesConsumer(stores.journal, stores.series, threads.series, stores.partition)

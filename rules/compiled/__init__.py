@@ -24,13 +24,7 @@ from rules.compiled.expression import (
     TextOf,
     Vocabulary,
 )
-from rules.compiled.rule import (
-    Budget,
-    Quiet,
-    Rule,
-    RulePolicy,
-    Watch,
-)
+from rules.compiled.rule import Budget, Quiet, Rule, RulePolicy, Watch
 from rules.compiled.signals import (
     Aggregate,
     Baseline,

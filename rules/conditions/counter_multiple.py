@@ -23,13 +23,13 @@ from rules.format.forms import YamlForm, clear_of
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
 from rules.format.yaml_tree import Scalar, show
-from rules.handbook.conditions import Body, HandbookWords
+from rules.handbook.condition_words import Body, HandbookWords
 from rules.handbook.words import calendar_span
 from rules.lint.at_load import rule_at_load, shown
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
 from rules.lint.subject import Around, Subject
-from rules.sentence.condition import Conditions, SentenceWords
+from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 from rules.sentence.phrases import read
 from rules.sentence.quantities import spans
 
@@ -107,7 +107,7 @@ def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
     return [say("handbook.every", lang, counter=what["counter"], step=spelled(what["step"], lang)) + ahead + term]
 
 
-def _began(conditions: Conditions, what: Body, _level: str) -> str:
+def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
     words, step_number = conditions.words, _number(what["step"])
     head = words.noun(what["counter"]) + words.value(what["counter"], step_number.unit)
     step = words.number(step_number)

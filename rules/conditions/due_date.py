@@ -21,13 +21,13 @@ from rules.format.forms import YamlForm, clear_of
 from rules.format.mapping_reader import LONGEST, MappingReader, duration_of
 from rules.format.rule_compiler import LEVELS, RuleCompiler
 from rules.format.yaml_tree import Scalar, Tree, show
-from rules.handbook.conditions import Body, HandbookWords, end_of
+from rules.handbook.condition_words import Body, HandbookWords, end_of
 from rules.handbook.words import calendar_span, each_span, level_word, listed
 from rules.lint.at_load import rule_at_load, shown
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
 from rules.lint.subject import Around, Subject
-from rules.sentence.condition import Conditions, SentenceWords
+from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 from rules.sentence.template import Placeholder
 
 _ATTRIBUTE = re.compile(r"[^\W\d]\w*")
@@ -126,7 +126,7 @@ def _ended(body: Body, what: Body, lang: Lang) -> list[str]:
     return [end_of(body, "handbook.clear_due_again" if "repeat" in what else "handbook.clear_due", lang)]
 
 
-def _began(conditions: Conditions, what: Body, _level: str) -> str:
+def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
     return Placeholder("due", what["date"], other=conditions.words.say("due_alone", date=what["date"])).text()
 
 

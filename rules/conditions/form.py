@@ -6,9 +6,9 @@ from typing import Any
 from rules.compiled import Condition
 from rules.engine.conditions.factory import EVALUATORS, MakeEvaluator
 from rules.format.forms import YAML_FORMS, YamlForm
-from rules.handbook.conditions import HANDBOOK_WORDS, HandbookWords
+from rules.handbook.condition_words import HANDBOOK_WORDS, HandbookWords
 from rules.lint.forms import FORM_LINTS, FormLint
-from rules.sentence.condition import SENTENCE_WORDS, SentenceWords
+from rules.sentence.condition_phrases import SENTENCE_WORDS, SentenceWords
 
 
 @dataclass(frozen=True, slots=True)

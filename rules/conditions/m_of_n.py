@@ -13,11 +13,11 @@ from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.format.forms import YamlForm, clear_of
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
-from rules.handbook.conditions import Body, HandbookWords
+from rules.handbook.condition_words import Body, HandbookWords
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
 from rules.lint.subject import Around, Subject
-from rules.sentence.condition import Conditions, SentenceWords
+from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 
 _MOST = 64
 
@@ -46,7 +46,7 @@ def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
     return [say("handbook.votes", lang, of=what["of"], need=what["need"], last=what["last"])]
 
 
-def _began(conditions: Conditions, what: Body, _level: str) -> str:
+def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
     return conditions.words.say("votes", what=conditions.clause(what["of"]), need=what["need"], last=what["last"])
 
 

@@ -9,9 +9,9 @@ from rules.compiled.reads import OF_SIGNALS, points_of
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
 from rules.lint.finding import LintFinding
-from rules.lint.on_change import told_on_change
+from rules.lint.on_change import points_on_change
 from rules.lint.subject import Subject
-from rules.sentence.condition import Conditions
+from rules.sentence.condition_phrases import ConditionPhrases
 
 _FIXED = frozenset({SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, SlotKind.TAG, SlotKind.CODE})
 
@@ -33,7 +33,7 @@ def check_order(fields: MappingReader, of: Expression, compiler: RuleCompiler) -
         fields.wrong("of", "rules.streak.calendars", first=first, second=second)
 
 
-def no_longer(conditions: Conditions, what: Any, _level: str) -> str:
+def no_longer(conditions: ConditionPhrases, what: Any, _level: str) -> str:
     """Why it ended: what was counted is not so."""
     return conditions.clause(what["of"], yes=False)
 
@@ -48,7 +48,7 @@ def never_repeated(subject: Subject, of: Expression, form: str) -> Iterator[Lint
     """A state that comes on change only never comes twice with the same text."""
     if {slot.name for slot in of.slots} & {signal.name for signal in subject.rule.signals}:
         return
-    told = [one for one in told_on_change(subject, points_of(of)) if one.kind is PointKind.STATE]
-    if told:
-        names = ", ".join(one.name for one in told)
+    points = [one for one in points_on_change(subject, points_of(of)) if one.kind is PointKind.STATE]
+    if points:
+        names = ", ".join(one.name for one in points)
         yield subject.find("repeats-on-change", form, form=form, points=names, write="hold: 5m")

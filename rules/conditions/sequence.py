@@ -18,11 +18,11 @@ from rules.format.forms import YamlForm, clear_of
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
 from rules.format.yaml_tree import Items, YamlMapping, join, show
-from rules.handbook.conditions import Body, HandbookWords
+from rules.handbook.condition_words import Body, HandbookWords
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
 from rules.lint.subject import Around, Subject
-from rules.sentence.condition import Conditions, SentenceWords
+from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 
 _SECOND = "{not_see: \"status == 'charging'\", within: 5m}"
 _EXAMPLE = f"sequence: [{{see: \"status == 'plugged'\"}}, {_SECOND}]"
@@ -82,10 +82,10 @@ def _raised(_body: Body, what: Steps[Body], lang: Lang) -> list[str]:
     return [say(f"handbook.{key}", lang, first=first["see"], second=then, within=within) + off]
 
 
-def _began(conditions: Conditions, what: Steps[Body], _level: str) -> str:
+def _began(conditions: ConditionPhrases, what: Steps[Body], _level: str) -> str:
     first, second = what
     key, then = ("sequence", second["see"]) if "see" in second else ("sequence_not", second["not_see"])
-    bare = Conditions(conditions.words.bare(), conditions.body)
+    bare = ConditionPhrases(conditions.words.bare(), conditions.body)
     return conditions.words.say(
         key, first=bare.clause(first["see"]), second=bare.clause(then), within=conditions.length(second["within"]),
     )  # fmt: skip

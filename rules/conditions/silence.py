@@ -19,16 +19,16 @@ from rules.format.forms import YamlForm
 from rules.format.mapping_reader import MappingReader, duration_of, guess
 from rules.format.rule_compiler import RuleCompiler
 from rules.format.yaml_tree import Scalar, show
-from rules.handbook.conditions import Body, HandbookWords
+from rules.handbook.condition_words import Body, HandbookWords
 from rules.handbook.words import listed
 from rules.lint.at_load import NEVER, rule_at_load, shown
 from rules.lint.comparisons import parsed, walk
-from rules.lint.conditions import STEADY
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
-from rules.lint.on_change import EVERY, told_on_change
+from rules.lint.on_change import EVERY, points_on_change
 from rules.lint.subject import Around, Subject
-from rules.sentence.condition import Conditions, SentenceWords
+from rules.lint.thresholds import STEADY
+from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 from rules.sentence.phrases import read
 from rules.sentence.template import Placeholder
 from rules.sentence.template import listed as enumerated
@@ -85,7 +85,7 @@ def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
     return [good + say(f"handbook.silent_{key}", lang, points=items, limit=limit)]
 
 
-def _began(conditions: Conditions, what: Body, _level: str) -> str:
+def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
     words, limit = conditions.words, str(what["longer_than"])
     try:
         span = conditions.length(limit)
@@ -95,11 +95,11 @@ def _began(conditions: Conditions, what: Body, _level: str) -> str:
     return words.say(key + ("_good" if "quality" in what else ""), points=_points(conditions, what), span=span)
 
 
-def _ended(conditions: Conditions, what: Body, _level: str) -> str:
+def _ended(conditions: ConditionPhrases, what: Body, _level: str) -> str:
     return conditions.words.say("heard", points=_points(conditions, what))
 
 
-def _points(conditions: Conditions, what: Body) -> str:
+def _points(conditions: ConditionPhrases, what: Body) -> str:
     names = _names(what["any_of" if "any_of" in what else "all_of"])
     return enumerated((conditions.words.noun(name) for name in names), conditions.words.lang)
 
@@ -153,11 +153,11 @@ def _simple(span: int) -> str:
 def _on_change(subject: Subject, condition: Silence, _around: Around) -> Iterator[LintFinding]:
     """Points that come on change only fall silent without being ill."""
     if condition.all_of:
-        told = [one for name in condition.points for one in told_on_change(subject, {name})]
+        points = [one for name in condition.points for one in points_on_change(subject, {name})]
     else:
-        told = told_on_change(subject, set(condition.points))
-    if told:
-        names = ", ".join(one.name for one in told)
+        points = points_on_change(subject, set(condition.points))
+    if points:
+        names = ", ".join(one.name for one in points)
         yield subject.find("silent-on-change", "silent", points=names, write=EVERY)
 
 

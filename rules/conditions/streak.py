@@ -16,12 +16,12 @@ from rules.engine.conditions.streak import StreakForm
 from rules.format.forms import YamlForm, clear_of
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
-from rules.handbook.conditions import Body, HandbookWords
+from rules.handbook.condition_words import Body, HandbookWords
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
 from rules.lint.subject import Around, Subject
 from rules.lint.windows import days_of, window_of
-from rules.sentence.condition import Conditions, SentenceWords
+from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 
 
 def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Streak | None:
@@ -49,7 +49,7 @@ def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
     return [say("handbook.streak", lang, of=what["of"], length=what["length"]) + span + unknown]
 
 
-def _began(conditions: Conditions, what: Body, _level: str) -> str:
+def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
     text = conditions.words.say("streak", what=conditions.clause(what["of"]), length=what["length"])
     if "max_span" not in what:
         return text

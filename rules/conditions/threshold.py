@@ -15,11 +15,11 @@ from rules.format.forms import TIMING, WHEN_EXAMPLE, YamlForm
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import LEVELS, CompiledCondition, RuleCompiler
 from rules.format.yaml_tree import YamlMapping
-from rules.handbook.conditions import Body, HandbookWords, clause, end_of, hold_of
+from rules.handbook.condition_words import Body, HandbookWords, clause, end_of, hold_of
 from rules.handbook.words import level_word
-from rules.lint.conditions import thresholds
 from rules.lint.forms import FormLint
-from rules.sentence.condition import Conditions, SentenceWords
+from rules.lint.thresholds import thresholds
+from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 
 
 def _when(rule: MappingReader, _holder: MappingReader, compiler: RuleCompiler, level: Level) -> Levels | None:
@@ -139,20 +139,20 @@ def _levels_ended(_body: Body, what: Body, lang: Lang) -> list[str]:
 
 
 # --- words of a sentence
-def _began(conditions: Conditions, what: Any, _level: str) -> str:
+def _began(conditions: ConditionPhrases, what: Any, _level: str) -> str:
     return conditions.held(what, conditions.body.get("hold"))
 
 
-def _ended(conditions: Conditions, what: Any, _level: str) -> str:
+def _ended(conditions: ConditionPhrases, what: Any, _level: str) -> str:
     return conditions.clause(what, yes=False)
 
 
-def _level_began(conditions: Conditions, what: Body, level: str) -> str:
+def _level_began(conditions: ConditionPhrases, what: Body, level: str) -> str:
     one = what.get(level) or next(iter(what.values()))
     return conditions.held(one["when"], one.get("hold"))
 
 
-def _level_ended(conditions: Conditions, what: Body, level: str) -> str:
+def _level_ended(conditions: ConditionPhrases, what: Body, level: str) -> str:
     one = what.get(level)
     if not one:
         return conditions.words.say("over_now")

@@ -9,13 +9,7 @@ from functools import partial
 
 import msgspec
 
-from rules.compiled import (
-    Active,
-    Aggregate,
-    Expression,
-    Rule,
-    Signal,
-)
+from rules.compiled import Active, Aggregate, Expression, Rule, Signal
 from rules.compiled.reads import points
 
 

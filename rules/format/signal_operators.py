@@ -6,19 +6,7 @@ from dataclasses import replace
 from gateway.domain.device import CounterModel, PointKind, PointSpec
 from gateway.domain.duration import SECOND
 from gateway.domain.units import canonical_symbol, divide, parse_unit
-from rules.compiled import (
-    Aggregate,
-    Baseline,
-    Expression,
-    Increase,
-    Operand,
-    Rate,
-    Share,
-    Signal,
-    Stat,
-    Swing,
-    Times,
-)
+from rules.compiled import Aggregate, Baseline, Expression, Increase, Operand, Rate, Share, Signal, Stat, Swing, Times
 from rules.compiled.reads import OF_SIGNALS, points_of
 from rules.expr.attribute_test import measured, quantity
 from rules.expr.compile import condition, meaning, number

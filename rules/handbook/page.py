@@ -11,7 +11,7 @@ from gateway.domain.language_values import spelled
 from gateway.domain.text import Lang, say
 from rules.compiled import Rule
 from rules.format import Case
-from rules.handbook.conditions import Body, ended, raised
+from rules.handbook.condition_words import Body, ended, raised
 from rules.handbook.words import level_word, listed
 
 _ATTR = re.compile(r"""attr\(\s*'([^']+)'\s*(?:,\s*([^()]+?)\s*)?\)""")

@@ -1,4 +1,4 @@
-"""Points that are told on change only: no interval is promised, so silence and repetition mean nothing."""
+"""Points that come on change only: no interval is promised, so silence and repetition mean nothing."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ def on_change(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noq
         yield from _coverage(subject, signal)
 
 
-def told_on_change(subject: Subject, names: Iterator[str] | set[str]) -> list[PointSpec]:
+def points_on_change(subject: Subject, names: Iterator[str] | set[str]) -> list[PointSpec]:
     """Those of the points that promise no interval; none when one of the others does, or the rule is an example."""
     if subject.alone:
         return []
@@ -27,9 +27,9 @@ def told_on_change(subject: Subject, names: Iterator[str] | set[str]) -> list[Po
 
 
 def _missing(subject: Subject) -> Iterator[LintFinding]:
-    told = told_on_change(subject, set(subject.rule.points)) if subject.rule.clear_after else []
-    if told:
-        names = ", ".join(one.name for one in told)
+    points = points_on_change(subject, set(subject.rule.points)) if subject.rule.clear_after else []
+    if points:
+        names = ", ".join(one.name for one in points)
         yield subject.find("missing-on-change", "missing", points=names, write="missing: keep")
 
 
@@ -38,6 +38,8 @@ def _coverage(subject: Subject, signal: Signal) -> Iterator[LintFinding]:
     window = getattr(signal, "window", None)
     if window is None or isinstance(signal, Share | Times | MemberStat | Baseline):
         return
-    told = [one for one in told_on_change(subject, signal_points(signal)) if one.kind is not PointKind.STATE]
-    if told and not isinstance(window, Calendar):
-        yield subject.find("coverage-unknown", f"let.{signal.name}", name=signal.name, points=told[0].name, write=EVERY)
+    points = [one for one in points_on_change(subject, signal_points(signal)) if one.kind is not PointKind.STATE]
+    if points and not isinstance(window, Calendar):
+        yield subject.find(
+            "coverage-unknown", f"let.{signal.name}", name=signal.name, points=points[0].name, write=EVERY
+        )

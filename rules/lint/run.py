@@ -11,7 +11,6 @@ from rules.format.quiet_and_limits import compile_policy, join_policies
 from rules.format.yaml_tree import Notes, YamlMapping, lines_of, read
 from rules.lint.actions import doing, hours
 from rules.lint.at_load import at_load
-from rules.lint.conditions import conditions
 from rules.lint.cost import Cost, estimate
 from rules.lint.finding import LintFinding, Severity
 from rules.lint.forms import of_form
@@ -23,11 +22,12 @@ from rules.lint.percents import percents
 from rules.lint.remarks import accept, remarks
 from rules.lint.subject import Around, Subject, written
 from rules.lint.tests import tried
+from rules.lint.thresholds import missing_and_identity
 from rules.lint.watched_devices import watching
 from rules.lint.windows import windows
 
 CHECKS: tuple[Callable[[Subject, Around], Iterator[LintFinding]], ...] = (
-    conditions, of_form, logic, percents, spans, on_change, windows, watching, at_load, doing, hours, tried,
+    missing_and_identity, of_form, logic, percents, spans, on_change, windows, watching, at_load, doing, hours, tried,
 )  # fmt: skip
 
 

@@ -3,19 +3,7 @@
 from collections.abc import Iterator
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, format_duration
-from rules.compiled import (
-    Baseline,
-    Calendar,
-    Increase,
-    Over,
-    Period,
-    Rate,
-    Share,
-    Signal,
-    Stat,
-    Swing,
-    Times,
-)
+from rules.compiled import Baseline, Calendar, Increase, Over, Period, Rate, Share, Signal, Stat, Swing, Times
 from rules.compiled.reads import every_point, fed_by
 from rules.engine.windows.factory import depth_of
 from rules.lint.finding import LintFinding

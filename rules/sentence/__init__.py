@@ -17,13 +17,13 @@ from gateway.domain.device import PointSpec
 from gateway.domain.record import RuleSet
 from gateway.domain.text import Lang, catalogue, say
 from rules.expr.syntax_tree import Syntax
-from rules.sentence.condition import Conditions
+from rules.sentence.condition_phrases import ConditionPhrases
 from rules.sentence.evidence_truth import Truth, holds, judged
 from rules.sentence.phrases import Phrases
 from rules.sentence.template import SeenEvidence, SentenceTemplate, template
 from rules.sentence.value_texts import texts_of
 
-__all__ = ["sentences", "told"]
+__all__ = ["sentences", "with_sentences"]
 _BEGAN = frozenset({Change.RAISED, Change.LEVEL_UP, Change.LEVEL_DOWN, Change.MERGED})
 
 
@@ -56,7 +56,7 @@ class _Source(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Source)
 
 
-def told(transitions: Iterable[Transition], rules: Mapping[str, tuple[RuleSet, object]]) -> list[Transition]:
+def with_sentences(transitions: Iterable[Transition], rules: Mapping[str, tuple[RuleSet, object]]) -> list[Transition]:
     """The transitions with their sentences; `rules` are those in force after them. One that is gone, or another by now,
     ended its alarms for a reason, and that is what is said."""
     return [_told(one, rules[one.rule][0].source if one.rule in rules else b"") for one in transitions]
@@ -111,12 +111,12 @@ def _made(source: bytes, change: Change, level: Level, seen: Truth | None, *, va
     found = _decoder.decode(source)
     points, lets = _titled(found.points), found.rule.get("let") or {}
     titles = {name: table.titles for name, table in found.codes.items()}
-    made = [Conditions(Phrases(lang, points, lets, titles, valued, seen), found.rule) for lang in LANGS]
+    made = [ConditionPhrases(Phrases(lang, points, lets, titles, valued, seen), found.rule) for lang in LANGS]
     said = [template(_of(one, change, level), texts_of(one.words)) for one in made]
     return SentenceParts(said[0], said[1], tuple(made[0].claims), tuple(made[0].asked))
 
 
-def _of(conditions: Conditions, change: Change, level: Level) -> str:
+def _of(conditions: ConditionPhrases, change: Change, level: Level) -> str:
     if change is Change.LEVEL_DOWN:
         return conditions.lowered(level.word)
     return conditions.began(level.word) if change in _BEGAN else conditions.ended(level.word)

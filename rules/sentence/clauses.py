@@ -18,7 +18,7 @@ def bracketed(words: "Phrases", text: str) -> str:
     return words.say("bracket", text=text) if several else text
 
 
-def together(words: "Phrases", word: str, parts: Sequence[tuple[str, bool | None]]) -> str:
+def joined(words: "Phrases", word: str, parts: Sequence[tuple[str, bool | None]]) -> str:
     """`and`, `or` of clauses, each with whether it was so: of alternatives only those that were are told."""
     texts = [text for text, _ in parts]
     if not words.valued:

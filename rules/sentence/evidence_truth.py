@@ -50,7 +50,7 @@ def judged(node: Syntax, truth: Truth) -> bool | None:
             found = judged(item, truth)
             return None if found is None else not found
         case LogicNode(operator, items):
-            return together([judged(item, truth) for item in items], operator)
+            return kleene([judged(item, truth) for item in items], operator)
         case _:
             return truth.get(node)
 
@@ -65,12 +65,12 @@ def holds(node: Syntax, evidence: Evidence) -> bool | None:
             return None if reading is None else reading.value is not None
         case MemberNode(item, options):
             own = _value(item, evidence)
-            return together([_compared("==", own, _value(one, evidence)) for one in options], "or")
+            return kleene([_compared("==", own, _value(one, evidence)) for one in options], "or")
         case _:
             return None
 
 
-def together(found: Sequence[bool | None], operator: str) -> bool | None:
+def kleene(found: Sequence[bool | None], operator: str) -> bool | None:
     """`and`, `or` of Kleene."""
     decides = operator == "or"
     if decides in found:

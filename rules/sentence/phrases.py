@@ -24,7 +24,7 @@ from rules.expr.syntax_tree import (
     TextNode,
     Truth,
 )
-from rules.sentence.clauses import bracketed, together
+from rules.sentence.clauses import bracketed, joined
 from rules.sentence.evidence_truth import Truth as Known
 from rules.sentence.evidence_truth import judged
 from rules.sentence.quantities import digits, literal
@@ -110,7 +110,7 @@ class Phrases:
                 return self.clause(item, not yes)
             case LogicNode(operator, items):
                 word = operator if yes else {"and": "or", "or": "and"}[operator]
-                return together(self, word, [(self._inner(item, yes), self._so(item, yes)) for item in items])
+                return joined(self, word, [(self._inner(item, yes), self._so(item, yes)) for item in items])
             case Compare(operator, left, right):
                 if _is_literal(left) and not _is_literal(right):
                     operator, left, right = _MIRRORED[operator], right, left

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.domain.text import Lang
-from rules.handbook.conditions import raised
+from rules.handbook.condition_words import raised
 
 DATE = "the date in `insp`: minor on the day; at 00:00 local time; again "
 TAG = "`insp` 的日期：当日为一般；当地时间 00:00；"

@@ -21,13 +21,13 @@ from rules.format import Edit, compile_source, edit_between, load_text
 from rules.format.forms import YAML_FORMS, YamlForm, clear_of
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
-from rules.handbook.conditions import HANDBOOK_WORDS, HandbookWords
+from rules.handbook.condition_words import HANDBOOK_WORDS, HandbookWords
 from rules.handbook.page import Chapter, page
 from rules.lint import Around, Checked, LintFinding, Severity, lint
 from rules.lint.forms import FORM_LINTS, FormLint
 from rules.lint.subject import Subject
-from rules.sentence import told
-from rules.sentence.condition import SENTENCE_WORDS, Conditions, SentenceWords
+from rules.sentence import with_sentences
+from rules.sentence.condition_phrases import SENTENCE_WORDS, ConditionPhrases, SentenceWords
 
 TABLES: tuple[dict[Any, Any], ...] = (YAML_FORMS, EVALUATORS, HANDBOOK_WORDS, SENTENCE_WORDS, FORM_LINTS)
 TEXT = """
@@ -87,7 +87,7 @@ def raised(_body: object, what: str, _lang: Lang) -> list[str]:
     return [f"twice `{what}`"]
 
 
-def began(conditions: Conditions, what: str, _level: str) -> str:
+def began(conditions: ConditionPhrases, what: str, _level: str) -> str:
     return f"2 x {conditions.clause(what)}"
 
 
@@ -129,7 +129,7 @@ def test_yaml_becomes_transitions_and_sentences() -> None:
     result = play(read_case(loaded.tests.cases[0], rule, loaded.tests, loaded.rules, b""))
     assert result.agree
     in_force = {rule.id: (RuleSet(rule.id, rule.revision, rule.source, "UTC"), rule)}
-    first, second = told(result.got, in_force)
+    first, second = with_sentences(result.got, in_force)
     assert (first.change, first.level, second.change) == (Change.RAISED, Level.MAJOR, Change.CLEARED)
     assert first.evidence.sentence_en == "2 x temperature 91 °C, above 85 °C"
     assert first.evidence.sentence_zh.startswith("2 x 温度 91 °C")

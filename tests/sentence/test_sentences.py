@@ -15,7 +15,7 @@ from rules.casetest.read import read_case
 from rules.compiled import Names, Rule
 from rules.format import load_text, work_calendar
 from rules.sentence import sentences
-from rules.sentence import told as told_of
+from rules.sentence import with_sentences as told_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("conditions", "groups", "nested", "pairs", "peers", "percentiles", "plans", "signals", "times", "words")

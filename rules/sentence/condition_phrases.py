@@ -6,8 +6,8 @@ from typing import Any
 
 from gateway.domain.duration import parse_duration
 from rules.expr.syntax_tree import CallNode, Compare, MemberNode, NotNode, Syntax, TextNode, Truth
-from rules.handbook.conditions import LEVELS, Body, form_of
-from rules.sentence.clauses import bracketed, together
+from rules.handbook.condition_words import LEVELS, Body, form_of
+from rules.sentence.clauses import bracketed, joined
 from rules.sentence.evidence_truth import judged, leaves
 from rules.sentence.phrases import Phrases, read
 from rules.sentence.quantities import digits, length
@@ -15,7 +15,7 @@ from rules.sentence.template import Placeholder, listed
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class ConditionPhrases:
     """The forms of a condition. `body` is the rule as written.
 
     `claims`: what the words say was so, or was not, for the evidence to bear out; `asked`: the
@@ -68,11 +68,11 @@ class Conditions:
         word = next(iter(what))
         join = "and" if (word == "all") is yes else "or"
         parts = [(self._part(one, yes=yes), self._so(one, yes=yes)) for one in what[word]]
-        return together(self.words, join, parts)
+        return joined(self.words, join, parts)
 
     def _part(self, what: Any, *, yes: bool) -> str:
         """Part of a condition: what it claims alone is not claimed by the whole."""
-        inner = Conditions(self.words, self.body, asked=self.asked)
+        inner = ConditionPhrases(self.words, self.body, asked=self.asked)
         text = inner.clause(what, yes=yes)
         several = isinstance(what, Mapping) or not _single(str(what))
         return bracketed(self.words, text) if several else text
@@ -115,7 +115,7 @@ def _measured(text: str) -> bool:
     return isinstance(found, Compare) and not isinstance(found.right, TextNode | Truth)
 
 
-def _over(conditions: Conditions, what: Any, level: str) -> str:  # noqa: ARG001 - forms say more
+def _over(conditions: ConditionPhrases, what: Any, level: str) -> str:  # noqa: ARG001 - forms say more
     return conditions.words.say("over_now")
 
 
@@ -124,8 +124,8 @@ class SentenceWords:
     """How a sentence says a form of condition, from what stands below its key: why an alarm began at a level, and why
     it ended where no `clear` is written."""
 
-    began: Callable[[Conditions, Any, str], str]
-    ended: Callable[[Conditions, Any, str], str] = _over
+    began: Callable[[ConditionPhrases, Any, str], str]
+    ended: Callable[[ConditionPhrases, Any, str], str] = _over
 
 
 SENTENCE_WORDS: dict[str, SentenceWords] = {}

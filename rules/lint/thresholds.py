@@ -18,7 +18,7 @@ _MARGIN = 0.05
 STEADY = 3  # intervals without a word before silence means something
 
 
-def conditions(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def missing_and_identity(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """`missing` and `identity`."""
     yield from _missing(subject)
     yield from _identity(subject)
