@@ -139,17 +139,26 @@ class BlockFolds(StateTable):
         for k, fold in enumerate(self.kinds):
             self.suffix[k].reshape(-1)[place] = fold.accumulate(value, axis=0)
 
-    def resize(self, size: int) -> None:
-        """The ring becomes larger, a power of two."""
-        newest = self.ring.head - 1
-        self.blocks = moved(self.blocks, newest >> SHIFT, size // BLOCK, np.nan)
-        self.suffix = moved(self.suffix, newest, size, np.nan)
+    def resize(self, size: int, slots: I64) -> None:
+        """The ring becomes larger, a power of two; `slots`: where its readings go."""
+        self.blocks = moved(self.blocks, size // BLOCK, block_slots(self.ring, size), np.nan)
+        self.suffix = moved(self.suffix, size, slots, np.nan)
 
 
-def moved(table: NDArray[Any], newest: I64, size: int, fill: float) -> NDArray[Any]:
-    """A table [..., slot, n] with `size` slots; `newest`: the number of the newest entry of each thing."""
-    old, count = table.shape[-2:]
-    number = newest - ((newest - np.arange(old)[:, None]) & (old - 1))  # which one each slot holds
+def new_slots(newest: I64, old: int, size: int) -> I64:
+    """For the entries in `old` slots, up to `newest` of each thing: their slots among `size`, i64[old, n]."""
+    found: I64 = (newest - ((newest - np.arange(old)[:, None]) & (old - 1))) & (size - 1)
+    return found
+
+
+def block_slots(ring: Slots, size: int) -> I64:
+    """The same of the blocks of a ring that gets `size` slots."""
+    return new_slots((ring.head - 1) >> SHIFT, len(ring.at) // BLOCK, size // BLOCK)
+
+
+def moved(table: NDArray[Any], size: int, slots: I64, fill: float) -> NDArray[Any]:
+    """A table [..., slot, n] with `size` slots, its entries in the `slots` that `new_slots` says."""
+    count = table.shape[-1]
     wide = np.full((*table.shape[:-2], size, count), fill, table.dtype)
-    wide[..., number & (size - 1), np.arange(count)] = table
+    wide[..., slots, np.arange(count)] = table
     return wide

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gateway.domain.reading import F64, I64
 from rules.engine.state.thing_table import ThingTable
 from rules.engine.windows.base import Rows, StateTable
-from rules.engine.windows.block_folds import BLOCK, SHIFT, BlockFolds, Slots, moved
+from rules.engine.windows.block_folds import BLOCK, SHIFT, BlockFolds, Slots, block_slots, moved
 
 COUNTS = np.arange(BLOCK)[:, None]
 SHARES = COUNTS / (COUNTS + 1)
@@ -55,11 +55,10 @@ class BlockSquares(StateTable):
             self.square[block] = squares(part)[last, things]
             self.square_suffix[block * BLOCK : (block + 1) * BLOCK] = squares(part[::-1])[::-1]
 
-    def resize(self, size: int) -> None:
-        """The ring becomes larger, a power of two."""
-        newest = self.ring.head - 1
-        self.square = moved(self.square, newest >> SHIFT, size // BLOCK, np.nan)
-        self.square_suffix = moved(self.square_suffix, newest, size, np.nan)
+    def resize(self, size: int, slots: I64) -> None:
+        """The ring becomes larger, a power of two; `slots`: where its readings go."""
+        self.square = moved(self.square, size // BLOCK, block_slots(self.ring, size), np.nan)
+        self.square_suffix = moved(self.square_suffix, size, slots, np.nan)
 
     def fold_in(self, things: Rows, number: I64, value: F64) -> None:
         """Readings into their blocks, and into those of `folds`."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gateway.domain.reading import F64, I64
 from rules.engine.state.thing_table import NEVER, ThingTable
 from rules.engine.windows.base import Rows, StateTable
-from rules.engine.windows.block_folds import BLOCK, BlockFolds, moved
+from rules.engine.windows.block_folds import BLOCK, BlockFolds, moved, new_slots
 from rules.engine.windows.block_squares import BlockSquares
 
 
@@ -115,13 +115,14 @@ class RingBuffer(StateTable):
     # --- size
     def resize(self, size: int) -> None:
         """Make the ring larger, a power of two."""
+        slots = new_slots(self.head - 1, len(self.at), size)
         for part in (self.folds, self.squares):
             if part is not None:
-                part.resize(size)
+                part.resize(size, slots)
         for name, fill in self.arrays[3:]:
             table = getattr(self, name)
             if len(table):
-                setattr(self, name, moved(table, self.head - 1, size, fill))
+                setattr(self, name, moved(table, size, slots, fill))
 
     def take_row(self, thing: int, other: Any, row: int) -> None:
         size = max(len(self.at), len(other.at))
