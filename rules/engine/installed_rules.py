@@ -19,7 +19,7 @@ from rules.engine.state.thing_table import LONG_AGO
 from rules.engine.transitions import PendingTransition, plan_of
 
 SET_BACK = "clock_set_back"
-Standing = dict[tuple[Thing, tuple[str, ...]], int]
+AlarmLevels = dict[tuple[Thing, tuple[str, ...]], int]
 
 
 class BuiltRule(NamedTuple):
@@ -45,7 +45,7 @@ class InstalledRules:
         self.runners: dict[str, list[ConditionEvaluator]] = {}
         self.waiting: dict[str, int] = {}
         self.groups: dict[str, GroupEvaluator] = {}
-        self.standing: dict[str, Standing] = {}
+        self.standing: dict[str, AlarmLevels] = {}
         self._versions: dict[str, int] = {}
         self._of: dict[str, list[ConditionEvaluator]] = {}
         self._split: tuple[list[ConditionEvaluator], list[ConditionEvaluator]] | None = None
@@ -221,7 +221,7 @@ class InstalledRules:
         return self._put(rule, None)
 
 
-def on_of(runners: Iterable[ConditionEvaluator]) -> Standing:
+def on_of(runners: Iterable[ConditionEvaluator]) -> AlarmLevels:
     """The alarms of a rule that are on, and their levels."""
     return {
         (Thing(0, 0, thing.group) if thing.group else thing, identity): level
