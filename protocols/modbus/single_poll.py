@@ -57,11 +57,11 @@ class _Watched:
 async def poll_once(source: str, config: ModbusConfig, services: SourceServices, device: str) -> PollTrial | None:
     """None when this source does not poll the device."""
     backoff, directory, clock = config.backoff.build(), services.directory, services.clock
-    roster = PolledDevices(source, config, directory, services.maps, backoff, services.devices)
-    roster.refresh(0)
-    if device not in roster.targets:
+    polled = PolledDevices(source, config, directory, services.maps, backoff, services.devices)
+    polled.refresh(0)
+    if device not in polled.targets:
         return None
-    place, target = roster.places[device], roster.targets[device]
+    place, target = polled.places[device], polled.targets[device]
     link = _Watched(open_link(config.links[place.link]))
 
     def ticks() -> int:

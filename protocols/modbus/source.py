@@ -110,7 +110,7 @@ class ModbusSource:
         self._clock, self._fleet, self._connect = clock, fleet, connect
         self._backoff = config.backoff.build()
         self.stats = ModbusStats()
-        self._roster: PolledDevices | None = None
+        self._polled: PolledDevices | None = None
         self._changed = asyncio.Event()
 
     @property
@@ -120,14 +120,14 @@ class ModbusSource:
 
     def plans(self) -> Mapping[str, tuple[RequestBlock, ...]]:
         """Device code -> the requests of one poll cycle, before anything was learned. For `fieldgate check`."""
-        roster = self._new_roster()
-        roster.refresh(0)
-        return {code: target.blocks for code, target in roster.targets.items()}
+        polled = self._polled_devices()
+        polled.refresh(0)
+        return {code: target.blocks for code, target in polled.targets.items()}
 
     async def run(self, emit: Emit) -> None:
         """Poll until cancelled. What was read is kept until the store takes it; no device answering is no error."""
         outbox: asyncio.Queue[Frame] = asyncio.Queue(OUTBOX)
-        self._roster = roster = self._new_roster()
+        self._polled = polled = self._polled_devices()
         working: dict[str, _Working] = {}
         async with asyncio.TaskGroup() as group:
             group.create_task(self._send(outbox, emit), name=f"{self._name} sender")
@@ -142,7 +142,7 @@ class ModbusSource:
                 working = {name: one for name, one in working.items() if one not in leaving}
                 for name, by in wanted.items():
                     if name not in working:
-                        worker = self._worker(name, by[0], roster, outbox)
+                        worker = self._worker(name, by[0], polled, outbox)
                         task = group.create_task(worker.run(), name=f"{self._name} {name}")
                         working[name] = _Working(by, worker, task)
                 await self._changed.wait()
@@ -170,27 +170,27 @@ class ModbusSource:
         disturbed. False: `run` goes on."""
         self._config, self._maps = config, maps
         self._backoff = config.backoff.build()
-        if self._roster is None:
+        if self._polled is None:
             return False
-        self._roster.use(config, maps, ticks())
+        self._polled.use(config, maps, ticks())
         for slave in self.stats.slaves.values():
             slave.patience = self._backoff
-        for target in self._roster.targets.values():
+        for target in self._polled.targets.values():
             target.patience = self._backoff
-        asked = {(place.link, place.unit) for place in self._roster.places.values()}
+        asked = {(place.link, place.unit) for place in self._polled.places.values()}
         for gone in self.stats.slaves.keys() - asked:
             del self.stats.slaves[gone]
         self.stats.broken &= config.links.keys()
         self._changed.set()
         return False
 
-    def _worker(self, name: str, config: LinkConfig, roster: PolledDevices, outbox: asyncio.Queue[Frame]) -> LinkWorker:
+    def _worker(self, name: str, config: LinkConfig, polled: PolledDevices, outbox: asyncio.Queue[Frame]) -> LinkWorker:
         return LinkWorker(
-            self._name, name, self._connect(config), roster=roster, directory=self._directory, clock=self._clock,
+            self._name, name, self._connect(config), polled=polled, directory=self._directory, clock=self._clock,
             backoff=self._backoff, stats=self.stats, put=outbox.put,
         )  # fmt: skip
 
-    def _new_roster(self) -> PolledDevices:
+    def _polled_devices(self) -> PolledDevices:
         return PolledDevices(self._name, self._config, self._directory, self._maps, self._backoff, self._fleet)
 
     async def _send(self, outbox: asyncio.Queue[Frame], emit: Emit) -> None:

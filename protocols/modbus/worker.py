@@ -34,14 +34,14 @@ class LinkWorker:
         name: str,
         link: Link,
         *,
-        roster: PolledDevices,
+        polled: PolledDevices,
         directory: Directory,
         clock: Clock,
         backoff: Backoff,
         stats: ModbusStats,
         put: Callable[[Frame], Awaitable[None]],
     ) -> None:
-        self._name, self._link, self._roster = name, link, roster
+        self._name, self._link, self._polled = name, link, polled
         self._directory, self._clock, self._backoff = directory, clock, backoff
         self._stats, self._put = stats, put
         self._log = log.bind(source=source, link=name)
@@ -54,12 +54,12 @@ class LinkWorker:
 
     async def run(self) -> None:
         """Until cancelled, or after `leave`."""
-        schedule = self._roster.schedules[self._name]
+        schedule = self._polled.schedules[self._name]
         try:
             while not self._leaving:
                 now = ticks()
-                self._roster.refresh(now)
-                self._stats.unplaced = self._roster.unplaced
+                self._polled.refresh(now)
+                self._stats.unplaced = self._polled.unplaced
                 due, code = schedule.next() or (now + _LOOK, "")
                 if due > now:
                     await asyncio.sleep(min(due - now, _LOOK) / SECOND)
@@ -76,7 +76,7 @@ class LinkWorker:
 
     async def _turn(self, code: str, now: int) -> bool:
         """One due time of one device; True when it was asked."""
-        unit = self._roster.places[code].unit
+        unit = self._polled.places[code].unit
         slave = self._stats.slaves.get((self._name, unit))
         if slave is None:
             slave = self._stats.slaves[self._name, unit] = Slave(self._name, unit, self._backoff)
@@ -93,7 +93,7 @@ class LinkWorker:
 
     async def _poll(self, code: str, slave: Slave) -> Frame | None:
         """One cycle, and what it says about the link and the unit."""
-        target = self._roster.targets[code]
+        target = self._polled.targets[code]
         before = target.learned
         cycle = Cycle(self._link, slave, target, self._directory.state_code, self._stats, ticks, self._clock.now)
         try:

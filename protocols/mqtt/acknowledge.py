@@ -181,16 +181,16 @@ class Acknowledger:
             messages=len(messages) - mapped.ignored, duplicates=len(repeats),
             receipts=receipts,
         )  # fmt: skip
-        parcel_out = _InFlight(
+        sent = _InFlight(
             parcel, mapped, acks, 0 if receipts is None else len(receipts.packets), len(messages), _size(messages)
         )
-        self._in_flight.append(parcel_out)
+        self._in_flight.append(sent)
         if parcel.messages:
             task = asyncio.ensure_future(context.emit(parcel))
             self._tasks.add(task)
-            task.add_done_callback(partial(self._stored, parcel_out))
+            task.add_done_callback(partial(self._stored, sent))
         else:  # all ignored: nothing to keep, yet their acknowledgement waits for its turn
-            parcel_out.done = True
+            sent.done = True
             self._settle()
 
     def _receipts(self, messages: list[Message], *, resumed: bool) -> tuple[Receipts | None, bytes]:
@@ -247,27 +247,27 @@ class Acknowledger:
             and context.ledger.claim(context.session, packet, context.digests.of(message))
         ]  # fmt: skip
 
-    def _stored(self, parcel_out: _InFlight, task: asyncio.Future[None]) -> None:
+    def _stored(self, sent: _InFlight, task: asyncio.Future[None]) -> None:
         self._tasks.discard(task)
         error = StoreError("cancelled") if task.cancelled() else task.exception()
         if error is None:
-            parcel_out.done = True
+            sent.done = True
             self._settle()
         else:
             if not isinstance(error, StoreError):
                 self.broken = self.broken or error
-            self._abandon(parcel_out, error)
+            self._abandon(sent, error)
             self._settle()  # those behind it may be on disk: accounted for, not acknowledged
         self._later()
 
-    def _abandon(self, parcel_out: _InFlight, error: BaseException) -> None:
+    def _abandon(self, sent: _InFlight, error: BaseException) -> None:
         """Acknowledge nothing more on this connection: the broker delivers again what it has no acknowledgement for."""
-        self._in_flight.remove(parcel_out)
+        self._in_flight.remove(sent)
         stats = self._context.stats
-        stats.waiting -= parcel_out.count
-        stats.bytes_waiting -= parcel_out.size
-        stats.returned += parcel_out.acknowledged
-        stats.lost += parcel_out.count - parcel_out.acknowledged
+        stats.waiting -= sent.count
+        stats.bytes_waiting -= sent.size
+        stats.returned += sent.acknowledged
+        stats.lost += sent.count - sent.acknowledged
         if self.connection is not None:
             self.connection.abort(SourceUnavailable(f"the journal did not take a parcel: {error}"))
 
@@ -275,11 +275,11 @@ class Acknowledger:
         """PUBACK finished parcels, oldest first; a later one waits for an earlier one."""
         stats, acks = self._context.stats, []
         while self._in_flight and self._in_flight[0].done:
-            parcel_out = self._in_flight.popleft()
-            acks.append(parcel_out.acks)
-            stats.waiting -= parcel_out.count
-            stats.bytes_waiting -= parcel_out.size
-            mapped = parcel_out.mapped
+            sent = self._in_flight.popleft()
+            acks.append(sent.acks)
+            stats.waiting -= sent.count
+            stats.bytes_waiting -= sent.size
+            mapped = sent.mapped
             stats.ignored += mapped.ignored
             stats.journaled += mapped.batch.frames
             stats.readings += len(mapped.batch)
@@ -289,7 +289,7 @@ class Acknowledger:
             stats.state_overflow += mapped.state_overflow
             stats.rejected.update(raw.reason for raw in mapped.rejected)
             stats.partial.update(raw.reason for raw in mapped.partial)
-            stats.duplicates += parcel_out.parcel.duplicates
+            stats.duplicates += sent.parcel.duplicates
             for first in stats.unused.add(mapped.unused):
                 self._not_used(first)
         if self.connection is not None:

@@ -1,6 +1,7 @@
 """The webhook sink: CloudEvents 1.0 structured JSON under Standard Webhooks headers.
 
-The body was made by the desk with the event's id in it; the webhook-id is the same: `delivery.id` is the event id.
+Signed by `sinks/http/signing.py`. The body was made by the desk with the event's id in it; the webhook-id is the same:
+`delivery.id` is the event id.
 """
 
 from gateway.domain.delivery import Delivery, Receipt
