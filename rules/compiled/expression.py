@@ -101,7 +101,7 @@ class Crossing:
 class Expression:
     """A checked expression in two back ends that agree (a property test asserts it).
 
-    scalar: floats, one per slot -> float · vector: float64[n] arrays, one per slot -> float64[n].
+    vector: float64[n] arrays, one per slot -> float64[n].
     `boolean` tells truth values from numbers; `unit` is the canonical unit of a number. Unless of each of `demands` one
     bar holds, it is not surely true (none = may be true at any time); of `denials`, not surely false. `exact`: it is
     its only bar, and unknown where the value of that is.
@@ -112,7 +112,6 @@ class Expression:
     slots: tuple[Slot, ...]
     boolean: bool
     unit: str
-    scalar: Callable[[Sequence[float]], float] = field(compare=False)
     vector: Callable[[Sequence[F64]], F64] = field(compare=False)
     limits: tuple[ComparedNumber, ...] = ()
     demands: tuple[tuple[Bar, ...], ...] = field(default=(), compare=False)

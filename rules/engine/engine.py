@@ -38,20 +38,20 @@ CompileRule = Callable[[bytes], Rule]
 class Engine:
     """All rules of one partition of one tenant.
 
-    `compile_rule` turns the source of a RuleSet fact into a Rule; `observe` gets every closed calendar window; `scalar`
-    judges by the scalar back ends (the reference); readings older than `accept_late` µs change nothing any more;
+    `compile_rule` turns the source of a RuleSet fact into a Rule; `observe` gets every closed calendar window;
+    readings older than `accept_late` µs change nothing any more;
     `compile_policy` turns the source of a PolicySet fact into a RulePolicy; `glitches`: of the counters of all rules.
     """
 
     def __init__(
         self, partition: int, compile_rule: CompileRule, tenant: str, *, observe: Observe | None = None,
-        scalar: bool = False, accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None,
+        accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None,
         glitches: Glitches | None = None,
     ) -> None:  # fmt: skip
         self.partition, self.tenant, self.seq, self.now = partition, tenant, 0, 0
         self._compile_rule, self._accept, self._glitches = compile_rule, accept_late, glitches
         known = glitches or Glitches()
-        self._context = EngineContext(Emitter(partition, tenant), glitches=known, scalar=scalar, observe=observe)
+        self._context = EngineContext(Emitter(partition, tenant), glitches=known, observe=observe)
         self._alarms = self._context.after = AlarmPipeline(self._context.emitter, self._context.world, compile_policy)
         self._main = Evaluator(self._context, accept_late)
         self._alarms.runners.append(self._main.installed.runners)
@@ -193,7 +193,7 @@ class Engine:
     def _empty(self) -> Evaluator:
         like = self._context
         known = self._glitches or Glitches()
-        context = EngineContext(like.emitter, glitches=known, scalar=like.scalar, observe=like.observe)
+        context = EngineContext(like.emitter, glitches=known, observe=like.observe)
         context.after, context.completions = self._alarms, like.completions
         core = Evaluator(context, self._accept)
         self._alarms.runners.append(core.installed.runners)
@@ -253,13 +253,13 @@ class Engine:
 
     @classmethod
     def restore(
-        cls, blob: bytes, compile_rule: CompileRule, *, observe: Observe | None = None, scalar: bool = False,
+        cls, blob: bytes, compile_rule: CompileRule, *, observe: Observe | None = None,
         accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None,
     ) -> "Engine":  # fmt: skip
         """The engine of a snapshot. Raises SnapshotError, and ConfigError when a rule in it no longer compiles."""
         image = decode(blob)
         engine = cls(
-            image.partition, compile_rule, image.tenant, observe=observe, scalar=scalar, accept_late=accept_late,
+            image.partition, compile_rule, image.tenant, observe=observe, accept_late=accept_late,
             compile_policy=compile_policy,
         )  # fmt: skip
         engine._load(image)

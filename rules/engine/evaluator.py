@@ -23,11 +23,10 @@ from gateway.domain.record import (
 from rules.compiled import Rule
 from rules.compiled.edits import Edit
 from rules.engine.conditions.base import EngineContext, counters_of, first_frames
-from rules.engine.conditions.peer_moments import judge
 from rules.engine.conditions.threshold_index import ThresholdIndex
 from rules.engine.desk_acts import tell
 from rules.engine.frames.batch_view import BatchView
-from rules.engine.frames.frames import Late, single, views
+from rules.engine.frames.frames import Late, views
 from rules.engine.installed_rules import InstalledRules, end_all
 from rules.engine.late.history_requests import HistoryRequests
 from rules.engine.late.late_readings import HistoryRequester
@@ -68,9 +67,6 @@ class Evaluator:
             view.find_spans(self.context.downs)
             if late.replaced:
                 replaced |= affected_rules(self.installed, self.context.world, view, late.replaced)
-            if self.context.scalar:
-                _one_by_one(self, view)
-                continue
             _first_frames(self.installed, view)
             self._judges(view.space.kind, view.space.capacity).frames(view)
             _commit(self.installed, view)
@@ -271,20 +267,3 @@ def _first_frames(installed: InstalledRules, view: BatchView) -> None:
     for runner in installed.of(view.space.kind):
         if runner.context.peers is None:
             first_frames(runner, view)
-
-
-def _one_by_one(core: Evaluator, view: BatchView) -> None:
-    """The frames of a view, each judged alone: the reference. Who is compared with others is, in order of time."""
-    runners = core.installed.of(view.space.kind)
-    for runner in runners:
-        if runner.context.peers is not None:
-            judge(runner, view)
-    for unit in range(len(view)):
-        alone = single(view, unit)
-        alone.find_spans(core.context.downs)
-        _first_frames(core.installed, alone)
-        for runner in runners:
-            if runner.context.peers is None:
-                runner.follow(alone)
-        _commit(core.installed, alone)
-    view.space.newest[view.head] = view.head_t

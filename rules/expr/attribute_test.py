@@ -9,17 +9,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import isfinite
-from operator import add, mul, sub
+from operator import add, eq, ge, gt, le, lt, mul, ne, sub
 
 from gateway.domain.fence import Fence
 from gateway.domain.units import Unit, parse_unit
 from rules.compiled import AttrTest
+from rules.expr.column_backend import rounded
 from rules.expr.expression_error import fail, gather
 from rules.expr.fence_test import Inside, inside, known
 from rules.expr.functions import SHAPES, fence_of
 from rules.expr.name_scope import nearest
 from rules.expr.parse import parse
-from rules.expr.scalar import TESTS, rounded
 from rules.expr.syntax_tree import (
     Arithmetic,
     CallNode,
@@ -43,6 +43,7 @@ Value = float | str | bool | None
 Attributes = Mapping[str, object]
 Reader = Callable[[Attributes], Value]
 Fences = Mapping[str, Fence]
+_TESTS: dict[str, Callable[[float, float], bool]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _FUNCTIONS = ("tag", "attr", "has", "abs", "min", "max", "round", "within", "contains")
 _SHAPES = {
     "tag": "tag('x')",
@@ -230,7 +231,7 @@ def _numeric(name: str, readers: Sequence[Reader]) -> Reader:
             case "abs":
                 return abs(good[0])
             case "round":
-                return rounded(good[0])
+                return float(rounded(good[0]))
             case _:
                 return min(good) if name == "min" else max(good)
 
@@ -246,7 +247,7 @@ def _related(operator: str, a: Value, b: Value) -> bool | None:
     if isinstance(a, str) and isinstance(b, str):
         return {"==": a == b, "!=": a != b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[operator]
     x, y = quantity(a), quantity(b)
-    return None if x is None or y is None else TESTS[operator](x, y)
+    return None if x is None or y is None else _TESTS[operator](x, y)
 
 
 def _compare(operator: str, left: Reader, right: Reader) -> Reader:

@@ -1,4 +1,4 @@
-"""Expression text -> `rules.compiled.Expression`: parse, check, two back ends."""
+"""Expression text -> `rules.compiled.Expression`: parse, check, compile to columns."""
 
 from gateway.domain.duration import SECOND, format_duration
 from rules.compiled import Expression, SlotKind
@@ -9,7 +9,6 @@ from rules.expr.expression_type import TIME, Measure
 from rules.expr.name_scope import NameScope
 from rules.expr.necessary_bounds import clauses, exact
 from rules.expr.parse import deep, parse
-from rules.expr.scalar import scalar
 from rules.expr.syntax_tree import Syntax, render
 from rules.expr.type_check import Checker
 from rules.expr.typed_tree import Literal, Node, signature
@@ -67,7 +66,7 @@ def finish(text: str, checker: Checker, node: Node, *, boolean: bool = False, un
     """The expression of a checked tree. `node` reads at least one slot."""
     slots = tuple(checker.slots)
     return Expression(
-        text, slots, boolean, unit, scalar(node), vector(node, boolean), tuple(checker.limits),
+        text, slots, boolean, unit, vector(node, boolean), tuple(checker.limits),
         clauses(node, slots) if boolean else (), clauses(node, slots, true=False) if boolean else (),
         boolean and exact(node, slots), crossings(node, slots),
     )  # fmt: skip

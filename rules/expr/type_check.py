@@ -8,6 +8,7 @@ from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.units import bridge, parse_unit
 from rules.compiled import ComparedNumber, Slot, SlotKind
 from rules.expr import functions, text_comparisons
+from rules.expr.column_backend import vector
 from rules.expr.expression_error import ExpressionError, Flaw, fail, gather
 from rules.expr.expression_type import (
     TEMPERATURE,
@@ -22,7 +23,6 @@ from rules.expr.expression_type import (
     without_offset,
 )
 from rules.expr.name_scope import Dimension, NameScope, SignalType, dimension_of, nearest
-from rules.expr.scalar import scalar
 from rules.expr.syntax_tree import (
     Arithmetic,
     CallNode,
@@ -50,7 +50,7 @@ def fold(node: Node, measure: Measure, at: int) -> Typed:
     found = parts(node)
     if not found or not all(isinstance(part, Literal) for part in found):
         return node, measure
-    value = scalar(node)(())
+    value = float(vector(node, False)(()))
     if not isfinite(value):
         raise fail("rules.expr.division", at)
     return Literal(value), measure

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
+from row_by_row import RowEngine
 
 from gateway.domain.alarm import Transition, canonical
 from gateway.domain.device import CounterModel, Device, Point, PointKind, PointSpec, Site
@@ -139,12 +140,13 @@ def in_any_order(said: Iterable[Transition], prologue: int) -> list[bytes]:
 
 
 def run(records: Iterable[Record], *, scalar: bool = False, restart_at: int = -1) -> list[Transition]:
-    """The records through a new engine, optionally lost and restored after `restart_at` of them."""
-    engine = Engine(0, compile_source, "lab", scalar=scalar)
+    """The records through a new engine, with `scalar` the reference; optionally lost, restored after `restart_at`."""
+    kind = RowEngine if scalar else Engine
+    engine: Any = kind(0, compile_source, "lab")
     got: list[Transition] = []
     for number, record in enumerate(records):
         if number == restart_at:
-            engine = Engine.restore(engine.snapshot(), compile_source, scalar=scalar)
+            engine = kind.restore(engine.snapshot(), compile_source)
         got += engine.step(record)
     return got
 

@@ -1,11 +1,13 @@
 """Signals alone: a world, one space, the `let` of a rule, and everything that comes out of it."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
 from engine_lab import POINTS, T0, S, charger, meter, rule
 from numpy.typing import NDArray
+from row_by_row import row_by_row, single
 
 from gateway.domain.device import Device, Site
 from gateway.domain.engine_status import ReadingCounts
@@ -13,7 +15,7 @@ from gateway.domain.reading import Reading, batch_of
 from rules.compiled import Rule, Slot, SlotKind
 from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Latest, Reader, UnitsAt
-from rules.engine.frames.frames import Late, single, views
+from rules.engine.frames.frames import Late, views
 from rules.engine.state.fleet import Fleet
 from rules.engine.windows import SignalSet
 from rules.engine.windows.counter_glitches import Glitches
@@ -24,7 +26,6 @@ class Around:
     """What signals need of the engine."""
 
     world: Fleet = field(default_factory=Fleet)
-    scalar: bool = False
     observe: None = None
     glitches: Glitches = field(default_factory=Glitches)
 
@@ -47,7 +48,7 @@ class SignalLab:
         scalar: bool = False,
         zone: str = "UTC",
     ) -> None:
-        self.around = Around(scalar=scalar)
+        self.around, self.scalar = Around(), scalar
         self.world, self.rule, self.zone = self.around.world, one, zone
         for site in sites:
             self.world.sites[site.code] = site
@@ -99,24 +100,34 @@ class SignalLab:
 
     def read(self, *frames: Sequence[Reading]) -> None:
         """One batch."""
+        with self.path():
+            self._read(*frames)
+
+    def path(self) -> AbstractContextManager[None]:
+        """By columns, or the reference."""
+        return row_by_row() if self.scalar else nullcontext()
+
+    def _read(self, *frames: Sequence[Reading]) -> None:
         for view in views(self.world, batch_of(frames), ReadingCounts(), Late(0)):
             if view.space is not self.space:
                 continue
-            parts = [single(view, unit) for unit in range(len(view))] if self.around.scalar else [view]
+            parts = [single(view, unit) for unit in range(len(view))] if self.scalar else [view]
             for part in parts:
                 inside = np.ones(len(part), np.bool_)
                 self.signals.frames(part, inside, inside, self)
                 part.commit()
-            if self.around.scalar:
+            if self.scalar:
                 view.space.newest[view.head] = view.head_t
 
     def tick(self, at: float) -> None:
         """Engine time is T0 + `at` seconds."""
-        self.signals.close(T0 + round(at * S), self)
+        with self.path():
+            self.signals.close(T0 + round(at * S), self)
 
     def at(self, at: float, thing: int = 0) -> float:
         """The value between readings, T0 + `at` seconds."""
-        return float(self.value(Latest(self.space, np.array([thing]), T0 + round(at * S)))[0])
+        with self.path():
+            return float(self.value(Latest(self.space, np.array([thing]), T0 + round(at * S)))[0])
 
     def values(self) -> list[float | None]:
         """What it was worth, unit by unit; None = unknown."""

@@ -7,6 +7,7 @@ import pytest
 from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from row_by_row import RowEngine
 from rules_engine.engine_lab import T0, S, bytes_of, charger, meter, rule, told
 from rules_engine.forms_lab import MORE
 from rules_engine.past_lab import Gateway, told_of
@@ -284,7 +285,7 @@ def test_replay_and_a_restart_anywhere_equal_live_across_steps(acts: list[tuple[
 @given(ACTS)
 def test_columns_and_scalars_agree_across_steps(acts: list[tuple[str, int, int]]) -> None:
     gateway = _play(acts, [PLAIN, HOLD, SILENT, STREAK, VOTES, SEQUENCE, LANE])
-    scalar = Engine(0, compile_source, "lab", scalar=True, accept_late=gateway.accept_late)
+    scalar = RowEngine(0, compile_source, "lab", accept_late=gateway.accept_late)
     got = [one for record in gateway.records for one in scalar.step(record)]
     assert bytes_of(got) == bytes_of(gateway.got)
 

@@ -10,6 +10,7 @@ from depth import examples
 from engine_lab import POINTS, SPECS, T0, Lab, S, brief, charger, meter, rule, rules_of, told
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from row_by_row import RowEngine
 
 from gateway.domain.alarm import Change, Level
 from gateway.domain.code_table import CodeEntry, CodeTable
@@ -18,7 +19,6 @@ from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from gateway.domain.record import Closed, CycleDone, DeviceSet, MeterExchanged, SiteSet, Tick
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Active, Names
-from rules.engine import Engine
 from rules.engine.conditions.base import ConditionEvaluator, EngineContext
 from rules.engine.conditions.counter_multiple import multiples
 from rules.engine.conditions.factory import evaluator_of
@@ -279,7 +279,7 @@ def test_marks_of_a_day_are_those_of_one_reading_after_the_other() -> None:
     for hour in range(0, 24 * 8, 8):
         frames = [[told(number, "volume", hour * 3600 + number, hour / (30 + number))] for number in range(1, 30)]
         lab.read(*frames[: 29 - hour % 3], at=hour * 3600 + 30)
-    slow = Engine(0, compile_source, "lab", scalar=True)
+    slow = RowEngine(0, compile_source, "lab")
     for record in lab.records:
         slow.step(record)
     columns, scalars = book(lab, "r").state(), slow._main.installed.runners["r"][0].state()

@@ -7,6 +7,7 @@ from depth import examples
 from engine_lab import T0, Lab, S, bytes_of, charger, rules_of, run, told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from row_by_row import scalar_of
 
 from gateway.domain.device import Device
 from gateway.domain.record import DeviceSet, Tick
@@ -136,7 +137,7 @@ def test_no_condition_is_true_or_false_without_a_bar_of_each_clause(text: str, r
     when = one.condition.levels[0].when
     given = dict(zip(("gun_temp", "current", "ambient"), row, strict=True))
     slots = [given.get(slot.name, trip) for slot in when.slots]
-    truth = when.scalar(slots)
+    truth = scalar_of(when)(slots)
     for clause in when.demands if truth == 1.0 else when.denials if truth == 0.0 else ():
         bounds = [bar.bound if bar.slot < 0 else bar.sign * slots[bar.slot] for bar in clause]
         assert any(bar.sign * _value(bar, given) >= bound for bar, bound in zip(clause, bounds, strict=True)), clause

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from engine_lab import POINTS, charger, told
+from row_by_row import NODES, rows
 from signal_lab import Around, SignalLab, let
 
 from gateway.domain.device import Point, Site
@@ -10,6 +11,7 @@ from rules.compiled import Expression, Slot, SlotKind
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.frames.batch_view import Latest
 from rules.engine.windows import NoSignals
+from rules.expr.typed_tree import SlotInput
 
 NAN = float("nan")
 FAULT = (("fault", 3.0), ("idle", 0.0))
@@ -17,7 +19,8 @@ FAULT = (("fault", 3.0), ("idle", 0.0))
 
 def bound(lab: SignalLab, slot: Slot) -> BoundExpression:
     """An expression that is one slot."""
-    expression = Expression(slot.name, (slot,), False, "", lambda x: x[0], lambda x: x[0])
+    expression = Expression(slot.name, (slot,), False, "", lambda x: x[0])
+    NODES[expression.vector] = SlotInput(0)
     made = BoundExpression(expression, lab.space, Around(lab.world).world, NoSignals(""))
     made.refresh(range(len(lab.space)))
     return made
@@ -33,7 +36,7 @@ def ask(lab: SignalLab, slot: Slot) -> float:
     """Its value for connector 1, by both back ends."""
     made = bound(lab, slot)
     reader = Latest(lab.space, np.array([1]), 0)
-    first, second = float(made.vector(reader)[0]), float(made.scalar(reader)[0])
+    first, second = float(made.vector(reader)[0]), float(rows(made, reader)[0])
     assert np.float64(first).tobytes() == np.float64(second).tobytes()
     return first
 

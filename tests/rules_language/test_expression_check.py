@@ -4,6 +4,7 @@ import math
 
 import pytest
 from language import CHARGER, VEHICLE, VOCABULARY
+from row_by_row import scalar_of
 
 from rules.compiled import ComparedNumber, Slot, SlotKind
 from rules.expr.compile import condition, duration, meaning
@@ -53,9 +54,9 @@ def test_literals_are_canonical(text: str, value: float, unit: str) -> None:
 
 def test_a_difference_of_temperatures_moves_without_the_offset() -> None:
     warmer, _ = condition("gun_temp > cabinet_temp + 9 degF", CHARGER)
-    assert [warmer.scalar([x, 20.0]) for x in (25.1, 24.9)] == [1.0, 0.0]
+    assert [scalar_of(warmer)([x, 20.0]) for x in (25.1, 24.9)] == [1.0, 0.0]
     colder, _ = condition("gun_temp - 9 degF > 20 degC", CHARGER)
-    assert [colder.scalar([x]) for x in (25.1, 24.9)] == [1.0, 0.0]
+    assert [scalar_of(colder)([x]) for x in (25.1, 24.9)] == [1.0, 0.0]
 
 
 def test_slots_and_limits() -> None:

@@ -8,6 +8,7 @@ from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from language import FENCES, VEHICLE
+from row_by_row import scalar_of
 
 from gateway.domain.fence import Fence
 from rules.compiled import Expression
@@ -24,7 +25,7 @@ def compiled(fence: Fence) -> Expression:
 
 
 def both(expression: Expression, lat: float, lon: float) -> float:
-    result = expression.scalar([lat, lon])
+    result = scalar_of(expression)([lat, lon])
     np.testing.assert_array_equal(expression.vector([np.array([lat]), np.array([lon])]), [result])
     return result
 
@@ -111,7 +112,7 @@ CORNER = st.tuples(st.integers(-5, 5).map(float), st.integers(-5, 5).map(float))
 def test_any_polygon_agrees(corners: list[tuple[float, float]], places: list[tuple[float, float]]) -> None:
     expression = compiled(Fence("x", tuple(corners)))
     lat, lon = (np.array(column) for column in zip(*places, strict=True))
-    np.testing.assert_array_equal(expression.vector([lat, lon]), [expression.scalar(place) for place in places])
+    np.testing.assert_array_equal(expression.vector([lat, lon]), [scalar_of(expression)(place) for place in places])
     assert all(both(expression, *corner) == 1.0 for corner in corners)
 
 

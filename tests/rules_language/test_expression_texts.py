@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from language import CHARGER, CODES, VEHICLE, VOCABULARY
+from row_by_row import scalar_of
 
 from rules.compiled import Expression, Slot, SlotKind
 from rules.expr.compile import condition, condition_of, meaning, number
@@ -21,7 +22,7 @@ NAMES = ("card_reader", "insulation", "ok", "overtemp", "unknown")
 
 
 def agree(expression: Expression, row: list[float]) -> float:
-    result = expression.scalar(row)
+    result = scalar_of(expression)(row)
     np.testing.assert_array_equal(expression.vector([np.array([value]) for value in row]), [result])
     return result
 
@@ -232,10 +233,10 @@ def test_a_ratio_is_compared_with_per_cent() -> None:
     for text in ("busy > 57 %", "57 % < busy", "busy > 0.57", "busy > 57 pct + 0 %"):
         found = condition(text, scope)[0]
         assert found.limits[0].value == 0.57
-        assert [found.scalar([value]) for value in (0.56, 0.58)] == [0.0, 1.0]
+        assert [scalar_of(found)([value]) for value in (0.56, 0.58)] == [0.0, 1.0]
     found = condition("voltage / attr('rated', 400 V) > 110 %", CHARGER)[0]
-    assert found.scalar([441.0, 400.0]) == 1.0
-    assert found.scalar([439.0, 400.0]) == 0.0
+    assert scalar_of(found)([441.0, 400.0]) == 1.0
+    assert scalar_of(found)([439.0, 400.0]) == 0.0
 
 
 def test_a_bare_number_is_no_per_cent() -> None:
@@ -257,7 +258,7 @@ def test_a_bare_number_is_no_per_cent() -> None:
 )
 def test_one_quantity_in_two_units(text: str, row: list[float], truth: float) -> None:
     found = condition(text, CHARGER)[0]
-    assert found.scalar(row) == truth
+    assert scalar_of(found)(row) == truth
     assert found.vector([np.array([value]) for value in row])[0] == truth
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from language import NAMES
+from row_by_row import scalar_of
 
 from gateway.domain.alarm import Level, NoticePlan, OrderPlan
 from gateway.domain.device import CounterModel, PointKind
@@ -139,7 +140,7 @@ def test_all_and_any() -> None:
     when = found.condition.levels[0].when
     assert when.text == "(soc < 5 pct) and ((speed > 1 km/h) or (ignition == 'on'))"
     assert [slot.name for slot in when.slots] == ["soc", "speed", "ignition", "ignition"]
-    assert when.scalar([4.0, 0.0, 1.0, 1.0]) == 1.0
+    assert scalar_of(when)([4.0, 0.0, 1.0, 1.0]) == 1.0
 
 
 def test_silence() -> None:
@@ -150,7 +151,7 @@ def test_silence() -> None:
     assert isinstance(other.condition, Silence)
     assert other.condition.all_of
     assert isinstance(other.condition.longer_than, Expression)
-    assert other.condition.longer_than.scalar([1.0, 1.0]) == 0.25
+    assert scalar_of(other.condition.longer_than)([1.0, 1.0]) == 0.25
     assert other.points == ("ignition", "soc")
 
 

@@ -142,12 +142,6 @@ class BoundExpression:
         """One result per item."""
         return self.expression.vector(self.inputs(reader))
 
-    def scalar(self, reader: Reader) -> F64:
-        """The same, item by item through the scalar back end: the reference."""
-        inputs = [column.tolist() for column in self.inputs(reader)]
-        each = zip(*inputs, strict=True) if inputs else iter([()] * len(reader.thing))
-        return np.array([self.expression.scalar(values) for values in each], np.float64)
-
     # --- what turns by itself
     def turns(self, reader: Reader) -> list[I64]:
         """When a comparison with an age turns, the hour or the day, if nothing is read meanwhile, µs; NEVER."""

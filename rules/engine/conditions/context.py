@@ -35,7 +35,7 @@ NO_ROOM: Bools = np.zeros(0, np.bool_)
 
 @dataclass(slots=True)
 class EngineContext:
-    """What all evaluators of an engine share. `scalar` = judge by the scalar back end, the reference."""
+    """What all evaluators of an engine share."""
 
     emitter: Emitter
     world: Fleet = field(default_factory=Fleet)
@@ -43,7 +43,6 @@ class EngineContext:
     reevaluations: Reevaluations = field(default_factory=Reevaluations)
     glitches: Glitches = field(default_factory=Glitches)
     completions: Completions = field(default_factory=Completions)
-    scalar: bool = False
     observe: Observe | None = None
     after: AlarmPipeline = field(init=False)
     scopes: WatchScopes = field(init=False)
@@ -77,7 +76,7 @@ class EvaluatorContext:
         self.whole = self if whole is None else whole
         self.world: Field = (common.world if field is None else field) if whole is None else whole.world
         self.complete: Completed = complete if whole is None else whole.complete
-        self.scalar, self.observe, self.glitches = common.scalar, common.observe, common.glitches
+        self.observe, self.glitches = common.observe, common.glitches
         self.columns: tuple[int, ...] = tuple(space.column(name) for name in rule.points)
         self.windows = SignalSet(rule, zone, space, self) if rule.signals else None
         own: SlotSource = self.windows if self.windows is not None else NoSignals(zone)
@@ -128,8 +127,8 @@ class EvaluatorContext:
         return None if expression is None else self.bind(expression)
 
     def truth(self, bound: BoundExpression, reader: Reader) -> F64:
-        """One truth value per item, by the back end in use: 1.0, 0.0, NaN unknown."""
-        return bound.scalar(reader) if self.scalar else bound.vector(reader)
+        """One truth value per item: 1.0, 0.0, NaN unknown."""
+        return bound.vector(reader)
 
     def off_hours(self, thing: int, t: int) -> bool:
         """Is `t` outside the rule's `active`?"""

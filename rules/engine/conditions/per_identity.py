@@ -65,16 +65,15 @@ class PerIdentityEvaluator(ConditionEvaluator):
     def frames(self, view: BatchView) -> None:
         if self.feed.frames(view, self.judged):
             return
-        need = carry = view.carry(self.judged) & self.watched[view.thing]
+        carry = view.carry(self.judged) & self.watched[view.thing]
         if not carry.any():
             return
-        if not self.common.scalar:
-            need = carry & self.slots.busy()[view.thing]
-            for bound in self.conditions.when:
-                need |= carry & (bound.vector(view) == 1.0)
-            if self.hours is not None:
-                need |= carry & (view.t > self.hours.opens[view.thing])
-            need = later_too(view, need, carry)
+        need = carry & self.slots.busy()[view.thing]
+        for bound in self.conditions.when:
+            need |= carry & (bound.vector(view) == 1.0)
+        if self.hours is not None:
+            need |= carry & (view.t > self.hours.opens[view.thing])
+        need = later_too(view, need, carry)
         self.judge_units(view, np.flatnonzero(need))
 
     def first_frames(self, view: BatchView, units: NDArray[np.intp]) -> None:

@@ -108,7 +108,7 @@ class SilenceEvaluator(ConditionEvaluator):
         need = carry & ((self.silence.raised_at[thing] > LONG_AGO) | (due < view.t) | view.moments)
         if self.decided.until:
             need |= carry & np.isin(thing, list(self.decided.until))
-        need = carry if self.common.scalar else later_too(view, need, carry)
+        need = later_too(view, need, carry)
         units = np.flatnonzero(need)
         ends = self._due(after[units], self._limit(UnitsAt(view, units)))
         for k, unit in enumerate(units.tolist()):

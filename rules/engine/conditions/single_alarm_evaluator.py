@@ -45,16 +45,15 @@ class SingleAlarmEvaluator(ConditionEvaluator):
     def frames(self, view: BatchView) -> None:
         if self.form.begin_view(view) or self.feed.frames(view, self.judged):
             return
-        need = carry = view.carry(self.judged) & self.watched[view.thing]
+        carry = view.carry(self.judged) & self.watched[view.thing]
         if not carry.any():
             return
-        if not self.common.scalar:
-            need = self.form.candidates(view, carry)
-            if self.decided.until:
-                need |= np.isin(view.thing, list(self.decided.until))
-            if self.hours is not None:
-                need |= view.t > self.hours.opens[view.thing]
-            need = later_too(view, need & carry, carry)
+        need = self.form.candidates(view, carry)
+        if self.decided.until:
+            need |= np.isin(view.thing, list(self.decided.until))
+        if self.hours is not None:
+            need |= view.t > self.hours.opens[view.thing]
+        need = later_too(view, need & carry, carry)
         self.form.pass_over(view, need)
         units = np.flatnonzero(need)
         if len(units):

@@ -52,7 +52,7 @@ class StreakForm(AlarmForm):
     def begin_view(self, view: BatchView) -> bool:
         """Where things come once and nothing but the count decides, most are counted all at once."""
         context, raised = self.context, self.alarm.raised
-        if context.common.scalar or not self.plain or context.decided.until or not view.unique or view.moments.any():
+        if not self.plain or context.decided.until or not view.unique or view.moments.any():
             return False
         carry = view.carry(self.judged) & context.watched[view.thing]
         of, thing, length = self.of.vector(view), view.thing, self.condition.length

@@ -61,11 +61,6 @@ class ThresholdEvaluator(ConditionEvaluator):
         if self.feed.frames(view, self.judged):
             return
         carry = view.carry(self.judged)
-        if self.common.scalar:
-            units = np.flatnonzero(carry & self.watched[view.thing])
-            if len(units):
-                self.judge_units(view, units)
-            return
         gate = self.phases.gate[view.thing]
         when = [bound.vector(view) for bound in self.conditions.when]
         need = (_any(when) & (gate == G_IDLE)) | (gate == G_BUSY)

@@ -354,18 +354,3 @@ def _spread(world: Fleet, moments: DeviceMoments) -> tuple[NDArray[np.intp], I32
     single = every[(component == 1) & alone & (count == 1)]
     pairs.append((single, world.thing_of[device[single], 0]))
     return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
-
-
-def single(view: BatchView, unit: int) -> BatchView:
-    """The same frame alone: what the scalar reference judges."""
-    mine = np.flatnonzero(view.rows.unit == unit)
-    rows = view.rows
-    own = ReadingRows(
-        rows.column[mine], np.zeros(len(mine), np.int32), rows.at[mine], rows.value[mine], rows.quality[mine],
-        rows.received[mine],
-    )  # fmt: skip
-    here = slice(unit, unit + 1)
-    return BatchView(
-        view.space, view.thing[here], view.t[here], view.flags[here], own, view.thing[:0], view.t[:0],
-        view.moments[here],
-    )  # fmt: skip

@@ -10,7 +10,6 @@ from rules.compiled import Rule
 from rules.engine.conditions.base import ConditionEvaluator, EngineContext, EvaluatorContext
 from rules.engine.conditions.factory import evaluator_of
 from rules.engine.frames.batch_view import BatchView, ReadingRows
-from rules.engine.frames.frames import single
 from rules.engine.groups.closed_windows import ClosedWindows
 from rules.engine.groups.evidence import GroupEvidence
 from rules.engine.groups.group_field import GroupField, MemberField
@@ -150,13 +149,9 @@ class GroupEvaluator:
         newest = space.newest.copy()
         for moment in moments:
             newest[moment.row] = max(newest[moment.row], LONG_AGO if moment.silent else moment.good_at)
-        alone = [single(view, k) for k in range(len(view))] if self.common.scalar else []
-        for k, one in enumerate(alone):
-            one.spans = {0: view.spans[k]} if k in view.spans else {}
-        for one in alone or [view]:
-            self.evaluator.follow(one)
-            self.evaluator.silent_in(one)
-            one.commit()
+        self.evaluator.follow(view)
+        self.evaluator.silent_in(view)
+        view.commit()
         space.newest[:] = newest  # a window's end may lie before it, and at some moments no reading came
 
     def _view(self, moments: Sequence[GroupMoment]) -> BatchView:

@@ -70,7 +70,7 @@ class MemberQuestions:
         for k, (bound, votes) in enumerate(zip(self.bounds, self.table.votes, strict=True)):
             units = np.flatnonzero(view.carry(bound.columns) & (votes.voter[view.thing] >= 0))
             if len(units):
-                truth, whole = self.context.truth, not self.context.scalar and 2 * len(units) >= len(view)
+                truth, whole = self.context.truth, 2 * len(units) >= len(view)
                 values = truth(bound, view)[units] if whole else truth(bound, UnitsAt(view, units))
                 self._send(k, view, units, view.thing[units], view.t[units], values)
 

@@ -33,7 +33,7 @@ class ScratchEngine:
     def __init__(self, like: Evaluator, devices: Sequence[int], rules: Iterable[tuple[RuleSet, Rule]]) -> None:
         self.devices = devices
         context = EngineContext(
-            Emitter(0, ""), downs=like.context.downs.copied(), glitches=Glitches(keep=True), scalar=like.context.scalar
+            Emitter(0, ""), downs=like.context.downs.copied(), glitches=Glitches(keep=True)
         )  # fmt: skip
         self.core = Evaluator(context, accept_late=0)
         context.completions.load(like.context.completions.state())

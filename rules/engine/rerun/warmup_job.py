@@ -41,7 +41,6 @@ class WarmupInput(Struct, frozen=True):
     rule: RuleSet
     group: bool
     accept_late: int
-    scalar: bool
     sites: list[Site]
     customers: list[Customer]
     devices: list[Device]
@@ -78,7 +77,7 @@ def warmup_input(
     world = core.context.world
     return _encoder.encode(
         WarmupInput(
-            core.now, core.installed.rules[rule][0], group, core.accept_late, core.context.scalar,
+            core.now, core.installed.rules[rule][0], group, core.accept_late,
             list(world.sites.values()), list(world.customers.values()), [world.devices[one] for one in devices],
             list(world.points.values()), world.profiles, core.context.downs.spans, list(facts),
             core.context.completions.state(), core.context.downs.steps,
@@ -92,7 +91,7 @@ class WarmupReplay:
     def __init__(self, encoded: bytes, compile_rule: Callable[[bytes], Rule]) -> None:
         self._input = known = _inputs.decode(encoded)
         rule = compile_rule(known.rule.source)
-        like = Evaluator(EngineContext(Emitter(0, ""), scalar=known.scalar), known.accept_late)
+        like = Evaluator(EngineContext(Emitter(0, "")), known.accept_late)
         like.now, world = known.now, like.context.world
         like.context.completions.load(known.completions)
         for last, start in known.downs:

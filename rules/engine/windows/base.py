@@ -28,10 +28,6 @@ class Surroundings(Protocol):
         """Devices, sites, points."""
 
     @property
-    def scalar(self) -> bool:
-        """Judge by the scalar back end, the reference."""
-
-    @property
     def observe(self) -> Observe | None:
         """Called with each closed window."""
 

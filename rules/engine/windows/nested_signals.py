@@ -48,8 +48,8 @@ class NestedSignals:
     `missed`: (thing, µs) since when something is in doubt by a value that came too late.
     """
 
-    def __init__(self, operators: Sequence[Operator], now: MomentaryValues, space: ThingTable, *, scalar: bool) -> None:
-        self.operators, self.now, self.space, self.scalar = operators, now, space, scalar
+    def __init__(self, operators: Sequence[Operator], now: MomentaryValues, space: ThingTable) -> None:
+        self.operators, self.now, self.space = operators, now, space
         self.nested = frozenset(one.name for one in operators if one.feed is not None and one.feed.nested)
         self.mixed: dict[str, Operator] = {}
         self.missed: list[tuple[int, int]] = []
@@ -141,4 +141,4 @@ class NestedSignals:
     def _value(self, one: Operator, place: At, end: int) -> float:
         assert one.of is not None, "other signals are named in an expression"
         reader = as_of(place, self.space, end)
-        return float((one.of.scalar(reader) if self.scalar else one.of.vector(reader))[0])
+        return float(one.of.vector(reader)[0])

@@ -23,7 +23,7 @@ class SignalInput:
     """
 
     def __init__(self, of: Operand, space: ThingTable, around: Surroundings, source: SlotSource) -> None:
-        self.world, self.space, self.scalar = around.world, space, around.scalar
+        self.world, self.space = around.world, space
         self.bound = None if isinstance(of, str) else BoundExpression(of, space, around.world, source)
         self.columns = (space.column(of),) if isinstance(of, str) else self.bound_of().columns
         self.points = tuple(space.names[column] for column in self.columns)
@@ -61,7 +61,7 @@ class SignalInput:
     ) -> PointReadings:
         """The values at these places; where no reading came only those that time alone changed."""
         reader = UnitsAt(view, incoming.unit)
-        value = self.bound_of().scalar(reader) if self.scalar else self.bound_of().vector(reader)
+        value = self.bound_of().vector(reader)
         found = PointReadings(incoming.unit, incoming.thing, incoming.at, value)
         between = view.moments[incoming.unit]
         if between.any():

@@ -63,7 +63,7 @@ class SignalSet:
         self.operators = tuple(self.index.values())
         self.windows = tuple(one for one in self.operators if isinstance(one, CalendarWindow))
         self.now = MomentaryValues(tuple(one for one in self.operators if isinstance(one, Momentary)))
-        self.chain = NestedSignals(self.operators, self.now, space, scalar=field.scalar)
+        self.chain = NestedSignals(self.operators, self.now, space)
         self.ends = WindowEnds(self.windows, self.chain)
         self.columns = tuple(dict.fromkeys(column for one in self.operators for column in one.columns))
         self.watch_only: frozenset[str] | None = None

@@ -1,4 +1,4 @@
-"""Back end of one row: typed form -> a closure over the slot values. The reference the vector back end must equal."""
+"""The reference of expressions: typed form -> a closure over the slot values of one row, plain Python."""
 
 from collections.abc import Callable, Sequence
 from math import copysign, modf, nan
